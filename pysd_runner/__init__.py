@@ -1,0 +1,1 @@
+"""What happens if: from a model file to projections, pictures and reports."""
