@@ -1,0 +1,1 @@
+"""Writing results: files are written whole or not at all."""

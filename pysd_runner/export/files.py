@@ -1,0 +1,73 @@
+"""Files that are written whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_text_whole(path: str | Path, text: str) -> Path:
+    """Write a UTF-8 text file; an interruption leaves the former file, or none, never half of one.
+
+    Parameters
+    ----------
+    path
+        Where to write; missing folders are made.
+    text
+        The content; line ends are written as given.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or the file cannot be written; nothing is left behind.
+    """
+    return write_bytes_whole(path, text.encode("utf-8"))
+
+
+def write_bytes_whole(path: str | Path, content: bytes) -> Path:
+    """Write a binary file; an interruption leaves the former file, or none, never half of one.
+
+    Parameters
+    ----------
+    path
+        Where to write; missing folders are made.
+    content
+        The content.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or the file cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, so that the move cannot cross file systems and is atomic.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    """Permissions new files lose; mkstemp ignores it and would leave files only their owner can read."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

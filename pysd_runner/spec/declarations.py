@@ -1,0 +1,309 @@
+"""What a model declares about itself: parameters, inputs, outcomes, measurements, levers and classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar, get_args
+
+from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.spec.priors import Prior
+
+Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]
+ROLES: tuple[str, ...] = get_args(Role)
+
+FallbackRule = Literal["required", "equal_shares", "proxy", "constant"]
+FALLBACK_RULES: tuple[str, ...] = get_args(FallbackRule)
+
+Declared = TypeVar("Declared")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parameter:
+    """A number of the model or of its measurement equations that is the same in every region.
+
+    Attributes
+    ----------
+    key, variable
+        Short key; name in the model file, empty for a parameter of the measurement equations alone.
+    unit
+        Unit in the spelling of the model file.
+    value, lower, upper
+        Central value and the finite bounds no estimate, draw or scenario may leave.
+    prior
+        Belief before the panel; None for policy choices and structural alternatives (compared, not drawn).
+    role
+        ``FREE`` calibrated; ``FREE*`` sampled from the prior, a panel says little; ``FIX`` from literature;
+        ``COST`` unit cost; ``ASM`` assumption without an estimate; ``POL`` policy or design choice.
+    sources
+        Keys of ``references.bib``.
+    judgement
+        True where the central value rests on judgement rather than on a cited estimate.
+    note
+        What the value rests on, in words.
+    price_basis
+        Prices in which money is expressed; empty where the unit holds no money.
+    en, zh
+        One-line meaning in English and Chinese.
+    """
+
+    key: str
+    variable: str
+    unit: str
+    value: float
+    lower: float
+    upper: float
+    prior: Prior | None
+    role: Role
+    sources: tuple[str, ...]
+    judgement: bool
+    note: str
+    price_basis: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proxy:
+    """How a missing starting share is inferred from indicators of the panel.
+
+    The national value is ``level`` times the national value of ``of`` (another input, or a national series); a
+    region gets it times ``(indicator / mean over regions) ** (1 / loading)``, at most ``cap`` times the ceiling of
+    the share. Several indicators enter by their geometric mean. Without an indicator a region gets ``level`` times
+    its own ``of``.
+
+    Attributes
+    ----------
+    indicators
+        Panel variables.
+    loading
+        Key of the parameter that is the exponent.
+    of
+        Key of the input, or name of the national series, that gives the level; empty: ``level`` is the level.
+    level, cap
+        Dimensionless; ``cap`` is 0 where no ceiling applies.
+    """
+
+    indicators: tuple[str, ...]
+    loading: str
+    of: str
+    level: float
+    cap: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegionInput:
+    """A number each region brings to the first simulated year.
+
+    Attributes
+    ----------
+    key, variable, unit
+        Short key; name in the model file without its subscript; unit in the spelling of the model file.
+    panel
+        Panel variable that gives it, empty when no panel column does.
+    rule
+        What to do when the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``.
+    fallback
+        The constant used when nothing else is known; None where there is none.
+    proxy
+        How it is inferred from indicators; None where no proxy exists.
+    lower, upper
+        Finite bounds of a plausible value.
+    price_basis
+        Prices in which money is expressed; empty where the unit holds no money.
+    note
+        What the fallback rests on.
+    en, zh
+        One-line meaning in English and Chinese.
+    """
+
+    key: str
+    variable: str
+    unit: str
+    panel: str
+    rule: FallbackRule
+    fallback: float | None
+    proxy: Proxy | None
+    lower: float
+    upper: float
+    price_basis: str
+    note: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """A model variable that is read, with its labels.
+
+    Attributes
+    ----------
+    key, variable, unit
+        Short key; name in the model file without its subscript; unit in the spelling of the model file.
+    en, zh
+        Labels.
+    """
+
+    key: str
+    variable: str
+    unit: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """How a model variable is observed.
+
+    ``log indicator = c_t + loading * log outcome + e``, with ``e`` of standard deviation ``sd``; the year's
+    effect ``c_t`` is removed by subtracting the mean over regions when ``relative``; first differences are
+    compared when ``increments``. With a ``national`` series the level is compared: ``series = outcome + e``.
+
+    Attributes
+    ----------
+    key, outcome
+        Short key; name of the observed variable in the model file.
+    indicators
+        Panel variables, each an observation of its own; empty for a national series.
+    loading
+        Key of the loading parameter; empty for 1.
+    relative, increments
+        Whether the year's mean is removed; whether yearly changes are compared.
+    sd
+        Standard deviation of the error: log points, or the unit of the outcome for a national series.
+    national
+        Name of the national series; empty for an observation by region.
+    requires
+        Panel variable without which the measurement is left out; empty for none.
+    note
+        What the error rests on.
+    en, zh
+        One-line meaning in English and Chinese.
+    """
+
+    key: str
+    outcome: str
+    indicators: tuple[str, ...]
+    loading: str
+    relative: bool
+    increments: bool
+    sd: float
+    national: str
+    requires: str
+    note: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lever:
+    """A way to spend the policy budget.
+
+    Attributes
+    ----------
+    key, element
+        Short key used in scenarios; element of the model's ``Lever`` range.
+    en, zh
+        Labels.
+    """
+
+    key: str
+    element: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyClass:
+    """A type of region the policy distinguishes.
+
+    Attributes
+    ----------
+    key, element
+        Short key used in scenarios; element of the model's ``Class`` range.
+    en, zh
+        Labels.
+    """
+
+    key: str
+    element: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSpec:
+    """The declarations of one model, read from its ``model.toml``.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    parameters, inputs, outcomes, measurements, levers, classes
+        Declarations by key, in the order of the file.
+    """
+
+    name: str
+    parameters: Mapping[str, Parameter]
+    inputs: Mapping[str, RegionInput]
+    outcomes: Mapping[str, Outcome]
+    measurements: Mapping[str, Measurement]
+    levers: Mapping[str, Lever]
+    classes: Mapping[str, PolicyClass]
+
+    def parameter(self, name: str) -> Parameter:
+        """Parameter with this key or this name in the model file.
+
+        Parameters
+        ----------
+        name
+            Key (``"q_a"``) or model name (``"Access Imitation Coefficient"``).
+
+        Returns
+        -------
+        Parameter
+            The declaration.
+
+        Raises
+        ------
+        UnknownName
+            If neither a key nor a model name matches.
+        """
+        return _find(self.parameters, name, "parameter")
+
+    def with_role(self, *roles: Role) -> tuple[Parameter, ...]:
+        """Parameters that have one of these roles, in the order of the file.
+
+        Parameters
+        ----------
+        roles
+            One or more of ``FREE``, ``FREE*``, ``FIX``, ``COST``, ``ASM``, ``POL``.
+
+        Returns
+        -------
+        tuple of Parameter
+            Empty when no parameter has such a role.
+        """
+        return tuple(parameter for parameter in self.parameters.values() if parameter.role in roles)
+
+    def variable_names(self) -> dict[str, str]:
+        """Names in the model file by key, for parameters, inputs and outcomes that have one.
+
+        Returns
+        -------
+        dict
+            Key to name; parameters of the measurement equations are left out.
+        """
+        sections: tuple[Mapping[str, Parameter | RegionInput | Outcome], ...] = (
+            self.parameters,
+            self.inputs,
+            self.outcomes,
+        )
+        return {key: item.variable for section in sections for key, item in section.items() if item.variable}
+
+
+def _find(declared: Mapping[str, Parameter], name: str, kind: str) -> Parameter:
+    if name in declared:
+        return declared[name]
+    by_variable = {item.variable: item for item in declared.values() if item.variable}
+    if name in by_variable:
+        return by_variable[name]
+    raise UnknownName(f"no {kind} is called {name!r}.{suggest(name, [*declared, *by_variable])}")

@@ -1,0 +1,281 @@
+"""The file in which a calibration leaves its parameters, and from which a projection draws them."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.files import write_text_whole
+from pysd_runner.spec.declarations import ModelSpec
+from pysd_runner.spec.priors import FloatArray, Prior
+
+SCHEMA = 1
+AT_BOUND = ("", "lower", "upper")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FittedParameters:
+    """Parameters of a model as one panel sees them.
+
+    Everything indexed by parameter follows the order of ``keys``; the unbounded scale is that of its prior.
+
+    Attributes
+    ----------
+    model, model_sha256
+        Name of the model and digest of its file.
+    panel, panel_sha256
+        Name of the panel and digest of its content.
+    first_year, last_year
+        Years of the panel that were used; the last is the origin.
+    regions
+        Region codes, in the order of the panel.
+    keys
+        Parameter keys.
+    estimates
+        Point estimates, each in the unit of its parameter.
+    standard_errors
+        By the delta method, in the unit of the parameter; NaN where not available.
+    covariance
+        On the unbounded scale, square, symmetric.
+    contraction
+        One minus posterior over prior variance on the unbounded scale; NaN where not available.
+    at_bound
+        ``""``, ``"lower"`` or ``"upper"`` for each parameter.
+    status, message
+        One word and one sentence about how the search ended.
+    residual_sd
+        Standard deviation of the residuals by measurement key, in the unit of that measurement.
+    region_effects
+        Values by region, in the order of ``regions``, by the key of the input they set.
+    shock_sd
+        Yearly standard deviation of the regional shock to log output.
+    provenance
+        How it was made: anything JSON can hold.
+
+    Raises
+    ------
+    InvalidInput
+        If lengths disagree, an estimate or a covariance is not finite, or the covariance is not symmetric.
+    """
+
+    model: str
+    model_sha256: str
+    panel: str
+    panel_sha256: str
+    first_year: int
+    last_year: int
+    regions: tuple[str, ...]
+    keys: tuple[str, ...]
+    estimates: tuple[float, ...]
+    standard_errors: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    contraction: tuple[float, ...]
+    at_bound: tuple[str, ...]
+    status: str
+    message: str
+    residual_sd: Mapping[str, float] = field(default_factory=dict)
+    region_effects: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    shock_sd: float = 0.0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_lengths()
+        self._check_covariance()
+        for key, mark in zip(self.keys, self.at_bound, strict=True):
+            if mark not in AT_BOUND:
+                raise InvalidInput(
+                    f"fitted parameters: at_bound of {key!r}: expected {AT_BOUND}, found {mark!r}"
+                )
+        for key, effects in self.region_effects.items():
+            if len(effects) != len(self.regions):
+                raise InvalidInput(
+                    f"fitted parameters: region_effects[{key!r}] has {len(effects)} values "
+                    f"for {len(self.regions)} regions"
+                )
+
+    def _check_lengths(self) -> None:
+        if len(set(self.keys)) < len(self.keys):
+            raise InvalidInput(f"fitted parameters: a key is repeated in {self.keys}")
+        for name in ("estimates", "standard_errors", "covariance", "contraction", "at_bound"):
+            found = len(getattr(self, name))
+            if found != len(self.keys):
+                raise InvalidInput(f"fitted parameters: {name} has {found} entries for {len(self.keys)} keys")
+
+    def _check_covariance(self) -> None:
+        size = len(self.keys)
+        if any(len(row) != size for row in self.covariance):
+            raise InvalidInput(f"fitted parameters: covariance must be {size} by {size}")
+        matrix = self._covariance_matrix()
+        if not (np.isfinite(matrix).all() and np.isfinite(self.estimates).all()):
+            raise InvalidInput("fitted parameters: estimates and covariance must be finite")
+        if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12):
+            raise InvalidInput("fitted parameters: covariance must be symmetric")
+
+    def as_values(self) -> dict[str, float]:
+        """Point estimates by parameter key.
+
+        Returns
+        -------
+        dict
+            Key to value, in the unit of the parameter.
+        """
+        return dict(zip(self.keys, self.estimates, strict=True))
+
+    def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
+        """Draw parameter vectors: normal on the unbounded scale, mapped back, held inside the declared bounds.
+
+        Parameters
+        ----------
+        rng
+            Source of randomness.
+        draws
+            How many vectors, at least 1.
+        spec
+            Declarations of the model, for the scale of each parameter.
+
+        Returns
+        -------
+        dict
+            Parameter key to array of shape ``(draws,)``, in the unit of the parameter.
+
+        Raises
+        ------
+        InvalidInput
+            If ``draws`` is below 1, or a parameter has no prior and so no scale.
+        UnknownName
+            If the model declares no such parameter.
+        """
+        if draws < 1:
+            raise InvalidInput(f"at least one draw is needed, found draws={draws}")
+        priors = [_prior_of(key, spec) for key in self.keys]
+        centre = [float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)]
+        # Eigenvectors instead of Cholesky: a direction that is pinned down exactly has variance zero.
+        variances, vectors = np.linalg.eigh(self._covariance_matrix())
+        root = vectors * np.sqrt(np.clip(variances, 0, None))
+        unbounded = np.array(centre) + rng.standard_normal((draws, len(self.keys))) @ root.T
+        return {
+            key: prior.from_unbounded(unbounded[:, column])
+            for column, (key, prior) in enumerate(zip(self.keys, priors, strict=True))
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            A ``.json`` file.
+
+        Returns
+        -------
+        Path
+            ``path``.
+
+        Raises
+        ------
+        InvalidInput
+            If the provenance holds something JSON cannot.
+        OSError
+            If the file cannot be written.
+        """
+        content = {"schema": SCHEMA, **{key: _nan_to_null(value) for key, value in asdict(self).items()}}
+        try:
+            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"fitted parameters cannot be written as JSON: {error}") from error
+        return write_text_whole(path, text + "\n")
+
+    def _covariance_matrix(self) -> FloatArray:
+        return np.array(self.covariance, dtype=float).reshape(len(self.keys), len(self.keys))
+
+
+def load_fitted(path: str | Path) -> FittedParameters:
+    """Read a file written by `FittedParameters.save`, without loss.
+
+    Parameters
+    ----------
+    path
+        A fitted-parameter file, schema 1.
+
+    Returns
+    -------
+    FittedParameters
+        What was saved.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is missing, is not JSON, has another schema, or lacks or adds an entry.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{path}: the fitted parameters cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidInput(f"{path.name}: not a fitted-parameter file: {error}") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise InvalidInput(f"{path.name}: schema: this version reads fitted parameters of schema {SCHEMA}")
+    del content["schema"]
+    _check_entries(content, path.name)
+    try:
+        return FittedParameters(**_restored(content))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InvalidInput(f"{path.name}: {error}") from error
+
+
+def _check_entries(content: Mapping[str, Any], file: str) -> None:
+    known = [item.name for item in fields(FittedParameters)]
+    for key in content:
+        if key not in known:
+            raise InvalidInput(f"{file}: {key}: unknown entry.{suggest(key, known)}")
+    for key in known:
+        if key not in content:
+            raise InvalidInput(f"{file}: {key}: is missing")
+
+
+def _restored(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn lists into tuples and null into NaN; the provenance is kept as it is."""
+    restored = dict(content)
+    for name in ("regions", "keys", "at_bound"):
+        restored[name] = tuple(content[name])
+    for name in ("estimates", "standard_errors", "contraction"):
+        restored[name] = _numbers(content[name])
+    restored["covariance"] = tuple(_numbers(row) for row in content["covariance"])
+    restored["residual_sd"] = {key: _number(value) for key, value in content["residual_sd"].items()}
+    restored["region_effects"] = {key: _numbers(value) for key, value in content["region_effects"].items()}
+    restored["shock_sd"] = _number(content["shock_sd"])
+    return restored
+
+
+def _numbers(values: list[float | None]) -> tuple[float, ...]:
+    return tuple(_number(value) for value in values)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _nan_to_null(value: Any) -> Any:
+    """JSON has no NaN; null stands for it. Infinity is left to be refused."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _nan_to_null(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nan_to_null(item) for item in value]
+    return value
+
+
+def _prior_of(key: str, spec: ModelSpec) -> Prior:
+    if key not in spec.parameters:
+        raise UnknownName(f"the model declares no parameter {key!r}.{suggest(key, spec.parameters)}")
+    prior = spec.parameters[key].prior
+    if prior is None:
+        raise InvalidInput(f"parameter {key!r} has no prior in model.toml, so no scale to draw it on")
+    return prior

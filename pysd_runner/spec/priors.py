@@ -1,0 +1,357 @@
+"""What is believed about a parameter before any panel is seen: a density, a sampler and two scales."""
+
+from dataclasses import dataclass
+from math import inf, isfinite, log, pi
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pysd_runner.errors import InvalidInput
+
+FloatArray = NDArray[np.float64]
+
+# Keeps normal scores and logits finite at the ends of an interval (a score of about 7).
+_EDGE = 1e-12
+
+
+class Prior(Protocol):
+    """A proper density on an interval, with an unbounded scale on which estimates are near normal.
+
+    Every argument and result has the shape of ``x`` or ``z``; a prior carries the unit of its parameter.
+    """
+
+    @property
+    def unbounded_bounds(self) -> tuple[float, float]:
+        """The declared bounds on the unbounded scale; infinite where the scale itself has no end."""
+
+    @property
+    def unbounded_sd(self) -> float:
+        """Standard deviation on the unbounded scale, before truncation at the declared bounds."""
+
+    def log_density(self, x: ArrayLike) -> FloatArray:
+        """Natural logarithm of the density at ``x``, per unit of ``x``; ``-inf`` outside the bounds."""
+
+    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """``n`` independent draws inside the bounds, shape ``(n,)``."""
+
+    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+        """``x`` on the unbounded scale."""
+
+    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+        """Inverse of `to_unbounded`; a value past a declared bound becomes the bound."""
+
+    def residual(self, x: ArrayLike) -> FloatArray:
+        """Standardised residual: standard normal when ``x`` is drawn from the prior (before truncation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Normal prior, truncated at the declared bounds; its unbounded scale is ``x`` itself.
+
+    Parameters
+    ----------
+    mean, sd
+        Centre and standard deviation before truncation, in the unit of the parameter.
+    lower, upper
+        Declared bounds, in the unit of the parameter.
+
+    Raises
+    ------
+    InvalidInput
+        If ``sd`` is not positive and finite, or the bounds are not in order.
+
+    Examples
+    --------
+    >>> float(Normal(0.45, 0.05).residual(0.55).round(6))
+    2.0
+    """
+
+    mean: float
+    sd: float
+    lower: float = -inf
+    upper: float = inf
+
+    def __post_init__(self) -> None:
+        _require_positive(self.sd, "sd")
+        _require_order(self.lower, self.upper)
+
+    @property
+    def unbounded_bounds(self) -> tuple[float, float]:
+        """The declared bounds."""
+        return (self.lower, self.upper)
+
+    @property
+    def unbounded_sd(self) -> float:
+        """The standard deviation."""
+        return self.sd
+
+    def log_density(self, x: ArrayLike) -> FloatArray:
+        """Natural logarithm of the truncated density."""
+        x = np.asarray(x, dtype=float)
+        low, high = self._tails()
+        inside = -0.5 * self.residual(x) ** 2 - log(self.sd) - 0.5 * log(2 * pi) - log(high - low)
+        return np.where((x >= self.lower) & (x <= self.upper), inside, -inf)
+
+    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Draws by inversion, so that truncation costs no rejected draw."""
+        from scipy.special import ndtri
+
+        score = np.asarray(ndtri(rng.uniform(*self._tails(), size=n)), dtype=float)
+        return np.clip(self.mean + self.sd * score, self.lower, self.upper)
+
+    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+        """``x`` unchanged."""
+        return np.asarray(x, dtype=float)
+
+    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+        """``z``, held inside the declared bounds."""
+        return np.clip(np.asarray(z, dtype=float), self.lower, self.upper)
+
+    def residual(self, x: ArrayLike) -> FloatArray:
+        """``(x - mean) / sd``: half its square is minus the log density, up to a constant."""
+        return (np.asarray(x, dtype=float) - self.mean) / self.sd
+
+    def _tails(self) -> tuple[float, float]:
+        from scipy.special import ndtr
+
+        low, high = ndtr((np.array([self.lower, self.upper]) - self.mean) / self.sd)
+        return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """Lognormal prior, truncated at the declared bounds; its unbounded scale is ``log x``.
+
+    Parameters
+    ----------
+    median
+        Median before truncation, in the unit of the parameter.
+    sdlog
+        Standard deviation of the natural logarithm, dimensionless.
+    lower, upper
+        Declared bounds, in the unit of the parameter; ``lower`` may be 0.
+
+    Raises
+    ------
+    InvalidInput
+        If ``median`` or ``sdlog`` is not positive and finite, or the bounds are negative or not in order.
+
+    Examples
+    --------
+    >>> float(LogNormal(0.10, 0.7).from_unbounded(0.0))
+    1.0
+    """
+
+    median: float
+    sdlog: float
+    lower: float = 0.0
+    upper: float = inf
+
+    def __post_init__(self) -> None:
+        _require_positive(self.median, "median")
+        _require_positive(self.sdlog, "sdlog")
+        _require_order(self.lower, self.upper)
+        if self.lower < 0:
+            raise InvalidInput(f"a lognormal prior needs lower >= 0, found {self.lower}")
+
+    @property
+    def unbounded_bounds(self) -> tuple[float, float]:
+        """Logarithms of the declared bounds; a lower bound of 0 is ``-inf``."""
+        return (_log(self.lower), _log(self.upper))
+
+    @property
+    def unbounded_sd(self) -> float:
+        """The standard deviation of the logarithm."""
+        return self.sdlog
+
+    def log_density(self, x: ArrayLike) -> FloatArray:
+        """Natural logarithm of the truncated density per unit of ``x`` (not of ``log x``)."""
+        x = np.asarray(x, dtype=float)
+        inside = x > 0
+        positive = np.where(inside, x, 1.0)
+        return np.where(inside, self._on_log_scale().log_density(np.log(positive)) - np.log(positive), -inf)
+
+    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Exponentials of truncated normal draws."""
+        return np.clip(np.exp(self._on_log_scale().sample(rng, n)), self.lower, self.upper)
+
+    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+        """``log x``; ``-inf`` at 0."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.asarray(x, dtype=float)), dtype=float)
+
+    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+        """``exp z``, held inside the declared bounds."""
+        with np.errstate(over="ignore"):
+            return np.asarray(
+                np.clip(np.exp(np.asarray(z, dtype=float)), self.lower, self.upper), dtype=float
+            )
+
+    def residual(self, x: ArrayLike) -> FloatArray:
+        """``(log x - log median) / sdlog``: half its square is minus the log density of ``log x``, and a constant."""
+        return (self.to_unbounded(x) - log(self.median)) / self.sdlog
+
+    def _on_log_scale(self) -> Normal:
+        return Normal(log(self.median), self.sdlog, *self.unbounded_bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Beta:
+    """Beta prior stretched over an interval; its unbounded scale is the logit of the position in it.
+
+    Parameters
+    ----------
+    a, b
+        Shape parameters, dimensionless; the mean is ``lower + (upper - lower) * a / (a + b)``.
+    lower, upper
+        Ends of the interval, in the unit of the parameter.
+
+    Raises
+    ------
+    InvalidInput
+        If a shape is not positive and finite, or the ends are not finite and in order.
+
+    Examples
+    --------
+    >>> float(Beta(2, 2, 0.1, 0.6).residual(0.35).round(6))
+    0.0
+    """
+
+    a: float
+    b: float
+    lower: float = 0.0
+    upper: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self.a, "a")
+        _require_positive(self.b, "b")
+        _require_order(self.lower, self.upper)
+        if not (isfinite(self.lower) and isfinite(self.upper)):
+            raise InvalidInput(
+                f"a prior on an interval needs finite ends, found [{self.lower}, {self.upper}]"
+            )
+
+    @property
+    def unbounded_bounds(self) -> tuple[float, float]:
+        """Minus and plus infinity: the logit has no ends."""
+        return (-inf, inf)
+
+    @property
+    def unbounded_sd(self) -> float:
+        """Standard deviation of the logit: root of trigamma(a) + trigamma(b)."""
+        from scipy.special import polygamma
+
+        return float(np.sqrt(polygamma(1, self.a) + polygamma(1, self.b)))
+
+    def log_density(self, x: ArrayLike) -> FloatArray:
+        """Natural logarithm of the density."""
+        from scipy.special import betaln, xlog1py, xlogy
+
+        x = np.asarray(x, dtype=float)
+        inside = (x >= self.lower) & (x <= self.upper)
+        share = np.where(inside, (x - self.lower) / (self.upper - self.lower), 0.5)
+        kernel = xlogy(self.a - 1, share) + xlog1py(self.b - 1, -share)
+        return np.where(inside, kernel - betaln(self.a, self.b) - log(self.upper - self.lower), -inf)
+
+    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Scaled beta draws."""
+        share = rng.beta(self.a, self.b, size=n)
+        return np.asarray(self.lower + (self.upper - self.lower) * share, dtype=float)
+
+    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+        """``log(share / (1 - share))`` of the position in the interval; finite at its ends."""
+        share = self._share(x)
+        return np.log(share) - np.log1p(-share)
+
+    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+        """``lower + (upper - lower) / (1 + exp(-z))``."""
+        from scipy.special import expit
+
+        x = self.lower + (self.upper - self.lower) * expit(np.asarray(z, dtype=float))
+        return np.clip(x, self.lower, self.upper)
+
+    def residual(self, x: ArrayLike) -> FloatArray:
+        """Give the normal score of the cumulative probability, within about -7 to 7."""
+        from scipy.special import betainc, ndtri
+
+        probability = betainc(self.a, self.b, self._share(x))
+        return np.asarray(ndtri(np.clip(probability, _EDGE, 1 - _EDGE)), dtype=float)
+
+    def _share(self, x: ArrayLike) -> FloatArray:
+        share = (np.asarray(x, dtype=float) - self.lower) / (self.upper - self.lower)
+        return np.clip(share, _EDGE, 1 - _EDGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Uniform prior on an interval; its unbounded scale is the logit of the position in it.
+
+    Parameters
+    ----------
+    lower, upper
+        Ends of the interval, in the unit of the parameter.
+
+    Raises
+    ------
+    InvalidInput
+        If the ends are not finite and in order.
+
+    Examples
+    --------
+    >>> float(Uniform(0.0, 0.5).log_density(0.2).round(6))
+    0.693147
+    """
+
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        self._as_beta()
+
+    @property
+    def unbounded_bounds(self) -> tuple[float, float]:
+        """Minus and plus infinity: the logit has no ends."""
+        return (-inf, inf)
+
+    @property
+    def unbounded_sd(self) -> float:
+        """Standard deviation of the logistic distribution, pi / sqrt(3)."""
+        return self._as_beta().unbounded_sd
+
+    def log_density(self, x: ArrayLike) -> FloatArray:
+        """Minus the logarithm of the width of the interval."""
+        return self._as_beta().log_density(x)
+
+    def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Uniform draws."""
+        return rng.uniform(self.lower, self.upper, size=n)
+
+    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+        """``log(share / (1 - share))`` of the position in the interval; finite at its ends."""
+        return self._as_beta().to_unbounded(x)
+
+    def from_unbounded(self, z: ArrayLike) -> FloatArray:
+        """``lower + (upper - lower) / (1 + exp(-z))``."""
+        return self._as_beta().from_unbounded(z)
+
+    def residual(self, x: ArrayLike) -> FloatArray:
+        """Give the normal score of the position in the interval, within about -7 to 7."""
+        return self._as_beta().residual(x)
+
+    def _as_beta(self) -> Beta:
+        return Beta(1.0, 1.0, self.lower, self.upper)
+
+
+def _log(x: float) -> float:
+    return log(x) if x > 0 else -inf
+
+
+def _require_positive(value: float, what: str) -> None:
+    if not (isfinite(value) and value > 0):
+        raise InvalidInput(f"{what} of a prior must be positive and finite, found {value}")
+
+
+def _require_order(lower: float, upper: float) -> None:
+    if not lower < upper:
+        raise InvalidInput(f"a prior needs lower < upper, found [{lower}, {upper}]")

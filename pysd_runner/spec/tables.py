@@ -1,0 +1,265 @@
+"""One table of a declarations file, read key by key, with errors that carry the path inside the file."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from pysd_runner.errors import InvalidModel, suggest
+
+
+class Table:
+    """A table that remembers which of its keys were read, so that the rest can be refused.
+
+    Parameters
+    ----------
+    values
+        The parsed table.
+    place
+        File and path inside it, for instance ``model.toml: parameters["q_a"]``.
+    """
+
+    def __init__(self, values: dict[str, Any], place: str) -> None:
+        self._values = values
+        self._place = place
+        self._known: list[str] = []
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Read a string.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+        default
+            What a missing entry means; None makes the entry required.
+
+        Returns
+        -------
+        str
+            The entry without surrounding spaces.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is missing without a default, is not a string, or is an empty required string.
+        """
+        value = self._take(key, default)
+        if not isinstance(value, str):
+            self.fail(key, f"expected a text in quotes, found {value!r}")
+        if default is None and not value.strip():
+            self.fail(key, "must not be empty")
+        return value.strip()
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Read a finite number.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+        default
+            What a missing entry means; None makes the entry required.
+
+        Returns
+        -------
+        float
+            The entry.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is missing without a default, or is not a finite number.
+        """
+        value = self._take(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(key, f"expected a number without quotes, found {value!r}")
+        if not math.isfinite(value):
+            self.fail(key, f"expected a finite number, found {value!r}")
+        return float(value)
+
+    def optional_number(self, key: str) -> float | None:
+        """Read a finite number, or None when the entry is missing.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+
+        Returns
+        -------
+        float or None
+            The entry.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is present and not a finite number.
+        """
+        if key in self._values:
+            return self.number(key)
+        self._known.append(key)
+        return None
+
+    def flag(self, key: str, default: bool | None = None) -> bool:
+        """Read a truth value.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+        default
+            What a missing entry means; None makes the entry required.
+
+        Returns
+        -------
+        bool
+            The entry.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is missing without a default, or is neither true nor false.
+        """
+        value = self._take(key, default)
+        if not isinstance(value, bool):
+            self.fail(key, f"expected true or false, found {value!r}")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Read a list of distinct, non-empty strings; empty when the entry is missing.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+
+        Returns
+        -------
+        tuple of str
+            The entries, in the order of the file.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is not a list of strings, or a string is empty or repeated.
+        """
+        value = self._take(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+            self.fail(key, f"expected a list of texts, found {value!r}")
+        if len(set(value)) < len(value):
+            self.fail(key, f"an entry is repeated: {value!r}")
+        return tuple(value)
+
+    def word(self, key: str, allowed: tuple[str, ...]) -> str:
+        """Read one of several words.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+        allowed
+            The words.
+
+        Returns
+        -------
+        str
+            The entry.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is missing or another word.
+        """
+        value = self.text(key)
+        if value not in allowed:
+            self.fail(key, f"expected one of {', '.join(allowed)}, found {value!r}.{suggest(value, allowed)}")
+        return value
+
+    def table(self, key: str) -> "Table | None":
+        """Open a table inside this one, or None when the entry is missing.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+
+        Returns
+        -------
+        Table or None
+            The inner table.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is not a table.
+        """
+        value = self._take(key, {})
+        if not isinstance(value, dict):
+            self.fail(key, f"expected a table, found {value!r}")
+        return Table(value, f"{self._place}.{key}") if key in self._values else None
+
+    def tables(self, key: str) -> Iterator[tuple[str, "Table"]]:
+        """Open the tables of a section, such as ``[parameters.q_a]``, ``[parameters.c0]``.
+
+        Parameters
+        ----------
+        key
+            Name of the section.
+
+        Yields
+        ------
+        tuple
+            Key and table, in the order of the file.
+
+        Raises
+        ------
+        InvalidModel
+            If the section, or an entry of it, is not a table.
+        """
+        section = self._take(key, {})
+        separator = "" if self._place.endswith(": ") else "."
+        if not isinstance(section, dict):
+            self.fail(key, f"expected tables such as [{key}.name], found {section!r}")
+        for name, values in section.items():
+            place = f'{self._place}{separator}{key}["{name}"]'
+            if not isinstance(values, dict):
+                raise InvalidModel(f"{place}: expected a table, found {values!r}")
+            yield name, Table(values, place)
+
+    def finish(self) -> None:
+        """Refuse what nobody read.
+
+        Raises
+        ------
+        InvalidModel
+            If the table has a key no reader asked for.
+        """
+        for key in self._values:
+            if key not in self._known:
+                self.fail(key, f"unknown key; known: {', '.join(self._known)}.{suggest(key, self._known)}")
+
+    def fail(self, key: str, message: str) -> NoReturn:
+        """Raise an error that names this entry.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+        message
+            What was found, what was expected, what to do.
+
+        Raises
+        ------
+        InvalidModel
+            Always.
+        """
+        separator = "" if self._place.endswith(": ") else "."
+        raise InvalidModel(f"{self._place}{separator}{key}: {message}")
+
+    def _take(self, key: str, default: Any) -> Any:
+        self._known.append(key)
+        if key in self._values:
+            return self._values[key]
+        if default is None:
+            self.fail(key, "is missing")
+        return default
