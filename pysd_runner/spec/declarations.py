@@ -65,10 +65,10 @@ class Parameter:
 class Proxy:
     """How a missing starting share is inferred from indicators of the panel.
 
-    The national value is ``level`` times the national value of ``of`` (another input, or a national series); a
-    region gets it times ``(indicator / mean over regions) ** (1 / loading)``, at most ``cap`` times the ceiling of
-    the share. Several indicators enter by their geometric mean. Without an indicator a region gets ``level`` times
-    its own ``of``.
+    The national value is ``level`` times the national value of ``of`` (another input, or a national series).
+    A region gets it times ``(indicator / mean over regions) ** (1 / loading)``, at most ``cap`` times the
+    ceiling of the share. Several indicators enter by their geometric mean. Without an indicator a region gets
+    ``level`` times its own ``of``.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ class RegionInput:
     panel
         Panel variable that gives it, empty when no panel column does.
     rule
-        What to do when the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``.
+        When the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``.
     fallback
         The constant used when nothing else is known; None where there is none.
     proxy

@@ -127,7 +127,7 @@ class FittedParameters:
         return dict(zip(self.keys, self.estimates, strict=True))
 
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
-        """Draw parameter vectors: normal on the unbounded scale, mapped back, held inside the declared bounds.
+        """Draw parameter vectors: normal on the unbounded scale, mapped back, held within the bounds.
 
         Parameters
         ----------

@@ -46,8 +46,8 @@ def load_spec(path: str | Path) -> ModelSpec:
     Raises
     ------
     InvalidModel
-        If the file is missing, is not TOML, has another schema, an unknown or missing key, a value of the wrong
-        kind, or names that do not fit together. The message carries the path inside the file.
+        If the file is missing, is not TOML, has another schema, an unknown or missing key, a wrong value, or
+        names that do not fit together. The message carries the path inside the file.
     """
     path = Path(path)
     root = Table(_parse(path), f"{path.name}: ")
