@@ -1,0 +1,191 @@
+"""Where each region stands: relative to the nation, to the mean of the regions and to the leader."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pysd_runner.indicators.regions import (
+    FloatArray,
+    non_negative_regions_last,
+    paired,
+    positive_regions_last,
+)
+
+
+def relative_output(output: ArrayLike, population: ArrayLike, *, axis: int = -2) -> FloatArray:
+    r"""Output per head of each region, relative to output per head of all regions together.
+
+    .. math:: r_i = \frac{Y_i / P_i}{\sum_j Y_j / \sum_j P_j}
+
+    Its population-weighted mean is one by construction.
+
+    Parameters
+    ----------
+    output
+        :math:`Y`, output of each region, in any unit of currency per year; default layout
+        (scenario, draw, region, year).
+    population
+        :math:`P`, people in each region; must broadcast with ``output``.
+    axis
+        Axis of the regions in both arrays.
+
+    Returns
+    -------
+    FloatArray
+        Dimensionless, from 0 up, 1 = national average; shape of ``output`` and ``population`` broadcast.
+        NaN where a value of any region of that year is missing.
+
+    Raises
+    ------
+    InvalidInput
+        If output is negative, population is not positive, or the two do not fit together.
+
+    References
+    ----------
+    Barro, R. J. and Sala-i-Martin, X. (1992), Convergence, Journal of Political Economy 100(2).
+
+    Examples
+    --------
+    >>> relative_output([120.0, 80.0], [1.0, 1.0], axis=-1).tolist()
+    [1.2, 0.8]
+    """
+    produced = non_negative_regions_last("output", output, axis)
+    people = positive_regions_last("population", population, axis)
+    paired("output", produced, "population", people)
+    national = produced.sum(axis=-1, keepdims=True) / people.sum(axis=-1, keepdims=True)
+    return np.moveaxis(produced / people / national, -1, axis)
+
+
+def log_relative_output(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
+    r"""Log output per head, less its unweighted mean over the regions.
+
+    .. math:: x_i = \ln y_i - \frac{1}{n} \sum_j \ln y_j
+
+    The mean over regions is zero; a common trend or a common change of prices drops out.
+
+    Parameters
+    ----------
+    output_per_head
+        :math:`y`, in any unit; default layout (scenario, draw, region, year).
+    axis
+        Axis of the regions.
+
+    Returns
+    -------
+    FloatArray
+        In log points (0.01 is about one per cent), any sign, 0 = the regions' geometric mean; shape as given.
+        NaN where a value of any region of that year is missing.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is zero or negative.
+
+    References
+    ----------
+    Barro, R. J. and Sala-i-Martin, X. (1992), Convergence, Journal of Political Economy 100(2).
+
+    Examples
+    --------
+    >>> np.round(log_relative_output([2.0, 1.0], axis=-1), 4).tolist()
+    [0.3466, -0.3466]
+    """
+    logarithm = np.log(positive_regions_last("output per head", output_per_head, axis))
+    return np.moveaxis(logarithm - logarithm.mean(axis=-1, keepdims=True), -1, axis)
+
+
+def gap_to_leader(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArray:
+    r"""How far output per head lies below that of the leading region of the same year.
+
+    .. math:: g_i = 1 - \frac{y_i}{\max_j y_j}
+
+    Parameters
+    ----------
+    output_per_head
+        :math:`y`, in any unit; default layout (scenario, draw, region, year).
+    axis
+        Axis of the regions.
+
+    Returns
+    -------
+    FloatArray
+        Share of the leader's output per head, from 0 (the leader) to below 1; smaller is closer; shape as
+        given. NaN where a value of any region of that year is missing.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is zero or negative.
+
+    Examples
+    --------
+    >>> gap_to_leader([100.0, 75.0, 50.0], axis=-1).tolist()
+    [0.0, 0.25, 0.5]
+    """
+    level = positive_regions_last("output per head", output_per_head, axis)
+    return np.moveaxis(1 - level / level.max(axis=-1, keepdims=True), -1, axis)
+
+
+def output_share(output: ArrayLike, *, axis: int = -2) -> FloatArray:
+    r"""Share of each region in the output of all regions.
+
+    .. math:: s_i = \frac{Y_i}{\sum_j Y_j}
+
+    Migration can narrow the gap per head while it raises the leader's share of output: report both.
+
+    Parameters
+    ----------
+    output
+        :math:`Y`, in any unit; default layout (scenario, draw, region, year).
+    axis
+        Axis of the regions.
+
+    Returns
+    -------
+    FloatArray
+        Dimensionless, from 0 to 1, summing to one over the regions; shape as given.
+        NaN where a value of any region of that year is missing.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is negative, or all are zero.
+
+    Examples
+    --------
+    >>> output_share([3.0, 1.0], axis=-1).tolist()
+    [0.75, 0.25]
+    """
+    produced = non_negative_regions_last("output", output, axis)
+    return np.moveaxis(produced / produced.sum(axis=-1, keepdims=True), -1, axis)
+
+
+def population_share(population: ArrayLike, *, axis: int = -2) -> FloatArray:
+    r"""Share of each region in the population of all regions.
+
+    .. math:: p_i = \frac{P_i}{\sum_j P_j}
+
+    Parameters
+    ----------
+    population
+        :math:`P`, in any unit; default layout (scenario, draw, region, year).
+    axis
+        Axis of the regions.
+
+    Returns
+    -------
+    FloatArray
+        Dimensionless, from 0 to 1, summing to one over the regions; shape as given.
+        NaN where a value of any region of that year is missing.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is negative, or all are zero.
+
+    Examples
+    --------
+    >>> population_share([1.0, 3.0], axis=-1).tolist()
+    [0.25, 0.75]
+    """
+    people = non_negative_regions_last("population", population, axis)
+    return np.moveaxis(people / people.sum(axis=-1, keepdims=True), -1, axis)
