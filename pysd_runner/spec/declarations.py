@@ -1,6 +1,6 @@
 """What a model declares about itself: parameters, inputs, outcomes, measurements, levers and classes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
@@ -33,6 +33,8 @@ class Parameter:
     role
         ``FREE`` calibrated; ``FREE*`` sampled from the prior, a panel says little; ``FIX`` from literature;
         ``COST`` unit cost; ``ASM`` assumption without an estimate; ``POL`` policy or design choice.
+    free_with
+        Panel variable that turns a ``FIX`` parameter into a ``FREE`` one; empty for none.
     sources
         Keys of ``references.bib``.
     judgement
@@ -53,6 +55,7 @@ class Parameter:
     upper: float
     prior: Prior | None
     role: Role
+    free_with: str
     sources: tuple[str, ...]
     judgement: bool
     note: str
@@ -250,7 +253,7 @@ class ModelSpec:
     classes: Mapping[str, PolicyClass]
 
     def parameter(self, name: str) -> Parameter:
-        """Parameter with this key or this name in the model file.
+        """Give the parameter with this key or this name in the model file.
 
         Parameters
         ----------
@@ -269,8 +272,28 @@ class ModelSpec:
         """
         return _find(self.parameters, name, "parameter")
 
+    def calibrated(self, *, panel_variables: Iterable[str]) -> tuple[Parameter, ...]:
+        """Give the parameters a calibration on this panel may move: ``FREE``, and those the panel frees.
+
+        Parameters
+        ----------
+        panel_variables
+            Names of the variables the panel holds.
+
+        Returns
+        -------
+        tuple of Parameter
+            In the order of the file.
+        """
+        known = set(panel_variables)
+        return tuple(
+            parameter
+            for parameter in self.parameters.values()
+            if parameter.role == "FREE" or parameter.free_with in known
+        )
+
     def with_role(self, *roles: Role) -> tuple[Parameter, ...]:
-        """Parameters that have one of these roles, in the order of the file.
+        """Give the parameters that have one of these roles, in the order of the file.
 
         Parameters
         ----------
@@ -285,7 +308,7 @@ class ModelSpec:
         return tuple(parameter for parameter in self.parameters.values() if parameter.role in roles)
 
     def variable_names(self) -> dict[str, str]:
-        """Names in the model file by key, for parameters, inputs and outcomes that have one.
+        """Give the names in the model file by key, for parameters, inputs and outcomes that have one.
 
         Returns
         -------

@@ -103,6 +103,7 @@ def _parameter(key: str, table: Table) -> Parameter:
         upper=upper,
         prior=_prior(table, lower, upper),
         role=cast("Role", table.word("role", ROLES)),
+        free_with=table.text("free_with", ""),
         sources=table.texts("sources"),
         judgement=table.flag("judgement"),
         note=table.text("note", ""),
@@ -119,8 +120,8 @@ def _check_evidence(parameter: Parameter, table: Table) -> None:
         table.fail("sources", "a value without a source is judgement: cite a source or set judgement = true")
     if parameter.judgement and not parameter.note:
         table.fail("note", "a value that rests on judgement needs a note that says on what")
-    if parameter.prior is None and parameter.role.startswith("FREE"):
-        table.fail("prior", f"a {parameter.role} parameter needs a prior")
+    if parameter.prior is None and (parameter.role.startswith("FREE") or parameter.free_with):
+        table.fail("prior", f"a {parameter.role} parameter that can be estimated needs a prior")
     if parameter.prior is not None and parameter.prior.log_density(parameter.value) == float("-inf"):
         table.fail("prior", f"gives the value {parameter.value:g} no probability")
 
