@@ -1,0 +1,67 @@
+"""Time bounds and steps of a run."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput
+
+# Share of a step within which two times are the same, as in PySD.
+PRECISION = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a run starts and stops, how long a step is, and how often results are saved.
+
+    Parameters
+    ----------
+    start, stop
+        First and last moment, in years.
+    step
+        Length of a step, in years.
+    save_every
+        Time between saved results, in years.
+
+    Raises
+    ------
+    InvalidInput
+        If the step is not positive, the run would go backwards, or a bound is not finite.
+    """
+
+    start: float
+    stop: float
+    step: float
+    save_every: float
+
+    def __post_init__(self) -> None:
+        bounds = (self.start, self.stop, self.step, self.save_every)
+        if not all(math.isfinite(value) for value in bounds):
+            raise InvalidInput(f"time bounds must be finite; found start, stop, step, save_every = {bounds}")
+        if self.step <= 0 or self.save_every <= 0:
+            raise InvalidInput(f"step and save_every must be positive; found {self.step} and {self.save_every}")
+        if self.stop < self.start:
+            raise InvalidInput(f"a run goes forward: stop {self.stop:g} lies before start {self.start:g}")
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Every step, first and last moment included, shape (step,).
+
+        Steps are added one by one, so that they carry the same rounding as in PySD.
+        """
+        count = math.ceil((self.stop - self.start) / self.step - PRECISION)
+        return np.cumsum(np.array([self.start, *([self.step] * max(count, 0))]))
+
+    @property
+    def saved(self) -> NDArray[np.bool_]:
+        """Which steps are saved, shape (step,)."""
+        since = self.times - self.times[0]
+        tolerance = self.step * PRECISION
+        return np.asarray((since % self.save_every < tolerance) | (-since % self.save_every < tolerance))
+
+    @property
+    def saved_times(self) -> NDArray[np.float64]:
+        """The moments that are saved, free of rounding noise, shape (year,)."""
+        return np.round(self.times[self.saved], 9)

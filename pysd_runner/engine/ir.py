@@ -1,0 +1,215 @@
+"""The representation every target is built from: small, immutable, with its loops over subscripts intact.
+
+An expression has axes, named after the subscript range they run over; the axis of a range that is summed over ends in
+``!``, as in Vensim. Nothing here holds text taken from a model file except names, units and documentation.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["constant", "auxiliary", "stock", "initial", "lookup", "control"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A reference that runs over a range; `positions` are its places in the dimension referred to, None for all."""
+
+    label: str
+    positions: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A reference to one element of a dimension."""
+
+    position: int
+
+
+Index = Axis | Element
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal."""
+
+    value: float
+    axes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A literal array, flat in C order over `shape`."""
+
+    values: tuple[float, ...]
+    shape: tuple[int, ...]
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The current time."""
+
+    axes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The value of a variable, indexed."""
+
+    variable: str
+    index: tuple[Index, ...]
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Labels of the axes that remain."""
+        return tuple(item.label for item in self.index if isinstance(item, Axis))
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An element-wise operation or function; `name` is a key of the targets' tables."""
+
+    name: str
+    arguments: tuple["Expression", ...]
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """A sum, product, least or largest value over the axes in `over`."""
+
+    name: str
+    argument: "Expression"
+    over: tuple[str, ...]
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolation:
+    """A table function: straight lines between points, held or extended beyond the ends."""
+
+    argument: "Expression"
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    extrapolate: bool
+    axes: tuple[str, ...]
+
+
+Expression = Number | Table | Time | Reference | Operation | Reduction | Interpolation
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """Direct parts of an expression."""
+    if isinstance(expression, Operation):
+        return expression.arguments
+    if isinstance(expression, Reduction | Interpolation):
+        return (expression.argument,)
+    return ()
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Every part of an expression, itself first."""
+    yield expression
+    for child in children(expression):
+        yield from walk(child)
+
+
+def references(expression: Expression) -> frozenset[str]:
+    """Names of the variables an expression refers to."""
+    return frozenset(part.variable for part in walk(expression) if isinstance(part, Reference))
+
+
+def joined_axes(*parts: Expression) -> tuple[str, ...]:
+    """Axes of an element-wise operation: those of the parts, in order of first appearance."""
+    return tuple(dict.fromkeys(label for part in parts for label in part.axes))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An equation for a part of a variable.
+
+    Parameters
+    ----------
+    index
+        Which part of the variable the equation defines, one entry per dimension.
+    expression
+        The value; for a stock its net flow.
+    initial
+        For a stock its initial value; for ACTIVE INITIAL what holds at the start; otherwise None.
+    text
+        The equation as a person would write it.
+    """
+
+    index: tuple[Index, ...]
+    expression: Expression
+    initial: Expression | None
+    text: str
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Labels of the axes the block runs over, in the order of the dimensions."""
+        return tuple(item.label for item in self.index if isinstance(item, Axis))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable of a model.
+
+    Parameters
+    ----------
+    name
+        As written in the file, with single spaces.
+    unit
+        As written in the file, an empty string when none is given.
+    dims
+        Names of the subscript ranges it is defined over.
+    kind
+        ``constant``: a number or table; ``stock``: integrates a flow; ``initial``: frozen at the start;
+        ``control``: time bounds and steps; ``auxiliary``: everything else.
+    doc
+        The documentation of the file.
+    group
+        The sector of the file it stands in, an empty string when there is none.
+    blocks
+        Its equations; they do not overlap.
+    hidden
+        True for a stock that a smooth or delay was expanded into.
+    """
+
+    name: str
+    unit: str
+    dims: tuple[str, ...]
+    kind: Kind
+    doc: str
+    group: str
+    blocks: tuple[Block, ...]
+    hidden: bool = False
+
+    @property
+    def equation(self) -> str:
+        """The equation text, one line per block."""
+        return "\n".join(block.text for block in self.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIr:
+    """A whole model, lowered.
+
+    Parameters
+    ----------
+    ranges
+        Subscript ranges with their elements; an alias has the elements of what it stands for.
+    variables
+        Every variable by name, in the order of the file, then the hidden ones.
+    fingerprint
+        Hash of everything that decides the numbers.
+    """
+
+    ranges: Mapping[str, tuple[str, ...]]
+    variables: Mapping[str, Variable]
+    fingerprint: str = field(compare=False)
+
+    def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
+        """Lengths of the given ranges."""
+        return tuple(len(self.ranges[name]) for name in dims)

@@ -1,0 +1,166 @@
+"""Lowers a parsed model file into the project's own representation."""
+
+import hashlib
+import json
+from typing import Any
+
+from pysd_runner.engine.expressions import Scope, lower_expression
+from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
+from pysd_runner.engine.names import key, tidy
+from pysd_runner.engine.ranges import Ranges
+from pysd_runner.engine.source import Source
+from pysd_runner.engine.text import equation_text
+from pysd_runner.errors import InvalidModel, UnsupportedFeature
+
+CONTROLS = ("initial time", "final time", "time step", "saveper")
+
+# Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
+VERSION = 1
+
+
+def lower(source: Source) -> ModelIr:
+    """Lower a parsed model.
+
+    Parameters
+    ----------
+    source
+        What `read_source` returned.
+
+    Returns
+    -------
+    ModelIr
+        Every variable with its lowered equations.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If an equation uses something this engine does not cover; the message names the feature, the variable and the
+        equation.
+    InvalidModel
+        If the model contradicts itself.
+    """
+    if len(source.abstract.sections) > 1:
+        macro = source.abstract.sections[1].name
+        raise UnsupportedFeature(f"{source.path}: macro {macro!r} is not covered by this engine; {_REMEDY}")
+    section = source.abstract.sections[0]
+    try:
+        ranges = Ranges(section.subscripts)
+    except InvalidModel as error:
+        raise type(error)(f"{source.path}: {error}") from error
+    scope = Scope(
+        ranges=ranges,
+        dims={key(element.name): _dims(element, ranges, source) for element in section.elements},
+        names={"time": "Time"} | {key(element.name): tidy(element.name) for element in section.elements},
+        tables={key(element.name): _points(element) for element in section.elements if _is_table(element)},
+    )
+    variables = {}
+    for element in section.elements:
+        variable = _variable(element, scope, source)
+        variables[variable.name] = variable
+    variables |= {item.name: item for item in scope.hidden}
+    decisive = json.dumps([VERSION, source.sha256, ranges.elements], sort_keys=True, ensure_ascii=False)
+    fingerprint = hashlib.sha256(decisive.encode()).hexdigest()
+    return ModelIr(ranges=ranges.elements, variables=variables, fingerprint=fingerprint)
+
+
+_REMEDY = 'run it with engine="pysd"'
+
+
+def _is_table(element: Any) -> bool:
+    return type(element.components[0]).__name__ == "AbstractLookup"
+
+
+def _points(element: Any) -> Any:
+    component = element.components[0]
+    if component.subscripts[0] or len(element.components) > 1 or type(component.ast).__name__ != "LookupsStructure":
+        raise UnsupportedFeature(f"subscripted or external table function {element.name!r}; {_REMEDY}")
+    return component.ast
+
+
+def _dims(element: Any, ranges: Ranges, source: Source) -> tuple[str, ...]:
+    given = [component.subscripts[0] for component in element.components]
+    if len({len(labels) for labels in given}) != 1:
+        raise InvalidModel(f"{source.path}: variable {element.name!r} is defined with different numbers of subscripts")
+    try:
+        return tuple(ranges.dimension(labels) for labels in zip(*given, strict=True))
+    except InvalidModel as error:
+        raise InvalidModel(f"{source.path}: variable {element.name!r}: {error}") from error
+
+
+def _variable(element: Any, scope: Scope, source: Source) -> Variable:
+    name = tidy(element.name)
+    dims = scope.dims[key(name)]
+    if _is_table(element):
+        text = equation_text(name, [], element.components[0].ast, scope.names)
+        blocks: tuple[Block, ...] = (Block((), Number(0.0), None, text),)
+        kind: Kind = "lookup"
+    else:
+        scope.owner = name
+        blocks = tuple(_block(component, name, dims, scope, source) for component in element.components)
+        kind = _kind(name, element, blocks)
+    return Variable(
+        name=name,
+        unit=element.units.strip(),
+        dims=dims,
+        kind=kind,
+        doc=element.documentation.strip(),
+        group=source.groups.get(key(name), ""),
+        blocks=blocks,
+    )
+
+
+def _kind(name: str, element: Any, blocks: tuple[Block, ...]) -> Kind:
+    if key(name) in CONTROLS:
+        return "control"
+    if type(element.components[0].ast).__name__ == "IntegStructure":
+        return "stock"
+    if all(_is_literal(block.expression) for block in blocks):
+        return "constant"
+    return "auxiliary"
+
+
+def _is_literal(expression: Any) -> bool:
+    if isinstance(expression, Operation):
+        return expression.name == "negative" and _is_literal(expression.arguments[0])
+    return isinstance(expression, Number | Table)
+
+
+def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> Block:
+    labels, exceptions = component.subscripts
+    text = equation_text(name, labels, component.ast, scope.names)
+    try:
+        if type(component).__name__ not in ("AbstractComponent", "AbstractUnchangeableConstant"):
+            raise UnsupportedFeature(f"{type(component).__name__.removeprefix('Abstract').lower()} variable")
+        if exceptions:
+            raise UnsupportedFeature("EXCEPT")
+        scope.block = labels
+        index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
+        expression, initial = _parts(component.ast, scope)
+        block = Block(index, expression, initial, text)
+        _check_axes(block)
+    except UnsupportedFeature as error:
+        raise UnsupportedFeature(
+            f"{source.path}: {error} in variable {name!r} is not covered by this engine; {_REMEDY}. Equation: {text}"
+        ) from error
+    except InvalidModel as error:
+        raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
+    return block
+
+
+def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:
+    kind = type(ast).__name__
+    if kind == "IntegStructure":
+        if ast.non_negative:
+            raise UnsupportedFeature("non-negative stock")
+        return lower_expression(ast.flow, scope), lower_expression(ast.initial, scope)
+    if kind == "CallStructure" and ast.function.reference == "active_initial":
+        active, initial = ast.arguments
+        return lower_expression(active, scope), lower_expression(initial, scope)
+    return lower_expression(ast, scope), None
+
+
+def _check_axes(block: Block) -> None:
+    for part in (block.expression, block.initial):
+        stray = [axis for axis in part.axes if axis not in block.axes] if part is not None else []
+        if stray:
+            raise InvalidModel(f"the right side runs over {stray[0]!r}, which the left side does not have.")

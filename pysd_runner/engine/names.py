@@ -1,0 +1,29 @@
+"""Names as Vensim compares them: without regard to case, underscores and repeated spaces."""
+
+import re
+
+
+def key(name: str) -> str:
+    """Form of a name in which equal names are equal strings.
+
+    Parameters
+    ----------
+    name
+        A name from a model file or a user.
+
+    Returns
+    -------
+    str
+        Lower case, quotes removed, runs of spaces and underscores as one space.
+
+    Examples
+    --------
+    >>> key('"Log_ Technology"')
+    'log technology'
+    """
+    return re.sub(r"[\s_]+", " ", name.strip().strip('"')).strip().casefold()
+
+
+def tidy(name: str) -> str:
+    """Display form of a name: as written, with single spaces."""
+    return re.sub(r"\s+", " ", name.strip())

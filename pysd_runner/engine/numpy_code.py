@@ -1,0 +1,279 @@
+"""Writes the NumPy program of a plan as Python text.
+
+The text holds generated identifiers and literals of numbers only, never a name or a comment from a model file. Values have
+the axes (scenario, draw) and then those of the variable; axes are aligned where the text is written, not when it runs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pysd_runner.engine.ir import (
+    Axis,
+    Block,
+    Expression,
+    Index,
+    Interpolation,
+    ModelIr,
+    Number,
+    Operation,
+    Reduction,
+    Reference,
+    Table,
+    Time,
+    Variable,
+)
+from pysd_runner.engine.order import Plan
+from pysd_runner.errors import UnsupportedFeature
+
+# Operation -> text; also the list of what this target can do.
+OPERATIONS = {
+    "add": "({0} + {1})",
+    "subtract": "({0} - {1})",
+    "multiply": "({0} * {1})",
+    "divide": "divide({0}, {1})",
+    "negative": "(-{0})",
+    "power": "power({0}, {1})",
+    "less": "({0} < {1})",
+    "less_equal": "({0} <= {1})",
+    "greater": "({0} > {1})",
+    "greater_equal": "({0} >= {1})",
+    "equal": "({0} == {1})",
+    "not_equal": "({0} != {1})",
+    "and": "logical_and({0}, {1})",
+    "or": "logical_or({0}, {1})",
+    "not": "logical_not({0})",
+    "where": "where({0}, {1}, {2})",
+    "min": "minimum({0}, {1})",
+    "max": "maximum({0}, {1})",
+    "abs": "absolute({0})",
+    "exp": "exp({0})",
+    "ln": "log({0})",
+    "sqrt": "sqrt({0})",
+    "sin": "sin({0})",
+    "cos": "cos({0})",
+    "tan": "tan({0})",
+    "arcsin": "arcsin({0})",
+    "arccos": "arccos({0})",
+    "arctan": "arctan({0})",
+    "sinh": "sinh({0})",
+    "cosh": "cosh({0})",
+    "tanh": "tanh({0})",
+    "integer": "trunc({0})",
+    "quantum": "quantum({0}, {1})",
+    "modulo": "modulo({0}, {1})",
+    "remainder": "mod({0}, {1})",
+    "xidz": "xidz({0}, {1}, {2})",
+}
+
+REDUCTIONS = {"sum": "sum", "product": "prod", "least": "min", "largest": "max"}
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes expressions and collects the literal arrays they need.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    symbols
+        Identifier of every variable in the program.
+    literals
+        Arrays and indices the program refers to, by identifier.
+    """
+
+    model: ModelIr
+    symbols: dict[str, str]
+    literals: dict[str, Any] = field(default_factory=dict)
+
+    def literal(self, value: object) -> str:
+        """Identifier of a literal that is no plain number."""
+        name = f"c{len(self.literals)}"
+        self.literals[name] = value
+        return name
+
+    def aligned(self, expression: Expression, axes: Sequence[str]) -> str:
+        """Text of an expression whose result has the given axes, missing ones of length one."""
+        text, own = self.text(expression), expression.axes
+        if is_scalar(expression) or tuple(own) == tuple(axes):
+            return text
+        order = sorted(range(len(own)), key=lambda place: list(axes).index(own[place]))
+        if order != list(range(len(own))):
+            text = f"{text}.transpose({', '.join(str(place) for place in (0, 1, *(2 + item for item in order)))})"
+        inner = ", ".join(":" if axis in own else "None" for axis in axes)
+        return f"{text}[:, :, {inner}]" if any(axis not in own for axis in axes) else text
+
+    def text(self, expression: Expression) -> str:
+        """Text of an expression with its own axes."""
+        return _TEXT[type(expression)](self, expression)
+
+    def block_text(self, block: Block, expression: Expression, dims_shape: tuple[int, ...]) -> str:
+        """Text of a block that covers its variable, at full length along every dimension."""
+        text = self.aligned(expression, block.axes)
+        if is_scalar(expression):
+            return f"full({(1, 1, *dims_shape)}, {text})"
+        if tuple(expression.axes) != block.axes:
+            return f"spread({text}, {dims_shape})"
+        return text
+
+
+def is_scalar(expression: Expression) -> bool:
+    """Whether the text of an expression is a plain number without array axes."""
+    if isinstance(expression, Number):
+        return True
+    return isinstance(expression, Operation) and all(is_scalar(part) for part in expression.arguments)
+
+
+def _number(_: Writer, expression: Number) -> str:
+    value = expression.value
+    return repr(value) if value == value and abs(value) != float("inf") else f"float('{value}')"
+
+
+def _table(writer: Writer, expression: Table) -> str:
+    return writer.literal(("array", expression.values, (1, 1, *expression.shape)))
+
+
+def _reference(writer: Writer, expression: Reference) -> str:
+    text = writer.symbols[expression.variable]
+    if all(isinstance(item, Axis) and item.positions is None for item in expression.index):
+        return text
+    for place, item in enumerate(expression.index):
+        if isinstance(item, Axis) and item.positions is not None:
+            text = f"{text}.take({writer.literal(('index', item.positions))}, axis={place + 2})"
+    if any(not isinstance(item, Axis) for item in expression.index):
+        inner = ", ".join(":" if isinstance(item, Axis) else str(item.position) for item in expression.index)
+        text = f"{text}[:, :, {inner}]"
+    return text
+
+
+def _operation(writer: Writer, expression: Operation) -> str:
+    if expression.name not in OPERATIONS:
+        raise UnsupportedFeature(f"operation {expression.name!r}")
+    parts = [writer.aligned(part, expression.axes) for part in expression.arguments]
+    return OPERATIONS[expression.name].format(*parts)
+
+
+def _reduction(writer: Writer, expression: Reduction) -> str:
+    product = _matrix_product(writer, expression)
+    if product is not None:
+        return product
+    axes = expression.argument.axes
+    over = tuple(axes.index(axis) - len(axes) for axis in expression.over)
+    return f"{writer.text(expression.argument)}.{REDUCTIONS[expression.name]}(axis={over})"
+
+
+def _matrix_product(writer: Writer, expression: Reduction) -> str | None:
+    """A sum over partners of weight times value is one matrix product, without the array of all products."""
+    inner = expression.argument
+    if expression.name != "sum" or len(expression.over) != 1 or not isinstance(inner, Operation):
+        return None
+    if inner.name != "multiply" or is_scalar(inner.arguments[0]) or is_scalar(inner.arguments[1]):
+        return None
+    over = expression.over[0]
+    left, right = inner.arguments
+    if len(left.axes) == 2 and left.axes[1] == over and right.axes == (over,):
+        return f"matmul({writer.text(left)}, {writer.text(right)}[:, :, :, None])[:, :, :, 0]"
+    return None
+
+
+def _interpolation(writer: Writer, expression: Interpolation) -> str:
+    x, y = (writer.literal(("array", side, (len(side),))) for side in (expression.x, expression.y))
+    return f"interpolate({writer.text(expression.argument)}, {x}, {y}, {expression.extrapolate})"
+
+
+_TEXT: dict[type, Callable[[Writer, Any], str]] = {
+    Number: _number,
+    Table: _table,
+    Time: lambda _writer, _expression: "t",
+    Reference: _reference,
+    Operation: _operation,
+    Reduction: _reduction,
+    Interpolation: _interpolation,
+}
+
+
+def _covers(variable: Variable) -> bool:
+    if len(variable.blocks) != 1:
+        return False
+    return all(isinstance(item, Axis) and item.positions is None for item in variable.blocks[0].index)
+
+
+def _value(writer: Writer, variable: Variable, part: Callable[[Block], Expression]) -> str:
+    shape = writer.model.shape(variable.dims)
+    if _covers(variable):
+        block = variable.blocks[0]
+        return writer.block_text(block, part(block), shape)
+    parts = []
+    for block in variable.blocks:
+        place = writer.literal(("place", tuple(_slot(item) for item in block.index)))
+        parts.append(f"({place}, {writer.aligned(part(block), block.axes)})")
+    return f"assemble({shape}, [{', '.join(parts)}])"
+
+
+def _slot(item: Index) -> int | tuple[int, ...] | None:
+    return item.positions if isinstance(item, Axis) else item.position
+
+
+def write_program(
+    model: ModelIr, plan: Plan, outcomes: Sequence[str], given: Sequence[str], moving: frozenset[str]
+) -> tuple[str, dict[str, Any]]:
+    """Write the program of a plan.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    plan
+        What to compute, and when.
+    outcomes
+        Variables to save.
+    given
+        Variables whose values come from outside, in the order they are handed over.
+    moving
+        Those among `given` that change over time.
+
+    Returns
+    -------
+    tuple
+        Text that defines ``simulate(given, times, step, saved, out)``, and the literals it refers to.
+    """
+    writer = Writer(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
+    symbols = writer.symbols
+    used = {*plan.invariant, *plan.starting, *plan.dynamic}
+    moving_used = [name for name in given if name in moving and name in used]
+
+    def moved(indent: str) -> list[str]:
+        return [f"{indent}{symbols[name]} = given[{given.index(name)}].at(now)" for name in moving_used]
+
+    def assigned(name: str, part: Callable[[Block], Expression], indent: str) -> str:
+        return f"{indent}{symbols[name]} = {_value(writer, model.variables[name], part)}"
+
+    lines = ["def simulate(given, times, step, saved, out):", "    now = times[0]", "    t = full((1, 1), now)"]
+    for name in plan.invariant:
+        if name in given:
+            lines.append(f"    {symbols[name]} = given[{given.index(name)}]")
+        else:
+            lines.append(assigned(name, _running, "    "))
+    lines += moved("    ")
+    lines += [assigned(name, _at_start, "    ") for name in plan.starting if name not in given]
+    lines += ["    row = 0", "    last = len(times) - 1", "    for k in range(len(times)):"]
+    lines += ["        now = times[k]", "        t = full((1, 1), now)"]
+    lines += moved("        ")
+    computed = [name for name in plan.dynamic if name not in given and name not in plan.stocks]
+    lines += [assigned(name, _running, "        ") for name in computed]
+    lines.append("        if saved[k]:")
+    lines += [f"            out[{place}][row] = {symbols[name]}" for place, name in enumerate(outcomes)]
+    lines += ["            row += 1", "        if k == last:", "            break"]
+    flows = {name: f"d{symbols[name]}" for name in plan.stocks}
+    lines += [f"        {flow} = {_value(writer, model.variables[name], _running)}" for name, flow in flows.items()]
+    lines += [f"        {symbols[name]} = {symbols[name]} + step * {flow}" for name, flow in flows.items()]
+    return "\n".join(lines) + "\n", writer.literals
+
+
+def _running(block: Block) -> Expression:
+    return block.expression
+
+
+def _at_start(block: Block) -> Expression:
+    return block.expression if block.initial is None else block.initial

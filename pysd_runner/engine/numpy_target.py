@@ -1,0 +1,228 @@
+"""Runs a lowered model with NumPy over the axes (scenario, draw): portable, readable, the oracle of other targets."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.functions import SMALL
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.numpy_code import write_program
+from pysd_runner.engine.order import plan
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import UnsupportedFeature
+
+Array = NDArray[np.float64]
+
+# Bytes of the largest array of one block of draws: about what a core keeps close by.
+BLOCK_BYTES = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled model: what it takes and what it saves.
+
+    Parameters
+    ----------
+    outcomes
+        Variables it saves.
+    given
+        Variables it takes, in order.
+    shapes
+        Shape of each outcome over its own dimensions.
+    cells
+        Length of its largest variable.
+    simulate
+        The compiled function.
+    text
+        Its source.
+    """
+
+    outcomes: tuple[str, ...]
+    given: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    cells: int
+    simulate: Callable[..., None]
+    text: str
+
+
+_PROGRAMS: dict[tuple[Any, ...], Program] = {}
+_MOST_PROGRAMS = 64
+
+
+def compiled(
+    model: ModelIr, outcomes: Sequence[str], given: Sequence[str] = (), moving: frozenset[str] = frozenset()
+) -> Program:
+    """Compile a model for some outcomes; the same request is compiled once.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    outcomes
+        Names of the variables to save.
+    given
+        Names of the variables whose values come from outside.
+    moving
+        Those among `given` that change over time.
+
+    Returns
+    -------
+    Program
+        Ready to run.
+
+    Raises
+    ------
+    InvalidModel
+        If variables depend on each other at the same moment.
+    """
+    identity = (model.fingerprint, tuple(outcomes), tuple(given), moving)
+    if identity not in _PROGRAMS:
+        if len(_PROGRAMS) >= _MOST_PROGRAMS:
+            _PROGRAMS.pop(next(iter(_PROGRAMS)))
+        _PROGRAMS[identity] = _compile(model, tuple(outcomes), tuple(given), moving)
+    return _PROGRAMS[identity]
+
+
+def _compile(
+    model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]
+) -> Program:
+    order = plan(model, outcomes, frozenset(given), moving)
+    text, literals = write_program(model, order, outcomes, given, moving)
+    namespace: dict[str, Any] = _namespace() | {name: _literal(value) for name, value in literals.items()}
+    # The text was written by numpy_code: generated identifiers and number literals, nothing from the model file.
+    exec(compile(text, "<model>", "exec"), namespace)  # noqa: S102
+    used = {*order.invariant, *order.starting, *order.dynamic, *order.stocks}
+    cells = max((int(np.prod(model.shape(model.variables[name].dims))) for name in used), default=1)
+    shapes = tuple(model.shape(model.variables[name].dims) for name in outcomes)
+    return Program(outcomes, given, shapes, cells, namespace["simulate"], text)
+
+
+@lru_cache(maxsize=1)
+def _namespace() -> dict[str, Any]:
+    names = "add divide power logical_and logical_or logical_not where minimum maximum absolute exp log sqrt sin cos tan"
+    names += " arcsin arccos arctan sinh cosh tanh trunc mod full matmul"
+    own = {
+        "xidz": _xidz,
+        "quantum": _quantum,
+        "modulo": lambda value, base: value - _quantum(value, base),
+        "interpolate": _interpolate,
+        "assemble": _assemble,
+        "spread": _spread,
+    }
+    return {name: getattr(np, name) for name in names.split()} | own
+
+
+def _literal(value: tuple[Any, ...]) -> Any:
+    if value[0] == "array":
+        return np.asarray(value[1], dtype=float).reshape(value[2])
+    if value[0] == "index":
+        return np.asarray(value[1], dtype=np.intp)
+    return value[1]
+
+
+def _xidz(numerator: Array, denominator: Array, otherwise: Array) -> Array:
+    return np.where(np.abs(denominator) < SMALL, otherwise, np.divide(numerator, denominator))
+
+
+def _quantum(value: Array, base: Array) -> Array:
+    return np.where(np.asarray(base) < SMALL, value, base * np.trunc(np.divide(value, base)))
+
+
+def _interpolate(argument: Array, x: Array, y: Array, extrapolate: bool) -> Array:
+    argument = np.asarray(argument, dtype=float)
+    inside = np.asarray(np.interp(argument, x, y))
+    if not extrapolate or x.size < 2:
+        return inside
+    low = y[0] + (argument - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
+    high = y[-1] + (argument - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+    return np.where(argument < x[0], low, np.where(argument > x[-1], high, inside))
+
+
+def _spread(value: Array, shape: tuple[int, ...]) -> Array:
+    value = np.asarray(value, dtype=float)
+    if value.ndim < len(shape) + 2:
+        value = value.reshape(value.shape + (1,) * (len(shape) + 2 - value.ndim))
+    return np.broadcast_to(value, (*value.shape[:2], *shape))
+
+
+def _assemble(shape: tuple[int, ...], parts: Sequence[tuple[tuple[Any, ...], Any]]) -> Array:
+    values = [np.asarray(value, dtype=float) for _, value in parts]
+    lead = np.broadcast_shapes((1, 1), *(value.shape[:2] for value in values if value.ndim))
+    result = np.full((*lead, *shape), np.nan)
+    for (place, _), value in zip(parts, values, strict=True):
+        target: list[Any] = [slice(None), slice(None)]
+        shown: list[Any] = [slice(None), slice(None)]
+        for item in place:
+            target.append(slice(None) if item is None else [item] if isinstance(item, int) else list(item))
+            shown.append(None if isinstance(item, int) else slice(None))
+        _put(result, target, value[tuple(shown)] if value.ndim else value)
+    return result
+
+
+def _put(result: Array, target: list[Any], value: Array) -> None:
+    lists = [place for place, item in enumerate(target) if isinstance(item, list)]
+    for place in lists:
+        if len(target[place]) == 1:
+            target[place] = slice(target[place][0], target[place][0] + 1)
+    if sum(isinstance(item, list) for item in target) > 1:
+        raise UnsupportedFeature("an equation for parts of two subscript ranges at once")
+    result[tuple(target)] = value
+
+
+def run(
+    program: Program,
+    values: Mapping[str, Array | TimePath],
+    times: Array,
+    saved: NDArray[np.bool_],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Array]:
+    """Run a program over all scenarios and draws.
+
+    Parameters
+    ----------
+    program
+        What `compiled` returned.
+    values
+        Value of every variable in ``program.given``, with the axes (scenario, draw, ...); each of the two leading axes
+        has the full length or one. The values of a `TimePath` have one more axis in front.
+    times
+        Every step, shape (step,), equally spaced.
+    saved
+        Which steps are saved, shape (step,).
+    progress
+        Called with the number of draws that were finished.
+
+    Returns
+    -------
+    dict
+        Outcome by name, shape (scenario, draw, ..., year).
+    """
+    arrays = [values[name] for name in program.given]
+    leads = [item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2] for item in arrays]
+    scenarios, draws = np.broadcast_shapes((1, 1), *leads)
+    rows = int(saved.sum())
+    out = [np.empty((rows, scenarios, draws, *shape)) for shape in program.shapes]
+    step = float(times[1] - times[0]) if times.size > 1 else 0.0
+    size = max(1, BLOCK_BYTES // (8 * program.cells * scenarios))
+    clock = times.tolist()
+    with np.errstate(all="ignore"):
+        for first in range(0, draws, size):
+            part = slice(first, min(first + size, draws))
+            given = [_part(item, part, draws) for item in arrays]
+            program.simulate(given, clock, step, saved, [item[:, :, part] for item in out])
+            if progress is not None:
+                progress(part.stop - part.start)
+    return {name: np.moveaxis(item, 0, -1) for name, item in zip(program.outcomes, out, strict=True)}
+
+
+def _part(item: Array | TimePath, part: slice, draws: int) -> Array | TimePath:
+    if isinstance(item, TimePath):
+        if item.values.shape[2] != draws or draws == 1:
+            return item
+        return TimePath(times=item.times, values=item.values[:, :, part], interpolate=item.interpolate)
+    return item[:, part] if item.shape[1] == draws and draws > 1 else item

@@ -1,0 +1,187 @@
+"""In which order the variables of a model can be computed, and which are needed at all."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pysd_runner.engine.ir import ModelIr, Time, Variable, references, walk
+from pysd_runner.errors import InvalidModel
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to compute, and when.
+
+    Parameters
+    ----------
+    invariant
+        Variables that depend on neither time nor stocks, in order of computation.
+    starting
+        Variables and stocks in order of computation at the start: some depend on initial values of stocks.
+    dynamic
+        Variables computed again at every step, in order.
+    stocks
+        Stocks that are needed.
+    """
+
+    invariant: tuple[str, ...]
+    starting: tuple[str, ...]
+    dynamic: tuple[str, ...]
+    stocks: tuple[str, ...]
+
+
+def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> Plan:
+    """Order of computation for some outcomes.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    outcomes
+        Variables that will be read.
+    given
+        Variables whose values come from outside, so that their equations are not used.
+    moving
+        Those among `given` that change over time.
+
+    Returns
+    -------
+    Plan
+        Only what the outcomes need.
+
+    Raises
+    ------
+    InvalidModel
+        If variables depend on each other at the same moment; the message names the circle.
+    """
+    during = _sorted(model, outcomes, lambda name: _needs(model, name, given, flows=False))
+    needed = _closure(model, outcomes, given)
+    stocks = [name for name in model.variables if name in needed and _is_stock(model, name, given)]
+    flows = {ref for name in stocks for ref in _needs(model, name, given, flows=True)}
+    during = _sorted(model, [*outcomes, *flows], lambda name: _needs(model, name, given, flows=False))
+    changing = _changing(model, during, given, moving)
+    starting = _sorted(
+        model,
+        [*stocks, *(name for name in during if _frozen(model, name))],
+        lambda name: _needs_at_start(model, name, given),
+    )
+    invariant = [name for name in dict.fromkeys([*starting, *during]) if name not in changing]
+    invariant = [name for name in invariant if not _moves(model, name, given, moving, changing)]
+    return Plan(
+        invariant=tuple(_sorted(model, invariant, lambda name: _needs(model, name, given, flows=False))),
+        starting=tuple(name for name in starting if name not in invariant),
+        dynamic=tuple(name for name in during if name in changing),
+        stocks=tuple(stocks),
+    )
+
+
+def _is_stock(model: ModelIr, name: str, given: frozenset[str]) -> bool:
+    return name not in given and model.variables[name].kind == "stock"
+
+
+def _frozen(model: ModelIr, name: str) -> bool:
+    return model.variables[name].kind == "initial"
+
+
+def _expressions(variable: Variable) -> list[object]:
+    return [block.expression for block in variable.blocks]
+
+
+def _needs(model: ModelIr, name: str, given: frozenset[str], *, flows: bool) -> list[str]:
+    variable = model.variables[name]
+    if name in given or (variable.kind in ("stock", "initial") and not flows):
+        return []
+    return sorted({ref for block in variable.blocks for ref in references(block.expression)})
+
+
+def _needs_at_start(model: ModelIr, name: str, given: frozenset[str]) -> list[str]:
+    variable = model.variables[name]
+    if name in given:
+        return []
+    parts = [block.expression if block.initial is None else block.initial for block in variable.blocks]
+    return sorted({ref for part in parts for ref in references(part)})
+
+
+def _closure(model: ModelIr, outcomes: Iterable[str], given: frozenset[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(outcomes)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        waiting += [*_needs(model, name, given, flows=True), *_needs_at_start(model, name, given)]
+    return found
+
+
+def _reads_time(variable: Variable) -> bool:
+    return any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression))
+
+
+def _moves(
+    model: ModelIr, name: str, given: frozenset[str], moving: frozenset[str], changing: set[str]
+) -> bool:
+    """Whether a variable met only at the start depends on time or stocks."""
+    if name in given:
+        return name in moving
+    variable = model.variables[name]
+    if variable.kind in ("stock", "initial") or _reads_time(variable):
+        return True
+    if any(block.initial is not None for block in variable.blocks):
+        return True
+    return any(
+        ref in changing or _moves(model, ref, given, moving, changing)
+        for ref in _needs(model, name, given, flows=False)
+    )
+
+
+def _changing(model: ModelIr, ordered: list[str], given: frozenset[str], moving: frozenset[str]) -> set[str]:
+    changing: set[str] = set()
+    for name in ordered:
+        variable = model.variables[name]
+        if name in given:
+            moves = name in moving
+        elif variable.kind == "stock":
+            moves = True
+        elif variable.kind == "initial":
+            moves = False
+        else:
+            switched = any(block.initial is not None for block in variable.blocks)
+            frozen = any(_frozen(model, ref) for ref in _needs(model, name, given, flows=False))
+            needs = _needs(model, name, given, flows=False)
+            moves = switched or frozen or _reads_time(variable) or any(ref in changing for ref in needs)
+        if moves:
+            changing.add(name)
+    return changing
+
+
+def _sorted(model: ModelIr, wanted: Iterable[str], needs: Callable[[str], list[str]]) -> list[str]:
+    """Depth-first order in which everything comes after what it needs."""
+    done: dict[str, None] = {}
+    open_path: dict[str, None] = {}
+    for start in wanted:
+        stack: list[tuple[str, list[str]]] = [(start, needs(start))] if start not in done else []
+        if stack:
+            open_path[start] = None
+        while stack:
+            name, rest = stack[-1]
+            pending = next((item for item in rest if item not in done), None)
+            if pending is None:
+                stack.pop()
+                open_path.pop(name)
+                done[name] = None
+            elif pending in open_path:
+                raise InvalidModel(_circle(model, list(open_path), pending))
+            else:
+                open_path[pending] = None
+                stack.append((pending, needs(pending)))
+    return list(done)
+
+
+def _circle(model: ModelIr, path: list[str], again: str) -> str:
+    circle = [*path[path.index(again) :], again]
+    equation = model.variables[again].equation
+    return (
+        "variables depend on each other at the same moment: "
+        + " -> ".join(repr(name) for name in circle)
+        + f"; put a stock or a delay in between. Equation: {equation}"
+    )

@@ -1,0 +1,148 @@
+"""Reads a model file into PySD's abstract model. Nothing is written and nothing of the file is executed."""
+
+import copy
+import hashlib
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pysd_runner.engine.names import key
+from pysd_runner.errors import InvalidModel, UnknownName, suggest
+
+VENSIM = frozenset({".mdl"})
+XMILE = frozenset({".xmile", ".xml", ".stmx"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A parsed model file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        Hash of its bytes.
+    abstract
+        PySD's ``AbstractModel``: plain data classes.
+    groups
+        Sector of each variable, by comparison key of its name.
+    """
+
+    path: Path
+    sha256: str
+    abstract: Any
+    groups: Mapping[str, str]
+
+    def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
+        """Copy with other elements in some subscript ranges.
+
+        Parameters
+        ----------
+        elements
+            New elements by name of the range.
+
+        Returns
+        -------
+        Source
+            The same model over the new elements.
+
+        Raises
+        ------
+        UnknownName
+            If the file has no such range.
+        """
+        if not elements:
+            return self
+        abstract = copy.copy(self.abstract)
+        section = copy.copy(abstract.sections[0])
+        known = {key(found.name): found.name for found in section.subscripts}
+        wanted = {}
+        for name, items in elements.items():
+            if key(name) not in known:
+                raise UnknownName(
+                    f"{self.path}: no subscript range is called {name!r}; the file has "
+                    f"{', '.join(known.values()) or 'none'}.{suggest(name, known.values())}"
+                )
+            wanted[key(name)] = list(items)
+        section.subscripts = [
+            type(found)(found.name, wanted.get(key(found.name), found.subscripts), found.mapping)
+            for found in section.subscripts
+        ]
+        abstract.sections = (section, *abstract.sections[1:])
+        return Source(self.path, self.sha256, abstract, self.groups)
+
+
+def read_source(path: str | Path) -> Source:
+    """Parse a Vensim or XMILE file.
+
+    Parameters
+    ----------
+    path
+        A ``.mdl``, ``.xmile``, ``.xml`` or ``.stmx`` file.
+
+    Returns
+    -------
+    Source
+        The abstract model with the hash of the file.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is missing, has another ending, or cannot be parsed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
+    return _parse(path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@lru_cache(maxsize=16)
+def _parse(path: Path, sha256: str) -> Source:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed = _translator(path)
+            parsed.parse()
+            abstract = parsed.get_abstract_model()
+    except InvalidModel:
+        raise
+    except Exception as error:
+        # The translators raise whatever their grammar library or their own code runs into.
+        reason = " ".join(str(error).split())[:300]
+        raise InvalidModel(f"{path}: PySD's translator cannot read this file: {reason}") from error
+    groups = _groups(path) if path.suffix.lower() in VENSIM else {}
+    return Source(path, sha256, abstract, groups)
+
+
+def _translator(path: Path) -> Any:
+    ending = path.suffix.lower()
+    if ending in VENSIM:
+        from pysd.translators.vensim.vensim_file import VensimFile
+
+        return VensimFile(path)
+    if ending in XMILE:
+        from pysd.translators.xmile.xmile_file import XmileFile
+
+        return XmileFile(path)
+    raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {', '.join(sorted(VENSIM | XMILE))}")
+
+
+# A Vensim group: a line of asterisks, a line that starts with a full stop, asterisks again.
+_GROUP = re.compile(r"\*{4,}\s*\n\s*\.([^\n]*)\n\s*\*{4,}\s*~[^|]*\|")
+
+
+def _groups(path: Path) -> dict[str, str]:
+    text = path.read_bytes().decode("utf-8", errors="replace").replace("\r\n", "\n")
+    parts = _GROUP.split(text.split("\\\\\\---///")[0])
+    found: dict[str, str] = {}
+    for group, body in zip(parts[1::2], parts[2::2], strict=True):
+        for entry in body.split("|"):
+            name = re.split(r"[\[=~:(]|<->", entry.strip(), maxsplit=1)[0]
+            if name.strip():
+                found.setdefault(key(name), group.strip())
+    return found

@@ -1,0 +1,113 @@
+"""Finds where a run first stopped being a number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.paths import TimePath
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where a run first stopped being a number.
+
+    Parameters
+    ----------
+    scenario, draw
+        Which case, counted from zero.
+    variable
+        The first variable that is not finite.
+    element
+        Which of its elements, empty for a variable without subscripts.
+    time
+        When, in years.
+    value
+        What was found: nan, inf or -inf.
+    """
+
+    scenario: int
+    draw: int
+    variable: str
+    element: tuple[str, ...]
+    time: float
+    value: float
+
+    def __str__(self) -> str:
+        place = f"[{', '.join(self.element)}]" if self.element else ""
+        return (
+            f"{self.variable}{place} became {self.value} at time {self.time:g} "
+            f"(scenario {self.scenario}, draw {self.draw})"
+        )
+
+
+def trace(
+    model: ModelIr, values: Mapping[str, Array | TimePath], clock: Clock, scenario: int, draw: int
+) -> Failure | None:
+    """Run one case again, keep every variable at every step, and find the first that is not finite.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    values
+        What the run was given, with the axes (scenario, draw, ...).
+    clock
+        Bounds and steps of the run.
+    scenario, draw
+        The case.
+
+    Returns
+    -------
+    Failure or None
+        The first non-finite value in time and, at that time, in the order of computation; None if all are finite.
+    """
+    given = tuple(values)
+    moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+    names = [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
+    program = compiled(model, names, given, moving)
+    one = {name: _case(value, scenario, draw) for name, value in values.items()}
+    times = clock.times
+    found = run(program, one, times, np.ones(times.size, dtype=bool))
+    wrong = {name: ~np.isfinite(found[name][0, 0]) for name in names}
+    first = min((int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()), default=-1)
+    if first < 0:
+        return None
+    name = _earliest([name for name in names if wrong[name][..., first].any()], model)
+    place = np.argwhere(wrong[name][..., first])[0] if wrong[name].ndim > 1 else ()
+    dims = model.variables[name].dims
+    element = tuple(model.ranges[dim][position] for dim, position in zip(dims, place, strict=True))
+    value = float(found[name][0, 0][(*place, first)])
+    return Failure(scenario, draw, name, element, float(times[first]), value)
+
+
+def _earliest(names: list[str], model: ModelIr) -> str:
+    """The one that needs none of the others: where the trouble starts."""
+    from pysd_runner.engine.ir import references
+
+    wrong = set(names)
+    for name in names:
+        variable = model.variables[name]
+        needs = {ref for block in variable.blocks for ref in references(block.expression)}
+        if variable.kind == "stock" or not needs & (wrong - {name}):
+            return name
+    return names[0]
+
+
+def _case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimePath:
+    if isinstance(value, TimePath):
+        array = value.values
+        part = array[:, _place(scenario, array.shape[1]), :][:, :, _place(draw, array.shape[2])]
+        return TimePath(times=value.times, values=part, interpolate=value.interpolate)
+    return value[_place(scenario, value.shape[0])][:, _place(draw, value.shape[1])]
+
+
+def _place(position: int, length: int) -> slice:
+    position = position if length > 1 else 0
+    return slice(position, position + 1)

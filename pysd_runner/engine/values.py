@@ -1,0 +1,66 @@
+"""Brings what a caller hands over to the axes (scenario, draw, ...) of a variable."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.float64]
+
+
+def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
+    """A value with the axes of a variable.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    name
+        The variable.
+    value
+        A number; an array over the dimensions of the variable; an array with (scenario, draw) in front of them; for a
+        variable without dimensions also an array over draws; or a `TimePath` of such values.
+
+    Returns
+    -------
+    ndarray or TimePath
+        Shape (scenario, draw, ...), each of the two leading axes of any length from one up.
+
+    Raises
+    ------
+    InvalidInput
+        If the shape does not fit or a value is not a number.
+    """
+    if isinstance(value, TimePath):
+        steps = [_fitted(model, name, item) for item in value.values]
+        lead = np.broadcast_shapes(*(item.shape for item in steps))
+        stacked = np.stack([np.broadcast_to(item, lead) for item in steps])
+        return TimePath(times=value.times, values=stacked, interpolate=value.interpolate)
+    return _fitted(model, name, value)
+
+
+def _fitted(model: ModelIr, name: str, value: Any) -> Array:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"value of {name!r} is not numeric: {value!r}") from error
+    dims = model.variables[name].dims
+    shape = model.shape(dims)
+    if np.isnan(array).any():
+        raise InvalidInput(f"value of {name!r} contains NaN; fill it or leave the variable to the model")
+    if array.ndim == 0:
+        return np.full((1, 1, *shape), float(array))
+    if not dims and array.ndim == 1:
+        return array[None, :]
+    if array.shape == shape:
+        return array[None, None]
+    if array.ndim == len(shape) + 2 and array.shape[2:] == shape:
+        return array
+    expected = f"{shape} over {', '.join(dims)}" if dims else "a number"
+    raise InvalidInput(
+        f"value of {name!r} has shape {array.shape}; expected {expected}, with (scenario, draw) in front if it varies"
+    )

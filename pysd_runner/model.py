@@ -1,0 +1,201 @@
+"""A model file with its declarations, ready to run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pysd_runner.engine.ir import ModelIr, Variable
+from pysd_runner.engine.names import key
+from pysd_runner.engine.source import Source, read_source
+from pysd_runner.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
+from pysd_runner.paths import model_folder
+from pysd_runner.spec import ModelSpec, load_spec
+
+REGION_RANGE = "Region"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model file with its declarations, ready to run; it can be pickled.
+
+    Parameters
+    ----------
+    name
+        Name of a shipped model, or the file name without its ending.
+    path
+        The model file.
+    sha256
+        Hash of its bytes.
+    spec
+        Declarations that stand beside a shipped model, None for any other file.
+    elements
+        Subscript ranges whose elements were replaced.
+    lowered
+        The project's own representation, None where a feature is not covered.
+    uncovered
+        Why it could not be lowered, empty otherwise; ``engine="pysd"`` may still run it.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    spec: ModelSpec | None = None
+    elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lowered: ModelIr | None = None
+    uncovered: str = ""
+
+    @property
+    def ir(self) -> ModelIr:
+        """The lowered model.
+
+        Raises
+        ------
+        UnsupportedFeature
+            If the model uses something this engine does not cover.
+        """
+        if self.lowered is None:
+            raise UnsupportedFeature(self.uncovered)
+        return self.lowered
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[str, ...]]:
+        """Subscript ranges with their elements."""
+        return self.ir.ranges
+
+    @property
+    def variables(self) -> Mapping[str, Variable]:
+        """Every variable of the file by its name, in the order of the file."""
+        return {name: item for name, item in self.ir.variables.items() if not item.hidden}
+
+    @property
+    def source(self) -> Source:
+        """The parsed file with the ranges of this model.
+
+        Raises
+        ------
+        InvalidModel
+            If the file has changed since the model was loaded.
+        """
+        source = read_source(self.path)
+        if source.sha256 != self.sha256:
+            raise InvalidModel(f"{self.path} has changed since the model was loaded; load it again")
+        return source.with_ranges(self.elements)
+
+    def find(self, name: str) -> str:
+        """Name of a variable as written in the file.
+
+        Parameters
+        ----------
+        name
+            A variable in any case and spacing, or a key of the declarations.
+
+        Returns
+        -------
+        str
+            The name in `variables`.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such variable; the message suggests the nearest one.
+        """
+        known = {key(item): item for item in self.ir.variables}
+        if key(name) in known:
+            return known[key(name)]
+        declared = _declared(self.spec)
+        if name in declared:
+            return declared[name]
+        raise UnknownName(
+            f"{self.path.name} has no variable {name!r}.{suggest(name, [*self.variables, *declared])}"
+        )
+
+
+def _declared(spec: ModelSpec | None) -> dict[str, str]:
+    if spec is None:
+        return {}
+    groups = (spec.inputs, spec.parameters, spec.outcomes)
+    return {name: item.variable for group in groups for name, item in group.items() if item.variable}
+
+
+def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) -> Model:
+    """Load a shipped model or any Vensim or XMILE file; nothing is written and no code of the file is run.
+
+    Parameters
+    ----------
+    name
+        Name of a shipped model, for instance ``"regional_digital"``, or a path to an ``.mdl`` or XMILE file.
+    regions
+        How many regions, or a sequence with one entry per region; None keeps the list of the file. The model works with
+        generated keys R001, R002, ...; names are labels of the panel.
+
+    Returns
+    -------
+    Model
+        The model with its declarations, if there are any.
+
+    Raises
+    ------
+    InvalidModel
+        If the file cannot be read.
+    UnknownName
+        If there is no such shipped model, or the file has no range of regions to replace.
+    InvalidInput
+        If fewer than one region is asked for.
+    """
+    from pysd_runner.engine.lowering import lower
+
+    path, label, spec = _locate(name)
+    elements = {} if regions is None else {REGION_RANGE: region_keys(regions)}
+    source = read_source(path).with_ranges(elements)
+    lowered, uncovered = None, ""
+    try:
+        lowered = lower(source)
+    except UnsupportedFeature as error:
+        uncovered = str(error)
+    return Model(
+        name=label,
+        path=source.path,
+        sha256=source.sha256,
+        spec=spec,
+        elements=elements,
+        lowered=lowered,
+        uncovered=uncovered,
+    )
+
+
+def _locate(name: str | Path) -> tuple[Path, str, ModelSpec | None]:
+    path = Path(name)
+    if path.suffix:
+        return path, path.stem, None
+    folder = model_folder(str(name))
+    return folder / "model.mdl", str(name), load_spec(folder / "model.toml")
+
+
+def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:
+    """Generated keys of some regions.
+
+    Parameters
+    ----------
+    regions
+        Their number, or anything with one entry per region.
+
+    Returns
+    -------
+    tuple of str
+        ``R001``, ``R002``, ...
+
+    Raises
+    ------
+    InvalidInput
+        If there is none.
+
+    Examples
+    --------
+    >>> region_keys(2)
+    ('R001', 'R002')
+    """
+    count = regions if isinstance(regions, int) else len(regions)
+    if count < 1:
+        raise InvalidInput(f"a model needs at least one region; {count} were asked for")
+    width = max(3, len(str(count)))
+    return tuple(f"R{number:0{width}d}" for number in range(1, count + 1))
