@@ -1,0 +1,213 @@
+"""Fitted-parameter files: nothing is lost, nothing wrong is accepted, draws follow the covariance."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.paths import models_folder
+from pysd_runner.spec import FittedParameters, ModelSpec, load_fitted, load_spec
+
+FITTED = FittedParameters(
+    model="regional_digital",
+    model_sha256="a" * 64,
+    panel="china",
+    panel_sha256="b" * 64,
+    first_year=2014,
+    last_year=2023,
+    regions=("110000", "120000"),
+    keys=("c0", "pi", "g_D"),
+    estimates=(0.01, 0.6, 0.05),
+    standard_errors=(0.004, math.nan, 0.01),
+    covariance=((0.16, 0.02, 0.0), (0.02, 0.25, -0.001), (0.0, -0.001, 0.0004)),
+    contraction=(0.3, math.nan, 0.5),
+    at_bound=("", "lower", ""),
+    status="converged",
+    message="收敛: the search ended at a minimum.",
+    residual_sd={"output": 0.02, "skills": math.nan},
+    region_effects={"fdev": (0.01, -0.01)},
+    shock_sd=0.021,
+    provenance={"seed": 0, "starts": [1, 2.5], "note": None, "nested": {"x": True}},
+)
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@pytest.fixture(scope="module")
+def spec() -> ModelSpec:
+    return load_spec(models_folder() / "regional_digital" / "model.toml")
+
+
+def same(first: FittedParameters, second: FittedParameters) -> bool:
+    """Equality in which NaN equals NaN."""
+    return repr(first) == repr(second)
+
+
+@st.composite
+def fitted_parameters(draw: st.DrawFn) -> FittedParameters:
+    keys = tuple(draw(st.lists(words, unique=True, max_size=4)))
+    size = len(keys)
+    column = st.lists(numbers, min_size=size, max_size=size).map(tuple)
+    maybe = st.lists(numbers | st.just(math.nan), min_size=size, max_size=size).map(tuple)
+    triangle = [[draw(st.floats(-1e3, 1e3)) for _ in range(size)] for _ in range(size)]
+    covariance = tuple(tuple(triangle[max(i, j)][min(i, j)] for j in range(size)) for i in range(size))
+    regions = tuple(draw(st.lists(words, max_size=3)))
+    effects = st.lists(numbers, min_size=len(regions), max_size=len(regions)).map(tuple)
+    json_values = st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | numbers | words,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+        max_leaves=6,
+    )
+    return FittedParameters(
+        model=draw(words),
+        model_sha256=draw(words),
+        panel=draw(words),
+        panel_sha256=draw(words),
+        first_year=draw(st.integers(1900, 2100)),
+        last_year=draw(st.integers(1900, 2100)),
+        regions=regions,
+        keys=keys,
+        estimates=draw(column),
+        standard_errors=draw(maybe),
+        covariance=covariance,
+        contraction=draw(maybe),
+        at_bound=tuple(draw(st.sampled_from(["", "lower", "upper"])) for _ in keys),
+        status=draw(words),
+        message=draw(words),
+        residual_sd=draw(st.dictionaries(words, numbers, max_size=3)),
+        region_effects=draw(st.dictionaries(words, effects, max_size=2)),
+        shock_sd=draw(numbers),
+        provenance=draw(st.dictionaries(words, json_values, max_size=3)),
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(fitted=fitted_parameters())
+def test_saving_loses_nothing(tmp_path: Path, fitted: FittedParameters) -> None:
+    assert same(load_fitted(fitted.save(tmp_path / "fit.json")), fitted)
+
+
+def test_not_available_is_null_in_the_file(tmp_path: Path) -> None:
+    path = FITTED.save(tmp_path / "deep" / "fit.json")
+    content = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert content["schema"] == 1
+    assert content["standard_errors"][1] is None
+    assert content["message"].startswith("收敛")
+    assert same(load_fitted(path), FITTED)
+
+
+def test_a_failed_save_leaves_the_former_file(tmp_path: Path) -> None:
+    path = FITTED.save(tmp_path / "fit.json")
+    before = path.read_bytes()
+    with pytest.raises(InvalidInput, match="cannot be written as JSON"):
+        replace(FITTED, provenance={"when": object()}).save(path)
+    with pytest.raises(InvalidInput, match="cannot be written as JSON"):
+        replace(FITTED, shock_sd=math.inf).save(path)
+    assert path.read_bytes() == before
+    assert [item.name for item in tmp_path.iterdir()] == ["fit.json"]
+
+
+def test_values_by_key() -> None:
+    assert FITTED.as_values() == {"c0": 0.01, "pi": 0.6, "g_D": 0.05}
+
+
+def test_draws_follow_the_covariance_on_the_unbounded_scale(spec: ModelSpec) -> None:
+    drawn = FITTED.sample(np.random.default_rng(0), 40_000, spec=spec)
+    assert {key: values.shape for key, values in drawn.items()} == dict.fromkeys(FITTED.keys, (40_000,))
+    unbounded = np.array([np.log(drawn["c0"]), np.log(drawn["pi"] / (1 - drawn["pi"])), drawn["g_D"]])
+    np.testing.assert_allclose(np.cov(unbounded), FITTED.covariance, rtol=0.03, atol=2e-3)
+    np.testing.assert_allclose(unbounded.mean(axis=1), [np.log(0.01), np.log(0.6 / 0.4), 0.05], atol=0.01)
+
+
+def test_draws_repeat_with_the_seed_and_stay_inside_the_bounds(spec: ModelSpec) -> None:
+    wide = replace(FITTED, covariance=((25.0, 0.0, 0.0), (0.0, 900.0, 0.0), (0.0, 0.0, 4.0)))
+    first, second = (wide.sample(np.random.default_rng(0), 500, spec=spec) for _ in range(2))
+    for key in wide.keys:
+        np.testing.assert_array_equal(first[key], second[key])
+        parameter = spec.parameters[key]
+        assert first[key].min() >= parameter.lower
+        assert first[key].max() <= parameter.upper
+
+
+def test_a_direction_without_variance_does_not_move(spec: ModelSpec) -> None:
+    pinned = replace(FITTED, covariance=((0.04, 0.04, 0.0), (0.04, 0.04, 0.0), (0.0, 0.0, 0.0)))
+    drawn = pinned.sample(np.random.default_rng(1), 100, spec=spec)
+    np.testing.assert_allclose(drawn["g_D"], 0.05, rtol=1e-12)
+    shift = np.log(drawn["c0"] / 0.01) - np.log(drawn["pi"] / (1 - drawn["pi"]) / 1.5)
+    np.testing.assert_allclose(shift, 0.0, atol=1e-9)
+
+
+def test_an_estimate_on_a_bound_can_be_drawn(spec: ModelSpec) -> None:
+    drawn = replace(FITTED, estimates=(0.15, 1.0, 0.3)).sample(np.random.default_rng(2), 50, spec=spec)
+    assert all(np.isfinite(values).all() for values in drawn.values())
+
+
+def test_draws_need_a_known_parameter_with_a_prior(spec: ModelSpec) -> None:
+    with pytest.raises(UnknownName, match="Did you mean"):
+        replace(FITTED, keys=("c0", "pi", "g_d")).sample(np.random.default_rng(0), 1, spec=spec)
+    with pytest.raises(InvalidInput, match="'omega' has no prior"):
+        replace(FITTED, keys=("c0", "pi", "omega")).sample(np.random.default_rng(0), 1, spec=spec)
+    with pytest.raises(InvalidInput, match="at least one draw"):
+        FITTED.sample(np.random.default_rng(0), 0, spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"keys": ("c0", "c0", "pi")}, "repeated"),
+        ({"estimates": (0.1,)}, "estimates has 1 entries for 3 keys"),
+        ({"estimates": (0.1, math.nan, 0.1)}, "must be finite"),
+        ({"covariance": ((1.0,),) * 3}, "3 by 3"),
+        ({"covariance": ((1.0, 0.5, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "symmetric"),
+        ({"at_bound": ("", "", "both")}, "at_bound"),
+        ({"region_effects": {"fdev": (0.1,)}}, "1 values for 2 regions"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        replace(FITTED, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"schema": 2}, "schema"),
+        ({"extra": 1}, "extra: unknown entry"),
+        ({"estimate": 1}, "Did you mean 'estimates'"),
+        ({"keys": None}, "fit.json"),
+        ({"estimates": ["a", "b", "c"]}, "could not convert"),
+        ({"estimates": [0.1]}, "1 entries for 3 keys"),
+        ({"residual_sd": [1]}, "fit.json"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    path = FITTED.save(tmp_path / "fit.json")
+    content = {**json.loads(path.read_text(encoding="utf-8")), **change}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=says):
+        load_fitted(path)
+
+
+def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Path) -> None:
+    path = FITTED.save(tmp_path / "fit.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["status"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InvalidInput, match="status: is missing"):
+        load_fitted(path)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        load_fitted(tmp_path / "nothing.json")
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="not a fitted-parameter file"):
+        load_fitted(path)
+    path.write_text("[1]", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="schema"):
+        load_fitted(path)

@@ -1,0 +1,179 @@
+"""Priors: their densities against scipy, their scales as inverses, their residuals as log densities."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.integrate import quad
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.spec import Beta, LogNormal, Normal, Prior, Uniform
+
+PRIORS = [
+    Normal(0.45, 0.05),
+    Normal(0.05, 0.025, -0.02, 0.06),
+    LogNormal(0.10, 0.7),
+    LogNormal(1.4, 0.6, 0.5, 15.0),
+    LogNormal(0.01, 0.8, 0.0, 0.15),
+    Beta(4.0, 2.5),
+    Beta(2.4, 2.0, 0.4, 0.95),
+    Uniform(-1.0, 2.0),
+]
+every_prior = pytest.mark.parametrize("prior", PRIORS, ids=repr)
+
+
+def support(prior: Prior) -> tuple[float, float]:
+    return float(prior.from_unbounded(-1e3)), float(prior.from_unbounded(1e3))
+
+
+@pytest.mark.parametrize(
+    ("prior", "twin"),
+    [
+        (Normal(0.45, 0.05), stats.norm(0.45, 0.05)),
+        (Normal(0.05, 0.025, -0.02, 0.06), stats.truncnorm(-2.8, 0.4, 0.05, 0.025)),
+        (LogNormal(0.10, 0.7), stats.lognorm(0.7, scale=0.10)),
+        (Beta(4.0, 2.5), stats.beta(4.0, 2.5)),
+        (Beta(2.4, 2.0, 0.4, 0.95), stats.beta(2.4, 2.0, 0.4, 0.55)),
+        (Uniform(-1.0, 2.0), stats.uniform(-1.0, 3.0)),
+    ],
+    ids=repr,
+)
+def test_log_density_agrees_with_scipy(prior: Prior, twin: stats.rv_continuous) -> None:
+    x = np.linspace(-1.5, 2.5, 401)
+    np.testing.assert_allclose(prior.log_density(x), twin.logpdf(x), rtol=1e-10, atol=1e-12)
+
+
+@every_prior
+def test_density_integrates_to_one(prior: Prior) -> None:
+    lower, upper = support(prior)
+    lower, upper = max(lower, -50.0), min(upper, 50.0)
+    centre = float(
+        prior.from_unbounded(prior.to_unbounded(np.median(prior.sample(np.random.default_rng(0), 999))))
+    )
+    total = quad(lambda x: float(np.exp(prior.log_density(x))), lower, upper, points=[centre], limit=200)[0]
+    assert total == pytest.approx(1.0, abs=1e-6)
+
+
+@every_prior
+def test_draws_lie_inside_and_follow_the_density(prior: Prior) -> None:
+    draws = prior.sample(np.random.default_rng(0), 4000)
+    assert draws.shape == (4000,)
+    assert np.isfinite(prior.log_density(draws)).all()
+    ordered = np.sort(draws)
+    grid = np.linspace(ordered[0], ordered[-1], 20001)
+    density = np.exp(prior.log_density(grid))
+    cumulative = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(grid))])
+    expected = np.interp(ordered, grid, cumulative / cumulative[-1])
+    assert np.abs(expected - np.arange(4000) / 4000).max() < 1.63 / np.sqrt(4000)
+
+
+@every_prior
+def test_same_seed_same_draws(prior: Prior) -> None:
+    first, second = (prior.sample(np.random.default_rng(0), 5) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@every_prior
+@given(share=st.floats(0.001, 0.999))
+def test_unbounded_scale_is_inverted(prior: Prior, share: float) -> None:
+    x = np.quantile(prior.sample(np.random.default_rng(1), 500), share)
+    assert float(prior.from_unbounded(prior.to_unbounded(x))) == pytest.approx(x, rel=1e-12)
+
+
+@every_prior
+@given(z=st.floats(-1e6, 1e6))
+def test_no_value_leaves_the_bounds(prior: Prior, z: float) -> None:
+    x = float(prior.from_unbounded(z))
+    assert prior.lower <= x <= prior.upper  # type: ignore[attr-defined]
+
+
+@every_prior
+def test_both_scales_increase(prior: Prior) -> None:
+    x = np.sort(prior.sample(np.random.default_rng(2), 200))
+    assert (np.diff(prior.to_unbounded(x)) > 0).all()
+    assert (np.diff(prior.residual(x)) > 0).all()
+
+
+def test_half_squared_residual_is_minus_the_log_density() -> None:
+    x = np.linspace(0.3, 0.6, 50)
+    prior = Normal(0.45, 0.05)
+    constant = prior.log_density(x) + 0.5 * prior.residual(x) ** 2
+    np.testing.assert_allclose(constant, constant[0], atol=1e-12)
+    on_log_scale = LogNormal(0.10, 0.7)
+    x = np.geomspace(0.01, 2.0, 50)
+    constant = on_log_scale.log_density(x) + np.log(x) + 0.5 * on_log_scale.residual(x) ** 2
+    np.testing.assert_allclose(constant, constant[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("prior", [Beta(4.0, 2.5), Beta(2.4, 2.0, 0.4, 0.95), Uniform(-1.0, 2.0)], ids=repr)
+def test_residual_on_an_interval_is_the_normal_score(prior: Beta | Uniform) -> None:
+    shapes = (prior.a, prior.b) if isinstance(prior, Beta) else (1.0, 1.0)
+    twin = stats.beta(*shapes, prior.lower, prior.upper - prior.lower)
+    x = prior.sample(np.random.default_rng(3), 50)
+    np.testing.assert_allclose(prior.residual(x), stats.norm.ppf(twin.cdf(x)), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [Normal(0.45, 0.05), LogNormal(0.10, 0.7), Beta(2.4, 2.0, 0.4, 0.95), Uniform(-1.0, 2.0)],
+    ids=repr,
+)
+def test_residuals_of_draws_are_standard_normal_without_truncation(prior: Prior) -> None:
+    residual = prior.residual(prior.sample(np.random.default_rng(4), 4000))
+    assert stats.kstest(residual, "norm").pvalue > 0.001
+
+
+def test_ends_of_an_interval_stay_finite() -> None:
+    prior = Uniform(0.0, 0.5)
+    for end in (0.0, 0.5):
+        assert np.isfinite(prior.residual(end))
+        assert np.isfinite(prior.to_unbounded(end))
+        assert float(prior.from_unbounded(prior.to_unbounded(end))) == pytest.approx(end, abs=1e-9)
+
+
+def test_a_lognormal_at_zero_has_no_density_and_no_warning() -> None:
+    prior = LogNormal(0.01, 0.8, 0.0, 0.15)
+    assert prior.log_density(0.0) == -np.inf
+    assert prior.to_unbounded(0.0) == -np.inf
+    assert prior.from_unbounded(-np.inf) == 0.0
+    assert prior.unbounded_bounds == (-np.inf, np.log(0.15))
+
+
+@pytest.mark.parametrize(
+    ("prior", "draws_of_z"),
+    [
+        (Normal(0.45, 0.05), stats.norm(0.45, 0.05).std()),
+        (LogNormal(0.10, 0.7), 0.7),
+        (Beta(4.0, 2.5), None),
+        (Uniform(0.0, 3.0), np.pi / np.sqrt(3)),
+    ],
+    ids=repr,
+)
+def test_standard_deviation_on_the_unbounded_scale(prior: Prior, draws_of_z: float | None) -> None:
+    sampled = prior.to_unbounded(prior.sample(np.random.default_rng(5), 200_000)).std()
+    assert prior.unbounded_sd == pytest.approx(sampled, rel=0.01)
+    if draws_of_z is not None:
+        assert prior.unbounded_sd == pytest.approx(draws_of_z, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Normal(0.0, 0.0),
+        lambda: Normal(0.0, np.nan),
+        lambda: Normal(0.0, 1.0, 2.0, 1.0),
+        lambda: LogNormal(0.0, 1.0),
+        lambda: LogNormal(1.0, -1.0),
+        lambda: LogNormal(1.0, 1.0, -1.0, 2.0),
+        lambda: Beta(0.0, 1.0),
+        lambda: Beta(1.0, np.inf),
+        lambda: Beta(1.0, 1.0, 1.0, 1.0),
+        lambda: Beta(1.0, 1.0, 0.0, np.inf),
+        lambda: Uniform(1.0, 0.0),
+        lambda: Uniform(0.0, np.inf),
+    ],
+)
+def test_impossible_priors_are_refused(wrong: object) -> None:
+    with pytest.raises(InvalidInput, match=r"found"):
+        wrong()  # type: ignore[operator]
