@@ -1,0 +1,19 @@
+"""Observations by region and year: read, checked, in canonical units."""
+
+from pysd_runner.panel.load import check_panel, load_panel
+from pysd_runner.panel.mapping import PanelMapping, load_mapping
+from pysd_runner.panel.panel import Flags, Panel, Region
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.shipped import shipped_panels
+
+__all__ = [
+    "Flags",
+    "Panel",
+    "PanelMapping",
+    "Problem",
+    "Region",
+    "check_panel",
+    "load_mapping",
+    "load_panel",
+    "shipped_panels",
+]

@@ -1,0 +1,309 @@
+"""From checked cells to arrays by region and year, and what is wrong between cells: repeats, gaps, magnitudes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.panel.observations import Cells, IndexArray, Keys
+from pysd_runner.panel.panel import FloatArray, Region
+from pysd_runner.panel.places import Places
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.units import SMALL_CURRENCIES
+from pysd_runner.panel.validation import Numbers, failures
+from pysd_runner.panel.variables import VARIABLES
+
+LEAST_PER_HEAD, GREATEST_PER_HEAD = 1e2, 1e7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """One variable on the grid of regions and years.
+
+    Parameters
+    ----------
+    values
+        NaN where nothing was observed.
+    rows
+        Row of the file, 0 where there is none.
+    columns, texts, flags
+        Heading, text and mark of each cell; empty where there is none.
+    faulty
+        Cells whose text could not be used.
+    """
+
+    values: FloatArray
+    rows: IndexArray
+    columns: NDArray[np.object_]
+    texts: NDArray[np.object_]
+    flags: NDArray[np.object_]
+    faulty: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Axes:
+    """The axes of a panel."""
+
+    regions: tuple[Region, ...]
+    years: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of regions and of years."""
+        return len(self.regions), len(self.years)
+
+
+def to_grid(
+    cells: Cells, numbers: Numbers, places: Places, years: IndexArray, keys: Keys, axes: Axes
+) -> tuple[Grid, list[Problem]]:
+    """Put the cells of one variable on the grid.
+
+    Parameters
+    ----------
+    cells, numbers
+        Texts and numbers.
+    places
+        Region of each entry of the keys.
+    years
+        Year of each cell, -1 where unknown.
+    keys
+        Rows of the file.
+    axes
+        Regions and years of the panel.
+
+    Returns
+    -------
+    tuple[Grid, list[Problem]]
+        The first cell of each region and year; every further one is a problem naming both rows.
+    """
+    region = places.index[cells.take]
+    usable = np.flatnonzero((region >= 0) & (years >= 0))
+    column = np.searchsorted(np.array(axes.years, dtype=np.int64), years[usable])
+    row = region[usable]
+    repeats = _repeats(row, column, axes)
+    kept = usable[~repeats]
+    place = (row[~repeats], column[~repeats])
+    grid = Grid(
+        values=np.full(axes.shape, np.nan),
+        rows=np.zeros(axes.shape, dtype=np.int64),
+        columns=np.full(axes.shape, "", dtype=object),
+        texts=np.full(axes.shape, "", dtype=object),
+        flags=np.full(axes.shape, "", dtype=object),
+        faulty=np.zeros(axes.shape, dtype=bool),
+    )
+    grid.values[place] = numbers.values[kept]
+    grid.rows[place] = keys.rows[cells.take[kept]]
+    grid.columns[place] = cells.columns[kept]
+    grid.texts[place] = cells.texts[kept]
+    grid.flags[place] = np.where(cells.texts[kept] == "", "", cells.flags[kept])
+    grid.faulty[place] = numbers.faulty[kept]
+    problems = [
+        _repeat(
+            axes.regions[row[position]],
+            axes.years[column[position]],
+            int(keys.rows[cells.take[usable[position]]]),
+            grid,
+            position_of,
+        )
+        for position in np.flatnonzero(repeats)
+        for position_of in [(row[position], column[position])]
+    ]
+    return grid, problems
+
+
+def _repeats(row: IndexArray, column: IndexArray, axes: Axes) -> NDArray[np.bool_]:
+    import pandas as pd
+    import pandera.pandas as pa
+
+    schema = pa.DataFrameSchema(
+        {"region": pa.Column(int), "year": pa.Column(int)},
+        unique=["region", "year"],
+        report_duplicates="exclude_first",
+    )
+    repeated = np.zeros(len(row), dtype=bool)
+    frame = pd.DataFrame({"region": row, "year": column})
+    repeated[[position for position, _ in failures(schema, frame)]] = True
+    return repeated
+
+
+def _repeat(region: Region, year: int, row: int, grid: Grid, place: tuple[int, int]) -> Problem:
+    first = int(grid.rows[place])
+    return Problem(
+        rule="duplicate",
+        message=f"region {region.code} in {year} already stands in row {first}",
+        row=row,
+        found=f"{region.code}, {year} in rows {first} and {row}",
+        expected="one row for each region and year",
+    )
+
+
+def gaps(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
+    """Years that a region lacks between its first and its last.
+
+    Parameters
+    ----------
+    grids
+        The variables on the grid.
+    axes
+        Regions and years.
+
+    Returns
+    -------
+    list[Problem]
+        Warnings: years no region has though the spacing asks for them, missing rows, and empty cells inside a series.
+    """
+    present = np.zeros(axes.shape, dtype=bool)
+    rows = np.zeros(axes.shape, dtype=np.int64)
+    for grid in grids.values():
+        present |= grid.rows > 0
+        rows = np.maximum(rows, grid.rows)
+    problems = _unseen_years(axes.years)
+    for region, start, stop in _inner_runs(~present):
+        problems.append(
+            _gap(axes, region, start, stop, row=int(rows[region, start - 1]), variable="", column="")
+        )
+    for variable, grid in grids.items():
+        if variable not in VARIABLES:
+            continue
+        empty = np.isnan(grid.values) & ~grid.faulty
+        for region, start, stop in _inner_runs(empty):
+            if present[region, start:stop].any():
+                row = (
+                    int(grid.rows[region, start:stop].max())
+                    and int(grid.rows[region, start])
+                    or int(grid.rows[region, start - 1])
+                )
+                problems.append(
+                    _gap(
+                        axes,
+                        region,
+                        start,
+                        stop,
+                        row=row,
+                        variable=variable,
+                        column=str(grid.columns[region, start - 1]),
+                    )
+                )
+    return problems
+
+
+def _inner_runs(missing: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """Runs of missing years with a held year on both sides: region, first missing, first held again."""
+    held = ~missing
+    before = np.logical_or.accumulate(held, axis=1)
+    after = np.logical_or.accumulate(held[:, ::-1], axis=1)[:, ::-1]
+    inner = np.pad(missing & before & after, ((0, 0), (1, 1))).astype(np.int8)
+    edges = np.diff(inner, axis=1)
+    starts, stops = np.argwhere(edges == 1), np.argwhere(edges == -1)
+    return [
+        (int(region), int(start), int(stop)) for (region, start), (_, stop) in zip(starts, stops, strict=True)
+    ]
+
+
+def _gap(axes: Axes, region: int, start: int, stop: int, *, row: int, variable: str, column: str) -> Problem:
+    years = axes.years[start:stop]
+    span = str(years[0]) if len(years) == 1 else f"{years[0]} to {years[-1]}"
+    what = f"{variable} of region" if variable else "region"
+    return Problem(
+        rule="gap",
+        message=f"{what} {axes.regions[region].code} is missing for {span}; it stays missing, nothing is filled in",
+        row=row,
+        column=column,
+        found=f"nothing for {span}",
+        expected="every year between the first and the last",
+        severity="warning",
+    )
+
+
+def _unseen_years(years: Sequence[int]) -> list[Problem]:
+    steps = np.diff(years)
+    if len(steps) == 0 or (steps == steps[0]).all():
+        return []
+    step = int(np.gcd.reduce(steps))
+    unseen = [year for year in range(years[0], years[-1], step) if year not in set(years)]
+    return [
+        Problem(
+            rule="gap",
+            message=f"no region has a row for {', '.join(map(str, unseen[:5]))}{', ...' if len(unseen) > 5 else ''}",
+            found="nothing for these years",
+            expected="evenly spaced years",
+            severity="warning",
+        )
+    ]
+
+
+def magnitudes(grids: Mapping[str, Grid], currency: str) -> list[Problem]:
+    """Output per head that no economy has: most likely a wrong unit of output or population.
+
+    Parameters
+    ----------
+    grids
+        The variables on the grid.
+    currency
+        Currency of the panel; some count in thousands.
+
+    Returns
+    -------
+    list[Problem]
+        One problem for the column when more than half of its values are out of range, else one for each cell.
+    """
+    upper = GREATEST_PER_HEAD * SMALL_CURRENCIES.get(currency, 1.0)
+    problems = []
+    if "output_per_head" in grids:
+        grid = grids["output_per_head"]
+        problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, "output per head")
+    if "output" in grids and "population" in grids:
+        grid = grids["output"]
+        problems += _out_of_range(
+            grid,
+            grid.values / grids["population"].values,
+            LEAST_PER_HEAD,
+            upper,
+            "output divided by population",
+        )
+    return problems
+
+
+def _out_of_range(grid: Grid, per_head: FloatArray, lower: float, upper: float, what: str) -> list[Problem]:
+    wrong = np.isfinite(per_head) & ((per_head < lower) | (per_head > upper))
+    count, held = int(wrong.sum()), int(np.isfinite(per_head).sum())
+    places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
+    if count > 1 and count > held / 2:
+        places = places[:1]
+    more = f" (and in {count - 1} more rows)" if len(places) < count else ""
+    return [
+        Problem(
+            rule="magnitude",
+            message=f"{what} is {per_head[place]:.4g} a year{more}; check the units",
+            row=int(grid.rows[place]),
+            column=str(grid.columns[place]),
+            found=str(grid.texts[place]),
+            expected=f"output per head from {lower:,.0f} to {upper:,.0f}",
+        )
+        for place in places
+    ]
+
+
+def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
+    """Employment in information services that exceeds the employment it is part of.
+
+    Parameters
+    ----------
+    grids
+        The variables on the grid.
+    """
+    if "ict_employment" not in grids or "urban_unit_employment" not in grids:
+        return []
+    part, whole = grids["ict_employment"], grids["urban_unit_employment"]
+    return [
+        Problem(
+            rule="impossible-value",
+            message="more people in information services than in all urban units",
+            row=int(part.rows[place]),
+            column=str(part.columns[place]),
+            found=str(part.texts[place]),
+            expected=f"at most urban_unit_employment, {whole.texts[place]}",
+        )
+        for place in map(tuple, np.argwhere(part.values > whole.values))
+    ]

@@ -1,0 +1,253 @@
+"""From the units of a file to the canonical units: which unit each variable is in, and whether the file agrees with itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pysd_runner.errors import InvalidInput, suggest
+from pysd_runner.panel.names import VARIABLE_OF, key
+from pysd_runner.panel.observations import Cells, IndexArray, Observations
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.units import EXAMPLES, Unit, canonical_text, factor_for, parse_unit
+from pysd_runner.panel.variables import CURRENCY, VARIABLES
+
+MONEY = ("money", "money per head")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """How one variable is measured in the file.
+
+    Parameters
+    ----------
+    text
+        Unit as written; empty when none was given and the canonical one was taken.
+    unit
+        Unit of the panel.
+    factor
+        Value in the file times `factor` is the value in the panel.
+    currency, price_basis
+        For money.
+    """
+
+    text: str
+    unit: str
+    factor: float = 1.0
+    currency: str = ""
+    price_basis: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Given:
+    """A unit text, and who gave it."""
+
+    text: str
+    by: str
+
+
+def measures(
+    observations: Observations,
+    given: Mapping[str, str],
+    declared: Mapping[str, str],
+    missing: frozenset[str] = frozenset(),
+) -> tuple[dict[str, Measure], list[Problem]]:
+    """Find the unit of each variable.
+
+    Parameters
+    ----------
+    observations
+        Cells with the unit texts of the file.
+    given
+        Units the caller names, by variable or heading.
+    declared
+        Units in the declarations beside the file.
+    missing
+        Texts that stand for a missing value: such cells need no unit.
+
+    Returns
+    -------
+    tuple[dict[str, Measure], list[Problem]]
+        Measure of each variable; mixed, unknown, contradictory or missing units as problems.
+    """
+    found: dict[str, Measure] = {}
+    problems = _unknown_targets(observations, given)
+    for cells in observations.cells:
+        own, mixed = _file_unit(cells, observations.keys.rows, missing)
+        problems += mixed
+        asked = _asked(cells, given)
+        if asked and own and not _agree(own.text, asked):
+            problems.append(_contradiction(cells, own.text, asked))
+        chosen = own or (_Given(text=asked, by="the caller") if asked else None)
+        if chosen is None and cells.variable in declared:
+            chosen = _Given(text=declared[cells.variable], by="the declarations")
+        measure, faults = _measure(cells, chosen, observations.keys.rows)
+        found[cells.variable] = measure
+        problems += faults
+    return _one_currency(found, problems, observations)
+
+
+def _asked(cells: Cells, given: Mapping[str, str]) -> str:
+    loose = {VARIABLE_OF.get(key(name), key(name)): unit for name, unit in given.items()}
+    headings = {key(str(heading)) for heading in cells.columns[:1]}
+    return (
+        loose.get(cells.variable)
+        or loose.get(key(cells.variable))
+        or next((loose[name] for name in headings if name in loose), "")
+    )
+
+
+def _unknown_targets(observations: Observations, given: Mapping[str, str]) -> list[Problem]:
+    names = {cells.variable for cells in observations.cells}
+    headings = {str(heading) for cells in observations.cells for heading in cells.columns[:1]}
+    known = {key(name) for name in names | headings}
+    return [
+        Problem(
+            rule="unit-of-nothing",
+            message=f"a unit is given for {name!r}, which the file does not have.{suggest(name, sorted(names))}",
+            column=name,
+            found=unit,
+            expected=f"one of {', '.join(sorted(names))}",
+        )
+        for name, unit in given.items()
+        if key(name) not in known and VARIABLE_OF.get(key(name)) not in names
+    ]
+
+
+def _file_unit(
+    cells: Cells, rows: IndexArray, missing: frozenset[str]
+) -> tuple[_Given | None, list[Problem]]:
+    """The unit the file gives, and where it changes its mind."""
+    held = np.array([text != "" and text not in missing for text in cells.texts], dtype=bool)
+    if not held.any() or not (cells.units[held] != "").any():
+        texts = [str(text) for text in cells.units if text]
+        return (_Given(text=texts[0], by="the file"), []) if texts else (None, [])
+    first_of: dict[str, int] = {}
+    for position in np.flatnonzero(held):
+        first_of.setdefault(str(cells.units[position]), int(position))
+    main = next(text for text in first_of if text)
+    problems = [
+        Problem(
+            rule="mixed-units",
+            message=f"{cells.variable} is given in two units; convert the file to one",
+            row=int(rows[cells.take[position]]),
+            column=str(cells.columns[position]),
+            found=text or "no unit",
+            expected=main,
+        )
+        for text, position in first_of.items()
+        if text != main and not (text and _agree(text, main))
+    ]
+    return _Given(text=main, by="the file"), problems
+
+
+def _agree(first: str, second: str) -> bool:
+    one, other = _parsed(first), _parsed(second)
+    if one is None or other is None:
+        return first.strip().casefold() == second.strip().casefold()
+    return one.same_as(other)
+
+
+def _parsed(text: str) -> Unit | None:
+    try:
+        return parse_unit(text)
+    except InvalidInput:
+        return None
+
+
+def _contradiction(cells: Cells, file_unit: str, asked: str) -> Problem:
+    return Problem(
+        rule="unit-mismatch",
+        message=f"the file gives {cells.variable} in one unit and you in another",
+        column=str(cells.columns[0]) if len(cells.columns) else cells.variable,
+        found=file_unit,
+        expected=asked,
+    )
+
+
+def _measure(cells: Cells, chosen: _Given | None, rows: IndexArray) -> tuple[Measure, list[Problem]]:
+    known = VARIABLES.get(cells.variable)
+    if known is None:
+        return Measure(text=chosen.text if chosen else "", unit=chosen.text if chosen else ""), []
+    if chosen is None:
+        return Measure(text="", unit=known.unit), [_no_unit(cells)]
+    try:
+        unit = parse_unit(chosen.text)
+        factor = factor_for(unit, known.kind)
+    except InvalidInput as error:
+        problem = Problem(
+            rule="unit-mismatch",
+            message=f"{cells.variable}: {error}",
+            row=_first_row_with(cells, chosen.text, rows),
+            column=str(cells.columns[0]) if len(cells.columns) else cells.variable,
+            found=chosen.text,
+            expected=f"a unit such as {EXAMPLES[known.kind]}",
+        )
+        return Measure(text=chosen.text, unit=known.unit), [problem]
+    return Measure(
+        text=chosen.text, unit=known.unit, factor=factor, currency=unit.currency, price_basis=unit.price_basis
+    ), []
+
+
+def _first_row_with(cells: Cells, unit: str, rows: IndexArray) -> int | None:
+    """Row of the first cell whose own row gives this unit; None when it stands in a heading or came from outside."""
+    places = np.flatnonzero(cells.units == unit)
+    return int(rows[cells.take[places[0]]]) if 0 < len(places) else None
+
+
+def _no_unit(cells: Cells) -> Problem:
+    known = VARIABLES[cells.variable]
+    return Problem(
+        rule="no-unit",
+        message=f"no unit is given for {cells.variable}; it is read as {known.unit}",
+        column=str(cells.columns[0]) if len(cells.columns) else cells.variable,
+        expected=f"a unit such as {EXAMPLES[known.kind]}",
+        severity="warning",
+    )
+
+
+def _one_currency(
+    found: dict[str, Measure], problems: list[Problem], observations: Observations
+) -> tuple[dict[str, Measure], list[Problem]]:
+    """A panel has one currency; output and output per head must share it."""
+    currencies = {name: measure.currency for name, measure in found.items() if measure.currency}
+    distinct = list(dict.fromkeys(currencies.values()))
+    if len(distinct) > 1:
+        name = next(name for name, currency in currencies.items() if currency != distinct[0])
+        column = next(str(cells.columns[0]) for cells in observations.cells if cells.variable == name)
+        problems.append(
+            Problem(
+                rule="mixed-units",
+                message=f"{name} is in another currency than {next(iter(currencies))}; a panel has one currency",
+                column=column,
+                found=currencies[name],
+                expected=distinct[0],
+            )
+        )
+    return found, problems
+
+
+def currency_of(found: Mapping[str, Measure]) -> str:
+    """Currency of a panel's money, ``"currency"`` when the file does not say.
+
+    Parameters
+    ----------
+    found
+        Measures of its variables.
+    """
+    return next((measure.currency for measure in found.values() if measure.currency), CURRENCY)
+
+
+def panel_unit(measure: Measure, currency: str, *, known: bool) -> str:
+    """Unit that a variable has in the panel.
+
+    Parameters
+    ----------
+    measure
+        How the file measures it.
+    currency
+        Currency of the panel.
+    known
+        Whether the variable is one the reader knows; the unit of another is kept as written.
+    """
+    return canonical_text(measure.unit, currency) if known else measure.unit

@@ -1,0 +1,317 @@
+"""What each heading of a panel file means, and so which of three shapes the file has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+from pysd_runner.errors import suggest
+from pysd_runner.panel.names import ROLE_OF, ROLES, VARIABLE_OF, key, split_unit, year_heading
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.variables import REQUIRED, VARIABLES
+
+Shape = Literal["long", "wide", "years"]
+
+IGNORE = "ignore"
+_CODE_HEADINGS = {
+    key(heading) for heading in ("code", "region_code", "geo", "行政区划代码", "地区代码", "省份代码")
+}
+# Above this likeness a name a user maps to is taken for a slip of the pen rather than a variable of their own.
+_SLIP = 0.85
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meaning:
+    """What one column is.
+
+    Parameters
+    ----------
+    position
+        Column, counted from zero.
+    heading
+        As it stands in the file.
+    name
+        A role, a variable, or empty when it is not used.
+    unit
+        Unit named in the heading.
+    explicit
+        Whether a mapping said so.
+    """
+
+    position: int
+    heading: str
+    name: str
+    unit: str = ""
+    explicit: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """The shape of a panel file.
+
+    Parameters
+    ----------
+    shape
+        ``"long"`` (a row for each observation), ``"wide"`` (a column for each variable) or ``"years"`` (a column for each year).
+    roles
+        Column of each role.
+    observed
+        Columns that hold a variable each.
+    years
+        Columns that hold a year each: position to year.
+    value_variable
+        Variable of the cells of a file with a column for each year and no variable column.
+    """
+
+    shape: Shape
+    roles: Mapping[str, Meaning] = field(default_factory=dict)
+    observed: tuple[Meaning, ...] = ()
+    years: Mapping[int, int] = field(default_factory=dict)
+    value_variable: str = ""
+
+    def position(self, role: str) -> int | None:
+        """Column of a role, or None."""
+        return self.roles[role].position if role in self.roles else None
+
+
+def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tuple[Layout, list[Problem]]:
+    """Find the meaning of each heading.
+
+    Parameters
+    ----------
+    header
+        Headings of the file.
+    row
+        Row of the file they stand in.
+    columns
+        The user's mapping from heading to variable or role.
+
+    Returns
+    -------
+    tuple[Layout, list[Problem]]
+        The shape, and what is wrong with the headings.
+    """
+    problems = _mapping_faults(columns)
+    meanings = [_meaning(position, heading, columns) for position, heading in enumerate(header)]
+    problems += _repeated(header, row)
+    meanings, clashes = _settle(meanings, row)
+    problems += clashes
+    roles = {meaning.name: meaning for meaning in meanings if meaning.name in ROLES}
+    observed = tuple(meaning for meaning in meanings if meaning.name and meaning.name not in (*ROLES, IGNORE))
+    years = {
+        meaning.position: year
+        for meaning in meanings
+        if not meaning.name and (year := year_heading(meaning.heading)) is not None
+    }
+    layout = _shaped(roles, observed, years, columns)
+    problems += _unused(meanings, layout, row)
+    problems += _missing(layout, header, row)
+    return layout, problems
+
+
+def mapped(name: str, columns: Mapping[str, str]) -> str | None:
+    """What the user's mapping says of a name: the exact spelling first, then one that differs in case or signs.
+
+    Parameters
+    ----------
+    name
+        Heading or variable name of the file.
+    columns
+        The user's mapping.
+    """
+    if name in columns:
+        return columns[name]
+    loose = {key(given): target for given, target in columns.items()}
+    return loose.get(key(name), loose.get(key(split_unit(name)[0])))
+
+
+def variable_name(target: str) -> str:
+    """Canonical name of what a mapping points at: a role, a known variable in any spelling, or a name of the user's own.
+
+    Parameters
+    ----------
+    target
+        Right-hand side of a mapping.
+    """
+    if target in (*ROLES, IGNORE) or target in VARIABLES:
+        return target
+    return ROLE_OF.get(key(target), VARIABLE_OF.get(key(target), target.strip()))
+
+
+def _mapping_faults(columns: Mapping[str, str]) -> list[Problem]:
+    known = (*VARIABLES, *ROLES, IGNORE)
+    problems = []
+    for heading, target in columns.items():
+        if variable_name(target) in known:
+            continue
+        near = get_close_matches(target.casefold(), known, n=1, cutoff=_SLIP)
+        if near or not target.strip():
+            problems.append(
+                Problem(
+                    rule="unknown-variable",
+                    message=f"the mapping of {heading!r} names no known variable.{suggest(target, known)}",
+                    column=heading,
+                    found=target,
+                    expected=f"one of {', '.join(known)}, or a name of your own",
+                )
+            )
+    return problems
+
+
+def _meaning(position: int, heading: str, columns: Mapping[str, str]) -> Meaning:
+    label, unit = split_unit(heading)
+    given = mapped(heading, columns)
+    if given is not None:
+        return Meaning(
+            position=position, heading=heading, name=variable_name(given), unit=unit, explicit=True
+        )
+    for text, its_unit in ((heading, ""), (label, unit)):
+        name = ROLE_OF.get(key(text)) or VARIABLE_OF.get(key(text))
+        if name:
+            return Meaning(position=position, heading=heading, name=name, unit=its_unit)
+    return Meaning(position=position, heading=heading, name="")
+
+
+def _repeated(header: Sequence[str], row: int) -> list[Problem]:
+    problems = []
+    for position, heading in enumerate(header):
+        if heading and heading in header[:position]:
+            problems.append(
+                Problem(
+                    rule="repeated-heading",
+                    message=f"the heading stands in columns {header.index(heading) + 1} and {position + 1}; rename or remove one",
+                    row=row,
+                    column=heading,
+                    found=heading,
+                    expected="each heading once",
+                )
+            )
+    return problems
+
+
+def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Problem]]:
+    """Give each role and variable to one column; a tie that cannot be decided is a problem."""
+    meanings = _codes_before_names(meanings)
+    settled = list(meanings)
+    problems = []
+    for name in dict.fromkeys(meaning.name for meaning in meanings if meaning.name not in {"", IGNORE}):
+        rivals = [meaning for meaning in meanings if meaning.name == name]
+        winner = _winner(rivals, name)
+        losers = [meaning for meaning in rivals if meaning is not (winner or rivals[0])]
+        for loser in losers:
+            settled[loser.position] = Meaning(position=loser.position, heading=loser.heading, name="")
+        if winner is None and len({rival.heading for rival in rivals}) > 1:
+            headings = ", ".join(repr(rival.heading) for rival in rivals)
+            problems.append(
+                Problem(
+                    rule="ambiguous-heading",
+                    message=f"several columns would be {name!r}: {headings}; choose one with a mapping",
+                    row=row,
+                    column=rivals[1].heading,
+                    found=headings,
+                    expected=f"one column for {name!r}",
+                )
+            )
+    return settled, problems
+
+
+def _codes_before_names(meanings: list[Meaning]) -> list[Meaning]:
+    """With a code column, another region column holds labels."""
+    regions = [meaning for meaning in meanings if meaning.name == "region"]
+    codes = [meaning for meaning in regions if key(meaning.heading) in _CODE_HEADINGS or meaning.explicit]
+    if len(regions) < 2 or len(codes) != 1:
+        return meanings
+    return [
+        Meaning(position=meaning.position, heading=meaning.heading, name="region_name")
+        if meaning.name == "region" and meaning is not codes[0]
+        else meaning
+        for meaning in meanings
+    ]
+
+
+def _winner(rivals: list[Meaning], name: str) -> Meaning | None:
+    if len(rivals) == 1 or name in {"region_name", "source", "flag"}:
+        return rivals[0]
+    explicit = [rival for rival in rivals if rival.explicit]
+    if explicit:
+        return explicit[0] if len(explicit) == 1 else None
+    own = [rival for rival in rivals if key(split_unit(rival.heading)[0]) == key(name)]
+    return own[0] if len(own) == 1 else None
+
+
+def _shaped(
+    roles: dict[str, Meaning],
+    observed: tuple[Meaning, ...],
+    years: dict[int, int],
+    columns: Mapping[str, str],
+) -> Layout:
+    if "year" not in roles and len(years) > 1:
+        value = mapped("value", columns)
+        return Layout(
+            shape="years", roles=roles, years=years, value_variable=variable_name(value) if value else ""
+        )
+    if "variable" in roles and "value" in roles:
+        return Layout(shape="long", roles=roles)
+    return Layout(shape="wide", roles=roles, observed=observed)
+
+
+def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Problem]:
+    used = {meaning.position for meaning in layout.observed} | set(layout.years)
+    used |= {meaning.position for meaning in layout.roles.values()}
+    return [
+        Problem(
+            rule="unused-column",
+            message=f"the column is not read: its heading is not known; map it to a variable, or to {IGNORE!r}",
+            row=row,
+            column=meaning.heading or f"column {meaning.position + 1}",
+            found=meaning.heading,
+            expected="a known heading",
+            severity="warning",
+        )
+        for meaning in meanings
+        if meaning.position not in used and meaning.name != IGNORE
+    ]
+
+
+def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Problem]:
+    problems = []
+    needed = {"wide": ("region", "year"), "long": ("region", "year"), "years": ("region",)}[layout.shape]
+    for role in needed:
+        if role not in layout.roles:
+            problems.append(missing_column(role, header, row))
+    if layout.shape == "wide" and not any(meaning.name in REQUIRED for meaning in layout.observed):
+        problems.append(missing_column("output", header, row))
+    if layout.shape == "years" and "variable" not in layout.roles and not layout.value_variable:
+        problems.append(
+            Problem(
+                rule="missing-variable-name",
+                message="one column for each year, but nothing says which variable they hold; map 'value' to it",
+                row=row,
+                expected="a variable column, or a mapping such as value=output",
+            )
+        )
+    return problems
+
+
+def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
+    """Problem that a required column or variable is not there.
+
+    Parameters
+    ----------
+    name
+        What is missing.
+    found
+        What is there.
+    row
+        Row of the headings.
+    """
+    labels = [split_unit(heading)[0] for heading in found]
+    what = "output (or output_per_head)" if name == "output" else name
+    return Problem(
+        rule="missing-column",
+        message=f"required column {what} is missing.{suggest(name, labels)} Rename a heading or map it",
+        row=row,
+        column=name,
+        found=", ".join(found),
+        expected=what,
+    )

@@ -1,0 +1,446 @@
+"""The front doors: load a panel, or list everything that is wrong with one."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pysd_runner.errors import InvalidPanel, suggest
+from pysd_runner.panel.assembly import Axes, Grid, gaps, magnitudes, parts_and_wholes, to_grid
+from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
+from pysd_runner.panel.derivation import derived, derived_unit
+from pysd_runner.panel.layout import Layout, interpret, missing_column
+from pysd_runner.panel.mapping import PanelMapping, as_mapping
+from pysd_runner.panel.names import key
+from pysd_runner.panel.national import SIDECAR, Series, read_national
+from pysd_runner.panel.observations import Cells, IndexArray, Observations, observe
+from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
+from pysd_runner.panel.places import Places, places_of
+from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
+from pysd_runner.panel.regions import RegionBook, read_regions, with_tiles
+from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
+from pysd_runner.panel.tables import Table, read_table
+from pysd_runner.panel.units import YUAN, canonical_text
+from pysd_runner.panel.validation import Numbers, numbers_of, years_of
+from pysd_runner.panel.variables import REQUIRED, VARIABLES
+
+logger = logging.getLogger(__name__)
+
+Mappable = PanelMapping | Mapping[str, str] | str | Path | None
+Regions = str | Path | Sequence[Region] | None
+
+
+def load_panel(
+    name_or_path: str | Path,
+    *,
+    mapping: Mappable = None,
+    regions: Regions = None,
+    encoding: str | None = None,
+    units: Mapping[str, str] | None = None,
+    national: str | Path | Mapping[str, Mapping[int, float]] | None = None,
+    yuan_per_unit: float | None = None,
+) -> Panel:
+    """Load a shipped panel or a panel of your own.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"china"``, or a CSV or xlsx file: long (region, year, variable, value), wide (a column for each variable) or with a
+        column for each year; headings in English or Chinese.
+    mapping
+        What other headings mean: ``{"heading": "variable"}``, a `PanelMapping`, or the path of a mapping file.
+    regions
+        Region file with names, groups and tiles, the name of a shipped panel whose regions these are, or the regions themselves.
+        The panel may then name a region by code or by either name.
+    encoding
+        Encoding of a text file; None recognises UTF-8, UTF-16 by its mark, and GB18030 (which includes GBK).
+    units
+        Unit of a variable or column that the file does not give: ``{"output": "100 million yuan"}``.
+    national
+        National series, or a file of them; None takes a ``national.csv`` beside the panel.
+    yuan_per_unit
+        Yuan for one unit of the panel's currency; None keeps its currency.
+
+    Returns
+    -------
+    Panel
+        In canonical units; warnings are in its `problems` and in the log.
+
+    Raises
+    ------
+    InvalidPanel
+        If anything is wrong with the file; the message shows the first problems, `check_panel` lists all.
+    UnknownName
+        If there is no such file or shipped panel.
+    """
+    asked = as_mapping(mapping).merged(encoding=encoding, units=units, yuan_per_unit=yuan_per_unit)
+    examination = _examine(panel_file(name_or_path), asked, regions, national)
+    wrong = errors_of(examination.problems)
+    if wrong or examination.panel is None:
+        raise InvalidPanel(summary(wrong, str(name_or_path)))
+    for problem in examination.problems:
+        logger.warning("%s: %s", name_or_path, problem)
+    return examination.panel
+
+
+def check_panel(
+    name_or_path: str | Path,
+    *,
+    mapping: Mappable = None,
+    regions: Regions = None,
+    encoding: str | None = None,
+    units: Mapping[str, str] | None = None,
+    national: str | Path | Mapping[str, Mapping[int, float]] | None = None,
+    yuan_per_unit: float | None = None,
+) -> list[Problem]:
+    """List everything that is wrong with a panel, in one pass.
+
+    The parameters are those of `load_panel`.
+
+    Returns
+    -------
+    list[Problem]
+        Errors and warnings in the order of the file's rows, those of the whole file first; empty when all is well.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such file or shipped panel.
+    InvalidPanel
+        If the mapping file itself is not usable.
+    """
+    asked = as_mapping(mapping).merged(encoding=encoding, units=units, yuan_per_unit=yuan_per_unit)
+    return _examine(panel_file(name_or_path), asked, regions, national).problems
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Examination:
+    """What a file holds and what is wrong with it; without a panel there is at least one error."""
+
+    problems: list[Problem]
+    panel: Panel | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Context:
+    """Everything besides the file itself."""
+
+    path: Path
+    mapping: PanelMapping
+    declared: Declarations
+    book: RegionBook | None
+    national: Series
+
+
+def _examine(
+    path: Path,
+    mapping: PanelMapping,
+    regions: Regions,
+    national: str | Path | Mapping[str, Mapping[int, float]] | None,
+) -> _Examination:
+    context, problems = _context(path, mapping, regions, national)
+    table = read_table(path, encoding=mapping.encoding, sheet=mapping.sheet)
+    problems += table.problems
+    if not table.readable:
+        return _Examination(problems=in_file_order(problems))
+    table, selected = _selected(table, mapping)
+    layout, headings = interpret(table.header, table.header_row, mapping.columns)
+    observations, names = observe(table, layout, mapping.columns)
+    problems += [
+        *selected,
+        *headings,
+        *names,
+        *_unused_mapping(table, layout, mapping),
+        *_undeclared(observations, layout, table),
+    ]
+    examination = _assembled(context, table, layout, observations)
+    return replace(
+        examination,
+        problems=in_file_order([*problems, *examination.problems]),
+        panel=_with_warnings(examination, problems),
+    )
+
+
+def _with_warnings(examination: _Examination, problems: list[Problem]) -> Panel | None:
+    if examination.panel is None or errors_of([*problems, *examination.problems]):
+        return None
+    return replace(examination.panel, problems=tuple(in_file_order([*problems, *examination.problems])))
+
+
+def _context(
+    path: Path,
+    mapping: PanelMapping,
+    regions: Regions,
+    national: str | Path | Mapping[str, Mapping[int, float]] | None,
+) -> tuple[_Context, list[Problem]]:
+    problems: list[Problem] = []
+    declared = declarations_beside(path)
+    book: RegionBook | None = None
+    series: Series = {}
+    try:
+        book = _book(regions if regions is not None else mapping.regions or declared.regions)
+    except InvalidPanel as error:
+        problems.append(Problem(rule="region-file", message=str(error), expected="a usable region file"))
+    try:
+        series = _national(national if national is not None else mapping.national or declared.national, path)
+    except InvalidPanel as error:
+        problems.append(
+            Problem(rule="national-file", message=str(error), expected="a usable file of national series")
+        )
+    return _Context(path=path, mapping=mapping, declared=declared, book=book, national=series), problems
+
+
+def _book(regions: Regions) -> RegionBook | None:
+    if regions is None:
+        return None
+    if not isinstance(regions, str | Path):
+        return RegionBook(with_tiles(regions))
+    shipped = shipped_panels()
+    if str(regions) in shipped and not Path(regions).is_file():
+        file = declarations_beside(shipped[str(regions)]).regions
+        return read_regions(file) if file else None
+    return read_regions(Path(regions))
+
+
+def _national(given: str | Path | Mapping[str, Mapping[int, float]] | None, path: Path) -> Series:
+    if isinstance(given, Mapping):
+        return {
+            name: {int(year): float(value) for year, value in series.items()}
+            for name, series in given.items()
+        }
+    if given is not None:
+        return read_national(Path(given))
+    beside = path.parent / SIDECAR
+    return read_national(beside) if beside.is_file() and beside != path else {}
+
+
+def _selected(table: Table, mapping: PanelMapping) -> tuple[Table, list[Problem]]:
+    """Rows the mapping leaves out, each selection reported."""
+    kept = np.ones(len(table.cells), dtype=bool)
+    problems: list[Problem] = []
+    for selections, dropping in ((mapping.drop, True), (mapping.keep, False)):
+        for heading, values in selections.items():
+            position = next(
+                (place for place, name in enumerate(table.header) if key(name) == key(heading)), None
+            )
+            if position is None:
+                problems.append(_no_such_heading(heading, table, "drop" if dropping else "keep"))
+                continue
+            chosen = np.array([cells[position].strip() in values for cells in table.cells], dtype=bool)
+            out = chosen if dropping else ~chosen
+            kept &= ~out
+            problems.append(_left_out(table, heading, values, out, dropping=dropping))
+    cells = tuple(row for row, keep in zip(table.cells, kept, strict=True) if keep)
+    numbers = tuple(number for number, keep in zip(table.numbers, kept, strict=True) if keep)
+    return replace(table, cells=cells, numbers=numbers), problems
+
+
+def _no_such_heading(heading: str, table: Table, what: str) -> Problem:
+    return Problem(
+        rule="unknown-column",
+        message=f"the mapping names a column that the file does not have ({what}).{suggest(heading, table.header)}",
+        column=heading,
+        found=", ".join(table.header),
+        expected=heading,
+    )
+
+
+def _left_out(
+    table: Table, heading: str, values: tuple[str, ...], out: np.ndarray, *, dropping: bool
+) -> Problem:
+    places = np.flatnonzero(out)
+    rule = f"{heading} is{'' if dropping else ' not'} {' or '.join(values)}"
+    return Problem(
+        rule="left-out",
+        message=f"{len(places)} rows are left out because the mapping says so: {rule}",
+        row=table.numbers[places[0]] if len(places) else None,
+        column=heading,
+        found=f"{len(places)} of {len(out)} rows",
+        severity="warning",
+    )
+
+
+def _unused_mapping(table: Table, layout: Layout, mapping: PanelMapping) -> list[Problem]:
+    from pysd_runner.panel.names import split_unit
+
+    names = set(table.header)
+    position = layout.position("variable")
+    if position is not None:
+        names |= {cells[position].strip() for cells in table.cells}
+    loose = {key(name) for name in names} | {key(split_unit(name)[0]) for name in names}
+    if layout.shape == "years":
+        loose.add(key("value"))
+    return [
+        _no_such_heading(heading, table, "columns")
+        for heading in mapping.columns
+        if key(heading) not in loose
+    ]
+
+
+def _undeclared(observations: Observations, layout: Layout, table: Table) -> list[Problem]:
+    """Required variables that a long file does not hold, and a missing population."""
+    held = {cells.variable for cells in observations.cells}
+    problems = []
+    if layout.shape != "wide" and held and not held & set(REQUIRED):
+        problems.append(missing_column("output", sorted(held), table.header_row))
+    if "population" not in held:
+        problems.append(
+            Problem(
+                rule="no-population",
+                message="there is no population: equal shares will stand in for it, marked imputed",
+                row=table.header_row,
+                expected="population",
+                severity="warning",
+            )
+        )
+    return problems
+
+
+def _assembled(context: _Context, table: Table, layout: Layout, observations: Observations) -> _Examination:
+    missing = frozenset(context.mapping.missing)
+    heading = layout.roles["region"].heading if "region" in layout.roles else "region"
+    measured, problems = measures(observations, context.mapping.units, context.declared.units, missing)
+    places, found = _places(observations, layout, heading, context)
+    problems += found
+    years, found = _years(observations, layout)
+    problems += found
+    numbers: list[Numbers] = []
+    for cells in observations.cells:
+        read, found = numbers_of(cells, observations.keys, measured[cells.variable], missing)
+        numbers.append(read)
+        problems += found
+    if places is None or years is None or not observations.cells:
+        return _Examination(problems=problems)
+    axes = Axes(
+        regions=places.regions,
+        years=tuple(sorted({int(year) for of in years for year in np.unique(of) if year >= 0})),
+    )
+    grids, found = _grids(observations, numbers, places, years, axes)
+    problems += found
+    problems += _between_cells(grids, axes, measured)
+    panel = _panel(context, table, layout, axes, grids, measured)
+    return _Examination(problems=problems, panel=panel)
+
+
+def _places(
+    observations: Observations, layout: Layout, heading: str, context: _Context
+) -> tuple[Places | None, list[Problem]]:
+    if "region" not in layout.roles:
+        return None, []
+    return places_of(observations.keys, heading, context.book)
+
+
+def _years(observations: Observations, layout: Layout) -> tuple[list[IndexArray] | None, list[Problem]]:
+    """Year of every cell; the year column is checked once, whatever the number of variables."""
+    if layout.shape == "years":
+        return [
+            np.array([int(text) for text in cells.years], dtype=np.int64) for cells in observations.cells
+        ], []
+    if "year" not in layout.roles:
+        return None, []
+    keys = observations.keys
+    years, problems = years_of(keys.years, keys.rows, layout.roles["year"].heading)
+    return [years[cells.take] for cells in observations.cells], problems
+
+
+def _grids(
+    observations: Observations, numbers: list[Numbers], places: Places, years: list[IndexArray], axes: Axes
+) -> tuple[dict[str, Grid], list[Problem]]:
+    grids: dict[str, Grid] = {}
+    repeats: dict[tuple[int | None, str], Problem] = {}
+    for cells, read, of in zip(observations.cells, numbers, years, strict=True):
+        grid, found = to_grid(cells, read, places, of, observations.keys, axes)
+        grids[cells.variable] = grid
+        # A wide row repeats every variable at once: one problem a row.
+        repeats |= {
+            (problem.row, problem.found): problem
+            for problem in found
+            if (problem.row, problem.found) not in repeats
+        }
+    return grids, list(repeats.values())
+
+
+def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Measure]) -> list[Problem]:
+    problems = gaps(grids, axes)
+    problems += magnitudes(grids, currency_of(measured))
+    problems += parts_and_wholes(grids)
+    for name in REQUIRED:
+        if name in grids and not np.isfinite(grids[name].values).any() and not grids[name].faulty.any():
+            problems.append(
+                Problem(
+                    rule="no-values", message=f"{name} has no value at all", column=name, expected="numbers"
+                )
+            )
+    return problems
+
+
+def _panel(
+    context: _Context,
+    table: Table,
+    layout: Layout,
+    axes: Axes,
+    grids: Mapping[str, Grid],
+    measured: Mapping[str, Measure],
+) -> Panel:
+    rate = context.mapping.yuan_per_unit
+    currency = currency_of(measured) if rate is None else YUAN
+    values = {
+        name: grid.values * (rate or 1.0) if _is_money(name) else grid.values for name, grid in grids.items()
+    }
+    units = {name: panel_unit(measured[name], currency, known=name in VARIABLES) for name in grids}
+    marks = {name: _marks(grid, context.declared, name, axes) for name, grid in grids.items()}
+    for name, array in derived(values).items():
+        values[name] = array
+        units[name] = canonical_text(derived_unit(name), currency)
+        marks[name] = np.where(np.isfinite(array), DERIVED, "").astype(object)
+    return Panel(
+        name=context.declared.name or context.path.stem,
+        regions=axes.regions,
+        years=axes.years,
+        values=values,
+        units=units,
+        national=context.national,
+        flags=Flags((region.code for region in axes.regions), axes.years, marks),
+        currency=currency,
+        price_basis=_price_basis(measured, context.mapping),
+        file_rows={name: grid.rows for name, grid in grids.items()},
+        original={name: grid.texts for name, grid in grids.items()},
+        provenance=_provenance(context, table, layout, measured),
+    )
+
+
+def _is_money(name: str) -> bool:
+    return name in VARIABLES and VARIABLES[name].kind in MONEY
+
+
+def _price_basis(measured: Mapping[str, Measure], mapping: PanelMapping) -> str:
+    return mapping.price_basis or next(
+        (measure.price_basis for measure in measured.values() if measure.price_basis), ""
+    )
+
+
+def _marks(grid: Grid, declared: Declarations, name: str, axes: Axes) -> np.ndarray:
+    marks = grid.flags.copy()
+    years = np.array(axes.years)
+    for mark in declared.marks.get(name, ()):
+        marked = np.isfinite(grid.values) & (years >= mark.first) & (years <= mark.last)
+        marks[marked] = mark.flag
+    return marks
+
+
+def _provenance(
+    context: _Context, table: Table, layout: Layout, measured: Mapping[str, Measure]
+) -> dict[str, object]:
+    headings = {meaning.name: meaning.heading for meaning in (*layout.roles.values(), *layout.observed)}
+    return {
+        "file": context.path.name,
+        "file_sha256": hashlib.sha256(context.path.read_bytes()).hexdigest(),
+        "encoding": table.encoding,
+        "shape": layout.shape,
+        "headings": headings,
+        "file_units": {name: measure.text for name, measure in measured.items()},
+        "yuan_per_unit": context.mapping.yuan_per_unit,
+    }

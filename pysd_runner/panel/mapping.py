@@ -1,0 +1,185 @@
+"""The mapping file: what the headings, units and regions of somebody else's panel mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pysd_runner.errors import InvalidPanel, suggest
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelMapping:
+    """How to read a panel whose headings are its owner's.
+
+    Parameters
+    ----------
+    columns
+        Heading (or, in a long file, variable name) to variable or role.
+    units
+        Unit by variable or heading.
+    drop
+        Rows to leave out: ``{heading: (values,)}``. What is left out is reported.
+    keep
+        Rows to read, all others being left out and reported: ``{heading: (values,)}``.
+    missing
+        Texts that stand for a missing value, besides an empty cell.
+    regions
+        Region file, or the name of a shipped panel.
+    national
+        File of national series.
+    encoding, sheet
+        Encoding of a text file; sheet of a workbook.
+    yuan_per_unit
+        Yuan for one unit of the panel's currency; None keeps the currency.
+    price_basis
+        Price basis of the money values when the units do not say.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    drop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    regions: str | None = None
+    national: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    yuan_per_unit: float | None = None
+    price_basis: str = ""
+
+    def merged(self, **given: object) -> "PanelMapping":
+        """Return a copy in which every given value that is not None wins; `units` are merged."""
+        chosen = {name: value for name, value in given.items() if value is not None}
+        units = {**self.units, **chosen.pop("units", {})}  # type: ignore[dict-item]
+        return replace(self, units=units, **chosen)  # type: ignore[arg-type]
+
+
+_KEYS = ("schema", *PanelMapping.__dataclass_fields__)
+
+
+def as_mapping(given: "PanelMapping | Mapping[str, str] | str | Path | None") -> PanelMapping:
+    """Mapping from whatever a caller holds: nothing, a dictionary of columns, a file, a mapping.
+
+    Parameters
+    ----------
+    given
+        A dictionary maps headings to variables; a path is read with `load_mapping`.
+    """
+    if given is None:
+        return PanelMapping()
+    if isinstance(given, PanelMapping):
+        return given
+    if isinstance(given, str | Path):
+        return load_mapping(given)
+    return PanelMapping(columns=dict(given))
+
+
+def load_mapping(path: str | Path) -> PanelMapping:
+    """Read a mapping file.
+
+    Parameters
+    ----------
+    path
+        YAML 1.2 with the keys ``schema``, ``columns``, ``units``, ``drop``, ``keep``, ``missing``, ``regions``, ``national``,
+        ``encoding``, ``sheet``, ``yuan_per_unit``, ``price_basis``; all but ``schema`` optional.
+
+    Returns
+    -------
+    PanelMapping
+        File names in it are taken from the folder of the mapping file.
+
+    Raises
+    ------
+    InvalidPanel
+        If the file is missing, is not YAML, or has an unknown key, schema or type.
+    """
+    file = Path(path)
+    content = _read(file)
+    schema = content.pop("schema", None)
+    if schema != SCHEMA:
+        raise InvalidPanel(
+            f"{file}: schema: found {schema!r}; this version reads schema {SCHEMA}; put `schema: {SCHEMA}` first"
+        )
+    for name in content:
+        if name not in _KEYS:
+            raise InvalidPanel(
+                f"{file}: unknown key {name!r}; known keys: {', '.join(_KEYS)}.{suggest(str(name), _KEYS)}"
+            )
+    return _mapping(content, file)
+
+
+def _read(file: Path) -> dict[str, object]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if not file.is_file():
+        raise InvalidPanel(f"there is no mapping file {str(file)!r}")
+    try:
+        content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InvalidPanel(
+            f"{file}: not readable as YAML in UTF-8: {' '.join(str(error).split())}"
+        ) from error
+    if not isinstance(content, dict):
+        raise InvalidPanel(
+            f"{file}: expected keys and values, such as `schema: {SCHEMA}`; found {type(content).__name__}"
+        )
+    return {str(name): value for name, value in content.items() if value is not None}
+
+
+def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
+    fields: dict[str, object] = {}
+    for name, value in content.items():
+        where = f"{file}: {name}"
+        if name in {"columns", "units"}:
+            fields[name] = _texts(value, where)
+        elif name in {"drop", "keep"}:
+            fields[name] = {
+                column: _list(values, f"{where}.{column}")
+                for column, values in _entries(value, where).items()
+            }
+        elif name == "missing":
+            fields[name] = _list(value, where)
+        elif name == "yuan_per_unit":
+            fields[name] = _positive(value, where)
+        else:
+            fields[name] = _text(value, where)
+    for name in ("regions", "national"):
+        if name in fields:
+            fields[name] = _beside(str(fields[name]), file)
+    return PanelMapping(**fields)  # type: ignore[arg-type]
+
+
+def _beside(name: str, file: Path) -> str:
+    candidate = file.parent / name
+    return str(candidate) if candidate.is_file() else name
+
+
+def _entries(value: object, where: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InvalidPanel(f"{where}: expected names and values, one a line; found {value!r}")
+    return {str(name): entry for name, entry in value.items()}
+
+
+def _texts(value: object, where: str) -> dict[str, str]:
+    return {name: _text(entry, f"{where}.{name}") for name, entry in _entries(value, where).items()}
+
+
+def _text(value: object, where: str) -> str:
+    if isinstance(value, dict | list) or value is None:
+        raise InvalidPanel(f"{where}: expected one text; found {value!r}")
+    return str(value)
+
+
+def _list(value: object, where: str) -> tuple[str, ...]:
+    if isinstance(value, dict):
+        raise InvalidPanel(f"{where}: expected a list such as [a, b]; found {value!r}")
+    return tuple(str(entry) for entry in (value if isinstance(value, list) else [value]))
+
+
+def _positive(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InvalidPanel(f"{where}: expected a number above zero; found {value!r}")
+    return float(value)

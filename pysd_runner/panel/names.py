@@ -1,0 +1,121 @@
+"""Headings and variable names as people write them, in Chinese and English, and what they stand for here."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from pysd_runner.panel.variables import VARIABLES
+
+# What a column can be besides a variable.
+ROLES = ("region", "region_name", "year", "group", "variable", "value", "unit", "flag", "source")
+
+_ROLE_ALIASES = {
+    "region": ("region", "code", "region_code", "regioncode", "unique_id", "geo", "province", "state", "prefecture", "county",
+               "city", "地区", "省份", "省", "省市", "省市区", "省(区、市)", "区域", "地域", "城市", "行政区", "行政区划代码", "地区代码", "省份代码"),
+    "region_name": ("region_name", "name", "name_en", "name_zh", "地区名称", "省份名称", "名称"),
+    "year": ("year", "ds", "time", "period", "date", "年份", "年度", "年", "时间"),
+    "group": ("group", "class", "grouping", "分组", "类别", "区域分组"),
+    "variable": ("variable", "indicator", "series", "指标", "变量", "指标名称"),
+    "value": ("value", "values", "obs_value", "数值", "值", "数据"),
+    "unit": ("unit", "units", "unit_of_measure", "单位", "计量单位"),
+    "flag": ("flag", "flags", "mark", "标记", "备注", "注释"),
+    "source": ("source", "sources", "来源", "数据来源"),
+}  # fmt: skip
+
+_VARIABLE_ALIASES = {
+    "output": ("output", "gdp", "grp", "gdp_nominal", "gdp_real", "gross_regional_product", "gross_domestic_product",
+               "regional_gdp", "地区生产总值", "地区gdp", "生产总值", "国内生产总值", "产出"),
+    "population": ("population", "pop", "population_yearend", "resident_population", "年末常住人口", "常住人口", "年末人口", "人口",
+                   "人口数", "总人口", "年末总人口"),
+    "output_per_head": ("output_per_head", "output_per_capita", "gdp_per_capita", "gdp_per_head", "grp_per_capita", "gdppc",
+                        "gdp_pc", "人均gdp", "人均地区生产总值", "人均生产总值", "人均国内生产总值", "人均产出"),
+    "mobile_internet_users": ("移动互联网用户", "移动互联网用户数"),
+    "mobile_internet_per_100": ("每百人移动互联网用户", "移动互联网普及率"),
+    "broadband_ports": ("互联网宽带接入端口", "宽带接入端口", "互联网宽带接入端口数"),
+    "broadband_ports_per_100": ("每百人宽带接入端口",),
+    "ict_employment": ("信息传输、软件和信息技术服务业城镇单位就业人员", "信息传输软件和信息技术服务业就业人员", "信息服务业就业人员"),
+    "ict_employment_share": ("信息服务业就业占比",),
+    "urban_unit_employment": ("城镇单位就业人员", "城镇非私营单位就业人员"),
+    "firms_with_ecommerce": ("有电子商务交易活动的企业比重", "有电子商务交易活动的企业数比重", "电子商务企业比重"),
+    "access": ("access_share", "internet_access", "接入", "接入率", "互联网普及率"),
+    "skills": ("skill_share", "digital_skills", "技能", "数字技能"),
+    "application": ("application_share", "应用", "应用率"),
+    "schooling": ("years_of_schooling", "schooling_index", "平均受教育年限", "受教育年限"),
+    "capital_output_ratio": ("资本产出比",),
+    "investment_rate": ("投资率",),
+    "natural_growth": ("natural_growth_rate", "natural_population_growth", "人口自然增长率", "自然增长率"),
+    "shared_data": ("数据共享",),
+    "governance": ("治理",),
+    "platform": ("平台",),
+    "terrain": ("terrain_cost", "地形", "地形系数"),
+}  # fmt: skip
+
+_SEPARATORS = re.compile(r"[\s_\-./]+")
+_SUFFIX = re.compile(r"^(?P<label>.*?)\s*[(\[](?P<unit>[^()\[\]]+(?:\([^()]*\))?[^()\[\]]*)[)\]]$")
+_YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*年?")
+
+
+def tidy(text: str) -> str:
+    """Heading without byte-order marks, full-width signs or outer space.
+
+    Parameters
+    ----------
+    text
+        As it stands in the file.
+    """
+    return unicodedata.normalize("NFKC", text.replace("\ufeff", "")).strip()
+
+
+def key(text: str) -> str:
+    """Form of a name in which case, spaces, underscores and dashes do not matter.
+
+    Parameters
+    ----------
+    text
+        A heading or a name.
+    """
+    return _SEPARATORS.sub("", tidy(text).casefold())
+
+
+def _table(aliases: dict[str, tuple[str, ...]], own: Iterable[str]) -> dict[str, str]:
+    spellings = {key(alias): name for name, names in aliases.items() for alias in names}
+    return spellings | {key(name): name for name in own}
+
+
+ROLE_OF = _table(_ROLE_ALIASES, ROLES)
+VARIABLE_OF = _table(_VARIABLE_ALIASES, VARIABLES)
+
+
+def split_unit(heading: str) -> tuple[str, str]:
+    """Heading without the unit in brackets at its end, and that unit.
+
+    Parameters
+    ----------
+    heading
+        For instance ``"GDP(亿元)"`` or ``"output [100 million yuan]"``.
+
+    Returns
+    -------
+    tuple[str, str]
+        Label and unit; the unit is empty when there are no brackets.
+
+    Examples
+    --------
+    >>> split_unit("output [100 million yuan]")
+    ('output', '100 million yuan')
+    """
+    plain = tidy(heading)
+    match = _SUFFIX.match(plain)
+    return (match["label"], match["unit"].strip()) if match and match["label"] else (plain, "")
+
+
+def year_heading(heading: str) -> int | None:
+    """Year that a heading names, or None.
+
+    Parameters
+    ----------
+    heading
+        For instance ``"2015"`` or ``"2015年"``.
+    """
+    match = _YEAR.fullmatch(tidy(heading))
+    return int(match["year"]) if match else None

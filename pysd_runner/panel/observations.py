@@ -1,0 +1,258 @@
+"""The cells of a panel file in one form, whatever its shape: keys, and for each variable its texts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.panel.layout import IGNORE, Layout, mapped, variable_name
+from pysd_runner.panel.names import VARIABLE_OF, key, split_unit
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.tables import Table
+from pysd_runner.panel.variables import VARIABLES
+
+TextArray = NDArray[np.object_]
+IndexArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keys:
+    """Where and when, one entry for each row of the file.
+
+    Parameters
+    ----------
+    rows
+        Row of the file.
+    regions, names, groups
+        Texts of the region, its label and its group; labels and groups are empty without such a column.
+    years
+        Texts of the year; empty where each year has its own column.
+    """
+
+    rows: IndexArray
+    regions: TextArray
+    names: TextArray
+    groups: TextArray
+    years: TextArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cells:
+    """The observations of one variable as they stand in the file.
+
+    Parameters
+    ----------
+    variable
+        Canonical name, or a name of the user's own.
+    columns
+        Heading of each cell's column.
+    take
+        Entry of the keys that each cell belongs to.
+    years
+        Year of each cell as text.
+    texts
+        The cells.
+    units
+        Unit text of each cell; empty where the file gives none.
+    flags
+        Mark of each cell.
+    """
+
+    variable: str
+    columns: TextArray
+    take: IndexArray
+    years: TextArray
+    texts: TextArray
+    units: TextArray
+    flags: TextArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observations:
+    """Everything a file says, still as text."""
+
+    keys: Keys
+    cells: tuple[Cells, ...]
+
+
+def observe(table: Table, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Problem]]:
+    """Collect the cells of each variable.
+
+    Parameters
+    ----------
+    table
+        The file as text.
+    layout
+        Meaning of its headings.
+    columns
+        The user's mapping, which may name variables of a long file.
+
+    Returns
+    -------
+    tuple[Observations, list[Problem]]
+        The cells; problems are variable names that clash or are empty.
+    """
+    text = _text_columns(table)
+    keys = _keys(table, layout, text)
+    if layout.shape == "wide":
+        return Observations(keys=keys, cells=_wide(layout, keys, text)), []
+    if layout.shape == "years" and "variable" not in layout.roles:
+        everything = np.arange(len(keys.rows))
+        chosen = [(layout.value_variable, everything)] if layout.value_variable else []
+        units = _optional(text, layout, "unit", len(keys.rows))
+        return Observations(
+            keys=keys, cells=tuple(_by_year(name, rows, layout, table, text, units) for name, rows in chosen)
+        ), []
+    return _named(table, layout, columns, keys, text)
+
+
+def _text_columns(table: Table) -> list[TextArray]:
+    columns: list[TextArray] = []
+    for position in range(len(table.header)):
+        column = np.empty(len(table.cells), dtype=object)
+        column[:] = [cells[position].strip() for cells in table.cells]
+        columns.append(column)
+    return columns
+
+
+def _optional(text: Sequence[TextArray], layout: Layout, role: str, count: int) -> TextArray:
+    position = layout.position(role)
+    return np.full(count, "", dtype=object) if position is None else text[position]
+
+
+def _keys(table: Table, layout: Layout, text: Sequence[TextArray]) -> Keys:
+    count = len(table.cells)
+    return Keys(
+        rows=np.array(table.numbers, dtype=np.int64),
+        regions=_optional(text, layout, "region", count),
+        names=_optional(text, layout, "region_name", count),
+        groups=_optional(text, layout, "group", count),
+        years=_optional(text, layout, "year", count),
+    )
+
+
+def _wide(layout: Layout, keys: Keys, text: Sequence[TextArray]) -> tuple[Cells, ...]:
+    count = len(keys.rows)
+    everything = np.arange(count)
+    blank = np.full(count, "", dtype=object)
+    return tuple(
+        Cells(
+            variable=meaning.name,
+            columns=np.full(count, meaning.heading, dtype=object),
+            take=everything,
+            years=keys.years,
+            texts=text[meaning.position],
+            units=np.full(count, meaning.unit, dtype=object) if meaning.unit else blank,
+            flags=_optional(text, layout, "flag", count),
+        )
+        for meaning in layout.observed
+    )
+
+
+def _named(
+    table: Table, layout: Layout, columns: Mapping[str, str], keys: Keys, text: Sequence[TextArray]
+) -> tuple[Observations, list[Problem]]:
+    """Rows that name their variable: long files, and files with a column for each year and a variable column."""
+    import pandas as pd
+
+    position = layout.roles["variable"].position
+    codes, names = pd.factorize(text[position])
+    problems = _unnamed(keys, text[position], layout)
+    chosen, clashes = _variables(list(names), columns, keys, codes, layout)
+    units = _optional(text, layout, "unit", len(keys.rows))
+    cells = []
+    for code, variable in chosen.items():
+        rows = np.flatnonzero(codes == code)
+        unit_in_name = split_unit(str(names[code]))[1]
+        here = np.where(units == "", unit_in_name, units) if unit_in_name else units
+        if layout.shape == "years":
+            cells.append(_by_year(variable, rows, layout, table, text, here))
+        else:
+            cells.append(_long(variable, rows, layout, keys, text, here))
+    return Observations(keys=keys, cells=tuple(cells)), problems + clashes
+
+
+def _long(
+    variable: str, rows: IndexArray, layout: Layout, keys: Keys, text: Sequence[TextArray], units: TextArray
+) -> Cells:
+    value = layout.roles["value"]
+    return Cells(
+        variable=variable,
+        columns=np.full(len(rows), value.heading, dtype=object),
+        take=rows,
+        years=keys.years[rows],
+        texts=text[value.position][rows],
+        units=units[rows],
+        flags=_optional(text, layout, "flag", len(keys.rows))[rows],
+    )
+
+
+def _by_year(
+    variable: str, rows: IndexArray, layout: Layout, table: Table, text: Sequence[TextArray], units: TextArray
+) -> Cells:
+    positions = list(layout.years)
+    headings = np.array([table.header[position] for position in positions], dtype=object)
+    years = np.array([str(layout.years[position]) for position in positions], dtype=object)
+    blocks = [text[position][rows] for position in positions]
+    return Cells(
+        variable=variable,
+        columns=np.repeat(headings, len(rows)),
+        take=np.tile(rows, len(positions)),
+        years=np.repeat(years, len(rows)),
+        texts=np.concatenate(blocks) if blocks else np.empty(0, dtype=object),
+        units=np.tile(units[rows], len(positions)),
+        flags=np.full(len(rows) * len(positions), "", dtype=object),
+    )
+
+
+def _unnamed(keys: Keys, variables: TextArray, layout: Layout) -> list[Problem]:
+    return [
+        Problem(
+            rule="empty-variable",
+            message="the row does not say which variable it holds",
+            row=int(keys.rows[position]),
+            column=layout.roles["variable"].heading,
+            expected="the name of a variable",
+        )
+        for position in np.flatnonzero(variables == "")
+    ]
+
+
+def _variables(
+    names: list[str], columns: Mapping[str, str], keys: Keys, codes: IndexArray, layout: Layout
+) -> tuple[dict[int, str], list[Problem]]:
+    """Variable of each name; an alias gives way to a name the user mapped, and is then read under its own name."""
+    explicit = {
+        code: variable_name(target)
+        for code, name in enumerate(names)
+        if (target := mapped(name, columns)) is not None
+    }
+    taken = set(explicit.values())
+    chosen = dict(explicit)
+    for code, name in enumerate(names):
+        if code not in chosen and name:
+            label = split_unit(name)[0]
+            known = VARIABLE_OF.get(key(name)) or VARIABLE_OF.get(key(label)) or label
+            chosen[code] = (
+                known if known not in taken or key(label) in {key(own) for own in VARIABLES} else label
+            )
+    problems = []
+    for variable in dict.fromkeys(chosen.values()):
+        rivals = [code for code, other in chosen.items() if other == variable]
+        if len(rivals) > 1 and variable != IGNORE:
+            first = int(keys.rows[np.flatnonzero(codes == rivals[1])[0]])
+            found = ", ".join(repr(names[code]) for code in rivals)
+            problems.append(
+                Problem(
+                    rule="ambiguous-variable",
+                    message=f"several names would be {variable!r}: {found}; choose one with a mapping",
+                    row=first,
+                    column=layout.roles["variable"].heading,
+                    found=found,
+                    expected=f"one name for {variable!r}",
+                )
+            )
+            for code in rivals[1:]:
+                chosen[code] = names[code]
+    return {code: variable for code, variable in chosen.items() if variable != IGNORE}, problems

@@ -1,0 +1,111 @@
+"""What is wrong in a panel file, one value per fault."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One fault of a panel file, placed by row and column of the file.
+
+    Parameters
+    ----------
+    rule
+        Short name of the rule that was broken, stable for programs: ``"not-a-number"``.
+    message
+        The fault in one sentence, with what to do.
+    row
+        Row of the file, counted as an editor or a spreadsheet counts (the header is row 1 when it comes first);
+        None when the fault is not in one row.
+    column
+        Heading as it stands in the file; empty when the fault is not in one column.
+    found
+        What stands there.
+    expected
+        What should stand there.
+    severity
+        ``"error"`` stops the panel from loading, ``"warning"`` does not.
+    """
+
+    rule: str
+    message: str
+    row: int | None = None
+    column: str = ""
+    found: str = ""
+    expected: str = ""
+    severity: Severity = "error"
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the fields as plain values, for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """One line: severity, place, sentence, found and expected."""
+        place = [f"row {self.row}"] if self.row is not None else []
+        place += [f"column {self.column!r}"] if self.column else []
+        parts = [f"{self.severity}: {', '.join(place) + ': ' if place else ''}{self.message}"]
+        parts += [f"found {self.found!r}"] if self.found else []
+        parts += [f"expected {self.expected}"] if self.expected else []
+        return "; ".join(parts).replace("\n", " ")
+
+
+def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort problems by row of the file, those of the whole file first.
+
+    Parameters
+    ----------
+    problems
+        Problems in any order.
+
+    Returns
+    -------
+    list[Problem]
+        The same problems; those in one row keep the order they came in.
+    """
+    return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row)
+
+
+def errors_of(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems that stop a panel from loading.
+
+    Parameters
+    ----------
+    problems
+        Errors and warnings.
+
+    Returns
+    -------
+    list[Problem]
+        The errors, in the order they came in.
+    """
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+def summary(problems: Sequence[Problem], where: str) -> str:
+    """Text of an exception: how many problems, and the first few.
+
+    Parameters
+    ----------
+    problems
+        The errors to tell of.
+    where
+        Name of the file or panel.
+
+    Returns
+    -------
+    str
+        First line with the total, then one line for each of the first five problems.
+    """
+    noun = "problem" if len(problems) == 1 else "problems"
+    lines = [f"{where}: {len(problems)} {noun}"]
+    lines += [f"  {problem}" for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(
+            f"  ... and {len(problems) - SHOWN} more; `check_panel` or `gapsim data check` lists them all"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,120 @@
+"""The panels that ship with the models, and the declarations beside them."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pysd_runner.errors import InvalidPanel, UnknownName, suggest
+from pysd_runner.paths import models_folder
+
+DECLARATIONS = "sources.toml"
+
+
+def shipped_panels() -> dict[str, Path]:
+    """Names of the shipped panels and their files.
+
+    Returns
+    -------
+    dict[str, Path]
+        ``{"china": .../china/panel.csv}``.
+    """
+    return {path.parent.name: path for path in sorted(models_folder().glob("*/data/*/panel.csv"))}
+
+
+def panel_file(name_or_path: str | Path) -> Path:
+    """File of a shipped panel or of a path.
+
+    Parameters
+    ----------
+    name_or_path
+        ``"china"``, or the path of a CSV or xlsx file.
+
+    Raises
+    ------
+    UnknownName
+        If it is neither a shipped name nor the path of a file.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = shipped_panels()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    if path.is_dir():
+        raise UnknownName(f"{str(path)!r} is a folder; expected a CSV or xlsx file in it")
+    known = ", ".join(shipped)
+    raise UnknownName(
+        f"no file and no shipped panel is called {str(name_or_path)!r}; shipped: {known}.{suggest(str(name_or_path), shipped)}"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """A mark on some years of a column."""
+
+    flag: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declarations:
+    """What the file beside a panel says of it.
+
+    Parameters
+    ----------
+    name
+        Name of the panel.
+    units
+        Unit by column.
+    marks
+        Marks by column.
+    regions, national
+        Files in the same folder, or None.
+    """
+
+    name: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
+    regions: Path | None = None
+    national: Path | None = None
+
+
+def declarations_beside(path: Path) -> Declarations:
+    """Declarations for a panel file, when the file beside it names that panel.
+
+    Parameters
+    ----------
+    path
+        A panel file.
+
+    Returns
+    -------
+    Declarations
+        Empty when there is no `sources.toml` beside it, or when that one is about another file.
+
+    Raises
+    ------
+    InvalidPanel
+        If the declarations cannot be read.
+    """
+    file = path.parent / DECLARATIONS
+    if not file.is_file():
+        return Declarations()
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidPanel(f"{file}: not readable as TOML: {error}") from error
+    if content.get("panel") != path.name:
+        return Declarations()
+    columns = content.get("columns", {})
+    return Declarations(
+        name=content.get("name", path.stem),
+        units={name: column["unit"] for name, column in columns.items()},
+        marks={
+            name: tuple(Mark(**mark) for mark in column.get("marks", [])) for name, column in columns.items()
+        },
+        regions=path.parent / content["regions"] if "regions" in content else None,
+        national=path.parent / content["national"] if "national" in content else None,
+    )

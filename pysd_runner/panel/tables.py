@@ -1,0 +1,358 @@
+"""Reading a CSV or xlsx file as a table of text, nothing interpreted, every row numbered as in the file."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pysd_runner.panel.names import tidy
+from pysd_runner.panel.problems import Problem
+
+Rows = list[tuple[int, list[str]]]
+
+_SPREADSHEETS = {".xlsx", ".xlsm"}
+_BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_DELIMITERS = (",", ";", "\t")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A file as text.
+
+    Parameters
+    ----------
+    header
+        Headings, tidied.
+    header_row
+        Row of the file they stand in.
+    numbers
+        Row of the file of each data row.
+    cells
+        Data rows, each as long as the header.
+    encoding
+        Encoding of a text file, or the name of the sheet.
+    problems
+        What is wrong with the file as a file.
+    """
+
+    header: tuple[str, ...] = ()
+    header_row: int = 1
+    numbers: tuple[int, ...] = ()
+    cells: tuple[list[str], ...] = ()
+    encoding: str = ""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a header to interpret."""
+        return bool(self.header)
+
+
+def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = None) -> Table:
+    """Read a file as text.
+
+    Parameters
+    ----------
+    path
+        CSV (comma, semicolon or tab) or xlsx.
+    encoding
+        Encoding of a text file; None tries UTF-8 (with or without a byte-order mark), UTF-16 by its mark, then GB18030.
+    sheet
+        Sheet of a workbook; None takes the first.
+
+    Returns
+    -------
+    Table
+        Text of every cell; faults of the file are in its `problems`.
+    """
+    if not path.is_file():
+        return _failed(
+            "no-file", f"there is no file {str(path)!r}", expected="the path of a CSV or xlsx file"
+        )
+    if path.suffix.lower() in _SPREADSHEETS:
+        return _read_workbook(path, sheet)
+    content = path.read_bytes()
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return _failed(
+            "wrong-format",
+            f"{path.name!r} is a workbook by its content, not a CSV",
+            expected="CSV, or a workbook named .xlsx",
+        )
+    return _read_text(content, encoding)
+
+
+def _failed(rule: str, message: str, **fields: str) -> Table:
+    return Table(problems=(Problem(rule=rule, message=message, **fields),))  # type: ignore[arg-type]
+
+
+def _read_text(content: bytes, encoding: str | None) -> Table:
+    decoded = _decode(content, encoding)
+    if isinstance(decoded, Problem):
+        return Table(problems=(decoded,))
+    text, used, problems = decoded
+    table = _assemble(_split(text))
+    return replace(table, encoding=used, problems=(*problems, *table.problems))
+
+
+def _decode(content: bytes, encoding: str | None) -> tuple[str, str, list[Problem]] | Problem:
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
+    candidates = [encoding] if encoding else [marked] if marked else ["utf-8", "gb18030"]
+    failures: list[Problem] = []
+    for name in candidates:
+        try:
+            text = content.decode(name)
+        except LookupError:
+            return Problem(
+                rule="encoding",
+                message="unknown encoding",
+                found=name,
+                expected="utf-8, gb18030 or another Python codec name",
+            )
+        except UnicodeDecodeError as error:
+            failures.append(_undecodable(content, error))
+        else:
+            return text, name, _doubts(text, name, failures) if not encoding else []
+    return failures[0]
+
+
+def _undecodable(content: bytes, error: UnicodeDecodeError) -> Problem:
+    # Two bytes a character in UTF-16, so counting the byte is right there too for the rows of a panel.
+    row = content.count(b"\n", 0, error.start) + 1
+    return Problem(
+        rule="encoding",
+        message=f"byte {error.start + 1} of the file is not {error.encoding}; save the file as UTF-8 or name its encoding",
+        row=row,
+        found=content[error.start : error.end].hex(" "),
+        expected="text in UTF-8 or GB18030",
+    )
+
+
+def _doubts(text: str, name: str, failures: list[Problem]) -> list[Problem]:
+    """A file that is not UTF-8 but decodes as GB18030 is common Chinese, unless it needs rare characters."""
+    if name != "gb18030" or not failures:
+        return []
+    rare = _rare_characters(text)
+    if not rare:
+        return []
+    row = text.count("\n", 0, text.index(rare[0])) + 1
+    return [
+        Problem(
+            rule="encoding",
+            message="the file is not UTF-8 and was read as GB18030, where this is rare; if it looks wrong, name the encoding",
+            row=row,
+            found="".join(rare[:8]),
+            expected="text in UTF-8, or Chinese text in GB18030",
+            severity="warning",
+        )
+    ]
+
+
+def _rare_characters(text: str) -> list[str]:
+    unusual = sorted({character for character in text if ord(character) > 127})
+    return [character for character in unusual if not _in_gb2312(character)]
+
+
+def _in_gb2312(character: str) -> bool:
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _split(text: str) -> Rows:
+    """Rows with the line they start on; leading comment lines are left out but counted."""
+    lines = text.lstrip("\ufeff").splitlines(keepends=True)
+    skipped = 0
+    for line in lines:
+        if line.strip() and not line.lstrip("\ufeff \t\"'").startswith("#"):
+            break
+        skipped += 1
+    body = lines[skipped:]
+    if not body:
+        return []
+    reader = csv.reader(io.StringIO("".join(body), newline=""), delimiter=_delimiter(body[0]))
+    return list(_numbered(reader, skipped))
+
+
+def _delimiter(header: str) -> str:
+    return max(_DELIMITERS, key=header.count) if not header.count(",") else ","
+
+
+def _numbered(reader: Iterator[list[str]], skipped: int) -> Iterator[tuple[int, list[str]]]:
+    start = skipped + 1
+    for cells in reader:
+        yield start, cells
+        start = skipped + 1 + reader.line_num  # type: ignore[attr-defined]
+
+
+def _read_workbook(path: Path, sheet: str | None) -> Table:
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+        return _failed(
+            "wrong-format", f"{path.name!r} is not a readable workbook ({error})", expected="an .xlsx file"
+        )
+    try:
+        if sheet is not None and sheet not in book.sheetnames:
+            return _failed(
+                "no-sheet",
+                "the workbook has no such sheet",
+                found=sheet,
+                expected=f"one of {', '.join(book.sheetnames)}",
+            )
+        chosen = book[sheet] if sheet is not None else book.worksheets[0]
+        rows = [
+            (number, [_cell_text(value) for value in row])
+            for number, row in enumerate(chosen.iter_rows(values_only=True), start=1)
+        ]
+        table = _assemble(_padded(_after_comments(rows)))
+        problems = [
+            *_other_sheets(book.sheetnames, chosen.title, sheet),
+            *_unsaved_formulas(path, chosen.title),
+        ]
+    finally:
+        book.close()
+    return replace(table, encoding=f"sheet {chosen.title}", problems=(*problems, *table.problems))
+
+
+def _after_comments(rows: Rows) -> Rows:
+    for position, (_, cells) in enumerate(rows):
+        first = next((cell for cell in cells if cell), "")
+        if first and not first.startswith("#"):
+            return rows[position:]
+    return []
+
+
+def _padded(rows: Rows) -> Rows:
+    """A sheet has no row lengths: cells never written are empty."""
+    width = max((len(cells) for _, cells in rows), default=0)
+    return [(number, cells + [""] * (width - len(cells))) for number, cells in rows]
+
+
+def _cell_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value)
+
+
+def _other_sheets(names: Sequence[str], used: str, asked: str | None) -> list[Problem]:
+    if asked is not None or len(names) == 1:
+        return []
+    others = [name for name in names if name != used]
+    return [
+        Problem(
+            rule="other-sheets",
+            message=f"only the first sheet {used!r} was read; name another with `sheet`",
+            found=", ".join(others),
+            severity="warning",
+        )
+    ]
+
+
+def _unsaved_formulas(path: Path, sheet: str) -> list[Problem]:
+    """Formulas whose result was never stored read as empty cells: a missing value that is none."""
+    with zipfile.ZipFile(path) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
+        if not any(re.search(rb"<f[ >]", archive.read(name)) for name in sheets):
+            return []
+    import openpyxl
+
+    formulas, results = (openpyxl.load_workbook(path, data_only=stored)[sheet] for stored in (False, True))
+    found = [
+        cell
+        for row in formulas.iter_rows()
+        for cell in row
+        if cell.data_type == "f" and results[cell.coordinate].value is None
+    ]
+    return [
+        Problem(
+            rule="formula",
+            message="a formula without a stored result; open the workbook, save it, or paste values",
+            row=cell.row,
+            column=cell.column_letter,
+            found=str(cell.value),
+            expected="a value",
+        )
+        for cell in found
+    ]
+
+
+def _assemble(rows: Rows) -> Table:
+    """Header, data rows of the header's length, and the faults of shape."""
+    if not rows:
+        return _failed(
+            "empty-file", "the file is empty", expected="a header and one row for each region and year"
+        )
+    (header_row, headings), *body = rows
+    used = max((len(cells) for _, cells in body if any(cell.strip() for cell in cells)), default=0)
+    while headings and not tidy(headings[-1]) and not _column_used(body, len(headings) - 1, used):
+        headings = headings[:-1]
+    header = tuple(tidy(heading) for heading in headings)
+    numbers, cells, problems = _even_rows(body, len(header))
+    if not numbers:
+        problems.append(
+            Problem(
+                rule="empty-file",
+                message="there is a header but no data row",
+                row=header_row,
+                expected="one row for each region and year",
+            )
+        )
+    return Table(
+        header=header,
+        header_row=header_row,
+        numbers=tuple(numbers),
+        cells=tuple(cells),
+        problems=tuple(problems),
+    )
+
+
+def _column_used(body: Rows, position: int, width: int) -> bool:
+    return position < width and any(len(cells) > position and cells[position].strip() for _, cells in body)
+
+
+def _even_rows(body: Rows, width: int) -> tuple[list[int], list[list[str]], list[Problem]]:
+    numbers: list[int] = []
+    kept: list[list[str]] = []
+    problems: list[Problem] = []
+    blank: list[int] = []
+    last = max((number for number, cells in body if any(cell.strip() for cell in cells)), default=0)
+    for number, cells in body:
+        if not any(cell.strip() for cell in cells):
+            blank += [number] if number < last else []
+            continue
+        trimmed = cells[:width] + [""] * (width - len(cells))
+        extra = [cell for cell in cells[width:] if cell.strip()]
+        if extra or len(cells) < width:
+            problems.append(_uneven(number, len(cells), width))
+        numbers.append(number)
+        kept.append(trimmed)
+    if blank:
+        problems.append(
+            Problem(
+                rule="blank-row",
+                message=f"{len(blank)} blank rows between data rows hold nothing",
+                row=blank[0],
+                severity="warning",
+            )
+        )
+    return numbers, kept, problems
+
+
+def _uneven(number: int, found: int, width: int) -> Problem:
+    hint = "; is there a comma inside a number or a name that is not in quotes?" if found > width else ""
+    return Problem(
+        rule="row-length",
+        message=f"the row has {'more' if found > width else 'fewer'} cells than the header{hint}",
+        row=number,
+        found=f"{found} cells",
+        expected=f"{width} cells",
+    )

@@ -1,0 +1,318 @@
+"""Units as statistical offices and analysts write them, in Chinese and English."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.panel.variables import CURRENCY, Kind
+
+Dimension = Literal[
+    "money", "money per head", "person", "user", "port", "count", "share", "per 100", "duration", "rate"
+]
+
+YUAN = "Yuan"
+
+_CURRENCIES = {
+    YUAN: ("yuan", "元", "cny", "rmb", "renminbi"),
+    "US dollar": ("us dollars", "us dollar", "dollars", "dollar", "usd", "us$", "$", "美元"),
+    "Euro": ("euros", "euro", "eur", "€", "欧元"),
+    "Yen": ("yen", "jpy", "日元"),
+    "Pound sterling": ("pounds", "pound", "gbp", "£", "英镑"),
+    "Hong Kong dollar": ("hkd", "港元"),
+    "New Taiwan dollar": ("twd", "新台币"),
+    "Won": ("won", "krw", "韩元"),
+    "Rupee": ("rupees", "rupee", "inr", "卢比"),
+    "Rupiah": ("rupiah", "idr"),
+    "Dong": ("dong", "vnd"),
+    "Rouble": ("roubles", "rouble", "rubles", "ruble", "rub", "卢布"),
+    "Brazilian real": ("reais", "brl"),
+    "Mexican peso": ("mxn",),
+    "Canadian dollar": ("cad",),
+    "Australian dollar": ("aud",),
+    "Swiss franc": ("chf",),
+    "Krona": ("sek",),
+    "Zloty": ("zloty", "pln"),
+    "Lira": ("lira", "try"),
+    "Rand": ("rand", "zar"),
+    CURRENCY: ("currency", "local currency", "lcu"),
+}
+# Output per head in these is ordinary at thousands of times its value in yuan.
+SMALL_CURRENCIES = {"Won": 1e3, "Rupiah": 1e4, "Dong": 1e4, "Yen": 1e2, "Rouble": 1e2, "Rupee": 1e1}
+
+_NOUNS: dict[str, tuple[Dimension, float]] = {
+    **dict.fromkeys(
+        ("persons", "person", "people", "inhabitants", "residents", "heads", "capita", "人", "口"),
+        ("person", 1.0),
+    ),
+    **dict.fromkeys(
+        ("users", "user", "subscribers", "subscriptions", "accounts", "户", "用户"), ("user", 1.0)
+    ),
+    **dict.fromkeys(("ports", "port", "端口", "个", "线"), ("port", 1.0)),
+    **dict.fromkeys(("%", "percent", "per cent", "percentage", "pct", "百分比", "百分点"), ("share", 0.01)),
+    **dict.fromkeys(("‰", "per mille", "per mil", "千分比"), ("share", 0.001)),
+    **dict.fromkeys(
+        (
+            "fraction",
+            "share",
+            "ratio",
+            "proportion",
+            "dmnl",
+            "dimensionless",
+            "index",
+            "比例",
+            "比重",
+            "比率",
+            "指数",
+        ),
+        ("share", 1.0),
+    ),
+    **dict.fromkeys(("years", "year", "年"), ("duration", 1.0)),
+}
+_MULTIPLIERS = {
+    "hundred": 1e2, "thousand": 1e3, "thousands": 1e3, "k": 1e3, "million": 1e6, "millions": 1e6, "mn": 1e6, "mio": 1e6,
+    "billion": 1e9, "billions": 1e9, "bn": 1e9, "trillion": 1e12, "trillions": 1e12, "tn": 1e12,
+    "百": 1e2, "千": 1e3, "万": 1e4, "十万": 1e5, "百万": 1e6, "千万": 1e7, "亿": 1e8, "十亿": 1e9, "百亿": 1e10,
+    "千亿": 1e11, "万亿": 1e12,
+}  # fmt: skip
+_PEOPLE = r"(?:persons?|people|capita|heads?|residents?|inhabitants?|employees?|人)"
+_PER_PERSON = re.compile(rf"(?:每)?{_PEOPLE}")
+_PER_HUNDRED = re.compile(rf"(?:(?:100|hundred|百|每百)\s*{_PEOPLE}?)")
+_PER_YEAR = re.compile(r"(?:years?|yr|a|annum|年)")
+_CURRENT = re.compile(r"\b(?:current|nominal)\b|当年价|现价|名义")
+_CONSTANT = re.compile(r"\b(?:constant|chained|real)\b|不变价|可比价|实际")
+_PRICE_YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
+_PRICE_WORDS = re.compile(
+    r"\b(?:current|nominal|constant|chained|real|international|int\.?|prices?|ppp|(?:19|20)\d\d)\b|当年价格?|现价|名义|不变价格?|可比价格?|实际|人民币"
+)
+_NUMBER = re.compile(r"(?:10\^(?P<power>\d+)|(?P<number>\d+(?:\.\d+)?(?:e\d+)?))\s*(?P<rest>.*)")
+
+EXAMPLES: dict[Kind, str] = {
+    "money": "yuan, 10 thousand yuan, 100 million yuan, 亿元, million US dollars",
+    "money per head": "yuan per person, 元/人, dollars per person",
+    "person": "persons, thousand persons, 10 thousand persons, 万人",
+    "user": "users, 10 thousand users, 万户",
+    "port": "ports, 10 thousand ports, 万个",
+    "share": "fraction, percent, %",
+    "per 100": "per 100 persons, 部/百人",
+    "index": "index, fraction, percent",
+    "duration": "years",
+    "rate": "1/year, percent, ‰",
+}
+
+# What each kind of variable may be given in; a bare 万 or "10 thousand" counts whatever the variable counts.
+_ACCEPTED: dict[Kind, tuple[Dimension, ...]] = {
+    "money": ("money",),
+    "money per head": ("money per head", "money"),
+    "person": ("person", "count"),
+    "user": ("user", "person", "count"),
+    "port": ("port", "user", "count"),
+    "share": ("share", "count"),
+    "per 100": ("per 100", "share"),
+    "index": ("share", "duration", "count"),
+    "duration": ("duration",),
+    "rate": ("rate", "share"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """A unit that was read.
+
+    Parameters
+    ----------
+    text
+        As it was written.
+    dimension
+        What it measures.
+    factor
+        Value in the unit times `factor` is the value in the canonical unit.
+    currency
+        For money, its currency.
+    price_basis
+        For money, ``"current prices"``, ``"constant 2017 prices"`` or empty.
+    """
+
+    text: str
+    dimension: Dimension
+    factor: float
+    currency: str = ""
+    price_basis: str = ""
+
+    def same_as(self, other: "Unit") -> bool:
+        """Whether both stand for the same quantity, however they are spelt."""
+        mine = (self.dimension, self.factor, self.currency, self.price_basis)
+        return mine == (other.dimension, other.factor, other.currency, other.price_basis)
+
+
+@lru_cache(maxsize=512)
+def parse_unit(text: str) -> Unit:
+    """Read a unit.
+
+    Parameters
+    ----------
+    text
+        For instance ``"亿元"``, ``"100 million yuan, current prices"``, ``"万人"``, ``"%"``, ``"yuan per person"``.
+
+    Returns
+    -------
+    Unit
+        Dimension, factor to the canonical unit, currency and price basis.
+
+    Raises
+    ------
+    InvalidInput
+        If the text is not a unit known here.
+
+    Examples
+    --------
+    >>> parse_unit("亿元").factor, parse_unit("10 thousand persons").factor, parse_unit("%").factor
+    (100000000.0, 10000.0, 0.01)
+    """
+    plain = (
+        unicodedata.normalize("NFKC", text)
+        .strip()
+        .casefold()
+        .replace("×", "")
+        .replace("unit:", "")
+        .replace("单位:", "")
+    )
+    whole = _numerator(_without_remarks(plain))
+    if whole is None:
+        whole = _quotient(_without_remarks(plain))
+    if whole is None:
+        raise InvalidInput(f"unknown unit {text!r}")
+    basis = price_basis(plain) if whole.dimension in {"money", "money per head"} else ""
+    return replace(whole, text=text, price_basis=basis)
+
+
+def price_basis(text: str) -> str:
+    """Price basis named in a text.
+
+    Parameters
+    ----------
+    text
+        A unit or a remark.
+
+    Returns
+    -------
+    str
+        ``"current prices"``, ``"constant prices"``, ``"constant 2017 prices"`` or empty.
+    """
+    plain = text.casefold()
+    if _CONSTANT.search(plain):
+        year = _PRICE_YEAR.search(plain)
+        return f"constant {year[1]} prices" if year else "constant prices"
+    return "current prices" if _CURRENT.search(plain) else ""
+
+
+def _without_remarks(plain: str) -> str:
+    head = re.split(r"[,;]|\bof\b|\(", plain, maxsplit=1)[0] if not plain.startswith(("(", "1/")) else plain
+    if "/(" in plain.replace(" ", ""):
+        head = plain
+    return " ".join(_PRICE_WORDS.sub(" ", head).split())
+
+
+def _quotient(plain: str) -> Unit | None:
+    parts = [part.strip(" ()") for part in re.split(r"/|\*|\bper\b", plain)]
+    if len(parts) < 2:
+        return None
+    per_person = per_hundred = per_year = False
+    for part in parts[1:]:
+        if _PER_YEAR.fullmatch(part):
+            per_year = True
+        elif _PER_PERSON.fullmatch(part):
+            per_person = True
+        elif _PER_HUNDRED.fullmatch(part):
+            per_hundred = True
+        else:
+            return None
+    if per_hundred:
+        return Unit(text="", dimension="per 100", factor=1.0)
+    top = _numerator(parts[0] or "1")
+    return None if top is None else _divided(top, per_person=per_person, per_year=per_year)
+
+
+def _divided(top: Unit, *, per_person: bool, per_year: bool) -> Unit | None:
+    if top.dimension == "money":
+        return replace(top, dimension="money per head") if per_person else top
+    if per_year and top.dimension in {"share", "count"}:
+        return replace(top, dimension="rate")
+    return None
+
+
+def _numerator(text: str) -> Unit | None:
+    factor, rest = 1.0, text.strip()
+    if match := _NUMBER.fullmatch(rest):
+        factor = 10.0 ** int(match["power"]) if match["power"] else float(match["number"])
+        rest = match["rest"].strip()
+    scale, noun = _split_multiplier(rest)
+    factor *= scale
+    if not noun:
+        return Unit(text="", dimension="count", factor=factor) if text.strip() else None
+    if currency := _currency(noun):
+        return Unit(text="", dimension="money", factor=factor, currency=currency)
+    if noun in _NOUNS:
+        dimension, unit_factor = _NOUNS[noun]
+        return Unit(text="", dimension=dimension, factor=factor * unit_factor)
+    return None
+
+
+def _split_multiplier(text: str) -> tuple[float, str]:
+    """Leading multiplier words and what follows, the longest word first: 万亿 before 万."""
+    scale, rest = 1.0, text
+    for word in sorted(_MULTIPLIERS, key=len, reverse=True):
+        separate = word.isascii()
+        if rest == word or (rest.startswith(f"{word} ") if separate else rest.startswith(word)):
+            scale, rest = _MULTIPLIERS[word], rest[len(word) :].strip()
+            break
+    return scale, rest
+
+
+def _currency(noun: str) -> str:
+    for currency, spellings in _CURRENCIES.items():
+        if noun in spellings:
+            return currency
+    return ""
+
+
+def factor_for(unit: Unit, kind: Kind) -> float:
+    """Factor from a unit to the canonical unit of a kind of variable.
+
+    Parameters
+    ----------
+    unit
+        Unit of the file.
+    kind
+        Kind of the variable.
+
+    Returns
+    -------
+    float
+        Value in the file times this is the value in the panel.
+
+    Raises
+    ------
+    InvalidInput
+        If the unit does not measure that kind of thing.
+    """
+    if unit.dimension not in _ACCEPTED[kind]:
+        raise InvalidInput(f"{unit.text!r} is a unit of {unit.dimension}, not of {kind}")
+    if kind == "per 100" and unit.dimension == "share":
+        return unit.factor * 100
+    return unit.factor
+
+
+def canonical_text(canonical: str, currency: str) -> str:
+    """Canonical unit with the panel's currency put in.
+
+    Parameters
+    ----------
+    canonical
+        Unit of a variable, with ``currency`` as a placeholder.
+    currency
+        Currency of the panel.
+    """
+    return canonical.replace(CURRENCY, currency)

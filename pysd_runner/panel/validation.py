@@ -1,0 +1,258 @@
+"""Cell by cell and row by row: everything wrong with the keys and the values, all of it in one pass."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.panel.conversion import Measure
+from pysd_runner.panel.observations import Cells, IndexArray, Keys, TextArray
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.variables import VARIABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST_YEAR, LAST_YEAR = 1800, 2100
+
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*年?")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,，'\s][0-9]{3})+(?:\.[0-9]*)?")
+_NO_YEAR = -1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbers:
+    """Cells of one variable as numbers in the panel's unit.
+
+    Parameters
+    ----------
+    values
+        NaN where the cell is empty or faulty.
+    faulty
+        Cells that are not a number or cannot be one of this variable.
+    """
+
+    values: NDArray[np.float64]
+    faulty: NDArray[np.bool_]
+
+
+def failures(schema: Any, frame: "pd.DataFrame") -> "list[tuple[int, str]]":
+    """Validate a frame and list every failure.
+
+    Parameters
+    ----------
+    schema
+        A pandera schema.
+    frame
+        What to check, with a plain range as its index.
+
+    Returns
+    -------
+    list[tuple[int, str]]
+        Position in the frame and name of the check that failed, each pair once, in order.
+    """
+    from pandera.errors import SchemaErrors
+
+    try:
+        schema.validate(frame, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases[["index", "check"]].dropna(subset=["index"])
+        pairs = dict.fromkeys(zip(cases["index"].astype(int), cases["check"].astype(str), strict=True))
+        return sorted(pairs)
+    return []
+
+
+def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Problem]]:
+    """Read the year column.
+
+    Parameters
+    ----------
+    texts
+        Its cells.
+    rows
+        Row of the file of each.
+    heading
+        Its heading.
+
+    Returns
+    -------
+    tuple[IndexArray, list[Problem]]
+        Year of each cell, -1 where it has none; cells that are not a whole year, or one out of range.
+    """
+    import pandas as pd
+    import pandera.pandas as pa
+
+    years = np.array([_year(text) for text in texts], dtype=np.int64)
+    within = pa.Check(
+        lambda year: (year == _NO_YEAR) | year.between(FIRST_YEAR, LAST_YEAR),
+        name="year-range",
+        error="year-range",
+    )
+    whole = pa.Check(lambda year: year != _NO_YEAR, name="not-a-year", error="not-a-year")
+    schema = pa.DataFrameSchema({"year": pa.Column(int, checks=[whole, within])})
+    problems = []
+    for position, rule in failures(schema, pd.DataFrame({"year": years})):
+        text = str(texts[position])
+        message = (
+            "the year is out of range"
+            if rule == "year-range"
+            else "not a whole year"
+            if text
+            else "the year is empty"
+        )
+        problems.append(
+            Problem(
+                rule=rule,
+                message=message,
+                row=int(rows[position]),
+                column=heading,
+                found=text,
+                expected=f"a whole year from {FIRST_YEAR} to {LAST_YEAR}",
+            )
+        )
+    years[(years < FIRST_YEAR) | (years > LAST_YEAR)] = _NO_YEAR
+    return years, problems
+
+
+def _year(text: str) -> int:
+    match = _WHOLE_YEAR.fullmatch(text)
+    return int(match[1]) if match else _NO_YEAR
+
+
+def numbers_of(
+    cells: Cells, keys: Keys, measure: Measure, missing: frozenset[str]
+) -> tuple[Numbers, list[Problem]]:
+    """Read the cells of one variable.
+
+    Parameters
+    ----------
+    cells, keys
+        The texts and where they stand.
+    measure
+        How the file measures the variable.
+    missing
+        Texts that stand for a missing value.
+
+    Returns
+    -------
+    tuple[Numbers, list[Problem]]
+        The numbers, converted; cells that are not a number, and impossible values.
+    """
+    raw, not_numbers = _parse(cells, keys, missing)
+    values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
+    impossible = _impossible(cells, keys, raw, values, measure)
+    faulty = np.zeros(len(cells.texts), dtype=bool)
+    faulty[[position for position, _ in (*not_numbers, *impossible)]] = True
+    values[faulty] = np.nan
+    return Numbers(values=values, faulty=faulty), [problem for _, problem in (*not_numbers, *impossible)]
+
+
+def _parse(
+    cells: Cells, keys: Keys, missing: frozenset[str]
+) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
+    import pandas as pd
+    import pandera.pandas as pa
+
+    texts = cells.texts.copy()
+    if missing:
+        texts[np.isin(texts.astype(str), list(missing))] = ""
+    is_number = pa.Check(
+        lambda column: (column == "") | column.str.fullmatch(_NUMBER),
+        name="not-a-number",
+        error="not-a-number",
+    )
+    frame = pd.DataFrame({"cell": pd.Series(texts, dtype=object)})
+    bad = failures(pa.DataFrameSchema({"cell": pa.Column(checks=[is_number])}), frame)
+    problems = [(position, _not_a_number(cells, keys, position)) for position, _ in bad]
+    texts[[position for position, _ in bad]] = ""
+    texts[texts == ""] = "nan"
+    return texts.astype(float), problems
+
+
+def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
+    text = str(cells.texts[position])
+    if _THOUSANDS.fullmatch(text):
+        advice = "; write it without thousands separators"
+    elif text.endswith(("%", "％", "‰")):
+        advice = "; write the number alone and give the unit in the heading"
+    elif re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):
+        advice = "; write the decimal point as a dot"
+    else:
+        advice = "; leave the cell empty where nothing was observed"
+    return Problem(
+        rule="not-a-number",
+        message=f"{cells.variable} is not a number{advice}",
+        row=int(keys.rows[cells.take[position]]),
+        column=str(cells.columns[position]),
+        found=text,
+        expected="a plain number such as 1234.5",
+    )
+
+
+def _impossible(
+    cells: Cells, keys: Keys, raw: NDArray[np.float64], values: NDArray[np.float64], measure: Measure
+) -> list[tuple[int, Problem]]:
+    import pandas as pd
+    import pandera.pandas as pa
+
+    known = VARIABLES.get(cells.variable)
+    finite = pa.Check(lambda value: ~np.isinf(value), name="finite", error="finite")
+    checks = [finite]
+    if known is not None:
+        least = (
+            pa.Check.ge(known.lower, error="least")
+            if known.lower_allowed
+            else pa.Check.gt(known.lower, error="least")
+        )
+        checks += [least, pa.Check.le(known.upper, error="greatest")]
+    schema = pa.DataFrameSchema({"value": pa.Column(float, checks=checks, nullable=True)})
+    bad = sorted({position for position, _ in failures(schema, pd.DataFrame({"value": values}))})
+    expected = known.limits if known is not None else "a finite number"
+    if known is not None and known.upper == 1.0 and _percent_for_fraction(raw, measure):
+        return [(position, problem) for position, problem in _as_percent(cells, keys, raw, bad)]
+    return [(position, _impossible_value(cells, keys, position, expected)) for position in bad]
+
+
+def _impossible_value(cells: Cells, keys: Keys, position: int, expected: str) -> Problem:
+    return Problem(
+        rule="impossible-value",
+        message=f"impossible value of {cells.variable}",
+        row=int(keys.rows[cells.take[position]]),
+        column=str(cells.columns[position]),
+        found=str(cells.texts[position]),
+        expected=expected,
+    )
+
+
+def _percent_for_fraction(raw: NDArray[np.float64], measure: Measure) -> bool:
+    held = raw[np.isfinite(raw)]
+    return (
+        measure.factor == 1.0
+        and len(held) > 0
+        and float(np.mean(held > 1)) > 0.5
+        and float(np.mean(held <= 100)) > 0.5
+    )
+
+
+def _as_percent(
+    cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[int]
+) -> list[tuple[int, Problem]]:
+    """One problem for the column: its unit is wrong, not each of its cells. Values no percentage could be stay their own."""
+    above = [position for position in bad if 1 < raw[position] <= 100]
+    rest = [position for position in bad if position not in set(above)]
+    problem = Problem(
+        rule="unit-mismatch",
+        message=f"{cells.variable} looks like percent but is read as a fraction ({len(above)} values above 1); give its unit as percent",
+        row=int(keys.rows[cells.take[above[0]]]),
+        column=str(cells.columns[above[0]]),
+        found=str(cells.texts[above[0]]),
+        expected="a fraction from 0 to 1, or the unit percent",
+    )
+    others = [
+        (position, _impossible_value(cells, keys, position, "a share from 0 to 100 percent"))
+        for position in rest
+    ]
+    return [(above[0], problem), *others]
