@@ -73,4 +73,5 @@ class TimePath:
         if self.interpolate == "step" or position + 1 == self.times.size:
             return first
         share = min(max((time - self.times[position]) / (self.times[position + 1] - self.times[position]), 0.0), 1.0)
-        return first + share * (self.values[position + 1] - first)
+        second: NDArray[np.float64] = self.values[position + 1]
+        return first + share * (second - first)

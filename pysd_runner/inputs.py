@@ -1,0 +1,374 @@
+"""What each region brings to the first simulated year: observed where observed, inferred and marked where not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.spec import ModelSpec, Proxy, RegionInput
+
+Array = NDArray[np.float64]
+
+# An indicator this many years away still says how regions differ; their ranking hardly moves in that time.
+NEAR_YEARS = 3
+
+# Access where nothing observes it: this share of what a region's income can afford. Judgement.
+ACCESS_SHARE_OF_CEILING = 0.75
+
+# Share of last year's extra growth that is momentum rather than noise. Judgement; see the model's README.
+MOMENTUM_GAIN = 0.5
+
+ACCESS, SKILLS, APPLICATION = "a", "s", "u"
+OUTPUT, POPULATION, MOMENTUM, REFERENCE = "y", "P", "mom", "tref"
+
+
+@dataclass(frozen=True, slots=True)
+class Imputed:
+    """A start value that was not observed.
+
+    Parameters
+    ----------
+    key, variable
+        The input.
+    regions
+        Codes of the regions concerned.
+    how
+        What was put in its place.
+    """
+
+    key: str
+    variable: str
+    regions: tuple[str, ...]
+    how: str
+
+    def __str__(self) -> str:
+        count = f"{len(self.regions)} regions" if len(self.regions) != 1 else f"region {self.regions[0]}"
+        return f"{self.variable}: {self.how} ({count})"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionInputs:
+    """Start values of all regions.
+
+    Parameters
+    ----------
+    year
+        The first simulated year.
+    values
+        By variable of the model, shape (1, draw, region), the draw axis of length one where nothing varies.
+    imputed
+        What was not observed, and how it was filled.
+    """
+
+    year: int
+    values: Mapping[str, Array]
+    imputed: tuple[Imputed, ...]
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known while the inputs are put together."""
+
+    spec: ModelSpec
+    panel: Panel
+    year: int
+    parameters: Mapping[str, Array]
+    carried: Mapping[str, Array]
+    found: dict[str, Array] = field(default_factory=dict)
+    imputed: list[Imputed] = field(default_factory=list)
+
+    def parameter(self, name: str) -> Array:
+        """A parameter with the axes (draw, region)."""
+        return self.parameters[name]
+
+    def mark(self, item: RegionInput, missing: NDArray[np.bool_], how: str) -> None:
+        """Note which regions of an input were not observed."""
+        codes = tuple(code for code, gone in zip(self.panel.codes, missing, strict=True) if gone)
+        if codes:
+            self.imputed.append(Imputed(item.key, item.variable, codes, how))
+
+
+def region_inputs(
+    model: Model,
+    panel: Panel,
+    year: int,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    carried: Mapping[str, Any] | None = None,
+    momentum_gain: float = MOMENTUM_GAIN,
+    reference_years: int = 0,
+    yuan_per_unit: float = 1.0,
+) -> RegionInputs:
+    """Start values of every region in one year of a panel.
+
+    Shares that nobody observes follow the relative size of their indicators: ``share = level * (indicator ** (1 / loading))
+    / national mean of the same``, so that the national value is met before the ceiling applies.
+
+    Parameters
+    ----------
+    model
+        A model with declarations.
+    panel
+        Observations of the same regions.
+    year
+        The first simulated year.
+    parameters
+        Values by key of the declarations that the inference uses (loadings, ceilings, momentum), a number or shape
+        (draw,); the declared value holds for the others.
+    carried
+        Values by key of the input that replace a declared fallback: for shares with a proxy a national level, shape
+        (draw,), otherwise shape (draw, region).
+    momentum_gain
+        Share of last year's extra growth that is taken as momentum.
+    reference_years
+        Length of the window whose mean position is the reference; 0 takes the position of the first year.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan, the money the cost parameters are expressed in.
+
+    Returns
+    -------
+    RegionInputs
+        One entry per declared input, and what was inferred.
+
+    Raises
+    ------
+    InvalidPanel
+        If output per head is missing in that year.
+    InvalidInput
+        If the model has no declarations.
+    """
+    if model.spec is None:
+        raise InvalidInput(f"{model.path.name} has no declarations, so a panel cannot be tied to it")
+    if year not in panel.years:
+        raise InvalidPanel(f"panel {panel.name!r} has no year {year}; it has {panel.years[0]} to {panel.years[-1]}")
+    known = {name: item.value for name, item in model.spec.parameters.items()}
+    given = {name: np.atleast_1d(np.asarray(value, dtype=float))[:, None] for name, value in {**known, **(parameters or {})}.items()}
+    held = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in (carried or {}).items()}
+    work = _Work(model.spec, panel, year, given, held)
+    rules = {"required": _required, "equal_shares": _equal_shares, "proxy": _proxy, "constant": _constant}
+    for item in model.spec.inputs.values():
+        work.found[item.key] = rules[item.rule](work, item)
+        if item.key == OUTPUT:
+            work.found[OUTPUT] = work.found[OUTPUT] * yuan_per_unit
+    work.found[MOMENTUM] = _momentum(work, momentum_gain, _step(model))
+    if reference_years:
+        work.found[REFERENCE] = _reference_shift(work, reference_years)
+    values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
+    return RegionInputs(year, values, tuple(work.imputed))
+
+
+def _step(model: Model) -> float:
+    block = model.variables["TIME STEP"].blocks[0]
+    return float(getattr(block.expression, "value", 0.25))
+
+
+def _observed(work: _Work, variable: str) -> Array | None:
+    """Values of a panel variable in the year, shape (region,), or None if no region has one."""
+    if not variable or variable not in work.panel:
+        return None
+    column = work.panel[variable][:, work.panel.years.index(work.year)]
+    return column if np.isfinite(column).any() else None
+
+
+def _near(work: _Work, variable: str) -> tuple[Array, int] | None:
+    """Values of an indicator in the nearest year that has them, earlier years first."""
+    if variable not in work.panel:
+        return None
+    years = [year for year in work.panel.years_with(variable) if abs(year - work.year) <= NEAR_YEARS]
+    if not years:
+        return None
+    best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
+    return work.panel[variable][:, work.panel.years.index(best)], best
+
+
+def _required(work: _Work, item: RegionInput) -> Array:
+    values = _observed(work, item.panel)
+    missing = [
+        code for code, value in zip(work.panel.codes, values, strict=True) if not np.isfinite(value)
+    ] if values is not None else list(work.panel.codes)
+    if values is None or missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise InvalidPanel(
+            f"panel {work.panel.name!r}: {item.panel!r} is missing in {work.year} for {shown}; every region needs it in the "
+            "first simulated year: choose another year or leave these regions out"
+        )
+    return values[None, :]
+
+
+def _equal_shares(work: _Work, item: RegionInput) -> Array:
+    values = _observed(work, item.panel)
+    count = len(work.panel.codes)
+    if values is None:
+        work.mark(item, np.ones(count, dtype=bool), "missing, equal shares; population-weighted results are withheld")
+        return np.full((1, count), 1e6)
+    missing = ~np.isfinite(values)
+    work.mark(item, missing, "missing, mean of the other regions")
+    return np.where(missing, np.nanmean(values), values)[None, :]
+
+
+def _constant(work: _Work, item: RegionInput) -> Array:
+    count = len(work.panel.codes)
+    everyone = np.ones(count, dtype=bool)
+    if item.key in work.carried:
+        work.mark(item, everyone, "no regional series; carried on from the simulated history")
+        return np.atleast_2d(work.carried[item.key])
+    values = _observed(work, item.panel)
+    fallback = 0.0 if item.fallback is None else item.fallback
+    if values is None:
+        if item.panel:
+            work.mark(item, everyone, f"no series; {fallback:g}")
+        return np.full((1, count), fallback)
+    missing = ~np.isfinite(values)
+    work.mark(item, missing, f"missing; {fallback:g}")
+    return np.where(missing, fallback, values)[None, :]
+
+
+def _proxy(work: _Work, item: RegionInput) -> Array:
+    if item.proxy is None:
+        raise InvalidInput(f"input {item.key!r} has the rule 'proxy' but declares no proxy")
+    values = _observed(work, item.panel)
+    inferred = _inferred(work, item, item.proxy, values)
+    if values is None:
+        return inferred
+    missing = ~np.isfinite(values)
+    work.mark(item, missing, "missing; inferred")
+    return np.where(missing, inferred, values)
+
+
+def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None) -> Array:
+    relative, how = _relative(work, proxy)
+    level, level_how = _level(work, item, proxy)
+    if values is None:
+        work.mark(item, np.ones(len(work.panel.codes), dtype=bool), f"{level_how}; {how}")
+    share = level * relative
+    ceiling = _ceiling(work, item)
+    return share if ceiling is None or not proxy.cap else np.minimum(share, proxy.cap * ceiling)
+
+
+def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
+    """Relative size of the indicators, shape (draw, region), with a population-weighted mean of one."""
+    near = {name: found for name in proxy.indicators if (found := _near(work, name)) is not None}
+    if not near:
+        return np.ones((1, len(work.panel.codes))), "no indicator, so equal across regions or in line with its level"
+    logs = []
+    for column, _ in near.values():
+        positive = np.where(column > 0, column, np.nan)
+        with np.errstate(invalid="ignore"):
+            logs.append(np.log(positive / np.nanmean(positive)))
+    loading = work.parameter(proxy.loading)
+    exponent = np.nan_to_num(np.mean(logs, axis=0))
+    relative = np.exp(exponent[None, :] / loading)
+    people = work.found[POPULATION]
+    mean = (relative * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
+    years = sorted({year for _, year in near.values()})
+    return relative / mean, f"spread by {', '.join(near)} of {', '.join(str(year) for year in years)}"
+
+
+def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
+    """National level of a share, shape (draw, 1) or (draw, region), and where it comes from."""
+    if item.key in work.carried:
+        return np.atleast_1d(work.carried[item.key])[:, None], "national level carried on from the simulated history"
+    if not proxy.of:
+        return np.full((1, 1), proxy.level), f"national level {proxy.level:g}"
+    if proxy.of in work.spec.inputs:
+        base = work.found[proxy.of]
+        if not any(_near(work, name) for name in proxy.indicators):
+            return proxy.level * base, f"{proxy.level:g} of the region's {work.spec.inputs[proxy.of].variable}"
+        people = work.found[POPULATION]
+        mean = (base * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
+        return proxy.level * mean, f"{proxy.level:g} of the national {work.spec.inputs[proxy.of].variable}"
+    series = work.panel.national.get(proxy.of, {})
+    years = [year for year in series if abs(year - work.year) <= NEAR_YEARS]
+    if years:
+        best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
+        return np.full((1, 1), proxy.level * series[best]), f"national {proxy.of} of {best}"
+    ceiling = _affordable(work)
+    return ACCESS_SHARE_OF_CEILING * ceiling, f"no national series; {ACCESS_SHARE_OF_CEILING:g} of what incomes can afford"
+
+
+def _affordable(work: _Work) -> Array:
+    income = work.found[OUTPUT]
+    return np.asarray(work.parameter("a_max") * income / (income + work.parameter("y_h")))
+
+
+def _ceiling(work: _Work, item: RegionInput) -> Array | None:
+    if item.key == ACCESS:
+        return _affordable(work)
+    if item.key == SKILLS:
+        return work.found[ACCESS]
+    if item.key == APPLICATION:
+        return np.asarray(np.sqrt(work.found[ACCESS] * work.found[SKILLS]))
+    return None
+
+
+def log_relative_output(panel: Panel) -> Array:
+    """Log output per head minus its unweighted mean over the regions of the year.
+
+    Parameters
+    ----------
+    panel
+        A panel with output per head.
+
+    Returns
+    -------
+    ndarray
+        Log points, shape (region, year); NaN where output per head is missing.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(panel["output_per_head"])
+    seen = np.isfinite(logs)
+    count = np.maximum(seen.sum(axis=0, keepdims=True), 1)
+    return np.where(seen, logs - np.where(seen, logs, 0.0).sum(axis=0, keepdims=True) / count, np.nan)
+
+
+def _momentum(work: _Work, gain: float, step: float) -> Array:
+    """Start of growth momentum from last year's extra growth, so that a share `gain` of it goes on."""
+    count = len(work.panel.codes)
+    if gain == 0 or work.year - 1 not in work.panel.years:
+        return np.zeros((1, count))
+    relative = log_relative_output(work.panel)
+    now = work.panel.years.index(work.year)
+    extra = np.nan_to_num(relative[:, now] - relative[:, work.panel.years.index(work.year - 1)])
+    decay = work.parameter("tau_m")
+    phi = np.maximum(1 - step / decay, 0.0) ** (1 / step)
+    # Momentum that decays to phi of itself in a year gives gain * extra growth in the first year.
+    return np.asarray(gain * extra[None, :] / (decay * (1 - phi)))
+
+
+def _reference_shift(work: _Work, years: int) -> Array:
+    relative = log_relative_output(work.panel)
+    now = work.panel.years.index(work.year)
+    window = relative[:, max(0, now - years + 1) : now + 1]
+    return np.asarray(np.nan_to_num(np.nanmean(window, axis=1) - relative[:, now])[None, :])
+
+
+def as_values(inputs: RegionInputs, parameters: Mapping[str, Any], model: Model) -> dict[str, Array | TimePath]:
+    """Region inputs and parameters as values for `simulate`.
+
+    Parameters
+    ----------
+    inputs
+        Start values.
+    parameters
+        By key of the declarations, a number or shape (draw,); those without a variable in the model are left out.
+    model
+        The model.
+
+    Returns
+    -------
+    dict
+        By variable of the model.
+    """
+    values: dict[str, Array | TimePath] = dict(inputs.values)
+    declared = {} if model.spec is None else model.spec.parameters
+    for name, value in parameters.items():
+        variable = declared[name].variable if name in declared else model.find(name)
+        if variable:
+            values[variable] = np.asarray(value, dtype=float)
+    return values
