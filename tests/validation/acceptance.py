@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+
+from pysd_runner.engine import TimePath
 from tests.validation.four_regions import (
     FOUR_REGIONS,
     NO_POLICY_ASSUMPTIONS,
@@ -25,8 +27,6 @@ from tests.validation.four_regions import (
     twenty_regions,
     west_gap,
 )
-
-from pysd_runner.engine import TimePath
 
 Figures = dict[str, Any]
 
@@ -104,7 +104,9 @@ def a3_s_shape() -> Figures:
         "Access Imitation Coefficient": 0.5,
     }
     found = run(values, 40, ["Access Share", "Skill Share", "Application Share"])
-    access, skills, application = (found[name][0, 0] for name in ("Access Share", "Skill Share", "Application Share"))
+    access, skills, application = (
+        found[name][0, 0] for name in ("Access Share", "Skill Share", "Application Share")
+    )
     return {
         "year of the largest gain of access, by region": np.diff(access).argmax(axis=1),
         "year of the largest gain of skills": np.diff(skills).argmax(axis=1),
@@ -196,8 +198,14 @@ def a6_single_levers() -> Figures:
 
 
 EXTREMES: dict[str, tuple[Values, int]] = {
-    "infrastructure decays": ({"Initial Digital Investment Growth": -0.12, "Access Innovation Coefficient": 0.0}, 100),
-    "a fifth of output": ({"Policy Budget Share": 0.2, "Redistribution Exponent": 1.0, "Policy Start Time": START}, 60),
+    "infrastructure decays": (
+        {"Initial Digital Investment Growth": -0.12, "Access Innovation Coefficient": 0.0},
+        100,
+    ),
+    "a fifth of output": (
+        {"Policy Budget Share": 0.2, "Redistribution Exponent": 1.0, "Policy Start Time": START},
+        60,
+    ),
     "fast evaluation": (
         {
             "Policy Budget Share": 0.01,
@@ -291,7 +299,8 @@ def a11_order_of_regions() -> Figures:
     straight = run({**FOUR_REGIONS, **policy}, 35)
     turned = run({**{name: value[order] for name, value in FOUR_REGIONS.items()}, **policy}, 35)
     apart = [
-        np.abs(turned[name] - straight[name][..., order, :]).max() / np.abs(straight[name]).max() for name in STOCKS
+        np.abs(turned[name] - straight[name][..., order, :]).max() / np.abs(straight[name]).max()
+        for name in STOCKS
     ]
     return {"largest difference": max(apart)}
 
@@ -373,7 +382,12 @@ def a14_random_draws() -> Figures:
         "finite": all(chunk["finite"] for chunk in chunks),
         **{
             name: max(chunk[name] for chunk in chunks)
-            for name in ("largest share", "skilled / connected", "connected / population", "weights minus one")
+            for name in (
+                "largest share",
+                "skilled / connected",
+                "connected / population",
+                "weights minus one",
+            )
         },
     }
 
@@ -423,10 +437,17 @@ def a16_position() -> Figures:
 def a17_small_budget_and_sameness() -> Figures:
     """A vanishing budget has a vanishing effect; sameness never raises output."""
     budgets = run(
-        scenarios([{**FOUR_REGIONS, **POLICY, "Policy Budget Share": share} for share in (0.0, 1e-9)]), 35, ["Output"]
+        scenarios([{**FOUR_REGIONS, **POLICY, "Policy Budget Share": share} for share in (0.0, 1e-9)]),
+        35,
+        ["Output"],
     )["Output"][:, 0]
     sameness: list[Values] = [
-        {**FOUR_REGIONS, **POLICY, "Fiscal Capacity Sensitivity": 0.0, "Homogenisation Sensitivity": sensitivity}
+        {
+            **FOUR_REGIONS,
+            **POLICY,
+            "Fiscal Capacity Sensitivity": 0.0,
+            "Homogenisation Sensitivity": sensitivity,
+        }
         for sensitivity in (0.0, 0.3, 0.5)
     ]
     output = run(scenarios(sameness), 25, ["National Output"])["National Output"][:, 0, 25]
@@ -439,7 +460,13 @@ def a17_small_budget_and_sameness() -> Figures:
 def a18_regional_shares() -> Figures:
     """Evaluation within a region leaves the regional shares of money alone."""
     cases: list[Values] = [
-        {**FOUR_REGIONS, **POLICY, "Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": r}
+        {
+            **FOUR_REGIONS,
+            **POLICY,
+            "Differentiation": 1.0,
+            "Redistribution Exponent": 1.0,
+            "Rolling Evaluation Switch": r,
+        }
         for r in (0.0, 1.0)
     ]
     share = run(scenarios(cases), 25, ["Region Budget Share"])["Region Budget Share"][:, 0, :, 25]
@@ -471,12 +498,16 @@ OBSERVED: dict[str, str] = {
 
 
 def a20_restart() -> Figures:
-    """Largest error of log relative output when a run stops in year 10 and starts again from what can be observed."""
+    """Error of log relative output when a run stops in year 10 and starts again from what is observed."""
     whole = run(
-        FOUR_REGIONS, 26, [*OBSERVED.values(), "Physical Capital", "Output", "Log Technology", "Investment Rate"]
+        FOUR_REGIONS,
+        26,
+        [*OBSERVED.values(), "Physical Capital", "Output", "Log Technology", "Investment Rate"],
     )
     at_stop = {name: whole[outcome][0, 0, :, 10] for name, outcome in OBSERVED.items()}
-    at_stop["Initial Capital Output Ratio"] = whole["Physical Capital"][0, 0, :, 10] / whole["Output"][0, 0, :, 10]
+    at_stop["Initial Capital Output Ratio"] = (
+        whole["Physical Capital"][0, 0, :, 10] / whole["Output"][0, 0, :, 10]
+    )
     technology = whole["Log Technology"][0, 0] - whole["Log Technology"][0, 0].mean(axis=0)
     log_output = np.log(whole["Output per Capita"][0, 0])
     expected = (log_output - log_output.mean(axis=0))[:, 10:]

@@ -63,7 +63,7 @@ NO_POLICY_ASSUMPTIONS: dict[str, float] = {
 
 
 def twenty_regions(*, alike: bool = False) -> dict[str, Array]:
-    """Random panel of twenty regions; `alike` gives all the same capital ratio, natural growth, skills, application."""
+    """Twenty random regions; `alike` gives all the same capital, growth, skills and application."""
     rng = np.random.default_rng(0)
     count = 20
     found = {
@@ -100,7 +100,12 @@ def region_count(values: Values) -> int:
 
 
 def run(
-    values: Values, years: float, outcomes: Sequence[str] | None = None, *, start: float = START, step: float = 0.25
+    values: Values,
+    years: float,
+    outcomes: Sequence[str] | None = None,
+    *,
+    start: float = START,
+    step: float = 0.25,
 ) -> Run:
     """The shipped model from `start` on, saved once a year."""
     return simulate(
@@ -125,7 +130,9 @@ def scenarios(cases: Sequence[Values]) -> dict[str, Array]:
     names = set(cases[0])
     if any(set(case) != names for case in cases):
         raise ValueError("every case must set the same inputs")
-    return {name: np.stack([np.asarray(case[name], dtype=float) for case in cases])[:, None] for name in cases[0]}
+    return {
+        name: np.stack([np.asarray(case[name], dtype=float) for case in cases])[:, None] for name in cases[0]
+    }
 
 
 def relative_log_output(values: Values, years: float, *, start: float = START) -> Array:
