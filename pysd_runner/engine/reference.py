@@ -1,0 +1,153 @@
+"""Runs a model through PySD itself: the slow twin every other target is compared with."""
+
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.names import key
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.sanitised import Sanitised, sanitise
+from pysd_runner.engine.source import Source
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.float64]
+
+
+def run_reference(
+    source: Source,
+    model: ModelIr,
+    values: Mapping[str, Array | TimePath],
+    clock: Clock,
+    outcomes: Sequence[str],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Array]:
+    """Run every case through PySD, one after the other, from a private temporary folder.
+
+    Parameters
+    ----------
+    source
+        The parsed model file.
+    model
+        The same, lowered: it says over which ranges each variable runs.
+    values
+        Values from outside with the axes (scenario, draw, ...).
+    clock
+        Bounds and steps.
+    outcomes
+        Variables to save.
+    progress
+        Called with the number of draws finished.
+
+    Returns
+    -------
+    dict
+        Outcome by name, shape (scenario, draw, ..., year).
+
+    Raises
+    ------
+    InvalidInput
+        If the model has a range of one element, which PySD 3.14 cannot sum over.
+    """
+    for name, elements in model.ranges.items():
+        if len(elements) == 1:
+            raise InvalidInput(f'subscript range {name!r} has one element, which PySD cannot sum over; use engine="numpy"')
+    leads = [item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2] for item in values.values()]
+    scenarios, draws = np.broadcast_shapes((1, 1), *leads)
+    rows = int(clock.saved.sum())
+    data = {
+        name: np.empty((scenarios, draws, *model.shape(model.variables[name].dims), rows)) for name in outcomes
+    }
+    with tempfile.TemporaryDirectory(prefix="gapsim-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        safe = sanitise(source, Path(folder))
+        runner = _build(safe)
+        for draw in range(draws):
+            for scenario in range(scenarios):
+                # Each case gets a model of its own, so that no override persists into the next.
+                runner.reload()
+                frame = _run_case(runner, safe, model, values, clock, outcomes, (scenario, draw))
+                for name in outcomes:
+                    data[name][scenario, draw] = _column(frame, safe, model, name)
+            if progress is not None:
+                progress(1)
+    return data
+
+
+def _build(safe: Sanitised) -> Any:
+    import pysd
+    from pysd.builders.python.python_model_builder import ModelBuilder
+
+    return pysd.load(ModelBuilder(safe.abstract).build_model())
+
+
+def _run_case(
+    runner: Any,
+    safe: Sanitised,
+    model: ModelIr,
+    values: Mapping[str, Array | TimePath],
+    clock: Clock,
+    outcomes: Sequence[str],
+    case: tuple[int, int],
+) -> Any:
+    given = {safe.variables[key(name)]: _component(runner, safe, model, name, value, case) for name, value in values.items()}
+    return runner.run(
+        params=given,
+        return_columns=[safe.variables[key(name)] for name in outcomes],
+        initial_condition=(clock.start, {}),
+        final_time=clock.stop,
+        time_step=clock.step,
+        saveper=clock.save_every,
+        progress=False,
+        flatten_output=False,
+    )
+
+
+def _component(
+    runner: Any, safe: Sanitised, model: ModelIr, name: str, value: Array | TimePath, case: tuple[int, int]
+) -> Any:
+    dims = model.variables[name].dims
+    if not isinstance(value, TimePath):
+        return _labelled(safe, model, dims, _pick(value, case))
+    path = TimePath(
+        times=value.times, values=np.stack([_pick(item, case) for item in value.values]), interpolate=value.interpolate
+    )
+    return lambda: _labelled(safe, model, dims, path.at(runner.time()))
+
+
+def _pick(value: Array, case: tuple[int, int]) -> Array:
+    scenario, draw = (place if length > 1 else 0 for place, length in zip(case, value.shape[:2], strict=True))
+    return np.asarray(value[scenario, draw])
+
+
+def _labelled(safe: Sanitised, model: ModelIr, dims: tuple[str, ...], value: Array) -> Any:
+    if not dims:
+        return float(value)
+    import xarray as xr
+
+    names = [safe.ranges[key(dim)] for dim in dims]
+    coords = {
+        name: [safe.elements[key(label)] for label in model.ranges[dim]] for name, dim in zip(names, dims, strict=True)
+    }
+    return xr.DataArray(value, coords, names)
+
+
+def _column(frame: Any, safe: Sanitised, model: ModelIr, name: str) -> Array:
+    """Saved values of a variable, shape (..., year), in the order of its ranges."""
+    column = frame[safe.variables[key(name)]]
+    dims = model.variables[name].dims
+    steps = []
+    for item in column.to_numpy():
+        if dims and hasattr(item, "dims"):
+            order = [safe.ranges[key(dim)] for dim in dims]
+            steps.append(np.asarray(item.transpose(*order).to_numpy(), dtype=float))
+        else:
+            steps.append(np.broadcast_to(np.asarray(item, dtype=float), model.shape(dims)))
+    return np.stack(steps, axis=-1)

@@ -1,0 +1,192 @@
+"""Replaces every name and text of an abstract model by a generated one.
+
+PySD's builder writes names, units and documentation of a model file into a Python module and runs it, and it does not escape
+them: a documentation text with three quotes runs code (seen in 3.14.3). What the builder is handed therefore holds generated
+names, numbers and the function names of its own table, and nothing else.
+"""
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.engine.names import key
+from pysd_runner.engine.source import Source
+from pysd_runner.errors import UnsupportedFeature
+
+CONTROLS = {
+    "time": "time",
+    "initial time": "initial_time",
+    "final time": "final_time",
+    "time step": "time_step",
+    "saveper": "saveper",
+}
+
+_FUNCTION = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Sanitised:
+    """An abstract model under generated names.
+
+    Parameters
+    ----------
+    abstract
+        The copy.
+    variables
+        Generated name of each variable, by comparison key of its real name.
+    ranges
+        Generated name of each subscript range, by comparison key.
+    elements
+        Generated name of each subscript element, by comparison key.
+    """
+
+    abstract: Any
+    variables: Mapping[str, str]
+    ranges: Mapping[str, str]
+    elements: Mapping[str, str]
+
+
+def sanitise(source: Source, folder: Path) -> Sanitised:
+    """Copy an abstract model with nothing of the file's text left in it.
+
+    Parameters
+    ----------
+    source
+        A parsed model.
+    folder
+        Where the builder may write.
+
+    Returns
+    -------
+    Sanitised
+        The copy with the names to translate back.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the model has macros or reads external files, whose text would reach the builder.
+    """
+    if len(source.abstract.sections) > 1:
+        raise UnsupportedFeature(f"{source.path}: macros cannot be handed to PySD safely yet")
+    section = copy.copy(source.abstract.sections[0])
+    variables = dict(CONTROLS)
+    for element in section.elements:
+        variables.setdefault(key(element.name), f"gv{len(variables):05d}")
+    ranges = {key(item.name): f"gr{place:04d}" for place, item in enumerate(section.subscripts)}
+    elements: dict[str, str] = {}
+    for item in section.subscripts:
+        for label in [item.subscripts] if isinstance(item.subscripts, str) else item.subscripts:
+            if key(label) not in ranges:
+                elements.setdefault(key(label), f"ge{len(elements):05d}")
+    names = _Names(source.path, variables, ranges, elements)
+    section.subscripts = [_range(item, names) for item in section.subscripts]
+    section.elements = tuple(_element(item, names) for item in section.elements)
+    section.constraints = section.test_inputs = ()
+    section.path = folder / "model.py"
+    abstract = copy.copy(source.abstract)
+    abstract.original_path = folder / "model.mdl"
+    abstract.sections = (section,)
+    return Sanitised(abstract, variables, ranges, elements)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    path: Path
+    variables: Mapping[str, str]
+    ranges: Mapping[str, str]
+    elements: Mapping[str, str]
+
+    def label(self, text: str) -> str:
+        """Generated name of a subscript, its exclamation mark kept."""
+        bare = key(text.replace("!", ""))
+        generated = self.ranges.get(bare) or self.elements.get(bare)
+        if generated is None:
+            raise UnsupportedFeature(f"{self.path}: subscript {text!r} is not defined")
+        return generated + ("!" if text.rstrip().endswith("!") else "")
+
+
+def _range(item: Any, names: _Names) -> Any:
+    if isinstance(item.subscripts, dict):
+        raise UnsupportedFeature(f"{names.path}: subscript range {item.name!r} is read from an external file")
+    if isinstance(item.subscripts, str):
+        inside: Any = names.label(item.subscripts)
+    else:
+        inside = [names.label(label) for label in item.subscripts]
+    mapping = [names.label(label) for label in item.mapping]
+    return type(item)(names.label(item.name), inside, mapping)
+
+
+def _element(item: Any, names: _Names) -> Any:
+    components = [_component(component, names) for component in item.components]
+    return replace(
+        item,
+        name=names.variables[key(item.name)],
+        components=components,
+        units="",
+        limits=(None, None),
+        documentation="",
+    )
+
+
+def _component(component: Any, names: _Names) -> Any:
+    labels, exceptions = component.subscripts
+    safe = ([names.label(label) for label in labels], [[names.label(label) for label in part] for part in exceptions])
+    return replace(component, subscripts=safe, ast=_safe(component.ast, names))
+
+
+def _safe(node: Any, names: _Names) -> Any:
+    kind = type(node).__name__
+    if kind in ("GetDataStructure", "GetLookupsStructure", "GetConstantsStructure", "DataStructure"):
+        raise UnsupportedFeature(f"{names.path}: external data cannot be handed to PySD safely yet")
+    if kind == "ReferenceStructure":
+        return _reference(node, names)
+    if kind == "CallStructure":
+        return replace(node, function=_function(node.function, names), arguments=tuple(_safe(x, names) for x in node.arguments))
+    if kind == "LookupsStructure":
+        return _points(node)
+    if is_dataclass(node) and not isinstance(node, type):
+        return replace(node, **{item.name: _safe(getattr(node, item.name), names) for item in fields(node)})
+    if isinstance(node, list | tuple):
+        return type(node)(_safe(item, names) for item in node)
+    if isinstance(node, np.ndarray | int | float | np.number | bool) or node is None:
+        return node
+    if isinstance(node, str) and node in _OPERATORS:
+        return node
+    raise UnsupportedFeature(f"{names.path}: {node!r} cannot be handed to PySD safely")
+
+
+_OPERATORS = frozenset("+ - * / ^ negative = <> < <= > >= :AND: :OR: :NOT:".split())
+
+
+def _reference(node: Any, names: _Names) -> Any:
+    name = key(node.reference)
+    generated = names.variables.get(name) or names.ranges.get(name) or names.elements.get(name)
+    if generated is None:
+        raise UnsupportedFeature(f"{names.path}: {node.reference!r} is not defined")
+    labels = node.subscripts
+    if labels is not None:
+        labels = replace(labels, subscripts=[names.label(label) for label in labels.subscripts])
+    return replace(node, reference=generated, subscripts=labels)
+
+
+def _function(node: Any, names: _Names) -> Any:
+    if key(node.reference) in names.variables:
+        return _reference(node, names)
+    from pysd.builders.python.python_functions import functionspace
+
+    if node.reference not in functionspace or not _FUNCTION.match(node.reference):
+        raise UnsupportedFeature(f"{names.path}: function {node.reference!r} is not known to PySD")
+    return node
+
+
+def _points(node: Any) -> Any:
+    x, y = (tuple(float(value) for value in side) for side in (node.x, node.y))
+    if node.type not in ("interpolate", "extrapolate", "hold_backward"):
+        raise UnsupportedFeature(f"table function of type {node.type!r}")
+    limits = (min(x), max(x)), (min(y), max(y))
+    return replace(node, x=x, y=y, x_limits=limits[0], y_limits=limits[1])
