@@ -1,0 +1,200 @@
+"""What one scenario file changes, and how several changes add up."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pysd_runner.scenarios.frozen import FrozenMapping
+from pysd_runner.scenarios.policy import Interpolation, Mix, Schedule
+from pysd_runner.scenarios.schema import (
+    ALL,
+    BudgetPath,
+    Languages,
+    MixPath,
+    PolicyPart,
+    ScenarioFile,
+    Targets,
+)
+from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
+from pysd_runner.scenarios.years import parse_year
+
+SCHEDULED = ("budget", "mix")
+_PLAIN = ("start", "differentiation", "redistribution", "rolling_evaluation")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """What one scenario file says.
+
+    Parameters
+    ----------
+    file
+        The file, checked.
+    settings
+        Policy settings it writes, by dotted key; None takes a target back.
+    interpolation
+        How the inherited schedules are interpolated from here on; None leaves them.
+    """
+
+    file: ScenarioFile
+    settings: Mapping[str, Any]
+    interpolation: Interpolation | None
+
+
+def read_delta(file: ScenarioFile, vocabulary: Vocabulary) -> Delta:
+    """Delta of a file.
+
+    Parameters
+    ----------
+    file
+        A checked file.
+    vocabulary
+        Its levers and classes.
+
+    Returns
+    -------
+    Delta
+        Values in canonical names.
+    """
+    policy = file.policy or PolicyPart()
+    settings = dict(policy_settings(policy, vocabulary))
+    writes_schedule = any(isinstance(settings.get(key), Schedule) for key in SCHEDULED)
+    return Delta(file=file, settings=settings, interpolation=None if writes_schedule else policy.interpolate)
+
+
+def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Policy settings written in a file.
+
+    Parameters
+    ----------
+    policy
+        The policy part of a checked file.
+    vocabulary
+        Its levers and classes.
+
+    Returns
+    -------
+    dict
+        From dotted key to value; keys that are not written are left out.
+    """
+    default = policy.interpolate or "step"
+    settings: dict[str, Any] = {
+        key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None
+    }
+    for key in ("start", "differentiation", "redistribution"):
+        if key in settings:
+            settings[key] = float(settings[key])
+    if policy.budget is not None:
+        settings["budget"] = _budget(policy.budget, default)
+    if policy.mix is not None:
+        settings["mix"] = _mix_setting(policy.mix, vocabulary.levers, default)
+    for name, mix in (policy.class_mixes or {}).items():
+        settings[f"class_mixes.{_canonical(name, vocabulary.classes)}"] = _mix(mix, vocabulary.levers)
+    return settings | _targets(policy.targets or Targets(), vocabulary.classes)
+
+
+def add_settings(deltas: Iterable[Delta]) -> dict[str, Any]:
+    """Merge the settings of several deltas, later ones over earlier ones.
+
+    Parameters
+    ----------
+    deltas
+        From the first to the last.
+
+    Returns
+    -------
+    dict
+        From dotted key to value; None where a target was taken back.
+    """
+    settings: dict[str, Any] = {}
+    for delta in deltas:
+        if delta.interpolation is not None:
+            settings |= _interpolated(settings, delta.interpolation)
+        settings |= delta.settings
+    return settings
+
+
+def _interpolated(settings: Mapping[str, Any], interpolation: Interpolation) -> dict[str, Any]:
+    inherited = {key: settings.get(key) for key in SCHEDULED}
+    return {
+        key: replace(value, interpolate=interpolation)
+        for key, value in inherited.items()
+        if isinstance(value, Schedule)
+    }
+
+
+def _budget(budget: float | BudgetPath, default: Interpolation) -> float | Schedule[float]:
+    if isinstance(budget, BudgetPath):
+        amounts = {key: float(amount) for key, amount in budget.__pydantic_extra__.items()}
+        return _schedule(amounts, budget.interpolate or default)
+    return float(budget)
+
+
+def _mix_setting(
+    mix: dict[str, float] | MixPath, levers: Words, default: Interpolation
+) -> Mix | Schedule[Mix]:
+    if isinstance(mix, MixPath):
+        mixes = {key: _mix(entry, levers) for key, entry in mix.__pydantic_extra__.items()}
+        return _schedule(mixes, mix.interpolate or default)
+    return _mix(mix, levers)
+
+
+def _schedule(entries: Mapping[str, Any], interpolation: Interpolation) -> Schedule[Any]:
+    years = [
+        (year, value) for year, value in ((parse_year(key), value) for key, value in entries.items()) if year
+    ]
+    years.sort(key=lambda entry: entry[0].time)
+    return Schedule(
+        times=tuple(year.time for year, _ in years),
+        values=tuple(value for _, value in years),
+        since_start=years[0][0].since_start,
+        interpolate=interpolation,
+    )
+
+
+def _mix(mix: Mapping[str, float], levers: Words) -> Mix:
+    shares = {_canonical(name, levers): float(share) for name, share in mix.items()}
+    order = [key for key in levers if key in shares] or list(shares)
+    return FrozenMapping((key, shares[key]) for key in order)
+
+
+def _canonical(name: str, words: Words) -> str:
+    word = find_word(name, words)
+    return name if word is None else word.key
+
+
+def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for key, names in (
+        ("regions", targets.regions),
+        ("groups", targets.groups),
+        ("classes", targets.classes),
+    ):
+        if names is not None:
+            settings[f"targets.{key}"] = None if names == ALL else tuple(names)
+    chosen = settings.get("targets.classes")
+    if chosen:
+        settings["targets.classes"] = tuple(_canonical(name, classes) for name in chosen)
+    return settings
+
+
+def both_languages(text: str | Languages | None, default: str = "") -> FrozenMapping[str]:
+    """Text in English and Chinese.
+
+    Parameters
+    ----------
+    text
+        As written in a file; one language stands in for the other.
+    default
+        Used when nothing is written.
+
+    Returns
+    -------
+    FrozenMapping
+        Keys ``"en"`` and ``"zh"``.
+    """
+    if isinstance(text, Languages):
+        english, chinese = text.en or text.zh or default, text.zh or text.en or default
+    else:
+        english = chinese = text or default
+    return FrozenMapping({"en": english, "zh": chinese})

@@ -1,0 +1,287 @@
+"""From a scenario to values of the model's variables."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.scenarios.assumptions import examine
+from pysd_runner.scenarios.policy import Mix, Policy, Schedule
+from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
+from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
+from pysd_runner.scenarios.regions import ScenarioRegion, find_group, find_region
+from pysd_runner.scenarios.scenario import Scenario
+from pysd_runner.scenarios.vocabulary import ScenarioModel, Words, find_word, load_vocabulary
+
+FloatArray = NDArray[np.float64]
+ModelValue = float | FloatArray | TimePath
+
+# Before its first year a scheduled budget is zero; the jump takes this long, far below any time step [Year].
+JUMP = 1e-6
+SUM_ROUNDING = 1e-12
+
+
+def lower(
+    scenario: Scenario,
+    model: ScenarioModel,
+    regions: Sequence[ScenarioRegion],
+    *,
+    default_start: float | None,
+    times: ArrayLike | None,
+) -> dict[str, ModelValue]:
+    """Values of the model's variables under a scenario; see `Scenario.values`.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    model
+        The loaded model.
+    regions
+        Regions in the order of the model's ``Region`` range.
+    default_start
+        Year in which a policy starts that names none.
+    times
+        Years of the run, shape (k,).
+
+    Returns
+    -------
+    dict
+        From variable to a number, an array shaped like the variable, or a `TimePath`.
+
+    Raises
+    ------
+    InvalidScenario
+        Everything that does not fit the model or the regions.
+    """
+    bench = _Bench(scenario=scenario, model=model, regions=regions, problems=[])
+    values = _policy_values(bench, default_start)
+    _refuse_idle(bench, values, times)
+    values |= _assumption_values(bench)
+    if bench.problems:
+        raise InvalidScenarioFile(bench.problems)
+    return values
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Bench:
+    """What is worked on, and what was found wrong so far."""
+
+    scenario: Scenario
+    model: ScenarioModel
+    regions: Sequence[ScenarioRegion]
+    problems: list[Problem]
+
+    def report(self, path: str, message: str, remedy: str = "") -> None:
+        self.problems.append(Problem(place=self.scenario.name, path=path, message=message, remedy=remedy))
+
+
+def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, ModelValue]:
+    policy = bench.scenario.policy
+    start = _start(policy, default_start)
+    if start is None and _needs_start(policy):
+        bench.report("policy.start", "no year to start in", "Write `start`, or give `default_start`.")
+        start = 0.0
+    vocabulary = load_vocabulary(bench.model)
+    levers = _Axis.of("Lever", vocabulary.levers, bench)
+    classes = _Axis.of("Class", vocabulary.classes, bench)
+    moment = 0.0 if start is None else start
+    makers: dict[str, Callable[[], ModelValue | None]] = {
+        "start": lambda: start,
+        "budget": lambda: _budget(policy.budget, moment),
+        "mix": lambda: _mix_value(policy.mix, moment, levers),
+        "differentiation": lambda: policy.differentiation,
+        "class_mixes": partial(_class_mixes, policy.class_mixes, levers, classes),
+        "redistribution": lambda: policy.redistribution,
+        "rolling_evaluation": lambda: (
+            None if policy.rolling_evaluation is None else float(policy.rolling_evaluation)
+        ),
+        "targets.regions": partial(_region_target, policy, bench),
+        "targets.classes": partial(_class_target, policy, classes),
+    }
+    values = {key: make() for key, make in makers.items()}
+    return dict(_known_to_model(values, bench))
+
+
+def _known_to_model(
+    values: Mapping[str, ModelValue | None], bench: _Bench
+) -> Iterable[tuple[str, ModelValue]]:
+    """Pairs of variable and value; a setting without a variable matters only if money is spent."""
+    for key, value in values.items():
+        variable = POLICY_VARIABLES[key]
+        if value is None:
+            continue
+        if variable in bench.model.variables:
+            yield variable, value
+        elif bench.scenario.policy.spends and not _is_neutral(key, value):
+            bench.report(
+                f"policy.{key}", f"the model {bench.model.name!r} has no variable {variable!r} for it"
+            )
+
+
+def _is_neutral(key: str, value: ModelValue) -> bool:
+    return key.startswith("targets.") and isinstance(value, np.ndarray) and bool((value == 1).all())
+
+
+def _start(policy: Policy, default_start: float | None) -> float | None:
+    if policy.start is not None or not isinstance(policy.budget, Schedule) or policy.budget.since_start:
+        return default_start if policy.start is None else policy.start
+    first = policy.budget.times[0]
+    return first if default_start is None else max(first, default_start)
+
+
+def _needs_start(policy: Policy) -> bool:
+    counted = any(isinstance(value, Schedule) and value.since_start for value in (policy.budget, policy.mix))
+    return counted or policy.spends
+
+
+def _budget(budget: float | Schedule[float] | None, start: float) -> ModelValue | None:
+    if not isinstance(budget, Schedule):
+        return budget
+    years = budget.years(start)
+    return TimePath(
+        times=np.array([years[0] - JUMP, *years]),
+        values=np.array([0.0, *budget.values]),
+        interpolate=budget.interpolate,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Axis:
+    """Elements of a range of the model, and the words scenario files have for them."""
+
+    kind: str
+    elements: tuple[str, ...]
+    words: Words
+    bench: _Bench
+
+    @classmethod
+    def of(cls, kind: str, words: Words, bench: _Bench) -> "_Axis":
+        return cls(kind=kind, elements=tuple(bench.model.ranges.get(kind, ())), words=words, bench=bench)
+
+    def position(self, name: str, path: str) -> int | None:
+        """Position of a name in the range; a problem if it is not there."""
+        word = find_word(name, self.words)
+        element = (name if word is None else word.element).casefold()
+        for position, known in enumerate(self.elements):
+            if known.casefold() == element:
+                return position
+        known_words = list(self.words) or list(self.elements)
+        self.bench.report(
+            path,
+            f"the model has no {self.kind.lower()} {name!r}; known: {', '.join(known_words)}",
+            suggest(name, known_words),
+        )
+        return None
+
+    def array(self, entries: Mapping[str, float], path: str) -> FloatArray:
+        """Numbers along the range; zero where nothing is written."""
+        values = np.zeros(len(self.elements))
+        for name, value in entries.items():
+            position = self.position(name, f"{path}.{name}")
+            if position is not None:
+                values[position] = value
+        return values
+
+
+def _shares(mix: Mix, levers: _Axis, path: str) -> FloatArray:
+    """Mix along the levers, summing to one also where its shares were rounded."""
+    values = levers.array(mix, path)
+    total = values.sum()
+    return values / total if total > 0 and abs(total - 1) > SUM_ROUNDING else values
+
+
+def _mix_value(mix: Mix | Schedule[Mix] | None, start: float, levers: _Axis) -> ModelValue | None:
+    if isinstance(mix, Schedule):
+        return TimePath(
+            times=np.array(mix.years(start)),
+            values=np.array([_shares(entry, levers, "policy.mix") for entry in mix.values]),
+            interpolate=mix.interpolate,
+        )
+    return None if mix is None else _shares(mix, levers, "policy.mix")
+
+
+def _class_mixes(mixes: Mapping[str, Mix], levers: _Axis, classes: _Axis) -> FloatArray | None:
+    if not mixes:
+        return None
+    columns = np.full((len(levers.elements), len(classes.elements)), np.nan)
+    for name, mix in mixes.items():
+        position = classes.position(name, f"policy.class_mixes.{name}")
+        if position is not None:
+            columns[:, position] = _shares(mix, levers, f"policy.class_mixes.{name}")
+    for element, column in zip(classes.elements, columns.T, strict=True):
+        if np.isnan(column).all():
+            classes.bench.report("policy.class_mixes", f"class {element!r} has no mix")
+    return columns
+
+
+def _class_target(policy: Policy, classes: _Axis) -> FloatArray | None:
+    if not classes.elements:
+        return None
+    if policy.classes is None:
+        return np.ones(len(classes.elements))
+    return classes.array(dict.fromkeys(policy.classes, 1.0), "policy.targets.classes")
+
+
+def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
+    count = len(bench.model.ranges.get("Region", ()))
+    if not count:
+        return None
+    if policy.regions is None and policy.groups is None:
+        return np.ones(count)
+    if len(bench.regions) != count:
+        bench.report("policy.targets", f"the model has {count} regions, but {len(bench.regions)} are named")
+        return None
+    target = np.zeros(count)
+    for name in policy.regions or ():
+        _mark(target, "regions", name, lambda name: [find_region(name, bench.regions)], bench)
+    for name in policy.groups or ():
+        _mark(target, "groups", name, lambda name: list(find_group(name, bench.regions)), bench)
+    return target
+
+
+def _mark(target: FloatArray, key: str, name: str, find: Callable[[str], list[int]], bench: _Bench) -> None:
+    try:
+        target[find(name)] = 1.0
+    except UnknownName as error:
+        bench.report(f"policy.targets.{key}", str(error))
+
+
+def _refuse_idle(bench: _Bench, values: Mapping[str, ModelValue], times: ArrayLike | None) -> None:
+    """Refuse a policy that never acts: it would quietly equal the baseline."""
+    budget, start = values.get(POLICY_VARIABLES["budget"]), values.get(POLICY_VARIABLES["start"])
+    if times is None or not bench.scenario.policy.spends or budget is None or not isinstance(start, float):
+        return
+    years = np.asarray(times, dtype=float)
+    active = years[years >= start]
+    amounts = [
+        float(budget.at(year)) if isinstance(budget, TimePath) else float(np.max(budget)) for year in active
+    ]
+    if not any(amount > 0 for amount in amounts):
+        bench.report(
+            "policy",
+            f"no money is spent in the years of the run, {years.min():g} to {years.max():g}; "
+            f"the policy starts in {start:g}",
+            "Start it earlier, or run longer.",
+        )
+
+
+def _assumption_values(bench: _Bench) -> dict[str, ModelValue]:
+    values: dict[str, ModelValue] = {}
+    for finding in examine(bench.scenario.assumptions, bench.model):
+        if finding.error:
+            bench.report(f"assumptions.{finding.key}", finding.error, finding.remedy)
+        else:
+            values[finding.variable] = _filled(
+                finding.variable, bench.scenario.assumptions[finding.key], bench.model
+            )
+    return values
+
+
+def _filled(variable: str, value: float, model: ScenarioModel) -> ModelValue:
+    dims: tuple[str, ...] = model.variables[variable].dims
+    return np.full([len(model.ranges[name]) for name in dims], float(value)) if dims else float(value)

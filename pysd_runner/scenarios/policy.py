@@ -1,0 +1,182 @@
+"""What is chosen: the policy of a scenario as values, without files and without a model."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Generic, Literal, TypeVar
+
+from pysd_runner.errors import InvalidScenario
+from pysd_runner.scenarios.frozen import FrozenMapping
+
+Interpolation = Literal["step", "linear"]
+Mix = FrozenMapping[float]
+Value = TypeVar("Value")
+
+MIX_TOLERANCE = 1e-6
+BUDGET_LIMIT = 0.1
+BUDGET_USUAL = 0.01
+REDISTRIBUTION_LIMIT = 3.0
+REDISTRIBUTION_USUAL = (-1.0, 2.0)
+NO_MIXES: FrozenMapping[Mix] = FrozenMapping()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule(Generic[Value]):
+    """Values that change over time.
+
+    Parameters
+    ----------
+    times
+        Increasing: calendar years, or years since the policy starts.
+    values
+        One value per time.
+    since_start
+        Whether times count from the start of the policy.
+    interpolate
+        ``"step"``: a value holds until the next time; ``"linear"``: straight lines between times.
+
+    Raises
+    ------
+    InvalidScenario
+        If times do not increase, or the number of values differs from the number of times.
+    """
+
+    times: tuple[float, ...]
+    values: tuple[Value, ...]
+    since_start: bool = False
+    interpolate: Interpolation = "step"
+
+    def __post_init__(self) -> None:
+        if not self.times or len(self.times) != len(self.values):
+            raise InvalidScenario(
+                f"a schedule needs one value per year and at least one year; "
+                f"found {len(self.times)} years and {len(self.values)} values"
+            )
+        if any(later <= earlier for earlier, later in pairwise(self.times)):
+            raise InvalidScenario(f"the years of a schedule must increase; found {list(self.times)}")
+
+    def years(self, start: float) -> tuple[float, ...]:
+        """Calendar years of the schedule.
+
+        Parameters
+        ----------
+        start
+            Year in which the policy starts.
+
+        Returns
+        -------
+        tuple of float
+            One year per value.
+        """
+        return tuple(start + time for time in self.times) if self.since_start else self.times
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """A policy: how much is spent, on what, where and how it is steered.
+
+    ``None`` leaves the model's own value. A region is reached when it is targeted by name or by group;
+    class targets apply within those regions.
+
+    Parameters
+    ----------
+    start
+        Year of the first money; None: the first scheduled budget year, else the first year after the origin.
+    budget
+        Share of national output a year (Dmnl), 0 to 0.1.
+    mix
+        Share of the budget by lever (Dmnl), sums to one.
+    differentiation
+        0 one mix for all, 1 a mix for each class (Dmnl).
+    class_mixes
+        Share of the budget by lever for each class; each sums to one.
+    redistribution
+        Exponent of need in the money a region gets (Dmnl): -1 follows output, 0 per head, 1 need.
+    rolling_evaluation
+        Whether each region moves money to the levers that score well.
+    regions, groups, classes
+        Targets as written; None reaches all.
+    """
+
+    start: float | None = None
+    budget: float | Schedule[float] | None = None
+    mix: Mix | Schedule[Mix] | None = None
+    differentiation: float | None = None
+    class_mixes: FrozenMapping[Mix] = NO_MIXES
+    redistribution: float | None = None
+    rolling_evaluation: bool | None = None
+    regions: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def spends(self) -> bool:
+        """Whether any money is ever spent."""
+        amounts = self.budget.values if isinstance(self.budget, Schedule) else (self.budget or 0.0,)
+        return any(amount > 0 for amount in amounts)
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting under its key in a scenario file.
+
+        Returns
+        -------
+        dict
+            From dotted key (``"targets.regions"``, ``"class_mixes.lagging"``) to value; without unset keys.
+        """
+        return {key: value for key, value in _flatten(self) if value is not None}
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> "Policy":
+        """Policy with the given settings.
+
+        Parameters
+        ----------
+        settings
+            As returned by `settings`.
+
+        Returns
+        -------
+        Policy
+            Keys that are left out keep the model's own value.
+        """
+        fields = {
+            key.removeprefix("targets."): value for key, value in settings.items() if not _is_class_mix(key)
+        }
+        mixes = {
+            key.removeprefix("class_mixes."): value for key, value in settings.items() if _is_class_mix(key)
+        }
+        return cls(**fields, class_mixes=FrozenMapping(mixes))
+
+
+def _is_class_mix(key: str) -> bool:
+    return key.startswith("class_mixes.")
+
+
+def _flatten(policy: Policy) -> Iterator[tuple[str, Any]]:
+    yield "start", policy.start
+    yield "budget", policy.budget
+    yield "mix", policy.mix
+    yield "differentiation", policy.differentiation
+    yield from ((f"class_mixes.{name}", mix) for name, mix in policy.class_mixes.items())
+    yield "redistribution", policy.redistribution
+    yield "rolling_evaluation", policy.rolling_evaluation
+    yield "targets.regions", policy.regions
+    yield "targets.groups", policy.groups
+    yield "targets.classes", policy.classes
+
+
+def changed_settings(policy: Policy, reference: Policy) -> dict[str, Any]:
+    """List the settings of a policy that differ from a reference.
+
+    Parameters
+    ----------
+    policy, reference
+        The policies to compare.
+
+    Returns
+    -------
+    dict
+        From dotted key to the policy's value; a target that only the reference has is not listed.
+    """
+    known = reference.settings()
+    return {key: value for key, value in policy.settings().items() if key not in known or known[key] != value}

@@ -1,0 +1,180 @@
+"""The words a model lends to scenario files: its levers and its classes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pysd_runner.paths import model_folder
+from pysd_runner.scenarios.frozen import FrozenMapping
+from pysd_runner.spec import ModelSpec, load_spec
+
+
+class ModelVariable(Protocol):
+    """What is needed of a variable of a model."""
+
+    @property
+    def name(self) -> str:
+        """Name in the model file."""
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Ranges it is subscripted by."""
+
+    @property
+    def kind(self) -> str:
+        """``"constant"``, ``"stock"``, ``"auxiliary"``, ``"control"`` or another kind."""
+
+
+class ScenarioModel(Protocol):
+    """What is needed of a model, so that scenarios do not depend on how it is loaded."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+
+    @property
+    def path(self) -> Path:
+        """The model file."""
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """Declarations of the model, if it has any."""
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[str, ...]]:
+        """Elements of each subscript range."""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """Variables by name."""
+
+    def find(self, name: str) -> str:
+        """Canonical name of a variable."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """One lever or class.
+
+    Parameters
+    ----------
+    key
+        What scenario files call it.
+    element
+        Element of the model's range.
+    en, zh
+        Labels.
+    """
+
+    key: str
+    element: str
+    en: str
+    zh: str
+
+    def label(self, language: str) -> str:
+        """Label in a language, ``"en"`` or ``"zh"``."""
+        return self.zh if language == "zh" else self.en
+
+
+Words = FrozenMapping[Word]
+NO_WORDS: Words = FrozenMapping()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vocabulary:
+    """Levers and classes by key; empty where a model has none.
+
+    Parameters
+    ----------
+    levers, classes
+        Words by key, in the order of the model.
+    """
+
+    levers: Words = NO_WORDS
+    classes: Words = NO_WORDS
+
+
+def find_word(text: str, words: Words) -> Word | None:
+    """Word with this key, element or label, in any case.
+
+    Parameters
+    ----------
+    text
+        As written in a scenario file.
+    words
+        The known words.
+
+    Returns
+    -------
+    Word or None
+        None if there is no such word.
+    """
+    wanted = text.strip().casefold()
+    spellings = ((word, (word.key, word.element, word.en, word.zh)) for word in words.values())
+    return next((word for word, names in spellings if wanted in {name.casefold() for name in names}), None)
+
+
+def scenario_folder(model: str | ScenarioModel) -> Path:
+    """Folder with the scenarios that ship with a model.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, or a loaded model.
+
+    Returns
+    -------
+    Path
+        It need not exist.
+
+    Raises
+    ------
+    UnknownName
+        If no shipped model has that name.
+    """
+    return (model_folder(model) if isinstance(model, str) else model.path.parent) / "scenarios"
+
+
+def model_name(model: str | ScenarioModel) -> str:
+    """Name of a model that may be given by name."""
+    return model if isinstance(model, str) else model.name
+
+
+def load_vocabulary(model: str | ScenarioModel) -> Vocabulary:
+    """Levers and classes of a model.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, or a loaded model.
+
+    Returns
+    -------
+    Vocabulary
+        From the declarations; without declarations from the model's ranges ``Lever`` and ``Class``.
+
+    Raises
+    ------
+    UnknownName
+        If no shipped model has that name.
+    InvalidModel
+        If the declarations cannot be read.
+    """
+    spec = load_spec(model_folder(model) / "model.toml") if isinstance(model, str) else model.spec
+    if spec is not None:
+        return Vocabulary(levers=_declared(spec.levers.values()), classes=_declared(spec.classes.values()))
+    ranges = {} if isinstance(model, str) else model.ranges
+    return Vocabulary(levers=_elements(ranges.get("Lever", ())), classes=_elements(ranges.get("Class", ())))
+
+
+def _declared(entries: Iterable[Any]) -> Words:
+    return FrozenMapping(
+        (entry.key, Word(key=entry.key, element=entry.element, en=entry.en, zh=entry.zh)) for entry in entries
+    )
+
+
+def _elements(elements: Iterable[str]) -> Words:
+    return FrozenMapping(
+        (name.casefold(), Word(key=name.casefold(), element=name, en=name, zh=name)) for name in elements
+    )

@@ -1,0 +1,100 @@
+"""Keys of a schedule: calendar years, or years counted from the start of the policy."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+INTERPOLATE = "interpolate"
+YEAR_PATTERN = r"^(-?[0-9]+(\.[0-9]+)?|start( *\+ *[0-9]+(\.[0-9]+)?)?)$"
+_YEAR = re.compile(
+    r"(?:(?P<start>start)(?: *\+ *(?P<after>\d+(?:\.\d+)?))?|(?P<year>-?\d+(?:\.\d+)?))",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleYear:
+    """One key of a schedule.
+
+    Parameters
+    ----------
+    time
+        Calendar year, or years since the policy starts.
+    since_start
+        Whether it counts from the start of the policy.
+    """
+
+    time: float
+    since_start: bool
+
+
+def parse_year(text: str) -> ScheduleYear | None:
+    """Read a key of a schedule.
+
+    Parameters
+    ----------
+    text
+        A year, ``start``, or ``start+5``.
+
+    Returns
+    -------
+    ScheduleYear or None
+        None if it is none of these.
+
+    Examples
+    --------
+    >>> parse_year("start+5")
+    ScheduleYear(time=5.0, since_start=True)
+    """
+    match = _YEAR.fullmatch(text.strip())
+    if match is None or len(text) > 20:
+        return None
+    since_start = match["start"] is not None
+    return ScheduleYear(
+        time=float((match["after"] or 0) if since_start else match["year"]), since_start=since_start
+    )
+
+
+def write_year(time: float, since_start: bool) -> str:
+    """Key of a schedule, the inverse of `parse_year`.
+
+    Parameters
+    ----------
+    time
+        Calendar year, or years since the policy starts.
+    since_start
+        Whether it counts from the start of the policy.
+
+    Returns
+    -------
+    str
+        As written in a scenario file.
+    """
+    number = f"{time:.0f}" if time == int(time) else f"{Decimal(repr(time)):f}"
+    if not since_start:
+        return number
+    return f"start+{number}" if time else "start"
+
+
+def is_schedule(value: object) -> bool:
+    """Whether a mapping of a scenario file is a schedule rather than a mix.
+
+    Parameters
+    ----------
+    value
+        What stands in the file.
+
+    Returns
+    -------
+    bool
+        True if a key looks like a year, or a value is itself a mapping.
+    """
+    if not isinstance(value, dict):
+        return False
+    return any(
+        isinstance(entry, dict)
+        or key == INTERPOLATE
+        or parse_year(str(key)) is not None
+        or str(key)[:1].isdigit()
+        for key, entry in value.items()
+    )
