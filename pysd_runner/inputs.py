@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.ir import Number
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.model import Model
@@ -156,16 +157,25 @@ def region_inputs(
         work.found[item.key] = rules[item.rule](work, item)
         if item.key == OUTPUT:
             work.found[OUTPUT] = work.found[OUTPUT] * yuan_per_unit
-    work.found[MOMENTUM] = _momentum(work, momentum_gain, _step(model))
+    work.found[MOMENTUM] = _momentum(work, momentum_gain, time_step(model))
     if reference_years:
         work.found[REFERENCE] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
     return RegionInputs(year, values, tuple(work.imputed))
 
 
-def _step(model: Model) -> float:
-    block = model.variables["TIME STEP"].blocks[0]
-    return float(getattr(block.expression, "value", 0.25))
+def time_step(model: Model) -> float:
+    """Length of a step in the model file, in years.
+
+    Raises
+    ------
+    InvalidInput
+        If the file computes it instead of stating it.
+    """
+    expression = model.variables["TIME STEP"].blocks[0].expression
+    if not isinstance(expression, Number):
+        raise InvalidInput(f"{model.path.name}: TIME STEP must be a number for a model that is tied to a panel")
+    return expression.value
 
 
 def _observed(work: _Work, variable: str) -> Array | None:

@@ -1,0 +1,108 @@
+"""Puts names, units and labels on the arrays of a projection and of the history it starts from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pysd_runner.indicators import indicators_of
+from pysd_runner.panel import Panel
+from pysd_runner.scenarios import Scenario
+from pysd_runner.simulate import Run
+from pysd_runner.spec import ModelSpec
+
+# Indicators that need the classes of regions or all regions at once; the model itself gives the others.
+ADDED = ("class_gap", "class_relative_output", "class_output_share", "theil_between", "theil_within", "national_gap", "gini")
+
+
+def projection_dataset(run: Run, spec: ModelSpec, panel: Panel, scenarios: Sequence[Scenario]) -> xr.Dataset:
+    """Outcomes of a run under the keys of the declarations, with indicators by class.
+
+    Parameters
+    ----------
+    run
+        The simulation, its leading axis one entry per scenario.
+    spec
+        Declarations: keys, units and meanings of the outcomes.
+    panel
+        Names and classes of the regions.
+    scenarios
+        In the order of the leading axis.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions (scenario, draw, region, year), without ``region`` for national outcomes, with ``class`` in its place for
+        outcomes of a class.
+    """
+    arrays: dict[str, xr.DataArray] = {}
+    draws = max(values.shape[1] for values in run.data.values())
+    for name, outcome in spec.outcomes.items():
+        if outcome.variable not in run.data:
+            continue
+        values = run.data[outcome.variable]
+        values = np.broadcast_to(values, (len(scenarios), draws, *values.shape[2:]))
+        dims = ["scenario", "draw", *(dim.lower() for dim in run.dims[outcome.variable]), "year"]
+        attrs = {"units": outcome.unit, "long_name": outcome.en, "long_name_zh": outcome.zh}
+        arrays[name] = xr.DataArray(values, dims=dims, attrs=attrs)
+    coords = {
+        "scenario": [item.name for item in scenarios],
+        "label_en": ("scenario", [item.label.get("en", item.name) for item in scenarios]),
+        "label_zh": ("scenario", [item.label.get("zh", item.name) for item in scenarios]),
+        "draw": np.arange(draws),
+        "year": np.round(run.years).astype(int),
+        **region_coordinates(panel),
+    }
+    dataset = xr.Dataset(arrays, coords=coords)
+    return _with_classes(dataset, dataset["output"], dataset["population"], panel)
+
+
+def history_dataset(panel: Panel) -> xr.Dataset:
+    """Indicators of the observed years.
+
+    Parameters
+    ----------
+    panel
+        Observations up to the origin.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions (region, year), (class, year) or (year,); indicators weighted by population are left out when the panel
+        has no population, and are missing in years in which a region is missing.
+    """
+    coords = {"year": list(panel.years), **region_coordinates(panel)}
+    arrays = {
+        name: xr.DataArray(panel[name], dims=["region", "year"], attrs={"units": panel.units[name]})
+        for name in panel.variables
+    }
+    dataset = xr.Dataset(arrays, coords=coords)
+    if "population" not in panel or "output" not in panel:
+        return dataset
+    found = indicators_of(dataset["output"], dataset["population"], classes=_classes(panel))
+    return dataset.assign({name: found[name] for name in found if name not in dataset})
+
+
+def region_coordinates(panel: Panel) -> dict[str, Any]:
+    """Codes, names, classes and tiles of the regions of a panel, as coordinates."""
+    regions = panel.regions
+    return {
+        "region": [item.code for item in regions],
+        "name_en": ("region", [item.name_en for item in regions]),
+        "name_zh": ("region", [item.name_zh for item in regions]),
+        "group": ("region", [item.group for item in regions]),
+        "row": ("region", [item.row for item in regions]),
+        "column": ("region", [item.column for item in regions]),
+    }
+
+
+def _classes(panel: Panel) -> list[str] | None:
+    groups = [item.group for item in panel.regions]
+    return groups if all(groups) else None
+
+
+def _with_classes(dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, panel: Panel) -> xr.Dataset:
+    output = output.drop_vars("group")
+    found = indicators_of(output, population.drop_vars("group"), classes=_classes(panel))
+    return dataset.assign({name: found[name] for name in ADDED if name in found})

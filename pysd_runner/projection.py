@@ -1,0 +1,479 @@
+"""Projects regional gaps under alternative policies, all scenarios on the same draws."""
+
+import dataclasses
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs, time_step
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
+from pysd_runner.shocks import shock_law, shock_paths
+from pysd_runner.simulate import Engine, Run, simulate
+from pysd_runner.spec import FittedParameters, ModelSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+# Years of history that are simulated before the origin, to carry on what no series observes.
+HISTORY_YEARS = 10
+
+# Levels of shares whose regional spread is observed but whose national level is not, and stocks nobody observes.
+CARRIED_LEVELS = {"s": "National Skill Share", "u": "Application Share"}
+CARRIED_STOCKS = {"X": "Shared Data", "G": "Governance Integration", "N": "Platform Linkage"}
+
+SHOCK = "Technology Shock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """Gaps projected under several scenarios.
+
+    Parameters
+    ----------
+    data
+        Outcomes by their keys; dimensions (scenario, draw, region, year), without ``region`` for national ones.
+    history
+        The same indicators from the panel, dimensions (region, year) or (year,).
+    origin
+        Last observed year, where every path starts from the observed state.
+    baselines
+        For each scenario, the one without policy under the same assumptions.
+    imputed
+        What was not observed at the origin, and how it was filled.
+    warnings
+        What a reader must know before quoting a number.
+    provenance
+        Everything needed to make it again.
+    """
+
+    data: "xr.Dataset"
+    history: "xr.Dataset"
+    origin: int
+    baselines: Mapping[str, str]
+    imputed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Names of the scenarios, baselines first."""
+        return tuple(str(name) for name in self.data["scenario"].to_numpy())
+
+    @property
+    def gaps(self) -> "xr.DataArray":
+        """Gap to the leading region, dimensions (scenario, draw, region, year)."""
+        return self.data["gap_to_leader"]
+
+    def difference(self, outcome: str) -> "xr.DataArray":
+        """Each scenario minus its baseline, draw by draw.
+
+        Parameters
+        ----------
+        outcome
+            Key of an outcome in `data`.
+
+        Returns
+        -------
+        xarray.DataArray
+            The unit of the outcome; baselines are left out.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such outcome.
+        """
+        from pysd_runner.errors import UnknownName, suggest
+
+        names = [str(name) for name in self.data]
+        if outcome not in names:
+            raise UnknownName(f"the projection has no outcome {outcome!r}.{suggest(outcome, names)}")
+        policies = [name for name in self.scenarios if self.baselines[name] != name]
+        reference = self.data[outcome].sel(scenario=[self.baselines[name] for name in policies])
+        found = self.data[outcome].sel(scenario=policies)
+        result = found - reference.to_numpy()
+        result.attrs = dict(found.attrs)
+        return result
+
+    def to_xarray(self) -> "xr.Dataset":
+        """The projection as one labelled data set with its provenance."""
+        return self.data.assign_attrs(
+            {"origin": self.origin, "provenance": json.dumps(self.provenance, ensure_ascii=False)}
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The projection as a long table: scenario, draw, region, year, variable, unit, value."""
+        from pysd_runner.export import to_long_frame
+
+        return to_long_frame(self.data)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``projection.nc``, ``history.nc`` and ``run.json`` into a folder, each whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            Made if it does not exist.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        from pysd_runner.export import save_netcdf
+        from pysd_runner.export.files import write_text_whole
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_netcdf(self.data, folder / "projection.nc")
+        save_netcdf(self.history, folder / "history.nc")
+        record = {
+            "schema": 1,
+            "origin": self.origin,
+            "baselines": dict(self.baselines),
+            "imputed": list(self.imputed),
+            "warnings": list(self.warnings),
+            **self.provenance,
+        }
+        write_text_whole(folder / "run.json", json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        return folder
+
+
+def load_projection(folder: str | Path) -> Projection:
+    """Read a projection that was saved.
+
+    Parameters
+    ----------
+    folder
+        A results folder.
+
+    Returns
+    -------
+    Projection
+        Equal to the one that was saved.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder does not hold a projection.
+    """
+    from pysd_runner.export import load_netcdf
+
+    folder = Path(folder)
+    missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
+    if missing:
+        raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{folder / 'run.json'} is not valid JSON: {error}") from error
+    if not isinstance(record, dict) or record.get("schema") != 1:
+        raise InvalidInput(f"{folder / 'run.json'}: expected a record with schema 1")
+    keys = ("schema", "origin", "baselines", "imputed", "warnings")
+    return Projection(
+        data=load_netcdf(folder / "projection.nc"),
+        history=load_netcdf(folder / "history.nc"),
+        origin=int(record["origin"]),
+        baselines=record["baselines"],
+        imputed=tuple(record["imputed"]),
+        warnings=tuple(record["warnings"]),
+        provenance={name: value for name, value in record.items() if name not in keys},
+    )
+
+
+def project(
+    model: Model,
+    panel: Panel,
+    scenarios: Sequence[Scenario | str],
+    fitted: FittedParameters | None = None,
+    *,
+    until: int = 2040,
+    draws: int = 200,
+    seed: int = 0,
+    origin: int | None = None,
+    shocks: bool = True,
+    engine: Engine = "numpy",
+    yuan_per_unit: float = 1.0,
+    progress: Callable[[int], None] | None = None,
+) -> Projection:
+    """Project the gaps of a panel under some scenarios.
+
+    Every path starts from the state observed at the origin. A draw is one vector of parameters (those that were fitted from
+    the fit, all others from their priors) and one path of shocks to regional growth; all scenarios share the draws, so that
+    the difference to the baseline has a band of its own, much narrower than that of the level.
+
+    Parameters
+    ----------
+    model
+        A model with declarations, with as many regions as the panel.
+    panel
+        Observations.
+    scenarios
+        Scenarios or names of shipped ones. Baselines, and what a scenario must be compared with, are added.
+    fitted
+        What a calibration found; None takes every parameter from its prior.
+    until
+        Last year.
+    draws
+        Number of draws; 1 gives central values without shocks.
+    seed
+        Decides every draw; the same seed gives the same numbers.
+    origin
+        Last year that may be used; None takes the last one in which every region has output.
+    shocks
+        Whether regional growth is disturbed as in the past.
+    engine
+        ``"numpy"`` or ``"pysd"``.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan.
+    progress
+        Called with the number of draws finished.
+
+    Returns
+    -------
+    Projection
+        Outcomes of every scenario.
+
+    Raises
+    ------
+    InvalidInput
+        If the years, the draws or the regions do not fit.
+    SimulationFailed
+        If a case is not finite.
+    """
+    from pysd_runner.labelling import history_dataset, projection_dataset
+
+    spec = _spec(model, panel, draws)
+    origin = _origin(panel, origin, until)
+    settings = {
+        "until": until,
+        "draws": draws,
+        "seed": seed,
+        "origin": origin,
+        "shocks": shocks,
+        "yuan_per_unit": yuan_per_unit,
+    }
+    seen = panel.subset(years=range(panel.years[0], origin + 1))
+    asked = [load_scenario(item, model=model) if isinstance(item, str) else item for item in scenarios]
+    cast = with_comparisons(asked, model=model)
+    parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
+    parameters = parameter_draws(spec, fitted, draws, parameter_rng)
+    carried = _carried(model, seen, origin, parameters, fitted, yuan_per_unit)
+    inputs = region_inputs(
+        model,
+        seen,
+        origin,
+        parameters=parameters,
+        carried=carried,
+        momentum_gain=MOMENTUM_GAIN,
+        reference_years=HISTORY_YEARS,
+        yuan_per_unit=yuan_per_unit,
+    )
+    values = as_values(inputs, parameters, model)
+    if shocks and draws > 1:
+        values[SHOCK] = _shocks(seen, fitted, parameters, origin, until, draws, shock_rng)
+    values |= _scenario_values(cast, model, panel, origin, until)
+    run = simulate(
+        model,
+        values,
+        start=origin,
+        stop=until,
+        save_every=1,
+        outcomes=_outcomes(spec, model),
+        engine=engine,
+        progress=progress,
+    )
+    return Projection(
+        data=projection_dataset(run, spec, panel, cast),
+        history=history_dataset(seen),
+        origin=origin,
+        baselines={item.name: item.baseline_name for item in cast},
+        imputed=tuple(str(item) for item in inputs.imputed),
+        warnings=_warnings(fitted, panel, cast),
+        provenance=_provenance(run, panel, cast, fitted, settings),
+    )
+
+
+def _spec(model: Model, panel: Panel, draws: int) -> ModelSpec:
+    if model.spec is None:
+        raise InvalidInput(f"{model.path.name} has no declarations, so its outcomes cannot be tied to a panel")
+    count = len(model.ranges["Region"])
+    if count != len(panel.regions):
+        raise InvalidInput(
+            f"the model has {count} regions, panel {panel.name!r} has {len(panel.regions)}; "
+            f"load it with load_model({model.name!r}, regions={len(panel.regions)})"
+        )
+    if draws < 1:
+        raise InvalidInput(f"draws must be at least 1; found {draws}")
+    return model.spec
+
+
+def _origin(panel: Panel, origin: int | None, until: int) -> int:
+    if origin is None:
+        complete = np.isfinite(panel["output_per_head"]).all(axis=0)
+        if not complete.any():
+            raise InvalidPanel(
+                f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
+            )
+        origin = panel.years[int(np.flatnonzero(complete)[-1])]
+    if until <= origin:
+        raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")
+    return origin
+
+
+def parameter_draws(
+    spec: ModelSpec, fitted: FittedParameters | None, draws: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of every parameter that is not a policy choice.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    fitted
+        What a calibration found; None takes every parameter from its prior.
+    draws
+        How many; 1 gives the estimates and declared values.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    dict
+        Shape (draw,) by key. Fitted parameters are drawn from the fit, the others from their priors within their bounds.
+    """
+    free = {name: item for name, item in spec.parameters.items() if item.role != "POL"}
+    fit_rng, prior_rng = rng.spawn(2)
+    if draws == 1:
+        central = {name: np.array([item.value]) for name, item in free.items()}
+        estimates = fitted.as_values() if fitted is not None else {}
+        return central | {name: np.array([value]) for name, value in estimates.items()}
+    found = {}
+    # One stream a parameter, so that a parameter added to the model leaves the draws of the others alone.
+    for name, item in sorted(free.items()):
+        stream = np.random.default_rng([*prior_rng.bit_generator.seed_seq.generate_state(2), *name.encode()])
+        found[name] = (
+            np.full(draws, item.value)
+            if item.prior is None
+            else np.clip(item.prior.sample(stream, draws), item.lower, item.upper)
+        )
+    return found if fitted is None else found | fitted.sample(fit_rng, draws, spec=spec)
+
+
+def _carried(
+    model: Model,
+    panel: Panel,
+    origin: int,
+    parameters: Mapping[str, Array],
+    fitted: FittedParameters | None,
+    yuan_per_unit: float,
+) -> dict[str, Array]:
+    """National levels and unobserved stocks at the origin, from the simulated history of every draw."""
+    first = max(panel.years[0], origin - HISTORY_YEARS if fitted is None else min(fitted.first_year, origin - 1))
+    if first >= origin or not np.isfinite(panel["output_per_head"][:, panel.years.index(first)]).all():
+        return {}
+    inputs = region_inputs(model, panel, first, parameters=parameters, yuan_per_unit=yuan_per_unit)
+    wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
+    run = simulate(
+        model, as_values(inputs, parameters, model), start=first, stop=origin, save_every=origin - first, outcomes=wanted
+    )
+    people = run["Population"][0, ..., -1]
+    carried = {name: run[variable][0, ..., -1] for name, variable in CARRIED_STOCKS.items()}
+    for name, variable in CARRIED_LEVELS.items():
+        level = run[variable][0, ..., -1]
+        carried[name] = level if level.ndim == 1 else (level * people).sum(axis=1) / people.sum(axis=1)
+    return carried
+
+
+def _shocks(
+    panel: Panel,
+    fitted: FittedParameters | None,
+    parameters: Mapping[str, Array],
+    origin: int,
+    until: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> TimePath:
+    law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
+    decay = np.broadcast_to(parameters["tau_m"], (draws,))
+    persistence = np.exp(-1 / decay)
+    groups = [region.group for region in panel.regions]
+    return shock_paths(law, groups, np.arange(origin, until, dtype=float), persistence, rng)
+
+
+def _scenario_values(
+    scenarios: Sequence[Scenario], model: Model, panel: Panel, origin: int, until: int
+) -> dict[str, Array | TimePath]:
+    """Values of all scenarios, stacked along the scenario axis; what a scenario leaves alone keeps the model's value."""
+    step = time_step(model)
+    times = np.arange(origin, until + step / 2, step)
+    each = [item.values(model, panel.regions, default_start=float(origin + 1), times=times) for item in scenarios]
+    names = list(dict.fromkeys(name for values in each for name in values))
+    return {name: _stacked([values.get(name) for values in each], name, model, times) for name in names}
+
+
+def _stacked(values: Sequence[Any], name: str, model: Model, times: Array) -> Array | TimePath:
+    from pysd_runner.engine.values import fitted_to
+
+    known = [_default(model, name) if value is None else fitted_to(model.ir, name, value) for value in values]
+    if not any(isinstance(value, TimePath) for value in known):
+        return np.concatenate([np.asarray(value) for value in known], axis=0)
+    sampled = [
+        np.stack([value.at(time) for time in times])
+        if isinstance(value, TimePath)
+        else np.broadcast_to(value, (times.size, *value.shape))
+        for value in known
+    ]
+    return TimePath(times=times, values=np.concatenate(sampled, axis=1), interpolate="step")
+
+
+def _default(model: Model, name: str) -> Array:
+    """What the model file gives a constant."""
+    run = simulate(model, outcomes=[name], start=0.0, stop=0.0)
+    return run[name][..., 0]
+
+
+def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
+    kept = [item.variable for item in spec.outcomes.values() if set(model.variables[item.variable].dims) <= {"Region"}]
+    return list(dict.fromkeys(kept))
+
+
+def _warnings(fitted: FittedParameters | None, panel: Panel, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    found = [
+        "Effects of digital policy on output rest on priors from the literature passed through the structure; panels like "
+        "this one say almost nothing about them.",
+        "Unit costs of the levers are judgement and decide their ranking.",
+    ]
+    if fitted is None:
+        found.append("No calibration was given: every parameter is drawn from its prior.")
+    if "current" in panel.price_basis.casefold():
+        found.append("The panel is in current prices: relative prices between regions are part of the gaps.")
+    found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]
+    return tuple(found)
+
+
+def _provenance(
+    run: Run, panel: Panel, scenarios: Sequence[Scenario], fitted: FittedParameters | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
+    return {
+        "settings": dict(settings),
+        "simulation": dict(run.provenance),
+        "panel": {"name": panel.name, "sha256": panel.sha256},
+        "scenarios": [item.to_dict() for item in scenarios],
+        "fitted": None if fitted is None else dataclasses.asdict(fitted),
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+    }
