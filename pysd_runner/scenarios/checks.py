@@ -7,7 +7,13 @@ from typing import Any, TypeGuard
 
 from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.scenarios.document import Document, KeyPath
-from pysd_runner.scenarios.policy import BUDGET_USUAL, MIX_TOLERANCE, REDISTRIBUTION_USUAL
+from pysd_runner.scenarios.policy import (
+    BUDGET_LIMIT,
+    BUDGET_USUAL,
+    MIX_TOLERANCE,
+    REDISTRIBUTION_LIMIT,
+    REDISTRIBUTION_USUAL,
+)
 from pysd_runner.scenarios.problems import Problem, quoted
 from pysd_runner.scenarios.regions import ScenarioRegion, find_group, find_region
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
@@ -67,7 +73,8 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether something read from a file is a finite number and no switch."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -124,7 +131,7 @@ def _mixes(policy: dict[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
 def _check_mix(path: KeyPath, mix: Any, document: Document, levers: Words) -> Iterator[Problem]:
     shares = _mapping(mix)
     yield from _unknown_words(path, shares, document, levers, "lever")
-    if shares and all(_is_number(share) for share in shares.values()):
+    if shares and all(is_number(share) for share in shares.values()):
         total = math.fsum(shares.values())
         if abs(total - 1) > MIX_TOLERANCE:
             yield document.report(
@@ -162,11 +169,9 @@ def _unknown_words(
 
 
 def _unknown_word(path: KeyPath, name: str, document: Document, words: Words, kind: str) -> Problem:
-    spellings = [text for word in words.values() for text in (word.key, word.en, word.zh)]
+    spellings = [text for word in words.values() for text in (word.en, word.zh, word.key)]
     expected = f"one of {', '.join(words)}"
-    return document.report(
-        path, f"unknown {kind} {name!r}", expected=expected, remedy=suggest(name, spellings)
-    )
+    return document.report(path, f"unknown {kind} {name!r}", expected=expected, remedy=suggest(name, spellings))
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -186,17 +191,13 @@ def _targets(targets: dict[str, Any], document: Document, names: Names) -> Itera
 
 def _unusual(policy: dict[str, Any], document: Document) -> Iterator[Problem]:
     budget = policy.get("budget")
-    amounts: dict[KeyPath, Any] = {
-        ("policy", "budget", year): amount for year, amount in _mapping(budget).items()
-    }
+    amounts: dict[KeyPath, Any] = {("policy", "budget", year): amount for year, amount in _mapping(budget).items()}
     for path, amount in (amounts or {("policy", "budget"): budget}).items():
-        if _is_number(amount) and amount > BUDGET_USUAL:
+        if is_number(amount) and BUDGET_USUAL < amount <= BUDGET_LIMIT:
             message = f"more than {BUDGET_USUAL:.0%} of national output a year; unit costs were set for less"
             yield document.report(path, message, found=f"{amount:g}", severity="warning")
     exponent = policy.get("redistribution")
     low, high = REDISTRIBUTION_USUAL
-    if _is_number(exponent) and not low <= exponent <= high:
+    if is_number(exponent) and not low <= exponent <= high and abs(exponent) <= REDISTRIBUTION_LIMIT:
         message = f"outside the usual {low:g} to {high:g}"
-        yield document.report(
-            ("policy", "redistribution"), message, found=f"{exponent:g}", severity="warning"
-        )
+        yield document.report(("policy", "redistribution"), message, found=f"{exponent:g}", severity="warning")

@@ -26,8 +26,8 @@ def with_comparisons(
     -------
     tuple of Scenario
         Baselines, one per set of assumptions, then the scenarios, then their companions; each once.
-        A companion takes the budget, the start and the assumptions of the scenario it stands beside, so that the
-        two cost the same and differ by policy alone; if that changes it, it is renamed.
+        A companion takes the budget, the start and the assumptions of the scenario it stands beside, so
+        that the two cost the same and differ by policy alone; if that changes it, it is renamed.
 
     Raises
     ------

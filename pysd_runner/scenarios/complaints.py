@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pysd_runner.errors import suggest
 from pysd_runner.scenarios.document import Document, KeyPath
 from pysd_runner.scenarios.problems import Problem, join_path, quoted
-from pysd_runner.scenarios.schema import SCHEMA_VERSION, Languages, PolicyPart, ScenarioFile, Targets
+from pysd_runner.scenarios.schema import SCHEMA_VERSION, TAGS, Languages, PolicyPart, ScenarioFile, Targets
 
 Details = dict[str, str]
 ErrorDetails = Mapping[str, Any]
@@ -44,7 +44,9 @@ def validation_problems(document: Document) -> tuple[ScenarioFile | None, list[P
 
 
 def _problem(document: Document, error: ErrorDetails) -> Problem:
-    path = tuple(key for key in error["loc"] if not (isinstance(key, str) and key.startswith("<")))
+    path = tuple(key for key in error["loc"] if key not in TAGS)
+    if error["type"] == "extra_forbidden" and error["loc"][-1] in TAGS:
+        path = (*path, error["loc"][-1])  # a key that happens to look like a tag of ours
     describe = _DESCRIPTIONS.get(error["type"], _other)
     details = describe(path, error)
     return document.report(path, details.pop("message"), **details)

@@ -78,9 +78,7 @@ def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any
         From dotted key to value; keys that are not written are left out.
     """
     default = policy.interpolate or "step"
-    settings: dict[str, Any] = {
-        key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None
-    }
+    settings: dict[str, Any] = {key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None}
     for key in ("start", "differentiation", "redistribution"):
         if key in settings:
             settings[key] = float(settings[key])
@@ -130,9 +128,7 @@ def _budget(budget: float | BudgetPath, default: Interpolation) -> float | Sched
     return float(budget)
 
 
-def _mix_setting(
-    mix: dict[str, float] | MixPath, levers: Words, default: Interpolation
-) -> Mix | Schedule[Mix]:
+def _mix_setting(mix: dict[str, float] | MixPath, levers: Words, default: Interpolation) -> Mix | Schedule[Mix]:
     if isinstance(mix, MixPath):
         mixes = {key: _mix(entry, levers) for key, entry in mix.__pydantic_extra__.items()}
         return _schedule(mixes, mix.interpolate or default)
@@ -140,9 +136,7 @@ def _mix_setting(
 
 
 def _schedule(entries: Mapping[str, Any], interpolation: Interpolation) -> Schedule[Any]:
-    years = [
-        (year, value) for year, value in ((parse_year(key), value) for key, value in entries.items()) if year
-    ]
+    years = [(year, value) for year, value in ((parse_year(key), value) for key, value in entries.items()) if year]
     years.sort(key=lambda entry: entry[0].time)
     return Schedule(
         times=tuple(year.time for year, _ in years),

@@ -89,12 +89,9 @@ class _Writer:
             return write(value)
         years = [self.year(time, value.since_start) for time in value.times]
         parts = [
-            self.say("from", year=year, value=write(entry))
-            for year, entry in zip(years, value.values, strict=True)
+            self.say("from", year=year, value=write(entry)) for year, entry in zip(years, value.values, strict=True)
         ]
-        return self.say(
-            "path", way=self.phrases[value.interpolate], values=self.phrases["semicolon"].join(parts)
-        )
+        return self.say("path", way=self.phrases[value.interpolate], values=self.phrases["semicolon"].join(parts))
 
 
 def _lines(scenario: Scenario, writer: _Writer) -> Iterator[str]:
@@ -116,22 +113,14 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
     if not policy.spends:
         return
     yield writer.line(writer.phrases["start"], _setting("start", policy.start, writer))
-    yield writer.line(
-        writer.phrases["class_weight"], _setting("differentiation", policy.differentiation, writer)
-    )
-    yield from _mix_lines(
-        writer.phrases["unused_mix" if policy.differentiation == 1 else "mix"], policy, writer
-    )
+    yield writer.line(writer.phrases["class_weight"], _setting("differentiation", policy.differentiation, writer))
+    yield from _mix_lines(writer.phrases["unused_mix" if policy.differentiation == 1 else "mix"], policy, writer)
     if policy.differentiation:
         for name, mix in policy.class_mixes.items():
             head = writer.say("class_mix", name=writer.label(name, writer.vocabulary.classes))
             yield writer.line(head, writer.mix(mix))
-    yield writer.line(
-        writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer)
-    )
-    yield writer.line(
-        writer.phrases["rolling"], _setting("rolling_evaluation", policy.rolling_evaluation, writer)
-    )
+    yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
+    yield writer.line(writer.phrases["rolling"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
     yield writer.line(writer.phrases["targets"], _targets(policy, writer))
 
 

@@ -203,6 +203,8 @@ def _stop(place: str, message: str, **details: Any) -> InvalidScenarioFile:
 
 def _build(node: Node, path: KeyPath, document: Document) -> Any:
     document.lines.setdefault(path, node.start_mark.line + 1)
+    if str(node.tag).removeprefix(_TAG) not in _TAGS:
+        document.problems.append(document.report(path, "YAML tags are not read", found=quoted(str(node.tag))))
     if isinstance(node, MappingNode):
         return dict(_items(node, path, document))
     if isinstance(node, SequenceNode):
@@ -237,8 +239,6 @@ def _scalar(node: Node, path: KeyPath, document: Document) -> Any:
             return _READERS[kind](text)
         except ValueError:
             return text
-    if kind not in ("str", "timestamp", "merge", "value"):
-        document.problems.append(document.report(path, "YAML tags are not read", found=quoted(str(node.tag))))
     return text
 
 
@@ -257,3 +257,4 @@ _READERS: dict[str, Any] = {
     "bool": lambda text: text.lower() == "true",
     "null": lambda _: None,
 }
+_TAGS = frozenset((*_READERS, "str", "map", "seq", "timestamp", "merge", "value"))

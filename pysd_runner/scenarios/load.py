@@ -7,17 +7,16 @@ from typing import Any
 
 from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.scenarios.assumptions import examine
-from pysd_runner.scenarios.checks import Names, meaning_problems
+from pysd_runner.scenarios.checks import Names, is_number, meaning_problems
 from pysd_runner.scenarios.complaints import validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
-from pysd_runner.scenarios.document import ENDINGS, Document, read_document
+from pysd_runner.scenarios.document import ENDINGS, Document, KeyPath, read_document
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.notices import notices
 from pysd_runner.scenarios.policy import Policy
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
 from pysd_runner.scenarios.regions import ScenarioRegion
 from pysd_runner.scenarios.scenario import BASELINE, Scenario
-from pysd_runner.scenarios.schema import ScenarioFile
 from pysd_runner.scenarios.shipped import shipped_files
 from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary, model_name
 
@@ -80,9 +79,9 @@ def _is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name.lower().endswith(ENDINGS)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Link:
-    """One file of a chain."""
+    """One file of a chain; each is read once, so identity is equality."""
 
     file: Path
     delta: Delta
@@ -105,76 +104,52 @@ class _Reader:
         if key in self.links:
             return self.links[key]
         self.links[key] = []
-        read = self._read(file)
-        if read is None:
-            return []
-        document, content = read
-        chain: dict[Path, _Link] = {}
-        for parent in self._parents(file, document, content, (*trail, key)):
-            chain |= {link.file: link for link in self.chain(parent, (*trail, key)) if link.file not in chain}
-        chain[key] = _Link(
-            file=key,
-            delta=read_delta(content, self.names.vocabulary),
-            assumptions=self._assumptions(document, content),
-        )
-        self.links[key] = list(chain.values())
-        return self.links[key]
-
-    def _read(self, file: Path) -> tuple[Document, ScenarioFile] | None:
         try:
             document = read_document(file)
         except InvalidScenarioFile as error:
             self.problems.extend(error.problems)
-            return None
+            return []
         _keep_as_written(document)
         content, problems = validation_problems(document)
-        problems += [
-            *document.problems,
-            *meaning_problems(document, self.names),
-            *self._unknown_companions(document, content),
-        ]
+        problems += [*document.problems, *meaning_problems(document, self.names)]
+        problems += self._unknown_companions(document)
+        assumptions = self._assumptions(document, problems)
+        parents = self._parents(file, document, (*trail, key), problems)
         self.problems.extend(sorted(problems, key=lambda problem: problem.line or 0))
-        usable = content is not None and not any(problem.severity == "error" for problem in problems)
-        return (document, content) if usable and content is not None else None
+        chain = [link for parent in parents for link in self.chain(parent, (*trail, key))]
+        if content is not None and all(problem.severity == "warning" for problem in problems):
+            delta = read_delta(content, self.names.vocabulary)
+            chain.append(_Link(file=key, delta=delta, assumptions=assumptions))
+        self.links[key] = list(dict.fromkeys(chain))
+        return self.links[key]
 
-    def _unknown_companions(self, document: Document, content: ScenarioFile | None) -> list[Problem]:
-        names = [] if content is None else content.compare_with or []
+    def _unknown_companions(self, document: Document) -> list[Problem]:
         return [
             document.report(
-                ("compare_with", position),
+                path,
                 f"no shipped scenario is called {name!r}",
                 expected=f"one of {', '.join(self.shipped)}",
                 remedy=suggest(name, self.shipped),
             )
-            for position, name in enumerate(names)
+            for path, name in _texts(document, "compare_with")
             if name not in self.shipped
         ]
 
-    def _parents(
-        self, file: Path, document: Document, content: ScenarioFile, trail: tuple[Path, ...]
-    ) -> list[Path]:
+    def _parents(self, file: Path, document: Document, trail: tuple[Path, ...], problems: list[Problem]) -> list[Path]:
         root = self.shipped.get(BASELINE)
-        if content.extends is None:
+        if not isinstance(document.data, dict) or "extends" not in document.data:
             return [root] if root is not None and root.resolve() != trail[-1] else []
         parents: list[Path] = []
-        for position, name in enumerate(content.extends):
-            place = ("extends", position) if ("extends", position) in document.lines else ("extends",)
+        for path, name in _texts(document, "extends"):
             parent = self._parent(name, file)
             if parent is None:
-                message = f"no scenario or file is called {name!r}"
-                document_problem = document.report(
-                    place,
-                    message,
-                    expected=f"a file beside this one, or one of {', '.join(self.shipped)}",
-                    remedy=suggest(name, self.shipped),
-                )
-                self.problems.append(document_problem)
+                expected = f"a file beside this one, or one of {', '.join(self.shipped)}"
+                message, remedy = f"no scenario or file is called {name!r}", suggest(name, self.shipped)
+                problems.append(document.report(path, message, expected=expected, remedy=remedy))
             elif parent.resolve() in trail:
                 circle = [*trail[trail.index(parent.resolve()) :], parent.resolve()]
                 shown = " -> ".join(link.name for link in circle)
-                self.problems.append(
-                    document.report(place, f"scenarios extend one another in a circle: {shown}")
-                )
+                problems.append(document.report(path, f"scenarios extend one another in a circle: {shown}"))
             else:
                 parents.append(parent)
         return parents
@@ -188,20 +163,33 @@ class _Reader:
         siblings = (file.parent / f"{name}{ending}" for ending in ENDINGS)
         return next((sibling for sibling in siblings if sibling.is_file()), None)
 
-    def _assumptions(self, document: Document, content: ScenarioFile) -> dict[str, float]:
-        written = {key: float(value) for key, value in (content.assumptions or {}).items()}
+    def _assumptions(self, document: Document, problems: list[Problem]) -> FrozenMapping[float]:
+        """Assumptions of a file, under the names of the model where it is at hand."""
+        part = document.data.get("assumptions") if isinstance(document.data, dict) else None
+        written = (
+            {key: float(value) for key, value in part.items() if is_number(value)} if isinstance(part, dict) else {}
+        )
         if isinstance(self.model, str):
-            return written
+            return FrozenMapping(written)
         canonical: dict[str, float] = {}
         for finding in examine(written, self.model):
-            place = ("assumptions", finding.key)
+            path = ("assumptions", finding.key)
             if finding.error:
-                self.problems.append(document.report(place, finding.error, remedy=finding.remedy))
+                problems.append(document.report(path, finding.error, remedy=finding.remedy))
                 continue
             if finding.warning:
-                self.problems.append(document.report(place, finding.warning, severity="warning"))
+                problems.append(document.report(path, finding.warning, severity="warning"))
             canonical[finding.variable] = written[finding.key]
-        return canonical
+        return FrozenMapping(canonical)
+
+
+def _texts(document: Document, key: str) -> list[tuple[KeyPath, str]]:
+    """Texts under a top-level key that holds one or a list of them."""
+    value = document.data.get(key) if isinstance(document.data, dict) else None
+    if isinstance(value, str):
+        return [((key,), value)]
+    entries = enumerate(value) if isinstance(value, list) else ()
+    return [((key, position), text) for position, text in entries if isinstance(text, str)]
 
 
 def _keep_as_written(document: Document) -> None:

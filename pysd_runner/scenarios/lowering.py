@@ -97,9 +97,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
         "differentiation": lambda: policy.differentiation,
         "class_mixes": partial(_class_mixes, policy.class_mixes, levers, classes),
         "redistribution": lambda: policy.redistribution,
-        "rolling_evaluation": lambda: (
-            None if policy.rolling_evaluation is None else float(policy.rolling_evaluation)
-        ),
+        "rolling_evaluation": lambda: None if policy.rolling_evaluation is None else float(policy.rolling_evaluation),
         "targets.regions": partial(_region_target, policy, bench),
         "targets.classes": partial(_class_target, policy, classes),
     }
@@ -107,9 +105,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
     return dict(_known_to_model(values, bench))
 
 
-def _known_to_model(
-    values: Mapping[str, ModelValue | None], bench: _Bench
-) -> Iterable[tuple[str, ModelValue]]:
+def _known_to_model(values: Mapping[str, ModelValue | None], bench: _Bench) -> Iterable[tuple[str, ModelValue]]:
     """Pairs of variable and value; a setting without a variable matters only if money is spent."""
     for key, value in values.items():
         variable = POLICY_VARIABLES[key]
@@ -118,9 +114,7 @@ def _known_to_model(
         if variable in bench.model.variables:
             yield variable, value
         elif bench.scenario.policy.spends and not _is_neutral(key, value):
-            bench.report(
-                f"policy.{key}", f"the model {bench.model.name!r} has no variable {variable!r} for it"
-            )
+            bench.report(f"policy.{key}", f"the model {bench.model.name!r} has no variable {variable!r} for it")
 
 
 def _is_neutral(key: str, value: ModelValue) -> bool:
@@ -258,9 +252,7 @@ def _refuse_idle(bench: _Bench, values: Mapping[str, ModelValue], times: ArrayLi
         return
     years = np.asarray(times, dtype=float)
     active = years[years >= start]
-    amounts = [
-        float(budget.at(year)) if isinstance(budget, TimePath) else float(np.max(budget)) for year in active
-    ]
+    amounts = [float(budget.at(year)) if isinstance(budget, TimePath) else float(np.max(budget)) for year in active]
     if not any(amount > 0 for amount in amounts):
         bench.report(
             "policy",
@@ -276,9 +268,7 @@ def _assumption_values(bench: _Bench) -> dict[str, ModelValue]:
         if finding.error:
             bench.report(f"assumptions.{finding.key}", finding.error, finding.remedy)
         else:
-            values[finding.variable] = _filled(
-                finding.variable, bench.scenario.assumptions[finding.key], bench.model
-            )
+            values[finding.variable] = _filled(finding.variable, bench.scenario.assumptions[finding.key], bench.model)
     return values
 
 

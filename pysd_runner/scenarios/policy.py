@@ -139,12 +139,8 @@ class Policy:
         Policy
             Keys that are left out keep the model's own value.
         """
-        fields = {
-            key.removeprefix("targets."): value for key, value in settings.items() if not _is_class_mix(key)
-        }
-        mixes = {
-            key.removeprefix("class_mixes."): value for key, value in settings.items() if _is_class_mix(key)
-        }
+        fields = {key.removeprefix("targets."): value for key, value in settings.items() if not _is_class_mix(key)}
+        mixes = {key.removeprefix("class_mixes."): value for key, value in settings.items() if _is_class_mix(key)}
         return cls(**fields, class_mixes=FrozenMapping(mixes))
 
 

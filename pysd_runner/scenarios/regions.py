@@ -85,9 +85,7 @@ def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
         If no region belongs to such a group; the message suggests the nearest.
     """
     found = tuple(
-        position
-        for position, region in enumerate(regions)
-        if region.group and _plain(region.group) == _plain(text)
+        position for position, region in enumerate(regions) if region.group and _plain(region.group) == _plain(text)
     )
     if found:
         return found

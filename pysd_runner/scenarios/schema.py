@@ -17,6 +17,7 @@ CLASS_MIXES_TITLE = "Class mixes"
 # Tags of alternatives; the brackets keep them apart from keys of the file in error locations.
 TEXT, LANGUAGES, ALTERNATIVE_LIST = "<text>", "<languages>", "<list>"
 CONSTANT, PATH = "<constant>", "<path>"
+TAGS = frozenset((TEXT, LANGUAGES, ALTERNATIVE_LIST, CONSTANT, PATH))
 
 
 def _text_or_languages(value: Any) -> str:
@@ -48,9 +49,7 @@ class Languages(_Part):
     zh: str | None = None
 
 
-Text = Annotated[
-    Annotated[str, Tag(TEXT)] | Annotated[Languages, Tag(LANGUAGES)], Discriminator(_text_or_languages)
-]
+Text = Annotated[Annotated[str, Tag(TEXT)] | Annotated[Languages, Tag(LANGUAGES)], Discriminator(_text_or_languages)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Budget = Annotated[float, Field(ge=0, le=BUDGET_LIMIT)]
@@ -85,9 +84,7 @@ class MixPath(_Path):
 BudgetSetting = Annotated[
     Annotated[Budget, Tag(CONSTANT)] | Annotated[BudgetPath, Tag(PATH)], Discriminator(_constant_or_path)
 ]
-MixSetting = Annotated[
-    Annotated[Mix, Tag(CONSTANT)] | Annotated[MixPath, Tag(PATH)], Discriminator(_mix_or_path)
-]
+MixSetting = Annotated[Annotated[Mix, Tag(CONSTANT)] | Annotated[MixPath, Tag(PATH)], Discriminator(_mix_or_path)]
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 Target = Annotated[
     Annotated[Literal["all"], Tag(TEXT)] | Annotated[Names, Tag(ALTERNATIVE_LIST)],
@@ -123,9 +120,7 @@ class PolicyPart(_Part):
         default=None,
         description="Between the years of the schedules of this file; without any, of the inherited ones.",
     )
-    differentiation: Share | None = Field(
-        default=None, description="0 one mix for all, 1 a mix for each class."
-    )
+    differentiation: Share | None = Field(default=None, description="0 one mix for all, 1 a mix for each class.")
     class_mixes: Annotated[dict[str, Mix], Field(title=CLASS_MIXES_TITLE)] | None = Field(
         default=None, description="A mix for each class; each sums to one."
     )
@@ -149,12 +144,12 @@ class ScenarioFile(_Part):
     )
     label: Text | None = Field(default=None, description="Name for people: {en, zh}, or one text.")
     note: Text | None = Field(default=None, description="What the scenario is for: {en, zh}, or one text.")
-    extends: (
-        Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] | None
-    ) = Field(default=None, description="Names or files, applied left to right; default: baseline.")
-    compare_with: (
-        Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] | None
-    ) = Field(default=None, description="Shipped scenarios that must be shown beside this one.")
+    extends: Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] | None = Field(
+        default=None, description="Names or files, applied left to right; default: baseline."
+    )
+    compare_with: Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] | None = (
+        Field(default=None, description="Shipped scenarios that must be shown beside this one.")
+    )
     policy: PolicyPart | None = None
     assumptions: dict[str, Finite] | None = Field(
         default=None,
@@ -220,7 +215,5 @@ def _keys_of(schema: dict[str, Any], vocabulary: Vocabulary) -> Words:
 def _name_keys(schema: dict[str, Any], words: Words) -> None:
     if words:
         value = schema["additionalProperties"]
-        schema["properties"] = {
-            word.key: {**value, "description": f"{word.en} {word.zh}"} for word in words.values()
-        }
+        schema["properties"] = {word.key: {**value, "description": f"{word.en} {word.zh}"} for word in words.values()}
         schema["additionalProperties"] = False

@@ -50,9 +50,7 @@ def parse_year(text: str) -> ScheduleYear | None:
     if match is None or len(text) > 20:
         return None
     since_start = match["start"] is not None
-    return ScheduleYear(
-        time=float((match["after"] or 0) if since_start else match["year"]), since_start=since_start
-    )
+    return ScheduleYear(time=float((match["after"] or 0) if since_start else match["year"]), since_start=since_start)
 
 
 def write_year(time: float, since_start: bool) -> str:
@@ -92,9 +90,6 @@ def is_schedule(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     return any(
-        isinstance(entry, dict)
-        or key == INTERPOLATE
-        or parse_year(str(key)) is not None
-        or str(key)[:1].isdigit()
+        isinstance(entry, dict) or key == INTERPOLATE or parse_year(str(key)) is not None or str(key)[:1].isdigit()
         for key, entry in value.items()
     )
