@@ -1,7 +1,8 @@
-"""From checked cells to arrays by region and year, and what is wrong between cells: repeats, gaps, magnitudes."""
+"""From checked cells to arrays by region and year, and what is wrong between cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.panel.observations import Cells, IndexArray, Keys
 from pysd_runner.panel.panel import FloatArray, Region
 from pysd_runner.panel.places import Places
-from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.problems import SHOWN, Problem
 from pysd_runner.panel.units import SMALL_CURRENCIES
 from pysd_runner.panel.validation import Numbers, failures
 from pysd_runner.panel.variables import VARIABLES
@@ -81,7 +82,7 @@ def to_grid(
     usable = np.flatnonzero((region >= 0) & (years >= 0))
     column = np.searchsorted(np.array(axes.years, dtype=np.int64), years[usable])
     row = region[usable]
-    repeats = _repeats(row, column, axes)
+    repeats = _repeats(row, column)
     kept = usable[~repeats]
     place = (row[~repeats], column[~repeats])
     grid = Grid(
@@ -112,7 +113,7 @@ def to_grid(
     return grid, problems
 
 
-def _repeats(row: IndexArray, column: IndexArray, axes: Axes) -> NDArray[np.bool_]:
+def _repeats(row: IndexArray, column: IndexArray) -> NDArray[np.bool_]:
     import pandas as pd
     import pandera.pandas as pa
 
@@ -151,63 +152,63 @@ def gaps(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
     Returns
     -------
     list[Problem]
-        Warnings: years no region has though the spacing asks for them, missing rows, and empty cells inside a series.
+        Warnings: years no region has though the spacing asks for them, missing rows, and empty cells inside a
+        series.
     """
     present = np.zeros(axes.shape, dtype=bool)
     rows = np.zeros(axes.shape, dtype=np.int64)
     for grid in grids.values():
         present |= grid.rows > 0
         rows = np.maximum(rows, grid.rows)
-    problems = _unseen_years(axes.years)
-    for region, start, stop in _inner_runs(~present):
-        problems.append(
-            _gap(axes, region, start, stop, row=int(rows[region, start - 1]), variable="", column="")
-        )
+    problems = _unseen_years(axes.years, rows)
+    problems += [
+        _gap(axes, run, row=int(rows[run.region, run.start - 1]), variable="", column="")
+        for run in _inner_runs(~present)
+    ]
     for variable, grid in grids.items():
-        if variable not in VARIABLES:
-            continue
-        empty = np.isnan(grid.values) & ~grid.faulty
-        for region, start, stop in _inner_runs(empty):
-            if present[region, start:stop].any():
-                row = (
-                    int(grid.rows[region, start:stop].max())
-                    and int(grid.rows[region, start])
-                    or int(grid.rows[region, start - 1])
-                )
-                problems.append(
-                    _gap(
-                        axes,
-                        region,
-                        start,
-                        stop,
-                        row=row,
-                        variable=variable,
-                        column=str(grid.columns[region, start - 1]),
-                    )
-                )
+        if variable in VARIABLES:
+            problems += _empty_cells(variable, grid, present, axes)
     return problems
 
 
-def _inner_runs(missing: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    """Runs of missing years with a held year on both sides: region, first missing, first held again."""
+class _Run(NamedTuple):
+    """Missing years of one region: the first, and the first held again."""
+
+    region: int
+    start: int
+    stop: int
+
+
+def _empty_cells(variable: str, grid: Grid, present: NDArray[np.bool_], axes: Axes) -> list[Problem]:
+    """Report empty cells inside a series, where the region does have a row."""
+    problems = []
+    for run in _inner_runs(np.isnan(grid.values) & ~grid.faulty):
+        if present[run.region, run.start : run.stop].any():
+            own = grid.rows[run.region, run.start : run.stop]
+            row = int(own[own > 0][0]) if (own > 0).any() else int(grid.rows[run.region, run.start - 1])
+            column = str(grid.columns[run.region, run.start - 1])
+            problems.append(_gap(axes, run, row=row, variable=variable, column=column))
+    return problems
+
+
+def _inner_runs(missing: NDArray[np.bool_]) -> list[_Run]:
+    """List runs of missing years between held ones."""
     held = ~missing
     before = np.logical_or.accumulate(held, axis=1)
     after = np.logical_or.accumulate(held[:, ::-1], axis=1)[:, ::-1]
     inner = np.pad(missing & before & after, ((0, 0), (1, 1))).astype(np.int8)
     edges = np.diff(inner, axis=1)
     starts, stops = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    return [
-        (int(region), int(start), int(stop)) for (region, start), (_, stop) in zip(starts, stops, strict=True)
-    ]
+    return [_Run(int(region), int(start), int(stop)) for (region, start), (_, stop) in zip(starts, stops, strict=True)]
 
 
-def _gap(axes: Axes, region: int, start: int, stop: int, *, row: int, variable: str, column: str) -> Problem:
-    years = axes.years[start:stop]
+def _gap(axes: Axes, run: _Run, *, row: int, variable: str, column: str) -> Problem:
+    years = axes.years[run.start : run.stop]
     span = str(years[0]) if len(years) == 1 else f"{years[0]} to {years[-1]}"
     what = f"{variable} of region" if variable else "region"
     return Problem(
         rule="gap",
-        message=f"{what} {axes.regions[region].code} is missing for {span}; it stays missing, nothing is filled in",
+        message=f"{what} {axes.regions[run.region].code} is missing for {span}; nothing is filled in",
         row=row,
         column=column,
         found=f"nothing for {span}",
@@ -216,17 +217,21 @@ def _gap(axes: Axes, region: int, start: int, stop: int, *, row: int, variable: 
     )
 
 
-def _unseen_years(years: Sequence[int]) -> list[Problem]:
+def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Problem]:
+    """Report once the years that no region has though the spacing of the others asks for them."""
     steps = np.diff(years)
     if len(steps) == 0 or (steps == steps[0]).all():
         return []
     step = int(np.gcd.reduce(steps))
     unseen = [year for year in range(years[0], years[-1], step) if year not in set(years)]
+    named = ", ".join(map(str, unseen[:SHOWN])) + (", ..." if len(unseen) > SHOWN else "")
+    before = rows[:, max(position for position, year in enumerate(years) if year < unseen[0])]
     return [
         Problem(
             rule="gap",
-            message=f"no region has a row for {', '.join(map(str, unseen[:5]))}{', ...' if len(unseen) > 5 else ''}",
-            found="nothing for these years",
+            message=f"no region has a row for {named}; nothing is filled in",
+            row=int(before[before > 0][0]),
+            found=f"nothing for {named}",
             expected="evenly spaced years",
             severity="warning",
         )
@@ -271,7 +276,7 @@ def _out_of_range(grid: Grid, per_head: FloatArray, lower: float, upper: float, 
     places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
     if count > 1 and count > held / 2:
         places = places[:1]
-    more = f" (and in {count - 1} more rows)" if len(places) < count else ""
+    more = f" (one of {count} such values)" if len(places) < count else ""
     return [
         Problem(
             rule="magnitude",

@@ -1,15 +1,16 @@
-"""From the units of a file to the canonical units: which unit each variable is in, and whether the file agrees with itself."""
+"""From the units of a file to the canonical units, and whether the file agrees with itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pysd_runner.errors import InvalidInput, suggest
 from pysd_runner.panel.names import VARIABLE_OF, key
 from pysd_runner.panel.observations import Cells, IndexArray, Observations
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.units import EXAMPLES, Unit, canonical_text, factor_for, parse_unit
+from pysd_runner.panel.units import EXAMPLES, PLAIN, Unit, canonical_text, factor_for, parse_unit
 from pysd_runner.panel.variables import CURRENCY, VARIABLES
 
 MONEY = ("money", "money per head")
@@ -29,6 +30,8 @@ class Measure:
         Value in the file times `factor` is the value in the panel.
     currency, price_basis
         For money.
+    unclear
+        Cells whose unit is not known: their numbers mean nothing.
     """
 
     text: str
@@ -36,6 +39,7 @@ class Measure:
     factor: float = 1.0
     currency: str = ""
     price_basis: str = ""
+    unclear: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +86,7 @@ def measures(
         if chosen is None and cells.variable in declared:
             chosen = _Given(text=declared[cells.variable], by="the declarations")
         measure, faults = _measure(cells, chosen, observations.keys.rows)
-        found[cells.variable] = measure
+        found[cells.variable] = replace(measure, unclear=_other_unit(cells, own)) if mixed else measure
         problems += faults
     return _one_currency(found, problems, observations)
 
@@ -104,7 +108,7 @@ def _unknown_targets(observations: Observations, given: Mapping[str, str]) -> li
     return [
         Problem(
             rule="unit-of-nothing",
-            message=f"a unit is given for {name!r}, which the file does not have.{suggest(name, sorted(names))}",
+            message=f"a unit is given for {name!r}, which is not in the file.{suggest(name, sorted(names))}",
             column=name,
             found=unit,
             expected=f"one of {', '.join(sorted(names))}",
@@ -114,10 +118,8 @@ def _unknown_targets(observations: Observations, given: Mapping[str, str]) -> li
     ]
 
 
-def _file_unit(
-    cells: Cells, rows: IndexArray, missing: frozenset[str]
-) -> tuple[_Given | None, list[Problem]]:
-    """The unit the file gives, and where it changes its mind."""
+def _file_unit(cells: Cells, rows: IndexArray, missing: frozenset[str]) -> tuple[_Given | None, list[Problem]]:
+    """Find the unit the file gives, and where it changes its mind."""
     held = np.array([text != "" and text not in missing for text in cells.texts], dtype=bool)
     if not held.any() or not (cells.units[held] != "").any():
         texts = [str(text) for text in cells.units if text]
@@ -139,6 +141,13 @@ def _file_unit(
         if text != main and not (text and _agree(text, main))
     ]
     return _Given(text=main, by="the file"), problems
+
+
+def _other_unit(cells: Cells, main: _Given | None) -> NDArray[np.bool_]:
+    agreeing = {
+        text for text in set(cells.units) if main is not None and (text == main.text or _agree(text, main.text))
+    }
+    return ~np.isin(cells.units.astype(str), sorted(agreeing))
 
 
 def _agree(first: str, second: str) -> bool:
@@ -183,23 +192,26 @@ def _measure(cells: Cells, chosen: _Given | None, rows: IndexArray) -> tuple[Mea
             found=chosen.text,
             expected=f"a unit such as {EXAMPLES[known.kind]}",
         )
-        return Measure(text=chosen.text, unit=known.unit), [problem]
+        unclear = np.ones(len(cells.texts), dtype=bool)
+        return Measure(text=chosen.text, unit=known.unit, unclear=unclear), [problem]
     return Measure(
         text=chosen.text, unit=known.unit, factor=factor, currency=unit.currency, price_basis=unit.price_basis
     ), []
 
 
 def _first_row_with(cells: Cells, unit: str, rows: IndexArray) -> int | None:
-    """Row of the first cell whose own row gives this unit; None when it stands in a heading or came from outside."""
+    """Find the row that first gives this unit; None when it came from outside."""
+    if cells.unit_row is not None:
+        return cells.unit_row if (cells.units == unit).any() else None
     places = np.flatnonzero(cells.units == unit)
-    return int(rows[cells.take[places[0]]]) if 0 < len(places) else None
+    return int(rows[cells.take[places[0]]]) if len(places) > 0 else None
 
 
 def _no_unit(cells: Cells) -> Problem:
     known = VARIABLES[cells.variable]
     return Problem(
         rule="no-unit",
-        message=f"no unit is given for {cells.variable}; it is read as {known.unit}",
+        message=f"no unit is given for {cells.variable}; it is read as {PLAIN[known.kind]}",
         column=str(cells.columns[0]) if len(cells.columns) else cells.variable,
         expected=f"a unit such as {EXAMPLES[known.kind]}",
         severity="warning",
@@ -209,7 +221,7 @@ def _no_unit(cells: Cells) -> Problem:
 def _one_currency(
     found: dict[str, Measure], problems: list[Problem], observations: Observations
 ) -> tuple[dict[str, Measure], list[Problem]]:
-    """A panel has one currency; output and output per head must share it."""
+    """Hold output and output per head to one currency."""
     currencies = {name: measure.currency for name, measure in found.items() if measure.currency}
     distinct = list(dict.fromkeys(currencies.values()))
     if len(distinct) > 1:
@@ -218,7 +230,7 @@ def _one_currency(
         problems.append(
             Problem(
                 rule="mixed-units",
-                message=f"{name} is in another currency than {next(iter(currencies))}; a panel has one currency",
+                message=f"{name} and {next(iter(currencies))} are in two currencies; a panel has one",
                 column=column,
                 found=currencies[name],
                 expected=distinct[0],
@@ -239,7 +251,7 @@ def currency_of(found: Mapping[str, Measure]) -> str:
 
 
 def panel_unit(measure: Measure, currency: str, *, known: bool) -> str:
-    """Unit that a variable has in the panel.
+    """Return the unit that a variable has in the panel.
 
     Parameters
     ----------

@@ -8,9 +8,7 @@ from pysd_runner.panel.panel import FloatArray
 from pysd_runner.panel.variables import VARIABLES
 
 
-def _per(
-    numerator: str, denominator: str, scale: float, values: Mapping[str, FloatArray]
-) -> FloatArray | None:
+def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, FloatArray]) -> FloatArray | None:
     if numerator not in values or denominator not in values:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -22,7 +20,8 @@ def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """Variables that can be computed and are not there.
 
     output per head = output / population; output = output per head x population;
-    users and ports per 100 = 100 x users or ports / population; share of information services = their part of urban employment.
+    users and ports per 100 = 100 x users or ports / population;
+    share of information services = their employment / urban employment.
 
     Parameters
     ----------

@@ -13,11 +13,10 @@ from pysd_runner.panel.variables import REQUIRED, VARIABLES
 Shape = Literal["long", "wide", "years"]
 
 IGNORE = "ignore"
-_CODE_HEADINGS = {
-    key(heading) for heading in ("code", "region_code", "geo", "行政区划代码", "地区代码", "省份代码")
-}
-# Above this likeness a name a user maps to is taken for a slip of the pen rather than a variable of their own.
+_CODE_HEADINGS = {key(heading) for heading in ("code", "region_code", "geo", "行政区划代码", "地区代码", "省份代码")}
+# Above this likeness a name a user maps to is a slip of the pen, not a variable of their own.
 _SLIP = 0.85
+_NEAR = 0.6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +35,8 @@ class Meaning:
         Unit named in the heading.
     explicit
         Whether a mapping said so.
+    unit_row
+        Row of the file that gives the unit, when it is not the row of the headings.
     """
 
     position: int
@@ -43,6 +44,7 @@ class Meaning:
     name: str
     unit: str = ""
     explicit: bool = False
+    unit_row: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +54,8 @@ class Layout:
     Parameters
     ----------
     shape
-        ``"long"`` (a row for each observation), ``"wide"`` (a column for each variable) or ``"years"`` (a column for each year).
+        ``"long"`` (a row for each observation), ``"wide"`` (a column for each variable) or ``"years"`` (a
+        column for each year).
     roles
         Column of each role.
     observed
@@ -110,7 +113,7 @@ def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tu
 
 
 def mapped(name: str, columns: Mapping[str, str]) -> str | None:
-    """What the user's mapping says of a name: the exact spelling first, then one that differs in case or signs.
+    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs.
 
     Parameters
     ----------
@@ -126,7 +129,7 @@ def mapped(name: str, columns: Mapping[str, str]) -> str | None:
 
 
 def variable_name(target: str) -> str:
-    """Canonical name of what a mapping points at: a role, a known variable in any spelling, or a name of the user's own.
+    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own.
 
     Parameters
     ----------
@@ -152,7 +155,7 @@ def _mapping_faults(columns: Mapping[str, str]) -> list[Problem]:
                     message=f"the mapping of {heading!r} names no known variable.{suggest(target, known)}",
                     column=heading,
                     found=target,
-                    expected=f"one of {', '.join(known)}, or a name of your own",
+                    expected="a variable such as output or population, or a name of your own",
                 )
             )
     return problems
@@ -162,9 +165,7 @@ def _meaning(position: int, heading: str, columns: Mapping[str, str]) -> Meaning
     label, unit = split_unit(heading)
     given = mapped(heading, columns)
     if given is not None:
-        return Meaning(
-            position=position, heading=heading, name=variable_name(given), unit=unit, explicit=True
-        )
+        return Meaning(position=position, heading=heading, name=variable_name(given), unit=unit, explicit=True)
     for text, its_unit in ((heading, ""), (label, unit)):
         name = ROLE_OF.get(key(text)) or VARIABLE_OF.get(key(text))
         if name:
@@ -179,11 +180,11 @@ def _repeated(header: Sequence[str], row: int) -> list[Problem]:
             problems.append(
                 Problem(
                     rule="repeated-heading",
-                    message=f"the heading stands in columns {header.index(heading) + 1} and {position + 1}; rename or remove one",
+                    message=f"the heading stands over columns {header.index(heading) + 1} and {position + 1}",
                     row=row,
                     column=heading,
                     found=heading,
-                    expected="each heading once",
+                    expected="each heading once; rename or remove one",
                 )
             )
     return problems
@@ -199,7 +200,9 @@ def _settle(meanings: list[Meaning], row: int) -> tuple[list[Meaning], list[Prob
         winner = _winner(rivals, name)
         losers = [meaning for meaning in rivals if meaning is not (winner or rivals[0])]
         for loser in losers:
-            settled[loser.position] = Meaning(position=loser.position, heading=loser.heading, name="")
+            # A tie is a problem already; the loser of a decision is reported as not read.
+            name_left = "" if winner else IGNORE
+            settled[loser.position] = Meaning(position=loser.position, heading=loser.heading, name=name_left)
         if winner is None and len({rival.heading for rival in rivals}) > 1:
             headings = ", ".join(repr(rival.heading) for rival in rivals)
             problems.append(
@@ -247,9 +250,7 @@ def _shaped(
 ) -> Layout:
     if "year" not in roles and len(years) > 1:
         value = mapped("value", columns)
-        return Layout(
-            shape="years", roles=roles, years=years, value_variable=variable_name(value) if value else ""
-        )
+        return Layout(shape="years", roles=roles, years=years, value_variable=variable_name(value) if value else "")
     if "variable" in roles and "value" in roles:
         return Layout(shape="long", roles=roles)
     return Layout(shape="wide", roles=roles, observed=observed)
@@ -261,7 +262,7 @@ def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Problem]:
     return [
         Problem(
             rule="unused-column",
-            message=f"the column is not read: its heading is not known; map it to a variable, or to {IGNORE!r}",
+            message=f"the column is not read: no such variable; map it to one, or to {IGNORE!r}",
             row=row,
             column=meaning.heading or f"column {meaning.position + 1}",
             found=meaning.heading,
@@ -274,23 +275,38 @@ def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Problem]:
 
 
 def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Problem]:
-    problems = []
-    needed = {"wide": ("region", "year"), "long": ("region", "year"), "years": ("region",)}[layout.shape]
-    for role in needed:
-        if role not in layout.roles:
-            problems.append(missing_column(role, header, row))
+    needed = ("region",) if layout.shape == "years" else ("region", "year")
+    problems = [missing_column(role, header, row) for role in needed if role not in layout.roles]
     if layout.shape == "wide" and not any(meaning.name in REQUIRED for meaning in layout.observed):
         problems.append(missing_column("output", header, row))
     if layout.shape == "years" and "variable" not in layout.roles and not layout.value_variable:
         problems.append(
             Problem(
                 rule="missing-variable-name",
-                message="one column for each year, but nothing says which variable they hold; map 'value' to it",
+                message="a column for each year, but nothing says which variable; map 'value' to it",
                 row=row,
                 expected="a variable column, or a mapping such as value=output",
             )
         )
     return problems
+
+
+def nearest_heading(name: str, headings: Sequence[str]) -> str:
+    """Return the heading that comes nearest to any spelling of a role or variable, or an empty text.
+
+    Parameters
+    ----------
+    name
+        A role or variable.
+    headings
+        Headings of the file; those understood otherwise do not count.
+    """
+    spellings = [spelling for spelling, meant in (ROLE_OF | VARIABLE_OF).items() if meant == name]
+    for heading in headings:
+        label = key(split_unit(heading)[0])
+        if label not in ROLE_OF | VARIABLE_OF and get_close_matches(label, spellings, n=1, cutoff=_NEAR):
+            return heading
+    return ""
 
 
 def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
@@ -305,11 +321,12 @@ def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
     row
         Row of the headings.
     """
-    labels = [split_unit(heading)[0] for heading in found]
+    near = nearest_heading(name, found)
+    advice = f" Is it {near!r}?" if near else ""
     what = "output (or output_per_head)" if name == "output" else name
     return Problem(
         rule="missing-column",
-        message=f"required column {what} is missing.{suggest(name, labels)} Rename a heading or map it",
+        message=f"required column {what} is missing.{advice} Rename a heading or map it",
         row=row,
         column=name,
         found=", ".join(found),

@@ -16,13 +16,14 @@ from pysd_runner.panel.layout import Layout, interpret, missing_column
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
 from pysd_runner.panel.names import key
 from pysd_runner.panel.national import SIDECAR, Series, read_national
-from pysd_runner.panel.observations import Cells, IndexArray, Observations, observe
+from pysd_runner.panel.observations import IndexArray, Observations, observe
 from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
 from pysd_runner.panel.places import Places, places_of
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
 from pysd_runner.panel.regions import RegionBook, read_regions, with_tiles
 from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
 from pysd_runner.panel.tables import Table, read_table
+from pysd_runner.panel.unit_row import take_unit_row
 from pysd_runner.panel.units import YUAN, canonical_text
 from pysd_runner.panel.validation import Numbers, numbers_of, years_of
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
@@ -48,13 +49,14 @@ def load_panel(
     Parameters
     ----------
     name_or_path
-        ``"china"``, or a CSV or xlsx file: long (region, year, variable, value), wide (a column for each variable) or with a
-        column for each year; headings in English or Chinese.
+        ``"china"``, or a CSV or xlsx file: long (region, year, variable, value), wide (a column for each
+        variable) or with a column for each year; headings in English or Chinese.
     mapping
-        What other headings mean: ``{"heading": "variable"}``, a `PanelMapping`, or the path of a mapping file.
+        What other headings mean: ``{"heading": "variable"}``, a `PanelMapping`, or the path of a mapping
+        file.
     regions
-        Region file with names, groups and tiles, the name of a shipped panel whose regions these are, or the regions themselves.
-        The panel may then name a region by code or by either name.
+        Region file with names, groups and tiles, the name of a shipped panel whose regions these are, or the
+        regions themselves. The panel may then name a region by code or by either name.
     encoding
         Encoding of a text file; None recognises UTF-8, UTF-16 by its mark, and GB18030 (which includes GBK).
     units
@@ -67,7 +69,7 @@ def load_panel(
     Returns
     -------
     Panel
-        In canonical units; warnings are in its `problems` and in the log.
+        In canonical units; warnings are in its `problems`.
 
     Raises
     ------
@@ -81,8 +83,8 @@ def load_panel(
     wrong = errors_of(examination.problems)
     if wrong or examination.panel is None:
         raise InvalidPanel(summary(wrong, str(name_or_path)))
-    for problem in examination.problems:
-        logger.warning("%s: %s", name_or_path, problem)
+    if examination.problems:
+        logger.warning("%s: %d warnings, kept in the panel's `problems`", name_or_path, len(examination.problems))
     return examination.panel
 
 
@@ -103,7 +105,8 @@ def check_panel(
     Returns
     -------
     list[Problem]
-        Errors and warnings in the order of the file's rows, those of the whole file first; empty when all is well.
+        Errors and warnings in the order of the file's rows, those of the whole file first; empty when all is
+        well.
 
     Raises
     ------
@@ -148,6 +151,7 @@ def _examine(
         return _Examination(problems=in_file_order(problems))
     table, selected = _selected(table, mapping)
     layout, headings = interpret(table.header, table.header_row, mapping.columns)
+    table, layout = take_unit_row(table, layout)
     observations, names = observe(table, layout, mapping.columns)
     problems += [
         *selected,
@@ -187,9 +191,7 @@ def _context(
     try:
         series = _national(national if national is not None else mapping.national or declared.national, path)
     except InvalidPanel as error:
-        problems.append(
-            Problem(rule="national-file", message=str(error), expected="a usable file of national series")
-        )
+        problems.append(Problem(rule="national-file", message=str(error), expected="a usable file of national series"))
     return _Context(path=path, mapping=mapping, declared=declared, book=book, national=series), problems
 
 
@@ -207,10 +209,7 @@ def _book(regions: Regions) -> RegionBook | None:
 
 def _national(given: str | Path | Mapping[str, Mapping[int, float]] | None, path: Path) -> Series:
     if isinstance(given, Mapping):
-        return {
-            name: {int(year): float(value) for year, value in series.items()}
-            for name, series in given.items()
-        }
+        return {name: {int(year): float(value) for year, value in series.items()} for name, series in given.items()}
     if given is not None:
         return read_national(Path(given))
     beside = path.parent / SIDECAR
@@ -223,9 +222,7 @@ def _selected(table: Table, mapping: PanelMapping) -> tuple[Table, list[Problem]
     problems: list[Problem] = []
     for selections, dropping in ((mapping.drop, True), (mapping.keep, False)):
         for heading, values in selections.items():
-            position = next(
-                (place for place, name in enumerate(table.header) if key(name) == key(heading)), None
-            )
+            position = next((place for place, name in enumerate(table.header) if key(name) == key(heading)), None)
             if position is None:
                 problems.append(_no_such_heading(heading, table, "drop" if dropping else "keep"))
                 continue
@@ -239,18 +236,17 @@ def _selected(table: Table, mapping: PanelMapping) -> tuple[Table, list[Problem]
 
 
 def _no_such_heading(heading: str, table: Table, what: str) -> Problem:
+    near = suggest(heading, table.header)
     return Problem(
         rule="unknown-column",
-        message=f"the mapping names a column that the file does not have ({what}).{suggest(heading, table.header)}",
+        message=f"the mapping names a column that the file does not have ({what}).{near}",
         column=heading,
         found=", ".join(table.header),
         expected=heading,
     )
 
 
-def _left_out(
-    table: Table, heading: str, values: tuple[str, ...], out: np.ndarray, *, dropping: bool
-) -> Problem:
+def _left_out(table: Table, heading: str, values: tuple[str, ...], out: np.ndarray, *, dropping: bool) -> Problem:
     places = np.flatnonzero(out)
     rule = f"{heading} is{'' if dropping else ' not'} {' or '.join(values)}"
     return Problem(
@@ -273,15 +269,11 @@ def _unused_mapping(table: Table, layout: Layout, mapping: PanelMapping) -> list
     loose = {key(name) for name in names} | {key(split_unit(name)[0]) for name in names}
     if layout.shape == "years":
         loose.add(key("value"))
-    return [
-        _no_such_heading(heading, table, "columns")
-        for heading in mapping.columns
-        if key(heading) not in loose
-    ]
+    return [_no_such_heading(heading, table, "columns") for heading in mapping.columns if key(heading) not in loose]
 
 
 def _undeclared(observations: Observations, layout: Layout, table: Table) -> list[Problem]:
-    """Required variables that a long file does not hold, and a missing population."""
+    """Report required variables that a long file does not hold, and a missing population."""
     held = {cells.variable for cells in observations.cells}
     problems = []
     if layout.shape != "wide" and held and not held & set(REQUIRED):
@@ -336,9 +328,7 @@ def _places(
 def _years(observations: Observations, layout: Layout) -> tuple[list[IndexArray] | None, list[Problem]]:
     """Year of every cell; the year column is checked once, whatever the number of variables."""
     if layout.shape == "years":
-        return [
-            np.array([int(text) for text in cells.years], dtype=np.int64) for cells in observations.cells
-        ], []
+        return [np.array([int(text) for text in cells.years], dtype=np.int64) for cells in observations.cells], []
     if "year" not in layout.roles:
         return None, []
     keys = observations.keys
@@ -356,9 +346,7 @@ def _grids(
         grids[cells.variable] = grid
         # A wide row repeats every variable at once: one problem a row.
         repeats |= {
-            (problem.row, problem.found): problem
-            for problem in found
-            if (problem.row, problem.found) not in repeats
+            (problem.row, problem.found): problem for problem in found if (problem.row, problem.found) not in repeats
         }
     return grids, list(repeats.values())
 
@@ -368,11 +356,9 @@ def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Me
     problems += magnitudes(grids, currency_of(measured))
     problems += parts_and_wholes(grids)
     for name in REQUIRED:
-        if name in grids and not np.isfinite(grids[name].values).any() and not grids[name].faulty.any():
+        if name in grids and axes.years and not np.isfinite(grids[name].values).any() and not grids[name].faulty.any():
             problems.append(
-                Problem(
-                    rule="no-values", message=f"{name} has no value at all", column=name, expected="numbers"
-                )
+                Problem(rule="no-values", message=f"{name} has no value at all", column=name, expected="numbers")
             )
     return problems
 
@@ -387,9 +373,7 @@ def _panel(
 ) -> Panel:
     rate = context.mapping.yuan_per_unit
     currency = currency_of(measured) if rate is None else YUAN
-    values = {
-        name: grid.values * (rate or 1.0) if _is_money(name) else grid.values for name, grid in grids.items()
-    }
+    values = {name: grid.values * (rate or 1.0) if _is_money(name) else grid.values for name, grid in grids.items()}
     units = {name: panel_unit(measured[name], currency, known=name in VARIABLES) for name in grids}
     marks = {name: _marks(grid, context.declared, name, axes) for name, grid in grids.items()}
     for name, array in derived(values).items():
@@ -431,9 +415,7 @@ def _marks(grid: Grid, declared: Declarations, name: str, axes: Axes) -> np.ndar
     return marks
 
 
-def _provenance(
-    context: _Context, table: Table, layout: Layout, measured: Mapping[str, Measure]
-) -> dict[str, object]:
+def _provenance(context: _Context, table: Table, layout: Layout, measured: Mapping[str, Measure]) -> dict[str, object]:
     headings = {meaning.name: meaning.heading for meaning in (*layout.roles.values(), *layout.observed)}
     return {
         "file": context.path.name,

@@ -60,7 +60,7 @@ _KEYS = ("schema", *PanelMapping.__dataclass_fields__)
 
 
 def as_mapping(given: "PanelMapping | Mapping[str, str] | str | Path | None") -> PanelMapping:
-    """Mapping from whatever a caller holds: nothing, a dictionary of columns, a file, a mapping.
+    """Make a mapping of whatever a caller holds: nothing, a dictionary of columns, a file, a mapping.
 
     Parameters
     ----------
@@ -82,8 +82,9 @@ def load_mapping(path: str | Path) -> PanelMapping:
     Parameters
     ----------
     path
-        YAML 1.2 with the keys ``schema``, ``columns``, ``units``, ``drop``, ``keep``, ``missing``, ``regions``, ``national``,
-        ``encoding``, ``sheet``, ``yuan_per_unit``, ``price_basis``; all but ``schema`` optional.
+        YAML 1.2 with the keys ``schema``, ``columns``, ``units``, ``drop``, ``keep``, ``missing``,
+        ``regions``, ``national``, ``encoding``, ``sheet``, ``yuan_per_unit``, ``price_basis``; all but
+        ``schema`` optional.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def load_mapping(path: str | Path) -> PanelMapping:
     schema = content.pop("schema", None)
     if schema != SCHEMA:
         raise InvalidPanel(
-            f"{file}: schema: found {schema!r}; this version reads schema {SCHEMA}; put `schema: {SCHEMA}` first"
+            f"{file}: schema: found {schema!r}; this version reads {SCHEMA}; put `schema: {SCHEMA}` first"
         )
     for name in content:
         if name not in _KEYS:
@@ -119,9 +120,7 @@ def _read(file: Path) -> dict[str, object]:
     try:
         content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8-sig"))
     except (YAMLError, UnicodeDecodeError) as error:
-        raise InvalidPanel(
-            f"{file}: not readable as YAML in UTF-8: {' '.join(str(error).split())}"
-        ) from error
+        raise InvalidPanel(f"{file}: not readable as YAML in UTF-8: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise InvalidPanel(
             f"{file}: expected keys and values, such as `schema: {SCHEMA}`; found {type(content).__name__}"
@@ -137,8 +136,7 @@ def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
             fields[name] = _texts(value, where)
         elif name in {"drop", "keep"}:
             fields[name] = {
-                column: _list(values, f"{where}.{column}")
-                for column, values in _entries(value, where).items()
+                column: _list(values, f"{where}.{column}") for column, values in _entries(value, where).items()
             }
         elif name == "missing":
             fields[name] = _list(value, where)

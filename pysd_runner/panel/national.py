@@ -19,7 +19,8 @@ def read_national(path: Path) -> Series:
     Parameters
     ----------
     path
-        CSV or xlsx: long (``year, variable, value`` and, when known, ``unit``) or with a column for each series.
+        CSV or xlsx: long (``year, variable, value`` and, when known, ``unit``) or with a column for each
+        series.
 
     Returns
     -------
@@ -69,9 +70,7 @@ def _add(series: Series, name: str, year_text: str, text: str, unit: str, where:
     try:
         value = float(text)
     except ValueError as error:
-        raise InvalidPanel(
-            f"{where}: {name}: found {text!r}; expected a plain number such as 45.8"
-        ) from error
+        raise InvalidPanel(f"{where}: {name}: found {text!r}; expected a plain number such as 45.8") from error
     years = series.setdefault(name, {})
     if int(year_text) in years:
         raise InvalidPanel(f"{where}: {name} already has a value for {year_text}; expected one value a year")
@@ -79,7 +78,7 @@ def _add(series: Series, name: str, year_text: str, text: str, unit: str, where:
 
 
 def _converted(value: float, unit: str) -> float:
-    """Counts of things without a unit here (platforms) stay as they are."""
+    """Convert what has a unit; counts of things without one here (platforms) stay as they are."""
     if not unit:
         return value
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.errors import suggest
 from pysd_runner.panel.layout import IGNORE, Layout, mapped, variable_name
 from pysd_runner.panel.names import VARIABLE_OF, key, split_unit
 from pysd_runner.panel.problems import Problem
@@ -57,6 +58,8 @@ class Cells:
         Unit text of each cell; empty where the file gives none.
     flags
         Mark of each cell.
+    unit_row
+        Row of the file that gives the unit when it is not each cell's own; None when it is.
     """
 
     variable: str
@@ -66,6 +69,7 @@ class Cells:
     texts: TextArray
     units: TextArray
     flags: TextArray
+    unit_row: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +100,7 @@ def observe(table: Table, layout: Layout, columns: Mapping[str, str]) -> tuple[O
     text = _text_columns(table)
     keys = _keys(table, layout, text)
     if layout.shape == "wide":
-        return Observations(keys=keys, cells=_wide(layout, keys, text)), []
+        return Observations(keys=keys, cells=_wide(table, layout, keys, text)), []
     if layout.shape == "years" and "variable" not in layout.roles:
         everything = np.arange(len(keys.rows))
         chosen = [(layout.value_variable, everything)] if layout.value_variable else []
@@ -132,7 +136,7 @@ def _keys(table: Table, layout: Layout, text: Sequence[TextArray]) -> Keys:
     )
 
 
-def _wide(layout: Layout, keys: Keys, text: Sequence[TextArray]) -> tuple[Cells, ...]:
+def _wide(table: Table, layout: Layout, keys: Keys, text: Sequence[TextArray]) -> tuple[Cells, ...]:
     count = len(keys.rows)
     everything = np.arange(count)
     blank = np.full(count, "", dtype=object)
@@ -145,6 +149,7 @@ def _wide(layout: Layout, keys: Keys, text: Sequence[TextArray]) -> tuple[Cells,
             texts=text[meaning.position],
             units=np.full(count, meaning.unit, dtype=object) if meaning.unit else blank,
             flags=_optional(text, layout, "flag", count),
+            unit_row=meaning.unit_row or table.header_row,
         )
         for meaning in layout.observed
     )
@@ -153,7 +158,7 @@ def _wide(layout: Layout, keys: Keys, text: Sequence[TextArray]) -> tuple[Cells,
 def _named(
     table: Table, layout: Layout, columns: Mapping[str, str], keys: Keys, text: Sequence[TextArray]
 ) -> tuple[Observations, list[Problem]]:
-    """Rows that name their variable: long files, and files with a column for each year and a variable column."""
+    """Group rows by the variable they name, in a long file or in one with a column for each year."""
     import pandas as pd
 
     position = layout.roles["variable"].position
@@ -219,40 +224,57 @@ def _unnamed(keys: Keys, variables: TextArray, layout: Layout) -> list[Problem]:
     ]
 
 
+def _by_alias(name: str, taken: set[str]) -> tuple[str, bool]:
+    """Return the variable a name of the file means, and whether the name is known."""
+    label = split_unit(name)[0]
+    known = VARIABLE_OF.get(key(name)) or VARIABLE_OF.get(key(label))
+    if known is None:
+        return label, False
+    is_alias = key(label) != key(known)
+    return (label if is_alias and known in taken else known), True
+
+
+def _ambiguous(variable: str, found: str, row: int, layout: Layout) -> Problem:
+    return Problem(
+        rule="ambiguous-variable",
+        message=f"several names would be {variable!r}: {found}; choose one with a mapping",
+        row=row,
+        column=layout.roles["variable"].heading,
+        found=found,
+        expected=f"one name for {variable!r}",
+    )
+
+
+def _own_name(name: str, row: int, layout: Layout) -> Problem:
+    return Problem(
+        rule="own-variable",
+        message=f"no variable of that name is known; it is kept as it stands.{suggest(name, VARIABLES)}",
+        row=row,
+        column=layout.roles["variable"].heading,
+        found=name,
+        expected="a known variable, or a mapping to one or to 'ignore'",
+        severity="warning",
+    )
+
+
 def _variables(
     names: list[str], columns: Mapping[str, str], keys: Keys, codes: IndexArray, layout: Layout
 ) -> tuple[dict[int, str], list[Problem]]:
-    """Variable of each name; an alias gives way to a name the user mapped, and is then read under its own name."""
+    """Choose the variable of each name; an alias of what the user mapped keeps its own name."""
     explicit = {
-        code: variable_name(target)
-        for code, name in enumerate(names)
-        if (target := mapped(name, columns)) is not None
+        code: variable_name(target) for code, name in enumerate(names) if (target := mapped(name, columns)) is not None
     }
-    taken = set(explicit.values())
     chosen = dict(explicit)
+    problems: list[Problem] = []
+    firsts = {code: int(keys.rows[np.flatnonzero(codes == code)[0]]) for code in range(len(names))}
     for code, name in enumerate(names):
-        if code not in chosen and name:
-            label = split_unit(name)[0]
-            known = VARIABLE_OF.get(key(name)) or VARIABLE_OF.get(key(label)) or label
-            chosen[code] = (
-                known if known not in taken or key(label) in {key(own) for own in VARIABLES} else label
-            )
-    problems = []
+        if code not in explicit and name:
+            chosen[code], is_known = _by_alias(name, set(explicit.values()))
+            problems += [] if is_known else [_own_name(name, firsts[code], layout)]
     for variable in dict.fromkeys(chosen.values()):
         rivals = [code for code, other in chosen.items() if other == variable]
         if len(rivals) > 1 and variable != IGNORE:
-            first = int(keys.rows[np.flatnonzero(codes == rivals[1])[0]])
             found = ", ".join(repr(names[code]) for code in rivals)
-            problems.append(
-                Problem(
-                    rule="ambiguous-variable",
-                    message=f"several names would be {variable!r}: {found}; choose one with a mapping",
-                    row=first,
-                    column=layout.roles["variable"].heading,
-                    found=found,
-                    expected=f"one name for {variable!r}",
-                )
-            )
-            for code in rivals[1:]:
-                chosen[code] = names[code]
+            problems.append(_ambiguous(variable, found, firsts[rivals[1]], layout))
+            chosen |= {code: names[code] for code in rivals[1:]}
     return {code: variable for code, variable in chosen.items() if variable != IGNORE}, problems

@@ -83,7 +83,7 @@ class Flags(Mapping[Key, str]):
     def __iter__(self) -> Iterator[Key]:
         regions, years = list(self._regions), list(self._years)
         for variable, array in self._marks.items():
-            for row, column in zip(*np.nonzero(array != ""), strict=True):
+            for row, column in np.argwhere(np.asarray(array != "")):
                 yield variable, regions[row], years[column]
 
     def __len__(self) -> int:
@@ -103,7 +103,8 @@ class Flags(Mapping[Key, str]):
 class Panel:
     """Observations by region and year.
 
-    ``panel[variable]`` is an array of shape (region, year) in the canonical unit, NaN where nothing was observed.
+    ``panel[variable]`` is an array of shape (region, year) in the canonical unit, NaN where nothing was
+    observed.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ class Panel:
             array.setflags(write=False)
 
     def __getitem__(self, variable: str) -> FloatArray:
-        """Observations of one variable, (region, year), NaN where missing.
+        """Return the observations of one variable, (region, year), NaN where missing.
 
         Raises
         ------
@@ -167,10 +168,8 @@ class Panel:
             If the panel has no such variable.
         """
         if variable not in self.values:
-            known = ", ".join(self.values)
-            raise UnknownName(
-                f"panel {self.name!r} has no variable {variable!r}; it has {known}.{suggest(variable, self.values)}"
-            )
+            known = f"{', '.join(self.values)}.{suggest(variable, self.values)}"
+            raise UnknownName(f"panel {self.name!r} has no variable {variable!r}; it has {known}")
         return self.values[variable]
 
     def __contains__(self, variable: object) -> bool:
@@ -215,8 +214,8 @@ class Panel:
         UnknownName
             If the panel has no such variable.
         """
-        seen = np.isfinite(self[variable]).any(axis=0)
-        return tuple(year for year, any_seen in zip(self.years, seen, strict=True) if any_seen)
+        seen = np.flatnonzero(np.isfinite(self[variable]).any(axis=0))
+        return tuple(self.years[position] for position in seen)
 
     def subset(self, *, regions: Iterable[str] | None = None, years: Iterable[int] | None = None) -> "Panel":
         """Choose regions and years; the order is the panel's own.
@@ -226,7 +225,8 @@ class Panel:
         regions
             Codes or names; None keeps all.
         years
-            Years, for instance a range; None keeps all. Years the panel lacks are an error unless a range is given.
+            Years, for instance a range; None keeps all. Years the panel lacks are an error unless a range is
+            given.
 
         Raises
         ------
@@ -238,9 +238,7 @@ class Panel:
         rows = [position for position, region in enumerate(self.regions) if region.code in codes]
         columns = [position for position, year in enumerate(self.years) if year in wanted]
         if not rows or not columns:
-            raise UnknownName(
-                f"nothing of panel {self.name!r} is left: {len(rows)} regions, {len(columns)} years"
-            )
+            raise UnknownName(f"nothing of panel {self.name!r} is left: {len(rows)} regions, {len(columns)} years")
         cut = np.ix_(rows, columns)
         kept_regions = tuple(self.regions[row] for row in rows)
         kept_years = tuple(self.years[column] for column in columns)
@@ -316,7 +314,7 @@ class Panel:
         return pd.concat(frames, ignore_index=True)
 
     def to_xarray(self) -> "xr.Dataset":
-        """Return the observations as a labelled data set with dims region and year; each variable carries its unit."""
+        """Return a labelled data set with dims region and year; each variable carries its unit."""
         import xarray as xr
 
         coordinates = {
@@ -340,7 +338,7 @@ class Panel:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the canonical content: regions with their groups, years, values, units, flags, national series.
+        """SHA-256 of the canonical content: regions and groups, years, values, units, flags, national series.
 
         File format, encoding, headings and row numbers do not change it.
         """

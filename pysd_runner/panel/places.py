@@ -44,7 +44,8 @@ def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places
     Returns
     -------
     tuple[Places, list[Problem]]
-        The regions; rows without a region, unknown regions (once each), spellings and labels that contradict each other.
+        The regions; rows without a region, unknown regions (once each), spellings and labels that contradict
+        each other.
     """
     import pandas as pd
 
@@ -60,9 +61,7 @@ def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places
         problems += unknown
     regions = list(dict.fromkeys(region for region in found if region is not None))
     position = {region.code: place for place, region in enumerate(regions)}
-    of_text = np.array(
-        [_NOWHERE if region is None else position[region.code] for region in found], dtype=np.int64
-    )
+    of_text = np.array([_NOWHERE if region is None else position[region.code] for region in found], dtype=np.int64)
     index = of_text[codes] if len(texts) else np.empty(0, dtype=np.int64)
     if book is None:
         regions, labels = _labelled(regions, index, keys)
@@ -111,7 +110,7 @@ def _as_written(
             problems.append(
                 Problem(
                     rule="region-spelling",
-                    message=f"the region differs from {other!r} only in case, spaces or signs, and is read as another region",
+                    message=f"the region is read as another than {other!r}, which is spelt almost the same",
                     row=int(keys.rows[firsts[position]]),
                     column=heading,
                     found=code,

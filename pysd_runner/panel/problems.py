@@ -20,8 +20,8 @@ class Problem:
     message
         The fault in one sentence, with what to do.
     row
-        Row of the file, counted as an editor or a spreadsheet counts (the header is row 1 when it comes first);
-        None when the fault is not in one row.
+        Row of the file, counted as an editor or a spreadsheet counts (the header is row 1 when it comes
+        first); None when the fault is not in one row.
     column
         Heading as it stands in the file; empty when the fault is not in one column.
     found
@@ -105,7 +105,5 @@ def summary(problems: Sequence[Problem], where: str) -> str:
     lines = [f"{where}: {len(problems)} {noun}"]
     lines += [f"  {problem}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
-        lines.append(
-            f"  ... and {len(problems) - SHOWN} more; `check_panel` or `gapsim data check` lists them all"
-        )
+        lines.append(f"  ... and {len(problems) - SHOWN} more; `check_panel` or `gapsim data check` lists them all")
     return "\n".join(lines)

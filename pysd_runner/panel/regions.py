@@ -45,12 +45,7 @@ class RegionBook:
 
     def suggestion(self, text: str) -> str:
         """Return ``" Did you mean 'x'?"``, or an empty text when no label is near."""
-        labels = [
-            label
-            for region in self.regions
-            for label in (region.name_en, region.name_zh, region.code)
-            if label
-        ]
+        labels = [label for region in self.regions for label in (region.name_en, region.name_zh, region.code) if label]
         return suggest(text, labels)
 
 
@@ -64,8 +59,8 @@ def read_regions(path: Path) -> RegionBook:
     Parameters
     ----------
     path
-        CSV or xlsx with the column ``code`` and, when known, ``name_en``, ``name_zh``, ``class``, ``row`` and ``column`` (tile,
-        counted from zero).
+        CSV or xlsx with the column ``code`` and, when known, ``name_en``, ``name_zh``, ``class``, ``row`` and
+        ``column`` (tile, counted from zero).
 
     Returns
     -------
@@ -75,15 +70,14 @@ def read_regions(path: Path) -> RegionBook:
     Raises
     ------
     InvalidPanel
-        If the file cannot be read, has no codes, a code twice, two regions on one tile, or a tile that is not a whole number.
+        If the file cannot be read, has no codes, a code twice, two regions on one tile, or a tile that is not
+        a whole number.
     """
     table = read_table(path)
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")
     records = _records(table, path)
-    regions = with_tiles(
-        [_region(record, path, row) for record, row in zip(records, table.numbers, strict=True)]
-    )
+    regions = with_tiles([_region(record, path, row) for record, row in zip(records, table.numbers, strict=True)])
     _no_repeats([region.code for region in regions], table, path, "code")
     if "row" in records[0]:
         _no_repeats([f"{region.row},{region.column}" for region in regions], table, path, "tile")
@@ -102,9 +96,7 @@ def _records(table: Table, path: Path) -> list[dict[str, str]]:
 def _region(record: Mapping[str, str], path: Path, row: int) -> Region:
     code = record["code"]
     if not code:
-        raise InvalidPanel(
-            f"{path}: row {row}: the code is empty; expected a code of the panel's region column"
-        )
+        raise InvalidPanel(f"{path}: row {row}: the code is empty; expected a code of the panel's region column")
     name_en = record.get("name_en") or record.get("name_zh") or code
     return Region(
         code=code,
@@ -121,9 +113,7 @@ def _tile(record: Mapping[str, str], name: str, path: Path, row: int) -> int:
     if not text:
         return -1
     if not text.isdecimal():
-        raise InvalidPanel(
-            f"{path}: row {row}, column {name!r}: found {text!r}; expected a whole number from zero up"
-        )
+        raise InvalidPanel(f"{path}: row {row}, column {name!r}: found {text!r}; expected a whole number from zero up")
     return int(text)
 
 
@@ -132,7 +122,7 @@ def _no_repeats(labels: Sequence[str], table: Table, path: Path, what: str) -> N
     for label, row in zip(labels, table.numbers, strict=True):
         if label in seen:
             raise InvalidPanel(
-                f"{path}: row {row}: {what} {label!r} already stands in row {seen[label]}; each may stand once"
+                f"{path}: row {row}: {what} {label!r} already stands in row {seen[label]}; expected once"
             )
         seen[label] = row
 

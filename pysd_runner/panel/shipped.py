@@ -9,6 +9,7 @@ from pysd_runner.errors import InvalidPanel, UnknownName, suggest
 from pysd_runner.paths import models_folder
 
 DECLARATIONS = "sources.toml"
+SCHEMA = 1
 
 
 def shipped_panels() -> dict[str, Path]:
@@ -43,10 +44,8 @@ def panel_file(name_or_path: str | Path) -> Path:
         return shipped[str(name_or_path)]
     if path.is_dir():
         raise UnknownName(f"{str(path)!r} is a folder; expected a CSV or xlsx file in it")
-    known = ", ".join(shipped)
-    raise UnknownName(
-        f"no file and no shipped panel is called {str(name_or_path)!r}; shipped: {known}.{suggest(str(name_or_path), shipped)}"
-    )
+    known = f"{', '.join(shipped)}.{suggest(str(name_or_path), shipped)}"
+    raise UnknownName(f"no file and no shipped panel is called {str(name_or_path)!r}; shipped: {known}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +81,7 @@ class Declarations:
 
 
 def declarations_beside(path: Path) -> Declarations:
-    """Declarations for a panel file, when the file beside it names that panel.
+    """Read the declarations of a panel file, when the file beside it names that panel.
 
     Parameters
     ----------
@@ -108,13 +107,29 @@ def declarations_beside(path: Path) -> Declarations:
         raise InvalidPanel(f"{file}: not readable as TOML: {error}") from error
     if content.get("panel") != path.name:
         return Declarations()
+    if content.get("schema") != SCHEMA:
+        raise InvalidPanel(f"{file}: schema: found {content.get('schema')!r}; this version reads {SCHEMA}")
     columns = content.get("columns", {})
     return Declarations(
         name=content.get("name", path.stem),
-        units={name: column["unit"] for name, column in columns.items()},
-        marks={
-            name: tuple(Mark(**mark) for mark in column.get("marks", [])) for name, column in columns.items()
-        },
+        units={name: _unit(column, f"{file}: columns.{name}") for name, column in columns.items()},
+        marks={name: _marks(column, f"{file}: columns.{name}") for name, column in columns.items()},
         regions=path.parent / content["regions"] if "regions" in content else None,
         national=path.parent / content["national"] if "national" in content else None,
     )
+
+
+def _unit(column: Mapping[str, object], where: str) -> str:
+    unit = column.get("unit")
+    if not isinstance(unit, str) or not unit:
+        raise InvalidPanel(f"{where}.unit: found {unit!r}; expected the unit of the column as text")
+    return unit
+
+
+def _marks(column: Mapping[str, object], where: str) -> tuple[Mark, ...]:
+    marks = column.get("marks", [])
+    try:
+        return tuple(Mark(flag=mark["flag"], first=int(mark["first"]), last=int(mark["last"])) for mark in marks)  # type: ignore[attr-defined]
+    except (KeyError, TypeError, ValueError) as error:
+        expected = '{ flag = "spliced", first = 2000, last = 2005 }'
+        raise InvalidPanel(f"{where}.marks: found {marks!r}; expected entries such as {expected}") from error

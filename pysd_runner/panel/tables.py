@@ -59,7 +59,8 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
     path
         CSV (comma, semicolon or tab) or xlsx.
     encoding
-        Encoding of a text file; None tries UTF-8 (with or without a byte-order mark), UTF-16 by its mark, then GB18030.
+        Encoding of a text file; None tries UTF-8 (with or without a byte-order mark), UTF-16 by its
+        mark, then GB18030.
     sheet
         Sheet of a workbook; None takes the first.
 
@@ -69,9 +70,7 @@ def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = N
         Text of every cell; faults of the file are in its `problems`.
     """
     if not path.is_file():
-        return _failed(
-            "no-file", f"there is no file {str(path)!r}", expected="the path of a CSV or xlsx file"
-        )
+        return _failed("no-file", f"there is no file {str(path)!r}", expected="the path of a CSV or xlsx file")
     if path.suffix.lower() in _SPREADSHEETS:
         return _read_workbook(path, sheet)
     content = path.read_bytes()
@@ -123,7 +122,7 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Problem:
     row = content.count(b"\n", 0, error.start) + 1
     return Problem(
         rule="encoding",
-        message=f"byte {error.start + 1} of the file is not {error.encoding}; save the file as UTF-8 or name its encoding",
+        message=f"byte {error.start + 1} of the file is not {error.encoding}; name the encoding",
         row=row,
         found=content[error.start : error.end].hex(" "),
         expected="text in UTF-8 or GB18030",
@@ -131,7 +130,7 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Problem:
 
 
 def _doubts(text: str, name: str, failures: list[Problem]) -> list[Problem]:
-    """A file that is not UTF-8 but decodes as GB18030 is common Chinese, unless it needs rare characters."""
+    """Doubt GB18030 when it needs rare characters: the file may be in another encoding altogether."""
     if name != "gb18030" or not failures:
         return []
     rare = _rare_characters(text)
@@ -141,7 +140,7 @@ def _doubts(text: str, name: str, failures: list[Problem]) -> list[Problem]:
     return [
         Problem(
             rule="encoding",
-            message="the file is not UTF-8 and was read as GB18030, where this is rare; if it looks wrong, name the encoding",
+            message="read as GB18030, where this is rare; if it looks wrong, name the encoding",
             row=row,
             found="".join(rare[:8]),
             expected="text in UTF-8, or Chinese text in GB18030",
@@ -190,14 +189,12 @@ def _numbered(reader: Iterator[list[str]], skipped: int) -> Iterator[tuple[int, 
 
 
 def _read_workbook(path: Path, sheet: str | None) -> Table:
-    import openpyxl
+    import openpyxl  # type: ignore[import-untyped]
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
-        return _failed(
-            "wrong-format", f"{path.name!r} is not a readable workbook ({error})", expected="an .xlsx file"
-        )
+        return _failed("wrong-format", f"{path.name!r} is not a readable workbook ({error})", expected="an .xlsx file")
     try:
         if sheet is not None and sheet not in book.sheetnames:
             return _failed(
@@ -230,7 +227,7 @@ def _after_comments(rows: Rows) -> Rows:
 
 
 def _padded(rows: Rows) -> Rows:
-    """A sheet has no row lengths: cells never written are empty."""
+    """Pad rows of a sheet, where cells never written are empty."""
     width = max((len(cells) for _, cells in rows), default=0)
     return [(number, cells + [""] * (width - len(cells))) for number, cells in rows]
 
@@ -288,9 +285,7 @@ def _unsaved_formulas(path: Path, sheet: str) -> list[Problem]:
 def _assemble(rows: Rows) -> Table:
     """Header, data rows of the header's length, and the faults of shape."""
     if not rows:
-        return _failed(
-            "empty-file", "the file is empty", expected="a header and one row for each region and year"
-        )
+        return _failed("empty-file", "the file is empty", expected="a header and one row for each region and year")
     (header_row, headings), *body = rows
     used = max((len(cells) for _, cells in body if any(cell.strip() for cell in cells)), default=0)
     while headings and not tidy(headings[-1]) and not _column_used(body, len(headings) - 1, used):

@@ -47,9 +47,7 @@ _NOUNS: dict[str, tuple[Dimension, float]] = {
         ("persons", "person", "people", "inhabitants", "residents", "heads", "capita", "人", "口"),
         ("person", 1.0),
     ),
-    **dict.fromkeys(
-        ("users", "user", "subscribers", "subscriptions", "accounts", "户", "用户"), ("user", 1.0)
-    ),
+    **dict.fromkeys(("users", "user", "subscribers", "subscriptions", "accounts", "户", "用户"), ("user", 1.0)),
     **dict.fromkeys(("ports", "port", "端口", "个", "线"), ("port", 1.0)),
     **dict.fromkeys(("%", "percent", "per cent", "percentage", "pct", "百分比", "百分点"), ("share", 0.01)),
     **dict.fromkeys(("‰", "per mille", "per mil", "千分比"), ("share", 0.001)),
@@ -72,11 +70,32 @@ _NOUNS: dict[str, tuple[Dimension, float]] = {
     **dict.fromkeys(("years", "year", "年"), ("duration", 1.0)),
 }
 _MULTIPLIERS = {
-    "hundred": 1e2, "thousand": 1e3, "thousands": 1e3, "k": 1e3, "million": 1e6, "millions": 1e6, "mn": 1e6, "mio": 1e6,
-    "billion": 1e9, "billions": 1e9, "bn": 1e9, "trillion": 1e12, "trillions": 1e12, "tn": 1e12,
-    "百": 1e2, "千": 1e3, "万": 1e4, "十万": 1e5, "百万": 1e6, "千万": 1e7, "亿": 1e8, "十亿": 1e9, "百亿": 1e10,
-    "千亿": 1e11, "万亿": 1e12,
-}  # fmt: skip
+    "hundred": 1e2,
+    "thousand": 1e3,
+    "thousands": 1e3,
+    "k": 1e3,
+    "million": 1e6,
+    "millions": 1e6,
+    "mn": 1e6,
+    "mio": 1e6,
+    "billion": 1e9,
+    "billions": 1e9,
+    "bn": 1e9,
+    "trillion": 1e12,
+    "trillions": 1e12,
+    "tn": 1e12,
+    "百": 1e2,
+    "千": 1e3,
+    "万": 1e4,
+    "十万": 1e5,
+    "百万": 1e6,
+    "千万": 1e7,
+    "亿": 1e8,
+    "十亿": 1e9,
+    "百亿": 1e10,
+    "千亿": 1e11,
+    "万亿": 1e12,
+}
 _PEOPLE = r"(?:persons?|people|capita|heads?|residents?|inhabitants?|employees?|人)"
 _PER_PERSON = re.compile(rf"(?:每)?{_PEOPLE}")
 _PER_HUNDRED = re.compile(rf"(?:(?:100|hundred|百|每百)\s*{_PEOPLE}?)")
@@ -100,6 +119,20 @@ EXAMPLES: dict[Kind, str] = {
     "index": "index, fraction, percent",
     "duration": "years",
     "rate": "1/year, percent, ‰",
+}
+
+# The canonical units in words.
+PLAIN: dict[Kind, str] = {
+    "money": "single units of the currency a year, not thousands or millions",
+    "money per head": "single units of the currency per person and year",
+    "person": "persons, not thousands",
+    "user": "users, not thousands",
+    "port": "ports, not thousands",
+    "share": "fractions from 0 to 1",
+    "per 100": "per 100 persons",
+    "index": "an index",
+    "duration": "years",
+    "rate": "a fraction per year",
 }
 
 # What each kind of variable may be given in; a bare 万 or "10 thousand" counts whatever the variable counts.
@@ -154,7 +187,7 @@ def parse_unit(text: str) -> Unit:
     Parameters
     ----------
     text
-        For instance ``"亿元"``, ``"100 million yuan, current prices"``, ``"万人"``, ``"%"``, ``"yuan per person"``.
+        For instance ``"亿元"``, ``"100 million yuan, current prices"``, ``"%"``, ``"yuan per person"``.
 
     Returns
     -------

@@ -32,7 +32,7 @@ class Numbers:
     values
         NaN where the cell is empty or faulty.
     faulty
-        Cells that are not a number or cannot be one of this variable.
+        Cells that are not a number, cannot be one of this variable, or are in no known unit.
     """
 
     values: NDArray[np.float64]
@@ -97,11 +97,7 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
     for position, rule in failures(schema, pd.DataFrame({"year": years})):
         text = str(texts[position])
         message = (
-            "the year is out of range"
-            if rule == "year-range"
-            else "not a whole year"
-            if text
-            else "the year is empty"
+            "the year is out of range" if rule == "year-range" else "not a whole year" if text else "the year is empty"
         )
         problems.append(
             Problem(
@@ -122,9 +118,7 @@ def _year(text: str) -> int:
     return int(match[1]) if match else _NO_YEAR
 
 
-def numbers_of(
-    cells: Cells, keys: Keys, measure: Measure, missing: frozenset[str]
-) -> tuple[Numbers, list[Problem]]:
+def numbers_of(cells: Cells, keys: Keys, measure: Measure, missing: frozenset[str]) -> tuple[Numbers, list[Problem]]:
     """Read the cells of one variable.
 
     Parameters
@@ -142,17 +136,17 @@ def numbers_of(
         The numbers, converted; cells that are not a number, and impossible values.
     """
     raw, not_numbers = _parse(cells, keys, missing)
+    unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
+    raw[unclear] = np.nan
     values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
     impossible = _impossible(cells, keys, raw, values, measure)
-    faulty = np.zeros(len(cells.texts), dtype=bool)
+    faulty = unclear.copy()
     faulty[[position for position, _ in (*not_numbers, *impossible)]] = True
     values[faulty] = np.nan
     return Numbers(values=values, faulty=faulty), [problem for _, problem in (*not_numbers, *impossible)]
 
 
-def _parse(
-    cells: Cells, keys: Keys, missing: frozenset[str]
-) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
+def _parse(cells: Cells, keys: Keys, missing: frozenset[str]) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
     import pandas as pd
     import pandera.pandas as pa
 
@@ -203,9 +197,7 @@ def _impossible(
     checks = [finite]
     if known is not None:
         least = (
-            pa.Check.ge(known.lower, error="least")
-            if known.lower_allowed
-            else pa.Check.gt(known.lower, error="least")
+            pa.Check.ge(known.lower, error="least") if known.lower_allowed else pa.Check.gt(known.lower, error="least")
         )
         checks += [least, pa.Check.le(known.upper, error="greatest")]
     schema = pa.DataFrameSchema({"value": pa.Column(float, checks=checks, nullable=True)})
@@ -230,29 +222,23 @@ def _impossible_value(cells: Cells, keys: Keys, position: int, expected: str) ->
 def _percent_for_fraction(raw: NDArray[np.float64], measure: Measure) -> bool:
     held = raw[np.isfinite(raw)]
     return (
-        measure.factor == 1.0
-        and len(held) > 0
-        and float(np.mean(held > 1)) > 0.5
-        and float(np.mean(held <= 100)) > 0.5
+        measure.factor == 1.0 and len(held) > 0 and float(np.mean(held > 1)) > 0.5 and float(np.mean(held <= 100)) > 0.5
     )
 
 
-def _as_percent(
-    cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[int]
-) -> list[tuple[int, Problem]]:
-    """One problem for the column: its unit is wrong, not each of its cells. Values no percentage could be stay their own."""
+def _as_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[int]) -> list[tuple[int, Problem]]:
+    """Report the unit of the column once; values that no percentage could be stay problems of their own."""
     above = [position for position in bad if 1 < raw[position] <= 100]
     rest = [position for position in bad if position not in set(above)]
     problem = Problem(
         rule="unit-mismatch",
-        message=f"{cells.variable} looks like percent but is read as a fraction ({len(above)} values above 1); give its unit as percent",
+        message=f"{cells.variable} is read as a fraction but looks like percent ({len(above)} above 1)",
         row=int(keys.rows[cells.take[above[0]]]),
         column=str(cells.columns[above[0]]),
         found=str(cells.texts[above[0]]),
         expected="a fraction from 0 to 1, or the unit percent",
     )
     others = [
-        (position, _impossible_value(cells, keys, position, "a share from 0 to 100 percent"))
-        for position in rest
+        (position, _impossible_value(cells, keys, position, "a share from 0 to 100 percent")) for position in rest
     ]
     return [(above[0], problem), *others]

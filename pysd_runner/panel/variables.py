@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal[
-    "money", "money per head", "person", "user", "port", "share", "per 100", "index", "duration", "rate"
-]
+Kind = Literal["money", "money per head", "person", "user", "port", "share", "per 100", "index", "duration", "rate"]
 
 CURRENCY = "currency"
 
