@@ -1,0 +1,730 @@
+"""The mechanisms of the claim table, each switched on or off in a small simulation and its sign read.
+
+Inputs are the four illustrative regions, values the central ones, unless a test says otherwise. Where the structure
+acts against the paper the test says so in its name and holds the sign that is found, so that the claim table
+cannot drift away from the model.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pysd_runner.engine import TimePath
+from pysd_runner.simulate import Run
+from tests.validation.four_regions import (
+    FOUR_REGIONS,
+    NO_POLICY_ASSUMPTIONS,
+    POLICY,
+    START,
+    WEST,
+    Array,
+    loaded,
+    one,
+    run,
+)
+
+EAST = 0
+LEVERS = loaded(4).ranges["Lever"]
+CLASSES = loaded(4).ranges["Class"]
+GAP = "Gap to Leader"
+PER_HEAD = "Output per Capita"
+# One percent more output per head, one point of a share, one point of the gap.
+PERCENT = POINT = 0.01
+
+UNIFORM = np.array([0.30, 0.10, 0.25, 0.25, 0.05, 0.03, 0.02])
+BY_CLASS = np.array(
+    [
+        [0.05, 0.15, 0.40],
+        [0.15, 0.25, 0.27],
+        [0.20, 0.35, 0.10],
+        [0.30, 0.08, 0.03],
+        [0.15, 0.07, 0.05],
+        [0.15, 0.07, 0.05],
+        [0.00, 0.03, 0.10],
+    ]
+)
+SIPHON = {
+    "Baseline Catch Up Rate": 0.0,
+    "Digital Absorptive Catch Up Rate": 0.0,
+    "Skill Innovation Coefficient": 0.07,
+    "Structural Gap Persistence": 1.0,
+    "Skilled Mobility Ratio": 4.0,
+    "Base Migration Rate": 0.012,
+    "Migration Income Elasticity": 1.5,
+    "Mobile Investment Share": 0.5,
+    "Agglomeration Elasticity": 0.05,
+    "Public Service Attraction": 0.0,
+}
+# Hardly anybody connected, skilled or digital, and no way to get connected but by policy.
+WILDERNESS = {
+    "Initial Access Share": np.full(4, 1e-4),
+    "Initial Skill Share": np.full(4, 1e-5),
+    "Initial Application Share": np.full(4, 1e-6),
+    "Access Innovation Coefficient": 0.0,
+    "Access Imitation Coefficient": 0.0,
+}
+
+
+def mix(**shares: float) -> Array:
+    """Shares of the levers in the order of the model; those not named get nothing."""
+    return np.array([shares.get(lever.lower(), 0.0) for lever in LEVERS])
+
+
+def simulated(changes: dict[str, Any], outcomes: list[str], years: float = 15) -> Run:
+    """The four regions with some values changed."""
+    return run({**FOUR_REGIONS, **changes}, years, outcomes)
+
+
+def lever(name: str, **changes: Any) -> dict[str, Any]:
+    """All money on one lever from the first year on, by need, without the assumptions about policy."""
+    return {
+        **NO_POLICY_ASSUMPTIONS,
+        "Policy Budget Share": 0.003,
+        "Policy Start Time": START,
+        "Redistribution Exponent": 1.0,
+        "Uniform Mix": mix(**{name: 1.0}),
+        **changes,
+    }
+
+
+def effect(policy: dict[str, Any], outcome: str, *, year: int = 15) -> Array:
+    """What the money of a policy changes: outcome with it minus outcome without it, by region."""
+    return final(policy, outcome, year) - final({**policy, "Policy Budget Share": 0.0}, outcome, year)
+
+
+def final(changes: dict[str, Any], outcome: str, years: float = 35) -> Array:
+    """An outcome at the end of a run."""
+    found: Array = one({**FOUR_REGIONS, **changes}, years, outcome)[..., -1]
+    return found
+
+
+@cache
+def baseline(outcome: str, years: float = 35) -> Array:
+    """An outcome at the end of the baseline."""
+    return final({}, outcome, years)
+
+
+def widening(changes: dict[str, Any], years: float = 35) -> float:
+    """How much a change widens the gap of the West."""
+    return float(final(changes, GAP, years)[WEST] - baseline(GAP, years)[WEST])
+
+
+def closed(changes: dict[str, Any], assumptions: dict[str, float] | None = None) -> float:
+    """How much of the gap of the West a policy from year 10 on closes by year 25."""
+    extra = assumptions or {}
+    policy = {**POLICY, **extra, **changes}
+    return float(final(extra, GAP, 25)[WEST] - final(policy, GAP, 25)[WEST])
+
+
+# ------------------------------------------------------------------------- frame and literature, C0 to C10
+
+
+def test_equal_regions_have_no_gap() -> None:
+    alike = {name: np.full(3, value[WEST]) for name, value in FOUR_REGIONS.items()}
+    found = run(alike, 10, [GAP, "Theil Index", "Sigma Dispersion", "Public Service Reach"])
+    for name in (GAP, "Theil Index", "Sigma Dispersion"):
+        assert found[name] == pytest.approx(0, abs=1e-12)
+    assert found["Public Service Reach"].min() > 0
+
+
+def test_data_break_administrative_barriers() -> None:
+    data = lever("data")
+    assert (effect(data, "Governance Integration") > 5 * POINT).all()
+    assert (effect(data, "Mobility") > 5 * POINT).all()
+    assert (effect(data, "Partner Exposure").sum(axis=1) > 0).all()
+    switched_off = lever("data", **{"Data Governance Coefficient": 0.0})
+    assert effect(switched_off, "Governance Integration") == pytest.approx(0, abs=1e-12)
+
+
+def test_application_raises_output() -> None:
+    application = lever("application")
+    assert (effect(application, "Digital Effect") > 0).all()
+    assert (effect(application, PER_HEAD) > 0).all()
+    no_effect = lever(
+        "application",
+        **{
+            "Application Output Effect": 0.0,
+            "Digital Absorptive Catch Up Rate": 0.0,
+            "Skill Innovation Coefficient": 0.0,
+            "Digital Skill Productivity Premium": 0.0,
+        },
+    )
+    assert effect(no_effect, PER_HEAD)[WEST] < 0  # only its cost is left
+
+
+def test_governance_reform_raises_links_mobility_and_service_reach() -> None:
+    reform = lever("governance")
+    for outcome in ("Governance Integration", "Mobility", "Public Service Reach", "Partner Data"):
+        assert (effect(reform, outcome) > 0).all(), outcome
+    assert (effect(reform, "Partner Exposure").sum(axis=1) > 0).all()
+
+
+def test_digitalisation_by_itself_widens_the_gap_through_skills() -> None:
+    diffusion = {"Digital Absorptive Catch Up Rate": 0.0}
+    levels = {"Application Output Effect": 0.0, "Data Output Effect": 0.0}
+    skills = {"Skill Innovation Coefficient": 0.0, "Digital Skill Productivity Premium": 0.0}
+    assert widening(diffusion) > POINT  # without it the gap is wider: diffusion narrows
+    assert widening(levels) < 0
+    assert widening(skills) < -3 * POINT
+    assert widening({**diffusion, **levels}) > 0
+    assert widening({**diffusion, **levels, **skills}) < -2 * POINT
+
+
+def test_low_integration_blocks_links_and_movement() -> None:
+    low = {"Initial Governance Integration": FOUR_REGIONS["Initial Governance Integration"] / 2}
+    for outcome in ("Mobility", "Application Spillover", "Emigration Rate", "National Output"):
+        assert (final(low, outcome) < baseline(outcome)).all(), outcome
+    assert widening(low) > 0
+
+
+def test_a_gap_is_the_sum_of_its_sources() -> None:
+    found = simulated({}, ["Log Gap to Nation", "Initial Log Technology", "Initial Digital Effect", "Skill Share"], 1)
+    gap, technology, digital, skills = (values[0, 0, :, 0] for values in found.data.values())
+    capital_output, elasticity, premium = FOUR_REGIONS["Initial Capital Output Ratio"], 0.45, 0.08
+    sources = (
+        technology
+        + elasticity / (1 - elasticity) * np.log(capital_output)
+        + digital / (1 - elasticity)
+        + np.log1p(premium * skills)
+    )
+    assert gap - gap.mean() == pytest.approx(sources - sources.mean(), abs=1e-12)
+    segmented = {"Initial Governance Integration": np.full(4, 1e-9)}
+    assert (final(segmented, "Initial Digital Effect", 1) < digital).all()
+
+
+def test_shared_data_narrow_the_gap() -> None:
+    campaign = {"Data Opening Programme": np.full(4, 0.15)}
+    assert widening(campaign) < -0.5 * POINT
+    assert effect(lever("data"), GAP)[WEST] < -0.2 * POINT
+    assert (effect(lever("data"), "Accessible Data") > 0).all()
+    # The level effect alone favours those who have more networks and data.
+    assert widening({"Data Output Effect": 0.0}) < 0
+
+
+def test_a_technology_gain_of_the_leader_pulls_the_others_after_it() -> None:
+    shock = TimePath(times=(START, START + 0.25), values=np.array([[0.04, 0, 0, 0], [0.0, 0, 0, 0]]))
+    with_it = one({**FOUR_REGIONS, "Technology Shock": shock}, 35, PER_HEAD)
+    response = np.log(with_it) - np.log(one(FOUR_REGIONS, 35, PER_HEAD))
+    assert response[EAST, 1] == pytest.approx(PERCENT, rel=0.02)
+    assert (np.diff(response[WEST]) > 0).all()
+    assert response[WEST, -1] > 0.2 * PERCENT
+    assert response[EAST, -1] > response[WEST, -1]  # a part of the lead stays
+
+
+def test_application_funded_in_the_east_spills_over_but_lowers_output_in_the_west() -> None:
+    east_only = lever("application", **{"Region Target": np.array([1.0, 0, 0, 0])})
+    for outcome in ("Application Spillover", "Digital Effect", "Application Share"):
+        assert effect(east_only, outcome)[WEST] > 0, outcome
+    assert effect(east_only, PER_HEAD)[WEST] < 0
+    free_of_charge = {**east_only, "Crowding Out Share": 0.0}
+    assert effect(free_of_charge, PER_HEAD)[WEST] < 0
+
+
+@pytest.mark.parametrize("name", ["governance", "application", "access", "skills", "data"])
+def test_each_side_of_digitalisation_raises_output(name: str) -> None:
+    assert effect(lever(name), "National Output") > 0
+    assert (effect(lever(name), PER_HEAD) > 0).all()
+
+
+# ------------------------------------------------------------------- three-dimensional mechanism, C11 to C27
+
+
+def test_data_and_governance_reinforce_each_other() -> None:
+    data = lever("data", **{"Redistribution Exponent": 0.0, "Region Target": np.array([1.0, 0, 0, 0])})
+    joined = effect(data, "Partner Data")[WEST]
+    parted = effect({**data, "Data Governance Coefficient": 0.0}, "Partner Data")[WEST]
+    assert joined > parted > 0
+    assert effect(data, "Mobility")[WEST] > 0
+    assert effect(data, "Shared Data")[WEST] > 0
+
+
+def test_agglomeration_concentrates_output() -> None:
+    strong, none = {"Agglomeration Elasticity": 0.05}, {"Agglomeration Elasticity": 0.0}
+    assert final(strong, "Output Share")[EAST] > baseline("Output Share")[EAST] > final(none, "Output Share")[EAST]
+    assert final(none, "Output Share")[EAST] > final(none, "Output Share", 1)[EAST]
+    assert widening(none) < 0 < widening(strong)
+
+
+def test_friction_blocks_movement() -> None:
+    for friction, sign in ((0.0, 1), (1.0, -1)):
+        changes = {"Mobility Friction Share": friction}
+        for outcome in ("Mobility", "Emigration Rate", "Mobile Funds"):
+            assert (sign * (final(changes, outcome, 5) - baseline(outcome, 5)) > 0).all(), outcome
+        assert sign * widening(changes) < 0
+
+
+def test_data_feed_back_into_industry() -> None:
+    more = {"Initial Shared Data": FOUR_REGIONS["Initial Shared Data"] + 0.2}
+    for outcome in ("Mobility", "Accessible Data"):
+        assert (final(more, outcome, 5) > baseline(outcome, 5)).all(), outcome
+    assert (effect(lever("application"), "Data Opening", year=10) > 0).all()
+    no_network_effect = lever("application", **{"Data Network Coefficient": 0.0})
+    assert (effect(no_network_effect, "Data Opening", year=10) <= 0).all()
+
+
+def test_matching_moves_people_and_funds_and_narrows_the_gap() -> None:
+    matching_only = lever("data", **{"Data Governance Coefficient": 0.0, "Data Output Effect": 0.0})
+    assert (effect(matching_only, "Emigration Rate") > 0).all()
+    assert (effect(matching_only, "Mobile Funds") > 0).all()
+    assert effect(matching_only, GAP)[WEST] < 0
+
+
+def test_digital_absorption_narrows_the_technology_gap() -> None:
+    assert (
+        widening({"Digital Absorptive Catch Up Rate": 0.03}) < 0 < widening({"Digital Absorptive Catch Up Rate": 0.0})
+    )
+    technology = final({"Digital Absorptive Catch Up Rate": 0.03}, "Log Technology")
+    assert technology[EAST] - technology[WEST] < np.subtract(*baseline("Log Technology")[[EAST, WEST]])
+    knowledge = lever("knowledge")
+    assert (effect(knowledge, "Catch Up Rate") > 0).all()
+    assert effect(knowledge, GAP)[WEST] < 0
+
+
+def test_needs_follow_the_bottleneck() -> None:
+    skills = LEVERS.index("Skills")
+    unskilled = {"Initial Skill Share": FOUR_REGIONS["Initial Skill Share"] * 0.5}
+    assert (final(unskilled, "Need Share", 1)[skills] > baseline("Need Share", 1)[skills]).all()
+    assert (baseline("Need Share", 1).argmax(axis=0) == LEVERS.index("Skills")).any()
+
+
+def test_the_diagnosis_does_not_depend_on_open_data() -> None:
+    more = {"Initial Shared Data": FOUR_REGIONS["Initial Shared Data"] + 0.2}
+    others = [index for index, name in enumerate(LEVERS) if name != "Data"]
+    before, after = final({}, "Need Share", 0.25), final(more, "Need Share", 0.25)
+    ratio = after[others] / np.where(before[others] > 0, before[others], 1)
+    present = before[others] > 0
+    for region in range(4):
+        kept = ratio[present[:, region], region]
+        assert kept == pytest.approx(kept[0], rel=0.02)
+
+
+def test_the_net_of_the_loops_has_no_fixed_sign() -> None:
+    start = baseline(GAP, 1)[WEST]
+    assert baseline(GAP)[WEST] < start - 5 * POINT
+    assert final(SIPHON, GAP)[WEST] > start + 10 * POINT
+
+
+def test_synergy_lifts_followers_more_than_leaders() -> None:
+    alone, close = {"Industrial Synergy Share": 0.0}, {"Industrial Synergy Share": 0.6}
+    assert widening(close) < 0 < widening(alone)
+    gain = final(close, PER_HEAD) / baseline(PER_HEAD) - 1
+    assert gain[WEST] > gain[EAST] > 0
+    assert (final(close, "Application Share", 10) > baseline("Application Share", 10)).all()
+
+
+def test_the_data_effect_raises_output() -> None:
+    strong = {"Data Output Effect": 0.06}
+    assert (final(strong, PER_HEAD) > baseline(PER_HEAD)).all()
+    assert widening(strong) > 0  # those with more networks and data gain more
+
+
+def test_the_application_effect_raises_output() -> None:
+    strong = {"Application Output Effect": 0.2}
+    assert (final(strong, PER_HEAD) > baseline(PER_HEAD)).all()
+
+
+def test_remote_services_hold_people_and_so_widen_the_gap_a_little() -> None:
+    strong, none = {"Public Service Attraction": 0.3}, {"Public Service Attraction": 0.0}
+    assert final(strong, "Emigration Rate", 10)[WEST] < final(none, "Emigration Rate", 10)[WEST]
+    assert final(strong, "Attractiveness", 10)[WEST] > final(none, "Attractiveness", 10)[WEST]
+    assert final(strong, "Population")[WEST] > final(none, "Population")[WEST]
+    assert widening(none) < 0 < widening(strong) < 0.1 * POINT
+
+
+def test_differentiation_beats_several_uniform_mixes_but_not_by_much() -> None:
+    zoned = closed({"Differentiation": 1.0})
+    uniform = {
+        "frontier-style": closed({"Uniform Mix": UNIFORM}),
+        "sevenths": closed({"Uniform Mix": np.full(7, 1 / 7)}),
+        "transition for all": closed({"Uniform Mix": BY_CLASS[:, 1]}),
+        "lagging for all": closed({"Uniform Mix": BY_CLASS[:, 2]}),
+    }
+    assert zoned > max(uniform.values())
+    assert zoned - max(uniform.values()) < 0.1 * POINT
+    frontier_for_all = closed({"Uniform Mix": BY_CLASS[:, 0]})
+    assert zoned - frontier_for_all == pytest.approx(0, abs=0.01 * POINT)
+
+
+# ----------------------------------------------------------------------------------- difficulties, C28 to C42
+
+
+def opened(staleness: float, year: int) -> float:
+    """Shared data of the West that a ten-year campaign leaves behind."""
+    campaign = TimePath(times=(START, START + 10), values=np.array([np.full(4, 0.15), np.zeros(4)]))
+    rate = {"Data Staleness Rate": staleness}
+    with_it = final({**rate, "Data Opening Programme": campaign}, "Shared Data", year)
+    return float(with_it[WEST] - final(rate, "Shared Data", year)[WEST])
+
+
+def test_stale_data_lose_what_a_campaign_opened() -> None:
+    assert opened(0.1, 25) < opened(0.05, 25) < opened(0.03, 25)
+    assert opened(0.1, 25) < 0.5 * opened(0.1, 10)
+
+
+def test_weak_governance_does_not_blunt_execution() -> None:
+    weak = {"Initial Governance Integration": FOUR_REGIONS["Initial Governance Integration"] / 5}
+    found = [simulated({**POLICY, **change}, ["Implementation Capacity"], 10) for change in ({}, weak)]
+    capacity = [item["Implementation Capacity"][0, 0, :, 0] for item in found]
+    np.testing.assert_array_equal(*capacity)
+
+
+def test_the_access_divide_follows_income_and_closes() -> None:
+    access = one(FOUR_REGIONS, 25, "Access Share")
+    assert (access[EAST] > access[1:]).all()
+    poor = {"Initial Output per Capita": FOUR_REGIONS["Initial Output per Capita"] / 4}
+    assert (final(poor, "Access Share", 10) < baseline("Access Share", 10)).all()
+    spread = np.log(access).std(axis=0)
+    assert spread[-1] < 0.3 * spread[0]
+
+
+def test_skills_lag_access_and_grow_with_application() -> None:
+    found = simulated({}, ["Skilled People", "Connected People", "Learning by Using"], 25)
+    assert (found["Skilled People"] < found["Connected People"]).all()
+    no_ladder = {"Learning with Application Rate": 0.0}
+    assert (final(no_ladder, "Learning by Using", 5) < baseline("Learning by Using", 5)).all()
+    assert (effect(lever("application"), "Skill Share") > POINT).all()
+
+
+def test_application_needs_access_and_skills() -> None:
+    application = effect(lever("application"), "Application Share", year=5)[WEST]
+    assert application > 3 * POINT
+    assert effect(lever("application", **WILDERNESS), "Application Share", year=5)[WEST] < 0.01 * application
+    found = simulated({}, ["Application Share", "Application Ceiling"], 35)
+    assert (found["Application Share"] <= found["Application Ceiling"]).all()
+
+
+def test_divides_reinforce_each_other() -> None:
+    def application(**factors: float) -> float:
+        names = {"access": "Initial Access Share", "skills": "Initial Skill Share"}
+        changes = {names[key]: FOUR_REGIONS[names[key]] * factor for key, factor in factors.items()}
+        return float(final(changes, "Application Ceiling", 1)[WEST])
+
+    both = application(access=1.2, skills=1.2) - application()
+    apart = application(access=1.2) + application(skills=1.2) - 2 * application()
+    assert both > apart
+    skills = one(FOUR_REGIONS, 35, "Skill Share")
+    no_ladder = {"Learning with Application Rate": 0.0, "Learning by Using Rate": 0.0825}
+    without = one({**FOUR_REGIONS, **no_ladder}, 35, "Skill Share")
+    assert (skills[EAST] / skills[WEST])[10] > (without[EAST] / without[WEST])[10]
+    assert widening({"Structural Gap Persistence": 1.0}) > 5 * POINT
+
+
+def test_the_skill_divide_heals_itself_in_the_long_run() -> None:
+    skills = one(FOUR_REGIONS, 35, "Skill Share")
+    ratio = skills[EAST] / skills[WEST]
+    assert ratio[35] < ratio[20] < ratio[10] < ratio[0]
+
+
+def test_local_protection_eats_what_reform_gained() -> None:
+    def gained(rate: float) -> float:
+        reform = lever("governance", **{"Governance Erosion Rate": rate})
+        return float(effect(reform, "Governance Integration")[WEST])
+
+    assert gained(0.1) < gained(0.05) < gained(0.02)
+    alone = one({**FOUR_REGIONS, "Data Governance Coefficient": 0.0}, 25, "Governance Integration")
+    assert alone[:, -1] == pytest.approx(alone[:, 0], rel=1e-12)  # without change the initial level is held
+
+
+def test_a_uniform_mix_fits_the_needs_less_at_first() -> None:
+    uniform = simulated({**POLICY}, ["Regional Fit"], 25)["Regional Fit"][0, 0]
+    zoned = simulated({**POLICY, "Differentiation": 1.0}, ["Regional Fit"], 25)["Regional Fit"][0, 0]
+    assert (zoned[:, 12] > uniform[:, 12]).all()
+    assert zoned[WEST, 25] < uniform[WEST, 25]  # access is nearly complete by then
+
+
+def test_talent_concentrates_only_when_innovation_and_selection_are_strong() -> None:
+    start = final({}, "Skilled People Share", 0.25)[EAST]
+    assert baseline("Skilled People Share")[EAST] < start
+    assert final(SIPHON, "Skilled People Share")[EAST] > start + 20 * POINT
+
+
+def test_weak_finances_blunt_execution() -> None:
+    zoned = {"Differentiation": 1.0, "Redistribution Exponent": 1.0}
+    effects = [closed(zoned, {"Fiscal Capacity Sensitivity": value}) for value in (0.0, 0.3, 0.5)]
+    assert effects[0] > effects[1] > effects[2] > 0
+    capacity = final(POLICY, "Implementation Capacity", 15)
+    assert capacity[WEST] < capacity[EAST] == pytest.approx(1.0)
+
+
+def test_data_centres_without_networks_do_nothing() -> None:
+    data = lever("data")
+    assert effect(data, "Shared Data", year=5)[WEST] > 20 * POINT
+    nowhere = lever("data", **WILDERNESS)
+    assert effect(nowhere, "Shared Data", year=5)[WEST] < 0.1 * POINT
+    assert effect(nowhere, "Accessible Data", year=5)[WEST] < 1e-6
+    assert effect(nowhere, PER_HEAD)[WEST] < 0  # the money is lost
+
+
+def test_misfit_blunts_a_differentiated_policy_as_much_as_a_uniform_one() -> None:
+    def lost(differentiation: float) -> float:
+        zoned = {"Differentiation": differentiation}
+        return 1 - closed(zoned, {"Misfit Sensitivity": 0.3}) / closed(zoned)
+
+    assert lost(0.0) > 0.05
+    assert lost(1.0) == pytest.approx(lost(0.0), abs=0.02)
+    assert closed({}, {"Misfit Sensitivity": 0.0}) == closed({})  # at the central value it does not act
+
+
+def test_sameness_costs_output_and_narrows_the_gap_a_little() -> None:
+    same, free = {"Homogenisation Sensitivity": 0.3}, {"Homogenisation Sensitivity": 0.0}
+    output = [final({**POLICY, **case}, "National Output", 25) for case in (same, free)]
+    assert output[0] / output[1] - 1 == pytest.approx(-0.0048, abs=2e-4)
+    gain = [final({**POLICY, **case}, PER_HEAD, 25) for case in (same, free)]
+    lost = gain[0] / gain[1] - 1
+    assert lost[EAST] < lost[WEST] < 0
+    gaps = [final({**POLICY, **case}, GAP, 25)[WEST] for case in (same, free)]
+    assert gaps[0] < gaps[1]
+
+
+def test_money_that_follows_output_spreads_gains_least() -> None:
+    effects = [closed({"Redistribution Exponent": value}) for value in (-1.0, 0.0, 1.0)]
+    assert 0 < effects[0] < effects[1] < effects[2]
+    assert effects[0] < 0.2 * POINT
+    lagging_for_all = {"Uniform Mix": BY_CLASS[:, 2], "Redistribution Exponent": -1.0}
+    assert closed(lagging_for_all) < 0  # this one widens the gap
+
+
+# ------------------------------------------------------------------------------------------ paths, C43 to C56
+
+
+def test_each_lever_moves_what_it_pays_for() -> None:
+    pays_for = {
+        "access": "Access Share",
+        "skills": "Skill Share",
+        "application": "Application Share",
+        "data": "Shared Data",
+        "governance": "Governance Integration",
+        "knowledge": "Platform Linkage",
+    }
+    for name, outcome in pays_for.items():
+        assert (effect(lever(name), outcome) > 0).all(), name
+    assert effect(lever("compensation"), "Physical Capital")[WEST] > 0
+
+
+@pytest.mark.parametrize("name", [name.lower() for name in LEVERS])
+def test_each_lever_narrows_the_gap_when_money_follows_need(name: str) -> None:
+    assert effect(lever(name), GAP)[WEST] < -0.2 * POINT
+
+
+def test_a_security_law_keeps_data_usable() -> None:
+    assert opened(0.03, 25) > opened(0.05, 25)
+
+
+def test_rough_terrain_makes_village_networks_less_effective() -> None:
+    def connected(terrain: float) -> float:
+        land = FOUR_REGIONS["Terrain Cost Factor"].copy()
+        land[WEST] = terrain
+        return float(effect(lever("access", **{"Terrain Cost Factor": land}), "Access Share")[WEST])
+
+    assert connected(1.0) > connected(1.5) > connected(3.0) > 0
+
+
+def test_the_chain_from_connection_to_skill_to_application() -> None:
+    assert effect(lever("access"), "Skill Share")[WEST] > POINT
+    assert effect(lever("access"), "Application Share")[WEST] > POINT
+    assert effect(lever("skills"), "Application Share")[WEST] > POINT
+    half = {"Policy Budget Share": 0.0015}
+    apart = sum(effect(lever(name, **half), "Application Share")[WEST] for name in ("access", "skills"))
+    joined = lever("access", **{"Uniform Mix": mix(access=0.5, skills=0.5)})
+    assert effect(joined, "Application Share")[WEST] > apart
+
+
+def test_the_siphon_is_talent_with_innovation_and_not_capital() -> None:
+    quiet = {"Skill Innovation Coefficient": 0.0, "Base Migration Rate": 0.0, "Agglomeration Elasticity": 0.0}
+    nothing = {**SIPHON, **quiet, "Mobile Investment Share": 0.0}
+    gap = final(nothing, GAP)[WEST]
+    innovation = {**nothing, "Skill Innovation Coefficient": 0.07}
+    assert final(innovation, GAP)[WEST] > gap + 15 * POINT
+    capital = {**nothing, "Mobile Investment Share": 0.5}
+    assert final(capital, GAP)[WEST] == pytest.approx(gap, abs=0.1 * POINT)
+    migration = {**nothing, "Base Migration Rate": 0.012}
+    assert final(migration, GAP)[WEST] < gap - 5 * POINT
+    assert final(migration, "Output Share")[EAST] > final(nothing, "Output Share")[EAST] + 10 * POINT
+
+
+def test_compensation_holds_people_and_costs_the_nation_output() -> None:
+    compensation = lever("compensation")
+    assert effect(compensation, GAP)[WEST] < 0
+    assert effect(compensation, "Output Share")[WEST] > 0.2 * POINT
+    assert effect(compensation, "Population")[WEST] > 0
+    assert effect(compensation, "National Output") < 0
+
+
+def test_integration_alone_narrows_the_gap_while_the_west_loses_share() -> None:
+    integration = lever("governance")
+    assert effect(integration, GAP)[WEST] < 0
+    assert effect(integration, "Output Share")[WEST] < -0.1 * POINT
+    assert effect(integration, "Population")[WEST] < 0
+
+
+def test_the_index_is_the_geometric_mean_of_five_dimensions() -> None:
+    names = ["Coverage", "Access Share", "Skill Share", "Application Share"]
+    found = simulated({}, [*names, "Shared Data", "Governance Integration", "Digital Index"], 20)
+    parts = [found[name] for name in names]
+    parts.append((found["Shared Data"] + found["Governance Integration"]) / 2)
+    assert found["Digital Index"] == pytest.approx(np.prod(parts, axis=0) ** (1 / 5), rel=1e-12)
+    assert (found["Digital Index"][0, 0, EAST] > found["Digital Index"][0, 0, 1:]).all()
+
+
+def gap_closed_when(class_name: str, other: str) -> float:
+    """Zoned policy per head in which one class gets the mix of another."""
+    mixes = BY_CLASS.copy()
+    mixes[:, CLASSES.index(class_name)] = BY_CLASS[:, CLASSES.index(other)]
+    return closed({"Differentiation": 1.0, "Mix by Class": mixes})
+
+
+def test_the_class_mixes_of_the_paper_are_not_the_best_for_their_classes() -> None:
+    own = closed({"Differentiation": 1.0})
+    assert gap_closed_when("Frontier", "Transition") < own
+    assert gap_closed_when("Frontier", "Lagging") < own
+    assert gap_closed_when("Transition", "Frontier") > own
+    assert gap_closed_when("Lagging", "Transition") > own
+    assert gap_closed_when("Lagging", "Frontier") > own
+
+
+def test_subsidies_connect_people_early_and_networks_connect_more_later() -> None:
+    def connected(subsidy: float, year: int) -> float:
+        access = lever("access", **{"Connection Subsidy Share": subsidy})
+        return float(effect(access, "Access Share", year=year)[WEST])
+
+    assert connected(0.6, 2) > connected(0.0, 2)
+    assert connected(0.6, 15) < connected(0.0, 15) + 0.01
+    assert connected(0.3, 5) > connected(0.0, 5)
+
+
+def test_reversion_to_the_plan_keeps_pilots_alive() -> None:
+    rolling = {**POLICY, "Differentiation": 1.0, "Rolling Evaluation Switch": 1.0}
+    access = LEVERS.index("Access")
+    kept = final(rolling, "Policy Weight")[access, WEST]
+    lost = final({**rolling, "Plan Reversion Rate": 0.0}, "Policy Weight")[access, WEST]
+    assert kept > 2 * lost > 0
+
+
+def test_rolling_evaluation_moves_money_to_what_scores_well() -> None:
+    zoned = {"Differentiation": 1.0, "Redistribution Exponent": 1.0}
+    rolling = {**zoned, "Rolling Evaluation Switch": 1.0}
+    assert closed(rolling) > closed(zoned) + 0.2 * POINT
+    found = simulated({**POLICY, **rolling}, ["Policy Weight", "Evaluation Score", "Planned Mix"], 25)
+    weight, score, plan = (values[0, 0, :, WEST, -1] for values in found.data.values())
+    worst = score.argmin()
+    assert LEVERS[worst] == "Access"
+    assert weight[worst] < 0.5 * plan[worst]
+    strict = {**rolling, "Elimination Threshold": 0.9}
+    assert final({**POLICY, **strict}, "Policy Weight", 25)[worst, WEST] < weight[worst]
+
+
+def test_a_knowledge_platform_is_useless_without_skills() -> None:
+    knowledge, nowhere = lever("knowledge"), lever("knowledge", **WILDERNESS)
+    assert effect(nowhere, "Platform Linkage", year=5)[WEST] > 0.5
+    assert effect(nowhere, "Catch Up Rate")[WEST] < 0.01 * effect(knowledge, "Catch Up Rate")[WEST]
+    assert effect(nowhere, PER_HEAD)[WEST] < 0 < effect(knowledge, PER_HEAD)[WEST]
+
+
+# ------------------------------------------------------------------- the same signs over draws from the priors
+
+DRAWS = 300
+YEARS = 25
+
+
+@cache
+def prior_draws() -> dict[str, Array]:
+    """Every parameter with a prior, drawn independently; catch-up one-sided in 30 percent of the draws."""
+    spec = loaded(4).spec
+    assert spec is not None
+    rng = np.random.default_rng(0)
+    drawn = {
+        item.variable: item.prior.sample(rng, DRAWS)[None, :]
+        for item in spec.parameters.values()
+        if item.prior is not None and item.variable
+    }
+    drawn["Catch Up Asymmetry"] = (rng.random(DRAWS) < 0.3).astype(float)[None, :]
+    return drawn
+
+
+def drawn(changes: dict[str, Any], outcome: str = GAP) -> Array:
+    """An outcome of the West at the end, by draw."""
+    found = run({**FOUR_REGIONS, **prior_draws(), **changes}, YEARS, [outcome])
+    values: Array = found[outcome][0, :, WEST, -1]
+    return values
+
+
+def share_that_widens(change: dict[str, Any], reference: dict[str, Any]) -> float:
+    """Share of draws in which the gap is wider with the change than with the reference."""
+    return float((drawn(change) > drawn(reference)).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("Digital Absorptive Catch Up Rate", 0.0, 0.01),
+        ("Industrial Synergy Share", 0.0, 0.03),
+        ("Base Migration Rate", 0.0, 0.01),
+        ("Skill Innovation Coefficient", 0.99, 1.0),
+        ("Public Service Attraction", 0.99, 1.0),
+        ("Data Output Effect", 0.97, 1.0),
+        ("Mobility Friction Share", 0.97, 1.0),
+        ("Agglomeration Elasticity", 0.92, 1.0),
+        ("Mobile Investment Share", 0.97, 1.0),
+        ("Application Output Effect", 0.8, 0.95),
+    ],
+)
+def test_sign_of_a_mechanism_over_prior_draws(name: str, low: float, high: float) -> None:
+    assert low <= share_that_widens({}, {name: 0.0}) <= high
+
+
+def test_digital_channels_together_widen_the_gap_in_most_draws() -> None:
+    off = {
+        "Application Output Effect": 0.0,
+        "Data Output Effect": 0.0,
+        "Digital Absorptive Catch Up Rate": 0.0,
+        "Skill Innovation Coefficient": 0.0,
+        "Digital Skill Productivity Premium": 0.0,
+    }
+    assert 0.8 < share_that_widens({}, off) < 0.97
+    with_skills = {name: value for name, value in off.items() if not name.startswith(("Skill", "Digital Skill"))}
+    assert 0.2 < share_that_widens({}, with_skills) < 0.5
+
+
+def test_gap_without_policy_has_no_fixed_sign() -> None:
+    start = baseline(GAP, 0.25)[WEST]
+    assert 0.2 < (drawn({}) > start).mean() < 0.36
+
+
+def test_whether_uniform_policy_widens_the_gap_is_open() -> None:
+    output_money = {**POLICY, "Redistribution Exponent": -1.0}
+    assert 0.3 < share_that_widens(output_money, {}) < 0.5
+    assert 0.2 < share_that_widens({**output_money, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS) < 0.45
+    assert share_that_widens(POLICY, {}) < 0.05
+
+
+def test_differentiated_against_uniform_over_prior_draws() -> None:
+    zoned = {**POLICY, "Differentiation": 1.0}
+    assert 0.7 < share_that_widens(POLICY, zoned) < 0.87
+    frontier_for_all = {**POLICY, "Uniform Mix": BY_CLASS[:, 0]}
+    assert 0.48 < share_that_widens(frontier_for_all, zoned) < 0.68
+
+
+def test_sameness_hardly_ever_widens_the_gap_over_prior_draws() -> None:
+    same = {**POLICY, "Homogenisation Sensitivity": 0.3}
+    assert share_that_widens(same, {**POLICY, "Homogenisation Sensitivity": 0.0}) < 0.02
+
+
+def test_application_funded_in_the_east_hardly_ever_raises_output_in_the_west() -> None:
+    east_only = {
+        **POLICY,
+        "Policy Start Time": START,
+        "Uniform Mix": mix(application=1.0),
+        "Region Target": np.array([1.0, 0, 0, 0]),
+    }
+    for cost in ({}, {"Crowding Out Share": 0.0}):
+        gains = drawn({**east_only, **cost}, PER_HEAD) > drawn(dict(cost), PER_HEAD)
+        assert gains.mean() < 0.15
+
+
+def test_a_transition_mix_suits_lagging_regions_better_in_most_draws() -> None:
+    mixes = BY_CLASS.copy()
+    mixes[:, CLASSES.index("Lagging")] = BY_CLASS[:, CLASSES.index("Transition")]
+    zoned = {**POLICY, "Differentiation": 1.0}
+    assert 0.5 < share_that_widens(zoned, {**zoned, "Mix by Class": mixes}) < 0.72
