@@ -1,0 +1,288 @@
+"""Labelled arrays as the pictures read them: four dimensions in one order, and the names to print."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.words import has_word, word
+
+DIMS = ("scenario", "draw", "region", "year")
+NATION = "nation"
+
+
+def label_array(
+    values: ArrayLike,
+    *,
+    years: Sequence[int] | ArrayLike,
+    scenarios: Sequence[str] | None = None,
+    regions: Sequence[str] | None = None,
+    name: str = "",
+    units: str = "Dmnl",
+    region_labels: Mapping[str, Sequence[object]] | None = None,
+) -> xr.DataArray:
+    """Put labels on a plain array, so that it can be drawn.
+
+    Parameters
+    ----------
+    values
+        Numbers with the axes (scenario, draw, region, year); the axes for which no labels are given may be
+        left out: (draw, region, year) without ``scenarios``, (region, year) is history, (year,) a national
+        series.
+    years
+        Years along the last axis.
+    scenarios
+        Names along the first axis.
+    regions
+        Codes along the region axis.
+    name
+        What the quantity is called: one of the indicators' names brings its title, unit and direction.
+    units
+        Unit of the values; ``"Dmnl"`` for shares and indices.
+    region_labels
+        More about the regions, one value each: ``name_en``, ``name_zh``, ``group``, ``row``, ``column``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims from (scenario, draw, region, year), as many as ``values`` has axes.
+
+    Raises
+    ------
+    InvalidInput
+        If the labels do not fit the shape.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    dims = _dims(array.ndim, with_scenarios=scenarios is not None)
+    labels: dict[str, Sequence[object] | ArrayLike | None] = {
+        "scenario": scenarios,
+        "region": regions,
+        "year": np.asarray(years),
+    }
+    coords: dict[str, object] = {}
+    for dim, length in zip(dims, array.shape, strict=True):
+        given = labels.get(dim)
+        own = np.arange(length) if given is None else np.asarray(given)
+        if own.shape != (length,):
+            raise InvalidInput(f"{own.size} labels for the {length} {dim}s of an array of shape {array.shape}")
+        coords[dim] = own
+    for key, column in (region_labels or {}).items():
+        if "region" not in dims or len(column) != array.shape[dims.index("region")]:
+            raise InvalidInput(f"region_labels[{key!r}]: {len(column)} values do not fit shape {array.shape}")
+        coords[key] = ("region", np.asarray(column))
+    return xr.DataArray(array, dims=dims, coords=coords, name=name or None, attrs={"units": units})
+
+
+def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
+    """Bring a labelled array to the dimensions (scenario, draw, region, year).
+
+    A dimension called ``class`` is read as regions; a missing scenario, draw or region becomes one of length
+    1.
+
+    Parameters
+    ----------
+    values
+        Any of the four dimensions, in any order, with ``year``.
+    what
+        What the array is called in messages.
+
+    Returns
+    -------
+    xarray.DataArray
+        Four dimensions, float64, with coordinates for all but the draws.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not a labelled array, has other dimensions, or lacks years.
+    """
+    if not isinstance(values, xr.DataArray):
+        raise InvalidInput(
+            f"{what} is a {type(values).__name__} without labels; put them on with "
+            "pysd_runner.plots.label_array(values, years=..., scenarios=..., regions=...)"
+        )
+    if "class" in values.dims:
+        values = values.rename({"class": "region"})
+    strange = [str(dim) for dim in values.dims if dim not in DIMS]
+    if strange or "year" not in values.dims or "year" not in values.coords:
+        raise InvalidInput(
+            f"{what} has the dimensions {tuple(map(str, values.dims))}; expected some of {DIMS}, "
+            "with labels along 'year'"
+        )
+    for dim, label in (("scenario", "baseline"), ("draw", 0), ("region", NATION)):
+        if dim not in values.dims:
+            values = values.drop_vars(dim, errors="ignore").expand_dims({dim: [label]})
+    return values.transpose(*DIMS).astype(np.float64)
+
+
+def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
+    """Bring observations to the dimensions (region, year).
+
+    Parameters
+    ----------
+    history
+        Observations by region (or class) and year, or of the nation by year; or none.
+
+    Returns
+    -------
+    xarray.DataArray or None
+        Two dimensions, or none.
+
+    Raises
+    ------
+    InvalidInput
+        If there are scenarios or several draws: what was observed happened once.
+    """
+    if history is None:
+        return None
+    full = in_layout(history, what="history")
+    if full.sizes["scenario"] != 1 or full.sizes["draw"] != 1:
+        raise InvalidInput(
+            f"history has the dimensions {tuple(map(str, history.dims))}; observations have no scenarios and no draws"
+        )
+    return full.isel(scenario=0, draw=0, drop=True)
+
+
+def position_of(values: xr.DataArray, dim: str, label: str) -> int:
+    """Position of a label along a dimension; regions may be called by code or by name.
+
+    Parameters
+    ----------
+    values
+        An array in layout.
+    dim
+        ``"scenario"`` or ``"region"``.
+    label
+        What is looked for.
+
+    Returns
+    -------
+    int
+        Its position.
+
+    Raises
+    ------
+    UnknownName
+        If nothing is called so; names the nearest.
+    """
+    columns = [dim, "name_en", "name_zh"] if dim == "region" else [dim]
+    known: list[str] = []
+    for column in columns:
+        if column in values.coords:
+            names = [str(own) for own in np.atleast_1d(values.coords[column].to_numpy())]
+            if str(label) in names:
+                return names.index(str(label))
+            known += names
+    shown = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
+    raise UnknownName(f"no {dim} is called {label!r}; there are {shown}.{suggest(str(label), known)}")
+
+
+def scenario_label(values: xr.DataArray, scenario: str, lang: str) -> str:
+    """Name of a scenario in a language.
+
+    Parameters
+    ----------
+    values
+        An array in layout; coordinates ``label_en`` and ``label_zh`` of the scenarios are used when present.
+    scenario
+        Its name.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    str
+        The label; else a word of the dictionaries; else the name with spaces for underscores.
+    """
+    own = _own_label(values, "scenario", scenario, (f"label_{lang}",))
+    if own:
+        return own
+    key = f"scenario.{scenario}"
+    return word(key, lang) if has_word(key) else scenario.replace("_", " ")
+
+
+def region_label(values: xr.DataArray, region: str, lang: str) -> str:
+    """Name of a region or class in a language.
+
+    Parameters
+    ----------
+    values
+        An array in layout; coordinates ``name_en`` and ``name_zh`` of the regions are used when present.
+    region
+        Its code.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    str
+        The name; else a word of the dictionaries; else the code.
+    """
+    own = _own_label(values, "region", region, (f"name_{lang}", "name_en"))
+    if own:
+        return own
+    for key in (f"class.{region}", f"region.{region}"):
+        if has_word(key):
+            return word(key, lang)
+    return region
+
+
+def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | None) -> int:
+    """Last observed year: as given, else from the array's attribute ``origin``, else the last year of history.
+
+    Parameters
+    ----------
+    values
+        Projections.
+    history
+        Observations, or none.
+    origin
+        The year, or none.
+
+    Returns
+    -------
+    int
+        The last year a projection may have seen.
+
+    Raises
+    ------
+    InvalidInput
+        If it is nowhere to be found, or lies after the projection.
+    """
+    found = origin
+    if found is None and "origin" in values.attrs:
+        found = int(values.attrs["origin"])
+    if found is None and history is not None:
+        found = int(history["year"].max())
+    if found is None:
+        raise InvalidInput("the last observed year is not known; pass origin= or history")
+    if found > int(values["year"].max()):
+        raise InvalidInput(f"origin {found} lies after the last year projected, {int(values['year'].max())}")
+    return int(found)
+
+
+def _dims(axes: int, *, with_scenarios: bool) -> tuple[str, ...]:
+    """Names of the axes of a plain array."""
+    candidates = {1: ("year",), 2: ("region", "year"), 3: ("draw", "region", "year"), 4: DIMS}
+    if axes not in candidates or (axes == 4) != with_scenarios:
+        raise InvalidInput(
+            f"an array with {axes} axes {'and' if with_scenarios else 'without'} scenario names cannot be labelled; "
+            "expected (scenario, draw, region, year) with scenarios=, or (draw, region, year), (region, year), "
+            "(year,) without"
+        )
+    return candidates[axes]
+
+
+def _own_label(values: xr.DataArray, dim: str, label: str, columns: tuple[str, ...]) -> str:
+    """Label the array carries for one of its scenarios or regions, or an empty string."""
+    names = [str(own) for own in np.atleast_1d(values.coords[dim].to_numpy())]
+    if label not in names:
+        return ""
+    for column in columns:
+        if column in values.coords:
+            found = str(np.atleast_1d(values.coords[column].to_numpy())[names.index(label)]).strip()
+            if found and found != "nan":
+                return found
+    return ""

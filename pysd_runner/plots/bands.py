@@ -1,0 +1,148 @@
+"""Bands of futures: quantiles over draws, year by year."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput
+
+#: The median, and the edges of the bands that hold 30, 60 and 90 of 100 futures.
+LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
+MEDIAN = LEVELS.index(0.50)
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bands:
+    """Quantiles of draws over time.
+
+    Attributes
+    ----------
+    years
+        Shape (year,).
+    quantiles
+        Shape (level, year); levels as `LEVELS`, in the unit drawn.
+    draws
+        How many draws were given.
+    failed
+        How many of them had a missing value and were left out.
+    """
+
+    years: FloatArray
+    quantiles: FloatArray
+    draws: int
+    failed: int
+
+    @property
+    def median(self) -> FloatArray:
+        """Median by year, shape (year,)."""
+        return np.asarray(self.quantiles[MEDIAN])
+
+    @property
+    def low(self) -> FloatArray:
+        """Lower edge of the widest band, shape (year,)."""
+        return np.asarray(self.quantiles[0])
+
+    @property
+    def high(self) -> FloatArray:
+        """Upper edge of the widest band, shape (year,)."""
+        return np.asarray(self.quantiles[-1])
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is only one draw, so that there is a line and no band."""
+        return self.draws - self.failed == 1
+
+
+def bands_of(values: xr.DataArray, *, scenario: int, region: int, scale: float = 1.0) -> Bands:
+    """Bands of one scenario and region.
+
+    Parameters
+    ----------
+    values
+        An array in layout (scenario, draw, region, year).
+    scenario, region
+        Positions along their dimensions.
+    scale
+        Factor from the data to what is drawn.
+
+    Returns
+    -------
+    Bands
+        Quantiles over the draws that have a number in every year.
+
+    Raises
+    ------
+    InvalidInput
+        If no draw has.
+    """
+    draws = np.asarray(values[scenario, :, region, :].to_numpy(), dtype=np.float64)
+    return _bands(draws * scale, values)
+
+
+def difference_bands(values: xr.DataArray, *, scenario: int, baseline: int, region: int, scale: float = 1.0) -> Bands:
+    """Bands of a scenario less the baseline, draw by draw.
+
+    Parameters
+    ----------
+    values
+        An array in layout (scenario, draw, region, year), the draws of all scenarios in the same order.
+    scenario, baseline, region
+        Positions along their dimensions.
+    scale
+        Factor from the data to what is drawn.
+
+    Returns
+    -------
+    Bands
+        Quantiles of the difference over the draws that have a number in every year under both.
+
+    Raises
+    ------
+    InvalidInput
+        If no draw has.
+    """
+    array = values.to_numpy()
+    return _bands((array[scenario, :, region, :] - array[baseline, :, region, :]) * scale, values)
+
+
+def joined(bands: Bands, year: float, value: float) -> Bands:
+    """Let bands start from the last observation, so that the fan opens where history ends.
+
+    Parameters
+    ----------
+    bands
+        Bands that start after ``year``; others come back as they are.
+    year, value
+        The last observation, in the unit drawn.
+
+    Returns
+    -------
+    Bands
+        With that year in front, all quantiles equal to ``value``.
+    """
+    if not year < bands.years[0] or not np.isfinite(value):
+        return bands
+    start = np.full((len(LEVELS), 1), value)
+    return Bands(
+        years=np.concatenate([[year], bands.years]),
+        quantiles=np.concatenate([start, bands.quantiles], axis=1),
+        draws=bands.draws,
+        failed=bands.failed,
+    )
+
+
+def _bands(draws: FloatArray, values: xr.DataArray) -> Bands:
+    """Quantiles over the first axis, failed draws left out and counted."""
+    usable = np.isfinite(draws).all(axis=1)
+    if not usable.any():
+        raise InvalidInput(f"{values.name or 'values'}: none of the {len(draws)} draws has a number in every year")
+    return Bands(
+        years=values["year"].to_numpy().astype(np.float64),
+        quantiles=np.quantile(draws[usable], LEVELS, axis=0),
+        draws=len(draws),
+        failed=int((~usable).sum()),
+    )

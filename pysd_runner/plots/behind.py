@@ -1,0 +1,122 @@
+"""The data behind a picture, as drawn: a long table with a unit in each row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pysd_runner.plots.bands import LEVELS, Bands, FloatArray
+
+COLUMNS = ("scenario", "region", "region_name", "year", "variable", "unit", "series", "quantile", "value")
+
+
+@dataclass(kw_only=True, slots=True)
+class Behind:
+    """Collects what is drawn.
+
+    Attributes
+    ----------
+    variable, unit
+        Of all rows unless said otherwise.
+    """
+
+    variable: str
+    unit: str
+    frames: list[pd.DataFrame] = field(default_factory=list)
+
+    def add_history(
+        self,
+        region: str,
+        name: str,
+        years: FloatArray,
+        values: FloatArray,
+        *,
+        variable: str = "",
+        unit: str = "",
+    ) -> None:
+        """Add what was observed.
+
+        Parameters
+        ----------
+        region, name
+            Code and printed name.
+        years, values
+            Shape (year,); missing values are left out.
+        variable, unit
+            Where they differ from those of the table.
+        """
+        known = np.isfinite(values)
+        self._add(
+            {"scenario": "", "region": region, "region_name": name, "series": "history"},
+            years[known],
+            values[known],
+            np.full(int(known.sum()), np.nan),
+            variable or self.variable,
+            unit or self.unit,
+        )
+
+    def add_bands(
+        self, scenario: str, region: str, name: str, bands: Bands, *, variable: str = "", unit: str = ""
+    ) -> None:
+        """Add quantiles of futures.
+
+        Parameters
+        ----------
+        scenario, region, name
+            Scenario, code and printed name of the region.
+        bands
+            Quantiles by year.
+        variable, unit
+            Where they differ from those of the table.
+        """
+        levels = np.asarray(LEVELS) if not bands.is_single else np.asarray([0.5])
+        rows = bands.quantiles if not bands.is_single else bands.quantiles[3:4]
+        self._add(
+            {"scenario": scenario, "region": region, "region_name": name, "series": "projection"},
+            np.repeat(bands.years, len(levels)),
+            rows.T.ravel(),
+            np.tile(levels, len(bands.years)),
+            variable or self.variable,
+            unit or self.unit,
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Everything added so far.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `COLUMNS`; ``quantile`` is empty for history.
+        """
+        if not self.frames:
+            return pd.DataFrame(columns=list(COLUMNS))
+        return pd.concat(self.frames, ignore_index=True)
+
+    def _add(
+        self,
+        labels: dict[str, str],
+        years: FloatArray,
+        values: FloatArray,
+        quantiles: FloatArray,
+        variable: str,
+        unit: str,
+    ) -> None:
+        """Append rows."""
+        if len(years) == 0:
+            return
+        table: dict[str, object] = {
+            **labels,
+            "year": years.astype(int) if _are_whole(years) else years,
+            "variable": variable,
+            "unit": unit,
+            "quantile": quantiles,
+            "value": values,
+        }
+        self.frames.append(pd.DataFrame(table)[list(COLUMNS)])
+
+
+def _are_whole(years: Sequence[float] | FloatArray) -> bool:
+    """Whether all years are whole numbers."""
+    array = np.asarray(years, dtype=np.float64)
+    return bool((array == np.round(array)).all())

@@ -1,0 +1,359 @@
+"""What each policy changes: paired differences to the baseline over time, and their ranking in the last year."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export.words import word
+from pysd_runner.plots.arrays import in_layout, position_of
+from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
+from pysd_runner.plots.behind import Behind
+from pysd_runner.plots.fan import draw_fan, limits_of, set_values, set_years
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.fonts import heading_style, usable_language
+from pysd_runner.plots.naming import Names
+from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, GRID, INK, MUTED, SCENARIO, drawing
+from pysd_runner.plots.quantities import Quantity, number, quantity_of
+from pysd_runner.plots.sentences import fan_caption, joined_sentences
+from pysd_runner.plots.typography import shortened, text_width, wrapped
+
+_LEFT, _GAP = 0.46, 0.16
+_HIGH = 1.05
+_LINE = 0.13
+_ROW = 0.205
+_NUMBERS, _NAMES = 1.55, 2.3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Effect:
+    """What one policy changes."""
+
+    scenario: str
+    name: str
+    bands: Bands
+
+
+def plot_differences(
+    values: xr.DataArray,
+    *,
+    region: str | None = None,
+    scenarios: Sequence[str] | None = None,
+    baseline: str = "baseline",
+    year: int | None = None,
+    includes: Sequence[str] = ("parameters",),
+    lang: str = "en",
+) -> ReportFigure:
+    """Draw each scenario's difference to the baseline over time, and rank them in the last year.
+
+    Draws are paired: each difference compares a scenario with the baseline under the same parameters, so that
+    its band is that of the effect and not that of the level.
+
+    Parameters
+    ----------
+    values
+        Any quantity; dims (scenario, draw, region, year), the draws of all scenarios in the same order.
+    region
+        Code or name of the region or class; needed when there are several.
+    scenarios
+        In the order of the panels; default: all but the baseline.
+    baseline
+        What they are compared with.
+    year
+        Year of the ranking; default: the last.
+    includes
+        What the draws vary, from `UNCERTAINTIES`; told in the caption.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+
+    Raises
+    ------
+    InvalidInput
+        If ``values`` has no labels or no scenario besides the baseline, the region is open, or the year is
+        not there.
+    UnknownName
+        If there is no such scenario or region.
+    """
+    full = in_layout(values)
+    lang = usable_language(lang)
+    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    place = _region_position(full, region)
+    effects = _effects(full, scenarios, baseline, place, quantity, names)
+    when = _position_of_year(full, year)
+    ranked = sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=not quantity.lower_is_better)
+    reference = names.scenario(baseline)
+    has_regions = "region" in values.dims or "class" in values.dims
+    where = names.region(str(full["region"].to_numpy()[place])) if has_regions else ""
+    with drawing():
+        figure = _draw(
+            effects, ranked, when, quantity, _texts(effects, quantity, where, reference, includes, lang), lang
+        )
+    figure.data = _table(full, effects, place, quantity, names)
+    figure.sentence = _sentence(ranked, when, quantity, where, reference, lang)
+    return figure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Grid:
+    """Panels of the paths: how many, how wide in inches, and their common limits."""
+
+    rows: int
+    columns: int
+    wide: float
+    limits: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Texts:
+    """Words of the figure."""
+
+    title: str
+    unit: str
+    baseline: str
+    caption: str
+
+
+def _texts(
+    effects: Sequence[_Effect],
+    quantity: Quantity,
+    where: str,
+    baseline: str,
+    includes: Sequence[str],
+    lang: str,
+) -> _Texts:
+    """Title, unit and caption."""
+    key = "title.differences_of_one" if where else "title.differences"
+    parts = [fan_caption(effects[0].bands, includes, lang)]
+    if not effects[0].bands.is_single:
+        parts.insert(0, word("caption.paired", lang, baseline=baseline))
+    parts.append(word("caption.conditional", lang))
+    return _Texts(
+        title=word(key, lang, region=where, quantity=quantity.inline),
+        unit=word("axis.difference", lang, baseline=baseline, unit=quantity.difference_unit),
+        baseline=baseline,
+        caption=joined_sentences(parts, lang),
+    )
+
+
+def _region_position(full: xr.DataArray, region: str | None) -> int:
+    """Position of the region asked for, or of the only one."""
+    if region is not None:
+        return position_of(full, "region", region)
+    if full.sizes["region"] > 1:
+        raise InvalidInput(
+            f"values has {full.sizes['region']} regions and a difference is drawn for one; pass region=, or a "
+            "quantity of the nation such as national_gap or theil"
+        )
+    return 0
+
+
+def _effects(
+    full: xr.DataArray,
+    scenarios: Sequence[str] | None,
+    baseline: str,
+    place: int,
+    quantity: Quantity,
+    names: Names,
+) -> list[_Effect]:
+    """Paired differences of all scenarios but the baseline."""
+    reference = position_of(full, "scenario", baseline)
+    known = [str(name) for name in full["scenario"].to_numpy()]
+    wanted = [name for name in (known if scenarios is None else scenarios) if name != baseline]
+    if not wanted:
+        raise InvalidInput(f"there is no scenario besides {baseline!r} to compare with it")
+    return [
+        _Effect(
+            scenario=name,
+            name=names.scenario(name),
+            bands=difference_bands(
+                full,
+                scenario=position_of(full, "scenario", name),
+                baseline=reference,
+                region=place,
+                scale=quantity.scale,
+            ),
+        )
+        for name in wanted
+    ]
+
+
+def _position_of_year(full: xr.DataArray, year: int | None) -> int:
+    """Position of the year of the ranking."""
+    years = full["year"].to_numpy()
+    if year is None:
+        return len(years) - 1
+    if year not in years:
+        raise InvalidInput(f"year {year} is not in the array, which runs from {years[0]:g} to {years[-1]:g}")
+    return int(np.flatnonzero(years == year)[0])
+
+
+def _draw(
+    effects: Sequence[_Effect], ranked: Sequence[_Effect], when: int, quantity: Quantity, texts: _Texts, lang: str
+) -> ReportFigure:
+    """Paths above, ranking below."""
+    columns = len(effects) if len(effects) <= 3 else 4
+    grid = _Grid(
+        rows=math.ceil(len(effects) / columns),
+        columns=columns,
+        wide=(PAGE_WIDTH - 0.28 - _LEFT - _GAP * (columns - 1)) / columns,
+        limits=limits_of([effect.bands.quantiles for effect in effects] + [np.zeros(1)]),
+    )
+    with_names = [(effect, _heading(effect.name, grid.wide)) for effect in effects]
+    above = 0.12 + _LINE * max(len(lines) for _, lines in with_names)
+    paths = grid.rows * (_HIGH + above) + 0.62
+    sheet = open_sheet(
+        width=PAGE_WIDTH,
+        height=paths + len(ranked) * _ROW + 0.78,
+        title=texts.title,
+        subtitle=texts.unit[:1].upper() + texts.unit[1:],
+        caption=texts.caption,
+    )
+    for position, (effect, lines) in enumerate(with_names):
+        row, column = divmod(position, columns)
+        left, top = _LEFT + column * (grid.wide + _GAP), row * (_HIGH + above) + above
+        for line, text in enumerate(reversed(lines)):
+            height = top - 0.06 - line * _LINE
+            sheet.text(left, height, text, size=LABEL_SIZE, color=INK, va="baseline", **heading_style(text))
+        axes = sheet.axes(left, top, grid.wide, _HIGH)
+        _draw_path(axes, effect, grid, position, len(effects), lang)
+        if position == 0:
+            _draw_directions(axes, grid.limits, quantity, lang)
+    _draw_ranking(sheet, ranked, when, quantity, texts, paths, lang)
+    return sheet.figure
+
+
+def _heading(name: str, wide: float) -> list[str]:
+    """Name of a policy in at most two lines."""
+    figure, style = ReportFigure(dpi=200), heading_style(name)
+    lines = wrapped(figure, name, LABEL_SIZE, wide, style)
+    return [*lines[:1], shortened(figure, " ".join(lines[1:]), LABEL_SIZE, wide, style)] if lines[1:] else lines
+
+
+def _draw_path(axes: Axes, effect: _Effect, grid: _Grid, position: int, count: int, lang: str) -> None:
+    """Draw the difference of one policy over time, on axes that all policies share."""
+    years = effect.bands.years
+    set_years(axes, years[0], years[-1], ticks=3, inward=True)
+    set_values(axes, *grid.limits, ticks=4)
+    draw_fan(axes, effect.bands)
+    axes.axhline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2.5)
+    is_low = position + grid.columns >= count
+    axes.tick_params(labelleft=position % grid.columns == 0, labelbottom=is_low)
+    if is_low:
+        axes.set_xlabel(word("axis.year", lang))
+
+
+def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity, lang: str) -> None:
+    """Say which side of the baseline is which, where there is room beside it."""
+    low, high = limits
+    pair = ("narrower", "wider") if quantity.is_gap else ("lower", "higher")
+    for key, height, align, share in ((pair[0], 0.03, "bottom", -low), (pair[1], 0.97, "top", high)):
+        if share > 0.2 * (high - low):
+            text = word(f"direction.arrow_{key}", lang)
+            axes.text(0.03, height, text, transform=axes.transAxes, va=align, size=6.5, color=MUTED, zorder=6)
+
+
+def _draw_ranking(
+    sheet: Sheet,
+    ranked: Sequence[_Effect],
+    when: int,
+    quantity: Quantity,
+    texts: _Texts,
+    top: float,
+    lang: str,
+) -> None:
+    """Draw dot and interval of each policy, the best first, with the numbers beside them."""
+    labels = [shortened(sheet.figure, effect.name, LABEL_SIZE, _NAMES) for effect in ranked]
+    left = max(text_width(sheet.figure, label, LABEL_SIZE) for label in labels) + 0.12
+    head = word("title.ranking", lang, year=int(ranked[0].bands.years[when]))
+    sheet.text(0, top, head, size=8.5, color=INK, **heading_style(head))
+    if not ranked[0].bands.is_single:
+        sheet.text(0, top + 0.17, word("mark.interval", lang), size=7, color=MUTED)
+    axes = sheet.axes(left, top + 0.36, sheet.width - left - _NUMBERS, len(ranked) * _ROW)
+    axes.yaxis.grid(visible=False)
+    axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)
+    ends = limits_of([effect.bands.quantiles[:, when] for effect in ranked] + [np.zeros(1)])
+    set_values(axes, *ends, ticks=6, along="x")
+    axes.set_ylim(len(ranked) - 0.5, -0.5)
+    axes.axvline(0, color=BASELINE, linewidth=1.1, linestyle=BASELINE_DASHES, zorder=2)
+    for position, effect in enumerate(ranked):
+        _draw_interval(axes, effect, position, when, quantity)
+    axes.set_yticks(range(len(ranked)), labels)
+    axes.tick_params(axis="y", labelcolor=INK, labelsize=LABEL_SIZE, pad=4)
+    axes.set_xlabel(texts.unit[:1].upper() + texts.unit[1:])
+
+
+def _draw_interval(axes: Axes, effect: _Effect, position: int, when: int, quantity: Quantity) -> None:
+    """Draw one policy: thin and thick line, dot, numbers."""
+    at = effect.bands.quantiles[:, when]
+    if not effect.bands.is_single:
+        axes.plot(
+            [at[0], at[-1]],
+            [position, position],
+            color=FAN[2],
+            linewidth=1.4,
+            solid_capstyle="butt",
+            zorder=3,
+        )
+        axes.plot(
+            [at[1], at[-2]],
+            [position, position],
+            color=FAN[2],
+            linewidth=4.5,
+            solid_capstyle="butt",
+            zorder=3,
+        )
+    axes.plot([at[MEDIAN]], [position], color=SCENARIO, marker="o", markersize=4.5, linestyle="none", zorder=4)
+    middle = number(at[MEDIAN], quantity.digits, signed=True)
+    interval = f"  ({number(at[0], quantity.digits, signed=True)} … {number(at[-1], quantity.digits, signed=True)})"
+    text = middle + ("" if effect.bands.is_single else interval)
+    axes.annotate(
+        text,
+        (1.0, position),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=LABEL_SIZE,
+        color=INK,
+        annotation_clip=False,
+    )
+
+
+def _table(
+    full: xr.DataArray, effects: Sequence[_Effect], place: int, quantity: Quantity, names: Names
+) -> pd.DataFrame:
+    """Long table of the differences."""
+    code = str(full["region"].to_numpy()[place])
+    behind = Behind(variable=f"{quantity.name}_minus_baseline", unit=quantity.difference_unit)
+    for effect in effects:
+        behind.add_bands(effect.scenario, code, names.region(code), effect.bands)
+    return behind.frame()
+
+
+def _sentence(ranked: Sequence[_Effect], when: int, quantity: Quantity, where: str, baseline: str, lang: str) -> str:
+    """The policy with the best median, in words."""
+    best = ranked[0].bands
+    subject = word("sentence.subject", lang, region=where, quantity=quantity.inline) if where else quantity.title
+    return word(
+        "sentence.best_single" if best.is_single else "sentence.best",
+        lang,
+        subject=subject,
+        count=len(ranked),
+        scenario=ranked[0].name,
+        baseline=baseline,
+        year=int(best.years[when]),
+        unit=quantity.counted_unit,
+        median=number(best.median[when], quantity.digits, signed=True),
+        low=number(best.low[when], quantity.digits, signed=True),
+        high=number(best.high[when], quantity.digits, signed=True),
+    )

@@ -1,0 +1,231 @@
+"""A fan: bands of futures around their median, behind what was observed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from pysd_runner.plots.bands import MEDIAN, Bands, FloatArray
+from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO
+from pysd_runner.plots.quantities import number
+from pysd_runner.plots.typography import spread
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndLabel:
+    """Text beside the end of a line.
+
+    Attributes
+    ----------
+    value
+        Where the line ends, in the unit of the axis.
+    text
+        What to write.
+    colour
+        Of the text, the same as the line's.
+    """
+
+    value: float
+    text: str
+    colour: str
+
+
+def draw_fan(axes: Axes, bands: Bands, *, tints: Sequence[str] = FAN, colour: str = SCENARIO) -> None:
+    """Draw bands from the widest to the narrowest, and the median on top.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    bands
+        Quantiles by year.
+    tints
+        Colours of the bands, widest first.
+    colour
+        Of the median.
+    """
+    if not bands.is_single:
+        for step, tint in enumerate(tints):
+            axes.fill_between(
+                bands.years,
+                bands.quantiles[step],
+                bands.quantiles[-1 - step],
+                color=tint,
+                linewidth=0,
+                zorder=1 + step / 10,
+            )
+    axes.plot(bands.years, bands.quantiles[MEDIAN], color=colour, linewidth=1.5, zorder=3)
+
+
+def draw_baseline(axes: Axes, bands: Bands) -> None:
+    """Draw the median of the baseline, dashed in a second hue.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    bands
+        Quantiles by year.
+    """
+    axes.plot(bands.years, bands.median, color=BASELINE, linewidth=1.3, linestyle=BASELINE_DASHES, zorder=4)
+
+
+def draw_history(axes: Axes, years: FloatArray, values: FloatArray, *, width: float = 1.5) -> None:
+    """Draw observations in black, with a dot on each that stands alone between missing years.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    years, values
+        Shape (year,); a missing value leaves a gap.
+    width
+        Of the line, in points.
+    """
+    axes.plot(years, values, color=INK, linewidth=width, zorder=5)
+    known = np.isfinite(values)
+    before = np.concatenate([[False], known[:-1]])
+    after = np.concatenate([known[1:], [False]])
+    alone = known & ~before & ~after
+    axes.plot(years[alone], values[alone], color=INK, linestyle="none", marker="o", markersize=2 * width, zorder=5)
+
+
+def draw_origin(axes: Axes, year: float, text: str = "") -> None:
+    """Mark the last observed year with an upright line.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    year
+        The year.
+    text
+        What to write above it, if anything.
+    """
+    axes.axvline(year, color=ORIGIN, linewidth=0.8, zorder=0.9)
+    if text:
+        axes.annotate(
+            text,
+            (year, 1.0),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=7,
+            color=ORIGIN,
+        )
+
+
+def draw_end_labels(axes: Axes, labels: Sequence[EndLabel], *, size: float = 7.5) -> None:
+    """Write labels beside the ends of lines, moved apart where they would touch.
+
+    Parameters
+    ----------
+    axes
+        Where to write; its limits must be final.
+    labels
+        Texts and the heights they belong to.
+    size
+        Points.
+    """
+    low, high = axes.get_ylim()
+    height = axes.get_position().height * axes.get_figure(root=True).get_size_inches()[1]  # type: ignore[union-attr]
+    unit = (high - low) / height
+    lines = max((label.text.count("\n") + 1 for label in labels), default=1)
+    gap = size * 1.25 * lines / 72 * unit
+    places = spread([label.value for label in labels], gap, low, high)
+    for label, place in zip(labels, places, strict=True):
+        axes.annotate(
+            label.text,
+            (1.0, place),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(5, 0),
+            textcoords="offset points",
+            ha="left",
+            va="center",
+            fontsize=size,
+            color=label.colour,
+            linespacing=1.05,
+            annotation_clip=False,
+        )
+
+
+def set_years(axes: Axes, first: float, last: float, *, ticks: int = 6, inward: bool = False) -> None:
+    """Set the limits of the years and write them without a thousands separator.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    first, last
+        Limits.
+    ticks
+        About how many years are written.
+    inward
+        Whether labels at the edges turn inwards, so that neighbouring panels do not run into each other.
+    """
+    places = MaxNLocator(nbins=ticks, integer=True, steps=[1, 2, 5, 10]).tick_values(first, last)
+    shown = [place for place in places if first <= place <= last]
+    axes.set_xlim(first, last)
+    axes.set_xticks(shown, [f"{place:.0f}" for place in shown])
+    if not inward:
+        return
+    near = 0.06 * (last - first)
+    for place, label in zip(shown, axes.get_xticklabels(), strict=True):
+        if place < first + near:
+            label.set_horizontalalignment("left")
+        elif place > last - near:
+            label.set_horizontalalignment("right")
+
+
+def set_values(axes: Axes, low: float, high: float, *, ticks: int = 5, along: Literal["x", "y"] = "y") -> None:
+    """Set the limits of the values; ticks carry as many digits as their step needs.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    low, high
+        Limits.
+    ticks
+        About how many values are written.
+    along
+        Which axis.
+    """
+    axis = axes.yaxis if along == "y" else axes.xaxis
+    (axes.set_ylim if along == "y" else axes.set_xlim)(low, high)
+    locator = MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10])
+    axis.set_major_locator(locator)
+    step = float(np.min(np.diff(locator.tick_values(low, high))))
+    digits = next((d for d in range(8) if abs(round(step, d) - step) < 1e-9 * step), 8)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, digits)))
+
+
+def limits_of(arrays: Sequence[FloatArray], *, share: float = 0.06, floor: float | None = None) -> tuple[float, float]:
+    """Common limits around all values.
+
+    Parameters
+    ----------
+    arrays
+        Any arrays, missing values allowed.
+    share
+        Room above and below, as a share of the range.
+    floor
+        Limits never go below it.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit.
+    """
+    values = np.concatenate([np.ravel(array) for array in arrays])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = share * (high - low) if high > low else max(abs(high) * share, 1e-3)
+    lower = low - room
+    if floor is not None and low >= floor:
+        lower = max(lower, floor)
+    return lower, high + room

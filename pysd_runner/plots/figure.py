@@ -1,0 +1,226 @@
+"""A figure that carries its data and its sentence, and a sheet with room for title and caption."""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from pysd_runner.plots.fonts import heading_style
+from pysd_runner.plots.palette import GRID, INK, MUTED, LineStyle, drawing
+from pysd_runner.plots.typography import text_width, wrapped
+
+PAGE_WIDTH = 7.2
+TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 11.0, 8.5, 7.5, 7.0
+_MARGIN = 0.14
+_LINE = 1.35 / 72
+
+
+class ReportFigure(Figure):
+    """A figure that knows the data it shows and can say it in a sentence.
+
+    Attributes
+    ----------
+    data
+        What is drawn, as drawn: a long table with a unit in each row.
+    sentence
+        The alternative text: what the figure shows, in words.
+    caption
+        The text below the figure.
+    """
+
+    data: pd.DataFrame
+    sentence: str
+    caption: str
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        FigureCanvasAgg(self)
+        self.data = pd.DataFrame()
+        self.sentence = ""
+        self.caption = ""
+
+    def savefig(self, *args: Any, **kwargs: Any) -> None:
+        """Save like any figure of matplotlib, with the fonts it was drawn with."""
+        with drawing():
+            super().savefig(*args, **kwargs)
+
+    def _repr_html_(self) -> str:
+        """Show the figure in a notebook or a documentation page, with its alternative text."""
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=110)
+        picture = base64.b64encode(stream.getvalue()).decode("ascii")
+        return f'<img alt="{html.escape(self.sentence)}" src="data:image/png;base64,{picture}">'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """A figure with a title above and a caption below, and room between, measured in inches.
+
+    Attributes
+    ----------
+    figure
+        The figure.
+    width, height
+        Room for the axes, in inches.
+    left, bottom
+        Where that room starts, in inches from the lower left corner of the figure.
+    """
+
+    figure: ReportFigure
+    width: float
+    height: float
+    left: float
+    bottom: float
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes, placed in inches from the upper left corner of the room.
+
+        Parameters
+        ----------
+        left, top
+            Distance of the axes from the left and the upper edge of the room.
+        width, height
+            Size of the axes.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes, with a light grid of horizontal lines.
+        """
+        whole_width, whole_height = self.figure.get_size_inches()
+        axes = self.figure.add_axes(
+            (
+                (self.left + left) / whole_width,
+                (self.bottom + self.height - top - height) / whole_height,
+                width / whole_width,
+                height / whole_height,
+            )
+        )
+        axes.set_axisbelow(True)
+        axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
+        axes.spines[["left", "top", "right"]].set_visible(False)
+        return axes
+
+    def text(self, left: float, top: float, text: str, **style: Any) -> None:
+        """Write text, placed in inches from the upper left corner of the room.
+
+        Parameters
+        ----------
+        left, top
+            Distance of the upper left corner of the text from that of the room.
+        text
+            One or more lines.
+        style
+            What matplotlib's ``Figure.text`` takes.
+        """
+        whole_width, whole_height = self.figure.get_size_inches()
+        place = {"ha": "left", "va": "top", **style}
+        self.figure.text(
+            (self.left + left) / whole_width, (self.bottom + self.height - top) / whole_height, text, **place
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyEntry:
+    """One entry of the line that explains marks where they cannot be labelled themselves.
+
+    Attributes
+    ----------
+    text
+        What the mark means.
+    colours
+        One for a line; several for a band, drawn side by side.
+    style
+        Line style, ignored for bands.
+    """
+
+    text: str
+    colours: tuple[str, ...]
+    style: LineStyle = "-"
+
+
+def open_sheet(
+    *,
+    width: float,
+    height: float,
+    title: str,
+    subtitle: str,
+    caption: str,
+    key: Sequence[KeyEntry] = (),
+) -> Sheet:
+    """Make a figure with title, subtitle, key and caption, and room of the given size for the axes.
+
+    Parameters
+    ----------
+    width
+        Of the whole figure, in inches.
+    height
+        Of the room for the axes, in inches; the figure grows with its texts.
+    title, subtitle, caption
+        Texts; broken into lines to fit the width.
+    key
+        Marks that no label beside them explains.
+
+    Returns
+    -------
+    Sheet
+        The figure and its room.
+    """
+    figure = ReportFigure(figsize=(width, height), dpi=200)
+    room = width - 2 * _MARGIN
+    head = wrapped(figure, title, TITLE_SIZE, room, heading_style(title))
+    second = wrapped(figure, subtitle, SUBTITLE_SIZE, room) if subtitle else []
+    below = wrapped(figure, caption, CAPTION_SIZE, room) if caption else []
+    heights = (
+        len(head) * TITLE_SIZE * _LINE,
+        len(second) * SUBTITLE_SIZE * _LINE,
+        0.22 if key else 0.0,
+    )
+    top = sum(heights) + 0.10
+    bottom = len(below) * CAPTION_SIZE * _LINE + 0.10
+    whole = _MARGIN + top + height + bottom + _MARGIN / 2
+    figure.set_size_inches(width, whole)
+    sheet = Sheet(figure=figure, width=room, height=height, left=_MARGIN, bottom=_MARGIN / 2 + bottom)
+    sheet.text(0, -top, "\n".join(head), size=TITLE_SIZE, color=INK, linespacing=1.2, **heading_style(title))
+    sheet.text(0, -top + heights[0], "\n".join(second), size=SUBTITLE_SIZE, color=MUTED, linespacing=1.2)
+    sheet.text(0, height + 0.08, "\n".join(below), size=CAPTION_SIZE, color=MUTED, linespacing=1.25)
+    _draw_key(sheet, key, -top + heights[0] + heights[1] + 0.04)
+    figure.caption = caption
+    return sheet
+
+
+def _draw_key(sheet: Sheet, key: Sequence[KeyEntry], top: float) -> None:
+    """Draw the entries of a key in one row."""
+    left = 0.0
+    for entry in key:
+        _draw_sample(sheet, entry, left, top + 0.09)
+        sheet.text(left + 0.32, top + 0.09, entry.text, size=7.5, color=INK, va="center")
+        left += 0.32 + text_width(sheet.figure, entry.text, 7.5) + 0.22
+
+
+def _draw_sample(sheet: Sheet, entry: KeyEntry, left: float, middle: float) -> None:
+    """Draw the sample of a key: a line, or the tints of a band."""
+    whole_width, whole_height = sheet.figure.get_size_inches()
+    height = (sheet.bottom + sheet.height - middle) / whole_height
+    part = 0.26 / len(entry.colours)
+    is_band = len(entry.colours) > 1
+    for position, colour in enumerate(entry.colours):
+        start = sheet.left + left + position * part
+        line = Line2D(
+            [start / whole_width, (start + part) / whole_width],
+            [height, height],
+            color=colour,
+            linewidth=8 if is_band else 1.6,
+            linestyle="-" if is_band else entry.style,
+            solid_capstyle="butt",
+            transform=sheet.figure.transFigure,
+        )
+        sheet.figure.add_artist(line)

@@ -1,0 +1,211 @@
+"""Fan chart of gap trajectories."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export.words import word
+from pysd_runner.plots.arrays import history_in_layout, in_layout, origin_of, position_of
+from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, set_values, set_years
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.fonts import heading_style, usable_language
+from pysd_runner.plots.naming import Names
+from pysd_runner.plots.palette import BASELINE, MUTED, SCENARIO, drawing
+from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of, table_behind
+from pysd_runner.plots.quantities import Quantity, quantity_of
+from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
+from pysd_runner.plots.typography import balanced, wrapped
+
+MOST_PANELS = 12
+_CHOSEN_PANELS = 6
+_LABEL_ROOM = 1.15
+
+
+def plot_gaps(
+    gaps: xr.DataArray,
+    history: xr.DataArray | None = None,
+    *,
+    origin: int | None = None,
+    regions: Sequence[str] | None = None,
+    scenario: str | None = None,
+    baseline: str | None = "baseline",
+    includes: Sequence[str] = ("parameters",),
+    lang: str = "en",
+) -> ReportFigure:
+    """Draw a fan chart of gap trajectories, one panel for each region or class.
+
+    History is black, an upright line marks the last observed year, tints hold 30, 60 and 90 of 100 futures
+    around their median, and the baseline's median is dashed in a second hue.
+
+    Parameters
+    ----------
+    gaps
+        Gap, as a share, or any other quantity by region; dims (scenario, draw, region, year); those missing
+        are read as one. A dimension ``class`` stands for regions. Coordinates ``name_en`` and ``name_zh`` of
+        the regions, ``label_en`` and ``label_zh`` of the scenarios, are printed where present.
+    history
+        What was observed, in the same unit; dims (region, year).
+    origin
+        Last observed year; default: attribute ``origin`` of ``gaps``, else the last year of ``history``.
+    regions
+        Codes or names, in the order of the panels; default: all, or six spaced evenly by rank when there are
+        more than twelve.
+    scenario
+        Drawn as the fan; default: the first that is not the baseline.
+    baseline
+        Drawn as the dashed line; ``None`` for no line.
+    includes
+        What the draws vary, from `UNCERTAINTIES`; told in the caption.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+
+    Raises
+    ------
+    InvalidInput
+        If ``gaps`` has no labels, no draw without missing values, or more than twelve regions were asked for.
+    UnknownName
+        If there is no such scenario or region.
+    """
+    full, past = in_layout(gaps, what="gaps"), history_in_layout(history)
+    lang = usable_language(lang)
+    start = origin_of(full, past, origin)
+    chosen, reference = chosen_scenarios(full, scenario, baseline)
+    quantity, names = quantity_of(gaps, lang), Names(values=full, lang=lang)
+    codes = _chosen_regions(full, regions, chosen)
+    panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
+    texts = _Texts(
+        title=_title(panels, quantity, lang),
+        scenario=names.scenario(chosen),
+        baseline=names.scenario(reference) if reference else "",
+        caption=_caption(
+            panels,
+            names,
+            reference,
+            includes,
+            is_selected=regions is None and len(codes) < len(full["region"]),
+        ),
+        lang=lang,
+    )
+    with drawing():
+        figure = _draw(panels, quantity, texts, start)
+    figure.data = table_behind(panels, quantity, chosen, reference)
+    figure.sentence = figure_sentence(gaps, region=codes[0], scenario=chosen, baseline=reference, lang=lang)
+    return figure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Texts:
+    """Words of the figure."""
+
+    title: str
+    scenario: str
+    baseline: str
+    caption: str
+    lang: str
+
+
+def _chosen_regions(full: xr.DataArray, regions: Sequence[str] | None, scenario: str) -> list[str]:
+    """Codes of the regions to draw: those asked for, all, or a few spaced evenly by rank."""
+    known = [str(code) for code in full["region"].to_numpy()]
+    if regions is not None:
+        if not 1 <= len(regions) <= MOST_PANELS:
+            raise InvalidInput(
+                f"{len(regions)} regions asked for; plot_gaps draws 1 to {MOST_PANELS}, plot_tiles draws them all"
+            )
+        return [known[position_of(full, "region", region)] for region in regions]
+    if len(known) <= MOST_PANELS:
+        return known
+    last = full[position_of(full, "scenario", scenario), :, :, -1].median("draw").to_numpy()
+    ranked = np.argsort(last, kind="stable")
+    places = np.round(np.linspace(0, len(known) - 1, _CHOSEN_PANELS + 1)[1:]).astype(int)
+    return [known[ranked[place]] for place in places]
+
+
+def _title(panels: Sequence[Panel], quantity: Quantity, lang: str) -> str:
+    """Title: the quantity, and the region when there is one."""
+    if len(panels) == 1:
+        return word("title.gaps_of_one", lang, region=panels[0].name, quantity=quantity.inline)
+    return word("title.gaps", lang, quantity=quantity.title)
+
+
+def _caption(
+    panels: Sequence[Panel], names: Names, baseline: str | None, includes: Sequence[str], *, is_selected: bool
+) -> str:
+    """Frequencies, what the bands include, what is dashed, and which regions were chosen."""
+    lang = names.lang
+    parts = [fan_caption(panels[0].bands, includes, lang)]
+    if any(panel.history.size for panel in panels):
+        parts.append(word("caption.history", lang))
+    if baseline is not None:
+        parts.append(word("caption.baseline", lang, baseline=names.scenario(baseline)))
+    if is_selected:
+        values = names.values
+        year, count = int(values["year"].max()), values.sizes["region"]
+        parts.append(word("caption.selected", lang, shown=len(panels), all=count, year=year))
+    return joined_sentences(parts, lang)
+
+
+def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: int) -> ReportFigure:
+    """Lay the panels out in rows."""
+    columns = {1: 1, 2: 2, 4: 2}.get(len(panels), 3)
+    rows = math.ceil(len(panels) / columns)
+    high = {1: 2.9 if columns == 1 else 1.9}.get(rows, 1.45)
+    above = 0.22 if columns == 1 else 0.40
+    subtitle = word(
+        "title.against" if texts.baseline else "title.alone",
+        texts.lang,
+        scenario=texts.scenario,
+        baseline=texts.baseline,
+    )
+    sheet = open_sheet(
+        width=PAGE_WIDTH,
+        height=rows * (high + above) + 0.36,
+        title=texts.title,
+        subtitle=subtitle,
+        caption=texts.caption,
+    )
+    left, gap = 0.58, 0.18
+    room = sheet.width - left - _LABEL_ROOM - gap * (columns - 1)
+    (first, last), (low, top) = common_limits(panels)
+    for position, panel in enumerate(panels):
+        row, column = divmod(position, columns)
+        axes = sheet.axes(left + column * (room / columns + gap), row * (high + above) + above, room / columns, high)
+        set_years(axes, first, last, ticks=6 if columns < 3 else 3, inward=columns > 1)
+        set_values(axes, low, top)
+        draw_panel(axes, panel, origin)
+        axes.tick_params(labelleft=column == 0)
+        if len(panels) > 1:
+            axes.set_title(panel.name, loc="left", **heading_style(panel.name), pad=13 if row == 0 else 4)
+        if position == 0:
+            draw_origin(axes, origin, word("mark.origin", texts.lang, year=origin))
+        if position + columns >= len(panels):
+            axes.set_xlabel(word("axis.year", texts.lang))
+        if column == columns - 1 or position == len(panels) - 1:
+            draw_end_labels(axes, _end_labels(sheet, panel, texts), size=LABEL_SIZE)
+    unit = "\n".join(wrapped(sheet.figure, quantity.unit, 8, rows * (high + above)))
+    sheet.text(0.02, rows * (high + above) / 2 + above / 2, unit, rotation=90, va="center", size=8, color=MUTED)
+    return sheet.figure
+
+
+def _end_labels(sheet: Sheet, panel: Panel, texts: _Texts) -> list[EndLabel]:
+    """Names beside the ends of the lines."""
+    named = [(float(panel.bands.median[-1]), texts.scenario, SCENARIO)]
+    if panel.baseline is not None:
+        named.append((float(panel.baseline.median[-1]), texts.baseline, BASELINE))
+    return [
+        EndLabel(
+            value=value,
+            text="\n".join(balanced(sheet.figure, text, LABEL_SIZE, _LABEL_ROOM - 0.1)),
+            colour=colour,
+        )
+        for value, text, colour in named
+    ]

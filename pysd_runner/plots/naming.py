@@ -1,0 +1,63 @@
+"""Names as they can be printed: in the language wanted and in glyphs the fonts have."""
+
+from dataclasses import dataclass
+
+import xarray as xr
+
+from pysd_runner.export.words import word
+from pysd_runner.plots.arrays import position_of, region_label, scenario_label
+from pysd_runner.plots.fonts import can_draw
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Names:
+    """Printed names of the scenarios and regions of an array.
+
+    Attributes
+    ----------
+    values
+        An array in layout.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+
+    values: xr.DataArray
+    lang: str
+
+    def scenario(self, name: str) -> str:
+        """Printed name of a scenario.
+
+        Parameters
+        ----------
+        name
+            Its name in the data.
+
+        Returns
+        -------
+        str
+            Its label, else its English label, else its name, else its position: the first that has all
+            glyphs.
+        """
+        wanted = (scenario_label(self.values, name, self.lang), scenario_label(self.values, name, "en"), name)
+        return next((text for text in wanted if can_draw(text)), f"#{self._position('scenario', name)}")
+
+    def region(self, code: str) -> str:
+        """Printed name of a region.
+
+        Parameters
+        ----------
+        code
+            Its code in the data.
+
+        Returns
+        -------
+        str
+            Its name, else its English name, else its code, else its position: the first that has all glyphs.
+        """
+        wanted = (region_label(self.values, code, self.lang), region_label(self.values, code, "en"), code)
+        by_position = word("region.position", self.lang, position=self._position("region", code))
+        return next((text for text in wanted if can_draw(text)), by_position)
+
+    def _position(self, dim: str, label: str) -> int:
+        """Position from one."""
+        return position_of(self.values, dim, label) + 1

@@ -1,0 +1,202 @@
+"""One panel: the futures of one region, its baseline and its history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+
+from pysd_runner.plots.arrays import position_of
+from pysd_runner.plots.bands import Bands, FloatArray, bands_of, joined
+from pysd_runner.plots.behind import Behind
+from pysd_runner.plots.fan import draw_baseline, draw_fan, draw_history, draw_origin, limits_of
+from pysd_runner.plots.naming import Names
+from pysd_runner.plots.quantities import Quantity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Panel:
+    """What is drawn for one region, in the unit drawn.
+
+    Attributes
+    ----------
+    region, name
+        Code and printed name.
+    bands
+        Of the scenario, starting from the last observation where there is one.
+    baseline
+        Bands of the baseline, or none.
+    years, history
+        Observations, or empty.
+    """
+
+    region: str
+    name: str
+    bands: Bands
+    baseline: Bands | None
+    years: FloatArray
+    history: FloatArray
+
+
+def panel_of(
+    full: xr.DataArray,
+    past: xr.DataArray | None,
+    region: str,
+    scenarios: tuple[str, str | None],
+    quantity: Quantity,
+    names: Names,
+) -> Panel:
+    """Bands, baseline and history of one region.
+
+    Parameters
+    ----------
+    full, past
+        Projections and observations in layout.
+    region
+        Its code.
+    scenarios
+        The scenario, and the baseline or none.
+    quantity
+        Scale.
+    names
+        Printed names.
+
+    Returns
+    -------
+    Panel
+        What is drawn.
+
+    Raises
+    ------
+    InvalidInput
+        If no draw has a number in every year.
+    """
+    place = position_of(full, "region", region)
+    years, observed = history_of(past, region, quantity.scale)
+    found = [
+        bands_of(full, scenario=position_of(full, "scenario", name), region=place, scale=quantity.scale)
+        for name in scenarios
+        if name is not None
+    ]
+    return Panel(
+        region=region,
+        name=names.region(region),
+        bands=found[0],
+        baseline=found[1] if len(found) > 1 else None,
+        years=years,
+        history=observed,
+    )
+
+
+def history_of(past: xr.DataArray | None, region: str, scale: float) -> tuple[FloatArray, FloatArray]:
+    """Observations of one region, in the unit drawn.
+
+    Parameters
+    ----------
+    past
+        Observations in layout, or none.
+    region
+        Its code; a region without observations has none.
+    scale
+        Factor to the unit drawn.
+
+    Returns
+    -------
+    tuple of FloatArray
+        Years and values, both of shape (year,), both empty when there is nothing.
+    """
+    if past is None or region not in [str(code) for code in past["region"].to_numpy()]:
+        return np.empty(0), np.empty(0)
+    place = position_of(past, "region", region)
+    return past["year"].to_numpy().astype(np.float64), past[place].to_numpy() * scale
+
+
+def draw_panel(axes: Axes, panel: Panel, origin: float, *, width: float = 1.5) -> None:
+    """Draw fan, baseline and history of one region.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    panel
+        What to draw.
+    origin
+        Last observed year.
+    width
+        Of the history line, in points.
+    """
+    last = last_observation(panel.years, panel.history)
+    bands, baseline = panel.bands, panel.baseline
+    if last is not None:
+        bands = joined(bands, *last)
+        baseline = joined(baseline, *last) if baseline is not None else None
+    draw_fan(axes, bands)
+    if baseline is not None:
+        draw_baseline(axes, baseline)
+    draw_history(axes, panel.years, panel.history, width=width)
+    draw_origin(axes, origin)
+
+
+def common_limits(panels: Sequence[Panel]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Limits of years and values that hold all panels.
+
+    Parameters
+    ----------
+    panels
+        What is drawn.
+
+    Returns
+    -------
+    tuple
+        First and last year; lowest and highest value with some room.
+    """
+    years = [panel.bands.years for panel in panels] + [panel.years for panel in panels]
+    values = [panel.bands.quantiles for panel in panels] + [panel.history for panel in panels]
+    values += [panel.baseline.median for panel in panels if panel.baseline is not None]
+    first, last = limits_of(years, share=0.0)
+    return (first, last), limits_of(values, floor=0.0)
+
+
+def table_behind(panels: Sequence[Panel], quantity: Quantity, scenario: str, baseline: str | None) -> pd.DataFrame:
+    """Long table of what the panels show.
+
+    Parameters
+    ----------
+    panels
+        What is drawn.
+    quantity
+        Name and unit.
+    scenario, baseline
+        Names of the scenarios.
+
+    Returns
+    -------
+    pandas.DataFrame
+        History and quantiles, as drawn.
+    """
+    behind = Behind(variable=quantity.name, unit=quantity.unit)
+    for panel in panels:
+        behind.add_history(panel.region, panel.name, panel.years, panel.history)
+        behind.add_bands(scenario, panel.region, panel.name, panel.bands)
+        if panel.baseline is not None and baseline is not None:
+            behind.add_bands(baseline, panel.region, panel.name, panel.baseline)
+    return behind.frame()
+
+
+def last_observation(years: FloatArray, values: FloatArray) -> tuple[float, float] | None:
+    """Last year that has an observation, and the observation.
+
+    Parameters
+    ----------
+    years, values
+        Shape (year,).
+
+    Returns
+    -------
+    tuple of float or None
+        Year and value, or none when there is no observation.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    return (float(years[known[-1]]), float(values[known[-1]])) if known.size else None

@@ -1,0 +1,137 @@
+"""What a quantity is called, in which unit it is drawn, and which direction is better."""
+
+from dataclasses import dataclass
+
+import xarray as xr
+
+from pysd_runner.export.words import has_word, word
+
+_DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})
+_INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})
+_PROPER = frozenset({"Theil", "Gini"})
+_GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quantity:
+    """How a variable is drawn.
+
+    Attributes
+    ----------
+    name
+        Its name in the data.
+    title
+        What it is called in the language of the picture.
+    inline
+        The same within a sentence.
+    unit
+        Unit of the axis, in words.
+    short_unit
+        Unit behind a number.
+    difference_unit
+        Unit of a difference between two scenarios.
+    counted_unit
+        The same behind a number in a sentence.
+    scale
+        Factor from the data to what is drawn: 100 for shares, shown in per cent.
+    digits
+        Digits after the point in sentences and labels.
+    lower_is_better
+        True for gaps and measures of dispersion.
+    is_gap
+        True when a difference is told as narrower or wider.
+    """
+
+    name: str
+    title: str
+    inline: str
+    unit: str
+    short_unit: str
+    difference_unit: str
+    counted_unit: str
+    scale: float
+    digits: int
+    lower_is_better: bool
+    is_gap: bool
+
+
+def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
+    """How the variable of an array is drawn.
+
+    Parameters
+    ----------
+    values
+        A labelled array; its name is looked up among the indicators, else its ``long_name`` and ``units`` are
+        used.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    Quantity
+        Title, units and scale. Dimensionless quantities other than indices are shares, drawn in per cent.
+    """
+    name = str(values.name or "value")
+    units = str(values.attrs.get("units", values.attrs.get("unit", "")))
+    is_index, is_share = name in _INDICES, units in _DIMENSIONLESS and name not in _INDICES
+    percent = word("unit.percent", lang)
+    points = "points" if is_share else "index_points" if is_index else ""
+    own_unit = word(f"unit.{name}", lang) if has_word(f"unit.{name}") else (percent if is_share else units)
+    title = _title(values, name, lang)
+    return Quantity(
+        name=name,
+        title=title,
+        inline=_inline(title),
+        unit=own_unit,
+        short_unit=percent if is_share else ("" if is_index else units),
+        difference_unit=word(f"unit.{points}", lang) if points else units,
+        counted_unit=word(f"unit.{points}_counted", lang) if points else units,
+        scale=100.0 if is_share else 1.0,
+        digits=1 if is_share else 3,
+        lower_is_better=name in _INDICES or name in _GAPS,
+        is_gap=name in _GAPS,
+    )
+
+
+def number(value: float, digits: int, *, signed: bool = False) -> str:
+    """A number in text, with a true minus sign.
+
+    Parameters
+    ----------
+    value
+        Any number.
+    digits
+        Digits after the point.
+    signed
+        Whether a plus sign is written.
+
+    Returns
+    -------
+    str
+        For instance ``"−1.6"``; a value that rounds to zero carries no sign.
+
+    Examples
+    --------
+    >>> number(-1.64, 1), number(0.04, 1, signed=True)
+    ('−1.6', '0.0')
+    """
+    rounded = round(float(value), digits)
+    if rounded == 0:
+        return f"{0:.{digits}f}"
+    sign = "+" if signed else "-"
+    return f"{rounded:{sign},.{digits}f}".replace("-", "−")
+
+
+def _title(values: xr.DataArray, name: str, lang: str) -> str:
+    """What the quantity is called: a word of ours, the array's own words, or its name."""
+    if has_word(f"quantity.{name}"):
+        return word(f"quantity.{name}", lang)
+    own = values.attrs.get(f"label_{lang}") or values.attrs.get("long_name") or name.replace("_", " ")
+    return str(own)
+
+
+def _inline(title: str) -> str:
+    """Title within a sentence: a small initial, unless the first word is a name or an abbreviation."""
+    first = title.split(" ")[0]
+    is_name = first in _PROPER or not first[1:].islower()
+    return title if is_name else title[:1].lower() + title[1:]

@@ -1,0 +1,236 @@
+"""One generated sentence for each figure: its alternative text, and the captions below it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.words import word
+from pysd_runner.plots.arrays import in_layout, position_of
+from pysd_runner.plots.bands import Bands, bands_of, difference_bands
+from pysd_runner.plots.naming import Names
+from pysd_runner.plots.quantities import Quantity, number, quantity_of
+
+#: What a band may include uncertainty about.
+UNCERTAINTIES = ("parameters", "start", "shocks", "structure", "data")
+
+
+def figure_sentence(
+    values: xr.DataArray,
+    *,
+    region: str | None = None,
+    year: int | None = None,
+    scenario: str | None = None,
+    baseline: str | None = "baseline",
+    lang: str = "en",
+) -> str:
+    """Say in words what a figure shows: region, year, median, interval, difference to the baseline.
+
+    Parameters
+    ----------
+    values
+        A labelled array; dims from (scenario, draw, region, year).
+    region
+        Code or name of the region; default: the first.
+    year
+        Default: the last.
+    scenario
+        Default: the first that is not the baseline.
+    baseline
+        What is compared with, or ``None``; left out where the array does not hold it.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    str
+        One sentence on the level, and one on the paired difference where there is a baseline.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such region or scenario.
+    InvalidInput
+        If there is no such year.
+    """
+    full = in_layout(values)
+    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    chosen, reference = chosen_scenarios(full, scenario, baseline)
+    code = str(full["region"].to_numpy()[0 if region is None else position_of(full, "region", region)])
+    place, when = position_of(full, "region", code), _year_position(full, year)
+    position = position_of(full, "scenario", chosen)
+    level = bands_of(full, scenario=position, region=place, scale=quantity.scale)
+    label = names.scenario(chosen)
+    parts = [_level_sentence(level, when, quantity, lang, region=names.region(code), scenario=label)]
+    if reference is not None:
+        against = position_of(full, "scenario", reference)
+        difference = difference_bands(full, scenario=position, baseline=against, region=place, scale=quantity.scale)
+        parts.append(_difference_sentence(difference, when, quantity, lang, names.scenario(reference)))
+    return word("sentence.separator", lang).join(parts)
+
+
+def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | None) -> tuple[str, str | None]:
+    """Scenario to show, and the baseline to compare it with.
+
+    Parameters
+    ----------
+    full
+        An array in layout.
+    scenario
+        Name, or none for the first that is not the baseline.
+    baseline
+        Name, or none.
+
+    Returns
+    -------
+    tuple
+        The scenario; and the baseline, or none when there is none, it is not in the array, or it is the
+        scenario.
+
+    Raises
+    ------
+    UnknownName
+        If the scenario is not in the array.
+    """
+    known = [str(name) for name in full["scenario"].to_numpy()]
+    if scenario is not None:
+        position_of(full, "scenario", scenario)
+    chosen = scenario or next((name for name in known if name != baseline), known[0])
+    reference = baseline if baseline in known and baseline != chosen else None
+    return chosen, reference
+
+
+def fan_caption(bands: Bands, includes: Sequence[str], lang: str, *, key: str = "caption.frequencies") -> str:
+    """Caption in natural frequencies, and what the bands do and do not include.
+
+    Parameters
+    ----------
+    bands
+        Any of the bands drawn, for the number of draws.
+    includes
+        From `UNCERTAINTIES`.
+    lang
+        ``"en"`` or ``"zh"``.
+    key
+        Which wording of the frequencies.
+
+    Returns
+    -------
+    str
+        Sentences.
+
+    Raises
+    ------
+    UnknownName
+        If ``includes`` names something that is not in `UNCERTAINTIES`.
+    """
+    for name in includes:
+        if name not in UNCERTAINTIES:
+            raise UnknownName(
+                f"includes={name!r} is no source of uncertainty; choose from "
+                f"{', '.join(UNCERTAINTIES)}.{suggest(name, UNCERTAINTIES)}"
+            )
+    if bands.is_single:
+        return word("caption.single", lang)
+    parts = [word(key, lang), word("caption.draws", lang, draws=bands.draws)]
+    if bands.failed:
+        parts.append(word("caption.failed", lang, failed=bands.failed, draws=bands.draws))
+    if includes:
+        parts.append(_included(includes, lang))
+    return joined_sentences(parts, lang)
+
+
+def joined_sentences(parts: Sequence[str], lang: str) -> str:
+    """Put sentences one after another, as the language does.
+
+    Parameters
+    ----------
+    parts
+        Sentences; empty ones are left out.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    return word("sentence.separator", lang).join(part for part in parts if part)
+
+
+def direction(value: float, quantity: Quantity, lang: str) -> str:
+    """Word for the direction of a difference.
+
+    Parameters
+    ----------
+    value
+        Scenario less baseline.
+    quantity
+        Whether it is a gap.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    str
+        Narrower or wider for a gap, lower or higher for anything else.
+    """
+    pair = ("narrower", "wider") if quantity.is_gap else ("lower", "higher")
+    return word(f"direction.{pair[0] if value < 0 else pair[1]}", lang)
+
+
+def _included(includes: Sequence[str], lang: str) -> str:
+    """What the bands include, and what they do not."""
+    separator = word("list.separator", lang)
+    inside = separator.join(word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes)
+    outside = [word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in includes]
+    if not outside:
+        return word("caption.includes_all", lang, included=inside)
+    listed = word("list.or", lang).join([p for p in (separator.join(outside[:-1]), outside[-1]) if p])
+    return word("caption.includes", lang, included=inside, excluded=listed)
+
+
+def _year_position(full: xr.DataArray, year: int | None) -> int:
+    """Position of a year, the last by default."""
+    years = full["year"].to_numpy()
+    if year is None:
+        return len(years) - 1
+    found = np.flatnonzero(years == year)
+    if found.size == 0:
+        raise InvalidInput(f"year {year} is not in the array, which runs from {years[0]:g} to {years[-1]:g}")
+    return int(found[0])
+
+
+def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, region: str, scenario: str) -> str:
+    """Where the region stands."""
+    key = "sentence.level_single" if bands.is_single else "sentence.level"
+    text = word(
+        key,
+        lang,
+        region=region,
+        scenario=scenario,
+        year=int(bands.years[when]),
+        quantity=quantity.inline,
+        median=number(bands.median[when], quantity.digits),
+        low=number(bands.low[when], quantity.digits),
+        high=number(bands.high[when], quantity.digits),
+        unit=quantity.short_unit,
+    )
+    return " ".join(text.split())
+
+
+def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, baseline: str) -> str:
+    """How far the scenario moves it from the baseline."""
+    key = "sentence.difference_single" if bands.is_single else "sentence.difference"
+    middle = float(bands.median[when])
+    return word(
+        key,
+        lang,
+        baseline=baseline,
+        size=number(abs(middle), quantity.digits),
+        direction=direction(middle, quantity, lang),
+        unit=quantity.counted_unit,
+        low=number(bands.low[when], quantity.digits, signed=True),
+        high=number(bands.high[when], quantity.digits, signed=True),
+    )

@@ -1,0 +1,176 @@
+"""Small multiples on a tile grid: every region roughly where it lies on a map, without drawing a map."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export.words import word
+from pysd_runner.plots.arrays import history_in_layout, in_layout, origin_of
+from pysd_runner.plots.fan import set_values, set_years
+from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.fonts import heading_style, usable_language
+from pysd_runner.plots.naming import Names
+from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO, drawing
+from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of, table_behind
+from pysd_runner.plots.quantities import quantity_of
+from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
+from pysd_runner.plots.typography import shortened
+
+_LEFT, _GAP, _NAME = 0.32, 0.09, 0.17
+_NAME_SIZE = 7.2
+_MOST_HEIGHT, _TALLEST_TILE = 8.0, 1.0
+
+Cell = tuple[int, int]
+
+
+def plot_tiles(
+    values: xr.DataArray,
+    history: xr.DataArray | None = None,
+    *,
+    origin: int | None = None,
+    scenario: str | None = None,
+    baseline: str | None = "baseline",
+    includes: Sequence[str] = ("parameters",),
+    lang: str = "en",
+) -> ReportFigure:
+    """Draw one small fan chart for each region, on a tile grid.
+
+    All tiles share their axes. The grid comes from the coordinates ``row`` and ``column`` of the regions,
+    counted from any number; without them the tiles stand in the order of the regions.
+
+    Parameters
+    ----------
+    values
+        Gap, as a share, or any other quantity by region; dims (scenario, draw, region, year).
+    history
+        What was observed, in the same unit; dims (region, year).
+    origin
+        Last observed year; default: attribute ``origin`` of ``values``, else the last year of ``history``.
+    scenario
+        Drawn as the fan; default: the first that is not the baseline.
+    baseline
+        Drawn as the dashed line; ``None`` for no line.
+    includes
+        What the draws vary, from `UNCERTAINTIES`; told in the caption.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+
+    Raises
+    ------
+    InvalidInput
+        If ``values`` has no labels, two regions share a tile, or a region has no draw without missing values.
+    UnknownName
+        If there is no such scenario.
+    """
+    full, past = in_layout(values), history_in_layout(history)
+    lang = usable_language(lang)
+    start = origin_of(full, past, origin)
+    chosen, reference = chosen_scenarios(full, scenario, baseline)
+    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    codes = [str(code) for code in full["region"].to_numpy()]
+    panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
+    cells, is_map = _cells(full, codes)
+    layout = word("caption.tiles" if is_map else "caption.tiles_in_order", lang)
+    caption = joined_sentences(
+        [layout, word("caption.origin", lang, year=start), fan_caption(panels[0].bands, includes, lang)], lang
+    )
+    with drawing():
+        sheet = _sheet(
+            cells,
+            title=word("title.tiles", lang, quantity=quantity.title),
+            subtitle=quantity.unit,
+            caption=caption,
+            key=_key(names, chosen, reference, lang, is_single=panels[0].bands.is_single),
+        )
+        _draw_tiles(sheet, panels, cells, start)
+    figure = sheet.figure
+    figure.data = table_behind(panels, quantity, chosen, reference)
+    figure.sentence = figure_sentence(
+        values, region=_most_changed(panels), scenario=chosen, baseline=reference, lang=lang
+    )
+    return figure
+
+
+def _cells(full: xr.DataArray, codes: Sequence[str]) -> tuple[list[Cell], bool]:
+    """Row and column of each region from zero, and whether they come from the data."""
+    if "row" not in full.coords or "column" not in full.coords:
+        columns = min(len(codes), max(3, math.ceil(math.sqrt(0.9 * len(codes)))))
+        return [divmod(position, columns) for position in range(len(codes))], False
+    rows, columns_of = (np.atleast_1d(full.coords[name].to_numpy()).astype(int) for name in ("row", "column"))
+    cells = list(zip((rows - rows.min()).tolist(), (columns_of - columns_of.min()).tolist(), strict=True))
+    for position, cell in enumerate(cells):
+        if cell in cells[:position]:
+            other = codes[cells.index(cell)]
+            raise InvalidInput(
+                f"regions {other!r} and {codes[position]!r} share the tile in row {rows[position]}, column "
+                f"{columns_of[position]}; give each its own `row` and `column`"
+            )
+    return cells, True
+
+
+def _key(names: Names, scenario: str, baseline: str | None, lang: str, *, is_single: bool) -> list[KeyEntry]:
+    """What the marks in the tiles mean."""
+    label = names.scenario(scenario)
+    entries = [
+        KeyEntry(text=word("mark.history", lang), colours=(INK,)),
+        KeyEntry(text=label if is_single else word("mark.median_of", lang, scenario=label), colours=(SCENARIO,)),
+    ]
+    if not is_single:
+        entries.append(KeyEntry(text=word("mark.bands", lang), colours=(*FAN, *FAN[-2::-1])))
+    if baseline is not None:
+        entries.append(KeyEntry(text=names.scenario(baseline), colours=(BASELINE,), style=BASELINE_DASHES))
+    return entries
+
+
+def _sheet(cells: Sequence[Cell], *, title: str, subtitle: str, caption: str, key: Sequence[KeyEntry]) -> Sheet:
+    """Sheet with room for all tiles."""
+    rows = 1 + max(row for row, _ in cells)
+    pitch = min(_TALLEST_TILE, _MOST_HEIGHT / rows)
+    return open_sheet(
+        width=PAGE_WIDTH, height=rows * pitch + 0.24, title=title, subtitle=subtitle, caption=caption, key=key
+    )
+
+
+def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], origin: int) -> None:
+    """Draw every tile; axes are labelled where no neighbour stands in the way."""
+    rows = 1 + max(row for row, _ in cells)
+    columns = 1 + max(column for _, column in cells)
+    wide = (sheet.width - _LEFT - _GAP * (columns - 1)) / columns
+    pitch = (sheet.height - 0.24) / rows
+    (first, last), (low, top) = common_limits(panels)
+    taken = set(cells)
+    for panel, (row, column) in zip(panels, cells, strict=True):
+        left, above = _LEFT + column * (wide + _GAP), row * pitch + _NAME
+        axes = sheet.axes(left, above, wide, pitch - _NAME - 0.05)
+        set_years(axes, first, last, ticks=2, inward=True)
+        set_values(axes, low, top, ticks=3)
+        draw_panel(axes, panel, origin, width=1.0)
+        _label_edges(axes, is_left=(row, column - 1) not in taken, is_low=(row + 1, column) not in taken)
+        name = shortened(sheet.figure, panel.name, _NAME_SIZE, wide)
+        sheet.text(left, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
+
+
+def _label_edges(axes: Axes, *, is_left: bool, is_low: bool) -> None:
+    """Write numbers only on the outer edges of the grid."""
+    axes.tick_params(labelleft=is_left, labelbottom=is_low, labelsize=6.2, pad=1.5)
+    axes.tick_params(axis="x", length=1.8)
+    axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
+
+
+def _most_changed(panels: Sequence[Panel]) -> str:
+    """Region whose median ends farthest from the baseline's, or from where it started."""
+
+    def change(panel: Panel) -> float:
+        other = panel.baseline.median[-1] if panel.baseline is not None else panel.bands.median[0]
+        return abs(float(panel.bands.median[-1] - other))
+
+    return max(panels, key=change).region

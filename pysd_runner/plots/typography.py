@@ -1,0 +1,193 @@
+"""Measuring text, breaking it into lines, and keeping labels apart."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+
+def text_width(figure: Figure, text: str, size: float, style: Mapping[str, Any] | None = None) -> float:
+    """Width of a line of text in inches, in the fonts now set.
+
+    Parameters
+    ----------
+    figure
+        The figure it will stand in.
+    text
+        One line.
+    size
+        Points.
+    style
+        ``family`` and ``weight`` where they are not the default.
+
+    Returns
+    -------
+    float
+        Inches.
+    """
+    properties = FontProperties(size=size, **(style or {}))
+    # Matplotlib types its renderers as untyped calls.
+    renderer: Any = cast("Any", RendererAgg)(1, 1, figure.dpi)
+    width, _, _ = renderer.get_text_width_height_descent(text, properties, ismath=False)
+    return float(width) / figure.dpi
+
+
+def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
+    """Break a text into lines; between words, or between Chinese characters but never before a closing mark.
+
+    Parameters
+    ----------
+    figure
+        The figure it will stand in.
+    text
+        Any text; line ends in it are kept.
+    size
+        Points.
+    width
+        Inches.
+    style
+        ``family`` and ``weight`` where they are not the default.
+
+    Returns
+    -------
+    list of str
+        Lines no wider than ``width``, unless a single word is.
+    """
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for piece in _pieces(paragraph):
+            if line and text_width(figure, (line + piece).rstrip(), size, style) > width:
+                lines.append(line.rstrip())
+                line = piece.lstrip()
+            else:
+                line += piece
+        lines.append(line.rstrip())
+    return lines
+
+
+def balanced(figure: Figure, text: str, size: float, width: float) -> list[str]:
+    """Break a text into as few lines as `wrapped` does, but of even length, so that no word stands alone.
+
+    Parameters
+    ----------
+    figure
+        The figure it will stand in.
+    text
+        Any text.
+    size
+        Points.
+    width
+        Inches.
+
+    Returns
+    -------
+    list of str
+        Lines.
+    """
+    lines = wrapped(figure, text, size, width)
+    if len(lines) == 1:
+        return lines
+    for share in (0.55, 0.65, 0.75, 0.85, 0.95):
+        closer = wrapped(figure, text, size, share * width)
+        if len(closer) == len(lines):
+            return closer
+    return lines
+
+
+def shortened(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> str:
+    """Cut a text that is too wide, with an ellipsis.
+
+    Parameters
+    ----------
+    figure
+        The figure it will stand in.
+    text
+        One line.
+    size
+        Points.
+    width
+        Inches.
+    style
+        ``family`` and ``weight`` where they are not the default.
+
+    Returns
+    -------
+    str
+        The text, or its beginning and an ellipsis.
+    """
+    if text_width(figure, text, size, style) <= width:
+        return text
+    kept = text
+    while kept and text_width(figure, kept + "…", size, style) > width:
+        kept = kept[:-1]
+    return kept.rstrip() + "…"
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions near the wanted ones, in the same order, at least a gap apart, within limits where they fit.
+
+    Clusters of labels that touch are centred on the mean of what they want, as in a stack of blocks.
+
+    Parameters
+    ----------
+    wanted
+        Where each label would like to stand.
+    gap
+        Least distance between two.
+    low, high
+        Limits.
+
+    Returns
+    -------
+    list of float
+        One position for each, in the order given.
+
+    Examples
+    --------
+    >>> spread([1.0, 1.2, 5.0], gap=1.0, low=0.0, high=6.0)
+    [0.6, 1.6, 5.0]
+    """
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    clusters: list[tuple[float, int]] = []
+    for index in order:
+        centre, size = min(max(wanted[index], low), high), 1
+        while clusters and clusters[-1][0] + gap * (clusters[-1][1] + size) / 2 > centre + 1e-12:
+            other, members = clusters.pop()
+            centre = (other * members + centre * size) / (members + size)
+            size += members
+            centre = _clamped(centre, gap * (size - 1) / 2, low, high)
+        clusters.append((centre, size))
+    placed = [centre + gap * (k - (size - 1) / 2) for centre, size in clusters for k in range(size)]
+    answer = [0.0] * len(wanted)
+    for index, position in zip(order, placed, strict=True):
+        answer[index] = position
+    return answer
+
+
+def _clamped(centre: float, half: float, low: float, high: float) -> float:
+    """Centre of a cluster moved so that it lies within the limits, the lower one first."""
+    return max(min(centre, high - half), low + half)
+
+
+def _pieces(text: str) -> list[str]:
+    """Smallest pieces a line may be broken between."""
+    pieces: list[str] = []
+    for character in text:
+        wide = unicodedata.east_asian_width(character) in "WF"
+        closing = unicodedata.category(character) in {"Pe", "Pf", "Po"}
+        after_opening = bool(pieces) and unicodedata.category(pieces[-1][-1]) in {"Ps", "Pi"}
+        breaks_before = wide or (bool(pieces) and _is_wide(pieces[-1][-1])) or (bool(pieces) and pieces[-1][-1] == " ")
+        if pieces and (not breaks_before or (closing and wide) or after_opening or character == " "):
+            pieces[-1] += character
+        else:
+            pieces.append(character)
+    return pieces
+
+
+def _is_wide(character: str) -> bool:
+    """Whether a character takes the room of two."""
+    return unicodedata.east_asian_width(character) in "WF"
