@@ -108,8 +108,9 @@ def region_inputs(
 ) -> RegionInputs:
     """Start values of every region in one year of a panel.
 
-    Shares that nobody observes follow the relative size of their indicators: ``share = level * (indicator ** (1 / loading))
-    / national mean of the same``, so that the national value is met before the ceiling applies.
+    Shares that nobody observes follow the relative size of their indicators:
+    ``share = level * indicator ** (1 / loading) / national mean of the same``,
+    so that the national value is met before the ceiling applies.
 
     Parameters
     ----------
@@ -149,7 +150,10 @@ def region_inputs(
     if year not in panel.years:
         raise InvalidPanel(f"panel {panel.name!r} has no year {year}; it has {panel.years[0]} to {panel.years[-1]}")
     known = {name: item.value for name, item in model.spec.parameters.items()}
-    given = {name: np.atleast_1d(np.asarray(value, dtype=float))[:, None] for name, value in {**known, **(parameters or {})}.items()}
+    given = {
+        name: np.atleast_1d(np.asarray(value, dtype=float))[:, None]
+        for name, value in {**known, **(parameters or {})}.items()
+    }
     held = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in (carried or {}).items()}
     work = _Work(model.spec, panel, year, given, held)
     rules = {"required": _required, "equal_shares": _equal_shares, "proxy": _proxy, "constant": _constant}
@@ -199,14 +203,16 @@ def _near(work: _Work, variable: str) -> tuple[Array, int] | None:
 
 def _required(work: _Work, item: RegionInput) -> Array:
     values = _observed(work, item.panel)
-    missing = [
-        code for code, value in zip(work.panel.codes, values, strict=True) if not np.isfinite(value)
-    ] if values is not None else list(work.panel.codes)
+    missing = (
+        [code for code, value in zip(work.panel.codes, values, strict=True) if not np.isfinite(value)]
+        if values is not None
+        else list(work.panel.codes)
+    )
     if values is None or missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise InvalidPanel(
-            f"panel {work.panel.name!r}: {item.panel!r} is missing in {work.year} for {shown}; every region needs it in the "
-            "first simulated year: choose another year or leave these regions out"
+            f"panel {work.panel.name!r}: {item.panel!r} is missing in {work.year} for {shown}; each region needs it in "
+            "the first simulated year: choose another year or leave these regions out"
         )
     return values[None, :]
 
@@ -299,7 +305,10 @@ def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
         best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
         return np.full((1, 1), proxy.level * series[best]), f"national {proxy.of} of {best}"
     ceiling = _affordable(work)
-    return ACCESS_SHARE_OF_CEILING * ceiling, f"no national series; {ACCESS_SHARE_OF_CEILING:g} of what incomes can afford"
+    return (
+        ACCESS_SHARE_OF_CEILING * ceiling,
+        f"no national series; {ACCESS_SHARE_OF_CEILING:g} of what incomes can afford",
+    )
 
 
 def _affordable(work: _Work) -> Array:

@@ -13,7 +13,15 @@ from pysd_runner.simulate import Run
 from pysd_runner.spec import ModelSpec
 
 # Indicators that need the classes of regions or all regions at once; the model itself gives the others.
-ADDED = ("class_gap", "class_relative_output", "class_output_share", "theil_between", "theil_within", "national_gap", "gini")
+ADDED = (
+    "class_gap",
+    "class_relative_output",
+    "class_output_share",
+    "theil_between",
+    "theil_within",
+    "national_gap",
+    "gini",
+)
 
 
 def projection_dataset(run: Run, spec: ModelSpec, panel: Panel, scenarios: Sequence[Scenario]) -> xr.Dataset:
@@ -33,7 +41,8 @@ def projection_dataset(run: Run, spec: ModelSpec, panel: Panel, scenarios: Seque
     Returns
     -------
     xarray.Dataset
-        Dimensions (scenario, draw, region, year), without ``region`` for national outcomes, with ``class`` in its place for
+        Dimensions (scenario, draw, region, year), without ``region`` for national outcomes, with ``class`` in its
+        place for
         outcomes of a class.
     """
     arrays: dict[str, xr.DataArray] = {}
@@ -69,7 +78,8 @@ def history_dataset(panel: Panel) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Dimensions (region, year), (class, year) or (year,); indicators weighted by population are left out when the panel
+        Dimensions (region, year), (class, year) or (year,); indicators weighted by population are left out when the
+        panel
         has no population, and are missing in years in which a region is missing.
     """
     coords = {"year": list(panel.years), **region_coordinates(panel)}

@@ -105,9 +105,7 @@ class Model:
         declared = _declared(self.spec)
         if name in declared:
             return declared[name]
-        raise UnknownName(
-            f"{self.path.name} has no variable {name!r}.{suggest(name, [*self.variables, *declared])}"
-        )
+        raise UnknownName(f"{self.path.name} has no variable {name!r}.{suggest(name, [*self.variables, *declared])}")
 
 
 def _declared(spec: ModelSpec | None) -> dict[str, str]:

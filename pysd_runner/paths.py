@@ -39,5 +39,7 @@ def model_folder(name: str) -> Path:
     folder = models_folder() / name
     if not name or not (folder / "model.mdl").is_file():
         shipped = sorted(path.parent.name for path in models_folder().glob("*/model.mdl"))
-        raise UnknownName(f"no shipped model is called {name!r}; shipped: {', '.join(shipped)}.{suggest(name, shipped)}")
+        raise UnknownName(
+            f"no shipped model is called {name!r}; shipped: {', '.join(shipped)}.{suggest(name, shipped)}"
+        )
     return folder

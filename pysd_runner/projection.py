@@ -211,8 +211,10 @@ def project(
 ) -> Projection:
     """Project the gaps of a panel under some scenarios.
 
-    Every path starts from the state observed at the origin. A draw is one vector of parameters (those that were fitted from
-    the fit, all others from their priors) and one path of shocks to regional growth; all scenarios share the draws, so that
+    Every path starts from the state observed at the origin. A draw is one vector of parameters (those that were fitted
+    from
+    the fit, all others from their priors) and one path of shocks to regional growth; all scenarios share the draws, so
+    that
     the difference to the baseline has a band of its own, much narrower than that of the level.
 
     Parameters
@@ -353,7 +355,8 @@ def parameter_draws(
     Returns
     -------
     dict
-        Shape (draw,) by key. Fitted parameters are drawn from the fit, the others from their priors within their bounds.
+        Shape (draw,) by key. Fitted parameters are drawn from the fit, the others from their priors within their
+        bounds.
     """
     free = {name: item for name, item in spec.parameters.items() if item.role != "POL"}
     fit_rng, prior_rng = rng.spawn(2)
@@ -388,7 +391,12 @@ def _carried(
     inputs = region_inputs(model, panel, first, parameters=parameters, yuan_per_unit=yuan_per_unit)
     wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
     run = simulate(
-        model, as_values(inputs, parameters, model), start=first, stop=origin, save_every=origin - first, outcomes=wanted
+        model,
+        as_values(inputs, parameters, model),
+        start=first,
+        stop=origin,
+        save_every=origin - first,
+        outcomes=wanted,
     )
     people = run["Population"][0, ..., -1]
     carried = {name: run[variable][0, ..., -1] for name, variable in CARRIED_STOCKS.items()}
@@ -417,7 +425,7 @@ def _shocks(
 def _scenario_values(
     scenarios: Sequence[Scenario], model: Model, panel: Panel, origin: int, until: int
 ) -> dict[str, Array | TimePath]:
-    """Values of all scenarios, stacked along the scenario axis; what a scenario leaves alone keeps the model's value."""
+    """Values of all scenarios, stacked along the scenario axis; what one leaves alone keeps the value of the model."""
     step = time_step(model)
     times = np.arange(origin, until + step / 2, step)
     each = [item.values(model, panel.regions, default_start=float(origin + 1), times=times) for item in scenarios]
@@ -453,14 +461,14 @@ def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
 
 def _warnings(fitted: FittedParameters | None, panel: Panel, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
     found = [
-        "Effects of digital policy on output rest on priors from the literature passed through the structure; panels like "
-        "this one say almost nothing about them.",
+        "Effects of digital policy on output rest on priors from the literature passed through the structure; "
+        "panels like this one say almost nothing about them.",
         "Unit costs of the levers are judgement and decide their ranking.",
     ]
     if fitted is None:
         found.append("No calibration was given: every parameter is drawn from its prior.")
     if "current" in panel.price_basis.casefold():
-        found.append("The panel is in current prices: relative prices between regions are part of the gaps.")
+        found.append("The panel is in current prices: relative prices of regions are part of the gaps.")
     found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]
     return tuple(found)
 

@@ -80,7 +80,8 @@ def shock_paths(
 ) -> TimePath:
     """Draw paths of yearly growth shocks.
 
-    ``x[t] = phi x[t-1] + e[t]`` with x = 0 before the first year, e of Student's t with five degrees of freedom, scaled so
+    ``x[t] = phi x[t-1] + e[t]`` with x = 0 before the first year, e of Student's t with five degrees of freedom,
+    scaled so
     that x has the standard deviation of the law in the long run. Part of e is common to the regions of a class.
 
     Parameters

@@ -142,7 +142,8 @@ def simulate(
         What `load_model` returned.
     values
         Values that replace those of the file, by variable name or key of the declarations: a number, an array over the
-        subscripts of the variable, with (scenario, draw) in front if it varies, or a `TimePath`. They hold for this run only.
+        subscripts of the variable, with (scenario, draw) in front if it varies, or a `TimePath`. They hold for this
+        run only.
     start, stop, step, save_every
         Bounds and steps in years; None takes those of the file.
     outcomes
@@ -205,12 +206,13 @@ def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
     return [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
 
 
-def _clock(
-    model: Model, ready: Mapping[str, Array | TimePath], bounds: tuple[float | None, ...]
-) -> Clock:
+def _clock(model: Model, ready: Mapping[str, Array | TimePath], bounds: tuple[float | None, ...]) -> Clock:
     names = {key(name): name for name in model.variables}
-    controls = {control: names[key(control)] for control in (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
-                if key(control) in names}
+    controls = {
+        control: names[key(control)]
+        for control in (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
+        if key(control) in names
+    }
     wanted = [name for control, name in controls.items()]
     moment = np.zeros(1)
     found = run(compiled(model.ir, wanted, tuple(ready), _moving(ready)), ready, moment, np.ones(1, dtype=bool))

@@ -192,7 +192,9 @@ def _call(ast: Any, scope: Scope) -> Expression:
 def _element_count(label: str, scope: Scope) -> Expression:
     name = scope.ranges.name_of(label)
     if name is None:
-        raise InvalidModel(f"ELMCOUNT of {label!r}, which is no subscript range.{suggest(label, scope.ranges.elements)}")
+        raise InvalidModel(
+            f"ELMCOUNT of {label!r}, which is no subscript range.{suggest(label, scope.ranges.elements)}"
+        )
     return Number(float(len(scope.ranges.elements[name])))
 
 

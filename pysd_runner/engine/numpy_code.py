@@ -1,6 +1,7 @@
 """Writes the NumPy program of a plan as Python text.
 
-The text holds generated identifiers and literals of numbers only, never a name or a comment from a model file. Values have
+The text holds generated identifiers and literals of numbers only, never a name or a comment from a model file. Values
+have
 the axes (scenario, draw) and then those of the variable; axes are aligned where the text is written, not when it runs.
 """
 

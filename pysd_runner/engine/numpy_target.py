@@ -87,9 +87,7 @@ def compiled(
     return _PROGRAMS[identity]
 
 
-def _compile(
-    model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]
-) -> Program:
+def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> Program:
     order = plan(model, outcomes, frozenset(given), moving)
     text, literals = write_program(model, order, outcomes, given, moving)
     namespace: dict[str, Any] = _namespace() | {name: _literal(value) for name, value in literals.items()}
@@ -103,7 +101,9 @@ def _compile(
 
 @lru_cache(maxsize=1)
 def _namespace() -> dict[str, Any]:
-    names = "add divide power logical_and logical_or logical_not where minimum maximum absolute exp log sqrt sin cos tan"
+    names = (
+        "add divide power logical_and logical_or logical_not where minimum maximum absolute exp log sqrt sin cos tan"
+    )
     names += " arcsin arccos arctan sinh cosh tanh trunc mod full matmul"
     own = {
         "xidz": _xidz,

@@ -117,9 +117,7 @@ def _reads_time(variable: Variable) -> bool:
     return any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression))
 
 
-def _moves(
-    model: ModelIr, name: str, given: frozenset[str], moving: frozenset[str], changing: set[str]
-) -> bool:
+def _moves(model: ModelIr, name: str, given: frozenset[str], moving: frozenset[str], changing: set[str]) -> bool:
     """Whether a variable met only at the start depends on time or stocks."""
     if name in given:
         return name in moving

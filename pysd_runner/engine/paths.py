@@ -74,4 +74,5 @@ class TimePath:
             return first
         share = min(max((time - self.times[position]) / (self.times[position + 1] - self.times[position]), 0.0), 1.0)
         second: NDArray[np.float64] = self.values[position + 1]
-        return first + share * (second - first)
+        between: NDArray[np.float64] = first + share * (second - first)
+        return between

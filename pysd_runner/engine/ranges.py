@@ -77,9 +77,7 @@ class Ranges:
         fitting = [name for name, items in self._keys.items() if needed <= set(items)]
         if not fitting:
             unknown = next(label for label in labels if self.name_of(label) is None)
-            raise InvalidModel(
-                f"no subscript range holds {', '.join(sorted(set(labels)))};{self._suggestion(unknown)}"
-            )
+            raise InvalidModel(f"no subscript range holds {', '.join(sorted(set(labels)))};{self._suggestion(unknown)}")
         return min(fitting, key=lambda name: len(self.elements[name]))
 
     def _items(self, label: str) -> tuple[str, ...]:

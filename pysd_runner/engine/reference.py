@@ -58,13 +58,13 @@ def run_reference(
     """
     for name, elements in model.ranges.items():
         if len(elements) == 1:
-            raise InvalidInput(f'subscript range {name!r} has one element, which PySD cannot sum over; use engine="numpy"')
+            raise InvalidInput(
+                f'subscript range {name!r} has one element, which PySD cannot sum over; use engine="numpy"'
+            )
     leads = [item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2] for item in values.values()]
     scenarios, draws = np.broadcast_shapes((1, 1), *leads)
     rows = int(clock.saved.sum())
-    data = {
-        name: np.empty((scenarios, draws, *model.shape(model.variables[name].dims), rows)) for name in outcomes
-    }
+    data = {name: np.empty((scenarios, draws, *model.shape(model.variables[name].dims), rows)) for name in outcomes}
     with tempfile.TemporaryDirectory(prefix="gapsim-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         safe = sanitise(source, Path(folder))
@@ -97,7 +97,9 @@ def _run_case(
     outcomes: Sequence[str],
     case: tuple[int, int],
 ) -> Any:
-    given = {safe.variables[key(name)]: _component(runner, safe, model, name, value, case) for name, value in values.items()}
+    given = {
+        safe.variables[key(name)]: _component(runner, safe, model, name, value, case) for name, value in values.items()
+    }
     return runner.run(
         params=given,
         return_columns=[safe.variables[key(name)] for name in outcomes],

@@ -1,7 +1,9 @@
 """Replaces every name and text of an abstract model by a generated one.
 
-PySD's builder writes names, units and documentation of a model file into a Python module and runs it, and it does not escape
-them: a documentation text with three quotes runs code (seen in 3.14.3). What the builder is handed therefore holds generated
+PySD's builder writes names, units and documentation of a model file into a Python module and runs it, and it does not
+escape
+them: a documentation text with three quotes runs code (seen in 3.14.3). What the builder is handed therefore holds
+generated
 names, numbers and the function names of its own table, and nothing else.
 """
 
@@ -146,7 +148,9 @@ def _safe(node: Any, names: _Names) -> Any:
     if kind == "ReferenceStructure":
         return _reference(node, names)
     if kind == "CallStructure":
-        return replace(node, function=_function(node.function, names), arguments=tuple(_safe(x, names) for x in node.arguments))
+        return replace(
+            node, function=_function(node.function, names), arguments=tuple(_safe(x, names) for x in node.arguments)
+        )
     if kind == "LookupsStructure":
         return _points(node)
     if is_dataclass(node) and not isinstance(node, type):
@@ -160,7 +164,9 @@ def _safe(node: Any, names: _Names) -> Any:
     raise UnsupportedFeature(f"{names.path}: {node!r} cannot be handed to PySD safely")
 
 
-_OPERATORS = frozenset("+ - * / ^ negative = <> < <= > >= :AND: :OR: :NOT:".split())
+_OPERATORS = frozenset(
+    ["+", "-", "*", "/", "^", "negative", "=", "<>", "<", "<=", ">", ">=", ":AND:", ":OR:", ":NOT:"]
+)
 
 
 def _reference(node: Any, names: _Names) -> Any:

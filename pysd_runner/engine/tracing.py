@@ -76,7 +76,10 @@ def trace(
     times = clock.times
     found = run(program, one, times, np.ones(times.size, dtype=bool))
     wrong = {name: ~np.isfinite(found[name][0, 0]) for name in names}
-    first = min((int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()), default=-1)
+    first = min(
+        (int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()),
+        default=-1,
+    )
     if first < 0:
         return None
     name = _earliest([name for name in names if wrong[name][..., first].any()], model)
