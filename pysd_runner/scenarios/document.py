@@ -220,7 +220,7 @@ def _items(node: MappingNode, path: KeyPath, document: Document) -> Iterator[tup
             document.lines[path] = line
             document.problems.append(document.report(path, "a key must be a word or a year"))
             continue
-        key: str = key_node.value
+        key = _whole(key_node.value)
         place = (*path, key)
         if key in seen:
             twice = document.report(place, "the key is written twice", found=f"it first on line {seen[key]}")
@@ -231,7 +231,7 @@ def _items(node: MappingNode, path: KeyPath, document: Document) -> Iterator[tup
 
 
 def _scalar(node: Node, path: KeyPath, document: Document) -> Any:
-    text: str = node.value
+    text = _whole(node.value)
     document.texts[path] = text
     kind = str(node.tag).removeprefix(_TAG)
     if kind in _READERS:
@@ -240,6 +240,11 @@ def _scalar(node: Node, path: KeyPath, document: Document) -> Any:
         except ValueError:
             return text
     return text
+
+
+def _whole(text: str) -> str:
+    """Join the halves of characters that JSON writes as two escapes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _integer(text: str) -> int:

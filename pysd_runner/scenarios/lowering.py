@@ -91,7 +91,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
     classes = _Axis.of("Class", vocabulary.classes, bench)
     moment = 0.0 if start is None else start
     makers: dict[str, Callable[[], ModelValue | None]] = {
-        "start": lambda: start,
+        "start": lambda: None if start is None else float(start),
         "budget": lambda: _budget(policy.budget, moment),
         "mix": lambda: _mix_value(policy.mix, moment, levers),
         "differentiation": lambda: policy.differentiation,
@@ -167,7 +167,7 @@ class _Axis:
         known_words = list(self.words) or list(self.elements)
         self.bench.report(
             path,
-            f"the model has no {self.kind.lower()} {name!r}; known: {', '.join(known_words)}",
+            f"the model has no {self.kind.lower()} {name!r}; known: {', '.join(known_words) or 'none'}",
             suggest(name, known_words),
         )
         return None

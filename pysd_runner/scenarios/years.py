@@ -1,5 +1,6 @@
 """Keys of a schedule: calendar years, or years counted from the start of the policy."""
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -47,10 +48,11 @@ def parse_year(text: str) -> ScheduleYear | None:
     ScheduleYear(time=5.0, since_start=True)
     """
     match = _YEAR.fullmatch(text.strip())
-    if match is None or len(text) > 20:
+    if match is None:
         return None
     since_start = match["start"] is not None
-    return ScheduleYear(time=float((match["after"] or 0) if since_start else match["year"]), since_start=since_start)
+    time = float((match["after"] or 0) if since_start else match["year"])
+    return ScheduleYear(time=time, since_start=since_start) if math.isfinite(time) else None
 
 
 def write_year(time: float, since_start: bool) -> str:
