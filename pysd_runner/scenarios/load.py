@@ -1,7 +1,7 @@
 """From scenario files to scenarios: find them, follow what they extend, report all that is wrong at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +217,7 @@ def _scenario(chain: Sequence[_Link], reader: _Reader) -> Scenario:
         assumptions=_merged(link.assumptions for link in chain),
         assumption_set=_assumption_set(rest),
         changes=tuple(_changes(base, rest)) if is_delta else (),
-        reference=_scenario(base, reader) if is_delta else None,
+        reference=replace(_scenario(base, reader), warnings=()) if is_delta else None,
         compare_with=_companions(chain),
         model=model_name(reader.model),
         warnings=tuple(str(problem) for problem in reader.problems),

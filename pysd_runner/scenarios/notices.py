@@ -19,8 +19,7 @@ def notices(scenario: Scenario) -> Scenario:
     Scenario
         The same with further warnings.
     """
-    found = (f"{scenario.name}: {notice}" for notice in _without_effect(scenario))
-    return replace(scenario, warnings=(*scenario.warnings, *found))
+    return replace(scenario, warnings=(*scenario.warnings, *_without_effect(scenario)))
 
 
 def _without_effect(scenario: Scenario) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """What is chosen: the policy of a scenario as values, without files and without a model."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import fsum
 from typing import Any, Generic, Literal, TypeVar
 
 from pysd_runner.errors import InvalidScenario
@@ -96,6 +97,11 @@ class Policy:
         Whether each region moves money to the levers that score well.
     regions, groups, classes
         Targets as written; None reaches all.
+
+    Raises
+    ------
+    InvalidScenario
+        If a number is out of its range, a mix does not sum to one, or a target is empty; lists everything found.
     """
 
     start: float | None = None
@@ -109,11 +115,19 @@ class Policy:
     groups: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mix", _frozen(self.mix))
+        object.__setattr__(
+            self, "class_mixes", FrozenMapping((name, FrozenMapping(mix)) for name, mix in self.class_mixes.items())
+        )
+        complaints = list(_complaints(self))
+        if complaints:
+            raise InvalidScenario(f"this policy cannot be: {'; '.join(complaints)}")
+
     @property
     def spends(self) -> bool:
         """Whether any money is ever spent."""
-        amounts = self.budget.values if isinstance(self.budget, Schedule) else (self.budget or 0.0,)
-        return any(amount > 0 for amount in amounts)
+        return any(amount > 0 for amount in _moments(self.budget))
 
     def settings(self) -> dict[str, Any]:
         """Every setting under its key in a scenario file.
@@ -142,6 +156,41 @@ class Policy:
         fields = {key.removeprefix("targets."): value for key, value in settings.items() if not _is_class_mix(key)}
         mixes = {key.removeprefix("class_mixes."): value for key, value in settings.items() if _is_class_mix(key)}
         return cls(**fields, class_mixes=FrozenMapping(mixes))
+
+
+def _frozen(mix: Mapping[str, float] | Schedule[Any] | None) -> Mix | Schedule[Mix] | None:
+    if isinstance(mix, Schedule):
+        return replace(mix, values=tuple(FrozenMapping(entry) for entry in mix.values))
+    return None if mix is None else FrozenMapping(mix)
+
+
+def _complaints(policy: Policy) -> Iterator[str]:
+    for amount in _moments(policy.budget):
+        yield from _outside("budget", amount, 0.0, BUDGET_LIMIT)
+    mixes = [("mix", mix) for mix in _moments(policy.mix)]
+    mixes += [(f"class_mixes.{name}", mix) for name, mix in policy.class_mixes.items()]
+    for key, mix in mixes:
+        for lever, share in mix.items():
+            yield from _outside(f"{key}.{lever}", share, 0.0, 1.0)
+        total = fsum(mix.values())
+        if not abs(total - 1) <= MIX_TOLERANCE:
+            yield f"{key} sums to {total:.10g}, expected 1"
+    yield from _outside("differentiation", policy.differentiation, 0.0, 1.0)
+    yield from _outside("redistribution", policy.redistribution, -REDISTRIBUTION_LIMIT, REDISTRIBUTION_LIMIT)
+    for key, names in (("regions", policy.regions), ("groups", policy.groups), ("classes", policy.classes)):
+        if names is not None and not names:
+            yield f"{key} is empty, so nothing would be left to target (None reaches all)"
+
+
+def _moments(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    return value.values if isinstance(value, Schedule) else (value,)
+
+
+def _outside(key: str, value: float | None, lower: float, upper: float) -> Iterator[str]:
+    if value is not None and not lower <= value <= upper:
+        yield f"{key} is {value:g}, expected {lower:g} to {upper:g}"
 
 
 def _is_class_mix(key: str) -> bool:

@@ -61,6 +61,10 @@ class Scenario:
     model: str = "regional_digital"
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
+    def __post_init__(self) -> None:
+        for name in ("label", "note", "assumptions"):
+            object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
+
     def baseline(self) -> "Scenario":
         """No-policy scenario under the same assumptions.
 

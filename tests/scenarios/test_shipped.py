@@ -200,6 +200,32 @@ def test_integration_alone_raises_governance_and_mobility() -> None:
     assert (run["Emigration Rate"] - base["Emigration Rate"])[0, 0, WEST, 11] > 0
 
 
+def test_both_engines_see_the_same_policy() -> None:
+    stored = {
+        "schema": 1,
+        "name": "everything",
+        "policy": {
+            "budget": {"start+1": 0.002, "start+3": 0.005, "interpolate": "linear"},
+            "mix": {"start": {"access": 1}, "start+2": {"skills": 0.5, "data": 0.5}},
+            "redistribution": 1,
+            "rolling_evaluation": True,
+            "targets": {"regions": ["West", "Central"], "classes": ["lagging", "transition"]},
+        },
+    }
+    values = Scenario.from_dict(stored).values(model(), REGIONS, default_start=START + 1)
+    outcomes = ["Output", "Policy Weight", "Allocated Budget"]
+    runs = [
+        simulate(model(), {**FOUR_REGIONS, **values}, start=START, stop=START + 5, outcomes=outcomes, engine=engine)
+        for engine in ("numpy", "pysd")
+    ]
+    for name in outcomes:
+        assert runs[0][name] == pytest.approx(runs[1][name], rel=1e-10, abs=1e-12)
+    spent = runs[0]["Allocated Budget"][0, 0].sum(axis=0)
+    assert (spent[[0, 3]] == 0).all()
+    assert (spent[1:3, :2] == 0).all()
+    assert (spent[1:3, 2:] > 0).all()
+
+
 def test_everything_to_be_compared_with_runs_under_the_same_assumptions() -> None:
     complete = with_comparisons([scenario(name) for name in SHIPPED], model=model())
     by_name = {found.name: found for found in complete}

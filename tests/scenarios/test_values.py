@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -261,6 +262,41 @@ def test_unknown_assumptions_are_refused_when_the_model_is_known(tmp_path: Path)
         scenario.values(MODEL, REGIONS)
     assert "Did you mean 'Homogenisation Sensitivity'?" in str(caught.value)
     assert "'Output' is not a constant" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"budget": 0.5}, "budget is 0.5, expected 0 to 0.1"),
+        ({"budget": float("nan")}, "budget is nan"),
+        ({"budget": Schedule(times=(0.0,), values=(-1.0,))}, "budget is -1"),
+        ({"mix": {"access": 0.5}}, "mix sums to 0.5, expected 1"),
+        ({"mix": {"access": 1.5, "data": -0.5}}, "mix.data is -0.5"),
+        ({"mix": Schedule(times=(0.0,), values=({"access": 0.9},))}, "mix sums to 0.9"),
+        ({"class_mixes": {"lagging": {"access": 0.9}}}, "class_mixes.lagging sums to 0.9"),
+        ({"differentiation": 2.0}, "differentiation is 2, expected 0 to 1"),
+        ({"redistribution": -4.0}, "redistribution is -4, expected -3 to 3"),
+        ({"regions": ()}, "regions is empty"),
+    ],
+)
+def test_a_policy_made_in_python_obeys_the_same_rules(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidScenario) as caught:
+        Policy(**settings)
+    assert message in str(caught.value)
+
+
+def test_everything_wrong_with_a_policy_is_said_at_once() -> None:
+    with pytest.raises(InvalidScenario) as caught:
+        Policy(budget=1.0, differentiation=-1.0, classes=())
+    assert str(caught.value).count(";") == 2
+
+
+def test_plain_mappings_become_part_of_the_policy() -> None:
+    mix = {"access": 1.0}
+    policy = Policy(budget=0.003, mix=mix, class_mixes={"lagging": mix})  # type: ignore[arg-type]
+    mix["access"] = 0.0
+    assert policy.mix == policy.class_mixes["lagging"] == {"access": 1.0}
+    assert hash(policy) == hash(replace(policy))
 
 
 @pytest.mark.parametrize(
