@@ -248,8 +248,8 @@ def _shaped(
     years: dict[int, int],
     columns: Mapping[str, str],
 ) -> Layout:
-    if "year" not in roles and len(years) > 1:
-        value = mapped("value", columns)
+    value = mapped("value", columns)
+    if "year" not in roles and len(years) > (0 if value or "variable" in roles else 1):
         return Layout(shape="years", roles=roles, years=years, value_variable=variable_name(value) if value else "")
     if "variable" in roles and "value" in roles:
         return Layout(shape="long", roles=roles)

@@ -84,7 +84,7 @@ def load_panel(
     if wrong or examination.panel is None:
         raise InvalidPanel(summary(wrong, str(name_or_path)))
     if examination.problems:
-        logger.warning("%s: %d warnings, kept in the panel's `problems`", name_or_path, len(examination.problems))
+        logger.warning("%s: %d doubts, listed in the panel's `problems`", name_or_path, len(examination.problems))
     return examination.panel
 
 
@@ -288,7 +288,13 @@ def _undeclared(observations: Observations, layout: Layout, table: Table) -> lis
                 severity="warning",
             )
         )
-    return problems
+    return problems + [
+        Problem(
+            rule="no-values", message=f"{cells.variable} has no value at all", column=cells.variable, expected="numbers"
+        )
+        for cells in observations.cells
+        if cells.variable in REQUIRED and len(cells.texts) and not (cells.texts != "").any()
+    ]
 
 
 def _assembled(context: _Context, table: Table, layout: Layout, observations: Observations) -> _Examination:
@@ -355,11 +361,6 @@ def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Me
     problems = gaps(grids, axes)
     problems += magnitudes(grids, currency_of(measured))
     problems += parts_and_wholes(grids)
-    for name in REQUIRED:
-        if name in grids and axes.years and not np.isfinite(grids[name].values).any() and not grids[name].faulty.any():
-            problems.append(
-                Problem(rule="no-values", message=f"{name} has no value at all", column=name, expected="numbers")
-            )
     return problems
 
 

@@ -50,10 +50,11 @@ class PanelMapping:
     price_basis: str = ""
 
     def merged(self, **given: object) -> "PanelMapping":
-        """Return a copy in which every given value that is not None wins; `units` are merged."""
+        """Return a copy in which every given value that is not None wins; `columns` and `units` are merged."""
         chosen = {name: value for name, value in given.items() if value is not None}
+        columns = {**self.columns, **chosen.pop("columns", {})}  # type: ignore[dict-item]
         units = {**self.units, **chosen.pop("units", {})}  # type: ignore[dict-item]
-        return replace(self, units=units, **chosen)  # type: ignore[arg-type]
+        return replace(self, columns=columns, units=units, **chosen)  # type: ignore[arg-type]
 
 
 _KEYS = ("schema", *PanelMapping.__dataclass_fields__)

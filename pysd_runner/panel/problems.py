@@ -48,7 +48,7 @@ class Problem:
         """One line: severity, place, sentence, found and expected."""
         place = [f"row {self.row}"] if self.row is not None else []
         place += [f"column {self.column!r}"] if self.column else []
-        parts = [f"{self.severity}: {', '.join(place) + ': ' if place else ''}{self.message}"]
+        parts = [f"{self.severity}: {', '.join(place) + ': ' if place else ''}{self.message.rstrip('.')}"]
         parts += [f"found {self.found!r}"] if self.found else []
         parts += [f"expected {self.expected}"] if self.expected else []
         return "; ".join(parts).replace("\n", " ")

@@ -204,14 +204,7 @@ def parse_unit(text: str) -> Unit:
     >>> parse_unit("亿元").factor, parse_unit("10 thousand persons").factor, parse_unit("%").factor
     (100000000.0, 10000.0, 0.01)
     """
-    plain = (
-        unicodedata.normalize("NFKC", text)
-        .strip()
-        .casefold()
-        .replace("×", "")
-        .replace("unit:", "")
-        .replace("单位:", "")
-    )
+    plain = _tidied(text)
     whole = _numerator(_without_remarks(plain))
     if whole is None:
         whole = _quotient(_without_remarks(plain))
@@ -219,6 +212,14 @@ def parse_unit(text: str) -> Unit:
         raise InvalidInput(f"unknown unit {text!r}")
     basis = price_basis(plain) if whole.dimension in {"money", "money per head"} else ""
     return replace(whole, text=text, price_basis=basis)
+
+
+def _tidied(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", text).strip().casefold()
+    for noise in ("×", "unit:", "单位:"):
+        plain = plain.replace(noise, "")
+    enclosed = plain.startswith(("(", "[")) and plain.endswith((")", "]")) and not re.search(r"[()\[\]]", plain[1:-1])
+    return plain[1:-1].strip() if enclosed else plain
 
 
 def price_basis(text: str) -> str:

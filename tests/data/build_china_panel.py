@@ -74,9 +74,7 @@ def plain(text: str) -> str:
 
 
 def cells(rows: Iterable[dict[str, str]], variable: str) -> dict[tuple[str, int], str]:
-    return {
-        (row["region_code"], int(row["year"])): row["value"] for row in rows if row["variable"] == variable
-    }
+    return {(row["region_code"], int(row["year"])): row["value"] for row in rows if row["variable"] == variable}
 
 
 def output(core: list[dict[str, str]]) -> dict[tuple[str, int], str]:
@@ -91,10 +89,7 @@ def output(core: list[dict[str, str]]) -> dict[tuple[str, int], str]:
 
 
 def panel_rows(downloads: Path = DOWNLOADS) -> Iterator[tuple[str, ...]]:
-    files = {
-        name: read_rows(downloads / name)
-        for name in ("china_province_core.csv", "china_province_digital.csv")
-    }
+    files = {name: read_rows(downloads / name) for name in ("china_province_core.csv", "china_province_digital.csv")}
     series = [output(files["china_province_core.csv"])]
     series += [cells(files[name], variable) for name, variable in COLUMNS.values()]
     yield HEADER

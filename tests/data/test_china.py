@@ -1,0 +1,245 @@
+"""The shipped panel: rebuilt from the downloads, against official figures, and its own promises."""
+
+import csv
+import importlib.util
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from pysd_runner.panel import Panel, check_panel, load_panel
+from pysd_runner.panel.shipped import shipped_panels
+from pysd_runner.panel.units import parse_unit
+
+FOLDER = shipped_panels()["china"].parent
+
+
+@pytest.fixture(scope="module")
+def china() -> Panel:
+    return load_panel("china")
+
+
+@pytest.fixture(scope="module")
+def builder() -> ModuleType:
+    path = Path(__file__).with_name("build_china_panel.py")
+    specification = importlib.util.spec_from_file_location("build_china_panel", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["build_china_panel"] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_cell_is_what_the_builder_makes_of_the_downloads(builder: ModuleType, shared_data: Path) -> None:
+    assert list(builder.differences("panel.csv", builder.panel_rows(shared_data))) == []
+    assert list(builder.differences("national.csv", builder.national_rows(shared_data))) == []
+
+
+def test_panel_agrees_with_an_independent_reading_of_the_downloads(china: Panel, shared_data: Path) -> None:
+    scales = {"gdp_nominal": ("output", 1e8), "population_yearend": ("population", 1e4)}
+    seen = 0
+    with (shared_data / "china_province_core.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["variable"] in scales and int(row["year"]) in china.years:
+                name, scale = scales[row["variable"]]
+                value = china[name][china.codes.index(row["region_code"]), china.years.index(int(row["year"]))]
+                # The splice is rounded to the download's two decimals.
+                assert value == pytest.approx(float(row["value"]) * scale, rel=1e-12, abs=0.006 * scale)
+                seen += 1
+    assert seen == 2 * 31 * 25
+
+
+def test_nothing_is_wrong_with_it() -> None:
+    assert check_panel("china") == []
+    assert check_panel(FOLDER / "panel.csv") == []
+
+
+def test_shape_and_coverage(china: Panel) -> None:
+    assert len(china.regions) == 31
+    assert china.years == tuple(range(2000, 2025))
+    assert np.isfinite(china["output"]).all()
+    assert np.isfinite(china["population"]).all()
+    spans = {name: china.years_with(name) for name in china.variables}
+    assert spans["mobile_internet_users"] == tuple(range(2014, 2024))
+    for name in ("broadband_ports", "ict_employment", "urban_unit_employment", "firms_with_ecommerce"):
+        assert spans[name] == tuple(range(2013, 2024))
+        held = china[name][:, china.years.index(2013) : china.years.index(2023) + 1]
+        assert np.isfinite(held).all()
+
+
+def test_units_are_canonical(china: Panel) -> None:
+    assert china.units["output"] == "Yuan/Year"
+    assert china.units["population"] == "Person"
+    assert china.currency == "Yuan"
+    assert china.price_basis == "current prices"
+    assert 0 < np.nanmin(china["firms_with_ecommerce"]) < np.nanmax(china["firms_with_ecommerce"]) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("region", "year", "output"),
+    [
+        # Published figures of the bureau, 100 million yuan.
+        ("Guangdong", 2023, 137905.4),
+        ("Guangdong", 2024, 141488.9),
+    ],
+)
+def test_output_is_the_newest_vintage(china: Panel, region: str, year: int, output: float) -> None:
+    row = china.codes.index(china.region(region).code)
+    assert china["output"][row, china.years.index(year)] == pytest.approx(output * 1e8)
+
+
+@pytest.mark.parametrize(
+    ("year", "total", "tolerance"),
+    [(2013, 35945, 1), (2019, 91578, 1), (2020, 94605, 1), (2021, 101785, 1), (2022, 107104, 1), (2023, 113600, 20)],
+)
+def test_ports_add_up_to_the_national_totals(china: Panel, year: int, total: float, tolerance: float) -> None:
+    """Totals of the Ministry of Industry and Information Technology, 10 thousand ports."""
+    assert china["broadband_ports"][:, china.years.index(year)].sum() / 1e4 == pytest.approx(total, abs=tolerance)
+
+
+@pytest.mark.parametrize(("year", "sigma"), [(2000, 0.522), (2010, 0.435), (2015, 0.376), (2024, 0.370)])
+def test_dispersion_of_output_per_head(china: Panel, year: int, sigma: float) -> None:
+    """Reference mode of the model: standard deviation of log output per head over the regions."""
+    assert np.log(china["output_per_head"][:, china.years.index(year)]).std() == pytest.approx(sigma, abs=6e-4)
+
+
+def test_regional_sums_against_quoted_official_figures(china: Panel, shared_data: Path) -> None:
+    """Where vintages allow: the yearbook's populations of 2005 and 2006, and the first release of East 2024."""
+    groups = np.array([region.group for region in china.regions])
+
+    def total(variable: str, group: str, year: int) -> float:
+        chosen = groups == group
+        return float(china[variable][chosen, china.years.index(year)].sum())
+
+    with (shared_data / "china_regions_official.csv").open(encoding="utf-8") as file:
+        quoted = [row for row in csv.DictReader(file) if row["group"] == "quoted"]
+    people = [row for row in quoted if row["variable"] == "population_official" and row["region"] != "China"]
+    assert len(people) == 8
+    for row in people:
+        ours = total("population", row["region"], int(row["year"])) / 1e4
+        assert ours == pytest.approx(float(row["value"]), rel=0.012), row
+    for row in quoted:
+        if row["variable"] != "gdp_nominal_official" or row["region"] == "China":
+            continue
+        year = int(row["year"])
+        tolerance = {2024: 0.003, 2023: 0.037, 2020: 0.029, 2019: 0.027}.get(year)
+        if tolerance is not None:
+            assert total("output", row["region"], year) / 1e8 == pytest.approx(float(row["value"]), rel=tolerance), row
+
+
+def test_spliced_years_are_marked(china: Panel) -> None:
+    for year in china.years:
+        for variable, last in (("output", 2005), ("population", 2004)):
+            assert (china.flags.get((variable, "110000", year)) == "spliced") == (year <= last)
+    assert china.flags["output_per_head", "650000", 2020] == "derived"
+    assert ("mobile_internet_per_100", "650000", 2005) not in china.flags
+
+
+def test_the_splice_has_no_jump(china: Panel) -> None:
+    growth = np.diff(np.log(china["output"]), axis=1)
+    joint = growth[:, china.years.index(2005)]
+    assert 0.05 < joint.min() < joint.max() < 0.35
+
+
+def test_codes_groups_and_tiles(china: Panel) -> None:
+    codes = [int(code) for code in china.codes]
+    assert codes == sorted(codes)
+    assert all(len(code) == 6 and code.endswith("0000") for code in china.codes)
+    groups = {name: [region.name_en for region in china.regions if region.group == name] for name in china.groups}
+    assert {name: len(members) for name, members in groups.items()} == {
+        "East": 10,
+        "Central": 6,
+        "West": 12,
+        "Northeast": 3,
+    }
+    assert groups["Northeast"] == ["Liaoning", "Jilin", "Heilongjiang"]
+    assert groups["Central"] == ["Shanxi", "Anhui", "Jiangxi", "Henan", "Hubei", "Hunan"]
+    tiles = {(region.row, region.column) for region in china.regions}
+    assert len(tiles) == 31
+    assert {row for row, _ in tiles} == set(range(8))
+    assert {column for _, column in tiles} == set(range(1, 8)) or {column for _, column in tiles} == set(range(8))
+
+
+@pytest.mark.parametrize(
+    ("north", "south"),
+    [
+        ("Heilongjiang", "Jilin"),
+        ("Beijing", "Hebei"),
+        ("Hubei", "Hunan"),
+        ("Guangdong", "Hainan"),
+        ("Gansu", "Sichuan"),
+    ],
+)
+def test_tiles_keep_north_up(china: Panel, north: str, south: str) -> None:
+    assert china.region(north).row < china.region(south).row
+
+
+@pytest.mark.parametrize(
+    ("west", "east"), [("Xinjiang", "Gansu"), ("Tibet", "Sichuan"), ("Shanxi", "Shandong"), ("Jiangsu", "Shanghai")]
+)
+def test_tiles_keep_west_left(china: Panel, west: str, east: str) -> None:
+    assert china.region(west).column < china.region(east).column
+
+
+def test_every_column_has_its_source() -> None:
+    declared = tomllib.loads((FOLDER / "sources.toml").read_text(encoding="utf-8"))
+    with (FOLDER / "panel.csv").open(encoding="utf-8") as file:
+        header = next(csv.reader(file))
+    assert list(declared["columns"]) == header
+    for name, column in declared["columns"].items():
+        assert {"unit", "series", "office", "vintage", "breaks", "reached_us"} <= set(column), name
+        if name not in {"region", "year"}:
+            assert parse_unit(column["unit"]).factor > 0
+            assert column["reached_us"]
+    assert set(declared["series"]) == {row["variable"] for row in rows("national.csv")}
+
+
+def test_no_index_that_is_not_official() -> None:
+    text = (FOLDER / "panel.csv").read_text(encoding="utf-8")
+    assert "pku" not in text.lower()
+    assert "Peking University" in (FOLDER / "sources.toml").read_text(encoding="utf-8")
+
+
+def test_national_penetration(china: Panel) -> None:
+    """CNNIC, end of each year; the growth is steady enough to show a slip of a digit."""
+    series = china.national["internet_penetration"]
+    assert list(series) == list(range(2007, 2025))
+    assert series[2014] == pytest.approx(0.479)
+    assert series[2015] == pytest.approx(0.503)
+    assert series[2024] == pytest.approx(0.786)
+    steps = np.diff(list(series.values()))
+    assert 0.005 < steps.min() < steps.max() < 0.07
+    assert china.national["open_data_platforms"][2022] == 208
+
+
+def test_national_values_say_their_report_and_month() -> None:
+    for row in rows("national.csv"):
+        assert row["source"]
+        assert row["period"].startswith(("20",))
+        if row["variable"] == "internet_penetration":
+            assert "CNNIC" in row["source"] or "communique" in row["source"]
+            late = row["period"] != f"{row['year']}-12"
+            assert late == (row["year"] == "2019")
+            assert not late or row["flag"]
+
+
+def test_penetration_agrees_with_the_international_series(china: Panel, shared_data: Path) -> None:
+    """The series of the International Telecommunication Union follows CNNIC until 2022, within two points."""
+    with (shared_data / "world_countries.csv").open(encoding="utf-8") as file:
+        union = {
+            int(row["year"]): float(row["value"]) / 100
+            for row in csv.DictReader(file)
+            if row["region"] == "China" and row["variable"] == "internet_users"
+        }
+    series = china.national["internet_penetration"]
+    for year in range(2007, 2023):
+        assert series[year] == pytest.approx(union[year], abs=0.02), year
