@@ -1,0 +1,67 @@
+"""What can be estimated from what is there, in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+FIRST_YEAR = (
+    "The first year gives no residual: the stocks start from the same indicators in that year. "
+    "Its differences only condition those of the year after."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Description:
+    """What a calibration will do with a panel.
+
+    Attributes
+    ----------
+    panel, regions, first_year, last_year
+        Name of the panel, number of regions, and the window.
+    series
+        Available observations, a line each.
+    absent
+        Declared observations the panel does not make, with the reason.
+    estimated
+        Keys of the estimated parameters by stage.
+    held
+        Keys of the parameters that stay at the centre of their prior, with the reason; they keep its spread.
+    fixed
+        Values the user has set, by key.
+    imputed
+        Start values that were not observed, a line each.
+    notes
+        What else a reader must know.
+    """
+
+    panel: str
+    regions: int
+    first_year: int
+    last_year: int
+    series: tuple[str, ...]
+    absent: tuple[str, ...]
+    estimated: Mapping[str, tuple[str, ...]]
+    held: Mapping[str, str]
+    fixed: Mapping[str, float]
+    imputed: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def lines(self) -> list[str]:
+        """The description as lines of text."""
+        noun = "region" if self.regions == 1 else "regions"
+        text = [f"Panel {self.panel}: {self.regions} {noun}, {self.first_year} to {self.last_year}. {FIRST_YEAR}"]
+        text += _section("Observed", self.series)
+        text += _section("Not observed", self.absent)
+        text += _section("Estimated", [f"{stage}: {', '.join(keys)}" for stage, keys in self.estimated.items() if keys])
+        text += _section("Held at the prior", [f"{key}: {reason}" for key, reason in self.held.items()])
+        text += _section("Set by you", [f"{key} = {value:g}" for key, value in self.fixed.items()])
+        text += _section("Start values not observed", self.imputed)
+        text += _section("Note", self.notes)
+        return text
+
+    def __str__(self) -> str:
+        """All lines."""
+        return "\n".join(self.lines())
+
+
+def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
+    return [f"{title}:", *(f"  {item}" for item in items)] if items else []

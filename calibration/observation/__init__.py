@@ -1,0 +1,22 @@
+"""How a panel observes a model: series, their errors, and residuals in units of these errors."""
+
+from calibration.observation.build import Absent, Observed, build_series
+from calibration.observation.estimation import estimate_noise
+from calibration.observation.noise import MOST_PERSISTENT, Noise, declared_noise
+from calibration.observation.series import Series
+from calibration.observation.shocks import Shocks, summarise_shocks
+from calibration.observation.whitening import Whitening
+
+__all__ = [
+    "MOST_PERSISTENT",
+    "Absent",
+    "Noise",
+    "Observed",
+    "Series",
+    "Shocks",
+    "Whitening",
+    "build_series",
+    "declared_noise",
+    "estimate_noise",
+    "summarise_shocks",
+]

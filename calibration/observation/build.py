@@ -1,0 +1,178 @@
+"""From declared measurements and a panel to series, with the reasons for those that are not there."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.observation.series import Series, in_terms
+from pysd_runner.panel import Panel
+from pysd_runner.spec import Measurement, ModelSpec
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A declared observation that this panel does not make.
+
+    Attributes
+    ----------
+    measurement, indicator
+        Key of the measurement; name of the panel variable or national series.
+    why
+        Reason, as a clause.
+    """
+
+    measurement: str
+    indicator: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.measurement} ({self.indicator}): {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a panel says in a window of years.
+
+    Attributes
+    ----------
+    series
+        Observations, in the order of the declarations.
+    absent
+        Declared ones that are not there.
+    """
+
+    series: tuple[Series, ...]
+    absent: tuple[Absent, ...]
+
+
+def build_series(spec: ModelSpec, panel: Panel, *, first_year: int, last_year: int) -> Observed:
+    """Collect what a panel observes of a model.
+
+    A panel that holds a share itself (a variable called like the outcome) is used directly, with loading 1 and levels,
+    beside its indicators; the declared error is divided by the declared loading.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    panel
+        Observations.
+    first_year, last_year
+        The window; the first year is the start of the simulation and gives no residual.
+
+    Returns
+    -------
+    Observed
+        Series, and what is absent and why.
+    """
+    window = tuple(range(first_year, last_year + 1))
+    series: list[Series] = []
+    absent: list[Absent] = []
+    for measurement in spec.measurements.values():
+        for found in _of_measurement(spec, measurement, panel, window):
+            if isinstance(found, Series):
+                series.append(found)
+            else:
+                absent.append(found)
+    return Observed(tuple(series), tuple(absent))
+
+
+def _of_measurement(
+    spec: ModelSpec, measurement: Measurement, panel: Panel, window: tuple[int, ...]
+) -> Iterator[Series | Absent]:
+    if measurement.requires and measurement.requires not in panel:
+        for indicator in measurement.indicators:
+            yield Absent(measurement.key, indicator, f"needs {measurement.requires!r}, which the panel lacks")
+        return
+    if measurement.national:
+        yield _national(measurement, panel, window)
+        return
+    for indicator in measurement.indicators:
+        yield _regional(measurement, indicator, panel, window)
+    share = _share_of(spec, measurement)
+    if share and share in panel:
+        yield _direct(spec, measurement, share, panel, window)
+
+
+def _national(measurement: Measurement, panel: Panel, window: tuple[int, ...]) -> Series | Absent:
+    known: Mapping[int, float] = panel.national.get(measurement.national, {})
+    values = np.array([[known.get(year, np.nan) for year in window]], dtype=float)
+    return _series(measurement, measurement.national, window, values, sd=measurement.sd)
+
+
+def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tuple[int, ...]) -> Series | Absent:
+    if indicator not in panel:
+        return Absent(measurement.key, indicator, "not in the panel")
+    if measurement.relative and len(panel.regions) < 2:
+        return Absent(measurement.key, indicator, "compares regions, and there is only one")
+    return _series(measurement, indicator, window, _columns(panel, indicator, window), sd=measurement.sd)
+
+
+def _share_of(spec: ModelSpec, measurement: Measurement) -> str:
+    """Panel variable that would hold the outcome itself: it is called like the outcome's key."""
+    if not measurement.loading:
+        return ""
+    keys = [key for key, outcome in spec.outcomes.items() if outcome.variable == measurement.outcome]
+    return keys[0] if keys and keys[0] not in measurement.indicators else ""
+
+
+def _direct(
+    spec: ModelSpec, measurement: Measurement, share: str, panel: Panel, window: tuple[int, ...]
+) -> Series | Absent:
+    sd = measurement.sd / spec.parameters[measurement.loading].value
+    return _series(measurement, share, window, _columns(panel, share, window), sd=sd, direct=True)
+
+
+def _columns(panel: Panel, variable: str, window: tuple[int, ...]) -> Array:
+    values = np.full((len(panel.regions), len(window)), np.nan)
+    known = {year: column for column, year in enumerate(panel.years)}
+    for place, year in enumerate(window):
+        if year in known:
+            values[:, place] = panel[variable][:, known[year]]
+    return values
+
+
+def _series(
+    measurement: Measurement, name: str, window: tuple[int, ...], raw: Array, *, sd: float, direct: bool = False
+) -> Series | Absent:
+    national = bool(measurement.national)
+    relative = measurement.relative and not direct
+    increments = measurement.increments and not direct
+    logs = raw if national else _logs(raw)
+    values, seen = _terms(logs, relative=relative, increments=increments)
+    if not seen[:, 1:].any():
+        change = "change" if increments else "value"
+        return Absent(measurement.key, name, f"no {change} to compare after {window[0]} and until {window[-1]}")
+    return Series(
+        measurement=measurement.key,
+        indicator=name,
+        outcome=measurement.outcome,
+        loading="" if direct else measurement.loading,
+        relative=relative,
+        increments=increments,
+        national=national,
+        declared_sd=sd,
+        years=window,
+        values=values,
+        missing=int((~seen[:, 1:]).sum()),
+        unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
+    )
+
+
+def _logs(raw: Array) -> Array:
+    positive = np.where(raw > 0, raw, np.nan)
+    return np.asarray(np.log(positive), dtype=float)
+
+
+def _terms(logs: Array, *, relative: bool, increments: bool) -> tuple[Array, NDArray[np.bool_]]:
+    seen = np.isfinite(logs)
+    if increments:
+        seen = seen & np.concatenate([np.zeros_like(seen[:, :1]), seen[:, :-1]], axis=1)
+    if relative:
+        # One region alone in a year says nothing about differences.
+        seen = seen & (seen.sum(axis=0) > 1)
+    return in_terms(logs, seen, relative=relative, increments=increments), seen

@@ -1,0 +1,117 @@
+"""One observed series: what was measured, and what the model says in the same terms."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Series:
+    """One indicator as an observation of one variable of the model.
+
+    ``log indicator = c_t + loading * log outcome + e``. The year's effect ``c_t`` goes out with the mean over the
+    regions observed in that year; yearly changes are compared where levels carry persistent errors. A national series
+    compares levels without logarithms.
+
+    Attributes
+    ----------
+    measurement, indicator
+        Key of the declared measurement; name of the panel variable or national series.
+    outcome
+        Name of the observed variable in the model file.
+    loading
+        Key of the parameter the log outcome is multiplied with; empty for 1.
+    relative, increments, national
+        Whether the year's mean is removed; whether yearly changes are compared; whether it is a national series.
+    declared_sd
+        Standard deviation of the error as declared.
+    years
+        Years of the window, ascending, shape (year,).
+    values
+        What was observed in the terms above, shape (region, year), one row for a national series; NaN where missing.
+    missing, unusable
+        Cells of the later years of the window without an observation; cells whose value has no logarithm.
+    """
+
+    measurement: str
+    indicator: str
+    outcome: str
+    loading: str
+    relative: bool
+    increments: bool
+    national: bool
+    declared_sd: float
+    years: tuple[int, ...]
+    values: Array
+    missing: int
+    unusable: int
+
+    @property
+    def label(self) -> str:
+        """Measurement and indicator, unique in a problem."""
+        return f"{self.measurement}:{self.indicator}"
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Cells with an observation, the first year among them, shape (region, year)."""
+        return np.isfinite(self.values)
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Cells that give a residual, shape (region, year).
+
+        The first year gives none: start values come from the same indicators in that year, so the model meets them by
+        construction. Its residual still conditions the next one (see `Whitening`).
+        """
+        used = self.seen.copy()
+        used[:, 0] = False
+        return used
+
+    def predicted(self, outcome: Array, loading: Array) -> Array:
+        """Say what the model gives in the terms of the observation.
+
+        Parameters
+        ----------
+        outcome
+            The observed variable, shape (draw, region, year); (draw, year) for a national series.
+        loading
+            Shape (draw,).
+
+        Returns
+        -------
+        ndarray
+            Shape (draw, region, year), NaN where nothing was observed.
+        """
+        if self.national:
+            return np.where(self.seen, outcome[:, None, :], np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = loading[:, None, None] * np.log(outcome)
+        return in_terms(logs, self.seen, relative=self.relative, increments=self.increments)
+
+
+def in_terms(logs: Array, seen: NDArray[np.bool_], *, relative: bool, increments: bool) -> Array:
+    """Yearly changes if asked for, then less the mean of the year over the cells that are seen.
+
+    Parameters
+    ----------
+    logs
+        Shape (..., region, year).
+    seen
+        Cells that count, shape (region, year).
+    relative, increments
+        What to do.
+
+    Returns
+    -------
+    ndarray
+        Shape of `logs`, NaN where nothing is seen.
+    """
+    if increments:
+        logs = np.concatenate([np.full_like(logs[..., :1], np.nan), np.diff(logs, axis=-1)], axis=-1)
+    if relative:
+        count = np.maximum(seen.sum(axis=0), 1)
+        logs = logs - np.where(seen, logs, 0.0).sum(axis=-2, keepdims=True) / count
+    return np.where(seen, logs, np.nan)

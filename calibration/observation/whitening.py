@@ -1,0 +1,93 @@
+"""Residuals that follow each other, turned into independent ones of standard deviation one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.observation.noise import Noise
+from calibration.observation.series import Series
+
+Array = NDArray[np.float64]
+
+
+class Whitening:
+    """Standardised innovations of the residuals of one series.
+
+    Residuals of a region follow ``r_t = rho r_{t-1} + e_t`` with sd ``s`` of ``e_t``; a cell ``k`` years after the
+    last seen one has ``r_t - rho^k r_{t-k}`` of variance ``s^2 (1 - rho^{2k}) / (1 - rho^2)``. The residual of the
+    first year is taken as given; a cell without a predecessor has the stationary variance ``s^2 / (1 - rho^2)``. With
+    ``rho = 0`` this is the residual divided by ``s``.
+
+    Parameters
+    ----------
+    series
+        The observations.
+    """
+
+    def __init__(self, series: Series) -> None:
+        region, year = np.nonzero(series.used)
+        self.region: NDArray[np.intp] = region
+        self.year: NDArray[np.intp] = year
+        before = np.where(series.seen, np.arange(series.values.shape[1]), -1)
+        last = np.maximum.accumulate(before, axis=1)
+        previous = np.concatenate([np.full_like(last[:, :1], -1), last[:, :-1]], axis=1)
+        self.previous: NDArray[np.intp] = previous[region, year]
+        self.has_previous: NDArray[np.bool_] = self.previous >= 0
+
+    def __len__(self) -> int:
+        return len(self.region)
+
+    @property
+    def follows(self) -> NDArray[np.bool_]:
+        """Cells whose predecessor is the year before, shape (cell,)."""
+        return np.asarray(self.has_previous & (self.year - self.previous == 1), dtype=bool)
+
+    def pick(self, table: Array) -> Array:
+        """Take the used cells, shape (..., cell), of a table (..., region, year)."""
+        return np.asarray(table[..., self.region, self.year])
+
+    def pick_previous(self, table: Array) -> Array:
+        """Take the last seen cell before each used one, 0 where there is none, shape (..., cell)."""
+        return np.where(self.has_previous, table[..., self.region, np.maximum(self.previous, 0)], 0.0)
+
+    def innovations(self, residuals: Array, noise: Noise, *, persistence: Array | None = None) -> Array:
+        """Innovations of standard deviation ``noise.sd`` each.
+
+        Parameters
+        ----------
+        residuals
+            Fitted less observed, shape (..., region, year).
+        noise
+            Their standard deviation and persistence.
+        persistence
+            Persistence of each draw, shape (draw,), where a parameter of the model decides it; standard deviations of
+            cells still follow `noise`.
+
+        Returns
+        -------
+        ndarray
+            In the terms of the series, shape (..., cell).
+        """
+        rho = noise.persistence if persistence is None else persistence[:, None]
+        weight = np.where(self.has_previous, rho**self._distance, 0.0)
+        return (self.pick(residuals) - weight * self.pick_previous(residuals)) / self._spread(noise)
+
+    def standardised(self, residuals: Array, noise: Noise, *, persistence: Array | None = None) -> Array:
+        """Innovations divided by their standard deviation, dimensionless, shape (..., cell)."""
+        return self.innovations(residuals, noise, persistence=persistence) / noise.sd
+
+    def log_scale(self, noise: Noise) -> float:
+        """Sum of the logarithms of all standard deviations: the part of the likelihood that the errors alone decide."""
+        return float(np.log(noise.sd * self._spread(noise)).sum())
+
+    @property
+    def _distance(self) -> NDArray[np.intp]:
+        """Years since the last seen cell, 0 where there is none."""
+        return np.where(self.has_previous, self.year - self.previous, 0)
+
+    def _spread(self, noise: Noise) -> Array:
+        """Standard deviation of each cell given its predecessor, in units of ``noise.sd``."""
+        rho = noise.persistence
+        if rho == 0:
+            return np.ones(len(self))
+        known = np.where(self.has_previous, 1 - rho ** (2 * self._distance), 1.0)
+        return np.asarray(np.sqrt(known / (1 - rho**2)))

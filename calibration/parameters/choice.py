@@ -1,0 +1,113 @@
+"""Which parameters of a model a calibration on a panel may move, and which a user has set."""
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from numbers import Real
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.spec import ModelSpec, Parameter
+
+Free = Iterable[str] | None
+Values = Mapping[str, float] | None
+
+
+def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
+    """Check the values a user sets instead of having them estimated.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    values
+        Numbers by key or model name, for instance ``{"alpha": 0.33}`` for regions of the OECD.
+
+    Returns
+    -------
+    dict
+        By key.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such parameter.
+    InvalidInput
+        If a value is not a number or lies outside the declared bounds.
+    """
+    checked: dict[str, float] = {}
+    for name, value in (values or {}).items():
+        parameter = spec.parameter(name)
+        number = _number(name, value)
+        if not parameter.lower <= number <= parameter.upper:
+            raise InvalidInput(
+                f"value of parameter {name!r} is {number:g} {parameter.unit}; its bounds are "
+                f"[{parameter.lower:g}, {parameter.upper:g}]"
+            )
+        checked[parameter.key] = number
+    return checked
+
+
+def chosen(
+    spec: ModelSpec, panel_variables: Iterable[str], *, free: Free, fixed: Iterable[str]
+) -> tuple[Parameter, ...]:
+    """Choose the parameters a calibration may move.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    panel_variables
+        Names of the variables the panel holds; some turn a ``FIX`` parameter into a ``FREE`` one.
+    free
+        Keys or model names; None takes all ``FREE`` and ``FREE*`` ones and those the panel frees.
+    fixed
+        Keys a user has set.
+
+    Returns
+    -------
+    tuple of Parameter
+        In the order of the file.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such parameter.
+    InvalidInput
+        If a parameter is both free and set, or cannot be estimated.
+    """
+    held = set(fixed)
+    if free is None:
+        declared = (*spec.calibrated(panel_variables=panel_variables), *spec.with_role("FREE*"))
+        keys = {item.key for item in declared if item.key not in held and _acts(spec, item)}
+    else:
+        keys = {spec.parameter(name).key for name in _names(free)}
+        _check_free(spec, keys, held)
+    return tuple(parameter for key, parameter in spec.parameters.items() if key in keys)
+
+
+def _names(free: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(free, str):
+        raise InvalidInput(f"free must be a list of parameters, such as [{free!r}]; found the text {free!r}")
+    return tuple(free)
+
+
+def _check_free(spec: ModelSpec, keys: set[str], held: set[str]) -> None:
+    for key in sorted(keys):
+        if key in held:
+            raise InvalidInput(f"parameter {key!r} is both set in `values` and listed in `free`; leave it in one")
+        if not _acts(spec, spec.parameters[key]):
+            raise InvalidInput(
+                f"parameter {key!r} is no constant of the model and no loading of a measurement; it cannot be moved"
+            )
+
+
+def _acts(spec: ModelSpec, parameter: Parameter) -> bool:
+    """Whether a parameter stands in the model or is the loading of a measurement."""
+    return bool(parameter.variable) or any(item.loading == parameter.key for item in spec.measurements.values())
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InvalidInput(f"value of parameter {name!r} must be a number; found {value!r}")
+    if not isfinite(value):
+        raise InvalidInput(f"value of parameter {name!r} must be finite; found {value!r}")
+    return float(value)

@@ -1,0 +1,303 @@
+"""The parameters that are moved, as a vector on the unbounded scale of their priors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import exp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.spec import Beta, LogNormal, Normal, Parameter, Prior, Uniform
+
+Array = NDArray[np.float64]
+
+# Step of the slopes, in prior standard deviations: priors are smooth, so truncation is about 1e-9.
+_SLOPE_STEP = 1e-4
+
+
+def prior_median(prior: Prior) -> float:
+    """Median of a prior before truncation: where its residual is zero.
+
+    Parameters
+    ----------
+    prior
+        A prior of the declarations.
+
+    Returns
+    -------
+    float
+        In the unit of the parameter.
+
+    Examples
+    --------
+    >>> prior_median(LogNormal(0.1, 0.7))
+    0.1
+    """
+    return prior_quantile(prior, 0.0)
+
+
+def prior_quantile(prior: Prior, score: float) -> float:
+    """Value at which the residual of a prior takes a given value: its quantile at that normal score.
+
+    Parameters
+    ----------
+    prior
+        A prior of the declarations.
+    score
+        Standard normal score, for instance 1.645 for the upper end of the 90 % interval.
+
+    Returns
+    -------
+    float
+        In the unit of the parameter, held within the bounds.
+
+    Raises
+    ------
+    InvalidInput
+        If the family is not known.
+
+    Examples
+    --------
+    >>> round(prior_quantile(Normal(0.45, 0.05), 2.0), 6)
+    0.55
+    """
+    if isinstance(prior, Normal):
+        value = prior.mean + score * prior.sd
+    elif isinstance(prior, LogNormal):
+        value = prior.median * exp(score * prior.sdlog)
+    elif isinstance(prior, Beta | Uniform):
+        from scipy.special import betaincinv, ndtr
+
+        a, b = (prior.a, prior.b) if isinstance(prior, Beta) else (1.0, 1.0)
+        value = prior.lower + (prior.upper - prior.lower) * float(betaincinv(a, b, ndtr(score)))
+    else:
+        raise InvalidInput(f"quantiles of a {type(prior).__name__} prior are not known")
+    return float(min(max(value, prior.lower), prior.upper))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParameterSpace:
+    """Parameters as a vector on the unbounded scale of their priors (log, logit or the value itself).
+
+    On that scale posteriors are near normal and differences need no care near 0. Bounds that are still finite there
+    stay bounds of the search.
+
+    Parameters
+    ----------
+    parameters
+        In the order of the vector.
+    priors
+        One for each.
+
+    Raises
+    ------
+    InvalidInput
+        If lengths disagree or a key is repeated.
+    """
+
+    parameters: tuple[Parameter, ...]
+    priors: tuple[Prior, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.parameters) != len(self.priors):
+            raise InvalidInput(f"{len(self.parameters)} parameters have {len(self.priors)} priors")
+        if len(set(self.keys)) < len(self.keys):
+            raise InvalidInput(f"a parameter is repeated in {', '.join(self.keys)}")
+
+    @classmethod
+    def of(cls, parameters: Iterable[Parameter]) -> "ParameterSpace":
+        """Make the space of some parameters.
+
+        Parameters
+        ----------
+        parameters
+            Declarations that carry a prior.
+
+        Returns
+        -------
+        ParameterSpace
+            In the order given.
+
+        Raises
+        ------
+        InvalidInput
+            If one has no prior.
+        """
+        kept = tuple(parameters)
+        priors = []
+        for parameter in kept:
+            if parameter.prior is None:
+                raise InvalidInput(
+                    f"parameter {parameter.key!r} cannot be estimated: it has no prior in model.toml; use `values`"
+                )
+            priors.append(parameter.prior)
+        return cls(parameters=kept, priors=tuple(priors))
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys, in the order of the vector."""
+        return tuple(parameter.key for parameter in self.parameters)
+
+    @property
+    def medians(self) -> Array:
+        """Prior medians in the unit of each parameter, shape (parameter,)."""
+        return np.array([prior_median(prior) for prior in self.priors], dtype=float)
+
+    @property
+    def centre(self) -> Array:
+        """Prior medians on the unbounded scale, shape (parameter,)."""
+        return self._columns("to_unbounded", self.medians)
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lower and upper bounds on the unbounded scale, each of shape (parameter,); infinite where there is none."""
+        ends = np.array([prior.unbounded_bounds for prior in self.priors], dtype=float).reshape(-1, 2)
+        return ends[:, 0], ends[:, 1]
+
+    @property
+    def scale(self) -> Array:
+        """Prior standard deviations on the unbounded scale, shape (parameter,)."""
+        return np.array([prior.unbounded_sd for prior in self.priors], dtype=float)
+
+    def subset(self, keys: Iterable[str]) -> "ParameterSpace":
+        """Keep some parameters, in the order of this space.
+
+        Parameters
+        ----------
+        keys
+            Those to keep.
+
+        Returns
+        -------
+        ParameterSpace
+            The smaller space.
+
+        Raises
+        ------
+        UnknownName
+            If a key is not in this space.
+        """
+        wanted = set(keys)
+        for key in wanted - set(self.keys):
+            raise UnknownName(f"{key!r} is not among the estimated parameters.{suggest(key, self.keys)}")
+        return ParameterSpace.of(parameter for parameter in self.parameters if parameter.key in wanted)
+
+    def to_values(self, z: Array) -> dict[str, Array]:
+        """Translate vectors into values.
+
+        Parameters
+        ----------
+        z
+            On the unbounded scale, shape (..., parameter).
+
+        Returns
+        -------
+        dict
+            Key to values in the unit of the parameter, shape (...).
+        """
+        values = self._columns("from_unbounded", z)
+        return {key: values[..., column] for column, key in enumerate(self.keys)}
+
+    def to_vector(self, values: Mapping[str, float]) -> Array:
+        """Translate values into a vector; the inverse of `to_values`.
+
+        Parameters
+        ----------
+        values
+            By key, in the unit of the parameter.
+
+        Returns
+        -------
+        ndarray
+            On the unbounded scale, shape (parameter,).
+
+        Raises
+        ------
+        InvalidInput
+            If a key is missing.
+        """
+        for key in self.keys:
+            if key not in values:
+                raise InvalidInput(f"no value is given for parameter {key!r}")
+        return self._columns("to_unbounded", np.array([values[key] for key in self.keys], dtype=float))
+
+    def prior_residuals(self, z: Array) -> Array:
+        """Residual of each prior: standard normal for draws from it, so that half its square is minus its log density.
+
+        Parameters
+        ----------
+        z
+            On the unbounded scale, shape (..., parameter).
+
+        Returns
+        -------
+        ndarray
+            Dimensionless, shape of `z`.
+        """
+        return self._columns("residual", self._columns("from_unbounded", z))
+
+    def prior_slopes(self, z: Array) -> Array:
+        """Slope of each prior residual on the unbounded scale: one over the prior's standard deviation there.
+
+        Constant for normal and lognormal priors; for priors on an interval it depends on the place.
+
+        Parameters
+        ----------
+        z
+            Shape (parameter,).
+
+        Returns
+        -------
+        ndarray
+            Shape (parameter,).
+        """
+        low, high = self._around(z)
+        return (self.prior_residuals(high) - self.prior_residuals(low)) / (high - low)
+
+    def value_slopes(self, z: Array) -> Array:
+        """Slope of each value on the unbounded scale, for standard errors by the delta method.
+
+        Parameters
+        ----------
+        z
+            Shape (parameter,).
+
+        Returns
+        -------
+        ndarray
+            Unit of each parameter, shape (parameter,).
+        """
+        low, high = self._around(z)
+        return (self._columns("from_unbounded", high) - self._columns("from_unbounded", low)) / (high - low)
+
+    def sample(self, rng: np.random.Generator, draws: int) -> Array:
+        """Draw vectors from the prior.
+
+        Parameters
+        ----------
+        rng
+            Source of randomness.
+        draws
+            How many.
+
+        Returns
+        -------
+        ndarray
+            On the unbounded scale, shape (draw, parameter).
+        """
+        columns = [prior.to_unbounded(prior.sample(rng, draws)) for prior in self.priors]
+        return np.stack(columns, axis=-1) if columns else np.zeros((draws, 0))
+
+    def _around(self, z: Array) -> tuple[Array, Array]:
+        lower, upper = self.bounds
+        step = _SLOPE_STEP * self.scale
+        return np.maximum(z - step, lower), np.minimum(z + step, upper)
+
+    def _columns(self, method: str, table: Array) -> Array:
+        """Apply a method of each prior to its own column."""
+        columns = [getattr(prior, method)(table[..., column]) for column, prior in enumerate(self.priors)]
+        return np.stack(columns, axis=-1) if columns else np.zeros(np.shape(table))

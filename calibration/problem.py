@@ -1,0 +1,495 @@
+"""Model, panel, parameters and errors joined: residuals, their Jacobian and the log posterior."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.description import Description
+from calibration.forward import Forward
+from calibration.observation import (
+    MOST_PERSISTENT,
+    Noise,
+    Observed,
+    Series,
+    Whitening,
+    build_series,
+    declared_noise,
+    estimate_noise,
+)
+from calibration.parameters import ParameterSpace, chosen, overrides
+from calibration.stages import Stage, declarations, stages_of
+from calibration.window import OUTPUT, window_of
+from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.inputs import time_step
+from pysd_runner.model import REGION_RANGE, Model, load_model
+from pysd_runner.panel import Panel
+from pysd_runner.spec import Parameter
+
+Array = NDArray[np.float64]
+
+# Step of the differences in prior standard deviations. Rounding in a run is about 1e-14 of a residual's size and the
+# truncation of central differences goes with the square of the step; both stay near 1e-7 of a derivative here.
+STEP = 1e-3
+
+# A parameter is moved if the residuals of its own block, taken together, change by this many error sds over one prior
+# sd: the square is the gain in precision relative to the prior, so less is worth under one percent of its variance.
+LEAST_SENSITIVITY = 0.1
+
+# Key of the parameter that says how fast extra growth fades.
+MOMENTUM_DECAY = "tau_m"
+
+_HELD_WITHOUT_SERIES = "no series of this panel observes the block {stage!r}"
+_HELD_WITHOUT_WORD = "{series} say next to nothing about it"
+
+
+class CalibrationProblem:
+    """What fits a model to a panel: residuals of the measurement equations and of the priors.
+
+    Output is compared in yearly changes of log output per head relative to the mean of the regions, so that the
+    national trend is not interpreted; shares are compared through their indicators (`calibration.observation.Series`).
+    Residuals are fitted less observed.
+
+    Parameters
+    ----------
+    model
+        A model with declarations; regions are taken from the panel.
+    panel
+        Observations.
+    first_year, last_year
+        Years of the window; None lets `calibration.window.window_of` choose. The first year is where the simulation
+        starts and gives no residual.
+    free
+        Parameters to move, by key or model name. None takes all that the model declares as calibrated and that series
+        of their own block inform; the others stay at the centre of their prior and keep its spread.
+    values
+        Values to set instead, for instance ``{"alpha": 0.33}``.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan, the money of the model's cost parameters.
+
+    Raises
+    ------
+    InvalidInput
+        If the model has no declarations or a choice does not fit it.
+    InvalidPanel
+        If the panel says nothing that could be compared.
+
+    Examples
+    --------
+    >>> from pysd_runner.model import load_model
+    >>> from pysd_runner.panel import load_panel
+    >>> problem = CalibrationProblem(load_model("regional_digital"), load_panel("china"), first_year=2019)
+    >>> problem.first_year, problem.last_year, len(problem.panel.regions)
+    (2019, 2024, 31)
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        panel: Panel,
+        *,
+        first_year: int | None = None,
+        last_year: int | None = None,
+        free: Iterable[str] | None = None,
+        values: Mapping[str, float] | None = None,
+        yuan_per_unit: float = 1.0,
+    ) -> None:
+        self.spec = declarations(model)
+        self.fixed = overrides(self.spec, values)
+        self.candidates = chosen(self.spec, panel.variables, free=free, fixed=self.fixed)
+        self.is_chosen = free is not None
+        self.first_year, self.last_year = window_of(self.spec, panel, first_year, last_year)
+        self.panel = _until(panel, self.last_year)
+        self.model = _with_regions(model, len(panel.regions))
+        self.stages = stages_of(self.model)
+        self.observed: Observed = build_series(
+            self.spec, self.panel, first_year=self.first_year, last_year=self.last_year
+        )
+        if not self.observed.series:
+            reasons = "; ".join(str(item) for item in self.observed.absent)
+            raise InvalidPanel(f"panel {panel.name!r} says nothing the model can be compared with: {reasons}")
+        self._whitenings = {item.label: Whitening(item) for item in self.series}
+        self.noise: Mapping[str, Noise] = {item.label: declared_noise(item) for item in self.series}
+        self._forward = Forward(
+            model=self.model,
+            panel=self.panel,
+            first_year=self.first_year,
+            last_year=self.last_year,
+            yuan_per_unit=yuan_per_unit,
+        )
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The observations, in the order of the residuals."""
+        return self.observed.series
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Years of the window."""
+        return tuple(range(self.first_year, self.last_year + 1))
+
+    @property
+    def yuan_per_unit(self) -> float:
+        """Value of one unit of the panel's currency in yuan."""
+        return self._forward.yuan_per_unit
+
+    def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
+        """The same problem with other errors.
+
+        Parameters
+        ----------
+        noise
+            By label of the series, every one of them.
+
+        Returns
+        -------
+        CalibrationProblem
+            Shares everything else with this one.
+
+        Raises
+        ------
+        InvalidInput
+            If a series is missing.
+        """
+        for item in self.series:
+            if item.label not in noise:
+                raise InvalidInput(f"no noise is given for series {item.label!r}")
+        # What is held is decided once, with the declared errors.
+        _ = self.space
+        other = copy(self)
+        other.noise = {item.label: noise[item.label] for item in self.series}
+        return other
+
+    # --- which parameters move -------------------------------------------------------------------
+
+    @cached_property
+    def space(self) -> ParameterSpace:
+        """The parameters that are moved, in the order of ``z``."""
+        return ParameterSpace.of(item for item in self.candidates if item.key not in self.held_reasons)
+
+    @cached_property
+    def held(self) -> ParameterSpace:
+        """The parameters that stay at the centre of their prior."""
+        return ParameterSpace.of(item for item in self.candidates if item.key in self.held_reasons)
+
+    @cached_property
+    def held_reasons(self) -> Mapping[str, str]:
+        """Why a parameter is held, by key."""
+        if self.is_chosen:
+            return {}
+        reasons: dict[str, str] = {}
+        watched: list[Parameter] = []
+        for item in self.candidates:
+            stage = self.stage_of(item.key)
+            if any(stage.owns(series) for series in self.series):
+                watched.append(item)
+            else:
+                reasons[item.key] = _HELD_WITHOUT_SERIES.format(stage=stage.name)
+        for key, size in self._own_sensitivity(ParameterSpace.of(watched)).items():
+            # FREE* parameters are declared to say little; they move as far as the panel lets them.
+            if size < LEAST_SENSITIVITY and self.spec.parameters[key].role != "FREE*":
+                own = [item.measurement for item in self.series if self.stage_of(key).owns(item)]
+                reasons[key] = _HELD_WITHOUT_WORD.format(series=_listed(own))
+        return reasons
+
+    def stage_of(self, key: str) -> Stage:
+        """Give the block a parameter belongs to.
+
+        Parameters
+        ----------
+        key
+            Key of the declarations.
+
+        Returns
+        -------
+        Stage
+            One of `stages`.
+        """
+        return next((stage for stage in self.stages if key in stage.parameters), self.stages[-1])
+
+    def _own_sensitivity(self, space: ParameterSpace) -> dict[str, float]:
+        """Change of the residuals of a parameter's own block over one prior standard deviation, by key."""
+        if not len(space):
+            return {}
+        centre = space.centre
+        table = self._differences(space, centre, range(len(space))) / space.prior_slopes(centre)
+        rows = self._rows_of_series()
+        sizes = {}
+        for column, key in enumerate(space.keys):
+            stage = self.stage_of(key)
+            own = np.concatenate([np.arange(len(table))[rows[item.label]] for item in self.series if stage.owns(item)])
+            sizes[key] = float(np.sqrt((table[own, column] ** 2).sum()))
+        return sizes
+
+    # --- residuals -------------------------------------------------------------------------------
+
+    def fitted(self, z: Array) -> list[Array]:
+        """What the model says in the terms of each series, shape (region, year) each.
+
+        Parameters
+        ----------
+        z
+            Moved parameters on the unbounded scale, shape (parameter,).
+
+        Returns
+        -------
+        list of ndarray
+            NaN where nothing was observed.
+        """
+        return [item[0] for item in self._predicted(self.space, np.atleast_2d(z))]
+
+    def raw_residuals(self, z: Array) -> list[Array]:
+        """Fitted less observed of each series, in its own terms, shape (region, year) each."""
+        return [fitted - item.values for fitted, item in zip(self.fitted(z), self.series, strict=True)]
+
+    def residuals(self, z: Array) -> Array:
+        """Standardised residuals of all series, then those of the priors.
+
+        Parameters
+        ----------
+        z
+            Moved parameters on the unbounded scale, shape (parameter,).
+
+        Returns
+        -------
+        ndarray
+            Dimensionless, shape (cell + parameter,); NaN where the simulation fails.
+        """
+        return self.residual_batch(np.atleast_2d(z))[0]
+
+    def residual_batch(self, z: Array) -> Array:
+        """Residuals of many vectors from one simulation.
+
+        Parameters
+        ----------
+        z
+            Shape (draw, parameter).
+
+        Returns
+        -------
+        ndarray
+            Shape (draw, cell + parameter).
+        """
+        return np.concatenate([self._data_residuals(self.space, z), self.space.prior_residuals(z)], axis=1)
+
+    def jacobian(self, z: Array, *, columns: Sequence[int] | None = None) -> Array:
+        """Derivatives of the residuals by central differences, all from one simulation; one-sided at a bound.
+
+        Parameters
+        ----------
+        z
+            Moved parameters on the unbounded scale, shape (parameter,).
+        columns
+            Positions of the parameters wanted; None for all.
+
+        Returns
+        -------
+        ndarray
+            Shape (cell + parameter, column).
+        """
+        wanted = list(range(len(self.space)) if columns is None else columns)
+        data = self._differences(self.space, z, wanted)
+        priors = np.diag(self.space.prior_slopes(z))[:, wanted]
+        return np.concatenate([data, priors], axis=0)
+
+    def estimated_noise(self, z: Array) -> dict[str, Noise]:
+        """Estimate the errors of every series from the residuals at a point.
+
+        Parameters
+        ----------
+        z
+            Moved parameters on the unbounded scale, shape (parameter,).
+
+        Returns
+        -------
+        dict
+            By label of the series.
+        """
+        memory = self._momentum_memory(self.parameters_at(z), 1)
+        found = {}
+        for item, residuals in zip(self.series, self.raw_residuals(z), strict=True):
+            persistence = float(memory[0]) if memory is not None and has_momentum(item) else None
+            found[item.label] = estimate_noise(item, residuals, persistence=persistence)
+        return found
+
+    def log_posterior(self, z: Array) -> float:
+        """Log density of parameters and panel, up to a constant that depends on neither parameters nor errors.
+
+        Parameters
+        ----------
+        z
+            Moved parameters on the unbounded scale, shape (parameter,).
+
+        Returns
+        -------
+        float
+            Minus infinity where the simulation fails.
+        """
+        residuals = self.residuals(z)
+        if not np.isfinite(residuals).all():
+            return -np.inf
+        scales = sum(self._whitenings[item.label].log_scale(self.noise[item.label]) for item in self.series)
+        return -0.5 * float((residuals**2).sum()) - scales
+
+    def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
+        """Positions of the data residuals of a block, or of all.
+
+        Parameters
+        ----------
+        stage
+            One of `stages`; None for all.
+
+        Returns
+        -------
+        ndarray
+            Indices into the residuals.
+        """
+        places = self._rows_of_series()
+        count = sum(len(self._whitenings[item.label]) for item in self.series)
+        kept = [np.arange(count)[places[item.label]] for item in self.series if stage is None or stage.owns(item)]
+        return np.concatenate(kept) if kept else np.arange(0)
+
+    def parameters_at(self, z: Array) -> dict[str, Array | float]:
+        """Values of moved, held and set parameters by key; arrays of shape (draw,) for the moved ones."""
+        return self._parameters(self.space, np.atleast_2d(z))
+
+    def _rows_of_series(self) -> dict[str, slice]:
+        places, start = {}, 0
+        for item in self.series:
+            size = len(self._whitenings[item.label])
+            places[item.label] = slice(start, start + size)
+            start += size
+        return places
+
+    def _parameters(self, space: ParameterSpace, z: Array) -> dict[str, Array | float]:
+        central = ParameterSpace.of(item for item in self.candidates if item.key not in space.keys)
+        held = dict(zip(central.keys, central.medians.tolist(), strict=True))
+        return {**held, **self.fixed, **space.to_values(z)}
+
+    def _predicted(self, space: ParameterSpace, z: Array) -> list[Array]:
+        parameters = self._parameters(space, z)
+        names = list(dict.fromkeys(item.outcome for item in self.series))
+        outcomes = self._forward.outcomes(parameters, names)
+        draws = len(z)
+        found = []
+        for item in self.series:
+            loading = parameters.get(item.loading, self.spec.parameters[item.loading].value) if item.loading else 1.0
+            outcome = np.broadcast_to(outcomes[item.outcome], (draws, *outcomes[item.outcome].shape[1:]))
+            found.append(item.predicted(outcome, np.broadcast_to(np.asarray(loading, dtype=float), (draws,))))
+        return found
+
+    def _data_residuals(self, space: ParameterSpace, z: Array) -> Array:
+        parts = []
+        memory = self._momentum_memory(self._parameters(space, z), len(z))
+        for item, predicted in zip(self.series, self._predicted(space, z), strict=True):
+            whitening, noise = self._whitenings[item.label], self.noise[item.label]
+            persistence = memory if has_momentum(item) else None
+            parts.append(whitening.standardised(predicted - item.values, noise, persistence=persistence))
+        return np.concatenate(parts, axis=1)
+
+    def _momentum_memory(self, parameters: Mapping[str, Array | float], draws: int) -> Array | None:
+        """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""
+        if MOMENTUM_DECAY not in self.spec.parameters:
+            return None
+        decay = parameters.get(MOMENTUM_DECAY, self.spec.parameters[MOMENTUM_DECAY].value)
+        step = time_step(self.model)
+        memory = np.maximum(1 - step / np.asarray(decay, dtype=float), 0.0) ** (1 / step)
+        return np.broadcast_to(np.minimum(memory, MOST_PERSISTENT), (draws,))
+
+    def _differences(self, space: ParameterSpace, z: Array, columns: Sequence[int]) -> Array:
+        lower, upper = space.bounds
+        step = STEP * space.scale
+        points = np.repeat(z[None, :], 2 * len(columns), axis=0)
+        widths = np.empty(len(columns))
+        for place, column in enumerate(columns):
+            points[2 * place, column] = min(z[column] + step[column], upper[column])
+            points[2 * place + 1, column] = max(z[column] - step[column], lower[column])
+            widths[place] = points[2 * place, column] - points[2 * place + 1, column]
+        if not len(columns):
+            return np.zeros((len(self.rows()), 0))
+        values = self._data_residuals(space, points)
+        return np.asarray(((values[0::2] - values[1::2]) / widths[:, None]).T, dtype=float)
+
+    # --- words -----------------------------------------------------------------------------------
+
+    def describe(self) -> Description:
+        """Say what can be estimated from what is there, before anything is fitted."""
+        estimated = {
+            stage.name: tuple(key for key in self.space.keys if key in stage.parameters) for stage in self.stages
+        }
+        return Description(
+            panel=self.panel.name,
+            regions=len(self.panel.regions),
+            first_year=self.first_year,
+            last_year=self.last_year,
+            series=tuple(_series_line(item) for item in self.series),
+            absent=tuple(str(item) for item in self.observed.absent),
+            estimated={name: keys for name, keys in estimated.items() if keys},
+            held=dict(self.held_reasons),
+            fixed=dict(self.fixed),
+            imputed=tuple(str(item) for item in self._forward.imputed(self.parameters_at(self.space.centre))),
+            notes=tuple(self._notes()),
+        )
+
+    def _notes(self) -> list[str]:
+        notes = []
+        basis = self.panel.price_basis or "an unknown price basis"
+        if "constant" not in basis:
+            notes.append(
+                f"Output is in {basis}: relative prices between regions count as output, and the trend is not read."
+            )
+        if "yuan" not in self.panel.currency.casefold() and self.yuan_per_unit == 1:
+            notes.append(
+                f"Output is in {self.panel.currency}, and the model's costs and affordable income in yuan: "
+                "pass yuan_per_unit if access is to be read."
+            )
+        if len(self.panel.regions) == 1:
+            notes.append("There is only one region: nothing can be said about gaps.")
+        return notes
+
+
+def has_momentum(series: Series) -> bool:
+    """Whether a series is growth of output, whose misses fade like the model's own momentum.
+
+    Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
+    both, and a projection gives its shocks the same memory.
+    """
+    return series.increments and series.indicator == OUTPUT
+
+
+def _listed(measurements: Sequence[str]) -> str:
+    return "the observations of " + " and ".join(dict.fromkeys(measurements))
+
+
+def _series_line(series: Series) -> str:
+    cells = int(series.used.sum())
+    text = f"{series.measurement} from {series.indicator}: {cells} {'changes' if series.increments else 'values'}"
+    if series.missing:
+        text += f", {series.missing} missing and left out"
+    if series.unusable:
+        text += f", {series.unusable} without a logarithm (zero or less) and left out"
+    return text
+
+
+def _until(panel: Panel, last_year: int) -> Panel:
+    """The panel without anything after a year."""
+    national = {
+        name: {year: value for year, value in series.items() if year <= last_year}
+        for name, series in panel.national.items()
+    }
+    return replace(panel.subset(years=range(panel.years[0], last_year + 1)), national=national)
+
+
+def _with_regions(model: Model, count: int) -> Model:
+    """The model with as many regions as the panel."""
+    if REGION_RANGE not in model.ranges:
+        raise InvalidInput(f"{model.path.name} has no range of regions, so a panel cannot be tied to it")
+    if len(model.ranges[REGION_RANGE]) == count:
+        return model
+    return load_model(model.name, regions=count)
+
+
+__all__ = ["OUTPUT", "CalibrationProblem"]
