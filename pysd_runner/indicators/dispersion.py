@@ -50,9 +50,7 @@ def sigma_dispersion(output_per_head: ArrayLike, *, axis: int = -2) -> FloatArra
     return np.asarray(logarithm.std(axis=-1))
 
 
-def coefficient_of_variation(
-    values: ArrayLike, population: ArrayLike | None = None, *, axis: int = -2
-) -> FloatArray:
+def coefficient_of_variation(values: ArrayLike, population: ArrayLike | None = None, *, axis: int = -2) -> FloatArray:
     r"""Coefficient of variation: the standard deviation over regions divided by the mean.
 
     .. math:: V = \frac{1}{\mu} \sqrt{\sum_i p_i (y_i - \mu)^2}, \qquad \mu = \sum_i p_i y_i

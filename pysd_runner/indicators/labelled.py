@@ -97,14 +97,13 @@ def _classes(output: xr.DataArray, classes: Sequence[str] | None) -> tuple[str, 
     """Class of each region: as passed, as a coordinate, or none."""
     if classes is not None:
         return tuple(classes)
-    if "group" in output.coords:
-        return tuple(str(name) for name in output.coords["group"].to_numpy())
-    return None
+    if "group" not in output.coords:
+        return None
+    found = tuple(str(name) for name in np.atleast_1d(output.coords["group"].to_numpy()))
+    return found if all(found) else None
 
 
-def _regional(
-    output: xr.DataArray, produced: FloatArray, people: FloatArray, axis: int
-) -> dict[str, xr.DataArray]:
+def _regional(output: xr.DataArray, produced: FloatArray, people: FloatArray, axis: int) -> dict[str, xr.DataArray]:
     """Compute the indicators with a value for each region."""
     per_head = produced / people
     values = {

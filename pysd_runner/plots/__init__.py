@@ -1,8 +1,8 @@
 """Pictures of gaps between regions: pure functions of labelled arrays that return their figure.
 
-Arrays carry the dimensions (scenario, draw, region, year); `label_array` puts labels on a plain one. No function
-shows anything or touches pyplot. What a figure shows is attached to it and written beside it by `save_figure`.
-Importing this package does not import matplotlib; the first picture does.
+Arrays carry the dimensions (scenario, draw, region, year); `label_array` puts labels on a plain one. No
+function shows anything or touches pyplot. What a figure shows is attached to it and written beside it by
+`save_figure`. Importing this package does not import matplotlib; the first picture does.
 """
 
 from importlib import import_module

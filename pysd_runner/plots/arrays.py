@@ -7,10 +7,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.layout import DIMS, in_layout
 from pysd_runner.export.words import has_word, word
-
-DIMS = ("scenario", "draw", "region", "year")
-NATION = "nation"
 
 
 def label_array(
@@ -73,48 +71,6 @@ def label_array(
             raise InvalidInput(f"region_labels[{key!r}]: {len(column)} values do not fit shape {array.shape}")
         coords[key] = ("region", np.asarray(column))
     return xr.DataArray(array, dims=dims, coords=coords, name=name or None, attrs={"units": units})
-
-
-def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
-    """Bring a labelled array to the dimensions (scenario, draw, region, year).
-
-    A dimension called ``class`` is read as regions; a missing scenario, draw or region becomes one of length
-    1.
-
-    Parameters
-    ----------
-    values
-        Any of the four dimensions, in any order, with ``year``.
-    what
-        What the array is called in messages.
-
-    Returns
-    -------
-    xarray.DataArray
-        Four dimensions, float64, with coordinates for all but the draws.
-
-    Raises
-    ------
-    InvalidInput
-        If it is not a labelled array, has other dimensions, or lacks years.
-    """
-    if not isinstance(values, xr.DataArray):
-        raise InvalidInput(
-            f"{what} is a {type(values).__name__} without labels; put them on with "
-            "pysd_runner.plots.label_array(values, years=..., scenarios=..., regions=...)"
-        )
-    if "class" in values.dims:
-        values = values.rename({"class": "region"})
-    strange = [str(dim) for dim in values.dims if dim not in DIMS]
-    if strange or "year" not in values.dims or "year" not in values.coords:
-        raise InvalidInput(
-            f"{what} has the dimensions {tuple(map(str, values.dims))}; expected some of {DIMS}, "
-            "with labels along 'year'"
-        )
-    for dim, label in (("scenario", "baseline"), ("draw", 0), ("region", NATION)):
-        if dim not in values.dims:
-            values = values.drop_vars(dim, errors="ignore").expand_dims({dim: [label]})
-    return values.transpose(*DIMS).astype(np.float64)
 
 
 def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
@@ -230,7 +186,7 @@ def region_label(values: xr.DataArray, region: str, lang: str) -> str:
 
 
 def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | None) -> int:
-    """Last observed year: as given, else from the array's attribute ``origin``, else the last year of history.
+    """Last observed year: as given, from the attribute ``origin``, from history, or where all draws start as one.
 
     Parameters
     ----------
@@ -256,6 +212,8 @@ def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | 
         found = int(values.attrs["origin"])
     if found is None and history is not None:
         found = int(history["year"].max())
+    if found is None and _starts_as_one(values):
+        found = int(values["year"].min())
     if found is None:
         raise InvalidInput("the last observed year is not known; pass origin= or history")
     if found > int(values["year"].max()):
@@ -273,6 +231,12 @@ def _dims(axes: int, *, with_scenarios: bool) -> tuple[str, ...]:
             "(year,) without"
         )
     return candidates[axes]
+
+
+def _starts_as_one(values: xr.DataArray) -> bool:
+    """Whether all draws and scenarios agree in the first year, as they do where projections start from the data."""
+    first = values.isel(year=0).to_numpy()
+    return bool(np.isfinite(first).all() and (np.ptp(first, axis=(0, 1)) <= 1e-9 * np.abs(first).max()).all())
 
 
 def _own_label(values: xr.DataArray, dim: str, label: str, columns: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
 """What each policy changes: paired differences to the baseline over time, and their ranking in the last year."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.errors import InvalidInput
+from pysd_runner.export.baselines import baselines_of
+from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
-from pysd_runner.plots.arrays import in_layout, position_of
+from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
 from pysd_runner.plots.behind import Behind
 from pysd_runner.plots.fan import draw_fan, limits_of, set_values, set_years
@@ -27,7 +29,7 @@ _LEFT, _GAP = 0.46, 0.16
 _HIGH = 1.05
 _LINE = 0.13
 _ROW = 0.205
-_NUMBERS, _NAMES = 1.55, 2.3
+_NAMES = 2.3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +46,7 @@ def plot_differences(
     *,
     region: str | None = None,
     scenarios: Sequence[str] | None = None,
-    baseline: str = "baseline",
+    baseline: str | Mapping[str, str] = "baseline",
     year: int | None = None,
     includes: Sequence[str] = ("parameters",),
     lang: str = "en",
@@ -63,7 +65,7 @@ def plot_differences(
     scenarios
         In the order of the panels; default: all but the baseline.
     baseline
-        What they are compared with.
+        What they are compared with: one scenario, or the baseline of each by name, where assumptions differ.
     year
         Year of the ranking; default: the last.
     includes
@@ -88,10 +90,13 @@ def plot_differences(
     lang = usable_language(lang)
     quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
     place = _region_position(full, region)
-    effects = _effects(full, scenarios, baseline, place, quantity, names)
+    known = [str(name) for name in full["scenario"].to_numpy()]
+    pairs = _wanted(full, baselines_of(known, baseline), scenarios)
+    effects = _effects(full, pairs, place, quantity, names)
     when = _position_of_year(full, year)
     ranked = sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=not quantity.lower_is_better)
-    reference = names.scenario(baseline)
+    references = set(pairs.values())
+    reference = names.scenario(references.pop()) if len(references) == 1 else word("baseline.own", lang)
     has_regions = "region" in values.dims or "class" in values.dims
     where = names.region(str(full["region"].to_numpy()[place])) if has_regions else ""
     with drawing():
@@ -133,7 +138,7 @@ def _texts(
 ) -> _Texts:
     """Title, unit and caption."""
     key = "title.differences_of_one" if where else "title.differences"
-    parts = [fan_caption(effects[0].bands, includes, lang)]
+    parts = [fan_caption([effect.bands for effect in effects], includes, lang)]
     if not effects[0].bands.is_single:
         parts.insert(0, word("caption.paired", lang, baseline=baseline))
     parts.append(word("caption.conditional", lang))
@@ -157,20 +162,20 @@ def _region_position(full: xr.DataArray, region: str | None) -> int:
     return 0
 
 
-def _effects(
-    full: xr.DataArray,
-    scenarios: Sequence[str] | None,
-    baseline: str,
-    place: int,
-    quantity: Quantity,
-    names: Names,
-) -> list[_Effect]:
-    """Paired differences of all scenarios but the baseline."""
-    reference = position_of(full, "scenario", baseline)
-    known = [str(name) for name in full["scenario"].to_numpy()]
-    wanted = [name for name in (known if scenarios is None else scenarios) if name != baseline]
+def _wanted(full: xr.DataArray, pairs: dict[str, str], scenarios: Sequence[str] | None) -> dict[str, str]:
+    """Baselines of the scenarios asked for, in the order asked."""
+    if scenarios is None:
+        return pairs
+    for name in scenarios:
+        position_of(full, "scenario", name)
+    wanted = {name: pairs[name] for name in scenarios if name in pairs}
     if not wanted:
-        raise InvalidInput(f"there is no scenario besides {baseline!r} to compare with it")
+        raise InvalidInput("scenarios holds nothing but baselines; name at least one policy to compare")
+    return wanted
+
+
+def _effects(full: xr.DataArray, pairs: dict[str, str], place: int, quantity: Quantity, names: Names) -> list[_Effect]:
+    """Paired differences of scenarios to their baselines."""
     return [
         _Effect(
             scenario=name,
@@ -178,12 +183,12 @@ def _effects(
             bands=difference_bands(
                 full,
                 scenario=position_of(full, "scenario", name),
-                baseline=reference,
+                baseline=position_of(full, "scenario", reference),
                 region=place,
                 scale=quantity.scale,
             ),
         )
-        for name in wanted
+        for name, reference in pairs.items()
     ]
 
 
@@ -278,7 +283,8 @@ def _draw_ranking(
     sheet.text(0, top, head, size=8.5, color=INK, **heading_style(head))
     if not ranked[0].bands.is_single:
         sheet.text(0, top + 0.17, word("mark.interval", lang), size=7, color=MUTED)
-    axes = sheet.axes(left, top + 0.36, sheet.width - left - _NUMBERS, len(ranked) * _ROW)
+    numbers = max(text_width(sheet.figure, _numbers(e, when, quantity), LABEL_SIZE) for e in ranked) + 0.12
+    axes = sheet.axes(left, top + 0.36, sheet.width - left - numbers, len(ranked) * _ROW)
     axes.yaxis.grid(visible=False)
     axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)
     ends = limits_of([effect.bands.quantiles[:, when] for effect in ranked] + [np.zeros(1)])
@@ -313,9 +319,7 @@ def _draw_interval(axes: Axes, effect: _Effect, position: int, when: int, quanti
             zorder=3,
         )
     axes.plot([at[MEDIAN]], [position], color=SCENARIO, marker="o", markersize=4.5, linestyle="none", zorder=4)
-    middle = number(at[MEDIAN], quantity.digits, signed=True)
-    interval = f"  ({number(at[0], quantity.digits, signed=True)} … {number(at[-1], quantity.digits, signed=True)})"
-    text = middle + ("" if effect.bands.is_single else interval)
+    text = _numbers(effect, when, quantity)
     axes.annotate(
         text,
         (1.0, position),
@@ -327,6 +331,12 @@ def _draw_interval(axes: Axes, effect: _Effect, position: int, when: int, quanti
         color=INK,
         annotation_clip=False,
     )
+
+
+def _numbers(effect: _Effect, when: int, quantity: Quantity) -> str:
+    """Median and interval of one policy."""
+    at = [number(value, quantity.digits, signed=True) for value in effect.bands.quantiles[:, when]]
+    return at[MEDIAN] if effect.bands.is_single else f"{at[MEDIAN]}  ({at[0]} … {at[-1]})"
 
 
 def _table(

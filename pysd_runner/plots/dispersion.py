@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from pysd_runner.errors import InvalidInput
+from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
-from pysd_runner.plots.arrays import history_in_layout, in_layout, origin_of
+from pysd_runner.plots.arrays import history_in_layout, origin_of
 from pysd_runner.plots.bands import Bands, joined
 from pysd_runner.plots.behind import Behind
 from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, set_values, set_years
@@ -142,8 +143,14 @@ def _texts(
     """Subtitle, labels and caption."""
     lang = names.lang
     label, other = names.scenario(scenario), names.scenario(baseline) if baseline else ""
-    bands = parts["class_gap"].panels[0].bands
-    captions = [fan_caption(bands, includes, lang, key="caption.frequencies_one_band")]
+    captions = [
+        fan_caption(
+            [panel.bands for part in parts.values() for panel in part.panels],
+            includes,
+            lang,
+            key="caption.frequencies_one_band",
+        )
+    ]
     if baseline is not None:
         captions.append(word("caption.baseline", lang, baseline=other))
     captions += [

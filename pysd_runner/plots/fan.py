@@ -106,18 +106,21 @@ def draw_origin(axes: Axes, year: float, text: str = "") -> None:
         What to write above it, if anything.
     """
     axes.axvline(year, color=ORIGIN, linewidth=0.8, zorder=0.9)
-    if text:
-        axes.annotate(
-            text,
-            (year, 1.0),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=7,
-            color=ORIGIN,
-        )
+    if not text:
+        return
+    first, last = axes.get_xlim()
+    share = (year - first) / (last - first)
+    axes.annotate(
+        text,
+        (year, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="left" if share < 0.2 else "right" if share > 0.8 else "center",
+        va="bottom",
+        fontsize=7,
+        color=ORIGIN,
+    )
 
 
 def draw_end_labels(axes: Axes, labels: Sequence[EndLabel], *, size: float = 7.5) -> None:
@@ -135,9 +138,8 @@ def draw_end_labels(axes: Axes, labels: Sequence[EndLabel], *, size: float = 7.5
     low, high = axes.get_ylim()
     height = axes.get_position().height * axes.get_figure(root=True).get_size_inches()[1]  # type: ignore[union-attr]
     unit = (high - low) / height
-    lines = max((label.text.count("\n") + 1 for label in labels), default=1)
-    gap = size * 1.25 * lines / 72 * unit
-    places = spread([label.value for label in labels], gap, low, high)
+    sizes = [size * 1.2 * (label.text.count("\n") + 1) / 72 * unit for label in labels]
+    places = spread([label.value for label in labels], sizes, low, high)
     for label, place in zip(labels, places, strict=True):
         axes.annotate(
             label.text,

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -15,12 +15,13 @@ from matplotlib.lines import Line2D
 
 from pysd_runner.plots.fonts import heading_style
 from pysd_runner.plots.palette import GRID, INK, MUTED, LineStyle, drawing
-from pysd_runner.plots.typography import text_width, wrapped
+from pysd_runner.plots.typography import shortened, text_width, wrapped
 
 PAGE_WIDTH = 7.2
 TITLE_SIZE, SUBTITLE_SIZE, LABEL_SIZE, CAPTION_SIZE = 11.0, 8.5, 7.5, 7.0
 _MARGIN = 0.14
 _LINE = 1.35 / 72
+_KEY_ROW, _KEY_GAP, _SAMPLE = 0.19, 0.22, 0.32
 
 
 class ReportFigure(Figure):
@@ -179,10 +180,11 @@ def open_sheet(
     head = wrapped(figure, title, TITLE_SIZE, room, heading_style(title))
     second = wrapped(figure, subtitle, SUBTITLE_SIZE, room) if subtitle else []
     below = wrapped(figure, caption, CAPTION_SIZE, room) if caption else []
+    rows = _key_rows(figure, key, room)
     heights = (
         len(head) * TITLE_SIZE * _LINE,
         len(second) * SUBTITLE_SIZE * _LINE,
-        0.22 if key else 0.0,
+        0.04 + len(rows) * _KEY_ROW if rows else 0.0,
     )
     top = sum(heights) + 0.10
     bottom = len(below) * CAPTION_SIZE * _LINE + 0.10
@@ -192,18 +194,34 @@ def open_sheet(
     sheet.text(0, -top, "\n".join(head), size=TITLE_SIZE, color=INK, linespacing=1.2, **heading_style(title))
     sheet.text(0, -top + heights[0], "\n".join(second), size=SUBTITLE_SIZE, color=MUTED, linespacing=1.2)
     sheet.text(0, height + 0.08, "\n".join(below), size=CAPTION_SIZE, color=MUTED, linespacing=1.25)
-    _draw_key(sheet, key, -top + heights[0] + heights[1] + 0.04)
+    for row, entries in enumerate(rows):
+        _draw_key(sheet, entries, -top + heights[0] + heights[1] + 0.04 + row * _KEY_ROW)
     figure.caption = caption
     return sheet
 
 
-def _draw_key(sheet: Sheet, key: Sequence[KeyEntry], top: float) -> None:
-    """Draw the entries of a key in one row."""
-    left = 0.0
+def _key_rows(figure: Figure, key: Sequence[KeyEntry], room: float) -> list[list[KeyEntry]]:
+    """Entries of a key, in as many rows as they need."""
+    rows: list[list[KeyEntry]] = []
+    left = room
     for entry in key:
+        fitted = replace(entry, text=shortened(figure, entry.text, LABEL_SIZE, room - _SAMPLE))
+        wide = _SAMPLE + text_width(figure, fitted.text, LABEL_SIZE)
+        if left + wide > room:
+            rows.append([])
+            left = 0.0
+        rows[-1].append(fitted)
+        left += wide + _KEY_GAP
+    return rows
+
+
+def _draw_key(sheet: Sheet, entries: Sequence[KeyEntry], top: float) -> None:
+    """Draw one row of a key."""
+    left = 0.0
+    for entry in entries:
         _draw_sample(sheet, entry, left, top + 0.09)
-        sheet.text(left + 0.32, top + 0.09, entry.text, size=7.5, color=INK, va="center")
-        left += 0.32 + text_width(sheet.figure, entry.text, 7.5) + 0.22
+        sheet.text(left + _SAMPLE, top + 0.09, entry.text, size=LABEL_SIZE, color=INK, va="center")
+        left += _SAMPLE + text_width(sheet.figure, entry.text, LABEL_SIZE) + _KEY_GAP
 
 
 def _draw_sample(sheet: Sheet, entry: KeyEntry, left: float, middle: float) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.errors import InvalidInput
+from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
-from pysd_runner.plots.arrays import history_in_layout, in_layout, origin_of, position_of
+from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
 from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
@@ -142,7 +143,7 @@ def _caption(
 ) -> str:
     """Frequencies, what the bands include, what is dashed, and which regions were chosen."""
     lang = names.lang
-    parts = [fan_caption(panels[0].bands, includes, lang)]
+    parts = [fan_caption([panel.bands for panel in panels], includes, lang)]
     if any(panel.history.size for panel in panels):
         parts.append(word("caption.history", lang))
     if baseline is not None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from pysd_runner.export.words import has_word, word
@@ -87,7 +88,7 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
         difference_unit=word(f"unit.{points}", lang) if points else units,
         counted_unit=word(f"unit.{points}_counted", lang) if points else units,
         scale=100.0 if is_share else 1.0,
-        digits=1 if is_share else 3,
+        digits=1 if is_share else 3 if is_index else _digits(values),
         lower_is_better=name in _INDICES or name in _GAPS,
         is_gap=name in _GAPS,
     )
@@ -126,8 +127,14 @@ def _title(values: xr.DataArray, name: str, lang: str) -> str:
     """What the quantity is called: a word of ours, the array's own words, or its name."""
     if has_word(f"quantity.{name}"):
         return word(f"quantity.{name}", lang)
-    own = values.attrs.get(f"label_{lang}") or values.attrs.get("long_name") or name.replace("_", " ")
+    own = values.attrs.get(f"long_name_{lang}") or values.attrs.get("long_name") or name.replace("_", " ")
     return str(own)
+
+
+def _digits(values: xr.DataArray) -> int:
+    """Digits after the point that leave three that count in the largest value."""
+    largest = float(np.nanmax(np.abs(values.to_numpy()), initial=0.0))
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 6)) if largest > 0 else 0
 
 
 def _inline(title: str) -> str:

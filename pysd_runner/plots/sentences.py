@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
-from pysd_runner.plots.arrays import in_layout, position_of
+from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
@@ -101,13 +102,15 @@ def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | N
     return chosen, reference
 
 
-def fan_caption(bands: Bands, includes: Sequence[str], lang: str, *, key: str = "caption.frequencies") -> str:
+def fan_caption(
+    all_bands: Sequence[Bands], includes: Sequence[str], lang: str, *, key: str = "caption.frequencies"
+) -> str:
     """Caption in natural frequencies, and what the bands do and do not include.
 
     Parameters
     ----------
-    bands
-        Any of the bands drawn, for the number of draws.
+    all_bands
+        The bands drawn; of the draws left out, the largest number is told.
     includes
         From `UNCERTAINTIES`.
     lang
@@ -131,6 +134,7 @@ def fan_caption(bands: Bands, includes: Sequence[str], lang: str, *, key: str = 
                 f"includes={name!r} is no source of uncertainty; choose from "
                 f"{', '.join(UNCERTAINTIES)}.{suggest(name, UNCERTAINTIES)}"
             )
+    bands = max(all_bands, key=lambda own: own.failed)
     if bands.is_single:
         return word("caption.single", lang)
     parts = [word(key, lang), word("caption.draws", lang, draws=bands.draws)]

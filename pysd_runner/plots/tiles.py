@@ -8,8 +8,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.errors import InvalidInput
+from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
-from pysd_runner.plots.arrays import history_in_layout, in_layout, origin_of
+from pysd_runner.plots.arrays import history_in_layout, origin_of
 from pysd_runner.plots.fan import set_values, set_years
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
@@ -81,7 +82,12 @@ def plot_tiles(
     cells, is_map = _cells(full, codes)
     layout = word("caption.tiles" if is_map else "caption.tiles_in_order", lang)
     caption = joined_sentences(
-        [layout, word("caption.origin", lang, year=start), fan_caption(panels[0].bands, includes, lang)], lang
+        [
+            layout,
+            word("caption.origin", lang, year=start),
+            fan_caption([panel.bands for panel in panels], includes, lang),
+        ],
+        lang,
     )
     with drawing():
         sheet = _sheet(

@@ -127,50 +127,58 @@ def shortened(figure: Figure, text: str, size: float, width: float, style: Mappi
     return kept.rstrip() + "…"
 
 
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions near the wanted ones, in the same order, at least a gap apart, within limits where they fit.
+def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
+    """Centres near the wanted ones, in the same order, so that nothing overlaps, within limits where all fits.
 
-    Clusters of labels that touch are centred on the mean of what they want, as in a stack of blocks.
+    Labels that touch form a stack, which stands where its members on average want it.
 
     Parameters
     ----------
     wanted
-        Where each label would like to stand.
-    gap
-        Least distance between two.
+        Where the centre of each label would like to stand.
+    sizes
+        Height of each label, in the same unit.
     low, high
-        Limits.
+        Limits of the room.
 
     Returns
     -------
     list of float
-        One position for each, in the order given.
+        One centre for each, in the order given.
 
     Examples
     --------
-    >>> spread([1.0, 1.2, 5.0], gap=1.0, low=0.0, high=6.0)
+    >>> spread([1.0, 1.2, 5.0], [1.0, 1.0, 1.0], low=0.0, high=6.0)
     [0.6, 1.6, 5.0]
     """
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
-    clusters: list[tuple[float, int]] = []
+    stacks: list[list[int]] = []
     for index in order:
-        centre, size = min(max(wanted[index], low), high), 1
-        while clusters and clusters[-1][0] + gap * (clusters[-1][1] + size) / 2 > centre + 1e-12:
-            other, members = clusters.pop()
-            centre = (other * members + centre * size) / (members + size)
-            size += members
-            centre = _clamped(centre, gap * (size - 1) / 2, low, high)
-        clusters.append((centre, size))
-    placed = [centre + gap * (k - (size - 1) / 2) for centre, size in clusters for k in range(size)]
+        stack = [index]
+        while stacks and _end(stacks[-1], wanted, sizes, low, high) > _start(stack, wanted, sizes, low, high) + 1e-12:
+            stack = stacks.pop() + stack
+        stacks.append(stack)
     answer = [0.0] * len(wanted)
-    for index, position in zip(order, placed, strict=True):
-        answer[index] = position
+    for stack in stacks:
+        edge = _start(stack, wanted, sizes, low, high)
+        for index in stack:
+            answer[index] = edge + sizes[index] / 2
+            edge += sizes[index]
     return answer
 
 
-def _clamped(centre: float, half: float, low: float, high: float) -> float:
-    """Centre of a cluster moved so that it lies within the limits, the lower one first."""
-    return max(min(centre, high - half), low + half)
+def _start(stack: Sequence[int], wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> float:
+    """Lower edge of a stack: the mean of what its members want, moved into the room, from below first."""
+    below, starts = 0.0, []
+    for index in stack:
+        starts.append(wanted[index] - sizes[index] / 2 - below)
+        below += sizes[index]
+    return max(min(sum(starts) / len(starts), high - below), low)
+
+
+def _end(stack: Sequence[int], wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> float:
+    """Upper edge of a stack."""
+    return _start(stack, wanted, sizes, low, high) + sum(sizes[index] for index in stack)
 
 
 def _pieces(text: str) -> list[str]:

@@ -1,0 +1,144 @@
+"""Results as netCDF files that describe themselves."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export.files import write_bytes_whole
+
+PROVENANCE = "provenance"
+
+
+def save_netcdf(
+    dataset: xr.Dataset,
+    path: str | Path,
+    *,
+    provenance: Mapping[str, object] | None = None,
+    single_precision: bool = False,
+) -> Path:
+    """Write results as a compressed netCDF-4 file, whole or not at all.
+
+    Parameters
+    ----------
+    dataset
+        Results with their coordinates and attributes; labels may be in any script.
+    path
+        Where to write; missing folders are made.
+    provenance
+        How the results were made; stored as JSON in the attribute ``provenance`` of the file.
+    single_precision
+        Store 32-bit numbers, half the size and seven digits; what is read back is then no longer equal.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    InvalidInput
+        If an attribute is of a kind a netCDF file cannot hold, or the provenance is not plain JSON.
+    OSError
+        If the file cannot be written.
+    """
+    prepared = dataset.copy()
+    prepared.attrs = _plain(dataset.attrs, "the dataset")
+    for name in prepared.variables:
+        prepared[name].attrs = _plain(dataset[name].attrs, f"variable {name!r}")
+    if provenance is not None:
+        prepared.attrs[PROVENANCE] = _as_json(provenance)
+    encoding = {name: _encoding(prepared[name], single_precision) for name in prepared.variables}
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.nc"
+        prepared.to_netcdf(draft, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+        return write_bytes_whole(path, draft.read_bytes())
+
+
+def load_netcdf(path: str | Path) -> xr.Dataset:
+    """Read a file of `save_netcdf` into memory; the file is closed again.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    xarray.Dataset
+        Equal to what was saved.
+
+    Raises
+    ------
+    OSError
+        If there is no such file or it is not netCDF-4.
+    """
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        return opened.load()
+
+
+def provenance_of(dataset: xr.Dataset) -> dict[str, object]:
+    """How results were made, as stored with them.
+
+    Parameters
+    ----------
+    dataset
+        Results read by `load_netcdf`.
+
+    Returns
+    -------
+    dict
+        What was passed to `save_netcdf`; empty when nothing was.
+
+    Raises
+    ------
+    InvalidInput
+        If the stored text is not JSON.
+    """
+    text = dataset.attrs.get(PROVENANCE, "{}")
+    try:
+        found = json.loads(text)
+    except (TypeError, json.JSONDecodeError) as cause:
+        raise InvalidInput(f"attribute {PROVENANCE!r} is not JSON: {cause}; was the file changed by hand?") from cause
+    if not isinstance(found, dict):
+        raise InvalidInput(f"attribute {PROVENANCE!r} holds a {type(found).__name__}, expected an object")
+    return found
+
+
+def _encoding(values: xr.DataArray, single_precision: bool) -> dict[str, object]:
+    """Compression of numbers; texts and single values are stored as they are."""
+    kind = values.dtype.kind
+    if values.ndim == 0 or kind not in "fiu":
+        return {}
+    packed: dict[str, object] = {"zlib": True, "complevel": 4, "shuffle": True}
+    if single_precision and kind == "f":
+        packed["dtype"] = "float32"
+    return packed
+
+
+def _as_json(provenance: Mapping[str, object]) -> str:
+    """Provenance as JSON with sorted keys."""
+    try:
+        return json.dumps(provenance, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as cause:
+        raise InvalidInput(f"provenance must be plain JSON (texts, numbers, lists, objects): {cause}") from cause
+
+
+def _plain(attributes: Mapping[object, object], where: str) -> dict[object, object]:
+    """Attributes a netCDF file can hold: texts, numbers, arrays of them."""
+    plain: dict[object, object] = {}
+    for key, value in attributes.items():
+        if isinstance(value, bool):
+            plain[key] = np.int8(value)
+        elif isinstance(value, str | int | float | np.number | np.ndarray | list | tuple):
+            plain[key] = value
+        else:
+            raise InvalidInput(
+                f"attribute {key!r} of {where} is a {type(value).__name__}, which netCDF cannot hold; "
+                "use a text or a number, or pass it as provenance"
+            )
+    return plain
