@@ -54,6 +54,8 @@ class FittedParameters:
         Values by region, in the order of ``regions``, by the key of the input they set.
     shock_sd
         Yearly standard deviation of the regional shock to log output.
+    fixed
+        Parameters the user set instead of having them estimated, by key; they hold in every draw.
     provenance
         How it was made: anything JSON can hold.
 
@@ -81,6 +83,7 @@ class FittedParameters:
     residual_sd: Mapping[str, float] = field(default_factory=dict)
     region_effects: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     shock_sd: float = 0.0
+    fixed: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,8 +91,11 @@ class FittedParameters:
         self._check_covariance()
         for key, mark in zip(self.keys, self.at_bound, strict=True):
             if mark not in AT_BOUND:
+                raise InvalidInput(f"fitted parameters: at_bound of {key!r}: expected {AT_BOUND}, found {mark!r}")
+        for key, value in self.fixed.items():
+            if key in self.keys or not math.isfinite(value):
                 raise InvalidInput(
-                    f"fitted parameters: at_bound of {key!r}: expected {AT_BOUND}, found {mark!r}"
+                    f"fitted parameters: fixed[{key!r}] = {value}: expected a finite value not estimated"
                 )
         for key, effects in self.region_effects.items():
             if len(effects) != len(self.regions):
@@ -117,14 +123,14 @@ class FittedParameters:
             raise InvalidInput("fitted parameters: covariance must be symmetric")
 
     def as_values(self) -> dict[str, float]:
-        """Point estimates by parameter key.
+        """Point estimates and set values by parameter key.
 
         Returns
         -------
         dict
             Key to value, in the unit of the parameter.
         """
-        return dict(zip(self.keys, self.estimates, strict=True))
+        return {**self.fixed, **dict(zip(self.keys, self.estimates, strict=True))}
 
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
         """Draw parameter vectors: normal on the unbounded scale, mapped back, held within the bounds.
@@ -141,7 +147,8 @@ class FittedParameters:
         Returns
         -------
         dict
-            Parameter key to array of shape ``(draws,)``, in the unit of the parameter.
+            Parameter key to array of shape ``(draws,)``, in the unit of the parameter; a set value is the same in
+            every draw.
 
         Raises
         ------
@@ -158,7 +165,8 @@ class FittedParameters:
         variances, vectors = np.linalg.eigh(self._covariance_matrix())
         root = vectors * np.sqrt(np.clip(variances, 0, None))
         unbounded = np.array(centre) + rng.standard_normal((draws, len(self.keys))) @ root.T
-        return {
+        constant = {key: np.full(draws, value) for key, value in self.fixed.items()}
+        return constant | {
             key: prior.from_unbounded(unbounded[:, column])
             for column, (key, prior) in enumerate(zip(self.keys, priors, strict=True))
         }
@@ -250,6 +258,7 @@ def _restored(content: Mapping[str, Any]) -> dict[str, Any]:
     restored["residual_sd"] = {key: _number(value) for key, value in content["residual_sd"].items()}
     restored["region_effects"] = {key: _numbers(value) for key, value in content["region_effects"].items()}
     restored["shock_sd"] = _number(content["shock_sd"])
+    restored["fixed"] = {key: _number(value) for key, value in content["fixed"].items()}
     return restored
 
 

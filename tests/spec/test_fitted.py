@@ -34,6 +34,7 @@ FITTED = FittedParameters(
     residual_sd={"output": 0.02, "skills": math.nan},
     region_effects={"fdev": (0.01, -0.01)},
     shock_sd=0.021,
+    fixed={"alpha": 0.33},
     provenance={"seed": 0, "starts": [1, 2.5], "note": None, "nested": {"x": True}},
 )
 
@@ -116,12 +117,12 @@ def test_a_failed_save_leaves_the_former_file(tmp_path: Path) -> None:
 
 
 def test_values_by_key() -> None:
-    assert FITTED.as_values() == {"c0": 0.01, "pi": 0.6, "g_D": 0.05}
+    assert FITTED.as_values() == {"c0": 0.01, "pi": 0.6, "g_D": 0.05, "alpha": 0.33}
 
 
 def test_draws_follow_the_covariance_on_the_unbounded_scale(spec: ModelSpec) -> None:
     drawn = FITTED.sample(np.random.default_rng(0), 40_000, spec=spec)
-    assert {key: values.shape for key, values in drawn.items()} == dict.fromkeys(FITTED.keys, (40_000,))
+    assert {key: values.shape for key, values in drawn.items()} == dict.fromkeys(("alpha", *FITTED.keys), (40_000,))
     unbounded = np.array([np.log(drawn["c0"]), np.log(drawn["pi"] / (1 - drawn["pi"])), drawn["g_D"]])
     np.testing.assert_allclose(np.cov(unbounded), FITTED.covariance, rtol=0.03, atol=2e-3)
     np.testing.assert_allclose(unbounded.mean(axis=1), [np.log(0.01), np.log(0.6 / 0.4), 0.05], atol=0.01)
@@ -211,3 +212,15 @@ def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Pa
     path.write_text("[1]", encoding="utf-8")
     with pytest.raises(InvalidInput, match="schema"):
         load_fitted(path)
+
+
+def test_set_values_hold_in_every_draw(spec: ModelSpec) -> None:
+    drawn = FITTED.sample(np.random.default_rng(0), 5, spec=spec)
+    assert drawn["alpha"].tolist() == [0.33] * 5
+    assert FITTED.as_values()["alpha"] == 0.33
+
+
+@pytest.mark.parametrize("fixed", [{"c0": 0.01}, {"alpha": math.inf}])
+def test_a_set_value_is_finite_and_not_estimated_too(fixed: dict[str, float]) -> None:
+    with pytest.raises(InvalidInput, match="fixed"):
+        replace(FITTED, fixed=fixed)
