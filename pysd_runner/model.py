@@ -33,7 +33,7 @@ class Model:
     lowered
         The project's own representation, None where a feature is not covered.
     uncovered
-        Why it could not be lowered, empty otherwise; ``engine="pysd"`` may still run it.
+        Why it could not be lowered at all, empty otherwise.
     """
 
     name: str

@@ -126,6 +126,12 @@ def _arithmetic(ast: Any, scope: Scope) -> Expression:
     parts = [lower_expression(part, scope) for part in ast.arguments]
     if ast.operators == ["negative"]:
         return operation("negative", parts[0])
+    if set(ast.operators) == {"^"}:
+        # Powers bind from the right, as PySD runs them: 2^3^2 is 2^9.
+        result = parts[-1]
+        for part in reversed(parts[:-1]):
+            result = operation("power", part, result)
+        return result
     result = parts[0]
     for operator, part in zip(ast.operators, parts[1:], strict=True):
         result = operation(ARITHMETIC[operator], result, part)
@@ -206,6 +212,8 @@ def _reduction(name: str, argument: Expression) -> Expression:
 
 
 def _interpolation(points: Any, argument: Any, scope: Scope) -> Expression:
+    if points is None:
+        raise UnsupportedFeature("subscripted or external table function")
     if points.type not in ("interpolate", "extrapolate"):
         raise UnsupportedFeature(f"table function of type {points.type!r}")
     lowered = lower_expression(argument, scope)

@@ -175,6 +175,8 @@ class Variable:
         Its equations; they do not overlap.
     hidden
         True for a stock that a smooth or delay was expanded into.
+    uncovered
+        Why the variable could not be lowered, with the feature and the equation; empty when it was.
     """
 
     name: str
@@ -185,6 +187,7 @@ class Variable:
     group: str
     blocks: tuple[Block, ...]
     hidden: bool = False
+    uncovered: str = ""
 
     @property
     def equation(self) -> str:

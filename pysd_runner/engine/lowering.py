@@ -34,14 +34,11 @@ def lower(source: Source) -> ModelIr:
     Raises
     ------
     UnsupportedFeature
-        If an equation uses something this engine does not cover; the message names the feature, the variable and the
-        equation.
+        If a subscript range is read from an external file. A variable that uses something this engine does not cover
+        says so in `Variable.uncovered` and raises when it is needed.
     InvalidModel
         If the model contradicts itself.
     """
-    if len(source.abstract.sections) > 1:
-        macro = source.abstract.sections[1].name
-        raise UnsupportedFeature(f"{source.path}: macro {macro!r} is not covered by this engine; {_REMEDY}")
     section = source.abstract.sections[0]
     try:
         ranges = Ranges(section.subscripts)
@@ -71,9 +68,10 @@ def _is_table(element: Any) -> bool:
 
 
 def _points(element: Any) -> Any:
+    """Points of a table function; None where it is subscripted or external, which a use of it reports."""
     component = element.components[0]
     if component.subscripts[0] or len(element.components) > 1 or type(component.ast).__name__ != "LookupsStructure":
-        raise UnsupportedFeature(f"subscripted or external table function {element.name!r}; {_REMEDY}")
+        return None
     return component.ast
 
 
@@ -90,14 +88,15 @@ def _dims(element: Any, ranges: Ranges, source: Source) -> tuple[str, ...]:
 def _variable(element: Any, scope: Scope, source: Source) -> Variable:
     name = tidy(element.name)
     dims = scope.dims[key(name)]
-    if _is_table(element):
-        text = equation_text(name, [], element.components[0].ast, scope.names)
-        blocks: tuple[Block, ...] = (Block((), Number(0.0), None, text),)
-        kind: Kind = "lookup"
-    else:
-        scope.owner = name
-        blocks = tuple(_block(component, name, dims, scope, source) for component in element.components)
-        kind = _kind(name, element, blocks)
+    blocks: tuple[Block, ...] = ()
+    kind: Kind = "auxiliary"
+    uncovered = ""
+    hidden = len(scope.hidden)
+    try:
+        blocks, kind = _blocks(element, name, dims, scope, source)
+    except UnsupportedFeature as error:
+        uncovered = str(error)
+        del scope.hidden[hidden:]
     return Variable(
         name=name,
         unit=element.units.strip(),
@@ -106,7 +105,19 @@ def _variable(element: Any, scope: Scope, source: Source) -> Variable:
         doc=element.documentation.strip(),
         group=source.groups.get(key(name), ""),
         blocks=blocks,
+        uncovered=uncovered,
     )
+
+
+def _blocks(
+    element: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source
+) -> tuple[tuple[Block, ...], Kind]:
+    if _is_table(element):
+        text = equation_text(name, [], element.components[0].ast, scope.names)
+        return (Block((), Number(0.0), None, text),), "lookup"
+    scope.owner = name
+    blocks = tuple(_block(component, name, dims, scope, source) for component in element.components)
+    return blocks, _kind(name, element, blocks)
 
 
 def _kind(name: str, element: Any, blocks: tuple[Block, ...]) -> Kind:

@@ -78,6 +78,8 @@ def compiled(
     ------
     InvalidModel
         If variables depend on each other at the same moment.
+    UnsupportedFeature
+        If a variable that is needed uses something this engine does not cover.
     """
     identity = (model.fingerprint, tuple(outcomes), tuple(given), moving)
     if identity not in _PROGRAMS:
@@ -89,11 +91,14 @@ def compiled(
 
 def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> Program:
     order = plan(model, outcomes, frozenset(given), moving)
+    used = {*order.invariant, *order.starting, *order.dynamic, *order.stocks}
+    for name in model.variables:
+        if name in used and name not in given and model.variables[name].uncovered:
+            raise UnsupportedFeature(model.variables[name].uncovered)
     text, literals = write_program(model, order, outcomes, given, moving)
     namespace: dict[str, Any] = _namespace() | {name: _literal(value) for name, value in literals.items()}
     # The text was written by numpy_code: generated identifiers and number literals, nothing from the model file.
     exec(compile(text, "<model>", "exec"), namespace)  # noqa: S102
-    used = {*order.invariant, *order.starting, *order.dynamic, *order.stocks}
     cells = max((int(np.prod(model.shape(model.variables[name].dims))) for name in used), default=1)
     shapes = tuple(model.shape(model.variables[name].dims) for name in outcomes)
     return Program(outcomes, given, shapes, cells, namespace["simulate"], text)

@@ -71,37 +71,27 @@ def sanitise(source: Source, folder: Path) -> Sanitised:
     Raises
     ------
     UnsupportedFeature
-        If the model has macros or reads external files, whose text would reach the builder.
+        If a text of the file that cannot be replaced is not harmless.
     """
-    if len(source.abstract.sections) > 1:
-        raise UnsupportedFeature(f"{source.path}: macros cannot be handed to PySD safely yet")
-    section = copy.copy(source.abstract.sections[0])
-    variables = dict(CONTROLS)
-    for element in section.elements:
-        variables.setdefault(key(element.name), f"gv{len(variables):05d}")
-    ranges = {key(item.name): f"gr{place:04d}" for place, item in enumerate(section.subscripts)}
-    elements: dict[str, str] = {}
-    for item in section.subscripts:
-        for label in [item.subscripts] if isinstance(item.subscripts, str) else item.subscripts:
-            if key(label) not in ranges:
-                elements.setdefault(key(label), f"ge{len(elements):05d}")
-    names = _Names(source.path, variables, ranges, elements)
-    section.subscripts = [_range(item, names) for item in section.subscripts]
-    section.elements = tuple(_element(item, names) for item in section.elements)
-    section.constraints = section.test_inputs = ()
-    section.path = folder / "model.py"
+    macros = {key(item.name): f"gm{place:04d}" for place, item in enumerate(source.abstract.sections[1:])}
+    main = _names(source, source.abstract.sections[0], macros, {})
+    sections = [_section(source.abstract.sections[0], main, folder / "model.py")]
+    for section in source.abstract.sections[1:]:
+        names = _names(source, section, macros, main.ranges | main.elements)
+        sections.append(_section(section, names, folder / f"{macros[key(section.name)]}.py"))
     abstract = copy.copy(source.abstract)
     abstract.original_path = folder / "model.mdl"
-    abstract.sections = (section,)
-    return Sanitised(abstract, variables, ranges, elements)
+    abstract.sections = tuple(sections)
+    return Sanitised(abstract, main.variables, main.ranges, main.elements)
 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
     path: Path
-    variables: Mapping[str, str]
-    ranges: Mapping[str, str]
-    elements: Mapping[str, str]
+    variables: dict[str, str]
+    ranges: dict[str, str]
+    elements: dict[str, str]
+    macros: dict[str, str]
 
     def label(self, text: str) -> str:
         """Generated name of a subscript, its exclamation mark kept."""
@@ -110,6 +100,35 @@ class _Names:
         if generated is None:
             raise UnsupportedFeature(f"{self.path}: subscript {text!r} is not defined")
         return generated + ("!" if text.rstrip().endswith("!") else "")
+
+
+def _names(source: Source, section: Any, macros: dict[str, str], known: dict[str, str]) -> _Names:
+    variables = dict(CONTROLS)
+    if key(section.name) in macros:
+        # What a macro returns is the variable that bears its name.
+        variables[key(section.name)] = macros[key(section.name)]
+    for name in [*section.params, *section.returns, *(element.name for element in section.elements)]:
+        variables.setdefault(key(name), f"gv{len(variables):05d}")
+    ranges = {key(item.name): f"gr{place:04d}" for place, item in enumerate(section.subscripts)}
+    elements = dict(known)
+    for item in section.subscripts:
+        for label in [item.subscripts] if isinstance(item.subscripts, str) else item.subscripts:
+            if key(label) not in ranges:
+                elements.setdefault(key(label), f"ge{len(elements):05d}")
+    return _Names(source.path, variables, ranges, elements, macros)
+
+
+def _section(found: Any, names: _Names, path: Path) -> Any:
+    section = copy.copy(found)
+    section.subscripts = [_range(item, names) for item in section.subscripts]
+    section.elements = tuple(_element(item, names) for item in section.elements)
+    section.constraints = section.test_inputs = ()
+    section.params = [names.variables[key(name)] for name in section.params]
+    section.returns = [names.variables[key(name)] for name in section.returns]
+    section.name = names.macros.get(key(section.name), "__main__")
+    section.split, section.views_dict = False, None
+    section.path = path
+    return section
 
 
 def _range(item: Any, names: _Names) -> Any:
@@ -143,8 +162,8 @@ def _component(component: Any, names: _Names) -> Any:
 
 def _safe(node: Any, names: _Names) -> Any:
     kind = type(node).__name__
-    if kind in ("GetDataStructure", "GetLookupsStructure", "GetConstantsStructure", "DataStructure"):
-        raise UnsupportedFeature(f"{names.path}: external data cannot be handed to PySD safely yet")
+    if kind in ("GetDataStructure", "GetLookupsStructure", "GetConstantsStructure"):
+        return _external(node, names)
     if kind == "ReferenceStructure":
         return _reference(node, names)
     if kind == "CallStructure":
@@ -164,9 +183,24 @@ def _safe(node: Any, names: _Names) -> Any:
     raise UnsupportedFeature(f"{names.path}: {node!r} cannot be handed to PySD safely")
 
 
-_OPERATORS = frozenset(
-    ["+", "-", "*", "/", "^", "negative", "=", "<>", "<", "<=", ">", ">=", ":AND:", ":OR:", ":NOT:"]
-)
+_OPERATORS = frozenset(["+", "-", "*", "/", "^", "negative", "=", "<>", "<", "<=", ">", ">=", ":AND:", ":OR:", ":NOT:"])
+
+
+# What may stand in the name of a file, a sheet or a cell: nothing that ends a Python string.
+_HARMLESS = re.compile(r"[\w .,;:*/()+-]*\Z")
+
+
+def _external(node: Any, names: _Names) -> Any:
+    texts = {item.name: getattr(node, item.name) for item in fields(node)}
+    for place, text in texts.items():
+        if not isinstance(text, str) or not _HARMLESS.match(text):
+            raise UnsupportedFeature(
+                f"{names.path}: {place} {text!r} of an external file cannot be handed to PySD safely"
+            )
+    location = (names.path.parent / texts["file"]).as_posix()
+    if not _HARMLESS.match(location):
+        raise UnsupportedFeature(f"{names.path}: the path {location!r} cannot be handed to PySD safely")
+    return replace(node, file=location)
 
 
 def _reference(node: Any, names: _Names) -> Any:
@@ -181,6 +215,8 @@ def _reference(node: Any, names: _Names) -> Any:
 
 
 def _function(node: Any, names: _Names) -> Any:
+    if key(node.reference) in names.macros:
+        return replace(node, reference=names.macros[key(node.reference)])
     if key(node.reference) in names.variables:
         return _reference(node, names)
     from pysd.builders.python.python_functions import functionspace

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.ir import ModelIr, references
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.paths import TimePath
 
@@ -82,7 +82,7 @@ def trace(
     )
     if first < 0:
         return None
-    name = _earliest([name for name in names if wrong[name][..., first].any()], model)
+    name = _earliest([name for name in names if wrong[name][..., first].any()], model, at_start=first == 0)
     place = np.argwhere(wrong[name][..., first])[0] if wrong[name].ndim > 1 else ()
     dims = model.variables[name].dims
     element = tuple(model.ranges[dim][position] for dim, position in zip(dims, place, strict=True))
@@ -90,15 +90,17 @@ def trace(
     return Failure(scenario, draw, name, element, float(times[first]), value)
 
 
-def _earliest(names: list[str], model: ModelIr) -> str:
+def _earliest(names: list[str], model: ModelIr, *, at_start: bool) -> str:
     """The one that needs none of the others: where the trouble starts."""
-    from pysd_runner.engine.ir import references
-
     wrong = set(names)
     for name in names:
         variable = model.variables[name]
-        needs = {ref for block in variable.blocks for ref in references(block.expression)}
-        if variable.kind == "stock" or not needs & (wrong - {name}):
+        if variable.kind == "stock" and not at_start:
+            return name
+        parts = [
+            block.initial if at_start and block.initial is not None else block.expression for block in variable.blocks
+        ]
+        if not {ref for part in parts for ref in references(part)} & (wrong - {name}):
             return name
     return names[0]
 

@@ -1,0 +1,12 @@
+"""Comparison of two runs, as the project promises it: relative 1e-10, absolute 1e-12 near zero."""
+
+import numpy as np
+
+from pysd_runner.simulate import Run
+
+
+def assert_same(ours: Run, theirs: Run, *, relative: float = 1e-10, absolute: float = 1e-12) -> None:
+    assert set(ours.data) == set(theirs.data)
+    np.testing.assert_array_equal(ours.years, theirs.years)
+    for name, expected in theirs.data.items():
+        np.testing.assert_allclose(ours.data[name], expected, rtol=relative, atol=absolute, err_msg=name)

@@ -1,0 +1,71 @@
+"""Small models, one per feature, written for these tests."""
+
+from pathlib import Path
+
+CONTROL = """
+INITIAL TIME = 0 ~ Year ~ |
+FINAL TIME = {final} ~ Year ~ |
+TIME STEP = {step} ~ Year ~ |
+SAVEPER = {saveper} ~ Year ~ |
+"""
+
+FEATURES = {
+    "arithmetic": "a = 2 ~~|\nb = -a^2 + 3*(a - 1)/4 - a*-1 ~~|\nc = 2^3^2 ~~|\nd = a - 1 - 2 + 3 ~~|",
+    "logic": (
+        "a = Time ~~|\n"
+        "b = IF THEN ELSE(a > 1 :AND: a <= 3 :OR: a = 5, 1, 2) ~~|\n"
+        "c = IF THEN ELSE(:NOT: a <> 2, 10, a) ~~|\n"
+        "d = IF THEN ELSE(a >= 2, a, 0) + IF THEN ELSE(a < 2, 1, 0) ~~|"
+    ),
+    "functions": (
+        "a = 0.3 + 0.05*Time ~~|\n"
+        "b = EXP(a) + LN(a) + SQRT(a) + ABS(-a) + SIN(a) + COS(a) + TAN(a) ~~|\n"
+        "c = ARCSIN(a/2) + ARCCOS(a/2) + ARCTAN(a) + SINH(a) + COSH(a) + TANH(a) ~~|\n"
+        "d = MIN(a, 0.5) + MAX(a, 0.5) + LOG(a, 10) + POWER(a, 2) ~~|\n"
+        "e = INTEGER(10*a) + MODULO(10*a, 3) + QUANTUM(10*a, 2) ~~|\n"
+        "f = ZIDZ(1, a - 0.3) + XIDZ(1, a - 0.3, 7) ~~|"
+    ),
+    "stock": "s = INTEG(-0.1*s + 2, 5) ~~|\nt2 = INTEG(s - t2/3, s) ~~|",
+    "subscripts": (
+        "R: A, B, C ~~|\nP: R ~~|\nL: x1, x2 ~~|\nSub: A, C ~~|\n"
+        "k[R] = 1, 2, 3 ~~|\nm[L,R] = 1, 2, 3; 4, 5, 6; ~~|\n"
+        "s[R] = INTEG(k[R] - 0.1*s[R] + SUM(w[R,P!]*s[P!]), k[R]) ~~|\n"
+        "w[R,P] = IF THEN ELSE(R = P, 0, k[P]/SUM(k[R!])) ~~|\n"
+        "need[x1,R] = s[R]*2 ~~|\nneed[x2,R] = m[x2,R] + SUM(m[L!,R]) ~~|\n"
+        "top = VMAX(s[R!]) ~~|\nlow = VMIN(need[L!,R!]) ~~|\nproduct[R] = PROD(need[L!,R]) ~~|\n"
+        "one = s[B] + need[x1,C] ~~|\npart[Sub] = s[Sub]*10 ~~|\ncount = ELMCOUNT(R) ~~|\n"
+        "swap[R,L] = m[L,R] + s[R] ~~|\nover[A] = 1 ~~|\nover[B] = s[A] ~~|\nover[C] = s[B] ~~|"
+    ),
+    "tables": (
+        "f([(0,0)-(10,10)],(0,1),(2,3),(5,4),(10,10)) ~~|\n"
+        "a = f(Time*2) ~~|\nb = WITH LOOKUP(Time - 1, ([(0,0)-(1,1)],(0,0.5),(1,1),(3,0))) ~~|"
+    ),
+    "smooth": (
+        "x = 1 + STEP(2, 2.3) ~~|\na = SMOOTH(x, 2) ~~|\nb = SMOOTHI(x, 2, 4.5) ~~|\n"
+        "c = SMOOTH3(x, 3) ~~|\nd = SMOOTH3I(x, 3, 0.5) ~~|"
+    ),
+    "delay": (
+        "x = 1.5 + STEP(2, 2.3) ~~|\na = DELAY1(x, 2) ~~|\nb = DELAY1I(x, 2, 4.5) ~~|\n"
+        "c = DELAY3(x, 3) ~~|\nd = DELAY3I(x, 3, 0.5) ~~|"
+    ),
+    "inputs": (
+        "a = STEP(3, 2) + RAMP(0.5, 1, 4) ~~|\nb = PULSE(2, 1.5) ~~|\n"
+        "c = PULSE TRAIN(1, 0.5, 2, 5) ~~|\ns = INTEG(a + b, 0) ~~|"
+    ),
+    "initial": (
+        "s = INTEG(0.3*s, 2) ~~|\na = s^2 ~~|\nb = INITIAL(a) + Time ~~|\n"
+        "t2 = INTEG(b, INITIAL(a) + 1) ~~|\nc = ACTIVE INITIAL(s + 1, 9) ~~|\nu = INTEG(0, c) ~~|"
+    ),
+    "trend": "x = 1 + 0.1*Time ~~|\na = TREND(x, 2, 0.05) ~~|",
+    "game": "a = GAME(Time*2) ~~|\ns = INTEG(a, 0) ~~|",
+    "names": (
+        '"Quoted, name (1)" = 3 ~~|\nName_with  spaces = "Quoted, name (1)" + 1 ~~|\n中文 变量 = name with spaces*2 ~~|'
+    ),
+}
+
+
+def write_model(folder: Path, equations: str, *, final: float = 6, step: float = 0.25, saveper: float = 0.25) -> Path:
+    """Write equations with a control section to a file and give its path."""
+    path = folder / "model.mdl"
+    path.write_text("{UTF-8}\n" + equations + CONTROL.format(final=final, step=step, saveper=saveper), encoding="utf-8")
+    return path

@@ -1,0 +1,149 @@
+"""Files that cannot be used say what, where and what to do; files from strangers run nothing."""
+
+import contextlib
+import sys
+
+import pytest
+
+from pysd_runner.errors import InvalidModel, UnknownName, UnsupportedFeature
+from pysd_runner.model import load_model
+from pysd_runner.simulate import simulate
+from tests.engine.small_models import write_model
+
+UNCOVERED = {
+    "DELAY FIXED": ("x = DELAY FIXED(Time, 1, 0) ~~|", "DelayFixed"),
+    "SAMPLE IF TRUE": ("x = SAMPLE IF TRUE(Time > 2, Time, 0) ~~|", "SampleIfTrue"),
+    "random": ("x = RANDOM UNIFORM(0, 1, 7) ~~|", "RANDOM UNIFORM"),
+    "FORECAST": ("x = FORECAST(Time, 1, 2) ~~|", "Forecast"),
+    "EXCEPT": ("R: A, B ~~|\nx[R] :EXCEPT: [A] = 1 ~~|\nx[A] = 2 ~~|", "EXCEPT"),
+}
+
+
+@pytest.mark.parametrize("feature", UNCOVERED)
+def test_what_is_not_covered_is_named_with_its_variable_and_equation(feature, tmp_path):
+    equations, name = UNCOVERED[feature]
+    model = load_model(write_model(tmp_path, equations))
+    with pytest.raises(UnsupportedFeature) as caught:
+        simulate(model)
+    message = str(caught.value)
+    assert name in message
+    assert "variable 'x'" in message
+    assert "Equation: x" in message
+    assert 'engine="pysd"' in message
+
+
+@pytest.mark.parametrize("feature", ["DELAY FIXED", "SAMPLE IF TRUE", "FORECAST"])
+def test_what_is_not_covered_still_runs_through_pysd(feature, tmp_path):
+    model = load_model(write_model(tmp_path, UNCOVERED[feature][0]))
+    run = simulate(model, engine="pysd")
+    assert run["x"].shape == (1, 1, 25)
+
+
+@pytest.mark.parametrize(
+    ("equations", "message"),
+    [
+        ("a = b + 1 ~~|", "'b' is not defined"),
+        ("speed = 1 ~~|\na = spead + 1 ~~|", "Did you mean 'speed'"),
+        ("a = b ~~|\nb = c ~~|\nc = a ~~|", "depend on each other.*'a' -> 'b' -> 'c' -> 'a'"),
+        ("R: A, B ~~|\nk[R] = 1 ~~|\nb = SUM(k[Q!]) ~~|", "'Q' is not in subscript range 'R'"),
+        ("R: A, B ~~|\nk[R] = 1 ~~|\na = k ~~|", "the right side runs over 'R', which the left side does not have"),
+        ("R: A, B ~~|\nk[R] = 1, 2, 3 ~~|", "table of 3 numbers for subscripts that take 2"),
+        ("a = MAX(1, 2, 3) ~~|", "MAX takes 2 arguments, 3 are given"),
+        ("R: A, B ~~|\nk[R] = 1 ~~|\na = k[A,B] ~~|", "1 subscripts, 2 are given"),
+    ],
+)
+def test_models_that_contradict_themselves(equations, message, tmp_path):
+    with pytest.raises(InvalidModel, match=message):
+        simulate(load_model(write_model(tmp_path, equations)))
+
+
+def test_a_file_that_is_no_model(tmp_path):
+    path = tmp_path / "model.mdl"
+    path.write_text("this is not a model", encoding="utf-8")
+    with pytest.raises(InvalidModel, match="cannot read this file"):
+        load_model(path)
+
+
+def test_a_missing_file_and_a_strange_ending(tmp_path):
+    with pytest.raises(InvalidModel, match="no such file"):
+        load_model(tmp_path / "none.mdl")
+    (tmp_path / "model.txt").write_text("", encoding="utf-8")
+    with pytest.raises(InvalidModel, match="unknown ending"):
+        load_model(tmp_path / "model.txt")
+    with pytest.raises(UnknownName, match="Did you mean 'regional_digital'"):
+        load_model("regional_digitl")
+
+
+def test_a_file_without_regions_has_none_to_replace(tmp_path):
+    with pytest.raises(UnknownName, match="no subscript range is called 'Region'"):
+        load_model(write_model(tmp_path, "a = 1 ~~|"), regions=3)
+
+
+def test_a_file_that_changed_is_not_run_through_pysd(tmp_path):
+    path = write_model(tmp_path, "a = 1 ~~|")
+    model = load_model(path)
+    write_model(tmp_path, "a = 2 ~~|")
+    with pytest.raises(InvalidModel, match="has changed"):
+        simulate(model, engine="pysd")
+
+
+ATTACKS = [
+    'a = 1 ~ Dmnl ~ """; import sys; sys.gapsim_was_here = True; """ |',
+    "a = 1 ~ Dmnl ~ '''; import sys; sys.gapsim_was_here = True; ''' |",
+    'a = 1 ~ "); import sys; sys.gapsim_was_here = True; (" ~ doc |',
+    '"a"); import sys; sys.gapsim_was_here = True; (b" = 1 ~ Dmnl ~ doc |',
+    'R: A"B, C ~~|\nk[R] = 1 ~ Dmnl ~ doc |',
+    'a = NOSUCH"); import sys; sys.gapsim_was_here = True; ("(1) ~~|',
+    "a = 1 ~ Dmnl [0, __import__('sys').exit(3)] ~ doc |",
+    "a = GET DIRECT CONSTANTS('x.csv\"); import sys; sys.gapsim_was_here = True; (\"', ',', 'A1') ~~|",
+]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "pysd"])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_model_file_runs_no_code_and_leaves_no_file(attack, engine, tmp_path):
+    from pysd_runner.errors import GapsimError
+
+    path = write_model(tmp_path, attack, final=1)
+    with contextlib.suppress(GapsimError):
+        simulate(load_model(path), engine=engine)
+    assert not hasattr(sys, "gapsim_was_here")
+    assert [item.name for item in tmp_path.iterdir()] == ["model.mdl"]
+
+
+def test_the_shipped_model_is_run_without_a_file_beside_it():
+    model = load_model("regional_digital", regions=2)
+    before = sorted(item.name for item in model.path.parent.iterdir())
+    simulate(model, stop=2015, engine="pysd")
+    assert sorted(item.name for item in model.path.parent.iterdir()) == before
+
+
+def test_the_first_attack_is_real(tmp_path):
+    pysd = pytest.importorskip("pysd")
+    path = write_model(tmp_path, ATTACKS[0], final=1)
+    try:
+        pysd.read_vensim(str(path)).run(progress=False)
+        assert sys.gapsim_was_here, "plain PySD runs the documentation; if this fails the fault is mended upstream"
+    finally:
+        with contextlib.suppress(AttributeError):
+            del sys.gapsim_was_here
+
+
+def test_macros_and_external_constants_run_through_pysd(tmp_path):
+    (tmp_path / "numbers.csv").write_text("name,value\na,7\n", encoding="utf-8")
+    equations = (
+        "k = GET DIRECT CONSTANTS('numbers.csv', ',', 'B2') ~~|\n"
+        ":MACRO: DOUBLED(input, by)\nDOUBLED = input*by + extra ~~|\nextra = 1 ~~|\n:END OF MACRO:\n"
+        "x = DOUBLED(k, 2) ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations, final=1))
+    run = simulate(model, engine="pysd", outcomes=["k", "x"])
+    assert run["k"][0, 0, 0] == 7
+    assert run["x"][0, 0, 0] == 15
+    with pytest.raises(UnsupportedFeature, match="variable 'x'"):
+        simulate(model, outcomes=["x"])
+
+
+def test_what_is_covered_of_a_model_still_runs(tmp_path):
+    model = load_model(write_model(tmp_path, "x = DELAY FIXED(Time, 1, 0) ~~|\ny = 2*Time ~~|"))
+    assert simulate(model, outcomes=["y"])["y"][0, 0, -1] == 12
