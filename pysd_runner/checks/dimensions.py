@@ -1,0 +1,172 @@
+"""Dimensional analysis of every equation of a model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch, is_literal
+from pysd_runner.checks.units import Unit, parse_unit
+from pysd_runner.engine.ir import Block, Expression, ModelIr, Variable, references
+from pysd_runner.engine.names import key
+from pysd_runner.errors import InvalidInput
+from pysd_runner.model import Model
+
+Kind = Literal["units differ", "unit not readable", "no unit given"]
+
+CLOCK_NAMES = ("time step", "initial time", "final time")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DimensionProblem:
+    """One place where the units of a model do not fit, or are not known.
+
+    Parameters
+    ----------
+    kind
+        ``"units differ"`` and ``"unit not readable"`` are failures, ``"no unit given"`` is a warning: the unit then
+        fits any other.
+    variable
+        Name of the variable.
+    equation
+        The equation as a person would write it.
+    expected, found
+        The two units; empty where there is none.
+    message
+        Variable, equation and the two units in one sentence.
+    """
+
+    kind: Kind
+    variable: str
+    equation: str
+    expected: str
+    found: str
+    message: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the model contradicts itself, rather than being silent."""
+        return self.kind != "no unit given"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def check_dimensions(model: Model) -> list[DimensionProblem]:
+    """Check the units of every equation of a model.
+
+    A literal number is dimensionless, except: the number nought fits any unit; a right side of literals alone states
+    the value in the unit of its variable; and what is added to or compared with ``Time`` is in units of time. Terms,
+    compared values and branches need equal units; EXP, LN, trigonometry and exponents need none; a quantity with a unit
+    may be raised to a literal power only. The unit of a stock is that of its flow times that of time. What a smooth,
+    delay or INITIAL holds has the unit of its parts. A table function has no unit of its own: its value fits any.
+
+    Parameters
+    ----------
+    model
+        What `load_model` returned.
+
+    Returns
+    -------
+    list of DimensionProblem
+        Every problem, in the order of the file; empty when all units are given and fit.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the model could not be lowered.
+    """
+    ir = model.ir
+    visible = [item for item in ir.variables.values() if not item.hidden]
+    read = {item.name: _read(item) for item in visible}
+    units = {name: found if isinstance(found, Unit) else None for name, found in read.items()}
+    inference = Inference(model=ir, declared=units, time=_time_unit(units))
+    owners = _owners(ir)
+    problems = [found for found in read.values() if isinstance(found, DimensionProblem)]
+    for variable in ir.variables.values():
+        owner = ir.variables[owners.get(variable.name, variable.name)]
+        for block in variable.blocks:
+            problems += _block_problems(inference, variable, owner, block)
+    places = {name: place for place, name in enumerate(ir.variables)}
+    return sorted(dict.fromkeys(problems), key=lambda problem: places[problem.variable])
+
+
+def _read(variable: Variable) -> Unit | DimensionProblem:
+    text = variable.unit.split("[", maxsplit=1)[0].strip()
+    if not text:
+        message = f"{variable.name}: no unit given: {variable.equation}"
+        return _problem("no unit given", variable, variable.equation, "", "", message)
+    try:
+        return parse_unit(variable.unit)
+    except InvalidInput as error:
+        message = f"{variable.name}: {error}: {variable.equation}"
+        return _problem("unit not readable", variable, variable.equation, "", variable.unit, message)
+
+
+def _time_unit(units: dict[str, MaybeUnit]) -> MaybeUnit:
+    names = {key(name): name for name in units}
+    candidates = (units[names[name]] for name in CLOCK_NAMES if name in names)
+    return next((unit for unit in candidates if unit is not None), None)
+
+
+def _owners(model: ModelIr) -> dict[str, str]:
+    """The variable of the file that each hidden one was expanded from."""
+    owners: dict[str, str] = {}
+    waiting = [(name, item) for name, item in model.variables.items() if not item.hidden]
+    while waiting:
+        owner, item = waiting.pop()
+        for name in sorted(_referred(item)):
+            if model.variables[name].hidden and name not in owners:
+                owners[name] = owner
+                waiting.append((owner, model.variables[name]))
+    return owners
+
+
+def _referred(variable: Variable) -> frozenset[str]:
+    parts = [part for block in variable.blocks for part in (block.expression, block.initial) if part is not None]
+    return frozenset(name for part in parts for name in references(part))
+
+
+def _block_problems(
+    inference: Inference, variable: Variable, owner: Variable, block: Block
+) -> Iterator[DimensionProblem]:
+    equation = owner.equation if variable.hidden else block.text
+    for side, expected, expression in _sides(inference, variable, block):
+        inference.mismatches.clear()
+        found = _side_unit(inference, variable, side, expression)
+        if not inference.mismatches and expected is not None and found is not None and found != expected:
+            inside = " inside a delay, smooth or INITIAL" if variable.hidden else ""
+            reason = f"the {side}{inside} gives {found}"
+            inference.mismatches.append(Mismatch(str(expected), str(found), "", reason))
+        for mismatch in inference.mismatches:
+            yield _from_mismatch(owner, equation, mismatch)
+
+
+def _sides(inference: Inference, variable: Variable, block: Block) -> Iterator[tuple[str, MaybeUnit, Expression]]:
+    own = inference.variable(variable.name)
+    if variable.kind != "stock":
+        yield "right side", own, block.expression
+    else:
+        flow = None if own is None or inference.time is None else own / inference.time
+        yield "net flow", flow, block.expression
+    if block.initial is not None:
+        yield "initial value", own, block.initial
+
+
+def _side_unit(inference: Inference, variable: Variable, side: str, expression: Expression) -> MaybeUnit:
+    if not variable.hidden:
+        return None if is_literal(expression) else inference.unit(expression)
+    if side == "net flow":
+        return inference.flow_of_hidden(variable)
+    return inference.start_of_hidden(variable) if side == "initial value" else inference.unit(expression)
+
+
+def _from_mismatch(owner: Variable, equation: str, mismatch: Mismatch) -> DimensionProblem:
+    place = f"in {mismatch.place}: " if mismatch.place else ""
+    message = f"{owner.name}: {place}{mismatch.expected} expected, {mismatch.reason}: {equation}"
+    return _problem("units differ", owner, equation, mismatch.expected, mismatch.found, message)
+
+
+def _problem(kind: Kind, variable: Variable, equation: str, expected: str, found: str, text: str) -> DimensionProblem:
+    return DimensionProblem(
+        kind=kind, variable=variable.name, equation=equation, expected=expected, found=found, message=text
+    )

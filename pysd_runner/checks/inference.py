@@ -1,0 +1,370 @@
+"""Infers the unit of an expression; one table says what each node type and each operation does to units.
+
+`None` stands for "any unit": nothing is known, or the number nought, which fits every unit. Other literal numbers are
+dimensionless, except beside the clock: what is added to, subtracted from or compared with ``Time`` is a moment or a
+duration and has the unit of time. This is also why the small tolerances that STEP, RAMP and PULSE become, and calendar
+years written as numbers, agree with ``Time``.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from pysd_runner.checks.units import DIMENSIONLESS, Unit
+from pysd_runner.checks.wording import wording
+from pysd_runner.engine.ir import (
+    Axis,
+    Expression,
+    Interpolation,
+    ModelIr,
+    Number,
+    Operation,
+    Reduction,
+    Reference,
+    Table,
+    Time,
+    Variable,
+    children,
+)
+from pysd_runner.engine.names import key
+
+MaybeUnit = Unit | None
+
+CLOCK = frozenset({"initial time", "final time"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Two units that should agree and do not.
+
+    Parameters
+    ----------
+    expected, found
+        The units in words.
+    place
+        The part of the equation where they meet.
+    reason
+        Which part gives which unit.
+    """
+
+    expected: str
+    found: str
+    place: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Inference:
+    """Units of the expressions of one model.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    declared
+        Unit of every variable of the file; None where it is not known.
+    time
+        Unit of time.
+    mismatches
+        What was found since the list was last emptied.
+    """
+
+    model: ModelIr
+    declared: Mapping[str, MaybeUnit]
+    time: MaybeUnit
+    mismatches: list[Mismatch] = field(default_factory=list)
+    _hidden: dict[str, MaybeUnit] = field(default_factory=dict)
+
+    def unit(self, expression: Expression, literal: MaybeUnit = DIMENSIONLESS) -> MaybeUnit:
+        """Unit of an expression.
+
+        Parameters
+        ----------
+        expression
+            Part of an equation.
+        literal
+            What literal numbers count as here.
+
+        Returns
+        -------
+        Unit or None
+            The unit; None fits any.
+        """
+        if is_literal(expression):
+            return None if is_nought(expression) else literal
+        return NODES[type(expression)](self, expression, literal)
+
+    def variable(self, name: str) -> MaybeUnit:
+        """Unit of a variable: the declared one, or for a stock inside a delay or smooth that of its parts."""
+        if not self.model.variables[name].hidden:
+            return self.declared[name]
+        if name not in self._hidden:
+            self._hidden[name] = None
+            with self._silent():
+                self._hidden[name] = self._of_hidden(self.model.variables[name])
+        return self._hidden[name]
+
+    def agree(self, whole: Expression, parts: Sequence[Expression], literal: MaybeUnit = DIMENSIONLESS) -> MaybeUnit:
+        """Common unit of parts that are added, compared or alternatives."""
+        if any(is_clock(part) for part in parts):
+            literal = self.time
+        first, common = parts[0], None
+        for part in parts:
+            found = self.unit(part, literal)
+            if common is None:
+                first, common = part, found
+            elif found is not None and found != common:
+                self.note(whole, common, found, f"{self.text(first)} is {common}, {self.text(part)} is {found}")
+                return None
+        return common
+
+    def require(self, whole: Expression, part: Expression, expected: Unit) -> None:
+        """Note a part that has another unit than the one it must have."""
+        found = self.unit(part)
+        if found is not None and found != expected:
+            self.note(whole, expected, found, f"{self.text(part)} is {found}")
+
+    def note(self, whole: Expression, expected: Unit | str, found: Unit | str, reason: str) -> None:
+        """Note two units that do not agree."""
+        self.mismatches.append(Mismatch(str(expected), str(found), self.text(whole), reason))
+
+    def text(self, expression: Expression) -> str:
+        """An expression in words."""
+        return wording(expression, self.model)
+
+    def _of_hidden(self, variable: Variable) -> MaybeUnit:
+        block = variable.blocks[0]
+        if variable.kind != "stock":
+            return self.unit(block.expression)
+        start = self.start_of_hidden(variable)
+        if start is not None:
+            return start
+        flow = self.flow_of_hidden(variable)
+        return None if flow is None or self.time is None else flow * self.time
+
+    def start_of_hidden(self, variable: Variable) -> MaybeUnit:
+        """Unit of the initial value of a stock inside a delay or smooth; a literal there takes the unit it needs."""
+        initial = variable.blocks[0].initial
+        return None if initial is None else self.unit(initial, None)
+
+    def flow_of_hidden(self, variable: Variable) -> MaybeUnit:
+        """Unit of the flow of a stock inside a delay or smooth; a literal delay time has the unit of time."""
+        flow = variable.blocks[0].expression
+        if isinstance(flow, Operation) and flow.name == "divide" and is_literal(flow.arguments[1]):
+            change = self.unit(flow.arguments[0])
+            return None if change is None or self.time is None else change / self.time
+        return self.unit(flow)
+
+    @contextmanager
+    def _silent(self) -> Iterator[None]:
+        before = list(self.mismatches)
+        yield
+        self.mismatches[:] = before
+
+
+def is_literal(expression: Expression) -> bool:
+    """Whether an expression is made of literal numbers only."""
+    if isinstance(expression, Number | Table):
+        return True
+    return isinstance(expression, Operation) and all(is_literal(part) for part in expression.arguments)
+
+
+def is_nought(expression: Expression) -> bool:
+    """Whether an expression is the literal nought, or not a number at all."""
+    if isinstance(expression, Number):
+        return expression.value == 0 or expression.value != expression.value
+    return isinstance(expression, Table) and not any(expression.values)
+
+
+def is_clock(expression: Expression) -> bool:
+    """Whether an expression is the time, or a sum, difference or choice with it."""
+    if isinstance(expression, Reference):
+        return key(expression.variable) in CLOCK
+    additive = isinstance(expression, Operation) and expression.name in ADDITIVE
+    return isinstance(expression, Time) or (additive and any(is_clock(part) for part in children(expression)))
+
+
+ADDITIVE = frozenset({"add", "subtract", "negative", "min", "max", "remainder", "modulo", "quantum", "integer", "abs"})
+
+Rule = Callable[[Inference, Operation, MaybeUnit], MaybeUnit]
+
+
+def _same(inference: Inference, operation: Operation, literal: MaybeUnit) -> MaybeUnit:
+    return inference.agree(operation, operation.arguments, literal)
+
+
+def _compare(inference: Inference, operation: Operation, _: MaybeUnit) -> MaybeUnit:
+    inference.agree(operation, operation.arguments)
+    return DIMENSIONLESS
+
+
+def _dimensionless(inference: Inference, operation: Operation, _: MaybeUnit) -> MaybeUnit:
+    for part in operation.arguments:
+        inference.require(operation, part, DIMENSIONLESS)
+    return DIMENSIONLESS
+
+
+def _multiply(inference: Inference, operation: Operation, literal: MaybeUnit) -> MaybeUnit:
+    left, right = _factors(inference, operation, literal)
+    return None if left is None or right is None else left * right
+
+
+def _divide(inference: Inference, operation: Operation, literal: MaybeUnit) -> MaybeUnit:
+    above, below = operation.arguments
+    left, right = _factors(inference, operation, literal)
+    if is_literal(below) and _is_hidden_stock(inference, above):
+        right = inference.time
+    return None if left is None or right is None else left / right
+
+
+def _factors(inference: Inference, operation: Operation, literal: MaybeUnit) -> tuple[MaybeUnit, MaybeUnit]:
+    inner = None if literal is None else DIMENSIONLESS
+    left, right = operation.arguments
+    return inference.unit(left, inner), inference.unit(right, inner)
+
+
+def _is_hidden_stock(inference: Inference, expression: Expression) -> bool:
+    """Whether this is the content of a delay, which the engine divides by its delay time."""
+    return isinstance(expression, Reference) and inference.model.variables[expression.variable].hidden
+
+
+def _xidz(inference: Inference, operation: Operation, _: MaybeUnit) -> MaybeUnit:
+    above, below, otherwise = operation.arguments
+    quotient = _divide(inference, Operation("divide", (above, below), operation.axes), DIMENSIONLESS)
+    found = inference.unit(otherwise)
+    if quotient is None or found is None or quotient == found:
+        return found if quotient is None else quotient
+    inference.note(operation, quotient, found, f"the quotient is {quotient}, {inference.text(otherwise)} is {found}")
+    return None
+
+
+def _where(inference: Inference, operation: Operation, literal: MaybeUnit) -> MaybeUnit:
+    condition, *branches = operation.arguments
+    inference.require(operation, condition, DIMENSIONLESS)
+    return inference.agree(operation, branches, literal)
+
+
+def _square_root(inference: Inference, operation: Operation, _: MaybeUnit) -> MaybeUnit:
+    found = inference.unit(operation.arguments[0])
+    return None if found is None else found ** Fraction(1, 2)
+
+
+def _power(inference: Inference, operation: Operation, _: MaybeUnit) -> MaybeUnit:
+    base, exponent = operation.arguments
+    inference.require(operation, exponent, DIMENSIONLESS)
+    found = inference.unit(base)
+    if found is None or found.is_dimensionless:
+        return found
+    power = literal_value(exponent)
+    if power is None:
+        reason = f"{inference.text(base)} is {found}, and the exponent {inference.text(exponent)} is no literal number"
+        inference.note(operation, DIMENSIONLESS, found, reason)
+        return None
+    return found**power
+
+
+def literal_value(expression: Expression) -> Fraction | None:
+    """Value of an expression made of literal numbers, as a fraction; None for anything else."""
+    if isinstance(expression, Number):
+        return Fraction(repr(expression.value)) if math.isfinite(expression.value) else None
+    if not isinstance(expression, Operation) or expression.name not in ("negative", "divide"):
+        return None
+    parts = [literal_value(part) for part in expression.arguments]
+    if any(part is None for part in parts):
+        return None
+    first, *rest = [part for part in parts if part is not None]
+    if not rest:
+        return -first
+    return first / rest[0] if rest[0] else None
+
+
+_TRIGONOMETRY = ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
+
+OPERATIONS: dict[str, Rule] = {
+    **dict.fromkeys(("add", "subtract", "negative", "min", "max", "abs"), _same),
+    **dict.fromkeys(("integer", "quantum", "modulo", "remainder"), _same),
+    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _compare),
+    **dict.fromkeys(("and", "or", "not", "exp", "ln", *_TRIGONOMETRY), _dimensionless),
+    "multiply": _multiply,
+    "divide": _divide,
+    "xidz": _xidz,
+    "where": _where,
+    "sqrt": _square_root,
+    "power": _power,
+}
+
+
+def _operation(inference: Inference, expression: Operation, literal: MaybeUnit) -> MaybeUnit:
+    return OPERATIONS[expression.name](inference, expression, literal)
+
+
+def _literal(_: Inference, expression: Number | Table, literal: MaybeUnit) -> MaybeUnit:
+    return None if is_nought(expression) else literal
+
+
+def _time(inference: Inference, _: Time, __: MaybeUnit) -> MaybeUnit:
+    return inference.time
+
+
+def _reference(inference: Inference, expression: Reference, _: MaybeUnit) -> MaybeUnit:
+    return inference.variable(expression.variable)
+
+
+def _kept(inference: Inference, expression: Reduction, literal: MaybeUnit) -> MaybeUnit:
+    return inference.unit(expression.argument, literal)
+
+
+def _product(inference: Inference, expression: Reduction, _: MaybeUnit) -> MaybeUnit:
+    found = inference.unit(expression.argument)
+    return None if found is None else found ** Fraction(_count(expression, inference.model))
+
+
+def _count(expression: Reduction, model: ModelIr) -> int:
+    """How many numbers a reduction takes together."""
+    lengths = dict(_lengths(expression.argument, model))
+    count = 1
+    for label in expression.over:
+        count *= lengths[label]
+    return count
+
+
+def _lengths(expression: Expression, model: ModelIr) -> Iterator[tuple[str, int]]:
+    if isinstance(expression, Reference):
+        dims = model.variables[expression.variable].dims
+        for item, dim in zip(expression.index, dims, strict=True):
+            if isinstance(item, Axis):
+                yield item.label, len(model.ranges[dim] if item.positions is None else item.positions)
+    if isinstance(expression, Table):
+        yield from zip(expression.axes, expression.shape, strict=True)
+    for part in children(expression):
+        yield from _lengths(part, model)
+
+
+REDUCTIONS: dict[str, Callable[[Inference, Reduction, MaybeUnit], MaybeUnit]] = {
+    "sum": _kept,
+    "least": _kept,
+    "largest": _kept,
+    "product": _product,
+}
+
+
+def _reduction(inference: Inference, expression: Reduction, literal: MaybeUnit) -> MaybeUnit:
+    return REDUCTIONS[expression.name](inference, expression, literal)
+
+
+def _interpolation(inference: Inference, expression: Interpolation, _: MaybeUnit) -> MaybeUnit:
+    inference.unit(expression.argument)
+    return None
+
+
+NODES: dict[type, Callable[..., MaybeUnit]] = {
+    Number: _literal,
+    Table: _literal,
+    Time: _time,
+    Reference: _reference,
+    Operation: _operation,
+    Reduction: _reduction,
+    Interpolation: _interpolation,
+}

@@ -1,0 +1,230 @@
+"""Units of measure as Vensim and XMILE files write them, and their algebra.
+
+A unit is a product of powers of names. Nothing is converted: a day and a year are different units, as they are in
+Vensim, because a model computes with the numbers as they stand.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NoReturn
+
+from pysd_runner.errors import InvalidInput
+
+# Vensim's own default equivalences, the plain words for "no unit", and the currency of the shipped model.
+SYNONYMS = (
+    ("Dmnl", "dimensionless", "fraction", "ratio", "unitless", "radian", "radians", "nodim"),
+    ("$", "dollar", "dollars", "$s"),
+    ("Second", "seconds", "sec"),
+    ("Minute", "minutes", "min"),
+    ("Hour", "hours", "hr"),
+    ("Day", "days"),
+    ("Week", "weeks"),
+    ("Month", "months"),
+    ("Quarter", "quarters"),
+    ("Year", "years", "yr", "yrs"),
+    ("Person", "persons", "people"),
+    ("Unit", "units"),
+    ("Percent", "%", "per cent"),
+    ("Yuan", "rmb", "cny", "元"),
+)
+
+_CANONICAL = {word.casefold(): group[0] for group in SYNONYMS for word in group}
+_NO_UNIT = SYNONYMS[0][0]
+# A range note such as [0,1] or [0,?,0.1] may follow a unit in Vensim.
+_RANGE_NOTE = re.compile(r"\[[^\]]*\]\s*$")
+_TOKEN = re.compile(r"\s*(?:(?P<sign>\*\*|[*/^()])|(?P<name>[^*/^()\[\]]+))")
+_PER = re.compile(r"(?:^|(?<=\s))per\s+(?!cent\b)", re.IGNORECASE)
+_EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A product of powers of named units; the empty product is dimensionless.
+
+    Parameters
+    ----------
+    powers
+        Exponent of each name, by the name in lower case, without zeros.
+    written
+        How each name is shown.
+
+    Examples
+    --------
+    >>> str(parse_unit("Yuan/Year/Person") * parse_unit("people"))
+    'Yuan/Year'
+    """
+
+    powers: Mapping[str, Fraction] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.powers.items()))
+
+    def __mul__(self, other: "Unit") -> "Unit":
+        names = dict.fromkeys([*self.powers, *other.powers])
+        sums = {name: self.powers.get(name, Fraction(0)) + other.powers.get(name, Fraction(0)) for name in names}
+        return Unit({name: power for name, power in sums.items() if power}, {**other.written, **self.written})
+
+    def __truediv__(self, other: "Unit") -> "Unit":
+        return self * other ** Fraction(-1)
+
+    def __pow__(self, exponent: Fraction) -> "Unit":
+        powers = {name: power * exponent for name, power in self.powers.items() if exponent}
+        return Unit(powers, self.written)
+
+    @property
+    def is_dimensionless(self) -> bool:
+        """Whether nothing is left of any unit."""
+        return not self.powers
+
+    def __str__(self) -> str:
+        above = [self._factor(name, power) for name, power in self.powers.items() if power > 0]
+        below = [self._factor(name, -power) for name, power in self.powers.items() if power < 0]
+        if not above and not below:
+            return _NO_UNIT
+        bottom = f"({'*'.join(below)})" if len(below) > 1 else "".join(below)
+        return ("*".join(above) or "1") + (f"/{bottom}" if bottom else "")
+
+    def _factor(self, name: str, power: Fraction) -> str:
+        text = self.written.get(name, name)
+        if power == 1:
+            return text
+        return f"{text}^{power}" if power.denominator == 1 else f"{text}^({power})"
+
+
+DIMENSIONLESS = Unit()
+
+
+def parse_unit(text: str) -> Unit:
+    """Read a unit.
+
+    Parameters
+    ----------
+    text
+        For instance ``"Yuan/(Year*Person)"``, ``"1/Year"``, ``"Dmnl"``, ``"m^2"``, ``"people per year [0,10]"``.
+
+    Returns
+    -------
+    Unit
+        The same as a product of powers, with synonyms under one name.
+
+    Raises
+    ------
+    InvalidInput
+        If the text is empty or not a product of powers of names.
+
+    Examples
+    --------
+    >>> parse_unit("Yuan/Year/Person") == parse_unit("Yuan / (people*years)")
+    True
+    """
+    plain = _RANGE_NOTE.sub("", text).strip()
+    if not plain:
+        raise InvalidInput("a unit is empty; write Dmnl for a number without a unit")
+    inverse = "1" if _PER.match(plain) else ""
+    plain = inverse + _PER.sub("/", plain)
+    reader = _Reader(text, list(_tokens(text, plain)))
+    unit = reader.product()
+    reader.end()
+    return unit
+
+
+def _tokens(text: str, plain: str) -> Iterator[str]:
+    place = 0
+    while place < len(plain):
+        match = _TOKEN.match(plain, place)
+        if match is None:
+            raise InvalidInput(f"the unit {text!r} cannot be read at {plain[place:]!r}; {_EXPECTED}")
+        place = match.end()
+        part = (match["sign"] or match["name"]).strip()
+        if part:
+            yield "^" if part == "**" else part
+
+
+_EXPECTED = "expected names joined by *, / and ^, such as Yuan/(Year*Person)"
+
+
+class _Reader:
+    """Reads products, quotients and powers from left to right."""
+
+    def __init__(self, text: str, tokens: list[str]) -> None:
+        self._text = text
+        self._tokens = tokens
+
+    def product(self) -> Unit:
+        unit = self._power()
+        while self._next() in ("*", "/"):
+            sign = self._take()
+            factor = self._power()
+            unit = unit * factor if sign == "*" else unit / factor
+        return unit
+
+    def end(self) -> None:
+        if self._tokens:
+            self._refuse(f"{self._tokens[0]!r} is not expected there")
+
+    def _power(self) -> Unit:
+        unit = self._atom()
+        if self._next() != "^":
+            return unit
+        self._take()
+        return unit ** self._exponent()
+
+    def _exponent(self) -> Fraction:
+        part = self._take()
+        if part != "(":
+            return self._number(part)
+        exponent = self._number(self._take())
+        if self._next() == "/":
+            self._take()
+            exponent /= self._divisor()
+        self._close()
+        return exponent
+
+    def _divisor(self) -> Fraction:
+        divisor = self._number(self._take())
+        if not divisor:
+            self._refuse("an exponent is divided by zero")
+        return divisor
+
+    def _number(self, part: str) -> Fraction:
+        if not _EXPONENT.fullmatch(part):
+            self._refuse(f"{part or 'the end'!r} is no exponent")
+        return Fraction(part)
+
+    def _atom(self) -> Unit:
+        part = self._take()
+        if part == "(":
+            unit = self.product()
+            self._close()
+            return unit
+        if part in ("", "*", "/", "^", ")"):
+            self._refuse(f"a name is missing before {part!r}" if part else "a name is missing at the end")
+        if not _EXPONENT.fullmatch(part):
+            return _named(part)
+        if Fraction(part) != 1:
+            self._refuse(f"the number {part} is no unit")
+        return DIMENSIONLESS
+
+    def _close(self) -> None:
+        if self._take() != ")":
+            self._refuse("a bracket is not closed")
+
+    def _next(self) -> str:
+        return self._tokens[0] if self._tokens else ""
+
+    def _take(self) -> str:
+        return self._tokens.pop(0) if self._tokens else ""
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise InvalidInput(f"the unit {self._text!r} cannot be read: {reason}; {_EXPECTED}")
+
+
+def _named(part: str) -> Unit:
+    tidy = " ".join(part.replace("_", " ").split())
+    name = _CANONICAL.get(tidy.casefold(), tidy)
+    if name == _NO_UNIT:
+        return DIMENSIONLESS
+    return Unit({name.casefold(): Fraction(1)}, {name.casefold(): name})
