@@ -5,6 +5,7 @@ acts against the paper the test says so in its name and holds the sign that is f
 cannot drift away from the model.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.engine import TimePath
+from pysd_runner.paths import model_folder
 from pysd_runner.simulate import Run
 from tests.validation.four_regions import (
     FOUR_REGIONS,
@@ -66,10 +68,26 @@ WILDERNESS = {
     "Access Imitation Coefficient": 0.0,
 }
 
+# Every way in which digitalisation reaches output, by what carries it.
+LEVELS_OFF = {"Application Output Effect": 0.0, "Data Output Effect": 0.0}
+DIFFUSION_OFF = {"Digital Absorptive Catch Up Rate": 0.0}
+SKILLS_OFF = {"Skill Innovation Coefficient": 0.0, "Digital Skill Productivity Premium": 0.0}
+CHANNELS_OFF = {**LEVELS_OFF, **DIFFUSION_OFF, **SKILLS_OFF}
+
 
 def mix(**shares: float) -> Array:
     """Shares of the levers in the order of the model; those not named get nothing."""
     return np.array([shares.get(lever.lower(), 0.0) for lever in LEVERS])
+
+
+ZONED = {**POLICY, "Differentiation": 1.0}
+OUTPUT_MONEY = {**POLICY, "Redistribution Exponent": -1.0}
+EAST_ONLY = {
+    **POLICY,
+    "Policy Start Time": START,
+    "Uniform Mix": mix(application=1.0),
+    "Region Target": np.array([1.0, 0, 0, 0]),
+}
 
 
 def simulated(changes: dict[str, Any], outcomes: list[str], years: float = 15) -> Run:
@@ -91,7 +109,10 @@ def lever(name: str, **changes: Any) -> dict[str, Any]:
 
 def effect(policy: dict[str, Any], outcome: str, *, year: int = 15) -> Array:
     """What the money of a policy changes: outcome with it minus outcome without it, by region."""
-    return final(policy, outcome, year) - final({**policy, "Policy Budget Share": 0.0}, outcome, year)
+    both = {**policy, "Policy Budget Share": np.array([[policy["Policy Budget Share"]], [0.0]])}
+    with_it, without_it = simulated(both, [outcome], year)[outcome][:, 0, ..., -1]
+    difference: Array = with_it - without_it
+    return difference
 
 
 def final(changes: dict[str, Any], outcome: str, years: float = 35) -> Array:
@@ -114,8 +135,7 @@ def widening(changes: dict[str, Any], years: float = 35) -> float:
 def closed(changes: dict[str, Any], assumptions: dict[str, float] | None = None) -> float:
     """How much of the gap of the West a policy from year 10 on closes by year 25."""
     extra = assumptions or {}
-    policy = {**POLICY, **extra, **changes}
-    return float(final(extra, GAP, 25)[WEST] - final(policy, GAP, 25)[WEST])
+    return -float(effect({**POLICY, **extra, **changes}, GAP, year=25)[WEST])
 
 
 # ------------------------------------------------------------------------- frame and literature, C0 to C10
@@ -144,12 +164,7 @@ def test_application_raises_output() -> None:
     assert (effect(application, PER_HEAD) > 0).all()
     no_effect = lever(
         "application",
-        **{
-            "Application Output Effect": 0.0,
-            "Digital Absorptive Catch Up Rate": 0.0,
-            "Skill Innovation Coefficient": 0.0,
-            "Digital Skill Productivity Premium": 0.0,
-        },
+        **CHANNELS_OFF,
     )
     assert effect(no_effect, PER_HEAD)[WEST] < 0  # only its cost is left
 
@@ -162,14 +177,11 @@ def test_governance_reform_raises_links_mobility_and_service_reach() -> None:
 
 
 def test_digitalisation_by_itself_widens_the_gap_through_skills() -> None:
-    diffusion = {"Digital Absorptive Catch Up Rate": 0.0}
-    levels = {"Application Output Effect": 0.0, "Data Output Effect": 0.0}
-    skills = {"Skill Innovation Coefficient": 0.0, "Digital Skill Productivity Premium": 0.0}
-    assert widening(diffusion) > POINT  # without it the gap is wider: diffusion narrows
-    assert widening(levels) < 0
-    assert widening(skills) < -3 * POINT
-    assert widening({**diffusion, **levels}) > 0
-    assert widening({**diffusion, **levels, **skills}) < -2 * POINT
+    assert widening(DIFFUSION_OFF) > POINT  # without it the gap is wider: diffusion narrows
+    assert widening(LEVELS_OFF) < 0
+    assert widening(SKILLS_OFF) < -3 * POINT
+    assert widening({**DIFFUSION_OFF, **LEVELS_OFF}) > 0
+    assert widening(CHANNELS_OFF) < -2 * POINT
 
 
 def test_low_integration_blocks_links_and_movement() -> None:
@@ -508,6 +520,11 @@ def test_each_lever_narrows_the_gap_when_money_follows_need(name: str) -> None:
     assert effect(lever(name), GAP)[WEST] < -0.2 * POINT
 
 
+def test_skills_are_the_strongest_lever_at_the_assumed_costs() -> None:
+    effects = {name: effect(lever(name.lower()), GAP)[WEST] for name in LEVERS}
+    assert min(effects, key=lambda name: effects[name]) == "Skills"
+
+
 def test_a_security_law_keeps_data_usable() -> None:
     assert opened(0.03, 25) > opened(0.05, 25)
 
@@ -568,17 +585,24 @@ def test_the_index_is_the_geometric_mean_of_five_dimensions() -> None:
     assert (found["Digital Index"][0, 0, EAST] > found["Digital Index"][0, 0, 1:]).all()
 
 
-def gap_closed_when(class_name: str, other: str) -> float:
+def exchanged(class_name: str, other: str) -> dict[str, Any]:
     """Zoned policy per head in which one class gets the mix of another."""
     mixes = BY_CLASS.copy()
     mixes[:, CLASSES.index(class_name)] = BY_CLASS[:, CLASSES.index(other)]
-    return closed({"Differentiation": 1.0, "Mix by Class": mixes})
+    return {"Differentiation": 1.0, "Mix by Class": mixes}
+
+
+def gap_closed_when(class_name: str, other: str) -> float:
+    """Gap of the West that such a policy closes."""
+    return closed(exchanged(class_name, other))
 
 
 def test_the_class_mixes_of_the_paper_are_not_the_best_for_their_classes() -> None:
     own = closed({"Differentiation": 1.0})
     assert gap_closed_when("Frontier", "Transition") < own
     assert gap_closed_when("Frontier", "Lagging") < own
+    own_mix = effect(ZONED, PER_HEAD, year=25)[EAST]
+    assert effect({**POLICY, **exchanged("Frontier", "Transition")}, PER_HEAD, year=25)[EAST] > own_mix
     assert gap_closed_when("Transition", "Frontier") > own
     assert gap_closed_when("Lagging", "Transition") > own
     assert gap_closed_when("Lagging", "Frontier") > own
@@ -655,6 +679,11 @@ def share_that_widens(change: dict[str, Any], reference: dict[str, Any]) -> floa
     return float((drawn(change) > drawn(reference)).mean())
 
 
+def share_that_gains(cost: dict[str, float]) -> float:
+    """Share of draws in which application funded in the East raises output per head in the West."""
+    return float((drawn({**EAST_ONLY, **cost}, PER_HEAD) > drawn(cost, PER_HEAD)).mean())
+
+
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
@@ -675,16 +704,8 @@ def test_sign_of_a_mechanism_over_prior_draws(name: str, low: float, high: float
 
 
 def test_digital_channels_together_widen_the_gap_in_most_draws() -> None:
-    off = {
-        "Application Output Effect": 0.0,
-        "Data Output Effect": 0.0,
-        "Digital Absorptive Catch Up Rate": 0.0,
-        "Skill Innovation Coefficient": 0.0,
-        "Digital Skill Productivity Premium": 0.0,
-    }
-    assert 0.8 < share_that_widens({}, off) < 0.97
-    with_skills = {name: value for name, value in off.items() if not name.startswith(("Skill", "Digital Skill"))}
-    assert 0.2 < share_that_widens({}, with_skills) < 0.5
+    assert 0.8 < share_that_widens({}, CHANNELS_OFF) < 0.97
+    assert 0.2 < share_that_widens({}, {**LEVELS_OFF, **DIFFUSION_OFF}) < 0.5
 
 
 def test_gap_without_policy_has_no_fixed_sign() -> None:
@@ -693,17 +714,15 @@ def test_gap_without_policy_has_no_fixed_sign() -> None:
 
 
 def test_whether_uniform_policy_widens_the_gap_is_open() -> None:
-    output_money = {**POLICY, "Redistribution Exponent": -1.0}
-    assert 0.3 < share_that_widens(output_money, {}) < 0.5
-    assert 0.2 < share_that_widens({**output_money, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS) < 0.45
+    assert 0.3 < share_that_widens(OUTPUT_MONEY, {}) < 0.5
+    assert 0.2 < share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS) < 0.45
     assert share_that_widens(POLICY, {}) < 0.05
 
 
 def test_differentiated_against_uniform_over_prior_draws() -> None:
-    zoned = {**POLICY, "Differentiation": 1.0}
-    assert 0.7 < share_that_widens(POLICY, zoned) < 0.87
+    assert 0.7 < share_that_widens(POLICY, ZONED) < 0.87
     frontier_for_all = {**POLICY, "Uniform Mix": BY_CLASS[:, 0]}
-    assert 0.48 < share_that_widens(frontier_for_all, zoned) < 0.68
+    assert 0.48 < share_that_widens(frontier_for_all, ZONED) < 0.68
 
 
 def test_sameness_hardly_ever_widens_the_gap_over_prior_draws() -> None:
@@ -712,19 +731,59 @@ def test_sameness_hardly_ever_widens_the_gap_over_prior_draws() -> None:
 
 
 def test_application_funded_in_the_east_hardly_ever_raises_output_in_the_west() -> None:
-    east_only = {
-        **POLICY,
-        "Policy Start Time": START,
-        "Uniform Mix": mix(application=1.0),
-        "Region Target": np.array([1.0, 0, 0, 0]),
-    }
-    for cost in ({}, {"Crowding Out Share": 0.0}):
-        gains = drawn({**east_only, **cost}, PER_HEAD) > drawn(dict(cost), PER_HEAD)
-        assert gains.mean() < 0.15
+    assert share_that_gains({}) < 0.05
+    assert share_that_gains({"Crowding Out Share": 0.0}) < 0.15
 
 
 def test_a_transition_mix_suits_lagging_regions_better_in_most_draws() -> None:
-    mixes = BY_CLASS.copy()
-    mixes[:, CLASSES.index("Lagging")] = BY_CLASS[:, CLASSES.index("Transition")]
-    zoned = {**POLICY, "Differentiation": 1.0}
-    assert 0.5 < share_that_widens(zoned, {**zoned, "Mix by Class": mixes}) < 0.72
+    better = share_that_widens(ZONED, {**POLICY, **exchanged("Lagging", "Transition")})
+    assert 0.5 < better < 0.72
+
+
+# ----------------------------------------------------------------------------- the figures of the claim table
+
+
+def output_lost_by_sameness() -> float:
+    """Loss of national output by year 25 under a uniform policy."""
+    same, free = (final({**POLICY, "Homogenisation Sensitivity": value}, "National Output", 25) for value in (0.3, 0.0))
+    return float(1 - same / free)
+
+
+@pytest.mark.parametrize(
+    ("claim", "text", "measure"),
+    [
+        ("C4", "2.4 points", lambda: -widening(CHANNELS_OFF)),
+        ("C4", "87 %", lambda: share_that_widens({}, CHANNELS_OFF)),
+        ("C4", "42 %", lambda: share_that_widens({}, {**LEVELS_OFF, **DIFFUSION_OFF})),
+        ("C9", "1 %", lambda: share_that_gains({})),
+        ("C9", "7 %", lambda: share_that_gains({"Crowding Out Share": 0.0})),
+        ("C18", "45.1", lambda: baseline(GAP, 0.25)[WEST]),
+        ("C18", "38.6 %", lambda: baseline(GAP)[WEST]),
+        ("C18", "24 %", lambda: (drawn({}) > baseline(GAP, 0.25)[WEST]).mean()),
+        ("C36", "0.80 points", lambda: closed({"Differentiation": 1.0})),
+        ("C36", "0.53", lambda: closed({})),
+        ("C36", "0.80 for the frontier", lambda: closed({"Uniform Mix": BY_CLASS[:, 0]})),
+        ("C36", "81 %", lambda: share_that_widens(POLICY, ZONED)),
+        ("C36", "56 %", lambda: share_that_widens({**POLICY, "Uniform Mix": BY_CLASS[:, 0]}, ZONED)),
+        ("C41", "0.5 %", output_lost_by_sameness),
+        ("C42", "0.08 points", lambda: closed({"Redistribution Exponent": -1.0})),
+        ("C42", "41 %", lambda: share_that_widens(OUTPUT_MONEY, {})),
+        (
+            "C42",
+            "34 %",
+            lambda: share_that_widens({**OUTPUT_MONEY, **NO_POLICY_ASSUMPTIONS}, NO_POLICY_ASSUMPTIONS),
+        ),
+        ("C52", "0.86 points", lambda: gap_closed_when("Transition", "Frontier")),
+        ("C53", "0.85", lambda: gap_closed_when("Lagging", "Transition")),
+        ("C53", "59 %", lambda: share_that_widens(ZONED, {**POLICY, **exchanged("Lagging", "Transition")})),
+    ],
+)
+def test_figures_of_the_claim_table_are_those_of_this_build(
+    claim: str, text: str, measure: Callable[[], float]
+) -> None:
+    table = (model_folder("regional_digital") / "claims.md").read_text(encoding="utf-8")
+    (row,) = (line for line in table.splitlines() if line.startswith(f"| {claim} |"))
+    assert text in row
+    figure = text.split()[0]
+    decimals = len(figure.partition(".")[2])
+    assert f"{100 * measure():.{decimals}f}" == figure
