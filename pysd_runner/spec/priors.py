@@ -184,9 +184,7 @@ class LogNormal:
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
         """``exp z``, held inside the declared bounds."""
         with np.errstate(over="ignore"):
-            return np.asarray(
-                np.clip(np.exp(np.asarray(z, dtype=float)), self.lower, self.upper), dtype=float
-            )
+            return np.asarray(np.clip(np.exp(np.asarray(z, dtype=float)), self.lower, self.upper), dtype=float)
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """``(log x - log median) / sdlog``: half its square is minus the log density of ``log x``."""
@@ -228,9 +226,7 @@ class Beta:
         _require_positive(self.b, "b")
         _require_order(self.lower, self.upper)
         if not (isfinite(self.lower) and isfinite(self.upper)):
-            raise InvalidInput(
-                f"a prior on an interval needs finite ends, found [{self.lower}, {self.upper}]"
-            )
+            raise InvalidInput(f"a prior on an interval needs finite ends, found [{self.lower}, {self.upper}]")
 
     @property
     def unbounded_bounds(self) -> tuple[float, float]:

@@ -15,9 +15,7 @@ def test_content_and_folders_are_written(tmp_path: Path) -> None:
     assert write_bytes_whole(str(path), b"\x00\x01").read_bytes() == b"\x00\x01"
 
 
-def test_an_interruption_leaves_the_former_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interruption_leaves_the_former_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_text_whole(tmp_path / "file.txt", "before")
 
     def interrupted(descriptor: int) -> None:

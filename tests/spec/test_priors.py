@@ -48,9 +48,7 @@ def test_log_density_agrees_with_scipy(prior: Prior, twin: stats.rv_continuous) 
 def test_density_integrates_to_one(prior: Prior) -> None:
     lower, upper = support(prior)
     lower, upper = max(lower, -50.0), min(upper, 50.0)
-    centre = float(
-        prior.from_unbounded(prior.to_unbounded(np.median(prior.sample(np.random.default_rng(0), 999))))
-    )
+    centre = float(prior.from_unbounded(prior.to_unbounded(np.median(prior.sample(np.random.default_rng(0), 999)))))
     total = quad(lambda x: float(np.exp(prior.log_density(x))), lower, upper, points=[centre], limit=200)[0]
     assert total == pytest.approx(1.0, abs=1e-6)
 
