@@ -11,7 +11,9 @@ from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
 
-Kind = Literal["units differ", "unit not readable", "no unit given"]
+Kind = Literal["units differ", "unit not readable", "no unit given", "equation not covered"]
+
+FAILURES = ("units differ", "unit not readable")
 
 CLOCK_NAMES = ("time step", "initial time", "final time")
 
@@ -23,8 +25,8 @@ class DimensionProblem:
     Parameters
     ----------
     kind
-        ``"units differ"`` and ``"unit not readable"`` are failures, ``"no unit given"`` is a warning: the unit then
-        fits any other.
+        ``"units differ"`` and ``"unit not readable"`` are failures. ``"no unit given"`` is a warning: the unit then
+        fits any other; so is ``"equation not covered"``: the engine cannot read the equation, so nothing checked it.
     variable
         Name of the variable.
     equation
@@ -45,7 +47,7 @@ class DimensionProblem:
     @property
     def is_failure(self) -> bool:
         """Whether the model contradicts itself, rather than being silent."""
-        return self.kind != "no unit given"
+        return self.kind in FAILURES
 
     def __str__(self) -> str:
         return self.message
@@ -82,6 +84,7 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     inference = Inference(model=ir, declared=units, time=_time_unit(units))
     owners = _owners(ir)
     problems = [found for found in read.values() if isinstance(found, DimensionProblem)]
+    problems += [_not_covered(item) for item in visible if item.uncovered]
     for variable in ir.variables.values():
         owner = ir.variables[owners.get(variable.name, variable.name)]
         for block in variable.blocks:
@@ -100,6 +103,11 @@ def _read(variable: Variable) -> Unit | DimensionProblem:
     except InvalidInput as error:
         message = f"{variable.name}: {error}: {variable.equation}"
         return _problem("unit not readable", variable, variable.equation, "", variable.unit, message)
+
+
+def _not_covered(variable: Variable) -> DimensionProblem:
+    message = f"{variable.name}: units not checked: {variable.uncovered}"
+    return _problem("equation not covered", variable, variable.equation, "", "", message)
 
 
 def _time_unit(units: dict[str, MaybeUnit]) -> MaybeUnit:

@@ -218,6 +218,13 @@ def test_a_unit_that_cannot_be_read_is_a_failure_of_its_own(write: Write) -> Non
     assert "a bracket is not closed" in problem.message
 
 
+def test_an_equation_the_engine_does_not_cover_is_said_to_be_unchecked(write: Write) -> None:
+    (problem,) = check_dimensions(write("X = DELAY FIXED(Person Start, Delay, Money[R1]) ~ Person ~ |"))
+    assert (problem.kind, problem.is_failure) == ("equation not covered", False)
+    assert "X: units not checked: " in problem.message
+    assert "DELAY FIXED" in problem.message.upper()
+
+
 def test_a_range_behind_a_unit_is_no_part_of_it(write: Write) -> None:
     assert check_dimensions(write("X = Person Start ~ Person [0,10] ~ |")) == []
 
