@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.values import fitted_to
 from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs, time_step
 from pysd_runner.model import Model
@@ -287,7 +288,7 @@ def project(
     values = as_values(inputs, parameters, model)
     if shocks and draws > 1:
         values[SHOCK] = _shocks(seen, fitted, parameters, origin, until, draws, shock_rng)
-    values |= _scenario_values(cast, model, panel, origin, until)
+    values |= _scenario_values(cast, model, panel, values, (origin, until))
     run = simulate(
         model,
         values,
@@ -331,6 +332,8 @@ def _origin(panel: Panel, origin: int | None, until: int) -> int:
                 f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
             )
         origin = panel.years[int(np.flatnonzero(complete)[-1])]
+    elif origin not in panel.years:
+        raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
     if until <= origin:
         raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")
     return origin
@@ -423,29 +426,46 @@ def _shocks(
 
 
 def _scenario_values(
-    scenarios: Sequence[Scenario], model: Model, panel: Panel, origin: int, until: int
+    scenarios: Sequence[Scenario],
+    model: Model,
+    panel: Panel,
+    common: Mapping[str, Array | TimePath],
+    bounds: tuple[int, int],
 ) -> dict[str, Array | TimePath]:
-    """Values of all scenarios, stacked along the scenario axis; what one leaves alone keeps the value of the model."""
+    """Values of all scenarios, stacked along the scenario axis.
+
+    What one scenario leaves alone keeps what is common to all: its draws, or the value of the model file.
+    """
+    origin, until = bounds
     step = time_step(model)
     times = np.arange(origin, until + step / 2, step)
     each = [item.values(model, panel.regions, default_start=float(origin + 1), times=times) for item in scenarios]
     names = list(dict.fromkeys(name for values in each for name in values))
-    return {name: _stacked([values.get(name) for values in each], name, model, times) for name in names}
+    stacked = {}
+    for name in names:
+        default = common[name] if name in common else _default(model, name)
+        chosen = [fitted_to(model.ir, name, values.get(name, default)) for values in each]
+        stacked[name] = _stacked(chosen, times)
+    return stacked
 
 
-def _stacked(values: Sequence[Any], name: str, model: Model, times: Array) -> Array | TimePath:
-    from pysd_runner.engine.values import fitted_to
-
-    known = [_default(model, name) if value is None else fitted_to(model.ir, name, value) for value in values]
+def _stacked(known: Sequence[Array | TimePath], times: Array) -> Array | TimePath:
+    draws = max((value.values.shape[2] if isinstance(value, TimePath) else value.shape[1]) for value in known)
     if not any(isinstance(value, TimePath) for value in known):
-        return np.concatenate([np.asarray(value) for value in known], axis=0)
+        return np.concatenate([_spread(np.asarray(value), 1, draws) for value in known], axis=0)
     sampled = [
         np.stack([value.at(time) for time in times])
         if isinstance(value, TimePath)
         else np.broadcast_to(value, (times.size, *value.shape))
         for value in known
     ]
-    return TimePath(times=times, values=np.concatenate(sampled, axis=1), interpolate="step")
+    values = np.concatenate([_spread(value, 2, draws) for value in sampled], axis=1)
+    return TimePath(times=times, values=values, interpolate="step")
+
+
+def _spread(value: Array, axis: int, draws: int) -> Array:
+    """A value at full length along the axis of draws."""
+    return np.broadcast_to(value, (*value.shape[:axis], draws, *value.shape[axis + 1 :]))
 
 
 def _default(model: Model, name: str) -> Array:

@@ -108,8 +108,8 @@ def shock_paths(
     own = rng.standard_t(DEGREES_OF_FREEDOM, size=(count, draws, regions)) * scale
     common = rng.standard_t(DEGREES_OF_FREEDOM, size=(count, draws, max(len(names), 1))) * scale
     member = np.array([names.index(group) if group else -1 for group in groups])
-    together = np.where(member >= 0, common[:, :, np.maximum(member, 0)], own)
-    shocks = np.sqrt(law.shared) * together + np.sqrt(1 - law.shared) * own
+    shared = np.where(member >= 0, law.shared, 0.0)
+    shocks = np.sqrt(shared) * common[:, :, np.maximum(member, 0)] + np.sqrt(1 - shared) * own
     innovation = law.sd * np.sqrt(1 - persistence**2)[:, None]
     paths = np.empty((count, 1, draws, regions))
     state = np.zeros((draws, regions))

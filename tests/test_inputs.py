@@ -1,0 +1,180 @@
+"""Start values of regions: observed where observed, inferred and said so where not."""
+
+import numpy as np
+import pytest
+
+from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.inputs import as_values, log_relative_output, region_inputs
+from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel
+from pysd_runner.simulate import simulate
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return load_panel("china")
+
+
+@pytest.fixture(scope="module")
+def model(panel):
+    return load_model("regional_digital", regions=len(panel.regions))
+
+
+def national(values, people):
+    return float((values * people).sum() / people.sum())
+
+
+def test_what_is_observed_is_taken_as_it_is(model, panel):
+    inputs = region_inputs(model, panel, 2014)
+    place = panel.years.index(2014)
+    np.testing.assert_array_equal(inputs.values["Initial Output per Capita"][0, 0], panel["output_per_head"][:, place])
+    np.testing.assert_array_equal(inputs.values["Initial Population"][0, 0], panel["population"][:, place])
+
+
+def test_simulated_output_starts_at_observed_output(model, panel):
+    inputs = region_inputs(model, panel, 2014)
+    run = simulate(model, as_values(inputs, {}, model), start=2014, stop=2015, outcomes=["Output"])
+    np.testing.assert_allclose(run["Output"][0, 0, :, 0], panel["output"][:, panel.years.index(2014)], rtol=1e-12)
+
+
+def test_inferred_access_meets_the_national_value_and_follows_its_indicators(model, panel):
+    inputs = region_inputs(model, panel, 2018)
+    access = inputs.values["Initial Access Share"][0, 0]
+    people = inputs.values["Initial Population"][0, 0]
+    income = inputs.values["Initial Output per Capita"][0, 0]
+    ceiling = 0.95 * income / (income + 4000)
+    free = access < 0.98 * ceiling * (1 - 1e-12)
+    place = panel.years.index(2018)
+    proxy = np.exp(
+        sum(
+            np.log(panel[name][:, place] / panel[name][:, place].mean())
+            for name in ("mobile_internet_per_100", "broadband_ports_per_100")
+        )
+        / 2
+    )
+    # An independent reading of the formula: every region below its ceiling has the same access per unit of proxy.
+    scale = access[free] / proxy[free]
+    np.testing.assert_allclose(scale, scale[0], rtol=1e-12)
+    assert national(scale[0] * proxy, people) == pytest.approx(panel.national["internet_penetration"][2018], rel=1e-12)
+    assert (access <= 0.98 * ceiling * (1 + 1e-12)).all()
+
+
+def test_ladder_of_shares_holds(model, panel):
+    for year in (2014, 2019, 2024):
+        values = region_inputs(model, panel, year).values
+        access, skills, application = (values[f"Initial {name} Share"] for name in ("Access", "Skill", "Application"))
+        assert (skills <= access).all()
+        assert (application <= np.sqrt(access * skills)).all()
+        assert (application > 0).all()
+
+
+def test_a_larger_loading_brings_regions_together(model, panel):
+    loadings = np.array([1.5, 2.5, 4.0])
+    skills = region_inputs(model, panel, 2016, parameters={"lambda_s": loadings}).values["Initial Skill Share"]
+    assert skills.shape == (1, 3, 31)
+    spread = np.log(skills[0]).std(axis=1)
+    assert spread[0] > spread[1] > spread[2]
+
+
+def test_everything_inferred_is_listed(model, panel):
+    inputs = region_inputs(model, panel, 2014)
+    told = {item.key for item in inputs.imputed}
+    assert {"a", "s", "u", "X", "G", "N", "KY"} <= told
+    assert {"P", "y"}.isdisjoint(told)
+    assert all(len(item.regions) == 31 for item in inputs.imputed)
+
+
+def test_user_shares_replace_inference_and_missing_cells_are_marked(model, panel):
+    access = np.full((31, len(panel.years)), 0.5)
+    access[3] = np.nan
+    own = panel.with_variable("access", access, unit="Dmnl")
+    inputs = region_inputs(model, own, 2014)
+    found = inputs.values["Initial Access Share"][0, 0]
+    assert (np.delete(found, 3) == 0.5).all()
+    marks = [item for item in inputs.imputed if item.key == "a"]
+    assert [item.regions for item in marks] == [(panel.codes[3],)]
+
+
+def test_only_output_is_enough(model, panel):
+    from dataclasses import replace
+
+    bare = replace(
+        panel, values={"output_per_head": panel["output_per_head"].copy()}, national={}, file_rows={}, original={}
+    )
+    inputs = region_inputs(model, bare, 2014)
+    told = {item.key: item.how for item in inputs.imputed}
+    assert "equal shares" in told["P"]
+    assert "incomes can afford" in told["a"]
+    run = simulate(model, as_values(inputs, {}, model), start=2014, stop=2016, outcomes=["Output"])
+    assert np.isfinite(run["Output"]).all()
+
+
+def test_missing_output_is_an_error_that_names_regions(model, panel):
+    holed = panel["output_per_head"].copy()
+    holed[[1, 4], panel.years.index(2014)] = np.nan
+    with pytest.raises(InvalidPanel, match="missing in 2014 for 120000, 150000"):
+        region_inputs(model, panel.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"), 2014)
+
+
+def test_a_year_outside_the_panel(model, panel):
+    with pytest.raises(InvalidPanel, match="has no year 1990; it has 2000 to 2024"):
+        region_inputs(model, panel, 1990)
+
+
+def test_a_model_without_declarations(panel, tmp_path):
+    from tests.engine.small_models import write_model
+
+    with pytest.raises(InvalidInput, match="has no declarations"):
+        region_inputs(load_model(write_model(tmp_path, "a = 1 ~~|")), panel, 2014)
+
+
+def test_momentum_carries_half_of_last_years_extra_growth_into_the_first_year(model, panel):
+    inputs = region_inputs(model, panel, 2014)
+    null = dict.fromkeys(("c0", "c1", "lam_I", "th_U", "th_X", "m0", "eta_S", "eta_A"), 0.0)
+    run = simulate(model, as_values(inputs, null, model), start=2014, stop=2015, outcomes=["Output per Capita"])
+    logs = np.log(run["Output per Capita"][0, 0])
+    extra = np.diff(logs - logs.mean(axis=0), axis=1)[:, 0]
+    relative = log_relative_output(panel)
+    place = panel.years.index(2014)
+    np.testing.assert_allclose(extra, 0.5 * (relative[:, place] - relative[:, place - 1]), atol=1e-12)
+
+
+def test_reference_shift_is_the_mean_of_the_window(model, panel):
+    inputs = region_inputs(model, panel, 2014, reference_years=5)
+    relative = log_relative_output(panel)
+    place = panel.years.index(2014)
+    expected = [np.mean(row[place - 4 : place + 1]) - row[place] for row in relative]
+    np.testing.assert_allclose(inputs.values["Reference Technology Shift"][0, 0], expected, rtol=1e-12)
+
+
+def test_log_relative_output_sums_to_zero_and_keeps_gaps_missing(panel):
+    relative = log_relative_output(panel)
+    np.testing.assert_allclose(relative.sum(axis=0), 0, atol=1e-12)
+    holed = panel["output_per_head"].copy()
+    holed[0, 0] = np.nan
+    again = log_relative_output(panel.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"))
+    assert np.isnan(again[0, 0])
+    assert np.isfinite(again[1:, 0]).all()
+
+
+def test_order_of_regions_does_not_matter(model, panel):
+    from dataclasses import replace
+
+    order = np.random.default_rng(3).permutation(31)
+    shuffled = replace(
+        panel,
+        regions=tuple(panel.regions[place] for place in order),
+        values={name: panel[name][order].copy() for name in panel.variables},
+        flags=type(panel.flags)((panel.regions[place].code for place in order), panel.years),
+        file_rows={},
+        original={},
+    )
+    straight, other = region_inputs(model, panel, 2018).values, region_inputs(model, shuffled, 2018).values
+    for name in straight:
+        np.testing.assert_allclose(other[name], straight[name][:, :, order], rtol=1e-12, err_msg=name)
+
+
+def test_another_currency_scales_income_only(model, panel):
+    yuan, other = (region_inputs(model, panel, 2014, yuan_per_unit=unit).values for unit in (1.0, 7.0))
+    np.testing.assert_allclose(other["Initial Output per Capita"], 7 * yuan["Initial Output per Capita"])
+    np.testing.assert_array_equal(other["Initial Population"], yuan["Initial Population"])

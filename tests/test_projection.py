@@ -1,0 +1,192 @@
+"""Projections start from what was observed, share their draws, and can be made again."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel
+from pysd_runner.projection import load_projection, parameter_draws, project
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return load_panel("china")
+
+
+@pytest.fixture(scope="module")
+def model(panel):
+    return load_model("regional_digital", regions=31)
+
+
+@pytest.fixture(scope="module")
+def projection(model, panel):
+    return project(model, panel, ["zoned_need", "data_market_full_access"], draws=12, until=2030)
+
+
+def test_every_path_starts_at_the_observed_state(projection, panel):
+    first = projection.data["output_per_head"].sel(year=2024)
+    observed = panel["output_per_head"][:, panel.years.index(2024)]
+    np.testing.assert_allclose(first, np.broadcast_to(observed, first.shape), rtol=1e-12)
+    people = projection.data["population"].sel(year=2024)
+    np.testing.assert_allclose(people[0, 0], panel["population"][:, -1], rtol=1e-12)
+
+
+def test_history_and_projection_agree_at_the_origin(projection):
+    for name in ("gap_to_leader", "theil", "sigma", "class_gap"):
+        past = projection.history[name].sel(year=2024).to_numpy()
+        future = projection.data[name].sel(year=2024, scenario="baseline").isel(draw=0).to_numpy()
+        np.testing.assert_allclose(future, past, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_baselines_stand_first_and_assumptions_have_their_own(projection):
+    assert projection.scenarios[0] == "baseline"
+    assert projection.baselines["zoned_need"] == "baseline"
+    own = projection.baselines["data_market_full_access"]
+    assert own != "baseline"
+    assert own in projection.scenarios
+
+
+def test_scenarios_share_their_draws_so_that_nothing_differs_before_the_policy(projection):
+    difference = projection.difference("gap_to_leader").sel(scenario="zoned_need")
+    assert float(np.abs(difference.sel(year=2024)).max()) == 0
+    assert float(np.abs(difference.sel(year=2030)).max()) > 1e-4
+
+
+def test_the_band_of_the_effect_is_narrower_than_that_of_the_level(projection):
+    level = projection.data["class_gap"].sel(scenario="zoned_need", year=2030).std("draw")
+    effect = projection.difference("class_gap").sel(scenario="zoned_need", year=2030).std("draw")
+    behind = level["class"] != "East"
+    assert (effect.where(behind, drop=True) < level.where(behind, drop=True)).all()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(model, panel, projection):
+    again = project(model, panel, ["zoned_need", "data_market_full_access"], draws=12, until=2030)
+    xr.testing.assert_identical(again.data, projection.data)
+    other = project(model, panel, ["zoned_need"], draws=12, until=2030, seed=1)
+    assert not np.array_equal(other.data["theil"].sel(year=2030), projection.data["theil"].sel(year=2030)[:1])
+
+
+def test_a_scenario_more_leaves_the_others_alone(model, panel, projection):
+    alone = project(model, panel, ["zoned_need"], draws=12, until=2030)
+    for name in ("theil", "gap_to_leader", "output"):
+        np.testing.assert_allclose(
+            alone.data[name].sel(scenario="zoned_need"),
+            projection.data[name].sel(scenario="zoned_need"),
+            rtol=1e-12,
+        )
+
+
+def test_nothing_after_the_origin_is_used(model, panel):
+    from dataclasses import replace
+
+    spoilt = replace(
+        panel,
+        values={
+            name: np.where(np.array(panel.years) > 2015, 1e3 * panel[name], panel[name]) for name in panel.variables
+        },
+        national={
+            name: {year: value if year <= 2015 else 0.123 for year, value in series.items()}
+            for name, series in panel.national.items()
+        },
+    )
+    clean, other = (project(model, found, ["zoned"], origin=2015, until=2018, draws=4) for found in (panel, spoilt))
+    xr.testing.assert_equal(clean.data, other.data)
+
+
+def test_one_draw_is_the_central_run_without_shocks(model, panel):
+    one = project(model, panel, ["zoned"], draws=1, until=2027)
+    same = project(model, panel, ["zoned"], draws=1, until=2027, seed=5)
+    xr.testing.assert_identical(one.data, same.data)
+
+
+def test_engines_agree(panel):
+    some = panel.subset(regions=[region.code for region in panel.regions[:3]])
+    small = load_model("regional_digital", regions=3)
+    ours, theirs = (
+        project(small, some, ["access_ladder"], draws=2, until=2026, engine=engine) for engine in ("numpy", "pysd")
+    )
+    for name in ours.data:
+        np.testing.assert_allclose(ours.data[name], theirs.data[name], rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def test_saved_and_loaded_without_loss(projection, tmp_path):
+    folder = projection.save(tmp_path / "results")
+    again = load_projection(folder)
+    xr.testing.assert_equal(again.data, projection.data)
+    xr.testing.assert_equal(again.history, projection.history)
+    assert again.baselines == dict(projection.baselines)
+    assert again.warnings == projection.warnings
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["settings"]["seed"] == 0
+    assert len(record["panel"]["sha256"]) == 64
+
+
+def test_outcomes_carry_units_and_names_in_two_languages(projection):
+    for name in ("gap_to_leader", "theil", "output_per_head"):
+        attrs = projection.data[name].attrs
+        assert attrs["units"]
+        assert attrs["long_name"]
+        assert attrs["long_name_zh"]
+    assert projection.data["name_zh"].sel(region="110000") == "北京"
+    assert projection.gaps.dims == ("scenario", "draw", "region", "year")
+
+
+def test_what_was_imputed_is_told(projection):
+    assert any("Initial Skill Share" in text for text in projection.imputed)
+    assert any("prior" in text for text in projection.warnings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"until": 2024}, "until must lie after the origin"),
+        ({"draws": 0}, "draws must be at least 1"),
+        ({"origin": 1999}, "1999"),
+    ],
+)
+def test_settings_that_do_not_fit(model, panel, settings, message):
+    with pytest.raises(InvalidInput, match=message):
+        project(model, panel, ["zoned"], **{"draws": 2, **settings})
+
+
+def test_the_model_must_have_the_regions_of_the_panel(panel):
+    with pytest.raises(InvalidInput, match="load it with load_model"):
+        project(load_model("regional_digital", regions=4), panel, ["zoned"])
+
+
+def test_unknown_names_get_a_suggestion(model, panel, projection):
+    with pytest.raises(UnknownName, match="Did you mean 'theil'"):
+        projection.difference("thiel")
+    with pytest.raises(InvalidInput, match="zoned"):
+        project(model, panel, ["zonned"], draws=2)
+
+
+def test_a_folder_without_a_projection(tmp_path):
+    with pytest.raises(InvalidInput, match="holds no projection"):
+        load_projection(tmp_path)
+
+
+def test_prior_draws_stay_within_bounds_and_do_not_move_each_other(model):
+    from dataclasses import replace
+
+    spec = model.spec
+    draws = parameter_draws(spec, None, 300, np.random.default_rng(0))
+    for name, values in draws.items():
+        item = spec.parameters[name]
+        assert values.shape == (300,)
+        assert (values >= item.lower).all()
+        assert (values <= item.upper).all()
+    fewer = replace(spec, parameters={name: item for name, item in spec.parameters.items() if name != "alpha"})
+    again = parameter_draws(fewer, None, 300, np.random.default_rng(0))
+    for name, values in again.items():
+        np.testing.assert_array_equal(values, draws[name])
+
+
+def test_one_region_can_be_projected(panel):
+    one = panel.subset(regions=["110000"])
+    result = project(load_model("regional_digital", regions=1), one, ["zoned"], draws=3, until=2027)
+    assert float(result.data["theil"].max()) == pytest.approx(0, abs=1e-12)
