@@ -181,9 +181,13 @@ def _context(
     national: str | Path | Mapping[str, Mapping[int, float]] | None,
 ) -> tuple[_Context, list[Problem]]:
     problems: list[Problem] = []
-    declared = declarations_beside(path)
+    declared = Declarations()
     book: RegionBook | None = None
     series: Series = {}
+    try:
+        declared = declarations_beside(path)
+    except InvalidPanel as error:
+        problems.append(Problem(rule="declarations", message=str(error), expected="usable declarations"))
     try:
         book = _book(regions if regions is not None else mapping.regions or declared.regions)
     except InvalidPanel as error:
@@ -199,12 +203,18 @@ def _book(regions: Regions) -> RegionBook | None:
     if regions is None:
         return None
     if not isinstance(regions, str | Path):
-        return RegionBook(with_tiles(regions))
+        return RegionBook(_apart(regions))
     shipped = shipped_panels()
     if str(regions) in shipped and not Path(regions).is_file():
         file = declarations_beside(shipped[str(regions)]).regions
         return read_regions(file) if file else None
     return read_regions(Path(regions))
+
+
+def _apart(regions: Sequence[Region]) -> list[Region]:
+    """Give every region a tile of its own when some share one, as regions made without tiles do."""
+    shared = len({(region.row, region.column) for region in regions}) < len(regions)
+    return with_tiles([replace(region, row=-1, column=-1) for region in regions] if shared else regions)
 
 
 def _national(given: str | Path | Mapping[str, Mapping[int, float]] | None, path: Path) -> Series:

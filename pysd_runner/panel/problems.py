@@ -7,6 +7,8 @@ from typing import Literal
 Severity = Literal["error", "warning"]
 
 SHOWN = 5
+# An unclosed quote makes the rest of a file one cell.
+LONGEST_FOUND = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +27,7 @@ class Problem:
     column
         Heading as it stands in the file; empty when the fault is not in one column.
     found
-        What stands there.
+        What stands there, cut after 500 characters.
     expected
         What should stand there.
     severity
@@ -39,6 +41,10 @@ class Problem:
     found: str = ""
     expected: str = ""
     severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        if len(self.found) > LONGEST_FOUND:
+            object.__setattr__(self, "found", f"{self.found[:LONGEST_FOUND]}...")
 
     def to_dict(self) -> dict[str, str | int | None]:
         """Return the fields as plain values, for JSON."""

@@ -173,6 +173,8 @@ def _split(text: str) -> Rows:
     body = lines[skipped:]
     if not body:
         return []
+    # One unclosed quote makes the rest of the file one cell; it is reported, not refused for its length.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     reader = csv.reader(io.StringIO("".join(body), newline=""), delimiter=_delimiter(body[0]))
     return list(_numbered(reader, skipped))
 

@@ -18,7 +18,8 @@ R2,2020,874.6,253.7,
 """
 
 _MAPPING = """\
-# Says what the headings, units and regions of panel.csv mean. Remove what you do not need.
+# Says what the headings, units and regions of panel.csv mean. Remove what you do not need;
+# take the # off a line such as #units: to use it.
 schema: 1
 
 # heading of the file (or, in a long file, name of the variable): variable of the panel
@@ -33,28 +34,28 @@ columns:
   firms_with_ecommerce: firms_with_ecommerce
 
 # units that the headings do not give: yuan, 亿元, million US dollars, persons, 万人, percent, fraction ...
-# units:
-#   output: 100 million yuan
+#units:
+#  output: 100 million yuan
 
 # rows to leave out, or the only ones to read; what is left out is reported
-# drop:
-#   group: [NATION]
-# keep:
-#   year: ["2018", "2019", "2020"]
+#drop:
+#  group: [NATION]
+#keep:
+#  year: ["2018", "2019", "2020"]
 
 # texts that mean "not observed", besides an empty cell
-# missing: ["n/a", "..", "-"]
+#missing: ["n/a", "..", "-"]
 
 # names, groups and tiles of the regions
 regions: regions.csv
 
 # national series (year, variable, value, unit), for instance internet_penetration
-# national: national.csv
+#national: national.csv
 
-# price_basis: current prices
-# yuan_per_unit: 7.1     # when money is not in yuan and should become so
-# encoding: gb18030
-# sheet: Sheet1
+#price_basis: current prices
+#yuan_per_unit: 7.1     # when money is not in yuan and should become so
+#encoding: gb18030
+#sheet: Sheet1
 """
 
 _REGIONS = """\

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FIRST_YEAR, LAST_YEAR = 1800, 2100
+PERCENT = 0.01
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*年?")
@@ -140,10 +141,12 @@ def numbers_of(cells: Cells, keys: Keys, measure: Measure, missing: frozenset[st
     raw[unclear] = np.nan
     values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
     impossible = _impossible(cells, keys, raw, values, measure)
+    doubts = _fraction_for_percent(cells, keys, raw, measure)
     faulty = unclear.copy()
     faulty[[position for position, _ in (*not_numbers, *impossible)]] = True
     values[faulty] = np.nan
-    return Numbers(values=values, faulty=faulty), [problem for _, problem in (*not_numbers, *impossible)]
+    problems = [problem for _, problem in (*not_numbers, *impossible)]
+    return Numbers(values=values, faulty=faulty), problems + doubts
 
 
 def _parse(cells: Cells, keys: Keys, missing: frozenset[str]) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
@@ -224,6 +227,26 @@ def _percent_for_fraction(raw: NDArray[np.float64], measure: Measure) -> bool:
     return (
         measure.factor == 1.0 and len(held) > 0 and float(np.mean(held > 1)) > 0.5 and float(np.mean(held <= 100)) > 0.5
     )
+
+
+def _fraction_for_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], measure: Measure) -> list[Problem]:
+    """Doubt a share in percent that never reaches one: a spreadsheet shows 8 % where it stores 0.08."""
+    held = np.flatnonzero(np.isfinite(raw))
+    known = VARIABLES.get(cells.variable)
+    if known is None or known.upper != 1.0 or measure.factor != PERCENT or not len(held) or raw[held].max() > 1:
+        return []
+    first = int(held[0])
+    return [
+        Problem(
+            rule="unit-doubt",
+            message=f"{cells.variable} is given in percent but never exceeds 1; are these fractions?",
+            row=int(keys.rows[cells.take[first]]),
+            column=str(cells.columns[first]),
+            found=str(cells.texts[first]),
+            expected="percent from 0 to 100",
+            severity="warning",
+        )
+    ]
 
 
 def _as_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[int]) -> list[tuple[int, Problem]]:

@@ -141,7 +141,8 @@ ONE_FAULT = [
         id="long without output",
     ),
     pytest.param(
-        "region,region_code,group,year,output [yuan],population [persons]\nAlpha,1,x,2000,50000,1\nAlfa,1,y,2001,50000,1\n",
+        "region,region_code,group,year,output [yuan],population [persons]\n"
+        "Alpha,1,x,2000,50000,1\nAlfa,1,y,2001,50000,1\n",
         [(3, "two-names", ""), (3, "two-groups", "")],
         id="a code with two names and groups",
     ),
@@ -191,6 +192,11 @@ WARNINGS = [
     pytest.param(HEAD + "A,2000,50000,1\n,,,\nA,2001,5e4,1\n", [(3, "blank-row", "")], id="a blank row"),
     pytest.param(
         HEAD + "Ab,2000,50000,1\nAB,2000,5e4,1\n", [(3, "region-spelling", "region")], id="nearly the same region"
+    ),
+    pytest.param(
+        "region,year,output [yuan],population [persons],access [%]\nA,2000,50000,1,0.3\nA,2001,50000,1,0.4\n",
+        [(2, "unit-doubt", "access [%]")],
+        id="a fraction for percent",
     ),
     pytest.param(
         "region,year,variable,value,unit\nA,2000,gdp,50000,yuan\nA,2000,population,1,persons\nA,2000,rain,1,mm\n",

@@ -1,0 +1,191 @@
+"""The panel as an object."""
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.panel import Flags, Panel, Region, load_panel
+from pysd_runner.panel.derivation import derived
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def panel(write: Write) -> Panel:
+    text = (
+        "region,name,group,year,output [yuan],population [persons],broadband_ports [ports],flag\n"
+        "B,Beta,x,2001,5e4,2,,\nB,Beta,x,2000,4e4,2,1,\nA,Alpha,y,2000,3e4,1,3,guess\n"
+    )
+    return load_panel(write(text))
+
+
+def test_axes_and_values(panel: Panel) -> None:
+    assert panel.codes == ("B", "A")
+    assert panel.years == (2000, 2001)
+    np.testing.assert_array_equal(panel["output"], [[4e4, 5e4], [3e4, np.nan]])
+    np.testing.assert_array_equal(panel["output_per_head"], [[2e4, 2.5e4], [3e4, np.nan]])
+    np.testing.assert_array_equal(panel["broadband_ports_per_100"], [[50, np.nan], [300, np.nan]])
+    assert panel.variables[:3] == ("output", "population", "broadband_ports")
+    assert "output" in panel
+    assert "rain" not in panel
+
+
+def test_where_each_value_came_from(panel: Panel) -> None:
+    assert panel.file_rows["output"].tolist() == [[3, 2], [4, 0]]
+    assert panel.original["output"].tolist() == [["4e4", "5e4"], ["3e4", ""]]
+    assert panel.flags["output", "A", 2000] == "guess"
+    assert panel.flags["output_per_head", "A", 2000] == "derived"
+    assert panel.provenance["shape"] == "wide"
+    assert len(str(panel.provenance["file_sha256"])) == 64
+
+
+def test_it_is_frozen(panel: Panel) -> None:
+    with pytest.raises(FrozenInstanceError):
+        panel.name = "x"  # type: ignore[misc]
+    with pytest.raises(ValueError, match="read-only"):
+        panel["output"][0, 0] = 1.0
+
+
+def test_unknown_names_get_a_suggestion(panel: Panel) -> None:
+    with pytest.raises(UnknownName, match="'output'"):
+        panel["outptu"]
+    with pytest.raises(UnknownName, match="'Alpha'"):
+        panel.region("Alfa")
+    with pytest.raises(UnknownName, match="no year 1999"):
+        panel.subset(years=[1999])
+
+
+def test_regions_by_name(panel: Panel) -> None:
+    assert panel.region("alpha") is panel.region("A")
+    assert panel.region("Beta").name("zh") == "Beta"
+
+
+def test_subset(panel: Panel) -> None:
+    small = panel.subset(regions=["Alpha"], years=range(1990, 2001))
+    assert (small.codes, small.years) == (("A",), (2000,))
+    assert small["output"].tolist() == [[3e4]]
+    assert dict(small.flags)["output", "A", 2000] == "guess"
+    assert small.file_rows["output"].tolist() == [[4]]
+    assert panel.subset().sha256 == panel.sha256
+    assert small.sha256 != panel.sha256
+    with pytest.raises(UnknownName, match="nothing"):
+        panel.subset(years=range(1900, 1910))
+
+
+def test_years_with(panel: Panel) -> None:
+    assert panel.years_with("output") == (2000, 2001)
+    assert panel.years_with("broadband_ports") == (2000,)
+
+
+def test_with_variable(panel: Panel) -> None:
+    more = panel.with_variable("access", [[0.5, np.nan], [0.4, 0.3]], unit="Dmnl", flag="imputed")
+    assert more.units["access"] == "Dmnl"
+    assert more.flags["access", "A", 2001] == "imputed"
+    assert ("access", "B", 2001) not in more.flags
+    assert "access" not in panel
+    with pytest.raises(InvalidInput, match="shape"):
+        panel.with_variable("access", [1.0], unit="Dmnl")
+
+
+def test_long_table(panel: Panel) -> None:
+    frame = panel.to_frame()
+    assert list(frame.columns) == ["region", "year", "variable", "value", "unit", "flag"]
+    assert len(frame) == 2 * 2 * len(panel.variables)
+    row = frame[(frame.region == "A") & (frame.year == 2000) & (frame.variable == "output")].iloc[0]
+    assert (row.value, row.unit, row.flag) == (3e4, "Yuan/Year", "guess")
+    assert frame.value.isna().sum() == sum(int(np.isnan(panel[name]).sum()) for name in panel.variables)
+
+
+def test_labelled_arrays(panel: Panel) -> None:
+    data = panel.to_xarray()
+    assert data["output"].dims == ("region", "year")
+    assert float(data["output"].sel(region="B", year=2001)) == 5e4
+    assert data["output"].attrs["units"] == "Yuan/Year"
+    assert data.attrs["currency"] == "Yuan"
+    assert list(data["group"].values) == ["x", "y"]
+
+
+def test_digest_is_of_the_content_only(panel: Panel, write: Write) -> None:
+    same = "year,region,name,group,output (万元),population [persons],broadband_ports [ports],flag\n"
+    same += "2001,B,Beta,x,5,2,,\n2000,B,Beta,x,4,2,1,\n2000,A,Alpha,y,3,1,3,guess\n"
+    assert load_panel(write(same, name="other.csv", encoding="gbk")).sha256 == panel.sha256
+    changed = {
+        load_panel(write(same.replace(*change), name="other.csv")).sha256
+        for change in (
+            ("B,Beta,x,5,", "B,Beta,x,6,"),
+            ("guess", "sure"),
+            (",y,", ",z,"),
+            ("2001", "2002"),
+            ("万元", "万美元"),
+        )
+    }
+    assert len(changed | {panel.sha256}) == 6
+
+
+def test_minus_zero_and_zero_are_one_content() -> None:
+    region = Region(code="A", name_en="A", name_zh="A")
+    one, other = (
+        Panel(name="x", regions=(region,), years=(2000,), values={"a": np.array([[zero]])}, units={"a": ""})
+        for zero in (0.0, -0.0)
+    )
+    assert one.sha256 == other.sha256
+
+
+def test_it_can_be_pickled(panel: Panel) -> None:
+    again = pickle.loads(pickle.dumps(panel))  # noqa: S301
+    assert again.sha256 == panel.sha256
+    assert dict(again.flags) == dict(panel.flags)
+
+
+def test_flags_are_a_mapping() -> None:
+    marks = np.array([["", "spliced"]], dtype=object)
+    flags = Flags(("A",), (2000, 2001), {"output": marks, "nothing": np.full((1, 2), "", dtype=object)})
+    assert dict(flags) == {("output", "A", 2001): "spliced"}
+    assert len(flags) == 1
+    assert ("output", "A", 2000) not in flags
+    assert ("other", "A", 2000) not in flags
+    assert flags.of("other").tolist() == [["", ""]]
+
+
+def test_derivation_against_plain_arithmetic() -> None:
+    values = {
+        "output_per_head": np.array([[10.0, np.nan]]),
+        "population": np.array([[4.0, 5.0]]),
+        "mobile_internet_users": np.array([[2.0, 2.0]]),
+        "ict_employment": np.array([[1.0, 1.0]]),
+        "urban_unit_employment": np.array([[4.0, 0.0]]),
+    }
+    made = derived(values)
+    assert set(made) == {"output", "mobile_internet_per_100", "ict_employment_share"}
+    np.testing.assert_array_equal(made["output"], [[40.0, np.nan]])
+    np.testing.assert_array_equal(made["mobile_internet_per_100"], [[50.0, 40.0]])
+    np.testing.assert_array_equal(made["ict_employment_share"], [[0.25, np.nan]])
+
+
+def test_a_variable_that_is_there_is_never_completed(write: Write) -> None:
+    text = "region,year,output [yuan],output_per_head [yuan/person],population [persons]\n"
+    text += "A,2000,4e4,,2\nA,2001,4e4,3e4,2\n"
+    panel = load_panel(write(text))
+    np.testing.assert_array_equal(panel["output_per_head"], [[np.nan, 3e4]])
+
+
+def test_importing_the_package_is_light() -> None:
+    code = (
+        "import sys, pysd_runner.panel; "
+        "heavy = {'pandas', 'pandera', 'xarray', 'openpyxl', 'ruamel.yaml', 'scipy', 'pysd'} & set(sys.modules); "
+        "sys.exit(' '.join(sorted(heavy)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+def test_replace_keeps_the_checks(panel: Panel) -> None:
+    with pytest.raises(InvalidInput, match="shape"):
+        replace(panel, years=(2000,))

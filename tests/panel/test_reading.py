@@ -1,0 +1,292 @@
+"""Encodings, workbooks, headings: what other people's files look like."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+
+from pysd_runner.errors import InvalidPanel
+from pysd_runner.panel import PanelMapping, check_panel, load_panel
+from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, key, split_unit, year_heading
+from pysd_runner.panel.variables import VARIABLES
+
+Write = Callable[..., Path]
+
+CHINESE = "省份,年份,人均GDP(元),年末常住人口（万人）\n北京市,2020,164158,2189\n内蒙古自治区,2020,71640,2400\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16"])
+def test_chinese_headings_load_without_editing_the_file(write: Write, encoding: str) -> None:
+    panel = load_panel(write(CHINESE, encoding=encoding), regions="china")
+    assert panel.codes == ("110000", "150000")
+    assert [region.name_en for region in panel.regions] == ["Beijing", "Inner Mongolia"]
+    assert panel["output_per_head"].tolist() == [[164158.0], [71640.0]]
+    assert panel["output"][0, 0] == 164158.0 * 2189e4
+    assert panel.flags["output", "110000", 2020] == "derived"
+    assert [problem.rule for problem in panel.problems] == ["absent-region"]
+
+
+def test_a_named_encoding_is_used(write: Write) -> None:
+    path = write("region,year,output [yuan],population [persons]\nSão Paulo,2020,5e4,1\n", encoding="latin-1")
+    assert load_panel(path, encoding="latin-1").codes == ("São Paulo",)
+    doubt = check_panel(path)
+    assert [(problem.rule, problem.severity) for problem in doubt] == [("encoding", "warning")]
+
+
+def test_an_encoding_that_does_not_fit(write: Write) -> None:
+    path = write(CHINESE, encoding="gbk")
+    (problem,) = check_panel(path, encoding="utf-8")
+    assert (problem.rule, problem.row, problem.severity) == ("encoding", 1, "error")
+    (unknown,) = check_panel(path, encoding="klingon")
+    assert unknown.found == "klingon"
+
+
+def test_a_broken_byte_is_placed_in_its_row(write: Write) -> None:
+    path = write("region,year,output,population\nA,2020,36102,1\nS\xff,2020,1,1\n", encoding="latin-1")
+    (problem,) = check_panel(path)
+    assert (problem.rule, problem.row, problem.found) == ("encoding", 3, "ff")
+
+
+def test_a_row_of_units_below_the_headings(write: Write) -> None:
+    panel = load_panel(write("地区,年份,地区生产总值,人口\n,单位,亿元,万人\n北京,2020,36102.6,2189\n"))
+    assert panel["output"][0, 0] == pytest.approx(36102.6e8)
+    assert panel["population"][0, 0] == 2189e4
+    assert panel.file_rows["output"][0, 0] == 3
+    assert panel.problems == ()
+
+
+def test_an_unknown_unit_in_the_row_of_units_makes_it_data(write: Write) -> None:
+    rows = {
+        problem.row
+        for problem in check_panel(write("地区,年份,地区生产总值,人口\n,,头,万人\n北京,2020,36102.6,2189\n"))
+    }
+    assert 2 in rows
+
+
+def test_units_given_by_the_caller(write: Write) -> None:
+    path = write("region,year,GDP,population\nA,2020,36102.6,2189\n")
+    panel = load_panel(path, units={"GDP": "亿元", "population": "万人"})
+    assert panel["output"][0, 0] == pytest.approx(36102.6e8)
+    assert panel.problems == ()
+
+
+def test_units_of_the_caller_that_contradict_the_file(write: Write) -> None:
+    path = write("region,year,GDP(亿元),population(万人)\nA,2020,36102.6,2189\n")
+    assert load_panel(path, units={"output": "100 million yuan"}).problems == ()
+    (problem,) = check_panel(path, units={"output": "million yuan"})
+    assert (problem.rule, problem.found, problem.expected) == ("unit-mismatch", "亿元", "million yuan")
+
+
+def test_a_unit_for_what_is_not_there(write: Write) -> None:
+    path = write("region,year,GDP(亿元),population(万人)\nA,2020,36102.6,2189\n")
+    (problem,) = check_panel(path, units={"populaton": "万人"})
+    assert problem.rule == "unit-of-nothing"
+    assert "'population'" in problem.message
+
+
+def test_any_column_names_through_a_mapping(write: Write) -> None:
+    path = write("Staat;Jahr;BIP (EUR);Einw.\nBayern;2020;5e11;13e6\n")
+    panel = load_panel(path, mapping={"Staat": "region", "Jahr": "year", "BIP": "output", "einw.": "population"})
+    assert panel.codes == ("Bayern",)
+    assert panel.units["output"] == "Euro/Year"
+    assert panel.provenance["headings"] == {
+        "region": "Staat",
+        "year": "Jahr",
+        "output": "BIP (EUR)",
+        "population": "Einw.",
+    }
+
+
+def test_a_mapping_wins_over_a_known_heading(write: Write) -> None:
+    path = write("region,year,gdp [yuan],gdp_real [yuan],population [persons]\nA,2020,5e4,6e4,1\n")
+    panel = load_panel(path, mapping={"gdp_real": "output"})
+    assert panel["output"][0, 0] == 6e4
+    assert [(problem.rule, problem.column) for problem in panel.problems] == [("unused-column", "gdp [yuan]")]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "rule", "suggestion"),
+    [
+        ({"gdp": "ouput"}, "unknown-variable", "'output'"),
+        ({"gpd": "output"}, "unknown-column", "'gdp'"),
+        ({"gdp": ""}, "unknown-variable", ""),
+    ],
+)
+def test_slips_in_a_mapping(write: Write, mapping: dict[str, str], rule: str, suggestion: str) -> None:
+    path = write("region,year,gdp,population [persons]\nA,2020,5e4,1\n")
+    problems = [problem for problem in check_panel(path, mapping=mapping) if problem.rule == rule]
+    assert len(problems) == 1
+    assert suggestion in problems[0].message
+    assert problems[0].severity == "error"
+
+
+def test_a_variable_of_ones_own_keeps_its_unit(write: Write) -> None:
+    path = write("region,year,output [yuan],population [persons],Regen [mm]\nA,2020,5e4,1,800\n")
+    panel = load_panel(path, mapping={"Regen": "rainfall"})
+    assert panel["rainfall"][0, 0] == 800
+    assert panel.units["rainfall"] == "mm"
+    assert panel.problems == ()
+
+
+def test_ignored_columns_raise_no_doubt(write: Write) -> None:
+    path = write("region,year,output [yuan],population [persons],note\nA,2020,5e4,1,x\n")
+    assert load_panel(path, mapping={"note": "ignore"}).problems == ()
+
+
+def test_a_column_for_each_year(write: Write) -> None:
+    path = write("地区,2019年,2020年\n北京,35445.1,36102.6\n天津,14055.5,14007.0\n")
+    panel = load_panel(path, mapping={"value": "output"}, units={"output": "亿元"})
+    assert panel.years == (2019, 2020)
+    np.testing.assert_allclose(panel["output"], np.array([[35445.1, 36102.6], [14055.5, 14007.0]]) * 1e8)
+    bad = check_panel(
+        write("地区,2019年,2020年\n北京,35445.1,x\n"), mapping={"value": "output"}, units={"output": "亿元"}
+    )
+    assert [(p.row, p.column) for p in bad if p.severity == "error"] == [(2, "2020年")]
+
+
+def test_names_of_other_conventions(write: Write) -> None:
+    """The forecasting convention (unique_id, ds) and the scenario convention (Region, Variable, Unit, years)."""
+    one = load_panel(write("unique_id,ds,y\nA,2020,5e4\n"), mapping={"y": "output"}, units={"output": "yuan"})
+    assert (one.codes, one.years) == (("A",), (2020,))
+    text = "Model,Scenario,Region,Variable,Unit,2019,2020\n"
+    text += "m,s,A,GDP,million USD,100,110\nm,s,A,Population,thousand,1,1.1\n"
+    two = load_panel(write(text))
+    assert two["output"].tolist() == [[1e8, 1.1e8]]
+    assert two["population"].tolist() == [[1000.0, 1100.0]]
+
+
+def test_mixed_spelling_of_one_unit_is_no_mixture(write: Write) -> None:
+    rows = (
+        "A,2019,gdp,5,亿元\nA,2020,gdp,5,100 million yuan\nA,2019,population,1,万人\nA,2020,population,10000,persons\n"
+    )
+    problems = check_panel(write("region,year,variable,value,unit\n" + rows))
+    assert [(problem.row, problem.rule) for problem in problems] == [(5, "mixed-units")]
+
+
+def test_texts_for_missing_are_named_never_guessed(write: Write) -> None:
+    path = write("region,year,output [yuan],population [persons]\nA,2019,n/a,1\nA,2020,5e4,1\n")
+    assert [problem.rule for problem in check_panel(path)] == ["not-a-number"]
+    panel = load_panel(path, mapping=PanelMapping(missing=("n/a",)))
+    assert np.isnan(panel["output"][0, 0])
+    assert panel.original["output"][0, 0] == "n/a"
+
+
+def test_rows_are_left_out_only_on_request_and_reported(write: Write) -> None:
+    path = write("region,year,group,output [yuan],population [persons]\nN,2020,NATION,5e4,1\nA,2020,x,5e4,1\n")
+    assert load_panel(path).codes == ("N", "A")
+    panel = load_panel(path, mapping=PanelMapping(drop={"group": ("NATION",)}))
+    assert panel.codes == ("A",)
+    assert panel.regions[0].group == "x"
+    (problem,) = panel.problems
+    assert (problem.rule, problem.row, problem.found) == ("left-out", 2, "1 of 2 rows")
+    (missing,) = [p for p in check_panel(path, mapping=PanelMapping(keep={"grop": ("x",)})) if p.severity == "error"]
+    assert "'group'" in missing.message
+
+
+def test_money_in_another_currency(write: Write) -> None:
+    path = write("region,year,output [million USD],population [persons]\nA,2020,1,20\n")
+    panel = load_panel(path)
+    assert (panel.currency, panel.units["output"], panel["output"][0, 0]) == ("US dollar", "US dollar/Year", 1e6)
+    in_yuan = load_panel(path, yuan_per_unit=7.0)
+    assert (in_yuan.currency, in_yuan.units["output_per_head"]) == ("Yuan", "Yuan/(Year*Person)")
+    assert in_yuan["output"][0, 0] == 7e6
+    assert in_yuan["output_per_head"][0, 0] == 7e6 / 20
+
+
+def test_small_currencies_have_wider_limits(write: Write) -> None:
+    path = write(
+        "region,year,output_per_head [{}],population [persons]\nA,2020,62000000,1\n".replace("{}", "IDR/person")
+    )
+    assert check_panel(path) == []
+    dear = write("region,year,output_per_head [USD/person],population [persons]\nA,2020,62000000,1\n")
+    assert [problem.rule for problem in check_panel(dear)] == ["magnitude"]
+
+
+# Workbooks
+
+
+def workbook(path: Path, rows: list[list[object]], title: str = "Data", extra: str = "") -> Path:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = title
+    for row in rows:
+        sheet.append(row)
+    if extra:
+        book.create_sheet(extra).append(["region", "year"])
+    book.save(path)
+    return path
+
+
+HEADINGS: list[object] = ["region", "year", "output [yuan]", "population [persons]"]
+
+
+def test_numbers_of_a_workbook_are_read_as_they_are(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "panel.xlsx", [HEADINGS, [110000, 2020, 50000.5, 1], [110000, 2021.0, 5e4, 1]])
+    panel = load_panel(path)
+    assert panel.codes == ("110000",)
+    assert panel.years == (2020, 2021)
+    assert panel["output"].tolist() == [[50000.5, 50000.0]]
+    assert panel.provenance["encoding"] == "sheet Data"
+
+
+def test_faults_of_a_workbook_have_its_rows(tmp_path: Path) -> None:
+    rows: list[list[object]] = [HEADINGS, ["A", 2020, "n/a", 1], [], ["A", 2021, 5e4, True], ["A", 2022, "#DIV/0!", 1]]
+    problems = [p for p in check_panel(workbook(tmp_path / "panel.xlsx", rows)) if p.severity == "error"]
+    assert [(p.row, p.found) for p in problems] == [(2, "n/a"), (4, "True"), (5, "#DIV/0!")]
+
+
+def test_other_sheets_are_mentioned_and_can_be_chosen(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "panel.xlsx", [HEADINGS, ["A", 2020, 5e4, 1]], extra="Notes")
+    (doubt,) = check_panel(path)
+    assert (doubt.rule, doubt.found, doubt.severity) == ("other-sheets", "Notes", "warning")
+    assert check_panel(path, mapping=PanelMapping(sheet="Data")) == []
+    (problem,) = check_panel(path, mapping=PanelMapping(sheet="Datum"))
+    assert (problem.rule, problem.expected) == ("no-sheet", "one of Data, Notes")
+
+
+def test_a_formula_without_a_stored_result_is_no_missing_value(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "panel.xlsx", [HEADINGS, ["A", 2020, "=1+1", 1]])
+    problems = {(p.rule, p.row, p.column) for p in check_panel(path) if p.severity == "error"}
+    assert ("formula", 2, "C") in problems
+
+
+@pytest.mark.parametrize(("name", "content"), [("panel.xlsx", b"region,year\n"), ("panel.csv", b"PK\x03\x04rest")])
+def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    (problem,) = check_panel(path)
+    assert problem.rule == "wrong-format"
+    with pytest.raises(InvalidPanel):
+        load_panel(path)
+
+
+# Names
+
+
+def test_every_variable_is_known_by_its_own_name_and_no_spelling_means_two_things() -> None:
+    assert all(VARIABLE_OF[key(name)] == name for name in VARIABLES)
+    assert not set(ROLE_OF) & set(VARIABLE_OF)
+
+
+@pytest.mark.parametrize(
+    ("heading", "label", "unit"),
+    [
+        ("GDP(亿元)", "GDP", "亿元"),
+        ("GDP（亿元）", "GDP", "亿元"),
+        ("output [100 million yuan]", "output", "100 million yuan"),
+        ("output per head [Yuan/(Year*Person)]", "output per head", "Yuan/(Year*Person)"),
+        ("output", "output", ""),
+        ("(output)", "(output)", ""),
+        ("\ufeffregion", "region", ""),
+    ],
+)
+def test_unit_in_a_heading(heading: str, label: str, unit: str) -> None:
+    assert split_unit(heading) == (label, unit)
+
+
+@pytest.mark.parametrize(("heading", "year"), [("2015", 2015), ("2015年", 2015), ("２０１５", 2015), ("x2015", None)])
+def test_year_headings(heading: str, year: int | None) -> None:
+    assert year_heading(heading) == year
