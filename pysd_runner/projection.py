@@ -10,31 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.values import fitted_to
+from pysd_runner.draws import HISTORY_YEARS, carried_states, growth_shocks, parameter_draws
 from pysd_runner.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs, time_step
+from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
-from pysd_runner.shocks import shock_law, shock_paths
 from pysd_runner.simulate import Engine, Run, simulate
 from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.stacking import scenario_values
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-Array = NDArray[np.float64]
-
-# Years of history that are simulated before the origin, to carry on what no series observes.
-HISTORY_YEARS = 10
-
-# Levels of shares whose regional spread is observed but whose national level is not, and stocks nobody observes.
-CARRIED_LEVELS = {"s": "National Skill Share", "u": "Application Share"}
-CARRIED_STOCKS = {"X": "Shared Data", "G": "Governance Integration", "N": "Platform Linkage"}
 
 SHOCK = "Technology Shock"
 
@@ -274,7 +263,7 @@ def project(
     cast = with_comparisons(asked, model=model)
     parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
     parameters = parameter_draws(spec, fitted, draws, parameter_rng)
-    carried = _carried(model, seen, origin, parameters, fitted, yuan_per_unit)
+    carried = carried_states(model, seen, origin, parameters, fitted, yuan_per_unit)
     inputs = region_inputs(
         model,
         seen,
@@ -287,8 +276,8 @@ def project(
     )
     values = as_values(inputs, parameters, model)
     if shocks and draws > 1:
-        values[SHOCK] = _shocks(seen, fitted, parameters, origin, until, draws, shock_rng)
-    values |= _scenario_values(cast, model, panel, values, (origin, until))
+        values[SHOCK] = growth_shocks(seen, fitted, parameters, origin, until, draws, shock_rng)
+    values |= scenario_values(cast, model, panel, values, (origin, until))
     run = simulate(
         model,
         values,
@@ -337,141 +326,6 @@ def _origin(panel: Panel, origin: int | None, until: int) -> int:
     if until <= origin:
         raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")
     return origin
-
-
-def parameter_draws(
-    spec: ModelSpec, fitted: FittedParameters | None, draws: int, rng: np.random.Generator
-) -> dict[str, Array]:
-    """Draws of every parameter that is not a policy choice.
-
-    Parameters
-    ----------
-    spec
-        Declarations of the model.
-    fitted
-        What a calibration found; None takes every parameter from its prior.
-    draws
-        How many; 1 gives the estimates and declared values.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    dict
-        Shape (draw,) by key. Fitted parameters are drawn from the fit, the others from their priors within their
-        bounds.
-    """
-    free = {name: item for name, item in spec.parameters.items() if item.role != "POL"}
-    fit_rng, prior_rng = rng.spawn(2)
-    if draws == 1:
-        central = {name: np.array([item.value]) for name, item in free.items()}
-        estimates = fitted.as_values() if fitted is not None else {}
-        return central | {name: np.array([value]) for name, value in estimates.items()}
-    found = {}
-    # One stream a parameter, so that a parameter added to the model leaves the draws of the others alone.
-    for name, item in sorted(free.items()):
-        stream = np.random.default_rng([*prior_rng.bit_generator.seed_seq.generate_state(2), *name.encode()])
-        found[name] = (
-            np.full(draws, item.value)
-            if item.prior is None
-            else np.clip(item.prior.sample(stream, draws), item.lower, item.upper)
-        )
-    return found if fitted is None else found | fitted.sample(fit_rng, draws, spec=spec)
-
-
-def _carried(
-    model: Model,
-    panel: Panel,
-    origin: int,
-    parameters: Mapping[str, Array],
-    fitted: FittedParameters | None,
-    yuan_per_unit: float,
-) -> dict[str, Array]:
-    """National levels and unobserved stocks at the origin, from the simulated history of every draw."""
-    first = max(panel.years[0], origin - HISTORY_YEARS if fitted is None else min(fitted.first_year, origin - 1))
-    if first >= origin or not np.isfinite(panel["output_per_head"][:, panel.years.index(first)]).all():
-        return {}
-    inputs = region_inputs(model, panel, first, parameters=parameters, yuan_per_unit=yuan_per_unit)
-    wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
-    run = simulate(
-        model,
-        as_values(inputs, parameters, model),
-        start=first,
-        stop=origin,
-        save_every=origin - first,
-        outcomes=wanted,
-    )
-    people = run["Population"][0, ..., -1]
-    carried = {name: run[variable][0, ..., -1] for name, variable in CARRIED_STOCKS.items()}
-    for name, variable in CARRIED_LEVELS.items():
-        level = run[variable][0, ..., -1]
-        carried[name] = level if level.ndim == 1 else (level * people).sum(axis=1) / people.sum(axis=1)
-    return carried
-
-
-def _shocks(
-    panel: Panel,
-    fitted: FittedParameters | None,
-    parameters: Mapping[str, Array],
-    origin: int,
-    until: int,
-    draws: int,
-    rng: np.random.Generator,
-) -> TimePath:
-    law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
-    decay = np.broadcast_to(parameters["tau_m"], (draws,))
-    persistence = np.exp(-1 / decay)
-    groups = [region.group for region in panel.regions]
-    return shock_paths(law, groups, np.arange(origin, until, dtype=float), persistence, rng)
-
-
-def _scenario_values(
-    scenarios: Sequence[Scenario],
-    model: Model,
-    panel: Panel,
-    common: Mapping[str, Array | TimePath],
-    bounds: tuple[int, int],
-) -> dict[str, Array | TimePath]:
-    """Values of all scenarios, stacked along the scenario axis.
-
-    What one scenario leaves alone keeps what is common to all: its draws, or the value of the model file.
-    """
-    origin, until = bounds
-    step = time_step(model)
-    times = np.arange(origin, until + step / 2, step)
-    each = [item.values(model, panel.regions, default_start=float(origin + 1), times=times) for item in scenarios]
-    names = list(dict.fromkeys(name for values in each for name in values))
-    stacked = {}
-    for name in names:
-        default = common[name] if name in common else _default(model, name)
-        chosen = [fitted_to(model.ir, name, values.get(name, default)) for values in each]
-        stacked[name] = _stacked(chosen, times)
-    return stacked
-
-
-def _stacked(known: Sequence[Array | TimePath], times: Array) -> Array | TimePath:
-    draws = max((value.values.shape[2] if isinstance(value, TimePath) else value.shape[1]) for value in known)
-    if not any(isinstance(value, TimePath) for value in known):
-        return np.concatenate([_spread(np.asarray(value), 1, draws) for value in known], axis=0)
-    sampled = [
-        np.stack([value.at(time) for time in times])
-        if isinstance(value, TimePath)
-        else np.broadcast_to(value, (times.size, *value.shape))
-        for value in known
-    ]
-    values = np.concatenate([_spread(value, 2, draws) for value in sampled], axis=1)
-    return TimePath(times=times, values=values, interpolate="step")
-
-
-def _spread(value: Array, axis: int, draws: int) -> Array:
-    """A value at full length along the axis of draws."""
-    return np.broadcast_to(value, (*value.shape[:axis], draws, *value.shape[axis + 1 :]))
-
-
-def _default(model: Model, name: str) -> Array:
-    """What the model file gives a constant."""
-    run = simulate(model, outcomes=[name], start=0.0, stop=0.0)
-    return run[name][..., 0]
 
 
 def _outcomes(spec: ModelSpec, model: Model) -> list[str]:

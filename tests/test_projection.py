@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pysd_runner.draws import parameter_draws
 from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.projection import load_projection, parameter_draws, project
+from pysd_runner.projection import load_projection, project
 
 
 @pytest.fixture(scope="module")

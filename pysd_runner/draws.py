@@ -1,0 +1,152 @@
+"""What varies between the draws of a projection: parameters, unobserved stocks at the origin, shocks to growth."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.inputs import as_values, region_inputs
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.shocks import shock_law, shock_paths
+from pysd_runner.simulate import simulate
+from pysd_runner.spec import FittedParameters, ModelSpec
+
+Array = NDArray[np.float64]
+
+# Years of history that are simulated before the origin, to carry on what no series observes.
+HISTORY_YEARS = 10
+
+# Levels of shares whose regional spread is observed but whose national level is not, and stocks nobody observes.
+CARRIED_LEVELS = {"s": "National Skill Share", "u": "Application Share"}
+CARRIED_STOCKS = {"X": "Shared Data", "G": "Governance Integration", "N": "Platform Linkage"}
+
+
+def parameter_draws(
+    spec: ModelSpec, fitted: FittedParameters | None, draws: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of every parameter that is not a policy choice.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    fitted
+        What a calibration found; None takes every parameter from its prior.
+    draws
+        How many; 1 gives the estimates and declared values.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    dict
+        Shape (draw,) by key. Fitted parameters are drawn from the fit, the others from their priors within their
+        bounds.
+    """
+    free = {name: item for name, item in spec.parameters.items() if item.role != "POL"}
+    fit_rng, prior_rng = rng.spawn(2)
+    if draws == 1:
+        central = {name: np.array([item.value]) for name, item in free.items()}
+        estimates = fitted.as_values() if fitted is not None else {}
+        return central | {name: np.array([value]) for name, value in estimates.items()}
+    found = {}
+    # One stream a parameter, so that a parameter added to the model leaves the draws of the others alone.
+    for name, item in sorted(free.items()):
+        stream = np.random.default_rng([*prior_rng.bit_generator.seed_seq.generate_state(2), *name.encode()])
+        found[name] = (
+            np.full(draws, item.value)
+            if item.prior is None
+            else np.clip(item.prior.sample(stream, draws), item.lower, item.upper)
+        )
+    return found if fitted is None else found | fitted.sample(fit_rng, draws, spec=spec)
+
+
+def carried_states(
+    model: Model,
+    panel: Panel,
+    origin: int,
+    parameters: Mapping[str, Array],
+    fitted: FittedParameters | None,
+    yuan_per_unit: float,
+) -> dict[str, Array]:
+    """National levels and unobserved stocks at the origin, from the simulated history of every draw.
+
+    Parameters
+    ----------
+    model
+        A model with declarations.
+    panel
+        Observations up to the origin.
+    origin
+        The year whose states are wanted.
+    parameters
+        Draws by key, shape (draw,).
+    fitted
+        What a calibration found: the history starts where the calibration did; None starts ten years earlier.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan.
+
+    Returns
+    -------
+    dict
+        By key of the input: levels of shape (draw,), stocks of shape (draw, region); empty if the panel is short.
+    """
+    first = max(panel.years[0], origin - HISTORY_YEARS if fitted is None else min(fitted.first_year, origin - 1))
+    if first >= origin or not np.isfinite(panel["output_per_head"][:, panel.years.index(first)]).all():
+        return {}
+    inputs = region_inputs(model, panel, first, parameters=parameters, yuan_per_unit=yuan_per_unit)
+    wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
+    run = simulate(
+        model,
+        as_values(inputs, parameters, model),
+        start=first,
+        stop=origin,
+        save_every=origin - first,
+        outcomes=wanted,
+    )
+    people = run["Population"][0, ..., -1]
+    carried = {name: run[variable][0, ..., -1] for name, variable in CARRIED_STOCKS.items()}
+    for name, variable in CARRIED_LEVELS.items():
+        level = run[variable][0, ..., -1]
+        carried[name] = level if level.ndim == 1 else (level * people).sum(axis=1) / people.sum(axis=1)
+    return carried
+
+
+def growth_shocks(
+    panel: Panel,
+    fitted: FittedParameters | None,
+    parameters: Mapping[str, Array],
+    origin: int,
+    until: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> TimePath:
+    """Paths of shocks to regional growth, one a draw, the same for every scenario.
+
+    Parameters
+    ----------
+    panel
+        Observations up to the origin.
+    fitted
+        What a calibration found about the size of shocks; None takes it from the panel.
+    parameters
+        Draws by key; the decay time of momentum is that of the shocks.
+    origin, until
+        First and last year.
+    draws
+        How many.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    TimePath
+        Values of shape (year, 1, draw, region).
+    """
+    law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
+    decay = np.broadcast_to(parameters["tau_m"], (draws,))
+    persistence = np.exp(-1 / decay)
+    groups = [region.group for region in panel.regions]
+    return shock_paths(law, groups, np.arange(origin, until, dtype=float), persistence, rng)
