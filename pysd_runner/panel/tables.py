@@ -15,6 +15,7 @@ Rows = list[tuple[int, list[str]]]
 
 _SPREADSHEETS = {".xlsx", ".xlsm"}
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_BEYOND_LATIN = 0x250
 _DELIMITERS = (",", ";", "\t")
 
 
@@ -113,7 +114,7 @@ def _decode(content: bytes, encoding: str | None) -> tuple[str, str, list[Proble
         except UnicodeDecodeError as error:
             failures.append(_undecodable(content, error))
         else:
-            return text, name, _doubts(text, name, failures) if not encoding else []
+            return text, name, [] if encoding else _doubts(text, name, content)
     return failures[0]
 
 
@@ -129,24 +130,43 @@ def _undecodable(content: bytes, error: UnicodeDecodeError) -> Problem:
     )
 
 
-def _doubts(text: str, name: str, failures: list[Problem]) -> list[Problem]:
-    """Doubt GB18030 when it needs rare characters: the file may be in another encoding altogether."""
-    if name != "gb18030" or not failures:
+def _doubts(text: str, name: str, content: bytes) -> list[Problem]:
+    """Doubt a guessed encoding: GB18030 that needs rare characters, UTF-8 that is as well Chinese in GB2312."""
+    if name == "gb18030":
+        return _doubt(
+            "read as GB18030, where this is rare; if it looks wrong, name the encoding", text, _rare_characters(text)
+        )
+    if name == "utf-8":
+        message = "read as UTF-8, but it could be Chinese in GB18030; name the encoding to be sure"
+        return _doubt(message, text, _taken_for_another_script(text, content))
+    return []
+
+
+def _doubt(message: str, text: str, characters: list[str]) -> list[Problem]:
+    if not characters:
         return []
-    rare = _rare_characters(text)
-    if not rare:
-        return []
-    row = text.count("\n", 0, text.index(rare[0])) + 1
     return [
         Problem(
             rule="encoding",
-            message="read as GB18030, where this is rare; if it looks wrong, name the encoding",
-            row=row,
-            found="".join(rare[:8]),
-            expected="text in UTF-8, or Chinese text in GB18030",
+            message=message,
+            row=text.count("\n", 0, text.index(characters[0])) + 1,
+            found="".join(characters[:8]),
+            expected="the right characters",
             severity="warning",
         )
     ]
+
+
+def _taken_for_another_script(text: str, content: bytes) -> list[str]:
+    """Find letters beyond Latin in a file whose every byte is also common Chinese: 妆 in GB2312 is ױ in UTF-8."""
+    beyond_latin = sorted({character for character in text if ord(character) >= _BEYOND_LATIN})
+    if not beyond_latin:
+        return []
+    try:
+        content.decode("gb2312")
+    except UnicodeDecodeError:
+        return []
+    return beyond_latin
 
 
 def _rare_characters(text: str) -> list[str]:

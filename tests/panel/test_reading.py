@@ -35,6 +35,23 @@ def test_a_named_encoding_is_used(write: Write) -> None:
     assert [(problem.rule, problem.severity) for problem in doubt] == [("encoding", "warning")]
 
 
+def test_bytes_that_two_encodings_allow_are_doubted(write: Write) -> None:
+    path = write("region,year,output [yuan],population [persons]\n妆,2020,5e4,1\n", encoding="gb18030")
+    (doubt,) = check_panel(path)
+    assert (doubt.rule, doubt.row, doubt.found, doubt.severity) == ("encoding", 2, "ױ", "warning")
+    panel = load_panel(path, encoding="gb18030")
+    assert (panel.codes, panel.problems) == (("妆",), ())
+
+
+@pytest.mark.parametrize(
+    "name", ["北京", "Île-de-France", "Łódź", "Москва", "Αττική", "ירושלים", "القاهرة", "ประเทศไทย"]
+)
+def test_text_in_utf8_is_not_doubted(write: Write, name: str) -> None:
+    path = write(f"region,year,output [yuan],population [persons]\n{name},2020,5e4,1\n")
+    panel = load_panel(path)
+    assert (panel.codes, panel.problems) == ((name,), ())
+
+
 def test_an_encoding_that_does_not_fit(write: Write) -> None:
     path = write(CHINESE, encoding="gbk")
     (problem,) = check_panel(path, encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.panel import Panel, load_panel
@@ -96,6 +96,14 @@ def write_csv(rows: Iterator[list[str]], path: Path, encoding: str, delimiter: s
     return path
 
 
+def is_utf8_as_well(content: bytes) -> bool:
+    """A few Chinese characters in GB18030 are letters of other scripts in UTF-8: name the encoding of such a file."""
+    try:
+        return not content.decode("utf-8").isascii()
+    except UnicodeDecodeError:
+        return False
+
+
 def write_xlsx(rows: Iterator[list[str]], path: Path) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
@@ -131,6 +139,7 @@ def assert_same(panel: Panel, drawn: Drawn) -> None:
 @given(drawn=panels())
 def test_csv(tmp_path: Path, rows: object, encoding: str, delimiter: str, drawn: Drawn) -> None:
     path = write_csv(rows(drawn), tmp_path / "panel.csv", encoding, delimiter)  # type: ignore[operator]
+    assume(encoding != "gb18030" or not is_utf8_as_well(path.read_bytes()))
     assert_same(load_panel(path), drawn)
 
 
