@@ -16,6 +16,7 @@ from calibration.observation import (
     Observed,
     Series,
     Whitening,
+    bounded,
     build_series,
     declared_noise,
     estimate_noise,
@@ -246,7 +247,7 @@ class CalibrationProblem:
         return [fitted - item.values for fitted, item in zip(self.fitted(z), self.series, strict=True)]
 
     def residuals(self, z: Array) -> Array:
-        """Standardised residuals of all series, then those of the priors.
+        """Standardised residuals of all series, then those of the priors; half their squares are Huber's loss.
 
         Parameters
         ----------
@@ -258,7 +259,7 @@ class CalibrationProblem:
         ndarray
             Dimensionless, shape (cell + parameter,); NaN where the simulation fails.
         """
-        return self.residual_batch(np.atleast_2d(z))[0]
+        return np.asarray(self.residual_batch(np.atleast_2d(z))[0], dtype=float)
 
     def residual_batch(self, z: Array) -> Array:
         """Residuals of many vectors from one simulation.
@@ -387,7 +388,7 @@ class CalibrationProblem:
         for item, predicted in zip(self.series, self._predicted(space, z), strict=True):
             whitening, noise = self._whitenings[item.label], self.noise[item.label]
             persistence = memory if has_momentum(item) else None
-            parts.append(whitening.standardised(predicted - item.values, noise, persistence=persistence))
+            parts.append(bounded(whitening.standardised(predicted - item.values, noise, persistence=persistence)))
         return np.concatenate(parts, axis=1)
 
     def _momentum_memory(self, parameters: Mapping[str, Array | float], draws: int) -> Array | None:

@@ -3,11 +3,13 @@
 from calibration.observation.build import Absent, Observed, build_series
 from calibration.observation.estimation import estimate_noise
 from calibration.observation.noise import MOST_PERSISTENT, Noise, declared_noise
+from calibration.observation.robust import BEND, bounded
 from calibration.observation.series import Series
 from calibration.observation.shocks import Shocks, summarise_shocks
 from calibration.observation.whitening import Whitening
 
 __all__ = [
+    "BEND",
     "MOST_PERSISTENT",
     "Absent",
     "Noise",
@@ -15,6 +17,7 @@ __all__ = [
     "Series",
     "Shocks",
     "Whitening",
+    "bounded",
     "build_series",
     "declared_noise",
     "estimate_noise",

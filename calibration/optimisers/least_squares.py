@@ -56,17 +56,24 @@ class LeastSquares:
     def _search(self, objective: Objective, start: Array) -> Optimum:
         from scipy.optimize import least_squares
 
-        found = least_squares(
-            objective.residuals,
-            start,
-            jac=objective.jacobian,
-            bounds=(objective.lower, objective.upper),
-            x_scale=objective.scale,
-            ftol=self.tolerance,
-            xtol=self.tolerance,
-            gtol=self.tolerance,
-            max_nfev=self.evaluations,
-        )
+        def jacobian(point: Array) -> Array:
+            return _finite(objective.jacobian(point), point)
+
+        try:
+            found = least_squares(
+                objective.residuals,
+                start,
+                jac=jacobian,
+                bounds=(objective.lower, objective.upper),
+                x_scale=objective.scale,
+                ftol=self.tolerance,
+                xtol=self.tolerance,
+                gtol=self.tolerance,
+                max_nfev=self.evaluations,
+            )
+        except _NotFinite as stop:
+            cost = _cost(objective.residuals(stop.point))
+            return Optimum(point=stop.point, cost=cost, outcome=Outcome.NOT_FINITE, slope=np.inf, evaluations=1)
         return Optimum(
             point=np.asarray(found.x, dtype=float),
             cost=float(found.cost),
@@ -74,6 +81,20 @@ class LeastSquares:
             slope=_slope(objective, np.asarray(found.x, dtype=float), np.asarray(found.grad, dtype=float)),
             evaluations=int(found.nfev),
         )
+
+
+class _NotFinite(Exception):
+    """The Jacobian is not finite at a point, where the search has to stop."""
+
+    def __init__(self, point: Array) -> None:
+        super().__init__("the Jacobian is not finite")
+        self.point = point
+
+
+def _finite(jacobian: Array, point: Array) -> Array:
+    if not np.isfinite(jacobian).all():
+        raise _NotFinite(point.copy())
+    return jacobian
 
 
 def interior(point: Array, objective: Objective) -> Array:

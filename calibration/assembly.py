@@ -1,0 +1,351 @@
+"""From a finished search to a result: estimates, errors, residuals, findings."""
+
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.description import FIRST_YEAR
+from calibration.diagnostics import (
+    Finding,
+    parameter_findings,
+    search_findings,
+    series_findings,
+    settling_finding,
+    stage_finding,
+)
+from calibration.estimates import HELD, ParameterEstimate, Search, SeriesFit, evidence
+from calibration.laplace import Laplace
+from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
+from calibration.optimisers import Starts
+from calibration.parameters import prior_median, prior_quantile
+from calibration.problem import CalibrationProblem, has_momentum
+from calibration.results import FitResult, ResidualTable
+from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
+
+Array = NDArray[np.float64]
+
+# Normal score of the ends of a 90 % interval.
+NINETY = 1.6448536269514722
+
+# A parameter closer to a bound than this share of its prior standard deviation is at it.
+AT_BOUND = 1e-3
+# On the unbounded scale of an interval the ends are infinitely far: there the share of the interval counts.
+AT_END = 1e-4
+
+SHOCK_SD = "shock_sd"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """A finished search, and what it says.
+
+    Attributes
+    ----------
+    problem
+        With the errors that were used.
+    ends
+        Where the searches ended.
+    staged
+        Where the stages ended, on the unbounded scale.
+    curvature
+        Normal approximation at the best end.
+    """
+
+    problem: CalibrationProblem
+    ends: Starts
+    staged: Array
+    curvature: Laplace
+
+    @property
+    def point(self) -> Array:
+        """The estimate on the unbounded scale."""
+        return self.ends.best.point
+
+    @property
+    def spread(self) -> Array:
+        """Posterior standard deviations on the unbounded scale."""
+        return np.sqrt(np.diag(self.curvature.covariance))
+
+    def result(self, *, seed: int, starts: int, is_settled: bool, seconds: float) -> FitResult:
+        """Put everything together."""
+        residuals = dict(zip(self._labels(), self.problem.raw_residuals(self.point), strict=True))
+        parameters = tuple(self._parameters())
+        series = tuple(self._series_fit(item, residuals[item.label]) for item in self.problem.series)
+        searches = tuple(self._searches())
+        apart = np.abs(self.staged - self.point) / self.spread if len(self.point) else np.zeros(0)
+        shocks = self._shocks(residuals)
+        return FitResult(
+            fitted=self._fitted(parameters, series, shocks, {"seed": seed, "starts": starts}),
+            parameters=parameters,
+            series=series,
+            residuals=self._table(),
+            searches=searches,
+            shocks=shocks,
+            description=self.problem.describe(),
+            findings=tuple(self._findings(parameters, series, searches, apart, is_settled)),
+            region_names={item.code: (item.name_en, item.name_zh) for item in self.problem.panel.regions},
+            cost=self.ends.best.cost,
+            stage_distance=float(apart.max()) if apart.size else 0.0,
+            seconds=seconds,
+        )
+
+    def _labels(self) -> list[str]:
+        return [item.label for item in self.problem.series]
+
+    def _parameters(self) -> Iterator[ParameterEstimate]:
+        """Moved and held parameters in the order of the declarations."""
+        moved, held = self.problem.space, self.problem.held
+        slopes = moved.value_slopes(self.point)
+        scores = moved.prior_residuals(self.point)
+        for item in self.problem.candidates:
+            if item.key in held.keys:
+                prior = held.priors[held.keys.index(item.key)]
+                yield self._estimate(item.key, prior, prior_median(prior), _held_error(prior), 0.0, 0.0)
+                continue
+            place = moved.keys.index(item.key)
+            yield self._estimate(
+                item.key,
+                moved.priors[place],
+                float(moved.priors[place].from_unbounded(self.point[place])),
+                float(abs(slopes[place]) * self.spread[place]),
+                float(scores[place]),
+                float(self.curvature.contraction[place]),
+            )
+
+    def _estimate(
+        self, key: str, prior: Prior, estimate: float, error: float, score: float, contraction: float
+    ) -> ParameterEstimate:
+        item = self.problem.spec.parameters[key]
+        is_held = key in self.problem.held.keys
+        low, high = prior_quantile(prior, -NINETY), prior_quantile(prior, NINETY)
+        ends = (low, high) if is_held else self._interval(key, prior)
+        return ParameterEstimate(
+            key=key,
+            name=item.variable or item.en,
+            unit=item.unit,
+            role=item.role,
+            stage=self.problem.stage_of(key).name,
+            estimate=estimate,
+            standard_error=error,
+            low=ends[0],
+            high=ends[1],
+            prior_median=prior_median(prior),
+            prior_low=low,
+            prior_high=high,
+            score=score,
+            contraction=contraction,
+            at_bound="" if is_held else _at_bound(prior, estimate),
+            words=HELD if is_held else evidence(contraction),
+            price_basis=item.price_basis,
+            en=item.en,
+            zh=item.zh,
+        )
+
+    def _interval(self, key: str, prior: Prior) -> tuple[float, float]:
+        place = self.problem.space.keys.index(key)
+        centre, spread = self.point[place], self.spread[place]
+        low, high = (float(prior.from_unbounded(centre + sign * NINETY * spread)) for sign in (-1, 1))
+        return low, high
+
+    def _series_fit(self, series: Series, residuals: Array) -> SeriesFit:
+        noise = self.problem.noise[series.label]
+        cells = Whitening(series)
+        declared = self.problem.spec.measurements[series.measurement]
+        innovations = cells.standardised(residuals, noise)
+        table = _spread_out(series, cells, innovations)
+        return SeriesFit(
+            measurement=series.measurement,
+            indicator=series.indicator,
+            relative=series.relative,
+            increments=series.increments,
+            national=series.national,
+            observations=len(cells),
+            missing=series.missing,
+            unusable=series.unusable,
+            declared_sd=series.declared_sd,
+            sd=noise.sd,
+            persistence=noise.persistence,
+            total_sd=noise.total_sd,
+            rms=float(np.sqrt(np.mean(innovations**2))),
+            wild=int((np.abs(innovations) > BEND).sum()),
+            leftover=_correlation(bounded(table[:, 1:]), bounded(table[:, :-1])),
+            en=declared.en,
+            zh=declared.zh,
+        )
+
+    def _searches(self) -> Iterator[Search]:
+        for number, end in enumerate(self.ends.optima):
+            away = np.abs(end.point - self.point) / self.spread if len(self.point) else np.zeros(1)
+            yield Search(
+                start="prior draw" if number else "staged",
+                cost=end.cost if np.isfinite(end.cost) else float("nan"),
+                outcome=end.outcome.word,
+                message=end.outcome.value,
+                evaluations=end.evaluations,
+                distance=float(away.max()),
+            )
+
+    def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
+        declared = self.problem.spec.parameters.get(SHOCK_SD)
+        for item in self.problem.series:
+            if has_momentum(item):
+                prior_sd = item.declared_sd if declared is None else declared.value
+                return summarise_shocks(item, residuals[item.label], prior_sd=prior_sd)
+        return None
+
+    def _table(self) -> ResidualTable:
+        rows: list[tuple[Any, ...]] = []
+        codes = self.problem.panel.codes
+        for item, fitted in zip(self.problem.series, self.problem.fitted(self.point), strict=True):
+            cells = Whitening(item)
+            noise = self.problem.noise[item.label]
+            standard = _spread_out(item, cells, cells.standardised(fitted - item.values, noise))
+            for place, column in np.argwhere(item.seen):
+                rows.append(
+                    (
+                        "" if item.national else codes[place],
+                        item.measurement,
+                        item.indicator,
+                        item.years[column],
+                        bool(item.used[place, column]),
+                        float(item.values[place, column]),
+                        float(fitted[place, column]),
+                        float(standard[place, column]),
+                    )
+                )
+        region, measurement, indicator, year, used, observed, model, standardised = zip(*rows, strict=True)
+        return ResidualTable(
+            region=region,
+            measurement=measurement,
+            indicator=indicator,
+            year=year,
+            used=used,
+            observed=observed,
+            fitted=model,
+            standardised=standardised,
+        )
+
+    def _findings(
+        self,
+        parameters: tuple[ParameterEstimate, ...],
+        series: tuple[SeriesFit, ...],
+        searches: tuple[Search, ...],
+        apart: Array,
+        is_settled: bool,
+    ) -> list[Finding]:
+        found = [*search_findings(self.ends, searches, self.curvature), *parameter_findings(parameters)]
+        if apart.size:
+            worst = int(apart.argmax())
+            finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))
+            found += [] if finding is None else [finding]
+        found += [] if is_settled else [settling_finding()]
+        found += series_findings(series)
+        return sorted(found, key=lambda item: item.severity)
+
+    def _fitted(
+        self,
+        parameters: tuple[ParameterEstimate, ...],
+        series: tuple[SeriesFit, ...],
+        shocks: Shocks | None,
+        settings: Mapping[str, Any],
+    ) -> FittedParameters:
+        problem, best = self.problem, self.ends.best
+        declared = problem.spec.parameters.get(SHOCK_SD)
+        fallback = 0.0 if declared is None else declared.value
+        return FittedParameters(
+            model=problem.model.name,
+            model_sha256=problem.model.sha256,
+            panel=problem.panel.name,
+            panel_sha256=problem.panel.sha256,
+            first_year=problem.first_year,
+            last_year=problem.last_year,
+            regions=problem.panel.codes,
+            keys=tuple(item.key for item in parameters),
+            estimates=tuple(item.estimate for item in parameters),
+            standard_errors=tuple(item.standard_error for item in parameters),
+            covariance=self._covariance(),
+            contraction=tuple(item.contraction for item in parameters),
+            at_bound=tuple(item.at_bound for item in parameters),
+            status=best.outcome.word,
+            message=best.outcome.value,
+            residual_sd=_by_measurement(series),
+            shock_sd=fallback if shocks is None else shocks.sd,
+            fixed=dict(problem.fixed),
+            provenance=_provenance(problem, series, settings),
+        )
+
+    def _covariance(self) -> tuple[tuple[float, ...], ...]:
+        """Of all parameters in the order of the declarations; held ones keep their prior's variance."""
+        keys = [item.key for item in self.problem.candidates]
+        matrix = np.zeros((len(keys), len(keys)))
+        moved = [keys.index(key) for key in self.problem.space.keys]
+        matrix[np.ix_(moved, moved)] = self.curvature.covariance
+        held = self.problem.held
+        for key, slope in zip(held.keys, held.prior_slopes(held.centre), strict=True):
+            matrix[keys.index(key), keys.index(key)] = 1 / slope**2
+        return tuple(tuple(row) for row in matrix.tolist())
+
+
+def _held_error(prior: Prior) -> float:
+    """Standard error that a prior alone gives, by the delta method at its median."""
+    step = 1e-4
+    return (prior_quantile(prior, step) - prior_quantile(prior, -step)) / (2 * step)
+
+
+def _at_bound(prior: Prior, estimate: float) -> str:
+    lower, upper = prior.unbounded_bounds
+    z = float(prior.to_unbounded(estimate))
+    if np.isfinite(lower) or np.isfinite(upper):
+        near = AT_BOUND * prior.unbounded_sd
+        return "lower" if z - lower < near else "upper" if upper - z < near else ""
+    if not isinstance(prior, Beta | Uniform):
+        return ""
+    share = (estimate - prior.lower) / (prior.upper - prior.lower)
+    return "lower" if share < AT_END else "upper" if share > 1 - AT_END else ""
+
+
+def _spread_out(series: Series, cells: Whitening, values: Array) -> Array:
+    table = np.full(series.values.shape, np.nan)
+    table[cells.region, cells.year] = values
+    return table
+
+
+def _correlation(now: Array, before: Array) -> float:
+    both = np.isfinite(now) & np.isfinite(before)
+    size = float(np.sqrt((now[both] ** 2).sum() * (before[both] ** 2).sum()))
+    return float((now[both] * before[both]).sum() / size) if size > 0 else 0.0
+
+
+def _by_measurement(series: tuple[SeriesFit, ...]) -> dict[str, float]:
+    """Root mean square over the indicators of a measurement of their residuals' standard deviations."""
+    names = dict.fromkeys(item.measurement for item in series)
+    return {
+        name: float(np.sqrt(np.mean([item.total_sd**2 for item in series if item.measurement == name])))
+        for name in names
+    }
+
+
+def _provenance(
+    problem: CalibrationProblem, series: tuple[SeriesFit, ...], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    description = problem.describe()
+    return {
+        **settings,
+        "yuan_per_unit": problem.yuan_per_unit,
+        "currency": problem.panel.currency,
+        "price_basis": problem.panel.price_basis,
+        "first_year_treatment": FIRST_YEAR,
+        "errors": {item.label: {"sd": item.sd, "persistence": item.persistence} for item in series},
+        "held": dict(description.held),
+        "absent": list(description.absent),
+        "imputed": list(description.imputed),
+        "gapsim": metadata.version("gapsim"),
+        "numpy": np.__version__,
+        "scipy": metadata.version("scipy"),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,161 @@
+"""What is reported of one parameter, one series and one search."""
+
+from dataclasses import dataclass
+
+# Contraction at and above which a phrase applies.
+EVIDENCE = (
+    (0.90, "settled by the panel"),
+    (0.50, "mostly the panel"),
+    (0.20, "panel and prior"),
+    (0.05, "mostly prior"),
+)
+PRIOR_ONLY = "prior"
+HELD = "held at the prior"
+
+
+def evidence(contraction: float) -> str:
+    """Say what an estimate rests on.
+
+    Parameters
+    ----------
+    contraction
+        One minus posterior over prior variance.
+
+    Returns
+    -------
+    str
+        A few words.
+
+    Examples
+    --------
+    >>> evidence(0.95), evidence(0.1), evidence(0.0)
+    ('settled by the panel', 'mostly prior', 'prior')
+    """
+    return next((words for least, words in EVIDENCE if contraction >= least), PRIOR_ONLY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParameterEstimate:
+    """One parameter as the panel sees it.
+
+    Attributes
+    ----------
+    key, name, unit
+        Key; name in the model file, or the meaning for a parameter of a measurement; unit.
+    role, stage
+        As declared; block it was fitted in.
+    estimate, standard_error
+        Mode of the posterior; standard error by the delta method.
+    low, high
+        90 % interval, from the unbounded scale.
+    prior_median, prior_low, prior_high
+        Median and 90 % interval of the prior.
+    score
+        Distance of the estimate from the prior median in prior standard deviations.
+    contraction
+        One minus posterior over prior variance.
+    at_bound
+        ``""``, ``"lower"`` or ``"upper"``.
+    words
+        What the estimate rests on.
+    price_basis
+        Prices of a money-valued parameter; empty otherwise.
+    en, zh
+        Meaning.
+    """
+
+    key: str
+    name: str
+    unit: str
+    role: str
+    stage: str
+    estimate: float
+    standard_error: float
+    low: float
+    high: float
+    prior_median: float
+    prior_low: float
+    prior_high: float
+    score: float
+    contraction: float
+    at_bound: str
+    words: str
+    price_basis: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesFit:
+    """One series: its errors, and how well they were described.
+
+    Attributes
+    ----------
+    measurement, indicator
+        Key of the measurement; panel variable or national series.
+    relative, increments, national
+        The terms of the series, see `calibration.observation.Series`.
+    observations, missing, unusable
+        Cells used; cells missing; cells without a logarithm.
+    declared_sd
+        Standard deviation before anything was fitted.
+    sd, persistence, total_sd
+        Of the innovations; share of a residual that is left a year later; of the residuals themselves.
+    rms
+        Root mean square of the standardised innovations, about 1 when their size is right, more with wild cells.
+    wild
+        Cells whose innovation is beyond `calibration.observation.BEND` standard deviations; they count less.
+    leftover
+        Correlation of standardised innovations with those of the year before, 0 when the persistence is right.
+    en, zh
+        Meaning.
+    """
+
+    measurement: str
+    indicator: str
+    relative: bool
+    increments: bool
+    national: bool
+    observations: int
+    missing: int
+    unusable: int
+    declared_sd: float
+    sd: float
+    persistence: float
+    total_sd: float
+    rms: float
+    wild: int
+    leftover: float
+    en: str
+    zh: str
+
+    @property
+    def label(self) -> str:
+        """Measurement and indicator."""
+        return f"{self.measurement}:{self.indicator}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """Where one search ended.
+
+    Attributes
+    ----------
+    start
+        ``"staged"`` for the point the stages led to, ``"prior draw"`` otherwise.
+    cost
+        Half the sum of squared residuals.
+    outcome, message
+        In a word and in a sentence.
+    evaluations
+        Residual evaluations.
+    distance
+        Largest distance of a parameter from the best end, in posterior standard deviations.
+    """
+
+    start: str
+    cost: float
+    outcome: str
+    message: str
+    evaluations: int
+    distance: float

@@ -1,0 +1,67 @@
+"""How sure: the normal distribution that matches the posterior at its mode."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.parameters import ParameterSpace
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Laplace:
+    """Normal approximation of the posterior.
+
+    Attributes
+    ----------
+    covariance
+        On the unbounded scale, shape (parameter, parameter).
+    contraction
+        One minus posterior over prior variance, shape (parameter,); the prior's variance is that of its residual's
+        slope at the mode, which is its own for normal and lognormal priors.
+    is_positive_definite
+        Whether the curvature at the mode is finite and positive in every direction.
+    condition
+        Largest over smallest eigenvalue of the curvature in prior standard deviations; the smallest is at least 1.
+    """
+
+    covariance: Array
+    contraction: Array
+    is_positive_definite: bool
+    condition: float
+
+
+def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
+    """Approximate the posterior from the Jacobian at its mode, ``covariance = (J'J)^-1`` with the priors' rows in J.
+
+    Parameters
+    ----------
+    space
+        The moved parameters.
+    z
+        The mode on the unbounded scale, shape (parameter,).
+    jacobian
+        Of all residuals, those of the priors included, shape (residual, parameter).
+
+    Returns
+    -------
+    Laplace
+        With the prior's covariance where the curvature is not positive definite.
+    """
+    slopes = space.prior_slopes(z)
+    # In prior standard deviations the priors' rows are the unit matrix, so that the inverse is well conditioned.
+    scaled = jacobian / slopes
+    curvature = scaled.T @ scaled
+    sound = bool(np.isfinite(curvature).all())
+    eigenvalues, vectors = np.linalg.eigh(curvature) if sound else (np.ones(len(z)), np.eye(len(z)))
+    sound = sound and bool((eigenvalues > 0).all())
+    spread = (vectors / eigenvalues) @ vectors.T if sound else np.eye(len(z))
+    covariance = spread / np.outer(slopes, slopes)
+    return Laplace(
+        covariance=0.5 * (covariance + covariance.T),
+        contraction=1 - np.diag(spread),
+        is_positive_definite=sound,
+        condition=float(eigenvalues.max() / eigenvalues.min()) if sound and len(z) else 1.0,
+    )
