@@ -1,8 +1,10 @@
 """Names as Vensim compares them: without regard to case, underscores and repeated spaces."""
 
 import re
+from functools import lru_cache
 
 
+@lru_cache(maxsize=8192)
 def key(name: str) -> str:
     """Form of a name in which equal names are equal strings.
 
