@@ -226,6 +226,52 @@ class Table:
                 raise InvalidModel(f"{place}: expected a table, found {values!r}")
             yield name, Table(values, place)
 
+    def entries(self, key: str) -> Iterator["Table"]:
+        """Open the tables of a list, such as repeated ``[[rule]]``; none when it is missing.
+
+        Parameters
+        ----------
+        key
+            Name of the list.
+
+        Yields
+        ------
+        Table
+            Each table, in the order of the file; its place is counted from one.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is not a list of tables.
+        """
+        values = self._take(key, [])
+        if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
+            self.fail(key, f"expected tables that start with [[{key}]], found {values!r}")
+        separator = "" if self._place.endswith(": ") else "."
+        for place, item in enumerate(values, start=1):
+            yield Table(item, f"{self._place}{separator}{key}[{place}]")
+
+    def numbers(self, key: str) -> dict[str, float]:
+        """Read a table of finite numbers under names of any kind; empty when it is missing.
+
+        Parameters
+        ----------
+        key
+            Name of the table.
+
+        Returns
+        -------
+        dict
+            The numbers by name.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is not a table of finite numbers.
+        """
+        inner = self.table(key)
+        return {} if inner is None else {name: inner.number(name) for name in inner._values}
+
     def finish(self) -> None:
         """Refuse what nobody read.
 

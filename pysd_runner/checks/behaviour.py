@@ -1,0 +1,259 @@
+"""Applies behaviour rules to a run."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.checks.rules import EVERYTHING, Kind, Rule
+from pysd_runner.engine.names import key
+from pysd_runner.errors import InvalidModel, UnknownName, suggest
+from pysd_runner.simulate import Run
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BehaviourProblem:
+    """One variable that breaks one rule; where it does so more than once, the worst place.
+
+    Parameters
+    ----------
+    rule
+        Name of the rule.
+    variable
+        Name of the variable.
+    element
+        Which of its elements, empty for a variable without subscripts or a sum over all.
+    year
+        When.
+    scenario, draw
+        Which case, counted from zero.
+    value
+        What was found, in the unit of the variable.
+    bound
+        What was allowed.
+    places
+        In how many places the variable breaks the rule.
+    message
+        All of it in one sentence.
+    """
+
+    rule: str
+    variable: str
+    element: str
+    year: float
+    scenario: int
+    draw: int
+    value: float
+    bound: float
+    places: int
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """Values of a variable that a rule looks at, what they may be, and by how much they miss it.
+
+    `values`, `allowed` and `excess` have the axes (scenario, draw, ..., year), with `dims` between; the excess is
+    positive, or NaN, where the rule is broken.
+    """
+
+    variable: str
+    dims: tuple[str, ...]
+    values: Array
+    allowed: Array
+    excess: Array
+    relation: str
+
+
+def outcomes_of(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Variables a run must save so that rules can be applied to it.
+
+    Parameters
+    ----------
+    rules
+        What `load_rules` returned.
+
+    Returns
+    -------
+    tuple of str
+        Names as the rules write them, each once, without ``"*"``.
+    """
+    named = [name for rule in rules for name in (*rule.variables, *rule.when) if name != EVERYTHING]
+    return tuple(dict.fromkeys(named))
+
+
+def check_behaviour(run: Run, rules: Sequence[Rule]) -> list[BehaviourProblem]:
+    """Apply behaviour rules to a run.
+
+    A value that is not a number breaks every rule that looks at it.
+
+    Parameters
+    ----------
+    run
+        What `simulate` returned; it must have saved the variables of `outcomes_of`.
+    rules
+        What `load_rules` returned.
+
+    Returns
+    -------
+    list of BehaviourProblem
+        At most one per rule and variable, in the order of the rules; empty when all hold.
+
+    Raises
+    ------
+    UnknownName
+        If the run did not save a variable of a rule.
+    InvalidModel
+        If a rule does not fit the subscripts of its variables.
+    """
+    problems = []
+    for rule in rules:
+        applies = _applies(run, rule)
+        for finding in _FINDINGS[rule.kind](run, rule):
+            problem = _problem(run, rule, finding, applies)
+            if problem is not None:
+                problems.append(problem)
+    return problems
+
+
+def _saved(run: Run, rule: Rule, name: str) -> str:
+    known = {key(item): item for item in run.data}
+    if key(name) not in known:
+        raise UnknownName(
+            f"rule {rule.name!r} needs {name!r}, which the run did not save.{suggest(name, run.data)} "
+            "Save every variable, or those the rules name (`outcomes_of`)"
+        )
+    return known[key(name)]
+
+
+def _names(run: Run, rule: Rule) -> list[str]:
+    if rule.variables == (EVERYTHING,):
+        return list(run.data)
+    return [_saved(run, rule, name) for name in rule.variables]
+
+
+def _applies(run: Run, rule: Rule) -> NDArray[np.bool_]:
+    """Cases the rule is meant for, shape (scenario, draw) or ones instead."""
+    applies = np.ones((1, 1), dtype=bool)
+    for name, wanted in rule.when.items():
+        values = run.data[_saved(run, rule, name)]
+        applies = applies & (values == wanted).all(axis=tuple(range(2, values.ndim)))
+    return applies
+
+
+def _allowance(rule: Rule, *parts: Array) -> float:
+    largest = max((float(np.max(np.abs(part), initial=0.0, where=np.isfinite(part))) for part in parts), default=0.0)
+    return rule.tolerance * max(1.0, largest)
+
+
+def _finite(run: Run, rule: Rule) -> Iterator[_Finding]:
+    for name in _names(run, rule):
+        values = run.data[name]
+        excess = np.where(np.isfinite(values), 0.0, np.nan)
+        yield _Finding(name, run.dims[name], values, np.full_like(values, np.nan), excess, "must be finite")
+
+
+def _non_negative(run: Run, rule: Rule) -> Iterator[_Finding]:
+    for name in _names(run, rule):
+        values = run.data[name]
+        excess = -values - _allowance(rule, values)
+        yield _Finding(name, run.dims[name], values, np.zeros_like(values), excess, "must not be below")
+
+
+def _at_most(run: Run, rule: Rule) -> Iterator[_Finding]:
+    bound = _number(rule.bound)
+    for name in _names(run, rule):
+        values = run.data[name]
+        excess = values - bound - _allowance(rule, values)
+        yield _Finding(name, run.dims[name], values, np.full_like(values, bound), excess, "must not be above")
+
+
+def _ordered(run: Run, rule: Rule) -> Iterator[_Finding]:
+    names = _names(run, rule)
+    for lower, upper in pairwise(names):
+        if run.dims[lower] != run.dims[upper]:
+            raise InvalidModel(f"rule {rule.name!r}: {lower!r} and {upper!r} have different subscripts")
+        values, allowed = np.broadcast_arrays(run.data[lower], run.data[upper])
+        excess = values - allowed - _allowance(rule, values, allowed)
+        yield _Finding(lower, run.dims[lower], values, allowed, excess, f"must not be above {upper},")
+
+
+def _sums_to(run: Run, rule: Rule) -> Iterator[_Finding]:
+    wanted = _number(rule.value)
+    for name in _names(run, rule):
+        dims = run.dims[name]
+        place = next((place for place, dim in enumerate(dims) if key(dim) == key(rule.over)), None)
+        if place is None:
+            has = ", ".join(dims) or "none"
+            raise InvalidModel(f"rule {rule.name!r}: {name!r} has no subscript range {rule.over!r}; it has {has}")
+        values = run.data[name].sum(axis=place + 2)
+        excess = np.abs(values - wanted) - _allowance(rule, values)
+        rest = (*dims[:place], *dims[place + 1 :])
+        yield _Finding(name, rest, values, np.full_like(values, wanted), excess, f"summed over {rule.over} must be")
+
+
+def _conserved(run: Run, rule: Rule) -> Iterator[_Finding]:
+    for name in _names(run, rule):
+        values = run.data[name]
+        total = values.sum(axis=tuple(range(2, values.ndim - 1)))
+        first = np.broadcast_to(total[..., :1], total.shape)
+        excess = np.abs(total - first) - _allowance(rule, total)
+        yield _Finding(name, (), total, first, excess, "summed over all elements must stay")
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+_FINDINGS: Mapping[Kind, Callable[[Run, Rule], Iterator[_Finding]]] = {
+    "finite": _finite,
+    "non_negative": _non_negative,
+    "at_most": _at_most,
+    "ordered": _ordered,
+    "sums_to": _sums_to,
+    "conserved": _conserved,
+}
+
+
+def _problem(run: Run, rule: Rule, finding: _Finding, applies: NDArray[np.bool_]) -> BehaviourProblem | None:
+    # Compared the other way round, NaN would pass.
+    broken = ~(finding.excess <= 0)
+    broken = broken & applies.reshape(*applies.shape, *(1,) * (broken.ndim - 2))
+    if not broken.any():
+        return None
+    excess, values, allowed = (
+        np.broadcast_to(part, broken.shape) for part in (finding.excess, finding.values, finding.allowed)
+    )
+    severity = np.where(broken, np.where(np.isnan(excess), np.inf, excess), -np.inf)
+    worst = tuple(int(place) for place in np.unravel_index(int(np.argmax(severity)), severity.shape))
+    scenario, draw, *inner, moment = worst
+    problem = BehaviourProblem(
+        rule=rule.name,
+        variable=finding.variable,
+        element=",".join(run.ranges[dim][place] for dim, place in zip(finding.dims, inner, strict=True)),
+        year=float(run.years[moment]),
+        scenario=scenario,
+        draw=draw,
+        value=float(values[worst]),
+        bound=float(allowed[worst]),
+        places=int(broken.sum()),
+        message="",
+    )
+    return replace(problem, message=_sentence(rule, finding, problem))
+
+
+def _sentence(rule: Rule, finding: _Finding, problem: BehaviourProblem) -> str:
+    place = f"[{problem.element}]" if problem.element else ""
+    bound = "" if rule.kind == "finite" else f" {problem.bound:.10g}"
+    more = f"; the worst of {problem.places} places" if problem.places != 1 else ""
+    return (
+        f"{rule.name}: {problem.variable}{place} {finding.relation}{bound}, is {problem.value:.10g} in "
+        f"{problem.year:g} (scenario {problem.scenario}, draw {problem.draw}){more}"
+    )
