@@ -35,8 +35,9 @@ def summary_markdown(summary: Summary, *, lang: str = "en") -> str:
         If there is no such language.
     """
     header, rows = _cells(summary, lang)
-    lines = [f"**{_title(summary, lang)}**", "", _bar(header), _bar(["---"] + ["--:"] * (len(header) - 1))]
-    return "\n".join([*lines, *(_bar(row) for row in rows), "", *_notes(summary, lang)]) + "\n"
+    table = [_bar(header), _bar(["---"] + ["--:"] * (len(header) - 1)), *(_bar(row) for row in rows)]
+    notes = [*_notes(summary, lang), *_rarer_notes(summary, lang)]
+    return "\n".join([f"**{_title(summary, lang)}**", "", *table, "", *notes]) + "\n"
 
 
 def summary_text(summary: Summary, *, lang: str = "en") -> str:
@@ -128,14 +129,20 @@ def _label(summary: Summary, name: str, lang: str) -> str:
 def _cells(summary: Summary, lang: str, *, only_main: bool = False) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table; without the rarer columns where room is short."""
     frame = summary.frame
-    rarer = {"theil_change", "sigma_change", "probability_gap_falls", "halving_time"}
-    columns = [name for name in _measures(frame) if not (only_main and name in rarer)]
+    columns = _main_measures(frame) if only_main else _measures(frame)
     header = [word("table.scenario", lang), *(_heading(name, summary, lang) for name in columns)]
     rows = [
         [_label(summary, str(scenario), lang), *(_cell(frame.loc[scenario], name, lang) for name in columns)]
         for scenario in frame.index
     ]
     return header, rows
+
+
+def _main_measures(frame: pd.DataFrame) -> list[str]:
+    """Measures for narrow tables: of the classes only the one farthest behind."""
+    measures = _measures(frame)
+    classes = [name for name in measures if name.startswith("class_gap_closed:")]
+    return ["gap_closed", *classes[:1], "output_change", "probability_gap_below", "regions_likely_below"]
 
 
 def _measures(frame: pd.DataFrame) -> list[str]:
@@ -188,11 +195,16 @@ def _notes(summary: Summary, lang: str) -> list[str]:
     """What the numbers mean and what they rest on."""
     notes = [
         word("table.interval", lang, draws=summary.draws),
-        word("table.leader_gap", lang, origin=summary.start, year=summary.year),
+        word("table.leader_gap", lang),
     ]
     if summary.failed:
         notes.append(word("caption.failed", lang, failed=summary.failed, draws=summary.draws + summary.failed))
     return [*notes, word("table.conditional", lang)]
+
+
+def _rarer_notes(summary: Summary, lang: str) -> list[str]:
+    """What the columns mean that only the full table has."""
+    return [word("table.halving", lang, start=summary.start, year=summary.year)]
 
 
 def _bar(cells: Sequence[str]) -> str:

@@ -144,7 +144,7 @@ def _complete_draws(full: xr.DataArray, people: xr.DataArray) -> tuple[xr.DataAr
 
 
 def _chosen_classes(found: xr.Dataset, classes: Sequence[str] | None, baseline: str, year: int) -> tuple[str, ...]:
-    """Classes reported: those asked for, or the one farthest behind under the baseline."""
+    """Classes reported: those asked for, or all behind the leading one, the widest gap first."""
     if "class_gap" not in found:
         if classes:
             raise UnknownName("no classes: output has no coordinate `group`; add one value for each region")
@@ -156,7 +156,7 @@ def _chosen_classes(found: xr.Dataset, classes: Sequence[str] | None, baseline: 
     if classes is not None:
         return tuple(classes)
     gaps = found["class_gap"].sel(scenario=baseline, year=year).median("draw").to_numpy()
-    return (known[int(np.argmax(gaps))],) if len(known) > 1 else ()
+    return tuple(known[place] for place in np.argsort(-gaps, kind="stable") if gaps[place] > 0)
 
 
 def _row(found: xr.Dataset, scenario: str, baseline: str, year: int, classes: Sequence[str]) -> dict[str, float]:

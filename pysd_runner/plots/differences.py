@@ -16,16 +16,16 @@ from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
 from pysd_runner.plots.behind import Behind
-from pysd_runner.plots.fan import draw_fan, limits_of, set_values, set_years
+from pysd_runner.plots.fan import draw_fan, label_room, limits_of, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, GRID, INK, MUTED, SCENARIO, drawing
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
 from pysd_runner.plots.sentences import fan_caption, joined_sentences
-from pysd_runner.plots.typography import shortened, text_width, wrapped
+from pysd_runner.plots.typography import balanced, shortened, text_width
 
-_LEFT, _GAP = 0.46, 0.16
+_GAP = 0.16
 _HIGH = 1.05
 _LINE = 0.13
 _ROW = 0.205
@@ -110,10 +110,11 @@ def plot_differences(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Grid:
-    """Panels of the paths: how many, how wide in inches, and their common limits."""
+    """Panels of the paths: how many, room on their left and width in inches, and their common limits."""
 
     rows: int
     columns: int
+    margin: float
     wide: float
     limits: tuple[float, float]
 
@@ -207,11 +208,14 @@ def _draw(
 ) -> ReportFigure:
     """Paths above, ranking below."""
     columns = len(effects) if len(effects) <= 3 else 4
+    limits = limits_of([effect.bands.quantiles for effect in effects] + [np.zeros(1)])
+    margin = label_room(ReportFigure(dpi=200), [limits], 4)
     grid = _Grid(
         rows=math.ceil(len(effects) / columns),
         columns=columns,
-        wide=(PAGE_WIDTH - 0.28 - _LEFT - _GAP * (columns - 1)) / columns,
-        limits=limits_of([effect.bands.quantiles for effect in effects] + [np.zeros(1)]),
+        margin=margin,
+        wide=(PAGE_WIDTH - 0.28 - margin - _GAP * (columns - 1)) / columns,
+        limits=limits,
     )
     with_names = [(effect, _heading(effect.name, grid.wide)) for effect in effects]
     above = 0.12 + _LINE * max(len(lines) for _, lines in with_names)
@@ -225,7 +229,7 @@ def _draw(
     )
     for position, (effect, lines) in enumerate(with_names):
         row, column = divmod(position, columns)
-        left, top = _LEFT + column * (grid.wide + _GAP), row * (_HIGH + above) + above
+        left, top = grid.margin + column * (grid.wide + _GAP), row * (_HIGH + above) + above
         for line, text in enumerate(reversed(lines)):
             height = top - 0.06 - line * _LINE
             sheet.text(left, height, text, size=LABEL_SIZE, color=INK, va="baseline", **heading_style(text))
@@ -240,7 +244,7 @@ def _draw(
 def _heading(name: str, wide: float) -> list[str]:
     """Name of a policy in at most two lines."""
     figure, style = ReportFigure(dpi=200), heading_style(name)
-    lines = wrapped(figure, name, LABEL_SIZE, wide, style)
+    lines = balanced(figure, name, LABEL_SIZE, wide, style)
     return [*lines[:1], shortened(figure, " ".join(lines[1:]), LABEL_SIZE, wide, style)] if lines[1:] else lines
 
 
@@ -335,7 +339,7 @@ def _draw_interval(axes: Axes, effect: _Effect, position: int, when: int, quanti
 
 def _numbers(effect: _Effect, when: int, quantity: Quantity) -> str:
     """Median and interval of one policy."""
-    at = [number(value, quantity.digits, signed=True) for value in effect.bands.quantiles[:, when]]
+    at = [number(value, quantity.difference_digits, signed=True) for value in effect.bands.quantiles[:, when]]
     return at[MEDIAN] if effect.bands.is_single else f"{at[MEDIAN]}  ({at[0]} … {at[-1]})"
 
 
@@ -363,7 +367,7 @@ def _sentence(ranked: Sequence[_Effect], when: int, quantity: Quantity, where: s
         baseline=baseline,
         year=int(best.years[when]),
         unit=quantity.counted_unit,
-        median=number(best.median[when], quantity.digits, signed=True),
-        low=number(best.low[when], quantity.digits, signed=True),
-        high=number(best.high[when], quantity.digits, signed=True),
+        median=number(best.median[when], quantity.difference_digits, signed=True),
+        low=number(best.low[when], quantity.difference_digits, signed=True),
+        high=number(best.high[when], quantity.difference_digits, signed=True),
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
@@ -20,7 +19,7 @@ from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, CLASSES, INK, MUTED, SCENARIO, LineStyle, drawing
-from pysd_runner.plots.panels import Panel, common_limits, draw_panel, last_observation, panel_of
+from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader, last_observation, panel_of
 from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
 from pysd_runner.plots.typography import balanced, wrapped
@@ -153,23 +152,14 @@ def _texts(
     ]
     if baseline is not None:
         captions.append(word("caption.baseline", lang, baseline=other))
-    captions += [
-        word("mark.leads", lang, region=panel.name) + word("sentence.stop", lang)
-        for panel in parts["class_gap"].panels
-        if _is_leader(panel)
-    ]
+    leaders = [panel.name for panel in parts["class_gap"].panels if is_leader(panel)]
+    captions += [word("caption.leads", lang, region=name) for name in leaders]
     return _Texts(
         subtitle=word("title.against" if baseline else "title.alone", lang, scenario=label, baseline=other),
         scenario=label,
         baseline=other,
         caption=joined_sentences(captions, lang),
     )
-
-
-def _is_leader(panel: Panel) -> bool:
-    """Whether a class leads in all that is drawn, so that its gap is zero by definition."""
-    observed = panel.history[np.isfinite(panel.history)]
-    return bool(np.all(panel.bands.quantiles == 0) and np.all(observed == 0))
 
 
 def _draw(parts: dict[str, _Part], texts: _Texts, origin: int, lang: str) -> ReportFigure:
@@ -206,7 +196,7 @@ def _axes(sheet: Sheet, quantity: Quantity, left: float, top: float, size: tuple
 
 def _draw_classes(axes: Axes, part: _Part, origin: int, lang: str) -> None:
     """Draw a line and a light band for each class, with its name at the end."""
-    shown = [panel for panel in part.panels if not _is_leader(panel)] or list(part.panels)
+    shown = [panel for panel in part.panels if not is_leader(panel)] or list(part.panels)
     (first, last), (low, top) = common_limits(shown)
     set_years(axes, first, last, ticks=5)
     set_values(axes, low, top)

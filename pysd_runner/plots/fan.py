@@ -6,12 +6,13 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pysd_runner.plots.bands import MEDIAN, Bands, FloatArray
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO
 from pysd_runner.plots.quantities import number
-from pysd_runner.plots.typography import spread
+from pysd_runner.plots.typography import spread, text_width
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,11 +201,54 @@ def set_values(axes: Axes, low: float, high: float, *, ticks: int = 5, along: Li
     """
     axis = axes.yaxis if along == "y" else axes.xaxis
     (axes.set_ylim if along == "y" else axes.set_xlim)(low, high)
-    locator = MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10])
-    axis.set_major_locator(locator)
-    step = float(np.min(np.diff(locator.tick_values(low, high))))
+    places, texts = value_labels(low, high, ticks)
+    axis.set_ticks(places, texts)
+
+
+def value_labels(low: float, high: float, ticks: int) -> tuple[list[float], list[str]]:
+    """Round values between two limits, and how they are written.
+
+    Parameters
+    ----------
+    low, high
+        Limits.
+    ticks
+        About how many values.
+
+    Returns
+    -------
+    tuple
+        Values, and texts with as many digits as their step needs.
+    """
+    found = MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    step = float(np.min(np.diff(found)))
     digits = next((d for d in range(8) if abs(round(step, d) - step) < 1e-9 * step), 8)
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value, digits)))
+    slack = 1e-9 * (high - low)
+    places = [float(place) for place in found if low - slack <= place <= high + slack]
+    return places, [number(place, digits) for place in places]
+
+
+def label_room(figure: Figure, limits: Sequence[tuple[float, float]], ticks: int, *, size: float = 7.5) -> float:
+    """Room that the labels of a value axis need beside it, in inches.
+
+    Parameters
+    ----------
+    figure
+        The figure they will stand in.
+    limits
+        Limits of one or more axes that share the room.
+    ticks
+        About how many values are written.
+    size
+        Points.
+
+    Returns
+    -------
+    float
+        Width of the widest label and its distance from the axis.
+    """
+    texts = [text for low, high in limits for text in value_labels(low, high, ticks)[1]]
+    return max((text_width(figure, text, size) for text in texts), default=0.0) + 0.07
 
 
 def limits_of(arrays: Sequence[FloatArray], *, share: float = 0.06, floor: float | None = None) -> tuple[float, float]:

@@ -11,19 +11,20 @@ from pysd_runner.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
-from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, set_values, set_years
+from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, label_room, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, MUTED, SCENARIO, drawing
-from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of, table_behind
+from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader, panel_of, table_behind
 from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
-from pysd_runner.plots.typography import balanced, wrapped
+from pysd_runner.plots.typography import balanced, shortened, wrapped
 
 MOST_PANELS = 12
 _CHOSEN_PANELS = 6
 _LABEL_ROOM = 1.15
+_PANEL_TITLE = 8.5
 
 
 def plot_gaps(
@@ -54,7 +55,7 @@ def plot_gaps(
         Last observed year; default: attribute ``origin`` of ``gaps``, else the last year of ``history``.
     regions
         Codes or names, in the order of the panels; default: all, or six spaced evenly by rank when there are
-        more than twelve.
+        more than twelve, without a leader whose gap is zero throughout.
     scenario
         Drawn as the fan; default: the first that is not the baseline.
     baseline
@@ -83,23 +84,25 @@ def plot_gaps(
     quantity, names = quantity_of(gaps, lang), Names(values=full, lang=lang)
     codes = _chosen_regions(full, regions, chosen)
     panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
+    leaders: list[Panel] = []
+    if regions is None and quantity.is_gap:
+        leaders = [panel for panel in panels if is_leader(panel)] if len(panels) > 1 else []
+        panels = [panel for panel in panels if not is_leader(panel)]
+    notes = [word("caption.leads", lang, region=panel.name) for panel in leaders]
+    if regions is None and len(codes) < full.sizes["region"]:
+        year, count = int(full["year"].max()), full.sizes["region"]
+        notes.append(word("caption.selected", lang, shown=len(panels), all=count, year=year))
     texts = _Texts(
         title=_title(panels, quantity, lang),
         scenario=names.scenario(chosen),
         baseline=names.scenario(reference) if reference else "",
-        caption=_caption(
-            panels,
-            names,
-            reference,
-            includes,
-            is_selected=regions is None and len(codes) < len(full["region"]),
-        ),
+        caption=_caption(panels, names, reference, includes, notes),
         lang=lang,
     )
     with drawing():
         figure = _draw(panels, quantity, texts, start)
     figure.data = table_behind(panels, quantity, chosen, reference)
-    figure.sentence = figure_sentence(gaps, region=codes[0], scenario=chosen, baseline=reference, lang=lang)
+    figure.sentence = figure_sentence(gaps, region=panels[0].region, scenario=chosen, baseline=reference, lang=lang)
     return figure
 
 
@@ -139,20 +142,16 @@ def _title(panels: Sequence[Panel], quantity: Quantity, lang: str) -> str:
 
 
 def _caption(
-    panels: Sequence[Panel], names: Names, baseline: str | None, includes: Sequence[str], *, is_selected: bool
+    panels: Sequence[Panel], names: Names, baseline: str | None, includes: Sequence[str], notes: Sequence[str]
 ) -> str:
-    """Frequencies, what the bands include, what is dashed, and which regions were chosen."""
+    """Frequencies, what the bands include, what is black and what dashed, and which regions are left out."""
     lang = names.lang
     parts = [fan_caption([panel.bands for panel in panels], includes, lang)]
     if any(panel.history.size for panel in panels):
         parts.append(word("caption.history", lang))
     if baseline is not None:
         parts.append(word("caption.baseline", lang, baseline=names.scenario(baseline)))
-    if is_selected:
-        values = names.values
-        year, count = int(values["year"].max()), values.sizes["region"]
-        parts.append(word("caption.selected", lang, shown=len(panels), all=count, year=year))
-    return joined_sentences(parts, lang)
+    return joined_sentences([*parts, *notes], lang)
 
 
 def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: int) -> ReportFigure:
@@ -174,9 +173,9 @@ def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: in
         subtitle=subtitle,
         caption=texts.caption,
     )
-    left, gap = 0.58, 0.18
-    room = sheet.width - left - _LABEL_ROOM - gap * (columns - 1)
     (first, last), (low, top) = common_limits(panels)
+    left, gap = 0.22 + label_room(sheet.figure, [(low, top)], 5), 0.18
+    room = sheet.width - left - _LABEL_ROOM - gap * (columns - 1)
     for position, panel in enumerate(panels):
         row, column = divmod(position, columns)
         axes = sheet.axes(left + column * (room / columns + gap), row * (high + above) + above, room / columns, high)
@@ -185,7 +184,9 @@ def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: in
         draw_panel(axes, panel, origin)
         axes.tick_params(labelleft=column == 0)
         if len(panels) > 1:
-            axes.set_title(panel.name, loc="left", **heading_style(panel.name), pad=13 if row == 0 else 4)
+            style = heading_style(panel.name)
+            title = shortened(sheet.figure, panel.name, _PANEL_TITLE, room / columns, style)
+            axes.set_title(title, loc="left", size=_PANEL_TITLE, pad=13 if row == 0 else 4, **style)
         if position == 0:
             draw_origin(axes, origin, word("mark.origin", texts.lang, year=origin))
         if position + columns >= len(panels):

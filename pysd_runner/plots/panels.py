@@ -200,3 +200,20 @@ def last_observation(years: FloatArray, values: FloatArray) -> tuple[float, floa
     """
     known = np.flatnonzero(np.isfinite(values))
     return (float(years[known[-1]]), float(values[known[-1]])) if known.size else None
+
+
+def is_leader(panel: Panel) -> bool:
+    """Whether a region leads in all that is drawn, so that its gap is zero by definition.
+
+    Parameters
+    ----------
+    panel
+        What is drawn.
+
+    Returns
+    -------
+    bool
+        True when history and all quantiles are zero.
+    """
+    observed = panel.history[np.isfinite(panel.history)]
+    return bool(np.all(panel.bands.quantiles == 0) and np.all(observed == 0))

@@ -37,6 +37,8 @@ class Quantity:
         Factor from the data to what is drawn: 100 for shares, shown in per cent.
     digits
         Digits after the point in sentences and labels.
+    difference_digits
+        The same for differences, which are smaller than levels.
     lower_is_better
         True for gaps and measures of dispersion.
     is_gap
@@ -52,6 +54,7 @@ class Quantity:
     counted_unit: str
     scale: float
     digits: int
+    difference_digits: int
     lower_is_better: bool
     is_gap: bool
 
@@ -79,6 +82,7 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
     points = "points" if is_share else "index_points" if is_index else ""
     own_unit = word(f"unit.{name}", lang) if has_word(f"unit.{name}") else (percent if is_share else units)
     title = _title(values, name, lang)
+    digits = 1 if is_share else 3 if is_index else _digits(values)
     return Quantity(
         name=name,
         title=title,
@@ -88,7 +92,8 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
         difference_unit=word(f"unit.{points}", lang) if points else units,
         counted_unit=word(f"unit.{points}_counted", lang) if points else units,
         scale=100.0 if is_share else 1.0,
-        digits=1 if is_share else 3 if is_index else _digits(values),
+        digits=digits,
+        difference_digits=digits + 1,
         lower_is_better=name in _INDICES or name in _GAPS,
         is_gap=name in _GAPS,
     )

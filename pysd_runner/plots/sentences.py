@@ -186,13 +186,17 @@ def direction(value: float, quantity: Quantity, lang: str) -> str:
 
 def _included(includes: Sequence[str], lang: str) -> str:
     """What the bands include, and what they do not."""
-    separator = word("list.separator", lang)
-    inside = separator.join(word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes)
-    outside = [word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in includes]
+    inside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang)
+    outside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in includes], "or", lang)
     if not outside:
         return word("caption.includes_all", lang, included=inside)
-    listed = word("list.or", lang).join([p for p in (separator.join(outside[:-1]), outside[-1]) if p])
-    return word("caption.includes", lang, included=inside, excluded=listed)
+    return word("caption.includes", lang, included=inside, excluded=outside)
+
+
+def _listed(items: Sequence[str], link: str, lang: str) -> str:
+    """Items in a row, the last one linked by a word."""
+    first = word("list.separator", lang).join(items[:-1])
+    return word(f"list.{link}", lang).join(part for part in (first, *items[-1:]) if part)
 
 
 def _year_position(full: xr.DataArray, year: int | None) -> int:
@@ -232,9 +236,9 @@ def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str,
         key,
         lang,
         baseline=baseline,
-        size=number(abs(middle), quantity.digits),
+        size=number(abs(middle), quantity.difference_digits),
         direction=direction(middle, quantity, lang),
         unit=quantity.counted_unit,
-        low=number(bands.low[when], quantity.digits, signed=True),
-        high=number(bands.high[when], quantity.digits, signed=True),
+        low=number(bands.low[when], quantity.difference_digits, signed=True),
+        high=number(bands.high[when], quantity.difference_digits, signed=True),
     )

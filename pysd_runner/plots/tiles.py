@@ -11,7 +11,7 @@ from pysd_runner.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import history_in_layout, origin_of
-from pysd_runner.plots.fan import set_values, set_years
+from pysd_runner.plots.fan import label_room, set_values, set_years
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
@@ -21,7 +21,7 @@ from pysd_runner.plots.quantities import quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
 from pysd_runner.plots.typography import shortened
 
-_LEFT, _GAP, _NAME = 0.32, 0.09, 0.17
+_GAP, _NAME, _SMALL = 0.09, 0.17, 6.2
 _NAME_SIZE = 7.2
 _MOST_HEIGHT, _TALLEST_TILE = 8.0, 1.0
 
@@ -150,12 +150,13 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], or
     """Draw every tile; axes are labelled where no neighbour stands in the way."""
     rows = 1 + max(row for row, _ in cells)
     columns = 1 + max(column for _, column in cells)
-    wide = (sheet.width - _LEFT - _GAP * (columns - 1)) / columns
-    pitch = (sheet.height - 0.24) / rows
     (first, last), (low, top) = common_limits(panels)
+    margin = label_room(sheet.figure, [(low, top)], 3, size=_SMALL)
+    wide = (sheet.width - margin - _GAP * (columns - 1)) / columns
+    pitch = (sheet.height - 0.24) / rows
     taken = set(cells)
     for panel, (row, column) in zip(panels, cells, strict=True):
-        left, above = _LEFT + column * (wide + _GAP), row * pitch + _NAME
+        left, above = margin + column * (wide + _GAP), row * pitch + _NAME
         axes = sheet.axes(left, above, wide, pitch - _NAME - 0.05)
         set_years(axes, first, last, ticks=2, inward=True)
         set_values(axes, low, top, ticks=3)
@@ -167,7 +168,7 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], or
 
 def _label_edges(axes: Axes, *, is_left: bool, is_low: bool) -> None:
     """Write numbers only on the outer edges of the grid."""
-    axes.tick_params(labelleft=is_left, labelbottom=is_low, labelsize=6.2, pad=1.5)
+    axes.tick_params(labelleft=is_left, labelbottom=is_low, labelsize=_SMALL, pad=1.5)
     axes.tick_params(axis="x", length=1.8)
     axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
 

@@ -69,7 +69,7 @@ def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping
     return lines
 
 
-def balanced(figure: Figure, text: str, size: float, width: float) -> list[str]:
+def balanced(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
     """Break a text into as few lines as `wrapped` does, but of even length, so that no word stands alone.
 
     Parameters
@@ -82,17 +82,19 @@ def balanced(figure: Figure, text: str, size: float, width: float) -> list[str]:
         Points.
     width
         Inches.
+    style
+        ``family`` and ``weight`` where they are not the default.
 
     Returns
     -------
     list of str
         Lines.
     """
-    lines = wrapped(figure, text, size, width)
+    lines = wrapped(figure, text, size, width, style)
     if len(lines) == 1:
         return lines
     for share in (0.55, 0.65, 0.75, 0.85, 0.95):
-        closer = wrapped(figure, text, size, share * width)
+        closer = wrapped(figure, text, size, share * width, style)
         if len(closer) == len(lines):
             return closer
     return lines

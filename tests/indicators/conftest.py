@@ -61,6 +61,4 @@ def chinese_output_per_head():
     import pandas as pd
 
     frame = pd.read_csv(path)
-    return frame[frame["variable"] == "gdp_per_capita"].pivot_table(
-        index="region", columns="year", values="value"
-    )
+    return frame[frame["variable"] == "gdp_per_capita"].pivot_table(index="region", columns="year", values="value")

@@ -24,12 +24,8 @@ def panel():
         "group": ("region", ["East", "West", "West"]),
     }
     dims = ("scenario", "draw", "region", "year")
-    output = xr.DataArray(
-        rng.lognormal(size=(2, 3, 3, 2)), dims=dims, coords=coords, attrs={"units": "Yuan/Year"}
-    )
-    people = xr.DataArray(
-        rng.lognormal(size=(2, 3, 3, 2)), dims=dims, coords=coords, attrs={"units": "Person"}
-    )
+    output = xr.DataArray(rng.lognormal(size=(2, 3, 3, 2)), dims=dims, coords=coords, attrs={"units": "Yuan/Year"})
+    people = xr.DataArray(rng.lognormal(size=(2, 3, 3, 2)), dims=dims, coords=coords, attrs={"units": "Person"})
     return output, people
 
 

@@ -38,21 +38,15 @@ MEASURES = {
     "gini": lambda output, population: gini(output / population, axis=-1),
     "weighted gini": lambda output, population: gini(output / population, population, axis=-1),
     "variation": lambda output, population: coefficient_of_variation(output / population, axis=-1),
-    "weighted variation": lambda output, population: coefficient_of_variation(
-        output / population, population, axis=-1
-    ),
+    "weighted variation": lambda output, population: coefficient_of_variation(output / population, population, axis=-1),
 }
 TWINS = {
     "theil": twins.theil,
     "sigma": lambda output, population: twins.sigma(list(np.divide(output, population))),
     "gini": lambda output, population: twins.gini(list(np.divide(output, population))),
     "weighted gini": lambda output, population: twins.gini(list(np.divide(output, population)), population),
-    "variation": lambda output, population: twins.variation(
-        list(np.divide(output, population)), [1] * len(output)
-    ),
-    "weighted variation": lambda output, population: twins.variation(
-        list(np.divide(output, population)), population
-    ),
+    "variation": lambda output, population: twins.variation(list(np.divide(output, population)), [1] * len(output)),
+    "weighted variation": lambda output, population: twins.variation(list(np.divide(output, population)), population),
 }
 everywhere = pytest.mark.parametrize("name", MEASURES)
 
@@ -121,9 +115,7 @@ def test_cutting_a_region_in_two_equal_halves_does_not_matter(name, panel, part)
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["theil", "gini", "weighted gini", "variation", "weighted variation", "sigma"]
-)
+@pytest.mark.parametrize("name", ["theil", "gini", "weighted gini", "variation", "weighted variation", "sigma"])
 def test_a_transfer_from_rich_to_poor_equalises(name):
     output, population = np.array([9.0, 4.0, 2.0, 1.0]), np.ones(4)
     transfer = np.array([-0.5, 0.0, 0.0, 0.5])

@@ -51,6 +51,4 @@ def test_perfect_concentration():
 @pytest.mark.parametrize(("year", "expected"), [(2000, 0.522), (2010, 0.435), (2015, 0.376), (2024, 0.370)])
 def test_sigma_of_chinese_provinces(chinese_output_per_head, year, expected):
     """Measured apart, from the same official series: convergence, then stall."""
-    assert sigma_dispersion(chinese_output_per_head[year].to_numpy(), axis=-1) == pytest.approx(
-        expected, abs=6e-4
-    )
+    assert sigma_dispersion(chinese_output_per_head[year].to_numpy(), axis=-1) == pytest.approx(expected, abs=6e-4)

@@ -1,0 +1,82 @@
+"""Results as netCDF."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export import load_netcdf, provenance_of, save_netcdf
+
+
+def test_what_is_read_back_is_what_was_saved(futures, tmp_path):
+    dataset = futures.assign_attrs(title="Gaps", origin=2024)
+    path = save_netcdf(dataset, tmp_path / "new" / "run.nc")
+    read = load_netcdf(path)
+    xr.testing.assert_identical(read, dataset)
+    assert read["name_zh"].to_numpy().tolist()[:3] == ["甘肃", "新疆", "内蒙古"]
+    assert read["gap_to_leader"].dtype == np.float64
+    assert sorted(item.name for item in path.parent.iterdir()) == ["run.nc"]
+    path.unlink()
+
+
+@pytest.mark.parametrize("label", ["Gansu", "甘肃", "Île-de-France", "ქართლი", "العربية", "🏔 peak", ""])
+def test_labels_in_any_script_survive(label, tmp_path):
+    array = xr.Dataset({"x": ("region", [1.0, np.nan])}, coords={"region": [label, "other"]})
+    xr.testing.assert_identical(load_netcdf(save_netcdf(array, tmp_path / "a.nc")), array)
+
+
+def test_provenance_travels_with_the_file(futures, tmp_path):
+    made = {"seed": 0, "model": {"sha256": "ab", "name": "模型"}, "draws": [1, 2.5, None, True]}
+    read = load_netcdf(save_netcdf(futures[["theil"]], tmp_path / "a.nc", provenance=made))
+    assert provenance_of(read) == made
+    assert provenance_of(futures) == {}
+    with pytest.raises(InvalidInput, match="plain JSON"):
+        save_netcdf(futures, tmp_path / "b.nc", provenance={"x": object()})
+    with pytest.raises(InvalidInput, match="plain JSON"):
+        save_netcdf(futures, tmp_path / "b.nc", provenance={"x": float("nan")})
+    assert not (tmp_path / "b.nc").exists()
+
+
+def test_damaged_provenance_is_named(futures):
+    with pytest.raises(InvalidInput, match="not JSON"):
+        provenance_of(futures.assign_attrs(provenance="{"))
+    with pytest.raises(InvalidInput, match="expected an object"):
+        provenance_of(futures.assign_attrs(provenance="[1]"))
+
+
+def test_single_precision_is_half_the_size_and_seven_digits(futures, tmp_path):
+    gaps = futures[["gap_to_leader"]]
+    full = save_netcdf(gaps, tmp_path / "a.nc")
+    half = save_netcdf(gaps, tmp_path / "b.nc", single_precision=True)
+    assert half.stat().st_size < 0.7 * full.stat().st_size
+    read = load_netcdf(half)
+    assert read["gap_to_leader"].dtype == np.float32
+    np.testing.assert_allclose(read["gap_to_leader"], gaps["gap_to_leader"], atol=1e-7)
+
+
+def test_numbers_are_compressed(tmp_path):
+    dull = xr.Dataset({"x": (("draw", "year"), np.zeros((200, 200)))})
+    assert save_netcdf(dull, tmp_path / "a.nc").stat().st_size < 40_000
+
+
+def test_attributes_netcdf_cannot_hold_are_named(futures, tmp_path):
+    with pytest.raises(InvalidInput, match="attribute 'made' of the dataset is a dict"):
+        save_netcdf(futures.assign_attrs(made={"a": 1}), tmp_path / "a.nc")
+    odd = futures.copy()
+    odd["theil"] = odd["theil"].assign_attrs(note=None)
+    with pytest.raises(InvalidInput, match="attribute 'note' of variable 'theil' is a NoneType"):
+        save_netcdf(odd, tmp_path / "a.nc")
+    flagged = load_netcdf(save_netcdf(futures[["theil"]].assign_attrs(ok=True), tmp_path / "b.nc"))
+    assert flagged.attrs["ok"] == 1
+    assert "made" not in futures.attrs
+
+
+def test_the_dataset_given_is_left_as_it_was(futures, tmp_path):
+    before = futures.copy(deep=True)
+    save_netcdf(futures, tmp_path / "a.nc", provenance={"seed": 0}, single_precision=True)
+    xr.testing.assert_identical(futures, before)
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(OSError, match="nothing"):
+        load_netcdf(tmp_path / "nothing.nc")

@@ -1,0 +1,108 @@
+"""Long and wide tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export import csv_bytes, save_csv, to_iamc, to_long_frame
+
+
+def test_long_table_holds_every_number(futures):
+    few = futures[["gap_to_leader", "theil", "class_gap"]]
+    table = to_long_frame(few)
+    assert table.columns.tolist() == ["scenario", "region", "year", "variable", "unit", "draw", "value"]
+    assert len(table) == sum(few[name].size for name in few)
+    row = table.query("scenario == 'uniform' and region == '130000' and year == 2030 and draw == 7").iloc[0]
+    assert row["value"] == float(few["gap_to_leader"].sel(scenario="uniform", region="130000", year=2030, draw=7))
+    assert row["unit"] == "Dmnl"
+    national = table[table["variable"] == "theil"]
+    assert set(national["region"]) == {"nation"}
+    assert set(table[table["variable"] == "class_gap"]["region"]) == {"East", "Central", "West", "Northeast"}
+
+
+def test_long_table_of_quantiles(futures):
+    table = to_long_frame(futures[["gap_to_leader"]], quantiles=[0.05, 0.5, 0.95], nation="China")
+    assert table.columns[5] == "quantile"
+    row = table.query("scenario == 'uniform' and region == '130000' and year == 2030 and quantile == 0.95").iloc[0]
+    draws = futures["gap_to_leader"].sel(scenario="uniform", region="130000", year=2030)
+    assert row["value"] == pytest.approx(float(np.quantile(draws, 0.95)))
+    with pytest.raises(InvalidInput, match="numbers from 0 to 1"):
+        to_long_frame(futures, quantiles=[5, 50])
+    with pytest.raises(InvalidInput, match="at least one"):
+        to_long_frame(futures, quantiles=[])
+
+
+def test_history_and_missing_numbers_keep_their_rows(futures):
+    past = futures[["gap_to_leader"]].isel(scenario=0, draw=0, drop=True).copy(deep=True)
+    past["gap_to_leader"][0, 0] = np.nan
+    table = to_long_frame(past)
+    assert set(table["scenario"]) == {"history"}
+    assert table["value"].isna().sum() == 1
+    assert len(table) == past["gap_to_leader"].size
+
+
+def test_quantiles_leave_out_only_the_cells_that_are_missing(futures):
+    gaps = futures[["gap_to_leader"]].copy(deep=True)
+    gaps["gap_to_leader"][0, 3, 1, 2] = np.nan
+    gaps["gap_to_leader"][1, :, 1, 2] = np.nan
+    table = to_long_frame(gaps, quantiles=[0.5])
+    one = table.query("scenario == 'baseline' and region == '120000' and year == 2026")["value"].iloc[0]
+    kept = np.delete(futures["gap_to_leader"].to_numpy()[0, :, 1, 2], 3)
+    assert one == pytest.approx(np.median(kept))
+    assert np.isnan(table.query("scenario == 'uniform' and region == '120000' and year == 2026")["value"].iloc[0])
+    assert table["value"].isna().sum() == 1
+
+
+def test_further_dimensions_become_part_of_the_name():
+    weights = xr.DataArray(
+        np.arange(12.0).reshape(2, 2, 3),
+        dims=("lever", "region", "year"),
+        coords={"lever": ["access", "skills"], "region": ["R1", "R2"], "year": [1, 2, 3]},
+        attrs={"units": "Dmnl"},
+    )
+    table = to_long_frame(xr.Dataset({"policy_weight": weights}))
+    assert set(table["variable"]) == {"policy_weight[access]", "policy_weight[skills]"}
+    row = table.query("variable == 'policy_weight[skills]' and region == 'R2' and year == 3")
+    assert row["value"].tolist() == [11.0]
+    wide = to_iamc(xr.Dataset({"policy_weight": weights}))
+    assert set(wide["Variable"]) == {"Policy Weight|Access", "Policy Weight|Skills"}
+
+
+def test_an_empty_dataset_gives_an_empty_table():
+    assert to_long_frame(xr.Dataset()).empty
+
+
+def test_iamc_layout(futures):
+    wide = to_iamc(futures[["gap_to_leader", "national_output"]], model="gapsim 0.1", nation="China")
+    assert wide.columns[:5].tolist() == ["Model", "Scenario", "Region", "Variable", "Unit"]
+    assert wide.columns[5:].tolist() == list(range(2024, 2036))
+    assert set(wide["Model"]) == {"gapsim 0.1"}
+    chosen = wide[
+        (wide["Scenario"] == "zoned_need")
+        & (wide["Region"] == "Province 3")
+        & (wide["Variable"] == "Gap To Leader|95.0th Percentile")
+    ]
+    draws = futures["gap_to_leader"].sel(scenario="zoned_need", region="130000")
+    np.testing.assert_allclose(chosen.iloc[0, 5:].astype(float), np.quantile(draws, 0.95, axis=0))
+    assert chosen["Unit"].tolist() == ["dimensionless"]
+    national = wide[wide["Region"] == "China"]
+    assert set(national["Unit"]) == {"Yuan/Year"}
+    assert not wide.duplicated(["Model", "Scenario", "Region", "Variable", "Unit"]).any()
+
+
+def test_iamc_with_one_draw_has_no_percentiles_and_needs_whole_years(futures):
+    one = futures[["gap_to_leader"]].isel(draw=[0])
+    assert set(to_iamc(one)["Variable"]) == {"Gap To Leader"}
+    with pytest.raises(InvalidInput, match=r"year 2024\.25 is not whole"):
+        to_iamc(one.assign_coords(year=one["year"] + 0.25))
+
+
+def test_csv_reads_back_in_spreadsheets_of_either_world(tmp_path):
+    frame = pd.DataFrame({"region": ["甘肃", "R,1"], "value": [1 / 3, np.nan]})
+    path = save_csv(frame, tmp_path / "new" / "a.csv")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert b"\r" not in path.read_bytes()
+    pd.testing.assert_frame_equal(pd.read_csv(path), frame, rtol=1e-9)
+    assert not csv_bytes(frame[["value"]]).startswith(b"\xef\xbb\xbf")

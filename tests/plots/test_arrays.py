@@ -1,0 +1,109 @@
+"""Labels on plain arrays, and the names read from labelled ones."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.export.layout import in_layout
+from pysd_runner.plots import label_array, plot_gaps
+from pysd_runner.plots.arrays import position_of, region_label, scenario_label
+from pysd_runner.plots.quantities import number, quantity_of
+
+
+def test_a_plain_array_with_labels_is_drawn_like_a_labelled_one(futures):
+    gaps = futures["gap_to_leader"]
+    plain = label_array(
+        gaps.to_numpy(),
+        years=gaps["year"].to_numpy(),
+        scenarios=list(gaps["scenario"].to_numpy()),
+        regions=list(gaps["region"].to_numpy()),
+        name="gap_to_leader",
+        region_labels={"name_en": gaps["name_en"].to_numpy()},
+    )
+    one, other = plot_gaps(plain, regions=["130000"]), plot_gaps(gaps, regions=["130000"])
+    np.testing.assert_allclose(one.data["value"], other.data["value"])
+    assert one.data["region_name"].tolist() == other.data["region_name"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dims"),
+    [((3,), ("year",)), ((2, 3), ("region", "year")), ((5, 2, 3), ("draw", "region", "year"))],
+)
+def test_fewer_axes_mean_fewer_dimensions(shape, dims):
+    assert label_array(np.zeros(shape), years=[1, 2, 3]).dims == dims
+
+
+def test_labels_must_fit():
+    with pytest.raises(InvalidInput, match="2 labels for the 3 years"):
+        label_array(np.zeros(3), years=[1, 2])
+    with pytest.raises(InvalidInput, match="4 axes without scenario names"):
+        label_array(np.zeros((1, 1, 1, 3)), years=[1, 2, 3])
+    with pytest.raises(InvalidInput, match=r"region_labels\['row'\]: 1 values do not fit"):
+        label_array(np.zeros((2, 3)), years=[1, 2, 3], region_labels={"row": [1]})
+
+
+def test_layout_adds_what_is_missing_and_orders_the_rest():
+    array = xr.DataArray(np.arange(6.0).reshape(3, 2), dims=("year", "class"), coords={"year": [1, 2, 3]})
+    full = in_layout(array.assign_coords({"class": ["a", "b"]}))
+    assert full.dims == ("scenario", "draw", "region", "year")
+    assert full.shape == (1, 1, 2, 3)
+    np.testing.assert_array_equal(full[0, 0], array.T)
+    with pytest.raises(InvalidInput, match="with labels along 'year'"):
+        in_layout(array.drop_vars("year"))
+
+
+def test_names_fall_back_in_order(futures):
+    gaps = in_layout(futures["gap_to_leader"])
+    assert region_label(gaps, "110000", "zh") == "甘肃"
+    assert region_label(gaps.drop_vars("name_zh"), "110000", "zh") == "Province 1"
+    assert region_label(gaps.drop_vars(["name_zh", "name_en"]), "110000", "zh") == "110000"
+    bare = gaps.drop_vars(["label_en", "label_zh"])
+    assert scenario_label(gaps, "zoned_need", "zh") == "分区分类、按需分配"
+    assert scenario_label(bare, "zoned_need", "zh") == "zoned need"
+    assert scenario_label(bare, "baseline", "zh") == "无政策"
+    assert region_label(in_layout(futures["class_gap"]), "West", "zh") == "西部"
+
+
+def test_regions_are_found_by_code_or_name(futures):
+    gaps = in_layout(futures["gap_to_leader"])
+    assert position_of(gaps, "region", "120000") == position_of(gaps, "region", "新疆") == 1
+    with pytest.raises(UnknownName, match=r"there are 110000, 120000, .*, \.\.\."):
+        position_of(gaps, "region", "nowhere")
+
+
+def test_units_and_scales():
+    def made(name, units, largest=1.0):
+        return quantity_of(xr.DataArray([largest], dims="year", name=name, attrs={"units": units}), "en")
+
+    assert made("gap_to_leader", "Dmnl").scale == 100
+    assert made("theil", "Dmnl").scale == 1
+    assert made("theil", "Dmnl").difference_unit == "index points"
+    assert made("access", "Dmnl").unit == "%"
+    assert made("access", "Dmnl").difference_unit == "percentage points"
+    wages = made("wage", "Yuan/Month", 5312.0)
+    assert (wages.unit, wages.scale, wages.digits, wages.title) == ("Yuan/Month", 1, 0, "wage")
+    assert made("wage", "Yuan/Month", 0.0512).digits == 4
+    assert made("gini", "Dmnl").inline == "Gini coefficient"
+    assert made("gap_to_leader", "Dmnl").inline == "gap to the leading region"
+
+
+def test_own_words_are_used_for_unknown_quantities():
+    attrs = {"units": "Dmnl", "long_name": "Skills", "long_name_zh": "技能"}
+    array = xr.DataArray([1.0], dims="year", name="skills", attrs=attrs)
+    assert quantity_of(array, "en").title == "Skills"
+    assert quantity_of(array, "zh").title == "技能"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "signed", "text"),
+    [
+        (-1.64, 1, False, "−1.6"),
+        (0.04, 1, True, "0.0"),
+        (-0.04, 1, True, "0.0"),
+        (2.5, 0, True, "+2"),
+        (1234.5, 1, False, "1,234.5"),
+    ],
+)
+def test_numbers_in_text(value, digits, signed, text):
+    assert number(value, digits, signed=signed) == text

@@ -1,0 +1,66 @@
+"""Lines of text and labels beside lines."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from pysd_runner.plots.palette import drawing
+from pysd_runner.plots.typography import balanced, shortened, spread, text_width, wrapped
+
+LABELS = st.lists(st.tuples(st.floats(-5, 15), st.floats(0.1, 1.5)), min_size=1, max_size=6)
+
+
+@given(labels=LABELS)
+@settings(max_examples=200, deadline=None)
+def test_labels_never_overlap_keep_their_order_and_stay_in_the_room(labels):
+    wanted, sizes = [label[0] for label in labels], [label[1] for label in labels]
+    placed = spread(wanted, sizes, 0.0, 10.0)
+    order = sorted(range(len(labels)), key=lambda index: wanted[index])
+    for lower, upper in pairwise(order):
+        assert placed[upper] - placed[lower] >= (sizes[upper] + sizes[lower]) / 2 - 1e-9
+    for place, size in zip(placed, sizes, strict=True):
+        assert place - size / 2 >= -1e-9
+        assert place + size / 2 <= 10 + 1e-9
+
+
+def test_labels_that_have_room_stay_where_they_are():
+    assert spread([1.0, 4.0, 7.0], [1.0, 2.0, 1.0], 0.0, 10.0) == pytest.approx([1.0, 4.0, 7.0])
+
+
+@pytest.mark.parametrize(
+    "text", ["In 100 futures like those simulated here, about 30", "色带包含以下方面的不确定性：模型参数；不包含。"]
+)
+@pytest.mark.parametrize("width", [0.4, 1.0, 2.0, 9.0])
+def test_wrapping_loses_nothing_and_keeps_the_width(text, width, has_chinese):
+    if not text.isascii() and not has_chinese:
+        pytest.skip("no font for Chinese on this machine")
+    figure = Figure(dpi=200)
+    with drawing():
+        lines = wrapped(figure, text, 8, width)
+        joint = " " if text.isascii() else ""
+        assert joint.join(lines) == text
+        for line in lines:
+            assert text_width(figure, line, 8) <= width or " " not in line
+        assert len(balanced(figure, text, 8, width)) == len(lines)
+
+
+def test_a_line_does_not_start_with_a_closing_mark(has_chinese):
+    if not has_chinese:
+        pytest.skip("no font for Chinese on this machine")
+    with drawing():
+        for width in (0.3, 0.45, 0.6, 0.8):
+            lines = wrapped(Figure(dpi=200), "模型参数，年度冲击；模型结构。初始（状态）", 8, width)
+            assert not any(line[0] in "，；。）" for line in lines)
+            assert not any(line[-1] == "（" for line in lines)
+
+
+def test_long_names_are_cut_with_an_ellipsis():
+    figure = Figure(dpi=200)
+    with drawing():
+        assert shortened(figure, "Gansu", 8, 2.0) == "Gansu"
+        short = shortened(figure, "A very long name of a region", 8, 0.8)
+        assert short.endswith("…")
+        assert text_width(figure, short, 8) <= 0.8
