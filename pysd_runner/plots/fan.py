@@ -137,7 +137,7 @@ def draw_end_labels(axes: Axes, labels: Sequence[EndLabel], *, size: float = 7.5
         Points.
     """
     low, high = axes.get_ylim()
-    height = axes.get_position().height * axes.get_figure(root=True).get_size_inches()[1]  # type: ignore[union-attr]
+    height = axes.bbox.height / axes.figure.dpi
     unit = (high - low) / height
     sizes = [size * 1.2 * (label.text.count("\n") + 1) / 72 * unit for label in labels]
     places = spread([label.value for label in labels], sizes, low, high)

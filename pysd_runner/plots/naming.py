@@ -19,10 +19,13 @@ class Names:
         An array in layout.
     lang
         ``"en"`` or ``"zh"``.
+    is_drawn
+        Whether the fonts have to draw the names; a sentence needs none.
     """
 
     values: xr.DataArray
     lang: str
+    is_drawn: bool = True
 
     def scenario(self, name: str) -> str:
         """Printed name of a scenario.
@@ -39,7 +42,7 @@ class Names:
             glyphs.
         """
         wanted = (scenario_label(self.values, name, self.lang), scenario_label(self.values, name, "en"), name)
-        return next((text for text in wanted if can_draw(text)), f"#{self._position('scenario', name)}")
+        return next((text for text in wanted if self._fits(text)), f"#{self._position('scenario', name)}")
 
     def region(self, code: str) -> str:
         """Printed name of a region.
@@ -56,7 +59,11 @@ class Names:
         """
         wanted = (region_label(self.values, code, self.lang), region_label(self.values, code, "en"), code)
         by_position = word("region.position", self.lang, position=self._position("region", code))
-        return next((text for text in wanted if can_draw(text)), by_position)
+        return next((text for text in wanted if self._fits(text)), by_position)
+
+    def _fits(self, text: str) -> bool:
+        """Whether a name can be used."""
+        return not self.is_drawn or can_draw(text)
 
     def _position(self, dim: str, label: str) -> int:
         """Position from one."""

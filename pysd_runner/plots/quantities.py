@@ -93,7 +93,7 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
         counted_unit=word(f"unit.{points}_counted", lang) if points else units,
         scale=100.0 if is_share else 1.0,
         digits=digits,
-        difference_digits=digits + 1,
+        difference_digits=digits + 1 if digits else 0,
         lower_is_better=name in _INDICES or name in _GAPS,
         is_gap=name in _GAPS,
     )

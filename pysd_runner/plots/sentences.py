@@ -56,7 +56,7 @@ def figure_sentence(
         If there is no such year.
     """
     full = in_layout(values)
-    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang, is_drawn=False)
     chosen, reference = chosen_scenarios(full, scenario, baseline)
     code = str(full["region"].to_numpy()[0 if region is None else position_of(full, "region", region)])
     place, when = position_of(full, "region", code), _year_position(full, year)

@@ -162,7 +162,7 @@ def _draw_tiles(sheet: Sheet, panels: Sequence[Panel], cells: Sequence[Cell], or
         set_values(axes, low, top, ticks=3)
         draw_panel(axes, panel, origin, width=1.0)
         _label_edges(axes, is_left=(row, column - 1) not in taken, is_low=(row + 1, column) not in taken)
-        name = shortened(sheet.figure, panel.name, _NAME_SIZE, wide)
+        name = shortened(sheet.figure, panel.name, _NAME_SIZE, wide, heading_style(panel.name))
         sheet.text(left, above - 0.045, name, size=_NAME_SIZE, color=INK, va="baseline", **heading_style(name))
 
 
