@@ -21,7 +21,7 @@ class TimePath:
     times
         Increasing years, shape (k,).
     values
-        What holds at those years, shape (k, *shape); ``shape`` is that of the input, with or without the two
+        What holds at those years, shape ``(k, *shape)``, where ``shape`` is that of the input, with or without the two
         leading axes (scenario, draw).
     interpolate
         ``"step"``: a value holds from its year until the next one; ``"linear"``: straight lines between years.
