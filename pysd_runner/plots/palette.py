@@ -1,4 +1,6 @@
-"""Colours for colour-blind readers (Okabe and Ito), line styles as the second channel, and drawing defaults.
+"""Colours for colour-blind readers, line styles as the second channel, and drawing defaults.
+
+Hues are those of Okabe and Ito, some darkened so that thin lines and text stand out on white.
 
 References
 ----------
