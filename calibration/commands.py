@@ -1,0 +1,213 @@
+"""The commands that calibrate; the command line finds them through an entry point."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Draws,
+    Encoding,
+    Force,
+    Lang,
+    Language,
+    Map,
+    MappingFile,
+    NationalFile,
+    RegionFile,
+    Seed,
+    Unit,
+    Until,
+    YuanPerUnit,
+)
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import MODEL, Job, project_job, target, tell
+from pysd_runner.cli.session import Session
+from pysd_runner.errors import CalibrationFailed
+
+if TYPE_CHECKING:  # these load numpy
+    from calibration.results import FitResult
+    from pysd_runner.panel import Panel
+
+PANEL = "china"
+FIT = "fit"
+
+# Zoned policies; the uniform mixes that they must be shown beside are added by the scenarios themselves.
+DEMONSTRATED = ("zoned_need", "zoned")
+
+Starts = Annotated[
+    int, typer.Option("--starts", min=1, help="Number of searches: one led by the data, others from the prior.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --starts 1 --out demo"))(demo)
+    examples = (
+        "gapsim calibrate china --out fit",
+        "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
+    )
+    command(app, "calibrate", examples=examples)(calibrate)
+
+
+def calibrate(
+    session: Session,
+    panel: Annotated[str, typer.Argument(metavar="PANEL", help="Panel file, or the name of a shipped panel.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the fit [default: a new one under results/].")
+    ] = None,
+    starts: Starts = 4,
+    seed: Seed = 0,
+    first_year: Annotated[
+        int | None,
+        typer.Option("--first-year", metavar="YEAR", help="Start of the window [default: found from the data]."),
+    ] = None,
+    last_year: Annotated[
+        int | None, typer.Option("--last-year", metavar="YEAR", help="End of it [default: the last complete year].")
+    ] = None,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    national: NationalFile = None,
+    encoding: Encoding = None,
+    yuan_per_unit: YuanPerUnit = None,
+    force: Force = False,
+) -> None:
+    """Fit the model to a panel, and write the parameters with their uncertainty.
+
+    Says what can be estimated from what before it starts. Exit code 3 when the diagnostics fail; the fit is still written.
+    """
+    choice = PanelChoice(
+        source=panel,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        national=national,
+        encoding=encoding,
+    )
+    folder = target(out, f"fit-{Path(panel).stem}", force=force)
+    settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
+    found = _fit(session, choice.read(session), starts=starts, seed=seed, **settings)
+    with folder:
+        _write(session, found, folder.draft)
+    _say(session, found)
+    session.data = {"folder": folder.path, **_data(found)}
+    session.say()
+    session.say(f"Fit: {folder.path}")
+    session.say(f"  `gapsim run zoned_need --panel {panel} --fit {folder.path}` projects with it.")
+    _judge(found, folder.path)
+
+
+def demo(
+    session: Session,
+    *,
+    draws: Draws = None,
+    until: Until = None,
+    starts: Starts = 4,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results [default: a new one, results/demo].")
+    ] = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> None:
+    """Go the whole way on the shipped panel: check, calibrate, project to 2040, draw, summarise.
+
+    Compares no policy with two zoned policies and several uniform ones at the same cost. Takes a minute or two.
+    """
+    folder = target(out, "demo", force=force)
+    choice = PanelChoice(source=PANEL)
+    panel = choice.read(session)
+    years = f"{panel.years[0]}-{panel.years[-1]}"
+    session.note(f"Panel {PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
+    with folder:
+        found = _fit(session, panel, starts=starts, seed=seed, is_described=False)
+        _write(session, found, folder.draft / FIT)
+        folder.finished(FIT)
+        session.kept.append(
+            f"The calibration had finished and is kept in {folder.path / FIT}; go on with "
+            f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / FIT}`"
+        )
+        job = Job(
+            panel=panel,
+            source=PANEL,
+            scenarios=DEMONSTRATED,
+            fitted=found.fitted,
+            settings={"until": until, "draws": draws, "seed": seed},
+            lang=lang,
+        )
+        report = project_job(session, job, folder.draft)
+    session.kept.clear()
+    session.warnings += [str(item) for item in found.findings]
+    session.say(f"Calibration: {found.fitted.message} Parameters: {folder.path / FIT / 'parameters.csv'}")
+    session.say()
+    session.data = {"fit": _data(found)}
+    tell(session, report, folder.path)
+    _judge(found, folder.path / FIT)
+
+
+def _fit(
+    session: Session, panel: "Panel", *, starts: int, seed: int, is_described: bool = True, **settings: Any
+) -> "FitResult":
+    """Say what will be estimated from what, and estimate it."""
+    from calibration.fit import fit
+    from calibration.problem import CalibrationProblem
+    from pysd_runner.model import load_model
+
+    model = load_model(MODEL, regions=len(panel.regions))
+    problem = CalibrationProblem(model, panel, **{key: value for key, value in settings.items() if value is not None})
+    if is_described:
+        session.note(str(problem.describe()))
+    with session.stage("Calibrating") as stage:
+        return fit(problem, starts=starts, seed=seed, progress=stage.at)
+
+
+def _write(session: Session, found: "FitResult", folder: Path) -> None:
+    """Write the fit with its figures."""
+    from calibration.reporting import draw_fit
+    from pysd_runner.plots import save_figure
+
+    found.save(folder)
+    with session.stage("Drawing the fit"):
+        for name, figure in draw_fit(found):
+            save_figure(figure, folder / "figures", name)
+
+
+def _say(session: Session, found: "FitResult") -> None:
+    """Print the parameters; what to keep in mind stands in the same text."""
+    session.say(found.summary())
+    session.warnings += [str(item) for item in found.findings if str(item) not in session.warnings]
+
+
+def _data(found: "FitResult") -> dict[str, Any]:
+    """The fit for programs."""
+    return {
+        "status": found.fitted.status,
+        "message": found.fitted.message,
+        "panel": found.fitted.panel,
+        "first_year": found.fitted.first_year,
+        "last_year": found.fitted.last_year,
+        "parameters": found.table().to_dict("records"),
+        "diagnostics_failed": [str(item) for item in found.check()],
+        "seconds": found.seconds,
+    }
+
+
+def _judge(found: "FitResult", folder: Path) -> None:
+    """Raise when a diagnostic failed."""
+    failed = found.check()
+    if failed:
+        lines = "\n  ".join(item.message for item in failed)
+        raise CalibrationFailed(
+            f"the diagnostics of the calibration failed; look at the result in {folder} before you use it:\n  {lines}"
+        )

@@ -1,0 +1,5 @@
+"""The command line: it parses, calls and writes; nothing is computed here."""
+
+from pysd_runner.cli.entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,78 @@
+"""What a failure looks like: one block that says what, where and what to do, and an exit code."""
+
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from pysd_runner.cli.session import Session
+from pysd_runner.errors import GapsimError
+
+BUG, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def guarded(session: Session, work: Callable[[], int | None]) -> int:
+    """Run a command and turn whatever it raises into an exit code and a message.
+
+    Parameters
+    ----------
+    session
+        Where to write.
+    work
+        The command; returns its exit code, None for success.
+
+    Returns
+    -------
+    int
+        0 success, 1 a bug, 2 bad input, 3 diagnostics of a calibration failed, 4 a simulation failed, 130 interrupted.
+
+    Raises
+    ------
+    BrokenPipeError
+        If nobody reads standard output any more.
+    """
+    try:
+        code = work() or 0
+        session.close()
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt as interruption:
+        return _report(session, interruption, INTERRUPTED, _interrupted(session))
+    except GapsimError as error:
+        return _report(session, error, error.exit_code, "\n  ".join([str(error), *session.kept]))
+    except OSError as error:
+        return _report(session, error, BAD_INPUT, _system(error))
+    except MemoryError as error:
+        return _report(
+            session, error, BAD_INPUT, "there is not enough memory; ask for fewer draws or scenarios (--draws)"
+        )
+    except Exception as error:  # noqa: BLE001 - the outermost frame: every bug must end here, not in a traceback
+        return _report(session, error, BUG, _bug(error))
+    return code
+
+
+def _report(session: Session, error: BaseException, code: int, message: str) -> int:
+    if session.debug:
+        typer.echo("".join(traceback.format_exception(error)).rstrip(), err=True)
+    typer.echo(message if code == INTERRUPTED else f"error: {message}", err=True)
+    session.close({"kind": type(error).__name__, "message": message, "exit_code": code})
+    return code
+
+
+def _interrupted(session: Session) -> str:
+    kept = session.kept or ["Nothing had been finished; nothing was written."]
+    return "\n  ".join(["Interrupted.", *kept])
+
+
+def _system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; choose another file or folder, or make room"
+
+
+def _bug(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f", {frame.filename}, line {frame.lineno}" for frame in last)
+    return (
+        f"this is a bug in gapsim: {type(error).__name__}: {error}{place}\n"
+        "  Please report it with the command you gave, what `gapsim doctor` prints, and what --debug shows."
+    )

@@ -1,0 +1,119 @@
+"""The panel a command is asked to read, from its options."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pysd_runner.cli.session import Session
+from pysd_runner.errors import InvalidInput
+
+if TYPE_CHECKING:  # reading panels loads pandas
+    from pysd_runner.panel import Panel, PanelMapping, Problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanelChoice:
+    """A panel and how to read it.
+
+    Parameters
+    ----------
+    source
+        Shipped name or file.
+    columns, units
+        As given on the command line, ``heading=name`` and ``name=unit``.
+    mapping, regions, national, encoding
+        Files and encoding, or None.
+    """
+
+    source: str
+    columns: Sequence[str] = ()
+    units: Sequence[str] = ()
+    mapping: Path | None = None
+    regions: str | None = None
+    national: Path | None = None
+    encoding: str | None = None
+
+    def load(self) -> "Panel":
+        """Read the panel.
+
+        Raises
+        ------
+        InvalidPanel
+            If anything is wrong with it.
+        """
+        from pysd_runner.panel import load_panel
+
+        return load_panel(self.source, **self._arguments())
+
+    def read(self, session: Session) -> "Panel":
+        """Read the panel, and say how many warnings it has.
+
+        Raises
+        ------
+        InvalidPanel
+            If anything is wrong with it.
+        """
+        panel = self.load()
+        if panel.problems:
+            count = len(panel.problems)
+            first = f"{panel.problems[0]}".removeprefix("warning: ")
+            more = f" (and {count - 1} more: `gapsim data check` lists them)" if count > 1 else ""
+            session.warn(f"{self.source}: {first}{more}")
+        return panel
+
+    def check(self) -> "list[Problem]":
+        """List everything that is wrong with it."""
+        from pysd_runner.panel import check_panel
+
+        return check_panel(self.source, **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "mapping": self._mapping(),
+            "regions": self.regions,
+            "national": self.national,
+            "encoding": self.encoding,
+            "units": pairs(self.units, "--unit", "output='100 million yuan'") or None,
+        }
+
+    def _mapping(self) -> "PanelMapping | Mapping[str, str] | None":
+        """Mapping file with the columns of the command line on top."""
+        columns = pairs(self.columns, "--map", "年份=year")
+        if self.mapping is None:
+            return columns or None
+        from pysd_runner.panel import load_mapping
+
+        read = load_mapping(self.mapping)
+        return read.merged(columns={**read.columns, **columns})
+
+
+def pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
+    """Read ``left=right`` texts; the last sign divides, because headings may hold one.
+
+    Parameters
+    ----------
+    texts
+        As given.
+    option
+        Name of the option, for the message.
+    example
+        What a correct one looks like.
+
+    Returns
+    -------
+    dict
+        Left to right.
+
+    Raises
+    ------
+    InvalidInput
+        If one has no sign, or nothing on one side of it.
+    """
+    found = {}
+    for text in texts:
+        left, sign, right = text.rpartition("=")
+        if not (sign and left.strip() and right.strip()):
+            raise InvalidInput(f"{option} {text!r}: expected two names with = between them, as in {option} {example}")
+        found[left.strip()] = right.strip()
+    return found

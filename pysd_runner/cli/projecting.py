@@ -1,0 +1,192 @@
+"""From a panel, scenarios and a fit to a folder of results; shared by the commands that project."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pysd_runner.cli.session import Session
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.panel import Panel
+    from pysd_runner.projection import Projection
+    from pysd_runner.reports.folders import WholeFolder
+    from pysd_runner.reports.inputs import Inputs
+    from pysd_runner.spec import FittedParameters
+
+MODEL = "regional_digital"
+DRAWS, UNTIL = 200, 2040
+DEFAULT_PARENT = Path("results")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What is to be projected.
+
+    Parameters
+    ----------
+    panel
+        The panel.
+    source
+        Shipped name or file it was read from.
+    scenarios
+        Shipped names and files.
+    fitted
+        What a calibration found, or None.
+    settings
+        ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default.
+    lang
+        Language of figures and tables.
+    """
+
+    panel: "Panel"
+    source: str
+    scenarios: Sequence[str]
+    fitted: "FittedParameters | None" = None
+    settings: Mapping[str, Any]
+    lang: str = "en"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What is said about results once their folder stands.
+
+    Parameters
+    ----------
+    lines
+        For people.
+    data
+        For programs.
+    """
+
+    lines: Sequence[str]
+    data: Mapping[str, Any]
+
+
+def target(out: Path | None, name: str, *, force: bool) -> "WholeFolder":
+    """Folder a command will write, checked before any work is done.
+
+    Parameters
+    ----------
+    out
+        What was asked for; None takes a new folder under ``results/``.
+    name
+        Name of that new folder.
+    force
+        Whether earlier results may be replaced.
+
+    Returns
+    -------
+    WholeFolder
+        To be entered.
+
+    Raises
+    ------
+    InvalidInput
+        If something is there that may not be replaced.
+    """
+    from pysd_runner.reports.folders import WholeFolder, fresh_folder
+
+    return WholeFolder(fresh_folder(DEFAULT_PARENT / name) if out is None else out, replace=force)
+
+
+def project_job(session: Session, job: Job, draft: Path) -> Report:
+    """Project and write the results.
+
+    Parameters
+    ----------
+    session
+        Where progress and warnings go.
+    job
+        What is to be projected.
+    draft
+        Folder that gets the results.
+
+    Returns
+    -------
+    Report
+        What there is to say.
+    """
+    from pysd_runner.model import load_model
+    from pysd_runner.projection import project
+    from pysd_runner.reports.evidence import mismatches, money_of
+    from pysd_runner.reports.inputs import Inputs
+    from pysd_runner.scenarios import load_scenario, with_comparisons
+
+    model = load_model(MODEL, regions=len(job.panel.regions))
+    asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
+    cast = with_comparisons(asked, model=model)
+    if job.fitted is not None:
+        for text in mismatches(job.fitted, model, job.panel):
+            session.warn(text)
+    given = {key: value for key, value in job.settings.items() if value is not None}
+    settings = {"until": UNTIL, "draws": DRAWS, "yuan_per_unit": money_of(job.fitted), **given}
+    draws = int(settings["draws"])
+    title = f"Projecting {len(cast)} scenarios to {settings['until']}, {draws} draws"
+    with session.stage(title, total=draws) as stage:
+        projection = project(model, job.panel, asked, job.fitted, progress=stage.advance, **settings)
+    inputs = Inputs(panel=job.panel, source=job.source, fitted=job.fitted)
+    return write(session, projection, inputs, draft, job.lang)
+
+
+def write(session: Session, projection: "Projection", inputs: "Inputs", draft: Path, lang: str) -> Report:
+    """Write the results of a projection.
+
+    Parameters
+    ----------
+    session
+        Where progress and warnings go.
+    projection
+        What was projected.
+    inputs
+        What it was made from.
+    draft
+        Folder that gets the results.
+    lang
+        Language of figures and tables.
+
+    Returns
+    -------
+    Report
+        What there is to say.
+    """
+    from pysd_runner.reports.levels import level_table
+    from pysd_runner.reports.overview import overview
+    from pysd_runner.reports.results import figure_count, write_results
+
+    with session.stage("Drawing and writing", total=figure_count(projection)) as stage:
+        results = write_results(projection, draft, inputs=inputs, lang=lang, progress=stage.advance)
+    for text in projection.warnings:
+        session.warn(text)
+    summary = results.summary
+    data = {
+        "origin": projection.origin,
+        "settings": projection.provenance["settings"],
+        "baselines": dict(projection.baselines),
+        "summary": [] if summary is None else summary.frame.reset_index().to_dict("records"),
+        "levels": level_table(projection).to_dict("records"),
+        "imputed": list(projection.imputed),
+        "figures": list(results.figures),
+    }
+    return Report(lines=overview(projection, summary, lang=lang), data=data)
+
+
+def tell(session: Session, report: Report, folder: Path) -> None:
+    """Print a report and say where the results are.
+
+    Parameters
+    ----------
+    session
+        Where to print.
+    report
+        What there is to say.
+    folder
+        Where the results are.
+    """
+    session.data = {"folder": folder, **(session.data or {}), **report.data}
+    for line in report.lines:
+        session.say(line)
+    session.say()
+    session.say(f"Results: {folder}")
+    session.say(f"  Start with {folder / 'summary.md'} and {folder / 'figures'}.")
+    session.say(f"  `gapsim run {folder / 'run.json'}` makes them again.")

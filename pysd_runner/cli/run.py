@@ -1,0 +1,175 @@
+"""``gapsim run``: project scenarios, or run a recorded projection again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Draws,
+    Encoding,
+    Force,
+    Lang,
+    Language,
+    Map,
+    MappingFile,
+    NationalFile,
+    OptionalSeed,
+    RegionFile,
+    Unit,
+    Until,
+    YuanPerUnit,
+)
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import MODEL, Job, project_job, target, tell, write
+from pysd_runner.cli.session import Session
+from pysd_runner.errors import InvalidInput
+
+if TYPE_CHECKING:  # this loads numpy
+    from pysd_runner.spec import FittedParameters
+
+SHIPPED_PANEL = "china"
+FITTED_FILE = "fitted.json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        "gapsim run zoned_need --draws 50 --out need",
+        "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
+        "gapsim run need/run.json --out again",
+    )
+    command(app, "run", examples=examples)(run)
+
+
+def shipped(incomplete: str) -> list[str]:
+    """Complete the name of a shipped scenario.
+
+    Parameters
+    ----------
+    incomplete
+        What has been typed.
+
+    Returns
+    -------
+    list of str
+        Names that start so.
+    """
+    from pysd_runner.scenarios.shipped import shipped_scenarios
+
+    return [name for name in shipped_scenarios(MODEL) if name.startswith(incomplete)]
+
+
+def run(
+    session: Session,
+    scenarios: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENARIO...",
+            help="Shipped scenarios (`gapsim list`), scenario files, or the run.json of earlier results.",
+            autocompletion=shipped,
+        ),
+    ],
+    *,
+    panel: Annotated[
+        str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
+    ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior."),
+    ] = None,
+    until: Until = None,
+    draws: Draws = None,
+    seed: OptionalSeed = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results [default: a new one under results/].")
+    ] = None,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    national: NationalFile = None,
+    encoding: Encoding = None,
+    yuan_per_unit: YuanPerUnit = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> None:
+    """Project gaps under one or more scenarios, and write a folder of results.
+
+    The baseline without policy, and scenarios that must be shown beside others, are added. Prints what each scenario
+    changes. With the run.json of earlier results the same run is made again and compared with them number by number.
+    """
+    from pysd_runner.reports.replay import is_record
+
+    name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
+    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    if any(is_record(scenario) for scenario in scenarios):
+        given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, **settings}
+        _alone(scenarios, [key for key, value in given.items() if value])
+        _again(session, Path(scenarios[0]), out, force=force, lang=lang)
+        return
+    choice = PanelChoice(
+        source=panel or SHIPPED_PANEL,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        national=national,
+        encoding=encoding,
+    )
+    fitted = None if fit is None else _fitted(fit)
+    folder = target(out, name, force=force)
+    job = Job(
+        panel=choice.read(session),
+        source=choice.source,
+        scenarios=scenarios,
+        fitted=fitted,
+        settings=settings,
+        lang=lang,
+    )
+    with folder:
+        report = project_job(session, job, folder.draft)
+    tell(session, report, folder.path)
+
+
+def _fitted(path: Path) -> "FittedParameters":
+    """Read fitted parameters from their file or from the folder that holds it."""
+    from pysd_runner.spec import load_fitted
+
+    return load_fitted(path / FITTED_FILE if path.is_dir() else path)
+
+
+def _alone(scenarios: list[str], given: list[str]) -> None:
+    if len(scenarios) > 1:
+        raise InvalidInput("a run.json is run again by itself; leave the other scenarios away")
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InvalidInput(f"a run.json is run again as it was recorded; leave {options} away")
+
+
+def _again(session: Session, record: Path, out: Path | None, *, force: bool, lang: str) -> None:
+    """Run a record again; its results are written only where that was asked for."""
+    from pysd_runner.reports.overview import overview, summarise
+    from pysd_runner.reports.replay import draws_of, replay
+
+    folder = None if out is None else target(out, "", force=force)
+    draws = draws_of(record)
+    with session.stage(f"Running {record} again, {draws} draws", total=draws) as stage:
+        found = replay(record, progress=stage.advance)
+    for text in found.changed:
+        session.warn(text)
+    session.data = {
+        "identical": found.is_identical,
+        "largest_difference": found.largest,
+        "changed": list(found.changed),
+    }
+    if folder is None:
+        for line in overview(found.projection, summarise(found.projection), lang=lang):
+            session.say(line)
+    else:
+        with folder:
+            report = write(session, found.projection, found.inputs, folder.draft, lang)
+        tell(session, report, folder.path)
+    session.say()
+    session.say(found.verdict)

@@ -1,0 +1,127 @@
+"""What one command says, and where it says it: data on standard output, everything else on standard error."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import typer
+
+from pysd_runner.cli.plain import plain
+
+SCHEMA_VERSION = 1
+
+
+class Stage(Protocol):
+    """A stage of the work that is told how far it is."""
+
+    def advance(self, steps: int) -> None:
+        """Count steps that were finished since the last call."""
+
+    def at(self, what: str, done: int, total: int) -> None:
+        """Say what is being done now, and how many steps of how many are finished."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Session:
+    """Standard output and standard error of one command.
+
+    Parameters
+    ----------
+    as_json
+        Whether standard output gets one JSON object instead of text.
+    quiet
+        Whether standard error gets errors alone.
+    debug
+        Whether a failure shows its traceback.
+    data
+        What the JSON object holds under ``data``.
+    warnings
+        What a reader of the data should know.
+    kept
+        Finished work that an interruption leaves behind, one sentence each.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    debug: bool = False
+    data: Any = None
+    warnings: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def say(self, text: str = "") -> None:
+        """Write a line of data for people; nothing with ``--json``."""
+        if not self.as_json:
+            typer.echo(text)
+
+    def note(self, text: str) -> None:
+        """Write a line about the work itself to standard error; nothing with ``--quiet``."""
+        if not self.quiet:
+            typer.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning for the JSON object, and write it to standard error; each once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.note(f"warning: {text}")
+
+    def close(self, error: dict[str, Any] | None = None) -> None:
+        """Write the JSON object, if one is wanted.
+
+        Parameters
+        ----------
+        error
+            What went wrong; None when nothing did.
+        """
+        if not self.as_json:
+            return
+        answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": self.data, "warnings": self.warnings}
+        if error is not None:
+            answer["error"] = error
+        is_unicode = (sys.stdout.encoding or "").casefold().replace("-", "") == "utf8"
+        typer.echo(json.dumps(plain(answer), indent=2, ensure_ascii=not is_unicode, allow_nan=False))
+
+    @contextmanager
+    def stage(self, title: str, total: int | None = None) -> Iterator[Stage]:
+        """Show that a stage of the work runs, and how far it is.
+
+        A bar with the remaining time when standard error is a terminal, otherwise a line when something new begins.
+
+        Parameters
+        ----------
+        title
+            What is being done.
+        total
+            Number of steps; None when it is not known.
+
+        Yields
+        ------
+        Stage
+            To be told of progress.
+        """
+        if self.quiet or not sys.stderr.isatty():
+            self.note(f"{title} ...")
+            yield _Lines(self)
+            return
+        from pysd_runner.cli.progress import bar
+
+        with bar(title, total) as shown:
+            yield shown
+
+
+class _Lines:
+    """A stage where there is no terminal."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._last = session, ""
+
+    def advance(self, steps: int) -> None:
+        """Keep silent: a line for every step would be noise in a log."""
+
+    def at(self, what: str, done: int, total: int) -> None:
+        """Write a line when something new begins."""
+        if what != self._last:
+            self._last = what
+            self._session.note(f"  {what} ({done} of {total} steps done)")

@@ -1,0 +1,120 @@
+"""What ships, by kind: name, unit and label."""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pysd_runner.errors import UnknownName, suggest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One thing that has a name.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    name
+        What commands and files call it.
+    unit
+        Unit of a number, otherwise empty.
+    en, zh
+        Labels.
+    """
+
+    kind: str
+    name: str
+    unit: str = ""
+    en: str = ""
+    zh: str = ""
+
+    def label(self, language: str) -> str:
+        """Label in a language, ``"en"`` or ``"zh"``."""
+        return self.zh if language == "zh" else self.en
+
+
+def catalogue(kind: str, *, model: str) -> tuple[Entry, ...]:
+    """Everything of one kind.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    model
+        Name of the shipped model whose scenarios and declarations are listed.
+
+    Returns
+    -------
+    tuple of Entry
+        In the order of their files.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such kind or model.
+    """
+    if kind not in _LISTS:
+        raise UnknownName(
+            f"nothing of kind {kind!r} can be listed; choose from {', '.join(KINDS)}.{suggest(kind, KINDS)}"
+        )
+    return _LISTS[kind](model)
+
+
+def _scenarios(model: str) -> tuple[Entry, ...]:
+    from pysd_runner.scenarios import load_scenario, shipped_scenarios
+
+    found = [load_scenario(name, model=model) for name in shipped_scenarios(model)]
+    return tuple(Entry(kind="scenario", name=item.name, en=item.label["en"], zh=item.label["zh"]) for item in found)
+
+
+def _panels(model: str) -> tuple[Entry, ...]:
+    from pysd_runner.panel.shipped import DECLARATIONS, shipped_panels
+    from pysd_runner.paths import model_folder
+
+    home = model_folder(model)
+    found = {name: path for name, path in shipped_panels().items() if home in path.parents}
+    covers = {name: _coverage(path.parent / DECLARATIONS) for name, path in found.items()}
+    return tuple(Entry(kind="panel", name=name, en=text, zh=text) for name, text in covers.items())
+
+
+def _coverage(sources: Path) -> str:
+    """What a panel covers, as the file beside it says."""
+    return str(tomllib.loads(sources.read_text(encoding="utf-8")).get("coverage", "")) if sources.is_file() else ""
+
+
+def _models(_: str) -> tuple[Entry, ...]:
+    from pysd_runner.paths import models_folder
+
+    files = sorted(models_folder().glob("*/model.mdl"))
+    return tuple(Entry(kind="model", name=file.parent.name) for file in files)
+
+
+def _declared(section: str, kind: str) -> Callable[[str], tuple[Entry, ...]]:
+    def entries(model: str) -> tuple[Entry, ...]:
+        from pysd_runner.paths import model_folder
+        from pysd_runner.spec import load_spec
+
+        declared = getattr(load_spec(model_folder(model) / "model.toml"), section)
+        return tuple(
+            Entry(kind=kind, name=key, unit=getattr(item, "unit", ""), en=item.en, zh=item.zh)
+            for key, item in declared.items()
+        )
+
+    return entries
+
+
+_LISTS: dict[str, Callable[[str], tuple[Entry, ...]]] = {
+    "scenarios": _scenarios,
+    "panels": _panels,
+    "models": _models,
+    "levers": _declared("levers", "lever"),
+    "classes": _declared("classes", "class"),
+    "outcomes": _declared("outcomes", "outcome"),
+    "parameters": _declared("parameters", "parameter"),
+    "inputs": _declared("inputs", "input"),
+    "measurements": _declared("measurements", "measurement"),
+}
+
+KINDS = tuple(_LISTS)

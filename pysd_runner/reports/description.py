@@ -1,0 +1,263 @@
+"""What a name means: unit, equation, evidence, in both languages."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pysd_runner.engine.ir import Variable
+from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.model import Model, load_model
+from pysd_runner.panel import shipped_panels
+from pysd_runner.reports.catalogue import catalogue
+from pysd_runner.reports.references import cited
+from pysd_runner.scenarios import load_scenario, shipped_scenarios
+from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
+
+ROLES = {
+    "FREE": "calibrated to the panel",
+    "FREE*": "drawn from its prior; a panel says little about it",
+    "FIX": "from the literature; drawn from its prior",
+    "COST": "unit cost, by judgement; drawn from its prior",
+    "ASM": "assumption without an estimate",
+    "POL": "choice, never drawn",
+}
+MOST_USERS = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Description:
+    """One thing that has the name that was asked for.
+
+    Parameters
+    ----------
+    kind
+        ``scenario``, ``parameter``, ``input``, ``outcome``, ``measurement``, ``lever``, ``class``, ``panel`` or
+        ``variable``.
+    name
+        Its name.
+    en, zh
+        What it means.
+    facts
+        Further facts in order, by their heading; a value is a text, a number or a list of texts.
+    """
+
+    kind: str
+    name: str
+    en: str
+    zh: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """Lines of text for people."""
+        found = [f"{self.name} ({self.kind})"]
+        found += [f"  {text}" for text in dict.fromkeys((self.en, self.zh)) for text in text.splitlines() if text]
+        for heading, value in self.facts.items():
+            if isinstance(value, list | tuple):
+                found += [f"  {heading}:", *(f"    {item}" for item in value)] if value else []
+            elif value not in ("", None):
+                found.append(f"  {heading}: {value:g}" if isinstance(value, float) else f"  {heading}: {value}")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for programs."""
+        return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, **self.facts}
+
+
+def describe_name(name: str, *, model: str) -> tuple[Description, ...]:
+    """Everything that has a name: one name can be that of a lever and of an outcome.
+
+    Parameters
+    ----------
+    name
+        Name of a scenario, or a scenario file; key of a parameter, input, outcome, measurement, lever or class; name of
+        a panel; or a variable of the model, in any case and spacing.
+    model
+        Name of the shipped model.
+
+    Returns
+    -------
+    tuple of Description
+        At least one.
+
+    Raises
+    ------
+    UnknownName
+        If nothing has that name; the message suggests the nearest one.
+    """
+    found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
+    loaded = load_model(model)
+    if loaded.spec is not None:
+        found += _declared(name, loaded, loaded.spec)
+    if not found:
+        found += _variable(name, loaded)
+    if not found:
+        raise UnknownName(
+            f"nothing is called {name!r}; `gapsim list` shows what there is.{suggest(name, _names(loaded))}"
+        )
+    return tuple(found)
+
+
+def _names(model: Model) -> list[str]:
+    spec = model.spec
+    sections = () if spec is None else (spec.parameters, spec.outcomes, spec.inputs, spec.levers, spec.classes)
+    keys = [key for section in sections for key in section]
+    return [*shipped_scenarios(model.name), *shipped_panels(), *keys, *model.variables]
+
+
+def _scenario(name: str, model: str) -> Description | None:
+    if name not in shipped_scenarios(model) and not Path(name).is_file():
+        return None
+    found = load_scenario(name, model=model)
+    english, chinese = found.describe("en"), found.describe("zh")
+    return Description(kind="scenario", name=found.name, en="\n".join(english), zh="\n".join(chinese))
+
+
+def _panel(name: str, model: str) -> Description | None:
+    known = {entry.name: entry for entry in catalogue("panels", model=model)}
+    if name not in known:
+        return None
+    from pysd_runner.panel import load_panel
+    from pysd_runner.reports.panel_contents import panel_lines
+
+    return Description(
+        kind="panel", name=name, en=known[name].en, zh=known[name].zh, facts={"contents": panel_lines(load_panel(name))}
+    )
+
+
+def _declared(name: str, model: Model, spec: ModelSpec) -> list[Description]:
+    found = []
+    kinds: tuple[tuple[str, Mapping[str, Any], Callable[[Any, Model], dict[str, Any]]], ...] = (
+        ("lever", spec.levers, lambda item, _: {"element of the model": item.element}),
+        ("class", spec.classes, lambda item, _: {"element of the model": item.element}),
+        ("parameter", spec.parameters, _parameter_facts),
+        ("input", spec.inputs, _input_facts),
+        ("outcome", spec.outcomes, _outcome_facts),
+        ("measurement", spec.measurements, _measurement_facts),
+    )
+    for kind, section, facts in kinds:
+        for key, item in section.items():
+            if _same(name, key) or _same(name, getattr(item, "variable", "")):
+                found.append(Description(kind=kind, name=key, en=item.en, zh=item.zh, facts=facts(item, model)))
+    return found
+
+
+def _same(one: str, other: str) -> bool:
+    return bool(other) and " ".join(one.replace("_", " ").split()).casefold() == other.replace("_", " ").casefold()
+
+
+def _variable(name: str, model: Model) -> list[Description]:
+    try:
+        variable = model.variables[model.find(name)]
+    except (UnknownName, KeyError):
+        return []
+    return [
+        Description(kind="variable", name=variable.name, en=variable.doc, zh="", facts=_variable_facts(variable, model))
+    ]
+
+
+def _parameter_facts(item: Parameter, model: Model) -> dict[str, Any]:
+    judged = "judgement: the value is not itself a published estimate" if item.judgement else ""
+    return {
+        "value": item.value,
+        "unit": item.unit,
+        "prices": item.price_basis,
+        "bounds": f"{item.lower:g} to {item.upper:g}",
+        "prior": prior_words(item.prior),
+        "role": f"{item.role}: {ROLES[item.role]}",
+        "evidence": item.note,
+        "caution": judged,
+        "sources": [cited(key, model.name) for key in item.sources],
+        **_of_variable(item.variable, model, has_unit=True),
+    }
+
+
+def _input_facts(item: RegionInput, model: Model) -> dict[str, Any]:
+    return {
+        "unit": item.unit,
+        "prices": item.price_basis,
+        "bounds": f"{item.lower:g} to {item.upper:g}",
+        "panel variable": item.panel,
+        "when missing": item.rule.replace("_", " "),
+        "fallback": item.fallback,
+        "evidence": item.note,
+        **_of_variable(item.variable, model, has_unit=True),
+    }
+
+
+def _outcome_facts(item: Any, model: Model) -> dict[str, Any]:
+    return {"unit": item.unit, **_of_variable(item.variable, model, has_unit=True)}
+
+
+def _measurement_facts(item: Any, _: Model) -> dict[str, Any]:
+    return {
+        "observes": item.outcome,
+        "with": ", ".join(item.indicators) or item.national,
+        "loading": item.loading or "1",
+        "relative to the year's mean": "yes" if item.relative else "no",
+        "yearly changes": "yes" if item.increments else "no",
+        "error, standard deviation": item.sd,
+        "evidence": item.note,
+    }
+
+
+def _of_variable(name: str, model: Model, *, has_unit: bool) -> dict[str, Any]:
+    """Facts of the variable of the model behind a declaration."""
+    if not name:
+        return {"in the model": "only in the measurement equations"}
+    facts = _variable_facts(model.variables[name], model)
+    if has_unit:
+        del facts["unit"]
+    return {"in the model": name, **facts}
+
+
+def _variable_facts(variable: Variable, model: Model) -> dict[str, Any]:
+    return {
+        "unit": variable.unit,
+        "sector": variable.group,
+        "kind": variable.kind,
+        "over": ", ".join(variable.dims),
+        "equation": variable.equation.splitlines(),
+        "used by": _users(variable.name, model),
+    }
+
+
+def _users(name: str, model: Model) -> list[str]:
+    """Variables whose equation mentions another one; names inside longer names do not count."""
+    others = [item for item in model.variables if item != name and name in item]
+    pattern = re.compile(rf"(?<![\w ]){re.escape(name)}(?![\w])|(?<=[-+*/(,=] ){re.escape(name)}(?![\w])")
+    found = []
+    for variable in model.variables.values():
+        text = variable.equation.partition("=")[2]
+        for other in others:
+            text = text.replace(other, "")
+        if variable.name != name and pattern.search(text):
+            found.append(variable.name)
+    return found if len(found) <= MOST_USERS else [*found[:MOST_USERS], f"and {len(found) - MOST_USERS} more"]
+
+
+def prior_words(prior: Prior | None) -> str:
+    """A prior in words.
+
+    Parameters
+    ----------
+    prior
+        What is believed before the panel; None for a choice.
+
+    Returns
+    -------
+    str
+        Its family and numbers.
+
+    Examples
+    --------
+    >>> from pysd_runner.spec import LogNormal
+    >>> prior_words(LogNormal(0.35, 0.5, 0.0, 1.5))
+    'lognormal: median 0.35, sdlog 0.5'
+    """
+    if prior is None:
+        return "none: compared, not drawn"
+    family = type(prior).__name__.lower()
+    shown = [item.name for item in fields(prior) if family == "uniform" or item.name not in ("lower", "upper")]  # type: ignore[arg-type]
+    return f"{family}: {', '.join(f'{name} {getattr(prior, name):g}' for name in shown)}"

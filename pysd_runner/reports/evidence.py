@@ -1,0 +1,79 @@
+"""How much of a projection is data and how much is prior, in words."""
+
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.paths import model_folder
+from pysd_runner.projection import Projection
+from pysd_runner.reports.phrases import say
+from pysd_runner.spec import FittedParameters, load_spec
+
+# A panel says something about a parameter when it takes this share of its prior variance away.
+INFORMED = 0.5
+
+
+def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
+    """Say which part of the uncertain parameters the panel informs, and what comes from elsewhere.
+
+    Parameters
+    ----------
+    projection
+        What was projected.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    list of str
+        Two or three sentences.
+    """
+    provenance = projection.provenance
+    spec = load_spec(model_folder(str(provenance["simulation"]["model"])) / "model.toml")
+    drawn = [key for key, item in spec.parameters.items() if item.prior is not None and item.role != "POL"]
+    fitted = provenance.get("fitted")
+    lines = []
+    if fitted is None:
+        moved = 0
+        lines.append(say("no data", lang, origin=projection.origin))
+    else:
+        # A parameter that is held keeps its prior: the panel takes exactly nothing of its variance.
+        moved = sum(value is None or not value <= 0 for value in fitted["contraction"])
+        narrowed = sum(value is not None and value > INFORMED for value in fitted["contraction"])
+        years = {"first": fitted["first_year"], "last": fitted["last_year"], "panel": fitted["panel"]}
+        lines.append(say("data", lang, fitted=moved, all=len(drawn), narrowed=narrowed, **years))
+    lines.append(say("prior" if moved else "prior alone", lang, rest=len(drawn) - moved))
+    if projection.imputed:
+        lines.append(say("imputed", lang, count=len(projection.imputed)))
+    return lines
+
+
+def mismatches(fitted: FittedParameters, model: Model, panel: Panel) -> list[str]:
+    """Say where fitted parameters belong to something else than they are used with.
+
+    Parameters
+    ----------
+    fitted
+        What a calibration found.
+    model, panel
+        What it is used with.
+
+    Returns
+    -------
+    list of str
+        One sentence for each difference; empty when there is none.
+    """
+    found = []
+    if fitted.model != model.name:
+        found.append(f"the fit belongs to model {fitted.model!r}, the projection uses {model.name!r}")
+    elif fitted.model_sha256 != model.sha256:
+        found.append(f"model {model.name!r} has changed since the fit was made; calibrate again")
+    if fitted.panel_sha256 != panel.sha256:
+        found.append(
+            f"the fit was made on panel {fitted.panel!r}, {fitted.first_year}-{fitted.last_year}; panel {panel.name!r} "
+            "differs from it"
+        )
+    return found
+
+
+def money_of(fitted: FittedParameters | None) -> float:
+    """Yuan for one unit of the panel's currency, as the calibration took it; 1 without a calibration."""
+    return 1.0 if fitted is None else float(fitted.provenance.get("yuan_per_unit", 1.0))

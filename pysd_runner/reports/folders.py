@@ -1,0 +1,138 @@
+"""Folders that are written whole or not at all, except for what was finished before an interruption."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pysd_runner.errors import InvalidInput
+
+# A folder that holds one of these was written by this package and may be replaced when that is asked for.
+MARKS = ("run.json", "fitted.json", "fit")
+
+
+class WholeFolder:
+    """A folder that appears under its name when everything in it is written.
+
+    Until then it is a hidden folder beside that name. When the work ends early, parts that were `finished` are kept
+    under the name; without any, nothing is left.
+
+    Parameters
+    ----------
+    path
+        The final name.
+    replace
+        Whether an earlier result under that name may be replaced.
+
+    Raises
+    ------
+    InvalidInput
+        If something is there that may not be replaced.
+    """
+
+    def __init__(self, path: str | Path, *, replace: bool = False) -> None:
+        self.path = Path(path)
+        self._replace = replace
+        self._finished: list[str] = []
+        check_target(self.path, replace=replace)
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        name = tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
+        self.draft = Path(name)
+        return self
+
+    def finished(self, name: str) -> None:
+        """Keep a part of the folder even if the work ends early.
+
+        Parameters
+        ----------
+        name
+            A file or folder in `draft`.
+        """
+        self._finished.append(name)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            _publish(self.draft, self.path)
+            return
+        for item in self.draft.iterdir():
+            if item.name not in self._finished:
+                _remove(item)
+        if any(self.draft.iterdir()):
+            _publish(self.draft, self.path)
+        else:
+            _remove(self.draft)
+
+
+def check_target(path: Path, *, replace: bool) -> None:
+    """Make sure that a folder can be written under a name.
+
+    Parameters
+    ----------
+    path
+        The name.
+    replace
+        Whether an earlier result may be replaced.
+
+    Raises
+    ------
+    InvalidInput
+        If something is there that may not be replaced.
+    """
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise InvalidInput(f"{path} is a file; results go into a folder: give another name with --out")
+    is_ours = any((path / mark).exists() for mark in MARKS)
+    if not is_ours:
+        raise InvalidInput(f"{path} holds files that are no results of gapsim; give another folder with --out")
+    if not replace:
+        raise InvalidInput(
+            f"{path} holds earlier results; give another folder with --out, or replace them with --force"
+        )
+
+
+def fresh_folder(path: str | Path) -> Path:
+    """Name of a folder that does not exist yet.
+
+    Parameters
+    ----------
+    path
+        The name wanted.
+
+    Returns
+    -------
+    Path
+        That name, or the first of name-2, name-3, ... that is free.
+    """
+    wanted = Path(path)
+    candidate, number = wanted, 1
+    while candidate.exists():
+        number += 1
+        candidate = wanted.with_name(f"{wanted.name}-{number}")
+    return candidate
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Move the draft to its name; an earlier result goes only when the new one stands ready."""
+    draft.chmod(0o755)
+    if not path.exists():
+        draft.rename(path)
+        return
+    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
+    path.rename(aside / path.name)
+    draft.rename(path)
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,98 @@
+"""What a projection was made from, kept beside it so that it can be made again anywhere."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export import write_text_whole
+from pysd_runner.panel import Panel
+from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict
+from pysd_runner.spec import FittedParameters, load_fitted
+
+PANEL, FITTED = "panel.json", "fitted.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """Panel and fit of a projection.
+
+    Parameters
+    ----------
+    panel
+        The panel.
+    source
+        Shipped name or file it was read from.
+    fitted
+        Parameters of a calibration, or None.
+    """
+
+    panel: Panel
+    source: str
+    fitted: FittedParameters | None = None
+
+    def store(self, folder: Path) -> dict[str, Any]:
+        """Write the panel and the fitted parameters into a folder of results.
+
+        Parameters
+        ----------
+        folder
+            The folder; gets ``panel.json`` and, with a fit, ``fitted.json``.
+
+        Returns
+        -------
+        dict
+            Plain data for `read_inputs`: where the panel came from, files relative to the folder, and their hashes.
+        """
+        text = json.dumps(panel_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
+        stored = {"source": self.source, "panel": _entry(write_text_whole(folder / PANEL, text + "\n"), folder)}
+        if self.fitted is not None:
+            stored["fitted"] = _entry(self.fitted.save(folder / FITTED), folder)
+        return stored
+
+
+def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
+    """Read what `Inputs.store` wrote.
+
+    Parameters
+    ----------
+    record
+        What it returned.
+    folder
+        The folder of results.
+
+    Returns
+    -------
+    Inputs
+        Equal to what was stored.
+
+    Raises
+    ------
+    InvalidInput
+        If a file is missing or is not the one that was written.
+    """
+    fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
+    text = _checked(record["panel"], folder).read_text(encoding="utf-8")
+    return Inputs(panel=panel_from_dict(json.loads(text)), source=str(record["source"]), fitted=fitted)
+
+
+def _entry(path: Path, folder: Path) -> dict[str, str]:
+    return {"file": path.relative_to(folder).as_posix(), "sha256": _digest(path)}
+
+
+def _checked(entry: Mapping[str, str], folder: Path) -> Path:
+    path = folder / entry["file"]
+    if not path.is_file():
+        raise InvalidInput(
+            f"{path} is missing; a run replays from its whole folder of results, not from run.json alone"
+        )
+    if _digest(path) != entry["sha256"]:
+        raise InvalidInput(f"{path} is not the file this run wrote: its hash differs from the one in run.json")
+    return path
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,135 @@
+"""Whether this installation works: versions, shipped files, fonts, writable folders, and the engine against PySD."""
+
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Literal
+
+from pysd_runner.errors import GapsimError
+from pysd_runner.paths import models_folder
+
+Verdict = Literal["ok", "warning", "error"]
+
+# Relative difference between engines that rounding alone explains.
+PARITY = 1e-10
+# Years and regions of the self-test; small, because PySD needs about half a second for each simulated year.
+TEST_MODEL, TEST_REGIONS, TEST_YEARS = "regional_digital", 2, 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was examined.
+
+    Parameters
+    ----------
+    subject
+        What was examined.
+    verdict
+        ``"ok"``, ``"warning"``: something is missing that can be done without, or ``"error"``.
+    text
+        What was found, and what to do.
+    """
+
+    subject: str
+    verdict: Verdict
+    text: str
+
+
+def examine_installation() -> Iterator[Finding]:
+    """Examine this installation, one finding after the other.
+
+    Yields
+    ------
+    Finding
+        Versions, shipped files, fonts, folders, and the self-test of the engine, which takes a few seconds.
+    """
+    yield Finding(subject="python", verdict="ok", text=f"{platform.python_version()} on {platform.system()}")
+    for name in ("gapsim", *_requirements()):
+        yield _package(name)
+    for subject, examine in _EXAMINATIONS.items():
+        yield _examined(subject, examine)
+
+
+def _examined(subject: str, examine: Callable[[], tuple[Verdict, str]]) -> Finding:
+    """An examination that fails is a finding, so that the others still run."""
+    try:
+        verdict, text = examine()
+    except (GapsimError, OSError, ArithmeticError, ImportError) as error:
+        verdict, text = "error", f"{type(error).__name__}: {error}"
+    return Finding(subject=subject, verdict=verdict, text=text)
+
+
+def _requirements() -> list[str]:
+    """Names of the packages that this one needs."""
+    needed = [text for text in requires("gapsim") or () if "extra ==" not in text]
+    return [
+        "".join(character if character.isalnum() or character in "-_." else " " for character in text).split()[0]
+        for text in needed
+    ]
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(subject=name, verdict="ok", text=version(name))
+    except PackageNotFoundError:
+        return Finding(subject=name, verdict="error", text=f"not installed; python -m pip install {name}")
+
+
+def _shipped() -> tuple[Verdict, str]:
+    from pysd_runner.panel import shipped_panels
+    from pysd_runner.scenarios import shipped_scenarios
+
+    panels, scenarios = shipped_panels(), shipped_scenarios(TEST_MODEL)
+    return "ok", f"{len(panels)} panel, {len(scenarios)} scenarios in {models_folder()}"
+
+
+def _fonts() -> tuple[Verdict, str]:
+    from pysd_runner.plots.fonts import BASE, families
+
+    found = [name for name in families() if name != BASE]
+    if found:
+        return "ok", ", ".join(found)
+    return "warning", "no font for Chinese; labels of figures fall back to English: install for instance fonts-noto-cjk"
+
+
+def _writable(folder: Path) -> Callable[[], tuple[Verdict, str]]:
+    def examine() -> tuple[Verdict, str]:
+        with tempfile.TemporaryFile(dir=folder):
+            return "ok", str(folder)
+
+    return examine
+
+
+def _parity() -> tuple[Verdict, str]:
+    """The engine against PySD itself on a small run."""
+    import numpy as np
+
+    from pysd_runner.model import load_model
+    from pysd_runner.simulate import simulate
+
+    model = load_model(TEST_MODEL, regions=TEST_REGIONS)
+    start = float(simulate(model, outcomes=["TIME STEP"]).years[0])
+    ours, theirs = (
+        simulate(model, start=start, stop=start + TEST_YEARS, engine=engine) for engine in ("numpy", "pysd")
+    )
+    worst, where = 0.0, ""
+    for name, values in theirs.data.items():
+        difference = np.abs(ours[name] - values) / np.maximum(np.abs(values), 1e-2)
+        if difference.size and float(difference.max()) > worst:
+            worst, where = float(difference.max()), name
+    text = f"{len(theirs.data)} variables, largest relative difference to PySD {worst:.1g}"
+    if worst <= PARITY:
+        return "ok", text
+    return "error", f"{text}, in {where!r}; results of this installation cannot be trusted: reinstall it"
+
+
+_EXAMINATIONS: dict[str, Callable[[], tuple[Verdict, str]]] = {
+    "shipped files": _shipped,
+    "fonts for Chinese": _fonts,
+    "temporary folder": _writable(Path(tempfile.gettempdir())),
+    "current folder": _writable(Path()),
+    "engine": _parity,
+}

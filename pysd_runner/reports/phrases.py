@@ -1,0 +1,103 @@
+"""What reports say, in English and Chinese."""
+
+from pysd_runner.errors import InvalidInput
+
+PHRASES = {
+    "en": {
+        "since origin": "{label}: change from {origin} to {year}",
+        "against": "{label}: against “{baseline}” in {year}",
+        "how": "Median, and below it the 5th … 95th percentile of {draws} draws; comparisons are paired, draw by draw.",
+        "how single": "One run at central values, without shocks: it says nothing about uncertainty.",
+        "gap": "gap closed, percentage points",
+        "nation": "nation",
+        "theil": "Theil",
+        "sigma": "sigma",
+        "output": "national",
+        "gap word": "gap",
+        "falls": "falls",
+        "thousandth": "×1000",
+        "percent of output": "output, %",
+        "probability": "{percent} %",
+        "gap note": "gap: shortfall of output per head, of the nation from the leading region, of a class from the "
+        "leading class",
+        "falls note": "gap falls: share of draws in which the nation's gap is smaller in {year} than in {origin}",
+        "evidence": "How much is data, how much is prior",
+        "data": "data: {fitted} of {all} uncertain parameters were calibrated to {panel}, {first}-{last}; the panel "
+        "took more than half of the prior variance from {narrowed} of them",
+        "no data": "data: the starting state of {origin} alone; no parameter was calibrated",
+        "prior": "prior: the other {rest} parameters, among them most of those that carry digital policy to output and "
+        "every unit cost, come from the literature and from judgement",
+        "prior alone": "prior: all {rest} parameters come from the literature and from judgement",
+        "imputed": "filled in at the start: {count} of the inputs were not observed (listed in summary.md)",
+        "report": "Projection to {year} from {panel}",
+        "warnings": "Read before quoting",
+        "inferred": "What was not observed at the start, and how it was filled",
+        "figures": "Figures",
+        "figures note": "Each as PNG and SVG, with the numbers behind it (CSV) and in words (TXT).",
+        "files": "Files",
+        "table": "Each scenario against its baseline",
+        "losers": "Who may lose",
+        "model": "model {name} ({hash}), panel {panel} ({panel_hash}), seed {seed}, {draws} draws, gapsim {version}",
+    },
+    "zh": {
+        "since origin": "{label}：{origin} 至 {year} 年的变化",
+        "against": "{label}：{year} 年与“{baseline}”相比",
+        "how": "中位数，其下为 {draws} 次抽样的第 5 … 第 95 百分位；比较逐次配对。",
+        "how single": "以中心值模拟一次，不含冲击：不表示不确定性。",
+        "gap": "差距缩小（百分点）",
+        "nation": "全国",
+        "theil": "泰尔指数",
+        "sigma": "σ 离散度",
+        "output": "全国产出",
+        "gap word": "差距",
+        "falls": "下降",
+        "thousandth": "×1000",
+        "percent of output": "（%）",
+        "probability": "{percent} %",
+        "gap note": "差距：人均产出的不足，全国与领先地区相比，各类地区与领先的一类相比",
+        "falls note": "差距下降：{year} 年全国差距小于 {origin} 年的抽样所占比例",
+        "evidence": "多少来自数据，多少来自先验",
+        "data": "数据：{all} 个不确定参数中有 {fitted} 个按 {panel} {first}-{last} 年校准；"
+        "面板使其中 {narrowed} 个的方差降至先验的一半以下",
+        "no data": "数据：仅 {origin} 年的初始状态；没有校准任何参数",
+        "prior": "先验：其余 {rest} 个参数（包括数字政策影响产出的大部分参数和全部单位成本）来自文献和判断",
+        "prior alone": "先验：全部 {rest} 个参数来自文献和判断",
+        "imputed": "起点的填补：{count} 项输入没有观测值（见 summary.md）",
+        "report": "由 {panel} 推算至 {year} 年",
+        "warnings": "引用前请读",
+        "inferred": "起点未观测的量及其填补方法",
+        "figures": "图",
+        "figures note": "每幅图有 PNG、SVG，图中数据（CSV）和文字说明（TXT）。",
+        "files": "文件",
+        "table": "各情景与其基准相比",
+        "losers": "谁可能受损",
+        "model": "模型 {name}（{hash}），面板 {panel}（{panel_hash}），种子 {seed}，{draws} 次抽样，gapsim {version}",
+    },
+}
+
+
+def say(key: str, lang: str, **parts: object) -> str:
+    """Text of a key in a language, with its blanks filled in.
+
+    Parameters
+    ----------
+    key
+        A key of `PHRASES`.
+    lang
+        ``"en"`` or ``"zh"``.
+    parts
+        What to put into the blanks.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    """
+    if lang not in PHRASES:
+        raise InvalidInput(f"no reports in language {lang!r}; expected one of {', '.join(PHRASES)}")
+    return PHRASES[lang][key].format(**parts)

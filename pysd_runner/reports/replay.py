@@ -1,0 +1,208 @@
+"""Makes a projection again from its record, and says what differs."""
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel, shipped_panels
+from pysd_runner.projection import Projection, load_projection, project
+from pysd_runner.reports.inputs import Inputs, read_inputs
+from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
+
+RECORD = "run.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replay:
+    """A projection made again.
+
+    Parameters
+    ----------
+    projection
+        The new one.
+    inputs
+        What it was made from.
+    changed
+        What is no longer as it was when the run was recorded, one sentence each; empty when all is the same.
+    is_identical
+        Whether every number is the same, bit by bit; None when the results are no longer beside the record.
+    largest
+        Largest relative difference of a number; 0 when identical.
+    """
+
+    projection: Projection
+    inputs: Inputs
+    changed: tuple[str, ...]
+    is_identical: bool | None
+    largest: float
+
+    @property
+    def verdict(self) -> str:
+        """One sentence about the comparison with the recorded results."""
+        if self.is_identical is None:
+            return "The recorded results are not beside the record, so the numbers could not be compared."
+        if self.is_identical:
+            return "The numbers are identical to the recorded ones, bit by bit."
+        return f"The numbers differ from the recorded ones, by up to {self.largest:.3g} of a value."
+
+
+def is_record(path: str | Path) -> bool:
+    """Whether a file is the record of a run.
+
+    Parameters
+    ----------
+    path
+        Any text.
+
+    Returns
+    -------
+    bool
+        True for a JSON file that holds the settings of a projection.
+    """
+    file = Path(path)
+    if file.suffix.lower() != ".json" or not file.is_file():
+        return False
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(found, dict) and {"settings", "scenarios", "simulation"} <= set(found)
+
+
+def draws_of(path: str | Path) -> int:
+    """How many draws a recorded run has."""
+    return int(_read(Path(path))["settings"]["draws"])
+
+
+def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -> Replay:
+    """Make a recorded projection again.
+
+    Scenarios, panel and fit are those of the record, whatever has become of their files.
+
+    Parameters
+    ----------
+    path
+        The ``run.json`` of a folder of results.
+    progress
+        Called with the number of draws finished.
+
+    Returns
+    -------
+    Replay
+        The projection, and how it compares.
+
+    Raises
+    ------
+    InvalidInput
+        If the record or a file it needs is missing or damaged.
+    """
+    file = Path(path)
+    record = _read(file)
+    inputs = read_inputs(record["inputs"], file.parent)
+    name = str(record["simulation"]["model"])
+    model = load_model(name, regions=len(inputs.panel.regions))
+    scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]
+    settings = {key: value for key, value in record["settings"].items() if value is not None}
+    projection = project(
+        model,
+        inputs.panel,
+        scenarios,
+        inputs.fitted,
+        engine=record["simulation"]["engine"],
+        progress=progress,
+        **settings,
+    )
+    changed = [
+        *_changed_model(record, model.sha256),
+        *_changed_panel(record, inputs),
+        *_changed_scenarios(scenarios, name),
+        *_changed_versions(record["versions"]),
+    ]
+    is_identical, largest = _compared(file.parent, projection)
+    return Replay(
+        projection=projection, inputs=inputs, changed=tuple(changed), is_identical=is_identical, largest=largest
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInput(f"{file} is not valid JSON: {error}") from error
+    missing = [
+        key for key in ("settings", "scenarios", "simulation", "panel", "versions", "inputs") if key not in record
+    ]
+    if missing:
+        raise InvalidInput(
+            f"{file} is no record of `gapsim run`: {', '.join(missing)} missing; "
+            f"expected the {RECORD} of a results folder"
+        )
+    return dict(record)
+
+
+def _changed_model(record: Mapping[str, Any], sha256: str) -> list[str]:
+    then = record["simulation"]["model_sha256"]
+    if then == sha256:
+        return []
+    return [f"model {record['simulation']['model']!r} has changed since this run: {then[:12]} then, {sha256[:12]} now"]
+
+
+def _changed_panel(record: Mapping[str, Any], inputs: Inputs) -> list[str]:
+    """What has become of the panel; the copy beside the record is used in any case."""
+    then = record["panel"]["sha256"]
+    if inputs.panel.sha256 != then:
+        return [
+            f"the panel beside the record is not the one of this run: {then[:12]} then, {inputs.panel.sha256[:12]} now"
+        ]
+    if inputs.source in shipped_panels() and load_panel(inputs.source).sha256 != then:
+        return [f"the shipped panel {inputs.source!r} has changed since this run; the copy beside the record was used"]
+    return []
+
+
+def _changed_scenarios(scenarios: list[Scenario], model: str) -> list[str]:
+    shipped = shipped_scenarios(model)
+    return [
+        f"the shipped scenario {item.name!r} has changed since this run; the recorded one was used"
+        for item in scenarios
+        if item.name in shipped and load_scenario(item.name, model=model).policy != item.policy
+    ]
+
+
+def _changed_versions(then: Mapping[str, str]) -> list[str]:
+    now = {name: platform.python_version() if name == "python" else _version(name) for name in then}
+    return [f"{name} {before} then, {now[name]} now" for name, before in then.items() if now[name] != before]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _compared(folder: Path, projection: Projection) -> tuple[bool | None, float]:
+    """Compare with the results beside the record."""
+    if not (folder / "projection.nc").is_file():
+        return None, 0.0
+    recorded = load_projection(folder).data
+    largest, is_identical = 0.0, set(recorded) == set(projection.data)
+    for name in set(recorded) & set(projection.data):
+        before, after = recorded[name].to_numpy(), projection.data[name].to_numpy()
+        if before.dtype != after.dtype:
+            after = after.astype(before.dtype)
+        if before.shape == after.shape and before.tobytes() == after.tobytes():
+            continue
+        is_identical = False
+        if before.shape != after.shape:
+            return False, float("inf")
+        scale = np.maximum(np.abs(before), np.finfo(float).tiny)
+        largest = max(largest, float(np.nanmax(np.abs(after - before) / scale)))
+    return is_identical, largest
