@@ -1,0 +1,57 @@
+"""Settings of the documentation site; ``make docs`` builds it, and every warning is an error."""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+import matplotlib as mpl
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+os.environ["MPLBACKEND"] = "agg"
+mpl.use("agg")
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = PROJECT["name"]
+author = PROJECT["authors"][0]["name"]
+copyright = f"2026, {author}"
+version = release = PROJECT["version"]
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "examples"]
+source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
+
+html_theme = "furo"
+html_title = f"gapsim {release}"
+html_show_sourcelink = False
+
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_google_docstring = False
+napoleon_attr_annotations = False
+# The docstrings of frozen data classes list their fields themselves.
+autodoc_default_options = {"exclude-members": "__init__, __new__"}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "image_scrapers": ("gallery.figures_of_the_example",),
+}

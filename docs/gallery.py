@@ -1,0 +1,30 @@
+"""Shows the pictures of the executed examples."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from matplotlib.figure import Figure
+from sphinx_gallery.scrapers import figure_rst
+
+from pysd_runner.plots import save_figure
+
+
+def figures_of_the_example(_block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Pictures of the figures an example has made since the last block; ours are not known to pyplot."""
+    names = variables["example_globals"]
+    shown = names.setdefault("__shown__", [])
+    paths = []
+    for value in list(names.values()):
+        if isinstance(value, Figure) and not any(value is other for other in shown):
+            shown.append(value)
+            paths.append(next(variables["image_path_iterator"]))
+            _save(value, Path(paths[-1]))
+    return figure_rst(paths, settings["src_dir"])
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with TemporaryDirectory() as folder:
+        written = save_figure(figure, folder, "figure")
+        shutil.copy(next(item for item in written if item.suffix == path.suffix), path)
