@@ -97,6 +97,7 @@ def test_no_region_is_refused():
         load_model("regional_digital", regions=0)
 
 
+@pytest.mark.unruly
 def test_overrides_do_not_persist(model):
     before = simulate(model, stop=2016)
     simulate(model, {"Application Output Effect": 0.5, "Output": 1e9}, stop=2016)

@@ -1,0 +1,43 @@
+"""What holds for every test: each run of the shipped model keeps the behaviour rules that stand beside it."""
+
+import functools
+from dataclasses import replace
+
+import pytest
+
+
+@functools.cache
+def shipped_rules():
+    from pysd_runner.checks import load_rules
+    from pysd_runner.paths import model_folder
+
+    return load_rules(model_folder("regional_digital") / "checks.toml")
+
+
+def applicable(run):
+    """The rules as far as a run that saved only some variables can be held to them."""
+    saved = set(run.data)
+    for rule in shipped_rules():
+        kept = tuple(name for name in rule.variables if name in saved or name == "*")
+        if kept and set(rule.when) <= saved and not (rule.kind == "ordered" and len(kept) < 2):
+            yield replace(rule, variables=kept)
+
+
+@pytest.fixture(autouse=True)
+def behaviour_rules(request, monkeypatch):
+    """Apply checks.toml to every run; the marker `unruly` is for tests that break a run on purpose."""
+    if request.node.get_closest_marker("unruly"):
+        return
+    from pysd_runner import simulate as module
+    from pysd_runner.checks import check_behaviour
+
+    make_run = module.Run
+
+    def checked(**parts):
+        run = make_run(**parts)
+        if parts["provenance"]["model"] == "regional_digital" and not run.failed.any():
+            problems = check_behaviour(run, list(applicable(run)))
+            assert not problems, "\n".join(item.message for item in problems)
+        return run
+
+    monkeypatch.setattr(module, "Run", checked)
