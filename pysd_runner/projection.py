@@ -198,6 +198,8 @@ def project(
     engine: Engine = "numpy",
     yuan_per_unit: float = 1.0,
     progress: Callable[[int], None] | None = None,
+    inspect: Callable[[Run], None] | None = None,
+    also: Sequence[str] = (),
 ) -> Projection:
     """Project the gaps of a panel under some scenarios.
 
@@ -233,6 +235,10 @@ def project(
         Value of one unit of the panel's currency in yuan.
     progress
         Called with the number of draws finished.
+    inspect
+        Called with the simulation of all scenarios, for instance to apply behaviour rules to it.
+    also
+        Variables the simulation saves for `inspect`, besides the outcomes.
 
     Returns
     -------
@@ -284,10 +290,12 @@ def project(
         start=origin,
         stop=until,
         save_every=1,
-        outcomes=_outcomes(spec, model),
+        outcomes=[*_outcomes(spec, model), *also],
         engine=engine,
         progress=progress,
     )
+    if inspect is not None:
+        inspect(run)
     return Projection(
         data=projection_dataset(run, spec, panel, cast),
         history=history_dataset(seen),
