@@ -84,7 +84,8 @@ def calibrate(
 ) -> None:
     """Fit the model to a panel, and write the parameters with their uncertainty.
 
-    Says what can be estimated from what before it starts. Exit code 3 when the diagnostics fail; the fit is still written.
+    Says what can be estimated from what before it starts. Exit code 3 when the diagnostics fail; the fit is written
+    anyway.
     """
     choice = PanelChoice(
         source=panel,
@@ -99,7 +100,11 @@ def calibrate(
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
     found = _fit(session, choice.read(session), starts=starts, seed=seed, **settings)
     with folder:
-        _write(session, found, folder.draft)
+        for path in found.save(folder.draft).iterdir():
+            folder.finished(path.name)
+        session.kept.append(f"The fit is kept in {folder.path}; only its figures are missing.")
+        _draw(session, found, folder.draft)
+    session.kept.clear()
     _say(session, found)
     session.data = {"folder": folder.path, **_data(found)}
     session.say()
@@ -132,12 +137,13 @@ def demo(
     session.note(f"Panel {PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
     with folder:
         found = _fit(session, panel, starts=starts, seed=seed, is_described=False)
-        _write(session, found, folder.draft / FIT)
+        found.save(folder.draft / FIT)
         folder.finished(FIT)
         session.kept.append(
             f"The calibration had finished and is kept in {folder.path / FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / FIT}`"
         )
+        _draw(session, found, folder.draft / FIT)
         job = Job(
             panel=panel,
             source=PANEL,
@@ -146,8 +152,7 @@ def demo(
             settings={"until": until, "draws": draws, "seed": seed},
             lang=lang,
         )
-        report = project_job(session, job, folder.draft)
-    session.kept.clear()
+        report = project_job(session, job, folder)
     session.warnings += [str(item) for item in found.findings]
     session.say(f"Calibration: {found.fitted.message} Parameters: {folder.path / FIT / 'parameters.csv'}")
     session.say()
@@ -172,12 +177,11 @@ def _fit(
         return fit(problem, starts=starts, seed=seed, progress=stage.at)
 
 
-def _write(session: Session, found: "FitResult", folder: Path) -> None:
-    """Write the fit with its figures."""
+def _draw(session: Session, found: "FitResult", folder: Path) -> None:
+    """Draw the fit beside its files."""
     from calibration.reporting import draw_fit
     from pysd_runner.plots import save_figure
 
-    found.save(folder)
     with session.stage("Drawing the fit"):
         for name, figure in draw_fit(found):
             save_figure(figure, folder / "figures", name)

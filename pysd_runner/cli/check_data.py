@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
             "gapsim data check mine.xlsx --map 省份=region --map 年份=year --map 人均GDP=output_per_head",
         ),
     )(check)
-    app.add_typer(data, rich_help_panel=None)
+    app.add_typer(data, short_help="Check a panel: `data check`.")
 
 
 def check(

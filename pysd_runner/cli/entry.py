@@ -1,15 +1,15 @@
 """Where the command line starts and ends."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 
 from pysd_runner.cli.failures import BAD_INPUT, INTERRUPTED
 from pysd_runner.cli.session import SCHEMA_VERSION
+from pysd_runner.cli.streams import never_refuse, silence, write_line
 
 # The parser's own family of errors; its module moved between versions of typer, its children did not.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -29,16 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 ok, 1 a bug, 2 bad input, 3 diagnostics of a calibration failed (its result is written), 4 a
         simulation failed, 130 interrupted (finished work is kept).
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     for stream in (sys.stdout, sys.stderr):
-        _never_refuse(stream)
-    try:
-        code = _run(given)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has what it wanted; the interpreter must not complain when it closes the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        never_refuse(stream)
+    code = _run(given)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            silence(stream)
     return code
 
 
@@ -55,19 +54,15 @@ def _run(given: list[str]) -> int:
 
 
 def _usage(error: Any, *, as_json: bool) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its message is the help
+        write_line(error.format_message(), err=True)
+        return BAD_INPUT
     context = error.ctx
     path = context.command_path if context is not None else "gapsim"
-    message = error.format_message()
-    typer.echo(f"error: {message}\n  `{path} --help` shows what it takes, with an example.", err=True)
+    message = error.format_message().replace("Value error, ", "")
+    write_line(f"error: {message}\n  `{path} --help` shows what it takes, with an example.", err=True)
     if as_json:
         failure = {"kind": "UsageError", "message": message, "exit_code": BAD_INPUT}
         answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": None, "warnings": [], "error": failure}
-        typer.echo(json.dumps(answer, indent=2))
+        write_line(json.dumps(answer, indent=2))
     return BAD_INPUT
-
-
-def _never_refuse(stream: TextIO) -> None:
-    """Write a question mark rather than stop where a terminal cannot show a character."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None and (stream.encoding or "").casefold().replace("-", "") != "utf8":
-        reconfigure(errors="replace")

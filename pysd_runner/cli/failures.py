@@ -3,9 +3,9 @@
 import traceback
 from collections.abc import Callable
 
-import typer
-
+from pysd_runner.cli.interruption import listening
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.streams import write_line
 from pysd_runner.errors import GapsimError
 
 BUG, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -25,17 +25,11 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
     -------
     int
         0 success, 1 a bug, 2 bad input, 3 diagnostics of a calibration failed, 4 a simulation failed, 130 interrupted.
-
-    Raises
-    ------
-    BrokenPipeError
-        If nobody reads standard output any more.
     """
     try:
-        code = work() or 0
+        with listening() as session.interruption:
+            code = work() or 0
         session.close()
-    except BrokenPipeError:
-        raise
     except KeyboardInterrupt as interruption:
         return _report(session, interruption, INTERRUPTED, _interrupted(session))
     except GapsimError as error:
@@ -53,8 +47,8 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
 
 def _report(session: Session, error: BaseException, code: int, message: str) -> int:
     if session.debug:
-        typer.echo("".join(traceback.format_exception(error)).rstrip(), err=True)
-    typer.echo(message if code == INTERRUPTED else f"error: {message}", err=True)
+        write_line("".join(traceback.format_exception(error)).rstrip(), err=True)
+    write_line(message if code == INTERRUPTED else f"error: {message}", err=True)
     session.close({"kind": type(error).__name__, "message": message, "exit_code": code})
     return code
 

@@ -22,7 +22,7 @@ def show(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KIND]",
+            metavar="KIND",
             help="models, panels, scenarios, outcomes, levers, classes, parameters, inputs or measurements.",
         ),
     ] = None,

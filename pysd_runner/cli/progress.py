@@ -53,8 +53,8 @@ def bar(title: str, total: int | None) -> Iterator[Bar]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     console = Console(stderr=True, highlight=False)
     with Progress(*columns, console=console) as progress:

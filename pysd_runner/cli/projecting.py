@@ -90,7 +90,7 @@ def target(out: Path | None, name: str, *, force: bool) -> "WholeFolder":
     return WholeFolder(fresh_folder(DEFAULT_PARENT / name) if out is None else out, replace=force)
 
 
-def project_job(session: Session, job: Job, draft: Path) -> Report:
+def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """Project and write the results.
 
     Parameters
@@ -99,8 +99,8 @@ def project_job(session: Session, job: Job, draft: Path) -> Report:
         Where progress and warnings go.
     job
         What is to be projected.
-    draft
-        Folder that gets the results.
+    folder
+        Gets the results.
 
     Returns
     -------
@@ -126,10 +126,10 @@ def project_job(session: Session, job: Job, draft: Path) -> Report:
     with session.stage(title, total=draws) as stage:
         projection = project(model, job.panel, asked, job.fitted, progress=stage.advance, **settings)
     inputs = Inputs(panel=job.panel, source=job.source, fitted=job.fitted)
-    return write(session, projection, inputs, draft, job.lang)
+    return write(session, projection, inputs, folder, job.lang)
 
 
-def write(session: Session, projection: "Projection", inputs: "Inputs", draft: Path, lang: str) -> Report:
+def write(session: Session, projection: "Projection", inputs: "Inputs", folder: "WholeFolder", lang: str) -> Report:
     """Write the results of a projection.
 
     Parameters
@@ -140,8 +140,8 @@ def write(session: Session, projection: "Projection", inputs: "Inputs", draft: P
         What was projected.
     inputs
         What it was made from.
-    draft
-        Folder that gets the results.
+    folder
+        Gets the results.
     lang
         Language of figures and tables.
 
@@ -154,8 +154,15 @@ def write(session: Session, projection: "Projection", inputs: "Inputs", draft: P
     from pysd_runner.reports.overview import overview
     from pysd_runner.reports.results import figure_count, write_results
 
+    def finished(name: str) -> None:
+        folder.finished(name)
+        session.kept[:] = [f"The projection is kept in {folder.path}; `gapsim plot {folder.path}` draws its figures."]
+
     with session.stage("Drawing and writing", total=figure_count(projection)) as stage:
-        results = write_results(projection, draft, inputs=inputs, lang=lang, progress=stage.advance)
+        results = write_results(
+            projection, folder.draft, inputs=inputs, lang=lang, progress=stage.advance, finished=finished
+        )
+    session.kept.clear()
     for text in projection.warnings:
         session.warn(text)
     summary = results.summary

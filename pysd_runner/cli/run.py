@@ -66,7 +66,7 @@ def run(
     scenarios: Annotated[
         list[str],
         typer.Argument(
-            metavar="SCENARIO...",
+            metavar="SCENARIO",
             help="Shipped scenarios (`gapsim list`), scenario files, or the run.json of earlier results.",
             autocompletion=shipped,
         ),
@@ -129,7 +129,7 @@ def run(
         lang=lang,
     )
     with folder:
-        report = project_job(session, job, folder.draft)
+        report = project_job(session, job, folder)
     tell(session, report, folder.path)
 
 
@@ -169,7 +169,7 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
             session.say(line)
     else:
         with folder:
-            report = write(session, found.projection, found.inputs, folder.draft, lang)
+            report = write(session, found.projection, found.inputs, folder, lang)
         tell(session, report, folder.path)
     session.say()
     session.say(found.verdict)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import typer
-
+from pysd_runner.cli.interruption import Interruption
 from pysd_runner.cli.plain import plain
+from pysd_runner.cli.streams import is_unicode, write_line
 
 SCHEMA_VERSION = 1
 
@@ -42,6 +42,8 @@ class Session:
         What a reader of the data should know.
     kept
         Finished work that an interruption leaves behind, one sentence each.
+    interruption
+        Asked between steps whether to stop.
     """
 
     as_json: bool = False
@@ -50,16 +52,17 @@ class Session:
     data: Any = None
     warnings: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    interruption: Interruption = field(default_factory=Interruption)
 
     def say(self, text: str = "") -> None:
         """Write a line of data for people; nothing with ``--json``."""
         if not self.as_json:
-            typer.echo(text)
+            write_line(text)
 
     def note(self, text: str) -> None:
         """Write a line about the work itself to standard error; nothing with ``--quiet``."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            write_line(text, err=True)
 
     def warn(self, text: str) -> None:
         """Keep a warning for the JSON object, and write it to standard error; each once."""
@@ -80,8 +83,7 @@ class Session:
         answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": self.data, "warnings": self.warnings}
         if error is not None:
             answer["error"] = error
-        is_unicode = (sys.stdout.encoding or "").casefold().replace("-", "") == "utf8"
-        typer.echo(json.dumps(plain(answer), indent=2, ensure_ascii=not is_unicode, allow_nan=False))
+        write_line(json.dumps(plain(answer), indent=2, ensure_ascii=not is_unicode(sys.stdout), allow_nan=False))
 
     @contextmanager
     def stage(self, title: str, total: int | None = None) -> Iterator[Stage]:
@@ -103,12 +105,30 @@ class Session:
         """
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{title} ...")
-            yield _Lines(self)
-            return
-        from pysd_runner.cli.progress import bar
+            yield _Checked(_Lines(self), self.interruption)
+        else:
+            from pysd_runner.cli.progress import bar
 
-        with bar(title, total) as shown:
-            yield shown
+            with bar(title, total) as shown:
+                yield _Checked(shown, self.interruption)
+        self.interruption.check()
+
+
+class _Checked:
+    """A stage that stops between steps when that was asked for."""
+
+    def __init__(self, stage: Stage, interruption: Interruption) -> None:
+        self._stage, self._interruption = stage, interruption
+
+    def advance(self, steps: int) -> None:
+        """Count steps that were finished since the last call."""
+        self._interruption.check()
+        self._stage.advance(steps)
+
+    def at(self, what: str, done: int, total: int) -> None:
+        """Say what is being done now, and how many steps of how many are finished."""
+        self._interruption.check()
+        self._stage.at(what, done, total)
 
 
 class _Lines:

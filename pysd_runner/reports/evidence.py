@@ -66,12 +66,19 @@ def mismatches(fitted: FittedParameters, model: Model, panel: Panel) -> list[str
         found.append(f"the fit belongs to model {fitted.model!r}, the projection uses {model.name!r}")
     elif fitted.model_sha256 != model.sha256:
         found.append(f"model {model.name!r} has changed since the fit was made; calibrate again")
-    if fitted.panel_sha256 != panel.sha256:
+    if fitted.panel_sha256 not in (panel.sha256, _seen_by(fitted, panel)):
         found.append(
             f"the fit was made on panel {fitted.panel!r}, {fitted.first_year}-{fitted.last_year}; panel {panel.name!r} "
             "differs from it"
         )
     return found
+
+
+def _seen_by(fitted: FittedParameters, panel: Panel) -> str:
+    """Hash of the part of a panel that a calibration up to its last year saw."""
+    if not panel.years[0] <= fitted.last_year:
+        return ""
+    return panel.subset(years=range(panel.years[0], fitted.last_year + 1)).sha256
 
 
 def money_of(fitted: FittedParameters | None) -> float:

@@ -90,6 +90,7 @@ def write_results(
     scenarios: Sequence[str] = (),
     lang: str = "en",
     progress: Callable[[int], None] | None = None,
+    finished: Callable[[str], None] | None = None,
 ) -> Results:
     """Write everything a reader of a projection needs into a folder.
 
@@ -107,6 +108,9 @@ def write_results(
         Language of figures and page, ``"en"`` or ``"zh"``.
     progress
         Called with the number of figures finished.
+    finished
+        Called with the name of each part that an interruption may leave behind; figures that are missing can be drawn
+        from the rest.
 
     Returns
     -------
@@ -119,17 +123,17 @@ def write_results(
         If something cannot be written.
     """
     folder = Path(folder)
+    before = set(folder.iterdir()) if folder.is_dir() else set()
     record = inputs.store(folder)
     kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
     kept.save(folder)
     summary = summarise(projection)
-    if summary is not None:
-        save_csv(summary.frame.reset_index(), folder / "summary.csv")
-        save_csv(_losers(summary), folder / "below_baseline.csv")
-    save_csv(level_table(projection), folder / "levels.csv")
-    tabled = [name for name in TABLED if name in projection.data]
-    save_csv(to_iamc(projection.data[tabled]), folder / "projection_iamc.csv")
+    _write_tables(projection, summary, folder)
     sentences: dict[str, str] = {}
+    write_text_whole(folder / "summary.md", _page(kept, summary, sentences, lang))
+    if finished is not None:
+        for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
+            finished(name)
     for name, draw in figure_jobs(projection, scenarios=scenarios):
         figure = draw(lang=lang)
         save_figure(figure, folder / FIGURES, name)
@@ -138,6 +142,15 @@ def write_results(
             progress(1)
     write_text_whole(folder / "summary.md", _page(kept, summary, sentences, lang))
     return Results(folder=folder, summary=summary, figures=tuple(sentences))
+
+
+def _write_tables(projection: Projection, summary: Summary | None, folder: Path) -> None:
+    if summary is not None:
+        save_csv(summary.frame.reset_index(), folder / "summary.csv")
+        save_csv(_losers(summary), folder / "below_baseline.csv")
+    save_csv(level_table(projection), folder / "levels.csv")
+    tabled = [name for name in TABLED if name in projection.data]
+    save_csv(to_iamc(projection.data[tabled]), folder / "projection_iamc.csv")
 
 
 def figure_count(projection: Projection, *, scenarios: Sequence[str] = ()) -> int:
@@ -165,7 +178,8 @@ def _page(projection: Projection, summary: Summary | None, sentences: dict[str, 
         parts.append(f"## {say('table', lang)}\n\n{summary_markdown(summary, lang=lang).rstrip()}")
         parts.append(f"## {say('losers', lang)}\n\n{below_baseline_markdown(summary, lang=lang).rstrip()}")
     pictures = [f"![{text}]({FIGURES}/{name}.png)\n\n{text}" for name, text in sentences.items()]
-    parts += ["\n\n".join([f"## {say('figures', lang)}", say("figures note", lang), *pictures])]
+    if pictures:
+        parts.append("\n\n".join([f"## {say('figures', lang)}", say("figures note", lang), *pictures]))
     parts += [_section("files", _contents(projection, summary, lang), lang)]
     return "\n\n".join([part for part in parts if part] + [_made(projection, lang)]) + "\n"
 
