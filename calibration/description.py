@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FIRST_YEAR = (
-    "The first year gives no residual: the stocks start from the same indicators in that year. "
-    "Its differences only condition those of the year after."
+    "The first year gives no residual: the simulation starts from what was observed in it, "
+    "and its differences only condition those of the year after."
 )
 
 

@@ -99,7 +99,9 @@ def _of_measurement(
 
 
 def _national(measurement: Measurement, panel: Panel, window: tuple[int, ...]) -> Series | Absent:
-    known: Mapping[int, float] = panel.national.get(measurement.national, {})
+    if measurement.national not in panel.national:
+        return Absent(measurement.key, measurement.national, "no such national series beside the panel")
+    known: Mapping[int, float] = panel.national[measurement.national]
     values = np.array([[known.get(year, np.nan) for year in window]], dtype=float)
     return _series(measurement, measurement.national, window, values, sd=measurement.sd)
 

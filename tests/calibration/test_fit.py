@@ -1,0 +1,353 @@
+"""Fits of panels whose truth is known, laws of the result, and what a failing fit says."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration import CalibrationProblem, FitResult, fit
+from calibration.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
+from calibration.estimates import HELD, evidence
+from calibration.laplace import laplace
+from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome, Starts
+from calibration.parameters import ParameterSpace
+from calibration.storage import record
+from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.panel import Panel, PanelMapping, load_panel
+from pysd_runner.spec import load_fitted
+from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed
+
+COUNT, YEARS = 6, 7
+TRUTH = {"q_a": 0.25, "g_D": 0.04, "lam_U": 0.25, "q_u": 0.3, "c0": 0.02, "pi": 0.5, "tau_m": 0.9, "lambda_s": 2.0}
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return made_panel(COUNT, YEARS, TRUTH, noise=1.0)
+
+
+@pytest.fixture(scope="module")
+def problem(panel: Panel) -> CalibrationProblem:
+    return CalibrationProblem(model_of(COUNT), panel, values={"dep_u": 0.02})
+
+
+@pytest.fixture(scope="module")
+def told() -> list[tuple[str, int, int]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def result(problem: CalibrationProblem, told: list[tuple[str, int, int]]) -> FitResult:
+    return fit(problem, starts=2, seed=0, progress=lambda *step: told.append(step))
+
+
+def estimates(result: FitResult) -> np.ndarray:
+    return np.array(result.fitted.estimates)
+
+
+def test_the_truth_is_found_within_its_errors(problem: CalibrationProblem, result: FitResult) -> None:
+    truth = {key: item.value for key, item in problem.spec.parameters.items()} | TRUTH
+    space = problem.space
+    apart = space.to_vector({key: result.parameter(key).estimate for key in space.keys}) - space.to_vector(truth)
+    covariance = np.array(result.fitted.covariance)
+    places = [result.fitted.keys.index(key) for key in space.keys]
+    away = apart / np.sqrt(np.diag(covariance)[places])
+    assert np.abs(away).max() < 3
+    assert np.sqrt(np.mean(away**2)) < 1.4
+    assert not result.check()
+    assert result.fitted.status == "converged"
+
+
+def test_without_noise_informed_parameters_are_recovered() -> None:
+    truth = {"q_a": 0.3, "lambda_s": 2.1, "q_u": 0.27}
+    made = made_panel(COUNT, YEARS, truth)
+    found = fit(CalibrationProblem(model_of(COUNT), made, free=list(truth)), starts=1)
+    for key, value in truth.items():
+        # The declared errors count as a few observations, so the prior still pulls a little.
+        assert found.parameter(key).estimate == pytest.approx(value, rel=0.06)
+
+
+def test_the_same_seed_gives_the_same_numbers(problem: CalibrationProblem, result: FitResult) -> None:
+    again = record(replace(fit(problem, starts=2, seed=0), seconds=result.seconds))
+    assert again == record(result)
+
+
+def test_order_and_names_of_regions_do_not_matter(panel: Panel, result: FitResult) -> None:
+    order = np.random.default_rng(3).permutation(COUNT)
+    moved = CalibrationProblem(model_of(COUNT), renamed(permuted(panel, order)), values={"dep_u": 0.02})
+    other = fit(moved, starts=2, seed=0)
+    np.testing.assert_allclose(estimates(other), estimates(result), rtol=1e-9)
+    np.testing.assert_allclose(other.fitted.covariance, result.fitted.covariance, rtol=1e-6, atol=1e-10)
+    assert other.cost == pytest.approx(result.cost, rel=1e-9)
+
+
+def test_block_by_block_and_jointly_agree(result: FitResult) -> None:
+    assert result.stage_distance < 1.0
+
+
+def test_starts_find_one_optimum(result: FitResult) -> None:
+    assert [item.start for item in result.searches] == ["staged", "prior draw"]
+    assert max(item.distance for item in result.searches) < 0.01
+
+
+def test_held_parameters_keep_their_prior(result: FitResult) -> None:
+    held = result.parameter("g0")
+    assert (held.words, held.contraction, held.at_bound) == (HELD, 0.0, "")
+    assert held.estimate == 0.03
+    place = result.fitted.keys.index("g0")
+    row = np.array(result.fitted.covariance)[place]
+    assert row[place] == pytest.approx(0.5**2, rel=1e-6)
+    assert np.count_nonzero(row) == 1
+    assert (held.low, held.high) == (held.prior_low, held.prior_high)
+
+
+def test_errors_and_intervals_fit_together(result: FitResult) -> None:
+    for item in result.parameters:
+        assert item.low < item.estimate < item.high
+        assert -0.05 < item.contraction <= 1
+        # A lognormal interval is as wide as its standard error says, to first order.
+        assert item.high - item.low == pytest.approx(2 * 1.645 * item.standard_error, rel=0.6)
+    settled = result.parameter("q_a")
+    assert settled.contraction > 0.9
+    assert settled.words == "settled by the panel"
+
+
+def test_draws_follow_the_fit(problem: CalibrationProblem, result: FitResult) -> None:
+    drawn = result.fitted.sample(np.random.default_rng(0), 4000, spec=problem.spec)
+    for key in ("q_a", "tau_m", "c0"):
+        item = result.parameter(key)
+        low, high = np.quantile(drawn[key], [0.05, 0.95])
+        assert low == pytest.approx(item.low, rel=0.08)
+        assert high == pytest.approx(item.high, rel=0.08)
+    assert drawn["dep_u"].tolist() == [0.02] * 4000
+
+
+def test_residuals_are_fitted_less_observed_by_region_and_series(panel: Panel, result: FitResult) -> None:
+    frame = result.to_frame()
+    assert list(frame.columns) == [
+        "region", "year", "measurement", "indicator", "used", "observed", "fitted", "residual", "standardised",
+    ]  # fmt: skip
+    np.testing.assert_allclose(frame["residual"], frame["fitted"] - frame["observed"])
+    part = frame[(frame["measurement"] == "output") & (frame["region"] == panel.codes[2])]
+    assert part["year"].tolist() == list(range(FIRST + 1, FIRST + YEARS + 1))
+    levels = frame[frame["measurement"] == "skills"]
+    assert not levels[levels["year"] == FIRST]["used"].any()
+    assert levels[levels["year"] == FIRST]["standardised"].isna().all()
+    assert levels[levels["year"] == FIRST]["residual"].abs().max() < 1e-9
+    assert frame[frame["measurement"] == "access_level"]["region"].eq("").all()
+
+
+def test_the_table_has_a_row_for_each_parameter(result: FitResult) -> None:
+    table = result.table()
+    assert table["key"].tolist() == list(result.fitted.keys)
+    assert table.loc[table["key"] == "q_a", "unit"].item() == "1/Year"
+    assert table.loc[table["key"] == "lambda_s", "name"].item().startswith("loading of log skills")
+    assert set(table["words"]) & {HELD, "settled by the panel"}
+
+
+def test_scales_are_reported_with_the_series(result: FitResult) -> None:
+    by_label = {item.label: item for item in result.series}
+    ports = by_label["access:broadband_ports_per_100"]
+    assert ports.declared_sd == 0.03
+    assert ports.sd == pytest.approx(0.04, rel=0.35)
+    assert result.fitted.residual_sd["access"] > 0
+    assert by_label["output:output_per_head"].persistence == pytest.approx(
+        (1 - 0.25 / result.parameter("tau_m").estimate) ** 4, abs=0.02
+    )
+
+
+def test_shocks_are_handed_to_the_projection(result: FitResult) -> None:
+    assert result.shocks is not None
+    assert result.fitted.shock_sd == result.shocks.sd
+    assert result.shocks.sd == pytest.approx(0.02 / math.sqrt(1 - 0.27**2), rel=0.3)
+
+
+@pytest.mark.usefixtures("result")
+def test_progress_is_told_in_order(told: list[tuple[str, int, int]]) -> None:
+    done = [item[1] for item in told]
+    assert done == sorted(done)
+    assert told[-1][1] == told[-1][2]
+
+
+def test_saving_and_loading_loses_nothing(result: FitResult, tmp_path: Path) -> None:
+    folder = result.save(tmp_path / "fit")
+    assert sorted(item.name for item in folder.iterdir()) == [
+        "fit.json",
+        "fitted.json",
+        "parameters.csv",
+        "residuals.csv",
+    ]
+    loaded = FitResult.load(folder)
+    assert record(loaded) == record(result)
+    assert repr(loaded.fitted) == repr(result.fitted)
+    assert repr(load_fitted(folder / "fitted.json")) == repr(result.fitted)
+    assert loaded.to_frame().equals(result.to_frame())
+    assert loaded.table().equals(result.table())
+    assert str(loaded.description) == str(result.description)
+    assert loaded.summary() == result.summary()
+    assert loaded.shocks == result.shocks
+
+
+def test_a_folder_without_a_fit_is_refused(result: FitResult, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"holds no fit: fitted\.json is missing"):
+        FitResult.load(tmp_path)
+    folder = result.save(tmp_path / "fit")
+    for text, message in (
+        ("{", "not valid JSON"),
+        ('{"schema": 7}', "reads fits of schema 1"),
+        ('{"schema": 1}', "missing or malformed"),
+    ):
+        (folder / "fit.json").write_text(text, encoding="utf-8")
+        with pytest.raises(InvalidInput, match=message):
+            FitResult.load(folder)
+
+
+def test_an_added_entry_is_refused(result: FitResult, tmp_path: Path) -> None:
+    folder = result.save(tmp_path / "fit")
+    content = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
+    content["parameters"][0]["colour"] = "red"
+    (folder / "fit.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"missing or malformed.*colour"):
+        FitResult.load(folder)
+
+
+def test_unknown_parameters_get_a_suggestion(result: FitResult) -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'lam_U'"):
+        result.parameter("lam_u")
+
+
+def test_correlations_are_those_of_the_covariance(result: FitResult) -> None:
+    table = result.correlation()
+    assert np.allclose(np.diag(table), 1)
+    assert table.loc["q_a", "g_D"] == table.loc["g_D", "q_a"]
+    assert abs(table.loc["q_a", "g_D"]) < 1
+
+
+def test_a_fit_needs_a_start(problem: CalibrationProblem) -> None:
+    with pytest.raises(InvalidInput, match="starts must be at least 1; found 0"):
+        fit(problem, starts=0)
+
+
+def test_a_search_that_stops_early_is_told(problem: CalibrationProblem) -> None:
+    found = fit(problem, starts=1, optimiser=LeastSquares(evaluations=1))
+    assert found.fitted.status == "stopped at limit"
+    assert [item.rule for item in found.check()] == ["not-converged"]
+    assert "error: The search was stopped at its limit" in found.summary()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_regions_and_years_give_a_result(count: int) -> None:
+    found = fit(CalibrationProblem(model_of(count), made_panel(count, 2, noise=1.0)), starts=1)
+    assert np.isfinite(estimates(found)).all()
+    assert (found.shocks is None) == (count == 1)
+    assert found.fitted.shock_sd > 0
+
+
+def test_nothing_to_estimate_still_gives_a_result(panel: Panel) -> None:
+    found = fit(CalibrationProblem(model_of(COUNT), panel, free=[]), starts=3)
+    assert found.fitted.keys == ()
+    assert found.fitted.status == "nothing to move"
+    assert not found.check()
+
+
+def test_laplace_equals_the_inverse_of_the_curvature(problem: CalibrationProblem) -> None:
+    z = problem.space.centre
+    jacobian = problem.jacobian(z)
+    found = laplace(problem.space, z, jacobian)
+    np.testing.assert_allclose(found.covariance, np.linalg.inv(jacobian.T @ jacobian), rtol=1e-7, atol=1e-12)
+    assert found.is_positive_definite
+    assert ((found.contraction > -1e-9) & (found.contraction < 1)).all()
+
+
+def test_without_data_the_prior_is_left(problem: CalibrationProblem) -> None:
+    space: ParameterSpace = problem.space
+    z = space.centre
+    found = laplace(space, z, np.diag(space.prior_slopes(z)))
+    np.testing.assert_allclose(found.contraction, 0, atol=1e-12)
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), 1 / space.prior_slopes(z))
+
+
+def test_a_curvature_without_numbers_is_told(problem: CalibrationProblem) -> None:
+    space = problem.space
+    broken = laplace(space, space.centre, np.full((3, len(space)), np.nan))
+    assert not broken.is_positive_definite
+    end = Optimum(point=space.centre, cost=1.0, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
+    rules = [item.rule for item in search_findings(Starts(optima=(end,)), (), broken)]
+    assert rules == ["covariance"]
+
+
+def test_ends_at_bounds_and_far_away_are_told(result: FitResult) -> None:
+    item = result.parameter("q_a")
+    free = list(parameter_findings([replace(item, at_bound="upper")]))
+    assert [(found.rule, found.severity) for found in free] == [("at-bound", "error")]
+    star = list(parameter_findings([replace(item, at_bound="lower", role="FREE*")]))
+    assert star[0].severity == "warning"
+    far = list(parameter_findings([replace(item, score=-4.2)]))
+    assert "4.2 prior standard deviations" in far[0].message
+
+
+def test_other_optima_and_failures_are_told(problem: CalibrationProblem) -> None:
+    curvature = laplace(problem.space, problem.space.centre, problem.jacobian(problem.space.centre))
+
+    def end(cost: float, outcome: Outcome = Outcome.CONVERGED, slope: float = 0.0) -> Optimum:
+        return Optimum(point=problem.space.centre, cost=cost, outcome=outcome, slope=slope, evaluations=1)
+
+    mixed = Starts(optima=(end(5.0), end(6.5), end(9.0, Outcome.STOPPED_AT_LIMIT)))
+    assert [item.rule for item in search_findings(mixed, (), curvature)] == ["failed-starts", "local-optima"]
+    steep = Starts(optima=(end(5.0, slope=0.5),))
+    assert [item.rule for item in search_findings(steep, (), curvature)] == ["not-flat"]
+
+
+def test_stages_and_errors_that_disagree_are_told(result: FitResult) -> None:
+    assert stage_finding("c0", 0.5) is None
+    found = stage_finding("c0", 4.0)
+    assert isinstance(found, Finding)
+    assert "c0 differs by 4.0 standard errors" in str(found)
+    series = replace(result.series[0], observations=300, leftover=0.6)
+    assert [item.rule for item in series_findings([series])] == ["leftover-persistence"]
+    assert not list(series_findings([replace(series, observations=10)]))
+
+
+@pytest.mark.parametrize(
+    ("contraction", "words"), [(1.0, "settled by the panel"), (0.3, "panel and prior"), (-0.1, "prior")]
+)
+def test_evidence_in_words(contraction: float, words: str) -> None:
+    assert evidence(contraction) == words
+
+
+def test_the_search_is_a_small_protocol(problem: CalibrationProblem) -> None:
+    """Any object with `minimise` can search."""
+
+    class Still:
+        def minimise(self, objective: Objective, start: np.ndarray) -> Optimum:
+            cost = 0.5 * float((objective.residuals(start) ** 2).sum())
+            return Optimum(point=start, cost=cost, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
+
+    found = fit(problem, starts=1, optimiser=Still())
+    assert found.parameter("q_a").estimate == pytest.approx(0.35)
+    assert MultiStart(Still()).optimiser is not None
+
+
+def states() -> Path:
+    return Path(__file__).parents[3] / "shared" / "data" / "us_states.csv"
+
+
+@pytest.mark.skipif(not states().is_file(), reason="the data of the US states are not beside the checkout")
+def test_us_states_move_the_macro_parameters_only() -> None:
+    mapping = PanelMapping(
+        columns={"gdp_real": "output"},
+        keep={"variable": ("gdp_real", "population")},
+        drop={"group": ("NATION",)},
+    )
+    panel = load_panel(states(), mapping=mapping)
+    problem = CalibrationProblem(model_of(51), panel, first_year=2010, values={"alpha": 1 / 3}, yuan_per_unit=7)
+    found = fit(problem, starts=1)
+    assert not found.check()
+    assert set(problem.space.keys) <= {"th_U", "c0", "c1", "lam_I", "pi", "tau_m"}
+    assert found.parameter("q_a").words == HELD
+    assert "q_a: no series of this panel observes the block 'Access'" in str(found.description)
+    assert found.fitted.fixed == {"alpha": 1 / 3}
+    assert 0.01 < found.fitted.shock_sd < 0.04
