@@ -37,7 +37,7 @@ def support(prior: Prior) -> tuple[float, float]:
         (Beta(2.4, 2.0, 0.4, 0.95), stats.beta(2.4, 2.0, 0.4, 0.55)),
         (Uniform(-1.0, 2.0), stats.uniform(-1.0, 3.0)),
     ],
-    ids=repr,
+    ids=lambda item: item.dist.name if hasattr(item, "dist") else repr(item),
 )
 def test_log_density_agrees_with_scipy(prior: Prior, twin: stats.rv_continuous) -> None:
     x = np.linspace(-1.5, 2.5, 401)
