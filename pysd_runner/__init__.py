@@ -1,1 +1,37 @@
-"""What happens if: from a model file to projections, pictures and reports."""
+"""What happens if: from a model file to projections, pictures and reports.
+
+The front doors are looked up when they are first used, so that importing this package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pysd_runner.model import load_model
+    from pysd_runner.panel import check_panel, load_panel
+    from pysd_runner.projection import load_projection, project
+    from pysd_runner.scenarios import load_scenario
+
+__all__ = ["check_panel", "load_model", "load_panel", "load_projection", "load_scenario", "project"]
+
+# `simulate` stays where it is: its module has the same name.
+_HOMES = {
+    "check_panel": "panel",
+    "load_model": "model",
+    "load_panel": "panel",
+    "load_projection": "projection",
+    "load_scenario": "scenarios",
+    "project": "projection",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function, and what it needs, only when it is asked for."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Names that can be imported."""
+    return sorted(__all__)

@@ -1,0 +1,92 @@
+"""The code of the README runs as it stands, in an empty folder."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.documentation.readme import CHINESE, ENGLISH, code_blocks, commands, raw_blocks
+
+GAPSIM = [sys.executable, "-c", "import sys; from pysd_runner.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    def start(command: list[str]) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONWARNINGS": "", "MPLBACKEND": "Agg"}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return start
+
+
+def test_the_quick_start_has_ten_lines() -> None:
+    for path in (ENGLISH, CHINESE):
+        (block,) = code_blocks(path, "python")
+        assert len([line for line in block.splitlines() if line.strip()]) <= 10
+
+
+@pytest.mark.slow
+def test_the_quick_start_runs(run, tmp_path: Path) -> None:
+    # Comments are all that differs between the two pages (test_both_languages), so running one runs both.
+    (block,) = raw_blocks(ENGLISH, "python")
+    done = run([sys.executable, "-c", block])
+    assert "converged" in done.stdout
+    assert "Traceback" not in done.stderr
+    for ending in ("png", "svg", "csv", "txt"):
+        assert (tmp_path / "figures" / f"gaps.{ending}").stat().st_size > 0
+    caption = (tmp_path / "figures" / "gaps.txt").read_text(encoding="utf-8")
+    assert "yearly shocks; not about" in caption.replace(" and yearly", " yearly")
+
+
+def test_comments_are_all_that_differs() -> None:
+    for path in (ENGLISH, CHINESE):
+        compile(raw_blocks(path, "python")[0], str(path), "exec")
+
+
+@pytest.mark.slow
+def test_the_command_lines_run(run, tmp_path: Path) -> None:
+    blocks = commands(ENGLISH)
+    assert len(blocks) == 2
+    for line in (line for block in blocks for line in block):
+        words = shlex.split(line)
+        assert words[0] == "gapsim"
+        done = run([*GAPSIM, *words[1:]])
+        assert "Traceback" not in done.stderr
+    for folder in (tmp_path / "results", tmp_path / "my_study" / "results"):
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        assert record["fitted"] is not None
+        assert (folder / "summary.md").is_file()
+        assert list((folder / "figures").glob("*.png"))
+
+
+def test_the_mapping_of_the_readme_is_one(tmp_path: Path) -> None:
+    from pysd_runner.panel import load_mapping, load_panel
+
+    (text,) = raw_blocks(ENGLISH, "yaml")
+    path = tmp_path / "mapping.yaml"
+    path.write_text(text, encoding="utf-8")
+    mapping = load_mapping(path)
+    rows = [
+        "region_code,region,group,year,variable,value,unit",
+        "01,Alpha,STATE,2019,gdp_real,2.5,million constant 2017 US dollars",
+        "01,Alpha,STATE,2019,gdp_nominal,2.6,million current US dollars",
+        "01,Alpha,STATE,2019,population,50,persons",
+        "00,Union,NATION,2019,gdp_real,2.5,million constant 2017 US dollars",
+    ]
+    file = tmp_path / "states.csv"
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    panel = load_panel(file, mapping=mapping)
+    assert len(panel.regions) == 1
+    np.testing.assert_allclose(panel["output"], [[2.5e6]])
+    shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "us_states.csv"
+    if shared.is_file():
+        assert len(load_panel(shared, mapping=mapping).regions) == 51
