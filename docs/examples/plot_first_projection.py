@@ -9,11 +9,9 @@ policy, and under a mix that is zoned by class and weighted by need.
 # %%
 # The panel and the model. The model works with any number of regions; here it takes those of the panel.
 
+from pysd_runner import load_model, load_panel, project
 from pysd_runner.checks import check_dimensions
-from pysd_runner.model import load_model
-from pysd_runner.panel import load_panel
 from pysd_runner.plots import plot_gaps
-from pysd_runner.projection import project
 
 panel = load_panel("china")
 model = load_model("regional_digital", regions=panel.regions)

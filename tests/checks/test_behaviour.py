@@ -202,6 +202,7 @@ def test_the_shipped_model_keeps_its_rules(shipped_run: Run) -> None:
     assert check_behaviour(shipped_run, rules) == []
 
 
+@pytest.mark.unruly
 def test_a_mix_that_does_not_sum_to_one_breaks_the_rules_of_the_shipped_model() -> None:
     model = load_model("regional_digital")
     run = simulate(model, {"Uniform Mix": np.full(7, 0.2)})
