@@ -10,7 +10,6 @@ import pytest
 FRONT_DOORS = {
     "calibration": ["CalibrationProblem", "FitResult", "fit"],
     "pysd_runner": ["check_panel", "load_model", "load_panel", "load_projection", "load_scenario", "project"],
-    "pysd_runner": ["check_panel", "load_model", "load_panel", "load_projection", "load_scenario", "project"],
     "pysd_runner.checks": [
         "BehaviourProblem",
         "DimensionProblem",
