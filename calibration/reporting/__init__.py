@@ -1,0 +1,40 @@
+"""Pictures of a fit: parameters, fitted against observed values, paths by region, what is left."""
+
+from collections.abc import Iterator
+
+from calibration.reporting.parameters import plot_parameters
+from calibration.reporting.regions import plot_regions
+from calibration.reporting.residuals import plot_residuals
+from calibration.reporting.series import plot_series
+from calibration.results import FitResult
+from pysd_runner.plots.figure import ReportFigure
+
+__all__ = ["draw_fit", "plot_parameters", "plot_regions", "plot_residuals", "plot_series"]
+
+
+def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, ReportFigure]]:
+    """Draw the figures of a fit.
+
+    Parameters
+    ----------
+    result
+        What `calibration.fit` found.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Yields
+    ------
+    tuple
+        Name of the files without ending, and the figure; those by region only where a series is observed by region.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    """
+    if result.parameters:
+        yield "parameters", plot_parameters(result, lang=lang)
+    yield "series", plot_series(result, lang=lang)
+    if any(not item.national for item in result.series):
+        yield "regions", plot_regions(result, lang=lang)
+        yield "residuals", plot_residuals(result, lang=lang)

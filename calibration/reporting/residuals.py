@@ -1,0 +1,111 @@
+"""What the fit leaves, as a map of regions and years for every series."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from numpy.typing import NDArray
+
+from calibration.estimates import SeriesFit
+from calibration.observation import BEND
+from calibration.reporting.wording import say, series_name, window
+from calibration.results import FitResult
+from pysd_runner.errors import InvalidInput
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.fonts import usable_language
+from pysd_runner.plots.palette import BASELINE, GRID, INK, RULE, SCENARIO, drawing
+from pysd_runner.plots.typography import shortened, wrapped
+
+_ROW, _NAMES, _GAP, _HEAD, _FOOT = 0.145, 1.05, 0.12, 0.36, 0.26
+_SMALL = 6.4
+
+
+def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
+    """Draw standardised innovations by region and year, one block a series that is observed by region.
+
+    Parameters
+    ----------
+    result
+        What `calibration.fit` found.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        Blocks of coloured cells, blue below and orange above what was observed.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language, or no series is observed by region.
+    """
+    lang = usable_language(lang)
+    blocks = [item for item in result.series if not item.national]
+    if not blocks:
+        raise InvalidInput("the fit has no series that is observed by region")
+    frame = result.to_frame()
+    frame = frame[frame["used"].astype(bool) & (frame["region"] != "")]
+    wild = int((frame["standardised"].abs() > BEND).sum())
+    counts = {"bend": f"{BEND:g}", "wild": wild}
+    with drawing():
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=_HEAD + len(result.region_names) * _ROW + _FOOT,
+            title=say("residuals", lang),
+            subtitle=say("residuals_subtitle", lang, **window(result)),
+            caption=say("residuals_caption", lang, count=len(frame), **counts),
+            key=(
+                KeyEntry(text=say("below", lang), colours=(SCENARIO, SCENARIO)),
+                KeyEntry(text=say("above", lang), colours=(BASELINE, BASELINE)),
+            ),
+        )
+        _draw(sheet, result, frame, blocks, lang)
+    figure = sheet.figure
+    columns = ["region", "year", "measurement", "indicator", "residual", "standardised"]
+    figure.data = frame[columns].assign(unit="residual in the terms of the series, standardised in standard deviations")
+    figure.sentence = say("sentence_residuals", lang, count=len(blocks), cells=len(frame), **counts)
+    return figure
+
+
+def _draw(sheet: Sheet, result: FitResult, frame: pd.DataFrame, blocks: Sequence[SeriesFit], lang: str) -> None:
+    codes = list(result.region_names)
+    years = list(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
+    for place, code in enumerate(codes):
+        name = result.region_names[code][0 if lang == "en" else 1]
+        text = shortened(sheet.figure, name, _SMALL, _NAMES - 0.08)
+        middle = _HEAD + (place + 0.5) * _ROW
+        sheet.text(_NAMES - 0.08, middle, text, size=_SMALL, color=INK, ha="right", va="center")
+    wide = (sheet.width - _NAMES - _GAP * (len(blocks) - 1)) / len(blocks)
+    for number, item in enumerate(blocks):
+        left = _NAMES + number * (wide + _GAP)
+        lines = wrapped(sheet.figure, series_name(item, lang), LABEL_SIZE, wide)[:2]
+        lines = [shortened(sheet.figure, line, LABEL_SIZE, wide) for line in lines]
+        sheet.text(left, _HEAD - 0.06, "\n".join(lines), size=LABEL_SIZE, color=INK, va="bottom", linespacing=1.1)
+        axes = sheet.axes(left, _HEAD, wide, len(codes) * _ROW)
+        part = frame[(frame["measurement"] == item.measurement) & (frame["indicator"] == item.indicator)]
+        _draw_cells(axes, _matrix(part, codes, years), years)
+
+
+def _matrix(part: pd.DataFrame, codes: Sequence[str], years: Sequence[int]) -> NDArray[np.float64]:
+    matrix = np.full((len(codes), len(years)), np.nan)
+    rows = [codes.index(code) for code in part["region"]]
+    columns = [years.index(year) for year in part["year"]]
+    matrix[rows, columns] = part["standardised"].to_numpy(dtype=float)
+    return matrix
+
+
+def _draw_cells(axes: Axes, matrix: NDArray[np.float64], years: Sequence[int]) -> None:
+    colours = LinearSegmentedColormap.from_list("residuals", [SCENARIO, "#FFFFFF", BASELINE])
+    axes.pcolormesh(matrix, cmap=colours, vmin=-BEND, vmax=BEND, edgecolors="white", linewidth=0.4)
+    axes.set_facecolor(GRID)
+    axes.set_ylim(len(matrix), 0)
+    axes.set_yticks([])
+    ends = (years[0], years[-1]) if len(years) > 1 else (years[0],)
+    axes.set_xticks([years.index(year) + 0.5 for year in ends], [f"’{year % 100:02d}" for year in ends])
+    axes.yaxis.grid(visible=False)
+    for side in ("left", "right", "top", "bottom"):
+        axes.spines[side].set_visible(True)
+        axes.spines[side].set_color(RULE)
