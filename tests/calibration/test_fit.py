@@ -18,39 +18,17 @@ from calibration.storage import record
 from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Panel, PanelMapping, load_panel
 from pysd_runner.spec import load_fitted
+from tests.calibration.conftest import COUNT, TRUTH, YEARS
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed
-
-COUNT, YEARS = 6, 7
-TRUTH = {"q_a": 0.25, "g_D": 0.04, "lam_U": 0.25, "q_u": 0.3, "c0": 0.02, "pi": 0.5, "tau_m": 0.9, "lambda_s": 2.0}
-
-
-@pytest.fixture(scope="module")
-def panel() -> Panel:
-    return made_panel(COUNT, YEARS, TRUTH, noise=1.0)
-
-
-@pytest.fixture(scope="module")
-def problem(panel: Panel) -> CalibrationProblem:
-    return CalibrationProblem(model_of(COUNT), panel, values={"dep_u": 0.02})
-
-
-@pytest.fixture(scope="module")
-def told() -> list[tuple[str, int, int]]:
-    return []
-
-
-@pytest.fixture(scope="module")
-def result(problem: CalibrationProblem, told: list[tuple[str, int, int]]) -> FitResult:
-    return fit(problem, starts=2, seed=0, progress=lambda *step: told.append(step))
 
 
 def estimates(result: FitResult) -> np.ndarray:
     return np.array(result.fitted.estimates)
 
 
-def test_the_truth_is_found_within_its_errors(problem: CalibrationProblem, result: FitResult) -> None:
-    truth = {key: item.value for key, item in problem.spec.parameters.items()} | TRUTH
-    space = problem.space
+def test_the_truth_is_found_within_its_errors(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+    truth = {key: item.value for key, item in fitted_problem.spec.parameters.items()} | TRUTH
+    space = fitted_problem.space
     apart = space.to_vector({key: result.parameter(key).estimate for key in space.keys}) - space.to_vector(truth)
     covariance = np.array(result.fitted.covariance)
     places = [result.fitted.keys.index(key) for key in space.keys]
@@ -70,14 +48,14 @@ def test_without_noise_informed_parameters_are_recovered() -> None:
         assert found.parameter(key).estimate == pytest.approx(value, rel=0.06)
 
 
-def test_the_same_seed_gives_the_same_numbers(problem: CalibrationProblem, result: FitResult) -> None:
-    again = record(replace(fit(problem, starts=2, seed=0), seconds=result.seconds))
+def test_the_same_seed_gives_the_same_numbers(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+    again = record(replace(fit(fitted_problem, starts=2, seed=0), seconds=result.seconds))
     assert again == record(result)
 
 
-def test_order_and_names_of_regions_do_not_matter(panel: Panel, result: FitResult) -> None:
+def test_order_and_names_of_regions_do_not_matter(fitted_panel: Panel, result: FitResult) -> None:
     order = np.random.default_rng(3).permutation(COUNT)
-    moved = CalibrationProblem(model_of(COUNT), renamed(permuted(panel, order)), values={"dep_u": 0.02})
+    moved = CalibrationProblem(model_of(COUNT), renamed(permuted(fitted_panel, order)), values={"dep_u": 0.02})
     other = fit(moved, starts=2, seed=0)
     np.testing.assert_allclose(estimates(other), estimates(result), rtol=1e-9)
     np.testing.assert_allclose(other.fitted.covariance, result.fitted.covariance, rtol=1e-6, atol=1e-10)
@@ -115,8 +93,8 @@ def test_errors_and_intervals_fit_together(result: FitResult) -> None:
     assert settled.words == "settled by the panel"
 
 
-def test_draws_follow_the_fit(problem: CalibrationProblem, result: FitResult) -> None:
-    drawn = result.fitted.sample(np.random.default_rng(0), 4000, spec=problem.spec)
+def test_draws_follow_the_fit(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+    drawn = result.fitted.sample(np.random.default_rng(0), 4000, spec=fitted_problem.spec)
     for key in ("q_a", "tau_m", "c0"):
         item = result.parameter(key)
         low, high = np.quantile(drawn[key], [0.05, 0.95])
@@ -125,13 +103,13 @@ def test_draws_follow_the_fit(problem: CalibrationProblem, result: FitResult) ->
     assert drawn["dep_u"].tolist() == [0.02] * 4000
 
 
-def test_residuals_are_fitted_less_observed_by_region_and_series(panel: Panel, result: FitResult) -> None:
+def test_residuals_are_fitted_less_observed_by_region_and_series(fitted_panel: Panel, result: FitResult) -> None:
     frame = result.to_frame()
     assert list(frame.columns) == [
         "region", "year", "measurement", "indicator", "used", "observed", "fitted", "residual", "standardised",
     ]  # fmt: skip
     np.testing.assert_allclose(frame["residual"], frame["fitted"] - frame["observed"])
-    part = frame[(frame["measurement"] == "output") & (frame["region"] == panel.codes[2])]
+    part = frame[(frame["measurement"] == "output") & (frame["region"] == fitted_panel.codes[2])]
     assert part["year"].tolist() == list(range(FIRST + 1, FIRST + YEARS + 1))
     levels = frame[frame["measurement"] == "skills"]
     assert not levels[levels["year"] == FIRST]["used"].any()
@@ -226,13 +204,13 @@ def test_correlations_are_those_of_the_covariance(result: FitResult) -> None:
     assert abs(table.loc["q_a", "g_D"]) < 1
 
 
-def test_a_fit_needs_a_start(problem: CalibrationProblem) -> None:
+def test_a_fit_needs_a_start(fitted_problem: CalibrationProblem) -> None:
     with pytest.raises(InvalidInput, match="starts must be at least 1; found 0"):
-        fit(problem, starts=0)
+        fit(fitted_problem, starts=0)
 
 
-def test_a_search_that_stops_early_is_told(problem: CalibrationProblem) -> None:
-    found = fit(problem, starts=1, optimiser=LeastSquares(evaluations=1))
+def test_a_search_that_stops_early_is_told(fitted_problem: CalibrationProblem) -> None:
+    found = fit(fitted_problem, starts=1, optimiser=LeastSquares(evaluations=1))
     assert found.fitted.status == "stopped at limit"
     assert [item.rule for item in found.check()] == ["not-converged"]
     assert "error: The search was stopped at its limit" in found.summary()
@@ -246,32 +224,32 @@ def test_few_regions_and_years_give_a_result(count: int) -> None:
     assert found.fitted.shock_sd > 0
 
 
-def test_nothing_to_estimate_still_gives_a_result(panel: Panel) -> None:
-    found = fit(CalibrationProblem(model_of(COUNT), panel, free=[]), starts=3)
+def test_nothing_to_estimate_still_gives_a_result(fitted_panel: Panel) -> None:
+    found = fit(CalibrationProblem(model_of(COUNT), fitted_panel, free=[]), starts=3)
     assert found.fitted.keys == ()
     assert found.fitted.status == "nothing to move"
     assert not found.check()
 
 
-def test_laplace_equals_the_inverse_of_the_curvature(problem: CalibrationProblem) -> None:
-    z = problem.space.centre
-    jacobian = problem.jacobian(z)
-    found = laplace(problem.space, z, jacobian)
+def test_laplace_equals_the_inverse_of_the_curvature(fitted_problem: CalibrationProblem) -> None:
+    z = fitted_problem.space.centre
+    jacobian = fitted_problem.jacobian(z)
+    found = laplace(fitted_problem.space, z, jacobian)
     np.testing.assert_allclose(found.covariance, np.linalg.inv(jacobian.T @ jacobian), rtol=1e-7, atol=1e-12)
     assert found.is_positive_definite
     assert ((found.contraction > -1e-9) & (found.contraction < 1)).all()
 
 
-def test_without_data_the_prior_is_left(problem: CalibrationProblem) -> None:
-    space: ParameterSpace = problem.space
+def test_without_data_the_prior_is_left(fitted_problem: CalibrationProblem) -> None:
+    space: ParameterSpace = fitted_problem.space
     z = space.centre
     found = laplace(space, z, np.diag(space.prior_slopes(z)))
     np.testing.assert_allclose(found.contraction, 0, atol=1e-12)
     np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), 1 / space.prior_slopes(z))
 
 
-def test_a_curvature_without_numbers_is_told(problem: CalibrationProblem) -> None:
-    space = problem.space
+def test_a_curvature_without_numbers_is_told(fitted_problem: CalibrationProblem) -> None:
+    space = fitted_problem.space
     broken = laplace(space, space.centre, np.full((3, len(space)), np.nan))
     assert not broken.is_positive_definite
     end = Optimum(point=space.centre, cost=1.0, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
@@ -289,11 +267,13 @@ def test_ends_at_bounds_and_far_away_are_told(result: FitResult) -> None:
     assert "4.2 prior standard deviations" in far[0].message
 
 
-def test_other_optima_and_failures_are_told(problem: CalibrationProblem) -> None:
-    curvature = laplace(problem.space, problem.space.centre, problem.jacobian(problem.space.centre))
+def test_other_optima_and_failures_are_told(fitted_problem: CalibrationProblem) -> None:
+    curvature = laplace(
+        fitted_problem.space, fitted_problem.space.centre, fitted_problem.jacobian(fitted_problem.space.centre)
+    )
 
     def end(cost: float, outcome: Outcome = Outcome.CONVERGED, slope: float = 0.0) -> Optimum:
-        return Optimum(point=problem.space.centre, cost=cost, outcome=outcome, slope=slope, evaluations=1)
+        return Optimum(point=fitted_problem.space.centre, cost=cost, outcome=outcome, slope=slope, evaluations=1)
 
     mixed = Starts(optima=(end(5.0), end(6.5), end(9.0, Outcome.STOPPED_AT_LIMIT)))
     assert [item.rule for item in search_findings(mixed, (), curvature)] == ["failed-starts", "local-optima"]
@@ -318,7 +298,7 @@ def test_evidence_in_words(contraction: float, words: str) -> None:
     assert evidence(contraction) == words
 
 
-def test_the_search_is_a_small_protocol(problem: CalibrationProblem) -> None:
+def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> None:
     """Any object with `minimise` can search."""
 
     class Still:
@@ -326,7 +306,7 @@ def test_the_search_is_a_small_protocol(problem: CalibrationProblem) -> None:
             cost = 0.5 * float((objective.residuals(start) ** 2).sum())
             return Optimum(point=start, cost=cost, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
 
-    found = fit(problem, starts=1, optimiser=Still())
+    found = fit(fitted_problem, starts=1, optimiser=Still())
     assert found.parameter("q_a").estimate == pytest.approx(0.35)
     assert MultiStart(Still()).optimiser is not None
 

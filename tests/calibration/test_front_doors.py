@@ -1,0 +1,30 @@
+"""The front doors: there when asked for, costing nothing before, and not hidden by modules of the same name."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import calibration
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, calibration; print([name for name in ('numpy', 'scipy', 'pandas') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_fitting_needs_neither_pandas_nor_matplotlib_to_be_imported() -> None:
+    code = "import sys, calibration.fit; print([name for name in ('pandas', 'matplotlib', 'scipy') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_module_of_the_same_name_does_not_hide_a_front_door() -> None:
+    module = import_module("calibration.fit")
+    assert calibration.fit is module.fit
+    assert sys.modules["calibration.fit"] is module
+
+
+def test_the_public_names() -> None:
+    assert dir(calibration) == ["CalibrationProblem", "FitResult", "fit"]
+    assert all(getattr(calibration, name).__name__ == name for name in dir(calibration))
