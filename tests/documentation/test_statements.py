@@ -27,7 +27,7 @@ def test_no_address_is_claimed(path: Path) -> None:
 
 def test_folders_of_the_table_exist() -> None:
     folders = re.findall(r"^\| `([\w/]+)/` \|", text_of(ENGLISH), re.MULTILINE)
-    assert len(folders) == 6
+    assert len(folders) == 5
     for folder in folders:
         assert (ROOT / folder).is_dir(), folder
 
