@@ -161,10 +161,11 @@ class FittedParameters:
             raise InvalidInput(f"at least one draw is needed, found draws={draws}")
         priors = [_prior_of(key, spec) for key in self.keys]
         centre = [float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)]
-        # Eigenvectors instead of Cholesky: a direction that is pinned down exactly has variance zero.
+        # Not Cholesky: a direction that is pinned down exactly has variance zero. The symmetric root, because signs and
+        # order of eigenvectors are arbitrary: nearly the same covariance must give nearly the same draws.
         variances, vectors = np.linalg.eigh(self._covariance_matrix())
-        root = vectors * np.sqrt(np.clip(variances, 0, None))
-        unbounded = np.array(centre) + rng.standard_normal((draws, len(self.keys))) @ root.T
+        root = (vectors * np.sqrt(np.clip(variances, 0, None))) @ vectors.T
+        unbounded = np.array(centre) + rng.standard_normal((draws, len(self.keys))) @ root
         constant = {key: np.full(draws, value) for key, value in self.fixed.items()}
         return constant | {
             key: prior.from_unbounded(unbounded[:, column])

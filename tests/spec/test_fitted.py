@@ -146,6 +146,18 @@ def test_a_direction_without_variance_does_not_move(spec: ModelSpec) -> None:
     np.testing.assert_allclose(shift, 0.0, atol=1e-9)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_nearly_the_same_covariance_gives_nearly_the_same_draws(spec: ModelSpec, sign: int) -> None:
+    # Equal variances: any rotation of their eigenvectors is as good, and a tiny covariance picks one of them.
+    draws = []
+    for tiny in (0.0, sign * 1e-9):
+        covariance = ((0.2, tiny, 0.0), (tiny, 0.2, tiny), (0.0, tiny, 0.2))
+        fitted = replace(FITTED, covariance=covariance)
+        draws.append(fitted.sample(np.random.default_rng(0), 50, spec=spec))
+    for key in FITTED.keys:
+        np.testing.assert_allclose(draws[0][key], draws[1][key], rtol=1e-6)
+
+
 def test_an_estimate_on_a_bound_can_be_drawn(spec: ModelSpec) -> None:
     drawn = replace(FITTED, estimates=(0.15, 1.0, 0.3)).sample(np.random.default_rng(2), 50, spec=spec)
     assert all(np.isfinite(values).all() for values in drawn.values())
