@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pysd_runner.checks.equivalences import unit_equivalences
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch, is_literal
-from pysd_runner.checks.units import Unit, parse_unit
+from pysd_runner.checks.units import Synonyms, Unit, parse_unit, with_equivalences
 from pysd_runner.engine.ir import Block, Expression, ModelIr, Variable, references
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidInput
@@ -15,6 +16,7 @@ Kind = Literal["units differ", "unit not readable", "no unit given", "equation n
 
 FAILURES = ("units differ", "unit not readable")
 
+TIME_WORD = "time"
 CLOCK_NAMES = ("time step", "initial time", "final time")
 
 
@@ -79,9 +81,12 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     """
     ir = model.ir
     visible = [item for item in ir.variables.values() if not item.hidden]
-    read = {item.name: _read(item) for item in visible}
+    synonyms = with_equivalences(unit_equivalences(model.path))
+    read = {item.name: _read(item, synonyms) for item in visible}
     units = {name: found if isinstance(found, Unit) else None for name, found in read.items()}
-    inference = Inference(model=ir, declared=units, time=_time_unit(units))
+    time = _time_unit(units)
+    units = {name: None if unit is None else _in_time(unit, time) for name, unit in units.items()}
+    inference = Inference(model=ir, declared=units, time=time)
     owners = _owners(ir)
     problems = [found for found in read.values() if isinstance(found, DimensionProblem)]
     problems += [_not_covered(item) for item in visible if item.uncovered]
@@ -93,13 +98,13 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: places[problem.variable])
 
 
-def _read(variable: Variable) -> Unit | DimensionProblem:
+def _read(variable: Variable, synonyms: Synonyms) -> Unit | DimensionProblem:
     text = variable.unit.split("[", maxsplit=1)[0].strip()
     if not text:
         message = f"{variable.name}: no unit given: {variable.equation}"
         return _problem("no unit given", variable, variable.equation, "", "", message)
     try:
-        return parse_unit(variable.unit)
+        return parse_unit(variable.unit, synonyms)
     except InvalidInput as error:
         message = f"{variable.name}: {error}: {variable.equation}"
         return _problem("unit not readable", variable, variable.equation, "", variable.unit, message)
@@ -114,6 +119,14 @@ def _time_unit(units: dict[str, MaybeUnit]) -> MaybeUnit:
     names = {key(name): name for name in units}
     candidates = (units[names[name]] for name in CLOCK_NAMES if name in names)
     return next((unit for unit in candidates if unit is not None), None)
+
+
+def _in_time(unit: Unit, time: MaybeUnit) -> Unit:
+    """A unit in which the word `time` stands for the unit of time, as Stella writes a flow per time."""
+    power = unit.powers.get(TIME_WORD)
+    if power is None or time is None:
+        return unit
+    return unit / Unit({TIME_WORD: power}) * time**power
 
 
 def _owners(model: ModelIr) -> dict[str, str]:

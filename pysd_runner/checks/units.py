@@ -5,7 +5,7 @@ Vensim, because a model computes with the numbers as they stand.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NoReturn
@@ -30,7 +30,8 @@ SYNONYMS = (
     ("Yuan", "rmb", "cny", "元"),
 )
 
-_CANONICAL = {word.casefold(): group[0] for group in SYNONYMS for word in group}
+Synonyms = Mapping[str, str]
+_TABLE: Synonyms = {word.casefold(): group[0] for group in SYNONYMS for word in group}
 _NO_UNIT = SYNONYMS[0][0]
 # A range note such as [0,1] or [0,?,0.1] may follow a unit in Vensim.
 _RANGE_NOTE = re.compile(r"\[[^\]]*\]\s*$")
@@ -97,13 +98,17 @@ class Unit:
 DIMENSIONLESS = Unit()
 
 
-def parse_unit(text: str) -> Unit:
+def parse_unit(text: str, synonyms: Synonyms = _TABLE) -> Unit:
     """Read a unit.
+
+    A name and its plural are one unit (`Task`, `Tasks`), and so are the words of `SYNONYMS`.
 
     Parameters
     ----------
     text
         For instance ``"Yuan/(Year*Person)"``, ``"1/Year"``, ``"Dmnl"``, ``"m^2"``, ``"people per year [0,10]"``.
+    synonyms
+        What other words stand for, by the word in lower case; see `with_equivalences`.
 
     Returns
     -------
@@ -125,7 +130,7 @@ def parse_unit(text: str) -> Unit:
         raise InvalidInput("a unit is empty; write Dmnl for a number without a unit")
     inverse = "1" if _PER.match(plain) else ""
     plain = inverse + _PER.sub("/", plain)
-    reader = _Reader(text, list(_tokens(text, plain)))
+    reader = _Reader(text, list(_tokens(text, plain)), synonyms)
     unit = reader.product()
     reader.end()
     return unit
@@ -149,9 +154,10 @@ _EXPECTED = "expected names joined by *, / and ^, such as Yuan/(Year*Person)"
 class _Reader:
     """Reads products, quotients and powers from left to right."""
 
-    def __init__(self, text: str, tokens: list[str]) -> None:
+    def __init__(self, text: str, tokens: list[str], synonyms: Synonyms) -> None:
         self._text = text
         self._tokens = tokens
+        self._synonyms = synonyms
 
     def product(self) -> Unit:
         unit = self._power()
@@ -203,7 +209,7 @@ class _Reader:
         if part in ("", "*", "/", "^", ")"):
             self._refuse(f"a name is missing before {part!r}" if part else "a name is missing at the end")
         if not _EXPONENT.fullmatch(part):
-            return _named(part)
+            return _named(part, self._synonyms)
         if Fraction(part) != 1:
             self._refuse(f"the number {part} is no unit")
         return DIMENSIONLESS
@@ -222,9 +228,44 @@ class _Reader:
         raise InvalidInput(f"the unit {self._text!r} cannot be read: {reason}; {_EXPECTED}")
 
 
-def _named(part: str) -> Unit:
+def _named(part: str, synonyms: Synonyms) -> Unit:
     tidy = " ".join(part.replace("_", " ").split())
-    name = _CANONICAL.get(tidy.casefold(), tidy)
+    name = synonyms.get(tidy.casefold())
+    if name is None:
+        singular = _singular(tidy)
+        name = synonyms.get(singular.casefold(), singular)
     if name == _NO_UNIT:
         return DIMENSIONLESS
     return Unit({name.casefold(): Fraction(1)}, {name.casefold(): name})
+
+
+def _singular(name: str) -> str:
+    """The name without the ending of a plural; short names such as ms, which is not m, are left as they are."""
+    if re.search(r"\w(?:x|ch|sh|ss)es$", name, re.IGNORECASE):
+        return name[:-2]
+    return name[:-1] if re.search(r"\w{3}[^s\W]s$", name, re.IGNORECASE) else name
+
+
+def with_equivalences(groups: Iterable[Sequence[str]]) -> Synonyms:
+    """Add to the known synonyms what a model file says about its own units.
+
+    Parameters
+    ----------
+    groups
+        Words that stand for one unit, for instance ``[("s", "Second"), ("Fox", "Vixens")]``.
+
+    Returns
+    -------
+    dict
+        For `parse_unit`: what each word stands for, by the word in lower case.
+
+    Examples
+    --------
+    >>> parse_unit("m/s", with_equivalences([("s", "Second")])) == parse_unit("m/Second")
+    True
+    """
+    known = dict(_TABLE)
+    for group in groups:
+        meant = next((known[word.casefold()] for word in group if word.casefold() in known), group[0])
+        known.update((word.casefold(), meant) for word in group)
+    return known

@@ -229,6 +229,22 @@ def test_a_range_behind_a_unit_is_no_part_of_it(write: Write) -> None:
     assert check_dimensions(write("X = Person Start ~ Person [0,10] ~ |")) == []
 
 
+def test_words_for_one_unit_are_read_from_the_settings_of_the_file(tmp_path: Path) -> None:
+    text = "{UTF-8}\nX = 3 ~ Vixen ~ |\nY = X ~ Fox ~ |" + CONTROL
+    path = tmp_path / "foxes.mdl"
+    path.write_text(text, encoding="utf-8")
+    assert [problem.variable for problem in check_dimensions(load_model(path))] == ["Y"]
+    settings = "\n\\\\\\---/// Sketch information\nV300\n22:Z,Z\n///---\\\\\\\n:L<%^E!@\n22:Fox,Foxes,Vixen\n15:0,0\n"
+    path.write_text(text + settings, encoding="utf-8")
+    assert check_dimensions(load_model(path)) == []
+
+
+def test_the_word_time_stands_for_the_unit_of_time(write: Write) -> None:
+    assert check_dimensions(write("X[Region] = People[Region] / Delay ~ Person/time ~ |")) == []
+    (problem,) = check_dimensions(write("X[Region] = People[Region] ~ Person/time ~ |"))
+    assert problem.expected == "Person/Year"
+
+
 def test_one_mistake_is_reported_once_however_it_is_nested(write: Write) -> None:
     text = "X[Region] = EXP(MAX(0, People[Region] + Money[Region]) / Person Start) * Share ~ Dmnl ~ |"
     assert len(failures(write(text))) == 1

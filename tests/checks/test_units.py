@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.checks.units import DIMENSIONLESS, SYNONYMS, Unit, parse_unit
+from pysd_runner.checks.units import DIMENSIONLESS, SYNONYMS, Unit, parse_unit, with_equivalences
 from pysd_runner.errors import InvalidInput
 
 NAMES = ("meter", "second", "kilogram", "ampere", "mole")
@@ -97,6 +97,9 @@ def test_sameness_agrees_with_pint(first: str, second: str) -> None:
         ("m^(1/2)", "m^0.5"),
         ("元/年", "yuan/年"),
         ("%", "Percent"),
+        ("Task/Week", "Tasks/Weeks"),
+        ("Fox", "Foxes"),
+        ("person hour", "Person Hours"),
     ],
 )
 def test_different_spellings_of_one_unit(first: str, second: str) -> None:
@@ -112,6 +115,9 @@ def test_different_spellings_of_one_unit(first: str, second: str) -> None:
         ("Person", "Person^2"),
         ("Yuan", "Dollar"),
         ("1000 Yuan", "Yuan"),
+        ("m", "ms"),
+        ("gas", "ga"),
+        ("class", "clas"),
     ],
 )
 def test_different_units(first: str, second: str) -> None:
@@ -158,6 +164,13 @@ def test_every_synonym_stands_for_the_first_of_its_group(group: tuple[str, ...])
 def test_no_word_is_in_two_groups() -> None:
     words = [word.casefold() for group in SYNONYMS for word in group]
     assert len(set(words)) == len(words)
+
+
+def test_a_file_may_add_words_for_one_unit() -> None:
+    words = with_equivalences([("s", "Second"), ("Fox", "Vixen"), ("head", "people")])
+    assert parse_unit("m/s^2", words) == parse_unit("m/Seconds^2")
+    assert parse_unit("vixen/Head", words) == parse_unit("Fox/Person", words)
+    assert parse_unit("s") != parse_unit("Second")
 
 
 def test_units_are_shown_as_they_were_written() -> None:
