@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.comparison import has_momentum
 from calibration.description import FIRST_YEAR
 from calibration.diagnostics import (
     Finding,
@@ -23,7 +24,7 @@ from calibration.laplace import Laplace
 from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
 from calibration.optimisers import Starts
 from calibration.parameters import prior_median, prior_quantile
-from calibration.problem import CalibrationProblem, has_momentum
+from calibration.problem import CalibrationProblem
 from calibration.results import FitResult, ResidualTable
 from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from calibration.observation import Series
+from pysd_runner.panel import Panel
+
 FIRST_YEAR = (
     "The first year gives no residual: the simulation starts from what was observed in it, "
     "and its differences only condition those of the year after."
@@ -65,3 +68,56 @@ class Description:
 
 def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
     return [f"{title}:", *(f"  {item}" for item in items)] if items else []
+
+
+def line_of(series: Series) -> str:
+    """Describe a series in a line.
+
+    Parameters
+    ----------
+    series
+        The observations.
+
+    Returns
+    -------
+    str
+        What it is, how many cells it has, and how many are missing.
+    """
+    cells = int(series.used.sum())
+    text = f"{series.measurement} from {series.indicator}: {cells} {'changes' if series.increments else 'values'}"
+    if series.missing:
+        text += f", {series.missing} missing and left out"
+    if series.unusable:
+        text += f", {series.unusable} without a logarithm (zero or less) and left out"
+    return text
+
+
+def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
+    """Say what a reader must know about the money and the regions of a panel.
+
+    Parameters
+    ----------
+    panel
+        Observations.
+    yuan_per_unit
+        Value of one unit of its currency in yuan.
+
+    Returns
+    -------
+    tuple of str
+        One sentence each.
+    """
+    notes = []
+    basis = panel.price_basis or "an unknown price basis"
+    if "constant" not in basis:
+        notes.append(
+            f"Output is in {basis}: relative prices between regions count as output, and the trend is not read."
+        )
+    if "yuan" not in panel.currency.casefold() and yuan_per_unit == 1:
+        notes.append(
+            f"Output is in {panel.currency}, and the model's costs and affordable income in yuan: "
+            "pass yuan_per_unit if access is to be read."
+        )
+    if len(panel.regions) == 1:
+        notes.append("There is only one region: nothing can be said about gaps.")
+    return tuple(notes)

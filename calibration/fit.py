@@ -19,6 +19,8 @@ Progress = Callable[[str, int, int], None]
 
 # Errors are estimated again until they move by less than this share, at most so often.
 SETTLED = 0.02
+# Relative change of the cost at which the searches on the way there stop.
+ROUGH = 1e-6
 MOST_ROUNDS = 8
 
 
@@ -66,9 +68,10 @@ def fit(
         raise InvalidInput(f"starts must be at least 1; found {starts}")
     began = perf_counter()
     search: Optimiser = LeastSquares() if optimiser is None else optimiser
+    rough: Optimiser = LeastSquares(tolerance=ROUGH) if optimiser is None else optimiser
     steps = _Steps(progress, MOST_ROUNDS + starts)
     _check_centre(problem)
-    settled, is_settled = _settle(problem, search, steps)
+    settled, is_settled = _settle(problem, rough, steps)
     steps.now("fitting block by block")
     staged = _stages(settled, settled.space.centre, search)
     points = [staged, *settled.space.sample(np.random.default_rng(seed), starts - 1)]
@@ -138,9 +141,7 @@ def _stages(problem: CalibrationProblem, point: Array, search: Optimiser) -> Arr
 
 def _objective(problem: CalibrationProblem) -> Objective:
     lower, upper = problem.space.bounds
-    return Objective(
-        residuals=problem.residuals, jacobian=problem.jacobian, lower=lower, upper=upper, scale=problem.space.scale
-    )
+    return Objective(linearised=problem.linearised, lower=lower, upper=upper, scale=problem.space.scale)
 
 
 def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: NDArray[np.intp]) -> Objective:
@@ -148,14 +149,14 @@ def _block(problem: CalibrationProblem, base: Array, columns: list[int], rows: N
     base = base.copy()
     lower, upper = problem.space.bounds
 
-    def whole(part: Array) -> Array:
+    def linearised(part: Array) -> tuple[Array, Array]:
         point = base.copy()
         point[columns] = part
-        return point
+        residuals, jacobian = problem.linearised(point, columns=columns)
+        return residuals[rows], jacobian[rows]
 
     return Objective(
-        residuals=lambda part: problem.residuals(whole(part))[rows],
-        jacobian=lambda part: problem.jacobian(whole(part), columns=columns)[rows],
+        linearised=linearised,
         lower=lower[columns],
         upper=upper[columns],
         scale=problem.space.scale[columns],

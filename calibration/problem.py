@@ -8,24 +8,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.description import Description
+from calibration.comparison import Comparison
+from calibration.description import Description, line_of, notes_on
 from calibration.forward import Forward
-from calibration.observation import (
-    MOST_PERSISTENT,
-    Noise,
-    Observed,
-    Series,
-    Whitening,
-    bounded,
-    build_series,
-    declared_noise,
-    estimate_noise,
-)
+from calibration.observation import Noise, Observed, Series, build_series
 from calibration.parameters import ParameterSpace, chosen, overrides
 from calibration.stages import Stage, declarations, stages_of
-from calibration.window import OUTPUT, window_of
+from calibration.window import window_of
 from pysd_runner.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import time_step
 from pysd_runner.model import REGION_RANGE, Model, load_model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Parameter
@@ -39,9 +29,6 @@ STEP = 1e-3
 # A parameter is moved if the residuals of its own block, taken together, change by this many error sds over one prior
 # sd: the square is the gain in precision relative to the prior, so less is worth under one percent of its variance.
 LEAST_SENSITIVITY = 0.1
-
-# Key of the parameter that says how fast extra growth fades.
-MOMENTUM_DECAY = "tau_m"
 
 _HELD_WITHOUT_SERIES = "no series of this panel observes the block {stage!r}"
 _HELD_WITHOUT_WORD = "{series} say next to nothing about it"
@@ -112,8 +99,6 @@ class CalibrationProblem:
         if not self.observed.series:
             reasons = "; ".join(str(item) for item in self.observed.absent)
             raise InvalidPanel(f"panel {panel.name!r} says nothing the model can be compared with: {reasons}")
-        self._whitenings = {item.label: Whitening(item) for item in self.series}
-        self.noise: Mapping[str, Noise] = {item.label: declared_noise(item) for item in self.series}
         self._forward = Forward(
             model=self.model,
             panel=self.panel,
@@ -121,6 +106,8 @@ class CalibrationProblem:
             last_year=self.last_year,
             yuan_per_unit=yuan_per_unit,
         )
+        self._comparison = Comparison(self._forward, self.series)
+        self.noise: Mapping[str, Noise] = self._comparison.declared_noise()
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -163,8 +150,6 @@ class CalibrationProblem:
         other = copy(self)
         other.noise = {item.label: noise[item.label] for item in self.series}
         return other
-
-    # --- which parameters move -------------------------------------------------------------------
 
     @cached_property
     def space(self) -> ParameterSpace:
@@ -216,16 +201,11 @@ class CalibrationProblem:
         if not len(space):
             return {}
         centre = space.centre
-        table = self._differences(space, centre, range(len(space))) / space.prior_slopes(centre)
-        rows = self._rows_of_series()
-        sizes = {}
-        for column, key in enumerate(space.keys):
-            stage = self.stage_of(key)
-            own = np.concatenate([np.arange(len(table))[rows[item.label]] for item in self.series if stage.owns(item)])
-            sizes[key] = float(np.sqrt((table[own, column] ** 2).sum()))
-        return sizes
-
-    # --- residuals -------------------------------------------------------------------------------
+        table = self._differences(space, centre, range(len(space)))[1] / space.prior_slopes(centre)
+        return {
+            key: float(np.sqrt((table[self.rows(self.stage_of(key)), column] ** 2).sum()))
+            for column, key in enumerate(space.keys)
+        }
 
     def fitted(self, z: Array) -> list[Array]:
         """What the model says in the terms of each series, shape (region, year) each.
@@ -240,7 +220,7 @@ class CalibrationProblem:
         list of ndarray
             NaN where nothing was observed.
         """
-        return [item[0] for item in self._predicted(self.space, np.atleast_2d(z))]
+        return [item[0] for item in self._comparison.predicted(self.parameters_at(z), 1)]
 
     def raw_residuals(self, z: Array) -> list[Array]:
         """Fitted less observed of each series, in its own terms, shape (region, year) each."""
@@ -277,7 +257,11 @@ class CalibrationProblem:
         return np.concatenate([self._data_residuals(self.space, z), self.space.prior_residuals(z)], axis=1)
 
     def jacobian(self, z: Array, *, columns: Sequence[int] | None = None) -> Array:
-        """Derivatives of the residuals by central differences, all from one simulation; one-sided at a bound.
+        """Derivatives of the residuals; see `linearised`, of which this is the second part."""
+        return self.linearised(z, columns=columns)[1]
+
+    def linearised(self, z: Array, *, columns: Sequence[int] | None = None) -> tuple[Array, Array]:
+        """Residuals and their derivatives by central differences, all from one simulation; one-sided at a bound.
 
         Parameters
         ----------
@@ -288,13 +272,16 @@ class CalibrationProblem:
 
         Returns
         -------
-        ndarray
+        residuals : ndarray
+            Shape (cell + parameter,).
+        jacobian : ndarray
             Shape (cell + parameter, column).
         """
         wanted = list(range(len(self.space)) if columns is None else columns)
-        data = self._differences(self.space, z, wanted)
+        centre, slopes = self._differences(self.space, z, wanted)
         priors = np.diag(self.space.prior_slopes(z))[:, wanted]
-        return np.concatenate([data, priors], axis=0)
+        residuals = np.concatenate([centre, self.space.prior_residuals(z)])
+        return residuals, np.concatenate([slopes, priors], axis=0)
 
     def estimated_noise(self, z: Array) -> dict[str, Noise]:
         """Estimate the errors of every series from the residuals at a point.
@@ -309,12 +296,7 @@ class CalibrationProblem:
         dict
             By label of the series.
         """
-        memory = self._momentum_memory(self.parameters_at(z), 1)
-        found = {}
-        for item, residuals in zip(self.series, self.raw_residuals(z), strict=True):
-            persistence = float(memory[0]) if memory is not None and has_momentum(item) else None
-            found[item.label] = estimate_noise(item, residuals, persistence=persistence)
-        return found
+        return self._comparison.estimated_noise(self.parameters_at(z))
 
     def log_posterior(self, z: Array) -> float:
         """Log density of parameters and panel, up to a constant that depends on neither parameters nor errors.
@@ -332,89 +314,36 @@ class CalibrationProblem:
         residuals = self.residuals(z)
         if not np.isfinite(residuals).all():
             return -np.inf
-        scales = sum(self._whitenings[item.label].log_scale(self.noise[item.label]) for item in self.series)
-        return -0.5 * float((residuals**2).sum()) - scales
+        return -0.5 * float((residuals**2).sum()) - self._comparison.log_scale(self.noise)
 
     def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
-        """Positions of the data residuals of a block, or of all.
-
-        Parameters
-        ----------
-        stage
-            One of `stages`; None for all.
-
-        Returns
-        -------
-        ndarray
-            Indices into the residuals.
-        """
-        places = self._rows_of_series()
-        count = sum(len(self._whitenings[item.label]) for item in self.series)
-        kept = [np.arange(count)[places[item.label]] for item in self.series if stage is None or stage.owns(item)]
-        return np.concatenate(kept) if kept else np.arange(0)
+        """Positions of the data residuals of a block of `stages`, or of all of them."""
+        return self._comparison.rows(stage)
 
     def parameters_at(self, z: Array) -> dict[str, Array | float]:
         """Values of moved, held and set parameters by key; arrays of shape (draw,) for the moved ones."""
         return self._parameters(self.space, np.atleast_2d(z))
-
-    def _rows_of_series(self) -> dict[str, slice]:
-        places, start = {}, 0
-        for item in self.series:
-            size = len(self._whitenings[item.label])
-            places[item.label] = slice(start, start + size)
-            start += size
-        return places
 
     def _parameters(self, space: ParameterSpace, z: Array) -> dict[str, Array | float]:
         central = ParameterSpace.of(item for item in self.candidates if item.key not in space.keys)
         held = dict(zip(central.keys, central.medians.tolist(), strict=True))
         return {**held, **self.fixed, **space.to_values(z)}
 
-    def _predicted(self, space: ParameterSpace, z: Array) -> list[Array]:
-        parameters = self._parameters(space, z)
-        names = list(dict.fromkeys(item.outcome for item in self.series))
-        outcomes = self._forward.outcomes(parameters, names)
-        draws = len(z)
-        found = []
-        for item in self.series:
-            loading = parameters.get(item.loading, self.spec.parameters[item.loading].value) if item.loading else 1.0
-            outcome = np.broadcast_to(outcomes[item.outcome], (draws, *outcomes[item.outcome].shape[1:]))
-            found.append(item.predicted(outcome, np.broadcast_to(np.asarray(loading, dtype=float), (draws,))))
-        return found
-
     def _data_residuals(self, space: ParameterSpace, z: Array) -> Array:
-        parts = []
-        memory = self._momentum_memory(self._parameters(space, z), len(z))
-        for item, predicted in zip(self.series, self._predicted(space, z), strict=True):
-            whitening, noise = self._whitenings[item.label], self.noise[item.label]
-            persistence = memory if has_momentum(item) else None
-            parts.append(bounded(whitening.standardised(predicted - item.values, noise, persistence=persistence)))
-        return np.concatenate(parts, axis=1)
+        return self._comparison.residuals(self._parameters(space, z), len(z), self.noise)
 
-    def _momentum_memory(self, parameters: Mapping[str, Array | float], draws: int) -> Array | None:
-        """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""
-        if MOMENTUM_DECAY not in self.spec.parameters:
-            return None
-        decay = parameters.get(MOMENTUM_DECAY, self.spec.parameters[MOMENTUM_DECAY].value)
-        step = time_step(self.model)
-        memory = np.maximum(1 - step / np.asarray(decay, dtype=float), 0.0) ** (1 / step)
-        return np.broadcast_to(np.minimum(memory, MOST_PERSISTENT), (draws,))
-
-    def _differences(self, space: ParameterSpace, z: Array, columns: Sequence[int]) -> Array:
+    def _differences(self, space: ParameterSpace, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
+        """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
         lower, upper = space.bounds
         step = STEP * space.scale
-        points = np.repeat(z[None, :], 2 * len(columns), axis=0)
-        widths = np.empty(len(columns))
+        points = np.repeat(z[None, :], 2 * len(columns) + 1, axis=0)
         for place, column in enumerate(columns):
             points[2 * place, column] = min(z[column] + step[column], upper[column])
             points[2 * place + 1, column] = max(z[column] - step[column], lower[column])
-            widths[place] = points[2 * place, column] - points[2 * place + 1, column]
-        if not len(columns):
-            return np.zeros((len(self.rows()), 0))
         values = self._data_residuals(space, points)
-        return np.asarray(((values[0::2] - values[1::2]) / widths[:, None]).T, dtype=float)
-
-    # --- words -----------------------------------------------------------------------------------
+        above, below = values[:-1:2], values[1:-1:2]
+        widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
+        return values[-1], np.asarray(((above - below) / widths[:, None]).T, dtype=float)
 
     def describe(self) -> Description:
         """Say what can be estimated from what is there, before anything is fitted."""
@@ -426,53 +355,18 @@ class CalibrationProblem:
             regions=len(self.panel.regions),
             first_year=self.first_year,
             last_year=self.last_year,
-            series=tuple(_series_line(item) for item in self.series),
+            series=tuple(line_of(item) for item in self.series),
             absent=tuple(str(item) for item in self.observed.absent),
             estimated={name: keys for name, keys in estimated.items() if keys},
             held=dict(self.held_reasons),
             fixed=dict(self.fixed),
             imputed=tuple(str(item) for item in self._forward.imputed(self.parameters_at(self.space.centre))),
-            notes=tuple(self._notes()),
+            notes=notes_on(self.panel, self.yuan_per_unit),
         )
-
-    def _notes(self) -> list[str]:
-        notes = []
-        basis = self.panel.price_basis or "an unknown price basis"
-        if "constant" not in basis:
-            notes.append(
-                f"Output is in {basis}: relative prices between regions count as output, and the trend is not read."
-            )
-        if "yuan" not in self.panel.currency.casefold() and self.yuan_per_unit == 1:
-            notes.append(
-                f"Output is in {self.panel.currency}, and the model's costs and affordable income in yuan: "
-                "pass yuan_per_unit if access is to be read."
-            )
-        if len(self.panel.regions) == 1:
-            notes.append("There is only one region: nothing can be said about gaps.")
-        return notes
-
-
-def has_momentum(series: Series) -> bool:
-    """Whether a series is growth of output, whose misses fade like the model's own momentum.
-
-    Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
-    both, and a projection gives its shocks the same memory.
-    """
-    return series.increments and series.indicator == OUTPUT
 
 
 def _listed(measurements: Sequence[str]) -> str:
     return "the observations of " + " and ".join(dict.fromkeys(measurements))
-
-
-def _series_line(series: Series) -> str:
-    cells = int(series.used.sum())
-    text = f"{series.measurement} from {series.indicator}: {cells} {'changes' if series.increments else 'values'}"
-    if series.missing:
-        text += f", {series.missing} missing and left out"
-    if series.unusable:
-        text += f", {series.unusable} without a logarithm (zero or less) and left out"
-    return text
 
 
 def _until(panel: Panel, last_year: int) -> Panel:
@@ -491,6 +385,3 @@ def _with_regions(model: Model, count: int) -> Model:
     if len(model.ranges[REGION_RANGE]) == count:
         return model
     return load_model(model.name, regions=count)
-
-
-__all__ = ["OUTPUT", "CalibrationProblem"]

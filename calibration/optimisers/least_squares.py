@@ -34,67 +34,91 @@ class LeastSquares:
     large-scale bound-constrained minimization problems, SIAM Journal on Scientific Computing 21(1).
     """
 
-    tolerance: float = 1e-10
+    tolerance: float = 1e-9
     evaluations: int = 200
 
     def minimise(self, objective: Objective, start: Array) -> Optimum:
         """Search from one point."""
         if not len(start):
-            return Optimum(
-                point=start,
-                cost=_cost(objective.residuals(start)),
-                outcome=Outcome.NOTHING_TO_MOVE,
-                slope=0.0,
-                evaluations=1,
-            )
+            return _end(start, objective, Outcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
-        first = objective.residuals(inside)
-        if not np.isfinite(first).all():
-            return Optimum(point=inside, cost=np.inf, outcome=Outcome.NOT_FINITE, slope=np.inf, evaluations=1)
-        return self._search(objective, inside)
+        known = _Latest(objective)
+        if not np.isfinite(known.residuals(inside)).all():
+            return _end(inside, objective, Outcome.NOT_FINITE)
+        return self._search(objective, known, inside)
 
-    def _search(self, objective: Objective, start: Array) -> Optimum:
+    def _search(self, objective: Objective, known: "_Latest", start: Array) -> Optimum:
         from scipy.optimize import least_squares
 
-        def jacobian(point: Array) -> Array:
-            return _finite(objective.jacobian(point), point)
-
-        try:
-            found = least_squares(
-                objective.residuals,
-                start,
-                jac=jacobian,
-                bounds=(objective.lower, objective.upper),
-                x_scale=objective.scale,
-                ftol=self.tolerance,
-                xtol=self.tolerance,
-                gtol=self.tolerance,
-                max_nfev=self.evaluations,
-            )
-        except _NotFinite as stop:
-            cost = _cost(objective.residuals(stop.point))
-            return Optimum(point=stop.point, cost=cost, outcome=Outcome.NOT_FINITE, slope=np.inf, evaluations=1)
+        found = least_squares(
+            known.residuals,
+            start,
+            jac=known.jacobian,
+            bounds=(objective.lower, objective.upper),
+            x_scale=objective.scale,
+            ftol=self.tolerance,
+            xtol=self.tolerance,
+            gtol=self.tolerance,
+            max_nfev=self.evaluations,
+        )
+        point = np.asarray(found.x, dtype=float)
         return Optimum(
-            point=np.asarray(found.x, dtype=float),
+            point=point,
             cost=float(found.cost),
-            outcome=_outcome(int(found.status), float(found.cost)),
-            slope=_slope(objective, np.asarray(found.x, dtype=float), np.asarray(found.grad, dtype=float)),
+            outcome=Outcome.CONVERGED if found.status > 0 else Outcome.STOPPED_AT_LIMIT,
+            slope=_slope(objective, point, np.asarray(found.grad, dtype=float)),
             evaluations=int(found.nfev),
         )
 
 
-class _NotFinite(Exception):
-    """The Jacobian is not finite at a point, where the search has to stop."""
+class _Latest:
+    """The condensed problem at the point asked for last, so that residuals and Jacobian cost one evaluation."""
 
-    def __init__(self, point: Array) -> None:
-        super().__init__("the Jacobian is not finite")
-        self.point = point
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._point: Array | None = None
+        self._value = (np.zeros(0), np.zeros((0, 0)))
+
+    def residuals(self, point: Array) -> Array:
+        return self._at(point)[0]
+
+    def jacobian(self, point: Array) -> Array:
+        return self._at(point)[1]
+
+    def _at(self, point: Array) -> tuple[Array, Array]:
+        if self._point is None or not np.array_equal(point, self._point):
+            self._value = _condensed(*self._objective.linearised(point))
+            self._point = point.copy()
+        return self._value
 
 
-def _finite(jacobian: Array, point: Array) -> Array:
-    if not np.isfinite(jacobian).all():
-        raise _NotFinite(point.copy())
-    return jacobian
+def _condensed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
+    """A small problem with the same cost, gradient and curvature: ``r'r``, ``J'r`` and ``J'J`` are kept.
+
+    With ``J = QR`` it is ``(Q'r, the length of the rest)`` and ``(R, 0)``. The search sees nothing else of a problem,
+    and decomposing a thousand rows again at every step would cost more than the simulation does.
+    """
+    variables = jacobian.shape[1]
+    if not (np.isfinite(residuals).all() and np.isfinite(jacobian).all()):
+        return np.full(variables + 1, np.nan), np.full((variables + 1, variables), np.nan)
+    missing = max(variables - len(residuals), 0)
+    basis, triangle = np.linalg.qr(np.pad(jacobian, ((0, missing), (0, 0))))
+    inside = basis[: len(residuals)].T @ residuals
+    rest = np.sqrt(max(float(residuals @ residuals - inside @ inside), 0.0))
+    return np.append(inside, rest), np.vstack([triangle, np.zeros(variables)])
+
+
+def _end(point: Array, objective: Objective, outcome: Outcome) -> Optimum:
+    """An end without a search."""
+    cost = 0.5 * float((objective.linearised(point)[0] ** 2).sum())
+    known = np.isfinite(cost)
+    return Optimum(
+        point=point,
+        cost=cost if known else np.inf,
+        outcome=outcome,
+        slope=0.0 if outcome.is_success else np.inf,
+        evaluations=1,
+    )
 
 
 def interior(point: Array, objective: Objective) -> Array:
@@ -114,16 +138,6 @@ def interior(point: Array, objective: Objective) -> Array:
     """
     room = np.minimum(_INSIDE * objective.scale, 0.25 * (objective.upper - objective.lower))
     return np.clip(point, objective.lower + room, objective.upper - room)
-
-
-def _cost(residuals: Array) -> float:
-    return 0.5 * float((residuals**2).sum())
-
-
-def _outcome(status: int, cost: float) -> Outcome:
-    if not np.isfinite(cost):
-        return Outcome.NOT_FINITE
-    return Outcome.CONVERGED if status > 0 else Outcome.STOPPED_AT_LIMIT
 
 
 def _slope(objective: Objective, point: Array, gradient: Array) -> float:

@@ -19,10 +19,9 @@ class Objective:
 
     Attributes
     ----------
-    residuals
-        Vector of shape (variable,) to residuals of shape (residual,), not finite where the function fails.
-    jacobian
-        Vector to the derivatives of the residuals, shape (residual, variable).
+    linearised
+        Vector of shape (variable,) to residuals of shape (residual,) and their derivatives of shape (residual,
+        variable); not finite where the function fails. Both at once, because one batch of runs gives both.
     lower, upper
         Bounds, shape (variable,); infinite where there is none.
     scale
@@ -34,8 +33,7 @@ class Objective:
         If shapes disagree, bounds are not in order, or a scale is not positive.
     """
 
-    residuals: Callable[[Array], Array]
-    jacobian: Callable[[Array], Array]
+    linearised: Callable[[Array], tuple[Array, Array]]
     lower: Array
     upper: Array
     scale: Array

@@ -14,7 +14,8 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_fitting_needs_neither_pandas_nor_matplotlib_to_be_imported() -> None:
-    code = "import sys, calibration.fit; print([name for name in ('pandas', 'matplotlib', 'scipy') if name in sys.modules])"
+    heavy = "('pandas', 'matplotlib', 'scipy')"
+    code = f"import sys, calibration.fit; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

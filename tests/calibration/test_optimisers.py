@@ -14,17 +14,14 @@ Array = np.ndarray
 def objective(
     residuals: Callable[[Array], Array], size: int, *, lower: float = -np.inf, upper: float = np.inf
 ) -> Objective:
-    def jacobian(point: Array) -> Array:
-        columns = []
-        for k in range(size):
-            step = np.zeros(size)
-            step[k] = 1e-6
-            columns.append((residuals(point + step) - residuals(point - step)) / 2e-6)
-        return np.stack(columns, axis=1)
+    def linearised(point: Array) -> tuple[Array, Array]:
+        found = residuals(point)
+        steps = 1e-6 * np.eye(size)
+        columns = [(residuals(point + step) - residuals(point - step)) / 2e-6 for step in steps]
+        return found, np.reshape(columns, (size, len(found))).T
 
     return Objective(
-        residuals=residuals,
-        jacobian=jacobian,
+        linearised=linearised,
         lower=np.full(size, lower),
         upper=np.full(size, upper),
         scale=np.ones(size),
@@ -89,8 +86,7 @@ def test_a_start_without_numbers_is_told() -> None:
 
 def test_a_jacobian_without_numbers_is_told() -> None:
     problem = Objective(
-        residuals=lambda x: x,
-        jacobian=lambda point: np.full((1, len(point)), np.nan),
+        linearised=lambda point: (point, np.full((1, len(point)), np.nan)),
         lower=np.array([-1.0]),
         upper=np.array([1.0]),
         scale=np.ones(1),
@@ -148,8 +144,7 @@ def test_objectives_that_make_no_sense(
 ) -> None:
     with pytest.raises(InvalidInput, match=message):
         Objective(
-            residuals=wells,
-            jacobian=wells,
+            linearised=lambda point: (point, np.eye(1)),
             lower=np.array(lower),
             upper=np.array(upper),
             scale=np.array(scale),

@@ -1,0 +1,172 @@
+"""What a model and a panel say of the same things, set against each other for many parameter vectors at once."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.forward import Forward
+from calibration.observation import (
+    MOST_PERSISTENT,
+    Noise,
+    Series,
+    Whitening,
+    bounded,
+    declared_noise,
+    estimate_noise,
+)
+from calibration.stages import Stage, declarations
+from calibration.window import OUTPUT
+from pysd_runner.inputs import time_step
+
+Array = NDArray[np.float64]
+Parameters = Mapping[str, Array | float]
+
+# Key of the parameter that says how fast extra growth fades.
+MOMENTUM_DECAY = "tau_m"
+
+
+class Comparison:
+    """Fitted and observed values of every series, and their standardised differences.
+
+    Parameters
+    ----------
+    forward
+        Simulates the window.
+    series
+        The observations.
+    """
+
+    def __init__(self, forward: Forward, series: tuple[Series, ...]) -> None:
+        self.series = series
+        self._forward = forward
+        self._declared = declarations(forward.model).parameters
+        self._whitenings = {item.label: Whitening(item) for item in series}
+        self._rows: dict[str, NDArray[np.intp]] = {}
+        start = 0
+        for item in series:
+            size = len(self._whitenings[item.label])
+            self._rows[item.label] = np.arange(start, start + size)
+            start += size
+
+    def declared_noise(self) -> dict[str, Noise]:
+        """Independent errors of the declared size, by label of the series."""
+        return {item.label: declared_noise(item) for item in self.series}
+
+    def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
+        """Positions of the residuals of a block, or of all.
+
+        Parameters
+        ----------
+        stage
+            A block; None for all.
+
+        Returns
+        -------
+        ndarray
+            Indices into the residuals.
+        """
+        kept = [self._rows[item.label] for item in self.series if stage is None or stage.owns(item)]
+        return np.concatenate(kept) if kept else np.arange(0)
+
+    def predicted(self, parameters: Parameters, draws: int) -> list[Array]:
+        """What the model says in the terms of each series.
+
+        Parameters
+        ----------
+        parameters
+            By key, a number or shape (draw,).
+        draws
+            How many.
+
+        Returns
+        -------
+        list of ndarray
+            Shape (draw, region, year) each; NaN where nothing was observed.
+        """
+        names = list(dict.fromkeys(item.outcome for item in self.series))
+        outcomes = self._forward.outcomes(parameters, names)
+        found = []
+        for item in self.series:
+            loading = self._value(parameters, item.loading) if item.loading else 1.0
+            outcome = np.broadcast_to(outcomes[item.outcome], (draws, *outcomes[item.outcome].shape[1:]))
+            found.append(item.predicted(outcome, np.broadcast_to(np.asarray(loading, dtype=float), (draws,))))
+        return found
+
+    def residuals(self, parameters: Parameters, draws: int, noise: Mapping[str, Noise]) -> Array:
+        """Standardised innovations of all series, bent where they are wild.
+
+        Parameters
+        ----------
+        parameters, draws
+            As for `predicted`.
+        noise
+            Errors by label of the series.
+
+        Returns
+        -------
+        ndarray
+            Dimensionless, shape (draw, cell).
+        """
+        memory = self._memory(parameters, draws)
+        parts = []
+        for item, predicted in zip(self.series, self.predicted(parameters, draws), strict=True):
+            persistence = memory if has_momentum(item) else None
+            whitening, errors = self._whitenings[item.label], noise[item.label]
+            parts.append(bounded(whitening.standardised(predicted - item.values, errors, persistence=persistence)))
+        return np.concatenate(parts, axis=1)
+
+    def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
+        """Estimate the errors of every series from the residuals of one parameter vector.
+
+        Parameters
+        ----------
+        parameters
+            By key, a number or shape (1,).
+
+        Returns
+        -------
+        dict
+            By label of the series.
+        """
+        memory = self._memory(parameters, 1)
+        found = {}
+        for item, predicted in zip(self.series, self.predicted(parameters, 1), strict=True):
+            persistence = float(memory[0]) if memory is not None and has_momentum(item) else None
+            found[item.label] = estimate_noise(item, predicted[0] - item.values, persistence=persistence)
+        return found
+
+    def log_scale(self, noise: Mapping[str, Noise]) -> float:
+        """Sum of the logarithms of all standard deviations: the part of the likelihood that the errors alone decide."""
+        return sum(self._whitenings[item.label].log_scale(noise[item.label]) for item in self.series)
+
+    def _memory(self, parameters: Parameters, draws: int) -> Array | None:
+        """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""
+        if MOMENTUM_DECAY not in self._declared:
+            return None
+        decay = np.asarray(self._value(parameters, MOMENTUM_DECAY), dtype=float)
+        step = time_step(self._forward.model)
+        memory = np.maximum(1 - step / decay, 0.0) ** (1 / step)
+        return np.broadcast_to(np.minimum(memory, MOST_PERSISTENT), (draws,))
+
+    def _value(self, parameters: Parameters, key: str) -> Array | float:
+        return parameters.get(key, self._declared[key].value)
+
+
+def has_momentum(series: Series) -> bool:
+    """Whether a series is growth of output, whose misses fade like the model's own momentum.
+
+    Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
+    both, and a projection gives its shocks the same memory.
+
+    Parameters
+    ----------
+    series
+        The observations.
+
+    Returns
+    -------
+    bool
+        True for output in yearly changes.
+    """
+    return series.increments and series.indicator == OUTPUT
