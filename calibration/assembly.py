@@ -135,6 +135,8 @@ class Ending:
             standard_error=error,
             low=ends[0],
             high=ends[1],
+            lower_bound=item.lower,
+            upper_bound=item.upper,
             prior_median=prior_median(prior),
             prior_low=low,
             prior_high=high,

@@ -80,6 +80,7 @@ def calibrate(
     national: NationalFile = None,
     encoding: Encoding = None,
     yuan_per_unit: YuanPerUnit = None,
+    lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
     """Fit the model to a panel, and write the parameters with their uncertainty.
@@ -103,7 +104,7 @@ def calibrate(
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.path}; only its figures are missing.")
-        _draw(session, found, folder.draft)
+        _draw(session, found, folder.draft, lang)
     session.kept.clear()
     _say(session, found)
     session.data = {"folder": folder.path, **_data(found)}
@@ -143,7 +144,7 @@ def demo(
             f"The calibration had finished and is kept in {folder.path / FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / FIT}`"
         )
-        _draw(session, found, folder.draft / FIT)
+        _draw(session, found, folder.draft / FIT, lang)
         job = Job(
             panel=panel,
             source=PANEL,
@@ -177,13 +178,13 @@ def _fit(
         return fit(problem, starts=starts, seed=seed, progress=stage.at)
 
 
-def _draw(session: Session, found: "FitResult", folder: Path) -> None:
+def _draw(session: Session, found: "FitResult", folder: Path, lang: str) -> None:
     """Draw the fit beside its files."""
     from calibration.reporting import draw_fit
     from pysd_runner.plots import save_figure
 
     with session.stage("Drawing the fit"):
-        for name, figure in draw_fit(found):
+        for name, figure in draw_fit(found, lang=lang):
             save_figure(figure, folder / "figures", name)
 
 

@@ -107,11 +107,19 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
                 "its standard error means little; look at the bound or the measurement.",
                 "error" if item.role == "FREE" else "warning",
             )
-        elif abs(item.score) > FAR:
+            continue
+        if abs(item.score) > FAR:
             yield Finding(
                 "far-from-prior",
                 f"{item.name} ({item.key}) lies {abs(item.score):.1f} prior standard deviations from its prior median: "
                 "panel and prior contradict each other.",
+                "warning",
+            )
+        if item.low <= item.lower_bound or item.high >= item.upper_bound:
+            side, bound = ("lower", item.lower_bound) if item.low <= item.lower_bound else ("upper", item.upper_bound)
+            yield Finding(
+                "interval-cut",
+                f"The 90 % interval of {item.name} ({item.key}) is cut by its {side} bound, {bound:.4g} {item.unit}.",
                 "warning",
             )
 

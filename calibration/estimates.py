@@ -47,7 +47,9 @@ class ParameterEstimate:
     estimate, standard_error
         Mode of the posterior; standard error by the delta method.
     low, high
-        90 % interval, from the unbounded scale.
+        90 % interval, from the unbounded scale, held within the bounds.
+    lower_bound, upper_bound
+        Bounds no estimate may leave.
     prior_median, prior_low, prior_high
         Median and 90 % interval of the prior.
     score
@@ -73,6 +75,8 @@ class ParameterEstimate:
     standard_error: float
     low: float
     high: float
+    lower_bound: float
+    upper_bound: float
     prior_median: float
     prior_low: float
     prior_high: float

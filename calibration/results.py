@@ -147,6 +147,8 @@ class FitResult:
             "standard_error": "standard_error",
             "low": "low_90",
             "high": "high_90",
+            "lower_bound": "lower_bound",
+            "upper_bound": "upper_bound",
             "prior_median": "prior_median",
             "prior_low": "prior_low_90",
             "prior_high": "prior_high_90",

@@ -265,6 +265,9 @@ def test_ends_at_bounds_and_far_away_are_told(result: FitResult) -> None:
     assert star[0].severity == "warning"
     far = list(parameter_findings([replace(item, score=-4.2)]))
     assert "4.2 prior standard deviations" in far[0].message
+    cut = list(parameter_findings([replace(item, high=item.upper_bound)]))
+    assert [(found.rule, found.severity) for found in cut] == [("interval-cut", "warning")]
+    assert "cut by its upper bound, 1.5 1/Year" in cut[0].message
 
 
 def test_other_optima_and_failures_are_told(fitted_problem: CalibrationProblem) -> None:
