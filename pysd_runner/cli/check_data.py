@@ -8,6 +8,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.failures import BAD_INPUT
 from pysd_runner.cli.options import Encoding, Map, MappingFile, NationalFile, RegionFile, Unit
 from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import counted
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # reading panels loads pandas
@@ -74,9 +75,8 @@ def check(
 
 
 def _say(session: Session, file: str, problems: "list[Problem]", errors: int) -> None:
-    counts = [f"{errors} error{'s' * (errors != 1)}"] if errors else []
     warnings = len(problems) - errors
-    counts += [f"{warnings} warning{'s' * (warnings != 1)}"] if warnings else []
+    counts = [counted(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
     session.say(f"{file}: {', '.join(counts) or 'no problems'}")
     for problem in problems:
         session.say(f"  {problem}")

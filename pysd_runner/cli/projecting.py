@@ -122,7 +122,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     given = {key: value for key, value in job.settings.items() if value is not None}
     settings = {"until": UNTIL, "draws": DRAWS, "yuan_per_unit": money_of(job.fitted), **given}
     draws = int(settings["draws"])
-    title = f"Projecting {len(cast)} scenarios to {settings['until']}, {draws} draws"
+    title = f"Projecting {counted(len(cast), 'scenario')} to {settings['until']}, {counted(draws, 'draw')}"
     with session.stage(title, total=draws) as stage:
         projection = project(model, job.panel, asked, job.fitted, progress=stage.advance, **settings)
     inputs = Inputs(panel=job.panel, source=job.source, fitted=job.fitted)
@@ -176,6 +176,29 @@ def write(session: Session, projection: "Projection", inputs: "Inputs", folder: 
         "figures": list(results.figures),
     }
     return Report(lines=overview(projection, summary, lang=lang), data=data)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it is one.
+
+    Parameters
+    ----------
+    number
+        How many.
+    noun
+        In the singular.
+
+    Returns
+    -------
+    str
+        For instance ``"1 draw"`` or ``"20 draws"``.
+
+    Examples
+    --------
+    >>> counted(1, "draw"), counted(20, "draw")
+    ('1 draw', '20 draws')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:

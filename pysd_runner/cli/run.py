@@ -22,7 +22,7 @@ from pysd_runner.cli.options import (
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, Job, project_job, target, tell, write
+from pysd_runner.cli.projecting import MODEL, Job, counted, project_job, target, tell, write
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput
 
@@ -155,7 +155,7 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
 
     folder = None if out is None else target(out, "", force=force)
     draws = draws_of(record)
-    with session.stage(f"Running {record} again, {draws} draws", total=draws) as stage:
+    with session.stage(f"Running {record} again, {counted(draws, 'draw')}", total=draws) as stage:
         found = replay(record, progress=stage.advance)
     for text in found.changed:
         session.warn(text)

@@ -62,7 +62,7 @@ class Description:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for programs."""
-        return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, **self.facts}
+        return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, "facts": dict(self.facts)}
 
 
 def describe_name(name: str, *, model: str) -> tuple[Description, ...]:
@@ -216,7 +216,7 @@ def _variable_facts(variable: Variable, model: Model) -> dict[str, Any]:
     return {
         "unit": variable.unit,
         "sector": variable.group,
-        "kind": variable.kind,
+        "kind of variable": variable.kind,
         "over": ", ".join(variable.dims),
         "equation": variable.equation.splitlines(),
         "used by": _users(variable.name, model),

@@ -9,7 +9,8 @@ from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, p
 from pysd_runner.projection import Projection
 
 # What a policy changes is shown for these; all of them are of the nation.
-DIFFERENCES = ("national_gap", "theil", "national_output")
+OUTPUT = "national_output"
+DIFFERENCES = ("national_gap", "theil", OUTPUT)
 
 
 class Draw(Protocol):
@@ -69,15 +70,27 @@ def _differences(projection: Projection, shown: Sequence[str]) -> Jobs:
         ending = "" if len(by_baseline) == 1 else f"_{baseline}"
         for quantity in DIFFERENCES:
             if quantity in projection.data:
+                values = projection.data[quantity]
                 draw = partial(
                     plot_differences,
-                    projection.data[quantity],
+                    _as_share(values, baseline) if quantity == OUTPUT else values,
                     scenarios=names,
                     baseline=baseline,
                     includes=_includes(projection),
                 )
                 jobs.append((f"differences_{quantity}{ending}", draw))
     return jobs
+
+
+def _as_share(values: Any, baseline: str) -> Any:
+    """Output as a share of the baseline's under the same draw: money of one year says little about another."""
+    share = values / values.sel(scenario=baseline, drop=True).drop_vars(["label_en", "label_zh"], errors="ignore")
+    share.attrs = {
+        "units": "Dmnl",
+        "label_en": "National output, % of the baseline's",
+        "label_zh": "全国产出（基准的百分比）",
+    }
+    return share.rename(f"{OUTPUT}_share")
 
 
 def _classes(projection: Projection, shown: Sequence[str]) -> Jobs:

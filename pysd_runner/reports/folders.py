@@ -38,6 +38,7 @@ class WholeFolder:
         check_target(self.path, replace=replace)
 
     def __enter__(self) -> Self:
+        self._made = [folder for folder in self.path.parents if not folder.exists()]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         name = tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
         self.draft = Path(name)
@@ -65,7 +66,10 @@ class WholeFolder:
         if any(self.draft.iterdir()):
             _publish(self.draft, self.path)
         else:
-            _remove(self.draft)
+            self.draft.rmdir()
+            for folder in self._made:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
 
 
 def check_target(path: Path, *, replace: bool) -> None:

@@ -175,7 +175,8 @@ def _block(
 ) -> list[list[str]]:
     """Medians, and intervals below them where there are any."""
     texts = [column.text(value) for column, value in zip(columns, values, strict=True)]
-    middle = [text for text, _ in texts] + [say("probability", lang, percent=f"{100 * falls:.0f}")]
+    share = "–" if is_single else say("probability", lang, percent=f"{100 * falls:.0f}")
+    middle = [*(text for text, _ in texts), share]
     return [middle] if is_single else [middle, [interval for _, interval in texts] + [""]]
 
 

@@ -1,0 +1,92 @@
+"""Runs the command line in this process, on a small panel that is quick to work with."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pysd_runner.cli import main
+from pysd_runner.panel import load_panel
+
+REGIONS = ("110000", "310000", "410000", "620000")
+FIRST, LAST = 2012, 2024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True)
+def one_figure(monkeypatch):
+    """Draw the first figure of a projection alone; the shared results hold them all."""
+    from pysd_runner.reports import results as module
+
+    every = module.figure_jobs
+    monkeypatch.setattr(module, "figure_jobs", lambda *given, **named: every(*given, **named)[:1])
+
+
+@pytest.fixture
+def gapsim(capfd, tmp_path, monkeypatch):
+    """Run a command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Answer:
+        code = main([str(item) for item in arguments])
+        found = capfd.readouterr()
+        return Answer(code, found.out, found.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_panel(tmp_path_factory) -> Path:
+    """Output and population of four provinces; regions with classes beside it."""
+    folder = tmp_path_factory.mktemp("panel")
+    panel = load_panel("china").subset(regions=REGIONS, years=range(FIRST, LAST + 1))
+    rows = ["region,year,output [yuan],population [persons]"]
+    rows += [
+        f"{region.code},{year},{panel['output'][place, column]:.17g},{panel['population'][place, column]:.17g}"
+        for place, region in enumerate(panel.regions)
+        for column, year in enumerate(panel.years)
+    ]
+    regions = ["code,name_en,name_zh,class"]
+    regions += [f"{item.code},{item.name_en},{item.name_zh},{item.group}" for item in panel.regions]
+    (folder / "regions.csv").write_text("\n".join(regions) + "\n", encoding="utf-8")
+    path = folder / "panel.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def small(small_panel) -> tuple[str, ...]:
+    """Options that name the small panel."""
+    return ("--panel", str(small_panel), "--regions", str(small_panel.with_name("regions.csv")))
+
+
+@pytest.fixture(scope="session")
+def results(small, tmp_path_factory) -> Path:
+    """A folder of results that tests read and do not change."""
+    folder = tmp_path_factory.mktemp("session") / "results"
+    code = main(["run", "zoned_need", *small, "--draws", "4", "--until", "2030", "--out", str(folder), "--quiet"])
+    assert code == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fit(small_panel, tmp_path_factory) -> Path:
+    """A fit to the small panel."""
+    folder = tmp_path_factory.mktemp("session") / "fit"
+    regions = str(small_panel.with_name("regions.csv"))
+    code = main(["calibrate", str(small_panel), "--regions", regions, "--starts", "1", "--out", str(folder), "--quiet"])
+    assert code == 0
+    return folder

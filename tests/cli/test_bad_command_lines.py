@@ -1,0 +1,90 @@
+"""Every way to get it wrong: the exit code, and a message that says what to do."""
+
+import pytest
+
+BAD = [
+    (["nosuch"], "No such command 'nosuch'"),
+    (["rum"], "Did you mean 'run'?"),
+    (["run"], "Missing argument"),
+    (["run", "zoned_ned"], "Did you mean 'zoned_need'?"),
+    (["run", "nosuch.yaml"], "there is no scenario file 'nosuch.yaml'"),
+    (["run", "zoned", "--panel", "nosuch.csv"], "no file and no shipped panel is called 'nosuch.csv'"),
+    (["run", "zoned", "--until", "2020"], "until must lie after the origin"),
+    (["run", "zoned", "--draws", "0"], "'--draws': Input should be greater than or equal to 1"),
+    (["run", "zoned", "--draws", "many"], "'--draws': Input should be a valid integer"),
+    (["run", "zoned", "--seed", "-1"], "'--seed'"),
+    (["run", "zoned", "--lang", "fr"], "'fr' is not one of 'en', 'zh'"),
+    (["run", "zoned", "--fit", "nosuch"], "nosuch: the fitted parameters cannot be read"),
+    (["run", "zoned", "--out", "notes"], "notes holds files that are no results of gapsim"),
+    (["run", "zoned", "--out", "notes/plan.txt"], "notes/plan.txt is a file; results go into a folder"),
+    (["run", "zoned", "--map", "nosign"], "expected two names with = between them, as in --map 年份=year"),
+    (["run", "broken.yaml"], "broken.yaml:3"),
+    (["run", "old.json"], "old.json is no record of `gapsim run`: panel, versions, inputs missing"),
+    (["calibrate", "nosuch"], "no file and no shipped panel is called 'nosuch'"),
+    (["calibrate", "china", "--first-year", "2050"], "first_year 2050"),
+    (["calibrate", "china", "--starts", "0"], "'--starts': Input should be greater than or equal to 1"),
+    (["demo", "--draws", "-3"], "'--draws'"),
+    (["data"], "Commands:\n  check"),
+    (["data", "check"], "Missing argument"),
+    (["data", "check", "nosuch.csv"], "no file and no shipped panel is called 'nosuch.csv'"),
+    (["data", "check", "notes"], "'notes' is a folder"),
+    (["data", "check", "china", "--mapping", "nosuch.yaml"], "there is no mapping file 'nosuch.yaml'"),
+    (["data", "check", "china", "--map", "=year"], "expected two names with ="),
+    (["list", "scenario"], "Did you mean 'scenarios'?"),
+    (["list", "--model", "nosuch"], "no shipped model is called 'nosuch'"),
+    (["describe", "zoned_ned"], "Did you mean 'zoned_need'?"),
+    (["describe", "Acess Share"], "Did you mean 'Access Share'?"),
+    (["schema", "--model", "nosuch"], "no shipped model is called 'nosuch'"),
+    (["plot", "nosuch"], "nosuch holds no projection"),
+    (["init", "notes/plan.txt"], "notes/plan.txt"),
+    (["schema", "--out", "notes/plan.txt/schema.json"], "choose another file or folder"),
+]
+
+
+@pytest.fixture
+def wrong_files(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "plan.txt").write_text("not ours\n")
+    (tmp_path / "broken.yaml").write_text("schema: 1\npolicy:\n  bugdet: 0.1\n")
+    (tmp_path / "old.json").write_text('{"settings": {}, "scenarios": [], "simulation": {}}')
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=lambda part: " ".join(part) if isinstance(part, list) else ""
+)
+def test_bad_input_ends_with_2_and_says_what_to_do(gapsim, wrong_files, tmp_path, arguments, message):
+    before = sorted(tmp_path.rglob("*"))
+    answer = gapsim(*arguments)
+    assert answer.code == 2
+    assert message in answer.err
+    assert answer.out == ""
+    assert "Traceback" not in answer.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_options_of_a_replay_are_refused_rather_than_ignored(gapsim, results):
+    answer = gapsim("run", results / "run.json", "--draws", 5, "--until", 2030)
+    assert answer.code == 2
+    assert "leave --until, --draws away" in answer.err
+    assert gapsim("run", results / "run.json", "zoned").code == 2
+
+
+def test_earlier_results_are_only_replaced_when_asked(gapsim, results):
+    answer = gapsim("run", "zoned", "--out", results)
+    assert answer.code == 2
+    assert "holds earlier results" in answer.err
+    assert "--force" in answer.err
+
+
+def test_unknown_parts_of_results(gapsim, results):
+    assert "no figure is of kind 'pie'" in gapsim("plot", results, "--kind", "pie").err
+    answer = gapsim("plot", results, "--scenario", "zoned_ned")
+    assert answer.code == 2
+    assert "Did you mean 'zoned_need'?" in answer.err
+
+
+def test_usage_errors_answer_programs_too(gapsim):
+    answer = gapsim("run", "zoned", "--draws", 0, "--json")
+    assert answer.code == 2
+    assert answer.json["data"] is None
+    assert answer.json["error"]["kind"] == "UsageError"

@@ -1,0 +1,112 @@
+"""The commands that calibrate: what they print, what they leave, and failed diagnostics."""
+
+import dataclasses
+import sys
+
+import pytest
+
+from calibration import FitResult, commands
+from calibration.diagnostics import Finding
+from pysd_runner.projection import load_projection
+from pysd_runner.spec import load_fitted
+
+
+@pytest.fixture
+def small_demo(monkeypatch, small_panel):
+    """The demonstration on the small panel."""
+    monkeypatch.setattr(commands, "PANEL", str(small_panel))
+
+
+@pytest.fixture
+def known_fit(monkeypatch, fit):
+    """A calibration that is over at once."""
+    found = FitResult.load(fit)
+    monkeypatch.setattr(sys.modules["calibration.fit"], "fit", lambda *_, **__: found)
+    return found
+
+
+def failed(found):
+    finding = Finding("not-converged", "The search ended before it converged.", "error")
+    return dataclasses.replace(found, findings=(*found.findings, finding))
+
+
+def test_a_fit_is_written_with_its_figures_and_read_again(fit):
+    names = {path.name for path in fit.iterdir()}
+    assert names == {"figures", "fit.json", "fitted.json", "parameters.csv", "residuals.csv"}
+    assert load_fitted(fit / "fitted.json").last_year == 2024
+    assert {path.stem for path in (fit / "figures").iterdir()} >= {"parameters", "series"}
+
+
+def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
+    answer = gapsim("calibrate", small_panel, "--starts", 1, "--first-year", 2016, "--last-year", 2023, "--out", "fit")
+    assert answer.code == 0
+    described, _, after = answer.err.partition("Calibrating ...")
+    assert "4 regions, 2016 to 2023" in described
+    assert "Estimated:" in described
+    assert "searching from several starts" in after
+    assert "tau_m" in answer.out
+    assert "Fit: fit" in answer.out
+    assert load_fitted("fit/fitted.json").first_year == 2016
+
+
+def test_json_of_a_fit(gapsim, small_panel, known_fit):
+    answer = gapsim("calibrate", small_panel, "--out", "fit", "--json", "--quiet")
+    assert answer.code == 0
+    assert answer.err == ""
+    data = answer.json["data"]
+    assert data["folder"] == "fit"
+    assert {"key", "estimate", "low_90", "high_90", "contraction"} <= set(data["parameters"][0])
+    assert data["diagnostics_failed"] == []
+
+
+def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_panel, known_fit, monkeypatch):
+    monkeypatch.setattr(sys.modules["calibration.fit"], "fit", lambda *_, **__: failed(known_fit))
+    answer = gapsim("calibrate", small_panel, "--out", "fit", "--json")
+    assert answer.code == 3
+    assert "the diagnostics of the calibration failed; look at the result in fit" in answer.err
+    assert "The search ended before it converged." in answer.err
+    assert answer.json["error"]["exit_code"] == 3
+    assert answer.json["data"]["folder"] == "fit"
+    assert load_fitted("fit/fitted.json").keys
+
+
+def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp_path):
+    answer = gapsim("demo", "--draws", 2, "--until", 2027, "--out", "demo")
+    assert answer.code == 0
+    assert "Calibration: The search converged" in answer.out
+    assert "Results: demo" in answer.out
+    projection = load_projection(tmp_path / "demo")
+    policies = [name for name in projection.scenarios if projection.baselines[name] != name]
+    assert {"zoned", "zoned_need", "uniform_per_head", "uniform_mean_mix", "uniform_sevenths"} <= set(policies)
+    assert {path.name for path in (tmp_path / "demo" / "fit").iterdir()} >= {"fitted.json", "figures", "parameters.csv"}
+    again = gapsim("run", "demo/run.json")
+    assert "identical to the recorded ones, bit by bit" in again.out
+
+
+def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, small_demo, known_fit, monkeypatch):
+    monkeypatch.setattr(sys.modules["calibration.fit"], "fit", lambda *_, **__: failed(known_fit))
+    answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--json")
+    assert answer.code == 3
+    assert set(answer.json["data"]) >= {"fit", "summary", "folder"}
+    assert load_projection("demo").scenarios
+
+
+def test_a_failed_projection_keeps_the_fit(gapsim, small_demo, known_fit, monkeypatch, tmp_path):
+    from pysd_runner.errors import SimulationFailed
+
+    def fail(*_, **__):
+        raise SimulationFailed("Output is not finite")
+
+    monkeypatch.setattr("pysd_runner.projection.project", fail)
+    answer = gapsim("demo", "--draws", 2, "--out", "demo")
+    assert answer.code == 4
+    assert "is kept in demo/fit; go on with `gapsim run zoned_need --fit demo/fit`" in answer.err
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["fit"]
+    assert load_fitted(tmp_path / "demo" / "fit" / "fitted.json").keys
+
+
+def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
+    from importlib.metadata import entry_points
+
+    points = entry_points(group="gapsim.commands")
+    assert [point.value for point in points if point.name == "calibration"] == ["calibration.commands:register"]

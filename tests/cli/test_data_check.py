@@ -1,0 +1,76 @@
+"""``gapsim data check``: all problems with their rows, and the same for programs."""
+
+import pytest
+
+BAD = "region,year,output [yuan],population [persons]\nA,2019,100,10\nA,2020,x,10\nA,2020,5,-1\nB,2020,5,10\n"
+OWN = "省份,年份,GDP(亿元),常住人口(万人)\n甲,2019,100,10\n甲,2020,101,10\n乙,2019,90,10\n乙,2020,91,10\n"
+
+
+@pytest.fixture
+def bad(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(BAD, encoding="utf-8")
+    return path
+
+
+def test_the_shipped_panel_has_no_problems(gapsim):
+    answer = gapsim("data", "check", "china")
+    assert answer.code == 0
+    assert answer.err == ""
+    lines = answer.out.splitlines()
+    assert lines[:2] == ["china: no problems", "31 regions, 2000-2024, current prices"]
+    assert any(line.split()[:2] == ["output", "2000-2024"] for line in lines)
+
+
+def test_all_problems_are_listed_with_their_rows(gapsim, bad):
+    answer = gapsim("data", "check", bad)
+    assert answer.code == 2
+    assert answer.out.startswith(f"{bad}: ")
+    assert "row 3, column 'output [yuan]'" in answer.out
+    assert "row 4" in answer.out
+    assert answer.err == ""
+
+
+def test_programs_get_the_same(gapsim, bad):
+    answer = gapsim("data", "check", bad, "--json")
+    assert answer.code == 2
+    data = answer.json["data"]
+    assert data["errors"] == sum(item["severity"] == "error" for item in data["problems"]) > 0
+    assert {"rule", "message", "row", "column", "found", "expected", "severity"} == set(data["problems"][0])
+    assert data["panel"] is None
+    assert "error" not in answer.json
+
+
+def test_warnings_alone_are_fine(gapsim, tmp_path):
+    (tmp_path / "doubtful.csv").write_text("region,year,output [yuan]\nA,2019,100\nA,2020,101\n", encoding="utf-8")
+    answer = gapsim("data", "check", "doubtful.csv", "--json")
+    assert answer.code == 0
+    assert answer.json["data"]["errors"] == 0
+    assert answer.json["data"]["warnings"] > 0
+    assert answer.json["data"]["panel"]["years"] == [2019, 2020]
+
+
+def test_other_peoples_headings(gapsim, tmp_path):
+    (tmp_path / "own.csv").write_text(OWN, encoding="gb18030")
+    assert gapsim("data", "check", "own.csv").code == 0
+    odd = OWN.replace("省份", "甲=乙").replace("年份", "Jahr")
+    (tmp_path / "odd.csv").write_text(odd, encoding="utf-8")
+    assert gapsim("data", "check", "odd.csv").code == 2
+    assert gapsim("data", "check", "odd.csv", "--map", "甲=乙=region", "--map", "Jahr=year").code == 0
+
+
+def test_the_command_line_wins_over_the_mapping_file(gapsim, tmp_path):
+    (tmp_path / "own.csv").write_text(OWN.replace("年份", "Jahr").replace("省份", "Land"), encoding="utf-8")
+    (tmp_path / "mapping.yaml").write_text("schema: 1\ncolumns: {Land: region, Jahr: ignore}\n", encoding="utf-8")
+    assert gapsim("data", "check", "own.csv", "--mapping", "mapping.yaml").code == 2
+    assert gapsim("data", "check", "own.csv", "--mapping", "mapping.yaml", "--map", "Jahr=year").code == 0
+
+
+def test_units_and_regions_from_the_command_line(gapsim, tmp_path):
+    (tmp_path / "bare.csv").write_text("region,year,output,population\nA,2019,1,10\nA,2020,1,10\n", encoding="utf-8")
+    units = ("--unit", "output=100 million yuan", "--unit", "population=10 thousand persons")
+    answer = gapsim("data", "check", "bare.csv", *units, "--json")
+    assert answer.code == 0
+    assert answer.json["data"]["panel"]["variables"]["output"]["unit"] == "Yuan/Year"
+    (tmp_path / "regions.csv").write_text("code,name_en\nB,Elsewhere\n", encoding="utf-8")
+    assert gapsim("data", "check", "bare.csv", *units, "--regions", "regions.csv").code == 2

@@ -1,0 +1,82 @@
+"""Help: every command has one with an example, and the examples are real command lines."""
+
+import re
+import shlex
+import subprocess
+import sys
+from time import perf_counter
+
+import pytest
+
+COMMANDS = ["init", "demo", "data check", "calibrate", "run", "plot", "list", "describe", "schema", "doctor"]
+
+
+def examples(text):
+    _, _, after = text.partition("Example")
+    return [line.strip() for line in after.splitlines() if line.strip().startswith("gapsim ")]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_an_example_of_itself(gapsim, name):
+    answer = gapsim(*name.split(), "--help")
+    assert answer.code == 0
+    assert answer.err == ""
+    assert any(line.startswith(f"gapsim {name}") for line in examples(answer.out))
+    for option in ("--json", "--quiet", "--debug"):
+        assert option in answer.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_use_options_that_exist(gapsim, name):
+    for line in examples(gapsim(*name.split(), "--help").out):
+        words = shlex.split(line.partition(">")[0])[1:]
+        known = gapsim(*(words[:2] if words[0] == "data" else words[:1]), "--help").out
+        for option in (word for word in words if word.startswith("--")):
+            assert option in known, line
+
+
+def test_short_examples_run(gapsim):
+    for name in ("list", "describe", "schema", "init", "data check"):
+        for line in examples(gapsim(*name.split(), "--help").out):
+            words = shlex.split(line.partition(">")[0])[1:]
+            if "mine.xlsx" not in words:
+                answer = gapsim(*words)
+                assert answer.code == 0, (line, answer.err)
+                assert answer.out
+
+
+def test_commands_stand_in_the_order_a_newcomer_meets_them(gapsim):
+    answer = gapsim("--help")
+    listed = re.findall(r"^  ([a-z]+) {2,}\S", answer.out.partition("Commands:")[2], re.MULTILINE)
+    assert listed == [name.partition(" ")[0] for name in COMMANDS]
+
+
+def test_the_program_alone_shows_its_help(gapsim):
+    answer = gapsim()
+    assert answer.code == 0
+    assert "Commands:" in answer.out
+
+
+def test_version(gapsim):
+    assert re.fullmatch(r"gapsim \d+\.\d+\.\d+\n", gapsim("--version").out)
+
+
+def test_help_answers_in_under_0_4_s():
+    """The best of five, because a machine may be busy with something else."""
+
+    def seconds():
+        start = perf_counter()
+        asked = "import sys; from pysd_runner.cli import main; sys.exit(main(['--help']))"
+        subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True)
+        return perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.4
+
+
+def test_nothing_heavy_is_imported_to_complete_a_word():
+    asked = (
+        "import sys; from pysd_runner.cli.run import shipped; shipped('zo'); "
+        "print([name for name in ('numpy', 'pandas', 'pydantic', 'matplotlib') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert "matplotlib" not in found.stdout

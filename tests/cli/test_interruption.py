@@ -1,0 +1,107 @@
+"""Ctrl-C: exit code 130, what was finished is kept, nothing is left half written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pysd_runner.projection import load_projection
+from pysd_runner.spec import load_fitted
+
+PROGRAM = """
+import sys
+from calibration import FitResult, commands
+from calibration.fit import fit
+from pysd_runner.cli import main
+commands.PANEL = sys.argv[1]
+found = FitResult.load(sys.argv[2])
+sys.modules[fit.__module__].fit = lambda *_, **__: found
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+def interrupt(small_panel, fit, arguments, seen, folder, times=1):
+    """Run a command, send SIGINT when a line with a text appears on standard error, and wait."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(small_panel), str(fit), *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    said = ""
+    for line in process.stderr:
+        said += line
+        if seen in line:
+            for _ in range(times):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.02)
+            break
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, said + err
+
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
+
+
+def test_the_calibration_is_kept_when_the_projection_is_interrupted(small_panel, fit, tmp_path):
+    arguments = ["demo", "--draws", 3000, "--until", 2060, "--out", "demo"]
+    code, out, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path)
+    assert code == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "Interrupted.\n  The calibration had finished and is kept in demo/fit" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["fit"]
+    assert load_fitted(tmp_path / "demo" / "fit" / "fitted.json").keys
+
+
+def test_the_projection_is_kept_when_the_figures_are_interrupted(small, small_panel, tmp_path, capfd, monkeypatch):
+    """In this process, between two figures, because figures are drawn too quickly to be met by a signal."""
+    from pysd_runner.cli import main
+    from pysd_runner.reports import results as module
+
+    def interrupted(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(module, "save_figure", interrupted)
+    code = main(["run", "zoned_need", *small, "--draws", "2", "--until", "2026", "--out", str(tmp_path / "kept")])
+    assert code == 130
+    assert "The projection is kept in" in capfd.readouterr().err
+    assert load_projection(tmp_path / "kept").scenarios == ("baseline", "zoned_need")
+    assert main(["plot", str(tmp_path / "kept"), "--kind", "gaps", "-q"]) == 0
+    assert main(["run", str(tmp_path / "kept" / "run.json"), "-q"]) == 0
+
+
+def test_nothing_is_left_when_nothing_was_finished(small_panel, fit, tmp_path):
+    panel = ["--panel", small_panel, "--regions", small_panel.with_name("regions.csv")]
+    arguments = ["run", "zoned_need", *panel, "--draws", 3000, "--until", 2060, "--out", "some/where"]
+    code, _, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path)
+    assert code == 130
+    assert "Nothing had been finished; nothing was written." in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_that_a_callback_swallows_is_not_lost(gapsim, monkeypatch):
+    """The interpreter drops exceptions raised in callbacks of C libraries."""
+    from pysd_runner.cli.failures import guarded
+    from pysd_runner.cli.session import Session
+
+    def work():
+        with session.stage("Working") as stage:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(1)
+            except KeyboardInterrupt:
+                pass  # what a callback does
+            stage.advance(1)
+        return 0
+
+    session = Session()
+    before = signal.getsignal(signal.SIGINT)
+    assert guarded(session, work) == 130
+    assert signal.getsignal(signal.SIGINT) == before

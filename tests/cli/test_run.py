@@ -1,0 +1,221 @@
+"""``gapsim run``: what it prints and writes, and that a record runs again to the same numbers."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from pysd_runner.cli import main
+from pysd_runner.projection import load_projection
+
+WRITTEN = {
+    "below_baseline.csv",
+    "figures",
+    "history.nc",
+    "levels.csv",
+    "panel.json",
+    "projection.nc",
+    "projection_iamc.csv",
+    "run.json",
+    "summary.csv",
+    "summary.md",
+}
+QUICK = ("--draws", 2, "--until", 2026)
+
+
+def test_the_folder_holds_everything_a_reader_needs(results):
+    assert {path.name for path in results.iterdir()} == WRITTEN
+    figures = {path.name for path in (results / "figures").iterdir()}
+    for name in ("gaps_zoned_need", "tiles_zoned_need", "classes_zoned_need", "differences_theil"):
+        assert {f"{name}.{ending}" for ending in ("png", "svg", "csv", "txt")} <= figures
+    page = (results / "summary.md").read_text(encoding="utf-8")
+    assert "](figures/gaps_zoned_need.png)" in page
+    assert "Read before quoting" in page
+    for picture in page.split("](")[1:]:
+        assert (results / picture.partition(")")[0]).is_file()
+
+
+def test_results_can_be_read_again(results):
+    projection = load_projection(results)
+    assert projection.scenarios == ("baseline", "zoned_need")
+    assert projection.data.sizes["draw"] == 4
+    assert list(pd.read_csv(results / "summary.csv")["scenario"]) == ["baseline", "zoned_need"]
+
+
+def test_the_screen_shows_each_scenario_with_intervals_and_what_it_rests_on(gapsim, small):
+    answer = gapsim("run", "zoned_need", *small, *QUICK)
+    assert answer.code == 0
+    assert "No policy: change from 2024 to 2026" in answer.out
+    assert "Zoned and need-weighted: against “No policy” in 2026" in answer.out
+    assert "gap closed, percentage points" in answer.out
+    assert "How much is data, how much is prior" in answer.out
+    assert "…" in answer.out
+    assert "Results: results/zoned_need" in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 100
+    assert "warning: No calibration was given" in answer.err
+
+
+def test_without_out_a_new_folder_is_taken_each_time(gapsim, small, tmp_path):
+    for _ in range(2):
+        assert gapsim("run", "baseline", *small, *QUICK).code == 0
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"baseline", "baseline-2"}
+
+
+def test_json_is_one_object(gapsim, small):
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--json", "--quiet")
+    assert answer.code == 0
+    assert answer.err == ""
+    assert set(answer.json) == {"schema_version", "data", "warnings"}
+    data = answer.json["data"]
+    assert data["folder"] == "results/zoned_need"
+    assert data["settings"]["draws"] == 2
+    assert [row["scenario"] for row in data["summary"]] == ["baseline", "zoned_need"]
+    assert data["summary"][0]["gap_closed_p50"] is None
+    assert any("No calibration" in text for text in answer.json["warnings"])
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(gapsim, small, tmp_path):
+    for name, seed in (("one", 0), ("two", 0), ("three", 1)):
+        assert gapsim("run", "zoned_need", *small, *QUICK, "--seed", seed, "--out", name).code == 0
+    one, two, three = (load_projection(tmp_path / name).data for name in ("one", "two", "three"))
+    xr.testing.assert_identical(one, two)
+    assert not np.array_equal(one["output"], three["output"])
+
+
+def test_one_draw_claims_no_uncertainty(gapsim, small):
+    answer = gapsim("run", "zoned_need", *small, "--draws", 1, "--until", 2026)
+    assert "says nothing about uncertainty" in answer.out
+    assert "…" not in answer.out
+    assert "%" not in answer.out.partition("falls")[2].partition("gap:")[0]
+
+
+def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
+    answer = gapsim("run", "baseline", *small, *QUICK, "--out", "levels")
+    assert answer.code == 0
+    assert "No policy: change from 2024 to 2026" in answer.out
+    assert (tmp_path / "levels" / "levels.csv").is_file()
+    assert not (tmp_path / "levels" / "summary.csv").exists()
+
+
+def test_companions_and_assumption_sets_get_their_own_baseline(gapsim, small, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "schema: 1\nextends: zoned_need\nassumptions: {alpha: 0.35}\nlabel: {en: Mine, zh: 我的}\n", encoding="utf-8"
+    )
+    answer = gapsim("run", "mine.yaml", "uniform_per_head", *small, *QUICK, "--json")
+    assert answer.code == 0
+    assert answer.json["data"]["baselines"]["mine"] == "baseline_mine"
+    assert answer.json["data"]["baselines"]["uniform_per_head"] == "baseline"
+    assert answer.json["data"]["figures"] == ["differences_national_gap_baseline_mine"]
+
+
+def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
+    assert gapsim("run", "zoned_need", *small, *QUICK, "--out", "again").code == 0
+    (tmp_path / "again" / "stale.txt").write_text("from before")
+    assert gapsim("run", "baseline", *small, *QUICK, "--out", "again", "--force").code == 0
+    assert not (tmp_path / "again" / "stale.txt").exists()
+    assert load_projection(tmp_path / "again").scenarios == ("baseline",)
+    assert [path.name for path in tmp_path.iterdir()] == ["again"]
+
+
+def test_a_fit_is_used_and_kept_beside_the_results(gapsim, small, fit, tmp_path):
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--fit", fit, "--out", "fitted")
+    assert answer.code == 0
+    assert "uncertain parameters were calibrated to panel" in " ".join(answer.out.split())
+    assert "No calibration" not in answer.err
+    assert "differs" not in answer.err
+    assert (tmp_path / "fitted" / "fitted.json").is_file()
+    again = gapsim("run", "fitted/run.json")
+    assert "identical to the recorded ones, bit by bit" in again.out
+
+
+def test_a_fit_to_another_panel_is_said(gapsim, small_panel, fit, tmp_path):
+    text = small_panel.read_text(encoding="utf-8").replace(",2024,", ",2025,")
+    (tmp_path / "other.csv").write_text(text, encoding="utf-8")
+    answer = gapsim("run", "zoned_need", "--panel", "other.csv", "--draws", 2, "--until", 2027, "--fit", fit)
+    assert answer.code == 0
+    assert "the fit was made on panel 'panel', " in answer.err
+
+
+def test_labels_in_chinese(gapsim, small, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pysd_runner.plots.fonts._warn_once", lambda: None)
+        answer = gapsim("run", "zoned_need", *small, *QUICK, "--lang", "zh", "--out", "zh")
+    assert answer.code == 0
+    assert "无政策：2024 至 2026 年的变化" in answer.out
+    assert "引用前请读" in (tmp_path / "zh" / "summary.md").read_text(encoding="utf-8")
+
+
+class TestReplay:
+    def test_a_record_runs_again_to_the_same_bits(self, gapsim, results):
+        answer = gapsim("run", results / "run.json", "--json")
+        assert answer.code == 0
+        assert answer.json["data"] == {"identical": True, "largest_difference": 0.0, "changed": []}
+
+    def test_it_needs_neither_the_panel_file_nor_its_place(self, gapsim, results, small_panel, tmp_path):
+        shutil.copytree(results, tmp_path / "moved")
+        hidden = small_panel.with_suffix(".hidden")
+        small_panel.rename(hidden)
+        try:
+            answer = gapsim("run", "moved/run.json", "--out", "again")
+        finally:
+            hidden.rename(small_panel)
+        assert answer.code == 0
+        assert "identical to the recorded ones, bit by bit" in answer.out
+        xr.testing.assert_identical(load_projection(tmp_path / "again").data, load_projection(results).data)
+        once_more = gapsim("run", "again/run.json")
+        assert "identical" in once_more.out
+
+    def test_what_has_changed_is_named(self, gapsim, results, tmp_path):
+        shutil.copytree(results, tmp_path / "old")
+        record = json.loads((results / "run.json").read_text(encoding="utf-8"))
+        record["simulation"]["model_sha256"] = "0" * 64
+        record["versions"]["numpy"] = "0.9"
+        record["panel"]["sha256"] = "1" * 64
+        record["scenarios"][1]["policy"]["budget"] = 0.01
+        (tmp_path / "old" / "run.json").write_text(json.dumps(record), encoding="utf-8")
+        answer = gapsim("run", "old/run.json")
+        assert answer.code == 0
+        assert "model 'regional_digital' has changed since this run: 000000000000 then" in answer.err
+        assert "numpy 0.9 then" in answer.err
+        assert "the panel beside the record is not the one of this run" in answer.err
+        assert "the shipped scenario 'zoned_need' has changed since this run; the recorded one was used" in answer.err
+        assert "The numbers differ from the recorded ones, by up to" in answer.out
+
+    def test_a_damaged_or_incomplete_folder_is_refused(self, gapsim, results, tmp_path):
+        shutil.copytree(results, tmp_path / "damaged")
+        panel = tmp_path / "damaged" / "panel.json"
+        panel.write_text(panel.read_text(encoding="utf-8").replace("2024", "2023", 1), encoding="utf-8")
+        answer = gapsim("run", "damaged/run.json")
+        assert answer.code == 2
+        assert "panel.json is not the file this run wrote" in answer.err
+        (tmp_path / "alone").mkdir()
+        shutil.copy(results / "run.json", tmp_path / "alone")
+        answer = gapsim("run", "alone/run.json")
+        assert answer.code == 2
+        assert "panel.json is missing; a run replays from its whole folder" in answer.err
+
+    def test_without_recorded_numbers_it_says_so(self, gapsim, results, tmp_path):
+        shutil.copytree(results, tmp_path / "thin")
+        (tmp_path / "thin" / "projection.nc").unlink()
+        assert "could not be compared" in gapsim("run", "thin/run.json").out
+
+
+def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeypatch):
+    from pysd_runner.errors import SimulationFailed
+
+    def fail(*_, **__):
+        raise SimulationFailed("Output is not finite in region R001 in 2025, draw 3")
+
+    monkeypatch.setattr("pysd_runner.projection.project", fail)
+    answer = gapsim("run", "zoned_need", *small, *QUICK)
+    assert answer.code == 4
+    assert "error: Output is not finite" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_main_can_be_called_from_python(small, tmp_path, capfd):
+    assert main(["run", "baseline", *small, "--draws", "1", "--until", "2025", "--out", str(tmp_path / "x"), "-q"]) == 0
+    assert "Results:" in capfd.readouterr().out

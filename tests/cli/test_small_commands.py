@@ -1,0 +1,151 @@
+"""``init``, ``list``, ``describe``, ``schema``, ``plot`` and ``doctor``."""
+
+import json
+
+import pytest
+
+from pysd_runner.scenarios import shipped_scenarios
+
+TEMPLATES = ["panel.csv", "mapping.yaml", "regions.csv", "scenario.yaml"]
+
+
+class TestInit:
+    def test_what_it_writes_can_be_checked_and_run(self, gapsim, tmp_path):
+        answer = gapsim("init", "study")
+        assert answer.code == 0
+        assert answer.out.split() == [f"study/{name}" for name in TEMPLATES]
+        for line in answer.err.splitlines():
+            if line.strip().startswith("gapsim ") and "calibrate" not in line:
+                words = line.replace("--fit study/fit", "--draws 2 --until 2025").split()[1:]
+                assert gapsim(*words).code == 0, line
+
+    def test_nothing_is_overwritten_unless_asked(self, gapsim, tmp_path):
+        (tmp_path / "mapping.yaml").write_text("mine")
+        answer = gapsim("init")
+        assert answer.code == 2
+        assert "mapping.yaml exist already; nothing was written" in answer.err
+        assert [path.name for path in tmp_path.iterdir()] == ["mapping.yaml"]
+        assert (tmp_path / "mapping.yaml").read_text() == "mine"
+        assert gapsim("init", "--force").code == 0
+        assert (tmp_path / "mapping.yaml").read_text() != "mine"
+
+    def test_json(self, gapsim):
+        assert gapsim("init", "study", "--json", "-q").json["data"]["files"] == [f"study/{name}" for name in TEMPLATES]
+
+
+class TestList:
+    def test_what_ships(self, gapsim):
+        answer = gapsim("list")
+        assert answer.code == 0
+        for name in ("regional_digital", "china", "zoned_need", "gap_to_leader"):
+            assert f"\n  {name}" in answer.out
+
+    @pytest.mark.parametrize("kind", ["levers", "classes", "parameters", "inputs", "measurements", "outcomes"])
+    def test_declarations_with_units_and_both_languages(self, gapsim, kind):
+        english, chinese = gapsim("list", kind), gapsim("list", kind, "--lang", "zh")
+        assert english.code == chinese.code == 0
+        assert english.out != chinese.out
+        assert len(english.out.splitlines()) > 3
+
+    def test_json(self, gapsim):
+        data = gapsim("list", "scenarios", "--json").json["data"]
+        assert [item["name"] for item in data["scenarios"]] == list(shipped_scenarios())
+        assert all(item["en"] and item["zh"] for item in data["scenarios"])
+
+
+class TestDescribe:
+    def test_a_parameter_shows_value_prior_and_sources(self, gapsim):
+        answer = gapsim("describe", "q_a")
+        assert answer.code == 0
+        for text in ("value: 0.35", "1/Year", "lognormal: median 0.35", "sultan1990: Sultan", "接入的模仿采用系数"):
+            assert text in answer.out
+        assert "Access Imitation Coefficient" in answer.out
+        assert "Market Connection" in answer.out
+
+    def test_one_name_can_mean_several_things(self, gapsim):
+        data = gapsim("describe", "access", "--json").json["data"]
+        assert [item["kind"] for item in data] == ["lever", "outcome", "measurement"]
+
+    @pytest.mark.parametrize("name", ["Access Imitation Coefficient", "access imitation coefficient", "q_a"])
+    def test_key_and_name_in_the_model_mean_the_same(self, gapsim, name):
+        assert gapsim("describe", name).out == gapsim("describe", "q_a").out
+
+    def test_any_variable_of_the_model(self, gapsim):
+        data = gapsim("describe", "market connection", "--json").json["data"]
+        assert data[0]["kind"] == "variable"
+        assert "Access Imitation Coefficient" in data[0]["facts"]["equation"][0]
+
+    def test_scenarios_panels_and_files(self, gapsim, tmp_path):
+        assert "Budget: 0.3% of national output" in gapsim("describe", "zoned_need").out
+        assert "31 regions" in gapsim("describe", "china").out
+        (tmp_path / "mine.yaml").write_text("schema: 1\nname: own\npolicy: {budget: 0.01}\n")
+        assert "own (scenario)" in gapsim("describe", "mine.yaml").out
+
+
+class TestSchema:
+    def test_it_is_a_json_schema_on_standard_output(self, gapsim):
+        answer = gapsim("schema")
+        assert answer.code == 0
+        schema = json.loads(answer.out)
+        assert "policy" in schema["properties"]
+        assert answer.err == ""
+
+    def test_into_a_file(self, gapsim, tmp_path):
+        answer = gapsim("schema", "--out", "made/scenario.schema.json")
+        assert answer.code == 0
+        assert answer.out == ""
+        assert json.loads((tmp_path / "made" / "scenario.schema.json").read_text(encoding="utf-8"))["properties"]
+
+
+class TestPlot:
+    def test_chosen_figures_into_a_folder(self, gapsim, results, tmp_path):
+        answer = gapsim("plot", results, "--kind", "gaps", "--kind", "tiles", "--out", "figures")
+        assert answer.code == 0
+        assert answer.out.split() == ["figures/gaps_zoned_need.png", "figures/tiles_zoned_need.png"]
+        assert len(list((tmp_path / "figures").iterdir())) == 8
+
+    def test_a_file_of_the_results_names_them_too(self, gapsim, results, tmp_path):
+        answer = gapsim("plot", results / "run.json", "--kind", "classes", "--out", "here", "--json")
+        assert answer.code == 0
+        assert [name.rpartition(".")[2] for name in answer.json["data"]["files"]] == ["png", "svg", "csv", "txt"]
+
+    def test_the_baseline_can_be_drawn_alone(self, gapsim, results):
+        assert gapsim("plot", results, "--kind", "gaps", "--scenario", "baseline", "--out", "x").out == (
+            "x/gaps_baseline.png\n"
+        )
+
+    def test_figures_are_those_of_the_run(self, gapsim, results, tmp_path):
+        assert gapsim("plot", results, "--kind", "gaps", "--out", "again").code == 0
+        for ending in ("png", "svg", "csv", "txt"):
+            name = f"gaps_zoned_need.{ending}"
+            assert (tmp_path / "again" / name).read_bytes() == (results / "figures" / name).read_bytes()
+
+
+class TestDoctor:
+    def test_all_is_well_here(self, gapsim):
+        answer = gapsim("doctor", "--json")
+        assert answer.code == 0
+        found = {item["subject"]: item for item in answer.json["data"]}
+        assert {"python", "gapsim", "numpy", "pysd", "fonts for Chinese", "current folder", "engine"} <= set(found)
+        assert "largest relative difference to PySD" in found["engine"]["text"]
+        assert all(item["verdict"] != "error" for item in found.values())
+
+    def test_what_is_broken_is_named_and_ends_with_1(self, gapsim, monkeypatch):
+        from pysd_runner.reports import installation
+
+        monkeypatch.setattr(installation, "version", lambda name: missing(name) if name == "scipy" else "1")
+        monkeypatch.setattr(installation, "_EXAMINATIONS", {"folder": lambda: fail()})
+        answer = gapsim("doctor")
+        assert answer.code == 1
+        assert "error   scipy               not installed; python -m pip install scipy" in answer.out
+        assert "error   folder              OSError: read-only" in answer.out
+
+
+def missing(name):
+    from importlib.metadata import PackageNotFoundError
+
+    raise PackageNotFoundError(name)
+
+
+def fail():
+    raise OSError("read-only")

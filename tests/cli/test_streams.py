@@ -1,0 +1,99 @@
+"""Standard output for data, standard error for the rest, and readers that go away."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from pysd_runner.cli.progress import bar
+from pysd_runner.cli.session import Session
+
+
+def piped(*arguments, read):
+    """Run a command whose reader takes one line and goes."""
+    program = "import sys; from pysd_runner.cli import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    if read:
+        process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    return process.wait(timeout=60), err
+
+
+@pytest.mark.parametrize("command", ["list", "schema"])
+def test_a_reader_that_goes_away_is_no_failure(command):
+    code, err = piped(command, "-q", read=True)
+    assert code == 0
+    assert err == ""
+
+
+def test_help_into_a_closed_pipe_is_quiet():
+    _, err = piped("--help", read=False)
+    assert err == ""
+
+
+def test_progress_is_drawn_on_terminals_alone(capsys):
+    session = Session()
+    with session.stage("Working", total=2) as stage:
+        stage.at("first half", 0, 2)
+        stage.at("first half", 1, 2)
+        stage.advance(1)
+    assert capsys.readouterr().err.splitlines() == ["Working ...", "  first half (0 of 2 steps done)"]
+
+
+def test_quiet_stages_say_nothing(capsys):
+    with Session(quiet=True).stage("Working", total=1) as stage:
+        stage.at("this", 1, 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_the_bar_shows_what_is_done_and_how_long_is_left(monkeypatch):
+    from rich.console import Console
+
+    from pysd_runner.cli import progress
+
+    stream = io.StringIO()
+    monkeypatch.setattr(
+        progress, "Console", lambda **_: Console(file=stream, force_terminal=True, width=100, no_color=True)
+    )
+    with bar("Working", 4) as shown:
+        shown.at("first half", 2, 4)
+        shown.advance(1)
+    text = stream.getvalue()
+    assert "Working" in text
+    assert "left" in text
+    assert "100%" not in text
+
+
+def test_a_warning_is_said_once(capsys):
+    session = Session()
+    session.warn("look out")
+    session.warn("look out")
+    assert capsys.readouterr().err == "warning: look out\n"
+    assert session.warnings == ["look out"]
+
+
+def test_warnings_of_the_packages_reach_the_reader_and_others_do_not(gapsim, results, monkeypatch):
+    import warnings
+
+    from pysd_runner.plots import MissingFont
+    from pysd_runner.reports import figures
+
+    every = figures.figure_jobs
+
+    def warned(*given, **named):
+        warnings.warn("no font for Chinese was found", MissingFont, stacklevel=1)
+        warnings.warn("an array will change its mind", FutureWarning, stacklevel=1)
+        return every(*given, **named)
+
+    monkeypatch.setattr(figures, "figure_jobs", warned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        answer = gapsim("plot", results, "--kind", "gaps", "--out", "x", "--json")
+    assert answer.code == 0
+    assert answer.json["warnings"] == ["no font for Chinese was found"]
+    assert "change its mind" not in answer.err

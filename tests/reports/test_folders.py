@@ -1,0 +1,94 @@
+"""A folder appears whole or not at all, and nothing that is not ours is ever replaced."""
+
+import pytest
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.reports.folders import WholeFolder, fresh_folder
+
+
+class Trouble(Exception):
+    pass
+
+
+def names(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def test_it_appears_when_everything_is_written(tmp_path):
+    with WholeFolder(tmp_path / "a" / "results") as folder:
+        (folder.draft / "one").write_text("1")
+        assert not folder.path.exists()
+    assert names(tmp_path) == ["a", "one", "results"]
+    assert folder.path.stat().st_mode & 0o777 == 0o755
+
+
+def test_nothing_is_left_of_work_that_failed(tmp_path):
+    with pytest.raises(Trouble), WholeFolder(tmp_path / "a" / "b" / "results") as folder:
+        (folder.draft / "one").write_text("1")
+        raise Trouble
+    assert names(tmp_path) == []
+
+
+def test_folders_that_were_there_stay(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(Trouble), WholeFolder(tmp_path / "a" / "b" / "results"):
+        raise Trouble
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("error", [Trouble, KeyboardInterrupt])
+def test_finished_parts_are_kept(tmp_path, error):
+    with pytest.raises(error), WholeFolder(tmp_path / "results") as folder:
+        (folder.draft / "fit").mkdir()
+        (folder.draft / "fit" / "fitted.json").write_text("{}")
+        folder.finished("fit")
+        folder.finished("never written")
+        (folder.draft / "half").write_text("1")
+        raise error
+    assert names(tmp_path) == ["fit", "fitted.json", "results"]
+
+
+def test_earlier_results_are_replaced_when_the_new_ones_stand(tmp_path):
+    old = tmp_path / "results"
+    old.mkdir()
+    (old / "run.json").write_text("old")
+    with pytest.raises(InvalidInput, match="holds earlier results"):
+        WholeFolder(old)
+    with WholeFolder(old, replace=True) as folder:
+        (folder.draft / "run.json").write_text("new")
+        assert (old / "run.json").read_text() == "old"
+    assert (old / "run.json").read_text() == "new"
+    assert names(tmp_path) == ["results", "run.json"]
+
+
+def test_earlier_results_survive_work_that_failed(tmp_path):
+    old = tmp_path / "results"
+    old.mkdir()
+    (old / "run.json").write_text("old")
+    with pytest.raises(Trouble), WholeFolder(old, replace=True) as folder:
+        (folder.draft / "run.json").write_text("new")
+        raise Trouble
+    assert (old / "run.json").read_text() == "old"
+    assert names(tmp_path) == ["results", "run.json"]
+
+
+def test_folders_of_others_are_refused_even_with_replace(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InvalidInput, match="no results of gapsim"):
+        WholeFolder(tmp_path, replace=True)
+    with pytest.raises(InvalidInput, match="is a file"):
+        WholeFolder(tmp_path / "thesis.txt", replace=True)
+
+
+def test_an_empty_folder_may_be_filled(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with WholeFolder(tmp_path / "empty") as folder:
+        (folder.draft / "one").write_text("1")
+    assert names(tmp_path) == ["empty", "one"]
+
+
+def test_fresh_names_are_counted(tmp_path):
+    assert fresh_folder(tmp_path / "demo") == tmp_path / "demo"
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo-2").mkdir()
+    assert fresh_folder(tmp_path / "demo") == tmp_path / "demo-3"

@@ -1,0 +1,47 @@
+"""A stored panel is the panel; a record finds what it was made from, or says what is wrong."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.panel import load_panel
+from pysd_runner.reports.inputs import Inputs, read_inputs
+from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict
+
+
+@pytest.mark.parametrize("regions", [None, ("110000", "620000")])
+def test_a_panel_survives_json_without_loss(regions):
+    panel = load_panel("china").subset(regions=regions)
+    again = panel_from_dict(json.loads(json.dumps(panel_to_dict(panel), allow_nan=False)))
+    assert again.sha256 == panel.sha256
+    assert again.regions == panel.regions
+    assert again.units == panel.units
+    assert dict(again.flags) == dict(panel.flags)
+    for name in panel.variables:
+        np.testing.assert_array_equal(again[name], panel[name])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"schema": 2}, {"regions": None}, {"values": {"output": [[1.0]]}}, {"years": ["soon"]}, {"flags": 3}],
+    ids=str,
+)
+def test_a_damaged_panel_is_refused(panel, change):
+    with pytest.raises(InvalidPanel):
+        panel_from_dict({**panel_to_dict(panel), **change})
+
+
+def test_inputs_are_found_again_and_checked(panel, tmp_path):
+    record = json.loads(json.dumps(Inputs(panel=panel, source="mine.csv").store(tmp_path)))
+    found = read_inputs(record, tmp_path)
+    assert found.panel.sha256 == panel.sha256
+    assert found.source == "mine.csv"
+    assert found.fitted is None
+    (tmp_path / "panel.json").write_text("{}")
+    with pytest.raises(InvalidInput, match="is not the file this run wrote"):
+        read_inputs(record, tmp_path)
+    (tmp_path / "panel.json").unlink()
+    with pytest.raises(InvalidInput, match="is missing"):
+        read_inputs(record, tmp_path)

@@ -1,0 +1,92 @@
+"""The folder of results, called from Python as scripts do."""
+
+import pandas as pd
+import pytest
+
+from pysd_runner.errors import UnknownName
+from pysd_runner.reports.figures import KINDS, figure_jobs
+from pysd_runner.reports.inputs import Inputs
+from pysd_runner.reports.replay import is_record, replay
+from pysd_runner.reports.results import CONTENTS, figure_count, write_results
+
+
+@pytest.fixture(scope="module")
+def written(projection, panel, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    steps, kept = [], []
+    found = write_results(
+        projection,
+        folder,
+        inputs=Inputs(panel=panel, source="part of china"),
+        scenarios=["zoned_need"],
+        progress=steps.append,
+        finished=kept.append,
+    )
+    return found, steps, kept
+
+
+def test_progress_counts_the_figures(written, projection):
+    found, steps, _ = written
+    assert sum(steps) == len(found.figures) == figure_count(projection, scenarios=["zoned_need"]) == 6
+
+
+def test_what_an_interruption_may_leave_is_everything_but_figures_that_are_not_drawn(written):
+    found, _, kept = written
+    assert set(kept) == {path.name for path in found.folder.iterdir()}
+
+
+def test_the_page_names_every_file_and_no_other(written):
+    found, _, _ = written
+    page = (found.folder / "summary.md").read_text(encoding="utf-8")
+    named = {name for name in CONTENTS["en"] if f"`{name}`" in page}
+    assert named == {path.name for path in found.folder.iterdir() if path.is_file()}
+    assert CONTENTS["en"].keys() == CONTENTS["zh"].keys()
+
+
+def test_tables_can_be_read_by_others(written, projection):
+    folder = written[0].folder
+    losers = pd.read_csv(folder / "below_baseline.csv", dtype={"region": str})
+    assert list(losers.columns) == ["region", "name_en", "name_zh", "zoned_need", "uniform_per_head"]
+    assert len(losers) == 4
+    iamc = pd.read_csv(folder / "projection_iamc.csv")
+    assert list(iamc.columns[:5]) == ["Model", "Scenario", "Region", "Variable", "Unit"]
+    assert set(iamc["Scenario"]) >= set(projection.scenarios)
+
+
+def test_it_replays(written):
+    record = written[0].folder / "run.json"
+    assert is_record(record)
+    found = replay(record)
+    assert found.is_identical
+    assert found.changed == ()
+
+
+def test_kinds_and_scenarios_of_figures(projection):
+    names = [name for name, _ in figure_jobs(projection, kinds=["gaps", "classes"])]
+    assert names == ["gaps_zoned_need", "gaps_uniform_per_head", "classes_zoned_need", "classes_uniform_per_head"]
+    with pytest.raises(UnknownName, match="no figure is of kind 'maps'"):
+        figure_jobs(projection, kinds=["maps"])
+    with pytest.raises(UnknownName, match="Did you mean 'zoned_need'"):
+        figure_jobs(projection, scenarios=["zoned_ned"])
+    assert KINDS == ("differences", "classes", "gaps", "tiles")
+
+
+def test_output_is_compared_with_the_baseline_in_per_cent(projection):
+    import numpy as np
+
+    draw = dict(figure_jobs(projection, kinds=["differences"]))["differences_national_output"]
+    data = draw(lang="en").data
+    shown = data[(data["scenario"] == "zoned_need") & (data["year"] == 2028)]
+    total = projection.data["output"].sel(year=2028).sum("region")
+    share = 100 * (total.sel(scenario="zoned_need") / total.sel(scenario="baseline") - 1)
+    expected = float(np.median(share))
+    assert any(np.isclose(value, expected, rtol=1e-9) for value in shown.select_dtypes("number").to_numpy().ravel())
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"settings": 1}', "not json"])
+def test_other_files_are_no_records(tmp_path, content):
+    path = tmp_path / "file.json"
+    path.write_text(content)
+    assert not is_record(path)
+    assert not is_record(tmp_path / "nosuch.json")
+    assert not is_record("zoned_need")
