@@ -17,7 +17,7 @@ from calibration.observation import (
 )
 from calibration.stages import Stage, declarations
 from calibration.window import OUTPUT
-from pysd_runner.inputs import time_step
+from pysd_runner.inputs import time_step, yearly_memory
 
 Array = NDArray[np.float64]
 Parameters = Mapping[str, Array | float]
@@ -146,8 +146,8 @@ class Comparison:
             return None
         decay = np.asarray(self._value(parameters, MOMENTUM_DECAY), dtype=float)
         step = time_step(self._forward.model)
-        memory = np.maximum(1 - step / decay, 0.0) ** (1 / step)
-        return np.broadcast_to(np.minimum(memory, MOST_PERSISTENT), (draws,))
+        memory = np.minimum(yearly_memory(decay, step), MOST_PERSISTENT)
+        return np.broadcast_to(memory, (draws,))
 
     def _value(self, parameters: Parameters, key: str) -> Array | float:
         return parameters.get(key, self._declared[key].value)

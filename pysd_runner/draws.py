@@ -117,10 +117,8 @@ def carried_states(
 def growth_shocks(
     panel: Panel,
     fitted: FittedParameters | None,
-    parameters: Mapping[str, Array],
-    origin: int,
-    until: int,
-    draws: int,
+    persistence: Array,
+    bounds: tuple[int, int],
     rng: np.random.Generator,
 ) -> TimePath:
     """Paths of shocks to regional growth, one a draw, the same for every scenario.
@@ -131,12 +129,10 @@ def growth_shocks(
         Observations up to the origin.
     fitted
         What a calibration found about the size of shocks; None takes it from the panel.
-    parameters
-        Draws by key; the decay time of momentum is that of the shocks.
-    origin, until
+    persistence
+        Share of a shock that is left a year later, shape (draw,): the memory of growth momentum.
+    bounds
         First and last year.
-    draws
-        How many.
     rng
         Source of randomness.
 
@@ -146,7 +142,5 @@ def growth_shocks(
         Values of shape (year, 1, draw, region).
     """
     law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
-    decay = np.broadcast_to(parameters["tau_m"], (draws,))
-    persistence = np.exp(-1 / decay)
     groups = [region.group for region in panel.regions]
-    return shock_paths(law, groups, np.arange(origin, until, dtype=float), persistence, rng)
+    return shock_paths(law, groups, np.arange(*bounds, dtype=float), persistence, rng)

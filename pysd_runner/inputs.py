@@ -346,6 +346,26 @@ def log_relative_output(panel: Panel) -> Array:
     return np.where(seen, logs - np.where(seen, logs, 0.0).sum(axis=0, keepdims=True) / count, np.nan)
 
 
+def yearly_memory(decay: Array, step: float) -> Array:
+    """Share of growth momentum that is left after a year of Euler steps.
+
+    ``phi = (1 - step / decay) ** (1 / step)``
+
+    Parameters
+    ----------
+    decay
+        Decay time of momentum, in years, any shape.
+    step
+        Length of a step, in years.
+
+    Returns
+    -------
+    ndarray
+        Dimensionless, 0 to 1, shape of `decay`.
+    """
+    return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
+
+
 def _momentum(work: _Work, gain: float, step: float) -> Array:
     """Start of growth momentum from last year's extra growth, so that a share `gain` of it goes on."""
     count = len(work.panel.codes)
@@ -355,7 +375,7 @@ def _momentum(work: _Work, gain: float, step: float) -> Array:
     now = work.panel.years.index(work.year)
     extra = np.nan_to_num(relative[:, now] - relative[:, work.panel.years.index(work.year - 1)])
     decay = work.parameter("tau_m")
-    phi = np.maximum(1 - step / decay, 0.0) ** (1 / step)
+    phi = yearly_memory(decay, step)
     # Momentum that decays to phi of itself in a year gives gain * extra growth in the first year.
     return np.asarray(gain * extra[None, :] / (decay * (1 - phi)))
 

@@ -99,6 +99,8 @@ class Model:
         UnknownName
             If there is no such variable; the message suggests the nearest one.
         """
+        if name in self.ir.variables:
+            return name
         known = {key(item): item for item in self.ir.variables}
         if key(name) in known:
             return known[key(name)]

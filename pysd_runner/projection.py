@@ -13,7 +13,7 @@ import numpy as np
 
 from pysd_runner.draws import HISTORY_YEARS, carried_states, growth_shocks, parameter_draws
 from pysd_runner.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs
+from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
@@ -282,7 +282,8 @@ def project(
     )
     values = as_values(inputs, parameters, model)
     if shocks and draws > 1:
-        values[SHOCK] = growth_shocks(seen, fitted, parameters, origin, until, draws, shock_rng)
+        persistence = np.broadcast_to(yearly_memory(parameters["tau_m"], time_step(model)), (draws,))
+        values[SHOCK] = growth_shocks(seen, fitted, persistence, (origin, until), shock_rng)
     values |= scenario_values(cast, model, panel, values, (origin, until))
     run = simulate(
         model,
