@@ -33,7 +33,7 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
     except KeyboardInterrupt as interruption:
         return _report(session, interruption, INTERRUPTED, _interrupted(session))
     except GapsimError as error:
-        return _report(session, error, error.exit_code, "\n  ".join([str(error), *session.kept]))
+        return _report(session, error, error.exit_code, str(error))
     except OSError as error:
         return _report(session, error, BAD_INPUT, _system(error))
     except MemoryError as error:
@@ -48,7 +48,8 @@ def guarded(session: Session, work: Callable[[], int | None]) -> int:
 def _report(session: Session, error: BaseException, code: int, message: str) -> int:
     if session.debug:
         write_line("".join(traceback.format_exception(error)).rstrip(), err=True)
-    write_line(message if code == INTERRUPTED else f"error: {message}", err=True)
+    shown = message if code == INTERRUPTED else "\n  ".join([f"error: {message}", *session.kept])
+    write_line(shown, err=True)
     session.close({"kind": type(error).__name__, "message": message, "exit_code": code})
     return code
 

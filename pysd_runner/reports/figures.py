@@ -10,6 +10,8 @@ from pysd_runner.projection import Projection
 
 # What a policy changes is shown for these; all of them are of the nation.
 OUTPUT = "national_output"
+# A gap takes two.
+FEWEST = 2
 DIFFERENCES = ("national_gap", "theil", OUTPUT)
 
 
@@ -94,19 +96,23 @@ def _as_share(values: Any, baseline: str) -> Any:
 
 
 def _classes(projection: Projection, shown: Sequence[str]) -> Jobs:
-    """Gaps by class with the dispersion over all regions, where regions have classes."""
-    if "class_gap" not in projection.data:
+    """Gaps by class with the dispersion over all regions, where there are classes to compare."""
+    if "class_gap" not in projection.data or projection.data.sizes["class"] < FEWEST:
         return []
     history = projection.history if "class_gap" in projection.history else None
     return [(f"classes_{name}", _of_one(plot_dispersion, projection.data, history, projection, name)) for name in shown]
 
 
 def _gaps(projection: Projection, shown: Sequence[str]) -> Jobs:
+    if projection.gaps.sizes["region"] < FEWEST:
+        return []
     history = projection.history.get("gap_to_leader")
     return [(f"gaps_{name}", _of_one(plot_gaps, projection.gaps, history, projection, name)) for name in shown]
 
 
 def _tiles(projection: Projection, shown: Sequence[str]) -> Jobs:
+    if projection.gaps.sizes["region"] < FEWEST:
+        return []
     history = projection.history.get("gap_to_leader")
     return [(f"tiles_{name}", _of_one(plot_tiles, projection.gaps, history, projection, name)) for name in shown]
 

@@ -45,6 +45,11 @@ def summarise(projection: Projection) -> Summary | None:
     )
 
 
+def has_equal_shares(projection: Projection) -> bool:
+    """Whether population was not observed, so that what it weights counts every region alike."""
+    return any(text.startswith("Initial Population: missing, equal shares") for text in projection.imputed)
+
+
 def policies(projection: Projection) -> list[str]:
     """Scenarios that have a baseline to be compared with."""
     return [name for name in projection.scenarios if projection.baselines[name] != name]
@@ -111,6 +116,8 @@ def overview(projection: Projection, summary: Summary | None, *, lang: str = "en
         blocks.append((heading, _block(values, columns, float(falls.iloc[0]), lang, is_single=draws == 1)))
     lines = [say("how single" if draws == 1 else "how", lang, draws=draws), "", *_table(columns, blocks, lang)]
     notes = [say("gap note", lang), say("falls note", lang, **years)]
+    if has_equal_shares(projection):
+        notes.append(say("equal shares", lang))
     explained = [line for note in notes for line in _filled(note, "  ")]
     evidence = [line for text in evidence_lines(projection, lang=lang) for line in _filled(f"- {text}", "  ")]
     return [*lines, "", *explained, "", say("evidence", lang), *evidence]

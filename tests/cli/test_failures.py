@@ -1,8 +1,7 @@
 """Exit codes of everything that can go wrong inside a command, and what is said."""
 
-import typer
-
 import pytest
+import typer
 
 from pysd_runner.cli import entry, failures
 from pysd_runner.cli.command import command

@@ -219,3 +219,17 @@ def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeyp
 def test_main_can_be_called_from_python(small, tmp_path, capfd):
     assert main(["run", "baseline", *small, "--draws", "1", "--until", "2025", "--out", str(tmp_path / "x"), "-q"]) == 0
     assert "Results:" in capfd.readouterr().out
+
+
+def test_one_region_and_no_population(gapsim, tmp_path):
+    (tmp_path / "one.csv").write_text(
+        "region,year,output [yuan],population [persons]\nA,2019,1000000,100\nA,2020,1100000,100\n", encoding="utf-8"
+    )
+    assert gapsim("run", "zoned_need", "--panel", "one.csv", *QUICK, "--out", "one").code == 0
+    (tmp_path / "bare.csv").write_text(
+        "region,year,output_per_head [yuan/person]\nA,2019,100\nA,2020,110\nB,2019,90\nB,2020,91\n", encoding="utf-8"
+    )
+    answer = gapsim("run", "zoned_need", "--panel", "bare.csv", *QUICK, "--out", "bare")
+    assert answer.code == 0
+    assert "population was not observed" in answer.out
+    assert "bare.csv: row 1: there is no population" in answer.err

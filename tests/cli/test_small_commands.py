@@ -10,7 +10,7 @@ TEMPLATES = ["panel.csv", "mapping.yaml", "regions.csv", "scenario.yaml"]
 
 
 class TestInit:
-    def test_what_it_writes_can_be_checked_and_run(self, gapsim, tmp_path):
+    def test_what_it_writes_can_be_checked_and_run(self, gapsim):
         answer = gapsim("init", "study")
         assert answer.code == 0
         assert answer.out.split() == [f"study/{name}" for name in TEMPLATES]
@@ -104,7 +104,7 @@ class TestPlot:
         assert answer.out.split() == ["figures/gaps_zoned_need.png", "figures/tiles_zoned_need.png"]
         assert len(list((tmp_path / "figures").iterdir())) == 8
 
-    def test_a_file_of_the_results_names_them_too(self, gapsim, results, tmp_path):
+    def test_a_file_of_the_results_names_them_too(self, gapsim, results):
         answer = gapsim("plot", results / "run.json", "--kind", "classes", "--out", "here", "--json")
         assert answer.code == 0
         assert [name.rpartition(".")[2] for name in answer.json["data"]["files"]] == ["png", "svg", "csv", "txt"]

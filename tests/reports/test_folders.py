@@ -10,6 +10,17 @@ class Trouble(Exception):
     pass
 
 
+def work(path, error, *, finished=(), replace=False):
+    """Write two parts and fail."""
+    with WholeFolder(path, replace=replace) as folder:
+        (folder.draft / "fit").mkdir()
+        (folder.draft / "fit" / "fitted.json").write_text("{}")
+        (folder.draft / "run.json").write_text("new")
+        for name in finished:
+            folder.finished(name)
+        raise error
+
+
 def names(folder):
     return sorted(path.name for path in folder.rglob("*"))
 
@@ -23,28 +34,22 @@ def test_it_appears_when_everything_is_written(tmp_path):
 
 
 def test_nothing_is_left_of_work_that_failed(tmp_path):
-    with pytest.raises(Trouble), WholeFolder(tmp_path / "a" / "b" / "results") as folder:
-        (folder.draft / "one").write_text("1")
-        raise Trouble
+    with pytest.raises(Trouble):
+        work(tmp_path / "a" / "b" / "results", Trouble)
     assert names(tmp_path) == []
 
 
 def test_folders_that_were_there_stay(tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(Trouble), WholeFolder(tmp_path / "a" / "b" / "results"):
-        raise Trouble
+    with pytest.raises(Trouble):
+        work(tmp_path / "a" / "b" / "results", Trouble)
     assert names(tmp_path) == ["a"]
 
 
 @pytest.mark.parametrize("error", [Trouble, KeyboardInterrupt])
 def test_finished_parts_are_kept(tmp_path, error):
-    with pytest.raises(error), WholeFolder(tmp_path / "results") as folder:
-        (folder.draft / "fit").mkdir()
-        (folder.draft / "fit" / "fitted.json").write_text("{}")
-        folder.finished("fit")
-        folder.finished("never written")
-        (folder.draft / "half").write_text("1")
-        raise error
+    with pytest.raises(error):
+        work(tmp_path / "results", error, finished=("fit", "never written"))
     assert names(tmp_path) == ["fit", "fitted.json", "results"]
 
 
@@ -65,9 +70,8 @@ def test_earlier_results_survive_work_that_failed(tmp_path):
     old = tmp_path / "results"
     old.mkdir()
     (old / "run.json").write_text("old")
-    with pytest.raises(Trouble), WholeFolder(old, replace=True) as folder:
-        (folder.draft / "run.json").write_text("new")
-        raise Trouble
+    with pytest.raises(Trouble):
+        work(old, Trouble, replace=True)
     assert (old / "run.json").read_text() == "old"
     assert names(tmp_path) == ["results", "run.json"]
 

@@ -71,6 +71,13 @@ def test_kinds_and_scenarios_of_figures(projection):
     assert KINDS == ("differences", "classes", "gaps", "tiles")
 
 
+def test_a_gap_takes_two(projection):
+    import dataclasses
+
+    alone = dataclasses.replace(projection, data=projection.data.isel(region=[0]).isel({"class": [0]}))
+    assert {name.partition("_")[0] for name, _ in figure_jobs(alone)} == {"differences"}
+
+
 def test_output_is_compared_with_the_baseline_in_per_cent(projection):
     import numpy as np
 
