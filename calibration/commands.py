@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     app
         The command line.
     """
-    command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --starts 1 --out demo"))(demo)
+    command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --out demo"))(demo)
     examples = (
         "gapsim calibrate china --out fit",
         "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
