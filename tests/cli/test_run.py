@@ -227,7 +227,8 @@ def test_one_region_and_no_population(gapsim, tmp_path):
     )
     assert gapsim("run", "zoned_need", "--panel", "one.csv", *QUICK, "--out", "one").code == 0
     (tmp_path / "bare.csv").write_text(
-        "region,year,output_per_head [yuan/person]\nA,2019,30000\nA,2020,33000\nB,2019,20000\nB,2020,21000\n", encoding="utf-8"
+        "region,year,output_per_head [yuan/person]\nA,2019,30000\nA,2020,33000\nB,2019,20000\nB,2020,21000\n",
+        encoding="utf-8",
     )
     answer = gapsim("run", "zoned_need", "--panel", "bare.csv", *QUICK, "--out", "bare")
     assert answer.code == 0
