@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import InvalidInput
 from pysd_runner.inputs import as_values, region_inputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
@@ -61,6 +62,60 @@ def parameter_draws(
             else np.clip(item.prior.sample(stream, draws), item.lower, item.upper)
         )
     return found if fitted is None else found | fitted.sample(fit_rng, draws, spec=spec)
+
+
+def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
+    """Refuse a fit that saw years after the origin or another model.
+
+    Parameters
+    ----------
+    fitted
+        What a calibration found.
+    model
+        The model it is used with.
+    origin
+        Last year that may be used.
+
+    Raises
+    ------
+    InvalidInput
+        If it does not belong here.
+    """
+    if fitted.model_sha256 != model.sha256:
+        raise InvalidInput(
+            f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
+            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again"
+        )
+    if fitted.last_year > origin:
+        raise InvalidInput(
+            f"the fit saw the years to {fitted.last_year}, which lie after the origin {origin}; calibrate again with "
+            f"last_year={origin}, or take a later origin"
+        )
+
+
+def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
+    """Say where a panel differs from the one a fit was made on.
+
+    Parameters
+    ----------
+    fitted
+        What a calibration found.
+    panel
+        Observations; years after those of the fit may be there or not.
+
+    Returns
+    -------
+    list of str
+        One sentence for each difference; empty when there is none.
+    """
+    made_on = f"The fit was made on panel {fitted.panel!r}, {fitted.first_year}-{fitted.last_year}"
+    if fitted.regions != panel.codes:
+        return [f"{made_on}, with {len(fitted.regions)} regions; those of panel {panel.name!r} are others."]
+    until = range(panel.years[0], fitted.last_year + 1)
+    known = [panel, panel.subset(years=until)] if until else [panel]
+    if fitted.panel_sha256 not in {item.sha256 for item in known}:
+        return [f"{made_on}; the values of panel {panel.name!r} are others."]
+    return []
 
 
 def carried_states(

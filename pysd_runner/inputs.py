@@ -300,7 +300,8 @@ def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
         mean = (base * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
         return proxy.level * mean, f"{proxy.level:g} of the national {work.spec.inputs[proxy.of].variable}"
     series = work.panel.national.get(proxy.of, {})
-    years = [year for year in series if abs(year - work.year) <= NEAR_YEARS]
+    # A national series may reach beyond the panel, whose last year is the last that may be used.
+    years = [year for year in series if abs(year - work.year) <= NEAR_YEARS and year <= work.panel.years[-1]]
     if years:
         best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
         return np.full((1, 1), proxy.level * series[best]), f"national {proxy.of} of {best}"

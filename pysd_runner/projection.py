@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.draws import HISTORY_YEARS, carried_states, growth_shocks, parameter_draws
+from pysd_runner.draws import (
+    HISTORY_YEARS,
+    carried_states,
+    check_fit,
+    growth_shocks,
+    panel_differences,
+    parameter_draws,
+)
 from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model
@@ -248,7 +255,7 @@ def project(
     Raises
     ------
     InvalidInput
-        If the years, the draws or the regions do not fit.
+        If the years, the draws or the regions do not fit, or the fit saw another model or years after the origin.
     SimulationFailed
         If a case is not finite.
     """
@@ -256,6 +263,8 @@ def project(
 
     spec = _spec(model, panel, draws)
     origin = _origin(panel, origin, until)
+    if fitted is not None:
+        check_fit(fitted, model, origin)
     settings = {
         "until": until,
         "draws": draws,
@@ -350,6 +359,8 @@ def _warnings(fitted: FittedParameters | None, panel: Panel, scenarios: Sequence
     ]
     if fitted is None:
         found.append("No calibration was given: every parameter is drawn from its prior.")
+    else:
+        found += panel_differences(fitted, panel)
     if "current" in panel.price_basis.casefold():
         found.append("The panel is in current prices: relative prices of regions are part of the gaps.")
     found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]

@@ -1,6 +1,7 @@
 """Projections start from what was observed, share their draws, and can be made again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.projection import load_projection, project
+from pysd_runner.spec import FittedParameters
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +83,36 @@ def test_a_scenario_more_leaves_the_others_alone(model, panel, projection):
         )
 
 
-def test_nothing_after_the_origin_is_used(model, panel):
-    from dataclasses import replace
+def fit_of(model, panel, last_year):
+    """A fit made by hand: two parameters near their declared values."""
+    seen = panel.subset(years=range(panel.years[0], last_year + 1))
+    return FittedParameters(
+        model=model.name,
+        model_sha256=model.sha256,
+        panel=panel.name,
+        panel_sha256=seen.sha256,
+        first_year=last_year - 5,
+        last_year=last_year,
+        regions=panel.codes,
+        keys=("g0", "alpha"),
+        estimates=(0.03, 0.4),
+        standard_errors=(0.003, 0.02),
+        covariance=((0.01, 0.002), (0.002, 0.01)),
+        contraction=(0.5, 0.2),
+        at_bound=("", ""),
+        status="converged",
+        message="made by hand",
+        shock_sd=0.02,
+    )
 
+
+@pytest.mark.parametrize("with_fit", [False, True])
+def test_nothing_after_the_origin_is_used(model, panel, with_fit):
+    # The national series has nothing at the origin itself, so that the nearest year has to be an earlier one.
+    panel = replace(
+        panel,
+        national={name: {year: x for year, x in item.items() if year != 2015} for name, item in panel.national.items()},
+    )
     spoilt = replace(
         panel,
         values={
@@ -94,8 +123,29 @@ def test_nothing_after_the_origin_is_used(model, panel):
             for name, series in panel.national.items()
         },
     )
-    clean, other = (project(model, found, ["zoned"], origin=2015, until=2018, draws=4) for found in (panel, spoilt))
+    fitted = fit_of(model, panel, 2015) if with_fit else None
+    clean, other = (
+        project(model, found, ["zoned"], fitted, origin=2015, until=2018, draws=4) for found in (panel, spoilt)
+    )
     xr.testing.assert_equal(clean.data, other.data)
+
+
+def test_a_fit_that_saw_later_years_or_another_model_is_refused(model, panel):
+    fitted = fit_of(model, panel, 2020)
+    with pytest.raises(InvalidInput, match=r"saw the years to 2020, which lie after the origin 2019; calibrate again"):
+        project(model, panel, ["zoned"], fitted, origin=2019, draws=2)
+    with pytest.raises(InvalidInput, match=r"another version of the model.*calibrate again"):
+        project(model, panel, ["zoned"], replace(fitted, model_sha256="0" * 64), draws=2)
+
+
+def test_a_fit_to_another_panel_is_told(model, panel):
+    fitted = fit_of(model, panel, 2020)
+    run = {"draws": 2, "until": 2025}
+    assert not any("The fit was made on" in text for text in project(model, panel, ["zoned"], fitted, **run).warnings)
+    other = project(model, panel, ["zoned"], replace(fitted, panel_sha256="0" * 64), **run)
+    assert any("the values of panel 'china' are others" in text for text in other.warnings)
+    fewer = project(model, panel, ["zoned"], replace(fitted, regions=panel.codes[1:]), **run)
+    assert any("with 30 regions; those of panel 'china' are others" in text for text in fewer.warnings)
 
 
 def test_one_draw_is_the_central_run_without_shocks(model, panel):
@@ -172,8 +222,6 @@ def test_a_folder_without_a_projection(tmp_path):
 
 
 def test_prior_draws_stay_within_bounds_and_do_not_move_each_other(model):
-    from dataclasses import replace
-
     spec = model.spec
     draws = parameter_draws(spec, None, 300, np.random.default_rng(0))
     for name, values in draws.items():
