@@ -124,8 +124,8 @@ def region_inputs(
         Values by key of the declarations that the inference uses (loadings, ceilings, momentum), a number or shape
         (draw,); the declared value holds for the others.
     carried
-        Values by key of the input that replace a declared fallback: for shares with a proxy a national level, shape
-        (draw,), otherwise shape (draw, region).
+        Values by key of the input that replace a declared fallback where nothing was observed: for shares with a proxy a
+        national level, shape (draw,), otherwise shape (draw, region).
     momentum_gain
         Share of last year's extra growth that is taken as momentum.
     reference_years
@@ -230,19 +230,18 @@ def _equal_shares(work: _Work, item: RegionInput) -> Array:
 
 def _constant(work: _Work, item: RegionInput) -> Array:
     count = len(work.panel.codes)
-    everyone = np.ones(count, dtype=bool)
-    if item.key in work.carried:
-        work.mark(item, everyone, "no regional series; carried on from the simulated history")
-        return np.atleast_2d(work.carried[item.key])
     values = _observed(work, item.panel)
-    fallback = 0.0 if item.fallback is None else item.fallback
-    if values is None:
+    observed = np.full(count, np.nan) if values is None else values
+    missing = ~np.isfinite(observed)
+    absent = "no series" if values is None else "missing"
+    if item.key in work.carried:
+        filling = np.atleast_2d(work.carried[item.key])
+        work.mark(item, missing, f"{absent}; carried on from the simulated history")
+    else:
+        filling = np.full((1, count), 0.0 if item.fallback is None else item.fallback)
         if item.panel:
-            work.mark(item, everyone, f"no series; {fallback:g}")
-        return np.full((1, count), fallback)
-    missing = ~np.isfinite(values)
-    work.mark(item, missing, f"missing; {fallback:g}")
-    return np.where(missing, fallback, values)[None, :]
+            work.mark(item, missing, f"{absent}; {filling[0, 0]:g}")
+    return np.where(missing, filling, observed)
 
 
 def _proxy(work: _Work, item: RegionInput) -> Array:
@@ -271,7 +270,7 @@ def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
     """Relative size of the indicators, shape (draw, region), with a population-weighted mean of one."""
     near = {name: found for name in proxy.indicators if (found := _near(work, name)) is not None}
     if not near:
-        return np.ones((1, len(work.panel.codes))), "no indicator, so equal across regions or in line with its level"
+        return np.ones((1, len(work.panel.codes))), "no indicator of how regions differ"
     logs = []
     for column, _ in near.values():
         positive = np.where(column > 0, column, np.nan)

@@ -95,6 +95,22 @@ def test_user_shares_replace_inference_and_missing_cells_are_marked(model, panel
     assert [item.regions for item in marks] == [(panel.codes[3],)]
 
 
+def test_observations_come_before_what_is_carried_on(model, panel):
+    governance = np.full((31, len(panel.years)), 0.7)
+    governance[3] = np.nan
+    own = panel.with_variable("governance", governance, unit="Dmnl")
+    carried = {"G": np.tile([[0.3], [0.4]], (1, 31)), "X": np.full((2, 31), 0.2)}
+    inputs = region_inputs(model, own, 2014, carried=carried)
+    found = inputs.values["Initial Governance Integration"][0]
+    assert (np.delete(found, 3, axis=1) == 0.7).all()
+    np.testing.assert_array_equal(found[:, 3], [0.3, 0.4])
+    marks = {item.key: item for item in inputs.imputed}
+    assert marks["G"].regions == (panel.codes[3],)
+    assert marks["G"].how == "missing; carried on from the simulated history"
+    assert marks["X"].regions == panel.codes
+    assert marks["X"].how == "no series; carried on from the simulated history"
+
+
 def test_only_output_is_enough(model, panel):
     from dataclasses import replace
 
