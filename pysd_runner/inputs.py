@@ -1,6 +1,6 @@
 """What each region brings to the first simulated year: observed where observed, inferred and marked where not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,12 +124,13 @@ def region_inputs(
         Values by key of the declarations that the inference uses (loadings, ceilings, momentum), a number or shape
         (draw,); the declared value holds for the others.
     carried
-        Values by key of the input that replace a declared fallback where nothing was observed: for shares with a proxy a
-        national level, shape (draw,), otherwise shape (draw, region).
+        Values by key of the input that replace a declared fallback where nothing was observed: for shares with a proxy
+        a national level, shape (draw,), otherwise shape (draw, region).
     momentum_gain
         Share of last year's extra growth that is taken as momentum.
     reference_years
-        Length of the window whose mean position is the reference; 0 takes the position of the first year.
+        Length of the window whose mean position is the reference (see `reference_position`); 0 takes the position of
+        the first year.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan, the money the cost parameters are expressed in.
 
@@ -326,8 +327,10 @@ def _ceiling(work: _Work, item: RegionInput) -> Array | None:
     return None
 
 
-def log_relative_output(panel: Panel) -> Array:
-    """Log output per head minus its unweighted mean over the regions of the year.
+def relative_growth(panel: Panel) -> Array:
+    """Change of log output per head minus its mean over the regions seen in both years.
+
+    A region that is missing in one year does not change the growth of the others.
 
     Parameters
     ----------
@@ -337,13 +340,47 @@ def log_relative_output(panel: Panel) -> Array:
     Returns
     -------
     ndarray
-        Log points, shape (region, year); NaN where output per head is missing.
+        Log points a year, shape (region, year - 1), from each year of the panel to the next; NaN where one of the two
+        is missing or years lie between them.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(panel["output_per_head"])
-    seen = np.isfinite(logs)
-    count = np.maximum(seen.sum(axis=0, keepdims=True), 1)
-    return np.where(seen, logs - np.where(seen, logs, 0.0).sum(axis=0, keepdims=True) / count, np.nan)
+    growth = np.diff(_log_output(panel), axis=1)
+    growth[:, np.diff(panel.years) != 1] = np.nan
+    return np.asarray(growth - _mean_seen(growth))
+
+
+def reference_position(panel: Panel, years: Sequence[int]) -> Array:
+    """Log output per head relative to the regions seen in every one of some years, so that their number never changes.
+
+    Parameters
+    ----------
+    panel
+        A panel with output per head.
+    years
+        Years of the panel.
+
+    Returns
+    -------
+    ndarray
+        Log points, shape (region, year) for those years; NaN where output per head is missing, or everywhere if no
+        region is seen in all of them.
+    """
+    logs = _log_output(panel)[:, [panel.years.index(year) for year in years]]
+    always = np.asarray(np.isfinite(logs).all(axis=1, keepdims=True))
+    return np.asarray(logs - _mean_seen(np.where(always, logs, np.nan)))
+
+
+def _log_output(panel: Panel) -> Array:
+    output = panel["output_per_head"]
+    return np.asarray(np.log(np.where(output > 0, output, np.nan)))
+
+
+def _mean_seen(values: Array) -> Array:
+    """Mean over the regions that are seen, shape (1, year); NaN where none is."""
+    seen = np.isfinite(values)
+    count = seen.sum(axis=0, keepdims=True)
+    return np.asarray(
+        np.where(count > 0, np.where(seen, values, 0.0).sum(axis=0, keepdims=True) / np.maximum(count, 1), np.nan)
+    )
 
 
 def yearly_memory(decay: Array, step: float) -> Array:
@@ -371,20 +408,20 @@ def _momentum(work: _Work, gain: float, step: float) -> Array:
     count = len(work.panel.codes)
     if gain == 0 or work.year - 1 not in work.panel.years:
         return np.zeros((1, count))
-    relative = log_relative_output(work.panel)
-    now = work.panel.years.index(work.year)
-    extra = np.nan_to_num(relative[:, now] - relative[:, work.panel.years.index(work.year - 1)])
+    extra = np.nan_to_num(relative_growth(work.panel)[:, work.panel.years.index(work.year) - 1])
     decay = work.parameter("tau_m")
     phi = yearly_memory(decay, step)
     # Momentum that decays to phi of itself in a year gives gain * extra growth in the first year.
     return np.asarray(gain * extra[None, :] / (decay * (1 - phi)))
 
 
-def _reference_shift(work: _Work, years: int) -> Array:
-    relative = log_relative_output(work.panel)
-    now = work.panel.years.index(work.year)
-    window = relative[:, max(0, now - years + 1) : now + 1]
-    return np.asarray(np.nan_to_num(np.nanmean(window, axis=1) - relative[:, now])[None, :])
+def _reference_shift(work: _Work, length: int) -> Array:
+    """Mean position of the years up to the first simulated one, less the position then; 0 where it is unknown."""
+    years = [year for year in work.panel.years if work.year - length < year <= work.year]
+    position = reference_position(work.panel, years)
+    seen = np.isfinite(position)
+    mean = np.where(seen, position, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.asarray(np.nan_to_num(mean - position[:, -1])[None, :])
 
 
 def as_values(inputs: RegionInputs, parameters: Mapping[str, Any], model: Model) -> dict[str, Array | TimePath]:

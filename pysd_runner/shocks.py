@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.inputs import log_relative_output
+from pysd_runner.inputs import relative_growth
 from pysd_runner.panel import Panel
 
 Array = NDArray[np.float64]
@@ -42,7 +42,8 @@ def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
     """Size of shocks and what classes share, from the last years of a panel.
 
     The shared part solves ``var(class mean) = shared * var + (1 - shared) * var / n`` by moments, over classes of two
-    regions or more.
+    regions or more, in the years in which all of them are seen. Growth is that from one year to the next; where years
+    are missing from the panel, none is made up.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
     ShockLaw
         The law.
     """
-    growth = np.diff(log_relative_output(panel), axis=1)[:, -WINDOW:]
+    growth = relative_growth(panel)[:, np.array(panel.years[1:]) > panel.years[-1] - WINDOW]
     seen = np.isfinite(growth)
     if seen.sum() < 10:
         return ShockLaw(sd or TYPICAL_SD, 0.0)
@@ -65,8 +66,9 @@ def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
     excess, weight = 0.0, 0.0
     for group in {name for name in groups.tolist() if name}:
         members = growth[groups == group]
+        members = members[:, np.isfinite(members).all(axis=0)]
         count = members.shape[0]
-        if count < 2 or not np.isfinite(members).all():
+        if count < 2 or not members.size:
             continue
         mean_variance = float(np.mean(members.mean(axis=0) ** 2))
         excess += count * (mean_variance - variance / count) / (1 - 1 / count)

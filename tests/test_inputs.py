@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import as_values, log_relative_output, region_inputs
+from pysd_runner.inputs import as_values, region_inputs, relative_growth
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.simulate import simulate
@@ -144,33 +144,69 @@ def test_a_model_without_declarations(panel, tmp_path):
         region_inputs(load_model(write_model(tmp_path, "a = 1 ~~|")), panel, 2014)
 
 
+def relative(panel, year):
+    logs = np.log(panel["output_per_head"][:, panel.years.index(year)])
+    return logs - logs.mean()
+
+
+def with_holes(panel, holes):
+    output = panel["output_per_head"].copy()
+    for region, year in holes:
+        output[region, panel.years.index(year)] = np.nan
+    return panel.with_variable("output_per_head", output, unit="Yuan/(Year*Person)")
+
+
 def test_momentum_carries_half_of_last_years_extra_growth_into_the_first_year(model, panel):
     inputs = region_inputs(model, panel, 2014)
     null = dict.fromkeys(("c0", "c1", "lam_I", "th_U", "th_X", "m0", "eta_S", "eta_A"), 0.0)
     run = simulate(model, as_values(inputs, null, model), start=2014, stop=2015, outcomes=["Output per Capita"])
     logs = np.log(run["Output per Capita"][0, 0])
     extra = np.diff(logs - logs.mean(axis=0), axis=1)[:, 0]
-    relative = log_relative_output(panel)
-    place = panel.years.index(2014)
-    np.testing.assert_allclose(extra, 0.5 * (relative[:, place] - relative[:, place - 1]), atol=1e-12)
+    np.testing.assert_allclose(extra, 0.5 * (relative(panel, 2014) - relative(panel, 2013)), atol=1e-12)
 
 
 def test_reference_shift_is_the_mean_of_the_window(model, panel):
     inputs = region_inputs(model, panel, 2014, reference_years=5)
-    relative = log_relative_output(panel)
-    place = panel.years.index(2014)
-    expected = [np.mean(row[place - 4 : place + 1]) - row[place] for row in relative]
-    np.testing.assert_allclose(inputs.values["Reference Technology Shift"][0, 0], expected, rtol=1e-12)
+    expected = np.mean([relative(panel, year) for year in range(2010, 2015)], axis=0) - relative(panel, 2014)
+    np.testing.assert_allclose(inputs.values["Reference Technology Shift"][0, 0], expected, atol=1e-12)
 
 
-def test_log_relative_output_sums_to_zero_and_keeps_gaps_missing(panel):
-    relative = log_relative_output(panel)
-    np.testing.assert_allclose(relative.sum(axis=0), 0, atol=1e-12)
-    holed = panel["output_per_head"].copy()
-    holed[0, 0] = np.nan
-    again = log_relative_output(panel.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"))
-    assert np.isnan(again[0, 0])
-    assert np.isfinite(again[1:, 0]).all()
+def test_a_missing_cell_makes_up_no_growth_for_the_others(model, panel):
+    # Beijing is far above the mean: leaving it out of one year only would move the mean by several per cent.
+    holed = with_holes(panel, [(0, 2013)])
+    others = panel.subset(regions=panel.codes[1:])
+    found = relative_growth(holed)
+    np.testing.assert_allclose(found[1:, 12], relative_growth(others)[:, 12], atol=1e-12)
+    assert np.isnan(found[0, [12, 13]]).all()
+    np.testing.assert_array_equal(
+        np.delete(found, [12, 13], axis=1), np.delete(relative_growth(panel), [12, 13], axis=1)
+    )
+    momentum = region_inputs(model, holed, 2014).values["Initial Growth Momentum"][0, 0]
+    assert momentum[0] == 0
+    assert momentum[1:].sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_missing_cell_moves_no_reference_but_its_own(model, panel):
+    shift = region_inputs(model, with_holes(panel, [(0, 2012)]), 2014, reference_years=5).values
+    years = range(2010, 2015)
+    logs = np.log(panel["output_per_head"][:, [panel.years.index(year) for year in years]])
+    position = logs - logs[1:].mean(axis=0)
+    expected = position.mean(axis=1) - position[:, -1]
+    expected[0] = position[0, [0, 1, 3, 4]].mean() - position[0, -1]
+    np.testing.assert_allclose(shift["Reference Technology Shift"][0, 0], expected, atol=1e-12)
+
+
+def test_without_a_region_seen_in_every_year_the_reference_is_the_first_year(model, panel):
+    holed = with_holes(panel, [(region, 2010 + region % 4) for region in range(31)])
+    values = region_inputs(model, holed, 2014, reference_years=5).values
+    np.testing.assert_array_equal(values["Reference Technology Shift"], 0)
+
+
+def test_growth_over_several_years_is_not_that_of_one(panel):
+    years = [year for year in panel.years if year != 2013]
+    found = relative_growth(panel.subset(years=years))
+    assert np.isnan(found[:, years.index(2014) - 1]).all()
+    np.testing.assert_allclose(found.sum(axis=0)[years.index(2015) - 1], 0, atol=1e-12)
 
 
 def test_order_of_regions_does_not_matter(model, panel):

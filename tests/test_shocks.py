@@ -85,3 +85,18 @@ def test_a_calibrated_size_wins_and_a_short_panel_falls_back():
     china = load_panel("china")
     assert shock_law(china, sd=0.01).sd == 0.01
     assert shock_law(china.subset(years=[2024])) == ShockLaw(TYPICAL_SD, 0.0)
+
+
+def test_the_law_does_not_see_holes_in_the_panel():
+    china = load_panel("china")
+    whole = shock_law(china)
+    holed = china["output_per_head"].copy()
+    holed[0, [-3, -6]] = np.nan
+    law = shock_law(china.with_variable("output_per_head", holed, unit="Yuan/(Year*Person)"))
+    assert law.sd == pytest.approx(whole.sd, rel=0.05)
+    assert law.shared == pytest.approx(whole.shared, abs=0.05)
+
+
+def test_every_second_year_says_nothing_about_yearly_growth():
+    china = load_panel("china")
+    assert shock_law(china.subset(years=china.years[::2])) == ShockLaw(TYPICAL_SD, 0.0)
