@@ -1,6 +1,7 @@
 """A model file with its declarations, ready to run."""
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,7 +102,7 @@ class Model:
         """
         if name in self.ir.variables:
             return name
-        known = {key(item): item for item in self.ir.variables}
+        known = {key(item): item for item, found in self.ir.variables.items() if not found.hidden}
         if key(name) in known:
             return known[key(name)]
         declared = _declared(self.spec)
@@ -164,6 +165,8 @@ def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) 
 
 
 def _locate(name: str | Path) -> tuple[Path, str, ModelSpec | None]:
+    if not isinstance(name, str | Path):
+        raise InvalidInput(f"a model is a name or a path; found {name!r}")
     path = Path(name)
     if path.suffix:
         return path, path.stem, None
@@ -194,7 +197,14 @@ def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:
     >>> region_keys(2)
     ('R001', 'R002')
     """
-    count = regions if isinstance(regions, int) else len(regions)
+    if isinstance(regions, str):
+        raise InvalidInput(f"regions are a number, or one entry per region; found the text {regions!r}")
+    try:
+        count = operator.index(regions)  # type: ignore[arg-type]
+    except TypeError:
+        if not isinstance(regions, Sized):
+            raise InvalidInput(f"regions are a whole number, or one entry per region; found {regions!r}") from None
+        count = len(regions)
     if count < 1:
         raise InvalidInput(f"a model needs at least one region; {count} were asked for")
     width = max(3, len(str(count)))

@@ -1,6 +1,6 @@
 """One simulation of a model, over all scenarios and draws handed to it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,9 +12,9 @@ from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.names import key
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.tracing import Failure, trace
+from pysd_runner.engine.tracing import Failure, defined, trace
 from pysd_runner.engine.values import fitted_to
-from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.errors import InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.model import Model
 
 if TYPE_CHECKING:
@@ -175,8 +175,10 @@ def simulate(
         raise InvalidInput(f"engine must be 'numpy' or 'pysd'; found {engine!r}")
     ir = model.ir
     given = {model.find(name): value for name, value in (values or {}).items()}
-    ready = {name: fitted_to(ir, name, value) for name, value in given.items()}
-    clock = _clock(model, ready, (start, stop, step, save_every))
+    bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    ready = {name: fitted_to(ir, name, value) for name, value in given.items() if name not in bounds}
+    _refuse_tables(model, given)
+    clock = _clock(model, ready, bounds)
     wanted = _wanted(model, outcomes)
     if engine == "pysd":
         from pysd_runner.engine.reference import run_reference
@@ -184,8 +186,8 @@ def simulate(
         data = run_reference(model.source, ir, ready, clock, wanted, progress=progress)
     else:
         data = _run_numpy(model, ready, clock, wanted, progress)
-    failed = _failed(data)
-    failures = _failures(model, ready, clock, failed)
+    failed = _failed(model, data)
+    failures = _failures(model, ready, clock, wanted, failed)
     if throw and failed.any():
         raise SimulationFailed(_failure_message(failed, failures))
     return Run(
@@ -202,28 +204,48 @@ def simulate(
 
 def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
     if outcomes is not None:
-        return list(dict.fromkeys(model.find(name) for name in outcomes))
+        found = list(dict.fromkeys(model.find(name) for name in outcomes))
+        _refuse_tables(model, found)
+        return found
     return [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
 
 
-def _clock(model: Model, ready: Mapping[str, Array | TimePath], bounds: tuple[float | None, ...]) -> Clock:
-    names = {key(name): name for name in model.variables}
-    controls = {
-        control: names[key(control)]
-        for control in (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
-        if key(control) in names
-    }
-    wanted = [name for control, name in controls.items()]
-    moment = np.zeros(1)
-    found = run(compiled(model.ir, wanted, tuple(ready), _moving(ready)), ready, moment, np.ones(1, dtype=bool))
-    file = {control: float(found[name].ravel()[0]) for control, name in controls.items()}
-    start, stop, step, save_every = (
-        file.get(control) if bound is None else float(bound)
-        for control, bound in zip((INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER), bounds, strict=True)
-    )
-    if start is None or stop is None or step is None:
-        raise InvalidInput(f"{model.path.name} does not say when it starts, stops or how long a step is; pass them")
-    return Clock(start, stop, step, step if save_every is None else save_every)
+def _refuse_tables(model: Model, names: Iterable[str]) -> None:
+    tables = [name for name in names if model.ir.variables[name].kind == "lookup"]
+    if tables:
+        raise InvalidInput(
+            f"{tables[0]!r} is a table function and has no value of its own; name a variable that uses it"
+        )
+
+
+def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Time bounds and steps a caller asked for, whether by keyword or as values of the model's own controls."""
+    bounds: dict[str, float | None] = {}
+    for control, keyword in asked.items():
+        chosen = keyword
+        if control in given:
+            value = given[control]
+            if keyword is not None or isinstance(value, TimePath) or np.size(value) != 1:
+                raise InvalidInput(f"{control} holds for a whole run: give one number, once")
+            chosen = np.asarray(value).item()
+        try:
+            bounds[control] = None if chosen is None else float(chosen)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
+    return bounds
+
+
+def _clock(model: Model, ready: Mapping[str, Array | TimePath], bounds: Mapping[str, float | None]) -> Clock:
+    program = compiled(model.ir, tuple(bounds), tuple(ready), _moving(ready))
+    found = run(program, ready, np.zeros(1), np.ones(1, dtype=bool))
+    times = {control: float(found[control].ravel()[0]) if bound is None else bound for control, bound in bounds.items()}
+    missing = [control for control in (INITIAL_TIME, FINAL_TIME, TIME_STEP) if np.isnan(times[control])]
+    if missing:
+        raise InvalidInput(
+            f"{model.path.name} does not say its {', '.join(missing)}; pass start, stop and step to the simulation"
+        )
+    save_every = times[TIME_STEP] if np.isnan(times[SAVEPER]) else times[SAVEPER]
+    return Clock(times[INITIAL_TIME], times[FINAL_TIME], times[TIME_STEP], save_every)
 
 
 def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
@@ -237,30 +259,41 @@ def _run_numpy(
     wanted: Sequence[str],
     progress: Callable[[int], None] | None,
 ) -> dict[str, Array]:
-    inputs = {**_controls(model, clock), **ready}
+    inputs = {**_controls(clock), **ready}
     program = compiled(model.ir, wanted, tuple(inputs), _moving(inputs))
-    return run(program, inputs, clock.times, clock.saved, progress=progress)
+    return run(program, inputs, clock.times, clock.saved, step=clock.step, progress=progress)
 
 
-def _controls(model: Model, clock: Clock) -> dict[str, Array | TimePath]:
+def _controls(clock: Clock) -> dict[str, Array | TimePath]:
     bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
-    names = {key(name): name for name in model.variables}
-    return {names[key(name)]: np.full((1, 1), value) for name, value in bounds.items() if key(name) in names}
+    return {name: np.full((1, 1), value) for name, value in bounds.items()}
 
 
-def _failed(data: Mapping[str, Array]) -> NDArray[np.bool_]:
+def _failed(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Cases with a value that is not finite, where some equation defines one."""
     failed = np.zeros((1, 1), dtype=bool)
-    for values in data.values():
-        failed = failed | ~np.isfinite(values).all(axis=tuple(range(2, values.ndim)))
+    for name, values in data.items():
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            wrong &= defined(model.ir, name)[..., None]
+        failed = failed | wrong.any(axis=tuple(range(2, values.ndim)))
     return failed
 
 
 def _failures(
-    model: Model, ready: Mapping[str, Array | TimePath], clock: Clock, failed: NDArray[np.bool_]
+    model: Model,
+    ready: Mapping[str, Array | TimePath],
+    clock: Clock,
+    wanted: Sequence[str],
+    failed: NDArray[np.bool_],
 ) -> tuple[Failure, ...]:
-    inputs = {**_controls(model, clock), **ready}
+    inputs = {**_controls(clock), **ready}
     cases = np.argwhere(failed)[:TRACED]
-    traced = [trace(model.ir, inputs, clock, int(scenario), int(draw)) for scenario, draw in cases]
+    try:
+        traced = [trace(model.ir, inputs, clock, wanted, (int(scenario), int(draw))) for scenario, draw in cases]
+    except UnsupportedFeature:
+        # A model that only PySD can run is not traced; that it failed is still said.
+        return ()
     return tuple(item for item in traced if item is not None)
 
 

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.errors import InvalidInput
 
+# A run of more steps than this is a slip of the pen, and would not fit into memory.
+MOST_STEPS = 5_000_000
+
 # Share of a step within which two times are the same, as in PySD.
 PRECISION = 1e-5
 
@@ -42,6 +45,11 @@ class Clock:
             raise InvalidInput(f"time bounds must be finite; found start, stop, step, save_every = {bounds}")
         if self.step <= 0 or self.save_every <= 0:
             raise InvalidInput(f"step and save_every must be positive; found {self.step} and {self.save_every}")
+        if (self.stop - self.start) / self.step > MOST_STEPS:
+            raise InvalidInput(
+                f"{(self.stop - self.start) / self.step:.3g} steps from {self.start:g} to {self.stop:g} are more than "
+                f"{MOST_STEPS:,}; take a longer step than {self.step:g}"
+            )
         if self.stop < self.start:
             raise InvalidInput(f"a run goes forward: stop {self.stop:g} lies before start {self.start:g}")
 
@@ -52,7 +60,7 @@ class Clock:
         Steps are added one by one, so that they carry the same rounding as in PySD.
         """
         count = math.ceil((self.stop - self.start) / self.step - PRECISION)
-        return np.cumsum(np.array([self.start, *([self.step] * max(count, 0))]))
+        return np.cumsum(np.concatenate([[self.start], np.full(max(count, 0), self.step)]))
 
     @property
     def saved(self) -> NDArray[np.bool_]:

@@ -26,6 +26,12 @@ from pysd_runner.engine.names import key
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
 
+# Stands in the name of a variable that a delay, smooth or INITIAL was expanded into.
+HIDDEN = "\x1f"
+
+# A chain of additions longer than this is added in halves.
+LONG_SUM = 40
+
 
 @dataclass(slots=True)
 class Scope:
@@ -57,14 +63,17 @@ class Scope:
     owner: str = ""
     hidden: list[Variable] = field(default_factory=list)
 
-    def hide(self, kind: Kind, expression: Expression, initial: Expression | None) -> Reference:
-        """Add a hidden variable over the axes of its parts and refer to it."""
-        axes = joined_axes(expression, *([initial] if initial is not None else []))
+    def hide(
+        self, kind: Kind, expression: Expression, initial: Expression | None, *, over: Sequence[Expression] = ()
+    ) -> Reference:
+        """Add a hidden variable over the axes of its parts, and of those in `over`, and refer to it."""
+        axes = joined_axes(*over, expression, *([initial] if initial is not None else []))
         if any(axis.endswith("!") for axis in axes):
             raise UnsupportedFeature("a delay, smooth or INITIAL inside a sum over subscripts")
-        name = f"{self.owner} level {len(self.hidden) + 1}"
+        # A separator no name in a file can hold keeps it apart from every variable of the file.
+        name = f"{self.owner}{HIDDEN}level {len(self.hidden) + 1}"
         index: tuple[Index, ...] = tuple(Axis(axis) for axis in axes)
-        block = Block(index, expression, initial, f"{name}, expanded from {self.owner}")
+        block = Block(index, expression, initial, f"level {len(self.hidden) + 1}, expanded from {self.owner}")
         self.hidden.append(
             Variable(name=name, unit="", dims=axes, kind=kind, doc="", group="", blocks=(block,), hidden=True)
         )
@@ -126,7 +135,13 @@ def _arithmetic(ast: Any, scope: Scope) -> Expression:
     parts = [lower_expression(part, scope) for part in ast.arguments]
     if ast.operators == ["negative"]:
         return operation("negative", parts[0])
+    if len(parts) > LONG_SUM and set(ast.operators) <= {"+", "-"}:
+        return _long_sum(parts, ast.operators)
     if set(ast.operators) == {"^"}:
+        if any(isinstance(part, Number) and part.value < 0 for part in parts[:-1]):
+            raise UnsupportedFeature(
+                "power of a negative number, where -2^2 and (-2)^2 cannot be told apart; give the number a name"
+            )
         # Powers bind from the right, as PySD runs them: 2^3^2 is 2^9.
         result = parts[-1]
         for part in reversed(parts[:-1]):
@@ -138,13 +153,33 @@ def _arithmetic(ast: Any, scope: Scope) -> Expression:
     return result
 
 
+def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expression:
+    """Add many terms in halves, so that no program nests deeper than Python reads."""
+    terms = [parts[0]]
+    for operator, part in zip(operators, parts[1:], strict=True):
+        terms.append(part if operator == "+" else operation("negative", part))
+    while len(terms) > 1:
+        pairs = [operation("add", *terms[place : place + 2]) for place in range(0, len(terms) - 1, 2)]
+        terms = pairs + terms[2 * len(pairs) :]
+    return terms[0]
+
+
 def _logic(ast: Any, scope: Scope) -> Expression:
     parts = [lower_expression(part, scope) for part in ast.arguments]
     if ast.operators == [":NOT:"]:
         return operation("not", parts[0])
-    result = parts[0]
+    if len(parts) == 2:
+        return operation(LOGIC[ast.operators[0]], *parts)
+    # :AND: binds tighter than :OR:, which the flat list of the abstract model leaves to the reader.
+    alternatives = [parts[0]]
     for operator, part in zip(ast.operators, parts[1:], strict=True):
-        result = operation(LOGIC[operator], result, part)
+        if operator == ":AND:":
+            alternatives[-1] = operation("and", alternatives[-1], part)
+        else:
+            alternatives.append(part)
+    result = alternatives[0]
+    for part in alternatives[1:]:
+        result = operation("or", result, part)
     return result
 
 
@@ -238,9 +273,8 @@ def _integ(ast: Any, scope: Scope) -> Expression:
 def _smooth(ast: Any, scope: Scope) -> Expression:
     value, time, initial = (lower_expression(part, scope) for part in (ast.input, ast.smooth_time, ast.initial))
     order = float(ast.order)
-    axes_of_all = operation("add", operation("multiply", value, Number(0.0)), time)
     for _ in range(int(order)):
-        level = scope.hide("stock", operation("add", axes_of_all, value), initial)
+        level = scope.hide("stock", value, initial, over=(time,))
         flow = operation("divide", operation("multiply", operation("subtract", value, level), Number(order)), time)
         scope.replace_hidden(level, flow)
         value = level
@@ -252,7 +286,7 @@ def _delay(ast: Any, scope: Scope) -> Expression:
     order = float(ast.order)
     for _ in range(int(order)):
         # A level holds (rate x whole delay time), as in PySD, and drains at level / delay time.
-        level = scope.hide("stock", operation("multiply", inflow, time), operation("multiply", initial, time))
+        level = scope.hide("stock", inflow, operation("multiply", initial, time))
         outflow = operation("divide", level, time)
         flow = operation("multiply", operation("subtract", inflow, outflow), Number(order))
         scope.replace_hidden(level, flow)
@@ -263,7 +297,7 @@ def _delay(ast: Any, scope: Scope) -> Expression:
 def _trend(ast: Any, scope: Scope) -> Expression:
     value, time, initial = (lower_expression(part, scope) for part in (ast.input, ast.average_time, ast.initial_trend))
     start = operation("divide", value, operation("add", Number(1.0), operation("multiply", initial, time)))
-    level = scope.hide("stock", operation("multiply", value, time), start)
+    level = scope.hide("stock", value, start)
     scope.replace_hidden(level, operation("divide", operation("subtract", value, level), time))
     return operation(
         "xidz",

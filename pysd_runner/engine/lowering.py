@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from typing import Any
 
 from pysd_runner.engine.expressions import Scope, lower_expression
@@ -12,7 +13,7 @@ from pysd_runner.engine.source import Source
 from pysd_runner.engine.text import equation_text
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
-CONTROLS = ("initial time", "final time", "time step", "saveper")
+CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
 VERSION = 1
@@ -39,6 +40,13 @@ def lower(source: Source) -> ModelIr:
     InvalidModel
         If the model contradicts itself.
     """
+    try:
+        return _lowered(source)
+    except RecursionError as error:
+        raise UnsupportedFeature(f"{source.path}: an equation is nested too deeply to be read") from error
+
+
+def _lowered(source: Source) -> ModelIr:
     section = source.abstract.sections[0]
     try:
         ranges = Ranges(section.subscripts)
@@ -46,8 +54,8 @@ def lower(source: Source) -> ModelIr:
         raise type(error)(f"{source.path}: {error}") from error
     scope = Scope(
         ranges=ranges,
-        dims={key(element.name): _dims(element, ranges, source) for element in section.elements},
-        names={"time": "Time"} | {key(element.name): tidy(element.name) for element in section.elements},
+        dims=dict.fromkeys(CONTROLS, ()) | {key(item.name): _dims(item, ranges, source) for item in section.elements},
+        names={"time": "Time"} | CONTROLS | {key(element.name): _name(element) for element in section.elements},
         tables={key(element.name): _points(element) for element in section.elements if _is_table(element)},
     )
     variables = {}
@@ -55,12 +63,24 @@ def lower(source: Source) -> ModelIr:
         variable = _variable(element, scope, source)
         variables[variable.name] = variable
     variables |= {item.name: item for item in scope.hidden}
+    variables |= {name: _absent(name) for name in CONTROLS.values() if name not in variables}
     decisive = json.dumps([VERSION, source.sha256, ranges.elements], sort_keys=True, ensure_ascii=False)
     fingerprint = hashlib.sha256(decisive.encode()).hexdigest()
     return ModelIr(ranges=ranges.elements, variables=variables, fingerprint=fingerprint)
 
 
 _REMEDY = 'run it with engine="pysd"'
+
+
+def _name(element: Any) -> str:
+    """Name of a variable as written; the four time controls have one spelling."""
+    return CONTROLS.get(key(element.name), tidy(element.name))
+
+
+def _absent(name: str) -> Variable:
+    """A time control that the file leaves to whoever runs it."""
+    block = Block((), Number(math.nan), None, f"{name} is not in the file")
+    return Variable(name=name, unit="", dims=(), kind="control", doc="", group="", blocks=(block,), hidden=True)
 
 
 def _is_table(element: Any) -> bool:
@@ -86,7 +106,7 @@ def _dims(element: Any, ranges: Ranges, source: Source) -> tuple[str, ...]:
 
 
 def _variable(element: Any, scope: Scope, source: Source) -> Variable:
-    name = tidy(element.name)
+    name = _name(element)
     dims = scope.dims[key(name)]
     blocks: tuple[Block, ...] = ()
     kind: Kind = "auxiliary"
@@ -148,7 +168,7 @@ def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, sourc
         index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
         expression, initial = _parts(component.ast, scope)
         block = Block(index, expression, initial, text)
-        _check_axes(block)
+        _check_axes(block, scope)
     except UnsupportedFeature as error:
         raise UnsupportedFeature(
             f"{source.path}: {error} in variable {name!r} is not covered by this engine; {_REMEDY}. Equation: {text}"
@@ -170,8 +190,10 @@ def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:
     return lower_expression(ast, scope), None
 
 
-def _check_axes(block: Block) -> None:
+def _check_axes(block: Block, scope: Scope) -> None:
     for part in (block.expression, block.initial):
         stray = [axis for axis in part.axes if axis not in block.axes] if part is not None else []
+        if stray and scope.ranges.mapped:
+            raise UnsupportedFeature(f"subscript mapping of {stray[0]!r}")
         if stray:
             raise InvalidModel(f"the right side runs over {stray[0]!r}, which the left side does not have.")

@@ -67,6 +67,10 @@ OPERATIONS = {
     "xidz": "xidz({0}, {1}, {2})",
 }
 
+# Operations whose result is true or false, and the arguments of which only the truth matters.
+TRUTHS = frozenset({"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "and", "or", "not"})
+TRUTH_IS_ENOUGH = {"and": (0, 1), "or": (0, 1), "not": (0,), "where": (0,)}
+
 REDUCTIONS = {"sum": "sum", "product": "prod", "least": "min", "largest": "max"}
 
 
@@ -94,9 +98,9 @@ class Writer:
         self.literals[name] = value
         return name
 
-    def aligned(self, expression: Expression, axes: Sequence[str]) -> str:
+    def aligned(self, expression: Expression, axes: Sequence[str], *, truth: bool = False) -> str:
         """Text of an expression whose result has the given axes, missing ones of length one."""
-        text, own = self.text(expression), expression.axes
+        text, own = self.text(expression, truth=truth), expression.axes
         if is_scalar(expression) or tuple(own) == tuple(axes):
             return text
         order = sorted(range(len(own)), key=lambda place: list(axes).index(own[place]))
@@ -105,9 +109,11 @@ class Writer:
         inner = ", ".join(":" if axis in own else "None" for axis in axes)
         return f"{text}[:, :, {inner}]" if any(axis not in own for axis in axes) else text
 
-    def text(self, expression: Expression) -> str:
-        """Text of an expression with its own axes."""
-        return _TEXT[type(expression)](self, expression)
+    def text(self, expression: Expression, *, truth: bool = False) -> str:
+        """Text of an expression with its own axes; truth values are one and zero unless only their truth matters."""
+        text = _TEXT[type(expression)](self, expression)
+        is_truth = isinstance(expression, Operation) and expression.name in TRUTHS
+        return f"(1.0 * {text})" if is_truth and not truth else text
 
     def block_text(self, block: Block, expression: Expression, dims_shape: tuple[int, ...]) -> str:
         """Text of a block that covers its variable, at full length along every dimension."""
@@ -121,9 +127,9 @@ class Writer:
 
 def is_scalar(expression: Expression) -> bool:
     """Whether the text of an expression is a plain number without array axes."""
-    if isinstance(expression, Number):
-        return True
-    return isinstance(expression, Operation) and all(is_scalar(part) for part in expression.arguments)
+    if isinstance(expression, Operation):
+        return all(is_scalar(part) for part in expression.arguments)
+    return isinstance(expression, Number) or (isinstance(expression, Interpolation) and is_scalar(expression.argument))
 
 
 def _number(_: Writer, expression: Number) -> str:
@@ -151,7 +157,10 @@ def _reference(writer: Writer, expression: Reference) -> str:
 def _operation(writer: Writer, expression: Operation) -> str:
     if expression.name not in OPERATIONS:
         raise UnsupportedFeature(f"operation {expression.name!r}")
-    parts = [writer.aligned(part, expression.axes) for part in expression.arguments]
+    parts = [
+        writer.aligned(part, expression.axes, truth=place in TRUTH_IS_ENOUGH.get(expression.name, ()))
+        for place, part in enumerate(expression.arguments)
+    ]
     return OPERATIONS[expression.name].format(*parts)
 
 

@@ -1,5 +1,6 @@
 """Runs a lowered model with NumPy over the axes (scenario, draw): portable, readable, the oracle of other targets."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,7 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.numpy_code import write_program
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import UnsupportedFeature
+from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 Array = NDArray[np.float64]
 
@@ -95,10 +96,14 @@ def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], 
     for name in model.variables:
         if name in used and name not in given and model.variables[name].uncovered:
             raise UnsupportedFeature(model.variables[name].uncovered)
-    text, literals = write_program(model, order, outcomes, given, moving)
+    try:
+        text, literals = write_program(model, order, outcomes, given, moving)
+        code = compile(text, "<model>", "exec")
+    except (RecursionError, SyntaxError, MemoryError) as error:
+        raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
     namespace: dict[str, Any] = _namespace() | {name: _literal(value) for name, value in literals.items()}
     # The text was written by numpy_code: generated identifiers and number literals, nothing from the model file.
-    exec(compile(text, "<model>", "exec"), namespace)  # noqa: S102
+    exec(code, namespace)  # noqa: S102
     cells = max((int(np.prod(model.shape(model.variables[name].dims))) for name in used), default=1)
     shapes = tuple(model.shape(model.variables[name].dims) for name in outcomes)
     return Program(outcomes, given, shapes, cells, namespace["simulate"], text)
@@ -169,13 +174,15 @@ def _assemble(shape: tuple[int, ...], parts: Sequence[tuple[tuple[Any, ...], Any
 
 
 def _put(result: Array, target: list[Any], value: Array) -> None:
-    lists = [place for place, item in enumerate(target) if isinstance(item, list)]
-    for place in lists:
-        if len(target[place]) == 1:
-            target[place] = slice(target[place][0], target[place][0] + 1)
+    for place, item in enumerate(target):
+        if isinstance(item, list) and len(item) == 1:
+            target[place] = slice(item[0], item[0] + 1)
     if sum(isinstance(item, list) for item in target) > 1:
-        raise UnsupportedFeature("an equation for parts of two subscript ranges at once")
-    result[tuple(target)] = value
+        full = [list(range(length)) for length in result.shape]
+        target = [places[item] if isinstance(item, slice) else item for item, places in zip(target, full, strict=True)]
+        result[np.ix_(*target)] = value
+    else:
+        result[tuple(target)] = value
 
 
 def run(
@@ -184,6 +191,7 @@ def run(
     times: Array,
     saved: NDArray[np.bool_],
     *,
+    step: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
     """Run a program over all scenarios and draws.
@@ -199,6 +207,8 @@ def run(
         Every step, shape (step,), equally spaced.
     saved
         Which steps are saved, shape (step,).
+    step
+        Length of a step; unused when there is a single moment.
     progress
         Called with the number of draws that were finished.
 
@@ -206,13 +216,17 @@ def run(
     -------
     dict
         Outcome by name, shape (scenario, draw, ..., year).
+
+    Raises
+    ------
+    InvalidInput
+        If the leading axes of two values do not fit each other, or the run would not fit into memory.
     """
     arrays = [values[name] for name in program.given]
-    leads = [item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2] for item in arrays]
-    scenarios, draws = np.broadcast_shapes((1, 1), *leads)
+    scenarios, draws = leading_shape(values)
     rows = int(saved.sum())
+    _check_memory(program, scenarios, draws, rows)
     out = [np.empty((rows, scenarios, draws, *shape)) for shape in program.shapes]
-    step = float(times[1] - times[0]) if times.size > 1 else 0.0
     size = max(1, BLOCK_BYTES // (8 * program.cells * scenarios))
     clock = times.tolist()
     with np.errstate(all="ignore"):
@@ -223,6 +237,58 @@ def run(
             if progress is not None:
                 progress(part.stop - part.start)
     return {name: np.moveaxis(item, 0, -1) for name, item in zip(program.outcomes, out, strict=True)}
+
+
+def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
+    """Numbers of scenarios and draws that some values have together.
+
+    Parameters
+    ----------
+    values
+        With the axes (scenario, draw, ...).
+
+    Returns
+    -------
+    tuple of int
+        Scenarios and draws.
+
+    Raises
+    ------
+    InvalidInput
+        If two values have different numbers of them.
+    """
+    shape = [1, 1]
+    owner = ["", ""]
+    for name, item in values.items():
+        lead = item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2]
+        for place, kind in enumerate(("scenarios", "draws")):
+            if lead[place] == 1 or lead[place] == shape[place]:
+                continue
+            if shape[place] != 1:
+                raise InvalidInput(
+                    f"{owner[place]!r} has {shape[place]} {kind}, {name!r} has {lead[place]}; every value needs the "
+                    "same number, or one"
+                )
+            shape[place], owner[place] = lead[place], name
+    return shape[0], shape[1]
+
+
+# Arrays of the largest variable that live at once while a step is computed.
+LIVE_ARRAYS = 12
+
+
+def _check_memory(program: Program, scenarios: int, draws: int, rows: int) -> None:
+    saved = sum(int(np.prod(shape)) for shape in program.shapes) * rows * scenarios * draws
+    needed = 8 * (saved + LIVE_ARRAYS * program.cells * scenarios)
+    try:
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > available:
+        raise InvalidInput(
+            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
+            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(program.outcomes)})"
+        )
 
 
 def _part(item: Array | TimePath, part: slice, draws: int) -> Array | TimePath:

@@ -53,9 +53,8 @@ def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving:
     InvalidModel
         If variables depend on each other at the same moment; the message names the circle.
     """
-    during = _sorted(model, outcomes, lambda name: _needs(model, name, given, flows=False))
-    needed = _closure(model, outcomes, given)
-    stocks = [name for name in model.variables if name in needed and _is_stock(model, name, given)]
+    reached = _closure(model, outcomes, given)
+    stocks = [name for name in model.variables if name in reached and _is_stock(model, name, given)]
     flows = {ref for name in stocks for ref in _needs(model, name, given, flows=True)}
     during = _sorted(model, [*outcomes, *flows], lambda name: _needs(model, name, given, flows=False))
     changing = _changing(model, during, given, moving)
@@ -64,8 +63,8 @@ def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving:
         [*stocks, *(name for name in during if _frozen(model, name))],
         lambda name: _needs_at_start(model, name, given),
     )
-    invariant = [name for name in dict.fromkeys([*starting, *during]) if name not in changing]
-    invariant = [name for name in invariant if not _moves(model, name, given, moving, changing)]
+    moved = changing | _moving_at_start(model, starting, given, moving, changing)
+    invariant = [name for name in dict.fromkeys([*starting, *during]) if name not in moved]
     return Plan(
         invariant=tuple(_sorted(model, invariant, lambda name: _needs(model, name, given, flows=False))),
         starting=tuple(name for name in starting if name not in invariant),
@@ -74,16 +73,30 @@ def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving:
     )
 
 
+def needed(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> tuple[str, ...]:
+    """Everything that is computed for some outcomes, in the order of the model.
+
+    Parameters
+    ----------
+    model, outcomes, given, moving
+        As for `plan`.
+
+    Returns
+    -------
+    tuple of str
+        Names.
+    """
+    order = plan(model, outcomes, given, moving)
+    used = {*order.invariant, *order.starting, *order.dynamic, *order.stocks}
+    return tuple(name for name in model.variables if name in used)
+
+
 def _is_stock(model: ModelIr, name: str, given: frozenset[str]) -> bool:
     return name not in given and model.variables[name].kind == "stock"
 
 
 def _frozen(model: ModelIr, name: str) -> bool:
     return model.variables[name].kind == "initial"
-
-
-def _expressions(variable: Variable) -> list[object]:
-    return [block.expression for block in variable.blocks]
 
 
 def _needs(model: ModelIr, name: str, given: frozenset[str], *, flows: bool) -> list[str]:
@@ -117,19 +130,24 @@ def _reads_time(variable: Variable) -> bool:
     return any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression))
 
 
-def _moves(model: ModelIr, name: str, given: frozenset[str], moving: frozenset[str], changing: set[str]) -> bool:
-    """Whether a variable met only at the start depends on time or stocks."""
-    if name in given:
-        return name in moving
-    variable = model.variables[name]
-    if variable.kind in ("stock", "initial") or _reads_time(variable):
-        return True
-    if any(block.initial is not None for block in variable.blocks):
-        return True
-    return any(
-        ref in changing or _moves(model, ref, given, moving, changing)
-        for ref in _needs(model, name, given, flows=False)
-    )
+def _moving_at_start(
+    model: ModelIr, starting: list[str], given: frozenset[str], moving: frozenset[str], changing: set[str]
+) -> set[str]:
+    """Variables met only at the start that depend on time, stocks or what is frozen there."""
+    moved: set[str] = set()
+    for name in starting:
+        variable = model.variables[name]
+        if name in given:
+            moves = name in moving
+        elif variable.kind in ("stock", "initial") or _reads_time(variable):
+            moves = True
+        else:
+            switched = any(block.initial is not None for block in variable.blocks)
+            needs = _needs(model, name, given, flows=False)
+            moves = switched or any(ref in changing or ref in moved for ref in needs)
+        if moves:
+            moved.add(name)
+    return moved
 
 
 def _changing(model: ModelIr, ordered: list[str], given: frozenset[str], moving: frozenset[str]) -> set[str]:

@@ -28,8 +28,10 @@ class Ranges:
         self.elements: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
         listed: dict[str, list[str]] = {}
+        self.mapped = False
         for item in found:
             name = tidy(item.name)
+            self.mapped = self.mapped or bool(item.mapping)
             self._names[key(name)] = name
             if isinstance(item.subscripts, dict):
                 raise UnsupportedFeature(f"subscript range {name!r} is read from a spreadsheet")
@@ -116,6 +118,8 @@ class Ranges:
             return Element(places[key(bare)])
         items = self._keys[name]
         missing = [item for item in items if item not in places]
+        if missing and self.mapped:
+            raise UnsupportedFeature(f"subscript mapping of {name!r} to {dimension!r}")
         if missing:
             raise InvalidModel(f"range {name!r} is not part of {dimension!r} ({missing[0]!r} is not in it)")
         positions = tuple(places[item] for item in items)

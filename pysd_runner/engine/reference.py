@@ -3,6 +3,7 @@
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.ir import ModelIr, Reduction, walk
 from pysd_runner.engine.names import key
+from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.sanitised import Sanitised, sanitise
 from pysd_runner.engine.source import Source
-from pysd_runner.errors import InvalidInput
+from pysd_runner.errors import GapsimError, InvalidInput, SimulationFailed
 
 Array = NDArray[np.float64]
 
@@ -54,31 +56,56 @@ def run_reference(
     Raises
     ------
     InvalidInput
-        If the model has a range of one element, which PySD 3.14 cannot sum over.
+        If the model sums over a range of one element, which PySD 3.14 cannot do.
+    SimulationFailed
+        If PySD cannot build or run the model; the message holds PySD's own.
     """
-    for name, elements in model.ranges.items():
-        if len(elements) == 1:
-            raise InvalidInput(
-                f'subscript range {name!r} has one element, which PySD cannot sum over; use engine="numpy"'
-            )
-    leads = [item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2] for item in values.values()]
-    scenarios, draws = np.broadcast_shapes((1, 1), *leads)
+    for name in _reduced_ranges(model):
+        if len(model.ranges[name]) == 1:
+            raise InvalidInput(f'range {name!r} has one element, which PySD cannot sum over; use engine="numpy"')
+    scenarios, draws = leading_shape(values)
     rows = int(clock.saved.sum())
     data = {name: np.empty((scenarios, draws, *model.shape(model.variables[name].dims), rows)) for name in outcomes}
     with tempfile.TemporaryDirectory(prefix="gapsim-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         safe = sanitise(source, Path(folder))
-        runner = _build(safe)
+        runner = _guarded(source, lambda: _build(safe))
         for draw in range(draws):
             for scenario in range(scenarios):
                 # Each case gets a model of its own, so that no override persists into the next.
                 runner.reload()
-                frame = _run_case(runner, safe, model, values, clock, outcomes, (scenario, draw))
+                case = (scenario, draw)
+                frame = _guarded(source, partial(_run_case, runner, safe, model, values, clock, outcomes, case))
                 for name in outcomes:
                     data[name][scenario, draw] = _column(frame, safe, model, name)
             if progress is not None:
                 progress(1)
     return data
+
+
+def _reduced_ranges(model: ModelIr) -> set[str]:
+    """Ranges that some equation sums, multiplies or compares over."""
+    return {
+        axis.removesuffix("!")
+        for variable in model.variables.values()
+        for block in variable.blocks
+        for part in walk(block.expression)
+        if isinstance(part, Reduction)
+        for axis in part.over
+    }
+
+
+def _guarded(source: Source, action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    except GapsimError:
+        raise
+    except Exception as error:
+        # PySD raises whatever its generated code runs into.
+        reason = " ".join(str(error).split())[:300]
+        raise SimulationFailed(
+            f"{source.path}: PySD cannot run this model: {type(error).__name__}: {reason}"
+        ) from error
 
 
 def _build(safe: Sanitised) -> Any:

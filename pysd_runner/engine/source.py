@@ -1,5 +1,6 @@
 """Reads a model file into PySD's abstract model. Nothing is written and nothing of the file is executed."""
 
+import ast
 import copy
 import hashlib
 import re
@@ -122,18 +123,30 @@ def _parse(path: Path, sha256: str) -> Source:
 def _translator(path: Path) -> Any:
     ending = path.suffix.lower()
     if ending in VENSIM:
+        from pysd.translators.vensim import vensim_element
         from pysd.translators.vensim.vensim_file import VensimFile
 
+        _read_literals_only(vensim_element)
         return VensimFile(path)
     if ending in XMILE:
+        from pysd.translators.xmile import xmile_element
         from pysd.translators.xmile.xmile_file import XmileFile
 
+        _read_literals_only(xmile_element)
         return XmileFile(path)
     raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {', '.join(sorted(VENSIM | XMILE))}")
 
 
+def _read_literals_only(module: Any) -> None:
+    """Make a translator read numbers and strings as literals.
+
+    The translators of PySD 3.14.3 call ``eval`` on text of the file; the limits of a table function may hold anything.
+    """
+    module.eval = ast.literal_eval
+
+
 # A Vensim group: a line of asterisks, a line that starts with a full stop, asterisks again.
-_GROUP = re.compile(r"\*{4,}\s*\n\s*\.([^\n]*)\n\s*\*{4,}\s*~[^|]*\|")
+_GROUP = re.compile(r"^\*{4,}[ \t]*\n[ \t]*\.([^\n]*)\n\*{4,}~[^|]*\|", re.MULTILINE)
 
 
 def _groups(path: Path) -> dict[str, str]:

@@ -1,14 +1,16 @@
 """Finds where a run first stopped being a number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.ir import ModelIr, references
+from pysd_runner.engine.expressions import HIDDEN
+from pysd_runner.engine.ir import Axis, ModelIr, references
 from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.order import needed
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
@@ -41,16 +43,18 @@ class Failure:
 
     def __str__(self) -> str:
         place = f"[{', '.join(self.element)}]" if self.element else ""
-        return (
-            f"{self.variable}{place} became {self.value} at time {self.time:g} "
-            f"(scenario {self.scenario}, draw {self.draw})"
-        )
+        name = self.variable.replace(HIDDEN, ": ")
+        return f"{name}{place} became {self.value} at time {self.time:g} (scenario {self.scenario}, draw {self.draw})"
 
 
 def trace(
-    model: ModelIr, values: Mapping[str, Array | TimePath], clock: Clock, scenario: int, draw: int
+    model: ModelIr,
+    values: Mapping[str, Array | TimePath],
+    clock: Clock,
+    outcomes: Sequence[str],
+    case: tuple[int, int],
 ) -> Failure | None:
-    """Run one case again, keep every variable at every step, and find the first that is not finite.
+    """Run one case again, keep what its outcomes need at every step, and find the first that is not finite.
 
     Parameters
     ----------
@@ -60,8 +64,10 @@ def trace(
         What the run was given, with the axes (scenario, draw, ...).
     clock
         Bounds and steps of the run.
-    scenario, draw
-        The case.
+    outcomes
+        Variables that were saved.
+    case
+        Scenario and draw.
 
     Returns
     -------
@@ -70,12 +76,13 @@ def trace(
     """
     given = tuple(values)
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
-    names = [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
+    scenario, draw = case
+    names = list(needed(model, outcomes, frozenset(given), moving))
     program = compiled(model, names, given, moving)
     one = {name: _case(value, scenario, draw) for name, value in values.items()}
     times = clock.times
-    found = run(program, one, times, np.ones(times.size, dtype=bool))
-    wrong = {name: ~np.isfinite(found[name][0, 0]) for name in names}
+    found = run(program, one, times, np.ones(times.size, dtype=bool), step=clock.step)
+    wrong = {name: ~np.isfinite(found[name][0, 0]) & defined(model, name)[..., None] for name in names}
     first = min(
         (int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()),
         default=-1,
@@ -88,6 +95,35 @@ def trace(
     element = tuple(model.ranges[dim][position] for dim, position in zip(dims, place, strict=True))
     value = float(found[name][0, 0][(*place, first)])
     return Failure(scenario, draw, name, element, float(times[first]), value)
+
+
+def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:
+    """Cells of a variable that some equation defines; the others never get a value.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    name
+        The variable.
+
+    Returns
+    -------
+    ndarray of bool
+        Shape of the variable over its own dimensions.
+    """
+    variable = model.variables[name]
+    shape = model.shape(variable.dims)
+    if variable.uncovered or (len(variable.blocks) == 1 and variable.blocks[0].axes == variable.dims):
+        return np.ones(shape, dtype=bool)
+    found = np.zeros(shape, dtype=bool)
+    for block in variable.blocks:
+        places = [
+            list(item.positions or range(length)) if isinstance(item, Axis) else [item.position]
+            for item, length in zip(block.index, shape, strict=True)
+        ]
+        found[np.ix_(*places)] = True
+    return found
 
 
 def _earliest(names: list[str], model: ModelIr, *, at_start: bool) -> str:

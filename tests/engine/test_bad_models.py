@@ -1,11 +1,12 @@
 """Files that cannot be used say what, where and what to do; files from strangers run nothing."""
 
 import contextlib
+import subprocess
 import sys
 
 import pytest
 
-from pysd_runner.errors import InvalidModel, UnknownName, UnsupportedFeature
+from pysd_runner.errors import InvalidInput, InvalidModel, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulate import simulate
 from tests.engine.small_models import write_model
@@ -147,3 +148,99 @@ def test_macros_and_external_constants_run_through_pysd(tmp_path):
 def test_what_is_covered_of_a_model_still_runs(tmp_path):
     model = load_model(write_model(tmp_path, "x = DELAY FIXED(Time, 1, 0) ~~|\ny = 2*Time ~~|"))
     assert simulate(model, outcomes=["y"])["y"][0, 0, -1] == 12
+
+
+LIMITS = [
+    "f([exec('import sys; sys.gapsim_was_here = True') or (0,0),(1,1)],(0,0),(1,1)) ~~|\nx = f(Time) ~~|",
+    "x = WITH LOOKUP(Time, ([exec('import sys; sys.gapsim_was_here = True') or (0,0),(1,1)],(0,0),(1,1))) ~~|",
+]
+
+
+@pytest.mark.parametrize("attack", LIMITS)
+def test_limits_of_a_table_are_read_as_numbers(attack, tmp_path):
+    with pytest.raises(InvalidModel, match="cannot read this file"):
+        load_model(write_model(tmp_path, attack, final=1))
+    assert not hasattr(sys, "gapsim_was_here")
+
+
+def test_evaluated_limits_are_a_real_attack(tmp_path):
+    code = (
+        "import sys; from pysd.translators.vensim.vensim_file import VensimFile\n"
+        f"file = VensimFile({str(write_model(tmp_path, LIMITS[0]))!r})\n"
+        "file.parse()\nprint(getattr(sys, 'gapsim_was_here', False))"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True", "plain PySD runs the limits; if this fails the fault is mended upstream"
+
+
+def test_limits_with_reference_points_are_still_read(tmp_path):
+    model = load_model(write_model(tmp_path, "f([(0,0)-(10,10),(1,1),(2,2)],(0,0),(5,3),(10,10)) ~~|\nx = f(Time) ~~|"))
+    assert simulate(model)["x"][0, 0, -1] == pytest.approx(3 + 7 / 5)
+
+
+def test_a_variable_of_the_file_is_not_mistaken_for_a_hidden_level(tmp_path):
+    model = load_model(write_model(tmp_path, "x = SMOOTH(Time, 2) ~~|\nx level 1 = 7 ~~|\ny = x level 1 ~~|"))
+    run = simulate(model)
+    assert (run["y"] == 7).all()
+    assert (run["x level 1"] == 7).all()
+    assert run["x"][0, 0, -1] > 1
+
+
+@pytest.mark.parametrize("equation", ["x = -2^2 ~~|", "x = (-2)^2 ~~|"])
+def test_a_power_of_a_negative_number_is_refused_because_the_translator_drops_its_brackets(equation, tmp_path):
+    with pytest.raises(UnsupportedFeature, match="cannot be told apart"):
+        simulate(load_model(write_model(tmp_path, equation)))
+
+
+def test_table_functions_have_no_value_of_their_own(tmp_path):
+    model = load_model(write_model(tmp_path, "f((0,0),(1,1)) ~~|\nx = f(Time) ~~|"))
+    with pytest.raises(InvalidInput, match="table function"):
+        simulate(model, outcomes=["f"])
+    with pytest.raises(InvalidInput, match="table function"):
+        simulate(model, {"f": 9})
+
+
+def test_subscript_mappings_are_left_to_pysd(tmp_path):
+    equations = "R: A, B, C -> Q ~~|\nQ: D, E, F ~~|\nk[R] = 1, 2, 3 ~~|\nx[Q] = k[R]*2 ~~|\ny = 1 ~~|"
+    model = load_model(write_model(tmp_path, equations, final=1))
+    assert simulate(model, engine="pysd", outcomes=["x"])["x"][0, 0, :, 0].tolist() == [2, 4, 6]
+    assert simulate(model, outcomes=["y"])["y"][0, 0, 0] == 1
+    with pytest.raises(UnsupportedFeature, match="subscript mapping"):
+        simulate(model, outcomes=["x"])
+
+
+def test_faults_of_pysd_are_reported_as_failed_simulations(tmp_path):
+    model = load_model(write_model(tmp_path, "x = DELAY FIXED(Time, 0.01, 0) ~~|\ny = 1/(Time - Time) ~~|", final=1))
+    with pytest.raises(SimulationFailed, match="PySD cannot run this model"):
+        simulate(model, engine="pysd")
+
+
+def test_steps_and_sums_without_end_are_refused_or_done(tmp_path):
+    model = load_model(write_model(tmp_path, "b = 2 ~~|\na = " + " + ".join(["b"] * 600) + " ~~|"))
+    assert simulate(model)["a"][0, 0, 0] == 1200
+    with pytest.raises(InvalidInput, match="more than 5,000,000"):
+        simulate(model, step=1e-9)
+
+
+def test_long_chains_of_constants_are_planned_at_once(tmp_path):
+    chain = "a0 = 1 ~~|\na1 = 1 ~~|\n" + "\n".join(f"a{i} = a{i - 1} + 0.5*a{i - 2} ~~|" for i in range(2, 60))
+    model = load_model(write_model(tmp_path, chain + "\ns = INTEG(1, a59) ~~|"))
+    assert simulate(model, outcomes=["s"])["s"].size == 25
+
+
+def test_a_comment_full_of_asterisks_is_read_at_once(tmp_path):
+    model = load_model(write_model(tmp_path, "a = 1 ~ Dmnl ~ " + "*" * 200_000 + " |"))
+    assert simulate(model)["a"][0, 0, 0] == 1
+
+
+def test_a_file_without_controls_takes_them_from_the_call(tmp_path):
+    path = tmp_path / "model.mdl"
+    path.write_text("{UTF-8}\na = STEP(2, 1) ~~|\n", encoding="utf-8")
+    model = load_model(path)
+    with pytest.raises(InvalidInput, match="does not say its INITIAL TIME, FINAL TIME, TIME STEP"):
+        simulate(model)
+    assert simulate(model, start=0, stop=2, step=0.5)["a"][0, 0].tolist() == [0, 0, 2, 2, 2]
+    path.write_text(
+        "{UTF-8}\na = STEP(2, 1) ~~|\nInitial Time=0 ~~|\nfinal_time=2 ~~|\nTime Step=0.5 ~~|", encoding="utf-8"
+    )
+    assert simulate(load_model(path))["a"][0, 0].tolist() == [0, 0, 2, 2, 2]

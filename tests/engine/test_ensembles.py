@@ -202,3 +202,38 @@ def test_a_run_can_be_saved_and_read(model, tmp_path):
     path = run.save(tmp_path / "run.nc")
     with xr.open_dataset(path, engine="h5netcdf") as stored:
         np.testing.assert_array_equal(stored["Output"].to_numpy(), run["Output"])
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds", "message"),
+    [
+        ({"th_U": np.ones(3), "nu": np.ones(2)}, {}, "has 3 draws, .* has 2"),
+        ({"FINAL TIME": np.array([2015.0, 2016.0])}, {}, "FINAL TIME holds for a whole run"),
+        ({"TIME STEP": 0.5}, {"step": 0.25}, "TIME STEP holds for a whole run"),
+        ({}, {"start": "abc"}, "INITIAL TIME must be a number"),
+    ],
+)
+def test_axes_and_controls_that_do_not_fit(model, values, bounds, message):
+    with pytest.raises(InvalidInput, match=message):
+        simulate(model, values, **bounds)
+
+
+def test_controls_may_be_given_as_values(model):
+    assert simulate(model, {"FINAL TIME": 2016}, outcomes=["Output"]).years.tolist() == [2014, 2015, 2016]
+
+
+@pytest.mark.parametrize("regions", ["china", 3.5, None.__class__])
+def test_regions_that_are_no_regions(regions):
+    with pytest.raises(InvalidInput, match="regions are"):
+        load_model("regional_digital", regions=regions)
+
+
+def test_a_run_that_does_not_fit_into_memory_is_refused():
+    big = load_model("regional_digital", regions=4000)
+    budgets = np.linspace(0, 0.01, 400)[:, None]
+    with pytest.raises(InvalidInput, match="GB of memory"):
+        simulate(big, {"Policy Budget Share": budgets}, stop=2015, outcomes=["Theil Index"])
+
+
+def test_a_numpy_integer_counts_regions():
+    assert len(load_model("regional_digital", regions=np.int64(3)).ranges["Region"]) == 3

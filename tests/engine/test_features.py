@@ -1,5 +1,7 @@
 """Every feature the engine covers, against PySD."""
 
+import re
+
 import pytest
 
 from pysd_runner.model import load_model
@@ -18,8 +20,11 @@ def test_every_function_of_the_table_is_in_a_small_model():
     from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
 
     text = " ".join(FEATURES.values()).lower().replace(" ", "_")
+    used = set(re.findall(r"[a-z_0-9]+(?=\()", text)) | {
+        name.lstrip("_") for name in re.findall(r"[a-z_0-9]+(?=\()", text)
+    }
     xmile_only = {"Xramp"}
-    assert {name for name in {*FUNCTIONS, *REDUCTIONS} - xmile_only if f"{name}(" not in text} == set()
+    assert {name for name in {*FUNCTIONS, *REDUCTIONS} - xmile_only if name not in used} == set()
 
 
 def test_every_operation_of_the_target_is_reached_by_the_small_models(tmp_path):
@@ -86,3 +91,53 @@ def test_xmile_agrees_with_pysd(tmp_path):
     path.write_text(XMILE, encoding="utf-8")
     model = load_model(path)
     assert_same(simulate(model), simulate(model, engine="pysd"))
+
+
+def test_and_binds_tighter_than_or(tmp_path):
+    equations = "a = Time ~~|\n"
+    truths = [":OR:", ":AND:"]
+    expected = {}
+    for number, (first, second) in enumerate((x, y) for x in truths for y in truths):
+        equations += f"x{number} = IF THEN ELSE(a = 1 {first} a = 2 {second} a > 1, 1, 0) ~~|\n"
+        rank = {":OR:": " or ", ":AND:": " and "}
+        expected[f"x{number}"] = [
+            float(eval(f"{t == 1}{rank[first]}{t == 2}{rank[second]}{t > 1}"))  # noqa: S307 - our own text
+            for t in range(4)
+        ]
+    run = simulate(load_model(write_model(tmp_path, equations, final=3, step=1, saveper=1)))
+    assert {name: run[name][0, 0].tolist() for name in expected} == expected
+
+
+def test_pysd_takes_and_before_or_the_other_way_round(tmp_path):
+    model = load_model(write_model(tmp_path, "x = IF THEN ELSE(Time < 0 :AND: Time < 0 :OR: Time >= 0, 1, 0) ~~|"))
+    assert (simulate(model)["x"] == 1).all()
+    assert (simulate(model, engine="pysd")["x"] == 0).all(), "if this fails the fault is mended upstream"
+
+
+def test_truth_values_count_as_one_and_zero(tmp_path):
+    equations = (
+        "a = Time ~~|\nb = (a > 1) + (a > 2) ~~|\nz = a > 1 ~~|\nw = z + z ~~|\nd = -(a > 1) ~~|\n"
+        "e = (a > 1) - (a > 2) ~~|\nR: A, B ~~|\nk[R] = 1, 3 ~~|\nn = SUM(IF THEN ELSE(k[R!] > 2, 1, 0)) ~~|"
+    )
+    run = simulate(load_model(write_model(tmp_path, equations, final=3, step=1, saveper=1)))
+    found = {name: run[name][0, 0].tolist() for name in "bwden"}
+    assert found == {
+        "b": [0, 0, 1, 2],
+        "w": [0, 0, 2, 2],
+        "d": [0, 0, -1, -1],
+        "e": [0, 0, 1, 0],
+        "n": [1, 1, 1, 1],
+    }
+
+
+def test_cells_without_an_equation_do_not_fail_a_run(tmp_path):
+    model = load_model(write_model(tmp_path, "R: A, B, C ~~|\nx[A] = 1 ~~|\ny = x[A] + 1 ~~|"))
+    assert (simulate(model)["y"] == 2).all()
+
+
+def test_an_equation_for_parts_of_two_ranges(tmp_path):
+    equations = (
+        "R: A, B, C ~~|\nL: u, v, w ~~|\nR1: A, C ~~|\nL1: u, w ~~|\n"
+        "x[R1,L1] = 1 ~~|\nx[B,L] = 2 ~~|\nx[R1,v] = 3 ~~|\ns = SUM(x[R!,L!]) ~~|"
+    )
+    assert (simulate(load_model(write_model(tmp_path, equations)))["s"] == 4 * 1 + 3 * 2 + 2 * 3).all()
