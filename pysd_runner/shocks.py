@@ -82,9 +82,9 @@ def shock_paths(
 ) -> TimePath:
     """Draw paths of yearly growth shocks.
 
-    ``x[t] = phi x[t-1] + e[t]`` with x = 0 before the first year, e of Student's t with five degrees of freedom,
-    scaled so
-    that x has the standard deviation of the law in the long run. Part of e is common to the regions of a class.
+    ``x[t] = phi x[t-1] + e[t]`` with x = 0 before the first year, e of Student's t with five degrees of freedom, scaled
+    so that x has the standard deviation of the law in the long run. Part of e is common to the regions of a class. More
+    draws or more years leave those before them as they were.
 
     Parameters
     ----------
@@ -107,15 +107,19 @@ def shock_paths(
     draws, regions, count = persistence.size, len(groups), years.size
     names = sorted({name for name in groups if name})
     scale = np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM)
-    own = rng.standard_t(DEGREES_OF_FREEDOM, size=(count, draws, regions)) * scale
-    common = rng.standard_t(DEGREES_OF_FREEDOM, size=(count, draws, max(len(names), 1))) * scale
+    own = np.empty((count, draws, regions))
+    common = np.empty((count, draws, max(len(names), 1)))
+    # Streams of their own, each filled year by year, keep every draw and year whatever comes after it.
+    for draw, stream in enumerate(rng.spawn(draws)):
+        for shocks, part in zip((own, common), stream.spawn(2), strict=True):
+            shocks[:, draw] = scale * part.standard_t(DEGREES_OF_FREEDOM, size=shocks[:, draw].shape)
     member = np.array([names.index(group) if group else -1 for group in groups])
     shared = np.where(member >= 0, law.shared, 0.0)
-    shocks = np.sqrt(shared) * common[:, :, np.maximum(member, 0)] + np.sqrt(1 - shared) * own
-    innovation = law.sd * np.sqrt(1 - persistence**2)[:, None]
+    innovations = np.sqrt(shared) * common[:, :, np.maximum(member, 0)] + np.sqrt(1 - shared) * own
+    size = law.sd * np.sqrt(1 - persistence**2)[:, None]
     paths = np.empty((count, 1, draws, regions))
     state = np.zeros((draws, regions))
     for place in range(count):
-        state = persistence[:, None] * state + innovation * shocks[place]
+        state = persistence[:, None] * state + size * innovations[place]
         paths[place, 0] = state
     return TimePath(times=years, values=paths, interpolate="step")

@@ -154,6 +154,16 @@ def test_one_draw_is_the_central_run_without_shocks(model, panel):
     xr.testing.assert_identical(one.data, same.data)
 
 
+@pytest.mark.parametrize("with_fit", [False, True])
+def test_more_years_and_more_draws_keep_those_before_them(model, panel, with_fit):
+    fitted = fit_of(model, panel, 2024) if with_fit else None
+    few = project(model, panel, ["zoned_need"], fitted, draws=3, until=2027)
+    many = project(model, panel, ["zoned_need"], fitted, draws=5, until=2030)
+    kept = many.data.sel(draw=few.data["draw"], year=few.data["year"])
+    for name in few.data:
+        np.testing.assert_allclose(kept[name], few.data[name], rtol=1e-12, atol=1e-14, err_msg=str(name))
+
+
 def test_engines_agree(panel):
     some = panel.subset(regions=[region.code for region in panel.regions[:3]])
     small = load_model("regional_digital", regions=3)
