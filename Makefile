@@ -32,7 +32,7 @@ help:
 	@sed -n '3,11s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.package
-	$(BIN)/gapsim demo --out $(OUT)
+	$(BIN)/gapsim demo --out $(OUT) --force
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)

@@ -1,7 +1,7 @@
 """From a panel, scenarios and a fit to a folder of results; shared by the commands that project."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class Job:
         ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default.
     lang
         Language of figures and tables.
+    check
+        Whether the behaviour rules and units of the model are checked.
     """
 
     panel: "Panel"
@@ -45,6 +47,7 @@ class Job:
     fitted: "FittedParameters | None" = None
     settings: Mapping[str, Any]
     lang: str = "en"
+    check: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,10 +60,13 @@ class Report:
         For people.
     data
         For programs.
+    broken
+        Rules of the model that some draw breaks.
     """
 
     lines: Sequence[str]
     data: Mapping[str, Any]
+    broken: Sequence[str] = ()
 
 
 def target(out: Path | None, name: str, *, force: bool) -> "WholeFolder":
@@ -111,6 +117,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     from pysd_runner.projection import project
     from pysd_runner.reports.evidence import mismatches, money_of
     from pysd_runner.reports.inputs import Inputs
+    from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import load_scenario, with_comparisons
 
     model = load_model(MODEL, regions=len(job.panel.regions))
@@ -123,10 +130,20 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     settings = {"until": UNTIL, "draws": DRAWS, "yuan_per_unit": money_of(job.fitted), **given}
     draws = int(settings["draws"])
     title = f"Projecting {counted(len(cast), 'scenario')} to {settings['until']}, {counted(draws, 'draw')}"
+    checks = ModelChecks(model)
+    if job.check:
+        checks.inspect_units()
+        settings |= {"inspect": checks.inspect, "also": checks.outcomes}
     with session.stage(title, total=draws) as stage:
         projection = project(model, job.panel, asked, job.fitted, progress=stage.advance, **settings)
     inputs = Inputs(panel=job.panel, source=job.source, fitted=job.fitted)
-    return write(session, projection, inputs, folder, job.lang)
+    report = write(session, projection, inputs, folder, job.lang)
+    if not job.check:
+        return report
+    for text in checks.broken:
+        session.warn(text)
+    data = {**report.data, "checks": {"verdict": checks.verdict, "broken": checks.broken}}
+    return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
 
 
 def write(session: Session, projection: "Projection", inputs: "Inputs", folder: "WholeFolder", lang: str) -> Report:

@@ -24,7 +24,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, Job, counted, project_job, target, tell, write
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput
+from pysd_runner.errors import InvalidInput, SimulationFailed
 
 if TYPE_CHECKING:  # this loads numpy
     from pysd_runner.spec import FittedParameters
@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim run zoned_need --draws 50 --out need",
         "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
+        "gapsim run zoned --draws 20 --check",
         "gapsim run need/run.json --out again",
     )
     command(app, "run", examples=examples)(run)
@@ -93,8 +94,11 @@ def run(
     encoding: Encoding = None,
     yuan_per_unit: YuanPerUnit = None,
     lang: Lang = Language.EN,
+    check: Annotated[
+        bool, typer.Option("--check", help="Hold every draw to the behaviour rules beside the model; check its units.")
+    ] = False,
     force: Force = False,
-) -> None:
+) -> int:
     """Project gaps under one or more scenarios, and write a folder of results.
 
     The baseline without policy, and scenarios that must be shown beside others, are added. Prints what each scenario
@@ -108,7 +112,7 @@ def run(
         given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, **settings}
         _alone(scenarios, [key for key, value in given.items() if value])
         _again(session, Path(scenarios[0]), out, force=force, lang=lang)
-        return
+        return 0
     choice = PanelChoice(
         source=panel or SHIPPED_PANEL,
         columns=columns or (),
@@ -127,10 +131,12 @@ def run(
         fitted=fitted,
         settings=settings,
         lang=lang,
+        check=check,
     )
     with folder:
         report = project_job(session, job, folder)
     tell(session, report, folder.path)
+    return SimulationFailed.exit_code if report.broken else 0
 
 
 def _fitted(path: Path) -> "FittedParameters":

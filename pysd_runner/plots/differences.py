@@ -22,7 +22,7 @@ from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, GRID, INK, MUTED, SCENARIO, drawing
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
-from pysd_runner.plots.sentences import fan_caption, joined_sentences
+from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, shortened, text_width
 
 _GAP = 0.16
@@ -48,7 +48,7 @@ def plot_differences(
     scenarios: Sequence[str] | None = None,
     baseline: str | Mapping[str, str] = "baseline",
     year: int | None = None,
-    includes: Sequence[str] = ("parameters",),
+    includes: Sequence[str] | None = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw each scenario's difference to the baseline over time, and rank them in the last year.
@@ -69,7 +69,8 @@ def plot_differences(
     year
         Year of the ranking; default: the last.
     includes
-        What the draws vary, from `UNCERTAINTIES`; told in the caption.
+        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
+        drawn, or parameters alone.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -86,6 +87,7 @@ def plot_differences(
     UnknownName
         If there is no such scenario or region.
     """
+    includes = sources_of(includes, values)
     full = in_layout(values)
     lang = usable_language(lang)
     quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)

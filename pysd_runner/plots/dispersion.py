@@ -21,7 +21,7 @@ from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, CLASSES, INK, MUTED, SCENARIO, LineStyle, drawing
 from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader, last_observation, panel_of
 from pysd_runner.plots.quantities import Quantity, quantity_of
-from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
+from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, wrapped
 
 NEEDED = ("class_gap", "theil", "sigma")
@@ -36,7 +36,7 @@ def plot_dispersion(
     origin: int | None = None,
     scenario: str | None = None,
     baseline: str | None = "baseline",
-    includes: Sequence[str] = ("parameters",),
+    includes: Sequence[str] | None = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw the gaps of classes of regions over time, with the Theil index and sigma, observed and projected.
@@ -56,7 +56,8 @@ def plot_dispersion(
     baseline
         Drawn as the dashed line beside Theil and sigma; ``None`` for no line.
     includes
-        What the draws vary, from `UNCERTAINTIES`; told in the caption.
+        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
+        drawn, or parameters alone.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -72,6 +73,7 @@ def plot_dispersion(
     UnknownName
         If there is no such scenario.
     """
+    includes = sources_of(includes, futures)
     missing = [name for name in NEEDED if name not in futures]
     if missing:
         raise InvalidInput(

@@ -18,7 +18,7 @@ from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, MUTED, SCENARIO, drawing
 from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader, panel_of, table_behind
 from pysd_runner.plots.quantities import Quantity, quantity_of
-from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
+from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, shortened, wrapped
 
 MOST_PANELS = 12
@@ -35,7 +35,7 @@ def plot_gaps(
     regions: Sequence[str] | None = None,
     scenario: str | None = None,
     baseline: str | None = "baseline",
-    includes: Sequence[str] = ("parameters",),
+    includes: Sequence[str] | None = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw a fan chart of gap trajectories, one panel for each region or class.
@@ -61,7 +61,8 @@ def plot_gaps(
     baseline
         Drawn as the dashed line; ``None`` for no line.
     includes
-        What the draws vary, from `UNCERTAINTIES`; told in the caption.
+        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
+        drawn, or parameters alone.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -77,6 +78,7 @@ def plot_gaps(
     UnknownName
         If there is no such scenario or region.
     """
+    includes = sources_of(includes, gaps)
     full, past = in_layout(gaps, what="gaps"), history_in_layout(history)
     lang = usable_language(lang)
     start = origin_of(full, past, origin)

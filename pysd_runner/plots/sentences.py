@@ -17,6 +17,27 @@ from pysd_runner.plots.quantities import Quantity, number, quantity_of
 UNCERTAINTIES = ("parameters", "start", "shocks", "structure", "data")
 
 
+def sources_of(includes: Sequence[str] | None, drawn: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
+    """What the bands of a figure include uncertainty about.
+
+    Parameters
+    ----------
+    includes
+        What the caller says; None takes the attribute ``includes`` of what is drawn, names separated by commas.
+    drawn
+        A labelled array or a data set.
+
+    Returns
+    -------
+    tuple of str
+        From `UNCERTAINTIES`; parameters alone where nothing is said.
+    """
+    if includes is not None:
+        return tuple(includes)
+    told = str(getattr(drawn, "attrs", {}).get("includes", "parameters"))
+    return tuple(name.strip() for name in told.split(",") if name.strip())
+
+
 def figure_sentence(
     values: xr.DataArray,
     *,

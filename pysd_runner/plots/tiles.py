@@ -18,7 +18,7 @@ from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO, drawing
 from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of, table_behind
 from pysd_runner.plots.quantities import quantity_of
-from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences
+from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import shortened
 
 _GAP, _NAME, _SMALL = 0.09, 0.17, 6.2
@@ -35,7 +35,7 @@ def plot_tiles(
     origin: int | None = None,
     scenario: str | None = None,
     baseline: str | None = "baseline",
-    includes: Sequence[str] = ("parameters",),
+    includes: Sequence[str] | None = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw one small fan chart for each region, on a tile grid.
@@ -56,7 +56,8 @@ def plot_tiles(
     baseline
         Drawn as the dashed line; ``None`` for no line.
     includes
-        What the draws vary, from `UNCERTAINTIES`; told in the caption.
+        What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
+        drawn, or parameters alone.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -72,6 +73,7 @@ def plot_tiles(
     UnknownName
         If there is no such scenario.
     """
+    includes = sources_of(includes, values)
     full, past = in_layout(values), history_in_layout(history)
     lang = usable_language(lang)
     start = origin_of(full, past, origin)

@@ -33,9 +33,10 @@ def summarise(projection: Projection) -> Summary | None:
     Returns
     -------
     Summary or None
-        In the last year, with the classes that trail the leading one; None when no policy was projected.
+        In the last year, with the classes that trail the leading one; None when no policy was projected or no
+        population was observed.
     """
-    if not policies(projection):
+    if not policies(projection) or has_equal_shares(projection):
         return None
     return summary_table(
         projection.data["output"],
@@ -46,7 +47,7 @@ def summarise(projection: Projection) -> Summary | None:
 
 
 def has_equal_shares(projection: Projection) -> bool:
-    """Whether population was not observed, so that what it weights counts every region alike."""
+    """Whether population was not observed, so that what it weights is left out."""
     return any(text.startswith("Initial Population: missing, equal shares") for text in projection.imputed)
 
 
@@ -112,8 +113,9 @@ def overview(projection: Projection, summary: Summary | None, *, lang: str = "en
             values = [_since_origin(levels[levels["scenario"] == name], column) for column in columns]
         else:
             heading = say("against", lang, label=labels[name], baseline=labels[projection.baselines[name]], year=end)
-            values = [_against(summary, name, column) for column in columns]
-        blocks.append((heading, _block(values, columns, float(falls.iloc[0]), lang, is_single=draws == 1)))
+            values = [_against(projection, summary, name, column) for column in columns]
+        share = np.nan if falls.empty or draws == 1 else float(falls.iloc[0])
+        blocks.append((heading, _block(values, columns, share, lang, is_single=draws == 1)))
     lines = [say("how single" if draws == 1 else "how", lang, draws=draws), "", *_table(columns, blocks, lang)]
     notes = [say("gap note", lang), say("falls note", lang, **years)]
     if has_equal_shares(projection):
@@ -131,6 +133,19 @@ def _labels(projection: Projection, lang: str) -> Mapping[str, str]:
 def _columns(projection: Projection, lang: str) -> list[_Column]:
     from pysd_runner.export.words import has_word, word
 
+    spread = [
+        _Column(
+            heading=(say(name, lang), say("thousandth", lang)),
+            measure=f"{name}_change",
+            level=(name, ""),
+            factor=1000,
+            digits=1,
+        )
+        for name in ("theil", "sigma")
+        if name in projection.data
+    ]
+    if has_equal_shares(projection):
+        return spread
     gaps = [
         _Column(heading=("", say("nation", lang)), measure="gap_closed", level=("national_gap", ""), level_factor=-100)
     ]
@@ -141,16 +156,6 @@ def _columns(projection: Projection, lang: str) -> list[_Column]:
                 heading=("", label), measure=f"class_gap_closed:{name}", level=("class_gap", name), level_factor=-100
             )
         )
-    spread = [
-        _Column(
-            heading=(say(name, lang), say("thousandth", lang)),
-            measure=f"{name}_change",
-            level=(name, ""),
-            factor=1000,
-            digits=1,
-        )
-        for name in ("theil", "sigma")
-    ]
     return [
         *gaps,
         *spread,
@@ -168,10 +173,14 @@ def _since_origin(levels: pd.DataFrame, column: _Column) -> Interval:
     return (min(low, high), middle, max(low, high))
 
 
-def _against(summary: Summary | None, name: str, column: _Column) -> Interval:
+def _against(projection: Projection, summary: Summary | None, name: str, column: _Column) -> Interval:
     """How far a policy moves a measure away from its baseline."""
     if summary is None:
-        return (np.nan, np.nan, np.nan)
+        if column.level is None:
+            return (np.nan, np.nan, np.nan)
+        change = projection.difference(column.level[0]).sel(scenario=name).isel(year=-1)
+        low, middle, high = (float(x) for x in np.quantile(change, (0.05, 0.5, 0.95)))
+        return (low, middle, high)
     row = summary.frame.loc[name].to_dict()
     low, middle, high = (float(row[f"{column.measure}_{key}"]) for key in ("p05", "p50", "p95"))
     return (low, middle, high)
@@ -182,7 +191,7 @@ def _block(
 ) -> list[list[str]]:
     """Medians, and intervals below them where there are any."""
     texts = [column.text(value) for column, value in zip(columns, values, strict=True)]
-    share = "–" if is_single else say("probability", lang, percent=f"{100 * falls:.0f}")
+    share = "–" if np.isnan(falls) else say("probability", lang, percent=f"{100 * falls:.0f}")
     middle = [*(text for text, _ in texts), share]
     return [middle] if is_single else [middle, [interval for _, interval in texts] + [""]]
 
@@ -194,10 +203,12 @@ def _table(columns: Sequence[_Column], blocks: Sequence[tuple[str, list[list[str
         for place in range(len(heads))
     ]
     gaps = sum(column.measure.startswith(("gap", "class")) for column in columns)
-    over = say("gap", lang)
-    widths[0] += max(0, _width(over) - sum(widths[:gaps]) - _GAP * (gaps - 1))
-    room = sum(widths[:gaps]) + _GAP * (gaps - 1)
-    lines = [_row([over, *(cell for cell, _ in heads[gaps:])], [room, *widths[gaps:]])]
+    top, rooms = [cell for cell, _ in heads[gaps:]], widths[gaps:]
+    if gaps:
+        over = say("gap", lang)
+        widths[0] += max(0, _width(over) - sum(widths[:gaps]) - _GAP * (gaps - 1))
+        top, rooms = [over, *top], [sum(widths[:gaps]) + _GAP * (gaps - 1), *rooms]
+    lines = [_row(top, rooms)]
     lines.append(_row([cell for _, cell in heads], widths))
     for heading, block in blocks:
         lines += ["", heading, *(_row(row, widths) for row in block)]

@@ -21,8 +21,8 @@ PHRASES = {
         "gap note": "gap: shortfall of output per head, of the nation from the leading region, of a class from the "
         "leading class",
         "falls note": "gap falls: share of draws in which the nation's gap is smaller in {year} than in {origin}",
-        "equal shares": "population was not observed: the gap of the nation and of classes, Theil and national output "
-        "count every region alike, and are not those of the population",
+        "equal shares": "population was not observed: what it weights, such as the gap of the nation and of classes, "
+        "Theil and national output, is left out",
         "evidence": "How much is data, how much is prior",
         "data": "data: {fitted} of {all} uncertain parameters were calibrated to {panel}, {first}-{last}; the panel "
         "took more than half of the prior variance from {narrowed} of them",
@@ -58,7 +58,7 @@ PHRASES = {
         "probability": "{percent} %",
         "gap note": "差距：人均产出的不足，全国与领先地区相比，各类地区与领先的一类相比",
         "falls note": "差距下降：{year} 年全国差距小于 {origin} 年的抽样所占比例",
-        "equal shares": "没有人口数据：全国及各类地区的差距、泰尔指数和全国产出对各地区等权，不代表人口加权的结果",
+        "equal shares": "没有人口数据：全国及各类地区的差距、泰尔指数和全国产出等按人口加权的结果不予给出",
         "evidence": "多少来自数据，多少来自先验",
         "data": "数据：{all} 个不确定参数中有 {fitted} 个按 {panel} {first}-{last} 年校准；"
         "面板使其中 {narrowed} 个的方差降至先验的一半以下",

@@ -1,0 +1,54 @@
+"""Checks of a model and of its runs, on request."""
+
+import pytest
+
+from pysd_runner.paths import model_folder
+
+
+def test_a_run_is_held_to_the_rules_beside_the_model(gapsim, small):
+    answer = gapsim("run", "zoned_need", *small, "--draws", 2, "--until", 2026, "--check", "--json")
+    assert answer.code == 0
+    assert answer.json["data"]["checks"]["broken"] == []
+    assert "behaviour rules" in answer.json["data"]["checks"]["verdict"]
+
+
+def test_a_broken_rule_is_told_and_ends_with_4_with_the_results_written(gapsim, small, tmp_path, monkeypatch):
+    from pysd_runner.checks import Rule
+    from pysd_runner.reports import model_checks
+
+    rule = Rule(name="nobody is richer than a pauper", kind="at_most", variables=("Output per Capita",), bound=1.0)
+    monkeypatch.setattr(model_checks, "rules_of", lambda _model: (rule,))
+    answer = gapsim("run", "zoned_need", *small, "--draws", 2, "--until", 2026, "--check", "--out", "results")
+    assert answer.code == 4
+    assert "nobody is richer than a pauper" in answer.err
+    assert "1 broken" in answer.out
+    assert (tmp_path / "results" / "run.json").is_file()
+
+
+def test_units_of_the_shipped_model_fit(gapsim):
+    answer = gapsim("doctor", "regional_digital")
+    assert answer.code == 0
+    assert "0 errors, 0 warnings" in answer.out
+
+
+def test_units_that_do_not_fit_are_named_with_their_equation(gapsim, tmp_path):
+    text = (model_folder("regional_digital") / "model.mdl").read_text(encoding="utf-8")
+    wrong = text.replace(
+        "Connected People[Region] / Population[Region]\n\t~\tDmnl",
+        "Connected People[Region] / Population[Region]\n\t~\tYear",
+    )
+    assert wrong != text
+    (tmp_path / "mine.mdl").write_text(wrong, encoding="utf-8")
+    answer = gapsim("doctor", "mine.mdl")
+    assert answer.code == 2
+    assert "Access Share" in answer.out
+    assert (
+        "Equation" in answer.out or "Access Share[Region] = Connected People[Region] / Population[Region]" in answer.out
+    )
+
+
+@pytest.mark.parametrize("name", ["none.mdl", "regional_digitl"])
+def test_a_model_that_is_not_there(gapsim, name):
+    answer = gapsim("doctor", name)
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
