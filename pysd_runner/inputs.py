@@ -25,6 +25,8 @@ ACCESS_SHARE_OF_CEILING = 0.75
 # Share of last year's extra growth that is momentum rather than noise. Judgement; see the model's README.
 MOMENTUM_GAIN = 0.5
 
+EQUAL_SHARES = "missing, equal shares; population-weighted results are withheld"
+
 ACCESS, SKILLS, APPLICATION = "a", "s", "u"
 OUTPUT, POPULATION, MOMENTUM, REFERENCE = "y", "P", "mom", "tref"
 
@@ -70,6 +72,11 @@ class RegionInputs:
     year: int
     values: Mapping[str, Array]
     imputed: tuple[Imputed, ...]
+
+    @property
+    def has_population(self) -> bool:
+        """Whether any region's population was observed."""
+        return not any(item.key == POPULATION and item.how == EQUAL_SHARES for item in self.imputed)
 
 
 @dataclass(slots=True)
@@ -144,8 +151,9 @@ def region_inputs(
     InvalidPanel
         If output per head is missing in that year.
     InvalidInput
-        If the model has no declarations.
+        If the model has no declarations, or `yuan_per_unit` is not a positive number.
     """
+    check_money(yuan_per_unit)
     if model.spec is None:
         raise InvalidInput(f"{model.path.name} has no declarations, so a panel cannot be tied to it")
     if year not in panel.years:
@@ -167,6 +175,22 @@ def region_inputs(
         work.found[REFERENCE] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
     return RegionInputs(year, values, tuple(work.imputed))
+
+
+def check_money(yuan_per_unit: float) -> None:
+    """Refuse an exchange rate that is not one.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not a positive, finite number.
+    """
+    is_number = isinstance(yuan_per_unit, int | float | np.number) and not isinstance(yuan_per_unit, bool)
+    if not is_number or not np.isfinite(yuan_per_unit) or yuan_per_unit <= 0:
+        raise InvalidInput(
+            f"yuan_per_unit must be a positive number, the yuan that one unit of the panel's currency is worth; "
+            f"found {yuan_per_unit!r}"
+        )
 
 
 def time_step(model: Model) -> float:
@@ -222,7 +246,7 @@ def _equal_shares(work: _Work, item: RegionInput) -> Array:
     values = _observed(work, item.panel)
     count = len(work.panel.codes)
     if values is None:
-        work.mark(item, np.ones(count, dtype=bool), "missing, equal shares; population-weighted results are withheld")
+        work.mark(item, np.ones(count, dtype=bool), EQUAL_SHARES)
         return np.full((1, count), 1e6)
     missing = ~np.isfinite(values)
     work.mark(item, missing, "missing, mean of the other regions")

@@ -24,7 +24,37 @@ ADDED = (
 )
 
 
-def projection_dataset(run: Run, spec: ModelSpec, panel: Panel, scenarios: Sequence[Scenario]) -> xr.Dataset:
+# Outcomes that mean nothing when the population is not known: totals, shares, and what people weight.
+WEIGHTED = (
+    "output",
+    "population",
+    "relative_output",
+    "log_gap",
+    "output_share",
+    "population_share",
+    "skilled_people_share",
+    "theil",
+    "national_output",
+    "national_output_per_head",
+    "national_access",
+    "national_skills",
+    "policy_budget",
+    "budget_share",
+)
+
+# Money in the declarations of a model.
+MONEY = "Yuan"
+
+
+def projection_dataset(
+    run: Run,
+    spec: ModelSpec,
+    panel: Panel,
+    scenarios: Sequence[Scenario],
+    *,
+    yuan_per_unit: float = 1.0,
+    has_population: bool = True,
+) -> xr.Dataset:
     """Outcomes of a run under the keys of the declarations, with indicators by class.
 
     Parameters
@@ -37,13 +67,16 @@ def projection_dataset(run: Run, spec: ModelSpec, panel: Panel, scenarios: Seque
         Names and classes of the regions.
     scenarios
         In the order of the leading axis.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan; money is given in the panel's currency.
+    has_population
+        False leaves out what is weighted by population.
 
     Returns
     -------
     xarray.Dataset
         Dimensions (scenario, draw, region, year), without ``region`` for national outcomes, with ``class`` in its
-        place for
-        outcomes of a class.
+        place for outcomes of a class.
     """
     arrays: dict[str, xr.DataArray] = {}
     draws = max(values.shape[1] for values in run.data.values())
@@ -53,7 +86,9 @@ def projection_dataset(run: Run, spec: ModelSpec, panel: Panel, scenarios: Seque
         values = run.data[outcome.variable]
         values = np.broadcast_to(values, (len(scenarios), draws, *values.shape[2:]))
         dims = ["scenario", "draw", *(dim.lower() for dim in run.dims[outcome.variable]), "year"]
-        attrs = {"units": outcome.unit, "long_name": outcome.en, "long_name_zh": outcome.zh}
+        unit = outcome.unit.replace(MONEY, panel.currency)
+        values = values / yuan_per_unit if MONEY in outcome.unit else values
+        attrs = {"units": unit, "long_name": outcome.en, "long_name_zh": outcome.zh}
         arrays[name] = xr.DataArray(values, dims=dims, attrs=attrs)
     coords = {
         "scenario": [item.name for item in scenarios],
@@ -64,6 +99,8 @@ def projection_dataset(run: Run, spec: ModelSpec, panel: Panel, scenarios: Seque
         **region_coordinates(panel),
     }
     dataset = xr.Dataset(arrays, coords=coords)
+    if not has_population:
+        return dataset.drop_vars(WEIGHTED, errors="ignore")
     return _with_classes(dataset, dataset["output"], dataset["population"], panel)
 
 
@@ -79,8 +116,7 @@ def history_dataset(panel: Panel) -> xr.Dataset:
     -------
     xarray.Dataset
         Dimensions (region, year), (class, year) or (year,); indicators weighted by population are left out when the
-        panel
-        has no population, and are missing in years in which a region is missing.
+        panel has no population, and are missing in years in which a region is missing.
     """
     coords = {"year": list(panel.years), **region_coordinates(panel)}
     arrays = {

@@ -20,7 +20,7 @@ from pysd_runner.draws import (
     parameter_draws,
 )
 from pysd_runner.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs, time_step, yearly_memory
+from pysd_runner.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
@@ -307,12 +307,14 @@ def project(
     if inspect is not None:
         inspect(run)
     return Projection(
-        data=projection_dataset(run, spec, panel, cast),
+        data=projection_dataset(
+            run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=inputs.has_population
+        ),
         history=history_dataset(seen),
         origin=origin,
         baselines={item.name: item.baseline_name for item in cast},
         imputed=tuple(str(item) for item in inputs.imputed),
-        warnings=_warnings(fitted, panel, cast),
+        warnings=_warnings(fitted, panel, cast, inputs),
         provenance=_provenance(run, panel, cast, fitted, settings),
     )
 
@@ -351,7 +353,9 @@ def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
     return list(dict.fromkeys(kept))
 
 
-def _warnings(fitted: FittedParameters | None, panel: Panel, scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+def _warnings(
+    fitted: FittedParameters | None, panel: Panel, scenarios: Sequence[Scenario], inputs: RegionInputs
+) -> tuple[str, ...]:
     found = [
         "Effects of digital policy on output rest on priors from the literature passed through the structure; "
         "panels like this one say almost nothing about them.",
@@ -361,6 +365,11 @@ def _warnings(fitted: FittedParameters | None, panel: Panel, scenarios: Sequence
         found.append("No calibration was given: every parameter is drawn from its prior.")
     else:
         found += panel_differences(fitted, panel)
+    if not inputs.has_population:
+        found.append(
+            "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, and all "
+            "else that is weighted by population are left out."
+        )
     if "current" in panel.price_basis.casefold():
         found.append("The panel is in current prices: relative prices of regions are part of the gaps.")
     found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]

@@ -249,3 +249,38 @@ def test_one_region_can_be_projected(panel):
     one = panel.subset(regions=["110000"])
     result = project(load_model("regional_digital", regions=1), one, ["zoned"], draws=3, until=2027)
     assert float(result.data["theil"].max()) == pytest.approx(0, abs=1e-12)
+
+
+def test_money_comes_back_in_the_currency_of_the_panel(model, panel):
+    units = {name: unit.replace("Yuan", "Taler") for name, unit in panel.units.items()}
+    money = {name: panel[name] / 7 for name in ("output", "output_per_head")}
+    taler = replace(panel, values={**panel.values, **money}, units=units, currency="Taler")
+    in_yuan = project(model, panel, ["zoned_need"], draws=2, until=2026)
+    in_taler = project(model, taler, ["zoned_need"], draws=2, until=2026, yuan_per_unit=7)
+    for name in ("output", "output_per_head", "national_output_per_head", "policy_budget"):
+        np.testing.assert_allclose(in_taler.data[name], in_yuan.data[name] / 7, rtol=1e-9)
+        assert in_taler.data[name].attrs["units"] == in_yuan.data[name].attrs["units"].replace("Yuan", "Taler")
+    np.testing.assert_allclose(in_taler.data["theil"], in_yuan.data["theil"], rtol=1e-9)
+    for name in ("output", "output_per_head"):
+        past, future = in_taler.history[name], in_taler.data[name]
+        assert past.attrs["units"] == future.attrs["units"]
+        np.testing.assert_allclose(future[0, 0].sel(year=2024), past.sel(year=2024), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), "7"])
+def test_an_exchange_rate_that_is_none(model, panel, rate):
+    with pytest.raises(InvalidInput, match="yuan_per_unit must be a positive number"):
+        project(model, panel, ["zoned"], draws=2, yuan_per_unit=rate)
+
+
+def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
+    bare = replace(panel, values={"output_per_head": panel["output_per_head"].copy()})
+    result = project(model, bare, ["zoned_need"], draws=2, until=2026)
+    kept = {"output_per_head", "gap_to_leader", "sigma", "access", "skills", "application"}
+    assert kept <= set(result.data)
+    withheld = {str(name) for name in projection.data} - {str(name) for name in result.data}
+    told = ("national", "theil", "class", "output_share", "population", "policy_budget", "budget_share", "gini")
+    weighted = {str(name) for name in projection.data if str(name).startswith(told)}
+    assert withheld == weighted | {"output", "relative_output", "log_gap", "skilled_people_share"}
+    assert any("The panel has no population" in text for text in result.warnings)
+    assert not any("The panel has no population" in text for text in projection.warnings)
