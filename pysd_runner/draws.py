@@ -139,18 +139,23 @@ def carried_states(
     parameters
         Draws by key, shape (draw,).
     fitted
-        What a calibration found: the history starts where the calibration did; None starts ten years earlier.
+        What a calibration found: the history starts where the calibration did; None starts ten years earlier. If
+        output is not there for every region then, the nearest year in which it is takes its place.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan.
 
     Returns
     -------
     dict
-        By key of the input: levels of shape (draw,), stocks of shape (draw, region); empty if the panel is short.
+        By key of the input: levels of shape (draw,), stocks of shape (draw, region); empty if the panel has no
+        such year before the origin.
     """
-    first = max(panel.years[0], origin - HISTORY_YEARS if fitted is None else min(fitted.first_year, origin - 1))
-    if first >= origin or not np.isfinite(panel["output_per_head"][:, panel.years.index(first)]).all():
+    wanted_first = origin - HISTORY_YEARS if fitted is None else fitted.first_year
+    whole = np.asarray(np.isfinite(panel["output_per_head"]).all(axis=0))
+    years = [year for year, is_whole in zip(panel.years, whole, strict=True) if is_whole and year < origin]
+    if not years:
         return {}
+    first = min(years, key=lambda year: (abs(year - wanted_first), year))
     inputs = region_inputs(model, panel, first, parameters=parameters, yuan_per_unit=yuan_per_unit)
     wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
     run = simulate(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import operator
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SHOCK = "Technology Shock"
+
+# What run.json holds besides the provenance: its type, and the words for it.
+RECORDED: dict[str, tuple[type, str]] = {
+    "origin": (int, "a year"),
+    "baselines": (dict, "names of scenarios, each with that of its baseline"),
+    "imputed": (list, "a list of texts"),
+    "warnings": (list, "a list of texts"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,36 +174,62 @@ def load_projection(folder: str | Path) -> Projection:
     Raises
     ------
     InvalidInput
-        If the folder does not hold a projection.
+        If the folder does not hold a projection, or a file of it is damaged.
     """
-    from pysd_runner.export import load_netcdf
-
     folder = Path(folder)
     missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
     if missing:
         raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
-    try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{folder / 'run.json'} is not valid JSON: {error}") from error
-    if not isinstance(record, dict) or record.get("schema") != 1:
-        raise InvalidInput(f"{folder / 'run.json'}: expected a record with schema 1")
-    keys = ("schema", "origin", "baselines", "imputed", "warnings")
+    file = folder / "run.json"
+    record = _read_record(file)
+    data, history = (_read_dataset(folder / name) for name in ("projection.nc", "history.nc"))
+    lacking = [name for name in ("scenario", "draw", "year") if name not in data.coords]
+    if lacking:
+        raise InvalidInput(f"{folder / 'projection.nc'}: no coordinate {lacking[0]!r}; expected a projection")
+    names = {str(name) for name in data["scenario"].to_numpy()}
+    if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
+        raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
     return Projection(
-        data=load_netcdf(folder / "projection.nc"),
-        history=load_netcdf(folder / "history.nc"),
-        origin=int(record["origin"]),
+        data=data,
+        history=history,
+        origin=record["origin"],
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),
         warnings=tuple(record["warnings"]),
-        provenance={name: value for name, value in record.items() if name not in keys},
+        provenance={name: value for name, value in record.items() if name not in ("schema", *RECORDED)},
     )
+
+
+def _read_record(file: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInput(f"{file} is not valid JSON: {error}") from error
+    if not isinstance(record, dict) or record.get("schema") != 1:
+        raise InvalidInput(f"{file}: expected a record with schema 1")
+    for name, (kind, expected) in RECORDED.items():
+        if name not in record:
+            raise InvalidInput(f"{file}: {name} is missing; expected the record of a projection")
+        value = record[name]
+        parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+        if not isinstance(value, kind) or not all(isinstance(part, str) for part in parts):
+            raise InvalidInput(f"{file}: {name}: expected {expected}; found {value!r}")
+    return record
+
+
+def _read_dataset(file: Path) -> "xr.Dataset":
+    from pysd_runner.export import load_netcdf
+
+    try:
+        return load_netcdf(file)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise InvalidInput(f"{file} cannot be read: {error}; expected a netCDF file of a projection") from error
 
 
 def project(
     model: Model,
     panel: Panel,
-    scenarios: Sequence[Scenario | str],
+    scenarios: Sequence[Scenario | str] | Scenario | str,
     fitted: FittedParameters | None = None,
     *,
     until: int = 2040,
@@ -211,10 +246,8 @@ def project(
     """Project the gaps of a panel under some scenarios.
 
     Every path starts from the state observed at the origin. A draw is one vector of parameters (those that were fitted
-    from
-    the fit, all others from their priors) and one path of shocks to regional growth; all scenarios share the draws, so
-    that
-    the difference to the baseline has a band of its own, much narrower than that of the level.
+    from the fit, all others from their priors) and one path of shocks to regional growth; all scenarios share the
+    draws, so that the difference to the baseline has a band of its own, much narrower than that of the level.
 
     Parameters
     ----------
@@ -223,15 +256,16 @@ def project(
     panel
         Observations.
     scenarios
-        Scenarios or names of shipped ones. Baselines, and what a scenario must be compared with, are added.
+        Scenarios or names of shipped ones; a single one stands for itself. Baselines, and what a scenario must be
+        compared with, are added.
     fitted
         What a calibration found; None takes every parameter from its prior.
     until
         Last year.
     draws
-        Number of draws; 1 gives central values without shocks.
+        Number of draws; 1 gives central values without shocks. More draws keep those there were.
     seed
-        Decides every draw; the same seed gives the same numbers.
+        Decides every draw, a whole number from 0; the same seed gives the same numbers.
     origin
         Last year that may be used; None takes the last one in which every region has output.
     shocks
@@ -261,7 +295,8 @@ def project(
     """
     from pysd_runner.labelling import history_dataset, projection_dataset
 
-    spec = _spec(model, panel, draws)
+    until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
+    spec = _spec(model, panel)
     origin = _origin(panel, origin, until)
     if fitted is not None:
         check_fit(fitted, model, origin)
@@ -274,8 +309,7 @@ def project(
         "yuan_per_unit": yuan_per_unit,
     }
     seen = panel.subset(years=range(panel.years[0], origin + 1))
-    asked = [load_scenario(item, model=model) if isinstance(item, str) else item for item in scenarios]
-    cast = with_comparisons(asked, model=model)
+    cast = with_comparisons(_asked(scenarios, model), model=model)
     parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
     parameters = parameter_draws(spec, fitted, draws, parameter_rng)
     carried = carried_states(model, seen, origin, parameters, fitted, yuan_per_unit)
@@ -319,7 +353,27 @@ def project(
     )
 
 
-def _spec(model: Model, panel: Panel, draws: int) -> ModelSpec:
+def _whole(name: str, value: object, *, least: int | None = None) -> int:
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidInput(f"{name} must be a whole number; found {value!r}") from None
+    if least is not None and number < least:
+        raise InvalidInput(f"{name} must be at least {least}; found {number}")
+    return number
+
+
+def _asked(scenarios: Sequence[Scenario | str] | Scenario | str, model: Model) -> list[Scenario]:
+    several = [scenarios] if isinstance(scenarios, str | Scenario) else list(scenarios)
+    if not several:
+        raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
+    for item in several:
+        if not isinstance(item, str | Scenario):
+            raise InvalidInput(f"scenarios must be names or Scenario objects; found {item!r}")
+    return [load_scenario(item, model=model) if isinstance(item, str) else item for item in several]
+
+
+def _spec(model: Model, panel: Panel) -> ModelSpec:
     if model.spec is None:
         raise InvalidInput(f"{model.path.name} has no declarations, so its outcomes cannot be tied to a panel")
     count = len(model.ranges["Region"])
@@ -328,8 +382,6 @@ def _spec(model: Model, panel: Panel, draws: int) -> ModelSpec:
             f"the model has {count} regions, panel {panel.name!r} has {len(panel.regions)}; "
             f"load it with load_model({model.name!r}, regions={len(panel.regions)})"
         )
-    if draws < 1:
-        raise InvalidInput(f"draws must be at least 1; found {draws}")
     return model.spec
 
 
@@ -341,7 +393,8 @@ def _origin(panel: Panel, origin: int | None, until: int) -> int:
                 f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
             )
         origin = panel.years[int(np.flatnonzero(complete)[-1])]
-    elif origin not in panel.years:
+    origin = _whole("origin", origin)
+    if origin not in panel.years:
         raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
     if until <= origin:
         raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")

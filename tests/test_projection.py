@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner.draws import parameter_draws
+from pysd_runner.draws import carried_states, parameter_draws
 from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.projection import load_projection, project
+from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
 
 
@@ -207,11 +208,48 @@ def test_what_was_imputed_is_told(projection):
         ({"until": 2024}, "until must lie after the origin"),
         ({"draws": 0}, "draws must be at least 1"),
         ({"origin": 1999}, "1999"),
+        ({"origin": 2020.5}, r"origin must be a whole number; found 2020\.5"),
+        ({"until": 2026.5}, r"until must be a whole number; found 2026\.5"),
+        ({"draws": 2.5}, r"draws must be a whole number; found 2\.5"),
+        ({"seed": -1}, "seed must be at least 0; found -1"),
+        ({"seed": None}, "seed must be a whole number"),
+        ({"scenarios": []}, "no scenario was given"),
+        ({"scenarios": ["zoned", 3]}, "names or Scenario objects; found 3"),
     ],
 )
 def test_settings_that_do_not_fit(model, panel, settings, message):
     with pytest.raises(InvalidInput, match=message):
-        project(model, panel, ["zoned"], **{"draws": 2, **settings})
+        project(model, panel, **{"scenarios": ["zoned"], "draws": 2, **settings})
+
+
+def test_whole_numbers_of_any_kind_and_a_single_scenario_are_taken(model, panel, tmp_path):
+    plain = project(model, panel, ["zoned"], draws=2, until=2026, origin=2024)
+    years = {"until": np.int64(2026), "origin": np.int64(2024)}
+    other = project(model, panel, "zoned", draws=np.int32(2), seed=np.int64(0), **years)
+    xr.testing.assert_identical(other.data, plain.data)
+    assert other.provenance == plain.provenance
+    other.save(tmp_path)
+    single = project(model, panel, load_scenario("zoned", model=model), draws=2, until=2026)
+    xr.testing.assert_identical(single.data, plain.data)
+
+
+def test_a_panel_with_holes_in_its_years_can_be_projected(model, panel):
+    some = panel.subset(years=[2008, 2013, 2017, 2020, 2024])
+    assert np.isfinite(project(model, some, ["zoned"], draws=2, until=2026).data["theil"]).all()
+    fitted = replace(fit_of(model, panel, 2024), first_year=2016)
+    assert np.isfinite(project(model, some, ["zoned"], fitted, draws=2, until=2026).data["theil"]).all()
+
+
+def test_the_history_starts_in_the_nearest_year_with_output_in_every_region(model, panel):
+    output = panel["output_per_head"].copy()
+    output[2, panel.years.index(2014)] = np.nan
+    holed = panel.with_variable("output_per_head", output, unit=panel.units["output_per_head"])
+    values = {name: np.array([item.value]) for name, item in model.spec.parameters.items()}
+    found = carried_states(model, holed, 2024, values, None, 1.0)
+    expected = carried_states(model, panel, 2024, values, fit_of(model, panel, 2018), 1.0)
+    assert set(found) == {"s", "u", "X", "G", "N"}
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name])
 
 
 def test_the_model_must_have_the_regions_of_the_panel(panel):
@@ -229,6 +267,55 @@ def test_unknown_names_get_a_suggestion(model, panel, projection):
 def test_a_folder_without_a_projection(tmp_path):
     with pytest.raises(InvalidInput, match="holds no projection"):
         load_projection(tmp_path)
+
+
+@pytest.fixture
+def folder(projection, tmp_path):
+    return projection.save(tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"origin": None}, r"run\.json: origin is missing"),
+        ({"warnings": None}, r"run\.json: warnings is missing"),
+        ({"origin": "2024"}, r"run\.json: origin: expected a year; found '2024'"),
+        ({"baselines": ["x"]}, r"run\.json: baselines: expected names of scenarios"),
+        ({"baselines": {"x": "x"}}, r"run\.json: baselines: expected one for each scenario"),
+        ({"imputed": "none"}, r"run\.json: imputed: expected a list of texts"),
+        ({"imputed": [1]}, r"run\.json: imputed: expected a list of texts"),
+        ({"schema": 2}, r"run\.json: expected a record with schema 1"),
+    ],
+)
+def test_a_damaged_record(folder, change, message):
+    file = folder / "run.json"
+    record = json.loads(file.read_text(encoding="utf-8")) | change
+    file.write_text(json.dumps({key: x for key, x in record.items() if x is not None}), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=message):
+        load_projection(folder)
+
+
+@pytest.mark.parametrize("name", ["projection.nc", "history.nc", "run.json"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x80 not text", b"\x89HDF\r\n\x1a\n"])
+def test_bytes_that_are_no_projection(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(InvalidInput, match=name.replace(".", r"\.")):
+        load_projection(folder)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_file_cut_short(folder, share):
+    file = folder / "projection.nc"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InvalidInput, match=r"projection\.nc cannot be read"):
+        load_projection(folder)
+
+
+def test_a_data_set_of_something_else(folder):
+    (folder / "projection.nc").write_bytes((folder / "history.nc").read_bytes())
+    with pytest.raises(InvalidInput, match=r"projection\.nc: no coordinate 'scenario'"):
+        load_projection(folder)
 
 
 def test_prior_draws_stay_within_bounds_and_do_not_move_each_other(model):
