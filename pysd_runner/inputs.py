@@ -28,6 +28,11 @@ MOMENTUM_GAIN = 0.5
 EQUAL_SHARES = "missing, equal shares; population-weighted results are withheld"
 
 ACCESS, SKILLS, APPLICATION = "a", "s", "u"
+CEILINGS = {
+    ACCESS: "what incomes can afford",
+    SKILLS: "access",
+    APPLICATION: "the geometric mean of access and skills",
+}
 OUTPUT, POPULATION, MOMENTUM, REFERENCE = "y", "P", "mom", "tref"
 
 
@@ -67,11 +72,14 @@ class RegionInputs:
         By variable of the model, shape (1, draw, region), the draw axis of length one where nothing varies.
     imputed
         What was not observed, and how it was filled.
+    warnings
+        Observations that contradict each other.
     """
 
     year: int
     values: Mapping[str, Array]
     imputed: tuple[Imputed, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def has_population(self) -> bool:
@@ -90,6 +98,7 @@ class _Work:
     carried: Mapping[str, Array]
     found: dict[str, Array] = field(default_factory=dict)
     imputed: list[Imputed] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def parameter(self, name: str) -> Array:
         """A parameter with the axes (draw, region)."""
@@ -174,7 +183,7 @@ def region_inputs(
     if reference_years:
         work.found[REFERENCE] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
-    return RegionInputs(year, values, tuple(work.imputed))
+    return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings))
 
 
 def check_money(yuan_per_unit: float) -> None:
@@ -278,7 +287,23 @@ def _proxy(work: _Work, item: RegionInput) -> Array:
         return inferred
     missing = ~np.isfinite(values)
     work.mark(item, missing, "missing; inferred")
+    _compare_with_ceiling(work, item, values)
     return np.where(missing, inferred, values)
+
+
+def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None:
+    """Warn of observed shares above what the model lets them be; where the ceiling varies by draw, above its median."""
+    ceiling = _ceiling(work, item)
+    if ceiling is None:
+        return
+    above = values > np.median(ceiling, axis=0) * (1 + 1e-9)
+    codes = [code for code, is_above in zip(work.panel.codes, above, strict=True) if is_above]
+    if codes:
+        shown = ", ".join(codes[:5]) + (", ..." if len(codes) > 5 else "")
+        work.warnings.append(
+            f"{item.panel} observed in {work.year} lies above {CEILINGS[item.key]} in {shown}; the simulation starts "
+            "above its own ceiling: check both series"
+        )
 
 
 def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None) -> Array:

@@ -425,6 +425,7 @@ def _warnings(
         )
     if "current" in panel.price_basis.casefold():
         found.append("The panel is in current prices: relative prices of regions are part of the gaps.")
+    found += inputs.warnings
     found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]
     return tuple(found)
 

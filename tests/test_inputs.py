@@ -111,6 +111,25 @@ def test_observations_come_before_what_is_carried_on(model, panel):
     assert marks["X"].how == "no series; carried on from the simulated history"
 
 
+def test_observed_shares_that_break_the_ladder_are_told(model, panel):
+    assert region_inputs(model, panel, 2014).warnings == ()
+    own = panel
+    for name, value, odd in (("access", 0.4, 0.99), ("skills", 0.3, 0.5), ("application", 0.3, 0.5)):
+        shares = np.full((31, len(panel.years)), value)
+        shares[2] = odd
+        shares[5] = np.nan
+        own = own.with_variable(name, shares, unit="Dmnl")
+    warnings = region_inputs(model, own, 2014, parameters={"y_h": np.array([3000.0, 4000.0, 5000.0])}).warnings
+    assert len(warnings) == 1
+    assert warnings[0].startswith("access observed in 2014 lies above what incomes can afford in 130000;")
+    lower = own.with_variable("access", np.full((31, len(panel.years)), 0.4), unit="Dmnl")
+    warnings = region_inputs(model, lower, 2014).warnings
+    assert [text.split(" in 130000;")[0] for text in warnings] == [
+        "skills observed in 2014 lies above access",
+        "application observed in 2014 lies above the geometric mean of access and skills",
+    ]
+
+
 def test_only_output_is_enough(model, panel):
     from dataclasses import replace
 

@@ -371,3 +371,12 @@ def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
     assert withheld == weighted | {"output", "relative_output", "log_gap", "skilled_people_share"}
     assert any("The panel has no population" in text for text in result.warnings)
     assert not any("The panel has no population" in text for text in projection.warnings)
+
+
+@pytest.mark.unruly
+def test_observations_that_contradict_each_other_are_told(model, panel):
+    shape = (31, len(panel.years))
+    own = panel.with_variable("access", np.full(shape, 0.4), unit="Dmnl")
+    own = own.with_variable("skills", np.full(shape, 0.5), unit="Dmnl")
+    result = project(model, own, ["zoned"], draws=1, until=2025)
+    assert any("skills observed in 2024 lies above access in 110000, 120000" in text for text in result.warnings)
