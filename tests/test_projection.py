@@ -109,10 +109,13 @@ def fit_of(model, panel, last_year):
 
 @pytest.mark.parametrize("with_fit", [False, True])
 def test_nothing_after_the_origin_is_used(model, panel, with_fit):
-    # The national series has nothing at the origin itself, so that the nearest year has to be an earlier one.
+    # National series with nothing in the last two years, so that the nearest year lies after the origin.
     panel = replace(
         panel,
-        national={name: {year: x for year, x in item.items() if year != 2015} for name, item in panel.national.items()},
+        national={
+            name: {year: value for year, value in series.items() if year not in (2014, 2015)}
+            for name, series in panel.national.items()
+        },
     )
     spoilt = replace(
         panel,
