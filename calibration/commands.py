@@ -110,7 +110,8 @@ def calibrate(
     session.data = {"folder": folder.path, **_data(found)}
     session.say()
     session.say(f"Fit: {folder.path}")
-    session.say(f"  `gapsim run zoned_need --panel {panel} --fit {folder.path}` projects with it.")
+    options = "".join(f" {name} {value}" for name, value in (("--mapping", mapping), ("--regions", regions)) if value)
+    session.say(f"  `gapsim run zoned_need --panel {panel}{options} --fit {folder.path}` projects with it.")
     _judge(found, folder.path)
 
 

@@ -104,6 +104,26 @@ def projection_dataset(
     return _with_classes(dataset, dataset["output"], dataset["population"], panel)
 
 
+def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:
+    """Write on every outcome what its draws vary, for whoever draws it.
+
+    Parameters
+    ----------
+    dataset
+        Outcomes.
+    sources
+        Names from `pysd_runner.plots.UNCERTAINTIES`.
+
+    Returns
+    -------
+    xarray.Dataset
+        The same numbers; the attribute ``includes`` on the data set and on every outcome.
+    """
+    mark = {"includes": ",".join(sources)}
+    marked = {name: values.assign_attrs(mark) for name, values in dataset.data_vars.items()}
+    return dataset.assign(marked).assign_attrs(mark)
+
+
 def history_dataset(panel: Panel) -> xr.Dataset:
     """Indicators of the observed years.
 

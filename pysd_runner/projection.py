@@ -293,7 +293,7 @@ def project(
     SimulationFailed
         If a case is not finite.
     """
-    from pysd_runner.labelling import history_dataset, projection_dataset
+    from pysd_runner.labelling import history_dataset, projection_dataset, with_sources
 
     until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
     spec = _spec(model, panel)
@@ -340,10 +340,9 @@ def project(
     )
     if inspect is not None:
         inspect(run)
+    data = projection_dataset(run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=inputs.has_population)
     return Projection(
-        data=projection_dataset(
-            run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=inputs.has_population
-        ),
+        data=with_sources(data, ("parameters", "shocks") if SHOCK in values else ("parameters",)),
         history=history_dataset(seen),
         origin=origin,
         baselines={item.name: item.baseline_name for item in cast},

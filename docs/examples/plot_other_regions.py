@@ -47,9 +47,7 @@ if found is not None:
 # The projection starts from 2020, the last year in which every state has output and population.
 
 if found is not None:
-    future = project(
-        model, panel, ["uniform_per_head"], result.fitted, until=2035, draws=40, seed=0, yuan_per_unit=7
-    )
+    future = project(model, panel, ["uniform_per_head"], result.fitted, until=2035, draws=40, seed=0, yuan_per_unit=7)
     print("last observed year:", future.origin)
     figure = plot_dispersion(
         future.data,

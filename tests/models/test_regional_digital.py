@@ -85,9 +85,7 @@ def test_every_equation_has_a_unit_and_a_meaning() -> None:
 
 def test_there_are_fourteen_stocks_and_no_table_function() -> None:
     assert {name for name, variable in MODEL.variables.items() if variable.kind == "stock"} == STOCKS
-    assert not [
-        name for name, whole in expressions() if any(isinstance(part, Interpolation) for part in walk(whole))
-    ]
+    assert not [name for name, whole in expressions() if any(isinstance(part, Interpolation) for part in walk(whole))]
 
 
 def test_parameters_stand_at_their_declared_values() -> None:
@@ -125,9 +123,7 @@ def test_any_number_of_regions_runs_without_editing_the_file(count: int) -> None
 
 def test_a_single_region_has_no_partners() -> None:
     alone = {name: value[:1] for name, value in FOUR_REGIONS.items()}
-    found = run(
-        {**alone, **POLICY}, 26, ["Partner Weight", "Diffusion Pull", "Region Budget Share", "Gap to Leader"]
-    )
+    found = run({**alone, **POLICY}, 26, ["Partner Weight", "Diffusion Pull", "Region Budget Share", "Gap to Leader"])
     assert not found["Partner Weight"].any()
     assert not found["Diffusion Pull"].any()
     assert not found["Gap to Leader"].any()
@@ -182,9 +178,7 @@ TARGETED = {**FOUR_REGIONS, **POLICY, "Redistribution Exponent": 1.0}
 
 
 def test_money_for_one_region_goes_there_and_nowhere_else() -> None:
-    found = run(
-        {**TARGETED, "Region Target": np.array([0, 0, 1, 0])}, 15, ["Allocated Budget", "Policy Budget"]
-    )
+    found = run({**TARGETED, "Region Target": np.array([0, 0, 1, 0])}, 15, ["Allocated Budget", "Policy Budget"])
     allocated, budget = found["Allocated Budget"][0, 0], found["Policy Budget"][0, 0]
     assert budget[10:].min() > 0
     assert not allocated[:, [0, 1, 3]].any()

@@ -104,9 +104,7 @@ def a3_s_shape() -> Figures:
         "Access Imitation Coefficient": 0.5,
     }
     found = run(values, 40, ["Access Share", "Skill Share", "Application Share"])
-    access, skills, application = (
-        found[name][0, 0] for name in ("Access Share", "Skill Share", "Application Share")
-    )
+    access, skills, application = (found[name][0, 0] for name in ("Access Share", "Skill Share", "Application Share"))
     return {
         "year of the largest gain of access, by region": np.diff(access).argmax(axis=1),
         "year of the largest gain of skills": np.diff(skills).argmax(axis=1),
@@ -299,8 +297,7 @@ def a11_order_of_regions() -> Figures:
     straight = run({**FOUR_REGIONS, **policy}, 35)
     turned = run({**{name: value[order] for name, value in FOUR_REGIONS.items()}, **policy}, 35)
     apart = [
-        np.abs(turned[name] - straight[name][..., order, :]).max() / np.abs(straight[name]).max()
-        for name in STOCKS
+        np.abs(turned[name] - straight[name][..., order, :]).max() / np.abs(straight[name]).max() for name in STOCKS
     ]
     return {"largest difference": max(apart)}
 
@@ -505,18 +502,14 @@ def a20_restart() -> Figures:
         [*OBSERVED.values(), "Physical Capital", "Output", "Log Technology", "Investment Rate"],
     )
     at_stop = {name: whole[outcome][0, 0, :, 10] for name, outcome in OBSERVED.items()}
-    at_stop["Initial Capital Output Ratio"] = (
-        whole["Physical Capital"][0, 0, :, 10] / whole["Output"][0, 0, :, 10]
-    )
+    at_stop["Initial Capital Output Ratio"] = whole["Physical Capital"][0, 0, :, 10] / whole["Output"][0, 0, :, 10]
     technology = whole["Log Technology"][0, 0] - whole["Log Technology"][0, 0].mean(axis=0)
     log_output = np.log(whole["Output per Capita"][0, 0])
     expected = (log_output - log_output.mean(axis=0))[:, 10:]
     shift = {"Reference Technology Shift": technology[:, 0] - technology[:, 10]}
     rate = {"Observed Investment Rate": whole["Investment Rate"][0, 0, :, 10]}
     return {
-        name: np.abs(
-            relative_log_output({**FOUR_REGIONS, **at_stop, **change}, 16, start=START + 10) - expected
-        ).max()
+        name: np.abs(relative_log_output({**FOUR_REGIONS, **at_stop, **change}, 16, start=START + 10) - expected).max()
         for name, change in {
             "with the reference shift": shift,
             "without": {},

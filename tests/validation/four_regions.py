@@ -130,9 +130,7 @@ def scenarios(cases: Sequence[Values]) -> dict[str, Array]:
     names = set(cases[0])
     if any(set(case) != names for case in cases):
         raise ValueError("every case must set the same inputs")
-    return {
-        name: np.stack([np.asarray(case[name], dtype=float) for case in cases])[:, None] for name in cases[0]
-    }
+    return {name: np.stack([np.asarray(case[name], dtype=float) for case in cases])[:, None] for name in cases[0]}
 
 
 def relative_log_output(values: Values, years: float, *, start: float = START) -> Array:
