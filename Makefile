@@ -38,7 +38,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.dev
-	@code=0; for check in "ruff check ." mypy lint-imports; do \
+	@code=0; for check in "ruff check ." "ruff format --check ." mypy lint-imports; do \
 		echo "$$check"; $(BIN)/$$check || code=1; done; exit $$code
 
 docs: $(VENV)/.docs

@@ -115,7 +115,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """
     from pysd_runner.model import load_model
     from pysd_runner.projection import project
-    from pysd_runner.reports.evidence import mismatches, money_of
+    from pysd_runner.reports.evidence import money_of
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import load_scenario, with_comparisons
@@ -123,9 +123,6 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     model = load_model(MODEL, regions=len(job.panel.regions))
     asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
     cast = with_comparisons(asked, model=model)
-    if job.fitted is not None:
-        for text in mismatches(job.fitted, model, job.panel):
-            session.warn(text)
     given = {key: value for key, value in job.settings.items() if value is not None}
     settings = {"until": UNTIL, "draws": DRAWS, "yuan_per_unit": money_of(job.fitted), **given}
     draws = int(settings["draws"])

@@ -1,7 +1,5 @@
 """How much of a projection is data and how much is prior, in words."""
 
-from pysd_runner.model import Model
-from pysd_runner.panel import Panel
 from pysd_runner.paths import model_folder
 from pysd_runner.projection import Projection
 from pysd_runner.reports.phrases import say
@@ -44,41 +42,6 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
     if projection.imputed:
         lines.append(say("imputed", lang, count=len(projection.imputed)))
     return lines
-
-
-def mismatches(fitted: FittedParameters, model: Model, panel: Panel) -> list[str]:
-    """Say where fitted parameters belong to something else than they are used with.
-
-    Parameters
-    ----------
-    fitted
-        What a calibration found.
-    model, panel
-        What it is used with.
-
-    Returns
-    -------
-    list of str
-        One sentence for each difference; empty when there is none.
-    """
-    found = []
-    if fitted.model != model.name:
-        found.append(f"the fit belongs to model {fitted.model!r}, the projection uses {model.name!r}")
-    elif fitted.model_sha256 != model.sha256:
-        found.append(f"model {model.name!r} has changed since the fit was made; calibrate again")
-    if fitted.panel_sha256 not in (panel.sha256, _seen_by(fitted, panel)):
-        found.append(
-            f"the fit was made on panel {fitted.panel!r}, {fitted.first_year}-{fitted.last_year}; panel {panel.name!r} "
-            "differs from it"
-        )
-    return found
-
-
-def _seen_by(fitted: FittedParameters, panel: Panel) -> str:
-    """Hash of the part of a panel that a calibration up to its last year saw."""
-    if not panel.years[0] <= fitted.last_year:
-        return ""
-    return panel.subset(years=range(panel.years[0], fitted.last_year + 1)).sha256
 
 
 def money_of(fitted: FittedParameters | None) -> float:

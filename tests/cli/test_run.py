@@ -136,7 +136,7 @@ def test_a_fit_to_another_panel_is_said(gapsim, small_panel, fit, tmp_path):
     (tmp_path / "other.csv").write_text(text, encoding="utf-8")
     answer = gapsim("run", "zoned_need", "--panel", "other.csv", "--draws", 2, "--until", 2027, "--fit", fit)
     assert answer.code == 0
-    assert "the fit was made on panel 'panel', " in answer.err
+    assert "The fit was made on panel 'panel', " in answer.err
 
 
 def test_labels_in_chinese(gapsim, small, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.errors import InvalidInput
-from pysd_runner.reports.evidence import evidence_lines, mismatches
+from pysd_runner.reports.evidence import evidence_lines
 from pysd_runner.reports.levels import level_table
 from pysd_runner.reports.overview import overview, summarise, trailing_classes
 from pysd_runner.reports.phrases import PHRASES, say
@@ -74,26 +74,6 @@ def test_it_says_how_much_is_data(projection):
     assert text.startswith("data: 4 of ")
     assert "calibrated to china, 2014-2024; the panel took more than half of the prior variance from 2 of them" in text
     assert all(any("\u4e00" <= letter <= "\u9fff" for letter in line) for line in evidence_lines(fitted, lang="zh"))
-
-
-def test_a_fit_to_something_else_is_named(model, panel):
-    from types import SimpleNamespace
-
-    fitted = SimpleNamespace(
-        model=model.name,
-        model_sha256=model.sha256,
-        panel="x",
-        panel_sha256=panel.sha256,
-        first_year=2000,
-        last_year=2024,
-    )
-    assert mismatches(fitted, model, panel) == []
-    seen = panel.subset(years=range(2000, 2021))
-    early = SimpleNamespace(**{**vars(fitted), "panel_sha256": seen.sha256, "last_year": 2020})
-    assert mismatches(early, model, panel) == []
-    other = SimpleNamespace(**{**vars(fitted), "panel_sha256": "0", "model_sha256": "0", "last_year": 1990})
-    assert len(mismatches(other, model, panel)) == 2
-    assert "belongs to model 'y'" in mismatches(SimpleNamespace(**{**vars(fitted), "model": "y"}), model, panel)[0]
 
 
 def test_both_languages_say_the_same_things():
