@@ -155,7 +155,8 @@ def demo(
             lang=lang,
         )
         report = project_job(session, job, folder)
-    session.warnings += [str(item) for item in found.findings]
+    for item in found.findings:
+        session.warn(f"calibration: {item.message}")
     session.say(f"Calibration: {found.fitted.message} Parameters: {folder.path / FIT / 'parameters.csv'}")
     session.say()
     session.data = {"fit": _data(found)}

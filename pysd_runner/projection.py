@@ -424,6 +424,13 @@ def _warnings(
         )
     if "current" in panel.price_basis.casefold():
         found.append("The panel is in current prices: relative prices of regions are part of the gaps.")
+    for item in scenarios:
+        start = item.policy.start
+        if item.policy.spends and start is not None and start <= inputs.year:
+            found.append(
+                f"{item.name}: its policy starts in {start:g}, not after the last observed year {inputs.year}; "
+                f"it acts from {inputs.year} on, and nothing of it before that is simulated."
+            )
     found += inputs.warnings
     found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]
     return tuple(found)

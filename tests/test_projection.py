@@ -383,3 +383,12 @@ def test_observations_that_contradict_each_other_are_told(model, panel):
     own = own.with_variable("skills", np.full(shape, 0.5), unit="Dmnl")
     result = project(model, own, ["zoned"], draws=1, until=2025)
     assert any("skills observed in 2024 lies above access in 110000, 120000" in text for text in result.warnings)
+
+
+def test_a_policy_that_starts_before_the_origin_is_warned_of(model, panel):
+    from pysd_runner.scenarios import Policy, Scenario
+
+    policy = Policy(budget=0.003, start=2019)
+    early = Scenario(name="early", label={"en": "Early", "zh": "早"}, policy=policy)
+    found = project(model, panel, [early], draws=1, until=2026)
+    assert any("early: its policy starts in 2019, not after the last observed year 2024" in x for x in found.warnings)

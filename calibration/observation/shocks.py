@@ -50,8 +50,9 @@ class Shocks:
     @property
     def words(self) -> str:
         """One sentence for a report."""
-        text = f"a region's growth relative to the others misses the fit by {100 * self.sd:.1f} log points a year"
-        text += f", and {100 * self.persistence:.0f} percent of a miss is found again the year after"
+        text = f"a region's growth relative to the others misses the fit by about {100 * self.sd:.1f} percent a year"
+        if self.persistence > 0:
+            text += f", and {100 * self.persistence:.0f} percent of a miss is found again the year after"
         if np.isfinite(self.degrees) and self.degrees < MOST_DEGREES:
             text += f"; tails like a Student-t with {self.degrees:.1f} degrees of freedom"
         return text

@@ -73,7 +73,7 @@ def test_caption_lists_every_source_once(futures):
 
 def test_units_stand_on_the_axes_and_names_beside_the_lines(figure):
     words = [text.get_text() for text in texts_of(figure)]
-    assert "% of the leader's output per head" in words
+    assert "% below the leader" in words
     assert "Year" in words
     assert "No policy" in words
     assert any(text.replace("\n", " ") == "Zoned and need-weighted" for text in words)
@@ -84,7 +84,7 @@ def test_the_table_behind_is_what_is_drawn(figure, futures, history):
     assert table.columns.tolist() == [
         "scenario", "region", "region_name", "year", "variable", "unit", "series", "quantile", "value"
     ]  # fmt: skip
-    assert set(table["unit"]) == {"% of the leader's output per head"}
+    assert set(table["unit"]) == {"% below the leader"}
     past = table[table["series"] == "history"]
     np.testing.assert_allclose(past["value"], 100 * history["gap_to_leader"].sel(region="130000"))
     assert past["quantile"].isna().all()
