@@ -53,7 +53,7 @@ def test_the_command_lines_run(
         shown = capsys.readouterr()
         assert code == 0, f"{line}\n{shown.out}\n{shown.err}"
         assert "Traceback" not in shown.err
-    for folder in (tmp_path / "results", tmp_path / "my_study" / "results"):
+    for folder in (tmp_path / "results" / "need", tmp_path / "my_study" / "results"):
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         assert record["fitted"] is not None
         assert (folder / "summary.md").is_file()
