@@ -17,6 +17,7 @@ from pysd_runner.spec import FittedParameters
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 Array = NDArray[np.float64]
 
@@ -165,6 +166,17 @@ class FitResult:
     def to_frame(self) -> "pd.DataFrame":
         """Observed and fitted values and residuals by region, year and series, one row a cell."""
         return self.residuals.to_frame()
+
+    def to_xarray(self) -> "xr.Dataset":
+        """The parameters and the residuals as one labelled data set, dimensions (parameter) and (cell).
+
+        Save it with `pysd_runner.export.save_netcdf`; `save` keeps the whole fit.
+        """
+        import xarray as xr
+
+        parameters = self.table().set_index("key").rename_axis("parameter").to_xarray()
+        cells = self.to_frame().rename_axis("cell").rename(columns={"region": "region_code"}).to_xarray()
+        return xr.merge([parameters, cells])
 
     def correlation(self) -> "pd.DataFrame":
         """Posterior correlations of the parameters on the unbounded scale, by key."""

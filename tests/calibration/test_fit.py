@@ -334,3 +334,14 @@ def test_us_states_move_the_macro_parameters_only() -> None:
     assert "q_a: no series of this panel observes the block 'Access'" in str(found.description)
     assert found.fitted.fixed == {"alpha": 1 / 3}
     assert 0.01 < found.fitted.shock_sd < 0.04
+
+
+def test_a_fit_as_a_labelled_data_set_holds_its_numbers_and_goes_into_netcdf(result: FitResult, tmp_path: Path) -> None:
+    from pysd_runner.export import load_netcdf, save_netcdf
+
+    dataset = result.to_xarray()
+    table, frame = result.table().set_index("key"), result.to_frame()
+    assert dataset["estimate"].sel(parameter="q_a").item() == table.loc["q_a", "estimate"]
+    np.testing.assert_array_equal(dataset["residual"].to_numpy(), frame["residual"].to_numpy())
+    stored = load_netcdf(save_netcdf(dataset, tmp_path / "fit.nc"))
+    np.testing.assert_array_equal(stored["fitted"].to_numpy(), frame["fitted"].to_numpy())
