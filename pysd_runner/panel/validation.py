@@ -229,24 +229,39 @@ def _percent_for_fraction(raw: NDArray[np.float64], measure: Measure) -> bool:
     )
 
 
+# A share this many times below the middle of its column is more likely a fraction among percentages.
+FAR_BELOW = 30
+
+
 def _fraction_for_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], measure: Measure) -> list[Problem]:
-    """Doubt a share in percent that never reaches one: a spreadsheet shows 8 % where it stores 0.08."""
+    """Doubt a share in percent that looks like a fraction: a spreadsheet shows 8 % where it stores 0.08."""
     held = np.flatnonzero(np.isfinite(raw))
     known = VARIABLES.get(cells.variable)
-    if known is None or known.upper != 1.0 or measure.factor != PERCENT or not len(held) or raw[held].max() > 1:
+    if known is None or known.upper != 1.0 or measure.factor != PERCENT or not len(held):
         return []
-    first = int(held[0])
-    return [
-        Problem(
-            rule="unit-doubt",
-            message=f"{cells.variable} is given in percent but never exceeds 1; are these fractions?",
-            row=int(keys.rows[cells.take[first]]),
-            column=str(cells.columns[first]),
-            found=str(cells.texts[first]),
-            expected="percent from 0 to 100",
-            severity="warning",
-        )
-    ]
+    if raw[held].max() <= 1:
+        message = f"{cells.variable} is given in percent but never exceeds 1; are these fractions?"
+        return [_doubt(cells, keys, int(held[0]), message)]
+    low = held[(raw[held] > 0) & (raw[held] <= 1) & (raw[held] * FAR_BELOW < np.median(raw[held]))]
+    if not len(low):
+        return []
+    message = (
+        f"{cells.variable} is given in percent, but {len(low)} of {len(held)} values lie far below the others; "
+        "are these fractions?"
+    )
+    return [_doubt(cells, keys, int(low[0]), message)]
+
+
+def _doubt(cells: Cells, keys: Keys, position: int, message: str) -> Problem:
+    return Problem(
+        rule="unit-doubt",
+        message=message,
+        row=int(keys.rows[cells.take[position]]),
+        column=str(cells.columns[position]),
+        found=str(cells.texts[position]),
+        expected="percent from 0 to 100",
+        severity="warning",
+    )
 
 
 def _as_percent(cells: Cells, keys: Keys, raw: NDArray[np.float64], bad: list[int]) -> list[tuple[int, Problem]]:

@@ -199,6 +199,12 @@ WARNINGS = [
         id="a fraction for percent",
     ),
     pytest.param(
+        "region,year,output [yuan],population [persons],access [%]\n"
+        "A,2000,50000,1,30\nA,2001,50000,1,40\nB,2000,5e4,1,0.4\nB,2001,5e4,1,45\n",
+        [(4, "unit-doubt", "access [%]")],
+        id="one fraction among percentages",
+    ),
+    pytest.param(
         "region,year,variable,value,unit\nA,2000,gdp,50000,yuan\nA,2000,population,1,persons\nA,2000,rain,1,mm\n",
         [(4, "own-variable", "variable")],
         id="a variable of one's own",
