@@ -57,13 +57,13 @@ def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving:
     stocks = [name for name in model.variables if name in reached and _is_stock(model, name, given)]
     flows = {ref for name in stocks for ref in _needs(model, name, given, flows=True)}
     during = _sorted(model, [*outcomes, *flows], lambda name: _needs(model, name, given, flows=False))
-    changing = _changing(model, during, given, moving)
+    changing = _moved(model, during, given, moving, at_start=False)
     starting = _sorted(
         model,
         [*stocks, *(name for name in during if _frozen(model, name))],
         lambda name: _needs_at_start(model, name, given),
     )
-    moved = changing | _moving_at_start(model, starting, given, moving, changing)
+    moved = _moved(model, starting, given, moving, changing, at_start=True)
     invariant = [name for name in dict.fromkeys([*starting, *during]) if name not in moved]
     return Plan(
         invariant=tuple(_sorted(model, invariant, lambda name: _needs(model, name, given, flows=False))),
@@ -130,44 +130,33 @@ def _reads_time(variable: Variable) -> bool:
     return any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression))
 
 
-def _moving_at_start(
-    model: ModelIr, starting: list[str], given: frozenset[str], moving: frozenset[str], changing: set[str]
-) -> set[str]:
-    """Variables met only at the start that depend on time, stocks or what is frozen there."""
-    moved: set[str] = set()
-    for name in starting:
-        variable = model.variables[name]
-        if name in given:
-            moves = name in moving
-        elif variable.kind in ("stock", "initial") or _reads_time(variable):
-            moves = True
-        else:
-            switched = any(block.initial is not None for block in variable.blocks)
-            needs = _needs(model, name, given, flows=False)
-            moves = switched or any(ref in changing or ref in moved for ref in needs)
-        if moves:
-            moved.add(name)
-    return moved
+def _moved(
+    model: ModelIr,
+    ordered: list[str],
+    given: frozenset[str],
+    moving: frozenset[str],
+    known: frozenset[str] = frozenset(),
+    *,
+    at_start: bool,
+) -> frozenset[str]:
+    """Variables of an ordered list that depend on time, stocks or what is frozen at the start, with those `known` to.
 
-
-def _changing(model: ModelIr, ordered: list[str], given: frozenset[str], moving: frozenset[str]) -> set[str]:
-    changing: set[str] = set()
+    What is frozen is computed at the start and does not change while the run goes on.
+    """
+    moved = set(known)
     for name in ordered:
         variable = model.variables[name]
         if name in given:
             moves = name in moving
-        elif variable.kind == "stock":
-            moves = True
-        elif variable.kind == "initial":
-            moves = False
+        elif variable.kind in ("stock", "initial"):
+            moves = at_start or variable.kind == "stock"
         else:
             switched = any(block.initial is not None for block in variable.blocks)
-            frozen = any(_frozen(model, ref) for ref in _needs(model, name, given, flows=False))
             needs = _needs(model, name, given, flows=False)
-            moves = switched or frozen or _reads_time(variable) or any(ref in changing for ref in needs)
+            moves = switched or _reads_time(variable) or any(ref in moved or _frozen(model, ref) for ref in needs)
         if moves:
-            changing.add(name)
-    return changing
+            moved.add(name)
+    return frozenset(moved)
 
 
 def _sorted(model: ModelIr, wanted: Iterable[str], needs: Callable[[str], list[str]]) -> list[str]:

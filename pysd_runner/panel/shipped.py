@@ -36,6 +36,8 @@ def panel_file(name_or_path: str | Path) -> Path:
     UnknownName
         If it is neither a shipped name nor the path of a file.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise UnknownName(f"a panel is the name of a shipped one or a path; found {name_or_path!r}")
     path = Path(name_or_path)
     if path.is_file():
         return path

@@ -78,7 +78,6 @@ def _differences(projection: Projection, shown: Sequence[str]) -> Jobs:
                     _as_share(values, baseline) if quantity == OUTPUT else values,
                     scenarios=names,
                     baseline=baseline,
-                    includes=_includes(projection),
                 )
                 jobs.append((f"differences_{quantity}{ending}", draw))
     return jobs
@@ -88,6 +87,7 @@ def _as_share(values: Any, baseline: str) -> Any:
     """Output as a share of the baseline's under the same draw: money of one year says little about another."""
     share = values / values.sel(scenario=baseline, drop=True).drop_vars(["label_en", "label_zh"], errors="ignore")
     share.attrs = {
+        "includes": values.attrs.get("includes", "parameters"),
         "units": "Dmnl",
         "label_en": "National output, % of the baseline's",
         "label_zh": "全国产出（基准的百分比）",
@@ -126,14 +126,7 @@ def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projec
         origin=projection.origin,
         scenario=name,
         baseline=projection.baselines[name],
-        includes=_includes(projection),
     )
-
-
-def _includes(projection: Projection) -> tuple[str, ...]:
-    """What the draws vary."""
-    has_shocks = projection.provenance.get("settings", {}).get("shocks", False)
-    return ("parameters", "shocks") if has_shocks else ("parameters",)
 
 
 _JOBS: dict[str, Callable[[Projection, Sequence[str]], Jobs]] = {
