@@ -253,7 +253,7 @@ def _interpolation(points: Any, argument: Any, scope: Scope) -> Expression:
         raise UnsupportedFeature(f"table function of type {points.type!r}")
     lowered = lower_expression(argument, scope)
     x, y = (tuple(float(value) for value in side) for side in (points.x, points.y))
-    return Interpolation(lowered, x, y, points.type == "extrapolate", lowered.axes)
+    return Interpolation(lowered, x, y, len(x), (), points.type, lowered.axes)
 
 
 def _inline_table(ast: Any, scope: Scope) -> Expression:

@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["constant", "auxiliary", "stock", "initial", "lookup", "control"]
+Kind = Literal["constant", "auxiliary", "stock", "memory", "pipe", "initial", "lookup", "control"]
+
+# Kinds that carry a value from one step to the next.
+STATEFUL: frozenset[str] = frozenset({"stock", "memory", "pipe"})
+
+Mode = Literal["interpolate", "extrapolate", "hold_backward", "look_forward", "raw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +92,78 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class Interpolation:
-    """A table function: straight lines between points, held or extended beyond the ends."""
+    """A table function, or a series of data over time.
+
+    Parameters
+    ----------
+    argument
+        Where it is read.
+    x, y
+        Its points, increasing in x, flat in C order over the axes in `tables` and then the points. A table with fewer
+        points than others repeats its last one.
+    points
+        Number of points of one table.
+    tables
+        Axes over which there is one table each, empty for a single table.
+    mode
+        Between points: ``interpolate``, ``extrapolate`` straight lines, ``hold_backward`` the point before,
+        ``look_forward`` the point after, ``raw`` NaN. Beyond the ends ``extrapolate`` goes on with the slope at the
+        end, ``raw`` gives NaN, the others hold the end.
+    axes
+        Axes of the argument and of `tables`, joined.
+    """
 
     argument: "Expression"
     x: tuple[float, ...]
     y: tuple[float, ...]
-    extrapolate: bool
+    points: int
+    tables: tuple[str, ...]
+    mode: Mode
     axes: tuple[str, ...]
 
 
-Expression = Number | Table | Time | Reference | Operation | Reduction | Interpolation
+@dataclass(frozen=True, slots=True)
+class Random:
+    """A uniform number in [0, 1), its own for every seed, draw, step, `site` and cell over `axes`.
+
+    The cell is counted in C order over `axes`.
+    """
+
+    site: int
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFunction:
+    """A function of whole arrays, such as a matrix inverse; `name` is a key of `array_functions.FUNCTIONS`.
+
+    Parameters
+    ----------
+    name
+        Which function.
+    arguments
+        What it takes.
+    core
+        For each argument the axes the function works on, in order; they end in ``!``. All other axes are looped over.
+    result
+        Axes of the result that the function makes, in order.
+    axes
+        Axes looped over, then `result`.
+    """
+
+    name: str
+    arguments: tuple["Expression", ...]
+    core: tuple[tuple[str, ...], ...]
+    result: tuple[str, ...]
+    axes: tuple[str, ...]
+
+
+Expression = Number | Table | Time | Reference | Operation | Reduction | Interpolation | Random | ArrayFunction
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
     """Direct parts of an expression."""
-    if isinstance(expression, Operation):
+    if isinstance(expression, Operation | ArrayFunction):
         return expression.arguments
     if isinstance(expression, Reduction | Interpolation):
         return (expression.argument,)
@@ -134,17 +196,23 @@ class Block:
     index
         Which part of the variable the equation defines, one entry per dimension.
     expression
-        The value; for a stock its net flow.
+        The value; for a stock its net flow; for a memory its value at the next step; for a pipe what flows in.
     initial
-        For a stock its initial value; for ACTIVE INITIAL what holds at the start; otherwise None.
+        For what carries a value its initial value; for ACTIVE INITIAL what holds at the start; otherwise None.
     text
         The equation as a person would write it.
+    delay
+        For a pipe how long a value stays in it, read at the start; otherwise None.
+    non_negative
+        Whether a stock stops at zero.
     """
 
     index: tuple[Index, ...]
     expression: Expression
     initial: Expression | None
     text: str
+    delay: Expression | None = None
+    non_negative: bool = False
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -165,8 +233,9 @@ class Variable:
     dims
         Names of the subscript ranges it is defined over.
     kind
-        ``constant``: a number or table; ``stock``: integrates a flow; ``initial``: frozen at the start;
-        ``control``: time bounds and steps; ``auxiliary``: everything else.
+        ``constant``: a number or table; ``stock``: integrates a flow; ``memory``: takes over a value at every step;
+        ``pipe``: gives back what flowed in a fixed time ago; ``initial``: frozen at the start; ``control``: time bounds
+        and steps; ``lookup``: a table function; ``auxiliary``: everything else.
     doc
         The documentation of the file.
     group

@@ -24,7 +24,7 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
 )
-from pysd_runner.engine.order import Plan
+from pysd_runner.engine.order import Plan, Statement
 from pysd_runner.errors import UnsupportedFeature
 
 # Operation -> text; also the list of what this target can do.
@@ -189,7 +189,7 @@ def _matrix_product(writer: Writer, expression: Reduction) -> str | None:
 
 def _interpolation(writer: Writer, expression: Interpolation) -> str:
     x, y = (writer.literal(("array", side, (len(side),))) for side in (expression.x, expression.y))
-    return f"interpolate({writer.text(expression.argument)}, {x}, {y}, {expression.extrapolate})"
+    return f"interpolate({writer.text(expression.argument)}, {x}, {y}, {expression.mode == 'extrapolate'})"
 
 
 _TEXT: dict[type, Callable[[Writer, Any], str]] = {
@@ -250,8 +250,7 @@ def write_program(
     """
     writer = Writer(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
     symbols = writer.symbols
-    used = {*plan.invariant, *plan.starting, *plan.dynamic}
-    moving_used = [name for name in given if name in moving and name in used]
+    moving_used = [name for name in given if name in moving and name in plan.used]
 
     def moved(indent: str) -> list[str]:
         return [f"{indent}{symbols[name]} = given[{given.index(name)}].at(now)" for name in moving_used]
@@ -260,18 +259,15 @@ def write_program(
         return f"{indent}{symbols[name]} = {_value(writer, model.variables[name], part)}"
 
     lines = ["def simulate(given, times, step, saved, out):", "    now = times[0]", "    t = full((1, 1), now)"]
-    for name in plan.invariant:
-        if name in given:
-            lines.append(f"    {symbols[name]} = given[{given.index(name)}]")
-        else:
-            lines.append(assigned(name, _running, "    "))
+    still = [name for name in given if name not in moving and name in plan.used]
+    lines += [f"    {symbols[name]} = given[{given.index(name)}]" for name in still]
+    lines += [assigned(name, _running, "    ") for name in _names(plan.invariant)]
     lines += moved("    ")
-    lines += [assigned(name, _at_start, "    ") for name in plan.starting if name not in given]
+    lines += [assigned(name, _at_start, "    ") for name in _names(plan.starting)]
     lines += ["    row = 0", "    last = len(times) - 1", "    for k in range(len(times)):"]
     lines += ["        now = times[k]", "        t = full((1, 1), now)"]
     lines += moved("        ")
-    computed = [name for name in plan.dynamic if name not in given and name not in plan.stocks]
-    lines += [assigned(name, _running, "        ") for name in computed]
+    lines += [assigned(name, _running, "        ") for name in _names(plan.dynamic)]
     lines.append("        if saved[k]:")
     lines += [f"            out[{place}][row] = {symbols[name]}" for place, name in enumerate(outcomes)]
     lines += ["            row += 1", "        if k == last:", "            break"]
@@ -279,6 +275,10 @@ def write_program(
     lines += [f"        {flow} = {_value(writer, model.variables[name], _running)}" for name, flow in flows.items()]
     lines += [f"        {symbols[name]} = {symbols[name]} + step * {flow}" for name, flow in flows.items()]
     return "\n".join(lines) + "\n", writer.literals
+
+
+def _names(statements: Sequence[Statement]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item.variable for item in statements))
 
 
 def _running(block: Block) -> Expression:

@@ -92,9 +92,8 @@ def compiled(
 
 def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> Program:
     order = plan(model, outcomes, frozenset(given), moving)
-    used = {*order.invariant, *order.starting, *order.dynamic, *order.stocks}
     for name in model.variables:
-        if name in used and name not in given and model.variables[name].uncovered:
+        if name in order.used and name not in given and model.variables[name].uncovered:
             raise UnsupportedFeature(model.variables[name].uncovered)
     try:
         text, literals = write_program(model, order, outcomes, given, moving)
@@ -104,7 +103,7 @@ def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], 
     namespace: dict[str, Any] = _namespace() | {name: _literal(value) for name, value in literals.items()}
     # The text was written by numpy_code: generated identifiers and number literals, nothing from the model file.
     exec(code, namespace)  # noqa: S102
-    cells = max((int(np.prod(model.shape(model.variables[name].dims))) for name in used), default=1)
+    cells = max((int(np.prod(model.shape(model.variables[name].dims))) for name in order.used), default=1)
     shapes = tuple(model.shape(model.variables[name].dims) for name in outcomes)
     return Program(outcomes, given, shapes, cells, namespace["simulate"], text)
 

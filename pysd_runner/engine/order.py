@@ -3,30 +3,45 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from pysd_runner.engine.ir import ModelIr, Time, Variable, references, walk
+from pysd_runner.engine.ir import STATEFUL, ModelIr, Time, Variable, references, walk
 from pysd_runner.errors import InvalidModel
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """One equation to compute: a block of a variable, by number."""
+
+    variable: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compute, and when.
+    """What to compute, and when; values from outside are in none of the lists of statements.
 
     Parameters
     ----------
+    model
+        The model the statements refer to.
     invariant
-        Variables that depend on neither time nor stocks, in order of computation.
+        Equations that depend on neither time nor what is carried from step to step, in order of computation.
     starting
-        Variables and stocks in order of computation at the start: some depend on initial values of stocks.
+        Equations in order of computation at the start, those of stocks and of what is frozen among them; where a block
+        has an initial value, that is what is computed.
     dynamic
-        Variables computed again at every step, in order.
+        Equations computed again at every step, in order.
     stocks
-        Stocks that are needed.
+        Variables that carry a value from step to step and are needed.
+    used
+        Every variable that is needed, those from outside among them.
     """
 
-    invariant: tuple[str, ...]
-    starting: tuple[str, ...]
-    dynamic: tuple[str, ...]
+    model: ModelIr
+    invariant: tuple[Statement, ...]
+    starting: tuple[Statement, ...]
+    dynamic: tuple[Statement, ...]
     stocks: tuple[str, ...]
+    used: frozenset[str]
 
 
 def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> Plan:
@@ -65,11 +80,19 @@ def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving:
     )
     moved = _moved(model, starting, given, moving, changing, at_start=True)
     invariant = [name for name in dict.fromkeys([*starting, *during]) if name not in moved]
+    ordered = _sorted(model, invariant, lambda name: _needs(model, name, given, flows=False))
+
+    def statements(names: Iterable[str]) -> tuple[Statement, ...]:
+        computed = (name for name in names if name not in given)
+        return tuple(Statement(name, block) for name in computed for block in range(len(model.variables[name].blocks)))
+
     return Plan(
-        invariant=tuple(_sorted(model, invariant, lambda name: _needs(model, name, given, flows=False))),
-        starting=tuple(name for name in starting if name not in invariant),
-        dynamic=tuple(name for name in during if name in changing),
+        model=model,
+        invariant=statements(ordered),
+        starting=statements(name for name in starting if name not in invariant),
+        dynamic=statements(name for name in during if name in changing and name not in stocks),
         stocks=tuple(stocks),
+        used=frozenset({*starting, *during, *stocks}),
     )
 
 
@@ -87,12 +110,11 @@ def needed(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], movin
         Names.
     """
     order = plan(model, outcomes, given, moving)
-    used = {*order.invariant, *order.starting, *order.dynamic, *order.stocks}
-    return tuple(name for name in model.variables if name in used)
+    return tuple(name for name in model.variables if name in order.used)
 
 
 def _is_stock(model: ModelIr, name: str, given: frozenset[str]) -> bool:
-    return name not in given and model.variables[name].kind == "stock"
+    return name not in given and model.variables[name].kind in STATEFUL
 
 
 def _frozen(model: ModelIr, name: str) -> bool:
@@ -101,7 +123,7 @@ def _frozen(model: ModelIr, name: str) -> bool:
 
 def _needs(model: ModelIr, name: str, given: frozenset[str], *, flows: bool) -> list[str]:
     variable = model.variables[name]
-    if name in given or (variable.kind in ("stock", "initial") and not flows):
+    if name in given or (variable.kind in (*STATEFUL, "initial") and not flows):
         return []
     return sorted({ref for block in variable.blocks for ref in references(block.expression)})
 
@@ -148,8 +170,8 @@ def _moved(
         variable = model.variables[name]
         if name in given:
             moves = name in moving
-        elif variable.kind in ("stock", "initial"):
-            moves = at_start or variable.kind == "stock"
+        elif variable.kind in (*STATEFUL, "initial"):
+            moves = at_start or variable.kind != "initial"
         else:
             switched = any(block.initial is not None for block in variable.blocks)
             needs = _needs(model, name, given, flows=False)
