@@ -23,6 +23,14 @@ def applicable(run):
             yield replace(rule, variables=kept)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory):
+    """What the tests cache goes to a temporary folder; processes they start inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAPSIM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def behaviour_rules(request, monkeypatch):
     """Apply checks.toml to every run; the marker `unruly` is for tests that break a run on purpose."""

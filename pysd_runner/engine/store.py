@@ -1,0 +1,221 @@
+"""A bounded cache of byte strings on disk, shared by processes, that never fails a run."""
+
+import contextlib
+import hashlib
+import os
+import stat
+import sys
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pysd_runner.errors import InvalidInput
+
+Kind = Literal["ir", "object"]
+
+# Names another folder for what is cached; empty or "off" switches caching off.
+VARIABLE = "GAPSIM_CACHE"
+
+# A lowered model takes about 0.1 MB, a compiled one 0.01 to 0.1 MB.
+LIMITS: dict[Kind, int] = {"ir": 100_000_000, "object": 200_000_000}
+
+_MAGIC = b"gapsim cache 1\n"
+_LENGTH = 8
+_HEADER = len(_MAGIC) + _LENGTH + hashlib.sha256().digest_size
+_HEXADECIMAL = frozenset("0123456789abcdef")
+
+
+class Store:
+    """Byte strings by key in one folder; what was used longest ago goes first when the folder is full.
+
+    A file is written beside its place and then moved there, so that a reader sees a whole entry or none. A damaged
+    entry, a folder that cannot be written and a full disk are the same as an empty cache.
+
+    Parameters
+    ----------
+    folder
+        Where the entries lie; it is made, for this user only, when the first is written. Because what is cached may be
+        executed, a folder of another user or one that others may write to is not used, with one warning.
+    limit_bytes
+        Size of all entries together.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder = folder
+        self._limit = limit_bytes
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes last put under a key.
+
+        Parameters
+        ----------
+        key
+            A hexadecimal digest.
+
+        Returns
+        -------
+        bytes or None
+            None when there is no entry, or it is damaged.
+
+        Raises
+        ------
+        InvalidInput
+            If the key is not a hexadecimal digest.
+        """
+        path = self._folder / _checked(key)
+        try:
+            data = _opened(key, path.read_bytes()) if self._usable() else None
+            if data is not None:
+                _touch(path)
+        except OSError:
+            return None
+        return data
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep bytes under a key; nothing happens when they cannot be written.
+
+        Parameters
+        ----------
+        key
+            A hexadecimal digest.
+        data
+            What to keep; more than the limit is not kept.
+
+        Raises
+        ------
+        InvalidInput
+            If the key is not a hexadecimal digest.
+        """
+        path = self._folder / _checked(key)
+        entry = _sealed(key, data)
+        if len(entry) > self._limit:
+            return
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._usable():
+                _write_whole(path, entry)
+                self._make_room(path)
+        except OSError:
+            return
+
+    def _usable(self) -> bool:
+        if not self._folder.is_dir():
+            return False
+        fault = _fault(self._folder)
+        if fault:
+            _warn_once(f"the cache folder {self._folder} is not used: {fault}; {VARIABLE} can name another folder")
+        return not fault
+
+    def _make_room(self, newest: Path) -> None:
+        """Remove entries, those used longest ago first and the newest never, until the rest is within the limit."""
+        entries = []
+        with os.scandir(self._folder) as found:
+            for item in found:
+                try:
+                    state = item.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    # Another process made room meanwhile.
+                    continue
+                if stat.S_ISREG(state.st_mode):
+                    entries.append((item.name == newest.name, state.st_mtime_ns, item.name, state.st_size))
+        size = sum(entry[-1] for entry in entries)
+        for _, _, name, length in sorted(entries)[:-1]:
+            if size <= self._limit:
+                return
+            (self._folder / name).unlink(missing_ok=True)
+            size -= length
+
+
+def default_store(kind: Kind) -> Store | None:
+    """The store in the user's cache folder, or in the folder that the variable ``GAPSIM_CACHE`` names.
+
+    Parameters
+    ----------
+    kind
+        ``"ir"`` for lowered models, ``"object"`` for compiled ones.
+
+    Returns
+    -------
+    Store or None
+        None when ``GAPSIM_CACHE`` is empty or ``off``.
+    """
+    named = os.environ.get(VARIABLE)
+    if named is None:
+        root = _user_folder()
+    elif named.strip().lower() in ("", "off"):
+        return None
+    else:
+        root = Path(named)
+    return Store(root / kind, LIMITS[kind])
+
+
+@lru_cache(maxsize=1)
+def _user_folder() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("gapsim", appauthor=False)
+
+
+def _checked(key: str) -> str:
+    if not 16 <= len(key) <= 128 or not _HEXADECIMAL.issuperset(key):
+        raise InvalidInput(f"a key of the cache is a hexadecimal digest; found {key!r}")
+    return key
+
+
+def _sealed(key: str, data: bytes) -> bytes:
+    return _MAGIC + len(data).to_bytes(_LENGTH, "little") + _digest(key, data) + data
+
+
+def _opened(key: str, entry: bytes) -> bytes | None:
+    """Data of an entry, None unless it is whole and belongs to the key."""
+    data = entry[_HEADER:]
+    whole = entry[:_HEADER] == _MAGIC + len(data).to_bytes(_LENGTH, "little") + _digest(key, data)
+    return data if whole else None
+
+
+def _digest(key: str, data: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\n" + data).digest()
+
+
+def _touch(path: Path) -> None:
+    """Note the use of an entry: the time of its last change stands for that of its last use."""
+    with contextlib.suppress(OSError):
+        # A folder that can only be read still serves.
+        os.utime(path)
+
+
+def _write_whole(path: Path, entry: bytes) -> None:
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix="writing-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(entry)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _fault(folder: Path) -> str:
+    """Why nothing in a folder can be trusted; empty when it can."""
+    if sys.platform == "win32":
+        return ""
+    state = folder.stat()
+    if state.st_uid != os.geteuid():
+        return "it belongs to another user"
+    if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others may write to it (chmod 700 mends that)"
+    for parent in folder.resolve().parents:
+        mode = parent.stat().st_mode
+        # Whoever may rename the folder can put another one in its place; a sticky folder such as /tmp forbids that.
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return f"others may write to {parent}"
+    return ""
+
+
+@lru_cache(maxsize=16)
+def _warn_once(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=4)
