@@ -1,0 +1,262 @@
+"""What is computed once a caller's input was checked: one task, whole or in parts, whatever the engine."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.tracing import Failure, defined, trace
+from pysd_runner.engine.values import fitted_to
+from pysd_runner.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.model import Model
+
+Array = NDArray[np.float64]
+Engine = Literal["numpy", "pysd"]
+
+INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
+
+# At most this many failed cases are traced to their first variable; all are counted.
+TRACED = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A simulation whose input was checked.
+
+    Parameters
+    ----------
+    model
+        The model.
+    values
+        What replaces values of the file, by its names of variables, with the axes (scenario, draw, ...).
+    clock
+        Bounds and steps.
+    outcomes
+        Variables to save, by their names in the file.
+    engine
+        What computes it.
+    """
+
+    model: Model
+    values: Mapping[str, Array | TimePath]
+    clock: Clock
+    outcomes: tuple[str, ...]
+    engine: Engine
+
+    @property
+    def inputs(self) -> dict[str, Array | TimePath]:
+        """Values with those of the model's own controls."""
+        return {**_controls(self.clock), **self.values}
+
+
+def prepared(
+    model: Model,
+    values: Mapping[str, Any] | None,
+    *,
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    outcomes: Sequence[str] | None = None,
+    engine: Engine = "numpy",
+) -> Task:
+    """Check what a caller asks for.
+
+    Parameters
+    ----------
+    model, values, start, stop, step, save_every, outcomes, engine
+        As in `pysd_runner.simulate.simulate`.
+
+    Returns
+    -------
+    Task
+        Ready to be computed.
+
+    Raises
+    ------
+    UnknownName
+        If a variable does not exist.
+    InvalidInput
+        If a value does not fit its variable, or there is no such engine.
+    UnsupportedFeature
+        If the engine does not cover the model.
+    """
+    if engine not in ("numpy", "pysd"):
+        raise InvalidInput(f"engine must be 'numpy' or 'pysd'; found {engine!r}")
+    given = {model.find(name): value for name, value in (values or {}).items()}
+    bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
+    _refuse_tables(model, given)
+    clock = _clock(model, ready, bounds)
+    return Task(model=model, values=ready, clock=clock, outcomes=tuple(_wanted(model, outcomes)), engine=engine)
+
+
+def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:
+    """Compute a task.
+
+    Parameters
+    ----------
+    task
+        What `prepared` returned, or a part of its draws.
+    progress
+        Called with the number of draws finished.
+
+    Returns
+    -------
+    dict
+        Outcome by name, shape (scenario, draw, ..., year).
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the engine does not cover the model.
+    """
+    if task.engine == "pysd":
+        from pysd_runner.engine.reference import run_reference
+
+        model = task.model
+        return run_reference(model.source, model.ir, task.values, task.clock, task.outcomes, progress=progress)
+    return _run_numpy(task, progress)
+
+
+def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Cases with a value that is not finite, where some equation defines one.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        Outcome by name, shape (scenario, draw, ..., year).
+
+    Returns
+    -------
+    ndarray of bool
+        Shape (scenario, draw).
+    """
+    failed = np.zeros((1, 1), dtype=bool)
+    for name, values in data.items():
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            wrong &= defined(model.ir, name)[..., None]
+        failed = failed | wrong.any(axis=tuple(range(2, values.ndim)))
+    return failed
+
+
+def traced(task: Task, failed: NDArray[np.bool_], most: int = TRACED) -> tuple[Failure, ...]:
+    """Find where the first failed cases went wrong.
+
+    Parameters
+    ----------
+    task
+        What was computed.
+    failed
+        Its failed cases, shape (scenario, draw).
+    most
+        How many cases are traced.
+
+    Returns
+    -------
+    tuple of Failure
+        At most that many; none for a model that only PySD can run.
+    """
+    cases = np.argwhere(failed)[:most]
+    try:
+        found = [
+            trace(task.model.ir, task.inputs, task.clock, task.outcomes, (int(scenario), int(draw)))
+            for scenario, draw in cases
+        ]
+    except UnsupportedFeature:
+        # That it failed is still said.
+        return ()
+    return tuple(item for item in found if item is not None)
+
+
+def provenance(task: Task) -> dict[str, Any]:
+    """How a task was computed: model, hash, engine, bounds and steps.
+
+    Parameters
+    ----------
+    task
+        What was computed.
+
+    Returns
+    -------
+    dict
+        Plain texts and numbers.
+    """
+    return {
+        "model": task.model.name,
+        "model_sha256": task.model.sha256,
+        "engine": task.engine,
+        "start": task.clock.start,
+        "stop": task.clock.stop,
+        "step": task.clock.step,
+        "save_every": task.clock.save_every,
+    }
+
+
+def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
+    if outcomes is not None:
+        found = list(dict.fromkeys(model.find(name) for name in outcomes))
+        _refuse_tables(model, found)
+        return found
+    return [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
+
+
+def _refuse_tables(model: Model, names: Iterable[str]) -> None:
+    tables = [name for name in names if model.ir.variables[name].kind == "lookup"]
+    if tables:
+        raise InvalidInput(
+            f"{tables[0]!r} is a table function and has no value of its own; name a variable that uses it"
+        )
+
+
+def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Time bounds and steps a caller asked for, whether by keyword or as values of the model's own controls."""
+    bounds: dict[str, float | None] = {}
+    for control, keyword in asked.items():
+        chosen = keyword
+        if control in given:
+            value = given[control]
+            if keyword is not None or isinstance(value, TimePath) or np.size(value) != 1:
+                raise InvalidInput(f"{control} holds for a whole run: give one number, once")
+            chosen = np.asarray(value).item()
+        try:
+            bounds[control] = None if chosen is None else float(chosen)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
+    return bounds
+
+
+def _clock(model: Model, ready: Mapping[str, Array | TimePath], bounds: Mapping[str, float | None]) -> Clock:
+    program = compiled(model.ir, tuple(bounds), tuple(ready), _moving(ready))
+    found = run(program, ready, np.zeros(1), np.ones(1, dtype=bool))
+    times = {control: float(found[control].ravel()[0]) if bound is None else bound for control, bound in bounds.items()}
+    missing = [control for control in (INITIAL_TIME, FINAL_TIME, TIME_STEP) if np.isnan(times[control])]
+    if missing:
+        raise InvalidInput(
+            f"{model.path.name} does not say its {', '.join(missing)}; pass start, stop and step to the simulation"
+        )
+    save_every = times[TIME_STEP] if np.isnan(times[SAVEPER]) else times[SAVEPER]
+    return Clock(times[INITIAL_TIME], times[FINAL_TIME], times[TIME_STEP], save_every)
+
+
+def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
+    return frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
+
+
+def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    inputs, clock = task.inputs, task.clock
+    program = compiled(task.model.ir, task.outcomes, tuple(inputs), _moving(inputs))
+    return run(program, inputs, clock.times, clock.saved, step=clock.step, progress=progress)
+
+
+def _controls(clock: Clock) -> dict[str, Array | TimePath]:
+    bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
+    return {name: np.full((1, 1), value) for name, value in bounds.items()}
