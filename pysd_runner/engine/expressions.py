@@ -1,93 +1,28 @@
 """Lowers one abstract expression; a table maps each node type to what it becomes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pysd_runner.engine import delays
 from pysd_runner.engine.functions import ARITHMETIC, FUNCTIONS, LOGIC, REDUCTIONS, operation
 from pysd_runner.engine.ir import (
     Axis,
-    Block,
     Expression,
-    Index,
     Interpolation,
-    Kind,
     Number,
     Reduction,
     Reference,
     Table,
     Time,
-    Variable,
-    joined_axes,
 )
 from pysd_runner.engine.names import key
-from pysd_runner.engine.ranges import Ranges
+from pysd_runner.engine.scope import Scope
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
-
-# Stands in the name of a variable that a delay, smooth or INITIAL was expanded into.
-HIDDEN = "\x1f"
 
 # A chain of additions longer than this is added in halves.
 LONG_SUM = 40
-
-
-@dataclass(slots=True)
-class Scope:
-    """What an expression may refer to, and the hidden stocks found on the way.
-
-    Parameters
-    ----------
-    ranges
-        The subscript ranges.
-    dims
-        Dimensions of every variable, by comparison key.
-    names
-        Names of the variables as written, by comparison key.
-    tables
-        Points of the table functions, by comparison key.
-    block
-        Subscripts of the equation being lowered.
-    owner
-        Name of the variable being lowered.
-    hidden
-        Variables that delays, smooths and INITIAL were expanded into.
-    """
-
-    ranges: Ranges
-    dims: Mapping[str, tuple[str, ...]]
-    names: Mapping[str, str]
-    tables: Mapping[str, Any]
-    block: Sequence[str] = ()
-    owner: str = ""
-    hidden: list[Variable] = field(default_factory=list)
-
-    def hide(
-        self, kind: Kind, expression: Expression, initial: Expression | None, *, over: Sequence[Expression] = ()
-    ) -> Reference:
-        """Add a hidden variable over the axes of its parts, and of those in `over`, and refer to it."""
-        axes = joined_axes(*over, expression, *([initial] if initial is not None else []))
-        if any(axis.endswith("!") for axis in axes):
-            raise UnsupportedFeature("a delay, smooth or INITIAL inside a sum over subscripts")
-        # A separator no name in a file can hold keeps it apart from every variable of the file.
-        name = f"{self.owner}{HIDDEN}level {len(self.hidden) + 1}"
-        index: tuple[Index, ...] = tuple(Axis(axis) for axis in axes)
-        block = Block(index, expression, initial, f"level {len(self.hidden) + 1}, expanded from {self.owner}")
-        self.hidden.append(
-            Variable(name=name, unit="", dims=axes, kind=kind, doc="", group="", blocks=(block,), hidden=True)
-        )
-        return Reference(name, index)
-
-    def replace_hidden(self, reference: Reference, expression: Expression) -> None:
-        """Give a hidden stock its flow, once the expression that refers to it exists."""
-        position = next(i for i, item in enumerate(self.hidden) if item.name == reference.variable)
-        old = self.hidden[position]
-        block = old.blocks[0]
-        new = Block(block.index, expression, block.initial, block.text)
-        self.hidden[position] = Variable(
-            name=old.name, unit="", dims=old.dims, kind="stock", doc="", group="", blocks=(new,), hidden=True
-        )
 
 
 def lower_expression(ast: Any, scope: Scope) -> Expression:
@@ -265,46 +200,13 @@ def _initial(ast: Any, scope: Scope) -> Expression:
 
 
 def _integ(ast: Any, scope: Scope) -> Expression:
-    if ast.non_negative:
-        raise UnsupportedFeature("non-negative stock")
-    return scope.hide("stock", lower_expression(ast.flow, scope), lower_expression(ast.initial, scope))
+    flow, initial = lower_expression(ast.flow, scope), lower_expression(ast.initial, scope)
+    return scope.hide("stock", flow, initial, non_negative=bool(ast.non_negative))
 
 
-def _smooth(ast: Any, scope: Scope) -> Expression:
-    value, time, initial = (lower_expression(part, scope) for part in (ast.input, ast.smooth_time, ast.initial))
-    order = float(ast.order)
-    for _ in range(int(order)):
-        level = scope.hide("stock", value, initial, over=(time,))
-        flow = operation("divide", operation("multiply", operation("subtract", value, level), Number(order)), time)
-        scope.replace_hidden(level, flow)
-        value = level
-    return value
-
-
-def _delay(ast: Any, scope: Scope) -> Expression:
-    inflow, time, initial = (lower_expression(part, scope) for part in (ast.input, ast.delay_time, ast.initial))
-    order = float(ast.order)
-    for _ in range(int(order)):
-        # A level holds (rate x whole delay time), as in PySD, and drains at level / delay time.
-        level = scope.hide("stock", inflow, operation("multiply", initial, time))
-        outflow = operation("divide", level, time)
-        flow = operation("multiply", operation("subtract", inflow, outflow), Number(order))
-        scope.replace_hidden(level, flow)
-        inflow = outflow
-    return inflow
-
-
-def _trend(ast: Any, scope: Scope) -> Expression:
-    value, time, initial = (lower_expression(part, scope) for part in (ast.input, ast.average_time, ast.initial_trend))
-    start = operation("divide", value, operation("add", Number(1.0), operation("multiply", initial, time)))
-    level = scope.hide("stock", value, start)
-    scope.replace_hidden(level, operation("divide", operation("subtract", value, level), time))
-    return operation(
-        "xidz",
-        operation("subtract", value, level),
-        operation("multiply", time, operation("abs", level)),
-        Number(0.0),
-    )
+def _stateful(build: Callable[..., Expression], *names: str) -> Callable[[Any, Scope], Expression]:
+    """Lower some fields of a node and hand them to what builds it from hidden variables."""
+    return lambda ast, scope: build(scope, *(lower_expression(getattr(ast, name), scope) for name in names))
 
 
 _NODES: dict[str, Callable[[Any, Scope], Expression]] = {
@@ -316,7 +218,12 @@ _NODES: dict[str, Callable[[Any, Scope], Expression]] = {
     "InlineLookupsStructure": _inline_table,
     "InitialStructure": _initial,
     "IntegStructure": _integ,
-    "SmoothStructure": _smooth,
-    "DelayStructure": _delay,
-    "TrendStructure": _trend,
+    "SmoothStructure": _stateful(delays.smooth, "input", "smooth_time", "initial", "order"),
+    "SmoothNStructure": _stateful(delays.smooth_n, "input", "smooth_time", "initial", "order"),
+    "DelayStructure": _stateful(delays.delay, "input", "delay_time", "initial", "order"),
+    "DelayNStructure": _stateful(delays.delay_n, "input", "delay_time", "initial", "order"),
+    "DelayFixedStructure": _stateful(delays.delay_fixed, "input", "delay_time", "initial"),
+    "TrendStructure": _stateful(delays.trend, "input", "average_time", "initial_trend"),
+    "ForecastStructure": _stateful(delays.forecast, "input", "average_time", "horizon", "initial_trend"),
+    "SampleIfTrueStructure": _stateful(delays.sample_if_true, "condition", "input", "initial"),
 }

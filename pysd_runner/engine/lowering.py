@@ -5,10 +5,11 @@ import json
 import math
 from typing import Any
 
-from pysd_runner.engine.expressions import Scope, lower_expression
+from pysd_runner.engine.expressions import lower_expression
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.names import key, tidy
 from pysd_runner.engine.ranges import Ranges
+from pysd_runner.engine.scope import Scope
 from pysd_runner.engine.source import Source
 from pysd_runner.engine.text import equation_text
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
@@ -167,7 +168,7 @@ def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, sourc
         scope.block = labels
         index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
         expression, initial = _parts(component.ast, scope)
-        block = Block(index, expression, initial, text)
+        block = Block(index, expression, initial, text, non_negative=getattr(component.ast, "non_negative", False))
         _check_axes(block, scope)
     except UnsupportedFeature as error:
         raise UnsupportedFeature(
@@ -181,8 +182,6 @@ def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, sourc
 def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:
     kind = type(ast).__name__
     if kind == "IntegStructure":
-        if ast.non_negative:
-            raise UnsupportedFeature("non-negative stock")
         return lower_expression(ast.flow, scope), lower_expression(ast.initial, scope)
     if kind == "CallStructure" and ast.function.reference == "active_initial":
         active, initial = ast.arguments

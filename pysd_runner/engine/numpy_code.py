@@ -5,6 +5,7 @@ have
 the axes (scenario, draw) and then those of the variable; axes are aligned where the text is written, not when it runs.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -263,7 +264,11 @@ def write_program(
     lines += [f"    {symbols[name]} = given[{given.index(name)}]" for name in still]
     lines += [assigned(name, _running, "    ") for name in _names(plan.invariant)]
     lines += moved("    ")
-    lines += [assigned(name, _at_start, "    ") for name in _names(plan.starting)]
+    for name in _names(plan.starting):
+        lines.append(assigned(name, _at_start, "    "))
+        if model.variables[name].kind == "pipe":
+            delay = _value(writer, model.variables[name], _delay)
+            lines.append(f"    p{symbols[name]} = Pipe({symbols[name]}, {delay}, step)")
     lines += ["    row = 0", "    last = len(times) - 1", "    for k in range(len(times)):"]
     lines += ["        now = times[k]", "        t = full((1, 1), now)"]
     lines += moved("        ")
@@ -271,10 +276,33 @@ def write_program(
     lines.append("        if saved[k]:")
     lines += [f"            out[{place}][row] = {symbols[name]}" for place, name in enumerate(outcomes)]
     lines += ["            row += 1", "        if k == last:", "            break"]
-    flows = {name: f"d{symbols[name]}" for name in plan.stocks}
-    lines += [f"        {flow} = {_value(writer, model.variables[name], _running)}" for name, flow in flows.items()]
-    lines += [f"        {symbols[name]} = {symbols[name]} + step * {flow}" for name, flow in flows.items()]
+    lines += _advanced(writer, plan.stocks)
     return "\n".join(lines) + "\n", writer.literals
+
+
+def _advanced(writer: Writer, stocks: Sequence[str]) -> list[str]:
+    """Lines that take what is carried to the next step; everything is read before anything is written."""
+    symbols, variables = writer.symbols, writer.model.variables
+    lines = [f"        d{symbols[name]} = {_value(writer, variables[name], _running)}" for name in stocks]
+    for name in stocks:
+        symbol = symbols[name]
+        following = {
+            "stock": f"{symbol} + step * d{symbol}",
+            "memory": f"d{symbol}",
+            "pipe": f"p{symbol}.after(d{symbol})",
+        }[variables[name].kind]
+        if any(block.non_negative for block in variables[name].blocks):
+            following = f"maximum({following}, {_lowest(writer, variables[name])})"
+        lines.append(f"        {symbol} = {following}")
+    return lines
+
+
+def _lowest(writer: Writer, variable: Variable) -> str:
+    """Where a stock stops: at zero, or nowhere, which may differ between its blocks."""
+    if all(block.non_negative for block in variable.blocks):
+        return "0.0"
+    lowest: Callable[[Block], Expression] = lambda block: Number(0.0 if block.non_negative else -math.inf)  # noqa: E731
+    return _value(writer, variable, lowest)
 
 
 def _names(statements: Sequence[Statement]) -> tuple[str, ...]:
@@ -287,3 +315,7 @@ def _running(block: Block) -> Expression:
 
 def _at_start(block: Block) -> Expression:
     return block.expression if block.initial is None else block.initial
+
+
+def _delay(block: Block) -> Expression:
+    return Number(0.0) if block.delay is None else block.delay

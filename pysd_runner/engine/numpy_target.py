@@ -14,6 +14,7 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.numpy_code import write_program
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.pipe import Pipe
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 Array = NDArray[np.float64]
@@ -121,6 +122,7 @@ def _namespace() -> dict[str, Any]:
         "interpolate": _interpolate,
         "assemble": _assemble,
         "spread": _spread,
+        "Pipe": Pipe,
     }
     return {name: getattr(np, name) for name in names.split()} | own
 

@@ -133,6 +133,7 @@ def _needs_at_start(model: ModelIr, name: str, given: frozenset[str]) -> list[st
     if name in given:
         return []
     parts = [block.expression if block.initial is None else block.initial for block in variable.blocks]
+    parts += [block.delay for block in variable.blocks if block.delay is not None]
     return sorted({ref for part in parts for ref in references(part)})
 
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.expressions import HIDDEN
-from pysd_runner.engine.ir import Axis, ModelIr, references
+from pysd_runner.engine.ir import STATEFUL, Axis, ModelIr, references
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.order import needed
 from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.scope import HIDDEN
 
 Array = NDArray[np.float64]
 
@@ -131,7 +131,7 @@ def _earliest(names: list[str], model: ModelIr, *, at_start: bool) -> str:
     wrong = set(names)
     for name in names:
         variable = model.variables[name]
-        if variable.kind == "stock" and not at_start:
+        if variable.kind in STATEFUL and not at_start:
             return name
         parts = [
             block.initial if at_start and block.initial is not None else block.expression for block in variable.blocks

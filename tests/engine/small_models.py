@@ -49,6 +49,22 @@ FEATURES = {
         "x = 1.5 + STEP(2, 2.3) ~~|\na = DELAY1(x, 2) ~~|\nb = DELAY1I(x, 2, 4.5) ~~|\n"
         "c = DELAY3(x, 3) ~~|\nd = DELAY3I(x, 3, 0.5) ~~|"
     ),
+    "order": (
+        "x = 1.5 + STEP(2, 2.3) ~~|\na = DELAY N(x, 2.5, 0.7, 4) ~~|\nb = SMOOTH N(x, 2.5, 0.7, 4) ~~|\n"
+        "wait = 2.5 + STEP(1, 1) - STEP(1.5, 3) ~~|\nc = DELAY N(x, wait, 0.7, 3) ~~|\n"
+        "d = SMOOTH N(x, wait, 0.7, 2) ~~|\ne = DELAY N(x, wait, 0.7, 1) ~~|"
+    ),
+    "order reduced": "x = 1.5 + Time ~~|\na = DELAY N(x, 0.6, 0.7, 4) ~~|\nb = DELAY N(x, 0.3, 0.7, 2) ~~|",
+    "pipe": (
+        "x = Time^2 + 0.5 ~~|\na = DELAY FIXED(x, 1.5, 7) ~~|\nb = DELAY FIXED(x, 0, x + 3) ~~|\n"
+        "c = DELAY FIXED(x, 0.9, 7.5) ~~|\nd = DELAY FIXED(x, 2 + 2*COS(Time), 1.5) ~~|\n"
+        "e = DELAY FIXED(a*0.5, 0.625, 1.5) ~~|\nf = DELAY FIXED(x, 100, 1.5) ~~|"
+    ),
+    "sample": (
+        "x = 0.5*Time^2 ~~|\na = SAMPLE IF TRUE(Time < 2 :OR: Time > 4, x, -3) ~~|\ns = INTEG(a, 1) ~~|\n"
+        "R: A, B ~~|\nk[R] = 1, 3 ~~|\nb[R] = SAMPLE IF TRUE(k[R] < Time, x*k[R], 7) ~~|"
+    ),
+    "forecast": "x = 1 + 0.1*Time^2 ~~|\na = FORECAST(x, 2, 5) ~~|",
     "inputs": (
         "a = STEP(3, 2) + RAMP(0.5, 1, 4) ~~|\nb = PULSE(2, 1.5) ~~|\n"
         "c = PULSE TRAIN(1, 0.5, 2, 5) ~~|\ns = INTEG(a + b, 0) ~~|"

@@ -1,0 +1,140 @@
+"""Delays, smooths, trends and samples, expanded into hidden variables that carry a value from step to step."""
+
+from collections.abc import Sequence
+
+from pysd_runner.engine.functions import SMALL, operation, time_step
+from pysd_runner.engine.ir import Expression, Number, Reference
+from pysd_runner.engine.scope import Scope
+from pysd_runner.errors import UnsupportedFeature
+
+# A chain longer than this is a slip of the pen.
+MOST_LEVELS = 1000
+
+
+def smooth(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """SMOOTH, SMOOTH3: levels that follow each other, ``d level = order * (value - level) / time``."""
+    count = whole(order)
+    for _ in range(count):
+        level = scope.hide("stock", value, initial, over=(time,))
+        scope.replace_hidden(level, _follow(value, level, time, Number(float(count))))
+        value = level
+    return value
+
+
+def smooth_n(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """SMOOTH N: as SMOOTH, but it moves once per step whatever the method of integration."""
+    count = whole(order)
+    for _ in range(count):
+        level = scope.hide("memory", value, initial, over=(time,))
+        scope.replace_hidden(level, _stepped(level, _follow(value, level, time, Number(float(count)))))
+        value = level
+    return value
+
+
+def _follow(value: Expression, level: Expression, time: Expression, order: Expression) -> Expression:
+    return operation("divide", operation("multiply", operation("subtract", value, level), order), time)
+
+
+def _stepped(level: Reference, flow: Expression) -> Expression:
+    return operation("add", level, operation("multiply", time_step(), flow))
+
+
+def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """DELAY1, DELAY3: levels that hold material and drain into each other, at ``level / time``."""
+    count = whole(order)
+    for _ in range(count):
+        # A level holds (rate x whole delay time), as in PySD.
+        level = scope.hide("stock", inflow, operation("multiply", initial, time))
+        outflow = operation("divide", level, time)
+        flow = operation("multiply", operation("subtract", inflow, outflow), Number(float(count)))
+        scope.replace_hidden(level, flow)
+        inflow = outflow
+    return inflow
+
+
+def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """DELAY N: as DELAY3 with any number of levels; what is under way keeps the delay time it came in with.
+
+    It moves once per step whatever the method of integration. The delay time of level i is that of i steps ago, and
+    what comes out is divided by the delay time of the step before, as Vensim describes it and PySD does it.
+    """
+    count = whole(order)
+    reduced = scope.hide("initial", _order_within(time, float(count)))
+    levels, times = [], [time]
+    for place in range(count):
+        levels.append(scope.hide("memory", inflow, operation("multiply", initial, time)))
+        if place < max(count - 1, 1):
+            times.append(time if isinstance(time, Number) else scope.hide("memory", times[-1], time))
+    for level, held in zip(levels, times, strict=False):
+        outflow = operation("divide", level, held)
+        flow = operation("multiply", operation("subtract", inflow, outflow), reduced)
+        scope.replace_hidden(level, _stepped(level, flow))
+        inflow = outflow
+    return operation("divide", _level(levels, reduced), times[1])
+
+
+def _order_within(time: Expression, order: float) -> Expression:
+    """The order, less where the delay time is shorter than so many steps, and one at least."""
+    steps = operation("integer", operation("add", operation("divide", time, time_step()), Number(SMALL)))
+    return operation("max", operation("min", steps, Number(order)), Number(1.0))
+
+
+def _level(levels: Sequence[Reference], order: Expression) -> Expression:
+    """The level what comes out is taken from: as many as the order says, counted from one."""
+    result: Expression = levels[-1]
+    for place in range(len(levels) - 1, 0, -1):
+        result = operation("where", operation("equal", order, Number(float(place))), levels[place - 1], result)
+    return result
+
+
+def delay_fixed(scope: Scope, inflow: Expression, time: Expression, initial: Expression) -> Expression:
+    """DELAY FIXED: what flows in comes out after a time that is read at the start."""
+    return scope.hide("pipe", inflow, initial, delay=time)
+
+
+def trend(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Expression:
+    """TREND: relative growth of a value against its average, ``(value - average) / (time * |average|)``."""
+    level = _average(scope, value, time, initial)
+    return _relative(value, level, operation("multiply", time, operation("abs", level)))
+
+
+def forecast(scope: Scope, value: Expression, time: Expression, horizon: Expression, initial: Expression) -> Expression:
+    """FORECAST: a value if its trend went on, ``value * (1 + trend * horizon)``."""
+    level = _average(scope, value, time, initial)
+    growth = _relative(value, level, operation("multiply", time, level))
+    return operation("multiply", value, operation("add", Number(1.0), operation("multiply", growth, horizon)))
+
+
+def _average(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Reference:
+    start = operation("divide", value, operation("add", Number(1.0), operation("multiply", initial, time)))
+    level = scope.hide("stock", value, start)
+    scope.replace_hidden(level, operation("divide", operation("subtract", value, level), time))
+    return level
+
+
+def _relative(value: Expression, level: Expression, scale: Expression) -> Expression:
+    return operation("xidz", operation("subtract", value, level), scale, Number(0.0))
+
+
+def sample_if_true(scope: Scope, condition: Expression, value: Expression, initial: Expression) -> Expression:
+    """SAMPLE IF TRUE: the value while the condition holds, afterwards the last one sampled."""
+    last = scope.hide("memory", value, initial, over=(condition,))
+    sampled = operation("where", condition, value, last)
+    scope.replace_hidden(last, sampled)
+    return sampled
+
+
+def whole(order: Expression) -> int:
+    """Number of levels of a delay or smooth.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If it is not a number that is known before the run, or there would be too many levels.
+    """
+    if not isinstance(order, Number):
+        raise UnsupportedFeature("the order of a delay or smooth that is not a number")
+    count = int(order.value)
+    if not 1 <= count <= MOST_LEVELS:
+        raise UnsupportedFeature(f"a delay or smooth of order {order.value:g}, outside 1 to {MOST_LEVELS},")
+    return count

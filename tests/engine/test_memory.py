@@ -1,0 +1,78 @@
+"""What is carried from step to step other than by integration: delays, samples, stocks that stop at zero."""
+
+import numpy as np
+
+from pysd_runner.engine.pipe import Pipe, steps_of
+from pysd_runner.model import load_model
+from pysd_runner.simulate import simulate
+from tests.engine.parity import assert_same
+from tests.engine.small_models import write_model
+
+
+def test_a_pipe_gives_back_its_input_after_the_rounded_number_of_steps(tmp_path):
+    equations = "x = Time + 1 ~~|\na = DELAY FIXED(x, 1, 7) ~~|\nb = DELAY FIXED(x, 1.1, 7) ~~|"
+    run = simulate(load_model(write_model(tmp_path, equations, final=4, step=0.5, saveper=0.5)))
+    assert run["a"][0, 0].tolist() == [7, 7, 1, 1.5, 2, 2.5, 3, 3.5, 4]
+    assert run["b"][0, 0].tolist() == run["a"][0, 0].tolist()
+
+
+def test_the_length_of_a_pipe_may_differ_between_draws_and_elements(tmp_path):
+    equations = "R: A, B ~~|\nwait = 1 ~~|\nk[R] = 1, 2 ~~|\na[R] = DELAY FIXED(Time, wait*k[R], -k[R]) ~~|"
+    model = load_model(write_model(tmp_path, equations, final=4, step=0.5, saveper=0.5))
+    waits = np.array([[0.5, 1.0, 1.5]])
+    run = simulate(model, {"wait": waits})
+    for draw, wait in enumerate(waits[0]):
+        for place, factor in enumerate((1, 2)):
+            since = run.years - wait * factor
+            expected = np.where(since < -1e-9, -factor, since)
+            np.testing.assert_allclose(run["a"][0, draw, place], expected, atol=1e-12)
+
+
+def test_steps_round_to_the_nearest_and_are_at_least_one():
+    assert steps_of(np.array([0.0, 0.2, 0.74, 0.75, 1.25, np.nan]), 0.5).tolist() == [1, 1, 1, 2, 3, 1]
+
+
+def test_a_pipe_keeps_no_more_than_it_needs():
+    pipe = Pipe(np.zeros((1, 1)), np.full((1, 1), 1.0), 0.5)
+    found = [pipe.after(np.full((1, 1), float(step)))[0, 0] for step in range(6)]
+    assert found == [0, 0, 1, 2, 3, 4]
+    assert len(pipe._past) == 2
+
+
+def test_a_sample_is_taken_before_the_step_that_follows(tmp_path):
+    equations = "a = SAMPLE IF TRUE(Time <= 2, Time, 9) ~~|\nb = SAMPLE IF TRUE(Time > 1, Time, 9) ~~|"
+    run = simulate(load_model(write_model(tmp_path, equations, final=4, step=1, saveper=1)))
+    assert run["a"][0, 0].tolist() == [0, 1, 2, 2, 2]
+    assert run["b"][0, 0].tolist() == [9, 9, 2, 3, 4]
+
+
+def test_an_order_is_reduced_only_for_the_draws_whose_delay_is_short(tmp_path):
+    equations = "x = 1 + Time ~~|\nwait = 2 ~~|\na = DELAY N(x, wait, 0.5, 4) ~~|"
+    model = load_model(write_model(tmp_path, equations))
+    waits = np.array([[0.3, 0.55, 0.8, 2.0]])
+    together = simulate(model, {"wait": waits})["a"][0]
+    for draw, wait in enumerate(waits[0]):
+        alone = simulate(model, {"wait": wait}, engine="pysd")["a"][0, 0]
+        np.testing.assert_allclose(together[draw], alone, rtol=1e-12)
+
+
+STOCKS = """<?xml version="1.0" encoding="utf-8"?>
+<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
+<header><product>test</product><vendor>test</vendor></header>
+<sim_specs><start>0</start><stop>6</stop><dt>0.5</dt></sim_specs>
+<model><variables>
+<stock name="free"><eqn>2.5</eqn><outflow>drain</outflow></stock>
+<stock name="bounded"><eqn>2.5</eqn><outflow>drain</outflow><non_negative/></stock>
+<flow name="drain"><eqn>IF Time &lt; 4 THEN 1 ELSE -1</eqn></flow>
+</variables></model></xmile>
+"""
+
+
+def test_a_non_negative_stock_stops_at_zero(tmp_path):
+    path = tmp_path / "stocks.xmile"
+    path.write_text(STOCKS, encoding="utf-8")
+    model = load_model(path)
+    run = simulate(model)
+    assert run["bounded"][0, 0].tolist() == [2.5, 2, 1.5, 1, 0.5, 0, 0, 0, 0, 0.5, 1, 1.5, 2]
+    assert run["free"][0, 0].min() == -1.5
+    assert_same(run, simulate(model, engine="pysd"))
