@@ -1,0 +1,246 @@
+"""A lowered model as JSON bytes, and back; nothing in the bytes is executed.
+
+Every node is a row ``[class, field, ...]`` of one flat list. A row refers to others before it by their number, and
+equal nodes are one row, so a model of any depth is read in one pass and what is shared stays shared. Long tables, and
+numbers JSON has no word for, are base64 of little-endian float64.
+"""
+
+import base64
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from types import NoneType, UnionType
+from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
+
+from pysd_runner.engine import ir
+from pysd_runner.errors import InvalidInput
+
+# Raised when the same classes and fields are written in another way; other classes and fields are noticed anyway.
+FORMAT = 1
+
+# Up to this many numbers are written as numbers.
+SHORT = 4
+
+CLASSES: tuple[type[Any], ...] = (
+    ir.Axis,
+    ir.Element,
+    *get_args(ir.Expression),
+    ir.Block,
+    ir.Variable,
+    ir.ModelIr,
+)
+
+
+def dumps(model: ir.ModelIr) -> bytes:
+    """Write a lowered model as JSON.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+
+    Returns
+    -------
+    bytes
+        ASCII text; equal models give equal bytes.
+    """
+    places: dict[int, int] = {}
+    rows: dict[str, int] = {}
+    for node in _children_first(model):
+        # The text of a row tells 0.0 from -0.0, which equality of nodes does not.
+        places[id(node)] = rows.setdefault(_text(_row(node, places)), len(rows))
+    return f'{{"format":{json.dumps(_SIGNATURE)},"rows":[{",".join(rows)}]}}'.encode("ascii")
+
+
+def loads(data: bytes) -> ir.ModelIr:
+    """Read a lowered model.
+
+    Parameters
+    ----------
+    data
+        What `dumps` returned.
+
+    Returns
+    -------
+    ModelIr
+        The model that was written, to the last bit of every number.
+
+    Raises
+    ------
+    InvalidInput
+        If the bytes are none of this, or another version of the program wrote them.
+    """
+    try:
+        found = json.loads(data)
+        signature = found["format"]
+        if signature == _SIGNATURE:
+            return _model(found["rows"])
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError, struct.error) as error:
+        raise InvalidInput(f"these bytes are no lowered model: {error}; load the model from its file") from error
+    raise InvalidInput(
+        f"a lowered model of format {signature!r}, this version reads {_SIGNATURE!r}; load the model from its file"
+    )
+
+
+def _model(rows: list[list[Any]]) -> ir.ModelIr:
+    made: list[Any] = []
+    add = made.append
+    for row in rows:
+        kind, readers = _READERS[row[0]]
+        values = zip(readers, row[1:], strict=True)
+        add(kind(**{name: read(value, made) for (name, read), value in values}))
+    if not isinstance(made[-1], ir.ModelIr):
+        raise TypeError("the last row is no model")
+    return made[-1]
+
+
+def _children_first(root: Any) -> Iterable[Any]:
+    """Every node once, after all it refers to; without recursion, so that no model is too deep."""
+    done: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        missing = [child for child in _children(node) if id(child) not in done] if id(node) not in done else []
+        if missing:
+            waiting += missing
+            continue
+        waiting.pop()
+        if id(node) not in done:
+            done.add(id(node))
+            yield node
+
+
+def _children(node: Any) -> Iterable[Any]:
+    for name, codec in _FIELDS[type(node)]:
+        yield from codec.nodes(getattr(node, name))
+
+
+def _row(node: Any, places: Mapping[int, int]) -> list[Any]:
+    written = [codec.write(getattr(node, name), places) for name, codec in _FIELDS[type(node)]]
+    return [type(node).__name__, *written]
+
+
+def _text(row: list[Any]) -> str:
+    # Each number is written as Python shows it, so that it is read back to the last bit.
+    return json.dumps(row, allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """How the values of one type are written and read, and which nodes they refer to.
+
+    `write` takes the number of the row of each node, by identity; `read` takes the nodes made so far.
+    """
+
+    write: Callable[[Any, Mapping[int, int]], Any]
+    read: Callable[[Any, list[Any]], Any]
+    nodes: Callable[[Any], Iterable[Any]]
+
+
+def _no_nodes(value: Any) -> Iterable[Any]:  # noqa: ARG001
+    return ()
+
+
+def _write_numbers(values: Iterable[float]) -> Any:
+    values = tuple(float(value) for value in values)
+    if len(values) <= SHORT and all(math.isfinite(value) for value in values):
+        return list(values)
+    return base64.b64encode(struct.pack(f"<{len(values)}d", *values)).decode("ascii")
+
+
+def _read_numbers(written: Any) -> tuple[float, ...]:
+    if isinstance(written, str):
+        data = base64.b64decode(written, validate=True)
+        return struct.unpack(f"<{len(data) // 8}d", data)
+    return tuple(written)
+
+
+def _write_number(value: float) -> Any:
+    return float(value) if math.isfinite(value) else _write_numbers([value])
+
+
+def _read_number(written: Any) -> float:
+    return _read_numbers(written)[0] if isinstance(written, str) else written
+
+
+_PLAIN = _Codec(lambda value, _: value, lambda value, _: value, _no_nodes)
+_NODE = _Codec(lambda node, places: places[id(node)], lambda place, made: made[place], lambda node: (node,))
+_NUMBER = _Codec(lambda value, _: _write_number(value), lambda value, _: _read_number(value), _no_nodes)
+_NUMBERS = _Codec(lambda values, _: _write_numbers(values), lambda values, _: _read_numbers(values), _no_nodes)
+
+
+def _optional(inner: _Codec) -> _Codec:
+    return _Codec(
+        lambda value, places: None if value is None else inner.write(value, places),
+        lambda value, made: None if value is None else inner.read(value, made),
+        lambda value: () if value is None else inner.nodes(value),
+    )
+
+
+def _many(inner: _Codec) -> _Codec:
+    return _Codec(
+        lambda values, places: [inner.write(value, places) for value in values],
+        (lambda values, _: tuple(values))
+        if inner is _PLAIN
+        else (lambda values, made: tuple([inner.read(value, made) for value in values])),
+        lambda values: [node for value in values for node in inner.nodes(value)],
+    )
+
+
+def _named(inner: _Codec) -> _Codec:
+    """A mapping from names, its order kept."""
+    return _Codec(
+        lambda values, places: [[name, inner.write(value, places)] for name, value in values.items()],
+        lambda values, made: {name: inner.read(value, made) for name, value in values},
+        lambda values: [node for value in values.values() for node in inner.nodes(value)],
+    )
+
+
+def _codec(kind: Any) -> _Codec:
+    """What writes and reads values of an annotated type.
+
+    Raises
+    ------
+    TypeError
+        If there is nothing for this type, so that a new field is not forgotten.
+    """
+    if kind in (str, int, bool) or get_origin(kind) is Literal:
+        return _PLAIN
+    if kind is float:
+        return _NUMBER
+    if kind in CLASSES or kind in ("Expression", ForwardRef("Expression")):
+        return _NODE
+    arguments = get_args(kind)
+    if arguments == (float, Ellipsis):
+        return _NUMBERS
+    if get_origin(kind) is tuple and arguments[1:] == (Ellipsis,):
+        return _many(_codec(arguments[0]))
+    if get_origin(kind) is Mapping and arguments[:1] == (str,):
+        return _named(_codec(arguments[1]))
+    if get_origin(kind) in (Union, UnionType):
+        return _union_codec(kind, arguments)
+    raise TypeError(f"a field of type {kind!r} cannot be written; say in serial.py how")
+
+
+def _union_codec(kind: Any, arguments: tuple[Any, ...]) -> _Codec:
+    inner = [item for item in arguments if item is not NoneType]
+    if len(inner) > 1 and not set(inner) <= set(CLASSES):
+        raise TypeError(f"a field of type {kind!r} cannot be written; say in serial.py how")
+    found = _codec(inner[0])
+    return found if len(inner) == len(arguments) else _optional(found)
+
+
+_FIELDS = {kind: tuple((item.name, _codec(item.type)) for item in fields(kind)) for kind in CLASSES}
+_READERS = {kind.__name__: (kind, tuple((name, codec.read) for name, codec in _FIELDS[kind])) for kind in CLASSES}
+
+
+def _signature() -> str:
+    """Format with a digest of all classes, fields and types, so that what another version wrote is recognised."""
+    layout = [[kind.__name__, *(f"{item.name}: {item.type}" for item in fields(kind))] for kind in CLASSES]
+    return f"{FORMAT}-{hashlib.sha256(json.dumps(layout).encode()).hexdigest()[:16]}"
+
+
+_SIGNATURE = _signature()
