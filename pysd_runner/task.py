@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.orders import check_orders
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure, defined, trace
 from pysd_runner.engine.values import fitted_to
@@ -93,7 +94,10 @@ def prepared(
     ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(model, given)
     clock = _clock(model, ready, bounds)
-    return Task(model=model, values=ready, clock=clock, outcomes=tuple(_wanted(model, outcomes)), engine=engine)
+    task = Task(model=model, values=ready, clock=clock, outcomes=tuple(_wanted(model, outcomes)), engine=engine)
+    if engine != "pysd":
+        check_orders(model.ir, task.inputs, clock.start, clock.step)
+    return task
 
 
 def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pysd_runner.engine.functions import SMALL, operation, time_step
-from pysd_runner.engine.ir import Expression, Number, Reference
+from pysd_runner.engine.ir import Expression, Number, Reference, Table
 from pysd_runner.engine.scope import Scope
 from pysd_runner.errors import UnsupportedFeature
 
@@ -13,22 +13,23 @@ MOST_LEVELS = 1000
 
 def smooth(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
     """SMOOTH, SMOOTH3: levels that follow each other, ``d level = order * (value - level) / time``."""
-    count = whole(order)
-    for _ in range(count):
+    levels = whole(order)
+    for _ in range(levels):
         level = scope.hide("stock", value, initial, over=(time,))
-        scope.replace_hidden(level, _follow(value, level, time, Number(float(count))))
+        scope.replace_hidden(level, _follow(value, level, time, order))
         value = level
     return value
 
 
 def smooth_n(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
     """SMOOTH N: as SMOOTH, but it moves once per step whatever the method of integration."""
-    count = whole(order)
-    for _ in range(count):
-        level = scope.hide("memory", value, initial, over=(time,))
-        scope.replace_hidden(level, _stepped(level, _follow(value, level, time, Number(float(count)))))
-        value = level
-    return value
+    known = scope.order(order)
+    levels: list[Reference] = []
+    for _ in range(whole(known)):
+        levels.append(scope.hide("memory", value, initial, over=(time, known)))
+        scope.replace_hidden(levels[-1], _stepped(levels[-1], _follow(value, levels[-1], time, known)))
+        value = levels[-1]
+    return _level(levels, known)
 
 
 def _follow(value: Expression, level: Expression, time: Expression, order: Expression) -> Expression:
@@ -41,12 +42,11 @@ def _stepped(level: Reference, flow: Expression) -> Expression:
 
 def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
     """DELAY1, DELAY3: levels that hold material and drain into each other, at ``level / time``."""
-    count = whole(order)
-    for _ in range(count):
+    for _ in range(whole(order)):
         # A level holds (rate x whole delay time), as in PySD.
         level = scope.hide("stock", inflow, operation("multiply", initial, time))
         outflow = operation("divide", level, time)
-        flow = operation("multiply", operation("subtract", inflow, outflow), Number(float(count)))
+        flow = operation("multiply", operation("subtract", inflow, outflow), order)
         scope.replace_hidden(level, flow)
         inflow = outflow
     return inflow
@@ -58,11 +58,12 @@ def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Express
     It moves once per step whatever the method of integration. The delay time of level i is that of i steps ago, and
     what comes out is divided by the delay time of the step before, as Vensim describes it and PySD does it.
     """
-    count = whole(order)
-    reduced = scope.hide("initial", _order_within(time, float(count)))
+    known = scope.order(order)
+    count = whole(known)
+    reduced = scope.hide("initial", _order_within(time, known))
     levels, times = [], [time]
     for place in range(count):
-        levels.append(scope.hide("memory", inflow, operation("multiply", initial, time)))
+        levels.append(scope.hide("memory", inflow, operation("multiply", initial, time), over=(known,)))
         if place < max(count - 1, 1):
             times.append(time if isinstance(time, Number) else scope.hide("memory", times[-1], time))
     for level, held in zip(levels, times, strict=False):
@@ -73,15 +74,17 @@ def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Express
     return operation("divide", _level(levels, reduced), times[1])
 
 
-def _order_within(time: Expression, order: float) -> Expression:
+def _order_within(time: Expression, order: Expression) -> Expression:
     """The order, less where the delay time is shorter than so many steps, and one at least."""
     steps = operation("integer", operation("add", operation("divide", time, time_step()), Number(SMALL)))
-    return operation("max", operation("min", steps, Number(order)), Number(1.0))
+    return operation("max", operation("min", steps, order), Number(1.0))
 
 
 def _level(levels: Sequence[Reference], order: Expression) -> Expression:
     """The level what comes out is taken from: as many as the order says, counted from one."""
     result: Expression = levels[-1]
+    if isinstance(order, Number):
+        return result
     for place in range(len(levels) - 1, 0, -1):
         result = operation("where", operation("equal", order, Number(float(place))), levels[place - 1], result)
     return result
@@ -125,16 +128,14 @@ def sample_if_true(scope: Scope, condition: Expression, value: Expression, initi
 
 
 def whole(order: Expression) -> int:
-    """Number of levels of a delay or smooth.
+    """Number of levels of a delay or smooth: its order, or the highest where it differs between elements.
 
     Raises
     ------
     UnsupportedFeature
-        If it is not a number that is known before the run, or there would be too many levels.
+        If it is below one, or there would be too many levels.
     """
-    if not isinstance(order, Number):
-        raise UnsupportedFeature("the order of a delay or smooth that is not a number")
-    count = int(order.value)
-    if not 1 <= count <= MOST_LEVELS:
-        raise UnsupportedFeature(f"a delay or smooth of order {order.value:g}, outside 1 to {MOST_LEVELS},")
-    return count
+    values = order.values if isinstance(order, Table) else (order.value,) if isinstance(order, Number) else ()
+    if not values or not all(1 <= value <= MOST_LEVELS for value in values):
+        raise UnsupportedFeature(f"a delay or smooth of order {list(values)}, outside 1 to {MOST_LEVELS},")
+    return int(max(values))

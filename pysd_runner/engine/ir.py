@@ -202,7 +202,8 @@ class Block:
     text
         The equation as a person would write it.
     delay
-        For a pipe how long a value stays in it, read at the start; otherwise None.
+        For a pipe how long a value stays in it, read at the start; otherwise None. It is as many steps as
+        ``max(delay / step, 1)`` rounded says (`pipe.steps_of`); until then the initial value comes out.
     non_negative
         Whether a stock stops at zero.
     """
@@ -276,11 +277,14 @@ class ModelIr:
         Every variable by name, in the order of the file, then the hidden ones.
     fingerprint
         Hash of everything that decides the numbers.
+    structural
+        Hidden variables that decided how many levels a delay or smooth was expanded into, with the values they had.
     """
 
     ranges: Mapping[str, tuple[str, ...]]
     variables: Mapping[str, Variable]
     fingerprint: str = field(compare=False)
+    structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of the given ranges."""

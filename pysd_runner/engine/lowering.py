@@ -3,6 +3,8 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.expressions import lower_expression
@@ -48,26 +50,59 @@ def lower(source: Source) -> ModelIr:
 
 
 def _lowered(source: Source) -> ModelIr:
-    section = source.abstract.sections[0]
     try:
-        ranges = Ranges(section.subscripts)
+        ranges = Ranges(source.abstract.sections[0].subscripts)
     except InvalidModel as error:
         raise type(error)(f"{source.path}: {error}") from error
+    known: dict[str, tuple[float, ...]] = {}
+    model, asked = _pass(source, ranges, known)
+    # The order of a delay may depend on the order of another; each pass finds at least one of them.
+    while found := _orders(model, asked, known):
+        known |= found
+        model, asked = _pass(source, ranges, known)
+    return model
+
+
+def _orders(
+    model: ModelIr, asked: Mapping[str, Variable], known: Mapping[str, tuple[float, ...]]
+) -> dict[str, tuple[float, ...]]:
+    """Orders of delays that can be computed now, and could not before."""
+    missing = [name for name in asked if name not in known]
+    if not missing:
+        return {}
+    from pysd_runner.engine.orders import orders_of_file
+
+    partial = replace(
+        model,
+        variables={**model.variables, **asked},
+        fingerprint=f"{model.fingerprint} without {len(missing)} of {len(asked)} orders",
+    )
+    return orders_of_file(partial, missing)
+
+
+def _pass(
+    source: Source, ranges: Ranges, known: Mapping[str, tuple[float, ...]]
+) -> tuple[ModelIr, dict[str, Variable]]:
+    """Lower every equation, given the orders of delays that are known."""
+    section = source.abstract.sections[0]
     scope = Scope(
         ranges=ranges,
         dims=dict.fromkeys(CONTROLS, ()) | {key(item.name): _dims(item, ranges, source) for item in section.elements},
         names={"time": "Time"} | CONTROLS | {key(element.name): _name(element) for element in section.elements},
         tables={key(element.name): _points(element) for element in section.elements if _is_table(element)},
+        known=known,
     )
     variables = {}
     for element in section.elements:
         variable = _variable(element, scope, source)
         variables[variable.name] = variable
     variables |= {item.name: item for item in scope.hidden}
+    variables |= {name: scope.asked[name] for name in known if name in scope.asked}
     variables |= {name: _absent(name) for name in CONTROLS.values() if name not in variables}
     decisive = json.dumps([VERSION, source.sha256, ranges.elements], sort_keys=True, ensure_ascii=False)
     fingerprint = hashlib.sha256(decisive.encode()).hexdigest()
-    return ModelIr(ranges=ranges.elements, variables=variables, fingerprint=fingerprint)
+    model = ModelIr(ranges=ranges.elements, variables=variables, fingerprint=fingerprint, structural=known)
+    return model, scope.asked
 
 
 _REMEDY = 'run it with engine="pysd"'

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
+from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Number, Reference, Table, Variable, joined_axes
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.errors import UnsupportedFeature
 
@@ -32,6 +32,10 @@ class Scope:
         Name of the variable being lowered.
     hidden
         Variables that delays, smooths and INITIAL were expanded into.
+    known
+        Values of orders of delays, by the name of the hidden variable that holds them.
+    asked
+        Orders of delays met so far, by the name of the hidden variable that holds them.
     """
 
     ranges: Ranges
@@ -41,6 +45,8 @@ class Scope:
     block: Sequence[str] = ()
     owner: str = ""
     hidden: list[Variable] = field(default_factory=list)
+    known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    asked: dict[str, Variable] = field(default_factory=dict)
 
     def hide(
         self,
@@ -70,15 +76,36 @@ class Scope:
         axes = joined_axes(*over, *given)
         if any(axis.endswith("!") for axis in axes):
             raise UnsupportedFeature("a delay, smooth or INITIAL inside a sum over subscripts")
+        block = Block((), expression, initial, "", delay, non_negative)
+        variable = self._variable(f"level {len(self.hidden) + 1}", kind, axes, block)
+        self.hidden.append(variable)
+        return Reference(variable.name, variable.blocks[0].index)
+
+    def _variable(self, label: str, kind: Kind, axes: tuple[str, ...], block: Block) -> Variable:
         # A separator no name in a file can hold keeps it apart from every variable of the file.
-        name = f"{self.owner}{HIDDEN}level {len(self.hidden) + 1}"
+        name = f"{self.owner}{HIDDEN}{label}"
         index: tuple[Index, ...] = tuple(Axis(axis) for axis in axes)
-        text = f"level {len(self.hidden) + 1}, expanded from {self.owner}"
-        block = Block(index, expression, initial, text, delay, non_negative)
-        self.hidden.append(
-            Variable(name=name, unit="", dims=axes, kind=kind, doc="", group="", blocks=(block,), hidden=True)
-        )
-        return Reference(name, index)
+        whole = replace(block, index=index, text=f"{label}, expanded from {self.owner}")
+        return Variable(name=name, unit="", dims=axes, kind=kind, doc="", group="", blocks=(whole,), hidden=True)
+
+    def order(self, expression: Expression) -> Number | Table:
+        """The order of a delay or smooth, known before the run.
+
+        Raises
+        ------
+        UnsupportedFeature
+            If it is not known yet; it is then among those `asked` for.
+        """
+        if isinstance(expression, Number | Table):
+            return expression
+        count = sum(name.startswith(f"{self.owner}{HIDDEN}") for name in self.asked)
+        variable = self._variable(f"order {count + 1}", "initial", expression.axes, Block((), expression, None, ""))
+        self.asked[variable.name] = variable
+        if variable.name not in self.known:
+            raise UnsupportedFeature("the order of a delay or smooth that cannot be computed before the run")
+        values = self.known[variable.name]
+        shape = tuple(len(self.ranges.elements[axis]) for axis in expression.axes)
+        return Table(values, shape, expression.axes) if shape else Number(values[0])
 
     def replace_hidden(self, reference: Reference, expression: Expression) -> None:
         """Give a hidden variable its equation, once what refers to it exists."""

@@ -1,8 +1,10 @@
 """What is carried from step to step other than by integration: delays, samples, stocks that stop at zero."""
 
 import numpy as np
+import pytest
 
 from pysd_runner.engine.pipe import Pipe, steps_of
+from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulate import simulate
 from tests.engine.parity import assert_same
@@ -76,3 +78,43 @@ def test_a_non_negative_stock_stops_at_zero(tmp_path):
     assert run["bounded"][0, 0].tolist() == [2.5, 2, 1.5, 1, 0.5, 0, 0, 0, 0, 0.5, 1, 1.5, 2]
     assert run["free"][0, 0].min() == -1.5
     assert_same(run, simulate(model, engine="pysd"))
+
+
+ORDERS = (
+    "R: A, B ~~|\nx[R] = 1 + STEP(2, 1) ~~|\nbase = 1 ~~|\norder = base + STEP(1, 3) + 1 ~~|\nk[R] = 1, 3 ~~|\n"
+    "a = DELAY N(x[A], 3, 0.5, order) ~~|\nb = SMOOTH N(x[A], 3, 0.5, order + a*0 + base) ~~|\n"
+    "c[R] = SMOOTH N(x[R], 3, 0.5, k[R]) ~~|\nd[R] = DELAY N(x[R], 3, 0.5, k[R]) ~~|\n"
+)
+
+
+def test_an_order_may_be_an_expression_and_differ_between_elements(tmp_path):
+    alone = (
+        "x = 1 + STEP(2, 1) ~~|\na = DELAY N(x, 3, 0.5, 2) ~~|\nb = SMOOTH N(x, 3, 0.5, 3) ~~|\n"
+        "c1 = SMOOTHI(x, 3, 0.5) ~~|\nc3 = SMOOTH3I(x, 3, 0.5) ~~|\n"
+        "d1 = DELAY1I(x, 3, 0.5) ~~|\nd3 = DELAY3I(x, 3, 0.5) ~~|"
+    )
+    (tmp_path / "alone").mkdir()
+    found = simulate(load_model(write_model(tmp_path, ORDERS)))
+    expected = simulate(load_model(write_model(tmp_path / "alone", alone)))
+    np.testing.assert_allclose(found["a"], expected["a"], rtol=1e-13)
+    np.testing.assert_allclose(found["b"], expected["b"], rtol=1e-13)
+    for name in ("c", "d"):
+        np.testing.assert_allclose(found[name][:, :, 0], expected[f"{name}1"], rtol=1e-13)
+        np.testing.assert_allclose(found[name][:, :, 1], expected[f"{name}3"], rtol=1e-13)
+
+
+def test_values_that_change_an_order_are_refused_and_others_are_not(tmp_path):
+    model = load_model(write_model(tmp_path, ORDERS))
+    assert sorted(value for values in model.ir.structural.values() for value in values) == [1, 1, 2, 3, 3, 3]
+    simulate(model, {"base": np.array([1.0, 1.4])})
+    with pytest.raises(InvalidInput, match="'a' is a delay or smooth of order 2"):
+        simulate(model, {"base": np.array([1.0, 2.0])})
+    with pytest.raises(InvalidInput, match="change it in the file"):
+        simulate(model, start=4)
+
+
+def test_an_order_nobody_knows_before_the_run_is_named(tmp_path):
+    model = load_model(write_model(tmp_path, "x = Time ~~|\na = DELAY N(x, 3, 0.5, a + 1) ~~|\nb = x + 1 ~~|"))
+    assert simulate(model, outcomes=["b"])["b"][0, 0, 0] == 1
+    with pytest.raises(UnsupportedFeature, match="order of a delay"):
+        simulate(model)
