@@ -8,13 +8,14 @@ the axes (scenario, draw) and then those of the variable; axes are aligned where
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
+from pysd_runner.engine.circles import Part, positions
 from pysd_runner.engine.ir import (
     Axis,
     Block,
     Expression,
-    Index,
     Interpolation,
     ModelIr,
     Number,
@@ -24,8 +25,9 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
     Variable,
+    references,
 )
-from pysd_runner.engine.order import Plan, Statement
+from pysd_runner.engine.order import Plan, Statement, at_start, running
 from pysd_runner.errors import UnsupportedFeature
 
 # Operation -> text; also the list of what this target can do.
@@ -210,31 +212,52 @@ def _covers(variable: Variable) -> bool:
     return all(isinstance(item, Axis) and item.positions is None for item in variable.blocks[0].index)
 
 
-def _value(writer: Writer, variable: Variable, part: Callable[[Block], Expression]) -> str:
+def _value(writer: Writer, variable: Variable, part: Part) -> str:
+    """Text of a whole variable."""
     shape = writer.model.shape(variable.dims)
     if _covers(variable):
         block = variable.blocks[0]
         return writer.block_text(block, part(block), shape)
-    parts = []
-    for block in variable.blocks:
-        place = writer.literal(("place", tuple(_slot(item) for item in block.index)))
-        parts.append(f"({place}, {writer.aligned(part(block), block.axes)})")
+    parts = [
+        f"({_place(writer, block, shape)}, {writer.aligned(part(block), block.axes)})" for block in variable.blocks
+    ]
     return f"assemble({shape}, [{', '.join(parts)}])"
 
 
-def _slot(item: Index) -> int | tuple[int, ...] | None:
-    return item.positions if isinstance(item, Axis) else item.position
+def _place(writer: Writer, block: Block, shape: tuple[int, ...]) -> str:
+    """Text of the cells of a block, after the axes (scenario, draw)."""
+    slots = [positions(item, length) for item, length in zip(block.index, shape, strict=True)]
+    return writer.literal(("place", slots, tuple(isinstance(item, Axis) for item in block.index)))
+
+
+def _statements(writer: Writer, statements: Sequence[Statement], part: Part, indent: str) -> list[str]:
+    """Lines that compute statements in order; variables that need no part of themselves are computed in one go."""
+    lines: list[str] = []
+    begun: set[str] = set()
+    for name, run in groupby(statements, key=lambda item: item.variable):
+        variable, places = writer.model.variables[name], [item.block for item in run]
+        symbol, shape = writer.symbols[name], writer.model.shape(variable.dims)
+        parts = [part(variable.blocks[place]) for place in places]
+        if len(places) == len(variable.blocks) and not any(name in references(item) for item in parts):
+            lines.append(f"{indent}{symbol} = {_value(writer, variable, part)}")
+            continue
+        if name not in begun:
+            begun.add(name)
+            lines.append(f"{indent}{symbol} = full((*lead, {', '.join(map(str, shape))}), nan)")
+        for place, expression in zip(places, parts, strict=True):
+            block = variable.blocks[place]
+            where = _place(writer, block, shape)
+            lines.append(f"{indent}put({symbol}, {where}, {writer.aligned(expression, block.axes)})")
+    return lines
 
 
 def write_program(
-    model: ModelIr, plan: Plan, outcomes: Sequence[str], given: Sequence[str], moving: frozenset[str]
+    plan: Plan, outcomes: Sequence[str], given: Sequence[str], moving: frozenset[str]
 ) -> tuple[str, dict[str, Any]]:
     """Write the program of a plan.
 
     Parameters
     ----------
-    model
-        The lowered model.
     plan
         What to compute, and when.
     outcomes
@@ -249,6 +272,7 @@ def write_program(
     tuple
         Text that defines ``simulate(given, times, step, saved, out)``, and the literals it refers to.
     """
+    model = plan.model
     writer = Writer(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
     symbols = writer.symbols
     moving_used = [name for name in given if name in moving and name in plan.used]
@@ -256,23 +280,21 @@ def write_program(
     def moved(indent: str) -> list[str]:
         return [f"{indent}{symbols[name]} = given[{given.index(name)}].at(now)" for name in moving_used]
 
-    def assigned(name: str, part: Callable[[Block], Expression], indent: str) -> str:
-        return f"{indent}{symbols[name]} = {_value(writer, model.variables[name], part)}"
-
     lines = ["def simulate(given, times, step, saved, out):", "    now = times[0]", "    t = full((1, 1), now)"]
+    lines.append("    lead = leading(given)")
     still = [name for name in given if name not in moving and name in plan.used]
     lines += [f"    {symbols[name]} = given[{given.index(name)}]" for name in still]
-    lines += [assigned(name, _running, "    ") for name in _names(plan.invariant)]
+    lines += _statements(writer, plan.invariant, running, "    ")
     lines += moved("    ")
+    lines += _statements(writer, plan.starting, at_start, "    ")
     for name in _names(plan.starting):
-        lines.append(assigned(name, _at_start, "    "))
         if model.variables[name].kind == "pipe":
             delay = _value(writer, model.variables[name], _delay)
             lines.append(f"    p{symbols[name]} = Pipe({symbols[name]}, {delay}, step)")
     lines += ["    row = 0", "    last = len(times) - 1", "    for k in range(len(times)):"]
     lines += ["        now = times[k]", "        t = full((1, 1), now)"]
     lines += moved("        ")
-    lines += [assigned(name, _running, "        ") for name in _names(plan.dynamic)]
+    lines += _statements(writer, plan.dynamic, running, "        ")
     lines.append("        if saved[k]:")
     lines += [f"            out[{place}][row] = {symbols[name]}" for place, name in enumerate(outcomes)]
     lines += ["            row += 1", "        if k == last:", "            break"]
@@ -283,7 +305,7 @@ def write_program(
 def _advanced(writer: Writer, stocks: Sequence[str]) -> list[str]:
     """Lines that take what is carried to the next step; everything is read before anything is written."""
     symbols, variables = writer.symbols, writer.model.variables
-    lines = [f"        d{symbols[name]} = {_value(writer, variables[name], _running)}" for name in stocks]
+    lines = [f"        d{symbols[name]} = {_value(writer, variables[name], running)}" for name in stocks]
     for name in stocks:
         symbol = symbols[name]
         following = {
@@ -307,14 +329,6 @@ def _lowest(writer: Writer, variable: Variable) -> str:
 
 def _names(statements: Sequence[Statement]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.variable for item in statements))
-
-
-def _running(block: Block) -> Expression:
-    return block.expression
-
-
-def _at_start(block: Block) -> Expression:
-    return block.expression if block.initial is None else block.initial
 
 
 def _delay(block: Block) -> Expression:

@@ -97,14 +97,15 @@ def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], 
         if name in order.used and name not in given and model.variables[name].uncovered:
             raise UnsupportedFeature(model.variables[name].uncovered)
     try:
-        text, literals = write_program(model, order, outcomes, given, moving)
+        text, literals = write_program(order, outcomes, given, moving)
         code = compile(text, "<model>", "exec")
     except (RecursionError, SyntaxError, MemoryError) as error:
         raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
     namespace: dict[str, Any] = _namespace() | {name: _literal(value) for name, value in literals.items()}
     # The text was written by numpy_code: generated identifiers and number literals, nothing from the model file.
     exec(code, namespace)  # noqa: S102
-    cells = max((int(np.prod(model.shape(model.variables[name].dims))) for name in order.used), default=1)
+    sizes = (int(np.prod(model.shape(order.model.variables[name].dims))) for name in order.used)
+    cells = max(sizes, default=1)
     shapes = tuple(model.shape(model.variables[name].dims) for name in outcomes)
     return Program(outcomes, given, shapes, cells, namespace["simulate"], text)
 
@@ -121,6 +122,9 @@ def _namespace() -> dict[str, Any]:
         "modulo": lambda value, base: value - _quantum(value, base),
         "interpolate": _interpolate,
         "assemble": _assemble,
+        "put": _put,
+        "leading": _leading,
+        "nan": np.nan,
         "spread": _spread,
         "Pipe": Pipe,
     }
@@ -132,7 +136,7 @@ def _literal(value: tuple[Any, ...]) -> Any:
         return np.asarray(value[1], dtype=float).reshape(value[2])
     if value[0] == "index":
         return np.asarray(value[1], dtype=np.intp)
-    return value[1]
+    return Place.of(value[1], value[2])
 
 
 def _xidz(numerator: Array, denominator: Array, otherwise: Array) -> Array:
@@ -160,30 +164,57 @@ def _spread(value: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(value, (*value.shape[:2], *shape))
 
 
-def _assemble(shape: tuple[int, ...], parts: Sequence[tuple[tuple[Any, ...], Any]]) -> Array:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Cells of an array behind the axes (scenario, draw).
+
+    Parameters
+    ----------
+    target
+        Index of the cells.
+    shown
+        Index that gives a value over the axes of a block the dimensions of the array.
+    """
+
+    target: tuple[Any, ...]
+    shown: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, slots: Sequence[tuple[int, ...]], axes: Sequence[bool]) -> "Place":
+        """From the places along every dimension, and which dimensions are axes of the block."""
+        lead = (slice(None), slice(None))
+        stretches = [_stretch(places) for places in slots]
+        if all(stretch is not None for stretch in stretches):
+            target: tuple[Any, ...] = tuple(stretches)
+        else:
+            target = np.ix_(*slots)
+        return cls((*lead, *target), (*lead, *(slice(None) if axis else None for axis in axes)))
+
+
+def _stretch(places: tuple[int, ...]) -> slice | None:
+    """Places without a gap as a slice."""
+    first = places[0]
+    return slice(first, first + len(places)) if places == tuple(range(first, first + len(places))) else None
+
+
+def _assemble(shape: tuple[int, ...], parts: Sequence[tuple[Place, Any]]) -> Array:
     values = [np.asarray(value, dtype=float) for _, value in parts]
     lead = np.broadcast_shapes((1, 1), *(value.shape[:2] for value in values if value.ndim))
     result = np.full((*lead, *shape), np.nan)
     for (place, _), value in zip(parts, values, strict=True):
-        target: list[Any] = [slice(None), slice(None)]
-        shown: list[Any] = [slice(None), slice(None)]
-        for item in place:
-            target.append(slice(None) if item is None else [item] if isinstance(item, int) else list(item))
-            shown.append(None if isinstance(item, int) else slice(None))
-        _put(result, target, value[tuple(shown)] if value.ndim else value)
+        _put(result, place, value)
     return result
 
 
-def _put(result: Array, target: list[Any], value: Array) -> None:
-    for place, item in enumerate(target):
-        if isinstance(item, list) and len(item) == 1:
-            target[place] = slice(item[0], item[0] + 1)
-    if sum(isinstance(item, list) for item in target) > 1:
-        full = [list(range(length)) for length in result.shape]
-        target = [places[item] if isinstance(item, slice) else item for item, places in zip(target, full, strict=True)]
-        result[np.ix_(*target)] = value
-    else:
-        result[tuple(target)] = value
+def _put(result: Array, place: Place, value: Any) -> None:
+    array = np.asarray(value, dtype=float)
+    result[place.target] = array[place.shown] if array.ndim else array
+
+
+def _leading(given: Sequence[Array | TimePath]) -> tuple[int, ...]:
+    """Numbers of scenarios and draws of what was handed over."""
+    leads = (item.values.shape[1:3] if isinstance(item, TimePath) else item.shape[:2] for item in given)
+    return np.broadcast_shapes((1, 1), *leads)
 
 
 def run(

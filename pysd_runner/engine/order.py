@@ -1,10 +1,11 @@
 """In which order the variables of a model can be computed, and which are needed at all."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from pysd_runner.engine.ir import STATEFUL, ModelIr, Time, Variable, references, walk
-from pysd_runner.errors import InvalidModel
+from pysd_runner.engine.circles import Equation, Group, Part, components
+from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, Time, Variable, references, walk
+from pysd_runner.engine.splitting import split
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +69,80 @@ def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving:
     InvalidModel
         If variables depend on each other at the same moment; the message names the circle.
     """
+    wanted = tuple(outcomes)
+    while True:
+        found, circles = _planned(model, wanted, given, moving)
+        if not circles:
+            return found
+        variables = dict(model.variables)
+        for group, left in circles:
+            variables |= split(group, left)
+        model = replace(model, variables=variables)
+
+
+Circles = list[tuple[Group, list[tuple[Equation, ...]]]]
+
+
+def _planned(
+    model: ModelIr, outcomes: Sequence[str], given: frozenset[str], moving: frozenset[str]
+) -> tuple[Plan, Circles]:
+    """A plan, good if no circles of equations are left in it."""
     reached = _closure(model, outcomes, given)
     stocks = [name for name in model.variables if name in reached and _is_stock(model, name, given)]
     flows = {ref for name in stocks for ref in _needs(model, name, given, flows=True)}
-    during = _sorted(model, [*outcomes, *flows], lambda name: _needs(model, name, given, flows=False))
+    during = components([*outcomes, *sorted(flows)], lambda name: _needs(model, name, given, flows=False))
     changing = _moved(model, during, given, moving, at_start=False)
-    starting = _sorted(
-        model,
-        [*stocks, *(name for name in during if _frozen(model, name))],
+    starting = components(
+        [*stocks, *(name for group in during for name in group if _frozen(model, name))],
         lambda name: _needs_at_start(model, name, given),
     )
     moved = _moved(model, starting, given, moving, changing, at_start=True)
-    invariant = [name for name in dict.fromkeys([*starting, *during]) if name not in moved]
-    ordered = _sorted(model, invariant, lambda name: _needs(model, name, given, flows=False))
+    invariant = [name for group in [*starting, *during] for name in group if name not in moved]
+    ordered = components(dict.fromkeys(invariant), lambda name: _needs(model, name, given, flows=False))
+    still = frozenset(invariant)
+    circles: Circles = []
 
-    def statements(names: Iterable[str]) -> tuple[Statement, ...]:
-        computed = (name for name in names if name not in given)
-        return tuple(Statement(name, block) for name in computed for block in range(len(model.variables[name].blocks)))
+    def statements(groups: Iterable[tuple[str, ...]], part: Part) -> tuple[Statement, ...]:
+        found: list[Equation] = []
+        for names in groups:
+            equations, left = _equations(model, names, part)
+            found += equations
+            circles.extend(left)
+        return tuple(Statement(*equation) for equation in found)
 
-    return Plan(
+    plan_found = Plan(
         model=model,
-        invariant=statements(ordered),
-        starting=statements(name for name in starting if name not in invariant),
-        dynamic=statements(name for name in during if name in changing and name not in stocks),
+        invariant=statements(_without(ordered, given), running),
+        starting=statements(_without(starting, given | still), at_start),
+        dynamic=statements((g for g in _without(during, given | frozenset(stocks)) if changing.issuperset(g)), running),
         stocks=tuple(stocks),
-        used=frozenset({*starting, *during, *stocks}),
+        used=frozenset(name for groups in (starting, during, [stocks]) for group in groups for name in group),
     )
+    return plan_found, circles
+
+
+def running(block: Block) -> Expression:
+    """What a block computes while the run goes on."""
+    return block.expression
+
+
+def at_start(block: Block) -> Expression:
+    """What a block computes at the start."""
+    return block.expression if block.initial is None else block.initial
+
+
+def _without(groups: Iterable[tuple[str, ...]], names: frozenset[str]) -> list[tuple[str, ...]]:
+    return [group for group in groups if names.isdisjoint(group)]
+
+
+def _equations(model: ModelIr, names: tuple[str, ...], part: Part) -> tuple[list[Equation], Circles]:
+    """Equations of variables that need each other, in order, and the circles that are left among them."""
+    blocks = model.variables[names[0]].blocks
+    if len(names) == 1 and not any(names[0] in references(part(block)) for block in blocks):
+        return [(names[0], place) for place in range(len(blocks))], []
+    group = Group(model, names, part)
+    equations, circles = group.equations()
+    return equations, [(group, circles)] if circles else []
 
 
 def needed(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> tuple[str, ...]:
@@ -155,61 +204,33 @@ def _reads_time(variable: Variable) -> bool:
 
 def _moved(
     model: ModelIr,
-    ordered: list[str],
+    ordered: list[tuple[str, ...]],
     given: frozenset[str],
     moving: frozenset[str],
     known: frozenset[str] = frozenset(),
     *,
     at_start: bool,
 ) -> frozenset[str]:
-    """Variables of an ordered list that depend on time, stocks or what is frozen at the start, with those `known` to.
+    """Variables of ordered groups that depend on time, stocks or what is frozen at the start, with those `known` to.
 
-    What is frozen is computed at the start and does not change while the run goes on.
+    What is frozen is computed at the start and does not change while the run goes on. If one member of a group moves,
+    all do.
     """
     moved = set(known)
-    for name in ordered:
-        variable = model.variables[name]
-        if name in given:
-            moves = name in moving
-        elif variable.kind in (*STATEFUL, "initial"):
-            moves = at_start or variable.kind != "initial"
-        else:
-            switched = any(block.initial is not None for block in variable.blocks)
-            needs = _needs(model, name, given, flows=False)
-            moves = switched or _reads_time(variable) or any(ref in moved or _frozen(model, ref) for ref in needs)
-        if moves:
-            moved.add(name)
+    for group in ordered:
+        if any(_moves(model, name, given, moving, moved, at_start=at_start) for name in group):
+            moved.update(group)
     return frozenset(moved)
 
 
-def _sorted(model: ModelIr, wanted: Iterable[str], needs: Callable[[str], list[str]]) -> list[str]:
-    """Depth-first order in which everything comes after what it needs."""
-    done: dict[str, None] = {}
-    open_path: dict[str, None] = {}
-    for start in wanted:
-        stack: list[tuple[str, list[str]]] = [(start, needs(start))] if start not in done else []
-        if stack:
-            open_path[start] = None
-        while stack:
-            name, rest = stack[-1]
-            pending = next((item for item in rest if item not in done), None)
-            if pending is None:
-                stack.pop()
-                open_path.pop(name)
-                done[name] = None
-            elif pending in open_path:
-                raise InvalidModel(_circle(model, list(open_path), pending))
-            else:
-                open_path[pending] = None
-                stack.append((pending, needs(pending)))
-    return list(done)
-
-
-def _circle(model: ModelIr, path: list[str], again: str) -> str:
-    circle = [*path[path.index(again) :], again]
-    equation = model.variables[again].equation
-    return (
-        "variables depend on each other at the same moment: "
-        + " -> ".join(repr(name) for name in circle)
-        + f"; put a stock or a delay in between. Equation: {equation}"
-    )
+def _moves(
+    model: ModelIr, name: str, given: frozenset[str], moving: frozenset[str], moved: set[str], *, at_start: bool
+) -> bool:
+    variable = model.variables[name]
+    if name in given:
+        return name in moving
+    if variable.kind in (*STATEFUL, "initial"):
+        return at_start or variable.kind != "initial"
+    switched = any(block.initial is not None for block in variable.blocks)
+    needs = _needs(model, name, given, flows=False)
+    return switched or _reads_time(variable) or any(ref in moved or _frozen(model, ref) for ref in needs)

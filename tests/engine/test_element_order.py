@@ -1,0 +1,113 @@
+"""Arrays whose elements depend on each other: the order of computation is found element by element."""
+
+import numpy as np
+import pytest
+
+from pysd_runner.engine.order import plan
+from pysd_runner.errors import InvalidModel
+from pysd_runner.model import load_model
+from pysd_runner.simulate import simulate
+from tests.engine.small_models import write_model
+
+
+def planned(model, *outcomes, given=()):
+    return plan(model.ir, outcomes, frozenset(given), frozenset())
+
+
+def final(model, name, values=None):
+    return simulate(model, values, outcomes=[name])[name][0, 0, ..., -1].tolist()
+
+
+def test_elements_that_read_each_other_are_computed_in_order(tmp_path):
+    equations = (
+        "R: A, B, C ~~|\nx[A] = 1 + Time ~~|\nx[C] = x[B] + y[B] ~~|\nx[B] = x[A]*2 ~~|\n"
+        "y[R] = x[A] + z[R] ~~|\nz[R] = 3*x[A] ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations))
+    assert final(model, "x") == [7, 14, 14 + 7 + 21]
+    assert final(model, "y") == [28, 28, 28]
+
+
+def test_an_array_stays_whole_along_a_dimension_that_runs_in_step(tmp_path):
+    equations = (
+        "Age: young, middle, old ~~|\nR: r1, r2, r3, r4 ~~|\nk[R] = 1, 2, 3, 4 ~~|\n"
+        "x[young,R] = k[R] ~~|\nx[middle,R] = x[young,R]*2 + y[young,R] ~~|\nx[old,R] = x[middle,R] + y[middle,R] ~~|\n"
+        "y[Age,R] = x[Age,R]*10 ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations))
+    order = planned(model, "y")
+    blocks = order.model.variables["y"].blocks
+    assert [block.axes for block in blocks] == [("R",)] * 3
+    young = [1, 2, 3, 4]
+    middle = [12 * item for item in young]
+    assert final(model, "x") == [young, middle, [11 * item for item in middle]]
+    assert model.ir.variables["y"].blocks[0].axes == ("Age", "R")
+
+
+def test_a_whole_array_stays_whole_where_nothing_asks_for_its_elements(tmp_path):
+    equations = "R: A, B, C ~~|\nx[A] = 1 ~~|\nx[B] = x[A] + 1 ~~|\nx[C] = x[B] + 1 ~~|\ny[R] = 2*x[R] ~~|"
+    model = load_model(write_model(tmp_path, equations))
+    order = planned(model, "y")
+    assert order.model.variables["y"] is model.ir.variables["y"]
+    assert [item.variable for item in order.invariant] == ["x", "x", "x", "y"]
+    assert final(model, "y") == [2, 4, 6]
+
+
+def test_tables_numbers_and_sums_are_cut_with_the_equation(tmp_path):
+    equations = (
+        "R: A, B, C ~~|\nL: u, v ~~|\nm[R,L] = 1, 2; 3, 4; 5, 6; ~~|\n"
+        "x[A,L] = m[A,L] ~~|\nx[B,L] = SUM(y[A,L!]*m[B,L!]) + m[B,L] ~~|\nx[C,L] = y[B,L] ~~|\n"
+        "y[R,L] = x[R,L] + R*100 + L ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations))
+    first = np.array([1, 2]) + 100 + np.array([1, 2])
+    second = (first * [3, 4]).sum() + np.array([3, 4])
+    assert final(model, "x") == [[1, 2], second.tolist(), (second + 200 + [1, 2]).tolist()]
+
+
+def test_initial_values_of_stocks_may_follow_each_other(tmp_path):
+    equations = (
+        "R: A, B, C ~~|\nlater: B, C ~~|\nk[R] = 1, 2, 3 ~~|\n"
+        "s[A] = INTEG(1, 5) ~~|\ns[B] = INTEG(k[B], s[A] + 1) ~~|\ns[C] = INTEG(s[A], start[C]) ~~|\n"
+        "start[R] = s[B]*k[R] ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations, final=1, step=1, saveper=1))
+    assert simulate(model)["s"][0, 0].T.tolist() == [[5, 6, 18], [6, 8, 23]]
+
+
+def test_draws_and_scenarios_reach_an_array_that_is_filled_in_parts(tmp_path):
+    equations = "R: A, B, C ~~|\na = 1 ~~|\nx[A] = 1 ~~|\nx[B] = x[A] + a ~~|\nx[C] = x[B]*a ~~|"
+    model = load_model(write_model(tmp_path, equations))
+    draws = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    found = simulate(model, {"a": draws})["x"][..., -1]
+    np.testing.assert_array_equal(found, np.stack([np.ones((2, 3)), 1 + draws, (1 + draws) * draws], axis=-1))
+
+
+def test_values_from_outside_cut_a_circle(tmp_path):
+    equations = "R: A, B ~~|\nx[R] = y[R] ~~|\ny[R] = x[R] + 1 ~~|"
+    model = load_model(write_model(tmp_path, equations))
+    assert final(model, "y", {"x": [1, 2]}) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("equations", "circle"),
+    [
+        ("x[R] = y[R] ~~|\ny[R] = x[R] + 1 ~~|", r"'x\[R\]' -> 'y\[R\]' -> 'x\[R\]'.*Equation: x\[R\] = y\[R\]"),
+        ("x[A] = x[B] ~~|\nx[B] = x[C] ~~|\nx[C] = x[A] ~~|", r"'x\[A\]' -> 'x\[B\]' -> 'x\[C\]' -> 'x\[A\]'"),
+        ("x[R] = y ~~|\ny = SUM(x[R!]) ~~|", r"'x\[A\]' -> 'y' -> 'x\[A\]'"),
+        ("x[R] = x[R] + 1 ~~|", r"'x\[R\]' -> 'x\[R\]'"),
+        ("x[A] = y[A] ~~|\nx[B] = 1 ~~|\nx[C] = 2 ~~|\ny[R] = x[R] ~~|", r"'x\[A\]' -> 'y\[A\]' -> 'x\[A\]'"),
+    ],
+)
+def test_true_circles_are_refused_and_name_their_elements(equations, circle, tmp_path):
+    model = load_model(write_model(tmp_path, f"R: A, B, C ~~|\n{equations}"))
+    with pytest.raises(InvalidModel, match=circle):
+        simulate(model)
+
+
+def test_a_long_chain_of_elements_is_ordered_quickly(tmp_path):
+    count = 2000
+    names = ", ".join(f"e{number}" for number in range(count))
+    steps = "".join(f"x[e{number}] = y[e{number - 1}] + 1 ~~|\n" for number in range(1, count))
+    model = load_model(write_model(tmp_path, f"R: {names} ~~|\nx[e0] = 0 ~~|\n{steps}y[R] = x[R] ~~|", final=1))
+    assert final(model, "y") == list(range(count))
