@@ -1,0 +1,151 @@
+"""Writes the body of one function on vectors as LLVM instructions: every method appends a line and names its result.
+
+Comparisons are ordered: they are false where an argument is no number. Nothing is reassociated or contracted, so that a
+value does not depend on the number of lanes it is computed in.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+def bits_of(value: float) -> int:
+    """Bits of a double precision number."""
+    return int(struct.unpack("<Q", struct.pack("<d", value))[0])
+
+
+def vector_type(scalar: str, lanes: int) -> str:
+    """Spelling of a vector type; one lane is the scalar itself."""
+    return scalar if lanes == 1 else f"<{lanes} x {scalar}>"
+
+
+@dataclass(slots=True)
+class Instructions:
+    """The instructions of one function.
+
+    Parameters
+    ----------
+    lanes
+        Length of a vector; one for scalars.
+    scalar
+        ``"double"`` or ``"float"``.
+    lines
+        The text so far.
+    intrinsics
+        Declarations of the intrinsics that were used, by name.
+    """
+
+    lanes: int
+    scalar: str = "double"
+    lines: list[str] = field(default_factory=list)
+    intrinsics: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def real(self) -> str:
+        """Type of a vector of real numbers."""
+        return vector_type(self.scalar, self.lanes)
+
+    @property
+    def integer(self) -> str:
+        """Type of a vector of integers as long as a double precision number."""
+        return vector_type("i64", self.lanes)
+
+    @property
+    def truth(self) -> str:
+        """Type of a vector of truths."""
+        return vector_type("i1", self.lanes)
+
+    def _result(self, text: str) -> str:
+        name = f"%r{len(self.lines)}"
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    def _splat(self, scalar: str, text: str) -> str:
+        return text if self.lanes == 1 else f"splat ({scalar} {text})"
+
+    def number(self, value: float) -> str:
+        """A literal, the same in every lane; in single precision it must be exact."""
+        return self._splat(self.scalar, f"0x{bits_of(value):016X}")
+
+    def bits(self, value: int) -> str:
+        """An integer literal, the same in every lane."""
+        return self._splat("i64", str(value % 2**64))
+
+    def binary(self, operation: str, left: str, right: str) -> str:
+        """Two real numbers to one: fadd, fsub, fmul, fdiv or frem."""
+        return self._result(f"{operation} {self.real} {left}, {right}")
+
+    def add(self, left: str, right: str) -> str:
+        """Sum."""
+        return self.binary("fadd", left, right)
+
+    def subtract(self, left: str, right: str) -> str:
+        """Difference."""
+        return self.binary("fsub", left, right)
+
+    def multiply(self, left: str, right: str) -> str:
+        """Product."""
+        return self.binary("fmul", left, right)
+
+    def divide(self, left: str, right: str) -> str:
+        """Quotient."""
+        return self.binary("fdiv", left, right)
+
+    def negative(self, value: str) -> str:
+        """The number with the other sign."""
+        return self._result(f"fneg {self.real} {value}")
+
+    def intrinsic(self, name: str, *arguments: str) -> str:
+        """Real numbers to a real number through one of LLVM's own functions."""
+        suffix = {"double": "f64", "float": "f32"}[self.scalar]
+        full = f"@llvm.{name}.{suffix if self.lanes == 1 else f'v{self.lanes}{suffix}'}"
+        self.intrinsics[full] = f"declare {self.real} {full}({', '.join([self.real] * len(arguments))})"
+        return self._result(f"call {self.real} {full}({', '.join(f'{self.real} {item}' for item in arguments)})")
+
+    def fused(self, left: str, right: str, addend: str) -> str:
+        """Product plus addend, rounded once."""
+        return self.intrinsic("fma", left, right, addend)
+
+    def integers(self, operation: str, left: str, right: str) -> str:
+        """Two integers to one: add, sub, and, or, shl, lshr."""
+        return self._result(f"{operation} {self.integer} {left}, {right}")
+
+    def to_bits(self, value: str) -> str:
+        """The bits of a real number as an integer."""
+        return self._result(f"bitcast {self.real} {value} to {self.integer}")
+
+    def from_bits(self, value: str) -> str:
+        """The real number that has the given bits."""
+        return self._result(f"bitcast {self.integer} {value} to {self.real}")
+
+    def compare(self, relation: str, left: str, right: str) -> str:
+        """A truth: olt, ole, ogt, oge, oeq, or une (true where an argument is no number)."""
+        return self._result(f"fcmp {relation} {self.real} {left}, {right}")
+
+    def both(self, left: str, right: str) -> str:
+        """Whether two truths hold."""
+        return self._result(f"and {self.truth} {left}, {right}")
+
+    def either(self, left: str, right: str) -> str:
+        """Whether one of two truths holds."""
+        return self._result(f"or {self.truth} {left}, {right}")
+
+    def choose(self, condition: str, value: str, otherwise: str) -> str:
+        """One real number or the other."""
+        return self._result(f"select {self.truth} {condition}, {self.real} {value}, {self.real} {otherwise}")
+
+    def choose_bits(self, condition: str, value: str, otherwise: str) -> str:
+        """One integer or the other."""
+        return self._result(f"select {self.truth} {condition}, {self.integer} {value}, {self.integer} {otherwise}")
+
+    def polynomial(self, argument: str, coefficients: Sequence[float]) -> str:
+        """Value of a polynomial, lowest coefficient first, by Estrin's scheme: short chains of fused steps."""
+        terms = [self.number(value) for value in coefficients]
+        power = argument
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            folded = [self.fused(high, power, low) for low, high in pairs]
+            terms = folded + terms[len(terms) - len(terms) % 2 :]
+            if len(terms) > 1:
+                power = self.multiply(power, power)
+        return terms[0]

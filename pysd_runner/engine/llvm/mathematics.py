@@ -1,0 +1,216 @@
+"""The mathematical functions of models as LLVM functions on vectors, as text.
+
+Exponential, logarithm and power are our own (see `elementary`); the rarer functions ask the C library lane by lane.
+Results do not depend on the number of lanes. In single precision, values are computed in double precision and rounded.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping
+
+from pysd_runner.engine.functions import SMALL
+from pysd_runner.engine.llvm import elementary
+from pysd_runner.engine.llvm.instructions import Instructions, vector_type
+
+# Name here -> name in the C library.
+C_LIBRARY = {
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "erfc": "erfc",
+}
+
+
+def _square_root(to: Instructions, x: str) -> str:
+    return to.intrinsic("sqrt", x)
+
+
+def _integer(to: Instructions, x: str) -> str:
+    return to.intrinsic("trunc", x)
+
+
+def _xidz(to: Instructions, numerator: str, denominator: str, otherwise: str) -> str:
+    small = to.compare("ole", to.intrinsic("fabs", denominator), to.number(_below(SMALL, to.scalar)))
+    return to.choose(small, otherwise, to.divide(numerator, denominator))
+
+
+def _below(limit: float, scalar: str) -> float:
+    """The largest number of a precision that is less than a limit, so that a comparison is the same in both."""
+    if scalar == "double":
+        return math.nextafter(limit, -math.inf)
+    nearest = struct.unpack("<f", struct.pack("<f", limit))[0]
+    if nearest < limit:
+        return float(nearest)
+    bits = struct.unpack("<I", struct.pack("<f", limit))[0]
+    return float(struct.unpack("<f", struct.pack("<I", bits - 1))[0])
+
+
+def _quantum(to: Instructions, value: str, base: str) -> str:
+    whole = to.multiply(base, to.intrinsic("trunc", to.divide(value, base)))
+    return to.choose(to.compare("olt", base, to.number(SMALL)), value, whole)
+
+
+def _modulo(to: Instructions, value: str, base: str) -> str:
+    return to.subtract(value, _quantum(to, value, base))
+
+
+def _remainder(to: Instructions, value: str, base: str) -> str:
+    rest = to.binary("frem", value, base)
+    zero = to.number(0.0)
+    # Where the remainder has not the sign of the base, the base is added; a zero takes the sign of the base.
+    opposite = to.compare("olt", to.multiply(to.intrinsic("copysign", to.number(1.0), base), rest), zero)
+    moved = to.choose(opposite, to.add(rest, base), rest)
+    return to.choose(to.compare("oeq", rest, zero), to.intrinsic("copysign", zero, base), moved)
+
+
+_Body = Callable[..., str]
+_BODIES: dict[str, tuple[int, _Body]] = {
+    "exp": (1, elementary.exp),
+    "ln": (1, elementary.ln),
+    "power": (2, elementary.power),
+    "sqrt": (1, _square_root),
+    "integer": (1, _integer),
+    "xidz": (3, _xidz),
+    "quantum": (2, _quantum),
+    "modulo": (2, _modulo),
+    "remainder": (2, _remainder),
+}
+
+# Correctly rounded in either precision, so that computing in single precision gives what rounding once would give.
+_SAME_IN_SINGLE = frozenset({"sqrt", "integer", "xidz"})
+
+FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.items()} | dict.fromkeys(C_LIBRARY, 1)
+"""Number of arguments of every function."""
+
+
+def name_of(function: str, lanes: int, real: str) -> str:
+    """Name of a function in the generated code.
+
+    Parameters
+    ----------
+    function
+        One of `FUNCTIONS`.
+    lanes
+        Length of its vectors; one for scalars.
+    real
+        ``"double"`` or ``"float"``.
+
+    Returns
+    -------
+    str
+        With the leading ``@``.
+    """
+    return f"@gs_{function}_v{lanes}{'f64' if real == 'double' else 'f32'}"
+
+
+def definition(function: str, lanes: int, real: str) -> str:
+    """Text that defines a function, with internal linkage.
+
+    Parameters
+    ----------
+    function
+        One of `FUNCTIONS`.
+    lanes
+        Length of its vectors; one for scalars.
+    real
+        ``"double"`` or ``"float"``.
+
+    Returns
+    -------
+    str
+        One definition; `declarations` gives what it calls.
+    """
+    return _written(function, lanes, real)[0]
+
+
+def declarations(functions: Iterable[tuple[str, int, str]], declared: Iterable[str] = ()) -> str:
+    """Text of everything some functions need: their definitions and what those call, each once.
+
+    Parameters
+    ----------
+    functions
+        What is called: function, lanes and precision.
+    declared
+        Names, with the leading ``@``, of what the caller declares on its own.
+
+    Returns
+    -------
+    str
+        Definitions and declarations.
+    """
+    texts: dict[str, str] = {}
+    waiting = list(functions)
+    while waiting:
+        function, lanes, real = waiting.pop()
+        text, called, externals = _written(function, lanes, real)
+        texts[name_of(function, lanes, real)] = text
+        texts |= externals
+        waiting += [item for item in called if name_of(*item) not in texts]
+    known = frozenset(declared)
+    return "\n".join(texts[name] for name in sorted(texts) if name not in known)
+
+
+def _written(function: str, lanes: int, real: str) -> tuple[str, list[tuple[str, int, str]], dict[str, str]]:
+    """Definition of a function, the functions it calls and the declarations it needs by name."""
+    if real == "float" and function not in _SAME_IN_SINGLE:
+        return _in_double(function, lanes)
+    if function in C_LIBRARY:
+        return _lane_by_lane(function, lanes)
+    count, body = _BODIES[function]
+    to = Instructions(lanes, real)
+    arguments = [f"%a{place}" for place in range(count)]
+    result = body(to, *arguments)
+    text = _definition(function, lanes, real, [*to.lines, f"ret {to.real} {result}"])
+    return text, [], to.intrinsics
+
+
+def _definition(function: str, lanes: int, real: str, lines: list[str], attributes: str = "nounwind") -> str:
+    kind = vector_type(real, lanes)
+    arguments = ", ".join(f"{kind} %a{place}" for place in range(FUNCTIONS[function]))
+    head = f"define internal {kind} {name_of(function, lanes, real)}({arguments}) {attributes} {{"
+    return "\n".join([head, *lines, "}", ""])
+
+
+def _in_double(function: str, lanes: int) -> tuple[str, list[tuple[str, int, str]], dict[str, str]]:
+    wide, narrow = vector_type("double", lanes), vector_type("float", lanes)
+    count = FUNCTIONS[function]
+    lines = [f"%w{place} = fpext {narrow} %a{place} to {wide}" for place in range(count)]
+    arguments = ", ".join(f"{wide} %w{place}" for place in range(count))
+    lines.append(f"%value = call {wide} {name_of(function, lanes, 'double')}({arguments})")
+    lines += [f"%result = fptrunc {wide} %value to {narrow}", f"ret {narrow} %result"]
+    return _definition(function, lanes, "float", lines), [(function, lanes, "double")], {}
+
+
+def _lane_by_lane(function: str, lanes: int) -> tuple[str, list[tuple[str, int, str]], dict[str, str]]:
+    external = f"@{C_LIBRARY[function]}"
+    declaration = {external: f"declare double {external}(double) nounwind"}
+    if lanes == 1:
+        lines = [f"%value = call double {external}(double %a0)", "ret double %value"]
+        return _definition(function, lanes, "double", lines), [], declaration
+    kind = vector_type("double", lanes)
+    lines = [
+        "start:",
+        f"%room = alloca {kind}",
+        f"store {kind} %a0, ptr %room",
+        "br label %each",
+        "each:",
+        "%lane = phi i64 [0, %start], [%next, %each]",
+        "%place = getelementptr double, ptr %room, i64 %lane",
+        "%argument = load double, ptr %place",
+        f"%value = call double {external}(double %argument)",
+        "store double %value, ptr %place",
+        "%next = add i64 %lane, 1",
+        f"%more = icmp ult i64 %next, {lanes}",
+        "br i1 %more, label %each, label %end",
+        "end:",
+        f"%result = load {kind}, ptr %room",
+        f"ret {kind} %result",
+    ]
+    # Not inlined: the calls take far longer, and its room on the stack is then given back.
+    return _definition(function, lanes, "double", lines, "nounwind noinline"), [], declaration

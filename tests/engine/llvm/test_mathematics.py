@@ -1,0 +1,211 @@
+"""The compiled mathematical functions against the C library, NumPy and the table of special cases of IEEE 754."""
+
+import numpy as np
+import pytest
+
+from pysd_runner.engine.llvm.mathematics import C_LIBRARY, FUNCTIONS, declarations, definition, name_of
+from pysd_runner.engine.numpy_target import _quantum, _xidz
+
+pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
+
+from tests.engine.llvm.loops import (
+    LANES,
+    SPECIAL,
+    assert_same,
+    c_library,
+    compiled,
+    functions,
+    steps_between,
+)
+
+inf, nan = np.inf, np.nan
+DRAWS = 100_000
+FEW_ULP = {"exp": 2, "ln": 2, "power": 2}
+
+
+def random():
+    return np.random.default_rng(20240607)
+
+
+def twin(name):
+    """A slow function that is known to be right."""
+    from_c = {"exp": "exp", "ln": "log", "power": "pow", "sqrt": "sqrt"} | C_LIBRARY
+    if name in from_c:
+        return c_library()[from_c[name]]
+    return {
+        "integer": np.trunc,
+        "xidz": _xidz,
+        "quantum": _quantum,
+        "modulo": lambda value, base: value - _quantum(value, base),
+        "remainder": np.mod,
+    }[name]
+
+
+def special_arguments(count):
+    values = np.array(SPECIAL)
+    if count == 3:
+        return [item.ravel() for item in np.meshgrid(values, values, np.array([7.0, nan]))]
+    return [item.ravel() for item in np.meshgrid(*[values] * count)]
+
+
+def random_arguments(name, size=DRAWS):
+    rng = random()
+    if FUNCTIONS[name] == 1:
+        return [np.concatenate([rng.normal(0, 3, size // 2), np.exp(rng.uniform(-700, 700, size // 2))])]
+    signs = rng.choice([-1.0, 1.0], (3, size))
+    values = signs * np.exp(rng.normal(0, 2, (3, size)))
+    values[:, : size // 4] = np.round(values[:, : size // 4])
+    return list(values[: FUNCTIONS[name]])
+
+
+def mixed_arguments(name):
+    return [
+        np.concatenate(both)
+        for both in zip(random_arguments(name, 4000), special_arguments(FUNCTIONS[name]), strict=True)
+    ]
+
+
+EXP = {
+    "small": lambda rng: rng.uniform(-1, 1, DRAWS),
+    "range": lambda rng: rng.uniform(-746, 711, DRAWS),
+    "subnormal results": lambda rng: rng.uniform(-745.2, -708, DRAWS),
+    "near one": lambda rng: rng.choice([-1, 1], DRAWS) * np.exp(rng.uniform(-50, -1, DRAWS)),
+    "half way between whole exponents": lambda rng: (
+        (rng.integers(-1070, 1020, DRAWS) + 0.5) * np.log(2) * (1 + rng.normal(0, 1e-15, DRAWS))
+    ),
+    "dense": lambda _: np.linspace(-2, 2, DRAWS),
+}
+LN = {
+    "normal": lambda rng: np.exp(rng.uniform(-708, 709, DRAWS)),
+    "subnormal": lambda rng: rng.uniform(0, 2.3e-308, DRAWS),
+    "smallest": lambda _: np.arange(1, DRAWS) * 5e-324,
+    "around one": lambda rng: 1 + rng.choice([-1, 1], DRAWS) * np.exp(rng.uniform(-36, -1, DRAWS)),
+    "around one, each": lambda _: 1 + np.arange(-DRAWS, DRAWS) * 2.0**-53,
+    "where the exponent changes": lambda rng: np.sqrt(2) * (1 + rng.normal(0, 1e-12, DRAWS)),
+    "dense": lambda _: np.linspace(0.5, 2.5, DRAWS),
+}
+POWER = {
+    "middle": lambda rng: (rng.uniform(0, 3, DRAWS), rng.uniform(-3, 3, DRAWS)),
+    "wide": lambda rng: (np.exp(rng.uniform(-700, 700, DRAWS)), rng.uniform(-2, 2, DRAWS)),
+    "extreme results": lambda rng: (rng.uniform(0.5, 2, DRAWS), rng.uniform(-1080, 1080, DRAWS)),
+    "around one": lambda rng: (1 + rng.uniform(-1e-3, 1e-3, DRAWS), rng.uniform(-7e5, 7e5, DRAWS)),
+    "one unit from one": lambda rng: (1 + rng.integers(-99, 99, DRAWS) * 2.0**-53, rng.uniform(-1e17, 1e17, DRAWS)),
+    "subnormal base": lambda rng: (rng.uniform(0, 2.3e-308, DRAWS), rng.uniform(-1, 1, DRAWS)),
+    "whole exponent": lambda rng: (rng.normal(0, 2, DRAWS), rng.integers(-40, 40, DRAWS).astype(float)),
+    "subnormal results": lambda rng: (rng.uniform(1.5, 2, DRAWS), -rng.uniform(1021, 1076, DRAWS) * 1.2),
+    "dense": lambda _: tuple(item.ravel() for item in np.meshgrid(np.linspace(1e-3, 4, 400), np.linspace(-5, 5, 401))),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "sample"),
+    [(name, sample) for name, group in (("exp", EXP), ("ln", LN), ("power", POWER)) for sample in group],
+)
+@pytest.mark.parametrize("lanes", [1, 16])
+def test_few_units_in_the_last_place_from_the_c_library(name, sample, lanes):
+    arguments = {"exp": EXP, "ln": LN, "power": POWER}[name][sample](random())
+    arguments = arguments if isinstance(arguments, tuple) else (arguments,)
+    steps = steps_between(functions(lanes, "double")[name](*arguments), twin(name)(*arguments))
+    worst = int(steps.argmax())
+    assert steps[worst] <= FEW_ULP[name], [float(item[worst]) for item in arguments]
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_special_values(name, lanes):
+    arguments = special_arguments(FUNCTIONS[name])
+    result = functions(lanes, "double")[name](*arguments)
+    with np.errstate(all="ignore"):
+        expected = twin(name)(*arguments)
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+    known = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(result)[known], np.signbit(expected)[known])
+    assert steps_between(result, expected).max() <= FEW_ULP.get(name, 0)
+    certain = np.isin(np.abs(expected), [0.0, 1.0, inf])
+    np.testing.assert_array_equal(result[certain], expected[certain])
+
+
+# Annex F of the C standard: base, exponent, value.
+POWERS = [
+    *((value, 0.0, 1.0) for value in (0.0, -0.0, 1.0, -3.0, inf, -inf, nan)),
+    *((value, -0.0, 1.0) for value in (0.0, -2.5, inf, nan)),
+    *((1.0, value, 1.0) for value in (0.5, -7.0, inf, -inf, nan)),
+    *((-1.0, value, 1.0) for value in (inf, -inf, 2.0, -4.0, 2.0**53)),
+    *((-1.0, value, -1.0) for value in (1.0, -3.0, 2.0**53 - 1)),
+    *((0.0, 3.0, 0.0), (-0.0, 3.0, -0.0), (0.0, 2.0, 0.0), (-0.0, 2.0, 0.0), (-0.0, 0.5, 0.0)),
+    *((0.0, -3.0, inf), (-0.0, -3.0, -inf), (-0.0, -2.0, inf), (-0.0, -0.5, inf), (0.0, -inf, inf), (-0.0, inf, 0.0)),
+    *((0.5, inf, 0.0), (0.5, -inf, inf), (2.0, inf, inf), (-2.0, -inf, 0.0), (-0.5, -inf, inf)),
+    *((inf, 2.0, inf), (inf, -0.5, 0.0), (-inf, 3.0, -inf), (-inf, 2.0, inf), (-inf, 0.5, inf)),
+    *((-inf, -3.0, -0.0), (-inf, -2.0, 0.0), (-inf, -0.5, 0.0), (inf, inf, inf), (-inf, -inf, 0.0)),
+    *((-2.0, 0.5, nan), (-8.0, 1 / 3, nan), (-5e-324, 0.1, nan), (nan, 1.0, nan), (2.0, nan, nan), (-1.0, nan, nan)),
+    *((-2.0, 3.0, -8.0), (-2.0, -2.0, 0.25), (2.0, -1074.0, 5e-324), (2.0, -1076.0, 0.0), (-2.0, 1025.0, -inf)),
+]
+
+
+@pytest.mark.parametrize("real", ["double", "float"])
+@pytest.mark.parametrize("lanes", LANES)
+def test_powers_of_the_standard(lanes, real):
+    base, exponent, value = np.array(POWERS).T
+    fits = (base.astype(np.float32) == base) & (exponent.astype(np.float32) == exponent) | np.isnan(base + exponent)
+    rows = fits if real == "float" else slice(None)
+    with np.errstate(all="ignore"):
+        expected = value[rows].astype(np.float64 if real == "double" else np.float32)
+    assert_same(functions(lanes, real)["power"](base[rows], exponent[rows]), expected)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_random_values(name):
+    arguments = random_arguments(name)
+    with np.errstate(all="ignore"):
+        expected = twin(name)(*arguments)
+    assert steps_between(functions(8, "double")[name](*arguments), expected).max() <= FEW_ULP.get(name, 0)
+
+
+@pytest.mark.parametrize("real", ["double", "float"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_number_of_lanes_does_not_matter(name, real):
+    arguments = mixed_arguments(name)
+    with np.errstate(over="ignore"):
+        arguments = [item.astype(np.float32) if real == "float" else item for item in arguments]
+    one = functions(1, real)[name](*arguments)
+    for lanes in LANES[1:]:
+        assert_same(functions(lanes, real)[name](*arguments), one)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_single_precision_is_double_precision_rounded(name):
+    arguments = mixed_arguments(name)
+    with np.errstate(over="ignore"):
+        arguments = [item.astype(np.float32) for item in arguments]
+        expected = functions(8, "double")[name](*arguments).astype(np.float32)
+    assert_same(functions(8, "float")[name](*arguments), expected)
+
+
+def test_names():
+    assert name_of("exp", 16, "double") == "@gs_exp_v16f64"
+    assert name_of("power", 1, "float") == "@gs_power_v1f32"
+
+
+@pytest.mark.parametrize("real", ["double", "float"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_definition_is_one_function(name, real):
+    text = definition(name, 4, real)
+    assert text.startswith("define internal <4 x ")
+    assert text.count("define") == 1
+    assert "declare" not in text
+
+
+def test_everything_needed_stands_there_once():
+    both = [("power", 4, "double"), ("power", 4, "float"), ("power", 4, "float"), ("sin", 4, "float")]
+    text = declarations(both)
+    heads = [line for line in text.splitlines() if line.startswith(("define", "declare"))]
+    assert len(heads) == len(set(heads))
+    assert sum("@gs_power_v4f64(" in line for line in heads) == 1
+    compiled(text)
+
+
+def test_what_the_caller_declares_is_left_out():
+    name = "@llvm.fma.v4f64"
+    text = declarations([("power", 4, "double")], declared=[name])
+    assert f"declare <4 x double> {name}" not in text
+    compiled(f"declare <4 x double> {name}(<4 x double>, <4 x double>, <4 x double>)\n{text}")
