@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pysd_runner.engine.ir import ModelIr, Variable
+from pysd_runner.engine.loading import load_lowered
 from pysd_runner.engine.names import key
 from pysd_runner.engine.source import Source, read_source
 from pysd_runner.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
@@ -119,7 +120,11 @@ def _declared(spec: ModelSpec | None) -> dict[str, str]:
 
 
 def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) -> Model:
-    """Load a shipped model or any Vensim or XMILE file; nothing is written and no code of the file is run.
+    """Load a shipped model or any Vensim or XMILE file; no code of the file is run.
+
+    Nothing is written but the lowered model, to the user's cache folder: a file that was loaded before, and that like
+    its data files has not changed since, is not parsed again. The environment variable ``GAPSIM_CACHE`` names another
+    folder; ``off`` switches this off.
 
     Parameters
     ----------
@@ -143,24 +148,17 @@ def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) 
     InvalidInput
         If fewer than one region is asked for.
     """
-    from pysd_runner.engine.lowering import lower
-
     path, label, spec = _locate(name)
     elements = {} if regions is None else {REGION_RANGE: region_keys(regions)}
-    source = read_source(path).with_ranges(elements)
-    lowered, uncovered = None, ""
-    try:
-        lowered = lower(source)
-    except UnsupportedFeature as error:
-        uncovered = str(error)
+    found = load_lowered(path, elements)
     return Model(
         name=label,
-        path=source.path,
-        sha256=source.sha256,
+        path=found.path,
+        sha256=found.sha256,
         spec=spec,
         elements=elements,
-        lowered=lowered,
-        uncovered=uncovered,
+        lowered=found.model,
+        uncovered=found.uncovered,
     )
 
 

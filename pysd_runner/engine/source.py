@@ -96,10 +96,39 @@ def read_source(path: str | Path) -> Source:
     InvalidModel
         If the file is missing, has another ending, or cannot be parsed.
     """
+    path, sha256 = identify(path)
+    return _parse(path, sha256)
+
+
+def identify(path: str | Path) -> tuple[Path, str]:
+    """Find a model file.
+
+    Parameters
+    ----------
+    path
+        A ``.mdl``, ``.xmile``, ``.xml`` or ``.stmx`` file.
+
+    Returns
+    -------
+    tuple
+        Its absolute path and the hash of its bytes.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is missing, cannot be opened, or has another ending.
+    """
     path = Path(path)
-    if not path.is_file():
-        raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
-    return _parse(path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest())
+    ending = path.suffix.lower()
+    try:
+        if not path.is_file():
+            raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
+        if ending not in VENSIM | XMILE:
+            known = ", ".join(sorted(VENSIM | XMILE))
+            raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {known}")
+        return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error
 
 
 @lru_cache(maxsize=16)
@@ -128,13 +157,11 @@ def _translator(path: Path) -> Any:
 
         _read_literals_only(vensim_element)
         return VensimFile(path)
-    if ending in XMILE:
-        from pysd.translators.xmile import xmile_element
-        from pysd.translators.xmile.xmile_file import XmileFile
+    from pysd.translators.xmile import xmile_element
+    from pysd.translators.xmile.xmile_file import XmileFile
 
-        _read_literals_only(xmile_element)
-        return XmileFile(path)
-    raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {', '.join(sorted(VENSIM | XMILE))}")
+    _read_literals_only(xmile_element)
+    return XmileFile(path)
 
 
 def _read_literals_only(module: Any) -> None:

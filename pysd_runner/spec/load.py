@@ -122,7 +122,7 @@ def _check_evidence(parameter: Parameter, table: Table) -> None:
         table.fail("note", "a value that rests on judgement needs a note that says on what")
     if parameter.prior is None and (parameter.role.startswith("FREE") or parameter.free_with):
         table.fail("prior", f"a {parameter.role} parameter that can be estimated needs a prior")
-    if parameter.prior is not None and parameter.prior.log_density(parameter.value) == float("-inf"):
+    if parameter.prior is not None and not parameter.prior.supports(parameter.value):
         table.fail("prior", f"gives the value {parameter.value:g} no probability")
 
 

@@ -29,6 +29,9 @@ class Prior(Protocol):
     def unbounded_sd(self) -> float:
         """Standard deviation on the unbounded scale, before truncation at the declared bounds."""
 
+    def supports(self, x: float) -> bool:
+        """Whether the density at ``x`` is above zero."""
+
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the density at ``x``, per unit of ``x``; ``-inf`` outside the bounds."""
 
@@ -85,6 +88,10 @@ class Normal:
     def unbounded_sd(self) -> float:
         """The standard deviation."""
         return self.sd
+
+    def supports(self, x: float) -> bool:
+        """Whether ``x`` lies inside the bounds."""
+        return self.lower <= x <= self.upper
 
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the truncated density."""
@@ -165,6 +172,10 @@ class LogNormal:
         """The standard deviation of the logarithm."""
         return self.sdlog
 
+    def supports(self, x: float) -> bool:
+        """Whether ``x`` is positive and inside the bounds."""
+        return x > 0 and self.lower <= x <= self.upper
+
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the truncated density per unit of ``x`` (not of ``log x``)."""
         x = np.asarray(x, dtype=float)
@@ -240,6 +251,11 @@ class Beta:
 
         return float(np.sqrt(polygamma(1, self.a) + polygamma(1, self.b)))
 
+    def supports(self, x: float) -> bool:
+        """Whether ``x`` lies in the interval; an end does where the density does not fall to zero there."""
+        inside = self.lower < x < self.upper
+        return inside or (x == self.lower and self.a <= 1) or (x == self.upper and self.b <= 1)
+
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Natural logarithm of the density."""
         from scipy.special import betaln, xlog1py, xlogy
@@ -314,6 +330,10 @@ class Uniform:
     def unbounded_sd(self) -> float:
         """Standard deviation of the logistic distribution, pi / sqrt(3)."""
         return self._as_beta().unbounded_sd
+
+    def supports(self, x: float) -> bool:
+        """Whether ``x`` lies in the interval."""
+        return self.lower <= x <= self.upper
 
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Minus the logarithm of the width of the interval."""

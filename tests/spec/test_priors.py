@@ -44,6 +44,13 @@ def test_log_density_agrees_with_scipy(prior: Prior, twin: stats.rv_continuous) 
     np.testing.assert_allclose(prior.log_density(x), twin.logpdf(x), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("prior", [*PRIORS, Beta(0.5, 1.0), Beta(1.0, 3.0, -1.0, 2.0)], ids=repr)
+def test_the_support_is_where_the_density_is_above_zero(prior: Prior) -> None:
+    ends = [end for end in (getattr(prior, "lower", 0.0), getattr(prior, "upper", 0.0)) if np.isfinite(end)]
+    for x in [*np.linspace(-1.5, 2.5, 41), 0.0, *ends, *np.add(ends, 1e-9), *np.subtract(ends, 1e-9)]:
+        assert prior.supports(float(x)) == (prior.log_density(x) > -np.inf)
+
+
 @every_prior
 def test_density_integrates_to_one(prior: Prior) -> None:
     lower, upper = support(prior)

@@ -1,0 +1,138 @@
+"""The lowered form of a model file: from the cache when nothing it was made from has changed, else made anew.
+
+A hit needs neither PySD nor anything PySD imports, which is most of the time a first load takes.
+"""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pysd_runner.engine import serial
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.source import identify, read_source
+from pysd_runner.engine.store import default_store
+from pysd_runner.errors import InvalidInput, UnsupportedFeature
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A model file that was lowered.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        Hash of its bytes.
+    model
+        The project's own representation, None where a feature is not covered.
+    uncovered
+        Why it could not be lowered at all, empty otherwise.
+    """
+
+    path: Path
+    sha256: str
+    model: ModelIr | None
+    uncovered: str = ""
+
+
+def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Lowered:
+    """Lower a model file, or take what an earlier call left in the cache.
+
+    Parameters
+    ----------
+    path
+        A Vensim or XMILE file.
+    elements
+        New elements by name of the subscript range.
+
+    Returns
+    -------
+    Lowered
+        The same whether or not it came from the cache.
+
+    Raises
+    ------
+    InvalidModel
+        If the file cannot be read, or contradicts itself.
+    UnknownName
+        If the file has no such range.
+    """
+    path, sha256 = identify(path)
+    store = default_store("ir")
+    if store is None:
+        return _lowered(path, sha256, elements)
+    key = _key(path, sha256, elements)
+    cached = store.get(key)
+    model = None if cached is None else _unchanged(cached, path.parent)
+    if model is not None:
+        return Lowered(path, sha256, model)
+    found = _lowered(path, sha256, elements)
+    # A file that was written to meanwhile is not kept under the hash of what it was before.
+    if found.model is not None and _same_files(found.model, path.parent) and _digest(path) == sha256:
+        store.put(key, serial.dumps(found.model))
+    return found
+
+
+def _lowered(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> Lowered:
+    from pysd_runner.engine.lowering import lower
+
+    try:
+        return Lowered(path, sha256, lower(read_source(path).with_ranges(elements)))
+    except UnsupportedFeature as error:
+        return Lowered(path, sha256, None, str(error))
+
+
+def _key(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> str:
+    """Digest of everything but the data files that decides what a file is lowered to; messages in it hold its path."""
+    decisive = [str(path), sha256, {name: list(items) for name, items in elements.items()}, _pysd(), _own_code()]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+
+
+def _unchanged(cached: bytes, folder: Path) -> ModelIr | None:
+    """The cached model, None when another version wrote it or one of its data files is another one now."""
+    try:
+        model = serial.loads(cached)
+    except InvalidInput:
+        return None
+    return model if _same_files(model, folder) else None
+
+
+def _same_files(model: ModelIr, folder: Path) -> bool:
+    files: Mapping[str, str] = getattr(model, "files", {})
+    return all(_digest(folder / name) == digest for name, digest in files.items())
+
+
+def _digest(path: Path) -> str:
+    """Hash of a file, empty when it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=1)
+def _pysd() -> str:
+    """Version of PySD, read from its file where there is one because importing it takes most of a second."""
+    found = importlib.util.find_spec("pysd")
+    if found is None or found.origin is None:
+        return ""
+    try:
+        return (Path(found.origin).parent / "_version.py").read_text(encoding="utf-8")
+    except OSError:
+        from importlib.metadata import version
+
+        return version("pysd")
+
+
+@lru_cache(maxsize=1)
+def _own_code() -> str:
+    """Digest of the modules that lower, so that no change in them is missed whatever version it is released under."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\n" + path.read_bytes())
+    return digest.hexdigest()
