@@ -10,7 +10,7 @@ from pysd_runner.engine.functions import ARITHMETIC, FUNCTIONS, LOGIC, REDUCTION
 from pysd_runner.engine.ir import (
     Axis,
     Expression,
-    Interpolation,
+    Index,
     Number,
     Reduction,
     Reference,
@@ -19,6 +19,7 @@ from pysd_runner.engine.ir import (
 )
 from pysd_runner.engine.names import key
 from pysd_runner.engine.scope import Scope
+from pysd_runner.engine.tables import interpolation, sorted_points
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
 
 # A chain of additions longer than this is added in halves.
@@ -128,7 +129,12 @@ def _reference(ast: Any, scope: Scope) -> Expression:
         raise InvalidModel(f"{ast.reference!r} is not defined.{suggest(ast.reference, scope.names.values())}")
     if name in scope.tables:
         raise UnsupportedFeature(f"table function {ast.reference!r} used without an argument")
-    dims = scope.dims[name]
+    return Reference(scope.names[name], _index(ast, scope))
+
+
+def _index(ast: Any, scope: Scope) -> tuple[Index, ...]:
+    """What the subscripts of a reference pick from the variable."""
+    dims = scope.dims[key(ast.reference)]
     labels = list(ast.subscripts.subscripts) if ast.subscripts else list(dims)
     if len(labels) != len(dims):
         raise InvalidModel(f"{ast.reference!r} has {len(dims)} subscripts, {len(labels)} are given")
@@ -136,7 +142,7 @@ def _reference(ast: Any, scope: Scope) -> Expression:
     labels_left = [item.label for item in index if isinstance(item, Axis)]
     if len(set(labels_left)) != len(labels_left):
         raise UnsupportedFeature(f"{ast.reference!r} with the same subscript range twice")
-    return Reference(scope.names[name], index)
+    return index
 
 
 def _positions(label: str, scope: Scope) -> Expression:
@@ -151,7 +157,8 @@ def _call(ast: Any, scope: Scope) -> Expression:
     if name == "elmcount":
         return _element_count(ast.arguments[0].reference, scope)
     if key(name) in scope.tables:
-        return _interpolation(scope.tables[key(name)], ast.arguments[0], scope)
+        argument = lower_expression(_only_argument(ast), scope)
+        return scope.tables[key(name)].read(argument, _index(ast.function, scope))
     arguments = [lower_expression(part, scope) for part in ast.arguments]
     if name in REDUCTIONS:
         return _reduction(REDUCTIONS[name], arguments[0])
@@ -181,18 +188,28 @@ def _reduction(name: str, argument: Expression) -> Expression:
     return Reduction(name, argument, over, tuple(axis for axis in argument.axes if axis not in over))
 
 
-def _interpolation(points: Any, argument: Any, scope: Scope) -> Expression:
-    if points is None:
-        raise UnsupportedFeature("subscripted or external table function")
-    if points.type not in ("interpolate", "extrapolate"):
-        raise UnsupportedFeature(f"table function of type {points.type!r}")
-    lowered = lower_expression(argument, scope)
-    x, y = (tuple(float(value) for value in side) for side in (points.x, points.y))
-    return Interpolation(lowered, x, y, len(x), (), points.type, lowered.axes)
+def _only_argument(ast: Any) -> Any:
+    if len(ast.arguments) != 1:
+        raise InvalidModel(
+            f"table function {ast.function.reference!r} takes 1 argument, {len(ast.arguments)} are given"
+        )
+    return ast.arguments[0]
 
 
 def _inline_table(ast: Any, scope: Scope) -> Expression:
-    return _interpolation(ast.lookups, ast.argument, scope)
+    points = sorted_points(ast.lookups.x, ast.lookups.y)
+    return interpolation(lower_expression(ast.argument, scope), [points], (), ast.lookups.type)
+
+
+def _constants(ast: Any, scope: Scope) -> Expression:
+    values = scope.files.constants(ast, scope.ranges.counts(scope.block))
+    return _table(values, scope) if values.ndim else Number(float(values))
+
+
+def _series(ast: Any, scope: Scope) -> Expression:
+    points = scope.files.series(ast, scope.ranges.counts(scope.block), scope.mode)
+    axes = tuple(name for label in scope.block if (name := scope.ranges.name_of(label)) is not None)
+    return interpolation(Time(), points, axes, scope.mode)
 
 
 def _initial(ast: Any, scope: Scope) -> Expression:
@@ -216,6 +233,8 @@ _NODES: dict[str, Callable[[Any, Scope], Expression]] = {
     "CallStructure": _call,
     "GameStructure": lambda ast, scope: lower_expression(ast.expression, scope),
     "InlineLookupsStructure": _inline_table,
+    "GetConstantsStructure": _constants,
+    "GetDataStructure": _series,
     "InitialStructure": _initial,
     "IntegStructure": _integ,
     "SmoothStructure": _stateful(delays.smooth, "input", "smooth_time", "initial", "order"),

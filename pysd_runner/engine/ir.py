@@ -279,12 +279,15 @@ class ModelIr:
         Hash of everything that decides the numbers.
     structural
         Hidden variables that decided how many levels a delay or smooth was expanded into, with the values they had.
+    files
+        Hash of every data file that was read, by its path; their numbers are in the equations.
     """
 
     ranges: Mapping[str, tuple[str, ...]]
     variables: Mapping[str, Variable]
     fingerprint: str = field(compare=False)
     structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of the given ranges."""

@@ -4,11 +4,14 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.expressions import lower_expression
+from pysd_runner.engine.external import DataFiles
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
+from pysd_runner.engine.lookups import is_table_function, table_functions
 from pysd_runner.engine.names import key, tidy
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.scope import Scope
@@ -16,10 +19,13 @@ from pysd_runner.engine.source import Source
 from pysd_runner.engine.text import equation_text
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
+# Kinds of equations that give a variable its value.
+EQUATIONS = frozenset({"AbstractComponent", "AbstractUnchangeableConstant", "AbstractData"})
+
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
-VERSION = 1
+VERSION = 2
 
 
 def lower(source: Source) -> ModelIr:
@@ -54,12 +60,17 @@ def _lowered(source: Source) -> ModelIr:
         ranges = Ranges(source.abstract.sections[0].subscripts)
     except InvalidModel as error:
         raise type(error)(f"{source.path}: {error}") from error
+    with closing(DataFiles(source.path)) as files:
+        return _resolved(source, ranges, files)
+
+
+def _resolved(source: Source, ranges: Ranges, files: DataFiles) -> ModelIr:
     known: dict[str, tuple[float, ...]] = {}
-    model, asked = _pass(source, ranges, known)
+    model, asked = _pass(source, ranges, files, known)
     # The order of a delay may depend on the order of another; each pass finds at least one of them.
     while found := _orders(model, asked, known):
         known |= found
-        model, asked = _pass(source, ranges, known)
+        model, asked = _pass(source, ranges, files, known)
     return model
 
 
@@ -81,15 +92,17 @@ def _orders(
 
 
 def _pass(
-    source: Source, ranges: Ranges, known: Mapping[str, tuple[float, ...]]
+    source: Source, ranges: Ranges, files: DataFiles, known: Mapping[str, tuple[float, ...]]
 ) -> tuple[ModelIr, dict[str, Variable]]:
     """Lower every equation, given the orders of delays that are known."""
     section = source.abstract.sections[0]
+    dims = {key(item.name): _dims(item, ranges, source) for item in section.elements}
     scope = Scope(
         ranges=ranges,
-        dims=dict.fromkeys(CONTROLS, ()) | {key(item.name): _dims(item, ranges, source) for item in section.elements},
+        dims=dict.fromkeys(CONTROLS, ()) | dims,
         names={"time": "Time"} | CONTROLS | {key(element.name): _name(element) for element in section.elements},
-        tables={key(element.name): _points(element) for element in section.elements if _is_table(element)},
+        tables=table_functions(section, ranges, dims, source.path, files),
+        files=files,
         known=known,
     )
     variables = {}
@@ -99,10 +112,21 @@ def _pass(
     variables |= {item.name: item for item in scope.hidden}
     variables |= {name: scope.asked[name] for name in known if name in scope.asked}
     variables |= {name: _absent(name) for name in CONTROLS.values() if name not in variables}
-    decisive = json.dumps([VERSION, source.sha256, ranges.elements], sort_keys=True, ensure_ascii=False)
-    fingerprint = hashlib.sha256(decisive.encode()).hexdigest()
-    model = ModelIr(ranges=ranges.elements, variables=variables, fingerprint=fingerprint, structural=known)
+    model = ModelIr(
+        ranges=ranges.elements,
+        variables=variables,
+        fingerprint=_fingerprint(source, ranges, files),
+        structural=known,
+        files=dict(files.sha256),
+    )
     return model, scope.asked
+
+
+def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
+    # Where a data file stands is of no account; the model file says which is which.
+    found = sorted(files.sha256.values())
+    decisive = json.dumps([VERSION, source.sha256, ranges.elements, found], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(decisive.encode()).hexdigest()
 
 
 _REMEDY = 'run it with engine="pysd"'
@@ -117,18 +141,6 @@ def _absent(name: str) -> Variable:
     """A time control that the file leaves to whoever runs it."""
     block = Block((), Number(math.nan), None, f"{name} is not in the file")
     return Variable(name=name, unit="", dims=(), kind="control", doc="", group="", blocks=(block,), hidden=True)
-
-
-def _is_table(element: Any) -> bool:
-    return type(element.components[0]).__name__ == "AbstractLookup"
-
-
-def _points(element: Any) -> Any:
-    """Points of a table function; None where it is subscripted or external, which a use of it reports."""
-    component = element.components[0]
-    if component.subscripts[0] or len(element.components) > 1 or type(component.ast).__name__ != "LookupsStructure":
-        return None
-    return component.ast
 
 
 def _dims(element: Any, ranges: Ranges, source: Source) -> tuple[str, ...]:
@@ -168,12 +180,18 @@ def _variable(element: Any, scope: Scope, source: Source) -> Variable:
 def _blocks(
     element: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source
 ) -> tuple[tuple[Block, ...], Kind]:
-    if _is_table(element):
-        text = equation_text(name, [], element.components[0].ast, scope.names)
-        return (Block((), Number(0.0), None, text),), "lookup"
+    if is_table_function(element):
+        return tuple(_points_block(component, name, dims, scope) for component in element.components), "lookup"
     scope.owner = name
     blocks = tuple(_block(component, name, dims, scope, source) for component in element.components)
     return blocks, _kind(name, element, blocks)
+
+
+def _points_block(component: Any, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
+    """A table function has no value of its own; its block holds the text, and which elements it is for."""
+    labels = component.subscripts[0]
+    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
+    return Block(index, Number(0.0), None, equation_text(name, labels, component.ast, scope.names))
 
 
 def _kind(name: str, element: Any, blocks: tuple[Block, ...]) -> Kind:
@@ -195,12 +213,18 @@ def _is_literal(expression: Any) -> bool:
 def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> Block:
     labels, exceptions = component.subscripts
     text = equation_text(name, labels, component.ast, scope.names)
+    if type(component.ast).__name__ == "DataStructure":
+        raise UnsupportedFeature(
+            f"{source.path}: variable {name!r} is data, and the model names no file to read it from; give its values: "
+            f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
+        )
     try:
-        if type(component).__name__ not in ("AbstractComponent", "AbstractUnchangeableConstant"):
+        if type(component).__name__ not in EQUATIONS:
             raise UnsupportedFeature(f"{type(component).__name__.removeprefix('Abstract').lower()} variable")
         if exceptions:
             raise UnsupportedFeature("EXCEPT")
         scope.block = labels
+        scope.mode = getattr(component, "keyword", None) or "interpolate"
         index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
         expression, initial = _parts(component.ast, scope)
         block = Block(index, expression, initial, text, non_negative=getattr(component.ast, "non_negative", False))

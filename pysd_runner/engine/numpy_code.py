@@ -132,7 +132,9 @@ def is_scalar(expression: Expression) -> bool:
     """Whether the text of an expression is a plain number without array axes."""
     if isinstance(expression, Operation):
         return all(is_scalar(part) for part in expression.arguments)
-    return isinstance(expression, Number) or (isinstance(expression, Interpolation) and is_scalar(expression.argument))
+    if isinstance(expression, Interpolation):
+        return not expression.tables and is_scalar(expression.argument)
+    return isinstance(expression, Number)
 
 
 def _number(_: Writer, expression: Number) -> str:
@@ -191,8 +193,10 @@ def _matrix_product(writer: Writer, expression: Reduction) -> str | None:
 
 
 def _interpolation(writer: Writer, expression: Interpolation) -> str:
-    x, y = (writer.literal(("array", side, (len(side),))) for side in (expression.x, expression.y))
-    return f"interpolate({writer.text(expression.argument)}, {x}, {y}, {expression.mode == 'extrapolate'})"
+    lengths = {axis: len(writer.model.ranges[axis.removesuffix("!")]) for axis in expression.tables}
+    tables = writer.literal(("tables", expression, lengths))
+    axes = expression.axes if expression.tables else expression.argument.axes
+    return f"{tables}.at({writer.aligned(expression.argument, axes)})"
 
 
 _TEXT: dict[type, Callable[[Writer, Any], str]] = {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.numpy_code import write_program
+from pysd_runner.engine.numpy_tables import Tables
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.pipe import Pipe
@@ -120,7 +121,6 @@ def _namespace() -> dict[str, Any]:
         "xidz": _xidz,
         "quantum": _quantum,
         "modulo": lambda value, base: value - _quantum(value, base),
-        "interpolate": _interpolate,
         "assemble": _assemble,
         "put": _put,
         "leading": _leading,
@@ -136,7 +136,7 @@ def _literal(value: tuple[Any, ...]) -> Any:
         return np.asarray(value[1], dtype=float).reshape(value[2])
     if value[0] == "index":
         return np.asarray(value[1], dtype=np.intp)
-    return Place.of(value[1], value[2])
+    return Tables.of(value[1], value[2]) if value[0] == "tables" else Place.of(value[1], value[2])
 
 
 def _xidz(numerator: Array, denominator: Array, otherwise: Array) -> Array:
@@ -145,16 +145,6 @@ def _xidz(numerator: Array, denominator: Array, otherwise: Array) -> Array:
 
 def _quantum(value: Array, base: Array) -> Array:
     return np.where(np.asarray(base) < SMALL, value, base * np.trunc(np.divide(value, base)))
-
-
-def _interpolate(argument: Array, x: Array, y: Array, extrapolate: bool) -> Array:
-    argument = np.asarray(argument, dtype=float)
-    inside = np.asarray(np.interp(argument, x, y))
-    if not extrapolate or x.size < 2:
-        return inside
-    low = y[0] + (argument - x[0]) * (y[1] - y[0]) / (x[1] - x[0])
-    high = y[-1] + (argument - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])
-    return np.where(argument < x[0], low, np.where(argument > x[-1], high, inside))
 
 
 def _spread(value: Array, shape: tuple[int, ...]) -> Array:

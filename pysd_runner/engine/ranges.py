@@ -1,5 +1,6 @@
 """Subscript ranges of a model: their elements, aliases, and how a reference picks from a dimension."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -54,6 +55,10 @@ class Ranges:
         """Declared name of a range, or None if `label` is not a range."""
         return self._names.get(key(label))
 
+    def counts(self, labels: Sequence[str]) -> tuple[int, ...]:
+        """Number of elements each of some subscripts stands for."""
+        return tuple(1 if (name := self.name_of(label)) is None else len(self.elements[name]) for label in labels)
+
     def dimension(self, labels: Sequence[str]) -> str:
         """Range a dimension runs over, given what the equations of the variable put in its place.
 
@@ -88,6 +93,14 @@ class Ranges:
 
     def _suggestion(self, label: str) -> str:
         return suggest(label, [*self.elements, *(item for items in self.elements.values() for item in items)])
+
+    def positions(self, labels: Sequence[str], dims: Sequence[str]) -> list[tuple[int, ...]]:
+        """Places in some dimensions that subscripts stand for, in C order."""
+        places = []
+        for item, dim in zip((self.pick(*pair) for pair in zip(labels, dims, strict=True)), dims, strict=True):
+            everywhere = range(len(self.elements[dim]))
+            places.append((item.positions or everywhere) if isinstance(item, Axis) else (item.position,))
+        return list(itertools.product(*places))
 
     def pick(self, label: str, dimension: str) -> Index:
         """What a subscript selects from a dimension.

@@ -60,6 +60,7 @@ def run_reference(
     SimulationFailed
         If PySD cannot build or run the model; the message holds PySD's own.
     """
+    _refuse_missing_data(source, model, values)
     for name in _reduced_ranges(model):
         if len(model.ranges[name]) == 1:
             raise InvalidInput(f'range {name!r} has one element, which PySD cannot sum over; use engine="numpy"')
@@ -81,6 +82,14 @@ def run_reference(
             if progress is not None:
                 progress(1)
     return data
+
+
+def _refuse_missing_data(source: Source, model: ModelIr, values: Mapping[str, Array | TimePath]) -> None:
+    given = {key(name) for name in values}
+    messages = {key(name): item.uncovered for name, item in model.variables.items()}
+    for element in source.abstract.sections[0].elements:
+        if type(element.components[0].ast).__name__ == "DataStructure" and key(element.name) not in given:
+            raise InvalidInput(messages[key(element.name)])
 
 
 def _reduced_ranges(model: ModelIr) -> set[str]:
@@ -125,7 +134,8 @@ def _run_case(
     case: tuple[int, int],
 ) -> Any:
     given = {
-        safe.variables[key(name)]: _component(runner, safe, model, name, value, case) for name, value in values.items()
+        safe.variables[key(name)]: _component(runner, safe, model, name, value, clock, case)
+        for name, value in values.items()
     }
     return runner.run(
         params=given,
@@ -140,7 +150,13 @@ def _run_case(
 
 
 def _component(
-    runner: Any, safe: Sanitised, model: ModelIr, name: str, value: Array | TimePath, case: tuple[int, int]
+    runner: Any,
+    safe: Sanitised,
+    model: ModelIr,
+    name: str,
+    value: Array | TimePath,
+    clock: Clock,
+    case: tuple[int, int],
 ) -> Any:
     dims = model.variables[name].dims
     if not isinstance(value, TimePath):
@@ -148,6 +164,11 @@ def _component(
     path = TimePath(
         times=value.times, values=np.stack([_pick(item, case) for item in value.values]), interpolate=value.interpolate
     )
+    if key(name) in safe.series:
+        # PySD replaces the points of a series, not the variable that reads it.
+        import pandas as pd
+
+        return pd.Series({time: _labelled(safe, model, dims, path.at(time)) for time in clock.times.tolist()})
     return lambda: _labelled(safe, model, dims, path.at(runner.time()))
 
 

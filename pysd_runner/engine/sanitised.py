@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.engine.external import relative_name
 from pysd_runner.engine.names import key
 from pysd_runner.engine.source import Source
 from pysd_runner.errors import UnsupportedFeature
@@ -45,12 +46,15 @@ class Sanitised:
         Generated name of each subscript range, by comparison key.
     elements
         Generated name of each subscript element, by comparison key.
+    series
+        Comparison keys of the variables that read a series from a file.
     """
 
     abstract: Any
     variables: Mapping[str, str]
     ranges: Mapping[str, str]
     elements: Mapping[str, str]
+    series: frozenset[str]
 
 
 def sanitise(source: Source, folder: Path) -> Sanitised:
@@ -82,7 +86,15 @@ def sanitise(source: Source, folder: Path) -> Sanitised:
     abstract = copy.copy(source.abstract)
     abstract.original_path = folder / "model.mdl"
     abstract.sections = tuple(sections)
-    return Sanitised(abstract, main.variables, main.ranges, main.elements)
+    return Sanitised(abstract, main.variables, main.ranges, main.elements, _series(source))
+
+
+def _series(source: Source) -> frozenset[str]:
+    return frozenset(
+        key(element.name)
+        for element in source.abstract.sections[0].elements
+        if type(element.components[0].ast).__name__ == "GetDataStructure"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,11 @@ def _element(item: Any, names: _Names) -> Any:
 
 def _component(component: Any, names: _Names) -> Any:
     labels, exceptions = component.subscripts
+    if type(component.ast).__name__ == "DataStructure":
+        # Its values come from the caller, as those of any other variable do; whoever runs it sees to that.
+        from pysd.translators.structures.abstract_model import AbstractComponent
+
+        component = AbstractComponent(component.subscripts, 0)
     safe = ([names.label(label) for label in labels], [[names.label(label) for label in part] for part in exceptions])
     return replace(component, subscripts=safe, ast=_safe(component.ast, names))
 
@@ -197,7 +214,7 @@ def _external(node: Any, names: _Names) -> Any:
             raise UnsupportedFeature(
                 f"{names.path}: {place} {text!r} of an external file cannot be handed to PySD safely"
             )
-    location = (names.path.parent / texts["file"]).as_posix()
+    location = (names.path.parent / relative_name(texts["file"])).as_posix()
     if not _HARMLESS.match(location):
         raise UnsupportedFeature(f"{names.path}: the path {location!r} cannot be handed to PySD safely")
     return replace(node, file=location)

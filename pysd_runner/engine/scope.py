@@ -2,10 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Number, Reference, Table, Variable, joined_axes
+from pysd_runner.engine.external import DataFiles
+from pysd_runner.engine.ir import (
+    Axis,
+    Block,
+    Expression,
+    Index,
+    Kind,
+    Mode,
+    Number,
+    Reference,
+    Table,
+    Variable,
+    joined_axes,
+)
 from pysd_runner.engine.ranges import Ranges
+from pysd_runner.engine.tables import TableFunction
 from pysd_runner.errors import UnsupportedFeature
 
 # Stands in the name of a variable that a delay, smooth or INITIAL was expanded into.
@@ -25,9 +38,13 @@ class Scope:
     names
         Names of the variables as written, by comparison key.
     tables
-        Points of the table functions, by comparison key.
+        The table functions, by comparison key.
+    files
+        Where external numbers are read.
     block
         Subscripts of the equation being lowered.
+    mode
+        What holds between the points of a series over time.
     owner
         Name of the variable being lowered.
     hidden
@@ -41,8 +58,10 @@ class Scope:
     ranges: Ranges
     dims: Mapping[str, tuple[str, ...]]
     names: Mapping[str, str]
-    tables: Mapping[str, Any]
+    tables: Mapping[str, TableFunction]
+    files: DataFiles
     block: Sequence[str] = ()
+    mode: Mode = "interpolate"
     owner: str = ""
     hidden: list[Variable] = field(default_factory=list)
     known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

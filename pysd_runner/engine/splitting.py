@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.circles import Equation, Group, positions
-from pysd_runner.engine.scope import HIDDEN
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,
@@ -28,6 +27,7 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
 )
+from pysd_runner.engine.scope import HIDDEN
 from pysd_runner.errors import InvalidModel
 
 

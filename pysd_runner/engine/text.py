@@ -91,6 +91,11 @@ def _points(ast: Any, _names: Names) -> str:
     return ",".join(pairs) + (",..." if len(ast.x) > 6 else "")
 
 
+def _external(ast: Any, _names: Names) -> str:
+    what = type(ast).__name__.removeprefix("Get").removesuffix("Structure").upper()
+    return f"GET DIRECT {what}({', '.join(repr(str(getattr(ast, item.name))) for item in fields(ast))})"
+
+
 _WRITERS: dict[str, Callable[[Any, Names], str]] = {
     "ArithmeticStructure": _operators,
     "LogicStructure": _operators,
@@ -98,4 +103,8 @@ _WRITERS: dict[str, Callable[[Any, Names], str]] = {
     "CallStructure": _call,
     "IntegStructure": _integ,
     "LookupsStructure": _points,
+    "GetConstantsStructure": _external,
+    "GetDataStructure": _external,
+    "GetLookupsStructure": _external,
+    "DataStructure": lambda _ast, _names: "data from outside",
 }

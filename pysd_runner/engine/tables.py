@@ -1,0 +1,152 @@
+"""Table functions: their points, and what reading one table, or one table for each element, becomes."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode
+from pysd_runner.errors import InvalidModel
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of one table, strictly increasing in x."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+# What an element has for which no equation gives a table.
+UNDEFINED = Points((0.0,), (math.nan,))
+
+
+def sorted_points(x: Sequence[float], y: Sequence[float]) -> Points:
+    """Points in order of x.
+
+    Two points at the same x are a jump: the second holds from there on, the first until just before. Of more than two
+    the first and the last count.
+
+    Parameters
+    ----------
+    x, y
+        The points, in any order.
+
+    Returns
+    -------
+    Points
+        The same, with x strictly increasing.
+
+    Raises
+    ------
+    InvalidModel
+        If there is no point, x and y differ in number, or an x is not finite.
+    """
+    if len(x) != len(y) or not len(x):
+        raise InvalidModel(f"a table function needs points (x, y); found {len(x)} x and {len(y)} y")
+    if not all(math.isfinite(value) for value in x):
+        raise InvalidModel("a table function needs finite x")
+    pairs = sorted(((float(a), float(b)) for a, b in zip(x, y, strict=True)), key=lambda pair: pair[0])
+    found: list[tuple[float, float]] = []
+    for place, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
+        values = [value for _, value in group]
+        if len(values) > 1 and values[0] != values[-1]:
+            found.append((math.nextafter(place, -math.inf), values[0]))
+        found.append((place, values[-1]))
+    return Points(tuple(a for a, _ in found), tuple(b for _, b in found))
+
+
+@dataclass(frozen=True, slots=True)
+class TableFunction:
+    """A table function of a model, with one table for each element of its dimensions.
+
+    Parameters
+    ----------
+    dims
+        Ranges it is defined over, empty for a single table.
+    shape
+        Their lengths.
+    tables
+        Points by position.
+    mode
+        What holds between the points and beyond them.
+    """
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    tables: Mapping[tuple[int, ...], Points]
+    mode: Mode
+
+    def read(self, argument: Expression, index: Sequence[Index]) -> Interpolation:
+        """Expression that reads the tables an index picks.
+
+        Parameters
+        ----------
+        argument
+            Where they are read.
+        index
+            One entry per dimension.
+
+        Returns
+        -------
+        Interpolation
+            Over the axes of the argument and of the index.
+        """
+        axes = tuple(item.label for item in index if isinstance(item, Axis))
+        places = [_places(item, length) for item, length in zip(index, self.shape, strict=True)]
+        picked = [self.tables.get(place, UNDEFINED) for place in itertools.product(*places)]
+        return interpolation(argument, picked, axes, self.mode)
+
+
+def _places(item: Index, length: int) -> tuple[int, ...]:
+    if not isinstance(item, Axis):
+        return (item.position,)
+    return tuple(range(length)) if item.positions is None else item.positions
+
+
+def interpolation(argument: Expression, tables: Sequence[Points], axes: tuple[str, ...], mode: Mode) -> Interpolation:
+    """Expression that reads one table, or one for each element of some axes.
+
+    Parameters
+    ----------
+    argument
+        Where they are read.
+    tables
+        In C order over `axes`.
+    axes
+        Labels of the axes that run over the tables.
+    mode
+        What holds between the points and beyond them.
+
+    Returns
+    -------
+    Interpolation
+        With a single table where all are the same.
+
+    Raises
+    ------
+    InvalidModel
+        If a straight line is to go on from a jump at the end of a table.
+    """
+    if mode == "extrapolate":
+        for table in tables:
+            _check_ends(table)
+    # A sum over an axis counts its elements, so that axis stays even if the tables are the same.
+    if all(table == tables[0] for table in tables) and not any(axis.endswith("!") for axis in axes):
+        tables, axes = tables[:1], ()
+    points = max(len(table.x) for table in tables)
+    x = tuple(itertools.chain.from_iterable(_filled(table.x, points) for table in tables))
+    y = tuple(itertools.chain.from_iterable(_filled(table.y, points) for table in tables))
+    return Interpolation(argument, x, y, points, axes, mode, tuple(dict.fromkeys([*argument.axes, *axes])))
+
+
+def _filled(values: tuple[float, ...], length: int) -> tuple[float, ...]:
+    return values + values[-1:] * (length - len(values))
+
+
+def _check_ends(table: Points) -> None:
+    for first, second in ((0, 1), (-2, -1)):
+        if len(table.x) > 1 and math.nextafter(table.x[first], math.inf) == table.x[second]:
+            raise InvalidModel(
+                f"a table function that is to go on beyond its ends has two values at its end x = {table.x[second]:g}"
+            )
