@@ -1,0 +1,420 @@
+"""Forward-mode derivatives: from a model to a model that also computes how its variables move with some parameters.
+
+Every variable v that depends on a parameter gets a twin over the dimensions of v and a last one, with one element for
+each direction. The twin's equation is the linear one, ``d v = sum_j (d v / d x_j) d x_j`` over what v's equation refers
+to; the slopes are hidden variables over the axes of v alone, computed once for all directions. Stocks integrate the
+derivative of their flow. What depends on no parameter has no twin.
+
+At kinks derivatives are one-sided, as `partials` and `linear` say. What jumps (comparisons, integer parts, steps in
+time, random numbers) has derivative zero.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pysd_runner.engine.functions import TIME_STEP, operation
+from pysd_runner.engine.ir import (
+    STATEFUL,
+    Axis,
+    Block,
+    Expression,
+    Kind,
+    ModelIr,
+    Number,
+    Operation,
+    Reduction,
+    Reference,
+    Table,
+    Variable,
+    joined_axes,
+)
+from pysd_runner.engine.linear import Derivative, Form, Setting, derivative_of, moving_references, prepared
+from pysd_runner.engine.order import plan
+from pysd_runner.engine.partials import ONE, ZERO
+from pysd_runner.engine.scope import HIDDEN
+from pysd_runner.engine.sharing import Shared
+from pysd_runner.errors import InvalidInput, UnsupportedFeature, suggest
+
+# Range with one element for each direction, and what the name of a twin ends in.
+DIRECTION = f"{HIDDEN}direction"
+TWIN = f"{HIDDEN}derivative"
+
+# Raised when the way a model is differentiated changes, so that nothing cached before is taken for the same.
+VERSION = 1
+
+# A sum of more terms is added in halves, so that no program nests too deeply.
+LONG_SUM = 24
+
+_REMEDY = "leave that parameter out, or take differences between runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One thing that is moved: a variable without dimensions, or one element of a variable."""
+
+    variable: str
+    position: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Differentiated:
+    """A model that also computes derivatives.
+
+    Parameters
+    ----------
+    model
+        The model with the twins and hidden slopes.
+    directions
+        What is moved, in the order of the last dimension of every twin; directions that only come from outside last.
+    twins
+        Name of the twin of each variable that has one; the others have derivative zero.
+    """
+
+    model: ModelIr
+    directions: tuple[Direction | None, ...]
+    twins: Mapping[str, str]
+
+
+Parameter = str | tuple[str, Sequence[int]]
+
+
+def directions_of(model: ModelIr, parameters: Iterable[Parameter]) -> tuple[Direction, ...]:
+    """Every single thing that is moved.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    parameters
+        Names of variables, each standing for all of its elements, or a name with the position of one element.
+
+    Returns
+    -------
+    tuple of Direction
+        In the order given, elements in C order.
+
+    Raises
+    ------
+    InvalidInput
+        If a variable or a position does not exist, or something is named twice.
+    """
+    found: list[Direction] = []
+    for item in parameters:
+        name, position = (item, None) if isinstance(item, str) else (item[0], tuple(item[1]))
+        if name not in model.variables:
+            raise InvalidInput(f"parameter {name!r} is not a variable of the model.{suggest(name, model.variables)}")
+        shape = model.shape(model.variables[name].dims)
+        places = list(np.ndindex(shape)) if position is None else [position]
+        for place in places:
+            if len(place) != len(shape) or any(not 0 <= at < size for at, size in zip(place, shape, strict=True)):
+                raise InvalidInput(f"parameter {name!r} has no element {place}; its shape is {shape}")
+        found += [Direction(name, tuple(int(at) for at in place)) for place in places]
+    twice = next((item for place, item in enumerate(found) if item in found[:place]), None)
+    if twice is not None:
+        raise InvalidInput(f"parameter {twice.variable!r} is named twice")
+    return tuple(found)
+
+
+def differentiated(
+    model: ModelIr,
+    parameters: Sequence[Parameter],
+    outcomes: Sequence[str],
+    given: Collection[str] = (),
+    *,
+    moving: frozenset[str] = frozenset(),
+    seeded: Collection[str] = (),
+    more: int = 0,
+) -> Differentiated:
+    """Differentiate a model.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    parameters
+        What is moved: a variable, which may be given, a constant or any other (then a shift is added to its equation),
+        or the initial value of a stock; all elements of it, or one.
+    outcomes
+        Variables whose derivatives are wanted.
+    given
+        Variables whose values come from outside, so that their equations are not used.
+    moving
+        Those among `given` that change over time.
+    seeded
+        Those among `given` whose derivatives come from outside as well, as values of their twins.
+    more
+        Number of further directions, which only `seeded` variables know.
+
+    Returns
+    -------
+    Differentiated
+        The new model; values of the old variables are the same as before.
+
+    Raises
+    ------
+    InvalidInput
+        If a parameter does not exist or there is no direction at all.
+    UnsupportedFeature
+        If something cannot be differentiated, or a delay of fixed length depends on a parameter.
+    """
+    if DIRECTION in model.ranges:
+        raise InvalidInput("the model holds derivatives already; differentiate the original")
+    directions = directions_of(model, parameters)
+    if not directions and not more:
+        raise InvalidInput("name at least one parameter")
+    order = plan(model, outcomes, frozenset(given), moving)
+    still = {item.variable for item in order.invariant} | {name for name in given if name not in moving}
+    work = _Pass(model, directions, frozenset(given), frozenset(seeded), len(directions) + more)
+    variables = work.run([name for name in model.variables if name in order.used], still)
+    decisive = [
+        [VERSION, model.fingerprint, [[item.variable, item.position] for item in directions], more],
+        [sorted(outcomes), sorted(given), sorted(moving), sorted(seeded)],
+    ]
+    labels = tuple(f"{number + 1}" for number in range(work.count))
+    new = replace(
+        model,
+        ranges={**work.shared.ranges, DIRECTION: labels},
+        variables=variables,
+        fingerprint=hashlib.sha256(json.dumps(decisive).encode()).hexdigest(),
+    )
+    return Differentiated(new, directions + (None,) * more, {name: name + TWIN for name in work.dependent})
+
+
+class _Pass:
+    """One differentiation of one model."""
+
+    def __init__(
+        self,
+        model: ModelIr,
+        directions: Sequence[Direction],
+        given: frozenset[str],
+        seeded: frozenset[str],
+        count: int,
+    ) -> None:
+        self.model, self.directions, self.given, self.seeded, self.count = model, directions, given, seeded, count
+        self.moved = {item.variable for item in directions}
+        self.dependent: dict[str, None] = {}
+        self._moving: dict[Expression, bool] = {}
+        self._owner = ""
+
+    def run(self, used: Sequence[str], still: Iterable[str]) -> dict[str, Variable]:
+        """The variables of the new model."""
+        self.shared = Shared(self.model, still)
+        self.dependent = self._dependent(used)
+        for name in used:
+            if name not in self.given | self.moved:
+                self.shared.remember(self.model.variables[name])
+        own = [name for name in self.dependent if name not in self.given]
+        old = {name: self._prepared(self.model.variables[name]) for name in own} | self.shared.added
+        derivatives = {name: self._derivatives(variable) for name, variable in old.items()}
+        self._count(old.values(), derivatives.values())
+        new = {name: self._rewritten(variable) for name, variable in old.items()}
+        twins = [self._twin(variable, derivatives[name]) for name, variable in old.items()]
+        twins += [self._seed(name, name + TWIN) for name in self.dependent if name in self.given]
+        self.dependent |= dict.fromkeys(old)
+        return {**self.model.variables, **self.shared.added, **new, **{item.name: item for item in twins}}
+
+    def _dependent(self, used: Sequence[str]) -> dict[str, None]:
+        """Variables that move with a parameter."""
+        needs = {name: self._moved_by(self.model.variables[name]) for name in used if name not in self.given}
+        found = {name for name in used if name in self.moved | self.seeded}
+        more = found
+        while more:
+            more = {name for name, refs in needs.items() if name not in found and refs & found}
+            found = found | more
+        return {name: None for name in self.model.variables if name in found}
+
+    def _moved_by(self, variable: Variable) -> set[str]:
+        return {name for block in variable.blocks for part in _parts(block) for name in moving_references(part)}
+
+    def _moves(self, expression: Expression) -> bool:
+        if expression not in self._moving:
+            self._moving[expression] = any(
+                name in self.dependent or name in self.shared.added for name in moving_references(expression)
+            )
+        return self._moving[expression]
+
+    @property
+    def _setting(self) -> Setting:
+        return Setting(self._moves, lambda part: self.shared.lift(part, self._owner, "part"), self.shared.ranges)
+
+    def _prepared(self, variable: Variable) -> Variable:
+        """A variable whose equations can be differentiated part by part."""
+        self._owner = variable.name
+        self._check(variable)
+        return _with_parts(variable, lambda part: prepared(part, self._setting))
+
+    def _check(self, variable: Variable) -> None:
+        if variable.kind in ("control", "lookup"):
+            what = "time control" if variable.kind == "control" else "table function"
+            raise UnsupportedFeature(f"derivatives of {what} {variable.name!r}: {_REMEDY}")
+        for block in variable.blocks:
+            if block.delay is not None and self._moves(block.delay):
+                raise UnsupportedFeature(
+                    f"derivative with respect to the time of the fixed delay in {variable.name!r}, with which values "
+                    f"jump: {_REMEDY}. Equation: {block.text}"
+                )
+
+    def _derivatives(self, variable: Variable) -> dict[Expression, Derivative]:
+        self._owner = variable.name
+        parts = [part for block in variable.blocks for part in _parts(block)]
+        return {part: derivative_of(part, self._setting) for part in parts}
+
+    def _count(self, variables: Iterable[Variable], derivatives: Iterable[Mapping[Expression, Derivative]]) -> None:
+        for variable in variables:
+            for block in variable.blocks:
+                for part in _parts(block):
+                    self.shared.count(part)
+        for item in derivatives:
+            for derivative in item.values():
+                self._count_form(derivative.form)
+
+    def _count_form(self, form: Form) -> None:
+        for slope in form.slopes.values():
+            self.shared.count(_unsigned(slope)[1])
+        for condition, first, second in form.choices:
+            self.shared.count(condition)
+            self._count_form(first)
+            self._count_form(second)
+
+    def _rewritten(self, variable: Variable) -> Variable:
+        return _with_parts(variable, lambda part: self.shared.equation(part, variable.name))
+
+    # Twins
+
+    def _twin(self, variable: Variable, derivatives: Mapping[Expression, Derivative]) -> Variable:
+        self._owner = variable.name
+        name = variable.name + TWIN
+        if variable.name in self.moved and variable.kind == "constant":
+            return self._seed(variable.name, name)
+        blocks = tuple(self._twin_block(variable, block, derivatives) for block in variable.blocks)
+        dims = (*variable.dims, DIRECTION)
+        kind: Kind = "auxiliary" if variable.kind == "constant" else variable.kind
+        if any(block.non_negative for block in variable.blocks):
+            # The derivative at the next step is known, its rate is not: it jumps where the stock stops at zero.
+            kind = "memory"
+        return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=blocks, hidden=True)
+
+    def _twin_block(self, variable: Variable, block: Block, derivatives: Mapping[Expression, Derivative]) -> Block:
+        expression = self._total(derivatives[block.expression])
+        initial = None if block.initial is None else self._total(derivatives[block.initial])
+        index = (*block.index, Axis(DIRECTION))
+        if any(other.non_negative for other in variable.blocks):
+            expression = self._stepped(variable, block, expression)
+        if variable.name in self.moved:
+            seed = Reference(self._shift(variable.name), index)
+            initial = None if initial is None else _sum((initial, seed))
+            if variable.kind not in STATEFUL:
+                expression = _sum((expression, seed))
+        return Block(index, expression, initial, f"derivative of {variable.name}", block.delay)
+
+    def _stepped(self, variable: Variable, block: Block, flow: Expression) -> Expression:
+        """Derivative of a stock at the next step; a stock that is held at zero does not move."""
+        step = Reference(TIME_STEP, ())
+        twin = Reference(variable.name + TWIN, (*block.index, Axis(DIRECTION)))
+        moved = _sum((twin, _over_directions("multiply", step, flow)))
+        if not block.non_negative:
+            return moved
+        stock = Reference(variable.name, block.index)
+        reached = operation("add", stock, operation("multiply", step, block.expression))
+        held = self.shared.slope(operation("less", reached, ZERO), variable.name)
+        return _over_directions("where", held, ZERO, moved)
+
+    def _shift(self, name: str) -> str:
+        """Name of a variable that says which element of another moves in which direction."""
+        seed = self._seed(name, f"{name}{HIDDEN}shift")
+        self.shared.added[seed.name] = seed
+        return seed.name
+
+    def _seed(self, name: str, seed: str) -> Variable:
+        """One where an element is what moves in a direction, else zero."""
+        dims = (*self.model.variables[name].dims, DIRECTION)
+        shape = (*self.model.shape(dims[:-1]), self.count)
+        values = np.zeros(shape)
+        for number, direction in enumerate(self.directions):
+            if direction.variable == name:
+                values[(*direction.position, number)] = 1.0
+        table = Table(tuple(values.ravel().tolist()), shape, dims)
+        block = Block(tuple(Axis(dim) for dim in dims), table, None, f"direction of {name}")
+        return Variable(name=seed, unit="", dims=dims, kind="constant", doc="", group="", blocks=(block,), hidden=True)
+
+    def _total(self, derivative: Derivative) -> Expression:
+        if derivative.node is not None:
+            raise UnsupportedFeature(f"derivative of {derivative.node.name} in {self._owner!r}: {_REMEDY}")
+        total = self._emitted(derivative.form)
+        if not derivative.over or total == ZERO:
+            return total
+        axes = tuple(axis for axis in total.axes if axis not in derivative.over)
+        return Reduction("sum", total, derivative.over, axes)
+
+    def _emitted(self, form: Form) -> Expression:
+        terms = [self._term(reference, slope, reference in form.infinite) for reference, slope in form.slopes.items()]
+        for condition, first, second in form.choices:
+            found = self.shared.condition(condition, self._owner)
+            terms.append((False, _over_directions("where", found, self._emitted(first), self._emitted(second))))
+        return _added(terms)
+
+    def _term(self, reference: Reference, slope: Expression, infinite: bool) -> tuple[bool, Expression]:
+        """Whether a term is subtracted, and what."""
+        minus, size = _unsigned(slope)
+        twin = Reference(reference.variable + TWIN, (*reference.index, Axis(DIRECTION)))
+        factor = self.shared.slope(size, self._owner)
+        term = twin if factor == ONE else _over_directions("multiply", factor, twin)
+        if infinite:
+            term = _over_directions("where", _over_directions("equal", twin, ZERO), ZERO, term)
+        return minus, term
+
+
+def _parts(block: Block) -> tuple[Expression, ...]:
+    return (block.expression,) if block.initial is None else (block.expression, block.initial)
+
+
+def _with_parts(variable: Variable, change: Callable[[Expression], Expression]) -> Variable:
+    blocks = tuple(
+        replace(
+            block,
+            expression=change(block.expression),
+            initial=None if block.initial is None else change(block.initial),
+        )
+        for block in variable.blocks
+    )
+    return replace(variable, blocks=blocks)
+
+
+def _unsigned(slope: Expression) -> tuple[bool, Expression]:
+    """Whether a slope is subtracted, and its size; a number keeps its sign unless it is minus one."""
+    if isinstance(slope, Operation) and slope.name == "negative":
+        return True, slope.arguments[0]
+    return (True, ONE) if slope == Number(-1.0) else (False, slope)
+
+
+def _over_directions(name: str, *parts: Expression) -> Expression:
+    """An operation whose axis of directions comes last, so that loops over it are the innermost."""
+    axes = joined_axes(*parts)
+    inner = tuple(axis for axis in axes if axis != DIRECTION)
+    return Operation(name, parts, (*inner, DIRECTION) if DIRECTION in axes else inner)
+
+
+def _sum(terms: Sequence[Expression]) -> Expression:
+    return _added([(False, term) for term in terms])
+
+
+def _added(terms: Sequence[tuple[bool, Expression]]) -> Expression:
+    """Sum of terms with signs; many are added in halves, so that no program nests too deeply."""
+    kept = [item for item in terms if item[1] != ZERO]
+    if not kept:
+        return ZERO
+    if len(kept) > LONG_SUM:
+        half = len(kept) // 2
+        return _over_directions("add", _added(kept[:half]), _added(kept[half:]))
+    ordered = sorted(kept, key=lambda item: item[0])
+    minus, total = ordered[0]
+    if minus:
+        total = _over_directions("negative", total)
+    for minus, term in ordered[1:]:
+        total = _over_directions("subtract" if minus else "add", total, term)
+    return total

@@ -1,0 +1,214 @@
+"""Gives values that several equations need a hidden variable of their own, so that they are computed once."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from pysd_runner.engine.ir import (
+    ArrayFunction,
+    Axis,
+    Block,
+    Expression,
+    Index,
+    Interpolation,
+    ModelIr,
+    Number,
+    Operation,
+    Random,
+    Reduction,
+    Reference,
+    Table,
+    Time,
+    Variable,
+    children,
+    walk,
+)
+from pysd_runner.engine.rewriting import relabelled, with_children
+from pysd_runner.engine.scope import HIDDEN
+
+# Rough cost of an operation in additions; what costs less than `LEAST_COST` is cheaper to repeat than to keep.
+COSTS = {
+    "divide": 6,
+    "sqrt": 8,
+    "exp": 20,
+    "ln": 20,
+    "power": 40,
+    "xidz": 8,
+    "remainder": 8,
+    "modulo": 12,
+    "quantum": 10,
+}
+FUNCTION_COST = 20
+LEAST_COST = 2
+
+
+def cost(expression: Expression) -> int:
+    """Rough cost of an expression in additions.
+
+    Parameters
+    ----------
+    expression
+        Any expression.
+
+    Returns
+    -------
+    int
+        Zero for a literal or a reference.
+    """
+    return sum(_own_cost(part) for part in walk(expression))
+
+
+def _own_cost(part: Expression) -> int:
+    if isinstance(part, Operation):
+        trigonometric = part.name.startswith(("sin", "cos", "tan", "arc"))
+        return FUNCTION_COST if trigonometric else COSTS.get(part.name, 1)
+    return FUNCTION_COST if isinstance(part, Reduction | Interpolation | ArrayFunction | Random) else 0
+
+
+def twin_range(label: str, ranges: dict[str, tuple[str, ...]]) -> str:
+    """Name of a second range with the elements of one, for where both are needed at once.
+
+    Parameters
+    ----------
+    label
+        The range.
+    ranges
+        Where the second one is added.
+
+    Returns
+    -------
+    str
+        Its name.
+    """
+    bare = label.removesuffix("!")
+    name = f"{bare}{HIDDEN}twin"
+    ranges[name] = ranges[bare]
+    return name
+
+
+class Shared:
+    """Hidden variables of a model, found again by what they compute.
+
+    Parameters
+    ----------
+    model
+        The model they are added to.
+    still
+        Variables that do not change while a run goes on.
+    """
+
+    def __init__(self, model: ModelIr, still: Iterable[str]) -> None:
+        self.added: dict[str, Variable] = {}
+        self.ranges: dict[str, tuple[str, ...]] = dict(model.ranges)
+        self.still = set(still)
+        self._known: dict[Expression, Reference] = {}
+        self._counts: Counter[Expression] = Counter()
+
+    def remember(self, variable: Variable) -> None:
+        """Let a variable stand wherever its equation stands; one block that covers it, the same at the start."""
+        if variable.kind != "auxiliary" or not variable.blocks:
+            return
+        block = variable.blocks[0]
+        plain = all(isinstance(item, Axis) and item.positions is None for item in block.index)
+        if len(variable.blocks) != 1 or block.initial is not None or not plain:
+            return
+        if set(block.expression.axes) == set(block.axes) and cost(block.expression):
+            self._known.setdefault(block.expression, Reference(variable.name, block.index))
+
+    def lift(self, expression: Expression, owner: str, what: str) -> Reference:
+        """A variable with the value of an expression.
+
+        Parameters
+        ----------
+        expression
+            Any expression.
+        owner
+            Variable in whose equation it was met.
+        what
+            One word on what it is, for messages.
+
+        Returns
+        -------
+        Reference
+            To the variable, over the axes of the expression.
+        """
+        names = self._plain_labels(expression)
+        inner = relabelled(expression, names)
+        if inner not in self._known:
+            name = f"{owner}{HIDDEN}{what} {len(self.added) + 1}"
+            index = tuple(Axis(label) for label in inner.axes)
+            block = Block(index, inner, None, f"{what} {len(self.added) + 1}, from {owner}")
+            self.added[name] = Variable(
+                name=name, unit="", dims=inner.axes, kind="auxiliary", doc="", group="", blocks=(block,), hidden=True
+            )
+            self._known[inner] = Reference(name, index)
+            if self.is_still(inner):
+                self.still.add(name)
+        found = self._known[inner]
+        old = {new: label for label, new in names.items()}
+        return Reference(found.variable, tuple(_named(item, old) for item in found.index))
+
+    def _plain_labels(self, expression: Expression) -> dict[str, str]:
+        """Labels an expression can have as a variable: those of summed axes without their mark, or of a twin range."""
+        names: dict[str, str] = {}
+        for label in expression.axes:
+            bare = label.removesuffix("!")
+            if bare != label and bare in expression.axes:
+                bare = twin_range(label, self.ranges)
+            names[label] = bare
+        return names
+
+    def is_still(self, expression: Expression) -> bool:
+        """Whether a value does not change while a run goes on."""
+        return not any(
+            isinstance(part, Time | Random) or (isinstance(part, Reference) and part.variable not in self.still)
+            for part in walk(expression)
+        )
+
+    def count(self, expression: Expression) -> None:
+        """Take note of an expression that will be computed, and of its parts."""
+        self._counts[expression] += 1
+        if self._counts[expression] == 1:
+            for child in children(expression):
+                self.count(child)
+
+    def equation(self, expression: Expression, owner: str) -> Expression:
+        """An equation in which what others need as well is referred to."""
+        if self._counts[expression] > 1 and expression not in self._known and cost(expression) >= LEAST_COST:
+            return self._rewritten(expression, owner, hoist=False)
+        return with_children(expression, [self._rewritten(part, owner, hoist=False) for part in children(expression)])
+
+    def slope(self, expression: Expression, owner: str) -> Expression:
+        """A number or a reference with the value of a slope."""
+        if isinstance(expression, Number | Reference):
+            return expression
+        found = self._rewritten(expression, owner, hoist=True)
+        return found if isinstance(found, Number | Reference) else self.lift(found, owner, "slope")
+
+    def condition(self, expression: Expression, owner: str) -> Expression:
+        """A condition, on its own where it costs more than a comparison."""
+        return expression if cost(expression) < LEAST_COST else self.slope(expression, owner)
+
+    def _rewritten(self, expression: Expression, owner: str, *, hoist: bool) -> Expression:
+        if isinstance(expression, Number | Reference | Table | Time):
+            return expression
+        if expression in self._known:
+            return self._known[expression]
+        parts = [self._rewritten(part, owner, hoist=hoist) for part in children(expression)]
+        if hoist and not self.is_still(expression):
+            parts = [self._hoisted(part, owner) for part in parts]
+        rebuilt = with_children(expression, parts)
+        if self._counts[expression] > 1 and cost(expression) >= LEAST_COST:
+            found = self.lift(rebuilt, owner, "part")
+            self._known.setdefault(expression, found)
+            return found
+        return rebuilt
+
+    def _hoisted(self, part: Expression, owner: str) -> Expression:
+        """A part that does not change is computed once, not at every step."""
+        if isinstance(part, Number | Reference | Table) or not self.is_still(part):
+            return part
+        return self.lift(part, owner, "constant")
+
+
+def _named(item: Index, old: Mapping[str, str]) -> Index:
+    return Axis(old.get(item.label, item.label)) if isinstance(item, Axis) else item

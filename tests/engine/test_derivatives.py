@@ -1,0 +1,124 @@
+"""Forward-mode derivatives against complex steps, and by hand at kinks."""
+
+import numpy as np
+import pytest
+
+from pysd_runner.engine.derivatives import differentiated
+from pysd_runner.engine.ir import Operation
+from pysd_runner.engine.numpy_code import OPERATIONS
+from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.partials import RULES
+from pysd_runner.model import load_model
+from tests.engine.built import constant, model_of, scalar, times, value
+from tests.engine.complex_step import STEP, run_complex
+from tests.engine.small_models import FEATURES, write_model
+
+TIMES = np.arange(0, 6.01, 0.25)
+CONTROLS = {"INITIAL TIME": 0.0, "FINAL TIME": 6.0, "TIME STEP": 0.25, "SAVEPER": 0.25}
+
+
+def controls(step=0.25):
+    return {name: np.full((1, 1), step if name == "TIME STEP" else value) for name, value in CONTROLS.items()}
+
+
+def forward(ir, parameters, outcomes, values=None, times=TIMES):
+    """Values and derivatives (..., time, direction) of outcomes, for one case."""
+    inputs = {**controls(), **(values or {})}
+    step = float(inputs["TIME STEP"].ravel()[0])
+    found = differentiated(ir, parameters, outcomes, tuple(inputs))
+    names = [*outcomes, *(found.twins[name] for name in outcomes if name in found.twins)]
+    program = compiled(found.model, names, tuple(inputs))
+    data = run(program, inputs, times, np.ones(times.size, dtype=bool), step=step)
+    count = len(found.directions)
+    derivatives = {}
+    for name in outcomes:
+        zero = np.zeros((*data[name][0, 0].shape, count))
+        derivatives[name] = np.moveaxis(data[found.twins[name]][0, 0], -2, -1) if name in found.twins else zero
+    return {name: data[name][0, 0] for name in outcomes}, derivatives, found
+
+
+def by_complex_step(ir, directions, outcomes, values=None, times=TIMES):
+    """Derivatives (..., time, direction) of outcomes from imaginary steps."""
+    inputs = {name: value[:, 0].astype(complex) for name, value in {**controls(), **(values or {})}.items()}
+    step = inputs["TIME STEP"].real.item()
+    count = len(directions)
+    shifts = {}
+    for number, direction in enumerate(directions):
+        shape = (count, *ir.shape(ir.variables[direction.variable].dims))
+        shift = shifts.setdefault(direction.variable, np.zeros(shape, dtype=complex))
+        shift[(number, *direction.position)] = 1j * STEP
+    for name in [name for name in shifts if name in inputs]:
+        inputs[name] = inputs[name] + shifts.pop(name)
+    data = run_complex(ir, inputs, shifts, outcomes, times, step)
+    return {name: np.moveaxis(item, 0, -1).imag / STEP for name, item in data.items()}
+
+
+def assert_agree(found, expected, tolerance=1e-12):
+    for name, item in expected.items():
+        scale = np.nanmax(np.abs(item), initial=0.0)
+        assert np.isfinite(item).any() or not item.size, name
+        np.testing.assert_allclose(found[name], item, rtol=tolerance, atol=tolerance * (scale or 1.0), err_msg=name)
+
+
+def own_variables(ir):
+    return [name for name, item in ir.variables.items() if not item.hidden and item.kind not in ("lookup", "control")]
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_feature_agrees_with_complex_steps_in_every_variable(feature, tmp_path):
+    ir = load_model(write_model(tmp_path, FEATURES[feature])).ir
+    names = own_variables(ir)
+    _, found, new = forward(ir, names, names)
+    assert_agree(found, by_complex_step(ir, new.directions, names))
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_values_of_the_old_variables_stay_the_same(feature, tmp_path):
+    ir = load_model(write_model(tmp_path, FEATURES[feature])).ir
+    names = own_variables(ir)
+    values, _, _ = forward(ir, names[:1], names)
+    program = compiled(ir, names, tuple(CONTROLS))
+    before = run(program, controls(), TIMES, np.ones(TIMES.size, dtype=bool), step=0.25)
+    for name in names:
+        np.testing.assert_array_equal(values[name], before[name][0, 0])
+
+
+def test_every_operation_has_an_entry():
+    assert set(RULES) == set(OPERATIONS)
+
+
+# Points (a, b, c) at which every operation is smooth; conditions are read as true unless zero.
+POINTS = [(0.7, 0.4, 1.3), (-0.3, 0.9, 2.0), (7.3, 2.2, -1.0), (0.2, -1.7, 0.5)]
+FUNCTIONS_OF = {"negative": 1, "not": 1, "abs": 1, "exp": 1, "ln": 1, "sqrt": 1, "integer": 1, "where": 3, "xidz": 3}
+FUNCTIONS_OF |= dict.fromkeys(["sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"], 1)
+# Where an operation is defined.
+DOMAINS = {
+    "power": lambda a, _: a > 0,
+    "ln": lambda a: a > 0,
+    "sqrt": lambda a: a > 0,
+    "arcsin": lambda a: abs(a) < 1,
+    "arccos": lambda a: abs(a) < 1,
+}
+
+
+def one_operation(name, values):
+    """A model with y = op(a, b, c), and with z = c y^2 in one nested equation."""
+    arguments = [value("a"), value("b"), value("c")][: FUNCTIONS_OF.get(name, 2)]
+    inner = Operation(name, tuple(arguments), ())
+    nested = times(times(inner, inner), value("c"))
+    return model_of(
+        *(constant(letter, number) for letter, number in zip("abc", values, strict=True)),
+        scalar("y", inner),
+        scalar("z", nested),
+    )
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_agrees_with_complex_steps(name, point):
+    count = FUNCTIONS_OF.get(name, 2)
+    if not DOMAINS.get(name, lambda *_: True)(*point[:count]):
+        pytest.skip("not defined there")
+    ir = one_operation(name, point)
+    _, found, new = forward(ir, ["a", "b", "c"], ["y", "z"], times=TIMES[:1])
+    assert_agree(found, by_complex_step(ir, new.directions, ["y", "z"], times=TIMES[:1]))
