@@ -4,16 +4,19 @@
 #   make test     the whole test suite
 #   make lint     style, types, import rules
 #   make docs     the documentation site, in docs/_build/html
+#   make bench    the engine against others, as ratios; the numbers in results/bench.json
 #   make wheel    a wheel, in dist
 #   make clean    remove what was built; `make distclean` also removes the environment
 #
 # Another interpreter: make demo PYTHON=python3.12        Arguments for pytest: make test PYTEST="-k panel -x"
+# Arguments for the benchmarks: make bench BENCH="--model digi31 --rounds 3"
 
 VENV    := .venv
 BIN     := $(VENV)/bin
 OUT     ?= results/demo
 WORKERS ?= 2
 PYTEST  ?=
+BENCH   ?=
 OLDEST  := (3, 11)
 
 # The first interpreter found that is new enough.
@@ -24,12 +27,12 @@ endif
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint docs wheel clean distclean
+.PHONY: help demo test lint docs bench wheel clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '3,11s/^# \{0,1\}//p' Makefile
+	@sed -n '3,13s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.package
 	$(BIN)/gapsim demo --out $(OUT) --force
@@ -44,6 +47,10 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "The site starts at docs/_build/html/index.html"
+
+bench: $(VENV)/.bench
+	@mkdir -p results
+	$(BIN)/python -m benchmarks --json results/bench.json $(BENCH)
 
 wheel: $(VENV)/.package
 	rm -rf build dist
@@ -73,6 +80,11 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.made
 $(VENV)/.docs: pyproject.toml $(VENV)/.made
 	@echo "Installing gapsim with what builds its documentation into $(VENV); the first time takes a few minutes"
 	@$(PIP) install --editable '.[docs]'
+	@touch $(VENV)/.package $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.made
+	@echo "Installing gapsim with an engine the benchmarks compare with into $(VENV)"
+	@$(PIP) install --editable '.[bench]'
 	@touch $(VENV)/.package $@
 
 clean:

@@ -1,0 +1,1 @@
+"""Speed of the engine, measured side by side with other engines; only ratios are quoted."""

@@ -1,0 +1,85 @@
+"""Tables of ratios as text."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks import targets
+from benchmarks.engines import Engine
+from benchmarks.ratios import Comparison
+
+
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns of equal width, the first to the left and the others to the right."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
+    made = [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join([made[0], "-" * len(made[0]), *made[1:]])
+
+
+def ratio_table(comparison: Comparison, base: str) -> str:
+    """How many times longer each engine takes than one of ours, best and median, with what is to be reached.
+
+    Parameters
+    ----------
+    comparison
+        One model.
+    base
+        The engine the others are compared with.
+    """
+    others = [name for name in comparison.ensemble if name != base]
+    rows = [
+        [name, *_pair(comparison, "ensemble", name, base), *_pair(comparison, "single", name, base)] for name in others
+    ]
+    header = ["against", "ensemble", "(median)", "to reach", "single", "(median)", "to reach"]
+    subject = comparison.subject
+    title = f"{subject.name}: {base} against other engines, {subject.series} series x {subject.years} moments saved"
+    return "\n".join([title, text_table(header, rows), *_notes(comparison, base)])
+
+
+def _pair(comparison: Comparison, kind: str, name: str, base: str) -> list[str]:
+    best = comparison.ratio(kind, name, base)
+    middle = comparison.ratio(kind, name, base, best=False)
+    if best is None or middle is None:
+        return ["-", "", ""]
+    wanted = (targets.ENSEMBLE if kind == "ensemble" else targets.SINGLE).get((name, comparison.subject.name))
+    goal = "" if wanted is None or base != "llvm" else f"{wanted:,.0f} {'met' if best >= wanted else 'MISSED'}"
+    return [f"{_times(best)}", f"({_times(middle)})", goal]
+
+
+def _times(value: float) -> str:
+    return f"{value:,.0f}x" if value >= 100 else f"{value:.3g}x"
+
+
+def _notes(comparison: Comparison, base: str) -> list[str]:
+    notes = []
+    if base in comparison.labelled:
+        cost = comparison.labelled[base].best / comparison.single[base].best
+        notes.append(f"  the labelled call, simulate, takes {_times(cost)} the array-level single run")
+    few = {name: len(item.cpu) for name, item in comparison.single.items()}
+    most = max(few.values(), default=0)
+    notes += [f"  {name}: {count} rounds, the others {most}" for name, count in few.items() if count < most]
+    notes += [f"  {name}: {item.note}" for name, item in comparison.agreements.items() if item.note]
+    notes += [f"  {name}: {reason}" for name, reason in comparison.unavailable.items()]
+    worst = max((item.difference for item in comparison.agreements.values() if not item.note), default=0.0)
+    notes.append(f"  numbers agree to {worst:.0e} of the largest value of each series")
+    return notes
+
+
+def heading(machine: Mapping[str, Any], versions: Mapping[str, str], engines: Iterable[Engine]) -> str:
+    """What was measured on, and what each engine is."""
+    width = f"{machine['vector_bits']}-bit vectors ({'AVX-512' if machine['avx512'] else 'no AVX-512'})"
+    load = ", ".join(f"{item:.2f}" for item in machine["load"])
+    lines = [
+        f"{machine['processor']} (family/model {machine['family_model']}), {width}, {machine['cores']} cores",
+        f"load {load}, {machine['system']}, {machine['date']}",
+        ", ".join(f"{name} {item}" for name, item in versions.items()),
+        "Processor time per run on one core, engines in turn; ratios of best samples, of medians in brackets.",
+        *(f"  {engine.name}: {engine.version()}{'; ' + engine.note if engine.note else ''}" for engine in engines),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,26 @@
+"""The ratios this project wants to reach on a processor with AVX-512, by (engine, model)."""
+
+_DIGI = ("digi1", "digi31")
+_ALL = (*_DIGI, "world3", "regional_digital")
+
+ENSEMBLE: dict[tuple[str, str], float] = {
+    **{("PySD as released", model): 100_000 for model in _ALL},
+    **{("PySD, lookups patched", model): 10_000 for model in _ALL},
+    **{("pysimlin", model): 100 for model in _DIGI},
+    ("pysimlin", "world3"): 65,
+    ("hand C -O3", "digi31"): 4,
+    ("hand C -O3 -ffast-math", "digi31"): 2,
+}
+
+SINGLE: dict[tuple[str, str], float] = {
+    **{("PySD as released", model): 20_000 for model in ("digi31", "world3")},
+    **{("PySD, lookups patched", model): 1_000 for model in ("digi31", "world3")},
+    ("pysimlin", "digi31"): 50,
+    ("hand C -O3", "digi31"): 2,
+}
+
+THREADS = 1.8
+JACOBIAN_IN_SINGLE_RUNS = 6.0
+FIT_SECONDS = 0.050
+WARM_START_SECONDS = 0.3
+COMPILE_SECONDS = 1.0
