@@ -29,6 +29,7 @@ TEXT = {
     "",
 }
 KINDS_OF_TESTS = {
+    "benchmarks",
     "architecture",
     "data",
     "documentation",
