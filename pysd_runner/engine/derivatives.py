@@ -107,6 +107,7 @@ def directions_of(model: ModelIr, parameters: Iterable[Parameter]) -> tuple[Dire
         name, position = (item, None) if isinstance(item, str) else (item[0], tuple(item[1]))
         if name not in model.variables:
             raise InvalidInput(f"parameter {name!r} is not a variable of the model.{suggest(name, model.variables)}")
+        _refuse(model.variables[name])
         shape = model.shape(model.variables[name].dims)
         places = list(np.ndindex(shape)) if position is None else [position]
         for place in places:
@@ -117,6 +118,12 @@ def directions_of(model: ModelIr, parameters: Iterable[Parameter]) -> tuple[Dire
     if twice is not None:
         raise InvalidInput(f"parameter {twice.variable!r} is named twice")
     return tuple(found)
+
+
+def _refuse(variable: Variable) -> None:
+    if variable.kind in ("control", "lookup"):
+        what = "time control" if variable.kind == "control" else "table function"
+        raise UnsupportedFeature(f"derivative with respect to {what} {variable.name!r}: {_REMEDY}")
 
 
 def differentiated(
@@ -229,7 +236,8 @@ class _Pass:
         return {name: None for name in self.model.variables if name in found}
 
     def _moved_by(self, variable: Variable) -> set[str]:
-        return {name for block in variable.blocks for part in _parts(block) for name in moving_references(part)}
+        parts = [part for block in variable.blocks for part in (*_parts(block), block.delay) if part is not None]
+        return {name for part in parts for name in moving_references(part)}
 
     def _moves(self, expression: Expression) -> bool:
         if expression not in self._moving:
@@ -249,14 +257,14 @@ class _Pass:
         return _with_parts(variable, lambda part: prepared(part, self._setting))
 
     def _check(self, variable: Variable) -> None:
-        if variable.kind in ("control", "lookup"):
-            what = "time control" if variable.kind == "control" else "table function"
-            raise UnsupportedFeature(f"derivatives of {what} {variable.name!r}: {_REMEDY}")
+        if variable.kind == "control":
+            raise UnsupportedFeature(f"derivative of time control {variable.name!r}: {_REMEDY}")
         for block in variable.blocks:
             if block.delay is not None and self._moves(block.delay):
+                owner = self.model.variables[variable.name.split(HIDDEN)[0]]
                 raise UnsupportedFeature(
-                    f"derivative with respect to the time of the fixed delay in {variable.name!r}, with which values "
-                    f"jump: {_REMEDY}. Equation: {block.text}"
+                    f"derivative with respect to the time of the fixed delay in {owner.name!r}, with which values jump: "
+                    f"{_REMEDY}. Equation: {owner.equation}"
                 )
 
     def _derivatives(self, variable: Variable) -> dict[Expression, Derivative]:

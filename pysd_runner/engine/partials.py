@@ -159,8 +159,10 @@ def _power_slope(node: Operation, base: Expression, exponent: Expression) -> Exp
         plain = {0.0: ZERO, 1.0: ONE, 2.0: times(Number(2.0), base)}
         if exponent.value in plain:
             return plain[exponent.value]
-        return where(at_zero, Number(math.inf) if exponent.value < 1 else ZERO, usual)
-    steep = where(operation("equal", exponent, ZERO), ZERO, Number(math.inf))
+        steep = Number(math.copysign(math.inf, exponent.value))
+        return where(at_zero, steep if exponent.value < 1 else ZERO, usual)
+    falling = where(operation("less", exponent, ZERO), Number(-math.inf), Number(math.inf))
+    steep = where(operation("equal", exponent, ZERO), ZERO, falling)
     flat = where(operation("equal", exponent, ONE), ONE, ZERO)
     return where(at_zero, where(operation("less", exponent, ONE), steep, flat), usual)
 

@@ -75,6 +75,31 @@ OPERATIONS = {
 }
 
 
+def _spread(array, own, axes):
+    """An array over some of the axes, with length one along the others; axes keep their order."""
+    order = sorted(range(len(own)), key=lambda place: axes.index(own[place]))
+    array = array.transpose(0, *(1 + place for place in order))
+    return array[(slice(None), *(slice(None) if label in own else None for label in axes))]
+
+
+def _read(x, y, mode, value):
+    """One table; at a point the segment to the right, beyond the ends held or gone on."""
+    x, first = np.unique(x, return_index=True)
+    y = y[first]
+    after = np.searchsorted(x, value.real, side="right")
+    if mode == "hold_backward":
+        return y[np.maximum(after - 1, 0)].astype(complex)
+    if mode in ("look_forward", "raw"):
+        place = np.searchsorted(x, value.real, side="left")
+        held = y[np.minimum(place, x.size - 1)]
+        return np.where(np.isin(value.real, x) | (mode != "raw"), held, np.nan).astype(complex)
+    place = np.clip(after - 1, 0, x.size - 2)
+    line = y[place] + (value - x[place]) * (y[place + 1] - y[place]) / (x[place + 1] - x[place])
+    if mode == "extrapolate":
+        return line
+    return np.where(value.real < x[0], y[0], np.where(value.real >= x[-1], y[-1], line))
+
+
 class _Machine:
     """Values of a model over cases; every array has the axis of cases first."""
 
@@ -87,10 +112,7 @@ class _Machine:
         return tuple(len(self.model.ranges[label.removesuffix("!")]) for label in axes)
 
     def aligned(self, part, axes):
-        value = self.of(part)
-        order = sorted(range(len(part.axes)), key=lambda place: axes.index(part.axes[place]))
-        value = value.transpose(0, *(1 + place for place in order))
-        return value[(slice(None), *(slice(None) if label in part.axes else None for label in axes))]
+        return _spread(self.of(part), part.axes, list(axes))
 
     def of(self, node):
         return _NODES[type(node)](self, node)
@@ -131,16 +153,16 @@ class _Machine:
         return value.transpose(0, *(1 + place for place in order))
 
     def interpolation(self, node):
-        assert not node.tables
-        x, y = np.asarray(node.x), np.asarray(node.y)
-        value = self.of(node.argument)
-        place = np.clip(np.searchsorted(x, value.real, side="right") - 1, 0, max(x.size - 2, 0))
-        if node.mode == "hold_backward":
-            return y[np.clip(np.searchsorted(x, value.real, side="right") - 1, 0, None)].astype(complex)
-        line = y[place] + (value - x[place]) * (y[place + 1] - y[place]) / (x[place + 1] - x[place])
-        if node.mode == "interpolate":
-            line = np.where(value.real < x[0], y[0], np.where(value.real >= x[-1], y[-1], line))
-        return line
+        value = self.aligned(node.argument, list(node.axes))
+        tables = self.table(Table(tuple(range(len(node.x) // node.points)), self.lengths(node.tables), node.tables))
+        which = np.broadcast_arrays(_spread(tables.real.astype(int), node.tables, node.axes), value)[0]
+        value = np.broadcast_to(value, which.shape)
+        found = np.empty(which.shape, dtype=complex)
+        for number in np.unique(which):
+            part = slice(number * node.points, (number + 1) * node.points)
+            inside = which == number
+            found[inside] = _read(np.asarray(node.x[part]), np.asarray(node.y[part]), node.mode, value[inside])
+        return found
 
     def assign(self, name, part):
         variable = self.model.variables[name]
