@@ -17,17 +17,18 @@ LN2_HIGH = float.fromhex("0x1.62e42fefa39efp-1")
 LN2_LOW = float.fromhex("0x1.abc9e3b39803fp-56")
 TWO_OVER_LN2_HIGH = float.fromhex("0x1.71547652b82fep+1")
 TWO_OVER_LN2_LOW = float.fromhex("0x1.777d0ffda0d24p-55")
-THIRD_HIGH = float.fromhex("0x1.5555555555555p-2")
-THIRD_LOW = float.fromhex("0x1.5555555555555p-56")
+# ln(2)**2 / 12, one third over the square of 2 / ln(2).
+THIRD_HIGH = float.fromhex("0x1.47fd3ffac83b4p-5")
+THIRD_LOW = float.fromhex("0x1.c1283c81276e9p-59")
 
 # (exp(r) - 1 - r) / r**2 for |r| <= ln(2) / 2; exp has the relative error 2**-57.9.
 EXP_COEFFICIENTS = _numbers(
     "0x1.000000000000ap-1 0x1.55555555554fap-3 0x1.555555555087dp-5 0x1.1111111127be7p-7 0x1.6c16c1842a0ffp-10 "
     "0x1.a01a012a570b6p-13 0x1.a0199a0c691c3p-16 0x1.71df2553cf019p-19 0x1.28ad72cc49578p-22 0x1.ad7f6c633011bp-26"
 )
-# (2**r - 1) / r for |r| <= 1/2; 2**r has the relative error 2**-58.0.
+# (2**r - 1 - r ln 2) / r**2 for |r| <= 1/2; 2**r has the relative error 2**-58.0.
 EXP2_COEFFICIENTS = _numbers(
-    "0x1.62e42fefa39efp-1 0x1.ebfbdff82c5a4p-3 0x1.c6b08d7049fe8p-5 0x1.3b2ab6fba0116p-7 0x1.5d87fe78cd6edp-10 "
+    "0x1.ebfbdff82c5a4p-3 0x1.c6b08d7049fe8p-5 0x1.3b2ab6fba0116p-7 0x1.5d87fe78cd6edp-10 "
     "0x1.4309130ed97c5p-13 0x1.ffcbfba97a0a6p-17 0x1.62bfc79b75469p-20 0x1.b5267ce9f89c5p-24 "
     "0x1.e61b52f63b48fp-28 0x1.e79bae2792adbp-32"
 )
@@ -36,10 +37,10 @@ LN_COEFFICIENTS = _numbers(
     "0x1.5555555555592p-1 0x1.999999997fda8p-2 0x1.24924941f20c0p-2 0x1.c71c520899cbdp-3 0x1.74663f11e4d75p-3 "
     "0x1.39a1b6662ff32p-3 0x1.2f05906967d4fp-3"
 )
-# ((artanh(s) / s - 1) / z - 1/3) / z in z = s**2 for |s| <= 0.1716; z**2 times it has the error 2**-66.3.
+# S(p**2) of `_log2` for abs(p) <= 0.496; p**4 times it has the error 2**-66.3.
 POWER_COEFFICIENTS = _numbers(
-    "0x1.9999999999b30p-3 0x1.2492492457d98p-3 0x1.c71c722d60b20p-4 0x1.745ce9e569bddp-4 0x1.3b1eeba8d4d3ap-4 "
-    "0x1.0f7ff2c0b94ebp-4 0x1.0e4255ec6acadp-4"
+    "0x1.7a3341fac5fa0p-9 0x1.039501876c75ap-12 0x1.840225c70559bp-16 0x1.310ccd7a0fc0dp-19 0x1.f0206ba30517ep-23 "
+    "0x1.9abd2e6dc52dep-26 0x1.88e0c41a5f315p-29"
 )
 
 # Added to a number below 2**51, it leaves the number rounded to an integer in the low bits.
@@ -62,27 +63,30 @@ def exp(to: Instructions, x: str) -> str:
     x = to.choose(to.compare("olt", x, lowest), lowest, x)
     rounder = to.number(ROUNDER)
     shifted = to.fused(x, to.number(LOG2_E), rounder)
-    half = to.fused(x, to.number(LOG2_E / 2), rounder)
     whole = to.subtract(shifted, rounder)
     # Exact: both terms are multiples of 2**-54 and their difference is below one half.
-    rest = to.fused(whole, to.number(-LN2_HIGH), x)
-    rest = to.fused(whole, to.number(-LN2_LOW), rest)
+    near = to.fused(whole, to.number(-LN2_HIGH), x)
+    correction = to.multiply(whole, to.number(-LN2_LOW))
+    rest = to.add(near, correction)
     tail = to.polynomial(rest, EXP_COEFFICIENTS)
-    value = to.add(to.fused(to.multiply(rest, rest), tail, rest), to.number(1.0))
-    return _scaled(to, value, shifted, half)
+    less_one = to.add(near, to.fused(to.multiply(rest, rest), tail, correction))
+    first, second = _powers(to, shifted)
+    return to.multiply(to.fused(less_one, first, first), second)
 
 
-def _scaled(to: Instructions, value: str, shifted: str, half: str) -> str:
-    """Multiply by a power of two in two steps, so that results below the smallest normal number are rounded once.
+def _powers(to: Instructions, shifted: str) -> tuple[str, str]:
+    """Two powers of two whose product is 2**n; n stands in the low bits of ``shifted``, which is n + ROUNDER.
 
-    The exponent stands in the low bits of ``shifted`` and about half of it in those of ``half``.
+    Multiplying by one after the other rounds results below the smallest normal number only once.
     """
-    first = to.to_bits(half)
-    second = to.integers("sub", to.to_bits(shifted), first)
-    for exponent in (first, second):
-        bits = to.integers("add", to.integers("shl", exponent, to.bits(52)), to.bits(EXPONENT_ONE))
-        value = to.multiply(value, to.from_bits(bits))
-    return value
+    bits = to.to_bits(shifted)
+    half = to.integers("lshr", bits, to.bits(1))
+    exponents = (half, to.integers("sub", bits, half))
+    first, second = (
+        to.from_bits(to.integers("add", to.integers("shl", item, to.bits(52)), to.bits(EXPONENT_ONE)))
+        for item in exponents
+    )
+    return first, second
 
 
 def _split(to: Instructions, x: str) -> tuple[str, str]:
@@ -119,36 +123,37 @@ def ln(to: Instructions, x: str) -> str:
 def _log2(to: Instructions, x: str) -> tuple[str, str]:
     """Logarithm to base 2 of a positive finite number as the sum of two, relative error below 2**-65.
 
-    log2(2**k m) = k + (2 / ln 2) s (1 + z / 3 + z**2 / 5 + ...) with s = (m - 1) / (m + 1), z = s**2.
+    log2(2**k m) = k + p (1 + T p**2 + p**4 S(p**2)) with p = C (m - 1) / (m + 1), C = 2 / ln 2, T = 1 / (3 C**2). What
+    rounding loses of p, T p**2 and the sums is kept; the sums are such that the difference to the larger term is exact.
     """
     k, m = _split(to, x)
     one = to.number(1.0)
     f = to.subtract(m, one)
     d = to.add(m, one)
     d_low = to.subtract(m, to.subtract(d, one))
+    scale = to.number(TWO_OVER_LN2_HIGH)
+    g = to.multiply(f, scale)
+    g_low = to.fused(f, to.number(TWO_OVER_LN2_LOW), to.fused(f, scale, to.negative(g)))
     reciprocal = to.divide(one, d)
-    s = to.multiply(f, reciprocal)
-    minus_s = to.negative(s)
-    s_low = to.multiply(to.fused(minus_s, d_low, to.fused(minus_s, d, f)), reciprocal)
-    z = to.multiply(s, s)
-    z_low = to.fused(to.add(s, s), s_low, to.fused(s, s, to.negative(z)))
-    # 1/3 + z R(z), then w = z (1/3 + z R(z)), each as the sum of two.
-    series = to.polynomial(z, POWER_COEFFICIENTS)
+    p = to.multiply(g, reciprocal)
+    minus_p = to.negative(p)
+    p_low = to.multiply(to.add(to.fused(minus_p, d, g), to.fused(minus_p, d_low, g_low)), reciprocal)
+    z = to.multiply(p, p)
+    z_low = to.fused(p, p, to.negative(z))
     third = to.number(THIRD_HIGH)
-    q = to.fused(z, series, third)
-    q_low = to.add(to.fused(z, series, to.subtract(third, q)), to.number(THIRD_LOW))
-    w = to.multiply(z, q)
-    w_low = to.fused(z_low, q, to.fused(z, q_low, to.fused(z, q, to.negative(w))))
-    p = to.multiply(s, to.number(TWO_OVER_LN2_HIGH))
-    p_low = to.fused(s, to.number(TWO_OVER_LN2_HIGH), to.negative(p))
-    p_low = to.fused(s_low, to.number(TWO_OVER_LN2_HIGH), to.fused(s, to.number(TWO_OVER_LN2_LOW), p_low))
-    # p (1 + w), and k in front: the differences of near or much larger numbers are exact.
-    part = to.fused(p, w, p)
-    part_low = to.fused(p, w, to.subtract(p, part))
-    part_low = to.add(to.fused(p_low, w, to.fused(p, w_low, part_low)), p_low)
-    high = to.add(k, part)
-    low = to.add(to.add(to.subtract(k, high), part), part_low)
-    return high, low
+    w = to.multiply(z, third)
+    w_low = to.fused(z_low, third, to.fused(z, to.number(THIRD_LOW), to.fused(z, third, to.negative(w))))
+    # The derivative of the whole carries p_low.
+    slope = to.multiply(z, to.fused(z, to.number(5 * POWER_COEFFICIENTS[0]), to.number(3 * THIRD_HIGH)))
+    low = to.fused(p, w_low, to.fused(p_low, slope, p_low))
+    start = to.fused(p, w, p)
+    low = to.add(low, to.fused(p, w, to.subtract(p, start)))
+    high = to.add(k, start)
+    low = to.add(low, to.add(to.subtract(k, high), start))
+    fifth = to.multiply(p, to.multiply(z, z))
+    series = to.polynomial(z, POWER_COEFFICIENTS)
+    total = to.fused(fifth, series, high)
+    return total, to.add(low, to.fused(fifth, series, to.subtract(high, total)))
 
 
 def power(to: Instructions, x: str, y: str) -> str:
@@ -176,11 +181,15 @@ def power(to: Instructions, x: str, y: str) -> str:
 
 def _exp2_of_product(to: Instructions, y: str, high: str, low: str) -> str:
     """2**(y (high + low)); infinite and zero beyond the range, also where ``high`` is infinite."""
-    rounder = to.number(ROUNDER)
-    shifted = to.fused(y, high, rounder)
-    whole = to.subtract(shifted, rounder)
-    rest = to.fused(y, low, to.fused(y, high, to.negative(whole)))
-    value = to.fused(rest, to.polynomial(rest, EXP2_COEFFICIENTS), to.number(1.0))
-    value = _scaled(to, value, shifted, to.fused(whole, to.number(0.5), rounder))
+    rounder, slope = to.number(ROUNDER), to.number(LN2_HIGH)
+    product = to.multiply(y, high)
+    correction = to.fused(y, low, to.fused(y, high, to.negative(product)))
+    shifted = to.add(product, rounder)
+    near = to.subtract(product, to.subtract(shifted, rounder))
+    rest = to.add(near, correction)
+    tail = to.polynomial(rest, EXP2_COEFFICIENTS)
+    less_one = to.fused(near, slope, to.fused(to.multiply(rest, rest), tail, to.multiply(correction, slope)))
+    first, second = _powers(to, shifted)
+    value = to.multiply(to.fused(less_one, first, first), second)
     value = to.choose(to.compare("ogt", shifted, to.number(ROUNDER + EXP2_HIGHEST)), to.number(math.inf), value)
     return to.choose(to.compare("olt", shifted, to.number(ROUNDER + EXP2_LOWEST)), to.number(0.0), value)

@@ -110,6 +110,25 @@ def test_few_units_in_the_last_place_from_the_c_library(name, sample, lanes):
     assert steps[worst] <= FEW_ULP[name], [float(item[worst]) for item in arguments]
 
 
+# Largest error in units in the last place, where extended precision can tell.
+EXACT = {"exp": (EXP, np.exp, 0.95), "ln": (LN, np.log, 0.85), "power": (POWER, np.power, 1.2)}
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs numbers more precise than double precision")
+@pytest.mark.parametrize(("name", "sample"), [(name, sample) for name, row in EXACT.items() for sample in row[0]])
+def test_error_in_units_in_the_last_place(name, sample):
+    samples, exact, limit = EXACT[name]
+    arguments = samples[sample](random())
+    arguments = arguments if isinstance(arguments, tuple) else (arguments,)
+    with np.errstate(all="ignore"):
+        expected = exact(*[item.astype(np.longdouble) for item in arguments])
+        rows = (np.abs(expected) < np.finfo(float).max) & np.isfinite(expected)
+        unit = np.spacing(np.maximum(np.abs(expected[rows]).astype(float), np.finfo(float).smallest_subnormal))
+    error = np.abs(functions(16, "double")[name](*arguments)[rows] - expected[rows]) / unit
+    assert rows.any()
+    assert error.max() <= limit, [float(item[rows][error.argmax()]) for item in arguments]
+
+
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_special_values(name, lanes):
