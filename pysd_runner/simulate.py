@@ -122,6 +122,7 @@ def simulate(
     save_every: float | None = None,
     outcomes: Sequence[str] | None = None,
     engine: Engine = "numpy",
+    seed: int = 0,
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Run:
@@ -141,6 +142,9 @@ def simulate(
         Variables to save; None saves every variable of the file.
     engine
         ``"numpy"``: the project's own; ``"pysd"``: the same through PySD, one case after the other.
+    seed
+        Seed of the model's random functions. The same seed gives the same numbers; every draw has its own, and
+        scenarios share theirs. PySD draws numbers of its own.
     throw
         Whether a case that is not finite raises; otherwise it is counted and described in the result.
     progress
@@ -163,7 +167,15 @@ def simulate(
         If a case is not finite and `throw` is true; the message names the first variable, element, time and draw.
     """
     task = prepared(
-        model, values, start=start, stop=stop, step=step, save_every=save_every, outcomes=outcomes, engine=engine
+        model,
+        values,
+        start=start,
+        stop=stop,
+        step=step,
+        save_every=save_every,
+        outcomes=outcomes,
+        engine=engine,
+        seed=seed,
     )
     data = computed(task, progress=progress)
     failed = failed_cases(model, data)

@@ -1,5 +1,6 @@
 """What is computed once a caller's input was checked: one task, whole or in parts, whatever the engine."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,6 +42,10 @@ class Task:
         Variables to save, by their names in the file.
     engine
         What computes it.
+    seed
+        Seed of the random functions of the model.
+    first_draw
+        Number of the first draw in the whole ensemble, which the random functions go by.
     """
 
     model: Model
@@ -48,6 +53,8 @@ class Task:
     clock: Clock
     outcomes: tuple[str, ...]
     engine: Engine
+    seed: int = 0
+    first_draw: int = 0
 
     @property
     def inputs(self) -> dict[str, Array | TimePath]:
@@ -65,12 +72,13 @@ def prepared(
     save_every: float | None = None,
     outcomes: Sequence[str] | None = None,
     engine: Engine = "numpy",
+    seed: int = 0,
 ) -> Task:
     """Check what a caller asks for.
 
     Parameters
     ----------
-    model, values, start, stop, step, save_every, outcomes, engine
+    model, values, start, stop, step, save_every, outcomes, engine, seed
         As in `pysd_runner.simulate.simulate`.
 
     Returns
@@ -94,7 +102,8 @@ def prepared(
     ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(model, given)
     clock = _clock(model, ready, bounds)
-    task = Task(model=model, values=ready, clock=clock, outcomes=tuple(_wanted(model, outcomes)), engine=engine)
+    wanted = tuple(_wanted(model, outcomes))
+    task = Task(model=model, values=ready, clock=clock, outcomes=wanted, engine=engine, seed=_whole(seed))
     if engine != "pysd":
         check_orders(model.ir, task.inputs, clock.start, clock.step)
     return task
@@ -172,7 +181,15 @@ def traced(task: Task, failed: NDArray[np.bool_], most: int = TRACED) -> tuple[F
     cases = np.argwhere(failed)[:most]
     try:
         found = [
-            trace(task.model.ir, task.inputs, task.clock, task.outcomes, (int(scenario), int(draw)))
+            trace(
+                task.model.ir,
+                task.inputs,
+                task.clock,
+                task.outcomes,
+                (int(scenario), int(draw)),
+                seed=task.seed,
+                first_draw=task.first_draw,
+            )
             for scenario, draw in cases
         ]
     except UnsupportedFeature:
@@ -202,7 +219,15 @@ def provenance(task: Task) -> dict[str, Any]:
         "stop": task.clock.stop,
         "step": task.clock.step,
         "save_every": task.clock.save_every,
+        "seed": task.seed,
     }
+
+
+def _whole(seed: int) -> int:
+    try:
+        return operator.index(seed)
+    except TypeError as error:
+        raise InvalidInput(f"seed must be a whole number; found {seed!r}") from error
 
 
 def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
@@ -258,7 +283,16 @@ def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
 def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
     inputs, clock = task.inputs, task.clock
     program = compiled(task.model.ir, task.outcomes, tuple(inputs), _moving(inputs))
-    return run(program, inputs, clock.times, clock.saved, step=clock.step, progress=progress)
+    return run(
+        program,
+        inputs,
+        clock.times,
+        clock.saved,
+        step=clock.step,
+        seed=task.seed,
+        first_draw=task.first_draw,
+        progress=progress,
+    )
 
 
 def _controls(clock: Clock) -> dict[str, Array | TimePath]:

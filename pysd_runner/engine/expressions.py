@@ -1,11 +1,13 @@
 """Lowers one abstract expression; a table maps each node type to what it becomes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine import delays
+from pysd_runner.engine import arrays, delays
+from pysd_runner.engine.calls import CALLS
 from pysd_runner.engine.functions import ARITHMETIC, FUNCTIONS, LOGIC, REDUCTIONS, operation
 from pysd_runner.engine.ir import (
     Axis,
@@ -52,14 +54,14 @@ def lower_expression(ast: Any, scope: Scope) -> Expression:
         return _table(ast, scope)
     if isinstance(ast, int | float | np.number):
         return Number(float(ast))
-    lower = _NODES.get(type(ast).__name__)
+    lower = NODES.get(type(ast).__name__)
     if lower is None:
         raise UnsupportedFeature(type(ast).__name__.removesuffix("Structure") or repr(ast))
     return lower(ast, scope)
 
 
 def _table(values: Any, scope: Scope) -> Expression:
-    axes = tuple(name for label in scope.block if (name := scope.ranges.name_of(label)) is not None)
+    axes = scope.block_axes
     shape = tuple(len(scope.ranges.elements[name]) for name in axes)
     array = np.asarray(values, dtype=float)
     if array.size != int(np.prod(shape)):
@@ -164,12 +166,12 @@ def _call(ast: Any, scope: Scope) -> Expression:
         return _reduction(REDUCTIONS[name], arguments[0])
     if name == "pi":
         return Number(float(np.pi))
-    if name not in FUNCTIONS:
+    if name not in FUNCTIONS and name not in CALLS:
         raise UnsupportedFeature(f"function {name.replace('_', ' ').upper()}")
-    count, build = FUNCTIONS[name]
+    count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
     if len(arguments) != count:
         raise InvalidModel(f"{name.replace('_', ' ').upper()} takes {count} arguments, {len(arguments)} are given")
-    return build(*arguments)
+    return build(*arguments) if name in FUNCTIONS else build(scope, *arguments)
 
 
 def _element_count(label: str, scope: Scope) -> Expression:
@@ -226,7 +228,19 @@ def _stateful(build: Callable[..., Expression], *names: str) -> Callable[[Any, S
     return lambda ast, scope: build(scope, *(lower_expression(getattr(ast, name), scope) for name in names))
 
 
-_NODES: dict[str, Callable[[Any, Scope], Expression]] = {
+def _allocate_available(ast: Any, scope: Scope) -> Expression:
+    request, available = lower_expression(ast.request, scope), lower_expression(ast.avail, scope)
+    # Vensim names the first number of the profile; meant are all four of them.
+    labels = list(ast.pp.subscripts.subscripts) if ast.pp.subscripts else []
+    dims = scope.dims.get(key(ast.pp.reference), ())
+    if len(labels) != len(dims) or not labels:
+        raise InvalidModel(f"{ast.pp.reference!r} has {len(dims)} subscripts, {len(labels)} are given")
+    whole = replace(ast.pp, subscripts=replace(ast.pp.subscripts, subscripts=[*labels[:-1], dims[-1]]))
+    return arrays.allocate_available(scope, request, lower_expression(whole, scope), available)
+
+
+# Node type of the abstract model -> how it is lowered.
+NODES: dict[str, Callable[[Any, Scope], Expression]] = {
     "ArithmeticStructure": _arithmetic,
     "LogicStructure": _logic,
     "ReferenceStructure": _reference,
@@ -244,5 +258,7 @@ _NODES: dict[str, Callable[[Any, Scope], Expression]] = {
     "DelayFixedStructure": _stateful(delays.delay_fixed, "input", "delay_time", "initial"),
     "TrendStructure": _stateful(delays.trend, "input", "average_time", "initial_trend"),
     "ForecastStructure": _stateful(delays.forecast, "input", "average_time", "horizon", "initial_trend"),
+    "AllocateAvailableStructure": _allocate_available,
+    "AllocateByPriorityStructure": _stateful(arrays.allocate_by_priority, "request", "priority", "width", "supply"),
     "SampleIfTrueStructure": _stateful(delays.sample_if_true, "condition", "input", "initial"),
 }

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from pysd_runner.engine.array_functions import FUNCTIONS
 from pysd_runner.engine.circles import Part, positions
 from pysd_runner.engine.ir import (
+    ArrayFunction,
     Axis,
     Block,
     Expression,
@@ -20,6 +22,7 @@ from pysd_runner.engine.ir import (
     ModelIr,
     Number,
     Operation,
+    Random,
     Reduction,
     Reference,
     Table,
@@ -68,6 +71,7 @@ OPERATIONS = {
     "modulo": "modulo({0}, {1})",
     "remainder": "mod({0}, {1})",
     "xidz": "xidz({0}, {1}, {2})",
+    "erfc": "erfc({0})",
 }
 
 # Operations whose result is true or false, and the arguments of which only the truth matters.
@@ -199,6 +203,23 @@ def _interpolation(writer: Writer, expression: Interpolation) -> str:
     return f"{tables}.at({writer.aligned(expression.argument, axes)})"
 
 
+def _random(writer: Writer, expression: Random) -> str:
+    shape = tuple(len(writer.model.ranges[axis]) for axis in expression.axes)
+    return f"chance.uniform({expression.site}, k, {shape})"
+
+
+def _array_function(writer: Writer, expression: ArrayFunction) -> str:
+    """The function with its arguments, all over the axes looped over and then their core axes."""
+    if expression.name not in FUNCTIONS:
+        raise UnsupportedFeature(f"array function {expression.name!r}")
+    loop = expression.axes[: len(expression.axes) - len(expression.result)]
+    parts = []
+    for part, core in zip(expression.arguments, expression.core, strict=True):
+        text = writer.aligned(part, (*loop, *core))
+        parts.append(f"({text}, {len(core)})")
+    return f"apply({expression.name!r}, {len(loop)}, [{', '.join(parts)}])"
+
+
 _TEXT: dict[type, Callable[[Writer, Any], str]] = {
     Number: _number,
     Table: _table,
@@ -207,6 +228,8 @@ _TEXT: dict[type, Callable[[Writer, Any], str]] = {
     Operation: _operation,
     Reduction: _reduction,
     Interpolation: _interpolation,
+    Random: _random,
+    ArrayFunction: _array_function,
 }
 
 
@@ -274,7 +297,7 @@ def write_program(
     Returns
     -------
     tuple
-        Text that defines ``simulate(given, times, step, saved, out)``, and the literals it refers to.
+        Text that defines ``simulate(given, times, step, saved, out, chance)``, and the literals it refers to.
     """
     model = plan.model
     writer = Writer(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
@@ -284,7 +307,12 @@ def write_program(
     def moved(indent: str) -> list[str]:
         return [f"{indent}{symbols[name]} = given[{given.index(name)}].at(now)" for name in moving_used]
 
-    lines = ["def simulate(given, times, step, saved, out):", "    now = times[0]", "    t = full((1, 1), now)"]
+    lines = [
+        "def simulate(given, times, step, saved, out, chance):",
+        "    now = times[0]",
+        "    k = 0",
+        "    t = full((1, 1), now)",
+    ]
     lines.append("    lead = leading(given)")
     still = [name for name in given if name not in moving and name in plan.used]
     lines += [f"    {symbols[name]} = given[{given.index(name)}]" for name in still]

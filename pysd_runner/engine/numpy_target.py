@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.array_functions import FUNCTIONS
 from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.numpy_code import write_program
@@ -16,6 +17,7 @@ from pysd_runner.engine.numpy_tables import Tables
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.pipe import Pipe
+from pysd_runner.engine.random_numbers import Chance
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 Array = NDArray[np.float64]
@@ -127,6 +129,8 @@ def _namespace() -> dict[str, Any]:
         "nan": np.nan,
         "spread": _spread,
         "Pipe": Pipe,
+        "apply": _apply,
+        "erfc": _erfc,
     }
     return {name: getattr(np, name) for name in names.split()} | own
 
@@ -137,6 +141,23 @@ def _literal(value: tuple[Any, ...]) -> Any:
     if value[0] == "index":
         return np.asarray(value[1], dtype=np.intp)
     return Tables.of(value[1], value[2]) if value[0] == "tables" else Place.of(value[1], value[2])
+
+
+def _erfc(value: Array) -> Array:
+    from scipy.special import erfc
+
+    return np.asarray(erfc(value))
+
+
+def _apply(name: str, loop: int, parts: Sequence[tuple[Any, int]]) -> Array:
+    """An array function of arguments with the axes (scenario, draw), those looped over, and their core axes."""
+    lead = loop + 2
+    arrays = []
+    for value, core in parts:
+        array = np.asarray(value, dtype=float)
+        arrays.append(array if array.ndim else array.reshape((1,) * (lead + core)))
+    batch = np.broadcast_shapes(*(array.shape[:lead] for array in arrays))
+    return FUNCTIONS[name](*(np.broadcast_to(array, (*batch, *array.shape[lead:])) for array in arrays))
 
 
 def _xidz(numerator: Array, denominator: Array, otherwise: Array) -> Array:
@@ -214,6 +235,8 @@ def run(
     saved: NDArray[np.bool_],
     *,
     step: float = 0.0,
+    seed: int = 0,
+    first_draw: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
     """Run a program over all scenarios and draws.
@@ -231,6 +254,10 @@ def run(
         Which steps are saved, shape (step,).
     step
         Length of a step; unused when there is a single moment.
+    seed
+        Seed of the random functions, any whole number.
+    first_draw
+        Number of the first draw in the whole ensemble, which the random functions go by.
     progress
         Called with the number of draws that were finished.
 
@@ -255,7 +282,8 @@ def run(
         for first in range(0, draws, size):
             part = slice(first, min(first + size, draws))
             given = [_part(item, part, draws) for item in arrays]
-            program.simulate(given, clock, step, saved, [item[:, :, part] for item in out])
+            chance = Chance(seed, first_draw + first, part.stop - part.start)
+            program.simulate(given, clock, step, saved, [item[:, :, part] for item in out], chance)
             if progress is not None:
                 progress(part.stop - part.start)
     return {name: np.moveaxis(item, 0, -1) for name, item in zip(program.outcomes, out, strict=True)}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pysd_runner.engine.circles import Equation, Group, Part, components
-from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, Time, Variable, references, walk
+from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, Random, Time, Variable, references, walk
 from pysd_runner.engine.splitting import split
 
 
@@ -199,7 +199,7 @@ def _closure(model: ModelIr, outcomes: Iterable[str], given: frozenset[str]) -> 
 
 
 def _reads_time(variable: Variable) -> bool:
-    return any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression))
+    return any(isinstance(part, Time | Random) for block in variable.blocks for part in walk(block.expression))
 
 
 def _moved(

@@ -51,6 +51,8 @@ class Scope:
         Variables that delays, smooths and INITIAL were expanded into.
     known
         Values of orders of delays, by the name of the hidden variable that holds them.
+    sites
+        Number of random functions met so far.
     asked
         Orders of delays met so far, by the name of the hidden variable that holds them.
     """
@@ -65,7 +67,18 @@ class Scope:
     owner: str = ""
     hidden: list[Variable] = field(default_factory=list)
     known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    sites: int = 0
     asked: dict[str, Variable] = field(default_factory=dict)
+
+    @property
+    def block_axes(self) -> tuple[str, ...]:
+        """Ranges that the equation being lowered is for."""
+        return tuple(name for label in self.block if (name := self.ranges.name_of(label)) is not None)
+
+    def site(self) -> int:
+        """Number of the next random function."""
+        self.sites += 1
+        return self.sites - 1
 
     def hide(
         self,

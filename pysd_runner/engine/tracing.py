@@ -53,6 +53,9 @@ def trace(
     clock: Clock,
     outcomes: Sequence[str],
     case: tuple[int, int],
+    *,
+    seed: int = 0,
+    first_draw: int = 0,
 ) -> Failure | None:
     """Run one case again, keep what its outcomes need at every step, and find the first that is not finite.
 
@@ -68,6 +71,8 @@ def trace(
         Variables that were saved.
     case
         Scenario and draw.
+    seed, first_draw
+        Seed of the random functions, and the number of the first draw of the run.
 
     Returns
     -------
@@ -81,7 +86,8 @@ def trace(
     program = compiled(model, names, given, moving)
     one = {name: _case(value, scenario, draw) for name, value in values.items()}
     times = clock.times
-    found = run(program, one, times, np.ones(times.size, dtype=bool), step=clock.step)
+    saved = np.ones(times.size, dtype=bool)
+    found = run(program, one, times, saved, step=clock.step, seed=seed, first_draw=first_draw + draw)
     wrong = {name: ~np.isfinite(found[name][0, 0]) & defined(model, name)[..., None] for name in names}
     first = min(
         (int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()),

@@ -65,9 +65,41 @@ FEATURES = {
         "R: A, B ~~|\nk[R] = 1, 3 ~~|\nb[R] = SAMPLE IF TRUE(k[R] < Time, x*k[R], 7) ~~|"
     ),
     "forecast": "x = 1 + 0.1*Time^2 ~~|\na = FORECAST(x, 2, 5) ~~|",
+    "arrays": (
+        "R: A, B, C ~~|\nP: R ~~|\nL: x1, x2 ~~|\nk[R] = 3, 1, 2 ~~|\n"
+        "w[L,R] = k[R]*Time + IF THEN ELSE(L = 1, 0.5, -k[R]*3) ~~|\n"
+        "up[L,R] = VECTOR SORT ORDER(w[L,R], 1) ~~|\ndown[L,R] = VECTOR SORT ORDER(w[L,R], 0) ~~|\n"
+        "rank[L,R] = VECTOR RANK(w[L,R] + 0*k[R], 1) ~~|\nback[R] = VECTOR RANK(k[R]*2, -1) ~~|\n"
+        "sorted[L,R] = VECTOR REORDER(w[L,R], up[L,R]) ~~|\nm[R,P] = IF THEN ELSE(R = P, 4 + Time, k[P]/k[R]) ~~|\n"
+        "inverse[R,P] = INVERT MATRIX(m[R,P], 3) ~~|"
+    ),
+    "select": (
+        "R: A, B, C, D ~~|\nL: x1, x2 ~~|\nk[R] = 3, 1.5, 2, 0.5 ~~|\npick[L,R] = 0, 1, 2, 0; 0, 0, 0, 0; ~~|\n"
+        "v[R] = k[R] + Time ~~|\n"
+        "a[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 0, 0) ~~|\nb[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 1, 0) ~~|\n"
+        "c[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 2, 0) ~~|\nd[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 3, 0) ~~|\n"
+        "e[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 4, 0) ~~|\nf[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 5, 0) ~~|\n"
+        "g[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 6, 0) ~~|\nh[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 7, 0) ~~|\n"
+        "i[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 8, 0) ~~|\nj[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 9, 0) ~~|\n"
+        "l[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, 10, 0) ~~|\n"
+        "all = VECTOR SELECT(pick[L!,R!], v[R!], -7, 10, 0) + VECTOR SELECT(k[R!], pick[L!,R!], -7, 10, 0) ~~|\n"
+        "moving[L] = VECTOR SELECT(pick[L,R!], v[R!], -7, INTEGER(Time), 0) ~~|"
+    ),
+    "allocation": (
+        "R: A, B, C ~~|\nL: x1, x2 ~~|\nprofile: kind, priority, width, extra ~~|\nask[L,R] = 5, 3, 0; 2, 6, 4; ~~|\n"
+        "first[R] = 4, 3, 1 ~~|\nhave[L] = 0.7*Time + IF THEN ELSE(L = 1, 0, 3) ~~|\n"
+        "by priority[L,R] = ALLOCATE BY PRIORITY(ask[L,R], first[R], 3, 1.5, have[L]) ~~|\n"
+        "pp[R,profile] = 1, 4, 2, 0; 2, 3, 4, 0; 1, 2.5, 3, 0; ~~|\n"
+        "available[L,R] = ALLOCATE AVAILABLE(ask[L,R], pp[R,kind], have[L]) ~~|"
+    ),
+    "active initial": (
+        "s = INTEG(x, 2) ~~|\nx = ACTIVE INITIAL(s, 3) + 1 ~~|\nu = INTEG(0.1*u, x) ~~|\n"
+        "R: A, B ~~|\nk[R] = 2, 3 ~~|\ny[R] = k[R]*ACTIVE INITIAL(u + k[R], k[R]) ~~|\nw[R] = INTEG(0, y[R]) ~~|"
+    ),
+    "clock": "R: A, B, C ~~|\na[R] = GET TIME VALUE(0, R/3, 0) ~~|",
     "inputs": (
         "a = STEP(3, 2) + RAMP(0.5, 1, 4) ~~|\nb = PULSE(2, 1.5) ~~|\n"
-        "c = PULSE TRAIN(1, 0.5, 2, 5) ~~|\ns = INTEG(a + b, 0) ~~|"
+        "c = PULSE TRAIN(1, 0.5, 2, 5) ~~|\nd = PULSE TRAIN(1, 0.75, 0*a, 5) ~~|\ns = INTEG(a + b, 0) ~~|"
     ),
     "initial": (
         "s = INTEG(0.3*s, 2) ~~|\na = s^2 ~~|\nb = INITIAL(a) + Time ~~|\n"
@@ -79,6 +111,14 @@ FEATURES = {
         '"Quoted, name (1)" = 3 ~~|\nName_with  spaces = "Quoted, name (1)" + 1 ~~|\n中文 变量 = name with spaces*2 ~~|'
     ),
 }
+
+# Random functions: PySD draws other numbers, so these are tested by their moments.
+RANDOM = (
+    "few = 1 ~~|\nR: A, B, C ~~|\nn = RANDOM 0 1() ~~|\nu = RANDOM UNIFORM(2, few + 4, 7) ~~|\n"
+    "z = RANDOM NORMAL(-100, 100, 3, 2*few, 7) ~~|\ncut[R] = RANDOM NORMAL(1, 2, 0, few, 7) ~~|\n"
+    "far = RANDOM NORMAL(6, 8, 0, few, 7) ~~|\ne = RANDOM EXPONENTIAL(0, 1000, 1, 2*few, 7) ~~|\n"
+    "late = RANDOM EXPONENTIAL(2, 3, 1, few, 7) ~~|\nsame = RANDOM NORMAL(0, 9, 4, 0*few, 7) ~~|\n"
+)
 
 
 def write_model(folder: Path, equations: str, *, final: float = 6, step: float = 0.25, saveper: float = 0.25) -> Path:

@@ -14,7 +14,7 @@ from tests.engine.small_models import write_model
 UNCOVERED = {
     "unknown function": ("x = QUEUE AGE OLDEST(Time, 1) ~~|", "QUEUE AGE OLDEST"),
     "power": ("x = Time + -2^2 ~~|", "power of a negative number"),
-    "random": ("x = RANDOM UNIFORM(0, 1, 7) ~~|", "RANDOM UNIFORM"),
+    "clock": ("x = GET TIME VALUE(2, 0, 1) ~~|", "which no run could repeat"),
     "EXCEPT": ("R: A, B ~~|\nx[R] :EXCEPT: [A] = 1 ~~|\nx[A] = 2 ~~|", "EXCEPT"),
 }
 

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pysd_runner.engine.calls import CALLS
+from pysd_runner.engine.expressions import NODES
 from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
 from pysd_runner.model import load_model
 from pysd_runner.simulate import simulate
@@ -60,6 +62,46 @@ SUMS = {
     "vmax": "VMAX(v[P!] - {0})",
 }
 
+# Equations for functions and nodes that stand alone; x0, x1, x2 are random scalars, y0 a random vector over R.
+# Initial values end in a half, as PySD keeps integers where they are whole.
+WHOLE = {
+    "IntegStructure": "w{n} = INTEG(x0 - 0.5*x1, x2 + 0.5) ~~|",
+    "InitialStructure": "w{n} = x0 + INITIAL(x1) ~~|",
+    "GameStructure": "w{n} = GAME(x0) ~~|",
+    "InlineLookupsStructure": "w{n} = WITH LOOKUP(x0, ([(0,0)-(1,1)],(-2,1),(0,0.5),(1,-1),(3,4))) ~~|",
+    "SmoothStructure": "w{n} = SMOOTH3I(x0, 1.6 + ABS(x1), x2 + 0.5) + x0 ~~|",
+    "SmoothNStructure": "w{n} = SMOOTH N(x0, 1.6 + ABS(x1), x2 + 0.5, 2) ~~|",
+    "DelayStructure": "w{n} = DELAY3I(x0, 1.6 + ABS(x1), x2 + 0.5) + x0 ~~|",
+    "DelayNStructure": "w{n} = DELAY N(x0, 1.6 + ABS(x1), x2 + 0.5, 3) ~~|",
+    "DelayFixedStructure": "w{n} = DELAY FIXED(x0, 0.3 + MIN(ABS(x1), 3), x2 + 0.5) ~~|",
+    "TrendStructure": "w{n} = TREND(x0, 1 + ABS(x1), 0.25) + x0 ~~|",
+    "ForecastStructure": "w{n} = FORECAST(x0, 1 + ABS(x1), 2) ~~|",
+    "SampleIfTrueStructure": "w{n} = SAMPLE IF TRUE(x1 > x2, x0, x2 + 0.5) ~~|",
+    "AllocateByPriorityStructure": (
+        "b{n}[R] = MIN(ABS(y0[R]), 9) + 0.5 ~~|\n"
+        "w{n}[R] = ALLOCATE BY PRIORITY(b{n}[R], k[R], 3, 1, MIN(ABS(x0), 9)) ~~|"
+    ),
+    "active_initial": "w{n} = ACTIVE INITIAL(x0, x1) ~~|\nb{n} = INTEG(1, w{n} + 0.5) ~~|",
+    "get_time_value": "w{n} = GET TIME VALUE(0, x0, 0) ~~|",
+    "vector_sort_order": "w{n}[R] = VECTOR SORT ORDER(y0[R], x0) ~~|",
+    "vector_rank": "w{n}[R] = VECTOR RANK(y0[R], -1) ~~|",
+    "vector_reorder": "b{n}[R] = VECTOR SORT ORDER(k[R], 1) ~~|\nw{n}[R] = VECTOR REORDER(y0[R], b{n}[R]) ~~|",
+    "vector_select": "w{n} = VECTOR SELECT(k[R!], y0[R!], 0, 4, 0) ~~|",
+    "invert_matrix": (
+        "b{n}[R,P] = IF THEN ELSE(R = P, 9 + MIN(ABS(y0[R]), 9), k[P]) ~~|\nw{n}[R,P] = INVERT MATRIX(b{n}[R,P], 3) ~~|"
+    ),
+}
+# Nodes that every random expression is made of.
+WITHIN = {"ArithmeticStructure", "LogicStructure", "ReferenceStructure", "CallStructure"}
+# Nodes that read files, which test_external_files writes.
+FILES = {name for name in NODES if name.startswith("Get")}
+# PySD draws other numbers; test_random_numbers knows their distributions.
+RANDOM = {name for name in CALLS if name.startswith("random")}
+# PySD solves these to eight digits only; test_features and test_array_functions compare them.
+SEARCHED = {"AllocateAvailableStructure"}
+# Only XMILE writes these; test_xmile_functions does.
+XMILE = {"Xramp", "Xpulse", "Xpulse_train", "vmin_xmile", "vmax_xmile"}
+
 LEAVES = st.one_of(
     st.sampled_from(["Time", "s", "v[B]", "k[C]"]),
     st.floats(-3, 3).map(lambda value: f"({value:.3f})"),
@@ -84,6 +126,7 @@ def grow(leaves, sums):
 MODELS = st.tuples(
     st.lists(grow(LEAVES, sums=True), min_size=4, max_size=8),
     st.lists(grow(REGIONAL, sums=True), min_size=4, max_size=8),
+    st.lists(st.sampled_from(sorted(WHOLE.values())), min_size=3, max_size=6),
 )
 
 
@@ -92,9 +135,12 @@ MODELS = st.tuples(
 )
 @given(MODELS)
 def test_random_expressions_agree_with_pysd(tmp_path, equations):
-    scalars, regional = equations
+    scalars, regional, whole = equations
     lines = [f"x{place} = {text} + 0*Time ~~|" for place, text in enumerate(scalars)]
     lines += [f"y{place}[R] = {text} + 0*v[R] ~~|" for place, text in enumerate(regional)]
+    lines += [text.replace("{n}", str(place)) for place, text in enumerate(whole)]
+    # PySD reads what is used once after stocks have moved; used twice, it is read before.
+    lines += [f"again{place} = x0 + x1 + x2 + SUM(y0[R!]) ~~|" for place in range(2)]
     model = load_model(write_model(tmp_path, HEADER + "\n".join(lines), final=2, step=0.5, saveper=0.5))
     ours, theirs = simulate(model, throw=False), simulate(model, throw=False, engine="pysd")
     for name, expected in theirs.data.items():
@@ -102,10 +148,12 @@ def test_random_expressions_agree_with_pysd(tmp_path, equations):
         np.testing.assert_allclose(ours.data[name], expected, rtol=1e-10, atol=1e-10, err_msg=equation)
 
 
-def test_every_function_and_reduction_has_a_generator():
-    by_another_path = {"Xramp"}  # XMILE's two-argument ramp
-    assert set(FUNCTIONS) - by_another_path == set(WRITTEN)
+def test_every_node_function_and_reduction_has_a_generator():
+    assert set(FUNCTIONS) <= {*WRITTEN, *XMILE}
+    assert set(CALLS) <= {*WHOLE, *RANDOM, *XMILE}
+    assert set(NODES) <= {*WHOLE, *WITHIN, *FILES, *SEARCHED}
     assert set(REDUCTIONS) == set(SUMS)
+    assert {*WHOLE, *WITHIN, *WRITTEN} <= {*FUNCTIONS, *CALLS, *NODES}
 
 
 @pytest.mark.parametrize("name", sorted(set(WRITTEN) | set(SUMS)))

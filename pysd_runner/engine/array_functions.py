@@ -1,0 +1,206 @@
+"""Functions of whole arrays: matrix inverse, sorting, allocation.
+
+Each takes arrays whose last axes are its core axes; the axes in front are looped over and have the same shape in every
+argument, or length one. It gives back the axes looped over and then those of the result.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Halvings of the interval in which the price of an allocation lies; what is left is bridged by a straight line.
+HALVINGS = 80
+
+# Beyond so many widths nothing of a normal or an exponential curve is left in double precision.
+REACH = {1: 0.5, 2: 0.5, 3: 9.0, 4: 40.0}
+
+
+def invert_matrix(matrix: Array) -> Array:
+    """Inverse of square matrices; NaN where there is none.
+
+    Parameters
+    ----------
+    matrix
+        Shape (..., n, n).
+
+    Returns
+    -------
+    ndarray
+        Shape (..., n, n).
+    """
+    try:
+        return np.asarray(np.linalg.inv(matrix), dtype=float)
+    except np.linalg.LinAlgError:
+        # One matrix without an inverse must not stop the others.
+        flat = [_inverse(item) for item in matrix.reshape(-1, *matrix.shape[-2:])]
+        return np.asarray(flat).reshape(matrix.shape)
+
+
+def _inverse(matrix: Array) -> Array:
+    try:
+        return np.asarray(np.linalg.inv(matrix), dtype=float)
+    except np.linalg.LinAlgError:
+        return np.full(matrix.shape, np.nan)
+
+
+def vector_sort_order(vector: Array, direction: Array) -> Array:
+    """Places of the elements in order of their size, counted from zero.
+
+    Parameters
+    ----------
+    vector
+        Shape (..., n).
+    direction
+        Above zero: from smallest to largest; otherwise from largest to smallest. Shape (...).
+
+    Returns
+    -------
+    ndarray
+        Shape (..., n).
+    """
+    places = np.argsort(vector, axis=-1, kind="stable")
+    return np.where(direction[..., None] > 0, places, places[..., ::-1]).astype(float)
+
+
+def vector_rank(vector: Array, direction: Array) -> Array:
+    """Rank of every element, counted from one.
+
+    Parameters
+    ----------
+    vector
+        Shape (..., n).
+    direction
+        Above zero: the smallest comes first; otherwise the largest. Shape (...).
+
+    Returns
+    -------
+    ndarray
+        Shape (..., n).
+    """
+    order = vector_sort_order(vector, direction)
+    return np.asarray(np.argsort(order, axis=-1, kind="stable") + 1, dtype=float)
+
+
+def vector_reorder(vector: Array, places: Array) -> Array:
+    """Elements of a vector at the given places.
+
+    Parameters
+    ----------
+    vector
+        Shape (..., n).
+    places
+        Counted from zero, shape (..., m).
+
+    Returns
+    -------
+    ndarray
+        Shape (..., m); NaN for a place outside the vector.
+    """
+    count = vector.shape[-1]
+    whole = np.trunc(places)
+    inside = (whole >= 0) & (whole < count)
+    index = np.where(inside, whole, 0).astype(np.intp)
+    batch = np.broadcast_shapes(vector.shape[:-1], index.shape[:-1])
+    vector, index = np.broadcast_to(vector, (*batch, count)), np.broadcast_to(index, (*batch, index.shape[-1]))
+    return np.where(inside, np.take_along_axis(vector, index, axis=-1), np.nan)
+
+
+def allocate_available(request: Array, profile: Array, available: Array) -> Array:
+    """What each of several gets of a supply, by priority curves: the price at which all they want is what there is.
+
+    At price x someone who requests q wants ``q * share((x - priority) / width)``, where the share falls from one to
+    zero along the integral of a rectangle (kind 1), a triangle (2), a normal (3) or an exponential (4) distribution.
+
+    Parameters
+    ----------
+    request
+        Shape (..., n).
+    profile
+        Kind, priority, width and a fourth number that these kinds do not use, shape (..., n, 4).
+    available
+        Shape (...).
+
+    Returns
+    -------
+    ndarray
+        Shape (..., n); NaN where a request or the supply is negative, a width is not positive or the kind is another.
+    """
+    kind, priority, width = (profile[..., place] for place in range(3))
+    return _allocated(request, kind, priority, width, available)
+
+
+def allocate_by_priority(request: Array, priority: Array, width: Array, supply: Array) -> Array:
+    """What each of several gets of a supply that goes to higher priorities first.
+
+    A lower priority is served only when it lies within `width` of one that is not yet satisfied, or when nothing is
+    left to give to that one; among those being served what they get grows in proportion to their requests. That is
+    an allocation by rectangular curves of one width.
+
+    Parameters
+    ----------
+    request, priority
+        Shape (..., n).
+    width, supply
+        Shape (...).
+
+    Returns
+    -------
+    ndarray
+        Shape (..., n); NaN where a request or the supply is negative or the width is not positive.
+    """
+    return _allocated(request, np.ones_like(priority), priority, width[..., None], supply)
+
+
+def _allocated(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> Array:
+    request, kind, priority, width = np.broadcast_arrays(request, kind, priority, width)
+    batch = np.broadcast_shapes(request.shape[:-1], supply.shape)
+    supply = np.broadcast_to(supply, batch)
+    reach = np.select([kind == number for number in REACH], list(REACH.values()), np.nan) * width
+    # Someone who requests nothing neither bounds the price nor makes an allocation invalid.
+    wants = request > 0
+    usable = np.where(wants, (width > 0) & np.isfinite(reach), True)
+    width, reach = np.where(usable & (width > 0), width, 1.0), np.where(usable, reach, 1.0)
+    low = np.broadcast_to(np.where(wants, priority - reach, np.inf).min(axis=-1), batch)
+    high = np.broadcast_to(np.where(wants, priority + reach, -np.inf).max(axis=-1), batch)
+
+    def wanted(price: Array) -> Array:
+        return np.asarray(request * _share(kind, (price[..., None] - priority) / width))
+
+    for _ in range(HALVINGS):
+        middle = low + (high - low) / 2
+        enough = wanted(middle).sum(axis=-1) <= supply
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    most, least = wanted(low), wanted(high)
+    gap = most.sum(axis=-1) - least.sum(axis=-1)
+    part = np.where(gap > 0, (supply - least.sum(axis=-1)) / np.where(gap > 0, gap, 1.0), 0.0)
+    found = least + np.clip(part, 0.0, 1.0)[..., None] * (most - least)
+    found = np.where(supply[..., None] == 0, 0.0, found)
+    found = np.where((supply >= request.sum(axis=-1))[..., None], request, np.where(wants, found, 0.0))
+    valid = (request >= 0).all(axis=-1) & usable.all(axis=-1) & (supply >= 0)
+    return np.where(valid[..., None], found, np.nan)
+
+
+def _share(kind: Array, distance: Array) -> Array:
+    """Share of a request that is wanted at a price so many widths above the priority."""
+    from scipy.special import erfc
+
+    inside = np.clip(distance, -0.5, 0.5)
+    rectangle = 0.5 - inside
+    triangle = np.where(inside < 0, 1 - 2 * (inside + 0.5) ** 2, 2 * (0.5 - inside) ** 2)
+    normal = 0.5 * erfc(distance / np.sqrt(2.0))
+    tail = 0.5 * np.exp(-np.abs(distance))
+    exponential = np.where(distance < 0, 1 - tail, tail)
+    return np.select([kind == number for number in REACH], [rectangle, triangle, normal, exponential], np.nan)
+
+
+FUNCTIONS: dict[str, Callable[..., Array]] = {
+    "invert_matrix": invert_matrix,
+    "vector_sort_order": vector_sort_order,
+    "vector_rank": vector_rank,
+    "vector_reorder": vector_reorder,
+    "allocate_available": allocate_available,
+    "allocate_by_priority": allocate_by_priority,
+}

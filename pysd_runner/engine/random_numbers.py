@@ -1,0 +1,94 @@
+"""Random numbers that depend on nothing but where and when they are drawn.
+
+A uniform number in [0, 1) is a hash of five whole numbers: seed, site (which random function of the model), step,
+cell (in C order over the axes of the function) and draw. All arithmetic is on unsigned 64-bit integers and wraps::
+
+    mix(z)  = z ^= z >> 30;  z *= 0xBF58476D1CE4E5B9;  z ^= z >> 27;  z *= 0x94D049BB133111EB;  z ^= z >> 31
+    h       = mix(seed + 0x9E3779B97F4A7C15)
+    h       = mix((h ^ word) + 0x9E3779B97F4A7C15)   for word = site, step, cell, draw, in this order
+    uniform = (h >> 11) * 2**-53
+
+``mix`` is the finaliser of SplitMix64. The scenario does not enter: scenarios share their random numbers. Draws are
+counted over the whole ensemble, so that a draw gives the same numbers in whatever block it is computed.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST = np.uint64(0xBF58476D1CE4E5B9)
+SECOND = np.uint64(0x94D049BB133111EB)
+
+# Words are 64 bits; a seed may be any whole number.
+MASK = 0xFFFFFFFFFFFFFFFF
+
+Words = NDArray[np.uint64]
+
+
+def mixed(words: Words) -> Words:
+    """The finaliser of SplitMix64, of every word."""
+    words = (words ^ (words >> np.uint64(30))) * FIRST
+    words = (words ^ (words >> np.uint64(27))) * SECOND
+    return words ^ (words >> np.uint64(31))
+
+
+def uniform(
+    seed: int, draws: Sequence[int] | NDArray[np.int64], step: int, site: int, cells: int
+) -> NDArray[np.float64]:
+    """Uniform numbers in [0, 1).
+
+    Parameters
+    ----------
+    seed
+        Any whole number.
+    draws
+        Numbers of the draws, counted over the whole ensemble.
+    step
+        Number of the step, counted from zero.
+    site
+        Number of the random function in the model.
+    cells
+        How many cells its result has.
+
+    Returns
+    -------
+    ndarray
+        Shape (draw, cell).
+
+    Examples
+    --------
+    >>> uniform(0, [0, 1], 0, 0, 2).round(6).tolist()
+    [[0.47141, 0.177325], [0.647758, 0.122707]]
+    """
+    # Arrays of one element wrap without a warning, which scalars of NumPy do not.
+    h = mixed(np.array([seed & MASK], dtype=np.uint64) + GOLDEN)
+    for word in (site, step):
+        h = mixed((h ^ np.uint64(word)) + GOLDEN)
+    h = mixed((h ^ np.arange(cells, dtype=np.uint64)) + GOLDEN)
+    h = mixed((h[None, :] ^ np.asarray(draws, dtype=np.uint64)[:, None]) + GOLDEN)
+    return (h >> np.uint64(11)).astype(float) * 2.0**-53
+
+
+class Chance:
+    """Random numbers of a block of draws.
+
+    Parameters
+    ----------
+    seed
+        Any whole number.
+    first
+        Number of the first draw.
+    count
+        How many draws.
+    """
+
+    def __init__(self, seed: int, first: int, count: int) -> None:
+        self._seed = seed
+        self._draws = np.arange(first, first + count)
+
+    def uniform(self, site: int, step: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Uniform numbers, shape (1, draw, *shape)."""
+        values = uniform(self._seed, self._draws, step, site, int(np.prod(shape)))
+        return values.reshape(1, self._draws.size, *shape)
