@@ -159,7 +159,7 @@ def _power_slope(node: Operation, base: Expression, exponent: Expression) -> Exp
         plain = {0.0: ZERO, 1.0: ONE, 2.0: times(Number(2.0), base)}
         if exponent.value in plain:
             return plain[exponent.value]
-        steep = Number(math.copysign(math.inf, exponent.value))
+        steep: Expression = Number(math.copysign(math.inf, exponent.value))
         return where(at_zero, steep if exponent.value < 1 else ZERO, usual)
     falling = where(operation("less", exponent, ZERO), Number(-math.inf), Number(math.inf))
     steep = where(operation("equal", exponent, ZERO), ZERO, falling)
