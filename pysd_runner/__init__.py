@@ -7,12 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
     from pysd_runner.panel import check_panel, load_panel
     from pysd_runner.projection import load_projection, project
     from pysd_runner.scenarios import load_scenario
 
-__all__ = ["check_panel", "load_model", "load_panel", "load_projection", "load_scenario", "project"]
+__all__ = [
+    "check_panel",
+    "load_model",
+    "load_panel",
+    "load_projection",
+    "load_scenario",
+    "project",
+    "run_ensemble",
+]
 
 # `simulate` stays where it is: its module has the same name.
 _HOMES = {
@@ -22,6 +31,7 @@ _HOMES = {
     "load_projection": "projection",
     "load_scenario": "scenarios",
     "project": "projection",
+    "run_ensemble": "ensemble",
 }
 
 

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -60,6 +60,29 @@ class Task:
     def inputs(self) -> dict[str, Array | TimePath]:
         """Values with those of the model's own controls."""
         return {**_controls(self.clock), **self.values}
+
+    def part(self, draws: slice) -> "Task":
+        """The same for some of the draws.
+
+        Parameters
+        ----------
+        draws
+            Which ones; values that hold for all draws stay as they are.
+
+        Returns
+        -------
+        Task
+            Views of the same values.
+        """
+        return replace(self, values={name: _part(value, draws) for name, value in self.values.items()})
+
+
+def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
+    if isinstance(value, TimePath):
+        if value.values.shape[2] == 1:
+            return value
+        return TimePath(times=value.times, values=value.values[:, :, draws], interpolate=value.interpolate)
+    return value if value.shape[1] == 1 else value[:, draws]
 
 
 def prepared(

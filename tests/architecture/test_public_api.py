@@ -9,7 +9,15 @@ import pytest
 
 FRONT_DOORS = {
     "calibration": ["CalibrationProblem", "FitResult", "fit"],
-    "pysd_runner": ["check_panel", "load_model", "load_panel", "load_projection", "load_scenario", "project"],
+    "pysd_runner": [
+        "check_panel",
+        "load_model",
+        "load_panel",
+        "load_projection",
+        "load_scenario",
+        "project",
+        "run_ensemble",
+    ],
     "pysd_runner.checks": [
         "BehaviourProblem",
         "DimensionProblem",
@@ -21,6 +29,20 @@ FRONT_DOORS = {
         "rules_of",
     ],
     "pysd_runner.engine": ["TimePath"],
+    "pysd_runner.ensemble": [
+        "Design",
+        "Ensemble",
+        "Statistics",
+        "UnbalancedDesign",
+        "fitted_draws",
+        "grid",
+        "latin_hypercube",
+        "prior_draws",
+        "random_draws",
+        "rows",
+        "run_ensemble",
+        "sobol",
+    ],
     "pysd_runner.export": [
         "Summary",
         "below_baseline_markdown",

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pysd_runner.cli.progress import bar
+from pysd_runner.progress import bar
 from pysd_runner.cli.session import Session
 
 
@@ -54,7 +54,7 @@ def test_quiet_stages_say_nothing(capsys):
 def test_the_bar_shows_what_is_done_and_how_long_is_left(monkeypatch):
     from rich.console import Console
 
-    from pysd_runner.cli import progress
+    from pysd_runner import progress
 
     stream = io.StringIO()
     monkeypatch.setattr(

@@ -1,0 +1,81 @@
+"""Divides draws into blocks and works on them in threads; what comes out has the order of the blocks."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+# Bytes of the outcomes of one block. No measure of the machine enters, so that blocks are the same everywhere.
+BLOCK_BYTES = 32_000_000
+
+# A larger block gains nothing, and progress is told once a block.
+MOST_DRAWS = 4096
+
+# Draws of a block are a multiple of this where they can be: whole vectors of every compiled kernel.
+VECTOR = 64
+
+# A small ensemble is divided so often, for several threads to have work.
+PARTS = 16
+
+# Blocks that wait for a thread, besides those at work: enough that none stands idle, few enough to bound memory.
+AHEAD = 2
+
+
+def blocks(draws: int, bytes_per_draw: int) -> list[slice]:
+    """Divide draws into blocks.
+
+    Parameters
+    ----------
+    draws
+        How many there are.
+    bytes_per_draw
+        Size of the outcomes of one draw.
+
+    Returns
+    -------
+    list of slice
+        In order; they depend on nothing but the arguments.
+    """
+    fits = max(1, BLOCK_BYTES // max(1, bytes_per_draw))
+    size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS)))
+    if size > VECTOR:
+        size -= size % VECTOR
+    return [slice(first, min(first + size, draws)) for first in range(0, draws, size)]
+
+
+def in_order(work: Callable[[slice], Result], parts: Sequence[slice], threads: int) -> Iterator[tuple[slice, Result]]:
+    """Do some work for every block; results come in the order of the blocks, whatever the number of threads.
+
+    Parameters
+    ----------
+    work
+        Called with a block, from several threads at once if there are several.
+    parts
+        The blocks.
+    threads
+        How many blocks are worked on at once.
+
+    Yields
+    ------
+    tuple
+        A block and its result. When the caller stops listening, no new block begins.
+    """
+    if threads == 1 or len(parts) < 2:
+        for part in parts:
+            yield part, work(part)
+        return
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ensemble") as pool:
+        waiting: deque[tuple[slice, Future[Result]]] = deque()
+        try:
+            for part in parts:
+                waiting.append((part, pool.submit(work, part)))
+                if len(waiting) >= threads + AHEAD:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

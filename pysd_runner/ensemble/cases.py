@@ -1,0 +1,168 @@
+"""Brings parameters, paths and scenarios to the cases of an ensemble: every scenario on the same draws."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.numpy_target import leading_shape
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.ensemble.designs import Design
+from pysd_runner.errors import InvalidInput
+from pysd_runner.model import Model
+from pysd_runner.task import Task, prepared
+
+Array = NDArray[np.float64]
+
+# Name of the only scenario where none are given.
+BASE = "base"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cases:
+    """Every scenario on the same draws.
+
+    Parameters
+    ----------
+    scenarios
+        Names, in order.
+    tasks
+        One for each scenario, with all draws; their values may replace different variables.
+    draws
+        How many there are.
+    parameters
+        What varies between draws, before scenarios replace any of it, by name: shape (draw, ...).
+    """
+
+    scenarios: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    draws: int
+    parameters: Mapping[str, Array]
+
+    @property
+    def first(self) -> Task:
+        """The task of the first scenario; model, clock and outcomes are the same in all."""
+        return self.tasks[0]
+
+
+def cases_of(
+    model: Model,
+    given: Design | Mapping[str, Any],
+    scenarios: Mapping[str, Mapping[str, Any]] | None,
+    **asked: Any,
+) -> Cases:
+    """Put together the cases of an ensemble.
+
+    Parameters
+    ----------
+    model
+        The model.
+    given
+        A design, or values by variable: a number for all draws, shape (draw,) or (draw, ...), or a `TimePath` of such
+        values.
+    scenarios
+        For each name the values that replace others: what `simulate` takes. None for a single scenario without any.
+    asked
+        Bounds, steps, outcomes and engine, as for `simulate`.
+
+    Returns
+    -------
+    Cases
+        Checked.
+
+    Raises
+    ------
+    UnknownName
+        If a variable does not exist.
+    InvalidInput
+        If a value does not fit its variable, or scenarios run over different years.
+    """
+    values = given.cases if isinstance(given, Design) else given
+    if not isinstance(values, Mapping):
+        raise InvalidInput(f"cases are a design, or a mapping from variables to arrays; found {type(values).__name__}")
+    common = {model.find(str(name)): _by_draw(model, str(name), value) for name, value in values.items()}
+    named = {BASE: {}} if scenarios is None else _named(model, scenarios)
+    tasks = [_task(model, {**common, **overrides}, name, asked) for name, overrides in named.items()]
+    for name, task in zip(named, tasks, strict=True):
+        if task.clock != tasks[0].clock:
+            raise InvalidInput(
+                f"scenario {name!r} runs over other years or steps than the first one; all share one clock: give "
+                "start, stop, step and save_every to the ensemble"
+            )
+    draws = _draws(common, named, tasks)
+    parameters = {
+        name: value[0] for name, value in common.items() if not isinstance(value, TimePath) and value.shape[1] == draws
+    }
+    return Cases(scenarios=tuple(named), tasks=tuple(tasks), draws=draws, parameters=parameters)
+
+
+def _named(model: Model, scenarios: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    if not isinstance(scenarios, Mapping) or not scenarios:
+        raise InvalidInput(f"scenarios: expected a mapping from names to values, at least one; found {scenarios!r}")
+    for name, overrides in scenarios.items():
+        if not isinstance(overrides, Mapping):
+            raise InvalidInput(
+                f"scenario {name!r}: expected a mapping from variables to values; found {type(overrides).__name__}. "
+                "A scenario of the shipped model gives one: scenario.values(model, panel.regions, ...)"
+            )
+    return {
+        str(name): {model.find(str(variable)): value for variable, value in overrides.items()}
+        for name, overrides in scenarios.items()
+    }
+
+
+def _task(model: Model, values: Mapping[str, Any], scenario: str, asked: Mapping[str, Any]) -> Task:
+    task = prepared(model, values, **asked)
+    if leading_shape(task.values)[0] != 1:
+        raise InvalidInput(
+            f"scenario {scenario!r}: a value has several scenarios of its own; give each as a scenario with a name"
+        )
+    return task
+
+
+def _draws(
+    common: Mapping[str, Array | TimePath], named: Mapping[str, Mapping[str, Any]], tasks: Sequence[Task]
+) -> int:
+    """How many draws all values have together, also those that some scenario replaces."""
+    replaced = {
+        f"{variable} of scenario {name}": task.values[variable]
+        for (name, overrides), task in zip(named.items(), tasks, strict=True)
+        for variable in overrides
+        if variable in task.values
+    }
+    return leading_shape({**common, **replaced})[1]
+
+
+def _by_draw(model: Model, name: str, value: Any) -> Array | TimePath:
+    """A value with the axes (1, draw, ...) that `simulate` knows."""
+    shape = model.ir.shape(model.ir.variables[model.find(name)].dims)
+    if isinstance(value, TimePath):
+        return TimePath(
+            times=value.times,
+            values=_with_scenario(name, value.values, shape, lead=1),
+            interpolate=value.interpolate,
+        )
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"value of {name!r} is not numeric: {value!r}") from error
+    return _with_scenario(name, array, shape, lead=0)
+
+
+def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int) -> Array:
+    """Insert the scenario axis behind `lead` axes; one number per draw holds for every element."""
+    own = array.shape[lead:]
+    if own == () or (len(own) == len(shape) + 2 and own[0] == 1 and own[2:] == shape):
+        return array if own else array.reshape(*array.shape, 1, 1, *(1 for _ in shape)) + np.zeros(shape)
+    if len(own) == 1:
+        spread = array.reshape(*array.shape[:lead], 1, own[0], *(1 for _ in shape))
+        return np.broadcast_to(spread, (*array.shape[:lead], 1, own[0], *shape))
+    if own[1:] == shape:
+        return np.expand_dims(array, lead)
+    expected = f"(draw, {', '.join(str(length) for length in shape)})" if shape else "(draw,)"
+    raise InvalidInput(
+        f"value of {name!r} has shape {own}; expected a number, one number per draw, or {expected}: the first axis is "
+        "the draw"
+    )

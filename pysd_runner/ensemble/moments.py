@@ -1,0 +1,110 @@
+"""Mean, variance and extremes of many series at once, from values that come in blocks and are not kept."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Values that are worked on at once: they and their deviations stay in the cache.
+AT_ONCE = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean, sum of squared deviations and extremes of every series.
+
+    Parameters
+    ----------
+    count
+        How many values stand behind them, the same for every series.
+    origin, beyond, squares, minimum, maximum
+        Shape (series,). The mean is ``origin + beyond``, kept in two parts so that a spread much smaller than the mean
+        is not lost; `squares` is the sum of squared deviations from it.
+    """
+
+    count: int
+    origin: Array
+    beyond: Array
+    squares: Array
+    minimum: Array
+    maximum: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean, shape (series,)."""
+        return self.origin + self.beyond
+
+    @property
+    def variance(self) -> Array:
+        """Sample variance, ``squares / (count - 1)``, shape (series,); NaN below two values."""
+        return self.squares / (self.count - 1) if self.count > 1 else np.full_like(self.squares, np.nan)
+
+
+def moments_of(values: NDArray[np.floating]) -> Moments:
+    """Moments of one block, computed in two passes.
+
+    Parameters
+    ----------
+    values
+        Shape (series, value), at least one value.
+
+    Returns
+    -------
+    Moments
+        In double precision.
+    """
+    series, count = values.shape
+    found = Moments(count, *(np.empty(series) for _ in range(5)))
+    rows = max(1, AT_ONCE // count)
+    for first in range(0, series, rows):
+        part = slice(first, first + rows)
+        one = values[part].astype(float, copy=False)
+        origin = one.mean(axis=1)
+        deviations = one - origin[:, None]
+        # What rounding left in the first mean.
+        beyond = deviations.mean(axis=1)
+        found.origin[part], found.beyond[part] = origin, beyond
+        found.squares[part] = np.einsum("ij,ij->i", deviations, deviations) - count * beyond**2
+        one.min(axis=1, out=found.minimum[part])
+        one.max(axis=1, out=found.maximum[part])
+    return found
+
+
+def combined(first: Moments | None, second: Moments) -> Moments:
+    """Moments of the values of two blocks together.
+
+    With ``d = mean2 - mean1`` and ``n = n1 + n2``: ``mean = mean1 + d n2 / n``,
+    ``squares = squares1 + squares2 + d^2 n1 n2 / n``. The origin stays that of the first block.
+
+    Parameters
+    ----------
+    first
+        What came before; None for nothing.
+    second
+        What comes after it.
+
+    Returns
+    -------
+    Moments
+        Of both.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance.
+    """
+    if first is None or not first.count:
+        return second
+    if not second.count:
+        return first
+    count = first.count + second.count
+    apart = (second.origin - first.origin) + (second.beyond - first.beyond)
+    return Moments(
+        count,
+        first.origin,
+        first.beyond + apart * (second.count / count),
+        first.squares + second.squares + apart**2 * (first.count * second.count / count),
+        np.minimum(first.minimum, second.minimum),
+        np.maximum(first.maximum, second.maximum),
+    )

@@ -1,0 +1,213 @@
+"""Quantiles of many series at once, from values that come in blocks and are not kept."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.floating]
+
+# Up to this many values of a series are kept, and their quantiles are exact.
+KEPT = 4096
+
+# Values that are reduced at once: enough to make merging cheap, few enough to be near when they are sorted.
+LEAF = 1024
+
+# So many reduced summaries are merged into one of the next tier.
+FAN = 4
+
+# Elements of one array while the quantiles are read off; more series are treated part by part.
+AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Values of every series, reduced to some of them.
+
+    Parameters
+    ----------
+    points
+        Sorted along the last axis, shape (series, point).
+    count
+        How many values stand behind them, the same for every series; each point stands for ``count / point`` values.
+    error
+        By how many ranks the number of values at or below any number may be wrong.
+    """
+
+    points: Array
+    count: int
+    error: float
+
+    @property
+    def weight(self) -> float:
+        """How many values each point stands for."""
+        return float(self.count / self.points.shape[1])
+
+
+@dataclass(kw_only=True, slots=True)
+class QuantileSketch:
+    """Quantiles of many series, with a bound on their error in ranks.
+
+    Values are sorted and reduced to `size` of them at evenly spaced ranks, each standing for the same number ``w`` of
+    values; four such summaries are merged and reduced again, and so on. A reduction of values with total weight ``W``
+    to ``k`` points is wrong by at most ``W / (2 k)`` ranks, whatever the values and their order, and the errors of
+    merged summaries add up. After ``n`` values this gives at most ``r / (2 k)`` of ``n``, where ``r`` is one more
+    than the number of tiers, ``floor(log4(n / 1024))``. The sketch adds up what was really lost: see `error`.
+
+    Parameters
+    ----------
+    planned
+        How many values will come, at most; up to 4096 are kept, and the quantiles are exact.
+    tolerance
+        Largest error in ranks, as a share of the number of values.
+
+    Raises
+    ------
+    InvalidInput
+        If the tolerance does not lie between 0 and 1.
+
+    References
+    ----------
+    Munro & Paterson (1980), Selection and sorting with limited storage; Manku, Rajagopalan & Lindsay (1998),
+    Approximate medians and other quantiles in one pass and with limited memory.
+    """
+
+    planned: int
+    tolerance: float
+    size: int = field(init=False)
+    leaf: int = field(init=False)
+    count: int = field(init=False, default=0)
+    _waiting: list[Summary] = field(init=False, default_factory=list)
+    _tiers: list[list[Summary]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 1:
+            raise InvalidInput(f"tolerance of quantiles: expected a share between 0 and 1; found {self.tolerance!r}")
+        leaves = max(1, self.planned // LEAF)
+        reductions = 1 + int(math.log(leaves, FAN) + 1e-9)
+        self.size = math.ceil(reductions / (2 * self.tolerance))
+        self.leaf = max(KEPT + 1 if self.planned <= KEPT else LEAF, 2 * self.size)
+
+    def summarise(self, values: Array) -> Summary:
+        """Reduce the values of one block; it can be done in any thread.
+
+        Parameters
+        ----------
+        values
+            Shape (series, value); it is sorted in place.
+
+        Returns
+        -------
+        Summary
+            To be added in the order of the blocks.
+        """
+        values.sort(axis=-1)
+        whole = Summary(values, values.shape[1], 0.0)
+        return whole if whole.count < self.leaf else _merged([whole], self.size)
+
+    def add(self, block: Summary) -> None:
+        """Add the values of a block.
+
+        Parameters
+        ----------
+        block
+            What `summarise` gave.
+        """
+        if not block.count:
+            return
+        self.count += block.count
+        if block.points.shape[1] < block.count:
+            self._add_reduced(block, 0)
+            return
+        self._waiting.append(block)
+        if sum(item.count for item in self._waiting) >= self.leaf:
+            self._add_reduced(_merged(self._waiting, self.size), 0)
+            self._waiting.clear()
+
+    def _add_reduced(self, summary: Summary, tier: int) -> None:
+        while len(self._tiers) <= tier:
+            self._tiers.append([])
+        self._tiers[tier].append(summary)
+        if len(self._tiers[tier]) == FAN:
+            merged = _merged(self._tiers[tier], self.size)
+            self._tiers[tier].clear()
+            self._add_reduced(merged, tier + 1)
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """All that is kept."""
+        return [*(item for tier in reversed(self._tiers) for item in tier), *self._waiting]
+
+    @property
+    def error(self) -> float:
+        """Largest error in ranks of what was added, as a share of the number of values; 0 where all were kept."""
+        return sum(item.error for item in self.summaries) / max(self.count, 1)
+
+    def at(self, levels: Sequence[float]) -> NDArray[np.float64]:
+        """Read quantiles off.
+
+        Parameters
+        ----------
+        levels
+            Shares between 0 and 1, shape (quantile,).
+
+        Returns
+        -------
+        ndarray
+            Shape (quantile, series). Where all values were kept, `numpy.quantile` of them. Otherwise one of the values
+            that were added: at least a share ``level - error`` of all lies at or below it, at most ``level + error``
+            strictly below it. NaN where nothing was added.
+        """
+        kept = self.summaries
+        if not kept:
+            raise InvalidInput("no value was added, so there are no quantiles")
+        series = kept[0].points.shape[0]
+        width = sum(item.points.shape[1] for item in kept)
+        rows = max(1, AT_ONCE // width)
+        found = np.empty((len(levels), series))
+        for first in range(0, series, rows):
+            part = slice(first, first + rows)
+            points = np.concatenate([item.points[part] for item in kept], axis=1)
+            if self.error == 0:
+                with np.errstate(invalid="ignore"):
+                    found[:, part] = np.quantile(points, levels, axis=1)
+            else:
+                weights = np.concatenate([np.full(item.points.shape[1], item.weight) for item in kept])
+                found[:, part] = _read(points, weights, levels)
+        return found
+
+
+def _merged(parts: Sequence[Summary], size: int) -> Summary:
+    """Reduce the values behind some summaries to `size` points at evenly spaced ranks."""
+    count = sum(item.count for item in parts)
+    points = np.concatenate([item.points for item in parts], axis=1)
+    error = sum(item.error for item in parts) + count / (2 * size)
+    if len({item.weight for item in parts}) == 1:
+        points.sort(axis=-1)
+        chosen = np.diff(_targets(np.arange(1, points.shape[1] + 1) * parts[0].weight, count, size), prepend=0) > 0
+        return Summary(np.ascontiguousarray(points[:, chosen]), count, error)
+    weights = np.concatenate([np.full(item.points.shape[1], item.weight) for item in parts])
+    order = points.argsort(axis=-1)
+    ranks = weights[order].cumsum(axis=-1)
+    chosen = np.diff(_targets(ranks, count, size), axis=-1, prepend=0) > 0
+    sorted_points = np.take_along_axis(points, order, axis=-1)
+    return Summary(sorted_points[chosen].reshape(points.shape[0], size), count, error)
+
+
+def _targets(ranks: NDArray[np.float64], count: int, size: int) -> NDArray[np.int64]:
+    """How many of the ranks ``(j - 1/2) count / size`` are reached; no point weighs more than the step between two."""
+    return np.floor(ranks * (size / count) + 0.5 + 1e-9).astype(np.int64)
+
+
+def _read(points: Array, weights: NDArray[np.float64], levels: Sequence[float]) -> NDArray[np.float64]:
+    order = points.argsort(axis=-1)
+    ranks = weights[order].cumsum(axis=-1)
+    # Rounding of the sums must not lift a level over a rank it reaches exactly.
+    slack = 1e-9 * ranks[:, -1:]
+    places = [(ranks < level * ranks[:, -1:] - slack).sum(axis=-1, keepdims=True) for level in levels]
+    place = np.minimum(np.concatenate(places, axis=1), points.shape[1] - 1)
+    return np.take_along_axis(points, np.take_along_axis(order, place, axis=-1), axis=-1).T.astype(float)

@@ -1,0 +1,230 @@
+"""What an ensemble gave: labelled runs, or statistics of them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.names import key
+from pysd_runner.engine.tracing import Failure
+from pysd_runner.ensemble.statistics import QUANTILE, Statistics
+from pysd_runner.errors import UnknownName, suggest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.floating]
+
+# Dimensions every ensemble may have; a name of the model that is one of them gets a mark.
+OWN = ("scenario", "draw", "year", "quantile")
+MARK = "_"
+
+# A slash in a name would make groups of it in a netCDF file.
+SLASH, DIVISION_SLASH = "/", "\u2215"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ensemble:
+    """What an ensemble gave.
+
+    Parameters
+    ----------
+    scenarios
+        Names, in the order of the scenario axis.
+    years
+        Saved moments, shape (year,).
+    data
+        Outcome by variable, shape (scenario, draw, ..., year); empty when only statistics were kept.
+    statistics
+        By variable and name of the statistic, shape (scenario, ..., year), quantiles (scenario, quantile, ..., year);
+        over the cases that did not fail. Empty when the runs were kept.
+    kept
+        Which statistics; None when the runs were kept.
+    quantile_error
+        Bound on the error of quantiles that was reached, in ranks as a share of the draws; 0 where they are exact.
+    dims, units
+        Subscript ranges and unit of each outcome.
+    ranges
+        Elements of the subscript ranges.
+    parameters
+        What varied between draws, by variable, shape (draw, ...).
+    failed
+        Cases with a value that is not finite, shape (scenario, draw).
+    failures
+        Where the first few of them went wrong.
+    planned
+        How many draws were asked for; there are fewer when the work was interrupted.
+    provenance
+        How it was made: model, hash, engine, seed, design, scenarios, bounds, steps and versions.
+    """
+
+    scenarios: tuple[str, ...]
+    years: NDArray[np.float64]
+    data: Mapping[str, Array]
+    statistics: Mapping[str, Mapping[str, Array]]
+    kept: Statistics | None
+    quantile_error: float
+    dims: Mapping[str, tuple[str, ...]]
+    units: Mapping[str, str]
+    ranges: Mapping[str, tuple[str, ...]]
+    parameters: Mapping[str, Array]
+    failed: NDArray[np.bool_]
+    failures: tuple[Failure, ...]
+    planned: int
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def draws(self) -> int:
+        """How many draws were finished under every scenario."""
+        return int(self.failed.shape[1])
+
+    @property
+    def complete(self) -> bool:
+        """Whether all draws that were asked for were finished."""
+        return self.draws == self.planned
+
+    def __getitem__(self, name: str) -> Array:
+        """One outcome, shape (scenario, draw, ..., year).
+
+        Raises
+        ------
+        UnknownName
+            If the variable was not saved.
+        """
+        return self.data[self._find(name, self.data, "runs of")]
+
+    def statistic(self, name: str, outcome: str) -> Array:
+        """One statistic of one outcome.
+
+        Parameters
+        ----------
+        name
+            ``"mean"``, ``"variance"``, ``"minimum"``, ``"maximum"`` or ``"quantile"``.
+        outcome
+            The variable.
+
+        Returns
+        -------
+        ndarray
+            Shape (scenario, ..., year), of quantiles (scenario, quantile, ..., year).
+
+        Raises
+        ------
+        UnknownName
+            If it was not kept.
+        """
+        found = self.statistics[self._find(outcome, self.statistics, "statistics of")]
+        if name not in found:
+            raise UnknownName(f"the ensemble did not keep {name!r}.{suggest(name, found)}")
+        return found[name]
+
+    def _find(self, name: str, known: Mapping[str, Any], what: str) -> str:
+        names = {key(item): item for item in known}
+        if key(name) not in names:
+            raise UnknownName(f"the ensemble did not keep {what} {name!r}.{suggest(name, known)}")
+        return names[key(name)]
+
+    def describe(self) -> str:
+        """How many cases there are, how many failed and where the first of them did, in words."""
+        cases = self.failed.size
+        lines = [f"{self.draws} draws under {len(self.scenarios)} scenarios, {cases} cases"]
+        if not self.complete:
+            lines.append(f"interrupted: {self.draws} of {self.planned} draws were finished")
+        if self.failed.any():
+            lines.append(f"{int(self.failed.sum())} cases gave values that are not finite")
+            lines += [str(item) for item in self.failures]
+        return "\n".join(lines)
+
+    def to_xarray(self) -> "xr.Dataset":
+        """The ensemble as a labelled data set.
+
+        Returns
+        -------
+        xarray.Dataset
+            Dimensions (scenario, draw, ..., year) with units; what varied between draws stands beside them as
+            coordinates, unless it is an outcome itself. Of statistics: variables ``"<outcome>, mean"`` and so on,
+            dimensions (scenario, ..., year), and (scenario, quantile, ..., year).
+        """
+        import xarray as xr
+
+        arrays: dict[str, Any] = {}
+        for name, values in self.data.items():
+            arrays[self._label(name)] = (self._axes("draw", name), values, {"units": self.units[name]})
+        for name, found in self.statistics.items():
+            for statistic, values in found.items():
+                between = "quantile" if statistic == QUANTILE else ""
+                unit = _unit(self.units[name], statistic)
+                arrays[f"{self._label(name)}, {statistic}"] = (self._axes(between, name), values, {"units": unit})
+        arrays["failed cases"] = ("scenario", self.failed.sum(axis=1), {"long_name": "cases that are not finite"})
+        return xr.Dataset(arrays, coords=self._coordinates(arrays), attrs=self._attributes())
+
+    def save(self, path: str | Path) -> Path:
+        """Write the ensemble to a netCDF file, whole or not at all.
+
+        Parameters of the draws whose names hold a space become variables of the file.
+
+        Parameters
+        ----------
+        path
+            File to write.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        from pysd_runner.export import save_netcdf
+
+        dataset = self.to_xarray()
+        # A file lists coordinates in one text, divided by spaces, so that a name with a space cannot be among them.
+        return save_netcdf(dataset.reset_coords([name for name in dataset.coords if " " in str(name)]), path)
+
+    def _axes(self, between: str, name: str) -> list[str]:
+        inner = [_dimension(dim) for dim in self.dims[name]]
+        return ["scenario", *([between] if between else []), *inner, "year"]
+
+    def _label(self, name: str) -> str:
+        """A name a data set and a netCDF file can hold beside its dimensions."""
+        taken = {*OWN, *(_dimension(dim) for dims in self.dims.values() for dim in dims)}
+        label = name.replace(SLASH, DIVISION_SLASH)
+        return label + MARK if label in taken else label
+
+    def _coordinates(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        used = {dim for name in (*self.data, *self.statistics) for dim in self.dims[name]}
+        coords: dict[str, Any] = {"scenario": list(self.scenarios), "year": self.years}
+        if self.data:
+            coords |= {"draw": np.arange(self.draws), "failed": (["scenario", "draw"], self.failed)}
+            for name, values in self.parameters.items():
+                if self._label(name) not in arrays:
+                    axes = ["draw", *(_dimension(dim) for dim in self.dims[name])]
+                    coords[self._label(name)] = (axes, values, {"units": self.units[name]})
+                    used.update(self.dims[name])
+        elif self.kept is not None and self.kept.quantiles:
+            coords["quantile"] = list(self.kept.quantiles)
+        return coords | {_dimension(dim): list(self.ranges[dim]) for dim in sorted(used)}
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "complete": int(self.complete),
+            "draws": self.draws,
+            "planned_draws": self.planned,
+            "failed_cases": int(self.failed.sum()),
+            "failures": [str(item) for item in self.failures] or "",
+            "quantile_error": self.quantile_error,
+            "provenance": json.dumps(self.provenance, ensure_ascii=False, sort_keys=True),
+        }
+
+
+def _dimension(name: str) -> str:
+    name = name.lower().replace(SLASH, DIVISION_SLASH)
+    return name + MARK if name in OWN else name
+
+
+def _unit(unit: str, statistic: str) -> str:
+    if statistic != "variance" or not unit or unit.casefold() in ("dmnl", "dimensionless", "1"):
+        return unit
+    return f"({unit})^2"

@@ -1,0 +1,263 @@
+"""Runs any loaded model for many draws of its parameters, under several scenarios, all on the same draws."""
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.tracing import Failure
+from pysd_runner.ensemble.blocks import blocks, in_order
+from pysd_runner.ensemble.cases import Cases, cases_of
+from pysd_runner.ensemble.collecting import Collector, Runs, Streams
+from pysd_runner.ensemble.counts import whole
+from pysd_runner.ensemble.designs import Design
+from pysd_runner.ensemble.result import Ensemble
+from pysd_runner.ensemble.statistics import Statistics
+from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.model import Model
+from pysd_runner.task import TRACED, computed, failed_cases, provenance, traced
+
+Precision = Literal["float64", "float32"]
+Keep = Literal["full"] | Statistics
+Told = bool | Callable[[int], None]
+
+PACKAGES = ("gapsim", "numpy", "scipy", "pysd")
+
+
+def run_ensemble(
+    model: Model,
+    cases: Design | Mapping[str, Any],
+    *,
+    outcomes: Sequence[str] | None = None,
+    scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    keep: Keep = "full",
+    precision: Precision = "float64",
+    throw: bool = False,
+    progress: Told = False,
+) -> Ensemble:
+    """Run a model for many draws of its parameters.
+
+    All scenarios share the draws and the random numbers of the model, so that their difference can be taken draw by
+    draw. Draws are worked on in blocks; results depend neither on the number of threads nor on the machine's memory.
+
+    Parameters
+    ----------
+    model
+        What `load_model` returned: any model, with declarations or without.
+    cases
+        A `Design`, or values by variable: a number for all draws, an array of shape (draw,) or (draw, subscripts...),
+        or a `TimePath` of such values. The first axis is always the draw.
+    outcomes
+        Variables to save; None saves every variable of the file.
+    scenarios
+        Values that replace those of `cases` or of the file, by the name of the scenario: numbers, arrays over the
+        subscripts, or `TimePath`. None stands for one scenario, ``"base"``, that replaces nothing. Policy mixes of
+        the shipped model give such values: ``load_scenario(...).values(model, panel.regions)``.
+    start, stop, step, save_every
+        Bounds and steps in years; None takes those of the file.
+    engine
+        ``"auto"`` takes the fastest that covers the model; else as in `simulate`.
+    threads
+        How many blocks are worked on at once; None takes every core the process may use.
+    seed
+        Decides the random numbers of the model's own equations, a whole number from 0.
+    keep
+        ``"full"``: every run; `Statistics`: these statistics over draws alone, so that memory does not grow with the
+        number of draws.
+    precision
+        ``"float64"``, or ``"float32"`` for results in half the memory, good to seven digits.
+    throw
+        Whether a case that is not finite raises; otherwise failed cases are counted and described, and left out of
+        statistics.
+    progress
+        True shows a bar with the remaining time on standard error; a function is called with the number of draws
+        finished since the last call.
+
+    Returns
+    -------
+    Ensemble
+        Runs with the axes (scenario, draw, ..., year), or statistics of them. After an interruption (Ctrl-C) it holds
+        the draws that were finished, and says so: ``complete`` is false.
+
+    Raises
+    ------
+    UnknownName
+        If a variable does not exist.
+    InvalidInput
+        If a value does not fit its variable, or an option is not usable.
+    UnsupportedFeature
+        If the engine does not cover the model.
+    SimulationFailed
+        If a case is not finite and `throw` is true.
+    KeyboardInterrupt
+        If it was interrupted before any draw was finished.
+    """
+    if precision not in ("float64", "float32"):
+        raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
+    seed = whole("seed", seed, least=0)
+    chosen = "numpy" if engine == "auto" else engine
+    asked = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
+    found = cases_of(model, cases, scenarios, engine=chosen, **asked)
+    shapes = _shapes(found)
+    collector: Collector
+    if isinstance(keep, Statistics):
+        collector = Streams(found, shapes, keep)
+    elif keep == "full":
+        collector = Runs(found, shapes, precision)
+    else:
+        raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
+    work = _Work(found, collector, np.dtype(precision), throw)
+    with _telling(progress, found.draws) as told:
+        work.run(_parts(found, shapes), _threads(threads, chosen), told)
+    made = {
+        "seed": seed,
+        "precision": precision,
+        "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
+        "varied": sorted(found.parameters),
+        "scenarios": _described(found, scenarios),
+        "versions": _versions(),
+    }
+    known = dict.fromkeys((*found.first.outcomes, *found.parameters))
+    return Ensemble(
+        scenarios=found.scenarios,
+        years=found.first.clock.saved_times,
+        dims={name: model.ir.variables[name].dims for name in known},
+        units={name: model.ir.variables[name].unit for name in known},
+        ranges=model.ir.ranges,
+        parameters={name: values[: work.done] for name, values in found.parameters.items()},
+        failed=work.failed[:, : work.done],
+        failures=_failures(found, work.failed[:, : work.done]),
+        planned=found.draws,
+        provenance={**provenance(found.first), **made},
+        **collector.results(work.done),
+    )
+
+
+@dataclass(slots=True)
+class _Work:
+    """Blocks on their way to a collector."""
+
+    cases: Cases
+    collector: Collector
+    precision: np.dtype[Any]
+    throw: bool
+    failed: NDArray[np.bool_] = field(init=False)
+    done: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.failed = np.zeros((len(self.cases.scenarios), self.cases.draws), dtype=bool)
+
+    def run(self, parts: Sequence[slice], threads: int, told: Callable[[int], None]) -> None:
+        """Work on all blocks; an interruption keeps those that were finished before it."""
+        try:
+            for part, reduced in in_order(self.compute, parts, threads):
+                self.take(part, reduced)
+                told(part.stop - part.start)
+        except KeyboardInterrupt:
+            if not self.done:
+                raise
+
+    def compute(self, part: slice) -> list[tuple[NDArray[np.bool_], Any]]:
+        """One block under every scenario: which draws failed, and what the collector needs."""
+        found = []
+        for scenario, task in enumerate(self.cases.tasks):
+            one = task.part(part)
+            data = computed(one)
+            failed = np.broadcast_to(failed_cases(one.model, data), (1, part.stop - part.start))[0]
+            with np.errstate(all="ignore"):
+                stored = {name: values.astype(self.precision, copy=False) for name, values in data.items()}
+            found.append((failed, self.collector.reduce(scenario, part, stored, failed)))
+        return found
+
+    def take(self, part: slice, found: Sequence[tuple[NDArray[np.bool_], Any]]) -> None:
+        """Add a finished block; the draws count once it is in."""
+        for scenario, (failed, _) in enumerate(found):
+            self.failed[scenario, part] = failed
+        if self.throw and self.failed[:, part].any():
+            raise SimulationFailed(_message(self.cases, self.failed[:, : part.stop]))
+        for scenario, (_, reduced) in enumerate(found):
+            self.collector.add(scenario, reduced)
+        self.done = part.stop
+
+
+def _shapes(cases: Cases) -> dict[str, tuple[int, ...]]:
+    """Subscripts and years of each outcome."""
+    ir, years = cases.first.model.ir, cases.first.clock.saved_times.size
+    return {name: (*ir.shape(ir.variables[name].dims), years) for name in cases.first.outcomes}
+
+
+def _parts(cases: Cases, shapes: Mapping[str, tuple[int, ...]]) -> list[slice]:
+    if cases.first.engine == "pysd":  # a case takes seconds, so that progress is told after each
+        return [slice(draw, draw + 1) for draw in range(cases.draws)]
+    return blocks(cases.draws, 8 * sum(int(np.prod(shape)) for shape in shapes.values()))
+
+
+def _threads(threads: int | None, engine: str) -> int:
+    if engine == "pysd":  # PySD keeps what it runs in modules, and holds the interpreter all the time
+        return 1
+    if threads is None:
+        try:
+            return max(1, len(os.sched_getaffinity(0)))
+        except AttributeError:  # not on every system
+            return max(1, os.cpu_count() or 1)
+    return whole("threads", threads, least=1)
+
+
+@contextmanager
+def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
+    if callable(progress):
+        yield progress
+    elif progress:
+        from pysd_runner.progress import bar
+
+        with bar(f"Running {draws} draws", draws) as shown:
+            yield shown.advance
+    else:
+        yield lambda _draws: None
+
+
+def _failures(cases: Cases, failed: NDArray[np.bool_]) -> tuple[Failure, ...]:
+    """Where the first failed cases went wrong, in the order of draws."""
+    first = [(int(scenario), int(draw)) for draw, scenario in np.argwhere(failed.T)[:TRACED]]
+    found: list[Failure] = []
+    for scenario, draw in first:
+        task = cases.tasks[scenario].part(slice(draw, draw + 1))
+        found += [replace(item, scenario=scenario, draw=draw) for item in traced(task, np.ones((1, 1), dtype=bool))]
+    return tuple(found)
+
+
+def _message(cases: Cases, failed: NDArray[np.bool_]) -> str:
+    failures = _failures(cases, failed)
+    count = f"{int(failed.sum())} of the first {failed.size} cases gave values that are not finite"
+    return f"{count}; first: {failures[0]}" if failures else count
+
+
+def _described(cases: Cases, scenarios: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Any]:
+    """Scenarios as plain texts and numbers."""
+    return {
+        name: {str(variable): _plain(value) for variable, value in (scenarios or {}).get(name, {}).items()}
+        for name in cases.scenarios
+    }
+
+
+def _plain(value: Any) -> Any:
+    if np.ndim(value) == 0 and isinstance(value, int | float | np.number):
+        return float(value)
+    return f"{type(value).__name__} of shape {np.shape(getattr(value, 'values', value))}"
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}

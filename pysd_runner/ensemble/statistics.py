@@ -1,0 +1,161 @@
+"""What is kept of an ensemble when its runs are not: statistics over draws, brought up to date block by block."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.ensemble.moments import Moments, combined, moments_of
+from pysd_runner.ensemble.quantiles import QuantileSketch, Summary
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.float64]
+
+SIMPLE = ("mean", "variance", "minimum", "maximum")
+QUANTILE = "quantile"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statistics:
+    """Which statistics over draws are kept in place of the runs; cases that failed are counted and left out.
+
+    Parameters
+    ----------
+    mean, variance, minimum, maximum
+        Whether they are kept. The variance is that of a sample, with one less than the number of draws below.
+    quantiles
+        Shares between 0 and 1; empty for none.
+    tolerance
+        Largest error of a quantile in ranks, as a share of the draws, whatever the values and their order: at least
+        ``quantile - tolerance`` of the draws lie at or below the value given, at most ``quantile + tolerance``
+        strictly below. Up to 4096 draws quantiles are exact.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing is kept, or a share does not lie between 0 and 1.
+    """
+
+    mean: bool = True
+    variance: bool = True
+    minimum: bool = True
+    maximum: bool = True
+    quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
+    tolerance: float = 0.01
+
+    def __post_init__(self) -> None:
+        try:
+            levels = tuple(float(level) for level in self.quantiles)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"quantiles: expected shares between 0 and 1; found {self.quantiles!r}") from error
+        wrong = [level for level in levels if not 0 <= level <= 1]
+        if wrong:
+            raise InvalidInput(f"quantiles: expected shares between 0 and 1; found {wrong[0]!r}")
+        if not 0 < self.tolerance < 1:
+            raise InvalidInput(f"tolerance: expected a share between 0 and 1; found {self.tolerance!r}")
+        object.__setattr__(self, "quantiles", levels)
+        if not self.simple and not levels:
+            raise InvalidInput("no statistic is kept; ask for at least one")
+
+    @property
+    def simple(self) -> tuple[str, ...]:
+        """Those among mean, variance, minimum and maximum that are kept."""
+        return tuple(name for name in SIMPLE if getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStatistics:
+    """What is left of one outcome of one block.
+
+    Parameters
+    ----------
+    moments
+        None when none are kept.
+    summary
+        None when no quantile is kept.
+    """
+
+    moments: Moments | None
+    summary: Summary | None
+
+
+@dataclass(kw_only=True, slots=True)
+class RunningStatistics:
+    """Statistics of one outcome under one scenario.
+
+    Parameters
+    ----------
+    kept
+        Which ones.
+    shape
+        Subscripts and years of the outcome.
+    planned
+        How many draws will come.
+    """
+
+    kept: Statistics
+    shape: tuple[int, ...]
+    planned: int
+    _moments: Moments | None = field(init=False, default=None)
+    _sketch: QuantileSketch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sketch = QuantileSketch(planned=self.planned, tolerance=self.kept.tolerance)
+
+    def summarise(self, values: NDArray[np.floating]) -> BlockStatistics:
+        """Reduce the draws of one block; it can be done in any thread.
+
+        Parameters
+        ----------
+        values
+            Shape (draw, ..., year), without draws that failed.
+
+        Returns
+        -------
+        BlockStatistics
+            To be added in the order of the blocks.
+        """
+        count = values.shape[0]
+        if not count:
+            return BlockStatistics(None, None)
+        # A copy, because it is sorted.
+        series = np.moveaxis(values, 0, -1).copy().reshape(-1, count)
+        with np.errstate(all="ignore"):
+            moments = moments_of(series) if self.kept.simple else None
+            summary = self._sketch.summarise(series) if self.kept.quantiles else None
+        return BlockStatistics(moments, summary)
+
+    def add(self, block: BlockStatistics) -> None:
+        """Add the draws of a block.
+
+        Parameters
+        ----------
+        block
+            What `summarise` gave.
+        """
+        with np.errstate(all="ignore"):
+            if block.moments is not None:
+                self._moments = combined(self._moments, block.moments)
+            if block.summary is not None:
+                self._sketch.add(block.summary)
+
+    @property
+    def error(self) -> float:
+        """Bound on the error of quantiles that was reached, in ranks as a share of the draws."""
+        return self._sketch.error
+
+    def results(self) -> dict[str, Array]:
+        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year); NaN without any draw."""
+        found = {name: self._moment(name) for name in self.kept.simple}
+        levels: Sequence[float] = self.kept.quantiles
+        if levels:
+            shape = (len(levels), *self.shape)
+            found[QUANTILE] = self._sketch.at(levels).reshape(shape) if self._sketch.count else np.full(shape, np.nan)
+        return found
+
+    def _moment(self, name: str) -> Array:
+        if self._moments is None:
+            return np.full(self.shape, np.nan)
+        found: Array = getattr(self._moments, name)
+        return found.reshape(self.shape)

@@ -1,0 +1,418 @@
+"""An ensemble is what one run after the other gives, whatever the blocks, the threads and what is kept of it."""
+
+import itertools
+import json
+import threading
+import time
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.ensemble import Ensemble, Statistics, blocks, grid, latin_hypercube, run_ensemble
+from pysd_runner.ensemble import run as running
+from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName
+from pysd_runner.export import load_netcdf
+from pysd_runner.model import load_model
+from pysd_runner.simulate import simulate
+from tests.engine.small_models import write_model
+
+EQUATIONS = (
+    "Region: A, B, C ~~|\n"
+    "rate = 0.1 ~ 1/Year ~|\n"
+    "share[Region] = 0.2, 0.3, 0.5 ~ Dmnl ~|\n"
+    "policy = 0 ~ Euro/Year ~|\n"
+    "wealth[Region] = INTEG(rate*wealth[Region] + share[Region]*policy - wealth[Region]^2/1000, 10) ~ Euro ~|\n"
+    "total = SUM(wealth[Region!]) ~ Euro ~|"
+)
+OUTCOMES = ["wealth", "total"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return load_model(write_model(tmp_path_factory.mktemp("ensemble"), EQUATIONS, final=5, step=0.25, saveper=1))
+
+
+@pytest.fixture(scope="module")
+def explosive(tmp_path_factory):
+    """Overflows where the rate is large, in finite time."""
+    equations = "rate = 0.1 ~~|\ns = INTEG(rate*s^2, 1) ~~|\nhalf = s/2 ~~|"
+    return load_model(write_model(tmp_path_factory.mktemp("explosive"), equations, final=20, step=0.25, saveper=1))
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of sixteen draws."""
+    monkeypatch.setattr(blocks, "VECTOR", 16)
+    monkeypatch.setattr(blocks, "MOST_DRAWS", 16)
+
+
+def draws_of(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return {"rate": rng.uniform(0, 0.3, count), "share": rng.dirichlet([2, 3, 5], count)}
+
+
+SCENARIOS = {
+    "nothing": {},
+    "money": {"policy": TimePath(times=np.array([1.0, 3.0]), values=np.array([5.0, 1.0]))},
+    "even": {"share": np.array([1, 1, 1]) / 3, "policy": 2},
+}
+
+
+def one_by_one(model, cases, count, scenarios):
+    found = {name: [] for name in OUTCOMES}
+    for overrides in scenarios.values():
+        runs = []
+        for draw in range(count):
+            values = {name: values[draw] for name, values in cases.items()}
+            runs.append(simulate(model, {**values, **overrides}, outcomes=OUTCOMES))
+        for name in OUTCOMES:
+            found[name].append([run[name][0, 0] for run in runs])
+    return {name: np.array(values) for name, values in found.items()}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_ensemble_is_one_run_after_the_other(model, small_blocks, threads):
+    cases = draws_of(37)
+    found = run_ensemble(model, cases, outcomes=OUTCOMES, scenarios=SCENARIOS, threads=threads)
+    twin = one_by_one(model, cases, 37, SCENARIOS)
+    assert found.scenarios == tuple(SCENARIOS)
+    assert found["wealth"].shape == (3, 37, 3, 6)
+    for name in OUTCOMES:
+        np.testing.assert_allclose(found[name], twin[name], rtol=1e-13)
+    assert found.complete
+    assert found.draws == 37
+    assert not found.failed.any()
+
+
+def test_every_variable_is_saved_when_none_is_named(model):
+    found = run_ensemble(model, {"rate": [0.1, 0.2]})
+    assert set(found.data) == set(simulate(model).data)
+    np.testing.assert_array_equal(found["RATE"][0, :, 0], [0.1, 0.2])
+
+
+def test_a_single_draw_without_cases_is_the_model_itself(model):
+    np.testing.assert_array_equal(run_ensemble(model, {}, outcomes=OUTCOMES)["total"], simulate(model)["total"])
+
+
+@pytest.mark.parametrize("keep", ["full", Statistics(quantiles=(0.1, 0.5), tolerance=0.05)], ids=["full", "statistics"])
+def test_threads_do_not_change_a_bit_whatever_their_order(model, small_blocks, monkeypatch, keep):
+    monkeypatch.setattr("pysd_runner.ensemble.quantiles.KEPT", 100)
+    monkeypatch.setattr("pysd_runner.ensemble.quantiles.LEAF", 16)
+    cases = draws_of(400)
+    alone = run_ensemble(model, cases, outcomes=OUTCOMES, keep=keep, threads=1)
+    original, seen = running.computed, set()
+
+    def dawdling(task, **options):
+        seen.add(threading.get_ident())
+        time.sleep(0.002 * (len(seen) + hash(threading.get_ident()) % 3))
+        return original(task, **options)
+
+    monkeypatch.setattr(running, "computed", dawdling)
+    for threads in (2, 5):
+        several = run_ensemble(model, cases, outcomes=OUTCOMES, keep=keep, threads=threads)
+        for name in OUTCOMES:
+            for first, second in zip(_arrays(alone, name), _arrays(several, name), strict=True):
+                np.testing.assert_array_equal(first, second)
+    assert len(seen) > 1
+
+
+def _arrays(ensemble: Ensemble, name: str) -> list[np.ndarray]:
+    return [ensemble[name]] if ensemble.data else list(ensemble.statistics[name].values())
+
+
+def test_statistics_are_those_of_the_runs(model, small_blocks):
+    cases = draws_of(1000)
+    runs = run_ensemble(model, cases, outcomes=OUTCOMES, scenarios=SCENARIOS)
+    kept = run_ensemble(model, cases, outcomes=OUTCOMES, scenarios=SCENARIOS, keep=Statistics(), threads=2)
+    assert kept.quantile_error == 0
+    assert not kept.data
+    for name in OUTCOMES:
+        full = runs[name]
+        small = 1e-24 * full[0].max() ** 2
+        np.testing.assert_allclose(kept.statistic("mean", name), full.mean(axis=1), rtol=1e-12)
+        np.testing.assert_allclose(kept.statistic("variance", name), full.var(axis=1, ddof=1), rtol=1e-12, atol=small)
+        np.testing.assert_array_equal(kept.statistic("minimum", name), full.min(axis=1))
+        np.testing.assert_array_equal(kept.statistic("maximum", name), full.max(axis=1))
+        quantiles = np.moveaxis(np.quantile(full, (0.05, 0.5, 0.95), axis=1), 0, 1)
+        np.testing.assert_array_equal(kept.statistic("quantile", name), quantiles)
+
+
+def test_many_draws_keep_the_stated_tolerance(model):
+    cases = {"rate": np.random.default_rng(0).uniform(0, 0.3, 12_000)}
+    runs = run_ensemble(model, cases, outcomes=["total"])["total"][0]
+    kept = run_ensemble(model, cases, outcomes=["total"], keep=Statistics(quantiles=(0.05, 0.5, 0.99), tolerance=0.004))
+    assert 0 < kept.quantile_error <= 0.004
+    found = kept.statistic("quantile", "total")[0]
+    for level, values in zip((0.05, 0.5, 0.99), found, strict=True):
+        assert ((runs <= values).mean(axis=0) >= level - kept.quantile_error - 1e-12).all()
+        assert ((runs < values).mean(axis=0) <= level + kept.quantile_error + 1e-12).all()
+
+
+def test_memory_of_statistics_does_not_grow_with_the_draws(model):
+    keep = Statistics(quantiles=(0.5,), tolerance=0.02)
+    asked = {"outcomes": OUTCOMES, "keep": keep, "threads": 2, "save_every": 0.25}
+    run_ensemble(model, {"rate": np.linspace(0, 0.1, 100)}, **asked)
+    peaks = []
+    for draws in (70_000, 210_000):
+        cases = {"rate": np.linspace(0, 0.1, draws)}
+        tracemalloc.start()
+        run_ensemble(model, cases, **asked)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    full = 210_000 * 4 * 21 * 8
+    assert peaks[1] < full / 5
+    assert peaks[1] < 1.3 * peaks[0] + 5 * 140_000  # what a draw itself takes: whether it failed
+
+
+def test_failed_cases_are_counted_and_described(explosive, small_blocks):
+    rates = np.full(100, 0.01)
+    rates[[17, 60, 61, 99]] = 5.0
+    found = run_ensemble(explosive, {"rate": rates}, scenarios={"calm": {"rate": 0.01}, "as drawn": {}}, threads=2)
+    assert np.flatnonzero(found.failed[1]).tolist() == [17, 60, 61, 99]
+    assert not found.failed[0].any()
+    assert [(item.scenario, item.draw, item.variable) for item in found.failures] == [
+        (1, 17, "s"),
+        (1, 60, "s"),
+        (1, 61, "s"),
+    ]
+    assert "4 cases gave values that are not finite" in found.describe()
+    assert "s became inf" in found.describe()
+    dataset = found.to_xarray()
+    assert dataset["failed cases"].values.tolist() == [0, 4]
+    assert dataset["failed"].values.sum() == 4
+    assert "s became inf" in dataset.attrs["failures"][0]
+
+
+def test_statistics_leave_failed_cases_out_and_count_them(explosive, small_blocks):
+    rates = np.random.default_rng(0).uniform(0.0, 0.03, 500)
+    failing = np.arange(500) % 7 == 3
+    found = run_ensemble(
+        explosive, {"rate": np.where(failing, 9.0, rates)}, keep=Statistics(quantiles=(0.25,)), outcomes=["half"]
+    )
+    sound = run_ensemble(explosive, {"rate": rates[~failing]}, outcomes=["half"])["half"][0]
+    assert found.failed.sum() == failing.sum()
+    np.testing.assert_allclose(found.statistic("mean", "half")[0], sound.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.statistic("variance", "half")[0], sound.var(axis=0, ddof=1), rtol=1e-12)
+    np.testing.assert_array_equal(found.statistic("quantile", "half")[0, 0], np.quantile(sound, 0.25, axis=0))
+    assert "71 cases" in found.describe()
+
+
+def test_statistics_of_nothing_but_failures_are_missing(explosive):
+    found = run_ensemble(explosive, {"rate": [9.0, 8.0]}, keep=Statistics(), outcomes=["half"])
+    assert found.failed.all()
+    assert np.isnan(found.statistic("mean", "half")).all()
+    assert np.isnan(found.statistic("quantile", "half")).all()
+
+
+def test_a_failure_is_raised_when_that_is_asked_for(explosive, small_blocks):
+    rates = np.full(40, 0.01)
+    rates[20] = 5
+    with pytest.raises(SimulationFailed, match=r"1 of the first 32 cases.*s became inf .* draw 20"):
+        run_ensemble(explosive, {"rate": rates}, throw=True)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("keep", ["full", Statistics()], ids=["full", "statistics"])
+def test_an_interruption_keeps_what_was_finished(model, small_blocks, threads, keep):
+    cases, told = draws_of(200), []
+
+    def interrupt(draws):
+        told.append(draws)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    found = run_ensemble(model, cases, outcomes=["total"], keep=keep, threads=threads, progress=interrupt)
+    assert not found.complete
+    assert (found.draws, found.planned, sum(told)) == (48, 200, 48)
+    assert found.failed.shape == (1, 48)
+    assert found.parameters["rate"].shape == (48,)
+    assert "interrupted: 48 of 200 draws" in found.describe()
+    assert found.to_xarray().attrs["complete"] == 0
+    first = {name: values[:48] for name, values in cases.items()}
+    whole = run_ensemble(model, first, outcomes=["total"], keep=keep)
+    for one, other in zip(_arrays(found, "total"), _arrays(whole, "total"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interruption_before_anything_was_finished_is_one(model, monkeypatch):
+    def interrupted(task, **_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "computed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_ensemble(model, draws_of(10))
+
+
+def test_progress_adds_up_to_the_draws(model, small_blocks, capsys):
+    told = []
+    run_ensemble(model, draws_of(50), outcomes=["total"], progress=told.append)
+    assert sum(told) == 50
+    run_ensemble(model, draws_of(50), outcomes=["total"], progress=True)
+    captured = capsys.readouterr()
+    assert "Running 50 draws" in captured.err
+    assert captured.out == ""
+
+
+def test_a_path_may_differ_between_draws(model):
+    times, values = np.array([0.0, 2.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    found = run_ensemble(model, {"policy": TimePath(times=times, values=values)}, outcomes=["total"])
+    for draw in range(3):
+        one = simulate(model, {"policy": TimePath(times=times, values=values[:, draw])}, outcomes=["total"])
+        np.testing.assert_allclose(found["total"][:, draw], one["total"][0], rtol=1e-13)
+
+
+def test_a_scenario_may_have_draws_of_its_own(model):
+    found = run_ensemble(
+        model, {}, scenarios={"none": {}, "some": {"policy": np.array([0.0, 1.0, 2.0])}}, outcomes=["policy", "total"]
+    )
+    assert found["policy"][:, :, 0].tolist() == [[0, 0, 0], [0, 1, 2]]
+    assert np.ptp(found["total"][0], axis=0).max() == 0
+
+
+def test_one_number_per_draw_holds_for_every_element(model):
+    found = run_ensemble(model, {"share": [0.1, 0.2]}, outcomes=["share"])
+    np.testing.assert_array_equal(found["share"][0, :, :, 0], [[0.1] * 3, [0.2] * 3])
+
+
+def test_results_in_single_precision_take_half_the_memory(model):
+    cases = draws_of(20)
+    double, single = (
+        run_ensemble(model, cases, outcomes=["total"], precision=precision) for precision in ("float64", "float32")
+    )
+    assert single["total"].dtype == np.float32
+    np.testing.assert_allclose(single["total"], double["total"], rtol=1e-6)
+    assert single.provenance["precision"] == "float32"
+
+
+def test_the_data_set_has_labels_units_and_parameters(model, tmp_path):
+    design = grid(model, {"rate": [0.1, 0.2]})
+    found = run_ensemble(model, design, outcomes=OUTCOMES, scenarios=SCENARIOS, start=1, stop=4)
+    dataset = found.to_xarray()
+    assert dataset["wealth"].dims == ("scenario", "draw", "region", "year")
+    assert dataset["region"].values.tolist() == ["A", "B", "C"]
+    assert dataset["year"].values.tolist() == [1, 2, 3, 4]
+    assert dataset["wealth"].attrs["units"] == "Euro"
+    assert dataset["rate"].dims == ("draw",)
+    assert dataset["rate"].attrs["units"] == "1/Year"
+    made = json.loads(dataset.attrs["provenance"])
+    assert made["model_sha256"] == model.sha256
+    assert made["cases"] == {"method": "grid", "draws": 2, "levels": {"rate": 2}}
+    assert made["scenarios"]["even"]["policy"] == 2
+    assert made["seed"] == 0
+    assert "numpy" in made["versions"]
+    assert (made["start"], made["stop"]) == (1, 4)
+    loaded = load_netcdf(found.save(tmp_path / "ensemble.nc"))
+    np.testing.assert_array_equal(loaded["wealth"].values, found["wealth"])
+    assert loaded["rate"].values.tolist() == [0.1, 0.2]
+
+
+def test_statistics_have_labels_and_units(model, tmp_path):
+    found = run_ensemble(model, draws_of(20), outcomes=OUTCOMES, keep=Statistics())
+    loaded = load_netcdf(found.save(tmp_path / "statistics.nc"))
+    assert loaded["wealth, variance"].attrs["units"] == "(Euro)^2"
+    assert loaded["wealth, quantile"].dims == ("scenario", "quantile", "region", "year")
+    assert loaded["quantile"].values.tolist() == [0.05, 0.5, 0.95]
+    assert "draw" not in loaded.dims
+    assert loaded.attrs["draws"] == 20
+
+
+def test_names_that_clash_with_dimensions_or_files_are_marked(tmp_path):
+    equations = 'Year: A, B ~~|\ndraw = 1 ~~|\nx[Year] = draw*2 ~~|\n"a/b" = 3 ~~|\nLong name = 4 ~~|\ny=Long name ~~|'
+    model = load_model(write_model(tmp_path, equations))
+    cases = {"draw": [1.0, 2.0], "Long name": [4.0, 5.0]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = run_ensemble(model, cases, outcomes=["draw", "x", '"a/b"', "y"])
+        loaded = load_netcdf(found.save(tmp_path / "names.nc"))
+    assert loaded["draw_"].dims == ("scenario", "draw", "year")
+    assert loaded["x"].dims == ("scenario", "draw", "year_", "year")
+    assert loaded["Long name"].values.tolist() == [4, 5]
+    assert float(loaded['"a\u2215b"'].max()) == 3
+
+
+@pytest.mark.parametrize(
+    ("cases", "options", "error", "text"),
+    [
+        ({"rato": [1.0]}, {}, UnknownName, "Did you mean 'rate'"),
+        ({"rate": [1.0]}, {"outcomes": ["welth"]}, UnknownName, "Did you mean 'wealth'"),
+        ({"rate": [1.0, 2.0], "policy": [1.0, 2.0, 3.0]}, {}, InvalidInput, "has 2 draws, 'policy' has 3"),
+        ({"rate": [1.0, np.nan]}, {}, InvalidInput, "contains NaN"),
+        ({"rate": ["a"]}, {}, InvalidInput, "not numeric"),
+        ({"rate": np.ones((2, 2))}, {}, InvalidInput, "the first axis is the draw"),
+        ({"share": np.ones((2, 4))}, {}, InvalidInput, r"expected .*\(draw, 3\)"),
+        ({"TIME STEP": [0.1, 0.2]}, {}, InvalidInput, "holds for a whole run"),
+        ([1.0], {}, InvalidInput, "a design, or a mapping"),
+        ({}, {"engine": "fast"}, InvalidInput, "engine"),
+        ({}, {"keep": "mean"}, InvalidInput, "keep must be"),
+        ({}, {"precision": "half"}, InvalidInput, "precision must be"),
+        ({}, {"threads": 0}, InvalidInput, "threads must be"),
+        ({}, {"seed": -1}, InvalidInput, "seed must be"),
+        ({}, {"scenarios": {}}, InvalidInput, "at least one"),
+        ({}, {"scenarios": {"a": 3}}, InvalidInput, "scenario 'a': expected a mapping"),
+        ({}, {"scenarios": {"a": {}, "b": {"FINAL TIME": 3}}}, InvalidInput, "share one clock"),
+        ({}, {"scenarios": {"a": {"rate": np.ones((2, 1))}}}, InvalidInput, "several scenarios of its own"),
+        (
+            {"rate": [1.0, 2.0]},
+            {"scenarios": {"a": {"policy": np.ones(3)}}},
+            InvalidInput,
+            "'rate' has 2 draws, 'policy' has 3",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(model, cases, options, error, text):
+    with pytest.raises(error, match=text):
+        run_ensemble(model, cases, **options)
+
+
+def test_more_runs_than_memory_holds_point_to_statistics(model, monkeypatch):
+    monkeypatch.setattr("pysd_runner.ensemble.collecting.machine_bytes", lambda: 1000.0)
+    with pytest.raises(InvalidInput, match=r"keep=Statistics\(\)"):
+        run_ensemble(model, draws_of(10))
+
+
+def test_policy_mixes_of_the_shipped_model_are_scenarios():
+    from pysd_runner.panel import load_panel
+    from pysd_runner.scenarios import load_scenario
+
+    panel = load_panel("china")
+    model = load_model("regional_digital", regions=len(panel.regions))
+    mix = load_scenario("zoned_need", model=model, regions=panel.regions)
+    scenarios = {name: mix.values(model, panel.regions, default_start=2021) for name in ("mix",)}
+    found = run_ensemble(
+        model,
+        latin_hypercube(model, ["q_a"], 4, seed=0),
+        scenarios={"none": {}, **scenarios},
+        outcomes=["Policy Budget Share"],
+        start=2020,
+        stop=2022,
+    )
+    assert found["Policy Budget Share"][:, 0].max(axis=-1)[0].max() == 0
+    assert found["Policy Budget Share"][1].max() > 0
+
+
+@pytest.mark.parametrize(("draws", "size"), [(1, 8), (1000, 40_000), (10**6, 40_000), (1000, 10**9), (10**6, 8)])
+def test_blocks_cover_all_draws_in_order_and_are_bounded(draws, size):
+    parts = blocks.blocks(draws, size)
+    assert parts[0].start == 0
+    assert parts[-1].stop == draws
+    assert all(first.stop == second.start for first, second in itertools.pairwise(parts))
+    lengths = {part.stop - part.start for part in parts}
+    assert max(lengths) * size <= max(blocks.BLOCK_BYTES, size)
+    assert max(lengths) == 1 or all(part.start % 64 == 0 for part in parts)
+
+
+def test_blocks_that_wait_are_bounded_and_none_begins_after_the_last_was_taken():
+    begun, lock = [], threading.Lock()
+
+    def work(part):
+        with lock:
+            begun.append(part.start)
+        return part.start
+
+    found = blocks.in_order(work, blocks.blocks(100_000, 10**6), threads=3)
+    assert [next(found)[1] for _ in range(5)] == [0, 32, 64, 96, 128]
+    found.close()
+    assert len(begun) <= 5 + 3 + blocks.AHEAD
