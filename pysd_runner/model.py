@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pysd_runner.engine.ir import ModelIr, Variable
 from pysd_runner.engine.loading import load_lowered
-from pysd_runner.engine.names import key
+from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.engine.source import Source, read_source
 from pysd_runner.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.paths import model_folder
@@ -62,7 +62,7 @@ class Model:
     @property
     def ranges(self) -> Mapping[str, tuple[str, ...]]:
         """Subscript ranges with their elements."""
-        return self.ir.ranges
+        return {name: items for name, items in self.ir.ranges.items() if HIDDEN not in name}
 
     @property
     def variables(self) -> Mapping[str, Variable]:

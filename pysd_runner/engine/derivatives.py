@@ -33,9 +33,9 @@ from pysd_runner.engine.ir import (
     joined_axes,
 )
 from pysd_runner.engine.linear import Derivative, Form, Setting, derivative_of, moving_references, prepared
+from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.partials import ONE, ZERO
-from pysd_runner.engine.scope import HIDDEN
 from pysd_runner.engine.sharing import Shared
 from pysd_runner.errors import InvalidInput, UnsupportedFeature, suggest
 

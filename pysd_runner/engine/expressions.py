@@ -10,7 +10,6 @@ from pysd_runner.engine import arrays, delays
 from pysd_runner.engine.calls import CALLS
 from pysd_runner.engine.functions import ARITHMETIC, FUNCTIONS, LOGIC, REDUCTIONS, operation
 from pysd_runner.engine.ir import (
-    Axis,
     Expression,
     Index,
     Number,
@@ -51,22 +50,13 @@ def lower_expression(ast: Any, scope: Scope) -> Expression:
         If a name does not exist.
     """
     if isinstance(ast, np.ndarray):
-        return _table(ast, scope)
+        return scope.table(ast)
     if isinstance(ast, int | float | np.number):
         return Number(float(ast))
     lower = NODES.get(type(ast).__name__)
     if lower is None:
         raise UnsupportedFeature(type(ast).__name__.removesuffix("Structure") or repr(ast))
     return lower(ast, scope)
-
-
-def _table(values: Any, scope: Scope) -> Expression:
-    axes = scope.block_axes
-    shape = tuple(len(scope.ranges.elements[name]) for name in axes)
-    array = np.asarray(values, dtype=float)
-    if array.size != int(np.prod(shape)):
-        raise InvalidModel(f"a table of {array.size} numbers for subscripts that take {int(np.prod(shape))}")
-    return Table(tuple(array.ravel().tolist()), shape, axes)
 
 
 def _arithmetic(ast: Any, scope: Scope) -> Expression:
@@ -125,10 +115,8 @@ def _reference(ast: Any, scope: Scope) -> Expression:
     name = key(ast.reference)
     if name == "time":
         return Time()
-    if name not in scope.names and scope.ranges.name_of(ast.reference) is not None:
-        return _positions(ast.reference, scope)
     if name not in scope.names:
-        raise InvalidModel(f"{ast.reference!r} is not defined.{suggest(ast.reference, scope.names.values())}")
+        return _place(ast, scope)
     if name in scope.tables:
         raise UnsupportedFeature(f"table function {ast.reference!r} used without an argument")
     return Reference(scope.names[name], _index(ast, scope))
@@ -140,18 +128,20 @@ def _index(ast: Any, scope: Scope) -> tuple[Index, ...]:
     labels = list(ast.subscripts.subscripts) if ast.subscripts else list(dims)
     if len(labels) != len(dims):
         raise InvalidModel(f"{ast.reference!r} has {len(dims)} subscripts, {len(labels)} are given")
-    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
-    labels_left = [item.label for item in index if isinstance(item, Axis)]
-    if len(set(labels_left)) != len(labels_left):
-        raise UnsupportedFeature(f"{ast.reference!r} with the same subscript range twice")
-    return index
+    return tuple(scope.pick(label, dim, labels) for label, dim in zip(labels, dims, strict=True))
 
 
-def _positions(label: str, scope: Scope) -> Expression:
-    """A range used as a value is the place of the current element, counted from one."""
-    name = scope.ranges.name_of(label) or label
-    count = len(scope.ranges.elements[name])
-    return Table(tuple(float(place) for place in range(1, count + 1)), (count,), (name,))
+def _place(ast: Any, scope: Scope) -> Expression:
+    """A range or an element used as a value is a place in the whole range, counted from one."""
+    name = scope.ranges.name_of(ast.reference)
+    if name is None:
+        number = scope.ranges.number(ast.reference)
+        if number is None:
+            raise InvalidModel(f"{ast.reference!r} is not defined.{suggest(ast.reference, scope.names.values())}")
+        return Number(number)
+    axis, items = scope.left(name) or (name, scope.ranges.keys(name))
+    numbers = scope.ranges.numbers(items, name)
+    return Number(numbers[0]) if axis is None else Table(numbers, (len(numbers),), (axis,))
 
 
 def _call(ast: Any, scope: Scope) -> Expression:
@@ -205,13 +195,13 @@ def _inline_table(ast: Any, scope: Scope) -> Expression:
 
 def _constants(ast: Any, scope: Scope) -> Expression:
     values = scope.files.constants(ast, scope.ranges.counts(scope.block))
-    return _table(values, scope) if values.ndim else Number(float(values))
+    return scope.table(values) if values.ndim else Number(float(values))
 
 
 def _series(ast: Any, scope: Scope) -> Expression:
     points = scope.files.series(ast, scope.ranges.counts(scope.block), scope.mode)
-    axes = tuple(name for label in scope.block if (name := scope.ranges.name_of(label)) is not None)
-    return interpolation(Time(), points, axes, scope.mode)
+    axes, cells = scope.part()
+    return interpolation(Time(), [points[cell] for cell in cells], axes, scope.mode)
 
 
 def _initial(ast: Any, scope: Scope) -> Expression:

@@ -60,7 +60,7 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The value of a variable, indexed."""
+    """The value of a variable, indexed; axes with the same label run together, along the diagonal."""
 
     variable: str
     index: tuple[Index, ...]
@@ -68,7 +68,7 @@ class Reference:
     @property
     def axes(self) -> tuple[str, ...]:
         """Labels of the axes that remain."""
-        return tuple(item.label for item in self.index if isinstance(item, Axis))
+        return tuple(dict.fromkeys(item.label for item in self.index if isinstance(item, Axis)))
 
 
 @dataclass(frozen=True, slots=True)

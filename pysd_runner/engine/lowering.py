@@ -3,14 +3,15 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from pysd_runner.engine.boxes import Box, remaining
 from pysd_runner.engine.expressions import lower_expression
 from pysd_runner.engine.external import DataFiles
-from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
+from pysd_runner.engine.ir import Block, Element, Index, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.lookups import is_table_function, table_functions
 from pysd_runner.engine.names import key, tidy
 from pysd_runner.engine.ranges import Ranges
@@ -148,7 +149,7 @@ def _dims(element: Any, ranges: Ranges, source: Source) -> tuple[str, ...]:
     if len({len(labels) for labels in given}) != 1:
         raise InvalidModel(f"{source.path}: variable {element.name!r} is defined with different numbers of subscripts")
     try:
-        return tuple(ranges.dimension(labels) for labels in zip(*given, strict=True))
+        return ranges.dimensions(given)
     except InvalidModel as error:
         raise InvalidModel(f"{source.path}: variable {element.name!r}: {error}") from error
 
@@ -183,15 +184,41 @@ def _blocks(
     if is_table_function(element):
         return tuple(_points_block(component, name, dims, scope) for component in element.components), "lookup"
     scope.owner = name
-    blocks = tuple(_block(component, name, dims, scope, source) for component in element.components)
+    boxes = _boxes(element, name, dims, scope, source)
+    blocks = tuple(
+        _block(component, box, name, dims, scope, source)
+        for component, parts in zip(element.components, boxes, strict=True)
+        for box in parts
+    )
     return blocks, _kind(name, element, blocks)
+
+
+def _boxes(element: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> list[list[Box]]:
+    """For each equation of a variable the cells that it defines."""
+
+    def box(component: Any, labels: Sequence[str]) -> Box:
+        try:
+            if len(labels) != len(dims):
+                raise InvalidModel(f"{len(labels)} subscripts are left out of {len(dims)}.")
+            return tuple(scope.ranges.places(label, dim) for label, dim in zip(labels, dims, strict=True))
+        except InvalidModel as error:
+            text = _text(component, name, scope)
+            raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
+
+    named = [box(item, item.subscripts[0]) for item in element.components]
+    left_out = [[box(item, labels) for labels in item.subscripts[1]] for item in element.components]
+    return remaining(named, left_out)
+
+
+def _text(component: Any, name: str, scope: Scope) -> str:
+    labels, exceptions = component.subscripts
+    return equation_text(name, labels, component.ast, scope.names, exceptions)
 
 
 def _points_block(component: Any, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
     """A table function has no value of its own; its block holds the text, and which elements it is for."""
-    labels = component.subscripts[0]
-    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
-    return Block(index, Number(0.0), None, equation_text(name, labels, component.ast, scope.names))
+    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(component.subscripts[0], dims, strict=True))
+    return Block(index, Number(0.0), None, _text(component, name, scope))
 
 
 def _kind(name: str, element: Any, blocks: tuple[Block, ...]) -> Kind:
@@ -210,9 +237,9 @@ def _is_literal(expression: Any) -> bool:
     return isinstance(expression, Number | Table)
 
 
-def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> Block:
-    labels, exceptions = component.subscripts
-    text = equation_text(name, labels, component.ast, scope.names)
+def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> Block:
+    """An equation for some of the cells it names."""
+    text = _text(component, name, scope)
     if type(component.ast).__name__ == "DataStructure":
         raise UnsupportedFeature(
             f"{source.path}: variable {name!r} is data, and the model names no file to read it from; give its values: "
@@ -221,11 +248,8 @@ def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, sourc
     try:
         if type(component).__name__ not in EQUATIONS:
             raise UnsupportedFeature(f"{type(component).__name__.removeprefix('Abstract').lower()} variable")
-        if exceptions:
-            raise UnsupportedFeature("EXCEPT")
-        scope.block = labels
         scope.mode = getattr(component, "keyword", None) or "interpolate"
-        index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(labels, dims, strict=True))
+        index = _left(component.subscripts[0], box, dims, scope)
         expression, initial = _parts(component.ast, scope)
         block = Block(index, expression, initial, text, non_negative=getattr(component.ast, "non_negative", False))
         _check_axes(block, scope)
@@ -236,6 +260,27 @@ def _block(component: Any, name: str, dims: tuple[str, ...], scope: Scope, sourc
     except InvalidModel as error:
         raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
     return block
+
+
+def _left(labels: Sequence[str], box: Box, dims: tuple[str, ...], scope: Scope) -> tuple[Index, ...]:
+    """Index of some of the cells an equation names; the scope then knows what its ranges stand for."""
+    scope.block, scope.standing = labels, {}
+    standing: dict[str, str] = {}
+    index: list[Index] = []
+    for label, places, dim in zip(labels, box, dims, strict=True):
+        name = scope.ranges.name_of(label)
+        if name is None:
+            index.append(Element(places[0]))
+            continue
+        if name in standing:
+            raise UnsupportedFeature(f"the range {name!r} twice on the left side")
+        whole = scope.ranges.places(label, dim)
+        standing[name] = scope.ranges.part(
+            name, tuple(place for place, item in enumerate(whole) if item in set(places))
+        )
+        index.append(scope.ranges.axis(standing[name], dim, places))
+    scope.standing = standing
+    return tuple(index)
 
 
 def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:
@@ -251,7 +296,8 @@ def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:
 def _check_axes(block: Block, scope: Scope) -> None:
     for part in (block.expression, block.initial):
         stray = [axis for axis in part.axes if axis not in block.axes] if part is not None else []
-        if stray and scope.ranges.mapped:
-            raise UnsupportedFeature(f"subscript mapping of {stray[0]!r}")
         if stray:
-            raise InvalidModel(f"the right side runs over {stray[0]!r}, which the left side does not have.")
+            raise InvalidModel(
+                f"the right side runs over {stray[0]!r}, which the left side does not have"
+                f"{' and no mapping leads to it from there' if any(scope.ranges.ways(stray[0])) else ''}."
+            )

@@ -3,6 +3,9 @@
 import re
 from functools import lru_cache
 
+# Stands in the names of what was made for a model, hidden variables and parts of ranges: no name in a file can hold it.
+HIDDEN = "\x1f"
+
 
 @lru_cache(maxsize=8192)
 def key(name: str) -> str:

@@ -151,6 +151,10 @@ def _table(writer: Writer, expression: Table) -> str:
 
 
 def _reference(writer: Writer, expression: Reference) -> str:
+    return _diagonal(_picked(writer, expression), expression)
+
+
+def _picked(writer: Writer, expression: Reference) -> str:
     text = writer.symbols[expression.variable]
     if all(isinstance(item, Axis) and item.positions is None for item in expression.index):
         return text
@@ -161,6 +165,16 @@ def _reference(writer: Writer, expression: Reference) -> str:
         inner = ", ".join(":" if isinstance(item, Axis) else str(item.position) for item in expression.index)
         text = f"{text}[:, :, {inner}]"
     return text
+
+
+def _diagonal(text: str, expression: Reference) -> str:
+    """Text of an array along whose axes of the same label one step goes together."""
+    labels = [item.label for item in expression.index if isinstance(item, Axis)]
+    if len(labels) == len(expression.axes):
+        return text
+    letters = "".join(chr(ord("c") + expression.axes.index(label)) for label in labels)
+    diagonal = "".join(dict.fromkeys(letters))
+    return f"einsum('ab{letters}->ab{diagonal}', {text})"
 
 
 def _operation(writer: Writer, expression: Operation) -> str:

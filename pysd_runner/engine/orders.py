@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.scope import HIDDEN
 from pysd_runner.errors import InvalidInput, InvalidModel, UnsupportedFeature
 
 Array = NDArray[np.float64]

@@ -1,12 +1,51 @@
-"""Subscript ranges of a model: their elements, aliases, and how a reference picks from a dimension."""
+"""Subscript ranges of a model: their elements, aliases and mappings, and how a reference picks from a dimension."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pysd_runner.engine.ir import Axis, Element, Index
-from pysd_runner.engine.names import key, tidy
-from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
+from pysd_runner.engine.names import HIDDEN, key, tidy
+from pysd_runner.errors import InvalidModel, suggest
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a range is mapped to.
+
+    Parameters
+    ----------
+    name
+        The other range, as written.
+    listed
+        What of it each element stands for, an element or a range; None for one by one.
+    """
+
+    name: str
+    listed: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A mapping that leads from one range to another.
+
+    Parameters
+    ----------
+    to
+        The range it leads to.
+    name
+        The range it starts from.
+    target
+        The mapping in the file.
+    backwards
+        Whether the file has it the other way round.
+    """
+
+    to: str
+    name: str
+    target: Target
+    backwards: bool
 
 
 class Ranges:
@@ -15,12 +54,10 @@ class Ranges:
     Parameters
     ----------
     found
-        PySD's abstract subscript ranges.
+        PySD's abstract subscript ranges, their elements listed.
 
     Raises
     ------
-    UnsupportedFeature
-        If a range is read from a spreadsheet.
     InvalidModel
         If ranges stand for each other in a circle.
     """
@@ -28,18 +65,32 @@ class Ranges:
     def __init__(self, found: Iterable[Any]) -> None:
         self.elements: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
+        self._targets: dict[str, list[Target]] = {}
+        self._copies: set[str] = set()
+        self._parts: dict[tuple[str, tuple[int, ...]], str] = {}
         listed: dict[str, list[str]] = {}
-        self.mapped = False
         for item in found:
             name = tidy(item.name)
-            self.mapped = self.mapped or bool(item.mapping)
             self._names[key(name)] = name
-            if isinstance(item.subscripts, dict):
-                raise UnsupportedFeature(f"subscript range {name!r} is read from a spreadsheet")
             listed[name] = [item.subscripts] if isinstance(item.subscripts, str) else list(item.subscripts)
+            self._targets[name] = []
+            if isinstance(item.subscripts, str):
+                # PySD keeps the mappings of copies in a list that all of them share; a copy has none of its own.
+                self._copies.add(name)
+                continue
+            self._targets[name] += [Target(tidy(to), getattr(to, "listed", None)) for to in item.mapping]
+        for name in [item for item in listed if item in self._copies]:
+            self._map_copy(name, listed[name][0])
         for name in listed:
             self.elements[name] = tuple(dict.fromkeys(self._expanded(name, listed, (name,))))
         self._keys = {name: tuple(key(item) for item in items) for name, items in self.elements.items()}
+        self._family = {name: self._main(name) for name in self.elements}
+
+    def _map_copy(self, name: str, original: str) -> None:
+        """A range and its copy stand for each other."""
+        other = self._names.get(key(original), tidy(original))
+        self._targets[name].append(Target(other, None))
+        self._targets.setdefault(other, []).append(Target(name, None))
 
     def _expanded(self, name: str, listed: dict[str, list[str]], path: tuple[str, ...]) -> list[str]:
         """Elements of a range; an entry that names another range (an alias, or a part) stands for its elements."""
@@ -51,6 +102,19 @@ class Ranges:
             elements += [tidy(entry)] if inner is None else self._expanded(inner, listed, (*path, inner))
         return elements
 
+    def _main(self, name: str) -> str:
+        """The range in which the elements of a range are counted: the largest that holds them all.
+
+        Of ranges with the same elements it is the first in the alphabet that is no copy, as in PySD.
+        """
+        mine = set(self._keys[name])
+        wider = [other for other, items in self._keys.items() if mine <= set(items)]
+        largest = max(len(self._keys[other]) for other in wider)
+        return min(
+            (other for other in wider if len(self._keys[other]) == largest),
+            key=lambda other: (other in self._copies, key(other)),
+        )
+
     def name_of(self, label: str) -> str | None:
         """Declared name of a range, or None if `label` is not a range."""
         return self._names.get(key(label))
@@ -59,48 +123,144 @@ class Ranges:
         """Number of elements each of some subscripts stands for."""
         return tuple(1 if (name := self.name_of(label)) is None else len(self.elements[name]) for label in labels)
 
-    def dimension(self, labels: Sequence[str]) -> str:
-        """Range a dimension runs over, given what the equations of the variable put in its place.
+    def part(self, name: str, places: tuple[int, ...]) -> str:
+        """Label of some elements of a range.
 
         Parameters
         ----------
-        labels
-            Range or element names, one per equation.
+        name
+            The range.
+        places
+            Which of its elements.
 
         Returns
         -------
         str
-            The range itself when all equations name it, otherwise the smallest range that holds every element.
+            The range itself if it is all of them, otherwise a range of its own that no file can name.
+        """
+        items = self.elements[name]
+        if places == tuple(range(len(items))):
+            return name
+        if (name, places) not in self._parts:
+            label = f"{name}{HIDDEN}{len(self._parts) + 1}"
+            self._parts[name, places] = label
+            self.elements[label] = tuple(items[place] for place in places)
+            self._keys[label] = tuple(key(item) for item in self.elements[label])
+            self._family[label] = self._family[name]
+        return self._parts[name, places]
+
+    def numbers(self, items: Iterable[str], name: str) -> tuple[float, ...]:
+        """Values of elements of a range used as numbers: their places in the whole range, counted from one."""
+        whole = self._keys[self._family[name]]
+        return tuple(float(whole.index(item) + 1) for item in items)
+
+    def number(self, element: str) -> float | None:
+        """Value of an element used as a number; None if there is no such element."""
+        holder = next((name for name, items in self._keys.items() if key(element) in items), None)
+        return None if holder is None else self.numbers([key(element)], holder)[0]
+
+    def keys(self, label: str) -> tuple[str, ...]:
+        """Comparison keys of the elements of a range."""
+        return self._keys[label]
+
+    def dimensions(self, given: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        """Ranges the dimensions of a variable run over.
+
+        Parameters
+        ----------
+        given
+            Range or element names in the equations of the variable, one sequence per equation.
+
+        Returns
+        -------
+        tuple of str
+            For each dimension a range that an equation names if it holds every element, otherwise the smallest that
+            does. Two dimensions never run over the same range, unless an equation says so: where there is no other
+            range, one is made.
 
         Raises
         ------
         InvalidModel
             If no range holds them all.
         """
-        named = {self.name_of(label) for label in labels}
-        if len(named) == 1 and (only := named.pop()) is not None:
-            return only
+        columns = [list(dict.fromkeys(labels)) for labels in zip(*given, strict=True)]
+        named = [[name for label in labels if (name := self.name_of(label)) is not None] for labels in columns]
+        chosen: list[str] = []
+        for place, labels in enumerate(columns):
+            others = {name for number, names in enumerate(named) if number != place for name in names} | set(chosen)
+            chosen.append(self._dimension(labels, named[place], others))
+        return tuple(chosen)
+
+    def _dimension(self, labels: Sequence[str], named: Sequence[str], others: set[str]) -> str:
         needed = {item for label in labels for item in self._items(label)}
-        fitting = [name for name, items in self._keys.items() if needed <= set(items)]
+        for name in named:
+            if set(self._keys[name]) == needed:
+                return name
+        declared = [name for name in self._keys if HIDDEN not in name]
+        fitting = [name for name in declared if needed <= set(self._keys[name])]
         if not fitting:
-            unknown = next(label for label in labels if self.name_of(label) is None)
-            raise InvalidModel(f"no subscript range holds {', '.join(sorted(set(labels)))};{self._suggestion(unknown)}")
-        return min(fitting, key=lambda name: len(self.elements[name]))
+            unknown = next((label for label in labels if self.name_of(label) is None), labels[0])
+            raise InvalidModel(f"no subscript range holds {', '.join(sorted(labels))};{self._suggestion(unknown)}")
+        free = [name for name in fitting if name not in others]
+        if free:
+            return min(free, key=lambda name: len(self.elements[name]))
+        return self._copy(min(fitting, key=lambda name: len(self.elements[name])))
+
+    def _copy(self, name: str) -> str:
+        """A new range with the elements of another."""
+        number = next(n for n in range(1, len(self._names) + 2) if key(f"{name}{n}") not in self._names)
+        label = f"{name}{number}"
+        self._names[key(label)] = label
+        self._copies.add(label)
+        self.elements[label], self._keys[label] = self.elements[name], self._keys[name]
+        self._family[label] = self._family[name]
+        return label
 
     def _items(self, label: str) -> tuple[str, ...]:
         name = self.name_of(label)
         return self._keys[name] if name is not None else (key(label),)
 
     def _suggestion(self, label: str) -> str:
-        return suggest(label, [*self.elements, *(item for items in self.elements.values() for item in items)])
+        names = [name for name in self.elements if HIDDEN not in name]
+        return suggest(label, [*names, *(item for name in names for item in self.elements[name])])
+
+    def places(self, label: str, dimension: str) -> tuple[int, ...]:
+        """Places of a range or element in a dimension.
+
+        Parameters
+        ----------
+        label
+            A range, a range with ``!``, or an element.
+        dimension
+            The range the dimension runs over.
+
+        Returns
+        -------
+        tuple of int
+            In the order of the range that `label` names.
+
+        Raises
+        ------
+        InvalidModel
+            If the dimension does not hold what is asked for.
+        """
+        bare = label.removesuffix("!").strip()
+        name = self.name_of(bare)
+        if name is None and key(bare) not in self._keys[dimension]:
+            raise InvalidModel(f"{bare!r} is not in subscript range {dimension!r}.{self._suggestion(bare)}")
+        return self.places_of((key(bare),) if name is None else self._keys[name], dimension, bare)
+
+    def places_of(self, items: Sequence[str], dimension: str, label: str) -> tuple[int, ...]:
+        """Places of elements in a dimension; `label` names them where one is missing."""
+        places = {item: position for position, item in enumerate(self._keys[dimension])}
+        missing = [item for item in items if item not in places]
+        if missing:
+            raise InvalidModel(f"range {label!r} is not part of {dimension!r} ({missing[0]!r} is not in it)")
+        return tuple(places[item] for item in items)
 
     def positions(self, labels: Sequence[str], dims: Sequence[str]) -> list[tuple[int, ...]]:
         """Places in some dimensions that subscripts stand for, in C order."""
-        places = []
-        for item, dim in zip((self.pick(*pair) for pair in zip(labels, dims, strict=True)), dims, strict=True):
-            everywhere = range(len(self.elements[dim]))
-            places.append((item.positions or everywhere) if isinstance(item, Axis) else (item.position,))
-        return list(itertools.product(*places))
+        return list(itertools.product(*(self.places(label, dim) for label, dim in zip(labels, dims, strict=True))))
 
     def pick(self, label: str, dimension: str) -> Index:
         """What a subscript selects from a dimension.
@@ -122,19 +282,69 @@ class Ranges:
         InvalidModel
             If the dimension does not hold what is asked for.
         """
-        bare = label.removesuffix("!").strip()
-        places = {item: position for position, item in enumerate(self._keys[dimension])}
-        name = self.name_of(bare)
+        positions = self.places(label, dimension)
+        name = self.name_of(label.removesuffix("!").strip())
         if name is None:
-            if key(bare) not in places:
-                raise InvalidModel(f"{bare!r} is not in subscript range {dimension!r}.{self._suggestion(bare)}")
-            return Element(places[key(bare)])
-        items = self._keys[name]
-        missing = [item for item in items if item not in places]
-        if missing and self.mapped:
-            raise UnsupportedFeature(f"subscript mapping of {name!r} to {dimension!r}")
+            return Element(positions[0])
+        return self.axis(f"{name}!" if label.rstrip().endswith("!") else name, dimension, positions)
+
+    def axis(self, label: str, dimension: str, positions: tuple[int, ...]) -> Axis:
+        """An axis over some places of a dimension."""
+        return Axis(label, None if positions == tuple(range(len(self.elements[dimension]))) else positions)
+
+    def ways(self, name: str) -> Iterator[Way]:
+        """Ranges that a range is mapped to, then those that are mapped to it."""
+        for target in self._targets.get(name, ()):
+            yield Way(to=self._target(name, target), name=name, target=target, backwards=False)
+        for other, targets in self._targets.items():
+            for target in targets:
+                if self.name_of(target.name) == name:
+                    yield Way(to=other, name=name, target=target, backwards=True)
+
+    def _target(self, name: str, target: Target) -> str:
+        to = self.name_of(target.name)
+        if to is None:
+            raise InvalidModel(f"range {name!r} is mapped to {target.name!r}.{self._suggestion(target.name)}")
+        return to
+
+    def along(self, way: Way, items: Sequence[str]) -> tuple[str, ...]:
+        """Elements that stand for others by a mapping.
+
+        Parameters
+        ----------
+        way
+            The mapping.
+        items
+            Keys of elements of the range it leads to.
+
+        Returns
+        -------
+        tuple of str
+            Keys of the elements of the range it starts from, one for each.
+
+        Raises
+        ------
+        InvalidModel
+            If the mapping does not say what an element stands for.
+        """
+        first, last = (way.to, way.name) if way.backwards else (way.name, way.to)
+        pairs = self._pairs(first, last, way.target)
+        if way.backwards:
+            found = {own: others[0] for own, others in pairs if len(others) == 1}
+        else:
+            found = {other: own for own, others in pairs for other in others}
+        missing = [item for item in items if item not in found]
         if missing:
-            raise InvalidModel(f"range {name!r} is not part of {dimension!r} ({missing[0]!r} is not in it)")
-        positions = tuple(places[item] for item in items)
-        axis = f"{name}!" if label.rstrip().endswith("!") else name
-        return Axis(axis, None if positions == tuple(range(len(places))) else positions)
+            raise InvalidModel(f"the mapping of {first!r} to {last!r} does not say what {missing[0]!r} stands for")
+        return tuple(found[item] for item in items)
+
+    def _pairs(self, name: str, to: str, target: Target) -> list[tuple[str, tuple[str, ...]]]:
+        """Elements of a range, each with what it stands for in another."""
+        own = self._keys[name]
+        listed = [(item,) for item in self._keys[to]] if target.listed is None else [*map(self._items, target.listed)]
+        if len(listed) != len(own):
+            raise InvalidModel(
+                f"range {name!r} has {len(own)} elements, its mapping to {to!r} has {len(listed)}; they are mapped one "
+                "by one"
+            )
+        return list(zip(own, listed, strict=True))

@@ -196,8 +196,27 @@ def _column(frame: Any, safe: Sanitised, model: ModelIr, name: str) -> Array:
     steps = []
     for item in column.to_numpy():
         if dims and hasattr(item, "dims"):
-            order = [safe.ranges[key(dim)] for dim in dims]
-            steps.append(np.asarray(item.transpose(*order).to_numpy(), dtype=float))
+            steps.append(_placed(item, safe, model, dims))
         else:
             steps.append(np.broadcast_to(np.asarray(item, dtype=float), model.shape(dims)))
     return np.stack(steps, axis=-1)
+
+
+def _placed(item: Any, safe: Sanitised, model: ModelIr, dims: tuple[str, ...]) -> Array:
+    """An array of PySD's in the order of our ranges.
+
+    PySD may take another range for a variable that is defined by its elements: then the dimensions are in the order of
+    the left side, and cells it does not have are NaN.
+    """
+    order = [safe.ranges.get(key(dim), "") for dim in dims]
+    if set(item.dims) == set(order):
+        item = item.transpose(*order)
+    result = np.full(model.shape(dims), np.nan)
+    ours, theirs = [], []
+    for dim, other in zip(dims, item.dims, strict=True):
+        found = {str(label): place for place, label in enumerate(item.coords[other].to_numpy())}
+        named = [safe.elements[key(label)] for label in model.ranges[dim]]
+        ours.append([place for place, label in enumerate(named) if label in found])
+        theirs.append([found[label] for label in named if label in found])
+    result[np.ix_(*ours)] = np.asarray(item.to_numpy(), dtype=float)[np.ix_(*theirs)]
+    return result

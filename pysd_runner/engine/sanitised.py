@@ -104,6 +104,7 @@ class _Names:
     ranges: dict[str, str]
     elements: dict[str, str]
     macros: dict[str, str]
+    listed: dict[str, tuple[str, ...]]
 
     def label(self, text: str) -> str:
         """Generated name of a subscript, its exclamation mark kept."""
@@ -127,7 +128,8 @@ def _names(source: Source, section: Any, macros: dict[str, str], known: dict[str
         for label in [item.subscripts] if isinstance(item.subscripts, str) else item.subscripts:
             if key(label) not in ranges:
                 elements.setdefault(key(label), f"ge{len(elements):05d}")
-    return _Names(source.path, variables, ranges, elements, macros)
+    listed = {key(item.name): tuple(map(key, item.subscripts)) for item in section.subscripts}
+    return _Names(source.path, variables, ranges, elements, macros, listed)
 
 
 def _section(found: Any, names: _Names, path: Path) -> Any:
@@ -150,8 +152,20 @@ def _range(item: Any, names: _Names) -> Any:
         inside: Any = names.label(item.subscripts)
     else:
         inside = [names.label(label) for label in item.subscripts]
-    mapping = [names.label(label) for label in item.mapping]
+    copied = isinstance(item.subscripts, str)
+    mapping = [] if copied else [_one_by_one(label, item.name, names) for label in item.mapping]
     return type(item)(names.label(item.name), inside, mapping)
+
+
+def _one_by_one(target: str, name: str, names: _Names) -> str:
+    """Generated name of a range another is mapped to; PySD follows mappings only in the order of the elements."""
+    listed = getattr(target, "listed", None)
+    if listed is not None and tuple(map(key, listed)) != names.listed.get(key(target)):
+        raise UnsupportedFeature(
+            f"{names.path}: the mapping of range {name!r} to {str(target)!r} does not follow its order, "
+            'which PySD cannot do; run it with engine="numpy"'
+        )
+    return names.label(target)
 
 
 def _element(item: Any, names: _Names) -> Any:

@@ -1,12 +1,17 @@
 """What the equations of a model may refer to, and the hidden variables they are expanded into."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from pysd_runner.engine.external import DataFiles
 from pysd_runner.engine.ir import (
     Axis,
     Block,
+    Element,
     Expression,
     Index,
     Kind,
@@ -17,12 +22,10 @@ from pysd_runner.engine.ir import (
     Variable,
     joined_axes,
 )
+from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.tables import TableFunction
-from pysd_runner.errors import UnsupportedFeature
-
-# Stands in the name of a variable that a delay, smooth or INITIAL was expanded into.
-HIDDEN = "\x1f"
+from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ class Scope:
         Where external numbers are read.
     block
         Subscripts of the equation being lowered.
+    standing
+        Ranges among them, each with the label of the elements it runs over in this part of the equation.
     mode
         What holds between the points of a series over time.
     owner
@@ -63,6 +68,7 @@ class Scope:
     tables: Mapping[str, TableFunction]
     files: DataFiles
     block: Sequence[str] = ()
+    standing: Mapping[str, str] = field(default_factory=dict)
     mode: Mode = "interpolate"
     owner: str = ""
     hidden: list[Variable] = field(default_factory=list)
@@ -72,13 +78,121 @@ class Scope:
 
     @property
     def block_axes(self) -> tuple[str, ...]:
-        """Ranges that the equation being lowered is for."""
-        return tuple(name for label in self.block if (name := self.ranges.name_of(label)) is not None)
+        """Labels of the axes that this part of the equation is for."""
+        names = (self.ranges.name_of(label) for label in self.block)
+        return tuple(self.standing[name] for name in names if name is not None)
 
     def site(self) -> int:
         """Number of the next random function."""
         self.sites += 1
         return self.sites - 1
+
+    def pick(self, label: str, dimension: str, beside: Sequence[str]) -> Index:
+        """What a subscript of a reference selects from a dimension.
+
+        Parameters
+        ----------
+        label
+            A range, a range with ``!``, or an element.
+        dimension
+            The range the dimension runs over.
+        beside
+            All subscripts of the reference.
+
+        Returns
+        -------
+        Index
+            One element, or an axis. A range that the left side does not have but that is mapped to one it has, or from
+            one, runs with that one.
+
+        Raises
+        ------
+        InvalidModel
+            If the dimension does not hold what is asked for.
+        """
+        name = None if label.rstrip().endswith("!") else self.ranges.name_of(label)
+        left = None if name is None else self.left(name, beside)
+        if left is None:
+            return self.ranges.pick(label, dimension)
+        axis, items = left
+        positions = self.ranges.places_of(items, dimension, label)
+        return Element(positions[0]) if axis is None else self.ranges.axis(axis, dimension, positions)
+
+    def left(self, name: str, beside: Sequence[str] = ()) -> tuple[str | None, tuple[str, ...]] | None:
+        """What a range of the right side runs with.
+
+        Parameters
+        ----------
+        name
+            The range.
+        beside
+            Subscripts that stand in the same reference; a mapping to one of them is the last choice.
+
+        Returns
+        -------
+        tuple or None
+            Label on the left side, None for a single element there, and the keys of the elements of the range that it
+            runs through; None if the left side has nothing of the kind.
+        """
+        if name in self.standing:
+            return self.standing[name], self.ranges.keys(self.standing[name])
+        ways = list(self.ranges.ways(name))
+        taken = {self.ranges.name_of(item) for item in beside}
+        exact = sorted((way for way in ways if way.to in self.standing), key=lambda way: way.to in taken)
+        for way in exact:
+            return self.standing[way.to], self.ranges.along(way, self.ranges.keys(self.standing[way.to]))
+        for way in ways:
+            for label in self.block:
+                range_name = self.ranges.name_of(label)
+                items = (key(label),) if range_name is None else self.ranges.keys(self.standing[range_name])
+                if set(items) <= set(self.ranges.keys(way.to)):
+                    axis = None if range_name is None else self.standing[range_name]
+                    return axis, self.ranges.along(way, items)
+        return None
+
+    def part(self) -> tuple[tuple[str, ...], list[int]]:
+        """What of its left side this part of the equation defines.
+
+        Returns
+        -------
+        tuple
+            Labels of its axes, and its cells, counted in C order over all cells of the left side.
+        """
+        names = [name for label in self.block if (name := self.ranges.name_of(label)) is not None]
+        axes = self.block_axes
+        counts = [len(self.ranges.elements[name]) for name in names]
+        places = [
+            self.ranges.places_of(self.ranges.keys(axis), name, name) for name, axis in zip(names, axes, strict=True)
+        ]
+        if not names:
+            return (), [0]
+        return axes, np.ravel_multi_index(np.ix_(*places), counts).ravel().tolist()
+
+    def table(self, values: Any) -> Table:
+        """Numbers that an equation gives for all its subscripts, as far as this part of it reaches.
+
+        Parameters
+        ----------
+        values
+            An array over the ranges of the left side.
+
+        Returns
+        -------
+        Table
+            Over the labels they have in this part.
+
+        Raises
+        ------
+        InvalidModel
+            If there are not as many numbers as cells.
+        """
+        count = math.prod(self.ranges.counts(self.block))
+        array = np.asarray(values, dtype=float).ravel()
+        if array.size != count:
+            raise InvalidModel(f"a table of {array.size} numbers for subscripts that take {count}")
+        axes, cells = self.part()
+        shape = tuple(len(self.ranges.elements[axis]) for axis in axes)
+        return Table(tuple(array[cells].tolist()), shape, axes)
 
     def hide(
         self,

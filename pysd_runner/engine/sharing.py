@@ -22,8 +22,8 @@ from pysd_runner.engine.ir import (
     children,
     walk,
 )
+from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.rewriting import relabelled, with_children
-from pysd_runner.engine.scope import HIDDEN
 
 # Rough cost of an operation in additions; what costs less than `LEAST_COST` is cheaper to repeat than to keep.
 COSTS = {

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.engine.mapping import keep_mappings
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnknownName, suggest
 
@@ -156,6 +157,7 @@ def _translator(path: Path) -> Any:
         from pysd.translators.vensim.vensim_file import VensimFile
 
         _read_literals_only(vensim_element)
+        keep_mappings(vensim_element)
         return VensimFile(path)
     from pysd.translators.xmile import xmile_element
     from pysd.translators.xmile.xmile_file import XmileFile

@@ -27,7 +27,7 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
 )
-from pysd_runner.engine.scope import HIDDEN
+from pysd_runner.engine.names import HIDDEN
 from pysd_runner.errors import InvalidModel
 
 

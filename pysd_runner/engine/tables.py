@@ -92,9 +92,18 @@ class TableFunction:
         Interpolation
             Over the axes of the argument and of the index.
         """
-        axes = tuple(item.label for item in index if isinstance(item, Axis))
         places = [_places(item, length) for item, length in zip(index, self.shape, strict=True)]
-        picked = [self.tables.get(place, UNDEFINED) for place in itertools.product(*places)]
+        # Axes with the same label run together.
+        lengths = {item.label: len(found) for item, found in zip(index, places, strict=True) if isinstance(item, Axis)}
+        axes = tuple(lengths)
+        picked = []
+        for chosen in itertools.product(*(range(length) for length in lengths.values())):
+            at = dict(zip(axes, chosen, strict=True))
+            place = (
+                found[at[item.label]] if isinstance(item, Axis) else found[0]
+                for item, found in zip(index, places, strict=True)
+            )
+            picked.append(self.tables.get(tuple(place), UNDEFINED))
         return interpolation(argument, picked, axes, self.mode)
 
 

@@ -1,6 +1,6 @@
 """Equations as a person would write them, from PySD's abstract expressions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -42,9 +42,13 @@ def expression_text(ast: Any, names: Names) -> str:
     return f"{ast:g}" if isinstance(ast, int | float | np.number) else str(ast)
 
 
-def equation_text(name: str, subscripts: list[str], ast: Any, names: Names) -> str:
+def equation_text(
+    name: str, subscripts: Sequence[str], ast: Any, names: Names, exceptions: Sequence[Sequence[str]] = ()
+) -> str:
     """Text of one equation, left side included."""
     left = f"{name}[{','.join(subscripts)}]" if subscripts else name
+    if exceptions:
+        left += " :EXCEPT: " + ", ".join(f"[{','.join(labels)}]" for labels in exceptions)
     return f"{left} = {expression_text(ast, names)}"
 
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.ir import STATEFUL, Axis, ModelIr, references
+from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.order import needed
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.scope import HIDDEN
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,6 @@ UNCOVERED = {
     "unknown function": ("x = QUEUE AGE OLDEST(Time, 1) ~~|", "QUEUE AGE OLDEST"),
     "power": ("x = Time + -2^2 ~~|", "power of a negative number"),
     "clock": ("x = GET TIME VALUE(2, 0, 1) ~~|", "which no run could repeat"),
-    "EXCEPT": ("R: A, B ~~|\nx[R] :EXCEPT: [A] = 1 ~~|\nx[A] = 2 ~~|", "EXCEPT"),
 }
 
 
@@ -197,15 +196,6 @@ def test_table_functions_have_no_value_of_their_own(tmp_path):
         simulate(model, outcomes=["f"])
     with pytest.raises(InvalidInput, match="table function"):
         simulate(model, {"f": 9})
-
-
-def test_subscript_mappings_are_left_to_pysd(tmp_path):
-    equations = "R: A, B, C -> Q ~~|\nQ: D, E, F ~~|\nk[R] = 1, 2, 3 ~~|\nx[Q] = k[R]*2 ~~|\ny = 1 ~~|"
-    model = load_model(write_model(tmp_path, equations, final=1))
-    assert simulate(model, engine="pysd", outcomes=["x"])["x"][0, 0, :, 0].tolist() == [2, 4, 6]
-    assert simulate(model, outcomes=["y"])["y"][0, 0, 0] == 1
-    with pytest.raises(UnsupportedFeature, match="subscript mapping"):
-        simulate(model, outcomes=["x"])
 
 
 def test_faults_of_pysd_are_reported_as_failed_simulations(tmp_path):
