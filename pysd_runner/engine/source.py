@@ -1,6 +1,5 @@
 """Reads a model file into PySD's abstract model. Nothing is written and nothing of the file is executed."""
 
-import ast
 import copy
 import hashlib
 import re
@@ -11,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.mapping import keep_mappings
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnknownName, suggest
 
@@ -134,44 +132,27 @@ def identify(path: str | Path) -> tuple[Path, str]:
 
 @lru_cache(maxsize=16)
 def _parse(path: Path, sha256: str) -> Source:
+    read = _read_vensim if path.suffix.lower() in VENSIM else _read_xmile
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            parsed = _translator(path)
-            parsed.parse()
-            abstract = parsed.get_abstract_model()
-    except InvalidModel:
-        raise
-    except Exception as error:
-        # The translators raise whatever their grammar library or their own code runs into.
-        reason = " ".join(str(error).split())[:300]
-        raise InvalidModel(f"{path}: PySD's translator cannot read this file: {reason}") from error
+            abstract = read(path)
+    except InvalidModel as error:
+        raise InvalidModel(f"{path}: {error}") from error
     groups = _groups(path) if path.suffix.lower() in VENSIM else {}
     return Source(path, sha256, abstract, groups)
 
 
-def _translator(path: Path) -> Any:
-    ending = path.suffix.lower()
-    if ending in VENSIM:
-        from pysd.translators.vensim import vensim_element
-        from pysd.translators.vensim.vensim_file import VensimFile
+def _read_vensim(path: Path) -> Any:
+    from pysd_runner.engine.vensim import read_vensim
 
-        _read_literals_only(vensim_element)
-        keep_mappings(vensim_element)
-        return VensimFile(path)
-    from pysd.translators.xmile import xmile_element
-    from pysd.translators.xmile.xmile_file import XmileFile
-
-    _read_literals_only(xmile_element)
-    return XmileFile(path)
+    return read_vensim(path)
 
 
-def _read_literals_only(module: Any) -> None:
-    """Make a translator read numbers and strings as literals.
+def _read_xmile(path: Path) -> Any:
+    from pysd_runner.engine.xmile import read_xmile
 
-    The translators of PySD 3.14.3 call ``eval`` on text of the file; the limits of a table function may hold anything.
-    """
-    module.eval = ast.literal_eval
+    return read_xmile(path)
 
 
 # A Vensim group: a line of asterisks, a line that starts with a full stop, asterisks again.

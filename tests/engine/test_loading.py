@@ -39,8 +39,8 @@ def parsed(monkeypatch) -> list[Path]:
     """Files that are parsed while the test runs."""
     files = []
     source._parse.cache_clear()
-    translator = source._translator
-    monkeypatch.setattr(source, "_translator", lambda path: files.append(path) or translator(path))
+    translator = source._read_vensim
+    monkeypatch.setattr(source, "_read_vensim", lambda path: files.append(path) or translator(path))
     return files
 
 

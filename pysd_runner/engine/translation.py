@@ -1,0 +1,72 @@
+"""What reading both formats with PySD's translators has in common."""
+
+import ast
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pysd_runner.errors import InvalidModel
+
+Result = TypeVar("Result")
+
+# Characters of a text of the file that a message quotes.
+QUOTED = 200
+
+
+def read_literals_only(module: Any) -> None:
+    """Make a translator read numbers and strings as literals.
+
+    The translators of PySD 3.14.3 call ``eval`` on text of the file; the limits of a table function may hold anything.
+
+    Parameters
+    ----------
+    module
+        The translator.
+    """
+    module.eval = ast.literal_eval
+
+
+def explained(place: str, action: Callable[[], Result]) -> Result:
+    """Do one step of reading a file, and say where in the file it failed.
+
+    Parameters
+    ----------
+    place
+        What is being read.
+    action
+        The step; the translators raise whatever their grammar library or their own code runs into.
+
+    Returns
+    -------
+    object
+        What the step returned.
+
+    Raises
+    ------
+    InvalidModel
+        If it failed.
+    """
+    try:
+        return action()
+    except InvalidModel:
+        raise
+    except Exception as error:
+        raise InvalidModel(f"PySD's translator cannot read {place}: {_reason(error)}") from error
+
+
+def shortened(text: str) -> str:
+    """A text of the file on one line, cut where it is long."""
+    line = " ".join(text[: 2 * QUOTED].split())
+    return line if len(text) <= QUOTED else line[:QUOTED] + "..."
+
+
+def _reason(error: Exception) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, RecursionError | MemoryError):
+        return "it is nested too deeply"
+    text, position = getattr(cause, "text", None), getattr(cause, "pos", None)
+    if isinstance(text, str) and isinstance(position, int):
+        rest = text[position:].strip()
+        return f"it makes no sense from {shortened(rest)!r} on" if rest else "it ends too early"
+    return f"{type(cause).__name__}: {shortened(str(cause))}"

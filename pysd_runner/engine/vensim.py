@@ -1,0 +1,92 @@
+"""Reads a Vensim file with PySD's translator; nothing of the file is executed, and nothing of it is left out."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pysd_runner.engine.mapping import keep_mappings
+from pysd_runner.engine.translation import explained, read_literals_only, shortened
+from pysd_runner.errors import InvalidModel
+
+# What parts the equations from the sketch; some files have one backslash too many or too few.
+_SKETCH = re.compile(r"\s*\\+---///")
+
+EXPECTED = "expected: name = expression ~ unit ~ comment |"
+
+
+def read_vensim(path: Path) -> Any:
+    """Read a Vensim file.
+
+    Parameters
+    ----------
+    path
+        An ``.mdl`` file.
+
+    Returns
+    -------
+    AbstractModel
+        PySD's plain data classes.
+
+    Raises
+    ------
+    InvalidModel
+        If an equation cannot be read; the message holds it.
+    """
+    from pysd.translators.vensim import vensim_element
+    from pysd.translators.vensim.vensim_file import VensimFile
+
+    read_literals_only(vensim_element)
+    keep_mappings(vensim_element)
+    file = explained("this file", lambda: VensimFile(path))
+    explained("this file", lambda: file.parse(parse_all=False))
+    for section in file.sections:
+        if section is None:
+            raise InvalidModel(f"there is no equation outside of macros; {EXPECTED}")
+        _parse_section(section)
+    return explained("this file", file.get_abstract_model)
+
+
+def _parse_section(section: Any) -> None:
+    """Do what ``Section.parse`` of PySD does, equation by equation; reality checks are of no use here."""
+    from pysd.translators.vensim.vensim_element import Component, SubscriptRange
+
+    parsed = [explained(f"equation {shortened(item.equation)!r}", item.parse) for item in _entries(section.content)]
+    section.subscripts = [item for item in parsed if isinstance(item, SubscriptRange)]
+    section.components = [item for item in parsed if isinstance(item, Component)]
+    section.constraints, section.test_inputs = [], []
+    for item in section.components:
+        explained(f"the right side of {item.name!r}, {shortened(item.expression or '')!r}", item.parse)
+
+
+def _entries(content: str) -> list[Any]:
+    """Equations of a section, each with its unit and comment."""
+    from pysd.translators.vensim.vensim_element import Element
+    from pysd.translators.vensim.vensim_section import SectionElementsVisitor
+    from pysd.translators.vensim.vensim_utils import Grammar
+
+    class Entries(SectionElementsVisitor):  # type: ignore[misc]
+        """PySD's own takes what follows the last whole equation for a sketch, and limits of a unit for numbers."""
+
+        unwrapped_exceptions = (InvalidModel,)
+
+        def visit_entry(self, _: Any, parts: list[str]) -> None:
+            more = parts[5].removeprefix("~").strip()
+            if parts[5] and not more.startswith(":"):
+                raise InvalidModel(f"the equation {shortened(parts[0])!r} has more than three parts; {EXPECTED}")
+            element = Element(equation=parts[0].strip(), units="", documentation=parts[4].strip())
+            element.units = _without_limits(parts[2].strip())
+            self.entries.append(element)
+
+        def visit_sketch(self, node: Any, _: Any) -> None:
+            if node.text.strip() and not _SKETCH.match(node.text):
+                raise InvalidModel(f"an equation is not complete: {shortened(node.text.strip())!r}; {EXPECTED}")
+
+    if "~" not in content:
+        raise InvalidModel(f"there is no whole equation in this file; {EXPECTED}")
+    tree = explained("this file", lambda: Grammar.get("section_elements").parse(content))
+    entries: list[Any] = Entries(tree).entries
+    return entries
+
+
+def _without_limits(unit: str) -> str:
+    return unit.rpartition("[")[0].strip() if unit.endswith("]") else unit

@@ -1,0 +1,116 @@
+"""Reads an XMILE file with PySD's translator; nothing of the file is executed, and no other file is opened for it."""
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pysd_runner.engine.translation import explained, read_literals_only
+from pysd_runner.errors import InvalidModel
+
+VARIABLES = ("aux", "flow", "stock")
+
+# What is wrong with many files of one editor, and harmless: a prefix that is never declared.
+HARMLESS = frozenset({"NS_ERR_UNDEFINED_NAMESPACE"})
+
+# A document type declaration may name other files and blow up text; no XMILE file needs one.
+_DOCTYPE = re.compile(rb"(?:\s|\xef\xbb\xbf|\xff\xfe|\xfe\xff|<\?.*?\?>|<!--.*?-->)*<!DOCTYPE", re.DOTALL)
+
+_NO_DOCTYPE = "the file holds a document type declaration, which may name other files; remove <!DOCTYPE ...>"
+
+# The end tag of a variable was forgotten; the tags around it then seem to be wrong too.
+_UNCLOSED = re.compile(
+    rf"Opening and ending tag mismatch: ({'|'.join(VARIABLES)}|variables|model) line \d+ and (variables|model|xmile)\Z"
+)
+
+
+def read_xmile(path: Path) -> Any:
+    """Read an XMILE file.
+
+    Parameters
+    ----------
+    path
+        An ``.xmile``, ``.xml`` or ``.stmx`` file.
+
+    Returns
+    -------
+    AbstractModel
+        PySD's plain data classes.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is no whole XMILE document, or an equation cannot be read; the message says where.
+    """
+    from pysd.translators.structures.abstract_model import AbstractModel
+    from pysd.translators.xmile import xmile_element
+    from pysd.translators.xmile.xmile_section import Section
+
+    read_literals_only(xmile_element)
+    root = _root(path.read_bytes())
+    _check_parts(root)
+    section = Section("__main__", path.with_suffix(".py"), "main", [], [], root, root.nsmap[None], False, None)
+    with warnings.catch_warnings():
+        # NumPy warns when it stops reading the points of a table in the middle.
+        warnings.filterwarnings("error", message="string or file could not be read to its end")
+        explained("this file", lambda: section.parse(parse_all=False))
+        for item in section.components:
+            explained(f"variable {item.name!r}", lambda item=item: item.parse(section.behaviors))  # type: ignore[misc]
+    return AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),))
+
+
+def _root(data: bytes) -> Any:
+    """The document, refused unless it is whole and stands for itself."""
+    from lxml import etree
+
+    if _DOCTYPE.match(data.replace(b"\0", b"")):
+        raise InvalidModel(_NO_DOCTYPE)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, recover=True
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise InvalidModel(f"this is no XML document: {error.msg}") from error
+    unclosed = _harmless(parser.error_log, whole=data.rstrip().endswith(b"</xmile>"))
+    if root is None or etree.QName(root).localname != "xmile" or None not in root.nsmap:
+        raise InvalidModel('this is no XMILE document; expected <xmile xmlns="...">')
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise InvalidModel(_NO_DOCTYPE)
+    if unclosed:
+        _separate(root)
+    return root
+
+
+def _harmless(faults: Any, *, whole: bool) -> bool:
+    """Whether the end tag of a variable is missing; any other fault that may hide something is refused."""
+    unclosed = False
+    for fault in faults:
+        if whole and _UNCLOSED.match(fault.message):
+            unclosed = True
+        elif fault.level_name != "WARNING" and fault.type_name not in HARMLESS:
+            raise InvalidModel(f"line {fault.line} is no well-formed XML: {fault.message.strip()}; is the file whole?")
+    return unclosed
+
+
+def _separate(root: Any) -> None:
+    """Put variables that stand inside one whose end tag is missing after it."""
+    tags = {f"{{{root.nsmap[None]}}}{name}" for name in VARIABLES}
+    for item in reversed(list(root.iter(*tags))):
+        outer = [parent for parent in item.iterancestors() if parent.tag in tags]
+        if outer:
+            outer[-1].addnext(item)
+
+
+def _check_parts(root: Any) -> None:
+    """Refuse what the translator would answer with an error that says nothing."""
+    names = {"ns": root.nsmap[None]}
+    if not root.xpath("ns:sim_specs[ns:start and ns:stop and ns:dt]", namespaces=names):
+        raise InvalidModel("there is no <sim_specs> with <start>, <stop> and <dt>")
+    for kind in (*(f"ns:model/ns:variables/ns:{name}" for name in (*VARIABLES, "gf")), "ns:dimensions//ns:*"):
+        for item in root.xpath(kind, namespaces=names):
+            if not item.get("name", "").strip():
+                raise InvalidModel(f"line {item.sourceline}: <{item.tag.rpartition('}')[2]}> has no name")
+    for item in root.xpath("ns:model/ns:variables/ns:*/descendant-or-self::ns:*", namespaces=names):
+        if item.tag.endswith(("}eqn", "}inflow", "}outflow", "}xpts", "}ypts")) and not (item.text or "").strip():
+            raise InvalidModel(f"line {item.sourceline}: <{item.tag.rpartition('}')[2]}> is empty")
