@@ -7,7 +7,7 @@ numbers or nothing, and nothing of a file is executed.
 import hashlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.ir import Mode
+from pysd_runner.engine.source import Source
 from pysd_runner.engine.tables import UNDEFINED, Points, sorted_points
 from pysd_runner.errors import InvalidModel
 
@@ -149,6 +150,46 @@ class DataFiles:
             raise InvalidModel(_message(node, "there is no number in it"))
         return [_points(x[known], column[known]) for column in columns]
 
+    def elements(self, name: str, found: Mapping[str, str]) -> list[str]:
+        """Elements of a range that is a GET XLS SUBSCRIPT or GET DIRECT SUBSCRIPT.
+
+        Parameters
+        ----------
+        name
+            The range.
+        found
+            What PySD's translator read in the model: file, sheet, first and last cell, prefix.
+
+        Returns
+        -------
+        list of str
+            The text of every cell that is not empty, after the prefix.
+
+        Raises
+        ------
+        InvalidModel
+            If the file or the sheet is missing, or all cells are empty.
+        """
+        cells = [found[item] for item in ("tab", "firstcell", "lastcell", "prefix")]
+        try:
+            path = self.path(found["file"])
+            _check_separator(path, found["tab"])
+            from pysd.py_backend.external import ExtSubscript
+
+            with self._own_sheets(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                elements = [str(item) for item in ExtSubscript(str(path), *cells, self.model.parent).subscript]
+            if not elements:
+                raise InvalidModel("all cells are empty")
+        except Exception as error:
+            # pandas, openpyxl and PySD raise whatever they run into.
+            reason = str(error) if isinstance(error, InvalidModel) else _reason(error)
+            place = ", ".join(f"{item} {text!r}" for item, text in found.items() if text)
+            raise InvalidModel(
+                f"{self.model}: subscript range {name!r}: reading {place}: {reason.rstrip('.')}."
+            ) from error
+        return elements
+
     def _read(self, node: Any, counts: Sequence[int], build: Callable[[str, dict[str, list[int]]], Any]) -> Any:
         coords = {f"d{place}": list(range(count)) for place, count in enumerate(counts)}
         try:
@@ -177,6 +218,32 @@ class DataFiles:
                 yield
             finally:
                 Excels._Excels, Excels._Excels_opyxl = before
+
+
+def with_listed_ranges(source: Source, files: DataFiles) -> Source:
+    """A model in whose subscript ranges no file is left to read.
+
+    Parameters
+    ----------
+    source
+        A parsed model.
+    files
+        Its data files.
+
+    Returns
+    -------
+    Source
+        The same with the elements that were read.
+
+    Raises
+    ------
+    InvalidModel
+        If a file cannot be read.
+    """
+    ranges = source.abstract.sections[0].subscripts
+    return source.with_ranges(
+        {item.name: files.elements(item.name, item.subscripts) for item in ranges if isinstance(item.subscripts, dict)}
+    )
 
 
 def relative_name(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pysd_runner.engine.boxes import Box, remaining
 from pysd_runner.engine.expressions import lower_expression
-from pysd_runner.engine.external import DataFiles
+from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Element, Index, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.lookups import is_table_function, table_functions
 from pysd_runner.engine.names import key, tidy
@@ -45,8 +45,8 @@ def lower(source: Source) -> ModelIr:
     Raises
     ------
     UnsupportedFeature
-        If a subscript range is read from an external file. A variable that uses something this engine does not cover
-        says so in `Variable.uncovered` and raises when it is needed.
+        If an equation is nested too deeply. A variable that uses something this engine does not cover says so in
+        `Variable.uncovered` and raises when it is needed.
     InvalidModel
         If the model contradicts itself.
     """
@@ -57,11 +57,12 @@ def lower(source: Source) -> ModelIr:
 
 
 def _lowered(source: Source) -> ModelIr:
-    try:
-        ranges = Ranges(source.abstract.sections[0].subscripts)
-    except InvalidModel as error:
-        raise type(error)(f"{source.path}: {error}") from error
     with closing(DataFiles(source.path)) as files:
+        source = with_listed_ranges(source, files)
+        try:
+            ranges = Ranges(source.abstract.sections[0].subscripts)
+        except InvalidModel as error:
+            raise type(error)(f"{source.path}: {error}") from error
         return _resolved(source, ranges, files)
 
 

@@ -10,13 +10,14 @@ names, numbers and the function names of its own table, and nothing else.
 import copy
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.external import relative_name
+from pysd_runner.engine.external import DataFiles, relative_name, with_listed_ranges
 from pysd_runner.engine.names import key
 from pysd_runner.engine.source import Source
 from pysd_runner.errors import UnsupportedFeature
@@ -76,7 +77,11 @@ def sanitise(source: Source, folder: Path) -> Sanitised:
     ------
     UnsupportedFeature
         If a text of the file that cannot be replaced is not harmless.
+    InvalidModel
+        If a file that subscript ranges are read from is missing.
     """
+    with closing(DataFiles(source.path)) as files:
+        source = with_listed_ranges(source, files)
     macros = {key(item.name): f"gm{place:04d}" for place, item in enumerate(source.abstract.sections[1:])}
     main = _names(source, source.abstract.sections[0], macros, {})
     sections = [_section(source.abstract.sections[0], main, folder / "model.py")]
@@ -146,8 +151,6 @@ def _section(found: Any, names: _Names, path: Path) -> Any:
 
 
 def _range(item: Any, names: _Names) -> Any:
-    if isinstance(item.subscripts, dict):
-        raise UnsupportedFeature(f"{names.path}: subscript range {item.name!r} is read from an external file")
     if isinstance(item.subscripts, str):
         inside: Any = names.label(item.subscripts)
     else:

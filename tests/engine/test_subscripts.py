@@ -195,3 +195,83 @@ def test_boxes_left_over_hold_every_cell_once():
                     assert found[cell] == -1, "two boxes hold the same cell"
                     found[cell] = number
         np.testing.assert_array_equal(found, expected)
+
+
+LISTED = "R: GET DIRECT SUBSCRIPT('labels.csv', ',', 'B2', 'B4', 'no ') ~~|\nx[R] = R*Time ~~|\nlast = x[no C] ~~|"
+
+
+def test_a_range_is_read_from_a_file_beside_the_model(tmp_path):
+    (tmp_path / "labels.csv").write_text('name,label\n1,"A"\n2,"B"")+(""x"\n3,C\n', encoding="utf-8")
+    model = load_model(write_model(tmp_path, LISTED, final=1))
+    assert model.ranges["R"] == ("no A", 'no B")+("x', "no C")
+    run = simulate(model)
+    assert run["last"][0, 0, -1] == 3
+    assert_same(run, simulate(model, engine="pysd"))
+
+
+def test_a_range_is_read_from_a_spreadsheet(tmp_path):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Lists"
+    for row, label in enumerate(["head", "north", None, "south"], start=1):
+        sheet.cell(row=row, column=3, value=label)
+    (tmp_path / "data").mkdir()
+    book.save(tmp_path / "data" / "lists.xlsx")
+    listed = "R: GET XLS SUBSCRIPT('data/lists.xlsx', 'Lists', 'C2', 'C4', '') ~~|\n"
+    equations = f"{listed}P <-> R ~~|\nk[R] = 5, 6 ~~|\nx[R] = k[P] ~~|"
+    model = load_model(write_model(tmp_path, equations, final=1))
+    assert model.ranges["P"] == ("north", "south")
+    assert simulate(model)["x"][0, 0, :, -1].tolist() == [5, 6]
+    assert simulate(model, engine="pysd", outcomes=["k"])["k"][0, 0, :, -1].tolist() == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (None, "subscript range 'R': reading file 'labels.csv', .*there is no file"),
+        ("name,label\n", "subscript range 'R': reading file 'labels.csv', .*"),
+    ],
+)
+def test_a_range_that_cannot_be_read_says_where(cells, message, tmp_path):
+    if cells is not None:
+        (tmp_path / "labels.csv").write_text(cells, encoding="utf-8")
+    with pytest.raises(InvalidModel, match=message):
+        load_model(write_model(tmp_path, LISTED))
+
+
+def test_a_changed_file_changes_the_range(tmp_path):
+    (tmp_path / "labels.csv").write_text("name,label\n1,A\n2,B\n3,C\n", encoding="utf-8")
+    path = write_model(tmp_path, LISTED, final=1)
+    assert load_model(path).ranges["R"] == ("no A", "no B", "no C")
+    (tmp_path / "labels.csv").write_text("name,label\n1,Z\n2,Y\n3,C\n", encoding="utf-8")
+    assert load_model(path).ranges["R"] == ("no Z", "no Y", "no C")
+
+
+NAMED = {
+    "numbered": "S: (s1-s3), extra, (s7-s8) ~~|\nx[S] = S ~~|\nn = ELMCOUNT(S) ~~|\ny = x[s7]*x[extra] ~~|",
+    "ranges within ranges": (
+        "S: Low, top ~~|\nLow: (s1-s2), Mid ~~|\nMid: m1 ~~|\nx[S] = S ~~|\ny[Low] = x[Low]*Low ~~|\n"
+        "n = ELMCOUNT(S)*10 + ELMCOUNT(Low) ~~|\nz = SUM(x[Low!]) ~~|"
+    ),
+    "only elements, all of a range": (
+        "S: a, b, c ~~|\nAll: S, d ~~|\nx[a] = 1 ~~|\nx[c] = 2 ~~|\nx[b] = 6 ~~|\ny[S] = x[S] ~~|"
+    ),
+    "only elements, some of a range": "S: a, b, c ~~|\nx[a] = Time ~~|\nx[c] = 2 ~~|\ny = x[a] + x[c] ~~|",
+    "elements of a part": "S: a, b, c, d ~~|\nPart: b, d ~~|\nx[b] = 1 ~~|\nx[d] = Time ~~|\ny[Part] = x[Part]*2 ~~|",
+    "a part and an element": "S: a, b, c ~~|\nPart: a, b ~~|\nx[Part] = 1 ~~|\nx[c] = Time ~~|\ny[S] = x[S]*2 ~~|",
+    "two dimensions of one range": (
+        "S: a, b ~~|\nw[a,S] = 1, 10 ~~|\nw[b,S] = 5, 40 ~~|\nx = w[a,b] ~~|\ny[S] = w[b,S] ~~|"
+    ),
+    "the same elements twice": (
+        "S: a, b, c ~~|\nT: a, b, c ~~|\nw[S,T] = 1, 2, 3; 4, 5, 6; 7, 8, 9; ~~|\nx[S] = w[S,b] ~~|\ny[S] = w[c,S] ~~|"
+    ),
+    "names differ in case and spaces": "My S: One el, two_el ~~|\nx[my s] = MY S ~~|\ny = x[one_EL] + x[Two El] ~~|",
+}
+
+
+@pytest.mark.parametrize("equations", NAMED.values(), ids=NAMED)
+def test_names_of_ranges_and_elements_agree_with_pysd(equations, tmp_path):
+    model = load_model(write_model(tmp_path, equations, final=1))
+    assert_same(simulate(model), simulate(model, engine="pysd"))
