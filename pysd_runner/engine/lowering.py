@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.boxes import Box, remaining
+from pysd_runner.engine.definitions import check_definitions
 from pysd_runner.engine.expressions import lower_expression
 from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Element, Index, Kind, ModelIr, Number, Operation, Table, Variable
@@ -60,6 +61,7 @@ def _lowered(source: Source) -> ModelIr:
     with closing(DataFiles(source.path)) as files:
         source = with_listed_ranges(source, files)
         try:
+            check_definitions(source.abstract.sections[0])
             ranges = Ranges(source.abstract.sections[0].subscripts)
         except InvalidModel as error:
             raise type(error)(f"{source.path}: {error}") from error
