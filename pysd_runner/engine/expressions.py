@@ -62,22 +62,30 @@ def lower_expression(ast: Any, scope: Scope) -> Expression:
 def _arithmetic(ast: Any, scope: Scope) -> Expression:
     parts = [lower_expression(part, scope) for part in ast.arguments]
     if ast.operators == ["negative"]:
-        return operation("negative", parts[0])
+        return _negative(parts[0])
     if len(parts) > LONG_SUM and set(ast.operators) <= {"+", "-"}:
         return _long_sum(parts, ast.operators)
     if set(ast.operators) == {"^"}:
-        if any(isinstance(part, Number) and part.value < 0 for part in parts[:-1]):
-            raise UnsupportedFeature(
-                "power of a negative number, where -2^2 and (-2)^2 cannot be told apart; give the number a name"
-            )
-        # Powers bind from the right, as PySD runs them: 2^3^2 is 2^9.
-        result = parts[-1]
-        for part in reversed(parts[:-1]):
-            result = operation("power", part, result)
-        return result
+        return _powers(ast, parts)
     result = parts[0]
     for operator, part in zip(ast.operators, parts[1:], strict=True):
         result = operation(ARITHMETIC[operator], result, part)
+    return result
+
+
+def _negative(part: Expression) -> Expression:
+    return Number(-part.value) if isinstance(part, Number) else operation("negative", part)
+
+
+def _powers(ast: Any, parts: Sequence[Expression]) -> Expression:
+    """Powers bind from the right, 2^3^2 is 2^9, and more tightly than a minus in front: -2^2 is -4, (-2)^2 is 4."""
+    result = parts[-1]
+    for node, part in zip(reversed(ast.arguments[:-1]), reversed(parts[:-1]), strict=True):
+        # A number in brackets is negated by a node of its own; see `source`.
+        if isinstance(node, int | float) and node < 0:
+            result = _negative(operation("power", Number(-float(node)), result))
+        else:
+            result = operation("power", part, result)
     return result
 
 

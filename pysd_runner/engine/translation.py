@@ -1,7 +1,7 @@
 """What reading both formats with PySD's translators has in common."""
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from pysd_runner.errors import InvalidModel
@@ -23,6 +23,27 @@ def read_literals_only(module: Any) -> None:
         The translator.
     """
     module.eval = ast.literal_eval
+
+
+def keep_brackets(module: Any) -> None:
+    """Make a translator tell (-2)^2 from -2^2, which is -4: what stands in brackets is negated as an expression is.
+
+    The translators of PySD 3.14.3 drop brackets and join a minus with the number behind it.
+
+    Parameters
+    ----------
+    module
+        The translator.
+    """
+    arithmetic = module.structures["arithmetic"]
+
+    def visit_parens(self: Any, _node: Any, parts: Sequence[Any]) -> Any:
+        inside = self.elements.get(parts[2])
+        if isinstance(inside, int | float) and inside < 0:
+            self.elements[parts[2]] = arithmetic(["negative"], (-inside,))
+        return parts[2]
+
+    module.EquationVisitor.visit_parens = visit_parens
 
 
 def explained(place: str, action: Callable[[], Result]) -> Result:

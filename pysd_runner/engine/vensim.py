@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.mapping import keep_mappings
-from pysd_runner.engine.translation import explained, read_literals_only, shortened
+from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, shortened
 from pysd_runner.errors import InvalidModel
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.
@@ -36,6 +36,7 @@ def read_vensim(path: Path) -> Any:
     from pysd.translators.vensim.vensim_file import VensimFile
 
     read_literals_only(vensim_element)
+    keep_brackets(vensim_element)
     keep_mappings(vensim_element)
     file = explained("this file", lambda: VensimFile(path))
     explained("this file", lambda: file.parse(parse_all=False))

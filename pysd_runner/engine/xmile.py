@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.translation import explained, read_literals_only
+from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only
 from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
@@ -47,6 +47,7 @@ def read_xmile(path: Path) -> Any:
     from pysd.translators.xmile.xmile_section import Section
 
     read_literals_only(xmile_element)
+    keep_brackets(xmile_element)
     root = _root(path.read_bytes())
     _check_parts(root)
     section = Section("__main__", path.with_suffix(".py"), "main", [], [], root, root.nsmap[None], False, None)

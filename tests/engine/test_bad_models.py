@@ -13,7 +13,6 @@ from tests.engine.small_models import write_model
 
 UNCOVERED = {
     "unknown function": ("x = QUEUE AGE OLDEST(Time, 1) ~~|", "QUEUE AGE OLDEST"),
-    "power": ("x = Time + -2^2 ~~|", "power of a negative number"),
     "clock": ("x = GET TIME VALUE(2, 0, 1) ~~|", "which no run could repeat"),
 }
 
@@ -29,13 +28,6 @@ def test_what_is_not_covered_is_named_with_its_variable_and_equation(feature, tm
     assert "variable 'x'" in message
     assert "Equation: x" in message
     assert 'engine="pysd"' in message
-
-
-@pytest.mark.parametrize("feature", ["power"])
-def test_what_is_not_covered_still_runs_through_pysd(feature, tmp_path):
-    model = load_model(write_model(tmp_path, UNCOVERED[feature][0]))
-    run = simulate(model, engine="pysd")
-    assert run["x"].shape == (1, 1, 25)
 
 
 @pytest.mark.parametrize(
@@ -182,12 +174,6 @@ def test_a_variable_of_the_file_is_not_mistaken_for_a_hidden_level(tmp_path):
     assert (run["y"] == 7).all()
     assert (run["x level 1"] == 7).all()
     assert run["x"][0, 0, -1] > 1
-
-
-@pytest.mark.parametrize("equation", ["x = -2^2 ~~|", "x = (-2)^2 ~~|"])
-def test_a_power_of_a_negative_number_is_refused_because_the_translator_drops_its_brackets(equation, tmp_path):
-    with pytest.raises(UnsupportedFeature, match="cannot be told apart"):
-        simulate(load_model(write_model(tmp_path, equation)))
 
 
 def test_table_functions_have_no_value_of_their_own(tmp_path):

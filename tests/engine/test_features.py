@@ -146,3 +146,37 @@ def test_an_equation_for_parts_of_two_ranges(tmp_path):
         "x[R1,L1] = 1 ~~|\nx[B,L] = 2 ~~|\nx[R1,v] = 3 ~~|\ns = SUM(x[R!,L!]) ~~|"
     )
     assert (simulate(load_model(write_model(tmp_path, equations)))["s"] == 4 * 1 + 3 * 2 + 2 * 3).all()
+
+
+POWERS = {
+    "-2^2": -4,
+    "(-2)^2": 4,
+    "-(2^2)": -4,
+    "-(2)^2": -4,
+    "(-2)^3": -8,
+    "-(-2)^2": -4,
+    "2^-2": 0.25,
+    "2^(-2)": 0.25,
+    "3 - 2^2": -1,
+    "3*-2^2": -12,
+    "(-k)^2": 4,
+    "-k^2": -4,
+    "2^-2^2": 2**-4,
+    "(-2)^2^3": 256,
+    "-2^2^3": -256,
+    "(-2) - (-3)": 1,
+    "ABS((-2))": 2,
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "pysd"])
+def test_a_minus_binds_less_tightly_than_a_power_unless_there_are_brackets(engine, tmp_path):
+    equations = "k = 2 ~~|\n" + "".join(f"x{place} = {text} ~~|\n" for place, text in enumerate(POWERS))
+    run = simulate(load_model(write_model(tmp_path, equations, final=1)), engine=engine)
+    assert {text: run[f"x{place}"][0, 0, 0] for place, text in enumerate(POWERS)} == POWERS
+
+
+def test_brackets_count_in_xmile_as_well(tmp_path):
+    path = tmp_path / "tank.xmile"
+    path.write_text(XMILE.replace("Tank * rate", "(-2)^2 + -3^2"), encoding="utf-8")
+    assert (simulate(load_model(path))["drain"] == -5).all()
