@@ -67,15 +67,14 @@ class Task:
         Parameters
         ----------
         draws
-            Which ones, with a start; values that hold for all draws stay as they are.
+            Which ones; values that hold for all draws stay as they are.
 
         Returns
         -------
         Task
-            Views of the same values; random functions go on counting draws from the first of all.
+            Views of the same values.
         """
-        values = {name: _part(value, draws) for name, value in self.values.items()}
-        return replace(self, values=values, first_draw=self.first_draw + draws.start)
+        return replace(self, values={name: _part(value, draws) for name, value in self.values.items()})
 
 
 def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:

@@ -1,6 +1,7 @@
 """Parts of a lowered equation as a person would write them, for messages."""
 
 from pysd_runner.engine.ir import (
+    ArrayFunction,
     Axis,
     Element,
     Expression,
@@ -8,8 +9,10 @@ from pysd_runner.engine.ir import (
     ModelIr,
     Number,
     Operation,
+    Random,
     Reduction,
     Reference,
+    Table,
     Time,
 )
 
@@ -67,6 +70,15 @@ def _text(expression: Expression, model: ModelIr) -> str:
         return f"{_CALLED.get(expression.name, expression.name.upper())}({_text(expression.argument, model)})"
     if isinstance(expression, Interpolation):
         return f"TABLE({_text(expression.argument, model)})"
+    if isinstance(expression, ArrayFunction):
+        inner = ", ".join(_text(part, model) for part in expression.arguments)
+        return f"{expression.name.replace('_', ' ').upper()}({inner})"
+    return _literal(expression)
+
+
+def _literal(expression: Table | Random) -> str:
+    if isinstance(expression, Random):
+        return "RANDOM 0 1()"
     return "(" + ", ".join(f"{value:g}" for value in expression.values[:4]) + ", ...)"
 
 

@@ -18,6 +18,7 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
 )
+from pysd_runner.engine.macros import expanded
 from pysd_runner.engine.names import key
 from pysd_runner.engine.scope import Scope
 from pysd_runner.engine.tables import interpolation, sorted_points
@@ -121,7 +122,7 @@ def _logic(ast: Any, scope: Scope) -> Expression:
 
 def _reference(ast: Any, scope: Scope) -> Expression:
     name = key(ast.reference)
-    if name == "time":
+    if name == "time" or scope.names.get(name) == "TIME":
         return Time()
     if name not in scope.names:
         return _place(ast, scope)
@@ -134,6 +135,7 @@ def _index(ast: Any, scope: Scope) -> tuple[Index, ...]:
     """What the subscripts of a reference pick from the variable."""
     dims = scope.dims[key(ast.reference)]
     labels = list(ast.subscripts.subscripts) if ast.subscripts else list(dims)
+    labels += scope.implicit if len(labels) + len(scope.implicit) == len(dims) else ()
     if len(labels) != len(dims):
         raise InvalidModel(f"{ast.reference!r} has {len(dims)} subscripts, {len(labels)} are given")
     return tuple(scope.pick(label, dim, labels) for label, dim in zip(labels, dims, strict=True))
@@ -154,6 +156,8 @@ def _place(ast: Any, scope: Scope) -> Expression:
 
 def _call(ast: Any, scope: Scope) -> Expression:
     name = ast.function.reference
+    if key(name) in scope.macros:
+        return expanded(scope.macros[key(name)], ast.arguments, scope, lower_expression)
     if name == "elmcount":
         return _element_count(ast.arguments[0].reference, scope)
     if key(name) in scope.tables:

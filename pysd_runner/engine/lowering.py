@@ -14,6 +14,7 @@ from pysd_runner.engine.expressions import lower_expression
 from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Element, Index, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.lookups import is_table_function, table_functions
+from pysd_runner.engine.macros import Macro
 from pysd_runner.engine.names import key, tidy
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.scope import Scope
@@ -27,7 +28,7 @@ EQUATIONS = frozenset({"AbstractComponent", "AbstractUnchangeableConstant", "Abs
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
-VERSION = 3
+VERSION = 4
 
 
 def lower(source: Source) -> ModelIr:
@@ -107,6 +108,7 @@ def _pass(
         names={"time": "Time"} | CONTROLS | {key(element.name): _name(element) for element in section.elements},
         tables=table_functions(section, ranges, dims, source.path, files),
         files=files,
+        macros={key(item.name): _macro(item, ranges, source, files) for item in source.abstract.sections[1:]},
         known=known,
     )
     variables = {}
@@ -124,6 +126,12 @@ def _pass(
         files=dict(files.sha256),
     )
     return model, scope.asked
+
+
+def _macro(section: Any, ranges: Ranges, source: Source, files: DataFiles) -> Macro:
+    dims = {key(item.name): _dims(item, ranges, source) for item in section.elements if is_table_function(item)}
+    tables = table_functions(section, ranges, dims, source.path, files)
+    return Macro(tidy(section.name.replace("_", " ")), tuple(section.params), tuple(section.elements), tables)
 
 
 def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:

@@ -218,7 +218,7 @@ def _interpolation(writer: Writer, expression: Interpolation) -> str:
 
 
 def _random(writer: Writer, expression: Random) -> str:
-    shape = tuple(len(writer.model.ranges[axis]) for axis in expression.axes)
+    shape = tuple(len(writer.model.ranges[axis.removesuffix("!")]) for axis in expression.axes)
     return f"chance.uniform({expression.site}, k, {shape})"
 
 

@@ -1,8 +1,9 @@
 """What the equations of a model may refer to, and the hidden variables they are expanded into."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,16 @@ class Scope:
         Variables that delays, smooths and INITIAL were expanded into.
     known
         Values of orders of delays, by the name of the hidden variable that holds them.
-    sites
-        Number of random functions met so far.
+    macros
+        The macros, by comparison key.
+    implicit
+        Inside a macro, the ranges that all its variables run over, after their own.
+    outside
+        The same as the labels that the call runs over.
+    calls
+        Names of the macros being expanded, outermost first.
+    numbers, sites
+        Numbers of the calls of macros, and of the random functions, given out in order.
     asked
         Orders of delays met so far, by the name of the hidden variable that holds them.
     """
@@ -73,7 +82,12 @@ class Scope:
     owner: str = ""
     hidden: list[Variable] = field(default_factory=list)
     known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    sites: int = 0
+    macros: Mapping[str, Any] = field(default_factory=dict)
+    implicit: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    sites: Iterator[int] = field(default_factory=count)
     asked: dict[str, Variable] = field(default_factory=dict)
 
     @property
@@ -84,8 +98,7 @@ class Scope:
 
     def site(self) -> int:
         """Number of the next random function."""
-        self.sites += 1
-        return self.sites - 1
+        return next(self.sites)
 
     def pick(self, label: str, dimension: str, beside: Sequence[str]) -> Index:
         """What a subscript of a reference selects from a dimension.
@@ -220,8 +233,6 @@ class Scope:
         """
         given = [part for part in (expression, initial, delay) if part is not None]
         axes = joined_axes(*over, *given)
-        if any(axis.endswith("!") for axis in axes):
-            raise UnsupportedFeature("a delay, smooth or INITIAL inside a sum over subscripts")
         block = Block((), expression, initial, "", delay, non_negative)
         variable = self._variable(f"level {len(self.hidden) + 1}", kind, axes, block)
         self.hidden.append(variable)
@@ -232,7 +243,9 @@ class Scope:
         name = f"{self.owner}{HIDDEN}{label}"
         index: tuple[Index, ...] = tuple(Axis(axis) for axis in axes)
         whole = replace(block, index=index, text=f"{label}, expanded from {self.owner}")
-        return Variable(name=name, unit="", dims=axes, kind=kind, doc="", group="", blocks=(whole,), hidden=True)
+        # What is hidden inside a sum runs over the axis of the sum, whose label ends in an exclamation mark.
+        dims = tuple(axis.removesuffix("!") for axis in axes)
+        return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=(whole,), hidden=True)
 
     def order(self, expression: Expression) -> Number | Table:
         """The order of a delay or smooth, known before the run.
@@ -250,7 +263,7 @@ class Scope:
         if variable.name not in self.known:
             raise UnsupportedFeature("the order of a delay or smooth that cannot be computed before the run")
         values = self.known[variable.name]
-        shape = tuple(len(self.ranges.elements[axis]) for axis in expression.axes)
+        shape = tuple(len(self.ranges.elements[axis.removesuffix("!")]) for axis in expression.axes)
         return Table(values, shape, expression.axes) if shape else Number(values[0])
 
     def replace_hidden(self, reference: Reference, expression: Expression) -> None:

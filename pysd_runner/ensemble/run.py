@@ -43,7 +43,6 @@ def run_ensemble(
     engine: str = "auto",
     threads: int | None = None,
     seed: int = 0,
-    draws: int | None = None,
     keep: Keep = "full",
     precision: Precision = "float64",
     throw: bool = False,
@@ -75,8 +74,6 @@ def run_ensemble(
         How many blocks are worked on at once; None takes every core the process may use.
     seed
         Decides the random numbers of the model's own equations, a whole number from 0.
-    draws
-        How many draws, where no value says it: chance alone makes them differ. None takes as many as values have.
     keep
         ``"full"``: every run; `Statistics`: these statistics over draws alone, so that memory does not grow with the
         number of draws.
@@ -113,7 +110,7 @@ def run_ensemble(
     seed = whole("seed", seed, least=0)
     chosen = "numpy" if engine == "auto" else engine
     asked = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
-    found = cases_of(model, cases, scenarios, draws, engine=chosen, seed=seed, **asked)
+    found = cases_of(model, cases, scenarios, engine=chosen, **asked)
     shapes = _shapes(found)
     collector: Collector
     if isinstance(keep, Statistics):
