@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from pysd_runner.panel import check_panel, load_panel
     from pysd_runner.projection import load_projection, project
     from pysd_runner.scenarios import load_scenario
+    from pysd_runner.sensitivities import jacobian
 
 __all__ = [
     "check_panel",
+    "jacobian",
     "load_model",
     "load_panel",
     "load_projection",
@@ -26,6 +28,7 @@ __all__ = [
 # `simulate` stays where it is: its module has the same name.
 _HOMES = {
     "check_panel": "panel",
+    "jacobian": "sensitivities",
     "load_model": "model",
     "load_panel": "panel",
     "load_projection": "projection",

@@ -181,7 +181,7 @@ def simulate(
     failed = failed_cases(model, data)
     failures = traced(task, failed)
     if throw and failed.any():
-        raise SimulationFailed(_failure_message(failed, failures))
+        raise SimulationFailed(failure_message(failed, failures))
     return Run(
         years=task.clock.saved_times,
         data=data,
@@ -194,6 +194,20 @@ def simulate(
     )
 
 
-def _failure_message(failed: NDArray[np.bool_], failures: Sequence[Failure]) -> str:
+def failure_message(failed: NDArray[np.bool_], failures: Sequence[Failure]) -> str:
+    """How many cases failed, and where the first one went wrong.
+
+    Parameters
+    ----------
+    failed
+        Cases that failed, shape (scenario, draw).
+    failures
+        Those that were traced.
+
+    Returns
+    -------
+    str
+        A message.
+    """
     count = f"{int(failed.sum())} of {failed.size} cases gave values that are not finite"
     return f"{count}; first: {failures[0]}" if failures else count

@@ -67,14 +67,15 @@ class Task:
         Parameters
         ----------
         draws
-            Which ones; values that hold for all draws stay as they are.
+            Which ones, with a start; values that hold for all draws stay as they are.
 
         Returns
         -------
         Task
-            Views of the same values.
+            Views of the same values; random functions go on counting draws from the first of all.
         """
-        return replace(self, values={name: _part(value, draws) for name, value in self.values.items()})
+        values = {name: _part(value, draws) for name, value in self.values.items()}
+        return replace(self, values=values, first_draw=self.first_draw + draws.start)
 
 
 def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:

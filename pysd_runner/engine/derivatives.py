@@ -19,6 +19,7 @@ import numpy as np
 from pysd_runner.engine.functions import TIME_STEP, operation
 from pysd_runner.engine.ir import (
     STATEFUL,
+    ArrayFunction,
     Axis,
     Block,
     Expression,
@@ -36,6 +37,7 @@ from pysd_runner.engine.linear import Derivative, Form, Setting, derivative_of, 
 from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.partials import ONE, ZERO
+from pysd_runner.engine.rewriting import relabelled
 from pysd_runner.engine.sharing import Shared
 from pysd_runner.errors import InvalidInput, UnsupportedFeature, suggest
 
@@ -263,8 +265,8 @@ class _Pass:
             if block.delay is not None and self._moves(block.delay):
                 owner = self.model.variables[variable.name.split(HIDDEN)[0]]
                 raise UnsupportedFeature(
-                    f"derivative with respect to the time of the fixed delay in {owner.name!r}, with which values jump: "
-                    f"{_REMEDY}. Equation: {owner.equation}"
+                    f"derivative with respect to the time of the fixed delay in {owner.name!r}, with which values "
+                    f"jump: {_REMEDY}. Equation: {owner.equation}"
                 )
 
     def _derivatives(self, variable: Variable) -> dict[Expression, Derivative]:
@@ -323,7 +325,7 @@ class _Pass:
     def _stepped(self, variable: Variable, block: Block, flow: Expression) -> Expression:
         """Derivative of a stock at the next step; a stock that is held at zero does not move."""
         step = Reference(TIME_STEP, ())
-        twin = Reference(variable.name + TWIN, (*block.index, Axis(DIRECTION)))
+        twin = _twin_of(Reference(variable.name, block.index))
         moved = _sum((twin, _over_directions("multiply", step, flow)))
         if not block.non_negative:
             return moved
@@ -352,12 +354,40 @@ class _Pass:
 
     def _total(self, derivative: Derivative) -> Expression:
         if derivative.node is not None:
-            raise UnsupportedFeature(f"derivative of {derivative.node.name} in {self._owner!r}: {_REMEDY}")
+            return self._of_array(derivative.node)
         total = self._emitted(derivative.form)
         if not derivative.over or total == ZERO:
             return total
         axes = tuple(axis for axis in total.axes if axis not in derivative.over)
         return Reduction("sum", total, derivative.over, axes)
+
+    def _of_array(self, node: ArrayFunction) -> Expression:
+        rules = {"invert_matrix": self._of_inverse, "vector_reorder": self._of_reordered}
+        if node.name not in rules:
+            owner = self.model.variables[self._owner.split(HIDDEN)[0]]
+            what = node.name.replace("_", " ").upper()
+            raise UnsupportedFeature(f"derivative of {what} in {owner.name!r}: {_REMEDY}. Equation: {owner.equation}")
+        return rules[node.name](node)
+
+    def _of_inverse(self, node: ArrayFunction) -> Expression:
+        """``d A^-1 = -A^-1 dA A^-1``, the product on the right first."""
+        matrix = _reference(node.arguments[0])
+        row, column = node.core[0]
+        first, last = node.result
+        inverse = self.shared.lift(node, self._owner, "part")
+        twin = _twin_of(matrix)
+        right = _over_directions("multiply", twin, _relabelled(inverse, {first: column}))
+        product = self.shared.lift(_summed(right, column), self._owner, "product")
+        left = _over_directions("multiply", _relabelled(inverse, {last: row}), product)
+        return _over_directions("negative", _summed(left, row))
+
+    def _of_reordered(self, node: ArrayFunction) -> Expression:
+        """The derivatives of the elements, in the same order."""
+        vector, places = node.arguments
+        loop = node.axes[: len(node.axes) - len(node.result)]
+        arguments = (_twin_of(_reference(vector)), places)
+        moved = ArrayFunction(node.name, arguments, node.core, node.result, (*loop, DIRECTION, *node.result))
+        return self.shared.lift(moved, self._owner, "part")
 
     def _emitted(self, form: Form) -> Expression:
         terms = [self._term(reference, slope, reference in form.infinite) for reference, slope in form.slopes.items()]
@@ -369,12 +399,31 @@ class _Pass:
     def _term(self, reference: Reference, slope: Expression, infinite: bool) -> tuple[bool, Expression]:
         """Whether a term is subtracted, and what."""
         minus, size = _unsigned(slope)
-        twin = Reference(reference.variable + TWIN, (*reference.index, Axis(DIRECTION)))
+        twin = _twin_of(reference)
         factor = self.shared.slope(size, self._owner)
         term = twin if factor == ONE else _over_directions("multiply", factor, twin)
         if infinite:
             term = _over_directions("where", _over_directions("equal", twin, ZERO), ZERO, term)
         return minus, term
+
+
+def _twin_of(reference: Reference) -> Reference:
+    return Reference(reference.variable + TWIN, (*reference.index, Axis(DIRECTION)))
+
+
+def _reference(argument: Expression) -> Reference:
+    if not isinstance(argument, Reference):
+        raise TypeError("a function of whole arrays takes references")
+    return argument
+
+
+def _relabelled(reference: Reference, names: Mapping[str, str]) -> Reference:
+    found = relabelled(reference, names)
+    return _reference(found)
+
+
+def _summed(expression: Expression, label: str) -> Expression:
+    return Reduction("sum", expression, (label,), tuple(axis for axis in expression.axes if axis != label))
 
 
 def _parts(block: Block) -> tuple[Expression, ...]:

@@ -25,6 +25,9 @@ from pysd_runner.engine.partials import ONE, ZERO, Choice, Part, plus, rule_of, 
 from pysd_runner.engine.rewriting import relabelled, with_children
 from pysd_runner.engine.sharing import twin_range
 
+# Functions of whole arrays that jump in some of their arguments -> positions of those in which they do not.
+MOVING_ARRAYS: dict[str, tuple[int, ...]] = {"vector_sort_order": (), "vector_rank": (), "vector_reorder": (0,)}
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -105,6 +108,9 @@ def moving_parts(expression: Expression) -> tuple[Expression, ...]:
     """Direct parts that an expression moves with, as far as its operations decide."""
     if isinstance(expression, Operation):
         moving = rule_of(expression).moving
+        return expression.arguments if moving is None else tuple(expression.arguments[place] for place in moving)
+    if isinstance(expression, ArrayFunction):
+        moving = MOVING_ARRAYS.get(expression.name)
         return expression.arguments if moving is None else tuple(expression.arguments[place] for place in moving)
     if isinstance(expression, Interpolation) and expression.mode not in ("interpolate", "extrapolate"):
         return ()

@@ -216,6 +216,11 @@ def _arc(node: Operation, argument: Expression) -> Expression:
     return reciprocal(operation("sqrt", inside))
 
 
+def _erfc(node: Operation, argument: Expression) -> Expression:
+    del node
+    return times(Number(-2 / math.sqrt(math.pi)), operation("exp", negative(_square(argument))))
+
+
 # Operation -> how it is differentiated; one entry for every operation of the targets.
 RULES: dict[str, Rule] = {
     "add": Rule(lambda node: tuple(Part(argument, ONE) for argument in node.arguments)),
@@ -229,6 +234,7 @@ RULES: dict[str, Rule] = {
     "max": _picked("greater_equal"),
     "abs": _one(lambda _node, argument: where(operation("greater_equal", argument, ZERO), ONE, Number(-1.0))),
     "exp": _one(lambda node, _argument: node),
+    "erfc": _one(_erfc),
     "ln": _one(lambda _node, argument: reciprocal(argument)),
     "sqrt": _one(lambda node, _argument: operation("divide", Number(0.5), node), infinite=True),
     "sin": _one(lambda _node, argument: operation("cos", argument)),

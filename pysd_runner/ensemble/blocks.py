@@ -1,5 +1,6 @@
 """Divides draws into blocks and works on them in threads; what comes out has the order of the blocks."""
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,7 +43,9 @@ def blocks(draws: int, bytes_per_draw: int) -> list[slice]:
     size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS)))
     if size > VECTOR:
         size -= size % VECTOR
-    return [slice(first, min(first + size, draws)) for first in range(0, draws, size)]
+    # What is left over joins the last block: a few draws alone take a kernel of their own.
+    firsts = [first for first in range(0, draws, size) if first == 0 or draws - first >= min(size, VECTOR)]
+    return [slice(first, last) for first, last in itertools.pairwise([*firsts, draws])]
 
 
 def in_order(work: Callable[[slice], Result], parts: Sequence[slice], threads: int) -> Iterator[tuple[slice, Result]]:

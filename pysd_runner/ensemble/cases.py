@@ -1,18 +1,20 @@
 """Brings parameters, paths and scenarios to the cases of an ensemble: every scenario on the same draws."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.ir import Random, walk
 from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.paths import TimePath
+from pysd_runner.ensemble.counts import whole
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
-from pysd_runner.task import Task, prepared
+from pysd_runner.task import INITIAL_TIME, Task, prepared
 
 Array = NDArray[np.float64]
 
@@ -51,6 +53,7 @@ def cases_of(
     model: Model,
     given: Design | Mapping[str, Any],
     scenarios: Mapping[str, Mapping[str, Any]] | None,
+    draws: int | None = None,
     **asked: Any,
 ) -> Cases:
     """Put together the cases of an ensemble.
@@ -64,8 +67,10 @@ def cases_of(
         values.
     scenarios
         For each name the values that replace others: what `simulate` takes. None for a single scenario without any.
+    draws
+        How many draws there are; None takes as many as values have.
     asked
-        Bounds, steps, outcomes and engine, as for `simulate`.
+        Bounds, steps, outcomes, engine and seed, as for `simulate`.
 
     Returns
     -------
@@ -91,7 +96,12 @@ def cases_of(
                 f"scenario {name!r} runs over other years or steps than the first one; all share one clock: give "
                 "start, stop, step and save_every to the ensemble"
             )
-    draws = _draws(common, named, tasks)
+    found = _draws(common, named, tasks)
+    if draws is not None and found not in (1, whole("draws", draws, least=1)):
+        raise InvalidInput(f"values have {found} draws, {draws} were asked for; leave the number away")
+    draws = found if draws is None else draws
+    if draws > 1 and _is_random(model):
+        tasks = [_by_chance(task, draws) for task in tasks]
     parameters = {
         name: value[0] for name, value in common.items() if not isinstance(value, TimePath) and value.shape[1] == draws
     }
@@ -133,6 +143,18 @@ def _draws(
         if variable in task.values
     }
     return leading_shape({**common, **replaced})[1]
+
+
+def _is_random(model: Model) -> bool:
+    blocks = (block for variable in model.ir.variables.values() for block in variable.blocks)
+    parts = (part for block in blocks for part in (block.expression, block.initial) if part is not None)
+    return any(isinstance(item, Random) for part in parts for item in walk(part))
+
+
+def _by_chance(task: Task, draws: int) -> Task:
+    """The same with a value that has the axis of draws, for chance alone may make them differ."""
+    spread = np.broadcast_to(np.array(task.clock.start), (1, draws))
+    return replace(task, values={**task.values, INITIAL_TIME: spread})
 
 
 def _by_draw(model: Model, name: str, value: Any) -> Array | TimePath:

@@ -43,6 +43,7 @@ def run_ensemble(
     engine: str = "auto",
     threads: int | None = None,
     seed: int = 0,
+    draws: int | None = None,
     keep: Keep = "full",
     precision: Precision = "float64",
     throw: bool = False,
@@ -74,6 +75,8 @@ def run_ensemble(
         How many blocks are worked on at once; None takes every core the process may use.
     seed
         Decides the random numbers of the model's own equations, a whole number from 0.
+    draws
+        How many draws, where no value says it: chance alone makes them differ. None takes as many as values have.
     keep
         ``"full"``: every run; `Statistics`: these statistics over draws alone, so that memory does not grow with the
         number of draws.
@@ -110,7 +113,7 @@ def run_ensemble(
     seed = whole("seed", seed, least=0)
     chosen = "numpy" if engine == "auto" else engine
     asked = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
-    found = cases_of(model, cases, scenarios, engine=chosen, **asked)
+    found = cases_of(model, cases, scenarios, draws, engine=chosen, seed=seed, **asked)
     shapes = _shapes(found)
     collector: Collector
     if isinstance(keep, Statistics):

@@ -5,8 +5,10 @@ Comparisons and what jumps look at the real part only. Integration is Euler's.
 """
 
 import numpy as np
+from scipy.special import erfc
 
 from pysd_runner.engine.ir import (
+    ArrayFunction,
     Axis,
     Interpolation,
     Number,
@@ -71,6 +73,7 @@ OPERATIONS = {
     "quantum": _quantum,
     "modulo": lambda a, b: a - _quantum(a, b),
     "remainder": lambda a, b: a - b * np.floor(a.real / b.real),
+    "erfc": lambda a: erfc(a.real) - 2j / np.sqrt(np.pi) * a.imag * np.exp(-(a.real**2)),
     "xidz": lambda a, b, c: np.where(np.abs(b.real) < SMALL, c, a / b),
 }
 
@@ -164,6 +167,11 @@ class _Machine:
             found[inside] = _read(np.asarray(node.x[part]), np.asarray(node.y[part]), node.mode, value[inside])
         return found
 
+    def array_function(self, node):
+        loop = node.axes[: len(node.axes) - len(node.result)]
+        parts = [self.aligned(part, [*loop, *core]) for part, core in zip(node.arguments, node.core, strict=True)]
+        return _ARRAYS[node.name](*parts)
+
     def assign(self, name, part):
         variable = self.model.variables[name]
         result = None
@@ -186,7 +194,20 @@ class _Machine:
         return result
 
 
+def _order(vector, direction):
+    places = np.argsort(vector.real, axis=-1, kind="stable")
+    return np.where(direction.real[..., None] > 0, places, places[..., ::-1])
+
+
+_ARRAYS = {
+    "invert_matrix": np.linalg.inv,
+    "vector_sort_order": lambda vector, direction: _order(vector, direction).astype(complex),
+    "vector_rank": lambda vector, direction: np.argsort(_order(vector, direction), axis=-1) + 1.0 + 0j,
+    "vector_reorder": lambda vector, places: np.take_along_axis(vector, places.real.astype(int), axis=-1),
+}
+
 _NODES = {
+    ArrayFunction: _Machine.array_function,
     Number: _Machine.number,
     Table: _Machine.table,
     Time: _Machine.moment,

@@ -208,7 +208,7 @@ def test_statistics_of_nothing_but_failures_are_missing(explosive):
 
 
 def test_a_failure_is_raised_when_that_is_asked_for(explosive, small_blocks):
-    rates = np.full(40, 0.01)
+    rates = np.full(70, 0.01)
     rates[20] = 5
     with pytest.raises(SimulationFailed, match=r"1 of the first 32 cases.*s became inf .* draw 20"):
         run_ensemble(explosive, {"rate": rates}, throw=True)
@@ -400,7 +400,8 @@ def test_blocks_cover_all_draws_in_order_and_are_bounded(draws, size):
     assert parts[-1].stop == draws
     assert all(first.stop == second.start for first, second in itertools.pairwise(parts))
     lengths = {part.stop - part.start for part in parts}
-    assert max(lengths) * size <= max(blocks.BLOCK_BYTES, size)
+    assert max(lengths) * size <= max(blocks.BLOCK_BYTES + blocks.VECTOR * size, size)
+    assert len(parts) == 1 or min(lengths) >= min(64, parts[0].stop)
     assert max(lengths) == 1 or all(part.start % 64 == 0 for part in parts)
 
 
@@ -416,3 +417,32 @@ def test_blocks_that_wait_are_bounded_and_none_begins_after_the_last_was_taken()
     assert [next(found)[1] for _ in range(5)] == [0, 32, 64, 96, 128]
     found.close()
     assert len(begun) <= 5 + 3 + blocks.AHEAD
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory):
+    equations = (
+        "Region: A, B ~~|\ngain = 1 ~~|\nnoise[Region] = RANDOM NORMAL(-5, 5, 0, 1, 0) ~~|\n"
+        "s[Region] = INTEG(gain*noise[Region], 0) ~~|"
+    )
+    return load_model(write_model(tmp_path_factory.mktemp("noisy"), equations, final=3, step=0.5, saveper=0.5))
+
+
+def test_chance_is_the_same_in_all_scenarios_and_blocks_and_differs_between_draws(noisy, small_blocks):
+    scenarios = {"once": {}, "twice": {"gain": 2}}
+    found = run_ensemble(noisy, {"gain": np.ones(70)}, scenarios=scenarios, outcomes=["s"], seed=0, threads=2)
+    np.testing.assert_allclose(2 * found["s"][0], found["s"][1], rtol=1e-12)
+    last = found["s"][0, ..., -1].ravel()
+    assert np.unique(last).size == last.size
+    again = run_ensemble(noisy, {}, draws=70, outcomes=["s"], seed=0)
+    np.testing.assert_array_equal(found["s"][:1], again["s"])
+    assert (run_ensemble(noisy, {}, draws=70, outcomes=["s"], seed=1)["s"][..., -1] != again["s"][..., -1]).all()
+    twin = simulate(noisy, {"gain": np.ones(70)}, outcomes=["s"], seed=0)
+    np.testing.assert_array_equal(twin["s"], again["s"])
+    fewer = run_ensemble(noisy, {}, draws=20, outcomes=["s"], seed=0)
+    np.testing.assert_array_equal(fewer["s"], again["s"][:, :20])
+
+
+def test_the_number_of_draws_is_said_once(noisy):
+    with pytest.raises(InvalidInput, match="values have 2 draws, 3 were asked for"):
+        run_ensemble(noisy, {"gain": [1.0, 2.0]}, draws=3)

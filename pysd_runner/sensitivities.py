@@ -1,0 +1,375 @@
+"""Derivatives of outcomes with respect to parameters and initial values, exact to rounding, over all cases at once.
+
+They are computed forward with the run (`pysd_runner.engine.derivatives`). At kinks they are one-sided: where both
+arguments of a least or largest value are equal the first one counts, of a table function the segment to the right; a
+choice follows the branch that is taken. What jumps has derivative zero.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated, directions_of
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.names import key
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.model import Model
+from pysd_runner.simulate import failure_message
+from pysd_runner.task import (
+    FINAL_TIME,
+    INITIAL_TIME,
+    SAVEPER,
+    TIME_STEP,
+    Engine,
+    Task,
+    computed,
+    failed_cases,
+    prepared,
+    provenance,
+    traced,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+# A variable, every element of which is moved by itself; or a variable with the labels of one element.
+Parameter = str | tuple[str, ...]
+
+# Differentiated models that are kept.
+MOST_MODELS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jacobian:
+    """Outcomes and how they move with parameters.
+
+    Parameters
+    ----------
+    years
+        Saved moments, shape (year,).
+    parameters
+        What was moved: names, with the element in brackets.
+    data
+        Outcome by variable, shape (scenario, draw, ..., year).
+    derivatives
+        Derivative by outcome, shape (scenario, draw, ..., year, parameter), in the unit of the outcome per unit of the
+        parameter.
+    dims
+        Subscript ranges of each outcome.
+    units
+        Unit of each outcome.
+    parameter_units
+        Unit of each parameter, in order.
+    ranges
+        Elements of the subscript ranges.
+    failed
+        Cases with a value that is not finite, shape (scenario, draw).
+    provenance
+        How it was made: model, hash, engine, bounds and steps.
+    """
+
+    years: Array
+    parameters: tuple[str, ...]
+    data: Mapping[str, Array]
+    derivatives: Mapping[str, Array]
+    dims: Mapping[str, tuple[str, ...]]
+    units: Mapping[str, str]
+    parameter_units: tuple[str, ...]
+    ranges: Mapping[str, tuple[str, ...]]
+    failed: NDArray[np.bool_]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Array:
+        """Derivatives of one outcome, shape (scenario, draw, ..., year, parameter).
+
+        Raises
+        ------
+        UnknownName
+            If they were not asked for.
+        """
+        known = {key(item): item for item in self.derivatives}
+        if key(name) not in known:
+            raise UnknownName(f"there are no derivatives of {name!r}.{suggest(name, self.derivatives)}")
+        return self.derivatives[known[key(name)]]
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Values and derivatives as a labelled data set; those of x are called ``d x``."""
+        import xarray as xr
+
+        arrays = {}
+        used = {dim for dims in self.dims.values() for dim in dims}
+        for name, values in self.data.items():
+            axes = ["scenario", "draw", *(dim.lower() for dim in self.dims[name]), "year"]
+            arrays[name] = xr.DataArray(values, dims=axes, attrs={"units": self.units[name]})
+            attributes = {"units": f"{self.units[name] or 'Dmnl'} per unit of the parameter"}
+            arrays[f"d {name}"] = xr.DataArray(self.derivatives[name], dims=[*axes, "parameter"], attrs=attributes)
+        coords: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
+        coords |= {"year": self.years, "parameter": list(self.parameters)}
+        coords["parameter_units"] = ("parameter", list(self.parameter_units))
+        return xr.Dataset(arrays, coords=coords, attrs=dict(self.provenance))
+
+
+def jacobian(
+    model: Model,
+    values: Mapping[str, Any] | None = None,
+    *,
+    parameters: Sequence[Parameter],
+    outcomes: Sequence[str],
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    engine: Engine = "numpy",
+    seed: int = 0,
+    throw: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Jacobian:
+    """Simulate a model together with the derivatives of its outcomes.
+
+    Parameters
+    ----------
+    model
+        What `load_model` returned.
+    values
+        As for `simulate`: values that replace those of the file, over scenarios and draws where they vary.
+    parameters
+        What is moved, by variable name or key of the declarations: a number; an array, each element of which is moved
+        by itself; or a pair of a name and the labels of one element, such as ``("Initial Output", "R001")``. A variable
+        with an equation of its own is moved by adding to it, a stock by adding to its initial value, a path over time
+        by adding to all of it.
+    outcomes
+        Variables whose derivatives are wanted.
+    start, stop, step, save_every
+        Bounds and steps in years; None takes those of the file.
+    engine
+        What computes it, as for `simulate`; PySD has no derivatives.
+    seed
+        Seed of the random functions of the model, which no parameter moves.
+    throw
+        Whether a case that is not finite raises; otherwise it is marked in the result.
+    progress
+        Called with the number of draws finished.
+
+    Returns
+    -------
+    Jacobian
+        Values with the axes (scenario, draw, ..., year), derivatives with one more axis (parameter).
+
+    Raises
+    ------
+    UnknownName
+        If a variable or an element does not exist.
+    InvalidInput
+        If a value does not fit its variable, or something is moved twice.
+    UnsupportedFeature
+        If the engine does not cover the model, or something cannot be differentiated: the time of a fixed delay, bounds
+        and steps of the run, some functions of whole arrays.
+    SimulationFailed
+        If a case is not finite and `throw` is true.
+    """
+    task = prepared(
+        model,
+        values,
+        start=start,
+        stop=stop,
+        step=step,
+        save_every=save_every,
+        outcomes=outcomes,
+        engine=engine,
+        seed=seed,
+    )
+    moved = directions(model, parameters)
+    _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    work = Linearised(task, moved)
+    data, derivatives = work.run(progress=progress)
+    failed = failed_cases(model, data)
+    if throw and failed.any():
+        raise SimulationFailed(failure_message(failed, traced(task, failed)))
+    variables = model.ir.variables
+    return Jacobian(
+        years=task.clock.saved_times,
+        parameters=tuple(label_of(model.ir, item) for item in moved),
+        data=data,
+        derivatives=derivatives,
+        dims={name: variables[name].dims for name in data},
+        units={name: variables[name].unit for name in data},
+        parameter_units=tuple(variables[item.variable].unit for item in moved),
+        ranges=model.ir.ranges,
+        failed=failed,
+        provenance=provenance(task),
+    )
+
+
+def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction, ...]:
+    """Every single thing that is moved.
+
+    Parameters
+    ----------
+    model
+        The model.
+    parameters
+        As for `jacobian`.
+
+    Returns
+    -------
+    tuple of Direction
+        In the order given, elements in C order.
+
+    Raises
+    ------
+    UnknownName
+        If a variable or an element does not exist.
+    InvalidInput
+        If something is moved twice, or nothing at all.
+    """
+    if isinstance(parameters, str) or not parameters:
+        raise InvalidInput(f"parameters are a list of at least one name; found {parameters!r}")
+    return directions_of(model.ir, [_positioned(model, item) for item in parameters])
+
+
+def _positioned(model: Model, parameter: Parameter) -> str | tuple[str, tuple[int, ...]]:
+    if isinstance(parameter, str):
+        return model.find(parameter)
+    name, labels = model.find(parameter[0]), parameter[1:]
+    dims = model.ir.variables[name].dims
+    if len(labels) != len(dims):
+        raise InvalidInput(f"{name!r} has the subscripts ({', '.join(dims)}); {len(labels)} labels are given: {labels}")
+    places = []
+    for label, dim in zip(labels, dims, strict=True):
+        known = {key(item): place for place, item in enumerate(model.ir.ranges[dim])}
+        if key(label) not in known:
+            raise UnknownName(f"{dim!r} has no element {label!r}.{suggest(label, model.ir.ranges[dim])}")
+        places.append(known[key(label)])
+    return name, tuple(places)
+
+
+def label_of(model: ModelIr, direction: Direction) -> str:
+    """Name of what is moved, with its element in brackets.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    direction
+        What is moved.
+
+    Returns
+    -------
+    str
+        For instance ``Initial Output[R001]``.
+    """
+    dims = model.variables[direction.variable].dims
+    labels = [model.ranges[dim][place] for dim, place in zip(dims, direction.position, strict=True)]
+    return f"{direction.variable}[{', '.join(labels)}]" if labels else direction.variable
+
+
+def _check_controls(task: Task, moved: Sequence[Direction], asked: Mapping[str, float | None]) -> None:
+    """Refuse bounds and steps of the run that depend on what is moved."""
+    own = [name for name, value in asked.items() if value is None and name not in task.values]
+    if own:
+        _differentiated(task.model.ir, tuple(moved), tuple(own), tuple(task.values), _moving(task.values))
+
+
+class Linearised:
+    """A task with its derivatives, ready to be run again and again with other values.
+
+    Parameters
+    ----------
+    task
+        What is computed, and the values that hold unless others are given.
+    moved
+        What is moved, in order.
+    seeded
+        Variables among the values whose derivatives come from outside.
+    more
+        Number of further directions, behind `moved`, that only those know.
+
+    Raises
+    ------
+    InvalidInput
+        If PySD is asked for.
+    UnsupportedFeature
+        If something cannot be differentiated.
+    """
+
+    def __init__(self, task: Task, moved: Sequence[Direction], *, seeded: Sequence[str] = (), more: int = 0) -> None:
+        if task.engine == "pysd":
+            raise InvalidInput("PySD has no derivatives; use another engine")
+        moving = _moving(task.values)
+        given = tuple(task.inputs)
+        self._new = _differentiated(task.model.ir, tuple(moved), task.outcomes, given, moving, tuple(seeded), more)
+        self._twins = {name: self._new.twins[name] for name in task.outcomes if name in self._new.twins}
+        self._task = replace(
+            task,
+            model=replace(task.model, lowered=self._new.model),
+            outcomes=(*task.outcomes, *self._twins.values()),
+        )
+        self._outcomes = task.outcomes
+        self._seeds = {name: self._new.twins[name] for name in seeded if name in self._new.twins}
+
+    def run(
+        self,
+        values: Mapping[str, Array] | None = None,
+        seeds: Mapping[str, Array] | None = None,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Compute outcomes and derivatives.
+
+        Parameters
+        ----------
+        values
+            What takes the place of values of the task, by variable, shape (scenario, draw, ...); not checked.
+        seeds
+            Derivative of each seeded variable, shape (scenario, draw, ..., parameter).
+        progress
+            Called with the number of draws finished.
+
+        Returns
+        -------
+        values : dict
+            Outcome by name, shape (scenario, draw, ..., year).
+        derivatives : dict
+            Derivative by outcome, shape (scenario, draw, ..., year, parameter).
+        """
+        outer = {twin: (seeds or {})[name] for name, twin in self._seeds.items()}
+        task = replace(self._task, values={**self._task.values, **(values or {}), **outer})
+        found = computed(task, progress=progress)
+        data = {name: found[name] for name in self._outcomes}
+        return data, {name: self._derivative(name, found) for name in self._outcomes}
+
+    def _derivative(self, name: str, found: Mapping[str, Array]) -> Array:
+        if name in self._twins:
+            return np.moveaxis(found[self._twins[name]], -2, -1)
+        return np.zeros((*found[name].shape, len(self._new.directions)))
+
+
+_MODELS: dict[tuple[Any, ...], Differentiated] = {}
+
+
+def _differentiated(
+    model: ModelIr,
+    moved: tuple[Direction, ...],
+    outcomes: tuple[str, ...],
+    given: tuple[str, ...],
+    moving: frozenset[str],
+    seeded: tuple[str, ...] = (),
+    more: int = 0,
+) -> Differentiated:
+    identity = (model.fingerprint, moved, outcomes, given, moving, seeded, more)
+    if identity not in _MODELS:
+        if len(_MODELS) >= MOST_MODELS:
+            _MODELS.pop(next(iter(_MODELS)))
+        asked = [(item.variable, item.position) for item in moved]
+        _MODELS[identity] = differentiated(model, asked, outcomes, given, moving=moving, seeded=seeded, more=more)
+    return _MODELS[identity]
+
+
+def _moving(values: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name, value in values.items() if isinstance(value, TimePath))
