@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 import typer.core
 
-from pysd_runner.cli import check_data, describe, doctor, initialise, listing, plot, run, schema
+from pysd_runner.cli import check_data, describe, doctor, ensemble, initialise, listing, plot, run, schema
 
 ENTRY_POINTS = "gapsim.commands"
 
 # The order in which a newcomer meets them; commands of other packages that are not named here come last.
-ORDER = ("init", "demo", "data", "calibrate", "run", "plot", "list", "describe", "schema", "doctor")
+ORDER = ("init", "demo", "data", "calibrate", "run", "plot", "ensemble", "list", "describe", "schema", "doctor")
 
 HELP = """\
 Projects the gaps in output per head between regions under mixes of digital policy, with their uncertainty.
@@ -59,7 +59,7 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_options)
-    for module in (initialise, check_data, run, plot, listing, describe, schema, doctor):
+    for module in (initialise, check_data, run, plot, ensemble, listing, describe, schema, doctor):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         point.load()(app)

@@ -8,7 +8,19 @@ from time import perf_counter
 
 import pytest
 
-COMMANDS = ["init", "demo", "data check", "calibrate", "run", "plot", "list", "describe", "schema", "doctor"]
+COMMANDS = [
+    "init",
+    "demo",
+    "data check",
+    "calibrate",
+    "run",
+    "plot",
+    "ensemble",
+    "list",
+    "describe",
+    "schema",
+    "doctor",
+]
 
 
 def examples(text):

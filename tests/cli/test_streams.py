@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pysd_runner.progress import bar
 from pysd_runner.cli.session import Session
+from pysd_runner.progress import bar
 
 
 def piped(*arguments, read):

@@ -1,0 +1,142 @@
+"""``gapsim ensemble``: run any model for many draws of its parameters."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import Force, Seed
+from pysd_runner.cli.session import Session
+from pysd_runner.errors import InvalidInput, SimulationFailed
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.ensemble import Design, Ensemble
+    from pysd_runner.model import Model
+
+DRAWS = 256
+
+
+class Kind(StrEnum):
+    """How parameters are drawn."""
+
+    LHS = "lhs"
+    SOBOL = "sobol"
+    RANDOM = "random"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        'gapsim ensemble mine.mdl --bound "policy strength=0.1:0.4" --draws 1000 --outcome "national output"',
+        "gapsim ensemble regional_digital --bound q_a --bound q_u --design sobol --draws 64 --out ensemble.nc",
+        "gapsim ensemble mine.mdl --rows draws.csv --statistics --out statistics.nc",
+    )
+    command(app, "ensemble", examples=examples)(ensemble)
+
+
+def ensemble(
+    session: Session,
+    model: Annotated[str, typer.Argument(help="Vensim or XMILE file, or the name of a shipped model.")],
+    *,
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bound",
+            metavar="NAME=LOW:HIGH",
+            help="Parameter drawn between two values; NAME alone takes the bounds the model declares. Repeatable.",
+        ),
+    ] = None,
+    design: Annotated[Kind, typer.Option("--design", help="How draws fill the bounds.")] = Kind.LHS,
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Number of draws.")] = DRAWS,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="CSV file with a column per parameter and a row per draw, instead.")
+    ] = None,
+    outcome: Annotated[
+        list[str] | None, typer.Option("--outcome", metavar="NAME", help="Variable to save [default: all]. Repeatable.")
+    ] = None,
+    statistics: Annotated[
+        bool,
+        typer.Option("--statistics", help="Keep mean, variance, extremes and quantiles over draws, not the runs."),
+    ] = False,
+    seed: Seed = 0,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Blocks of draws at once [default: every core].")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="netCDF file to write.")] = Path("ensemble.nc"),
+    force: Force = False,
+) -> int:
+    """Run any model for many draws of its parameters, and write a netCDF file.
+
+    Draws that give values that are not finite are counted and described; statistics leave them out. What an
+    interruption finds finished is written.
+    """
+    if out.exists() and not force:
+        raise InvalidInput(f"{out} exists already; choose another file with --out, or overwrite it with --force")
+    from pysd_runner.ensemble import Statistics, run_ensemble
+    from pysd_runner.model import load_model
+
+    loaded = load_model(model)
+    cases = _design(loaded, bound or [], design, draws, seed, rows)
+    with session.stage(f"Running {len(cases)} draws of {loaded.name}", total=len(cases)) as stage:
+        found = run_ensemble(
+            loaded,
+            cases,
+            outcomes=outcome,
+            seed=seed,
+            threads=threads,
+            keep=Statistics() if statistics else "full",
+            progress=stage.advance,
+        )
+    found.save(out)
+    _tell(session, found, out)
+    if not found.complete:
+        session.kept = [f"{found.draws} of {found.planned} draws had been finished and are kept in {out}."]
+        raise KeyboardInterrupt
+    return SimulationFailed.exit_code if found.failed.all() else 0
+
+
+def _design(loaded: "Model", bounds: list[str], kind: Kind, draws: int, seed: int, rows: Path | None) -> "Design":
+    from pysd_runner import ensemble as designs
+
+    if (rows is None) == (not bounds):
+        raise InvalidInput("say what varies: --bound NAME=LOW:HIGH for each parameter, or --rows FILE, not both")
+    if rows is not None:
+        import pandas as pd
+
+        try:
+            table = pd.read_csv(rows)
+        except (ValueError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{rows}: expected a CSV file with a column per parameter: {error}") from error
+        return designs.rows(loaded, table)
+    make = {Kind.LHS: designs.latin_hypercube, Kind.SOBOL: designs.sobol, Kind.RANDOM: designs.random_draws}[kind]
+    return make(loaded, dict(_range(item) for item in bounds), draws, seed=seed)
+
+
+def _range(text: str) -> tuple[str, tuple[float, float] | None]:
+    """A parameter and its bounds; names may hold an equals sign."""
+    name, sign, interval = text.rpartition("=")
+    if not sign:
+        return text, None
+    low, _, high = interval.partition(":")
+    try:
+        return name, (float(low), float(high))
+    except ValueError as error:
+        raise InvalidInput(
+            f"--bound {text!r}: expected NAME=LOW:HIGH, for instance 'policy strength=0.1:0.4'"
+        ) from error
+
+
+def _tell(session: Session, found: "Ensemble", out: Path) -> None:
+    session.data = {
+        "file": out,
+        "draws": found.draws,
+        "planned": found.planned,
+        "failed": int(found.failed.sum()),
+        "failures": [str(item) for item in found.failures],
+        "outcomes": list(found.data or found.statistics),
+    }
+    if found.failed.any():
+        session.warn(found.describe())
+    session.say(f"{found.draws} draws, {int(found.failed.sum())} of them failed: {out}")

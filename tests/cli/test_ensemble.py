@@ -1,0 +1,97 @@
+"""``gapsim ensemble``: any model, many draws, one file."""
+
+import pytest
+
+from pysd_runner.export import load_netcdf
+from tests.engine.small_models import write_model
+
+EQUATIONS = "rate = 0.1 ~~|\ns = INTEG(rate*s^2, 1) ~~|\nhalf = s/2 ~~|"
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path, EQUATIONS, final=4, step=0.25, saveper=1)
+
+
+@pytest.mark.parametrize("kind", ["lhs", "sobol", "random"])
+def test_it_writes_the_runs(gapsim, model, kind):
+    answer = gapsim(
+        "ensemble", model, "--bound", "Rate=0.01:0.1", "--draws", 8, "--design", kind, "--outcome", "half", "--quiet"
+    )
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == "8 draws, 0 of them failed: ensemble.nc\n"
+    dataset = load_netcdf("ensemble.nc")
+    assert dataset["half"].shape == (1, 8, 5)
+    assert 0.01 <= float(dataset["rate"].min()) < float(dataset["rate"].max()) <= 0.1
+
+
+def test_it_writes_statistics_of_given_rows(gapsim, model, tmp_path):
+    (tmp_path / "rows.csv").write_text("rate\n0.01\n0.02\n9\n")
+    answer = gapsim("ensemble", model, "--rows", "rows.csv", "--statistics", "--out", "s.nc", "--json")
+    assert answer.code == 0
+    data = answer.json["data"]
+    assert (data["draws"], data["failed"], data["outcomes"]) == (3, 1, ["rate", "s", "half"])
+    assert "s became" in data["failures"][0]
+    assert "1 cases gave values that are not finite" in answer.json["warnings"][0]
+    assert float(load_netcdf("s.nc")["rate, mean"].max()) == 0.015
+
+
+def test_bounds_come_from_the_declarations(gapsim):
+    answer = gapsim(
+        "ensemble", "regional_digital", "--bound", "q_a", "--draws", 2, "--outcome", "Access Share", "--quiet"
+    )
+    assert answer.code == 0, answer.err
+
+
+def test_an_ensemble_of_failures_is_one(gapsim, model, tmp_path):
+    (tmp_path / "rows.csv").write_text("rate\n9\n")
+    assert gapsim("ensemble", model, "--rows", "rows.csv").code == 4
+
+
+def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
+    from pysd_runner.cli import session
+    from pysd_runner.ensemble import blocks
+
+    monkeypatch.setattr(blocks, "VECTOR", 16)
+    monkeypatch.setattr(blocks, "MOST_DRAWS", 16)
+    told = []
+
+    def advance(self, steps):
+        told.append(steps)
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(session._Lines, "advance", advance)
+    answer = gapsim("ensemble", model, "--bound", "rate=0:0.1", "--draws", 64)
+    assert answer.code == 130
+    assert "32 of 64 draws had been finished and are kept in ensemble.nc" in answer.err
+    assert load_netcdf("ensemble.nc").sizes["draw"] == 32
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--bound", "rato=0:1"], "Did you mean 'rate'"),
+        (["--bound", "rate=0-1"], "expected NAME=LOW:HIGH"),
+        (["--bound", "rate=1:0"], "low < high"),
+        (["--bound", "rate"], "declares no bounds"),
+        ([], "say what varies"),
+        (["--bound", "rate=0:1", "--rows", "x.csv"], "not both"),
+        (["--rows", "absent.csv"], "absent.csv"),
+        (["--rows", "empty.csv"], "empty.csv: expected a CSV file"),
+        (["--bound", "rate=0:1", "--outcome", "halv"], "Did you mean 'half'"),
+    ],
+)
+def test_bad_input_is_said(gapsim, model, tmp_path, options, text):
+    (tmp_path / "empty.csv").write_text("")
+    answer = gapsim("ensemble", model, *options)
+    assert answer.code == 2
+    assert text in answer.err
+
+
+def test_a_file_is_replaced_only_when_that_is_asked_for(gapsim, model, tmp_path):
+    (tmp_path / "ensemble.nc").write_text("mine")
+    asked = ("ensemble", model, "--bound", "rate=0:0.1", "--draws", 2)
+    assert "exists already" in gapsim(*asked).err
+    assert (tmp_path / "ensemble.nc").read_text() == "mine"
+    assert gapsim(*asked, "--force").code == 0
