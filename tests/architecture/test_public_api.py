@@ -11,6 +11,7 @@ FRONT_DOORS = {
     "calibration": ["CalibrationProblem", "FitResult", "fit"],
     "pysd_runner": [
         "check_panel",
+        "jacobian",
         "load_model",
         "load_panel",
         "load_projection",
