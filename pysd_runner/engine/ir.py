@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["constant", "auxiliary", "stock", "memory", "pipe", "initial", "lookup", "control"]
+Kind = Literal["constant", "auxiliary", "stock", "memory", "pipe", "initial", "lookup", "data", "control"]
 
 # Kinds that carry a value from one step to the next.
 STATEFUL: frozenset[str] = frozenset({"stock", "memory", "pipe"})
@@ -236,7 +236,7 @@ class Variable:
     kind
         ``constant``: a number or table; ``stock``: integrates a flow; ``memory``: takes over a value at every step;
         ``pipe``: gives back what flowed in a fixed time ago; ``initial``: frozen at the start; ``control``: time bounds
-        and steps; ``lookup``: a table function; ``auxiliary``: everything else.
+        and steps; ``lookup``: a table function; ``data``: to be given from outside; ``auxiliary``: everything else.
     doc
         The documentation of the file.
     group

@@ -173,7 +173,10 @@ def _variable(element: Any, scope: Scope, source: Source) -> Variable:
     uncovered = ""
     hidden = len(scope.hidden)
     try:
-        blocks, kind = _blocks(element, name, dims, scope, source)
+        if _is_data(element):
+            kind, uncovered = "data", _request(name, source)
+        else:
+            blocks, kind = _blocks(element, name, dims, scope, source)
     except UnsupportedFeature as error:
         uncovered = str(error)
         del scope.hidden[hidden:]
@@ -186,6 +189,17 @@ def _variable(element: Any, scope: Scope, source: Source) -> Variable:
         group=source.groups.get(key(name), ""),
         blocks=blocks,
         uncovered=uncovered,
+    )
+
+
+def _is_data(element: Any) -> bool:
+    return any(type(component.ast).__name__ == "DataStructure" for component in element.components)
+
+
+def _request(name: str, source: Source) -> str:
+    return (
+        f"{source.path}: variable {name!r} is data, and the model names no file to read it from; give its values: "
+        f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
     )
 
 
@@ -251,11 +265,6 @@ def _is_literal(expression: Any) -> bool:
 def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> Block:
     """An equation for some of the cells it names."""
     text = _text(component, name, scope)
-    if type(component.ast).__name__ == "DataStructure":
-        raise UnsupportedFeature(
-            f"{source.path}: variable {name!r} is data, and the model names no file to read it from; give its values: "
-            f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
-        )
     try:
         if type(component).__name__ not in EQUATIONS:
             raise UnsupportedFeature(f"{type(component).__name__.removeprefix('Abstract').lower()} variable")

@@ -60,7 +60,7 @@ def run_reference(
     SimulationFailed
         If PySD cannot build or run the model; the message holds PySD's own.
     """
-    _refuse_missing_data(source, model, values)
+    _refuse_missing_data(model, values)
     for name in _reduced_ranges(model):
         if len(model.ranges[name]) == 1:
             raise InvalidInput(f'range {name!r} has one element, which PySD cannot sum over; use engine="numpy"')
@@ -84,12 +84,10 @@ def run_reference(
     return data
 
 
-def _refuse_missing_data(source: Source, model: ModelIr, values: Mapping[str, Array | TimePath]) -> None:
-    given = {key(name) for name in values}
-    messages = {key(name): item.uncovered for name, item in model.variables.items()}
-    for element in source.abstract.sections[0].elements:
-        if type(element.components[0].ast).__name__ == "DataStructure" and key(element.name) not in given:
-            raise InvalidInput(messages[key(element.name)])
+def _refuse_missing_data(model: ModelIr, values: Mapping[str, Array | TimePath]) -> None:
+    for name, variable in model.variables.items():
+        if variable.kind == "data" and name not in values:
+            raise InvalidInput(variable.uncovered)
 
 
 def _reduced_ranges(model: ModelIr) -> set[str]:

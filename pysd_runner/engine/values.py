@@ -50,7 +50,8 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
         raise InvalidInput(f"value of {name!r} is not numeric: {value!r}") from error
     dims = model.variables[name].dims
     shape = model.shape(dims)
-    if np.isnan(array).any():
+    # A series of data may have gaps, which the equations that read it have to cope with.
+    if np.isnan(array).any() and model.variables[name].kind != "data":
         raise InvalidInput(f"value of {name!r} contains NaN; fill it or leave the variable to the model")
     if array.ndim == 0:
         return np.full((1, 1, *shape), float(array))

@@ -156,7 +156,7 @@ def test_unsorted_series_are_sorted(tmp_path):
 
 @pytest.mark.parametrize("engine", ["numpy", "pysd"])
 def test_values_from_outside_replace_those_of_the_files(engine, folder):
-    model = load_model(write_model(folder, RANGES + EXTERNAL["series across"] + EXTERNAL["constants"].splitlines()[0]))
+    model = load_model(write_model(folder, RANGES + EXTERNAL["series across"]))
     path = TimePath(times=np.array([0, 2.0]), values=np.array([1.0, 9.0]), interpolate="linear")
     several = TimePath(times=np.array([0, 2.0]), values=np.array([[1.0, 2, 3], [9.0, 8, 7]]))
     run = simulate(model, {"a": path, "b": several}, engine=engine, outcomes=["a", "b", "d"])
@@ -190,6 +190,14 @@ def test_data_without_a_file_come_from_the_caller(engine, tmp_path):
     assert run["y"][0, 0, 0] == 7
     assert run["x"][0, 0, :, run.years == 5].tolist() == [[2, 2, 2]]
     assert (simulate(model, {"x": 2}, engine=engine)["y"] == 7).all()
+
+
+def test_data_may_have_gaps(tmp_path):
+    model = load_model(write_model(tmp_path, RANGES + DATA))
+    values = np.array([[1.0, 2, 3], [np.nan, 2, 2], [0, 0, 0]])
+    run = simulate(model, {"x": TimePath(times=np.array([0, 2.0, 4.0]), values=values)}, throw=False)
+    np.testing.assert_array_equal(run["y"][0, 0, [0, 8, 16]], [7, np.nan, 1])
+    assert run.failed.all()
 
 
 @pytest.mark.parametrize("engine", ["numpy", "pysd"])
