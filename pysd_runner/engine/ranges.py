@@ -200,7 +200,7 @@ class Ranges:
         fitting = [name for name in declared if needed <= set(self._keys[name])]
         if not fitting:
             unknown = next((label for label in labels if self.name_of(label) is None), labels[0])
-            raise InvalidModel(f"no subscript range holds {', '.join(sorted(labels))};{self._suggestion(unknown)}")
+            raise InvalidModel(f"no subscript range holds {', '.join(sorted(labels))}.{self._suggestion(unknown)}")
         free = [name for name in fitting if name not in others]
         if free:
             return min(free, key=lambda name: len(self.elements[name]))

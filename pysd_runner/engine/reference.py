@@ -14,6 +14,7 @@ from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.ir import ModelIr, Reduction, walk
 from pysd_runner.engine.names import key
 from pysd_runner.engine.numpy_target import leading_shape
+from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.sanitised import Sanitised, sanitise
 from pysd_runner.engine.source import Source
@@ -57,10 +58,33 @@ def run_reference(
     ------
     InvalidInput
         If the model sums over a range of one element, which PySD 3.14 cannot do.
+    InvalidModel
+        If variables depend on each other at the same moment.
     SimulationFailed
         If PySD cannot build or run the model; the message holds PySD's own.
     """
     _refuse_missing_data(model, values)
+    try:
+        return _run_cases(source, model, values, clock, outcomes, progress)
+    except SimulationFailed as error:
+        if _is_circle(error.__cause__):
+            # Planning names the variables, where the whole model is covered.
+            plan(model, outcomes, frozenset(values), frozenset())
+        raise
+
+
+def _is_circle(error: BaseException | None) -> bool:
+    return isinstance(error, RecursionError) or "Circular initialization" in str(error)
+
+
+def _run_cases(
+    source: Source,
+    model: ModelIr,
+    values: Mapping[str, Array | TimePath],
+    clock: Clock,
+    outcomes: Sequence[str],
+    progress: Callable[[int], None] | None,
+) -> dict[str, Array]:
     for name in _reduced_ranges(model):
         if len(model.ranges[name]) == 1:
             raise InvalidInput(f'range {name!r} has one element, which PySD cannot sum over; use engine="numpy"')
