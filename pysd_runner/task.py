@@ -178,10 +178,12 @@ def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
     """
     failed = np.zeros((1, 1), dtype=bool)
     for name, values in data.items():
-        wrong = ~np.isfinite(values)
-        if wrong.any():
-            wrong &= defined(model.ir, name)[..., None]
-        failed = failed | wrong.any(axis=tuple(range(2, values.ndim)))
+        finite = np.isfinite(values)
+        lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
+        if not finite.all():
+            wrong = ~finite & defined(model.ir, name)[..., None]
+            lead = np.asarray(wrong.any(axis=tuple(range(2, values.ndim))))
+        failed = failed | lead
     return failed
 
 

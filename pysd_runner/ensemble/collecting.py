@@ -85,12 +85,17 @@ class Streams:
         Subscripts and years of each outcome.
     kept
         Which statistics.
+    block
+        How many draws come at once.
     """
 
-    def __init__(self, cases: Cases, shapes: Mapping[str, tuple[int, ...]], kept: Statistics) -> None:
+    def __init__(self, cases: Cases, shapes: Mapping[str, tuple[int, ...]], kept: Statistics, block: int) -> None:
         self._kept = kept
         self._running = [
-            {name: RunningStatistics(kept=kept, shape=shape, planned=cases.draws) for name, shape in shapes.items()}
+            {
+                name: RunningStatistics(kept=kept, shape=shape, planned=cases.draws, block=block)
+                for name, shape in shapes.items()
+            }
             for _ in cases.scenarios
         ]
 

@@ -1,6 +1,7 @@
 """Mean, variance and extremes of many series at once, from values that come in blocks and are not kept."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,13 +43,15 @@ class Moments:
         return self.squares / (self.count - 1) if self.count > 1 else np.full_like(self.squares, np.nan)
 
 
-def moments_of(values: NDArray[np.floating]) -> Moments:
-    """Moments of one block, computed in two passes.
+def moments_of(values: NDArray[np.floating], *, is_sorted: bool = False) -> Moments:
+    """Moments of one block, from deviations of a value amid the others.
 
     Parameters
     ----------
     values
         Shape (series, value), at least one value.
+    is_sorted
+        Whether each series is sorted; then its middle and its ends are known.
 
     Returns
     -------
@@ -56,20 +59,36 @@ def moments_of(values: NDArray[np.floating]) -> Moments:
         In double precision.
     """
     series, count = values.shape
-    found = Moments(count, *(np.empty(series) for _ in range(5)))
+    origin = (values[:, count // 2] if is_sorted else values.mean(axis=1, dtype=float)).astype(float)
+    beyond, squares = np.empty(series), np.empty(series)
     rows = max(1, AT_ONCE // count)
     for first in range(0, series, rows):
         part = slice(first, first + rows)
-        one = values[part].astype(float, copy=False)
-        origin = one.mean(axis=1)
-        deviations = one - origin[:, None]
-        # What rounding left in the first mean.
-        beyond = deviations.mean(axis=1)
-        found.origin[part], found.beyond[part] = origin, beyond
-        found.squares[part] = np.einsum("ij,ij->i", deviations, deviations) - count * beyond**2
-        one.min(axis=1, out=found.minimum[part])
-        one.max(axis=1, out=found.maximum[part])
-    return found
+        deviations = values[part] - origin[part, None]
+        deviations.mean(axis=1, out=beyond[part])
+        np.einsum("ij,ij->i", deviations, deviations, out=squares[part])
+    squares -= count * beyond**2
+    low, high = (values[:, 0], values[:, -1]) if is_sorted else (values.min(axis=1), values.max(axis=1))
+    return Moments(count, origin, beyond, squares, low.astype(float), high.astype(float))
+
+
+def joined_moments(parts: Sequence[Moments]) -> Moments | None:
+    """Moments of different series of one block, one after the other.
+
+    Parameters
+    ----------
+    parts
+        Each of some series, of as many values.
+
+    Returns
+    -------
+    Moments or None
+        Of all series; None without any.
+    """
+    if not parts:
+        return None
+    names = [item.name for item in fields(Moments) if item.name != "count"]
+    return Moments(parts[0].count, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def combined(first: Moments | None, second: Moments) -> Moments:

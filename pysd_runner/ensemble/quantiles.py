@@ -14,7 +14,7 @@ Array = NDArray[np.floating]
 # Up to this many values of a series are kept, and their quantiles are exact.
 KEPT = 4096
 
-# Values that are reduced at once: enough to make merging cheap, few enough to be near when they are sorted.
+# Values that are reduced at once, at most: enough to make merging cheap, few enough to be near when they are sorted.
 LEAF = 1024
 
 # So many reduced summaries are merged into one of the next tier.
@@ -56,12 +56,15 @@ class QuantileSketch:
     values; four such summaries are merged and reduced again, and so on. A reduction of values with total weight ``W``
     to ``k`` points is wrong by at most ``W / (2 k)`` ranks, whatever the values and their order, and the errors of
     merged summaries add up. After ``n`` values this gives at most ``r / (2 k)`` of ``n``, where ``r`` is one more
-    than the number of tiers, ``floor(log4(n / 1024))``. The sketch adds up what was really lost: see `error`.
+    than the number of tiers, ``floor(log4(n / leaf))`` with leaves of at least 3/4 of a block. The sketch adds up what
+    was really lost: see `error`.
 
     Parameters
     ----------
     planned
         How many values will come, at most; up to 4096 are kept, and the quantiles are exact.
+    block
+        How many of them come at once; blocks of at least three quarters of that are reduced by themselves.
     tolerance
         Largest error in ranks, as a share of the number of values.
 
@@ -77,6 +80,7 @@ class QuantileSketch:
     """
 
     planned: int
+    block: int
     tolerance: float
     size: int = field(init=False)
     leaf: int = field(init=False)
@@ -87,10 +91,10 @@ class QuantileSketch:
     def __post_init__(self) -> None:
         if not 0 < self.tolerance < 1:
             raise InvalidInput(f"tolerance of quantiles: expected a share between 0 and 1; found {self.tolerance!r}")
-        leaves = max(1, self.planned // LEAF)
-        reductions = 1 + int(math.log(leaves, FAN) + 1e-9)
+        leaf = max(1, 3 * min(LEAF, self.block) // 4)
+        reductions = 1 + int(math.log(max(1, self.planned // leaf), FAN) + 1e-9)
         self.size = math.ceil(reductions / (2 * self.tolerance))
-        self.leaf = max(KEPT + 1 if self.planned <= KEPT else LEAF, 2 * self.size)
+        self.leaf = max(KEPT + 1 if self.planned <= KEPT else leaf, 2 * self.size)
 
     def summarise(self, values: Array) -> Summary:
         """Reduce the values of one block; it can be done in any thread.
@@ -179,6 +183,24 @@ class QuantileSketch:
                 weights = np.concatenate([np.full(item.points.shape[1], item.weight) for item in kept])
                 found[:, part] = _read(points, weights, levels)
         return found
+
+
+def joined_summaries(parts: Sequence[Summary]) -> Summary | None:
+    """Summaries of different series of one block, one after the other.
+
+    Parameters
+    ----------
+    parts
+        Each of some series, of as many values and points.
+
+    Returns
+    -------
+    Summary or None
+        Of all series; None without any.
+    """
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return Summary(np.concatenate([part.points for part in parts]), parts[0].count, parts[0].error)
 
 
 def _merged(parts: Sequence[Summary], size: int) -> Summary:

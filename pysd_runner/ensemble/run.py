@@ -115,16 +115,17 @@ def run_ensemble(
     asked = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
     found = cases_of(model, cases, scenarios, draws, engine=chosen, seed=seed, **asked)
     shapes = _shapes(found)
+    parts = _parts(found, shapes)
     collector: Collector
     if isinstance(keep, Statistics):
-        collector = Streams(found, shapes, keep)
+        collector = Streams(found, shapes, keep, block=parts[0].stop)
     elif keep == "full":
         collector = Runs(found, shapes, precision)
     else:
         raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
     work = _Work(found, collector, np.dtype(precision), throw)
     with _telling(progress, found.draws) as told:
-        work.run(_parts(found, shapes), _threads(threads, chosen), told)
+        work.run(parts, _threads(threads, chosen), told)
     made = {
         "seed": seed,
         "precision": precision,

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.ensemble.moments import Moments, combined, moments_of
-from pysd_runner.ensemble.quantiles import QuantileSketch, Summary
+from pysd_runner.ensemble.moments import Moments, combined, joined_moments, moments_of
+from pysd_runner.ensemble.quantiles import QuantileSketch, Summary, joined_summaries
 from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
+
+# Values that are worked on at once: they stay in the cache while they are copied, sorted and reduced.
+AT_ONCE = 131_072
 
 SIMPLE = ("mean", "variance", "minimum", "maximum")
 QUANTILE = "quantile"
@@ -90,18 +93,19 @@ class RunningStatistics:
         Which ones.
     shape
         Subscripts and years of the outcome.
-    planned
-        How many draws will come.
+    planned, block
+        How many draws will come, and how many of them at once.
     """
 
     kept: Statistics
     shape: tuple[int, ...]
     planned: int
+    block: int
     _moments: Moments | None = field(init=False, default=None)
     _sketch: QuantileSketch = field(init=False)
 
     def __post_init__(self) -> None:
-        self._sketch = QuantileSketch(planned=self.planned, tolerance=self.kept.tolerance)
+        self._sketch = QuantileSketch(planned=self.planned, block=self.block, tolerance=self.kept.tolerance)
 
     def summarise(self, values: NDArray[np.floating]) -> BlockStatistics:
         """Reduce the draws of one block; it can be done in any thread.
@@ -116,14 +120,23 @@ class RunningStatistics:
         BlockStatistics
             To be added in the order of the blocks.
         """
-        count = values.shape[0]
-        if not count:
+        if not values.shape[0]:
             return BlockStatistics(None, None)
-        # A copy, because it is sorted.
-        series = np.moveaxis(values, 0, -1).copy().reshape(-1, count)
+        series = np.moveaxis(values, 0, -1)
+        rows = max(1, AT_ONCE // max(1, series[0].size))
         with np.errstate(all="ignore"):
-            moments = moments_of(series) if self.kept.simple else None
-            summary = self._sketch.summarise(series) if self.kept.quantiles else None
+            found = [self._summarise(series[first : first + rows]) for first in range(0, series.shape[0], rows)]
+        moments = joined_moments([item.moments for item in found if item.moments is not None])
+        summary = joined_summaries([item.summary for item in found if item.summary is not None])
+        return BlockStatistics(moments, summary)
+
+    def _summarise(self, series: NDArray[np.floating]) -> BlockStatistics:
+        """Reduce some of the series, few enough to stay in the cache; shape (..., year, draw)."""
+        count = series.shape[-1]
+        # A copy, because it is sorted.
+        values = series.copy().reshape(-1, count)
+        summary = self._sketch.summarise(values) if self.kept.quantiles else None
+        moments = moments_of(values, is_sorted=summary is not None) if self.kept.simple else None
         return BlockStatistics(moments, summary)
 
     def add(self, block: BlockStatistics) -> None:
