@@ -19,6 +19,11 @@ def vector_type(scalar: str, lanes: int) -> str:
     return scalar if lanes == 1 else f"<{lanes} x {scalar}>"
 
 
+def function_name(function: str, lanes: int, scalar: str) -> str:
+    """Name of a function of this package in the generated code."""
+    return f"@gs_{function}_v{lanes}{'f64' if scalar == 'double' else 'f32'}"
+
+
 @dataclass(slots=True)
 class Instructions:
     """The instructions of one function.
@@ -33,12 +38,15 @@ class Instructions:
         The text so far.
     intrinsics
         Declarations of the intrinsics that were used, by name.
+    called
+        Functions of this package that are called.
     """
 
     lanes: int
     scalar: str = "double"
     lines: list[str] = field(default_factory=list)
     intrinsics: dict[str, str] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
 
     @property
     def real(self) -> str:
@@ -102,6 +110,44 @@ class Instructions:
         self.intrinsics[full] = f"declare {self.real} {full}({', '.join([self.real] * len(arguments))})"
         return self._result(f"call {self.real} {full}({', '.join(f'{self.real} {item}' for item in arguments)})")
 
+    def every(self, condition: str) -> str:
+        """Whether a truth holds in every lane, one truth for all."""
+        if self.lanes == 1:
+            return condition
+        name = f"@llvm.vector.reduce.and.v{self.lanes}i1"
+        self.intrinsics[name] = f"declare i1 {name}({self.truth})"
+        return self._result(f"call i1 {name}({self.truth} {condition})")
+
+    def call(self, function: str, *arguments: str) -> str:
+        """A real number from another function on the same vectors."""
+        self.called.append(function)
+        texts = ", ".join(f"{self.real} {item}" for item in arguments)
+        return self._result(f"call {self.real} {function_name(function, self.lanes, self.scalar)}({texts})")
+
+    def label(self, block: str) -> None:
+        """Begin a block."""
+        self.lines.append(f"{block}:")
+
+    def branch(self, condition: str, block: str, otherwise: str) -> None:
+        """End a block: go to one block or the other."""
+        self.lines.append(f"br i1 {condition}, label %{block}, label %{otherwise}")
+
+    def jump(self, block: str) -> None:
+        """End a block: go to another."""
+        self.lines.append(f"br label %{block}")
+
+    def merge(self, *ways: tuple[str, str]) -> str:
+        """The real number of the block that control came from."""
+        return self._result(f"phi {self.real} {', '.join(f'[{value}, %{block}]' for value, block in ways)}")
+
+    def widened(self, value: str) -> str:
+        """A single precision number in double precision."""
+        return self._result(f"fpext {vector_type('float', self.lanes)} {value} to {self.real}")
+
+    def narrowed(self, value: str) -> str:
+        """A double precision number rounded to single precision."""
+        return self._result(f"fptrunc {self.real} {value} to {vector_type('float', self.lanes)}")
+
     def fused(self, left: str, right: str, addend: str) -> str:
         """Product plus addend, rounded once."""
         return self.intrinsic("fma", left, right, addend)
@@ -119,7 +165,7 @@ class Instructions:
         return self._result(f"bitcast {self.integer} {value} to {self.real}")
 
     def compare(self, relation: str, left: str, right: str) -> str:
-        """A truth: olt, ole, ogt, oge, oeq, or une (true where an argument is no number)."""
+        """A truth: olt, ole, ogt, oge, oeq, ord (both are numbers), or une (true where an argument is no number)."""
         return self._result(f"fcmp {relation} {self.real} {left}, {right}")
 
     def both(self, left: str, right: str) -> str:
@@ -134,6 +180,12 @@ class Instructions:
         """One real number or the other."""
         return self._result(f"select {self.truth} {condition}, {self.real} {value}, {self.real} {otherwise}")
 
+    def clamp(self, value: str, lowest: float, highest: float) -> str:
+        """The nearest number within limits; what is no number stays so."""
+        for relation, limit in (("ogt", self.number(highest)), ("olt", self.number(lowest))):
+            value = self.choose(self.compare(relation, value, limit), limit, value)
+        return value
+
     def choose_bits(self, condition: str, value: str, otherwise: str) -> str:
         """One integer or the other."""
         return self._result(f"select {self.truth} {condition}, {self.integer} {value}, {self.integer} {otherwise}")
@@ -142,10 +194,11 @@ class Instructions:
         """Value of a polynomial, lowest coefficient first, by Estrin's scheme: short chains of fused steps."""
         terms = [self.number(value) for value in coefficients]
         power = argument
-        while len(terms) > 1:
+        while len(terms) > 3:
             pairs = zip(terms[::2], terms[1::2], strict=False)
-            folded = [self.fused(high, power, low) for low, high in pairs]
-            terms = folded + terms[len(terms) - len(terms) % 2 :]
-            if len(terms) > 1:
-                power = self.multiply(power, power)
-        return terms[0]
+            terms = [self.fused(high, power, low) for low, high in pairs] + terms[len(terms) - len(terms) % 2 :]
+            power = self.multiply(power, power)
+        value = terms.pop()
+        while terms:
+            value = self.fused(value, power, terms.pop())
+        return value

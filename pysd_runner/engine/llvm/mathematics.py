@@ -1,7 +1,8 @@
 """The mathematical functions of models as LLVM functions on vectors, as text.
 
 Exponential, logarithm and power are our own (see `elementary`); the rarer functions ask the C library lane by lane.
-Results do not depend on the number of lanes. In single precision, values are computed in double precision and rounded.
+Results do not depend on the number of lanes. In single precision, values are computed in double precision and rounded
+(see `single`). A processor without fused multiply-add gives the same results, slowly.
 """
 
 import math
@@ -9,8 +10,8 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 
 from pysd_runner.engine.functions import SMALL
-from pysd_runner.engine.llvm import elementary
-from pysd_runner.engine.llvm.instructions import Instructions, vector_type
+from pysd_runner.engine.llvm import elementary, single
+from pysd_runner.engine.llvm.instructions import Instructions, function_name, vector_type
 
 # Name here -> name in the C library.
 C_LIBRARY = {
@@ -61,13 +62,33 @@ def _modulo(to: Instructions, value: str, base: str) -> str:
 
 
 def _remainder(to: Instructions, value: str, base: str) -> str:
-    rest = to.binary("frem", value, base)
+    """The C library's remainder is only asked where a quotient has no exact whole part."""
+    to.lines.insert(0, f"{_START}:")
+    quotient = to.intrinsic("trunc", to.divide(value, base))
+    rest = to.fused(to.negative(quotient), base, value)
+    signed = _with_sign_of(to, rest, base)
+    small = to.compare("olt", to.intrinsic("fabs", quotient), to.number(2.0**52))
+    to.branch(to.every(to.both(small, to.compare("ord", rest, rest))), "end", "careful")
+    to.label("careful")
+    other = to.call("careful_remainder", value, base)
+    to.jump("end")
+    to.label("end")
+    return to.merge((signed, _START), (other, "careful"))
+
+
+def _careful_remainder(to: Instructions, value: str, base: str) -> str:
+    return _with_sign_of(to, to.binary("frem", value, base), base)
+
+
+def _with_sign_of(to: Instructions, rest: str, base: str) -> str:
+    """A remainder that has the sign of the base: where it has not, the base is added; a zero takes the sign alone."""
     zero = to.number(0.0)
-    # Where the remainder has not the sign of the base, the base is added; a zero takes the sign of the base.
     opposite = to.compare("olt", to.multiply(to.intrinsic("copysign", to.number(1.0), base), rest), zero)
     moved = to.choose(opposite, to.add(rest, base), rest)
     return to.choose(to.compare("oeq", rest, zero), to.intrinsic("copysign", zero, base), moved)
 
+
+_START = "start"
 
 _Body = Callable[..., str]
 _BODIES: dict[str, tuple[int, _Body]] = {
@@ -82,8 +103,14 @@ _BODIES: dict[str, tuple[int, _Body]] = {
     "remainder": (2, _remainder),
 }
 
+# Called by others only, and rarely.
+_HELPERS: dict[str, tuple[int, _Body]] = {"careful_remainder": (2, _careful_remainder)}
+
 # Correctly rounded in either precision, so that computing in single precision gives what rounding once would give.
 _SAME_IN_SINGLE = frozenset({"sqrt", "integer", "xidz"})
+
+# Shorter ones for results in single precision.
+_SHORT: dict[str, _Body] = {"exp": single.exp, "ln": single.ln, "power": single.power}
 
 FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.items()} | dict.fromkeys(C_LIBRARY, 1)
 """Number of arguments of every function."""
@@ -106,7 +133,7 @@ def name_of(function: str, lanes: int, real: str) -> str:
     str
         With the leading ``@``.
     """
-    return f"@gs_{function}_v{lanes}{'f64' if real == 'double' else 'f32'}"
+    return function_name(function, lanes, real)
 
 
 def definition(function: str, lanes: int, real: str) -> str:
@@ -156,38 +183,55 @@ def declarations(functions: Iterable[tuple[str, int, str]], declared: Iterable[s
     return "\n".join(texts[name] for name in sorted(texts) if name not in known)
 
 
-def _written(function: str, lanes: int, real: str) -> tuple[str, list[tuple[str, int, str]], dict[str, str]]:
+_Called = list[tuple[str, int, str]]
+_Written = tuple[str, _Called, dict[str, str]]
+
+
+def _written(function: str, lanes: int, real: str) -> _Written:
     """Definition of a function, the functions it calls and the declarations it needs by name."""
     if real == "float" and function not in _SAME_IN_SINGLE:
         return _in_double(function, lanes)
     if function in C_LIBRARY:
         return _lane_by_lane(function, lanes)
-    count, body = _BODIES[function]
     to = Instructions(lanes, real)
-    arguments = [f"%a{place}" for place in range(count)]
-    result = body(to, *arguments)
-    text = _definition(function, lanes, real, [*to.lines, f"ret {to.real} {result}"])
-    return text, [], to.intrinsics
+    result = _body(function)(to, *_arguments(function))
+    return _finished(function, to, real, result)
+
+
+def _in_double(function: str, lanes: int) -> _Written:
+    to = Instructions(lanes)
+    arguments = [to.widened(item) for item in _arguments(function)]
+    if function in C_LIBRARY:
+        result = to.call(function, *arguments)
+    else:
+        result = _SHORT.get(function, _body(function))(to, *arguments)
+    return _finished(function, to, "float", to.narrowed(result))
+
+
+def _finished(function: str, to: Instructions, real: str, result: str) -> _Written:
+    kind = vector_type(real, to.lanes)
+    attributes = "nounwind noinline cold" if function in _HELPERS else "nounwind"
+    text = _definition(function, to.lanes, real, [*to.lines, f"ret {kind} {result}"], attributes)
+    return text, [(name, to.lanes, to.scalar) for name in to.called], to.intrinsics
+
+
+def _body(function: str) -> _Body:
+    return (_BODIES | _HELPERS)[function][1]
+
+
+def _arguments(function: str) -> list[str]:
+    count = _HELPERS[function][0] if function in _HELPERS else FUNCTIONS[function]
+    return [f"%a{place}" for place in range(count)]
 
 
 def _definition(function: str, lanes: int, real: str, lines: list[str], attributes: str = "nounwind") -> str:
     kind = vector_type(real, lanes)
-    arguments = ", ".join(f"{kind} %a{place}" for place in range(FUNCTIONS[function]))
+    arguments = ", ".join(f"{kind} {item}" for item in _arguments(function))
     head = f"define internal {kind} {name_of(function, lanes, real)}({arguments}) {attributes} {{"
     return "\n".join([head, *lines, "}", ""])
 
 
-def _in_double(function: str, lanes: int) -> tuple[str, list[tuple[str, int, str]], dict[str, str]]:
-    wide, narrow = vector_type("double", lanes), vector_type("float", lanes)
-    count = FUNCTIONS[function]
-    lines = [f"%w{place} = fpext {narrow} %a{place} to {wide}" for place in range(count)]
-    arguments = ", ".join(f"{wide} %w{place}" for place in range(count))
-    lines.append(f"%value = call {wide} {name_of(function, lanes, 'double')}({arguments})")
-    lines += [f"%result = fptrunc {wide} %value to {narrow}", f"ret {narrow} %result"]
-    return _definition(function, lanes, "float", lines), [(function, lanes, "double")], {}
-
-
-def _lane_by_lane(function: str, lanes: int) -> tuple[str, list[tuple[str, int, str]], dict[str, str]]:
+def _lane_by_lane(function: str, lanes: int) -> _Written:
     external = f"@{C_LIBRARY[function]}"
     declaration = {external: f"declare double {external}(double) nounwind"}
     if lanes == 1:
