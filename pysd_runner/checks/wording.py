@@ -15,6 +15,7 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
 )
+from pysd_runner.engine.names import shown
 
 _BETWEEN = {
     "or": (0, ":OR:"),
@@ -85,7 +86,7 @@ def _literal(expression: Table | Random) -> str:
 def _reference(expression: Reference, model: ModelIr) -> str:
     dims = model.variables[expression.variable].dims
     parts = [
-        item.label if isinstance(item, Axis) else _element(item, dim, model)
+        shown(item.label) if isinstance(item, Axis) else _element(item, dim, model)
         for item, dim in zip(expression.index, dims, strict=True)
     ]
     return f"{expression.variable}[{','.join(parts)}]" if parts else expression.variable

@@ -261,8 +261,8 @@ class Variable:
 
     @property
     def equation(self) -> str:
-        """The equation text, one line per block."""
-        return "\n".join(block.text for block in self.blocks)
+        """The equation text, one line per equation of the file."""
+        return "\n".join(dict.fromkeys(block.text for block in self.blocks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Element, Index, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.lookups import is_table_function, table_functions
 from pysd_runner.engine.macros import Macro
-from pysd_runner.engine.names import key, tidy
+from pysd_runner.engine.names import key, shown, tidy
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.scope import Scope
 from pysd_runner.engine.source import Source
@@ -318,6 +318,6 @@ def _check_axes(block: Block, scope: Scope) -> None:
         stray = [axis for axis in part.axes if axis not in block.axes] if part is not None else []
         if stray:
             raise InvalidModel(
-                f"the right side runs over {stray[0]!r}, which the left side does not have"
+                f"the right side runs over {shown(stray[0])!r}, which the left side does not have"
                 f"{' and no mapping leads to it from there' if any(scope.ranges.ways(stray[0])) else ''}."
             )

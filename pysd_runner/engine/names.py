@@ -32,3 +32,25 @@ def key(name: str) -> str:
 def tidy(name: str) -> str:
     """Display form of a name: as written, with single spaces."""
     return re.sub(r"\s+", " ", name.strip())
+
+
+def shown(name: str) -> str:
+    """Form of a name for a message: what was made for a variable or of a range by the name it was made from.
+
+    Parameters
+    ----------
+    name
+        A name of a variable or a label of an axis.
+
+    Returns
+    -------
+    str
+        Without what stands after the separator, its exclamation mark kept.
+
+    Examples
+    --------
+    >>> shown(f"Region{HIDDEN}2!")
+    'Region!'
+    """
+    plain = name.split(HIDDEN)[0]
+    return f"{plain}!" if name.endswith("!") and not plain.endswith("!") else plain

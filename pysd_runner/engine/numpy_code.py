@@ -18,6 +18,7 @@ from pysd_runner.engine.ir import (
     Axis,
     Block,
     Expression,
+    Index,
     Interpolation,
     ModelIr,
     Number,
@@ -156,15 +157,24 @@ def _reference(writer: Writer, expression: Reference) -> str:
 
 def _picked(writer: Writer, expression: Reference) -> str:
     text = writer.symbols[expression.variable]
-    if all(isinstance(item, Axis) and item.positions is None for item in expression.index):
-        return text
+    inner = [_slice(item) for item in expression.index]
     for place, item in enumerate(expression.index):
-        if isinstance(item, Axis) and item.positions is not None:
+        if inner[place] is None and isinstance(item, Axis):
             text = f"{text}.take({writer.literal(('index', item.positions))}, axis={place + 2})"
-    if any(not isinstance(item, Axis) for item in expression.index):
-        inner = ", ".join(":" if isinstance(item, Axis) else str(item.position) for item in expression.index)
-        text = f"{text}[:, :, {inner}]"
-    return text
+    if all(item in (":", None) for item in inner):
+        return text
+    return f"{text}[:, :, {', '.join(item or ':' for item in inner)}]"
+
+
+def _slice(item: Index) -> str | None:
+    """Text of an index without gaps, None for one that has some."""
+    if not isinstance(item, Axis):
+        return str(item.position)
+    if item.positions is None:
+        return ":"
+    first = item.positions[0]
+    end = first + len(item.positions)
+    return f"{first}:{end}" if item.positions == tuple(range(first, end)) else None
 
 
 def _diagonal(text: str, expression: Reference) -> str:

@@ -27,7 +27,7 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
 )
-from pysd_runner.engine.names import HIDDEN
+from pysd_runner.engine.names import HIDDEN, shown
 from pysd_runner.errors import InvalidModel
 
 
@@ -155,7 +155,7 @@ def _message(group: Group, members: frozenset[Equation]) -> str:
 def _label(model: ModelIr, node: Equation) -> str:
     variable = model.variables[node[0]]
     inner = [
-        model.ranges[dim][item.position] if isinstance(item, Element) else item.label
+        model.ranges[dim][item.position] if isinstance(item, Element) else shown(item.label)
         for dim, item in zip(variable.dims, variable.blocks[node[1]].index, strict=True)
     ]
     text = f"{variable.name}[{','.join(inner)}]" if inner else variable.name
