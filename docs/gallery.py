@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
-from pysd_runner.plots import save_figure
+from pysd_runner.plots import ReportFigure, save_figure
 
 
 def figures_of_the_example(_block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
@@ -25,6 +25,9 @@ def figures_of_the_example(_block: Any, variables: dict[str, Any], settings: dic
 
 
 def _save(figure: Figure, path: Path) -> None:
+    if not isinstance(figure, ReportFigure):
+        figure.savefig(path, dpi=150)
+        return
     with TemporaryDirectory() as folder:
         written = save_figure(figure, folder, "figure")
         shutil.copy(next(item for item in written if item.suffix == path.suffix), path)
