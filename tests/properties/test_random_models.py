@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pysd_runner.engine.calls import CALLS
 from pysd_runner.engine.expressions import NODES
 from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
+from pysd_runner.engine.lookups import POINTS
 from pysd_runner.model import load_model
 from pysd_runner.simulate import simulate
 from tests.engine.small_models import write_model
@@ -90,11 +91,22 @@ WHOLE = {
     "invert_matrix": (
         "b{n}[R,P] = IF THEN ELSE(R = P, 9 + MIN(ABS(y0[R]), 9), k[P]) ~~|\nw{n}[R,P] = INVERT MATRIX(b{n}[R,P], 3) ~~|"
     ),
+    "GetConstantsStructure": (
+        "b{n}[R] = GET DIRECT CONSTANTS('numbers.csv', ',', 'B2*') ~~|\nw{n}[R] = b{n}[R]*y0[R] ~~|"
+    ),
+    "GetDataStructure": (
+        "b{n}[R] :LOOK FORWARD: := GET DIRECT DATA('numbers.csv', ',', 'A', 'B2') ~~|\n"
+        "d{n} := GET DIRECT DATA('numbers.csv', ',', 'A', 'C2') ~~|\nw{n} = SUM(b{n}[R!]*y0[R!]) + d{n} ~~|"
+    ),
+    "GetLookupsStructure": (
+        "b{n}[R](GET DIRECT LOOKUPS('numbers.csv', ',', 'A', 'B2')) ~~|\nw{n}[R] = b{n}[R](y0[R]) ~~|"
+    ),
+    "LookupsStructure": "w{n}[R] = f[R](y0[R]) ~~|\nb{n}[R] = f[R](x0) ~~|\nd{n} = f[B](x1) ~~|",
 }
+# What the equations above read.
+NUMBERS = "time,a,b,c\n-0.5,2.5,-1,0.25\n0.75,1,,3\n1.25,-2,4.5,3\n2.5,0.5,1,-1\n"
 # Nodes that every random expression is made of.
 WITHIN = {"ArithmeticStructure", "LogicStructure", "ReferenceStructure", "CallStructure"}
-# Nodes that read files, which test_external_files writes.
-FILES = {name for name in NODES if name.startswith("Get")}
 # PySD draws other numbers; test_random_numbers knows their distributions.
 RANDOM = {name for name in CALLS if name.startswith("random")}
 # PySD solves these to eight digits only; test_features and test_array_functions compare them.
@@ -123,10 +135,14 @@ def grow(leaves, sums):
     return st.recursive(leaves, extend, max_leaves=6)
 
 
+VALUES = st.integers(-300, 300).map(lambda value: value / 100)
+TABLES = st.lists(st.dictionaries(VALUES, VALUES, min_size=2, max_size=6), min_size=3, max_size=3)
+
 MODELS = st.tuples(
     st.lists(grow(LEAVES, sums=True), min_size=4, max_size=8),
     st.lists(grow(REGIONAL, sums=True), min_size=4, max_size=8),
     st.lists(st.sampled_from(sorted(WHOLE.values())), min_size=3, max_size=6),
+    TABLES,
 )
 
 
@@ -135,9 +151,12 @@ MODELS = st.tuples(
 )
 @given(MODELS)
 def test_random_expressions_agree_with_pysd(tmp_path, equations):
-    scalars, regional, whole = equations
+    scalars, regional, whole, tables = equations
+    (tmp_path / "numbers.csv").write_text(NUMBERS, encoding="utf-8")
     lines = [f"x{place} = {text} + 0*Time ~~|" for place, text in enumerate(scalars)]
     lines += [f"y{place}[R] = {text} + 0*v[R] ~~|" for place, text in enumerate(regional)]
+    for element, points in zip("ABC", tables, strict=True):
+        lines.append(f"f[{element}]({','.join(f'({x},{y})' for x, y in points.items())}) ~~|")
     lines += [text.replace("{n}", str(place)) for place, text in enumerate(whole)]
     # PySD reads what is used once after stocks have moved; used twice, it is read before.
     lines += [f"again{place} = x0 + x1 + x2 + SUM(y0[R!]) ~~|" for place in range(2)]
@@ -151,9 +170,10 @@ def test_random_expressions_agree_with_pysd(tmp_path, equations):
 def test_every_node_function_and_reduction_has_a_generator():
     assert set(FUNCTIONS) <= {*WRITTEN, *XMILE}
     assert set(CALLS) <= {*WHOLE, *RANDOM, *XMILE}
-    assert set(NODES) <= {*WHOLE, *WITHIN, *FILES, *SEARCHED}
+    assert set(NODES) <= {*WHOLE, *WITHIN, *SEARCHED}
+    assert set(POINTS) <= set(WHOLE)
     assert set(REDUCTIONS) == set(SUMS)
-    assert {*WHOLE, *WITHIN, *WRITTEN} <= {*FUNCTIONS, *CALLS, *NODES}
+    assert {*WHOLE, *WITHIN, *WRITTEN} <= {*FUNCTIONS, *CALLS, *NODES, *POINTS}
 
 
 @pytest.mark.parametrize("name", sorted(set(WRITTEN) | set(SUMS)))
