@@ -1,0 +1,102 @@
+"""What all parts of a compiled program share: types, memory, literals and the axes of the model."""
+
+from collections.abc import Sequence
+
+from pysd_runner.engine.ir import Axis, ModelIr
+from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.items import Item, Temporaries
+from pysd_runner.engine.llvm.layout import Layout
+
+
+class Frame:
+    """Shared state while a program is written.
+
+    Parameters
+    ----------
+    model
+        The model whose equations are compiled.
+    types
+        Lanes and precision.
+    layout
+        The working memory.
+    wide
+        Variables that hold one number per lane; None where lanes run over subscripts.
+    """
+
+    def __init__(self, model: ModelIr, types: Types, layout: Layout, wide: frozenset[str] | None) -> None:
+        self.model = model
+        self.types = types
+        self.layout = layout
+        self.wide = wide
+        self.temporaries = Temporaries({})
+        self.globals: list[str] = []
+        self.allocas: list[str] = []
+        self.functions: set[tuple[str, int, str]] = set()
+        self.intrinsics: set[str] = set()
+        self.nests = 0
+        self.phase = "start"
+        self.arrays: list[Item] = []
+        self._literals: dict[tuple[object, ...], str] = {}
+
+    @property
+    def over_draws(self) -> bool:
+        """Whether lanes run over draws."""
+        return self.wide is not None
+
+    def length(self, label: str) -> int:
+        """Length of an axis."""
+        return len(self.model.ranges[label.removesuffix("!")])
+
+    def length_of(self, item: Item, loop: int) -> int:
+        """Length of one of the loops of a piece of work."""
+        label = item.loops[loop]
+        for place, axis in enumerate(item.index):
+            if isinstance(axis, Axis) and axis.label == label:
+                if axis.positions is not None:
+                    return len(axis.positions)
+                return self.dims(item.target)[place]
+        return self.length(label)
+
+    def array_call(self, item: Item) -> int:
+        """Number of a call of a function of whole arrays."""
+        self.arrays.append(item)
+        return len(self.arrays) - 1
+
+    def dims(self, name: str) -> tuple[int, ...]:
+        """Lengths of a variable or temporary."""
+        if name in self.temporaries.shapes:
+            return tuple(self.length(label) for label in self.temporaries.shapes[name])
+        return self.model.shape(self.model.variables[name].dims)
+
+    def is_wide(self, name: str) -> bool:
+        """Whether a variable holds one number per lane."""
+        return self.wide is not None and name in self.wide
+
+    def reals(self, values: Sequence[float]) -> str:
+        """Name of a literal array of numbers, with room for a vector that reads beyond its end."""
+        identity = ("real", *values)
+        if identity not in self._literals:
+            room = [*values, *[0.0] * self.types.lanes]
+            body = ", ".join(f"{self.types.real} {self.types.real_literal(value)}" for value in room)
+            self._literals[identity] = self._constant(f"[{len(room)} x {self.types.real}] [{body}]")
+        return self._literals[identity]
+
+    def integers(self, values: Sequence[int]) -> str:
+        """Name of a literal array of whole numbers."""
+        identity = ("integer", *values)
+        if identity not in self._literals:
+            room = [*values, *[0] * self.types.lanes]
+            body = ", ".join(f"i64 {value}" for value in room)
+            self._literals[identity] = self._constant(f"[{len(room)} x i64] [{body}]")
+        return self._literals[identity]
+
+    def _constant(self, body: str) -> str:
+        name = f"@c{len(self.globals)}"
+        self.globals.append(f"{name} = private unnamed_addr constant {body}, align 64")
+        return name
+
+    def alloca(self, kind: str) -> str:
+        """A place on the stack, which the optimiser turns into a register."""
+        name = f"%a{len(self.allocas)}"
+        self.allocas.append(f"{name} = alloca {kind}, align 64")
+        return name

@@ -1,0 +1,217 @@
+"""What a compiled program computes, piece by piece: equations, reductions, updates of stocks, calls for whole arrays."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pysd_runner.engine.ir import (
+    ArrayFunction,
+    Axis,
+    Block,
+    Element,
+    Expression,
+    Index,
+    Interpolation,
+    ModelIr,
+    Operation,
+    Reduction,
+    Reference,
+    walk,
+)
+from pysd_runner.engine.order import Plan, Statement
+
+Task = Literal["value", "reduce", "update", "push", "pull", "array"]
+
+# Stands in the names of what exists in a compiled program only.
+TEMPORARY = "\x1e"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One piece of work inside a loop nest.
+
+    Parameters
+    ----------
+    task
+        ``value``: store an expression; ``reduce``: accumulate one; ``update``: carry a stock or memory to the next
+        step; ``pull`` and ``push``: take from and put into a pipe; ``array``: call a function of whole arrays.
+    target
+        The variable or temporary that is written.
+    index
+        Which part of it.
+    loops
+        Labels of the axes looped over, outermost first.
+    outer
+        For a reduction how many of the loops stand outside of the sum; otherwise all of them.
+    expression
+        What is computed.
+    text
+        For a reduction which one; for an update its kind.
+    """
+
+    task: Task
+    target: str
+    index: tuple[Index, ...]
+    loops: tuple[str, ...]
+    outer: int
+    expression: Expression
+    text: str = ""
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """Everything the item reads."""
+        return tuple(part for part in walk(self.expression) if isinstance(part, Reference))
+
+
+@dataclass(slots=True)
+class Temporaries:
+    """Variables that exist in a compiled program only: names with their axes."""
+
+    shapes: dict[str, tuple[str, ...]]
+
+    def new(self, axes: tuple[str, ...]) -> Reference:
+        """A new one over some axes, and a reference to all of it."""
+        name = f"{TEMPORARY}{len(self.shapes)}"
+        self.shapes[name] = axes
+        return Reference(name, tuple(Axis(label) for label in axes))
+
+
+def items_of(
+    model: ModelIr,
+    statements: Iterable[Statement],
+    temporaries: Temporaries,
+    part: Callable[[Block], Expression],
+) -> list[Item]:
+    """Work of some equations in order, each preceded by the reductions and array functions in it.
+
+    Parameters
+    ----------
+    model
+        The model the statements refer to.
+    statements
+        Equations in order of computation.
+    temporaries
+        Where results of reductions are registered.
+    part
+        Which expression of a block is computed.
+
+    Returns
+    -------
+    list of Item
+        In an order in which they can be computed.
+    """
+    items: list[Item] = []
+    for statement in statements:
+        block = model.variables[statement.variable].blocks[statement.block]
+        items += value_items(statement.variable, block.index, part(block), temporaries)
+    return items
+
+
+def value_items(
+    target: str, index: tuple[Index, ...], expression: Expression, temporaries: Temporaries, task: Task = "value"
+) -> list[Item]:
+    """Work of one equation, preceded by the reductions and array functions in it."""
+    lifted: list[Item] = []
+    simple = _lifted(expression, temporaries, lifted)
+    loops = tuple(item.label for item in index if isinstance(item, Axis))
+    return [*lifted, Item(task, target, index, loops, len(loops), simple)]
+
+
+def _lifted(expression: Expression, temporaries: Temporaries, lifted: list[Item]) -> Expression:
+    if isinstance(expression, Operation):
+        parts = tuple(_lifted(part, temporaries, lifted) for part in expression.arguments)
+        return expression if parts == expression.arguments else replace(expression, arguments=parts)
+    if isinstance(expression, Interpolation):
+        return replace(expression, argument=_lifted(expression.argument, temporaries, lifted))
+    if isinstance(expression, Reduction):
+        return _reduction(expression, temporaries, lifted)
+    if isinstance(expression, ArrayFunction):
+        return _array(expression, temporaries, lifted)
+    return expression
+
+
+def _reduction(expression: Reduction, temporaries: Temporaries, lifted: list[Item]) -> Expression:
+    argument = _lifted(expression.argument, temporaries, lifted)
+    same = next((item for item in lifted if item.task == "reduce" and _same_sum(item, expression, argument)), None)
+    if same is not None:
+        return Reference(same.target, same.index)
+    result = temporaries.new(expression.axes)
+    loops = (*expression.axes, *expression.over)
+    lifted.append(
+        Item("reduce", result.variable, result.index, loops, len(expression.axes), argument, expression.name)
+    )
+    return result
+
+
+def _same_sum(item: Item, expression: Reduction, argument: Expression) -> bool:
+    loops = (*expression.axes, *expression.over)
+    return item.text == expression.name and item.loops == loops and item.expression == argument
+
+
+def _array(expression: ArrayFunction, temporaries: Temporaries, lifted: list[Item]) -> Expression:
+    batch = tuple(axis for axis in expression.axes if axis not in expression.result)
+    arguments = []
+    for argument, core in zip(expression.arguments, expression.core, strict=True):
+        place = temporaries.new((*batch, *core))
+        lifted += value_items(place.variable, place.index, argument, temporaries)
+        arguments.append(place)
+    result = temporaries.new((*batch, *expression.result))
+    call = replace(expression, arguments=tuple(arguments))
+    lifted.append(Item("array", result.variable, result.index, (), 0, call, expression.name))
+    order = {label: place for place, label in enumerate((*batch, *expression.result))}
+    if tuple(order) != expression.axes:
+        return Reference(result.variable, tuple(Axis(label) for label in order))
+    return result
+
+
+def update_items(plan: Plan, temporaries: Temporaries, hoisted: Callable[[Expression], Expression]) -> list[Item]:
+    """Work that carries everything from one step to the next.
+
+    Parameters
+    ----------
+    plan
+        What to compute.
+    temporaries
+        Where results of reductions are registered.
+    hoisted
+        Takes out of an expression what is computed once.
+
+    Returns
+    -------
+    list of Item
+        Updates and what they need.
+    """
+    items: list[Item] = []
+    for name in plan.stocks:
+        variable = plan.model.variables[name]
+        for block in variable.blocks:
+            found = value_items(name, block.index, hoisted(block.expression), temporaries, "update")
+            kind = "non_negative" if block.non_negative else variable.kind
+            found[-1] = replace(found[-1], task="push" if kind == "pipe" else "update", text=kind)
+            items += found
+    return items
+
+
+def matches(reference: Reference, reader: Sequence[str], index: tuple[Index, ...], writer: Sequence[str]) -> bool:
+    """Whether a reference reads, in every pass of a loop nest, exactly the cell that an index names.
+
+    Parameters
+    ----------
+    reference
+        What is read, inside loops over the labels `reader`.
+    reader, writer
+        Labels of the loops, which run side by side.
+    index
+        What is written, inside loops over the labels `writer`.
+    """
+    return placed(reference.index, reader) == placed(index, writer)
+
+
+def placed(index: tuple[Index, ...], loops: Sequence[str]) -> tuple[object, ...]:
+    """An index with the numbers of loops in place of their labels."""
+    return tuple(
+        item.position if isinstance(item, Element) else ("loop", loops.index(item.label), item.positions)
+        for item in index
+    )
+
+

@@ -1,0 +1,444 @@
+"""Writes one loop nest: every instruction at the outermost loop it depends on."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pysd_runner.engine.ir import (
+    Axis,
+    Element,
+    Expression,
+    Index,
+    Interpolation,
+    Number,
+    Operation,
+    Random,
+    Reference,
+    Table,
+    Time,
+)
+from pysd_runner.engine.llvm.emitter import Value, Writer
+from pysd_runner.engine.llvm.frame import Frame
+from pysd_runner.engine.llvm.items import Item
+from pysd_runner.engine.llvm.layout import Slot, padded
+from pysd_runner.engine.llvm.operations import OPERATIONS, TAKES_TRUTH, largest, least, real
+from pysd_runner.engine.llvm.schedule import Nest
+from pysd_runner.engine.llvm.tables import interpolation
+from pysd_runner.errors import UnsupportedFeature
+
+Place = int | tuple[int, tuple[int, ...] | None]
+
+_START = {"sum": 0.0, "product": 1.0, "least": float("inf"), "largest": float("-inf")}
+
+_JOIN: dict[str, Callable[[Writer, Value, Value], Value]] = {
+    "sum": lambda writer, total, value: writer.binary("fadd", total, value),
+    "product": lambda writer, total, value: writer.binary("fmul", total, value),
+    "least": least,
+    "largest": largest,
+}
+
+
+class NestCode:
+    """One loop nest while it is written.
+
+    Parameters
+    ----------
+    frame
+        What the program shares.
+    nest
+        The work.
+    stored
+        Names whose values are read outside of this nest.
+    """
+
+    def __init__(self, frame: Frame, nest: Nest, stored: Callable[[str], bool]) -> None:
+        self.frame = frame
+        self.nest = nest
+        self.stored = stored
+        self.number = frame.nests
+        frame.nests += 1
+        self.writer = Writer(frame.types, prefix=f"n{self.number}.")
+        self.depth = len(nest.shape.lengths)
+        self.writer.lines = [[] for _ in range(self.depth + 1)]
+        self.writer.tails = [[] for _ in range(self.depth + 1)]
+        self.lane = nest.shape.lane
+        self._known: dict[tuple[object, ...], Value] = {}
+        self._late: list[Callable[[], None]] = []
+        self._labels: tuple[str, ...] = ()
+
+    def text(self) -> list[str]:
+        """Instructions of the nest, from the label it starts with to the block it ends in."""
+        for item in self.nest.items:
+            self._labels = item.loops
+            _TASKS[item.task](self, item)
+        for store in self._late:
+            store()
+        self.frame.functions |= self.writer.functions
+        return self._assembled()
+
+    def _assembled(self) -> list[str]:
+        n, lengths, writer = self.number, self.nest.shape.lengths, self.writer
+        lines = [f"  br label %N{n}.0", f"N{n}.0:", *writer.lines[0]]
+        for loop, _ in enumerate(lengths):
+            lines += [f"  br label %N{n}.{loop + 1}", f"N{n}.{loop + 1}:"]
+            lines.append(f"  %i{n}.{loop} = phi i64 [ 0, %N{n}.{loop} ], [ %j{n}.{loop}, %T{n}.{loop} ]")
+            lines += writer.lines[loop + 1]
+        for loop in reversed(range(len(lengths))):
+            lines += writer.tails[loop + 1]
+            step = self.frame.types.lanes if loop == self.lane else 1
+            lines += [f"  br label %T{n}.{loop}", f"T{n}.{loop}:"]
+            lines.append(f"  %j{n}.{loop} = add nuw nsw i64 %i{n}.{loop}, {step}")
+            lines.append(f"  %m{n}.{loop} = icmp ult i64 %j{n}.{loop}, {lengths[loop]}")
+            lines += [f"  br i1 %m{n}.{loop}, label %N{n}.{loop + 1}, label %E{n}.{loop}", f"E{n}.{loop}:"]
+        return [*lines, *writer.tails[0]]
+
+    def counter(self, loop: int) -> Value:
+        """The count of a loop, of the first lane where it runs over lanes."""
+        return Value(f"%i{self.number}.{loop}", "integer", False, loop + 1)
+
+    def places(self, index: tuple[Index, ...]) -> tuple[Place, ...]:
+        """An index with the numbers of loops in place of their labels."""
+        return tuple(
+            item.position if isinstance(item, Element) else (self._labels.index(item.label), item.positions)
+            for item in index
+        )
+
+    # Addresses ---------------------------------------------------------------------------------------------------
+
+    def _scaled(self, loop: int, positions: tuple[int, ...] | None, stride: int) -> Value:
+        identity = ("index", loop, positions, stride)
+        if identity not in self._known:
+            count = self.counter(loop)
+            if positions is not None:
+                count = self._position(loop, positions)
+            self._known[identity] = self._times(count, stride)
+        return self._known[identity]
+
+    def _position(self, loop: int, positions: tuple[int, ...]) -> Value:
+        count = self.counter(loop)
+        if positions == tuple(range(positions[0], positions[0] + len(positions))):
+            return self._plus(count, positions[0])
+        table = self.frame.integers(positions)
+        at = self.writer.make(
+            f"getelementptr inbounds i64, ptr {table}, i64 {count.name}", "integer", wide=False, level=count.level
+        )
+        return self.writer.make(f"load i64, ptr {at.name}", "integer", wide=False, level=count.level)
+
+    def _times(self, value: Value, factor: int) -> Value:
+        if factor == 1:
+            return value
+        return self.writer.make(f"mul nsw i64 {value.name}, {factor}", "integer", wide=False, level=value.level)
+
+    def _plus(self, value: Value, constant: int) -> Value:
+        if constant == 0:
+            return value
+        return self.writer.make(f"add nsw i64 {value.name}, {constant}", "integer", wide=False, level=value.level)
+
+    def _sum(self, parts: list[Value], constant: int) -> Value:
+        if not parts:
+            return self.writer.integer(constant)
+        parts = sorted(parts, key=lambda part: part.level)
+        total = self._plus(parts[0], constant)
+        for part in parts[1:]:
+            level = max(total.level, part.level)
+            total = self.writer.make(f"add nsw i64 {total.name}, {part.name}", "integer", wide=False, level=level)
+        return total
+
+    def _split(self, strides: tuple[int, ...], places: tuple[Place, ...]) -> tuple[int, list[Value], list[Any]]:
+        """Constant part of a cell's number, parts that loops add, and what the loop over lanes adds."""
+        constant, parts, lanes = 0, [], []
+        for stride, place in zip(strides, places, strict=True):
+            if isinstance(place, int):
+                constant += place * stride
+            elif place[0] == self.lane:
+                lanes.append((place[1], stride))
+            else:
+                parts.append(self._scaled(place[0], place[1], stride))
+        return constant, parts, lanes
+
+    def _pointer(self, base: str, kind: str, index: Value) -> str:
+        at = self.writer.make(
+            f"getelementptr inbounds {kind}, ptr {base}, i64 {index.name}", "integer", wide=False, level=index.level
+        )
+        return at.name
+
+    def fetch(self, base: str, offset: int, scale: int, strides: tuple[int, ...], places: tuple[Place, ...]) -> Value:
+        """Read one cell, or a vector of cells where the lanes run over one of its dimensions.
+
+        Parameters
+        ----------
+        base
+            Pointer.
+        offset
+            Numbers before the first cell.
+        scale
+            Numbers in a cell: the lanes where they run over draws, otherwise one.
+        strides
+            Distance between cells along each dimension.
+        places
+            Which cell.
+        """
+        constant, parts, lanes = self._split(strides, places)
+        if lanes:
+            return self._fetch_lanes(base, offset, constant, parts, lanes)
+        index = self._sum([self._times(part, scale) for part in parts], offset + constant * scale)
+        wide = scale > 1
+        kind = self.frame.types.of("real", wide=wide)
+        pointer = self._pointer(base, self.frame.types.real, index)
+        align = scale * self.frame.types.real_bytes if wide else self.frame.types.real_bytes
+        text = f"load {kind}, ptr {pointer}, align {min(align, 64)}"
+        return self.writer.make(text, "real", wide=wide, level=index.level)
+
+    def _fetch_lanes(self, base: str, offset: int, constant: int, parts: list[Value], lanes: list[Any]) -> Value:
+        lane = self.lane or 0
+        level = max([lane + 1, *(part.level for part in parts)])
+        if len(lanes) == 1 and lanes[0][1] == 1 and consecutive(lanes[0][0]):
+            first = lanes[0][0][0] if lanes[0][0] else 0
+            index = self._sum([*parts, self.counter(lane)], offset + constant + first)
+            pointer = self._pointer(base, self.frame.types.real, index)
+            kind = self.frame.types.of("real", wide=True)
+            text = f"load {kind}, ptr {pointer}, align {self.frame.types.real_bytes}"
+            return self.writer.make(text, "real", wide=True, level=level)
+        total = self.writer.splat(self._sum(parts, offset + constant))
+        for positions, stride in lanes:
+            where = self._lane_positions(positions)
+            scaled = self.writer.binary("mul", where, self.writer.splat(self.writer.integer(stride)))
+            total = self.writer.binary("add", total, scaled)
+        return self.gather(base, total)
+
+    def _lane_positions(self, positions: tuple[int, ...] | None) -> Value:
+        lane = self.lane or 0
+        kind = self.frame.types.of("integer", wide=True)
+        if positions is None:
+            counter = self.counter(lane)
+            steps = "<" + ", ".join(f"i64 {number}" for number in range(self.frame.types.lanes)) + ">"
+            raw = self.writer.binary("add", self.writer.splat(counter), Value(steps, "integer", True, 0))
+            # Lanes beyond the end read the last cell: what they compute is never kept.
+            last = self.writer.splat(self.writer.integer(self.nest.shape.lengths[lane] - 1))
+            inside = self.writer.binary("icmp ult", raw, last, "truth")
+            return self.writer.select(inside, raw, last)
+        table = self.frame.integers(positions)
+        pointer = self._pointer(table, "i64", self.counter(lane))
+        return self.writer.make(f"load {kind}, ptr {pointer}, align 8", "integer", wide=True, level=lane + 1)
+
+    def gather(self, base: str, index: Value) -> Value:
+        """Numbers at an index, one per lane where it is wide."""
+        types = self.frame.types
+        if not index.wide:
+            pointer = self._pointer(base, types.real, index)
+            text = f"load {types.real}, ptr {pointer}, align {types.real_bytes}"
+            return self.writer.make(text, "real", wide=False, level=index.level)
+        lanes, level = types.lanes, index.level
+        pointers = self.writer.make(
+            f"getelementptr {types.real}, ptr {base}, {self.writer.type(index)} {index.name}",
+            "integer",
+            wide=True,
+            level=level,
+        )
+        letter = "f64" if types.real == "double" else "f32"
+        kind = types.of("real", wide=True)
+        name = f"@llvm.masked.gather.v{lanes}{letter}.v{lanes}p0"
+        self.frame.intrinsics.add(f"declare {kind} {name}(<{lanes} x ptr>, i32, <{lanes} x i1>, {kind})")
+        text = (
+            f"call {kind} {name}(<{lanes} x ptr> {pointers.name}, i32 {types.real_bytes}, "
+            f"<{lanes} x i1> splat (i1 true), {kind} zeroinitializer)"
+        )
+        return self.writer.make(text, "real", wide=True, level=level)
+
+    def load(self, name: str, places: tuple[Place, ...]) -> Value:
+        """Value of a variable."""
+        slot = self.slot(name)
+        return self.fetch("%ws", slot.offset, self._scale(slot), slot.strides, places)
+
+    def slot(self, name: str) -> Slot:
+        """Where a variable lies."""
+        return self.frame.layout.add(name, self.frame.dims(name), wide=self.frame.is_wide(name))
+
+    def _scale(self, slot: Slot) -> int:
+        return self.frame.types.lanes if slot.wide else 1
+
+    def store(self, name: str, places: tuple[Place, ...], value: Value, *, tail: int | None = None) -> None:
+        """Keep the value of a variable, inside the loops or, with `tail`, after those inside the given level."""
+        slot = self.slot(name)
+        kept = self.writer.lines
+        if tail is not None:
+            self.writer.lines = self.writer.tails
+        try:
+            self._store(slot, places, value, tail)
+        finally:
+            self.writer.lines = kept
+
+    def _store(self, slot: Slot, places: tuple[Place, ...], value: Value, tail: int | None) -> None:
+        constant, parts, lanes = self._split(slot.strides, places)
+        scale = self._scale(slot)
+        level = self.depth if tail is None else tail
+        wide = slot.wide or bool(lanes)
+        if lanes:
+            parts, constant = [*parts, self.counter(self.lane or 0)], constant
+        index = self._sum([self._times(part, scale) for part in parts], slot.offset + constant * scale)
+        pointer = self._pointer("%ws", self.frame.types.real, index)
+        if wide:
+            value = self.writer.splat(value)
+        bytes_of = self.frame.types.real_bytes
+        align = min(64, scale * bytes_of) if slot.wide else bytes_of
+        self.writer.put(level, f"store {self.writer.type(value)} {value.name}, ptr {pointer}, align {align}")
+
+    # Expressions -------------------------------------------------------------------------------------------------
+
+    def emit(self, expression: Expression) -> Value:
+        """Value of an expression; a comparison gives a truth."""
+        return _EMIT[type(expression)](self, expression)
+
+    def real(self, expression: Expression) -> Value:
+        """Value of an expression as a real number."""
+        return real(self.writer, self.emit(expression))
+
+    def reference(self, expression: Reference) -> Value:
+        """Value of a variable, from a register where it is in one."""
+        places = self.places(expression.index)
+        identity = ("value", expression.variable, places)
+        if identity not in self._known:
+            self._known[identity] = self.load(expression.variable, places)
+        return self._known[identity]
+
+    def operation(self, expression: Operation) -> Value:
+        """Value of an operation."""
+        build = OPERATIONS.get(expression.name)
+        if build is None:
+            raise UnsupportedFeature(f"operation {expression.name!r} is not compiled")
+        parts = [self.emit(part) for part in expression.arguments]
+        if expression.name not in TAKES_TRUTH:
+            parts = [real(self.writer, part) for part in parts]
+        return build(self.writer, parts)
+
+    def table(self, expression: Table) -> Value:
+        """Value of a literal array."""
+        room = padded(expression.shape, 1)
+        strides = tuple(_product(room[place + 1 :]) for place in range(len(room)))
+        places: tuple[Place, ...] = tuple((self._labels.index(axis), None) for axis in expression.axes)
+        return self.fetch(self.frame.reals(expression.values), 0, 1, strides, places)
+
+    def table_offset(self, labels: tuple[str, ...]) -> Value:
+        """Number of the cell of a literal array over some axes, one per lane where they run over one of them."""
+        lengths = tuple(self.frame.length(label) for label in labels)
+        strides = tuple(_product(lengths[place + 1 :]) for place in range(len(lengths)))
+        places: tuple[Place, ...] = tuple((self._labels.index(label), None) for label in labels)
+        constant, parts, lanes = self._split(strides, places)
+        total = self._sum(parts, constant)
+        for positions, stride in lanes:
+            scaled = self.writer.binary(
+                "mul", self._lane_positions(positions), self.writer.splat(self.writer.integer(stride))
+            )
+            total = self.writer.binary("add", total, scaled)
+        return total
+
+    # Tasks -------------------------------------------------------------------------------------------------------
+
+    def value_task(self, item: Item) -> None:
+        """An equation: its value stays in a register for the rest of the nest."""
+        value = self.real(item.expression)
+        places = self.places(item.index)
+        self._known[("value", item.target, places)] = value
+        if self.stored(item.target):
+            self.store(item.target, places, value)
+
+    def update_task(self, item: Item) -> None:
+        """A stock or memory takes its next value after everything in the nest has read it."""
+        next_value = self.real(item.expression)
+        places = self.places(item.index)
+        if item.text != "memory":
+            now = self.reference(Reference(item.target, item.index))
+            step = Value("%dt", "real", False, 0)
+            next_value = self.writer.binary("fadd", now, self.writer.binary("fmul", step, next_value))
+        if item.text == "non_negative":
+            next_value = largest(self.writer, self.writer.number(0.0), next_value)
+        self._late.append(lambda: self.store(item.target, places, next_value))
+
+    def reduce_task(self, item: Item) -> None:
+        """A sum or the like over the inner loops."""
+        writer, join = self.writer, _JOIN[item.text]
+        value = self.real(item.expression)
+        wide = value.wide or (self.lane is not None and self.lane >= item.outer)
+        kind = self.frame.types.of("real", wide=wide)
+        start = writer.number(_START[item.text])
+        start = writer.splat(start) if wide else start
+        if wide:
+            value = self._masked(writer.splat(value), start)
+        place = self.frame.alloca(kind)
+        writer.put(item.outer, f"store {kind} {start.name}, ptr {place}")
+        total = writer.make(f"load {kind}, ptr {place}", "real", wide=wide, level=self.depth)
+        joined = join(writer, total, value)
+        writer.put(self.depth, f"store {kind} {joined.name}, ptr {place}")
+        kept, writer.lines = writer.lines, writer.tails
+        result = writer.make(f"load {kind}, ptr {place}", "real", wide=wide, level=item.outer)
+        if wide and not self.frame.over_draws:
+            result = self._across(result, join)
+        writer.lines = kept
+        self.store(item.target, self.places(item.index), result, tail=item.outer)
+
+    def _masked(self, value: Value, start: Value) -> Value:
+        """A value with the lanes beyond the end of the loop at what changes nothing."""
+        if self.lane is None or self.nest.shape.lengths[self.lane] % self.frame.types.lanes == 0:
+            return value
+        lanes = self.frame.types.lanes
+        steps = "<" + ", ".join(f"i64 {number}" for number in range(lanes)) + ">"
+        here = self.writer.binary("add", self.writer.splat(self.counter(self.lane)), Value(steps, "integer", True, 0))
+        end = self.writer.splat(self.writer.integer(self.nest.shape.lengths[self.lane]))
+        inside = self.writer.binary("icmp ult", here, end, "truth")
+        return self.writer.select(inside, value, start)
+
+    def _across(self, value: Value, join: Callable[[Writer, Value, Value], Value]) -> Value:
+        """All lanes of a vector joined, in halves."""
+        kind, lanes = self.writer.type(value), self.frame.types.lanes
+        half = lanes // 2
+        while half:
+            order = ", ".join(f"i32 {(number + half) % lanes}" for number in range(lanes))
+            text = f"shufflevector {kind} {value.name}, {kind} poison, <{lanes} x i32> <{order}>"
+            value = join(self.writer, value, self.writer.make(text, "real", wide=True, level=value.level))
+            half //= 2
+        return self.writer.make(
+            f"extractelement {kind} {value.name}, i64 0", "real", wide=False, level=value.level
+        )
+
+    def array_task(self, item: Item) -> None:
+        """A function of whole arrays, called back in Python."""
+        number = self.frame.array_call(item)
+        self.writer.put(0, f"call void %arrays(i64 {number}, ptr %ws)")
+
+    def push_task(self, item: Item) -> None:
+        """What flows into a pipe is kept, and what comes out next is fetched."""
+        raise UnsupportedFeature("DELAY FIXED is not compiled")
+
+
+def consecutive(positions: tuple[int, ...] | None) -> bool:
+    """Whether positions follow each other without a gap."""
+    return positions is None or positions == tuple(range(positions[0], positions[0] + len(positions)))
+
+
+def _product(lengths: tuple[int, ...]) -> int:
+    total = 1
+    for length in lengths:
+        total *= length
+    return total
+
+
+def _random(_code: NestCode, _expression: Random) -> Value:
+    raise UnsupportedFeature("random functions are not compiled")
+
+
+_EMIT: dict[type, Callable[[NestCode, Any], Value]] = {
+    Number: lambda code, expression: code.writer.number(expression.value),
+    Table: NestCode.table,
+    Time: lambda code, _expression: Value("%now" if code.frame.phase == "step" else "%start", "real", False, 0),
+    Reference: NestCode.reference,
+    Operation: NestCode.operation,
+    Interpolation: interpolation,
+    Random: _random,
+}
+
+_TASKS: dict[str, Callable[[NestCode, Item], None]] = {
+    "value": NestCode.value_task,
+    "update": NestCode.update_task,
+    "reduce": NestCode.reduce_task,
+    "array": NestCode.array_task,
+    "push": NestCode.push_task,
+}

@@ -1,0 +1,150 @@
+"""What each element-wise operation of the representation becomes in LLVM instructions."""
+
+from collections.abc import Callable, Sequence
+
+from pysd_runner.engine.functions import SMALL
+from pysd_runner.engine.llvm import mathematics
+from pysd_runner.engine.llvm.emitter import Value, Writer
+
+Build = Callable[[Writer, Sequence[Value]], Value]
+
+
+def truth(writer: Writer, value: Value) -> Value:
+    """Whether a real number counts as true: everything but zero, NaN included."""
+    if value.kind == "truth":
+        return value
+    return writer.binary("fcmp une", value, writer.number(0.0), "truth")
+
+
+def real(writer: Writer, value: Value) -> Value:
+    """A truth as one or zero."""
+    if value.kind == "real":
+        return value
+    return writer.select(value, writer.number(1.0), writer.number(0.0))
+
+
+def least(writer: Writer, left: Value, right: Value) -> Value:
+    """The smaller of two numbers, NaN if one is."""
+    return _extreme(writer, left, right, "fcmp olt")
+
+
+def largest(writer: Writer, left: Value, right: Value) -> Value:
+    """The larger of two numbers, NaN if one is."""
+    return _extreme(writer, left, right, "fcmp ogt")
+
+
+def _extreme(writer: Writer, left: Value, right: Value, compare: str) -> Value:
+    # A comparison with NaN is false and gives the right operand: only NaN on the left has to be put back, and a number
+    # of the file cannot be one.
+    if left.literal is None and right.literal is not None:
+        left, right = right, left
+    chosen = writer.select(writer.binary(compare, left, right, "truth"), left, right)
+    if left.literal is not None:
+        return chosen
+    return writer.select(writer.binary("fcmp uno", left, left, "truth"), left, chosen)
+
+
+def _compare(condition: str) -> Build:
+    return lambda writer, parts: writer.binary(f"fcmp {condition}", parts[0], parts[1], "truth")
+
+
+def _logic(instruction: str) -> Build:
+    return lambda writer, parts: writer.binary(instruction, truth(writer, parts[0]), truth(writer, parts[1]))
+
+
+def _not(writer: Writer, parts: Sequence[Value]) -> Value:
+    return writer.binary("xor", truth(writer, parts[0]), Value("true", "truth", False, 0))
+
+
+def _where(writer: Writer, parts: Sequence[Value]) -> Value:
+    return writer.select(truth(writer, parts[0]), real(writer, parts[1]), real(writer, parts[2]))
+
+
+def _binary(instruction: str) -> Build:
+    return lambda writer, parts: writer.binary(instruction, parts[0], parts[1])
+
+
+def _known(name: str) -> Build:
+    """A function the compiler knows."""
+
+    def build(writer: Writer, parts: Sequence[Value]) -> Value:
+        wide = any(part.wide for part in parts)
+        letter = "f64" if writer.types.real == "double" else "f32"
+        kind = f"v{writer.types.lanes}{letter}" if wide else letter
+        return writer.call("", f"@llvm.{name}.{kind}", parts)
+
+    return build
+
+
+def _function(name: str) -> Build:
+    """A function of the mathematics module."""
+
+    def build(writer: Writer, parts: Sequence[Value]) -> Value:
+        lanes = writer.types.lanes if any(part.wide for part in parts) else 1
+        return writer.call(name, mathematics.name_of(name, lanes, writer.types.real), parts)
+
+    return build
+
+
+def _power(writer: Writer, parts: Sequence[Value]) -> Value:
+    base, exponent = parts
+    if exponent.literal == 1.0:
+        return base
+    if exponent.literal == 2.0:
+        return writer.binary("fmul", base, base)
+    return _function("power")(writer, parts)
+
+
+def _xidz(writer: Writer, parts: Sequence[Value]) -> Value:
+    numerator, denominator, otherwise = parts
+    size = _known("fabs")(writer, [denominator])
+    small = writer.binary("fcmp olt", size, writer.number(SMALL), "truth")
+    return writer.select(small, otherwise, writer.binary("fdiv", numerator, denominator))
+
+
+def _quantum(writer: Writer, parts: Sequence[Value]) -> Value:
+    value, base = parts
+    whole = _known("trunc")(writer, [writer.binary("fdiv", value, base)])
+    small = writer.binary("fcmp olt", base, writer.number(SMALL), "truth")
+    return writer.select(small, value, writer.binary("fmul", base, whole))
+
+
+def _modulo(writer: Writer, parts: Sequence[Value]) -> Value:
+    return writer.binary("fsub", parts[0], _quantum(writer, parts))
+
+
+# Operation -> instructions. The same keys as the text of the NumPy target; a test compares them.
+OPERATIONS: dict[str, Build] = {
+    "add": _binary("fadd"),
+    "subtract": _binary("fsub"),
+    "multiply": _binary("fmul"),
+    "divide": _binary("fdiv"),
+    "negative": lambda writer, parts: writer.unary("fneg", parts[0]),
+    "power": _power,
+    "less": _compare("olt"),
+    "less_equal": _compare("ole"),
+    "greater": _compare("ogt"),
+    "greater_equal": _compare("oge"),
+    "equal": _compare("oeq"),
+    "not_equal": _compare("une"),
+    "and": _logic("and"),
+    "or": _logic("or"),
+    "not": _not,
+    "where": _where,
+    "min": lambda writer, parts: least(writer, parts[0], parts[1]),
+    "max": lambda writer, parts: largest(writer, parts[0], parts[1]),
+    "abs": _known("fabs"),
+    "sqrt": _known("sqrt"),
+    "integer": _known("trunc"),
+    "quantum": _quantum,
+    "modulo": _modulo,
+    "xidz": _xidz,
+} | {
+    name: _function(name)
+    for name in (
+        "exp ln sin cos tan arcsin arccos arctan sinh cosh tanh remainder erfc".split()
+    )
+}
+
+# Operations that take truths as they are.
+TAKES_TRUTH = frozenset({"and", "or", "not", "where"})

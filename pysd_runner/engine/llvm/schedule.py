@@ -1,0 +1,174 @@
+"""Groups work into loop nests, as large ones as the order of computation allows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pysd_runner.engine.ir import Axis
+from pysd_runner.engine.llvm.items import Item, Temporaries, matches
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What two pieces of work must share to stand in one loop nest.
+
+    Parameters
+    ----------
+    lengths
+        Lengths of the loops, outermost first.
+    lane
+        Which of the loops runs over the lanes of vectors, None if none does.
+    """
+
+    lengths: tuple[int, ...]
+    lane: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """Work that is done in one loop nest."""
+
+    shape: Shape
+    items: tuple[Item, ...]
+
+
+def nests_of(items: Sequence[Item], shape_of: Callable[[Item], Shape], temporaries: Temporaries) -> list[Nest]:
+    """Group work into nests.
+
+    Parameters
+    ----------
+    items
+        Work in an order in which it can be computed; updates stand at the end.
+    shape_of
+        Which loops a piece of work needs.
+    temporaries
+        Where the flow of a stock goes that cannot be updated at once.
+
+    Returns
+    -------
+    list of Nest
+        In order of computation.
+    """
+    board = _Board(list(items), shape_of, temporaries)
+    nests = []
+    while board.waiting:
+        nest = board.largest()
+        if nest is None:
+            board.split_an_update()
+            continue
+        nests.append(nest)
+    return nests
+
+
+class _Board:
+    """Work that waits, and what each piece waits for."""
+
+    def __init__(self, items: list[Item], shape_of: Callable[[Item], Shape], temporaries: Temporaries) -> None:
+        self.shape_of = shape_of
+        self.temporaries = temporaries
+        self.items: list[Item] = []
+        for item in items:
+            self.items += self._at_once_or_later(item)
+        self._connect()
+        self.waiting = list(range(len(self.items)))
+        self.done: set[int] = set()
+
+    def _at_once_or_later(self, item: Item) -> list[Item]:
+        """An update that reads other cells of its stock has to wait until all of them are computed."""
+        if item.task == "update" and not all(
+            matches(read, item.loops, item.index, item.loops) for read in item.references if read.variable == item.target
+        ):
+            return list(self._split(item))
+        return [item]
+
+    def _split(self, item: Item) -> tuple[Item, Item]:
+        labels = tuple(label.label for label in item.index if isinstance(label, Axis))
+        flow = self.temporaries.new(labels)
+        first = replace(item, task="value", target=flow.variable, index=flow.index, text="")
+        return first, replace(item, expression=flow)
+
+    def _connect(self) -> None:
+        """What each piece of work waits for: everything written before it that it reads; an update also for all reads."""
+        self.needs: list[set[int]] = [set() for _ in self.items]
+        writers: dict[str, list[int]] = {}
+        readers: dict[str, list[int]] = {}
+        for number, item in enumerate(self.items):
+            for name in {read.variable for read in item.references}:
+                readers.setdefault(name, []).append(number)
+                self.needs[number].update(writers.get(name, ()))
+            if item.task not in ("update", "push"):
+                writers.setdefault(item.target, []).append(number)
+        for number, item in enumerate(self.items):
+            if item.task in ("update", "push"):
+                self.needs[number].update(other for other in readers.get(item.target, ()) if other != number)
+        self._match()
+
+    def _match(self) -> None:
+        """Of what a piece of work waits for, what may stand in the same nest."""
+        self.beside: list[set[int]] = []
+        for number, needed in enumerate(self.needs):
+            self.beside.append({other for other in needed if self._may_share(self.items[number], self.items[other])})
+
+    @staticmethod
+    def _may_share(item: Item, before: Item) -> bool:
+        """Whether two pieces of work fit into one nest, of which the first waits for the second."""
+        if "array" in (item.task, before.task):
+            return False
+        reads = [read for read in item.references if read.variable == before.target]
+        if reads and before.task == "reduce":
+            return False
+        if not all(matches(read, item.loops, before.index, before.loops) for read in reads):
+            return False
+        if item.task not in ("update", "push"):
+            return True
+        # An update overwrites what is read: in one nest every pass may read only the cell it overwrites itself.
+        back = [read for read in before.references if read.variable == item.target]
+        return all(matches(read, before.loops, item.index, item.loops) for read in back)
+
+    def largest(self) -> Nest | None:
+        """The nest with most of the work that waits; it is done then."""
+        best: tuple[Shape, list[int]] | None = None
+        tried: set[Shape] = set()
+        for number in self.waiting:
+            shape = self.shape_of(self.items[number])
+            if shape in tried or not self.needs[number] <= self.done:
+                continue
+            tried.add(shape)
+            found = self._fill(shape)
+            if best is None or len(found) > len(best[1]):
+                best = shape, found
+        if best is None:
+            return None
+        shape, found = best
+        self.done.update(found)
+        self.waiting = [number for number in self.waiting if number not in self.done]
+        return Nest(shape, tuple(self.items[number] for number in found))
+
+    def _fill(self, shape: Shape) -> list[int]:
+        chosen: list[int] = []
+        inside: set[int] = set()
+        candidates = [number for number in self.waiting if self.shape_of(self.items[number]) == shape]
+        grown = True
+        while grown:
+            grown = False
+            for number in candidates:
+                if number in inside:
+                    continue
+                left = self.needs[number] - self.done
+                if left <= inside and left <= self.beside[number]:
+                    chosen.append(number)
+                    inside.add(number)
+                    grown = True
+        return chosen
+
+    def split_an_update(self) -> None:
+        """Compute a flow now and update its stock later, where updates wait for each other."""
+        number = next(number for number in self.waiting if self.items[number].task == "update")
+        first, second = self._split(self.items[number])
+        undone = [place for place in self.waiting if place != number]
+        kept = [self.items[place] for place in undone]
+        position = next((place for place, item in enumerate(kept) if item.task == "update"), len(kept))
+        self.items = [*kept[:position], first, *kept[position:], second]
+        self._connect()
+        self.waiting = list(range(len(self.items)))
+        self.done = set()
+
