@@ -36,6 +36,7 @@ class Frame:
         self.nests = 0
         self.phase = "start"
         self.arrays: list[Item] = []
+        self.pipes = 0
         self._literals: dict[tuple[object, ...], str] = {}
 
     @property

@@ -4,9 +4,17 @@ The text holds generated names and numbers only, never a name or a comment of a 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from pysd_runner.engine.ir import Axis, Block, Expression, ModelIr, Random, references, walk
+from pysd_runner.engine.ir import (
+    ArrayFunction,
+    Axis,
+    Expression,
+    ModelIr,
+    Random,
+    Reference,
+    references,
+    walk,
+)
 from pysd_runner.engine.llvm import mathematics
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.frame import Frame
@@ -14,150 +22,73 @@ from pysd_runner.engine.llvm.hoisting import Hoisting
 from pysd_runner.engine.llvm.items import Item, items_of, update_items, value_items
 from pysd_runner.engine.llvm.layout import Layout, Slot
 from pysd_runner.engine.llvm.nest_code import NestCode
+from pysd_runner.engine.llvm.programs import ArrayCall, Input, Recipe, Signature
 from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of
-from pysd_runner.engine.order import Plan
+from pysd_runner.engine.order import Plan, at_start, running
+from pysd_runner.errors import UnsupportedFeature
 
 # Entries of the table a program is handed, 64 bits each; inputs and outputs follow.
-TIMES, STEPS, SAVED, COUNT, IN_STRIDE, OUT_STRIDE, POSITIONS, SHARES, ROWS, ARRAYS, SEED, FIRST_DRAW, HEADER = range(13)
+TIMES, STEPS, SAVED, COUNT, IN_STRIDE, OUT_STRIDE, POSITIONS, SHARES, ROWS, ARRAYS, SEED, FIRST_DRAW, HISTORY, HEADER = range(
+    14
+)
 
 # A shorter axis is not worth a vector.
 SHORTEST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A value the program is handed.
-
-    Parameters
-    ----------
-    name
-        The variable.
-    slot
-        Where it is kept.
-    moving
-        Whether it changes over time.
-    """
-
-    name: str
-    slot: Slot
-    moving: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A value the program saves."""
-
-    name: str
-    slot: Slot
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """A program before it is compiled.
-
-    Parameters
-    ----------
-    text
-        LLVM instructions.
-    types
-        Lanes and precision.
-    over_draws
-        Whether lanes run over draws; otherwise over subscripts, one case at a time.
-    inputs, outputs
-        In the order of the table.
-    arrays
-        Functions of whole arrays it calls back.
-    slots
-        Where everything lies, by name.
-    size
-        Numbers in its working memory.
-    """
-
-    text: str
-    types: Types
-    over_draws: bool
-    inputs: tuple[Input, ...]
-    outputs: tuple[Output, ...]
-    arrays: tuple[Item, ...]
-    slots: dict[str, Slot]
-    size: int
-
-
-def write_kernel(
-    plan: Plan,
-    outcomes: Sequence[str],
-    given: Sequence[str],
-    moving: frozenset[str],
-    varying: frozenset[str] | None,
-    types: Types,
-) -> Kernel:
+def write_kernel(plan: Plan, recipe: Recipe) -> tuple[Signature, str]:
     """Write the program of a plan.
 
     Parameters
     ----------
     plan
         What to compute, and when.
-    outcomes
-        Variables to save.
-    given
-        Variables whose values come from outside.
-    moving
-        Those among `given` that change over time.
-    varying
-        Those among `given` that differ between draws; None to run one case with vectors over subscripts.
-    types
-        Lanes and precision.
+    recipe
+        What is handed over, saved, and how.
 
     Returns
     -------
-    Kernel
-        The text and how to call it.
+    tuple
+        How the program is called, and its text.
 
     Raises
     ------
     UnsupportedFeature
         If an operation cannot be compiled.
     """
-    return _Writer(plan, outcomes, given, moving, varying, types).kernel()
+    return _Writer(plan, recipe).kernel()
 
 
 class _Writer:
-    def __init__(
-        self,
-        plan: Plan,
-        outcomes: Sequence[str],
-        given: Sequence[str],
-        moving: frozenset[str],
-        varying: frozenset[str] | None,
-        types: Types,
-    ) -> None:
-        self.plan, self.outcomes, self.moving = plan, tuple(outcomes), moving
-        self.given = tuple(name for name in given if name in plan.used)
+    def __init__(self, plan: Plan, recipe: Recipe) -> None:
+        types, varying = recipe.types, recipe.varying
+        self.plan, self.outcomes, self.moving = plan, recipe.outcomes, recipe.moving
+        self.given = tuple(name for name in recipe.given if name in plan.used)
         self.over_draws = varying is not None
         wide = _wide(plan, varying) if varying is not None else None
         layout = Layout(types.lanes, types.real_bytes, 1 if self.over_draws else types.lanes)
         self.frame = Frame(plan.model, types, layout, wide)
         self.types = types
 
-    def kernel(self) -> Kernel:
-        """The whole program."""
+    def kernel(self) -> tuple[Signature, str]:
+        """How the program is called, and its text."""
         before, start, step = self._phases()
-        inputs = [self._input(name) for name in self.given]
-        prologue = self._code(before, start, "start")
-        loop = self._code(step, [], "step")
-        outputs = [Output(name, self._slot(name)) for name in self.outcomes]
+        inputs = [Input(name, self._slot(name), name in self.moving) for name in self.given]
+        prologue = self._code([*before, *start], "start")
+        loop = self._code(step, "step")
+        outputs = [self._slot(name) for name in self.outcomes]
         text = self._function(inputs, outputs, prologue, loop)
-        layout = self.frame.layout
-        return Kernel(
-            text,
-            self.types,
-            self.over_draws,
-            tuple(inputs),
-            tuple(outputs),
-            tuple(self.frame.arrays),
-            dict(layout.slots),
-            layout.size,
-        )
+        arrays = tuple(self._array_call(item) for item in self.frame.arrays)
+        signature = Signature(tuple(inputs), tuple(outputs), arrays, self.frame.layout.size, self.frame.pipes)
+        return signature, text
+
+    def _array_call(self, item: Item) -> ArrayCall:
+        call = item.expression
+        if not isinstance(call, ArrayFunction):
+            raise UnsupportedFeature(f"array function {item.text!r}")
+        arguments = tuple(self._slot(part.variable) for part in call.arguments if isinstance(part, Reference))
+        core = tuple(len(axes) for axes in call.core)
+        return ArrayCall(call.name, arguments, core, self._slot(item.target))
 
     # What is computed when ---------------------------------------------------------------------------------------
 
@@ -167,10 +98,10 @@ class _Writer:
         hoisting = Hoisting(frozenset(still), temporaries)
         dynamic = items_of(plan.model, plan.dynamic, temporaries, lambda block: hoisting.of(block.expression))
         dynamic += update_items(plan, temporaries, hoisting.of)
-        invariant = items_of(plan.model, plan.invariant, temporaries, lambda block: block.expression)
+        invariant = items_of(plan.model, plan.invariant, temporaries, running)
         for reference, expression in hoisting.hoisted.items():
             invariant += value_items(reference.variable, reference.index, expression, temporaries)
-        starting = items_of(plan.model, plan.starting, temporaries, _at_start)
+        starting = items_of(plan.model, plan.starting, temporaries, at_start)
         return tuple(self._scheduled(items) for items in (invariant, starting, dynamic))  # type: ignore[return-value]
 
     def _scheduled(self, items: list[Item]) -> list[Nest]:
@@ -193,8 +124,7 @@ class _Writer:
         last = item.index[-1]
         return len(lengths) - 1 if isinstance(last, Axis) and last.positions is None else None
 
-    def _code(self, first: list[Nest], second: list[Nest], phase: str) -> list[str]:
-        nests = [*first, *second]
+    def _code(self, nests: list[Nest], phase: str) -> list[str]:
         self.frame.phase = phase
         readers: dict[str, set[int]] = {}
         writers: dict[str, set[int]] = {}
@@ -227,18 +157,13 @@ class _Writer:
     def _slot(self, name: str) -> Slot:
         return self.frame.layout.add(name, self.frame.dims(name), wide=self.frame.is_wide(name))
 
-    def _input(self, name: str) -> Input:
-        return Input(name, self._slot(name), name in self.moving)
-
-    def _function(
-        self, inputs: list[Input], outputs: list[Output], prologue: list[str], loop: list[str]
-    ) -> str:
+    def _function(self, inputs: list[Input], outputs: list[Slot], prologue: list[str], loop: list[str]) -> str:
         text = _Text(self.types, self.over_draws)
         text.opening()
         text.copies(inputs)
         text.lines += prologue
         text.step_opening(inputs)
-        stocks = [place for place, item in enumerate(outputs) if item.name in self.plan.stocks]
+        stocks = [place for place, name in enumerate(self.outcomes) if name in self.plan.stocks]
         others = [place for place in range(len(outputs)) if place not in stocks]
         base = HEADER + 2 * len(inputs)
         text.save(outputs, stocks, base, "A")
@@ -259,10 +184,6 @@ class _Writer:
             'attributes #0 = { nounwind "prefer-vector-width"="512" "min-legal-vector-width"="512" }',
         ]
         return "\n".join(parts) + "\n"
-
-
-def _at_start(block: Block) -> Expression:
-    return block.expression if block.initial is None else block.initial
 
 
 def _parts(model: ModelIr, name: str) -> Iterable[Expression]:
@@ -451,7 +372,7 @@ class _Text:
         lines.append("  %keep = icmp ne i8 %keep.v, 0")
         self._move(inputs, [place for place, item in enumerate(inputs) if item.moving], "%k", "M")
 
-    def save(self, outputs: Sequence[Output], places: Sequence[int], base: int, tag: str) -> None:
+    def save(self, outputs: Sequence[Slot], places: Sequence[int], base: int, tag: str) -> None:
         """Keep outcomes where the step is one that is saved."""
         lines = self.lines
         lines += [f"  br i1 %keep, label %save{tag}, label %go{tag}", f"save{tag}:"]
@@ -459,7 +380,7 @@ class _Text:
         lines.append(f"  %r{tag}1 = mul i64 %scenario, %rows")
         lines.append(f"  %r{tag}2 = add i64 %r{tag}1, %r{tag}0")
         for place in places:
-            self._save(outputs[place].slot, place, base + place, f"%r{tag}2")
+            self._save(outputs[place], place, base + place, f"%r{tag}2")
         if tag == "B":
             lines.append("  %row.next = add i64 %rB0, 1")
             lines.append("  store i64 %row.next, ptr %row")

@@ -1,0 +1,270 @@
+"""One call of a compiled program: the table it is handed, its memory, its inputs and outputs."""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.llvm import kernel
+from pysd_runner.engine.llvm.layout import LINE, Slot
+from pysd_runner.engine.llvm.programs import ArrayCall, Program
+from pysd_runner.engine.paths import SAME_TIME, TimePath
+
+Array = NDArray[Any]
+
+
+def aligned(shape: tuple[int, ...], dtype: Any, *, fill: float | None = None) -> Array:
+    """An array that starts on a cache line."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + LINE, dtype=np.uint8)
+    shift = -raw.ctypes.data % LINE
+    array = raw[shift : shift + size].view(dtype).reshape(shape)
+    if fill is not None:
+        array.fill(fill)
+    return array
+
+
+class Clockwork:
+    """The steps of a run as a program is handed them.
+
+    Parameters
+    ----------
+    times
+        Every step, shape (step,).
+    steps
+        Length of each step, shape (step,).
+    saved
+        Which steps are saved, shape (step,).
+    real
+        Type of the numbers.
+    """
+
+    def __init__(self, times: Array, steps: Array, saved: Array, real: Any) -> None:
+        self.exact = np.asarray(times, dtype=float)
+        self.times = np.ascontiguousarray(times, dtype=real)
+        self.steps = np.ascontiguousarray(steps, dtype=real)
+        self.saved = np.ascontiguousarray(saved, dtype=np.uint8)
+        self.rows = int(self.saved.sum())
+
+
+class Call:
+    """Buffers of a program for some scenarios and draws; it can be run again with other numbers in its inputs.
+
+    Parameters
+    ----------
+    program
+        What is run.
+    clockwork
+        Steps of the run.
+    scenarios, draws
+        Numbers of them; a program with lanes over subscripts takes one draw, and each case as a scenario.
+    values
+        Value of every input, with the axes (scenario, draw, ...), each of the two of full length or one.
+    seed, first_draw
+        What random numbers depend on besides the cell and the step.
+    outputs
+        Where outcomes go, by place; None makes new arrays.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        clockwork: Clockwork,
+        scenarios: int,
+        draws: int,
+        values: Mapping[str, Any],
+        *,
+        seed: int = 0,
+        first_draw: int = 0,
+        outputs: Sequence[Array] | None = None,
+        out_stride: int | None = None,
+    ) -> None:
+        self.program, self.clockwork = program, clockwork
+        self.scenarios, self.draws = scenarios, draws
+        types = program.recipe.types
+        self.lanes = types.lanes if program.over_draws else 1
+        self.real = np.float64 if types.real == "double" else np.float32
+        self.room = -(-draws // self.lanes) * self.lanes
+        self.inputs: dict[str, Array] = {}
+        self._table = np.zeros(kernel.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
+        self._memory = aligned((program.frame.size,), self.real, fill=np.nan)
+        self._error: BaseException | None = None
+        self._fill_inputs(values)
+        self.outputs = list(outputs) if outputs is not None else [self._output(s) for s in program.frame.outputs]
+        self._fill_table(seed, first_draw, out_stride)
+
+    def _output(self, slot: Slot) -> Array:
+        shape = (self.scenarios, self.clockwork.rows, slot.cells, self.room)
+        return aligned(shape, self.real)
+
+    def _fill_table(self, seed: int, first_draw: int, out_stride: int | None) -> None:
+        table, clock = self._table, self.clockwork
+        table[kernel.TIMES] = clock.times.ctypes.data
+        table[kernel.STEPS] = clock.steps.ctypes.data
+        table[kernel.SAVED] = clock.saved.ctypes.data
+        table[kernel.COUNT] = clock.times.size
+        table[kernel.IN_STRIDE] = self.room
+        table[kernel.OUT_STRIDE] = self.room if out_stride is None else out_stride
+        table[kernel.ROWS] = clock.rows
+        table[kernel.SEED] = np.uint64(seed & 0xFFFFFFFFFFFFFFFF).astype(np.int64)
+        table[kernel.FIRST_DRAW] = first_draw
+        if self.program.frame.arrays:
+            self._callback = _CALLBACK(self._array)
+            table[kernel.ARRAYS] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        if self.program.frame.pipes:
+            self._history = aligned((clock.times.size, self.program.frame.pipes), self.real)
+            table[kernel.HISTORY] = self._history.ctypes.data
+        base = kernel.HEADER + 2 * len(self.program.frame.inputs)
+        for place, output in enumerate(self.outputs):
+            table[base + place] = output.ctypes.data
+
+    # Inputs ------------------------------------------------------------------------------------------------------
+
+    def _fill_inputs(self, values: Mapping[str, Any]) -> None:
+        paths = []
+        for place, item in enumerate(self.program.frame.inputs):
+            value = values[item.name]
+            if item.moving:
+                paths.append(self._path(place, item.name, item.slot, value))
+                continue
+            array = self._arranged(item.slot, value[None])[0]
+            self.inputs[item.name] = array
+            self._enter(place, array, array.shape[0])
+        count = self.clockwork.times.size
+        self._positions = np.zeros((count, max(len(paths), 1), 2), dtype=np.int64)
+        self._shares = np.zeros((count, max(len(paths), 1)), dtype=self.real)
+        for order, (positions, shares) in enumerate(paths):
+            self._positions[:, order, :], self._shares[:, order] = positions, shares
+        self._table[kernel.POSITIONS] = self._positions.ctypes.data
+        self._table[kernel.SHARES] = self._shares.ctypes.data
+
+    def _enter(self, place: int, array: Array, scenarios: int) -> None:
+        at = kernel.HEADER + 2 * place
+        self._table[at] = array.ctypes.data
+        self._table[at + 1] = 0 if scenarios == 1 else array[0].size
+
+    def _path(self, place: int, name: str, slot: Slot, path: TimePath) -> tuple[Array, Array]:
+        array = self._arranged(slot, path.values)
+        self.inputs[name] = array
+        at = kernel.HEADER + 2 * place
+        self._table[at] = array.ctypes.data
+        self._table[at + 1] = 0 if array.shape[1] == 1 else array[0, 0].size
+        before, after, share = moments(path, self.clockwork.exact)
+        return np.stack([before, after], axis=1) * array[0].size, share
+
+    def _arranged(self, slot: Slot, values: Array) -> Array:
+        """Values (moment, scenario, draw, ...) as the program reads them: (moment, scenario, cell[, draw])."""
+        moments_, scenarios = values.shape[:2]
+        flat = self._padded(slot, values)
+        if not slot.wide:
+            return np.ascontiguousarray(flat[:, :, 0], dtype=self.real).reshape(moments_, scenarios, slot.cells)
+        result = np.empty((moments_, scenarios, slot.cells, self.room), dtype=self.real)
+        draws = flat.shape[2]
+        result[..., :draws] = np.moveaxis(flat, 2, 3)
+        # Lanes without a draw of their own repeat the last one: what they give is never read.
+        result[..., draws:] = result[..., draws - 1 : draws]
+        return result
+
+    @staticmethod
+    def _padded(slot: Slot, values: Array) -> Array:
+        lead, cells = values.shape[:3], int(np.prod(slot.lengths, dtype=np.int64))
+        if cells == slot.cells:
+            return values.reshape(*lead, cells)
+        room = slot.cells // max(1, int(np.prod(slot.lengths[:-1], dtype=np.int64)))
+        result = np.zeros((*lead, *slot.lengths[:-1], room), dtype=values.dtype)
+        result[..., : slot.lengths[-1]] = values
+        return result.reshape(*lead, slot.cells)
+
+    # Running -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run all scenarios and draws.
+
+        Raises
+        ------
+        Exception
+            Whatever a function of whole arrays raised.
+        """
+        run, table, memory = self.program.code.run, self._table.ctypes.data, self._memory.ctypes.data
+        for scenario in range(self.scenarios):
+            run(table, memory, scenario, 0, self.room // self.lanes)
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _array(self, number: int, memory: int) -> None:
+        try:
+            self._call_array(self.program.frame.arrays[number])
+        except BaseException as error:  # noqa: BLE001 - nothing may leave a callback; it is raised when the run is over
+            self._error = error
+
+    def _call_array(self, call: ArrayCall) -> None:
+        from pysd_runner.engine.array_functions import FUNCTIONS
+
+        arguments = [self._view(slot) for slot in call.arguments]
+        result = self._view(call.result)
+        lead = [item.shape[: item.ndim - core] for item, core in zip(arguments, call.core, strict=True)]
+        batch = np.broadcast_shapes(*lead)
+        full = [
+            np.broadcast_to(item, batch + item.shape[item.ndim - core :])
+            for item, core in zip(arguments, call.core, strict=True)
+        ]
+        with np.errstate(all="ignore"):
+            result[...] = FUNCTIONS[call.name](*full)
+
+    def _view(self, slot: Slot) -> Array:
+        """A variable in the working memory, shape (lane, ...)."""
+        width = self.lanes if slot.wide else 1
+        cells = self._memory[slot.offset : slot.offset + slot.cells * width]
+        room = slot.cells // max(1, int(np.prod(slot.lengths[:-1], dtype=np.int64))) if slot.lengths else 1
+        shaped = cells.reshape(*slot.lengths[:-1], *([room] if slot.lengths else []), width)
+        if slot.lengths:
+            shaped = shaped[..., : slot.lengths[-1], :]
+        return np.moveaxis(shaped, -1, 0)
+
+    def results(self) -> list[Array]:
+        """Outcomes, each of shape (scenario, draw, ..., year), without copying."""
+        return [self._result(slot, array) for slot, array in zip(self.program.frame.outputs, self.outputs, strict=True)]
+
+    def _result(self, slot: Slot, array: Array) -> Array:
+        lead = array.shape[:2]
+        room = slot.cells // max(1, int(np.prod(slot.lengths[:-1], dtype=np.int64)))
+        inner = (*slot.lengths[:-1], room) if slot.lengths else ()
+        shaped = array.reshape(*lead, *inner, array.shape[-1])
+        if slot.lengths:
+            shaped = shaped[..., : slot.lengths[-1], :]
+        # (scenario, year, ..., draw) becomes (scenario, draw, ..., year).
+        return np.moveaxis(shaped[..., : self.draws], (-1, 1), (1, -1))
+
+
+_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)
+
+
+def moments(path: TimePath, times: Array) -> tuple[Array, Array, Array]:
+    """Which moments of a path hold at which times: the one before, the one after, and the share of the way between.
+
+    Parameters
+    ----------
+    path
+        The path.
+    times
+        Shape (step,).
+
+    Returns
+    -------
+    tuple of ndarray
+        Three arrays of shape (step,).
+    """
+    last = path.times.size - 1
+    before = np.searchsorted(path.times, times + SAME_TIME, side="right") - 1
+    started = before >= 0
+    before = np.clip(before, 0, last)
+    after = np.minimum(before + 1, last)
+    share = np.zeros(times.size)
+    if path.interpolate == "linear":
+        between = started & (after > before)
+        gap = np.where(between, path.times[after] - path.times[before], 1.0)
+        share = np.where(between, np.clip((times - path.times[before]) / gap, 0.0, 1.0), 0.0)
+    return before, np.where(share > 0, after, before), share

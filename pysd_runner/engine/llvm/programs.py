@@ -1,0 +1,231 @@
+"""Compiled programs: written, compiled or fetched from the cache, and loaded."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.llvm.compiler import Loaded, code_version, loaded, object_code
+from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.layout import Slot
+from pysd_runner.engine.store import default_store
+from pysd_runner.errors import UnsupportedFeature
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides a program besides the model.
+
+    Parameters
+    ----------
+    outcomes
+        Variables to save.
+    given
+        Variables whose values come from outside.
+    moving
+        Those among `given` that change over time.
+    varying
+        Those among `given` that differ between draws; None to run one case with vectors over subscripts.
+    types
+        Lanes and precision.
+    method
+        How stocks are integrated.
+    """
+
+    outcomes: tuple[str, ...]
+    given: tuple[str, ...]
+    moving: frozenset[str]
+    varying: frozenset[str] | None
+    types: Types
+    method: str = "euler"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A value a program is handed."""
+
+    name: str
+    slot: Slot
+    moving: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayCall:
+    """A call of a function of whole arrays.
+
+    Parameters
+    ----------
+    name
+        Which function.
+    arguments
+        Where its arguments lie.
+    core
+        How many of the last dimensions of each argument the function works on.
+    result
+        Where its result goes.
+    """
+
+    name: str
+    arguments: tuple[Slot, ...]
+    core: tuple[int, ...]
+    result: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How a program is called.
+
+    Parameters
+    ----------
+    inputs
+        What it is handed, in order.
+    outputs
+        What it saves, in the order of the outcomes.
+    arrays
+        Functions of whole arrays it calls back.
+    size
+        Numbers in its working memory.
+    pipes
+        Numbers that flow into pipes at one step.
+    """
+
+    inputs: tuple[Input, ...]
+    outputs: tuple[Slot, ...]
+    arrays: tuple[ArrayCall, ...]
+    size: int
+    pipes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled program, ready to be called.
+
+    Parameters
+    ----------
+    recipe
+        What it was made for.
+    frame
+        How it is called.
+    code
+        Its machine code.
+    """
+
+    recipe: Recipe
+    frame: Signature
+    code: Loaded = field(repr=False)
+
+    @property
+    def over_draws(self) -> bool:
+        """Whether lanes run over draws; otherwise over subscripts."""
+        return self.recipe.varying is not None
+
+
+_PROGRAMS: dict[tuple[str, Recipe], Program] = {}
+_MOST_PROGRAMS = 128
+
+
+def program_of(model: ModelIr, recipe: Recipe) -> Program:
+    """The program of a model for some recipe; the same request is compiled once, also over processes.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    recipe
+        What is handed over, saved, and how.
+
+    Returns
+    -------
+    Program
+        Ready to be called.
+
+    Raises
+    ------
+    InvalidModel
+        If variables depend on each other at the same moment.
+    UnsupportedFeature
+        If a variable that is needed cannot be compiled, or llvmlite cannot be loaded.
+    """
+    identity = (model.fingerprint, recipe)
+    if identity not in _PROGRAMS:
+        if len(_PROGRAMS) >= _MOST_PROGRAMS:
+            _PROGRAMS.pop(next(iter(_PROGRAMS)))
+        _PROGRAMS[identity] = _program(model, recipe)
+    return _PROGRAMS[identity]
+
+
+def _program(model: ModelIr, recipe: Recipe) -> Program:
+    store = default_store("object")
+    key = _key(model, recipe)
+    cached = store.get(key) if store is not None else None
+    if cached is not None:
+        found = _opened(cached)
+        if found is not None:
+            return Program(recipe, found[0], loaded(found[1]))
+    frame, code = _made(model, recipe)
+    if store is not None:
+        store.put(key, _sealed(frame, code))
+    return Program(recipe, frame, loaded(code))
+
+
+def _made(model: ModelIr, recipe: Recipe) -> tuple[Signature, bytes]:
+    from pysd_runner.engine.llvm.kernel import write_kernel
+    from pysd_runner.engine.order import plan
+
+    order = plan(model, recipe.outcomes, frozenset(recipe.given), recipe.moving)
+    for name in model.variables:
+        if name in order.used and name not in recipe.given and model.variables[name].uncovered:
+            raise UnsupportedFeature(model.variables[name].uncovered)
+    try:
+        frame, text = write_kernel(order, recipe)
+    except RecursionError as error:
+        raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
+    return frame, object_code(text)
+
+
+def _key(model: ModelIr, recipe: Recipe) -> str:
+    parts = [
+        code_version(),
+        model.fingerprint,
+        recipe.outcomes,
+        recipe.given,
+        sorted(recipe.moving),
+        None if recipe.varying is None else sorted(recipe.varying),
+        [recipe.types.lanes, recipe.types.real, recipe.method],
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sealed(frame: Signature, code: bytes) -> bytes:
+    head = json.dumps(asdict(frame)).encode()
+    return len(head).to_bytes(8, "little") + head + code
+
+
+def _opened(data: bytes) -> tuple[Signature, bytes] | None:
+    size = int.from_bytes(data[:8], "little")
+    try:
+        head = json.loads(data[8 : 8 + size])
+        frame = Signature(
+            inputs=tuple(Input(item["name"], _slot(item["slot"]), item["moving"]) for item in head["inputs"]),
+            outputs=tuple(_slot(item) for item in head["outputs"]),
+            arrays=tuple(_array(item) for item in head["arrays"]),
+            size=head["size"],
+            pipes=head["pipes"],
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+    return frame, data[8 + size :]
+
+
+def _array(item: Mapping[str, Any]) -> ArrayCall:
+    arguments = tuple(_slot(slot) for slot in item["arguments"])
+    return ArrayCall(item["name"], arguments, tuple(item["core"]), _slot(item["result"]))
+
+
+def _slot(item: Mapping[str, Any]) -> Slot:
+    lengths, strides = tuple(item["lengths"]), tuple(item["strides"])
+    return Slot(item["offset"], lengths, strides, item["cells"], item["wide"])
+
+

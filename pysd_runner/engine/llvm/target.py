@@ -1,0 +1,216 @@
+"""Runs a lowered model as machine code: vectors over draws, or over subscripts where there are few cases."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.llvm.calls import Call, Clockwork, aligned
+from pysd_runner.engine.llvm.compiler import host
+from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
+from pysd_runner.engine.numpy_target import leading_shape
+from pysd_runner.engine.paths import TimePath
+
+Array = NDArray[np.float64]
+Precision = Literal["float64", "float32"]
+
+# With fewer cases than this each runs alone, with vectors over subscripts.
+FEW = 4
+
+# Vectors per lane block: more hide the latency of the processor, too many leave its registers.
+UNROLLED = 2
+
+# Draws that are arranged and run in one go.
+MOST_AT_ONCE = 1024
+
+
+def compiled(
+    model: ModelIr,
+    outcomes: Sequence[str],
+    values: Mapping[str, Any],
+    *,
+    precision: Precision = "float64",
+    method: str = "euler",
+    single: bool | None = None,
+) -> Program:
+    """Compile a model for some outcomes and the way its values vary.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    outcomes
+        Names of the variables to save.
+    values
+        Value of every variable that comes from outside, with the axes (scenario, draw, ...), or a `TimePath` of them.
+    precision
+        Type of all numbers.
+    method
+        How stocks are integrated.
+    single
+        Whether vectors run over subscripts instead of draws; None decides by the number of draws.
+
+    Returns
+    -------
+    Program
+        Ready to be called.
+
+    Raises
+    ------
+    InvalidModel
+        If variables depend on each other at the same moment.
+    UnsupportedFeature
+        If a variable that is needed cannot be compiled, or llvmlite cannot be loaded.
+    """
+    _, draws = leading_shape(values)
+    alone = draws < FEW if single is None else single
+    real = "double" if precision == "float64" else "float"
+    native = host().vector_bytes // (8 if precision == "float64" else 4)
+    moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+    varying = None if alone else frozenset(name for name, value in values.items() if _draws(value) > 1)
+    lanes = native if alone else native * UNROLLED
+    recipe = Recipe(tuple(outcomes), tuple(values), moving, varying, Types(lanes, real), method)
+    return program_of(model, recipe)
+
+
+def _draws(value: Any) -> int:
+    return int(value.values.shape[2] if isinstance(value, TimePath) else value.shape[1])
+
+
+def run(
+    program: Program,
+    values: Mapping[str, Any],
+    times: Array,
+    saved: NDArray[np.bool_],
+    *,
+    steps: Array,
+    threads: int | None = None,
+    seed: int = 0,
+    first_draw: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> dict[str, Array]:
+    """Run a program over all scenarios and draws.
+
+    Parameters
+    ----------
+    program
+        What `compiled` returned for these values.
+    values
+        As handed to `compiled`.
+    times
+        Every step, shape (step,).
+    saved
+        Which steps are saved, shape (step,).
+    steps
+        Length of each step, shape (step,).
+    threads
+        How many run at once; None takes one per core.
+    seed, first_draw
+        What random numbers depend on besides the cell and the step.
+    progress
+        Called with the number of draws that were finished.
+
+    Returns
+    -------
+    dict
+        Outcome by name, shape (scenario, draw, ..., year).
+    """
+    scenarios, draws = leading_shape(values)
+    clockwork = Clockwork(times, steps, saved, program.recipe.types.real)
+    if program.over_draws:
+        return _over_draws(program, clockwork, values, (scenarios, draws), threads, (seed, first_draw), progress)
+    return _alone(program, clockwork, values, (scenarios, draws), (seed, first_draw), progress)
+
+
+def _over_draws(
+    program: Program,
+    clockwork: Clockwork,
+    values: Mapping[str, Any],
+    shape: tuple[int, int],
+    threads: int | None,
+    stream: tuple[int, int],
+    progress: Callable[[int], None] | None,
+) -> dict[str, Array]:
+    scenarios, draws = shape
+    lanes, workers = program.recipe.types.lanes, threads or os.cpu_count() or 1
+    room = -(-draws // lanes) * lanes
+    real = np.float64 if program.recipe.types.real == "double" else np.float32
+    outputs = [
+        aligned((scenarios, clockwork.rows, slot.cells, room), real) for slot in program.frame.outputs
+    ]
+    size = min(MOST_AT_ONCE, -(-draws // (lanes * workers)) * lanes)
+    seed, first_draw = stream
+
+    def part(first: int) -> int:
+        last = min(first + size, draws)
+        share = {name: _part(value, slice(first, last)) for name, value in values.items()}
+        here = [output[..., first:] for output in outputs]
+        Call(
+            program,
+            clockwork,
+            scenarios,
+            last - first,
+            share,
+            seed=seed,
+            first_draw=first_draw + first,
+            outputs=here,
+            out_stride=room,
+        ).run()
+        return last - first
+
+    firsts = range(0, draws, size)
+    if workers == 1 or len(firsts) == 1:
+        for first in firsts:
+            _report(part(first), progress)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            for done in pool.map(part, firsts):
+                _report(done, progress)
+    shaped = [_shaped(output, slot.lengths, draws) for output, slot in zip(outputs, program.frame.outputs, strict=True)]
+    return dict(zip(program.recipe.outcomes, shaped, strict=True))
+
+
+def _report(done: int, progress: Callable[[int], None] | None) -> None:
+    if progress is not None:
+        progress(done)
+
+
+def _shaped(array: Array, lengths: tuple[int, ...], draws: int) -> Array:
+    shaped = array.reshape(*array.shape[:2], *lengths, array.shape[-1])[..., :draws]
+    # (scenario, year, ..., draw) becomes (scenario, draw, ..., year) without copying.
+    return np.moveaxis(shaped, (-1, 1), (1, -1))
+
+
+def _part(value: Any, part: slice) -> Any:
+    if _draws(value) == 1:
+        return value
+    if isinstance(value, TimePath):
+        return TimePath(times=value.times, values=value.values[:, :, part], interpolate=value.interpolate)
+    return value[:, part]
+
+
+def _alone(
+    program: Program,
+    clockwork: Clockwork,
+    values: Mapping[str, Any],
+    shape: tuple[int, int],
+    stream: tuple[int, int],
+    progress: Callable[[int], None] | None,
+) -> dict[str, Array]:
+    """Each case by itself; draws stand behind one another where a program takes scenarios."""
+    scenarios, draws = shape
+    seed, first_draw = stream
+    found = []
+    for draw in range(draws):
+        share = {name: _part(value, slice(draw, draw + 1)) for name, value in values.items()}
+        call = Call(program, clockwork, scenarios, 1, share, seed=seed, first_draw=first_draw + draw)
+        call.run()
+        found.append(call.results())
+        _report(1, progress)
+    joined = [items[0] if draws == 1 else np.concatenate(items, axis=1) for items in zip(*found, strict=True)]
+    return dict(zip(program.recipe.outcomes, joined, strict=True))
