@@ -20,6 +20,7 @@ from pysd_runner.draws import (
     panel_differences,
     parameter_draws,
 )
+from pysd_runner.engine.choice import Engine
 from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model
@@ -28,7 +29,6 @@ from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.simulate import Run, simulate
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.stacking import scenario_values
-from pysd_runner.task import Engine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,7 +238,7 @@ def project(
     seed: int = 0,
     origin: int | None = None,
     shocks: bool = True,
-    engine: Engine = "numpy",
+    engine: Engine = "auto",
     yuan_per_unit: float = 1.0,
     progress: Callable[[int], None] | None = None,
     inspect: Callable[[Run], None] | None = None,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.choice import Engine, Precision
 from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import Model
-from pysd_runner.task import Engine, computed, failed_cases, prepared, provenance, traced
+from pysd_runner.task import computed, failed_cases, prepared, provenance, traced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,8 +122,10 @@ def simulate(
     step: float | None = None,
     save_every: float | None = None,
     outcomes: Sequence[str] | None = None,
-    engine: Engine = "numpy",
+    engine: Engine = "auto",
     seed: int = 0,
+    threads: int | None = None,
+    precision: Precision = "float64",
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Run:
@@ -141,10 +144,15 @@ def simulate(
     outcomes
         Variables to save; None saves every variable of the file.
     engine
-        ``"numpy"``: the project's own; ``"pysd"``: the same through PySD, one case after the other.
+        ``"llvm"``: compiled, vectors over draws; ``"numpy"``: the same with arrays; ``"pysd"``: the same through PySD,
+        one case after the other. ``"auto"`` is the compiled one, or NumPy where llvmlite cannot be loaded.
     seed
         Seed of the model's random functions. The same seed gives the same numbers; every draw has its own, and
         scenarios share theirs. PySD draws numbers of its own.
+    threads
+        How many blocks of draws the compiled engine runs at once; None takes one per core. Results do not depend on it.
+    precision
+        Type of the numbers; ``"float32"`` needs the compiled engine.
     throw
         Whether a case that is not finite raises; otherwise it is counted and described in the result.
     progress
@@ -176,6 +184,8 @@ def simulate(
         outcomes=outcomes,
         engine=engine,
         seed=seed,
+        threads=threads,
+        precision=precision,
     )
     data = computed(task, progress=progress)
     failed = failed_cases(model, data)

@@ -3,11 +3,12 @@
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.orders import check_orders
@@ -18,7 +19,6 @@ from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
-Engine = Literal["numpy", "pysd"]
 
 INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
 
@@ -46,6 +46,10 @@ class Task:
         Seed of the random functions of the model.
     first_draw
         Number of the first draw in the whole ensemble, which the random functions go by.
+    threads
+        How many blocks of draws the compiled engine runs at once; None takes one per core.
+    precision
+        Type of the numbers in the compiled engine.
     """
 
     model: Model
@@ -55,6 +59,8 @@ class Task:
     engine: Engine
     seed: int = 0
     first_draw: int = 0
+    threads: int | None = None
+    precision: Precision = "float64"
 
     @property
     def inputs(self) -> dict[str, Array | TimePath]:
@@ -95,14 +101,16 @@ def prepared(
     step: float | None = None,
     save_every: float | None = None,
     outcomes: Sequence[str] | None = None,
-    engine: Engine = "numpy",
+    engine: Engine = "auto",
     seed: int = 0,
+    threads: int | None = None,
+    precision: Precision = "float64",
 ) -> Task:
     """Check what a caller asks for.
 
     Parameters
     ----------
-    model, values, start, stop, step, save_every, outcomes, engine, seed
+    model, values, start, stop, step, save_every, outcomes, engine, seed, threads, precision
         As in `pysd_runner.simulate.simulate`.
 
     Returns
@@ -119,15 +127,22 @@ def prepared(
     UnsupportedFeature
         If the engine does not cover the model.
     """
-    if engine not in ("numpy", "pysd"):
-        raise InvalidInput(f"engine must be 'numpy' or 'pysd'; found {engine!r}")
+    engine = chosen(engine, threads, precision)
     given = {model.find(name): value for name, value in (values or {}).items()}
     bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
     ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(model, given)
     clock = _clock(model, ready, bounds)
-    wanted = tuple(_wanted(model, outcomes))
-    task = Task(model=model, values=ready, clock=clock, outcomes=wanted, engine=engine, seed=_whole(seed))
+    task = Task(
+        model=model,
+        values=ready,
+        clock=clock,
+        outcomes=tuple(_wanted(model, outcomes)),
+        engine=engine,
+        seed=_whole(seed),
+        threads=threads,
+        precision=precision,
+    )
     if engine != "pysd":
         check_orders(model.ir, task.inputs, clock.start, clock.step)
     return task
@@ -158,6 +173,8 @@ def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> di
 
         model = task.model
         return run_reference(model.source, model.ir, task.values, task.clock, task.outcomes, progress=progress)
+    if task.engine == "llvm":
+        return _run_llvm(task, progress)
     return _run_numpy(task, progress)
 
 
@@ -315,6 +332,24 @@ def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, 
         clock.times,
         clock.saved,
         step=clock.step,
+        seed=task.seed,
+        first_draw=task.first_draw,
+        progress=progress,
+    )
+
+
+def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    from pysd_runner.engine.llvm import target
+
+    inputs, clock = task.inputs, task.clock
+    program = target.compiled(task.model.ir, task.outcomes, inputs, precision=task.precision)
+    return target.run(
+        program,
+        inputs,
+        clock.times,
+        clock.saved,
+        steps=np.full(clock.times.size, clock.step),
+        threads=task.threads,
         seed=task.seed,
         first_draw=task.first_draw,
         progress=progress,

@@ -274,7 +274,7 @@ def run(
     arrays = [values[name] for name in program.given]
     scenarios, draws = leading_shape(values)
     rows = int(saved.sum())
-    _check_memory(program, scenarios, draws, rows)
+    check_memory(program.shapes, program.cells, (scenarios, draws), rows)
     out = [np.empty((rows, scenarios, draws, *shape)) for shape in program.shapes]
     size = max(1, BLOCK_BYTES // (8 * program.cells * scenarios))
     clock = times.tolist()
@@ -327,9 +327,28 @@ def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
 LIVE_ARRAYS = 12
 
 
-def _check_memory(program: Program, scenarios: int, draws: int, rows: int) -> None:
-    saved = sum(int(np.prod(shape)) for shape in program.shapes) * rows * scenarios * draws
-    needed = 8 * (saved + LIVE_ARRAYS * program.cells * scenarios)
+def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
+    """Refuse a run that would not fit into memory.
+
+    Parameters
+    ----------
+    shapes
+        Shape of each outcome over its own dimensions.
+    cells
+        Length of the largest variable.
+    cases
+        Numbers of scenarios and draws.
+    rows
+        Number of saved moments.
+
+    Raises
+    ------
+    InvalidInput
+        If it would not.
+    """
+    scenarios, draws = cases
+    saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
+    needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
     try:
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -337,7 +356,7 @@ def _check_memory(program: Program, scenarios: int, draws: int, rows: int) -> No
     if needed > available:
         raise InvalidInput(
             f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
-            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(program.outcomes)})"
+            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
         )
 
 

@@ -20,7 +20,7 @@ def aligned(shape: tuple[int, ...], dtype: Any, *, fill: float | None = None) ->
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     raw = np.empty(size + LINE, dtype=np.uint8)
     shift = -raw.ctypes.data % LINE
-    array = raw[shift : shift + size].view(dtype).reshape(shape)
+    array: Array = raw[shift : shift + size].view(dtype).reshape(shape)
     if fill is not None:
         array.fill(fill)
     return array
@@ -194,7 +194,7 @@ class Call:
             error, self._error = self._error, None
             raise error
 
-    def _array(self, number: int, memory: int) -> None:
+    def _array(self, number: int, _memory: int) -> None:
         try:
             self._call_array(self.program.frame.arrays[number])
         except BaseException as error:  # noqa: BLE001 - nothing may leave a callback; it is raised when the run is over

@@ -118,6 +118,15 @@ class Writer:
         """An integer literal."""
         return Value(str(value), "integer", False, 0)
 
+    def integer_entry(self, name: str) -> Value:
+        """An integer the function read from its table."""
+        return Value(name, "integer", False, 0)
+
+    def lane_numbers(self) -> Value:
+        """The numbers of the lanes, counted from zero."""
+        steps = ", ".join(f"i64 {number}" for number in range(self.types.lanes))
+        return Value(f"<{steps}>", "integer", True, 0)
+
     def splat(self, value: Value) -> Value:
         """A value on every lane."""
         if value.wide:
@@ -163,9 +172,7 @@ class Writer:
     def select(self, condition: Value, yes: Value, no: Value) -> Value:
         """One of two values."""
         (condition, yes, no), wide, level = self.alike((condition, yes, no))
-        text = (
-            f"select {self.type(condition)} {condition.name}, {self.type(yes)} {yes.name}, {self.type(no)} {no.name}"
-        )
+        text = f"select {self.type(condition)} {condition.name}, {self.type(yes)} {yes.name}, {self.type(no)} {no.name}"
         return self.make(text, yes.kind, wide=wide, level=level)
 
     def convert(self, instruction: str, value: Value, kind: Kind) -> Value:

@@ -37,6 +37,7 @@ class Frame:
         self.phase = "start"
         self.arrays: list[Item] = []
         self.pipes = 0
+        self._pipes: dict[str, int] = {}
         self._literals: dict[tuple[object, ...], str] = {}
 
     @property
@@ -62,6 +63,13 @@ class Frame:
         """Number of a call of a function of whole arrays."""
         self.arrays.append(item)
         return len(self.arrays) - 1
+
+    def pipe(self, name: str, numbers: int) -> int:
+        """Where what flows into a variable lies among all that flows into pipes at one step."""
+        if name not in self._pipes:
+            self._pipes[name] = self.pipes
+            self.pipes += -(-numbers // self.types.lanes) * self.types.lanes
+        return self._pipes[name]
 
     def dims(self, name: str) -> tuple[int, ...]:
         """Lengths of a variable or temporary."""

@@ -1,4 +1,4 @@
-"""What a compiled program computes, piece by piece: equations, reductions, updates of stocks, calls for whole arrays."""
+"""What a compiled program computes, piece by piece: equations, reductions, updates, calls for whole arrays."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -137,9 +137,7 @@ def _reduction(expression: Reduction, temporaries: Temporaries, lifted: list[Ite
         return Reference(same.target, same.index)
     result = temporaries.new(expression.axes)
     loops = (*expression.axes, *expression.over)
-    lifted.append(
-        Item("reduce", result.variable, result.index, loops, len(expression.axes), argument, expression.name)
-    )
+    lifted.append(Item("reduce", result.variable, result.index, loops, len(expression.axes), argument, expression.name))
     return result
 
 
@@ -213,5 +211,3 @@ def placed(index: tuple[Index, ...], loops: Sequence[str]) -> tuple[object, ...]
         item.position if isinstance(item, Element) else ("loop", loops.index(item.label), item.positions)
         for item in index
     )
-
-

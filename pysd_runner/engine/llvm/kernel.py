@@ -4,10 +4,12 @@ The text holds generated names and numbers only, never a name or a comment of a 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,
+    Block,
     Expression,
     ModelIr,
     Random,
@@ -19,18 +21,32 @@ from pysd_runner.engine.llvm import mathematics
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.hoisting import Hoisting
-from pysd_runner.engine.llvm.items import Item, items_of, update_items, value_items
+from pysd_runner.engine.llvm.items import Item, Temporaries, items_of, update_items, value_items
 from pysd_runner.engine.llvm.layout import Layout, Slot
 from pysd_runner.engine.llvm.nest_code import NestCode
+from pysd_runner.engine.llvm.pipes import after_start
 from pysd_runner.engine.llvm.programs import ArrayCall, Input, Recipe, Signature
 from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of
 from pysd_runner.engine.order import Plan, at_start, running
 from pysd_runner.errors import UnsupportedFeature
 
 # Entries of the table a program is handed, 64 bits each; inputs and outputs follow.
-TIMES, STEPS, SAVED, COUNT, IN_STRIDE, OUT_STRIDE, POSITIONS, SHARES, ROWS, ARRAYS, SEED, FIRST_DRAW, HISTORY, HEADER = range(
-    14
-)
+(
+    TIMES,
+    STEPS,
+    SAVED,
+    COUNT,
+    IN_STRIDE,
+    OUT_STRIDE,
+    POSITIONS,
+    SHARES,
+    ROWS,
+    ARRAYS,
+    SEED,
+    FIRST_DRAW,
+    HISTORY,
+    HEADER,
+) = range(14)
 
 # A shorter axis is not worth a vector.
 SHORTEST = 4
@@ -98,10 +114,12 @@ class _Writer:
         hoisting = Hoisting(frozenset(still), temporaries)
         dynamic = items_of(plan.model, plan.dynamic, temporaries, lambda block: hoisting.of(block.expression))
         dynamic += update_items(plan, temporaries, hoisting.of)
+        pipes = _Pipes(plan, temporaries)
+        dynamic = pipes.linked(dynamic)
         invariant = items_of(plan.model, plan.invariant, temporaries, running)
         for reference, expression in hoisting.hoisted.items():
             invariant += value_items(reference.variable, reference.index, expression, temporaries)
-        starting = items_of(plan.model, plan.starting, temporaries, at_start)
+        starting = items_of(plan.model, plan.starting, temporaries, at_start) + pipes.starting
         return tuple(self._scheduled(items) for items in (invariant, starting, dynamic))  # type: ignore[return-value]
 
     def _scheduled(self, items: list[Item]) -> list[Nest]:
@@ -159,7 +177,7 @@ class _Writer:
 
     def _function(self, inputs: list[Input], outputs: list[Slot], prologue: list[str], loop: list[str]) -> str:
         text = _Text(self.types, self.over_draws)
-        text.opening()
+        text.opening(self.frame.pipes)
         text.copies(inputs)
         text.lines += prologue
         text.step_opening(inputs)
@@ -184,6 +202,36 @@ class _Writer:
             'attributes #0 = { nounwind "prefer-vector-width"="512" "min-legal-vector-width"="512" }',
         ]
         return "\n".join(parts) + "\n"
+
+
+class _Pipes:
+    """What a pipe needs besides what flows in: its initial value and how long a value stays, both from the start."""
+
+    def __init__(self, plan: Plan, temporaries: Temporaries) -> None:
+        self._model, self._temporaries = plan.model, temporaries
+        self.starting: list[Item] = []
+
+    def linked(self, items: list[Item]) -> list[Item]:
+        """Work in which every push refers to the beginning of its pipe."""
+        seen: dict[str, int] = {}
+        found = []
+        for item in items:
+            if item.task == "push":
+                place = seen[item.target] = seen.get(item.target, -1) + 1
+                item = replace(item, expression=self._push(item, self._model.variables[item.target].blocks[place]))
+            found.append(item)
+        return found
+
+    def _push(self, item: Item, block: Block) -> Expression:
+        initial, delay = (self._kept(part, item) for part in (block.initial, block.delay))
+        return after_start(item.expression, initial, delay)
+
+    def _kept(self, expression: Expression | None, item: Item) -> Reference:
+        if expression is None:
+            raise UnsupportedFeature("a pipe without a beginning")
+        place = self._temporaries.new(item.loops)
+        self.starting += value_items(place.variable, place.index, expression, self._temporaries)
+        return place
 
 
 def _parts(model: ModelIr, name: str) -> Iterable[Expression]:
@@ -236,7 +284,7 @@ class _Text:
         self.lines.append(f"  {name}.at = getelementptr inbounds i64, ptr %table, i64 {place}")
         self.lines.append(f"  {name} = load {'ptr' if pointer else 'i64'}, ptr {name}.at")
 
-    def opening(self) -> None:
+    def opening(self, pipes: int) -> None:
         """What is read from the table once, and the loop over blocks of draws."""
         self.lines.append("entry:")
         self.lines.append("  %row = alloca i64")
@@ -246,6 +294,8 @@ class _Text:
         self.entry(SHARES, "%shares", pointer=True)
         for place, name in ((COUNT, "%count"), (IN_STRIDE, "%in"), (OUT_STRIDE, "%out"), (ROWS, "%rows")):
             self.entry(place, name)
+        self.entry(HISTORY, "%history", pointer=True)
+        self.lines += [f"  %dt0 = load {self.real}, ptr %steps", f"  %pipes = add i64 0, {pipes}"]
         self.entry(SEED, "%seed")
         self.entry(FIRST_DRAW, "%draws")
         self.lines += ["  br label %block", "block:"]
@@ -257,7 +307,7 @@ class _Text:
 
     def copies(self, inputs: Sequence[Input]) -> None:
         """Bring everything handed over into the working memory; what moves starts with its first value."""
-        for place, item in enumerate(inputs):
+        for place in range(len(inputs)):
             self.entry(HEADER + 2 * place, f"%x{place}", pointer=True)
             self.entry(HEADER + 2 * place + 1, f"%y{place}")
             self.lines.append(f"  %z{place} = mul i64 %scenario, %y{place}")
@@ -298,9 +348,7 @@ class _Text:
         kind = self.types.of("real", wide=True)
         self.lines.append(f"  %{label}.{name}o = mul i64 %{label}.i, %in")
         self.lines.append(f"  %{label}.{name}d = add i64 %{label}.{name}o, %draw")
-        self.lines.append(
-            f"  %{label}.{name}p = getelementptr {self.real}, ptr {base}, i64 %{label}.{name}d"
-        )
+        self.lines.append(f"  %{label}.{name}p = getelementptr {self.real}, ptr {base}, i64 %{label}.{name}d")
         self.lines.append(f"  %{label}.{name} = load {kind}, ptr %{label}.{name}p, align {self.types.real_bytes}")
         return f"%{label}.{name}"
 
@@ -394,7 +442,9 @@ class _Text:
         if not self.over_draws:
             lines.append(f"  %{label}.to = getelementptr {self.real}, ptr %{label}.base, i64 %{label}.cell")
             size = slot.cells * self.types.real_bytes
-            lines.append(f"  call void @llvm.memcpy.p0.p0.i64(ptr %{label}.to, ptr %{label}.from, i64 {size}, i1 false)")
+            lines.append(
+                f"  call void @llvm.memcpy.p0.p0.i64(ptr %{label}.to, ptr %{label}.from, i64 {size}, i1 false)"
+            )
             return
         kind = self.types.of("real", wide=True)
         self._loop(label)

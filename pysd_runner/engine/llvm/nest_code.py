@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from pysd_runner.engine.ir import (
-    Axis,
     Element,
     Expression,
     Index,
@@ -21,6 +20,8 @@ from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.items import Item
 from pysd_runner.engine.llvm.layout import Slot, padded
 from pysd_runner.engine.llvm.operations import OPERATIONS, TAKES_TRUTH, largest, least, real
+from pysd_runner.engine.llvm.pipes import push
+from pysd_runner.engine.llvm.randoms import uniform
 from pysd_runner.engine.llvm.schedule import Nest
 from pysd_runner.engine.llvm.tables import interpolation
 from pysd_runner.errors import UnsupportedFeature
@@ -210,8 +211,7 @@ class NestCode:
         kind = self.frame.types.of("integer", wide=True)
         if positions is None:
             counter = self.counter(lane)
-            steps = "<" + ", ".join(f"i64 {number}" for number in range(self.frame.types.lanes)) + ">"
-            raw = self.writer.binary("add", self.writer.splat(counter), Value(steps, "integer", True, 0))
+            raw = self.writer.binary("add", self.writer.splat(counter), self.writer.lane_numbers())
             # Lanes beyond the end read the last cell: what they compute is never kept.
             last = self.writer.splat(self.writer.integer(self.nest.shape.lengths[lane] - 1))
             inside = self.writer.binary("icmp ult", raw, last, "truth")
@@ -282,6 +282,31 @@ class NestCode:
         align = min(64, scale * bytes_of) if slot.wide else bytes_of
         self.writer.put(level, f"store {self.writer.type(value)} {value.name}, ptr {pointer}, align {align}")
 
+    def cell(self, slot: Slot, index: tuple[Index, ...], scale: int) -> Value:
+        """Number of the first number of a cell within its variable."""
+        constant, parts, _ = self._split(slot.strides, self.places(index))
+        return self._sum([self._times(part, scale) for part in parts], constant * scale)
+
+    def keep(self, base: str, index: Value, value: Value) -> None:
+        """Write a value, inside the loops."""
+        pointer = self._pointer(base, self.frame.types.real, index)
+        align = self.frame.types.real_bytes
+        self.writer.put(self.depth, f"store {self.writer.type(value)} {value.name}, ptr {pointer}, align {align}")
+
+    def late(self, item: Item, value: Value) -> None:
+        """Write the next value of something after everything in the nest has read the present one."""
+        places = self.places(item.index)
+        self._late.append(lambda: self.store(item.target, places, value))
+
+    def step_number(self) -> Value:
+        """Number of the step, counted from zero."""
+        return Value("%k" if self.frame.phase == "step" else "0", "integer", False, 0)
+
+    def draw(self) -> Value:
+        """Number of the draw in the whole ensemble, one per lane where lanes run over draws."""
+        first = self.writer.binary("add", self.writer.integer_entry("%draws"), self.writer.integer_entry("%draw"))
+        return self.writer.binary("add", first, self.writer.lane_numbers()) if self.frame.over_draws else first
+
     # Expressions -------------------------------------------------------------------------------------------------
 
     def emit(self, expression: Expression) -> Value:
@@ -344,14 +369,13 @@ class NestCode:
     def update_task(self, item: Item) -> None:
         """A stock or memory takes its next value after everything in the nest has read it."""
         next_value = self.real(item.expression)
-        places = self.places(item.index)
         if item.text != "memory":
             now = self.reference(Reference(item.target, item.index))
             step = Value("%dt", "real", False, 0)
             next_value = self.writer.binary("fadd", now, self.writer.binary("fmul", step, next_value))
         if item.text == "non_negative":
             next_value = largest(self.writer, self.writer.number(0.0), next_value)
-        self._late.append(lambda: self.store(item.target, places, next_value))
+        self.late(item, next_value)
 
     def reduce_task(self, item: Item) -> None:
         """A sum or the like over the inner loops."""
@@ -379,9 +403,7 @@ class NestCode:
         """A value with the lanes beyond the end of the loop at what changes nothing."""
         if self.lane is None or self.nest.shape.lengths[self.lane] % self.frame.types.lanes == 0:
             return value
-        lanes = self.frame.types.lanes
-        steps = "<" + ", ".join(f"i64 {number}" for number in range(lanes)) + ">"
-        here = self.writer.binary("add", self.writer.splat(self.counter(self.lane)), Value(steps, "integer", True, 0))
+        here = self.writer.binary("add", self.writer.splat(self.counter(self.lane)), self.writer.lane_numbers())
         end = self.writer.splat(self.writer.integer(self.nest.shape.lengths[self.lane]))
         inside = self.writer.binary("icmp ult", here, end, "truth")
         return self.writer.select(inside, value, start)
@@ -395,9 +417,7 @@ class NestCode:
             text = f"shufflevector {kind} {value.name}, {kind} poison, <{lanes} x i32> <{order}>"
             value = join(self.writer, value, self.writer.make(text, "real", wide=True, level=value.level))
             half //= 2
-        return self.writer.make(
-            f"extractelement {kind} {value.name}, i64 0", "real", wide=False, level=value.level
-        )
+        return self.writer.make(f"extractelement {kind} {value.name}, i64 0", "real", wide=False, level=value.level)
 
     def array_task(self, item: Item) -> None:
         """A function of whole arrays, called back in Python."""
@@ -406,7 +426,7 @@ class NestCode:
 
     def push_task(self, item: Item) -> None:
         """What flows into a pipe is kept, and what comes out next is fetched."""
-        raise UnsupportedFeature("DELAY FIXED is not compiled")
+        push(self, item)
 
 
 def consecutive(positions: tuple[int, ...] | None) -> bool:
@@ -421,10 +441,6 @@ def _product(lengths: tuple[int, ...]) -> int:
     return total
 
 
-def _random(_code: NestCode, _expression: Random) -> Value:
-    raise UnsupportedFeature("random functions are not compiled")
-
-
 _EMIT: dict[type, Callable[[NestCode, Any], Value]] = {
     Number: lambda code, expression: code.writer.number(expression.value),
     Table: NestCode.table,
@@ -432,7 +448,7 @@ _EMIT: dict[type, Callable[[NestCode, Any], Value]] = {
     Reference: NestCode.reference,
     Operation: NestCode.operation,
     Interpolation: interpolation,
-    Random: _random,
+    Random: uniform,
 }
 
 _TASKS: dict[str, Callable[[NestCode, Item], None]] = {

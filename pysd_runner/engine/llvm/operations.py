@@ -142,7 +142,7 @@ OPERATIONS: dict[str, Build] = {
 } | {
     name: _function(name)
     for name in (
-        "exp ln sin cos tan arcsin arccos arctan sinh cosh tanh remainder erfc".split()
+        ["exp", "ln", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "remainder", "erfc"]
     )
 }
 

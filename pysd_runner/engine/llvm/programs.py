@@ -227,5 +227,3 @@ def _array(item: Mapping[str, Any]) -> ArrayCall:
 def _slot(item: Mapping[str, Any]) -> Slot:
     lengths, strides = tuple(item["lengths"]), tuple(item["strides"])
     return Slot(item["offset"], lengths, strides, item["cells"], item["wide"])
-
-

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pysd_runner.engine.ir import Axis
+from pysd_runner.engine.ir import Axis, Expression, Operation
 from pysd_runner.engine.llvm.items import Item, Temporaries, matches
 
 
@@ -75,19 +75,27 @@ class _Board:
     def _at_once_or_later(self, item: Item) -> list[Item]:
         """An update that reads other cells of its stock has to wait until all of them are computed."""
         if item.task == "update" and not all(
-            matches(read, item.loops, item.index, item.loops) for read in item.references if read.variable == item.target
+            matches(read, item.loops, item.index, item.loops)
+            for read in item.references
+            if read.variable == item.target
         ):
             return list(self._split(item))
         return [item]
 
     def _split(self, item: Item) -> tuple[Item, Item]:
+        """What flows, computed now, and the update that uses it later."""
         labels = tuple(label.label for label in item.index if isinstance(label, Axis))
-        flow = self.temporaries.new(labels)
-        first = replace(item, task="value", target=flow.variable, index=flow.index, text="")
-        return first, replace(item, expression=flow)
+        place = self.temporaries.new(labels)
+        now: Expression = item.expression
+        later: Expression = place
+        if item.task == "push" and isinstance(now, Operation):
+            later = replace(now, arguments=(place, *now.arguments[1:]))
+            now = now.arguments[0]
+        first = replace(item, task="value", target=place.variable, index=place.index, text="", expression=now)
+        return first, replace(item, expression=later)
 
     def _connect(self) -> None:
-        """What each piece of work waits for: everything written before it that it reads; an update also for all reads."""
+        """What each piece of work waits for: all that writes what it reads; an update also for all that reads it."""
         self.needs: list[set[int]] = [set() for _ in self.items]
         writers: dict[str, list[int]] = {}
         readers: dict[str, list[int]] = {}
@@ -162,13 +170,12 @@ class _Board:
 
     def split_an_update(self) -> None:
         """Compute a flow now and update its stock later, where updates wait for each other."""
-        number = next(number for number in self.waiting if self.items[number].task == "update")
+        number = next(number for number in self.waiting if self.items[number].task in ("update", "push"))
         first, second = self._split(self.items[number])
         undone = [place for place in self.waiting if place != number]
         kept = [self.items[place] for place in undone]
-        position = next((place for place, item in enumerate(kept) if item.task == "update"), len(kept))
+        position = next((place for place, item in enumerate(kept) if item.task in ("update", "push")), len(kept))
         self.items = [*kept[:position], first, *kept[position:], second]
         self._connect()
         self.waiting = list(range(len(self.items)))
         self.done = set()
-

@@ -140,9 +140,7 @@ def _over_draws(
     lanes, workers = program.recipe.types.lanes, threads or os.cpu_count() or 1
     room = -(-draws // lanes) * lanes
     real = np.float64 if program.recipe.types.real == "double" else np.float32
-    outputs = [
-        aligned((scenarios, clockwork.rows, slot.cells, room), real) for slot in program.frame.outputs
-    ]
+    outputs = [aligned((scenarios, clockwork.rows, slot.cells, room), real) for slot in program.frame.outputs]
     size = min(MOST_AT_ONCE, -(-draws // (lanes * workers)) * lanes)
     seed, first_draw = stream
 

@@ -1,0 +1,71 @@
+"""Which engine computes a task."""
+
+import importlib.util
+import warnings
+from functools import lru_cache
+from typing import Literal, get_args
+
+from pysd_runner.errors import InvalidInput, UnsupportedFeature, suggest
+
+Engine = Literal["auto", "llvm", "numpy", "pysd"]
+Precision = Literal["float64", "float32"]
+
+
+def chosen(engine: Engine, threads: int | None = None, precision: Precision = "float64") -> Engine:
+    """The engine that is meant: ``"auto"`` is the compiled one, or NumPy where that cannot be loaded.
+
+    Parameters
+    ----------
+    engine
+        What a caller asked for.
+    threads
+        How many blocks of draws run at once, None for one per core.
+    precision
+        Type of the numbers; only the compiled engine knows another than double precision.
+
+    Returns
+    -------
+    str
+        ``"llvm"``, ``"numpy"`` or ``"pysd"``.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such engine, precision or number of threads.
+    UnsupportedFeature
+        If the compiled engine was asked for and cannot be loaded.
+    """
+    if engine not in get_args(Engine):
+        names = ", ".join(repr(name) for name in get_args(Engine))
+        raise InvalidInput(f"engine must be one of {names}; found {engine!r}.{suggest(str(engine), get_args(Engine))}")
+    if precision not in get_args(Precision):
+        raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise InvalidInput(f"threads must be a whole number from one up; found {threads!r}")
+    if engine == "auto":
+        engine = "llvm" if _loads() else "numpy"
+    if engine == "llvm" and not _loads():
+        raise UnsupportedFeature("engine='llvm' needs llvmlite, which cannot be loaded; install it or use 'numpy'")
+    if precision == "float32" and engine != "llvm":
+        raise InvalidInput(f"precision='float32' needs engine='llvm'; this run uses {engine!r}")
+    return engine
+
+
+@lru_cache(maxsize=1)
+def _loads() -> bool:
+    """Whether the compiled engine can be loaded; said once if not."""
+    if importlib.util.find_spec("llvmlite") is not None:
+        try:
+            import llvmlite.binding  # noqa: F401
+        except (ImportError, OSError) as error:
+            reason = str(error)
+        else:
+            return True
+    else:
+        reason = "it is not installed"
+    warnings.warn(
+        f"llvmlite cannot be loaded ({reason}): NumPy takes over, with the same numbers at a lower speed",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return False

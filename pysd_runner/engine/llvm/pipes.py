@@ -1,0 +1,61 @@
+"""Fixed delays as LLVM instructions: everything that flowed in is kept, and what comes out is fetched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pysd_runner.engine.functions import SMALL
+from pysd_runner.engine.ir import Expression, Operation, Reference
+from pysd_runner.engine.llvm.emitter import Value, Writer
+from pysd_runner.engine.llvm.items import Item
+from pysd_runner.errors import UnsupportedFeature
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.llvm.nest_code import NestCode
+
+# No run has more steps than this, and it can still be a whole number of 64 bits.
+FOREVER = 2.0**62
+
+
+def push(code: NestCode, item: Item) -> None:
+    """Keep what flows into a pipe, and put out what flowed in so many steps ago.
+
+    The expression of the item holds what flows in, what came out at the start, and how long a value stays.
+    """
+    if not isinstance(item.expression, Operation):
+        raise UnsupportedFeature("a pipe without a delay")
+    inflow, initial, delay = (code.real(part) for part in item.expression.arguments)
+    writer, slot = code.writer, code.slot(item.target)
+    scale = code.frame.types.lanes if slot.wide else 1
+    base = code.frame.pipe(item.target, slot.cells * scale)
+    inflow = writer.splat(inflow) if slot.wide else inflow
+    cell = code.cell(slot, item.index, scale)
+    size = writer.integer_entry("%pipes")
+    step = code.step_number()
+    here = writer.binary("add", writer.binary("mul", step, size), writer.binary("add", cell, writer.integer(base)))
+    code.keep("%history", here, inflow)
+    # The step that comes next takes what flowed in `ago` steps before it.
+    ago = _steps(writer, delay)
+    then = writer.binary("sub", writer.binary("add", step, writer.integer(1)), ago)
+    begun = writer.binary("icmp sge", then, writer.integer(0), "truth")
+    moment = writer.select(begun, then, writer.integer(0))
+    at = writer.binary("add", writer.binary("mul", moment, size), writer.binary("add", cell, writer.integer(base)))
+    if slot.wide:
+        at = writer.binary("add", at, writer.lane_numbers())
+    code.late(item, writer.select(begun, code.gather("%history", at), initial))
+
+
+def after_start(inflow: Expression, initial: Reference, delay: Reference) -> Operation:
+    """What a pipe needs at every step, as one expression."""
+    return Operation("pipe", (inflow, initial, delay), ())
+
+
+def _steps(writer: Writer, delay: Value) -> Value:
+    """How many steps a value stays, as `engine.pipe.steps_of` counts them."""
+    ratio = writer.binary("fdiv", delay, Value("%dt0", "real", False, 0))
+    # A delay that is not a number counts as one step: every comparison with it is false.
+    ratio = writer.select(writer.binary("fcmp ogt", ratio, writer.number(1.0), "truth"), ratio, writer.number(1.0))
+    endless = writer.binary("fcmp ogt", ratio, writer.number(FOREVER), "truth")
+    ratio = writer.select(endless, writer.number(FOREVER), ratio)
+    # Conversion cuts off the fraction, which is rounding down for what is positive.
+    return writer.convert("fptosi", writer.binary("fadd", ratio, writer.number(SMALL + 0.5)), "integer")
