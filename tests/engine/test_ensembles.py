@@ -54,7 +54,8 @@ def test_a_batch_equals_single_runs(model, values):
             )
             for name in batch.data:
                 lead = np.broadcast_to(batch[name], (3, 7, *batch[name].shape[2:]))
-                np.testing.assert_allclose(lead[scenario, draw], one[name][0, 0], rtol=1e-12, err_msg=name)
+                # A single run adds over regions in another order than a batch does.
+                np.testing.assert_allclose(lead[scenario, draw], one[name][0, 0], rtol=1e-10, atol=1e-14, err_msg=name)
 
 
 def test_blocks_do_not_change_a_bit(model, values, monkeypatch):
@@ -162,7 +163,7 @@ def test_bounds_that_do_not_fit(model, bounds, message):
 
 
 def test_unknown_engine(model):
-    with pytest.raises(InvalidInput, match="'numpy' or 'pysd'"):
+    with pytest.raises(InvalidInput, match="one of 'auto', 'llvm', 'numpy', 'pysd'"):
         simulate(model, engine="fortran")
 
 
@@ -232,7 +233,7 @@ def test_a_run_that_does_not_fit_into_memory_is_refused():
     big = load_model("regional_digital", regions=4000)
     budgets = np.linspace(0, 0.01, 400)[:, None]
     with pytest.raises(InvalidInput, match="GB of memory"):
-        simulate(big, {"Policy Budget Share": budgets}, stop=2015, outcomes=["Theil Index"])
+        simulate(big, {"Policy Budget Share": budgets}, stop=2015, outcomes=["Theil Index"], engine="numpy")
 
 
 def test_a_numpy_integer_counts_regions():

@@ -13,10 +13,11 @@ from tests.engine.small_models import FEATURES, RANDOM, write_model
 LOOSER = {"allocation": 1e-7}
 
 
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
 @pytest.mark.parametrize("feature", FEATURES)
-def test_feature_agrees_with_pysd(feature, tmp_path):
+def test_feature_agrees_with_pysd(feature, engine, tmp_path):
     model = load_model(write_model(tmp_path, FEATURES[feature]))
-    assert_same(simulate(model), simulate(model, engine="pysd"), relative=LOOSER.get(feature, 1e-10))
+    assert_same(simulate(model, engine=engine), simulate(model, engine="pysd"), relative=LOOSER.get(feature, 1e-10))
 
 
 def test_every_function_of_the_table_is_in_a_small_model():

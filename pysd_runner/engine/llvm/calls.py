@@ -85,7 +85,7 @@ class Call:
         self.scenarios, self.draws = scenarios, draws
         types = program.recipe.types
         self.lanes = types.lanes if program.over_draws else 1
-        self.real = np.float64 if types.real == "double" else np.float32
+        self.real = program.number
         self.room = -(-draws // self.lanes) * self.lanes
         self.inputs: dict[str, Array] = {}
         self._table = np.zeros(kernel.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.compiler import Loaded, code_version, loaded, object_code
 from pysd_runner.engine.llvm.emitter import Types
@@ -120,6 +122,11 @@ class Program:
     def over_draws(self) -> bool:
         """Whether lanes run over draws; otherwise over subscripts."""
         return self.recipe.varying is not None
+
+    @property
+    def number(self) -> type[np.float64] | type[np.float32]:
+        """Type of its numbers."""
+        return np.float64 if self.recipe.types.real == "double" else np.float32
 
 
 _PROGRAMS: dict[tuple[str, Recipe], Program] = {}

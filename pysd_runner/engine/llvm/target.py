@@ -13,7 +13,7 @@ from pysd_runner.engine.llvm.calls import Call, Clockwork, aligned
 from pysd_runner.engine.llvm.compiler import host
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
-from pysd_runner.engine.numpy_target import leading_shape
+from pysd_runner.engine.numpy_target import check_memory, leading_shape
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
@@ -119,9 +119,16 @@ def run(
     -------
     dict
         Outcome by name, shape (scenario, draw, ..., year).
+
+    Raises
+    ------
+    InvalidInput
+        If the run would not fit into memory.
     """
     scenarios, draws = leading_shape(values)
-    clockwork = Clockwork(times, steps, saved, program.recipe.types.real)
+    shapes = [slot.lengths for slot in program.frame.outputs]
+    check_memory(shapes, program.frame.size, (1, draws), int(saved.sum()) * scenarios)
+    clockwork = Clockwork(times, steps, saved, program.number)
     if program.over_draws:
         return _over_draws(program, clockwork, values, (scenarios, draws), threads, (seed, first_draw), progress)
     return _alone(program, clockwork, values, (scenarios, draws), (seed, first_draw), progress)
@@ -139,8 +146,7 @@ def _over_draws(
     scenarios, draws = shape
     lanes, workers = program.recipe.types.lanes, threads or os.cpu_count() or 1
     room = -(-draws // lanes) * lanes
-    real = np.float64 if program.recipe.types.real == "double" else np.float32
-    outputs = [aligned((scenarios, clockwork.rows, slot.cells, room), real) for slot in program.frame.outputs]
+    outputs = [aligned((scenarios, clockwork.rows, slot.cells, room), program.number) for slot in program.frame.outputs]
     size = min(MOST_AT_ONCE, -(-draws // (lanes * workers)) * lanes)
     seed, first_draw = stream
 
