@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated, directions_of
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.names import key
@@ -24,7 +25,6 @@ from pysd_runner.task import (
     INITIAL_TIME,
     SAVEPER,
     TIME_STEP,
-    Engine,
     Task,
     computed,
     failed_cases,
