@@ -90,6 +90,36 @@ def test_whatever_decides_the_model_decides_the_entry(tmp_path, cache, monkeypat
     assert len(entries(cache)) == 7
 
 
+EXTERNAL = (
+    "R: GET DIRECT SUBSCRIPT('names.csv', ',', 'A1', 'A', '') ~~|\n"
+    "k[R] = GET DIRECT CONSTANTS('data/numbers.csv', ',', 'B2*') ~~|\nx = SUM(k[R!]) ~~|"
+)
+
+
+def test_data_files_decide_the_model_too(tmp_path, parsed):
+    (tmp_path / "data").mkdir()
+    names, numbers = tmp_path / "names.csv", tmp_path / "data" / "numbers.csv"
+    names.write_text("A\nB\n", encoding="utf-8")
+    numbers.write_text("name,value\na,7\nb,2\nc,30\n", encoding="utf-8")
+    path = write_model(tmp_path, EXTERNAL)
+
+    def loaded():
+        source._parse.cache_clear()
+        return simulate(load_model(path))["x"][0, 0, 0]
+
+    assert [loaded(), loaded()] == [9, 9]
+    assert len(parsed) == 1
+    numbers.write_text("name,value\na,7\nb,3\nc,30\n", encoding="utf-8")
+    assert [loaded(), loaded()] == [10, 10]
+    assert len(parsed) == 2
+    names.write_text("A\nB\nC\n", encoding="utf-8")
+    assert [loaded(), loaded()] == [40, 40]
+    assert len(parsed) == 3
+    numbers.unlink()
+    with pytest.raises(InvalidModel, match="there is no file"):
+        loaded()
+
+
 def test_messages_name_the_file_that_was_loaded(tmp_path):
     equations = "x = NO SUCH FUNCTION(1) ~~|"
     for folder in ("one", "two"):
