@@ -76,6 +76,11 @@ def test_nothing_is_included_from_other_files(tmp_path):
     assert load(tmp_path, styled).ir.variables["a"].doc == "comment"
 
 
+def test_many_comments_in_front_are_read_at_once(tmp_path):
+    text = WHOLE.decode().replace("<xmile", "<!-- <!DOCTYPE - -->\n" * 500 + "<xmile", 1)
+    assert load(tmp_path, text.encode()).ir.variables["a"].doc == "comment"
+
+
 def test_comments_inside_an_equation_do_not_cut_it(tmp_path):
     model = load(tmp_path, WHOLE.replace(b"<eqn>2</eqn>", b"<eqn>2<!-- and --> + <![CDATA[3]]><?p?> + 4</eqn>", 1))
     assert simulate(model)["a"][0, 0, 0] == 9
