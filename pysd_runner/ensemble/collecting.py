@@ -58,7 +58,11 @@ class Runs:
                 f"the runs would need {needed / 1e9:.3g} GB of memory, the machine has {available / 1e9:.3g}; keep "
                 "statistics of them (keep=Statistics()), or take fewer draws, scenarios or outcomes"
             )
-        self._data = {name: np.empty((*lead, *shape), dtype=precision) for name, shape in shapes.items()}
+        # Draws lie side by side, as the compiled engine gives them, so that blocks are copied in long pieces.
+        self._data = {
+            name: np.moveaxis(np.empty((lead[0], *shape, lead[1]), dtype=precision), -1, 1)
+            for name, shape in shapes.items()
+        }
 
     def reduce(self, scenario: int, draws: slice, data: Mapping[str, Array], failed: NDArray[np.bool_]) -> None:  # noqa: ARG002
         """Copy a block to its place; no two blocks share one."""

@@ -74,9 +74,11 @@ def one_by_one(model, cases, count, scenarios):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_an_ensemble_is_one_run_after_the_other(model, small_blocks, threads):
+@pytest.mark.parametrize("engine", ["llvm", "numpy"])
+def test_an_ensemble_is_one_run_after_the_other(model, small_blocks, engine, threads):
     cases = draws_of(37)
-    found = run_ensemble(model, cases, outcomes=OUTCOMES, scenarios=SCENARIOS, threads=threads)
+    found = run_ensemble(model, cases, outcomes=OUTCOMES, scenarios=SCENARIOS, engine=engine, threads=threads)
+    assert found.provenance["engine"] == engine
     twin = one_by_one(model, cases, 37, SCENARIOS)
     assert found.scenarios == tuple(SCENARIOS)
     assert found["wealth"].shape == (3, 37, 3, 6)
@@ -85,6 +87,14 @@ def test_an_ensemble_is_one_run_after_the_other(model, small_blocks, threads):
     assert found.complete
     assert found.draws == 37
     assert not found.failed.any()
+
+
+def test_pysd_gives_the_same(model):
+    cases = draws_of(2)
+    twin = run_ensemble(model, cases, outcomes=OUTCOMES)
+    found = run_ensemble(model, cases, outcomes=OUTCOMES, engine="pysd", threads=4)
+    for name in OUTCOMES:
+        np.testing.assert_allclose(found[name], twin[name], rtol=1e-12)
 
 
 def test_every_variable_is_saved_when_none_is_named(model):
@@ -277,10 +287,12 @@ def test_one_number_per_draw_holds_for_every_element(model):
     np.testing.assert_array_equal(found["share"][0, :, :, 0], [[0.1] * 3, [0.2] * 3])
 
 
-def test_results_in_single_precision_take_half_the_memory(model):
+@pytest.mark.parametrize("engine", ["llvm", "numpy"])
+def test_results_in_single_precision_take_half_the_memory(model, engine):
     cases = draws_of(20)
     double, single = (
-        run_ensemble(model, cases, outcomes=["total"], precision=precision) for precision in ("float64", "float32")
+        run_ensemble(model, cases, outcomes=["total"], precision=precision, engine=engine)
+        for precision in ("float64", "float32")
     )
     assert single["total"].dtype == np.float32
     np.testing.assert_allclose(single["total"], double["total"], rtol=1e-6)
