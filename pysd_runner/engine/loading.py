@@ -14,7 +14,7 @@ from pathlib import Path
 from pysd_runner.engine import serial
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.source import identify, read_source
-from pysd_runner.engine.store import default_store
+from pysd_runner.engine.store import code_digest, default_store
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 
@@ -89,7 +89,13 @@ def _lowered(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> 
 
 def _key(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> str:
     """Digest of everything but the data files that decides what a file is lowered to; messages in it hold its path."""
-    decisive = [str(path), sha256, {name: list(items) for name, items in elements.items()}, _pysd(), _own_code()]
+    decisive = [
+        str(path),
+        sha256,
+        {name: list(items) for name, items in elements.items()},
+        _pysd(),
+        code_digest(Path(__file__).parent),
+    ]
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
@@ -127,12 +133,3 @@ def _pysd() -> str:
         from importlib.metadata import version
 
         return version("pysd")
-
-
-@lru_cache(maxsize=1)
-def _own_code() -> str:
-    """Digest of the modules that lower, so that no change in them is missed whatever version it is released under."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\n" + path.read_bytes())
-    return digest.hexdigest()

@@ -157,6 +157,29 @@ def _user_folder() -> Path:
     return platformdirs.user_cache_path("gapsim", appauthor=False)
 
 
+@lru_cache(maxsize=16)
+def code_digest(folder: Path) -> str:
+    """Digest of the modules in a folder, to be part of a key.
+
+    What was made by other code is then not taken for the same, whatever version the package has.
+
+    Parameters
+    ----------
+    folder
+        Folder of a package; folders inside it do not count.
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        data = path.read_bytes()
+        digest.update(f"{path.name} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
 def _checked(key: str) -> str:
     if not 16 <= len(key) <= 128 or not _HEXADECIMAL.issuperset(key):
         raise InvalidInput(f"a key of the cache is a hexadecimal digest; found {key!r}")

@@ -10,6 +10,7 @@ import pytest
 
 from pysd_runner import load_model
 from pysd_runner.engine import loading, lowering, source
+from pysd_runner.engine.store import code_digest
 from pysd_runner.errors import InvalidModel, UnknownName, UnsupportedFeature
 from pysd_runner.simulate import simulate
 from tests.engine.small_models import FEATURES, write_model
@@ -83,9 +84,9 @@ def test_whatever_decides_the_model_decides_the_entry(tmp_path, cache, monkeypat
     write_model(tmp_path, FEATURES["stock"])
     load_model(path)
     assert len(entries(cache)) == 5
-    for decisive in ("_pysd", "_own_code"):
+    for decisive in ("_pysd", "code_digest"):
         with monkeypatch.context() as patch:
-            patch.setattr(loading, decisive, lambda: "another version")
+            patch.setattr(loading, decisive, lambda *_: "another version")
             load_model(path)
     assert len(entries(cache)) == 7
 
@@ -136,13 +137,15 @@ def test_the_version_of_pysd_is_read_without_importing_it():
     assert pysd.__version__ in loading._pysd.__wrapped__()
 
 
-def test_a_change_of_the_lowering_is_noticed(tmp_path, monkeypatch):
-    before = loading._own_code.__wrapped__()
-    monkeypatch.setattr(loading, "__file__", str(tmp_path / "loading.py"))
-    (tmp_path / "lowering.py").write_bytes(Path(lowering.__file__).read_bytes())
-    copied = loading._own_code.__wrapped__()
-    (tmp_path / "lowering.py").write_bytes(Path(lowering.__file__).read_bytes().replace(b"1", b"2", 1))
-    assert len({before, copied, loading._own_code.__wrapped__()}) == 3
+def test_a_change_of_the_lowering_is_noticed(tmp_path):
+    code = Path(lowering.__file__).read_bytes()
+    seen = set()
+    for number, text in enumerate((code, code.replace(b"1", b"2", 1), code[:-1])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "lowering.py").write_bytes(text)
+        seen.add(code_digest(folder))
+    assert len(seen) == 3
 
 
 def test_a_damaged_entry_is_made_again(tmp_path, cache, parsed):
