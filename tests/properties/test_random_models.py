@@ -161,10 +161,12 @@ def test_random_expressions_agree_with_pysd(tmp_path, equations):
     # PySD reads what is used once after stocks have moved; used twice, it is read before.
     lines += [f"again{place} = x0 + x1 + x2 + SUM(y0[R!]) ~~|" for place in range(2)]
     model = load_model(write_model(tmp_path, HEADER + "\n".join(lines), final=2, step=0.5, saveper=0.5))
-    ours, theirs = simulate(model, throw=False), simulate(model, throw=False, engine="pysd")
-    for name, expected in theirs.data.items():
-        equation = model.variables[name].equation
-        np.testing.assert_allclose(ours.data[name], expected, rtol=1e-10, atol=1e-10, err_msg=equation)
+    theirs = simulate(model, throw=False, engine="pysd")
+    for engine in ("numpy", "llvm"):
+        ours = simulate(model, throw=False, engine=engine)
+        for name, expected in theirs.data.items():
+            equation = f"{engine}: {model.variables[name].equation}"
+            np.testing.assert_allclose(ours.data[name], expected, rtol=1e-10, atol=1e-10, err_msg=equation)
 
 
 def test_every_node_function_and_reduction_has_a_generator():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.llvm import kernel
+from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.layout import LINE, Slot
 from pysd_runner.engine.llvm.programs import ArrayCall, Program
 from pysd_runner.engine.paths import SAME_TIME, TimePath
@@ -88,7 +88,7 @@ class Call:
         self.real = program.number
         self.room = -(-draws // self.lanes) * self.lanes
         self.inputs: dict[str, Array] = {}
-        self._table = np.zeros(kernel.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
+        self._table = np.zeros(entries.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
         self._memory = aligned((program.frame.size,), self.real, fill=np.nan)
         self._error: BaseException | None = None
         self._fill_inputs(values)
@@ -101,22 +101,22 @@ class Call:
 
     def _fill_table(self, seed: int, first_draw: int, out_stride: int | None) -> None:
         table, clock = self._table, self.clockwork
-        table[kernel.TIMES] = clock.times.ctypes.data
-        table[kernel.STEPS] = clock.steps.ctypes.data
-        table[kernel.SAVED] = clock.saved.ctypes.data
-        table[kernel.COUNT] = clock.times.size
-        table[kernel.IN_STRIDE] = self.room
-        table[kernel.OUT_STRIDE] = self.room if out_stride is None else out_stride
-        table[kernel.ROWS] = clock.rows
-        table[kernel.SEED] = np.uint64(seed & 0xFFFFFFFFFFFFFFFF).astype(np.int64)
-        table[kernel.FIRST_DRAW] = first_draw
+        table[entries.TIMES] = clock.times.ctypes.data
+        table[entries.STEPS] = clock.steps.ctypes.data
+        table[entries.SAVED] = clock.saved.ctypes.data
+        table[entries.COUNT] = clock.times.size
+        table[entries.IN_STRIDE] = self.room
+        table[entries.OUT_STRIDE] = self.room if out_stride is None else out_stride
+        table[entries.ROWS] = clock.rows
+        table[entries.SEED] = np.uint64(seed & 0xFFFFFFFFFFFFFFFF).astype(np.int64)
+        table[entries.FIRST_DRAW] = first_draw
         if self.program.frame.arrays:
             self._callback = _CALLBACK(self._array)
-            table[kernel.ARRAYS] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+            table[entries.ARRAYS] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
         if self.program.frame.pipes:
             self._history = aligned((clock.times.size, self.program.frame.pipes), self.real)
-            table[kernel.HISTORY] = self._history.ctypes.data
-        base = kernel.HEADER + 2 * len(self.program.frame.inputs)
+            table[entries.HISTORY] = self._history.ctypes.data
+        base = entries.HEADER + 2 * len(self.program.frame.inputs)
         for place, output in enumerate(self.outputs):
             table[base + place] = output.ctypes.data
 
@@ -137,18 +137,18 @@ class Call:
         self._shares = np.zeros((count, max(len(paths), 1)), dtype=self.real)
         for order, (positions, shares) in enumerate(paths):
             self._positions[:, order, :], self._shares[:, order] = positions, shares
-        self._table[kernel.POSITIONS] = self._positions.ctypes.data
-        self._table[kernel.SHARES] = self._shares.ctypes.data
+        self._table[entries.POSITIONS] = self._positions.ctypes.data
+        self._table[entries.SHARES] = self._shares.ctypes.data
 
     def _enter(self, place: int, array: Array, scenarios: int) -> None:
-        at = kernel.HEADER + 2 * place
+        at = entries.HEADER + 2 * place
         self._table[at] = array.ctypes.data
         self._table[at + 1] = 0 if scenarios == 1 else array[0].size
 
     def _path(self, place: int, name: str, slot: Slot, path: TimePath) -> tuple[Array, Array]:
         array = self._arranged(slot, path.values)
         self.inputs[name] = array
-        at = kernel.HEADER + 2 * place
+        at = entries.HEADER + 2 * place
         self._table[at] = array.ctypes.data
         self._table[at + 1] = 0 if array.shape[1] == 1 else array[0, 0].size
         before, after, share = moments(path, self.clockwork.exact)

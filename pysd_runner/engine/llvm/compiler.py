@@ -60,13 +60,12 @@ def _llvm() -> Any:
 @lru_cache(maxsize=1)
 def code_version() -> str:
     """Hash of everything that decides which machine code a model becomes: this package, llvmlite and the processor."""
-    import importlib.metadata
+    import llvmlite
 
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.parent.rglob("*.py")):
         digest.update(path.read_bytes())
-    version = importlib.metadata.version("llvmlite")
-    digest.update(f"{version}|{host().cpu}|{host().features}".encode())
+    digest.update(f"{llvmlite.__version__}|{host().cpu}|{host().features}".encode())
     return digest.hexdigest()
 
 

@@ -19,34 +19,33 @@ from pysd_runner.engine.ir import (
 )
 from pysd_runner.engine.llvm import mathematics
 from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.entries import (
+    ARRAYS,
+    COUNT,
+    FIRST_DRAW,
+    HEADER,
+    HISTORY,
+    IN_STRIDE,
+    OUT_STRIDE,
+    POSITIONS,
+    ROWS,
+    SAVED,
+    SEED,
+    SHARES,
+    STEPS,
+    TIMES,
+)
 from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.hoisting import Hoisting
 from pysd_runner.engine.llvm.items import Item, Temporaries, items_of, update_items, value_items
 from pysd_runner.engine.llvm.layout import Layout, Slot
 from pysd_runner.engine.llvm.nest_code import NestCode
+from pysd_runner.engine.llvm.outcomes import shared_out
 from pysd_runner.engine.llvm.pipes import after_start
 from pysd_runner.engine.llvm.programs import ArrayCall, Input, Recipe, Signature
 from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of
 from pysd_runner.engine.order import Plan, at_start, running
 from pysd_runner.errors import UnsupportedFeature
-
-# Entries of the table a program is handed, 64 bits each; inputs and outputs follow.
-(
-    TIMES,
-    STEPS,
-    SAVED,
-    COUNT,
-    IN_STRIDE,
-    OUT_STRIDE,
-    POSITIONS,
-    SHARES,
-    ROWS,
-    ARRAYS,
-    SEED,
-    FIRST_DRAW,
-    HISTORY,
-    HEADER,
-) = range(14)
 
 # A shorter axis is not worth a vector.
 SHORTEST = 4
@@ -85,15 +84,18 @@ class _Writer:
         layout = Layout(types.lanes, types.real_bytes, 1 if self.over_draws else types.lanes)
         self.frame = Frame(plan.model, types, layout, wide)
         self.types = types
+        self.copies: dict[str, str] = {}
 
     def kernel(self) -> tuple[Signature, str]:
         """How the program is called, and its text."""
-        before, start, step = self._phases()
+        before, start, step, saved = self._phases()
         inputs = [Input(name, self._slot(name), name in self.moving) for name in self.given]
         prologue = self._code([*before, *start], "start")
-        loop = self._code(step, "step")
+        looked_at = frozenset(read.variable for nest in saved for item in nest.items for read in item.references)
+        loop = self._code(step, "step", looked_at)
+        saving = self._code(saved, "step")
         outputs = [self._slot(name) for name in self.outcomes]
-        text = self._function(inputs, outputs, prologue, loop)
+        text = self._function(inputs, outputs, (prologue, loop, saving))
         arrays = tuple(self._array_call(item) for item in self.frame.arrays)
         signature = Signature(tuple(inputs), tuple(outputs), arrays, self.frame.layout.size, self.frame.pipes)
         return signature, text
@@ -108,7 +110,7 @@ class _Writer:
 
     # What is computed when ---------------------------------------------------------------------------------------
 
-    def _phases(self) -> tuple[list[Nest], list[Nest], list[Nest]]:
+    def _phases(self) -> tuple[list[Nest], list[Nest], list[Nest], list[Nest]]:
         plan, temporaries = self.plan, self.frame.temporaries
         still = {item.variable for item in plan.invariant} | {name for name in self.given if name not in self.moving}
         hoisting = Hoisting(frozenset(still), temporaries)
@@ -120,7 +122,13 @@ class _Writer:
         for reference, expression in hoisting.hoisted.items():
             invariant += value_items(reference.variable, reference.index, expression, temporaries)
         starting = items_of(plan.model, plan.starting, temporaries, at_start) + pipes.starting
-        return tuple(self._scheduled(items) for items in (invariant, starting, dynamic))  # type: ignore[return-value]
+        copies = {name: temporaries.new(plan.model.variables[name].dims).variable for name in plan.stocks}
+        if self.frame.wide is not None:
+            self.frame.wide |= {copy for name, copy in copies.items() if name in self.frame.wide}
+        shares = shared_out(dynamic, plan.stocks, copies)
+        self.copies = shares.copies
+        before, start = self._scheduled(invariant), self._scheduled(starting)
+        return before, start, self._scheduled(list(shares.always)), self._scheduled(list(shares.saved))
 
     def _scheduled(self, items: list[Item]) -> list[Nest]:
         nests = nests_of(items, self._shape, self.frame.temporaries)
@@ -135,14 +143,18 @@ class _Writer:
         return Shape(lengths, self._lane(item, lengths))
 
     def _lane(self, item: Item, lengths: tuple[int, ...]) -> int | None:
-        if not lengths or lengths[-1] < SHORTEST:
+        """Which loop runs over the lanes: the last, or for a reduction the one that most of what is read lies along."""
+        if not lengths:
             return None
         if item.task == "reduce":
-            return len(lengths) - 1 if item.outer < len(lengths) else None
+            along = [item.loops.index(label) for label in map(_last_label, item.references) if label is not None]
+            best = max(range(len(lengths)), key=lambda loop: (along.count(loop), loop))
+            return best if lengths[best] >= SHORTEST else None
         last = item.index[-1]
-        return len(lengths) - 1 if isinstance(last, Axis) and last.positions is None else None
+        whole = isinstance(last, Axis) and last.positions is None
+        return len(lengths) - 1 if whole and lengths[-1] >= SHORTEST else None
 
-    def _code(self, nests: list[Nest], phase: str) -> list[str]:
+    def _code(self, nests: list[Nest], phase: str, looked_at: frozenset[str] = frozenset()) -> list[str]:
         self.frame.phase = phase
         readers: dict[str, set[int]] = {}
         writers: dict[str, set[int]] = {}
@@ -152,7 +164,7 @@ class _Writer:
                 for read in item.references:
                     readers.setdefault(read.variable, set()).add(number)
         lines: list[str] = []
-        kept = self._kept_anyway(phase)
+        kept = self._kept_anyway(phase) | looked_at
         for nest in nests:
 
             def stored(name: str) -> bool:
@@ -175,7 +187,8 @@ class _Writer:
     def _slot(self, name: str) -> Slot:
         return self.frame.layout.add(name, self.frame.dims(name), wide=self.frame.is_wide(name))
 
-    def _function(self, inputs: list[Input], outputs: list[Slot], prologue: list[str], loop: list[str]) -> str:
+    def _function(self, inputs: list[Input], outputs: list[Slot], code: tuple[list[str], list[str], list[str]]) -> str:
+        prologue, loop, saving = code
         text = _Text(self.types, self.over_draws)
         text.opening(self.frame.pipes)
         text.copies(inputs)
@@ -184,9 +197,10 @@ class _Writer:
         stocks = [place for place, name in enumerate(self.outcomes) if name in self.plan.stocks]
         others = [place for place in range(len(outputs)) if place not in stocks]
         base = HEADER + 2 * len(inputs)
-        text.save(outputs, stocks, base, "A")
+        copies = [(self._slot(name), self._slot(copy)) for name, copy in self.copies.items()]
+        text.save(outputs, stocks, base, "A", copies=copies)
         text.lines += loop
-        text.save(outputs, others, base, "B")
+        text.save(outputs, others, base, "B", first=saving)
         text.closing()
         body = text.lines
         body[1:1] = self.frame.allocas
@@ -202,6 +216,11 @@ class _Writer:
             'attributes #0 = { nounwind "prefer-vector-width"="512" "min-legal-vector-width"="512" }',
         ]
         return "\n".join(parts) + "\n"
+
+
+def _last_label(reference: Reference) -> str | None:
+    last = reference.index[-1] if reference.index else None
+    return last.label if isinstance(last, Axis) else None
 
 
 class _Pipes:
@@ -420,10 +439,25 @@ class _Text:
         lines.append("  %keep = icmp ne i8 %keep.v, 0")
         self._move(inputs, [place for place, item in enumerate(inputs) if item.moving], "%k", "M")
 
-    def save(self, outputs: Sequence[Slot], places: Sequence[int], base: int, tag: str) -> None:
-        """Keep outcomes where the step is one that is saved."""
+    def save(
+        self,
+        outputs: Sequence[Slot],
+        places: Sequence[int],
+        base: int,
+        tag: str,
+        *,
+        first: Sequence[str] = (),
+        copies: Sequence[tuple[Slot, Slot]] = (),
+    ) -> None:
+        """Keep outcomes where the step is one that is saved, once what only they need is computed."""
         lines = self.lines
-        lines += [f"  br i1 %keep, label %save{tag}, label %go{tag}", f"save{tag}:"]
+        lines += [f"  br i1 %keep, label %save{tag}, label %go{tag}", f"save{tag}:", *first]
+        for number, (slot, copy) in enumerate(copies):
+            self._slot_pointer(slot, f"%K{number}.from")
+            self._slot_pointer(copy, f"%K{number}.to")
+            size = slot.cells * (self.types.lanes if slot.wide else 1) * self.types.real_bytes
+            copied = f"ptr %K{number}.to, ptr %K{number}.from, i64 {size}, i1 false"
+            lines.append(f"  call void @llvm.memcpy.p0.p0.i64({copied})")
         lines.append(f"  %r{tag}0 = load i64, ptr %row")
         lines.append(f"  %r{tag}1 = mul i64 %scenario, %rows")
         lines.append(f"  %r{tag}2 = add i64 %r{tag}1, %r{tag}0")

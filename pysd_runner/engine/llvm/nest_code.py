@@ -381,12 +381,13 @@ class NestCode:
         """A sum or the like over the inner loops."""
         writer, join = self.writer, _JOIN[item.text]
         value = self.real(item.expression)
-        wide = value.wide or (self.lane is not None and self.lane >= item.outer)
+        inside = self.lane is not None and self.lane >= item.outer
+        wide = value.wide or self.lane is not None
         kind = self.frame.types.of("real", wide=wide)
         start = writer.number(_START[item.text])
         start = writer.splat(start) if wide else start
-        if wide:
-            value = self._masked(writer.splat(value), start)
+        value = writer.splat(value) if wide else value
+        value = self._masked(value, start) if inside else value
         place = self.frame.alloca(kind)
         writer.put(item.outer, f"store {kind} {start.name}, ptr {place}")
         total = writer.make(f"load {kind}, ptr {place}", "real", wide=wide, level=self.depth)
@@ -394,7 +395,7 @@ class NestCode:
         writer.put(self.depth, f"store {kind} {joined.name}, ptr {place}")
         kept, writer.lines = writer.lines, writer.tails
         result = writer.make(f"load {kind}, ptr {place}", "real", wide=wide, level=item.outer)
-        if wide and not self.frame.over_draws:
+        if inside:
             result = self._across(result, join)
         writer.lines = kept
         self.store(item.target, self.places(item.index), result, tail=item.outer)

@@ -1,0 +1,15 @@
+"""Entries of the table a compiled program is handed, 64 bits each; inputs (address, size) and outputs follow."""
+
+# Addresses of the steps, their lengths, which are saved, and their number.
+TIMES, STEPS, SAVED, COUNT = range(4)
+
+# Distance between the draws of two cells, in inputs and in outputs.
+IN_STRIDE, OUT_STRIDE = 4, 5
+
+# Of paths over time: moments before and after each step, and the share of the way between them.
+POSITIONS, SHARES = 6, 7
+
+# Saved moments; what is called for whole arrays; what random numbers depend on; what flowed into pipes.
+ROWS, ARRAYS, SEED, FIRST_DRAW, HISTORY = range(8, 13)
+
+HEADER = 13
