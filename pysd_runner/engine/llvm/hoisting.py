@@ -28,11 +28,16 @@ class Hoisting:
         Names of the variables that do not change.
     temporaries
         Where new names come from.
+    exact
+        Divisions that are not turned into a product.
     """
 
-    def __init__(self, invariant: frozenset[str], temporaries: Temporaries) -> None:
+    def __init__(
+        self, invariant: frozenset[str], temporaries: Temporaries, exact: frozenset[Expression] = frozenset()
+    ) -> None:
         self.invariant = invariant
         self.temporaries = temporaries
+        self.exact = exact
         self.found: dict[Expression, Reference] = {}
 
     @property
@@ -51,8 +56,8 @@ class Hoisting:
         return expression
 
     def _operation(self, expression: Operation) -> Expression:
-        if expression.name == "divide" and self._still(expression.arguments[1]):
-            # Multiplying costs a fraction of dividing, and the two differ by less than a rounding.
+        if expression.name == "divide" and self._still(expression.arguments[1]) and expression not in self.exact:
+            # Multiplying costs a fraction of dividing, and the two differ by a unit in the last place at most.
             numerator, denominator = expression.arguments
             inverse = self.of(operation("divide", Number(1.0), denominator))
             return operation("multiply", self.of(numerator), inverse)

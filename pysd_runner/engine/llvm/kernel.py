@@ -18,6 +18,7 @@ from pysd_runner.engine.ir import (
     walk,
 )
 from pysd_runner.engine.llvm import mathematics
+from pysd_runner.engine.llvm.deciding import deciding_divisions
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.entries import (
     ARRAYS,
@@ -113,7 +114,7 @@ class _Writer:
     def _phases(self) -> tuple[list[Nest], list[Nest], list[Nest], list[Nest]]:
         plan, temporaries = self.plan, self.frame.temporaries
         still = {item.variable for item in plan.invariant} | {name for name in self.given if name not in self.moving}
-        hoisting = Hoisting(frozenset(still), temporaries)
+        hoisting = Hoisting(frozenset(still), temporaries, deciding_divisions(plan))
         dynamic = items_of(plan.model, plan.dynamic, temporaries, lambda block: hoisting.of(block.expression))
         dynamic += update_items(plan, temporaries, hoisting.of)
         pipes = _Pipes(plan, temporaries)

@@ -1,0 +1,43 @@
+"""Where the last bit of a quotient decides something, both engines divide; elsewhere a product may stand for it."""
+
+import numpy as np
+import pytest
+
+from pysd_runner.engine.llvm.deciding import deciding_divisions
+from pysd_runner.engine.order import plan
+from pysd_runner.model import load_model
+from pysd_runner.simulate import simulate
+from tests.engine.small_models import write_model
+
+EQUATIONS = (
+    "k = 10 ~~|\nshare = Time/k ~~|\nwhole = INTEGER(share*10) ~~|\ncut = INTEGER(Time/k*10) ~~|\n"
+    "s = INTEG(share/k, 0) ~~|\nreached = IF THEN ELSE(s >= 0.5, 1, 0) ~~|\nlater = MODULO(reached, 2) ~~|\n"
+    "free = (Time + 1)/k ~~|\n"
+)
+
+
+def found(tmp_path):
+    model = load_model(write_model(tmp_path, EQUATIONS, final=30, step=1, saveper=1)).ir
+    outcomes = ["whole", "cut", "later", "free"]
+    return model, {id(part): part for part in deciding_divisions(plan(model, outcomes, frozenset(), frozenset()))}
+
+
+def test_divisions_that_decide_are_found_through_variables_and_levels(tmp_path):
+    model, divisions = found(tmp_path)
+    [share] = [block.expression for block in model.variables["share"].blocks]
+    [flow] = [block.expression for block in model.variables["s"].blocks]
+    [free] = [block.expression for block in model.variables["free"].blocks]
+    assert share in divisions.values()
+    assert flow in divisions.values()
+    assert free not in divisions.values()
+
+
+@pytest.mark.parametrize("draws", [1, 40])
+def test_what_is_cut_to_whole_numbers_is_the_same_to_the_bit(draws, tmp_path):
+    model = load_model(write_model(tmp_path, EQUATIONS, final=30, step=1, saveper=1))
+    k = {"k": np.full((1, draws), 10.0)}
+    compiled, plain = (simulate(model, k, engine=engine) for engine in ("llvm", "numpy"))
+    for name in ("share", "whole", "cut", "s", "reached", "later"):
+        np.testing.assert_array_equal(compiled[name], np.broadcast_to(plain[name], compiled[name].shape), err_msg=name)
+    # 3/10*10 is 3, while 3*0.1*10 is a little more, and 7/10*10 is 7, while 7*0.1*10 is a little more as well.
+    assert plain["cut"][0, 0, :8].tolist() == list(range(8))
