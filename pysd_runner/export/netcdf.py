@@ -13,6 +13,9 @@ from pysd_runner.export.files import write_bytes_whole
 
 PROVENANCE = "provenance"
 
+# A slash parts groups of a file; a name gets the sign that looks like it.
+SLASH, DIVISION_SLASH = "/", "\u2215"
+
 
 def save_netcdf(
     dataset: xr.Dataset,
@@ -26,7 +29,8 @@ def save_netcdf(
     Parameters
     ----------
     dataset
-        Results with their coordinates and attributes; labels may be in any script.
+        Results with their coordinates and attributes; labels may be in any script. A slash in the name of a variable or
+        dimension is written as U+2215, which looks the same.
     path
         Where to write; missing folders are made.
     provenance
@@ -42,20 +46,23 @@ def save_netcdf(
     Raises
     ------
     InvalidInput
-        If an attribute is of a kind a netCDF file cannot hold, or the provenance is not plain JSON.
+        If an attribute, name or label is of a kind a netCDF file cannot hold, or the provenance is not plain JSON.
     OSError
         If the file cannot be written.
     """
-    prepared = dataset.copy()
+    prepared = _renamed(dataset)
     prepared.attrs = _plain(dataset.attrs, "the dataset")
     for name in prepared.variables:
-        prepared[name].attrs = _plain(dataset[name].attrs, f"variable {name!r}")
+        prepared[name].attrs = _plain(prepared[name].attrs, f"variable {name!r}")
     if provenance is not None:
         prepared.attrs[PROVENANCE] = _as_json(provenance)
     encoding = {name: _encoding(prepared[name], single_precision) for name in prepared.variables}
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.nc"
-        prepared.to_netcdf(draft, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+        try:
+            prepared.to_netcdf(draft, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+        except ValueError as cause:
+            raise InvalidInput(f"these results cannot be written as netCDF: {cause}") from cause
         return write_bytes_whole(path, draft.read_bytes())
 
 
@@ -107,6 +114,12 @@ def provenance_of(dataset: xr.Dataset) -> dict[str, object]:
     if not isinstance(found, dict):
         raise InvalidInput(f"attribute {PROVENANCE!r} holds a {type(found).__name__}, expected an object")
     return found
+
+
+def _renamed(dataset: xr.Dataset) -> xr.Dataset:
+    """A copy whose names a netCDF file can hold."""
+    names = [name for name in {*dataset.variables, *dataset.dims} if isinstance(name, str) and SLASH in name]
+    return dataset.rename({name: name.replace(SLASH, DIVISION_SLASH) for name in names})
 
 
 def _encoding(values: xr.DataArray, single_precision: bool) -> dict[str, object]:

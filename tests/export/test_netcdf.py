@@ -25,6 +25,20 @@ def test_labels_in_any_script_survive(label, tmp_path):
     xr.testing.assert_identical(load_netcdf(save_netcdf(array, tmp_path / "a.nc")), array)
 
 
+def test_names_with_a_slash_are_written_with_one_that_looks_the_same(tmp_path):
+    array = xr.Dataset({"a/b": ("c/d", [1.0, 2.0], {"units": "x/y"})}, coords={"c/d": ["e/f", "g"]})
+    read = load_netcdf(save_netcdf(array, tmp_path / "a.nc"))
+    expected = array.rename({"a/b": "a\u2215b", "c/d": "c\u2215d"})
+    xr.testing.assert_identical(read, expected)
+    assert list(array.variables) == ["a/b", "c/d"]
+
+
+def test_what_a_file_cannot_hold_is_said(tmp_path):
+    with pytest.raises(InvalidInput, match="cannot be written as netCDF"):
+        save_netcdf(xr.Dataset({"a": ("r", [1.0], {"units": "x\0y"})}), tmp_path / "a.nc")
+    assert not list(tmp_path.iterdir())
+
+
 def test_provenance_travels_with_the_file(futures, tmp_path):
     made = {"seed": 0, "model": {"sha256": "ab", "name": "模型"}, "draws": [1, 2.5, None, True]}
     read = load_netcdf(save_netcdf(futures[["theil"]], tmp_path / "a.nc", provenance=made))
