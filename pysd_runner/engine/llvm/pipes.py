@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pysd_runner.engine.functions import SMALL
-from pysd_runner.engine.ir import Expression, Operation, Reference
+from pysd_runner.engine.ir import Block, Expression, Operation, Reference
 from pysd_runner.engine.llvm.emitter import Value, Writer
-from pysd_runner.engine.llvm.items import Item
+from pysd_runner.engine.llvm.items import Item, Temporaries, value_items
+from pysd_runner.engine.order import Plan
 from pysd_runner.errors import UnsupportedFeature
 
 if TYPE_CHECKING:
@@ -59,3 +61,33 @@ def _steps(writer: Writer, delay: Value) -> Value:
     ratio = writer.select(endless, writer.number(FOREVER), ratio)
     # Conversion cuts off the fraction, which is rounding down for what is positive.
     return writer.convert("fptosi", writer.binary("fadd", ratio, writer.number(SMALL + 0.5)), "integer")
+
+
+class Pipes:
+    """What a pipe needs besides what flows in: its initial value and how long a value stays, both from the start."""
+
+    def __init__(self, plan: Plan, temporaries: Temporaries) -> None:
+        self._model, self._temporaries = plan.model, temporaries
+        self.starting: list[Item] = []
+
+    def linked(self, items: list[Item]) -> list[Item]:
+        """Work in which every push refers to the beginning of its pipe."""
+        seen: dict[str, int] = {}
+        found = []
+        for item in items:
+            if item.task == "push":
+                place = seen[item.target] = seen.get(item.target, -1) + 1
+                item = replace(item, expression=self._push(item, self._model.variables[item.target].blocks[place]))
+            found.append(item)
+        return found
+
+    def _push(self, item: Item, block: Block) -> Expression:
+        initial, delay = (self._kept(part, item) for part in (block.initial, block.delay))
+        return after_start(item.expression, initial, delay)
+
+    def _kept(self, expression: Expression | None, item: Item) -> Reference:
+        if expression is None:
+            raise UnsupportedFeature("a pipe without a beginning")
+        place = self._temporaries.new(item.loops)
+        self.starting += value_items(place.variable, place.index, expression, self._temporaries)
+        return place

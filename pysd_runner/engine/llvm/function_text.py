@@ -1,0 +1,249 @@
+"""The function around the loop nests of a program: loops over draws and steps, inputs, saved outcomes."""
+
+from collections.abc import Sequence
+
+from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.entries import (
+    ARRAYS,
+    COUNT,
+    FIRST_DRAW,
+    HEADER,
+    HISTORY,
+    IN_STRIDE,
+    OUT_STRIDE,
+    POSITIONS,
+    ROWS,
+    SAVED,
+    SEED,
+    SHARES,
+    STEPS,
+    TIMES,
+)
+from pysd_runner.engine.llvm.layout import Slot
+from pysd_runner.engine.llvm.programs import Input
+
+
+class FunctionText:
+    """The frame of the function around its loop nests."""
+
+    def __init__(self, types: Types, over_draws: bool) -> None:
+        self.types, self.over_draws = types, over_draws
+        self.lines: list[str] = []
+        self.real = types.real
+
+    def entry(self, place: int, name: str, *, pointer: bool = False) -> None:
+        """Read an entry of the table."""
+        self.lines.append(f"  {name}.at = getelementptr inbounds i64, ptr %table, i64 {place}")
+        self.lines.append(f"  {name} = load {'ptr' if pointer else 'i64'}, ptr {name}.at")
+
+    def opening(self, pipes: int) -> None:
+        """What is read from the table once, and the loop over blocks of draws."""
+        self.lines.append("entry:")
+        self.lines.append("  %row = alloca i64")
+        for place, name in ((TIMES, "%times"), (STEPS, "%steps"), (SAVED, "%saved"), (ARRAYS, "%arrays")):
+            self.entry(place, name, pointer=True)
+        self.entry(POSITIONS, "%positions", pointer=True)
+        self.entry(SHARES, "%shares", pointer=True)
+        for place, name in ((COUNT, "%count"), (IN_STRIDE, "%in"), (OUT_STRIDE, "%out"), (ROWS, "%rows")):
+            self.entry(place, name)
+        self.entry(HISTORY, "%history", pointer=True)
+        self.lines += [f"  %dt0 = load {self.real}, ptr %steps", f"  %pipes = add i64 0, {pipes}"]
+        self.entry(SEED, "%seed")
+        self.entry(FIRST_DRAW, "%draws")
+        self.lines += ["  br label %block", "block:"]
+        self.lines.append("  %b = phi i64 [ 0, %entry ], [ %b.next, %block.end ]")
+        self.lines.append("  %b.here = add i64 %b, %first")
+        self.lines.append(f"  %draw = mul i64 %b.here, {self.types.lanes if self.over_draws else 1}")
+        self.lines.append("  store i64 0, ptr %row")
+        self.lines.append(f"  %start = load {self.real}, ptr %times")
+
+    def copies(self, inputs: Sequence[Input]) -> None:
+        """Bring everything handed over into the working memory; what moves starts with its first value."""
+        for place in range(len(inputs)):
+            self.entry(HEADER + 2 * place, f"%x{place}", pointer=True)
+            self.entry(HEADER + 2 * place + 1, f"%y{place}")
+            self.lines.append(f"  %z{place} = mul i64 %scenario, %y{place}")
+            self.lines.append(f"  %from{place} = getelementptr {self.real}, ptr %x{place}, i64 %z{place}")
+        numbers = [place for place, item in enumerate(inputs) if item.moving]
+        for place, item in enumerate(inputs):
+            if not item.moving:
+                self._copy(place, item)
+        self._move(inputs, numbers, "0", "S")
+
+    def _slot_pointer(self, slot: Slot, name: str) -> None:
+        self.lines.append(f"  {name} = getelementptr inbounds {self.real}, ptr %ws, i64 {slot.offset}")
+
+    def _copy(self, place: int, item: Input) -> None:
+        self._slot_pointer(item.slot, f"%to{place}")
+        if not item.slot.wide:
+            size = item.slot.cells * self.types.real_bytes
+            self.lines.append(
+                f"  call void @llvm.memcpy.p0.p0.i64(ptr %to{place}, ptr %from{place}, i64 {size}, i1 false)"
+            )
+            return
+        label = f"C{place}"
+        self._loop(label)
+        value = self._wide_load(label, f"%from{place}", "v")
+        self._wide_store(label, f"%to{place}", value)
+        self._end(label, item.slot.cells)
+
+    def _loop(self, label: str) -> None:
+        self.lines += [f"  br label %{label}.in", f"{label}.in:", f"  br label %{label}", f"{label}:"]
+        self.lines.append(f"  %{label}.i = phi i64 [ 0, %{label}.in ], [ %{label}.j, %{label} ]")
+
+    def _end(self, label: str, count: int) -> None:
+        self.lines.append(f"  %{label}.j = add nuw nsw i64 %{label}.i, 1")
+        self.lines.append(f"  %{label}.m = icmp ult i64 %{label}.j, {count}")
+        self.lines += [f"  br i1 %{label}.m, label %{label}, label %{label}.out", f"{label}.out:"]
+
+    def _wide_load(self, label: str, base: str, name: str) -> str:
+        kind = self.types.of("real", wide=True)
+        self.lines.append(f"  %{label}.{name}o = mul i64 %{label}.i, %in")
+        self.lines.append(f"  %{label}.{name}d = add i64 %{label}.{name}o, %draw")
+        self.lines.append(f"  %{label}.{name}p = getelementptr {self.real}, ptr {base}, i64 %{label}.{name}d")
+        self.lines.append(f"  %{label}.{name} = load {kind}, ptr %{label}.{name}p, align {self.types.real_bytes}")
+        return f"%{label}.{name}"
+
+    def _wide_store(self, label: str, base: str, value: str) -> None:
+        kind = self.types.of("real", wide=True)
+        self.lines.append(f"  %{label}.so = mul i64 %{label}.i, {self.types.lanes}")
+        self.lines.append(f"  %{label}.sp = getelementptr inbounds {self.real}, ptr {base}, i64 %{label}.so")
+        align = min(64, self.types.lanes * self.types.real_bytes)
+        self.lines.append(f"  store {kind} {value}, ptr %{label}.sp, align {align}")
+
+    def _move(self, inputs: Sequence[Input], numbers: Sequence[int], step: str, tag: str) -> None:
+        """Values at this step of everything that changes over time."""
+        for order, place in enumerate(numbers):
+            self._moved(inputs[place], place, f"{tag}{place}", f"{order}, {len(numbers)}, {step}")
+
+    def _moved(self, item: Input, place: int, label: str, which: str) -> None:
+        order, paths, step = which.split(", ")
+        slot, lines = item.slot, self.lines
+        lines.append(f"  %{label}.r = mul i64 {step}, {paths}")
+        lines.append(f"  %{label}.q = add i64 %{label}.r, {order}")
+        lines.append(f"  %{label}.two = mul i64 %{label}.q, 2")
+        for moment, shift in (("now", 0), ("then", 1)):
+            lines.append(f"  %{label}.{moment}q = add i64 %{label}.two, {shift}")
+            lines.append(f"  %{label}.{moment}p = getelementptr inbounds i64, ptr %positions, i64 %{label}.{moment}q")
+            lines.append(f"  %{label}.{moment}o = load i64, ptr %{label}.{moment}p")
+            lines.append(f"  %{label}.{moment} = getelementptr {self.real}, ptr %from{place}, i64 %{label}.{moment}o")
+        lines.append(f"  %{label}.hp = getelementptr inbounds {self.real}, ptr %shares, i64 %{label}.q")
+        lines.append(f"  %{label}.share = load {self.real}, ptr %{label}.hp")
+        self._slot_pointer(slot, f"%{label}.to")
+        self._loop(label)
+        if slot.wide:
+            first = self._wide_load(label, f"%{label}.now", "a")
+            second = self._wide_load(label, f"%{label}.then", "b")
+        else:
+            first, second = (self._plain_load(label, f"%{label}.{moment}", moment[0]) for moment in ("now", "then"))
+        kind = self.types.of("real", wide=slot.wide)
+        share = f"%{label}.share"
+        if slot.wide:
+            lines.append(f"  %{label}.s1 = insertelement {kind} poison, {self.real} {share}, i64 0")
+            lanes = self.types.lanes
+            mask = f"<{lanes} x i32> zeroinitializer"
+            lines.append(f"  %{label}.s2 = shufflevector {kind} %{label}.s1, {kind} poison, {mask}")
+            share = f"%{label}.s2"
+        lines.append(f"  %{label}.gap = fsub {kind} {second}, {first}")
+        lines.append(f"  %{label}.part = fmul {kind} {share}, %{label}.gap")
+        lines.append(f"  %{label}.value = fadd {kind} {first}, %{label}.part")
+        if slot.wide:
+            self._wide_store(label, f"%{label}.to", f"%{label}.value")
+        else:
+            lines.append(f"  %{label}.sp = getelementptr inbounds {self.real}, ptr %{label}.to, i64 %{label}.i")
+            lines.append(f"  store {kind} %{label}.value, ptr %{label}.sp")
+        self._end(label, slot.cells)
+
+    def _plain_load(self, label: str, base: str, name: str) -> str:
+        self.lines.append(f"  %{label}.{name}p = getelementptr inbounds {self.real}, ptr {base}, i64 %{label}.i")
+        self.lines.append(f"  %{label}.{name} = load {self.real}, ptr %{label}.{name}p")
+        return f"%{label}.{name}"
+
+    def step_opening(self, inputs: Sequence[Input]) -> None:
+        """The loop over steps."""
+        lines = self.lines
+        lines += ["  br label %step.in", "step.in:", "  br label %step", "step:"]
+        lines.append("  %k = phi i64 [ 0, %step.in ], [ %k.next, %step.go ]")
+        for name, base in (("now", "times"), ("dt", "steps")):
+            lines.append(f"  %{name}.p = getelementptr inbounds {self.real}, ptr %{base}, i64 %k")
+            lines.append(f"  %{name} = load {self.real}, ptr %{name}.p")
+        lines.append("  %keep.p = getelementptr inbounds i8, ptr %saved, i64 %k")
+        lines.append("  %keep.v = load i8, ptr %keep.p")
+        lines.append("  %keep = icmp ne i8 %keep.v, 0")
+        self._move(inputs, [place for place, item in enumerate(inputs) if item.moving], "%k", "M")
+
+    def save(
+        self,
+        outputs: Sequence[Slot],
+        places: Sequence[int],
+        base: int,
+        tag: str,
+        *,
+        first: Sequence[str] = (),
+        copies: Sequence[tuple[Slot, Slot]] = (),
+    ) -> None:
+        """Keep outcomes where the step is one that is saved, once what only they need is computed."""
+        lines = self.lines
+        lines += [f"  br i1 %keep, label %save{tag}, label %go{tag}", f"save{tag}:", *first]
+        for number, (slot, copy) in enumerate(copies):
+            self._slot_pointer(slot, f"%K{number}.from")
+            self._slot_pointer(copy, f"%K{number}.to")
+            size = slot.cells * (self.types.lanes if slot.wide else 1) * self.types.real_bytes
+            copied = f"ptr %K{number}.to, ptr %K{number}.from, i64 {size}, i1 false"
+            lines.append(f"  call void @llvm.memcpy.p0.p0.i64({copied})")
+        lines.append(f"  %r{tag}0 = load i64, ptr %row")
+        lines.append(f"  %r{tag}1 = mul i64 %scenario, %rows")
+        lines.append(f"  %r{tag}2 = add i64 %r{tag}1, %r{tag}0")
+        for place in places:
+            self._save(outputs[place], place, base + place, f"%r{tag}2")
+        if tag == "B":
+            lines.append("  %row.next = add i64 %rB0, 1")
+            lines.append("  store i64 %row.next, ptr %row")
+        lines += [f"  br label %go{tag}", f"go{tag}:"]
+
+    def _save(self, slot: Slot, place: int, entry: int, row: str) -> None:
+        label, lines = f"O{place}", self.lines
+        self.entry(entry, f"%{label}.base", pointer=True)
+        lines.append(f"  %{label}.cell = mul i64 {row}, {slot.cells}")
+        self._slot_pointer(slot, f"%{label}.from")
+        if not self.over_draws:
+            lines.append(f"  %{label}.to = getelementptr {self.real}, ptr %{label}.base, i64 %{label}.cell")
+            size = slot.cells * self.types.real_bytes
+            lines.append(
+                f"  call void @llvm.memcpy.p0.p0.i64(ptr %{label}.to, ptr %{label}.from, i64 {size}, i1 false)"
+            )
+            return
+        kind = self.types.of("real", wide=True)
+        self._loop(label)
+        if slot.wide:
+            lines.append(f"  %{label}.fo = mul i64 %{label}.i, {self.types.lanes}")
+            lines.append(f"  %{label}.fp = getelementptr inbounds {self.real}, ptr %{label}.from, i64 %{label}.fo")
+            align = min(64, self.types.lanes * self.types.real_bytes)
+            lines.append(f"  %{label}.value = load {kind}, ptr %{label}.fp, align {align}")
+        else:
+            one = self._plain_load(label, f"%{label}.from", "v")
+            lines.append(f"  %{label}.s1 = insertelement {kind} poison, {self.real} {one}, i64 0")
+            mask = f"<{self.types.lanes} x i32> zeroinitializer"
+            lines.append(f"  %{label}.value = shufflevector {kind} %{label}.s1, {kind} poison, {mask}")
+        lines.append(f"  %{label}.c = add i64 %{label}.cell, %{label}.i")
+        lines.append(f"  %{label}.o = mul i64 %{label}.c, %out")
+        lines.append(f"  %{label}.d = add i64 %{label}.o, %draw")
+        lines.append(f"  %{label}.to = getelementptr {self.real}, ptr %{label}.base, i64 %{label}.d")
+        lines.append(f"  store {kind} %{label}.value, ptr %{label}.to, align {self.types.real_bytes}")
+        self._end(label, slot.cells)
+
+    def closing(self) -> None:
+        """The ends of both loops."""
+        self.lines += [
+            "  br label %step.go",
+            "step.go:",
+            "  %k.next = add nuw nsw i64 %k, 1",
+            "  %k.more = icmp ult i64 %k.next, %count",
+            "  br i1 %k.more, label %step, label %block.end",
+            "block.end:",
+            "  %b.next = add nuw nsw i64 %b, 1",
+            "  %b.more = icmp ult i64 %b.next, %blocks",
+            "  br i1 %b.more, label %block, label %end",
+            "end:",
+            "  ret void",
+        ]
