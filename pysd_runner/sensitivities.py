@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated, directions_of
 from pysd_runner.engine.ir import ModelIr
@@ -21,10 +22,6 @@ from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, sugg
 from pysd_runner.model import Model
 from pysd_runner.simulate import failure_message
 from pysd_runner.task import (
-    FINAL_TIME,
-    INITIAL_TIME,
-    SAVEPER,
-    TIME_STEP,
     Task,
     computed,
     failed_cases,

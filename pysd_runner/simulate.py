@@ -13,7 +13,7 @@ from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import Model
-from pysd_runner.task import computed, failed_cases, prepared, provenance, traced
+from pysd_runner.task import Method, computed, failed_cases, prepared, provenance, traced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,6 +126,7 @@ def simulate(
     seed: int = 0,
     threads: int | None = None,
     precision: Precision = "float64",
+    method: Method = "euler",
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Run:
@@ -153,6 +154,10 @@ def simulate(
         How many blocks of draws the compiled engine runs at once; None takes one per core. Results do not depend on it.
     precision
         Type of the numbers; ``"float32"`` needs the compiled engine.
+    method
+        How stocks are integrated: ``"euler"``, or ``"rk4"``, the classical method of Runge and Kutta. What moves once
+        per step (fixed delays, DELAY N, SMOOTH N, samples, random numbers) is held within a step. PySD knows
+        Euler only.
     throw
         Whether a case that is not finite raises; otherwise it is counted and described in the result.
     progress
@@ -186,6 +191,7 @@ def simulate(
         seed=seed,
         threads=threads,
         precision=precision,
+        method=method,
     )
     data = computed(task, progress=progress)
     failed = failed_cases(model, data)

@@ -2,15 +2,18 @@
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, clocks, one_case
 from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.integration import integrated
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.numpy_target import compiled, leading_shape, run
 from pysd_runner.engine.orders import check_orders
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure, defined, trace
@@ -20,7 +23,7 @@ from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
 
-INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
+Method = Literal["euler", "rk4"]
 
 # At most this many failed cases are traced to their first variable; all are counted.
 TRACED = 3
@@ -50,6 +53,10 @@ class Task:
         How many blocks of draws the compiled engine runs at once; None takes one per core.
     precision
         Type of the numbers in the compiled engine.
+    method
+        How stocks are integrated.
+    clocks
+        Bounds and steps of every case, by scenario and draw, where cases differ.
     """
 
     model: Model
@@ -61,11 +68,19 @@ class Task:
     first_draw: int = 0
     threads: int | None = None
     precision: Precision = "float64"
+    method: Method = "euler"
+    clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Array | TimePath]:
         """Values with those of the model's own controls."""
         return {**_controls(self.clock), **self.values}
+
+    @property
+    def integrated(self) -> tuple[ModelIr, dict[str, Array | TimePath]]:
+        """Model and inputs for a target that integrates by Euler."""
+        own_steps = TIME_STEP in self.clock.own
+        return integrated(self.model.ir, self.inputs, self.method, self.clock.step, own_steps=own_steps)
 
     def part(self, draws: slice) -> "Task":
         """The same for some of the draws.
@@ -81,7 +96,18 @@ class Task:
             Views of the same values; random functions go on counting draws from the first of all.
         """
         values = {name: _part(value, draws) for name, value in self.values.items()}
-        return replace(self, values=values, first_draw=self.first_draw + draws.start)
+        picked = {
+            (scenario, draw - draws.start): clock
+            for (scenario, draw), clock in self.clocks.items()
+            if draws.start <= draw < draws.stop
+        }
+        return replace(self, values=values, first_draw=self.first_draw + draws.start, clocks=picked)
+
+    def case(self, scenario: int, draw: int) -> "Task":
+        """The same for one case, with its own bounds and steps."""
+        values = {name: one_case(value, scenario, draw) for name, value in self.values.items()}
+        clock = self.clocks.get((scenario, draw), self.clock)
+        return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
 
 
 def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
@@ -105,12 +131,13 @@ def prepared(
     seed: int = 0,
     threads: int | None = None,
     precision: Precision = "float64",
+    method: Method = "euler",
 ) -> Task:
     """Check what a caller asks for.
 
     Parameters
     ----------
-    model, values, start, stop, step, save_every, outcomes, engine, seed, threads, precision
+    model, values, start, stop, step, save_every, outcomes, engine, seed, threads, precision, method
         As in `pysd_runner.simulate.simulate`.
 
     Returns
@@ -132,11 +159,16 @@ def prepared(
     bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
     ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(model, given)
-    clock = _clock(model, ready, bounds)
+    if method not in get_args(Method) or (method != "euler" and engine == "pysd"):
+        raise InvalidInput(f"method must be 'euler' or 'rk4', and PySD knows 'euler' only; found {method!r}")
+    found = clocks(model.ir, model.path.name, ready, bounds, method=method, seed=_whole(seed))
+    clock = found.first
     task = Task(
         model=model,
         values=ready,
         clock=clock,
+        clocks=found.cases,
+        method=method,
         outcomes=tuple(_wanted(model, outcomes)),
         engine=engine,
         seed=_whole(seed),
@@ -168,6 +200,8 @@ def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> di
     UnsupportedFeature
         If the engine does not cover the model.
     """
+    if task.clocks:
+        return _case_by_case(task, progress)
     if task.engine == "pysd":
         from pysd_runner.engine.reference import run_reference
 
@@ -176,6 +210,20 @@ def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> di
     if task.engine == "llvm":
         return _run_llvm(task, progress)
     return _run_numpy(task, progress)
+
+
+def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    """Compute cases whose bounds or steps differ, one after the other."""
+    data: dict[str, Array] = {}
+    scenarios, draws = leading_shape(task.inputs)
+    for draw in range(draws):
+        for scenario in range(scenarios):
+            for name, values in computed(task.case(scenario, draw)).items():
+                whole = data.setdefault(name, np.empty((scenarios, draws, *values.shape[2:])))
+                whole[scenario, draw] = values[0, 0]
+        if progress is not None:
+            progress(1)
+    return data
 
 
 def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
@@ -227,11 +275,12 @@ def traced(task: Task, failed: NDArray[np.bool_], most: int = TRACED) -> tuple[F
             trace(
                 task.model.ir,
                 task.inputs,
-                task.clock,
+                task.clocks.get((int(scenario), int(draw)), task.clock),
                 task.outcomes,
                 (int(scenario), int(draw)),
                 seed=task.seed,
                 first_draw=task.first_draw,
+                method=task.method,
             )
             for scenario, draw in cases
         ]
@@ -263,6 +312,7 @@ def provenance(task: Task) -> dict[str, Any]:
         "step": task.clock.step,
         "save_every": task.clock.save_every,
         "seed": task.seed,
+        "method": task.method,
     }
 
 
@@ -306,26 +356,13 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
     return bounds
 
 
-def _clock(model: Model, ready: Mapping[str, Array | TimePath], bounds: Mapping[str, float | None]) -> Clock:
-    program = compiled(model.ir, tuple(bounds), tuple(ready), _moving(ready))
-    found = run(program, ready, np.zeros(1), np.ones(1, dtype=bool))
-    times = {control: float(found[control].ravel()[0]) if bound is None else bound for control, bound in bounds.items()}
-    missing = [control for control in (INITIAL_TIME, FINAL_TIME, TIME_STEP) if np.isnan(times[control])]
-    if missing:
-        raise InvalidInput(
-            f"{model.path.name} does not say its {', '.join(missing)}; pass start, stop and step to the simulation"
-        )
-    save_every = times[TIME_STEP] if np.isnan(times[SAVEPER]) else times[SAVEPER]
-    return Clock(times[INITIAL_TIME], times[FINAL_TIME], times[TIME_STEP], save_every)
-
-
 def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
     return frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
 
 
 def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
-    inputs, clock = task.inputs, task.clock
-    program = compiled(task.model.ir, task.outcomes, tuple(inputs), _moving(inputs))
+    (model, inputs), clock = task.integrated, task.clock
+    program = compiled(model, task.outcomes, tuple(inputs), _moving(inputs))
     return run(
         program,
         inputs,
@@ -341,8 +378,8 @@ def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, 
 def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
     from pysd_runner.engine.llvm import target
 
-    inputs, clock = task.inputs, task.clock
-    program = target.compiled(task.model.ir, task.outcomes, inputs, precision=task.precision)
+    (model, inputs), clock = task.integrated, task.clock
+    program = target.compiled(model, task.outcomes, inputs, precision=task.precision)
     return target.run(
         program,
         inputs,
@@ -358,4 +395,4 @@ def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, A
 
 def _controls(clock: Clock) -> dict[str, Array | TimePath]:
     bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
-    return {name: np.full((1, 1), value) for name, value in bounds.items()}
+    return {name: np.full((1, 1), value) for name, value in bounds.items() if name not in clock.own}

@@ -16,6 +16,22 @@ PRECISION = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """Moments of a run whose bounds or steps change while it goes on.
+
+    Parameters
+    ----------
+    times
+        Every step, first and last moment included.
+    saved
+        Which of them are saved.
+    """
+
+    times: tuple[float, ...]
+    saved: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """When a run starts and stops, how long a step is, and how often results are saved.
 
@@ -27,6 +43,10 @@ class Clock:
         Length of a step, in years.
     save_every
         Time between saved results, in years.
+    own
+        Bounds and steps that the model computes while it runs, by name; the numbers above are those of the start.
+    axis
+        The moments, where they do not follow from the numbers above.
 
     Raises
     ------
@@ -38,6 +58,8 @@ class Clock:
     stop: float
     step: float
     save_every: float
+    own: frozenset[str] = frozenset()
+    axis: Axis | None = None
 
     def __post_init__(self) -> None:
         bounds = (self.start, self.stop, self.step, self.save_every)
@@ -59,12 +81,16 @@ class Clock:
 
         Steps are added one by one, so that they carry the same rounding as in PySD.
         """
+        if self.axis is not None:
+            return np.array(self.axis.times)
         count = math.ceil((self.stop - self.start) / self.step - PRECISION)
         return np.cumsum(np.concatenate([[self.start], np.full(max(count, 0), self.step)]))
 
     @property
     def saved(self) -> NDArray[np.bool_]:
         """Which steps are saved, shape (step,)."""
+        if self.axis is not None:
+            return np.array(self.axis.saved)
         since = self.times - self.times[0]
         tolerance = self.step * PRECISION
         return np.asarray((since % self.save_every < tolerance) | (-since % self.save_every < tolerance))

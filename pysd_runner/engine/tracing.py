@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.bounds import TIME_STEP, one_case
 from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.integration import integrated
 from pysd_runner.engine.ir import STATEFUL, Axis, ModelIr, references
 from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.numpy_target import compiled, run
@@ -56,6 +58,7 @@ def trace(
     *,
     seed: int = 0,
     first_draw: int = 0,
+    method: str = "euler",
 ) -> Failure | None:
     """Run one case again, keep what its outcomes need at every step, and find the first that is not finite.
 
@@ -73,21 +76,24 @@ def trace(
         Scenario and draw.
     seed, first_draw
         Seed of the random functions, and the number of the first draw of the run.
+    method
+        How stocks are integrated.
 
     Returns
     -------
     Failure or None
         The first non-finite value in time and, at that time, in the order of computation; None if all are finite.
     """
+    scenario, draw = case
+    one = {name: one_case(value, scenario, draw) for name, value in values.items()}
+    model, values = integrated(model, one, method, clock.step, own_steps=TIME_STEP in clock.own)
     given = tuple(values)
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
-    scenario, draw = case
     names = list(needed(model, outcomes, frozenset(given), moving))
     program = compiled(model, names, given, moving)
-    one = {name: _case(value, scenario, draw) for name, value in values.items()}
     times = clock.times
     saved = np.ones(times.size, dtype=bool)
-    found = run(program, one, times, saved, step=clock.step, seed=seed, first_draw=first_draw + draw)
+    found = run(program, values, times, saved, step=clock.step, seed=seed, first_draw=first_draw + draw)
     wrong = {name: ~np.isfinite(found[name][0, 0]) & defined(model, name)[..., None] for name in names}
     first = min(
         (int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()),
@@ -145,16 +151,3 @@ def _earliest(names: list[str], model: ModelIr, *, at_start: bool) -> str:
         if not {ref for part in parts for ref in references(part)} & (wrong - {name}):
             return name
     return names[0]
-
-
-def _case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimePath:
-    if isinstance(value, TimePath):
-        array = value.values
-        part = array[:, _place(scenario, array.shape[1]), :][:, :, _place(draw, array.shape[2])]
-        return TimePath(times=value.times, values=part, interpolate=value.interpolate)
-    return value[_place(scenario, value.shape[0])][:, _place(draw, value.shape[1])]
-
-
-def _place(position: int, length: int) -> slice:
-    position = position if length > 1 else 0
-    return slice(position, position + 1)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.bounds import INITIAL_TIME
 from pysd_runner.engine.ir import Random, walk
 from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.paths import TimePath
@@ -14,7 +15,7 @@ from pysd_runner.ensemble.counts import whole
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
-from pysd_runner.task import INITIAL_TIME, Task, prepared
+from pysd_runner.task import Task, prepared
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,208 @@
+"""When a run starts and stops and how long its steps are: from the file, from the caller, or from the run itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.integration import integrated
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.numpy_target import compiled, leading_shape, run
+from pysd_runner.engine.order import plan
+from pysd_runner.engine.own_clock import Controls, axis_of
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.float64]
+Values = Mapping[str, Array | TimePath]
+
+INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Bounds and steps of all cases.
+
+    Parameters
+    ----------
+    first
+        Those of the first case, which are those of all unless `cases` says otherwise.
+    cases
+        Those of every case, by scenario and draw, where cases differ.
+    """
+
+    first: Clock
+    cases: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
+
+
+def clocks(
+    model: ModelIr,
+    label: str,
+    values: Values,
+    asked: Mapping[str, float | None],
+    *,
+    method: str = "euler",
+    seed: int = 0,
+) -> Clocks:
+    """Bounds and steps of a run.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    label
+        Name of its file, for messages.
+    values
+        Values from outside, with the axes (scenario, draw, ...).
+    asked
+        What the caller wants of INITIAL TIME, FINAL TIME, TIME STEP and SAVEPER; None takes that of the model.
+    method
+        How stocks are integrated.
+    seed
+        Seed of the random functions.
+
+    Returns
+    -------
+    Clocks
+        One for all cases, or one for each.
+
+    Raises
+    ------
+    InvalidInput
+        If something is missing, a run would not end, or cases would be saved at different times.
+    """
+    moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+    program = compiled(model, tuple(asked), tuple(values), moving)
+    found = run(program, values, np.zeros(1), np.ones(1, dtype=bool))
+    at_start = {name: float(found[name].flat[0]) if bound is None else bound for name, bound in asked.items()}
+    missing = [name for name in (INITIAL_TIME, FINAL_TIME, TIME_STEP) if np.isnan(at_start[name])]
+    if missing:
+        raise InvalidInput(
+            f"{label} does not say its {', '.join(missing)}; pass start, stop and step to the simulation"
+        )
+    differing = {name for name, bound in asked.items() if bound is None and _differs(found[name])}
+    if INITIAL_TIME in differing:
+        raise InvalidInput("INITIAL TIME differs between cases; all start together: pass start to the simulation")
+    saving = TIME_STEP if np.isnan(at_start[SAVEPER]) else SAVEPER
+    first = Clock(at_start[INITIAL_TIME], at_start[FINAL_TIME], at_start[TIME_STEP], at_start[saving])
+    own = _own(model, values, asked, moving) | differing
+    if not own:
+        return Clocks(first)
+    fixed = {name: np.full((1, 1), at_start[name]) for name in asked if name not in own}
+    if saving == TIME_STEP and SAVEPER in fixed:
+        fixed[SAVEPER] = np.full((1, 1), at_start[TIME_STEP])
+    work = _Work(model, {**fixed, **values}, replace(first, own=frozenset(own)), saving, method, seed)
+    return work.clocks()
+
+
+def _differs(value: Array) -> bool:
+    return bool((value != value.flat[0]).any() and not np.isnan(value).all())
+
+
+_OWN: dict[tuple[Any, ...], frozenset[str]] = {}
+_MOST_OWN = 64
+
+
+def _own(model: ModelIr, values: Values, asked: Mapping[str, float | None], moving: frozenset[str]) -> frozenset[str]:
+    """Bounds and steps that depend on time or on the state of the model, INITIAL TIME aside; worked out once."""
+    given = frozenset({*values, *(name for name, value in asked.items() if value is not None)})
+    identity = (model.fingerprint, tuple(asked), given, moving)
+    if identity not in _OWN:
+        if len(_OWN) >= _MOST_OWN:
+            _OWN.pop(next(iter(_OWN)))
+        order = plan(model, tuple(asked), given, moving)
+        _OWN[identity] = frozenset(item.variable for item in order.dynamic if item.variable in asked) - {INITIAL_TIME}
+    return _OWN[identity]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Finds the moments of a run whose bounds or steps change."""
+
+    model: ModelIr
+    inputs: Values
+    first: Clock
+    saving: str
+    method: str
+    seed: int
+
+    def clocks(self) -> Clocks:
+        try:
+            return Clocks(self._clock(self.inputs, 0))
+        except _CasesDiffer:
+            pass
+        scenarios, draws = leading_shape(self.inputs)
+        cases = {
+            (scenario, draw): self._clock(_case(self.inputs, scenario, draw), draw)
+            for scenario in range(scenarios)
+            for draw in range(draws)
+        }
+        clock = cases[0, 0]
+        for (scenario, draw), other in cases.items():
+            if not np.array_equal(other.saved_times, clock.saved_times):
+                raise InvalidInput(
+                    f"scenario {scenario}, draw {draw} is saved at {_shown(other)}, the first case at {_shown(clock)}; "
+                    "cases of one run are saved at the same times: pass start, stop, step or save_every, or run them "
+                    "apart"
+                )
+        return Clocks(clock, cases)
+
+    def _clock(self, inputs: Values, draw: int) -> Clock:
+        own_steps = TIME_STEP in self.first.own
+        model, ready = integrated(self.model, inputs, self.method, self.first.step, own_steps=own_steps)
+        moving = frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
+        wanted = (FINAL_TIME, TIME_STEP, self.saving)
+        program = compiled(model, wanted, tuple(ready), moving)
+
+        def controls(times: Array) -> Controls:
+            saved = np.ones(times.size, dtype=bool)
+            found = run(program, ready, times, saved, step=self.first.step, seed=self.seed, first_draw=draw)
+            series = [found[name].reshape(-1, times.size) for name in wanted]
+            if any((item != item[:1]).any() for item in series):
+                raise _CasesDiffer
+            return Controls(*(item[0] for item in series))
+
+        axis = axis_of(self.first.start, controls)
+        return replace(self.first, stop=axis.times[-1], axis=axis)
+
+
+class _CasesDiffer(Exception):
+    """Bounds or steps differ between cases; never leaves this module."""
+
+
+def _shown(clock: Clock) -> str:
+    times = clock.saved_times
+    return f"{times.size} times up to {times[-1]:g}"
+
+
+def _case(values: Values, scenario: int, draw: int) -> dict[str, Array | TimePath]:
+    return {name: one_case(value, scenario, draw) for name, value in values.items()}
+
+
+def one_case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimePath:
+    """A value for one case, its leading axes kept at length one.
+
+    Parameters
+    ----------
+    value
+        With the axes (scenario, draw, ...).
+    scenario, draw
+        Which case.
+
+    Returns
+    -------
+    ndarray or TimePath
+        With the axes (1, 1, ...).
+    """
+    if isinstance(value, TimePath):
+        part = value.values[:, _place(scenario, value.values.shape[1])][:, :, _place(draw, value.values.shape[2])]
+        return TimePath(times=value.times, values=part, interpolate=value.interpolate)
+    return value[_place(scenario, value.shape[0])][:, _place(draw, value.shape[1])]
+
+
+def _place(position: int, length: int) -> slice:
+    position = position if length > 1 else 0
+    return slice(position, position + 1)

@@ -1,0 +1,253 @@
+"""Methods of integration as passes over a model: what comes out is integrated by Euler, by any target.
+
+``runge_kutta`` replaces the net flow of every stock by the weighted mean of four, for which everything that moves
+within a step is computed at four moments. ``with_own_steps`` turns stocks into memories that add the length of the step
+at hand, for models whose TIME STEP changes while they run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.ir import (
+    Block,
+    Expression,
+    ModelIr,
+    Number,
+    Random,
+    Reference,
+    Time,
+    Variable,
+    children,
+    references,
+    walk,
+)
+from pysd_runner.engine.names import HIDDEN
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.rewriting import with_children
+from pysd_runner.errors import UnsupportedFeature
+
+Array = NDArray[np.float64]
+
+# How far into the step each moment lies; the second and third count twice.
+MOMENTS = {1: 0.0, 2: 0.5, 3: 0.5, 4: 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A model to be integrated by the method of Runge and Kutta.
+
+    Parameters
+    ----------
+    model
+        The model, with hidden variables for the four moments of a step.
+    later
+        Variables that take a value from outside at a later moment of the step, each with the variable whose value that
+        is and how many steps later.
+    """
+
+    model: ModelIr
+    later: Mapping[str, tuple[str, float]]
+
+
+def integrated(
+    model: ModelIr, inputs: Mapping[str, Array | TimePath], method: str, step: float, *, own_steps: bool
+) -> tuple[ModelIr, dict[str, Array | TimePath]]:
+    """A model and its inputs for a target that integrates by Euler.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    inputs
+        Values from outside, with the axes (scenario, draw, ...).
+    method
+        ``"euler"`` or ``"rk4"``.
+    step
+        Length of a step, in years.
+    own_steps
+        Whether the model computes the length of its steps itself.
+
+    Returns
+    -------
+    tuple
+        Model and inputs; those that change over time also at the later moments of a step.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If inputs that change over time meet Runge and Kutta's method with steps whose length changes.
+    """
+    ready = dict(inputs)
+    if method == "rk4":
+        moving = frozenset(name for name, value in inputs.items() if isinstance(value, TimePath))
+        if moving and own_steps:
+            raise UnsupportedFeature(
+                'method "rk4" with a TIME STEP that changes and an input that changes over time; take method="euler"'
+            )
+        staged = _remembered(model, frozenset(inputs), moving)
+        model = staged.model
+        ready |= {name: _later(inputs[old], share * step) for name, (old, share) in staged.later.items()}
+    return (with_own_steps(model) if own_steps else model), ready
+
+
+def _later(value: Array | TimePath, by: float) -> Array | TimePath:
+    if not isinstance(value, TimePath):
+        return value
+    return TimePath(times=value.times - by, values=value.values, interpolate=value.interpolate)
+
+
+_STAGED: dict[tuple[str, frozenset[str], frozenset[str]], Staged] = {}
+_MOST_STAGED = 16
+
+
+def _remembered(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> Staged:
+    """The same request is answered once."""
+    identity = (model.fingerprint, given, moving)
+    if identity not in _STAGED:
+        if len(_STAGED) >= _MOST_STAGED:
+            _STAGED.pop(next(iter(_STAGED)))
+        _STAGED[identity] = runge_kutta(model, given, moving)
+    return _STAGED[identity]
+
+
+def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> Staged:
+    """The classical method of fourth order.
+
+    Memories, pipes and random numbers are held within a step; bounds and steps of the run as well.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    given
+        Variables whose values come from outside.
+    moving
+        Those among them that change over time.
+
+    Returns
+    -------
+    Staged
+        A model that gives, step by step of Euler, what the method gives.
+    """
+    stocks = [name for name, item in model.variables.items() if item.kind == "stock" and name not in given]
+    within = _within(model, given, moving, stocks)
+    variables: dict[str, Variable] = dict(model.variables)
+    for stage in MOMENTS:
+        for name in within if stage > 1 else ():
+            variables[_at(name, stage)] = _copy(model.variables[name], stage, within, given)
+        for name in stocks:
+            blocks = tuple(_flow(block, stage, within) for block in model.variables[name].blocks)
+            variables[_flow_name(name, stage)] = _hidden(model.variables[name], _flow_name(name, stage), blocks)
+    for name in stocks:
+        mean = tuple(replace(block, expression=_mean(name, block)) for block in model.variables[name].blocks)
+        variables[name] = replace(model.variables[name], blocks=mean)
+    outside = [name for name in within if name in given]
+    later = {_at(name, stage): (name, share) for stage, share in MOMENTS.items() if share for name in outside}
+    key = f"{model.fingerprint} runge-kutta {sorted(given)} {sorted(moving)}"
+    return Staged(replace(model, variables=variables, fingerprint=key), later)
+
+
+def with_own_steps(model: ModelIr) -> ModelIr:
+    """Stocks as memories that add net flow times TIME STEP, whatever that is at the moment.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+
+    Returns
+    -------
+    ModelIr
+        The same model, for steps of any length.
+    """
+    variables = {
+        name: replace(item, kind="memory", blocks=tuple(_stepped(name, block) for block in item.blocks))
+        if item.kind == "stock"
+        else item
+        for name, item in model.variables.items()
+    }
+    return replace(model, variables=variables, fingerprint=f"{model.fingerprint} with steps of its own")
+
+
+def _stepped(name: str, block: Block) -> Block:
+    following = operation("add", Reference(name, block.index), operation("multiply", time_step(), block.expression))
+    if block.non_negative:
+        following = operation("max", following, Number(0.0))
+    return replace(block, expression=following, non_negative=False)
+
+
+def _within(model: ModelIr, given: frozenset[str], moving: frozenset[str], stocks: list[str]) -> dict[str, None]:
+    """Variables that move within a step: they depend on time, on a stock or on what moves from outside."""
+    found = dict.fromkeys([*stocks, *(name for name in model.variables if name in moving)])
+    users: dict[str, list[str]] = {}
+    for name, variable in model.variables.items():
+        if name in given or variable.kind not in ("auxiliary", "constant"):
+            continue
+        if any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression)):
+            found[name] = None
+        for block in variable.blocks:
+            for needed in references(block.expression):
+                users.setdefault(needed, []).append(name)
+    waiting = list(found)
+    while waiting:
+        for user in users.get(waiting.pop(), ()):
+            if user not in found:
+                found[user] = None
+                waiting.append(user)
+    return found
+
+
+def _at(name: str, stage: int) -> str:
+    return f"{name}{HIDDEN}moment {stage}"
+
+
+def _flow_name(name: str, stage: int) -> str:
+    return f"{name}{HIDDEN}flow {stage}"
+
+
+def _hidden(variable: Variable, name: str, blocks: tuple[Block, ...]) -> Variable:
+    return replace(variable, name=name, kind="auxiliary", blocks=blocks, hidden=True)
+
+
+def _copy(variable: Variable, stage: int, within: Mapping[str, None], given: frozenset[str]) -> Variable:
+    """A variable at a later moment of the step."""
+    name = _at(variable.name, stage)
+    if variable.kind == "stock" and variable.name not in given:
+        return _hidden(variable, name, tuple(_moved_on(variable.name, block, stage) for block in variable.blocks))
+    return _hidden(variable, name, tuple(_flow(block, stage, within) for block in variable.blocks))
+
+
+def _moved_on(stock: str, block: Block, stage: int) -> Block:
+    """A stock, moved on by the flow at the moment before."""
+    share = operation("multiply", Number(MOMENTS[stage]), time_step())
+    change = operation("multiply", share, Reference(_flow_name(stock, stage - 1), block.index))
+    moved = operation("add", Reference(stock, block.index), change)
+    return Block(block.index, moved, None, block.text)
+
+
+def _flow(block: Block, stage: int, within: Mapping[str, None]) -> Block:
+    """The running equation of a block at a moment of the step."""
+    expression = block.expression if stage == 1 else _shifted(block.expression, stage, within)
+    return Block(block.index, expression, None, block.text)
+
+
+def _shifted(expression: Expression, stage: int, within: Mapping[str, None]) -> Expression:
+    if isinstance(expression, Time):
+        return operation("add", expression, operation("multiply", Number(MOMENTS[stage]), time_step()))
+    if isinstance(expression, Reference):
+        moves = expression.variable in within
+        return replace(expression, variable=_at(expression.variable, stage)) if moves else expression
+    if isinstance(expression, Number | Random):
+        return expression
+    return with_children(expression, [_shifted(part, stage, within) for part in children(expression)])
+
+
+def _mean(stock: str, block: Block) -> Expression:
+    """Weighted mean of the flows at the four moments."""
+    first, second, third, fourth = (Reference(_flow_name(stock, stage), block.index) for stage in MOMENTS)
+    twice = operation("multiply", Number(2.0), operation("add", second, third))
+    return operation("divide", operation("add", operation("add", first, fourth), twice), Number(6.0))
