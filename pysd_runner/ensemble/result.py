@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating]
 
-# Dimensions every ensemble may have; a name of the model that is one of them gets a mark.
-OWN = ("scenario", "draw", "year", "quantile")
+# Names every ensemble may have; a name of the model that is one of them gets a mark.
+OWN = ("scenario", "draw", "year", "quantile", "failed", "failed cases")
 MARK = "_"
-
-# A slash in a name would make groups of it in a netCDF file.
-SLASH, DIVISION_SLASH = "/", "\u2215"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,12 +127,12 @@ class Ensemble:
 
     def describe(self) -> str:
         """How many cases there are, how many failed and where the first of them did, in words."""
-        cases = self.failed.size
-        lines = [f"{self.draws} draws under {len(self.scenarios)} scenarios, {cases} cases"]
+        under = _counted(len(self.scenarios), "scenario")
+        lines = [f"{_counted(self.draws, 'draw')} under {under}, {_counted(self.failed.size, 'case')}"]
         if not self.complete:
             lines.append(f"interrupted: {self.draws} of {self.planned} draws were finished")
         if self.failed.any():
-            lines.append(f"{int(self.failed.sum())} cases gave values that are not finite")
+            lines.append(f"{_counted(int(self.failed.sum()), 'case')} gave values that are not finite")
             lines += [str(item) for item in self.failures]
         return "\n".join(lines)
 
@@ -188,10 +185,9 @@ class Ensemble:
         return ["scenario", *([between] if between else []), *inner, "year"]
 
     def _label(self, name: str) -> str:
-        """A name a data set and a netCDF file can hold beside its dimensions."""
+        """A name a data set can hold beside its dimensions."""
         taken = {*OWN, *(_dimension(dim) for dims in self.dims.values() for dim in dims)}
-        label = name.replace(SLASH, DIVISION_SLASH)
-        return label + MARK if label in taken else label
+        return name + MARK if name in taken else name
 
     def _coordinates(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         used = {dim for name in (*self.data, *self.statistics) for dim in self.dims[name]}
@@ -219,8 +215,12 @@ class Ensemble:
         }
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _dimension(name: str) -> str:
-    name = name.lower().replace(SLASH, DIVISION_SLASH)
+    name = name.lower()
     return name + MARK if name in OWN else name
 
 

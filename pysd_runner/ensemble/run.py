@@ -18,6 +18,7 @@ from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import Collector, Runs, Streams
 from pysd_runner.ensemble.counts import whole
 from pysd_runner.ensemble.designs import Design
+from pysd_runner.ensemble.interruption import listening
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.errors import InvalidInput, SimulationFailed
@@ -170,9 +171,11 @@ class _Work:
         if threads > 1 and self.cases.first.engine == "llvm":
             self.compile()
         try:
-            for part, reduced in in_order(self.compute, parts, threads):
-                self.take(part, reduced)
-                told(part.stop - part.start)
+            with listening() as interruption:
+                for part, reduced in in_order(self.compute, parts, threads):
+                    self.take(part, reduced)
+                    told(part.stop - part.start)
+                    interruption.check()
         except KeyboardInterrupt:
             if not self.done:
                 raise

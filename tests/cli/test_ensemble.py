@@ -32,7 +32,7 @@ def test_it_writes_statistics_of_given_rows(gapsim, model, tmp_path):
     data = answer.json["data"]
     assert (data["draws"], data["failed"], data["outcomes"]) == (3, 1, ["rate", "s", "half"])
     assert "s became" in data["failures"][0]
-    assert "1 cases gave values that are not finite" in answer.json["warnings"][0]
+    assert "1 case gave values that are not finite" in answer.json["warnings"][0]
     assert float(load_netcdf("s.nc")["rate, mean"].max()) == 0.015
 
 

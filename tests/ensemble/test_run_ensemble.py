@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import threading
 import time
 import tracemalloc
@@ -254,6 +255,43 @@ def test_an_interruption_before_anything_was_finished_is_one(model, monkeypatch)
     monkeypatch.setattr(running, "computed", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_ensemble(model, draws_of(10))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_signal_waits_for_the_block_at_hand(model, small_blocks, monkeypatch, threads):
+    begun, take = [], running._Work.take
+
+    def interrupted(self, part, found):
+        begun.append(part)
+        if len(begun) == 3:
+            signal.raise_signal(signal.SIGINT)
+        take(self, part, found)
+
+    monkeypatch.setattr(running._Work, "take", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    found = run_ensemble(model, draws_of(200), outcomes=["total"], keep=Statistics(), threads=threads)
+    assert found.draws == 48
+    assert signal.getsignal(signal.SIGINT) is handler
+    whole = run_ensemble(model, {k: v[:48] for k, v in draws_of(200).items()}, outcomes=["total"], keep=Statistics())
+    np.testing.assert_array_equal(found.statistic("quantile", "total"), whole.statistic("quantile", "total"))
+
+
+def test_a_second_signal_does_not_wait(model, small_blocks, monkeypatch):
+    def interrupted(task, **_):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(running, "computed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_ensemble(model, draws_of(200), threads=1)
+
+
+def test_an_ensemble_runs_outside_the_main_thread(model):
+    found = []
+    worker = threading.Thread(target=lambda: found.append(run_ensemble(model, draws_of(3), outcomes=["total"])))
+    worker.start()
+    worker.join()
+    assert found[0].complete
 
 
 def test_progress_adds_up_to_the_draws(model, small_blocks, capsys):
