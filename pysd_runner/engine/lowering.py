@@ -12,7 +12,8 @@ from pysd_runner.engine.boxes import Box, remaining
 from pysd_runner.engine.definitions import check_definitions
 from pysd_runner.engine.expressions import lower_expression
 from pysd_runner.engine.external import DataFiles, with_listed_ranges
-from pysd_runner.engine.ir import Block, Element, Index, Kind, ModelIr, Number, Operation, Table, Variable
+from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
+from pysd_runner.engine.left_sides import box_of, cut, left_side, takes_whole_arrays
 from pysd_runner.engine.lookups import is_table_function, table_functions
 from pysd_runner.engine.macros import Macro
 from pysd_runner.engine.names import key, shown, tidy
@@ -209,30 +210,29 @@ def _blocks(
     if is_table_function(element):
         return tuple(_points_block(component, name, dims, scope) for component in element.components), "lookup"
     scope.owner = name
-    boxes = _boxes(element, name, dims, scope, source)
-    blocks = tuple(
-        _block(component, box, name, dims, scope, source)
-        for component, parts in zip(element.components, boxes, strict=True)
-        for box in parts
-    )
-    return blocks, _kind(name, element, blocks)
+    blocks: list[Block] = []
+    for component, (whole, parts) in zip(element.components, _boxes(element, name, dims, scope, source), strict=True):
+        if parts != [whole] and takes_whole_arrays(component.ast):
+            block = _block(component, whole, name, dims, scope, source)
+            blocks += cut(block, component.subscripts[0], parts, dims, scope)
+        else:
+            blocks += [_block(component, box, name, dims, scope, source) for box in parts]
+    return tuple(blocks), _kind(name, element, blocks)
 
 
-def _boxes(element: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> list[list[Box]]:
-    """For each equation of a variable the cells that it defines."""
+def _boxes(element: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> list[tuple[Box, list[Box]]]:
+    """For each equation of a variable the cells it names, and those of them that it defines."""
 
     def box(component: Any, labels: Sequence[str]) -> Box:
         try:
-            if len(labels) != len(dims):
-                raise InvalidModel(f"{len(labels)} subscripts are left out of {len(dims)}.")
-            return tuple(scope.ranges.places(label, dim) for label, dim in zip(labels, dims, strict=True))
+            return box_of(labels, dims, scope)
         except InvalidModel as error:
             text = _text(component, name, scope)
             raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
 
     named = [box(item, item.subscripts[0]) for item in element.components]
     left_out = [[box(item, labels) for labels in item.subscripts[1]] for item in element.components]
-    return remaining(named, left_out)
+    return list(zip(named, remaining(named, left_out), strict=True))
 
 
 def _text(component: Any, name: str, scope: Scope) -> str:
@@ -246,7 +246,7 @@ def _points_block(component: Any, name: str, dims: tuple[str, ...], scope: Scope
     return Block(index, Number(0.0), None, _text(component, name, scope))
 
 
-def _kind(name: str, element: Any, blocks: tuple[Block, ...]) -> Kind:
+def _kind(name: str, element: Any, blocks: Sequence[Block]) -> Kind:
     if key(name) in CONTROLS:
         return "control"
     if type(element.components[0].ast).__name__ == "IntegStructure":
@@ -269,7 +269,7 @@ def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Sc
         if type(component).__name__ not in EQUATIONS:
             raise UnsupportedFeature(f"{type(component).__name__.removeprefix('Abstract').lower()} variable")
         scope.mode = getattr(component, "keyword", None) or "interpolate"
-        index = _left(component.subscripts[0], box, dims, scope)
+        index = left_side(component.subscripts[0], box, dims, scope)
         expression, initial = _parts(component.ast, scope)
         block = Block(index, expression, initial, text, non_negative=getattr(component.ast, "non_negative", False))
         _check_axes(block, scope)
@@ -280,27 +280,6 @@ def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Sc
     except InvalidModel as error:
         raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
     return block
-
-
-def _left(labels: Sequence[str], box: Box, dims: tuple[str, ...], scope: Scope) -> tuple[Index, ...]:
-    """Index of some of the cells an equation names; the scope then knows what its ranges stand for."""
-    scope.block, scope.standing = labels, {}
-    standing: dict[str, str] = {}
-    index: list[Index] = []
-    for label, places, dim in zip(labels, box, dims, strict=True):
-        name = scope.ranges.name_of(label)
-        if name is None:
-            index.append(Element(places[0]))
-            continue
-        if name in standing:
-            raise UnsupportedFeature(f"the range {name!r} twice on the left side")
-        whole = scope.ranges.places(label, dim)
-        standing[name] = scope.ranges.part(
-            name, tuple(place for place, item in enumerate(whole) if item in set(places))
-        )
-        index.append(scope.ranges.axis(standing[name], dim, places))
-    scope.standing = standing
-    return tuple(index)
 
 
 def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:

@@ -68,6 +68,7 @@ class Ranges:
         self._targets: dict[str, list[Target]] = {}
         self._copies: set[str] = set()
         self._parts: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._found: dict[str, dict[str, int]] = {}
         listed: dict[str, list[str]] = {}
         for item in found:
             name = tidy(item.name)
@@ -116,8 +117,8 @@ class Ranges:
         )
 
     def name_of(self, label: str) -> str | None:
-        """Declared name of a range, or None if `label` is not a range."""
-        return self._names.get(key(label))
+        """Name of a range as declared, or of a part of one; None if `label` is no range."""
+        return label if HIDDEN in label and label in self.elements else self._names.get(key(label))
 
     def counts(self, labels: Sequence[str]) -> tuple[int, ...]:
         """Number of elements each of some subscripts stands for."""
@@ -151,8 +152,8 @@ class Ranges:
 
     def numbers(self, items: Iterable[str], name: str) -> tuple[float, ...]:
         """Values of elements of a range used as numbers: their places in the whole range, counted from one."""
-        whole = self._keys[self._family[name]]
-        return tuple(float(whole.index(item) + 1) for item in items)
+        whole = self._place(self._family[name])
+        return tuple(float(whole[item] + 1) for item in items)
 
     def number(self, element: str) -> float | None:
         """Value of an element used as a number; None if there is no such element."""
@@ -246,13 +247,19 @@ class Ranges:
         """
         bare = label.removesuffix("!").strip()
         name = self.name_of(bare)
-        if name is None and key(bare) not in self._keys[dimension]:
+        if name is None and key(bare) not in self._place(dimension):
             raise InvalidModel(f"{bare!r} is not in subscript range {dimension!r}.{self._suggestion(bare)}")
         return self.places_of((key(bare),) if name is None else self._keys[name], dimension, bare)
 
+    def _place(self, dimension: str) -> dict[str, int]:
+        """Place of every element of a range."""
+        if dimension not in self._found:
+            self._found[dimension] = {item: position for position, item in enumerate(self._keys[dimension])}
+        return self._found[dimension]
+
     def places_of(self, items: Sequence[str], dimension: str, label: str) -> tuple[int, ...]:
         """Places of elements in a dimension; `label` names them where one is missing."""
-        places = {item: position for position, item in enumerate(self._keys[dimension])}
+        places = self._place(dimension)
         missing = [item for item in items if item not in places]
         if missing:
             raise InvalidModel(f"range {label!r} is not part of {dimension!r} ({missing[0]!r} is not in it)")

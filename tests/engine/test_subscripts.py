@@ -27,6 +27,9 @@ EXCEPT = {
     "a smooth and sums": (
         "x[R] :EXCEPT: [C] = SMOOTH(k[R]*Time, 2) + SUM(m[R,L!]) ~~|\nx[C] = SUM(k[R!]) + VMAX(m[R!,u]) ~~|"
     ),
+    "a function of a whole array": (
+        "x[R] :EXCEPT: [B] = VECTOR SORT ORDER(y[R], -1)*10 ~~|\nx[B] = 9 ~~|\ny[R] = (k[R] - 2.2)^2 ~~|"
+    ),
     "a number and an array": "x[R,L] :EXCEPT: [A,L] = 3 ~~|\nx[A,L] = m[D,L] ~~|",
     "another order on the right": "x[L,R] :EXCEPT: [u,Ends] = m[R,L] ~~|\nx[u,Ends] = k[Ends] ~~|",
 }
@@ -49,6 +52,10 @@ MAPPED = {
     ),
     "a copy": "P <-> R ~~|\np[P] = 4, 3, 2, 1 ~~|\nx[R] = k[R]*p[R] ~~|\ny[R,P] = k[R] + p[P]*10 ~~|",
 }
+
+
+MACRO = ":MACRO: FILLED(input, by)\nFILLED = INTEG(input*by + extra, input) ~~|\nextra = 1 ~~|\n:END OF MACRO:\n"
+EXCEPT["a macro"] = f"{MACRO}x[R,L] :EXCEPT: [B,L] = FILLED(m[R,L], k[R]) + R ~~|\nx[B,L] = 0 ~~|"
 
 
 @pytest.mark.parametrize("equations", [*EXCEPT.values(), *MAPPED.values()], ids=[*EXCEPT, *MAPPED])
