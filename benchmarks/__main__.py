@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engines import all_engines
+from benchmarks.engines import Unavailable, all_engines
+from benchmarks.extras import Context, extras
 from benchmarks.machine import machine, versions
 from benchmarks.models import MODELS, find_subject
 from benchmarks.ratios import Comparison, compare
@@ -22,8 +23,9 @@ OURS = ("llvm", "numpy")
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--model", nargs="+", choices=MODELS, default=None, help="models to run; all by default")
+    parser.add_argument("--model", nargs="*", choices=MODELS, default=None, help="models to run; all by default")
     parser.add_argument("--engine", nargs="+", default=None, help="engines to run, by name; all by default")
+    parser.add_argument("--extra", nargs="*", choices=tuple(extras()), default=None, help="further measurements; all")
     parser.add_argument("--rounds", type=int, default=7, help="samples of each engine (7)")
     parser.add_argument("--draws", type=int, default=4096, help="draws of an ensemble (4096)")
     parser.add_argument("--json", type=Path, default=None, help="file for every raw number")
@@ -53,7 +55,7 @@ def main(given: Sequence[str] | None = None) -> int:
     record: dict[str, Any] = {"machine": machine(), "versions": versions(), "models": {}}
     print(heading(record["machine"], record["versions"], engines.values()))
     failed = False
-    for name in options.model or MODELS:
+    for name in MODELS if options.model is None else options.model:
         with tempfile.TemporaryDirectory(prefix="gapsim-bench-") as folder:
             try:
                 subject = find_subject(name, yardsticks=options.yardsticks, world3=options.world3, folder=Path(folder))
@@ -63,9 +65,25 @@ def main(given: Sequence[str] | None = None) -> int:
             comparison = compare(subject, engines, draws=options.draws, rounds=options.rounds, folder=Path(folder))
         record["models"][name] = comparison.as_dict()
         failed |= _show(comparison)
+    record["extras"] = _extras(options)
     if options.json is not None:
         options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
     return int(failed)
+
+
+def _extras(options: argparse.Namespace) -> dict[str, Any]:
+    found = {}
+    for name in tuple(extras()) if options.extra is None else options.extra:
+        with tempfile.TemporaryDirectory(prefix="gapsim-bench-") as folder:
+            context = Context(options.yardsticks, Path(folder), options.draws, options.rounds)
+            try:
+                finding = extras()[name](context)
+            except (FileNotFoundError, ImportError, Unavailable) as error:
+                print(f"\n{name}: left out: {error}", flush=True)
+                continue
+        print(f"\n{finding}", flush=True)
+        found[name] = {"title": finding.title, "lines": finding.lines, **finding.record}
+    return found
 
 
 def _show(comparison: Comparison) -> bool:

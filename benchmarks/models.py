@@ -220,7 +220,8 @@ def find_subject(name: str, *, yardsticks: Path, world3: Path | None, folder: Pa
     path = world3 if name == "world3" else yardsticks / f"{name}.mdl"
     if path is None or not path.is_file():
         option = "--world3" if name == "world3" else "--yardsticks"
-        raise FileNotFoundError(f"{name}: there is no file {path or ''}; name it with {option}".replace("  ", " "))
+        where = "no file was given" if path is None else f"there is no file {path}"
+        raise FileNotFoundError(f"{name}: {where}; name it with {option}")
     if name == "world3":
         return subject(name, path, WORLD3_PARAMETERS, WORLD3_OUTCOMES)
     return subject(name, path, DIGI_PARAMETERS, DIGI_OUTCOMES)

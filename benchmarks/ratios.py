@@ -11,6 +11,8 @@ from benchmarks.engines import Engine, Prepared, Unavailable
 from benchmarks.measure import Task, Timing, interleaved, timed
 from benchmarks.models import Subject
 
+KINDS = ("ensemble", "fresh", "single", "once", "labelled")
+
 # Draws every quick engine is compared on; a slow one is compared on the first.
 COMPARED = 5
 SLOW = 0.5
@@ -30,7 +32,9 @@ class Comparison:
     agreements
         By engine.
     ensemble, single
-        Seconds per run by engine; `labelled` is the single run through `simulate`.
+        Seconds per run by engine, saved series written to arrays that are made once.
+    fresh, once, labelled
+        The ensemble and the single run with arrays made anew, and the single run through `simulate`.
     unavailable
         Why an engine could not run it, by engine.
     """
@@ -39,6 +43,8 @@ class Comparison:
     agreements: dict[str, Agreement] = field(default_factory=dict)
     ensemble: dict[str, Timing] = field(default_factory=dict)
     single: dict[str, Timing] = field(default_factory=dict)
+    fresh: dict[str, Timing] = field(default_factory=dict)
+    once: dict[str, Timing] = field(default_factory=dict)
     labelled: dict[str, Timing] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
 
@@ -62,10 +68,7 @@ class Comparison:
                 name: {"difference": item.difference, "same": item.same, "note": item.note}
                 for name, item in self.agreements.items()
             },
-            **{
-                kind: {name: item.as_dict() for name, item in getattr(self, kind).items()}
-                for kind in ("ensemble", "single", "labelled")
-            },
+            **{kind: {name: item.as_dict() for name, item in getattr(self, kind).items()} for kind in KINDS},
         }
 
 
@@ -103,8 +106,11 @@ def compare(subject: Subject, engines: Mapping[str, Engine], *, draws: int, roun
             continue
         count = draws if engines[name].batched else min(draws, max(1, int(SECONDS / seconds[name])))
         tasks[f"ensemble {name}"] = Task(partial(item.ensemble, rows[:count].copy()), count)
-        if hasattr(item, "labelled"):
-            tasks[f"labelled {name}"] = Task(partial(item.labelled, rows[0].copy()))
+        if hasattr(item, "fresh"):
+            tasks[f"fresh {name}"] = Task(partial(item.fresh, rows[:count].copy()), count)
+        for extra in ("once", "labelled"):
+            if hasattr(item, extra):
+                tasks[f"{extra} {name}"] = Task(partial(getattr(item, extra), rows[0].copy()))
     for task, timing in interleaved(tasks, rounds).items():
         kind, name = task.split(" ", 1)
         getattr(result, kind)[name] = timing

@@ -7,6 +7,13 @@ from benchmarks import targets
 from benchmarks.engines import Engine
 from benchmarks.ratios import Comparison
 
+# Calls that do more than the one that is compared.
+SLOWER = (
+    ("fresh", "ensemble", "the ensemble whose arrays are made anew"),
+    ("once", "single", "the single run whose arrays are made anew"),
+    ("labelled", "single", "the labelled call, simulate,"),
+)
+
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns of equal width, the first to the left and the others to the right."""
@@ -58,9 +65,10 @@ def _times(value: float) -> str:
 
 def _notes(comparison: Comparison, base: str) -> list[str]:
     notes = []
-    if base in comparison.labelled:
-        cost = comparison.labelled[base].best / comparison.single[base].best
-        notes.append(f"  the labelled call, simulate, takes {_times(cost)} the array-level single run")
+    for kind, like, what in SLOWER:
+        timings, quicker = getattr(comparison, kind), getattr(comparison, like)
+        if base in timings:
+            notes.append(f"  {what} takes {_times(timings[base].best / quicker[base].best)} that")
     few = {name: len(item.cpu) for name, item in comparison.single.items()}
     most = max(few.values(), default=0)
     notes += [f"  {name}: {count} rounds, the others {most}" for name, count in few.items() if count < most]

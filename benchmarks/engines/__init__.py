@@ -69,6 +69,6 @@ def all_engines(yardsticks: Path, sdeverywhere: Path | None) -> Mapping[str, Eng
         *(Ours("llvm"), Ours("numpy")),
         *(HandWritten(yardsticks, fast=False), HandWritten(yardsticks, fast=True)),
         *(SDEverywhere(sdeverywhere, fast=False), SDEverywhere(sdeverywhere, fast=True)),
-        *(Simlin(), PySD(patched=True), PySD(patched=False)),
+        *(Simlin(), PySD("kept"), PySD("patched"), PySD("released")),
     ]
     return {engine.name: engine for engine in engines}

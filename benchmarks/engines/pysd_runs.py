@@ -1,12 +1,12 @@
-"""PySD itself: as released, and with its table functions read by `numpy.interp`."""
+"""PySD itself: as released, and with its table functions read by `numpy.interp` for the time of a measurement."""
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,6 +16,19 @@ from pysd_runner.engine.names import key
 from pysd_runner.engine.sanitised import Sanitised, sanitise
 from pysd_runner.engine.source import read_source
 
+Lookups = Literal["released", "patched", "kept"]
+
+_NAMES: dict[Lookups, str] = {
+    "released": "PySD as released",
+    "patched": "PySD, lookups patched",
+    "kept": "PySD, lookups patched, points kept",
+}
+_NOTES: dict[Lookups, str] = {
+    "released": "run(params, return_columns, progress=False); it has no ensembles, so one run stands for both columns",
+    "patched": "its table functions read by numpy.interp, for this measurement only",
+    "kept": "the same, with the points of a table taken out of xarray once",
+}
+
 
 @dataclass(slots=True)
 class PreparedPySD:
@@ -24,7 +37,7 @@ class PreparedPySD:
     runner: Any
     safe: Sanitised
     subject: Subject
-    patched: bool
+    lookups: Lookups
     mended: bool = field(default=False)
 
     def ensemble(self, draws: Array) -> list[Any]:
@@ -34,7 +47,7 @@ class PreparedPySD:
     def single(self, row: Array) -> Any:
         """Run one draw: a data frame with one column per variable."""
         names = [self.safe.variables[key(name)] for name in self.subject.parameters]
-        with warnings.catch_warnings(), _patches(lookups=self.patched, states=self.mended):
+        with warnings.catch_warnings(), _patches(self.lookups, mended=self.mended):
             warnings.simplefilter("ignore")
             return self.runner.run(
                 params=dict(zip(names, row.tolist(), strict=True)),
@@ -61,20 +74,18 @@ class PreparedPySD:
 class PySD:
     """PySD, one run after the other: it has no ensembles."""
 
-    patched: bool
+    lookups: Lookups
     batched: bool = False
 
     @property
     def name(self) -> str:
         """As in the tables."""
-        return "PySD, lookups patched" if self.patched else "PySD as released"
+        return _NAMES[self.lookups]
 
     @property
     def note(self) -> str:
         """How it was run."""
-        if self.patched:
-            return "its table functions read by numpy.interp instead of xarray, for this measurement only"
-        return "run(params, return_columns, progress=False); it has no ensembles, so one run stands for both columns"
+        return _NOTES[self.lookups]
 
     def version(self) -> str:
         """Version of PySD."""
@@ -85,7 +96,7 @@ class PySD:
         import pysd
         from pysd.builders.python.python_model_builder import ModelBuilder
 
-        place = folder / f"pysd_{subject.name}_{self.patched}"
+        place = folder / f"pysd_{subject.name}_{self.lookups}"
         place.mkdir(parents=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -94,26 +105,26 @@ class PySD:
                 runner = pysd.load(ModelBuilder(safe.abstract).build_model())
             except Exception as error:  # PySD raises whatever its builder or the generated module runs into.
                 raise Unavailable(f"PySD cannot build {subject.name}: {error}") from error
-        return PreparedPySD(runner, safe, subject, self.patched)
+        return PreparedPySD(runner, safe, subject, self.lookups)
 
 
 @contextlib.contextmanager
-def _patches(*, lookups: bool, states: bool) -> Iterator[None]:
+def _patches(lookups: Lookups, *, mended: bool) -> Iterator[None]:
     """Change PySD for the duration of a run.
 
-    `lookups`: table functions without subscripts are read by `numpy.interp`, scalars and arrays alike.
-    `states`: smooths and delays start as floating-point numbers; PySD 3.14.3 cuts off the fraction of every later value
-    when the initial value is written as an integer.
+    Table functions without subscripts are read by `numpy.interp`, scalars and arrays alike. Mended, smooths and delays
+    start as floating-point numbers: PySD 3.14.3 cuts off the fraction of every later value when the initial value is
+    written as an integer.
     """
-    from pysd.py_backend.lookups import Lookups
+    from pysd.py_backend import lookups as tables
     from pysd.py_backend.statefuls import Delay, DelayN, Smooth
 
-    released = [(Lookups, "_call", Lookups._call)]
+    released = [(tables.Lookups, "_call", tables.Lookups._call)]
     released += [(kind, "initialize", kind.initialize) for kind in (Delay, DelayN, Smooth)]
     try:
-        if lookups:
-            Lookups._call = _interpolated(Lookups._call)
-        if states:
+        if lookups != "released":
+            tables.Lookups._call = _interpolated(tables.Lookups._call, _POINTS[lookups])
+        if mended:
             for kind in (Delay, DelayN, Smooth):
                 kind.initialize = _floating(kind.initialize)
         yield
@@ -122,24 +133,30 @@ def _patches(*, lookups: bool, states: bool) -> Iterator[None]:
             setattr(kind, name, function)
 
 
-def _interpolated(released: Any) -> Any:
+def _interpolated(released: Any, points: Callable[[Any, Any], tuple[Array, Array]]) -> Any:
     def call(self: Any, data: Any, x: Any, final_subs: Any = None) -> Any:
         if not self.is_float or self.interp != "interpolate":
             return released(self, data, x, final_subs)
-        points, values = _points(self, data)
         if np.ndim(x) == 0:
-            return float(np.interp(float(x), points, values))
-        return x.copy(data=np.interp(x.values, points, values))
+            return float(np.interp(float(x), *points(self, data)))
+        return x.copy(data=np.interp(x.values, *points(self, data)))
 
     return call
 
 
-def _points(lookup: Any, data: Any) -> tuple[Array, Array]:
-    """Points of a table as plain arrays, kept on it: reading them from xarray costs more than the interpolation."""
+def _plain(lookup: Any, data: Any) -> tuple[Array, Array]:  # noqa: ARG001 - the same as `_kept`
+    return data["lookup_dim"].values, data.values
+
+
+def _kept(lookup: Any, data: Any) -> tuple[Array, Array]:
+    """Points of a table, kept on it: reading them from xarray costs more than the interpolation."""
     if getattr(lookup, "plain_of", None) is not data:
-        lookup.plain_of, lookup.plain = data, (data["lookup_dim"].values, data.values)
+        lookup.plain_of, lookup.plain = data, _plain(lookup, data)
     found: tuple[Array, Array] = lookup.plain
     return found
+
+
+_POINTS = {"patched": _plain, "kept": _kept}
 
 
 def _floating(released: Any) -> Any:

@@ -16,7 +16,7 @@ from benchmarks.table import ratio_table
 
 YARDSTICKS = Path(__file__).parents[3] / "shared" / "benchmarks"
 
-TINY = ["--rounds", "1", "--draws", "4"]
+TINY = ["--rounds", "1", "--draws", "4", "--extra"]
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,11 @@ def test_the_command_compares_with_hand_written_c(tmp_path, capsys):
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path, capsys):
-    assert main(["--model", "world3", "digi1", "--yardsticks", str(tmp_path), *TINY]) == 0
+    assert main(["--model", "world3", "digi1", "--yardsticks", str(tmp_path), *TINY, "fit"]) == 0
     shown = capsys.readouterr().out
     assert "name it with --world3" in shown
     assert "name it with --yardsticks" in shown
+    assert "fit: left out" in shown
 
 
 def test_the_shipped_model_is_written_with_regions_that_differ(shipped):
