@@ -23,7 +23,7 @@ from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
-from pysd_runner.task import TRACED, computed, failed_cases, provenance, traced
+from pysd_runner.task import TRACED, Method, computed, failed_cases, provenance, traced
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
@@ -43,6 +43,7 @@ def run_ensemble(
     step: float | None = None,
     save_every: float | None = None,
     engine: Engine = "auto",
+    method: Method = "euler",
     threads: int | None = None,
     seed: int = 0,
     draws: int | None = None,
@@ -72,7 +73,9 @@ def run_ensemble(
     start, stop, step, save_every
         Bounds and steps in years; None takes those of the file.
     engine
-        ``"auto"`` takes the fastest that covers the model; else as in `simulate`.
+        What computes, as in `simulate`; ``"auto"`` is the compiled one where it can be loaded.
+    method
+        How stocks are integrated: ``"euler"`` or ``"rk4"``.
     threads
         How many blocks are worked on at once; None takes every core the process may use.
     seed
@@ -114,8 +117,9 @@ def run_ensemble(
     if precision not in ("float64", "float32"):
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
     seed = whole("seed", seed, least=0)
-    asked = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
-    found = _ready(cases_of(model, cases, scenarios, draws, engine=engine, seed=seed, **asked), precision)
+    asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
+    asked |= {"engine": engine, "method": method, "seed": seed}
+    found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision)
     shapes = _shapes(found)
     parts = _parts(found, shapes)
     collector: Collector

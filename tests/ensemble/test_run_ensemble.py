@@ -90,6 +90,14 @@ def test_an_ensemble_is_one_run_after_the_other(model, small_blocks, engine, thr
     assert not found.failed.any()
 
 
+def test_stocks_are_integrated_as_asked(model):
+    cases = draws_of(5)
+    found = run_ensemble(model, cases, outcomes=OUTCOMES, method="rk4")
+    twin = simulate(model, {"rate": cases["rate"], "share": cases["share"][None]}, outcomes=OUTCOMES, method="rk4")
+    np.testing.assert_array_equal(found["total"], twin["total"])
+    assert found.provenance["method"] == "rk4"
+
+
 def test_pysd_gives_the_same(model):
     cases = draws_of(2)
     twin = run_ensemble(model, cases, outcomes=OUTCOMES)

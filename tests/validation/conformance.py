@@ -126,7 +126,8 @@ def _only_run(model: Model, engine: Engine) -> Verdict:
 def _compare(model: Model, published: Published, engine: Engine, folder: Path) -> Verdict:
     places, _ = columns_of(model, published)
     if not places:
-        return Verdict(NOTHING_TO_COMPARE)
+        empty = not any(item.kind != "control" for item in model.variables.values())
+        return Verdict(NOTHING_TO_COMPARE, "PySD's translator finds no variable in the file" if empty else "")
     given = data_beside(model, folder)
     run = simulate(model, given, outcomes=variables_of(places), engine=engine, throw=False)
     wrong = differences(published, places, run.data, run.years)
@@ -187,14 +188,21 @@ def totals(reports: Sequence[Report]) -> dict[str, dict[str, int]]:
     return {name: dict(Counter(report.verdicts[name].status for report in reports)) for name in engines}
 
 
+# From best to worst, of what says that numbers are right.
+_RIGHT = (PASS, CLOSE)
+
+
 def behind_pysd(reports: Sequence[Report]) -> list[str]:
-    """Models that PySD runs correctly and another engine does not."""
-    return [
-        report.model
-        for report in reports
-        if report.verdicts.get("pysd", Verdict("")).status == PASS
-        and any(verdict.status != PASS for verdict in report.verdicts.values())
-    ]
+    """Models that PySD runs correctly and another engine does not, or not as closely."""
+    return [report.model for report in reports if _is_behind(report)]
+
+
+def _is_behind(report: Report) -> bool:
+    theirs = report.verdicts.get("pysd", Verdict(FAILED)).status
+    if theirs not in _RIGHT:
+        return False
+    enough = _RIGHT[: _RIGHT.index(theirs) + 1]
+    return any(verdict.status not in enough for verdict in report.verdicts.values())
 
 
 def commit_of(folder: Path) -> str:

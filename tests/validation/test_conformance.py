@@ -18,7 +18,17 @@ from tests.validation.canonical import (
     published_file,
     read_published,
 )
-from tests.validation.conformance import MISMATCH, behind_pysd, commit_of, examine, main, model_files
+from tests.validation.conformance import (
+    CLOSE,
+    MISMATCH,
+    PASS,
+    Verdict,
+    behind_pysd,
+    commit_of,
+    examine,
+    main,
+    model_files,
+)
 
 EQUATIONS = (
     '{UTF-8}\nR: A one, B ~~|\nL: "x, y", z ~~|\ns = INTEG(-0.5*s, 8) ~~|\nk[R] = 1, 2 ~~|\nm[L,R] = k[R]*s ~~|\n'
@@ -84,8 +94,14 @@ def test_both_engines_see_the_same(folder):
 def test_models_that_only_pysd_runs_right_are_listed(folder):
     report = examine(folder / "good" / "model.mdl", folder, ("numpy", "pysd"))
     assert behind_pysd([report]) == []
-    report.verdicts["numpy"] = type(report.verdicts["numpy"])(MISMATCH)
+    report.verdicts["numpy"] = Verdict(MISMATCH)
     assert behind_pysd([report]) == ["good/model.mdl"]
+    report.verdicts = {"numpy": Verdict(CLOSE), "pysd": Verdict(CLOSE)}
+    assert behind_pysd([report]) == []
+    report.verdicts = {"numpy": Verdict(CLOSE), "pysd": Verdict(PASS)}
+    assert behind_pysd([report]) == ["good/model.mdl"]
+    report.verdicts = {"numpy": Verdict(MISMATCH), "pysd": Verdict(MISMATCH)}
+    assert behind_pysd([report]) == []
 
 
 def test_models_are_chosen_by_their_path(folder):

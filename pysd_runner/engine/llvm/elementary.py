@@ -1,5 +1,6 @@
-"""Exponential, logarithm and power on vectors, without branches and tables, with every special case of IEEE 754.
+"""Exponential, logarithm and power on vectors, without tables, with every special case of IEEE 754.
 
+Only power has a branch, and it is rarely taken: a vector that holds a special case goes to a function of its own.
 The coefficients are minimax fits (Remez exchange with 60 digits, rounded), whose relative error stands beside them.
 """
 
@@ -60,6 +61,8 @@ SQRT_HALF_BITS = bits_of(math.sqrt(0.5))
 # Beyond these exp is infinite or rounds to zero.
 EXP_HIGHEST, EXP_LOWEST = 710.0, -746.0
 EXP2_HIGHEST, EXP2_LOWEST = 1025.0, -1100.0
+# Below this in magnitude, 2**x is a normal number.
+EXP2_NORMAL = 1021.0
 
 
 def exp(to: Instructions, x: str) -> str:
@@ -169,6 +172,37 @@ def _log2(to: Instructions, k: str, m: str) -> tuple[str, str]:
 
 
 def power(to: Instructions, x: str, y: str) -> str:
+    """Power where every base is a normal positive number and no result is out of range; else `careful_power`.
+
+    Special cases and range are a third of the work, and rare. Both compute the same where both apply.
+    """
+    begin_plain(to, x)
+    product, shifted, less_one = _exp2_less_one(to, y, *_log2(to, *split_normal(to, x, to.number(EXCESS))))
+    scale = power_of_two(to, to.to_bits(shifted))
+    value = to.fused(less_one, scale, scale)
+    inside = to.compare("olt", to.intrinsic("fabs", product), to.number(EXP2_NORMAL))
+    to.branch(to.every(inside), "end", "careful")
+    return end_plain(to, value, "careful_power", x, y)
+
+
+def begin_plain(to: Instructions, x: str) -> None:
+    """Begin the block for vectors of normal positive numbers; others go to the block that `end_plain` writes."""
+    to.lines.insert(0, "start:")
+    plain = to.both(to.compare("oge", x, to.number(SMALLEST_NORMAL)), to.compare("olt", x, to.number(math.inf)))
+    to.branch(to.every(plain), "plain", "careful")
+    to.label("plain")
+
+
+def end_plain(to: Instructions, value: str, function: str, *arguments: str) -> str:
+    """The value of the block for plain vectors, or what a function says."""
+    to.label("careful")
+    other = to.call(function, *arguments)
+    to.jump("end")
+    to.label("end")
+    return to.merge((value, "plain"), (other, "careful"))
+
+
+def careful_power(to: Instructions, x: str, y: str) -> str:
     """Power: 2**(y log2 abs(x)) with the logarithm in twice the precision, then signs and special cases as in C."""
     magnitude = to.intrinsic("fabs", x)
     high, low = _log2(to, *_split(to, magnitude))
@@ -200,8 +234,8 @@ def power_special(to: Instructions, x: str, y: str, value: str) -> str:
     return to.choose(undefined, to.number(math.nan), value)
 
 
-def _exp2_of_product(to: Instructions, y: str, high: str, low: str) -> str:
-    """2**(y (high + low)); infinite and zero beyond the range, also where ``high`` is infinite."""
+def _exp2_less_one(to: Instructions, y: str, high: str, low: str) -> tuple[str, str, str]:
+    """Of y (high + low) = n + r: its first part, ROUNDER + n, which has n in its low bits, and 2**r - 1."""
     rounder, slope = to.number(ROUNDER), to.number(LN2_HIGH)
     product = to.multiply(y, high)
     correction = to.fused(y, low, to.fused(y, high, to.negative(product)))
@@ -210,6 +244,12 @@ def _exp2_of_product(to: Instructions, y: str, high: str, low: str) -> str:
     rest = to.add(near, correction)
     tail = to.polynomial(rest, EXP2_COEFFICIENTS)
     less_one = to.fused(near, slope, to.fused(to.multiply(rest, rest), tail, to.multiply(correction, slope)))
+    return product, shifted, less_one
+
+
+def _exp2_of_product(to: Instructions, y: str, high: str, low: str) -> str:
+    """2**(y (high + low)); infinite and zero beyond the range, also where ``high`` is infinite."""
+    _, shifted, less_one = _exp2_less_one(to, y, high, low)
     first, second = _powers(to, shifted)
     value = to.multiply(to.fused(less_one, first, first), second)
     value = to.choose(to.compare("ogt", shifted, to.number(ROUNDER + EXP2_HIGHEST)), to.number(math.inf), value)

@@ -132,7 +132,9 @@ class _Writer:
             return None
         if item.task == "reduce":
             along = [item.loops.index(label) for label in map(_last_label, item.references) if label is not None]
-            best = max(range(len(lengths)), key=lambda loop: (along.count(loop), loop))
+            # What is written lies along the last of the outer loops.
+            fitting = range(max(item.outer - 1, 0), len(lengths))
+            best = max(fitting, key=lambda loop: (along.count(loop), loop))
             return best if lengths[best] >= SHORTEST else None
         last = item.index[-1]
         whole = isinstance(last, Axis) and last.positions is None

@@ -63,17 +63,13 @@ def _modulo(to: Instructions, value: str, base: str) -> str:
 
 def _remainder(to: Instructions, value: str, base: str) -> str:
     """The C library's remainder is only asked where a quotient has no exact whole part."""
-    to.lines.insert(0, f"{_START}:")
+    to.lines.insert(0, "plain:")
     quotient = to.intrinsic("trunc", to.divide(value, base))
     rest = to.fused(to.negative(quotient), base, value)
     signed = _with_sign_of(to, rest, base)
     small = to.compare("olt", to.intrinsic("fabs", quotient), to.number(2.0**52))
     to.branch(to.every(to.both(small, to.compare("ord", rest, rest))), "end", "careful")
-    to.label("careful")
-    other = to.call("careful_remainder", value, base)
-    to.jump("end")
-    to.label("end")
-    return to.merge((signed, _START), (other, "careful"))
+    return elementary.end_plain(to, signed, "careful_remainder", value, base)
 
 
 def _careful_remainder(to: Instructions, value: str, base: str) -> str:
@@ -87,8 +83,6 @@ def _with_sign_of(to: Instructions, rest: str, base: str) -> str:
     moved = to.choose(opposite, to.add(rest, base), rest)
     return to.choose(to.compare("oeq", rest, zero), to.intrinsic("copysign", zero, base), moved)
 
-
-_START = "start"
 
 _Body = Callable[..., str]
 _BODIES: dict[str, tuple[int, _Body]] = {
@@ -104,7 +98,11 @@ _BODIES: dict[str, tuple[int, _Body]] = {
 }
 
 # Called by others only, and rarely.
-_HELPERS: dict[str, tuple[int, _Body]] = {"careful_remainder": (2, _careful_remainder)}
+_HELPERS: dict[str, tuple[int, _Body]] = {
+    "careful_power": (2, elementary.careful_power),
+    "careful_power_single": (2, single.careful_power),
+    "careful_remainder": (2, _careful_remainder),
+}
 
 # Correctly rounded in either precision, so that computing in single precision gives what rounding once would give.
 _SAME_IN_SINGLE = frozenset({"sqrt", "integer", "xidz"})

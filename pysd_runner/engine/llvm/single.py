@@ -10,6 +10,8 @@ from pysd_runner.engine.llvm.elementary import (
     LOG2_E,
     ROUNDER,
     TWO_OVER_LN2_HIGH,
+    begin_plain,
+    end_plain,
     ln_special,
     log2_special,
     numbers,
@@ -70,14 +72,29 @@ def ln(to: Instructions, x: str) -> str:
 
 
 def power(to: Instructions, x: str, y: str) -> str:
+    """Power where every base is a positive number; else `careful_power`."""
+    begin_plain(to, x)
+    product = to.multiply(y, _log2(to, x))
+    value = _exp2(to, product)
+    to.branch(to.every(to.compare("ord", product, product)), "end", "careful")
+    return end_plain(to, value, "careful_power_single", x, y)
+
+
+def careful_power(to: Instructions, x: str, y: str) -> str:
     """Power: 2**(y log2 abs(x)), then signs and special cases as in C."""
     magnitude = to.intrinsic("fabs", x)
-    k, m = split_normal(to, magnitude, to.number(EXCESS))
-    logarithm = to.add(k, _series(to, m, LOG2_COEFFICIENTS, TWO_OVER_LN2_HIGH))
-    product = to.multiply(y, log2_special(to, magnitude, logarithm))
-    product = to.clamp(product, EXP2_LOWEST, EXP2_HIGHEST)
+    logarithm = log2_special(to, magnitude, _log2(to, magnitude))
+    return power_special(to, x, y, _exp2(to, to.multiply(y, logarithm)))
+
+
+def _log2(to: Instructions, x: str) -> str:
+    k, m = split_normal(to, x, to.number(EXCESS))
+    return to.add(k, _series(to, m, LOG2_COEFFICIENTS, TWO_OVER_LN2_HIGH))
+
+
+def _exp2(to: Instructions, x: str) -> str:
+    product = to.clamp(x, EXP2_LOWEST, EXP2_HIGHEST)
     rounder = to.number(ROUNDER)
     shifted = to.add(product, rounder)
     rest = to.subtract(product, to.subtract(shifted, rounder))
-    less_one = to.multiply(rest, to.polynomial(rest, EXP2_COEFFICIENTS))
-    return power_special(to, x, y, _scaled(to, less_one, shifted))
+    return _scaled(to, to.multiply(rest, to.polynomial(rest, EXP2_COEFFICIENTS)), shifted)
