@@ -15,7 +15,7 @@ from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.left_sides import box_of, cut, left_side, takes_whole_arrays
 from pysd_runner.engine.lookups import is_table_function, table_functions
-from pysd_runner.engine.macros import Macro
+from pysd_runner.engine.macros import Macro, is_stock
 from pysd_runner.engine.names import key, shown, tidy
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.scope import Scope
@@ -29,7 +29,7 @@ EQUATIONS = frozenset({"AbstractComponent", "AbstractUnchangeableConstant", "Abs
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
-VERSION = 4
+VERSION = 5
 
 
 def lower(source: Source) -> ModelIr:
@@ -209,7 +209,7 @@ def _blocks(
 ) -> tuple[tuple[Block, ...], Kind]:
     if is_table_function(element):
         return tuple(_points_block(component, name, dims, scope) for component in element.components), "lookup"
-    scope.owner = name
+    scope.owner, scope.stock = name, is_stock(element)
     blocks: list[Block] = []
     for component, (whole, parts) in zip(element.components, _boxes(element, name, dims, scope, source), strict=True):
         if parts != [whole] and takes_whole_arrays(component.ast):
@@ -249,7 +249,7 @@ def _points_block(component: Any, name: str, dims: tuple[str, ...], scope: Scope
 def _kind(name: str, element: Any, blocks: Sequence[Block]) -> Kind:
     if key(name) in CONTROLS:
         return "control"
-    if type(element.components[0].ast).__name__ == "IntegStructure":
+    if is_stock(element):
         return "stock"
     if all(_is_literal(block.expression) for block in blocks):
         return "constant"
@@ -271,7 +271,7 @@ def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Sc
         scope.mode = getattr(component, "keyword", None) or "interpolate"
         index = left_side(component.subscripts[0], box, dims, scope)
         expression, initial = _parts(component.ast, scope)
-        block = Block(index, expression, initial, text, non_negative=getattr(component.ast, "non_negative", False))
+        block = Block(index, expression, initial, text, non_negative=scope.stock and component.ast.non_negative)
         _check_axes(block, scope)
     except UnsupportedFeature as error:
         raise UnsupportedFeature(
@@ -284,7 +284,7 @@ def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Sc
 
 def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:
     kind = type(ast).__name__
-    if kind == "IntegStructure":
+    if scope.stock:
         return lower_expression(ast.flow, scope), lower_expression(ast.initial, scope)
     if kind == "CallStructure" and ast.function.reference == "active_initial":
         active, initial = ast.arguments

@@ -134,10 +134,26 @@ def _is_literal(element: Any) -> bool:
     return all(isinstance(component.ast, np.ndarray | int | float | np.number) for component in element.components)
 
 
+def is_stock(element: Any) -> bool:
+    """Whether all equations of a variable integrate; where only some do, those have hidden stocks.
+
+    Parameters
+    ----------
+    element
+        PySD's abstract element.
+
+    Returns
+    -------
+    bool
+        True for a stock.
+    """
+    return all(type(component.ast).__name__ == "IntegStructure" for component in element.components)
+
+
 def _variable(element: Any, macro: Macro, scope: Scope, lower: Lower) -> Variable:
     name = scope.names[key(element.name)]
     dims = scope.dims[key(element.name)]
-    stocks = all(type(component.ast).__name__ == "IntegStructure" for component in element.components)
+    stocks = is_stock(element)
     kind: Kind = "stock" if stocks else "auxiliary"
     blocks = []
     for component in element.components:

@@ -53,6 +53,8 @@ class Scope:
         What holds between the points of a series over time.
     owner
         Name of the variable being lowered.
+    stock
+        Whether it is a stock.
     hidden
         Variables that delays, smooths and INITIAL were expanded into.
     known
@@ -80,6 +82,7 @@ class Scope:
     standing: Mapping[str, str] = field(default_factory=dict)
     mode: Mode = "interpolate"
     owner: str = ""
+    stock: bool = False
     hidden: list[Variable] = field(default_factory=list)
     known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     macros: Mapping[str, Any] = field(default_factory=dict)

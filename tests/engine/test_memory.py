@@ -118,3 +118,15 @@ def test_an_order_nobody_knows_before_the_run_is_named(tmp_path):
     assert simulate(model, outcomes=["b"])["b"][0, 0, 0] == 1
     with pytest.raises(UnsupportedFeature, match="order of a delay"):
         simulate(model)
+
+
+def test_a_variable_may_be_a_stock_for_some_of_its_elements(tmp_path):
+    equations = (
+        "R: A, B, C ~~|\nx[A] = INTEG(2 + 0*x[C], 1) ~~|\nx[B] = 3*Time ~~|\nx[C] = INTEG(x[B], 0.5) ~~|\n"
+        "y[A] = 5 ~~|\ny[B] = INTEG(-1, 4) ~~|\ny[C] = y[B]*2 ~~|"
+    )
+    run = simulate(load_model(write_model(tmp_path, equations, final=2, step=0.5, saveper=0.5)))
+    assert run["x"][0, 0, 0].tolist() == [1, 2, 3, 4, 5]
+    assert run["x"][0, 0, 1].tolist() == [0, 1.5, 3, 4.5, 6]
+    assert run["x"][0, 0, 2].tolist() == [0.5, 0.5, 1.25, 2.75, 5]
+    assert run["y"][0, 0].tolist() == [[5] * 5, [4, 3.5, 3, 2.5, 2], [8, 7, 6, 5, 4]]
