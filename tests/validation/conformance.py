@@ -71,8 +71,8 @@ def model_files(folder: Path, pattern: str = "") -> Iterator[Path]:
             yield path
 
 
-def examine(path: Path, folder: Path, engines: Sequence[Engine]) -> Report:
-    """Run one model through some engines and compare with what is published beside it."""
+def examine(path: Path, folder: Path, engines: Sequence[Engine], draws: int = 1) -> Report:
+    """Run one model through some engines, as many equal draws, and compare the last with what is published."""
     report = Report(path.relative_to(folder).as_posix())
     source = published_file(path.parent)
     try:
@@ -95,7 +95,7 @@ def examine(path: Path, folder: Path, engines: Sequence[Engine]) -> Report:
     places, report.unknown = columns_of(model, published)
     report.compared = len(places)
     for name in engines:
-        report.verdicts[name] = _judged(lambda name=name: _compare(model, published, name, path.parent), path)
+        report.verdicts[name] = _judged(lambda name=name: _compare(model, published, name, draws), path)
     return report
 
 
@@ -123,18 +123,30 @@ def _only_run(model: Model, engine: Engine) -> Verdict:
     return Verdict(NOTHING_PUBLISHED, _judged(action, model.path).detail)
 
 
-def _compare(model: Model, published: Published, engine: Engine, folder: Path) -> Verdict:
+def _compare(model: Model, published: Published, engine: Engine, draws: int) -> Verdict:
     places, _ = columns_of(model, published)
     if not places:
         empty = not any(item.kind != "control" for item in model.variables.values())
         return Verdict(NOTHING_TO_COMPARE, "PySD's translator finds no variable in the file" if empty else "")
-    given = data_beside(model, folder)
+    given = {**data_beside(model, model.path.parent), **_repeated(model, draws)}
     run = simulate(model, given, outcomes=variables_of(places), engine=engine, throw=False)
-    wrong = differences(published, places, run.data, run.years)
+    wrong = differences(published, places, {name: values[:, -1:] for name, values in run.data.items()}, run.years)
     if not wrong:
         return Verdict(PASS)
     more = f" ({len(wrong)} of {len(places)} columns differ)" if len(wrong) > 1 else ""
     return Verdict(CLOSE if all(item.loose for item in wrong) else MISMATCH, f"{wrong[0]}{more}")
+
+
+def _repeated(model: Model, draws: int) -> dict[str, Any]:
+    """The value the file gives one of its constants, for many draws: what runs then is code over draws."""
+    if draws == 1:
+        return {}
+    for name, item in model.variables.items():
+        if item.kind == "constant":
+            value = simulate(model, outcomes=[name], engine="numpy", throw=False)[name][..., 0]
+            if np.isfinite(value).all():
+                return {name: np.repeat(value[:, :1], draws, axis=1)}
+    return {}
 
 
 def data_beside(model: Model, folder: Path) -> dict[str, TimePath]:
@@ -243,11 +255,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one; may be repeated")
     parser.add_argument("--json", type=Path, help="write the results to this file")
     parser.add_argument("--only", default="", help="only models whose path holds this regular expression")
+    parser.add_argument("--draws", type=int, default=1, help="run this many equal draws and compare the last")
     chosen = parser.parse_args(arguments)
     engines = tuple(chosen.engine or ENGINES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        reports = [examine(path, chosen.folder, engines) for path in model_files(chosen.folder, chosen.only)]
+        paths = model_files(chosen.folder, chosen.only)
+        reports = [examine(path, chosen.folder, engines, chosen.draws) for path in paths]
     commit = commit_of(chosen.folder)
     sys.stdout.write(table(reports, commit) + "\n")
     if chosen.json:

@@ -85,6 +85,13 @@ def test_verdicts(folder, capsys):
     assert "pass" in text
 
 
+def test_many_draws_are_compared_as_one(folder, capsys):
+    assert main([str(folder), "--engine", "numpy", "--draws", "9", "--only", "good|bad"]) == 0
+    text = capsys.readouterr().out
+    assert "1 mismatch, 1 pass" in text
+    assert "s at 2: 3 published, 2 found" in text
+
+
 def test_both_engines_see_the_same(folder):
     for name in ("good", "data"):
         report = examine(folder / name / "model.mdl", folder, ("numpy", "pysd"))
