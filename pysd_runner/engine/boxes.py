@@ -32,6 +32,8 @@ def remaining(boxes: Sequence[Box], exceptions: Sequence[Sequence[Box]]) -> list
     >>> remaining([((0, 1, 2),), ((1,),)], [[], []])
     [[((0, 2),)], [((1,),)]]
     """
+    if len(boxes) == 1 and not any(exceptions):
+        return [list(boxes)]
     rank = len(boxes[0])
     alike = [
         _Alike([box[dim] for box in (*boxes, *(item for part in exceptions for item in part))]) for dim in range(rank)

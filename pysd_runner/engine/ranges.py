@@ -69,6 +69,7 @@ class Ranges:
         self._copies: set[str] = set()
         self._parts: dict[tuple[str, tuple[int, ...]], str] = {}
         self._found: dict[str, dict[str, int]] = {}
+        self._looked_up: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = {}
         listed: dict[str, list[str]] = {}
         for item in found:
             name = tidy(item.name)
@@ -257,13 +258,16 @@ class Ranges:
             self._found[dimension] = {item: position for position, item in enumerate(self._keys[dimension])}
         return self._found[dimension]
 
-    def places_of(self, items: Sequence[str], dimension: str, label: str) -> tuple[int, ...]:
+    def places_of(self, items: tuple[str, ...], dimension: str, label: str) -> tuple[int, ...]:
         """Places of elements in a dimension; `label` names them where one is missing."""
-        places = self._place(dimension)
-        missing = [item for item in items if item not in places]
-        if missing:
-            raise InvalidModel(f"range {label!r} is not part of {dimension!r} ({missing[0]!r} is not in it)")
-        return tuple(places[item] for item in items)
+        asked = (dimension, items)
+        if asked not in self._looked_up:
+            places = self._place(dimension)
+            missing = next((item for item in items if item not in places), None)
+            if missing is not None:
+                raise InvalidModel(f"range {label!r} is not part of {dimension!r} ({missing!r} is not in it)")
+            self._looked_up[asked] = tuple(places[item] for item in items)
+        return self._looked_up[asked]
 
     def positions(self, labels: Sequence[str], dims: Sequence[str]) -> list[tuple[int, ...]]:
         """Places in some dimensions that subscripts stand for, in C order."""
@@ -297,7 +301,8 @@ class Ranges:
 
     def axis(self, label: str, dimension: str, positions: tuple[int, ...]) -> Axis:
         """An axis over some places of a dimension."""
-        return Axis(label, None if positions == tuple(range(len(self.elements[dimension]))) else positions)
+        whole = self.places_of(self._keys[dimension], dimension, dimension)
+        return Axis(label, None if positions == whole else positions)
 
     def ways(self, name: str) -> Iterator[Way]:
         """Ranges that a range is mapped to, then those that are mapped to it."""
