@@ -12,12 +12,14 @@ from calibration.observation import (
     Series,
     Whitening,
     bounded,
+    bounded_slope,
     declared_noise,
     estimate_noise,
 )
 from calibration.stages import Stage, declarations
+from calibration.tangent import Tangent
 from calibration.window import OUTPUT
-from pysd_runner.inputs import time_step, yearly_memory
+from pysd_runner.inputs import time_step, yearly_memory, yearly_memory_slope
 
 Array = NDArray[np.float64]
 Parameters = Mapping[str, Array | float]
@@ -40,6 +42,7 @@ class Comparison:
     def __init__(self, forward: Forward, series: tuple[Series, ...]) -> None:
         self.series = series
         self._forward = forward
+        self._tangent = Tangent(forward)
         self._declared = declarations(forward.model).parameters
         self._whitenings = {item.label: Whitening(item) for item in series}
         self._rows: dict[str, NDArray[np.intp]] = {}
@@ -116,6 +119,56 @@ class Comparison:
             parts.append(bounded(whitening.standardised(predicted - item.values, errors, persistence=persistence)))
         return np.concatenate(parts, axis=1)
 
+    def linearised(
+        self, parameters: Mapping[str, float], spreads: Mapping[str, float], noise: Mapping[str, Noise]
+    ) -> tuple[Array, Array]:
+        """Standardised innovations of one parameter vector and their derivatives.
+
+        Parameters
+        ----------
+        parameters
+            By key.
+        spreads
+            Typical size of each parameter that is moved, by key, positive.
+        noise
+            Errors by label of the series.
+
+        Returns
+        -------
+        residuals : ndarray
+            Dimensionless, shape (cell,).
+        slopes : ndarray
+            Per unit of each moved parameter, shape (cell, parameter).
+
+        Raises
+        ------
+        UnsupportedFeature
+            If the model cannot be differentiated.
+        """
+        names = list(dict.fromkeys(item.outcome for item in self.series))
+        outcomes, moved = self._tangent.outcomes(parameters, spreads, names)
+        memory = self._memory(parameters, 1)
+        memory_slopes = self._memory_slopes(parameters, spreads)
+        residuals, slopes = [], []
+        for item in self.series:
+            whitening, errors = self._whitenings[item.label], noise[item.label]
+            has_memory = memory is not None and has_momentum(item)
+            loading = float(self._value(parameters, item.loading)) if item.loading else 1.0
+            outcome = outcomes[item.outcome]
+            known = item.predicted(outcome[None], np.array([loading]))[0] - item.values
+            turned = item.slopes(outcome, loading, moved[item.outcome], _unit(spreads, item.loading))
+            raw = whitening.standardised(known[None], errors, persistence=memory if has_memory else None)[0]
+            raw_slopes = whitening.slopes(
+                known,
+                turned,
+                errors,
+                persistence=float(memory[0]) if memory is not None and has_memory else None,
+                persistence_slopes=memory_slopes if has_memory else None,
+            )
+            residuals.append(bounded(raw))
+            slopes.append(bounded_slope(raw) * raw_slopes)
+        return np.concatenate(residuals), np.concatenate(slopes, axis=1).T
+
     def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
         """Estimate the errors of every series from the residuals of one parameter vector.
 
@@ -149,8 +202,23 @@ class Comparison:
         memory = np.minimum(yearly_memory(decay, step), MOST_PERSISTENT)
         return np.broadcast_to(memory, (draws,))
 
+    def _memory_slopes(self, parameters: Parameters, spreads: Mapping[str, float]) -> Array | None:
+        """Derivatives of that share, shape (parameter,)."""
+        if MOMENTUM_DECAY not in spreads:
+            return None
+        decay = np.asarray(self._value(parameters, MOMENTUM_DECAY), dtype=float)
+        step = time_step(self._forward.model)
+        is_held = yearly_memory(decay, step) > MOST_PERSISTENT
+        slope = 0.0 if is_held else float(yearly_memory_slope(decay, step))
+        return slope * _unit(spreads, MOMENTUM_DECAY)
+
     def _value(self, parameters: Parameters, key: str) -> Array | float:
         return parameters.get(key, self._declared[key].value)
+
+
+def _unit(spreads: Mapping[str, float], key: str) -> Array:
+    """One at the place of a parameter, else zero."""
+    return np.array([float(item == key) for item in spreads])
 
 
 def has_momentum(series: Series) -> bool:

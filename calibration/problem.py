@@ -15,7 +15,7 @@ from calibration.observation import Noise, Observed, Series, build_series
 from calibration.parameters import ParameterSpace, chosen, overrides
 from calibration.stages import Stage, declarations, stages_of
 from calibration.window import window_of
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.errors import InvalidInput, InvalidPanel, UnsupportedFeature
 from pysd_runner.model import REGION_RANGE, Model, load_model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Parameter
@@ -201,7 +201,7 @@ class CalibrationProblem:
         if not len(space):
             return {}
         centre = space.centre
-        table = self._differences(space, centre, range(len(space)))[1] / space.prior_slopes(centre)
+        table = self._slopes(space, centre, range(len(space)))[1] / space.prior_slopes(centre)
         return {
             key: float(np.sqrt((table[self.rows(self.stage_of(key)), column] ** 2).sum()))
             for column, key in enumerate(space.keys)
@@ -261,7 +261,10 @@ class CalibrationProblem:
         return self.linearised(z, columns=columns)[1]
 
     def linearised(self, z: Array, *, columns: Sequence[int] | None = None) -> tuple[Array, Array]:
-        """Residuals and their derivatives by central differences, all from one simulation; one-sided at a bound.
+        """Residuals and their derivatives, exact to rounding, from one simulation.
+
+        A model that the engine cannot differentiate is run many times instead, for central differences; these are
+        one-sided at a bound.
 
         Parameters
         ----------
@@ -278,7 +281,7 @@ class CalibrationProblem:
             Shape (cell + parameter, column).
         """
         wanted = list(range(len(self.space)) if columns is None else columns)
-        centre, slopes = self._differences(self.space, z, wanted)
+        centre, slopes = self._slopes(self.space, z, wanted)
         priors = np.diag(self.space.prior_slopes(z))[:, wanted]
         residuals = np.concatenate([centre, self.space.prior_residuals(z)])
         return residuals, np.concatenate([slopes, priors], axis=0)
@@ -331,6 +334,22 @@ class CalibrationProblem:
 
     def _data_residuals(self, space: ParameterSpace, z: Array) -> Array:
         return self._comparison.residuals(self._parameters(space, z), len(z), self.noise)
+
+    def _slopes(self, space: ParameterSpace, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
+        """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
+        parameters = {key: float(np.ravel(value)[0]) for key, value in self._parameters(space, z[None, :]).items()}
+        # Always along all of them, so that one program serves every stage; directions cost little.
+        everything = ParameterSpace.of(self.candidates)
+        spreads = np.abs(everything.value_slopes(everything.to_vector(parameters))) * everything.scale
+        moved = dict(zip(everything.keys, spreads.tolist(), strict=True))
+        if not moved:
+            return self._differences(space, z, columns)
+        try:
+            residuals, slopes = self._comparison.linearised(parameters, moved, self.noise)
+        except UnsupportedFeature:
+            return self._differences(space, z, columns)
+        wanted = [everything.keys.index(space.keys[column]) for column in columns]
+        return residuals, slopes[:, wanted] * space.value_slopes(z)[list(columns)]
 
     def _differences(self, space: ParameterSpace, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""

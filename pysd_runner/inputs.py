@@ -452,6 +452,24 @@ def yearly_memory(decay: Array, step: float) -> Array:
     return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
 
 
+def yearly_memory_slope(decay: Array, step: float) -> Array:
+    """Derivative of `yearly_memory` with respect to the decay time.
+
+    Parameters
+    ----------
+    decay
+        Decay time of momentum, in years, any shape.
+    step
+        Length of a step, in years.
+
+    Returns
+    -------
+    ndarray
+        Per year, shape of `decay`.
+    """
+    return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step - 1) / decay**2)
+
+
 def _momentum(work: _Work, gain: float, step: float) -> Array:
     """Start of growth momentum from last year's extra growth, so that a share `gain` of it goes on."""
     count = len(work.panel.codes)

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.choice import Engine
-from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated, directions_of
+from pysd_runner.engine.derivatives import Direction, directions_of
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.linearised import Linearised, check_still
 from pysd_runner.model import Model
-from pysd_runner.simulate import failure_message
+from pysd_runner.simulate import failure_message, simulate
 from pysd_runner.task import (
+    Method,
     Task,
-    computed,
     failed_cases,
     prepared,
     provenance,
@@ -37,9 +38,6 @@ Array = NDArray[np.float64]
 
 # A variable, every element of which is moved by itself; or a variable with the labels of one element.
 Parameter = str | tuple[str, ...]
-
-# Differentiated models that are kept.
-MOST_MODELS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +120,10 @@ def jacobian(
     stop: float | None = None,
     step: float | None = None,
     save_every: float | None = None,
-    engine: Engine = "numpy",
+    engine: Engine = "auto",
     seed: int = 0,
+    threads: int | None = None,
+    method: Method = "euler",
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Jacobian:
@@ -148,6 +148,10 @@ def jacobian(
         What computes it, as for `simulate`; PySD has no derivatives.
     seed
         Seed of the random functions of the model, which no parameter moves.
+    threads
+        How many blocks of draws the compiled engine runs at once; None takes one per core.
+    method
+        How stocks are integrated, as for `simulate`.
     throw
         Whether a case that is not finite raises; otherwise it is marked in the result.
     progress
@@ -180,6 +184,8 @@ def jacobian(
         outcomes=outcomes,
         engine=engine,
         seed=seed,
+        threads=threads,
+        method=method,
     )
     moved = directions(model, parameters)
     _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
@@ -201,6 +207,133 @@ def jacobian(
         failed=failed,
         provenance=provenance(task),
     )
+
+
+def jacobian_function(
+    model: Model,
+    values: Mapping[str, Any] | None = None,
+    *,
+    parameters: Sequence[Parameter],
+    outcomes: Sequence[str],
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    engine: Engine = "auto",
+    method: Method = "euler",
+) -> "JacobianFunction":
+    """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case.
+
+    Parameters
+    ----------
+    model, values, parameters, outcomes, start, stop, step, save_every, engine, method
+        As for `jacobian`; values hold for one case. What is moved is a constant of the file, or one of `values`.
+
+    Returns
+    -------
+    JacobianFunction
+        Compiled, with its memory; a call costs little more than the run. It serves one thread at a time.
+
+    Raises
+    ------
+    UnknownName, InvalidInput, UnsupportedFeature
+        As for `jacobian`, and if there are several cases or what is moved has an equation.
+    """
+    moved = directions(model, parameters)
+    known = {model.find(name): value for name, value in (values or {}).items()}
+    ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
+    task = prepared(
+        model,
+        ready,
+        start=start,
+        stop=stop,
+        step=step,
+        save_every=save_every,
+        outcomes=outcomes,
+        engine=engine,
+        method=method,
+    )
+    _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    return JacobianFunction(task, moved)
+
+
+def _constant(model: Model, name: str) -> Array:
+    """Values of a constant of the file."""
+    if model.ir.variables[name].kind != "constant":
+        raise InvalidInput(f"{name!r} has an equation; give it a value, or take `jacobian`, which adds to the equation")
+    return np.asarray(simulate(model, outcomes=[name], stop=0, start=0, step=1, save_every=1)[name][0, 0, ..., 0])
+
+
+class JacobianFunction:
+    """A function from numbers to outcomes and derivatives; made by `jacobian_function`.
+
+    Parameters
+    ----------
+    task
+        What is computed, for one case, with a value for everything that is moved.
+    moved
+        What is moved.
+
+    Attributes
+    ----------
+    parameters
+        What is moved: names, with the element in brackets.
+    years
+        Saved moments, shape (year,).
+    start
+        Values of the parameters in the task, shape (parameter,).
+    """
+
+    def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
+        names = dict.fromkeys(item.variable for item in moved)
+        self._values: dict[str, Array] = {}
+        for name, value in task.values.items():
+            if isinstance(value, TimePath) and name in names:
+                raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
+            if (value.values.shape[1:3] if isinstance(value, TimePath) else value.shape[:2]) != (1, 1):
+                raise InvalidInput(f"{name!r} varies over scenarios or draws; this function computes one case")
+            if name in names and not isinstance(value, TimePath):
+                self._values[name] = np.array(value)
+        self._places = [(self._values[item.variable], (0, 0, *item.position)) for item in moved]
+        self.parameters = tuple(label_of(task.model.ir, item) for item in moved)
+        self.years = task.clock.saved_times
+        self.start = np.array([array[place] for array, place in self._places])
+        self._work = Linearised(replace(task, values={**task.values, **self._values}), moved)
+        self._single = self._work.single()
+        self._views = None if self._single is None else _first_case(*self._work.split(self._single.found))
+
+    def __call__(self, point: Array, *, copy: bool = True) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Compute outcomes and derivatives.
+
+        Parameters
+        ----------
+        point
+            Value of each parameter, shape (parameter,); not checked.
+        copy
+            Whether the results are arrays of their own; otherwise the next call may write over them.
+
+        Returns
+        -------
+        values : dict
+            Outcome by name, shape (..., year).
+        derivatives : dict
+            Derivative by outcome, shape (..., year, parameter).
+        """
+        for (array, place), number in zip(self._places, point, strict=True):
+            array[place] = number
+        if self._single is None or self._views is None:
+            return _first_case(*self._work.run(self._values))
+        self._single.run(self._values)
+        if not copy:
+            return self._views
+        values, derivatives = self._views
+        return {k: v.copy() for k, v in values.items()}, {k: v.copy() for k, v in derivatives.items()}
+
+
+def _first_case(
+    values: Mapping[str, Array], derivatives: Mapping[str, Array]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    return {k: v[0, 0] for k, v in values.items()}, {k: v[0, 0] for k, v in derivatives.items()}
 
 
 def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction, ...]:
@@ -270,103 +403,4 @@ def _check_controls(task: Task, moved: Sequence[Direction], asked: Mapping[str, 
     """Refuse bounds and steps of the run that depend on what is moved."""
     own = [name for name, value in asked.items() if value is None and name not in task.values]
     if own:
-        _differentiated(task.model.ir, tuple(moved), tuple(own), tuple(task.values), _moving(task.values))
-
-
-class Linearised:
-    """A task with its derivatives, ready to be run again and again with other values.
-
-    Parameters
-    ----------
-    task
-        What is computed, and the values that hold unless others are given.
-    moved
-        What is moved, in order.
-    seeded
-        Variables among the values whose derivatives come from outside.
-    more
-        Number of further directions, behind `moved`, that only those know.
-
-    Raises
-    ------
-    InvalidInput
-        If PySD is asked for.
-    UnsupportedFeature
-        If something cannot be differentiated.
-    """
-
-    def __init__(self, task: Task, moved: Sequence[Direction], *, seeded: Sequence[str] = (), more: int = 0) -> None:
-        if task.engine == "pysd":
-            raise InvalidInput("PySD has no derivatives; use another engine")
-        moving = _moving(task.values)
-        given = tuple(task.inputs)
-        self._new = _differentiated(task.model.ir, tuple(moved), task.outcomes, given, moving, tuple(seeded), more)
-        self._twins = {name: self._new.twins[name] for name in task.outcomes if name in self._new.twins}
-        self._task = replace(
-            task,
-            model=replace(task.model, lowered=self._new.model),
-            outcomes=(*task.outcomes, *self._twins.values()),
-        )
-        self._outcomes = task.outcomes
-        self._seeds = {name: self._new.twins[name] for name in seeded if name in self._new.twins}
-
-    def run(
-        self,
-        values: Mapping[str, Array] | None = None,
-        seeds: Mapping[str, Array] | None = None,
-        *,
-        progress: Callable[[int], None] | None = None,
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Compute outcomes and derivatives.
-
-        Parameters
-        ----------
-        values
-            What takes the place of values of the task, by variable, shape (scenario, draw, ...); not checked.
-        seeds
-            Derivative of each seeded variable, shape (scenario, draw, ..., parameter).
-        progress
-            Called with the number of draws finished.
-
-        Returns
-        -------
-        values : dict
-            Outcome by name, shape (scenario, draw, ..., year).
-        derivatives : dict
-            Derivative by outcome, shape (scenario, draw, ..., year, parameter).
-        """
-        outer = {twin: (seeds or {})[name] for name, twin in self._seeds.items()}
-        task = replace(self._task, values={**self._task.values, **(values or {}), **outer})
-        found = computed(task, progress=progress)
-        data = {name: found[name] for name in self._outcomes}
-        return data, {name: self._derivative(name, found) for name in self._outcomes}
-
-    def _derivative(self, name: str, found: Mapping[str, Array]) -> Array:
-        if name in self._twins:
-            return np.moveaxis(found[self._twins[name]], -2, -1)
-        return np.zeros((*found[name].shape, len(self._new.directions)))
-
-
-_MODELS: dict[tuple[Any, ...], Differentiated] = {}
-
-
-def _differentiated(
-    model: ModelIr,
-    moved: tuple[Direction, ...],
-    outcomes: tuple[str, ...],
-    given: tuple[str, ...],
-    moving: frozenset[str],
-    seeded: tuple[str, ...] = (),
-    more: int = 0,
-) -> Differentiated:
-    identity = (model.fingerprint, moved, outcomes, given, moving, seeded, more)
-    if identity not in _MODELS:
-        if len(_MODELS) >= MOST_MODELS:
-            _MODELS.pop(next(iter(_MODELS)))
-        asked = [(item.variable, item.position) for item in moved]
-        _MODELS[identity] = differentiated(model, asked, outcomes, given, moving=moving, seeded=seeded, more=more)
-    return _MODELS[identity]
-
-
-def _moving(values: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+        check_still(task, moved, own)

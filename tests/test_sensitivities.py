@@ -6,7 +6,7 @@ import pytest
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.model import load_model
-from pysd_runner.sensitivities import jacobian
+from pysd_runner.sensitivities import jacobian, jacobian_function
 from pysd_runner.simulate import simulate
 from tests.engine.small_models import write_model
 
@@ -46,7 +46,7 @@ def test_axes_and_labels(model):
 def test_values_are_those_of_a_simulation(model):
     values = {"rate": np.array([0.1, 0.2])[None, :], "push": np.array([0.0, 1.0, 2.0])[:, None]}
     found = jacobian(model, values, parameters=["rate"], outcomes=["s"])
-    np.testing.assert_array_equal(found.data["s"], simulate(model, values)["s"])
+    np.testing.assert_allclose(found.data["s"], simulate(model, values)["s"], rtol=1e-14)
     assert found["s"].shape == (3, 2, 2, 25, 1)
 
 
@@ -122,3 +122,53 @@ def test_keys_of_the_declarations_are_known():
     found = jacobian(model, parameters=["tau_m"], outcomes=["Output"], stop=2016)
     assert found.parameters == (model.find("tau_m"),)
     assert np.isfinite(found["Output"]).all()
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+@pytest.mark.parametrize("method", ["euler", "rk4"])
+def test_engines_and_methods_agree_with_differences(model, engine, method):
+    if engine == "llvm":
+        pytest.importorskip("llvmlite")
+    values = {"rate": np.array([0.3])}
+    found = jacobian(model, values, parameters=["rate"], outcomes=["s"], engine=engine, method=method)
+    moved = [simulate(model, {"rate": 0.3 + k * 2e-3}, method=method, engine="numpy")["s"] for k in (-2, -1, 1, 2)]
+    expected = (moved[0] - 8 * moved[1] + 8 * moved[2] - moved[3]) / (12 * 2e-3)
+    np.testing.assert_allclose(found["s"][..., 0], expected, rtol=1e-8, atol=1e-9)
+
+
+def test_a_parameter_over_time_with_runge_and_kutta_is_refused(model):
+    path = TimePath(times=np.array([0.0, 2.0]), values=np.array([1.0, 2.0]))
+    with pytest.raises(UnsupportedFeature, match="changes over time, with method 'rk4'"):
+        jacobian(model, {"push": path}, parameters=["push"], outcomes=["s"], method="rk4")
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_the_function_without_labels_gives_the_same(model, engine):
+    if engine == "llvm":
+        pytest.importorskip("llvmlite")
+    asked = {"parameters": ["rate", ("k", "B"), "push"], "outcomes": ["s", "total", "fixed"]}
+    function = jacobian_function(model, {"push": 2.0}, **asked, engine=engine)
+    assert function.parameters == ("rate", "k[B]", "push")
+    assert function.start.tolist() == [0.1, 2, 2]
+    first = function(function.start)
+    for point in (np.array([0.2, 3.0, 1.0]), function.start):
+        values, derivatives = function(point)
+        labelled = jacobian(
+            model, {"rate": point[0], "k": np.array([1.0, point[1]]), "push": point[2]}, **asked, engine="numpy"
+        )
+        for name in asked["outcomes"]:
+            np.testing.assert_allclose(values[name], labelled.data[name][0, 0], rtol=1e-12)
+            np.testing.assert_allclose(derivatives[name], labelled[name][0, 0], rtol=1e-11, atol=1e-12)
+    np.testing.assert_array_equal(first[0]["s"], values["s"])
+    views = function(function.start, copy=False)
+    np.testing.assert_array_equal(views[1]["s"], derivatives["s"])
+
+
+def test_the_function_refuses_what_it_cannot_take(model):
+    with pytest.raises(InvalidInput, match="has an equation"):
+        jacobian_function(model, parameters=["total"], outcomes=["s"])
+    with pytest.raises(InvalidInput, match="computes one case"):
+        jacobian_function(model, {"push": np.array([1.0, 2.0])}, parameters=["rate"], outcomes=["s"])
+    path = TimePath(times=np.array([0.0, 2.0]), values=np.array([1.0, 2.0]))
+    with pytest.raises(InvalidInput, match="changes over time"):
+        jacobian_function(model, {"push": path}, parameters=["push"], outcomes=["s"])

@@ -47,6 +47,27 @@ def bounded(residuals: Array) -> Array:
     return np.where(size <= BEND, residuals, np.sign(residuals) * beyond)
 
 
+def bounded_slope(residuals: Array) -> Array:
+    """Derivative of `bounded`: one within `BEND`, ``BEND / sqrt(2 BEND |e| - BEND^2)`` beyond.
+
+    Parameters
+    ----------
+    residuals
+        In standard deviations, any shape.
+
+    Returns
+    -------
+    ndarray
+        Shape of `residuals`.
+
+    Examples
+    --------
+    >>> bounded_slope(np.array([1.0, -5.0])).round(3).tolist()
+    [1.0, 0.577]
+    """
+    return np.asarray(BEND / np.sqrt(np.maximum(2 * BEND * np.abs(residuals) - BEND**2, BEND**2)))
+
+
 def held(values: Array) -> Array:
     """Hold values within `BEND` robust standard deviations (1.4826 times the median absolute value) of zero.
 

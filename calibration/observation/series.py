@@ -91,6 +91,29 @@ class Series:
             logs = loading[:, None, None] * np.log(outcome)
         return in_terms(logs, self.seen, relative=self.relative, increments=self.increments)
 
+    def slopes(self, outcome: Array, loading: float, outcome_slopes: Array, loading_slopes: Array) -> Array:
+        """How what the model gives in the terms of the observation moves.
+
+        Parameters
+        ----------
+        outcome
+            The observed variable, shape (region, year); (year,) for a national series.
+        loading
+            What its logarithm is multiplied with.
+        outcome_slopes, loading_slopes
+            Their derivatives, shape (parameter, region, year) or (parameter, year), and (parameter,).
+
+        Returns
+        -------
+        ndarray
+            Derivatives of `predicted`, shape (parameter, region, year), NaN where nothing was observed.
+        """
+        if self.national:
+            return np.where(self.seen, outcome_slopes[:, None, :], np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = loading_slopes[:, None, None] * np.log(outcome) + loading * outcome_slopes / outcome
+        return in_terms(logs, self.seen, relative=self.relative, increments=self.increments)
+
 
 def in_terms(logs: Array, seen: NDArray[np.bool_], *, relative: bool, increments: bool) -> Array:
     """Yearly changes if asked for, then less the mean of the year over the cells that are seen.

@@ -75,6 +75,41 @@ class Whitening:
         """Innovations divided by their standard deviation, dimensionless, shape (..., cell)."""
         return self.innovations(residuals, noise, persistence=persistence) / noise.sd
 
+    def slopes(
+        self,
+        residuals: Array,
+        residual_slopes: Array,
+        noise: Noise,
+        *,
+        persistence: float | None = None,
+        persistence_slopes: Array | None = None,
+    ) -> Array:
+        """How standardised innovations move.
+
+        Parameters
+        ----------
+        residuals
+            Shape (region, year).
+        residual_slopes
+            Their derivatives, shape (parameter, region, year).
+        noise, persistence
+            As for `innovations`.
+        persistence_slopes
+            Derivatives of the persistence, shape (parameter,), where a parameter of the model decides it.
+
+        Returns
+        -------
+        ndarray
+            Derivatives of `standardised`, shape (parameter, cell).
+        """
+        rho = noise.persistence if persistence is None else persistence
+        weight = np.where(self.has_previous, rho**self._distance, 0.0)
+        moved = self.pick(residual_slopes) - weight * self.pick_previous(residual_slopes)
+        if persistence_slopes is not None:
+            power = np.where(self.has_previous, self._distance * rho ** np.maximum(self._distance - 1, 0), 0.0)
+            moved = moved - persistence_slopes[:, None] * power * self.pick_previous(residuals)
+        return moved / (self._spread(noise) * noise.sd)
+
     def log_scale(self, noise: Noise) -> float:
         """Sum of the logarithms of all standard deviations: the part of the likelihood that the errors alone decide."""
         return float(np.log(noise.sd * self._spread(noise)).sum())

@@ -101,11 +101,11 @@ def _condensed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
     variables = jacobian.shape[1]
     if not (np.isfinite(residuals).all() and np.isfinite(jacobian).all()):
         return np.full(variables + 1, np.nan), np.full((variables + 1, variables), np.nan)
-    missing = max(variables - len(residuals), 0)
-    basis, triangle = np.linalg.qr(np.pad(jacobian, ((0, missing), (0, 0))))
-    inside = basis[: len(residuals)].T @ residuals
-    rest = np.sqrt(max(float(residuals @ residuals - inside @ inside), 0.0))
-    return np.append(inside, rest), np.vstack([triangle, np.zeros(variables)])
+    missing = max(variables + 1 - len(residuals), 0)
+    # The triangle of (J, r) holds R, Q'r and the length of the rest, and Q itself is never made.
+    table = np.pad(np.column_stack([jacobian, residuals]), ((0, missing), (0, 0)))
+    triangle = np.asarray(np.linalg.qr(table, mode="r"))
+    return triangle[:, -1], triangle[:, :-1]
 
 
 def _end(point: Array, objective: Objective, outcome: Outcome) -> Optimum:

@@ -259,7 +259,7 @@ class ParameterSpace:
         return (self.prior_residuals(high) - self.prior_residuals(low)) / (high - low)
 
     def value_slopes(self, z: Array) -> Array:
-        """Slope of each value on the unbounded scale, for standard errors by the delta method.
+        """Slope of each value along the unbounded scale.
 
         Parameters
         ----------
@@ -271,8 +271,7 @@ class ParameterSpace:
         ndarray
             Unit of each parameter, shape (parameter,).
         """
-        low, high = self._around(z)
-        return (self._columns("from_unbounded", high) - self._columns("from_unbounded", low)) / (high - low)
+        return self._columns("unbounded_slope", self._columns("from_unbounded", z))
 
     def sample(self, rng: np.random.Generator, draws: int) -> Array:
         """Draw vectors from the prior.

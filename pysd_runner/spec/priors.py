@@ -44,6 +44,9 @@ class Prior(Protocol):
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
         """Inverse of `to_unbounded`; a value past a declared bound becomes the bound."""
 
+    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+        """Derivative of ``x`` along the unbounded scale; at a bound that of the inside."""
+
     def residual(self, x: ArrayLike) -> FloatArray:
         """Standardised residual: standard normal when ``x`` is drawn from the prior (before truncation)."""
 
@@ -114,6 +117,10 @@ class Normal:
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
         """``z``, held inside the declared bounds."""
         return np.asarray(np.clip(np.asarray(z, dtype=float), self.lower, self.upper), dtype=float)
+
+    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+        """One."""
+        return np.ones_like(np.asarray(x, dtype=float))
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """``(x - mean) / sd``: half its square is minus the log density, up to a constant."""
@@ -196,6 +203,10 @@ class LogNormal:
         """``exp z``, held inside the declared bounds."""
         with np.errstate(over="ignore"):
             return np.asarray(np.clip(np.exp(np.asarray(z, dtype=float)), self.lower, self.upper), dtype=float)
+
+    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+        """``x`` itself."""
+        return np.asarray(x, dtype=float)
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """``(log x - log median) / sdlog``: half its square is minus the log density of ``log x``."""
@@ -283,6 +294,11 @@ class Beta:
         x = self.lower + (self.upper - self.lower) * expit(np.asarray(z, dtype=float))
         return np.clip(x, self.lower, self.upper)
 
+    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+        """``(x - lower) (upper - x) / (upper - lower)``."""
+        x = np.asarray(x, dtype=float)
+        return np.asarray((x - self.lower) * (self.upper - x) / (self.upper - self.lower), dtype=float)
+
     def residual(self, x: ArrayLike) -> FloatArray:
         """Give the normal score of the cumulative probability, within about -7 to 7."""
         from scipy.special import betainc, ndtri
@@ -350,6 +366,10 @@ class Uniform:
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
         """``lower + (upper - lower) / (1 + exp(-z))``."""
         return self._as_beta().from_unbounded(z)
+
+    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+        """``(x - lower) (upper - x) / (upper - lower)``."""
+        return self._as_beta().unbounded_slope(x)
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """Give the normal score of the position in the interval, within about -7 to 7."""

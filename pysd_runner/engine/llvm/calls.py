@@ -88,6 +88,7 @@ class Call:
         self.real = program.number
         self.room = -(-draws // self.lanes) * self.lanes
         self.inputs: dict[str, Array] = {}
+        self._slots: dict[str, Slot] = {}
         self._table = np.zeros(entries.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
         self._memory = aligned((program.frame.size,), self.real, fill=np.nan)
         self._error: BaseException | None = None
@@ -131,6 +132,7 @@ class Call:
                 continue
             array = self._arranged(item.slot, value[None])[0]
             self.inputs[item.name] = array
+            self._slots[item.name] = item.slot
             self._enter(place, array, array.shape[0])
         count = self.clockwork.times.size
         self._positions = np.zeros((count, max(len(paths), 1), 2), dtype=np.int64)
@@ -139,6 +141,23 @@ class Call:
             self._positions[:, order, :], self._shares[:, order] = positions, shares
         self._table[entries.POSITIONS] = self._positions.ctypes.data
         self._table[entries.SHARES] = self._shares.ctypes.data
+
+    def enter(self, values: Mapping[str, Array]) -> None:
+        """Put other numbers into inputs that do not change over time.
+
+        Parameters
+        ----------
+        values
+            By name, with as many scenarios and draws as before; those the program does not take are passed over.
+        """
+        for name, value in values.items():
+            array = self.inputs.get(name)
+            if array is None:
+                continue
+            if array.size == 1:
+                array[...] = value.item()
+            else:
+                array[...] = self._arranged(self._slots[name], value[None])[0]
 
     def _enter(self, place: int, array: Array, scenarios: int) -> None:
         at = entries.HEADER + 2 * place
