@@ -1,5 +1,6 @@
 """Runs any loaded model for many draws of its parameters, under several scenarios, all on the same draws."""
 
+import hashlib
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.choice import Engine, Precision
+from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.ensemble.blocks import blocks, in_order
 from pysd_runner.ensemble.cases import Cases, cases_of
@@ -137,6 +139,7 @@ def run_ensemble(
         "precision": precision,
         "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
         "varied": sorted(found.parameters),
+        "values_sha256": _digest(cases.cases if isinstance(cases, Design) else cases, scenarios or {}),
         "scenarios": _described(found, scenarios),
         "versions": _versions(found),
     }
@@ -172,7 +175,7 @@ class _Work:
 
     def run(self, parts: Sequence[slice], threads: int, told: Callable[[int], None]) -> None:
         """Work on all blocks; an interruption keeps those that were finished before it."""
-        if threads > 1 and self.cases.first.engine == "llvm":
+        if min(threads, len(parts)) > 1 and self.cases.first.engine == "llvm":
             self.compile()
         try:
             with listening() as interruption:
@@ -197,9 +200,9 @@ class _Work:
         for scenario, task in enumerate(self.cases.tasks):
             one = task.part(part)
             data = computed(one)
-            failed = np.broadcast_to(failed_cases(one.model, data), (1, part.stop - part.start))[0]
             with np.errstate(all="ignore"):
                 stored = {name: values.astype(self.precision, copy=False) for name, values in data.items()}
+            failed = np.broadcast_to(failed_cases(one.model, stored), (1, part.stop - part.start))[0]
             found.append((failed, self.collector.reduce(scenario, part, stored, failed)))
         return found
 
@@ -281,6 +284,18 @@ def _described(cases: Cases, scenarios: Mapping[str, Mapping[str, Any]] | None) 
         name: {str(variable): _plain(value) for variable, value in (scenarios or {}).get(name, {}).items()}
         for name in cases.scenarios
     }
+
+
+def _digest(cases: Mapping[str, Any], scenarios: Mapping[str, Mapping[str, Any]]) -> str:
+    """Hash of all values that were handed over, whatever the order of their names."""
+    found = hashlib.sha256()
+    for group, values in (("", cases), *sorted(scenarios.items())):
+        for name, value in sorted(values.items()):
+            parts = (value.times, value.values, value.interpolate) if isinstance(value, TimePath) else (value,)
+            found.update(repr((group, name, [np.shape(part) for part in parts])).encode())
+            for part in parts:
+                found.update(np.ascontiguousarray(part, dtype=None if isinstance(part, str) else float).tobytes())
+    return found.hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -367,6 +367,30 @@ def test_the_data_set_has_labels_units_and_parameters(model, tmp_path):
     assert loaded["rate"].values.tolist() == [0.1, 0.2]
 
 
+def test_provenance_tells_values_apart(model):
+    path = {"policy": TimePath(times=np.array([0.0, 1.0]), values=np.array([1.0, 2.0]))}
+    asked = [
+        ({"rate": [0.1, 0.2]}, None),
+        ({"rate": [0.1, 0.3]}, None),
+        ({"rate": [0.1, 0.2]}, {"a": {"policy": 1}}),
+        ({"rate": [0.1, 0.2]}, {"a": path}),
+    ]
+    found = [run_ensemble(model, cases, scenarios=scenarios, outcomes=["total"]) for cases, scenarios in asked]
+    assert len({item.provenance["values_sha256"] for item in found}) == 4
+    again = run_ensemble(model, grid(model, {"rate": [0.1, 0.2]}), outcomes=["total"])
+    assert again.provenance["values_sha256"] == found[0].provenance["values_sha256"]
+
+
+def test_what_overflows_single_precision_has_failed(explosive):
+    cases = {"rate": [0.04, 1.2]}
+    double = run_ensemble(explosive, cases, outcomes=["s"], engine="numpy", stop=3)
+    assert np.isfinite(double["s"]).all()
+    assert double["s"][0, 1].max() > 1e39
+    for engine in ("llvm", "numpy"):
+        single = run_ensemble(explosive, cases, outcomes=["s"], engine=engine, precision="float32", stop=3)
+        assert single.failed.tolist() == [[False, True]]
+
+
 def test_statistics_have_labels_and_units(model, tmp_path):
     found = run_ensemble(model, draws_of(20), outcomes=OUTCOMES, keep=Statistics())
     loaded = load_netcdf(found.save(tmp_path / "statistics.nc"))
