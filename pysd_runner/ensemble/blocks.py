@@ -17,14 +17,17 @@ MOST_DRAWS = 4096
 # Draws of a block are a multiple of this where they can be: whole vectors of every compiled kernel.
 VECTOR = 64
 
-# A small ensemble is divided so often, for several threads to have work.
+# A small ensemble is divided so often, for several threads to have work,
 PARTS = 16
+
+# unless that leaves a block with less work than this, in variables times steps times draws: about five milliseconds.
+LEAST_WORK = 20_000_000
 
 # Blocks that wait for a thread, besides those at work: enough that none stands idle, few enough to bound memory.
 AHEAD = 2
 
 
-def blocks(draws: int, bytes_per_draw: int) -> list[slice]:
+def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> list[slice]:
     """Divide draws into blocks.
 
     Parameters
@@ -33,6 +36,8 @@ def blocks(draws: int, bytes_per_draw: int) -> list[slice]:
         How many there are.
     bytes_per_draw
         Size of the outcomes of one draw.
+    work_per_draw
+        Cells of all variables times steps.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def blocks(draws: int, bytes_per_draw: int) -> list[slice]:
         In order; they depend on nothing but the arguments.
     """
     fits = max(1, BLOCK_BYTES // max(1, bytes_per_draw))
-    size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS)))
+    size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS), LEAST_WORK // max(1, work_per_draw)))
     if size > VECTOR:
         size -= size % VECTOR
     # What is left over joins the last block: a few draws alone take a kernel of their own.

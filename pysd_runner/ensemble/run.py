@@ -232,7 +232,10 @@ def _shapes(cases: Cases) -> dict[str, tuple[int, ...]]:
 def _parts(cases: Cases, shapes: Mapping[str, tuple[int, ...]]) -> list[slice]:
     if cases.first.engine == "pysd":  # a case takes seconds, so that progress is told after each
         return [slice(draw, draw + 1) for draw in range(cases.draws)]
-    return blocks(cases.draws, 8 * sum(int(np.prod(shape)) for shape in shapes.values()))
+    ir = cases.first.model.ir
+    cells = sum(int(np.prod(ir.shape(variable.dims))) for variable in ir.variables.values())
+    size = 8 * sum(int(np.prod(shape)) for shape in shapes.values())
+    return blocks(cases.draws, size, cells * cases.first.clock.times.size)
 
 
 def _threads(threads: int | None, cases: Cases) -> int:

@@ -48,6 +48,7 @@ def small_blocks(monkeypatch):
     """Blocks of sixteen draws."""
     monkeypatch.setattr(blocks, "VECTOR", 16)
     monkeypatch.setattr(blocks, "MOST_DRAWS", 16)
+    monkeypatch.setattr(blocks, "LEAST_WORK", 0)
 
 
 def draws_of(count, seed=0):
@@ -485,6 +486,11 @@ def test_blocks_cover_all_draws_in_order_and_are_bounded(draws, size):
     assert max(lengths) * size <= max(blocks.BLOCK_BYTES + blocks.VECTOR * size, size)
     assert len(parts) == 1 or min(lengths) >= min(64, parts[0].stop)
     assert max(lengths) == 1 or all(part.start % 64 == 0 for part in parts)
+
+
+def test_blocks_of_a_small_model_have_enough_work():
+    assert len(blocks.blocks(1000, 8, 1000)) == 1
+    assert [part.stop for part in blocks.blocks(1000, 8, 10**6)][:2] == [64, 128]
 
 
 def test_blocks_that_wait_are_bounded_and_none_begins_after_the_last_was_taken():
