@@ -181,3 +181,18 @@ def test_brackets_count_in_xmile_as_well(tmp_path):
     path = tmp_path / "tank.xmile"
     path.write_text(XMILE.replace("Tank * rate", "(-2)^2 + -3^2"), encoding="utf-8")
     assert (simulate(load_model(path))["drain"] == -5).all()
+
+
+def test_every_function_and_node_of_pysd_is_known():
+    from pysd.builders.python.python_functions import functionspace
+    from pysd.translators.structures import abstract_expressions
+
+    from pysd_runner.engine.calls import CALLS
+    from pysd_runner.engine.expressions import NODES
+    from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
+
+    assert set(functionspace) == {*FUNCTIONS, *CALLS, *REDUCTIONS, "elmcount", "pi"}
+    nodes = {name for name in vars(abstract_expressions) if name.endswith("Structure")}
+    # Subscripts belong to references, points to table functions, and data without a file comes from the caller.
+    elsewhere = {"SubscriptsReferenceStructure", "LookupsStructure", "GetLookupsStructure", "DataStructure"}
+    assert nodes - elsewhere <= set(NODES)

@@ -18,6 +18,8 @@ from tests.engine.small_models import write_model
 HEADER = (
     "R: A, B, C ~~|\nP: R ~~|\nk[R] = 1.5, 2.25, 0.75 ~~|\ns = INTEG(0.1*s - 0.3, 2) ~~|\n"
     "v[R] = INTEG(k[R] - 0.2*v[R], k[R]) ~~|\n"
+    ":MACRO: TANK(inflow, wait, start)\nTANK = level/wait ~~|\nlevel = INTEG(inflow - TANK, start*wait) ~~|\n"
+    ":END OF MACRO:\n"
 )
 
 # How each function is written over operands that keep it within its domain; {0}, {1}, {2} are operands.
@@ -67,6 +69,7 @@ SUMS = {
 # Initial values end in a half, as PySD keeps integers where they are whole.
 WHOLE = {
     "IntegStructure": "w{n} = INTEG(x0 - 0.5*x1, x2 + 0.5) ~~|",
+    "macro": "w{n} = TANK(x0, 1.6 + ABS(x1), x2 + 0.5) ~~|",
     "InitialStructure": "w{n} = x0 + INITIAL(x1) ~~|",
     "GameStructure": "w{n} = GAME(x0) ~~|",
     "InlineLookupsStructure": "w{n} = WITH LOOKUP(x0, ([(0,0)-(1,1)],(-2,1),(0,0.5),(1,-1),(3,4))) ~~|",
@@ -175,7 +178,7 @@ def test_every_node_function_and_reduction_has_a_generator():
     assert set(NODES) <= {*WHOLE, *WITHIN, *SEARCHED}
     assert set(POINTS) <= set(WHOLE)
     assert set(REDUCTIONS) == set(SUMS)
-    assert {*WHOLE, *WITHIN, *WRITTEN} <= {*FUNCTIONS, *CALLS, *NODES, *POINTS}
+    assert {*WHOLE, *WITHIN, *WRITTEN} <= {*FUNCTIONS, *CALLS, *NODES, *POINTS, "macro"}
 
 
 @pytest.mark.parametrize("name", sorted(set(WRITTEN) | set(SUMS)))
