@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.integration import integrated
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.ir import ModelIr, Number
 from pysd_runner.engine.numpy_target import compiled, leading_shape, run
-from pysd_runner.engine.order import plan
 from pysd_runner.engine.own_clock import Controls, axis_of
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput
@@ -74,20 +73,18 @@ def clocks(
     InvalidInput
         If something is missing, a run would not end, or cases would be saved at different times.
     """
+    numbers = {name: _written(model, name) if bound is None else bound for name, bound in asked.items()}
+    if (plain := {name: value for name, value in numbers.items() if value is not None}).keys() == asked.keys():
+        return Clocks(_first(label, plain))
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
     program = compiled(model, tuple(asked), tuple(values), moving)
     found = run(program, values, np.zeros(1), np.ones(1, dtype=bool))
     at_start = {name: float(found[name].flat[0]) if bound is None else bound for name, bound in asked.items()}
-    missing = [name for name in (INITIAL_TIME, FINAL_TIME, TIME_STEP) if np.isnan(at_start[name])]
-    if missing:
-        raise InvalidInput(
-            f"{label} does not say its {', '.join(missing)}; pass start, stop and step to the simulation"
-        )
+    first = _first(label, at_start)
     differing = {name for name, bound in asked.items() if bound is None and _differs(found[name])}
     if INITIAL_TIME in differing:
         raise InvalidInput("INITIAL TIME differs between cases; all start together: pass start to the simulation")
     saving = TIME_STEP if np.isnan(at_start[SAVEPER]) else SAVEPER
-    first = Clock(at_start[INITIAL_TIME], at_start[FINAL_TIME], at_start[TIME_STEP], at_start[saving])
     own = _own(model, values, asked, moving) | differing
     if not own:
         return Clocks(first)
@@ -96,6 +93,23 @@ def clocks(
         fixed[SAVEPER] = np.full((1, 1), at_start[TIME_STEP])
     work = _Work(model, {**fixed, **values}, replace(first, own=frozenset(own)), saving, method, seed)
     return work.clocks()
+
+
+def _written(model: ModelIr, control: str) -> float | None:
+    """The number a model gives for a control, None where it has an equation."""
+    blocks = model.variables[control].blocks
+    expression = blocks[0].expression if blocks else None
+    return expression.value if isinstance(expression, Number) else None
+
+
+def _first(label: str, at_start: Mapping[str, float]) -> Clock:
+    missing = [name for name in (INITIAL_TIME, FINAL_TIME, TIME_STEP) if np.isnan(at_start[name])]
+    if missing:
+        raise InvalidInput(
+            f"{label} does not say its {', '.join(missing)}; pass start, stop and step to the simulation"
+        )
+    save_every = at_start[TIME_STEP] if np.isnan(at_start[SAVEPER]) else at_start[SAVEPER]
+    return Clock(at_start[INITIAL_TIME], at_start[FINAL_TIME], at_start[TIME_STEP], save_every)
 
 
 def _differs(value: Array) -> bool:
@@ -113,6 +127,9 @@ def _own(model: ModelIr, values: Values, asked: Mapping[str, float | None], movi
     if identity not in _OWN:
         if len(_OWN) >= _MOST_OWN:
             _OWN.pop(next(iter(_OWN)))
+        # Imported here because a run whose controls are numbers needs no plan.
+        from pysd_runner.engine.order import plan
+
         order = plan(model, tuple(asked), given, moving)
         _OWN[identity] = frozenset(item.variable for item in order.dynamic if item.variable in asked) - {INITIAL_TIME}
     return _OWN[identity]

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.array_functions import FUNCTIONS
 from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.numpy_code import write_program
 from pysd_runner.engine.numpy_tables import Tables
-from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.pipe import Pipe
 from pysd_runner.engine.random_numbers import Chance
@@ -95,6 +93,10 @@ def compiled(
 
 
 def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> Program:
+    # Imported here because whoever runs another target needs neither.
+    from pysd_runner.engine.numpy_code import write_program
+    from pysd_runner.engine.order import plan
+
     order = plan(model, outcomes, frozenset(given), moving)
     for name in model.variables:
         if name in order.used and name not in given and model.variables[name].uncovered:

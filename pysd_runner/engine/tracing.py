@@ -12,7 +12,6 @@ from pysd_runner.engine.integration import integrated
 from pysd_runner.engine.ir import STATEFUL, Axis, ModelIr, references
 from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.numpy_target import compiled, run
-from pysd_runner.engine.order import needed
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
@@ -87,6 +86,9 @@ def trace(
     scenario, draw = case
     one = {name: one_case(value, scenario, draw) for name, value in values.items()}
     model, values = integrated(model, one, method, clock.step, own_steps=TIME_STEP in clock.own)
+    # Imported here because most runs have nothing to trace.
+    from pysd_runner.engine.order import needed
+
     given = tuple(values)
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
     names = list(needed(model, outcomes, frozenset(given), moving))
