@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.ensemble.cases import Cases
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
-from pysd_runner.errors import InvalidInput
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.floating]
 
@@ -23,13 +24,36 @@ def machine_bytes() -> float:
         return math.inf
 
 
+@dataclass(frozen=True, slots=True)
+class BlockRuns:
+    """Runs of one block under one scenario.
+
+    Parameters
+    ----------
+    scenario
+        Its place.
+    data
+        Outcome by name, shape (1, draw or 1, ..., year).
+    failed
+        Which draws failed, shape (draw,).
+    """
+
+    scenario: int
+    data: Mapping[str, Array]
+    failed: NDArray[np.bool_]
+
+
 class Collector(Protocol):
     """Takes the blocks of an ensemble."""
 
-    def reduce(self, scenario: int, draws: slice, data: Mapping[str, Array], failed: NDArray[np.bool_]) -> Any:
-        """Take what is needed of one block under one scenario; called from several threads at once."""
+    @property
+    def order(self) -> Sequence[int]:
+        """Scenarios in the order in which the runs of a block are wanted."""
 
-    def add(self, scenario: int, reduced: Any) -> None:
+    def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> Any:
+        """Take what is needed of one block under every scenario; called from several threads at once."""
+
+    def add(self, reduced: Any) -> None:
         """Add what `reduce` gave, in the order of the blocks."""
 
     def results(self, draws: int) -> dict[str, Any]:
@@ -58,24 +82,30 @@ class Runs:
                 f"the runs would need {needed / 1e9:.3g} GB of memory, the machine has {available / 1e9:.3g}; keep "
                 "statistics of them (keep=Statistics()), or take fewer draws, scenarios or outcomes"
             )
+        self.order = range(lead[0])
         # Draws lie side by side, as the compiled engine gives them, so that blocks are copied in long pieces.
         self._data = {
             name: np.moveaxis(np.empty((lead[0], *shape, lead[1]), dtype=precision), -1, 1)
             for name, shape in shapes.items()
         }
 
-    def reduce(self, scenario: int, draws: slice, data: Mapping[str, Array], failed: NDArray[np.bool_]) -> None:  # noqa: ARG002
+    def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> None:
         """Copy a block to its place; no two blocks share one."""
-        for name, values in data.items():
-            self._data[name][scenario, draws] = values[0]
+        for run in runs:
+            for name, values in run.data.items():
+                self._data[name][run.scenario, draws] = values[0]
 
-    def add(self, scenario: int, reduced: None) -> None:
+    def add(self, reduced: None) -> None:
         """All is in its place."""
 
     def results(self, draws: int) -> dict[str, Any]:
         """The runs of the draws that were finished."""
         data = {name: values[:, :draws] for name, values in self._data.items()}
-        return {"data": data, "statistics": {}, "kept": None, "quantile_error": 0.0}
+        return {"data": data, "statistics": {}, "differences": {}, "kept": None, "quantile_error": 0.0}
+
+
+Running = dict[str, RunningStatistics]
+Reduced = dict[str, BlockStatistics]
 
 
 class Streams:
@@ -94,40 +124,81 @@ class Streams:
     """
 
     def __init__(self, cases: Cases, shapes: Mapping[str, tuple[int, ...]], kept: Statistics, block: int) -> None:
-        self._kept = kept
-        self._running = [
-            {
+        def running() -> Running:
+            return {
                 name: RunningStatistics(kept=kept, shape=shape, planned=cases.draws, block=block)
                 for name, shape in shapes.items()
             }
-            for _ in cases.scenarios
-        ]
 
-    def reduce(
-        self,
-        scenario: int,
-        draws: slice,  # noqa: ARG002
-        data: Mapping[str, Array],
-        failed: NDArray[np.bool_],
-    ) -> dict[str, BlockStatistics]:
+        count = len(cases.scenarios)
+        self._kept = kept
+        self._against = _place(cases.scenarios, kept.against)
+        self._levels = [running() for _ in range(count)]
+        self._differences = {
+            scenario: running() for scenario in range(count) if self._against is not None and scenario != self._against
+        }
+        self.order = sorted(range(count), key=lambda scenario: scenario != self._against)
+
+    def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> list[tuple[int, Reduced, Reduced]]:  # noqa: ARG002
         """Statistics of a block, without the cases that failed."""
-        sound = ~failed
-        found = {}
-        for name, values in data.items():
-            every = np.broadcast_to(values[0], (failed.size, *values.shape[2:]))
-            found[name] = self._running[scenario][name].summarise(every if sound.all() else every[sound])
+        found: list[tuple[int, Reduced, Reduced]] = []
+        reference: BlockRuns | None = None
+        for run in runs:
+            difference: Reduced = {}
+            if reference is not None:
+                apart = {name: values - reference.data[name] for name, values in run.data.items()}
+                difference = _reduced(self._differences[run.scenario], apart, run.failed | reference.failed)
+            elif self._against is not None:
+                reference = run
+            found.append((run.scenario, _reduced(self._levels[run.scenario], run.data, run.failed), difference))
         return found
 
-    def add(self, scenario: int, reduced: Mapping[str, BlockStatistics]) -> None:
+    def add(self, reduced: Sequence[tuple[int, Reduced, Reduced]]) -> None:
         """Bring the statistics up to date."""
-        for name, block in reduced.items():
-            self._running[scenario][name].add(block)
+        for scenario, levels, differences in reduced:
+            for name, block in levels.items():
+                self._levels[scenario][name].add(block)
+            for name, block in differences.items():
+                self._differences[scenario][name].add(block)
 
     def results(self, draws: int) -> dict[str, Any]:  # noqa: ARG002
-        """Statistics with the scenario axis in front."""
-        each = [{name: item.results() for name, item in running.items()} for running in self._running]
-        statistics = {
-            name: {part: np.stack([found[name][part] for found in each]) for part in each[0][name]} for name in each[0]
+        """Statistics with the scenario axis in front; a scenario minus itself is nothing."""
+        levels = [_results(running) for running in self._levels]
+        nothing = {name: {part: 0 * values for part, values in found.items()} for name, found in levels[0].items()}
+        apart = [
+            _results(self._differences[scenario]) if scenario in self._differences else nothing
+            for scenario in range(len(levels))
+        ]
+        every = [item for running in (*self._levels, *self._differences.values()) for item in running.values()]
+        return {
+            "data": {},
+            "statistics": _stacked(levels),
+            "differences": _stacked(apart) if self._against is not None else {},
+            "kept": self._kept,
+            "quantile_error": max((item.error for item in every), default=0.0) if self._kept.quantiles else 0.0,
         }
-        errors = [item.error for running in self._running for item in running.values()] if self._kept.quantiles else []
-        return {"data": {}, "statistics": statistics, "kept": self._kept, "quantile_error": max(errors, default=0.0)}
+
+
+def _place(scenarios: Sequence[str], name: str) -> int | None:
+    if not name:
+        return None
+    if name not in scenarios:
+        raise UnknownName(f"statistics against {name!r}: there is no such scenario.{suggest(name, scenarios)}")
+    return scenarios.index(name)
+
+
+def _reduced(running: Running, data: Mapping[str, Array], failed: NDArray[np.bool_]) -> Reduced:
+    sound = ~failed
+    found = {}
+    for name, values in data.items():
+        every = np.broadcast_to(values[0], (failed.size, *values.shape[2:]))
+        found[name] = running[name].summarise(every if sound.all() else every[sound])
+    return found
+
+
+def _results(running: Running) -> dict[str, dict[str, Array]]:
+    return {name: dict(item.results()) for name, item in running.items()}
+
+
+def _stacked(each: Sequence[dict[str, dict[str, Array]]]) -> dict[str, dict[str, Array]]:
+    return {name: {part: np.stack([found[name][part] for found in each]) for part in each[0][name]} for name in each[0]}

@@ -39,6 +39,8 @@ class Ensemble:
     statistics
         By variable and name of the statistic, shape (scenario, ..., year), quantiles (scenario, quantile, ..., year);
         over the cases that did not fail. Empty when the runs were kept.
+    differences
+        The same of each scenario minus the one that `kept` names, draw by draw; empty when it names none.
     kept
         Which statistics; None when the runs were kept.
     quantile_error
@@ -63,6 +65,7 @@ class Ensemble:
     years: NDArray[np.float64]
     data: Mapping[str, Array]
     statistics: Mapping[str, Mapping[str, Array]]
+    differences: Mapping[str, Mapping[str, Array]]
     kept: Statistics | None
     quantile_error: float
     dims: Mapping[str, tuple[str, ...]]
@@ -94,7 +97,7 @@ class Ensemble:
         """
         return self.data[self._find(name, self.data, "runs of")]
 
-    def statistic(self, name: str, outcome: str) -> Array:
+    def statistic(self, name: str, outcome: str, *, difference: bool = False) -> Array:
         """One statistic of one outcome.
 
         Parameters
@@ -103,6 +106,8 @@ class Ensemble:
             ``"mean"``, ``"variance"``, ``"minimum"``, ``"maximum"`` or ``"quantile"``.
         outcome
             The variable.
+        difference
+            Whether it is that of the difference to the scenario `Statistics.against`.
 
         Returns
         -------
@@ -114,7 +119,8 @@ class Ensemble:
         UnknownName
             If it was not kept.
         """
-        found = self.statistics[self._find(outcome, self.statistics, "statistics of")]
+        known, what = (self.differences, "differences of") if difference else (self.statistics, "statistics of")
+        found = known[self._find(outcome, known, what)]
         if name not in found:
             raise UnknownName(f"the ensemble did not keep {name!r}.{suggest(name, found)}")
         return found[name]
@@ -144,20 +150,28 @@ class Ensemble:
         xarray.Dataset
             Dimensions (scenario, draw, ..., year) with units; what varied between draws stands beside them as
             coordinates, unless it is an outcome itself. Of statistics: variables ``"<outcome>, mean"`` and so on,
-            dimensions (scenario, ..., year), and (scenario, quantile, ..., year).
+            dimensions (scenario, ..., year), and (scenario, quantile, ..., year); differences are called
+            ``"<outcome> minus <scenario>, mean"`` and so on.
         """
         import xarray as xr
 
         arrays: dict[str, Any] = {}
         for name, values in self.data.items():
             arrays[self._label(name)] = (self._axes("draw", name), values, {"units": self.units[name]})
-        for name, found in self.statistics.items():
-            for statistic, values in found.items():
-                between = "quantile" if statistic == QUANTILE else ""
-                unit = _unit(self.units[name], statistic)
-                arrays[f"{self._label(name)}, {statistic}"] = (self._axes(between, name), values, {"units": unit})
+        arrays |= self._statistics(self.statistics, "")
+        if self.kept is not None and self.differences:
+            arrays |= self._statistics(self.differences, f" minus {self.kept.against}")
         arrays["failed cases"] = ("scenario", self.failed.sum(axis=1), {"long_name": "cases that are not finite"})
         return xr.Dataset(arrays, coords=self._coordinates(arrays), attrs=self._attributes())
+
+    def _statistics(self, known: Mapping[str, Mapping[str, Array]], of: str) -> dict[str, Any]:
+        arrays = {}
+        for name, found in known.items():
+            for statistic, values in found.items():
+                axes = self._axes("quantile" if statistic == QUANTILE else "", name)
+                unit = _unit(self.units[name], statistic)
+                arrays[f"{self._label(name)}{of}, {statistic}"] = (axes, values, {"units": unit})
+        return arrays
 
     def save(self, path: str | Path) -> Path:
         """Write the ensemble to a netCDF file, whole or not at all.

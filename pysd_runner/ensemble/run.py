@@ -17,7 +17,7 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.ensemble.blocks import blocks, in_order
 from pysd_runner.ensemble.cases import Cases, cases_of
-from pysd_runner.ensemble.collecting import Collector, Runs, Streams
+from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
 from pysd_runner.ensemble.counts import whole
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.interruption import listening
@@ -194,26 +194,28 @@ class _Work:
         for task in self.cases.tasks:
             computed(task.part(slice(0, min(FEW, self.cases.draws))))
 
-    def compute(self, part: slice) -> list[tuple[NDArray[np.bool_], Any]]:
+    def compute(self, part: slice) -> tuple[NDArray[np.bool_], Any]:
         """One block under every scenario: which draws failed, and what the collector needs."""
-        found = []
-        for scenario, task in enumerate(self.cases.tasks):
-            one = task.part(part)
+        failed = np.zeros((len(self.cases.tasks), part.stop - part.start), dtype=bool)
+        return failed, self.collector.reduce(part, self.runs(part, failed))
+
+    def runs(self, part: slice, failed: NDArray[np.bool_]) -> Iterator[BlockRuns]:
+        """The runs of a block, scenario by scenario; what failed is noted, shape (scenario, draw)."""
+        for scenario in self.collector.order:
+            one = self.cases.tasks[scenario].part(part)
             data = computed(one)
             with np.errstate(all="ignore"):
                 stored = {name: values.astype(self.precision, copy=False) for name, values in data.items()}
-            failed = np.broadcast_to(failed_cases(one.model, stored), (1, part.stop - part.start))[0]
-            found.append((failed, self.collector.reduce(scenario, part, stored, failed)))
-        return found
+            failed[scenario] = failed_cases(one.model, stored)[0]
+            yield BlockRuns(scenario, stored, failed[scenario])
 
-    def take(self, part: slice, found: Sequence[tuple[NDArray[np.bool_], Any]]) -> None:
+    def take(self, part: slice, found: tuple[NDArray[np.bool_], Any]) -> None:
         """Add a finished block; the draws count once it is in."""
-        for scenario, (failed, _) in enumerate(found):
-            self.failed[scenario, part] = failed
-        if self.throw and self.failed[:, part].any():
+        failed, reduced = found
+        self.failed[:, part] = failed
+        if self.throw and failed.any():
             raise SimulationFailed(_message(self.cases, self.failed[:, : part.stop]))
-        for scenario, (_, reduced) in enumerate(found):
-            self.collector.add(scenario, reduced)
+        self.collector.add(reduced)
         self.done = part.stop
 
 

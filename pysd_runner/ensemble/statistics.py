@@ -33,6 +33,9 @@ class Statistics:
         Largest error of a quantile in ranks, as a share of the draws, whatever the values and their order: at least
         ``quantile - tolerance`` of the draws lie at or below the value given, at most ``quantile + tolerance``
         strictly below. Up to 4096 draws quantiles are exact.
+    against
+        Name of a scenario: the same statistics are also kept of every scenario minus that one, draw by draw, over the
+        draws that failed under neither. Empty for none.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Statistics:
     maximum: bool = True
     quantiles: tuple[float, ...] = (0.05, 0.5, 0.95)
     tolerance: float = 0.01
+    against: str = ""
 
     def __post_init__(self) -> None:
         try:
