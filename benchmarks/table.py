@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import targets
+from benchmarks.agreement import TOLERANCE
 from benchmarks.engines import Engine
 from benchmarks.ratios import Comparison
 
@@ -74,7 +75,8 @@ def _notes(comparison: Comparison, base: str) -> list[str]:
     notes += [f"  {name}: {count} rounds, the others {most}" for name, count in few.items() if count < most]
     notes += [f"  {name}: {item.note}" for name, item in comparison.agreements.items() if item.note]
     notes += [f"  {name}: {reason}" for name, reason in comparison.unavailable.items()]
-    worst = max((item.difference for item in comparison.agreements.values() if not item.note), default=0.0)
+    gaps = [item.difference for item in comparison.agreements.values()]
+    worst = max((gap for gap in gaps if gap <= TOLERANCE), default=0.0)
     notes.append(f"  numbers agree to {worst:.0e} of the largest value of each series")
     return notes
 

@@ -44,6 +44,10 @@ class Engine(Protocol):
     def batched(self) -> bool:
         """Whether many draws at once cost less each than one at a time."""
 
+    @property
+    def loads(self) -> int:
+        """How often a model may be loaded until its numbers are right; more than once only where they change."""
+
     def version(self) -> str:
         """Version of what runs the model."""
 

@@ -48,6 +48,7 @@ class HandWritten:
     fast: bool
     note: str = ""
     batched: bool = False
+    loads: int = 1
 
     @property
     def name(self) -> str:

@@ -182,6 +182,7 @@ class Ours:
     threads: int = 1
     note: str = ""
     batched: bool = True
+    loads: int = 1
 
     @property
     def name(self) -> str:

@@ -76,6 +76,7 @@ class PySD:
 
     lookups: Lookups
     batched: bool = False
+    loads: int = 1
 
     @property
     def name(self) -> str:

@@ -70,6 +70,7 @@ class SDEverywhere:
     fast: bool
     note: str = ""
     batched: bool = False
+    loads: int = 1
 
     @property
     def name(self) -> str:

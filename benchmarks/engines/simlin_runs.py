@@ -44,6 +44,8 @@ class Simlin:
     name: str = "pysimlin"
     note: str = "one simulation, reset and set anew for every draw"
     batched: bool = False
+    # In pysimlin 0.8.5 about every second load of the shipped model starts from other values once parameters were set.
+    loads: int = 12
 
     def version(self) -> str:
         """Version of the bindings."""
