@@ -15,7 +15,10 @@ def planned(model, *outcomes, given=()):
 
 
 def final(model, name, values=None):
-    return simulate(model, values, outcomes=[name])[name][0, 0, ..., -1].tolist()
+    runs = [simulate(model, values, outcomes=[name], engine=engine) for engine in ("numpy", "llvm")]
+    found = [run[name][0, 0, ..., -1].tolist() for run in runs]
+    assert found[0] == found[1]
+    return found[0]
 
 
 def test_elements_that_read_each_other_are_computed_in_order(tmp_path):
@@ -79,8 +82,10 @@ def test_draws_and_scenarios_reach_an_array_that_is_filled_in_parts(tmp_path):
     equations = "R: A, B, C ~~|\na = 1 ~~|\nx[A] = 1 ~~|\nx[B] = x[A] + a ~~|\nx[C] = x[B]*a ~~|"
     model = load_model(write_model(tmp_path, equations))
     draws = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    found = simulate(model, {"a": draws})["x"][..., -1]
-    np.testing.assert_array_equal(found, np.stack([np.ones((2, 3)), 1 + draws, (1 + draws) * draws], axis=-1))
+    expected = np.stack([np.ones((2, 3)), 1 + draws, (1 + draws) * draws], axis=-1)
+    for engine in ("numpy", "llvm"):
+        found = simulate(model, {"a": draws}, engine=engine)["x"][..., -1]
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_values_from_outside_cut_a_circle(tmp_path):
@@ -110,4 +115,5 @@ def test_a_long_chain_of_elements_is_ordered_quickly(tmp_path):
     names = ", ".join(f"e{number}" for number in range(count))
     steps = "".join(f"x[e{number}] = y[e{number - 1}] + 1 ~~|\n" for number in range(1, count))
     model = load_model(write_model(tmp_path, f"R: {names} ~~|\nx[e0] = 0 ~~|\n{steps}y[R] = x[R] ~~|", final=1))
-    assert final(model, "y") == list(range(count))
+    found = simulate(model, outcomes=["y"], engine="numpy")["y"][0, 0, :, -1]
+    assert found.tolist() == list(range(count))

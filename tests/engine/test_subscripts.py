@@ -61,12 +61,17 @@ EXCEPT["a macro"] = f"{MACRO}x[R,L] :EXCEPT: [B,L] = FILLED(m[R,L], k[R]) + R ~~
 @pytest.mark.parametrize("equations", [*EXCEPT.values(), *MAPPED.values()], ids=[*EXCEPT, *MAPPED])
 def test_parts_and_mappings_agree_with_pysd(equations, tmp_path):
     model = load_model(write_model(tmp_path, RANGES + equations, final=2))
-    assert_same(simulate(model), simulate(model, engine="pysd"))
+    expected = simulate(model, engine="pysd")
+    for engine in ("numpy", "llvm"):
+        assert_same(simulate(model, engine=engine), expected)
 
 
 def final(folder, equations, name):
-    run = simulate(load_model(write_model(folder, RANGES + equations, final=2)), outcomes=[name])
-    return run[name][0, 0, ..., -1].tolist()
+    model = load_model(write_model(folder, RANGES + equations, final=2))
+    runs = [simulate(model, outcomes=[name], engine=engine) for engine in ("numpy", "llvm")]
+    found = [run[name][0, 0, ..., -1].tolist() for run in runs]
+    assert found[0] == found[1]
+    return found[0]
 
 
 def test_exceptions_by_hand(tmp_path):
