@@ -577,3 +577,19 @@ def test_chance_is_the_same_in_all_scenarios_and_blocks_and_differs_between_draw
 def test_the_number_of_draws_is_said_once(noisy):
     with pytest.raises(InvalidInput, match="values have 2 draws, 3 were asked for"):
         run_ensemble(noisy, {"gain": [1.0, 2.0]}, draws=3)
+
+
+@pytest.mark.parametrize("engine", ["llvm", "numpy"])
+def test_what_a_run_remembers_is_its_own_in_every_thread(tmp_path, small_blocks, engine):
+    equations = (
+        "rate = 0.1 ~~|\nnoise = RANDOM UNIFORM(0, 1, 0) ~~|\nlate = DELAY FIXED(rate*Time + noise, 1, rate) ~~|\n"
+        "kept = SAMPLE IF TRUE(noise > 0.5, late, 0) ~~|\nslow = SMOOTH3I(late, 2*rate + 0.5, 0) ~~|\n"
+        "sent = DELAY N(slow, 2, rate, 3) ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations))
+    cases = {"rate": np.random.default_rng(0).uniform(0.1, 1, 320)}
+    alone, several = (run_ensemble(model, cases, engine=engine, threads=threads) for threads in (1, 4))
+    whole = simulate(model, cases, engine=engine)
+    for name in alone.data:
+        np.testing.assert_array_equal(alone[name], several[name], err_msg=name)
+        np.testing.assert_array_equal(alone[name], np.broadcast_to(whole[name], alone[name].shape), err_msg=name)
