@@ -1,6 +1,7 @@
 """Exponential, logarithm and power on vectors, without tables, with every special case of IEEE 754.
 
-Only power has a branch, and it is rarely taken: a vector that holds a special case goes to a function of its own.
+Vectors of plain numbers and results take the short way; one that holds a special case, a number below the normal ones
+or a result near the ends of the range goes to a "careful" function. Both give the same where both apply.
 The coefficients are minimax fits (Remez exchange with 60 digits, rounded), whose relative error stands beside them.
 """
 
@@ -60,15 +61,53 @@ SQRT_HALF_BITS = bits_of(math.sqrt(0.5))
 
 # Beyond these exp is infinite or rounds to zero.
 EXP_HIGHEST, EXP_LOWEST = 710.0, -746.0
+# Below this in magnitude, exp(x) is a normal number.
+EXP_NORMAL = 708.0
 EXP2_HIGHEST, EXP2_LOWEST = 1025.0, -1100.0
 # Below this in magnitude, 2**x is a normal number.
 EXP2_NORMAL = 1021.0
 
 
+def begin_plain(to: Instructions, x: str) -> None:
+    """Begin the block for vectors of normal positive numbers; others go to the block that `end_plain` writes."""
+    to.label("start")
+    plain = to.both(to.compare("oge", x, to.number(SMALLEST_NORMAL)), to.compare("olt", x, to.number(math.inf)))
+    to.branch(to.every(plain), "plain", "careful")
+    to.label("plain")
+
+
+def end_plain(to: Instructions, value: str, function: str, *arguments: str) -> str:
+    """The value of the block for plain vectors, or what a function says."""
+    to.label("careful")
+    other = to.call(function, *arguments)
+    to.jump("end")
+    to.label("end")
+    return to.merge((value, "plain"), (other, "careful"))
+
+
 def exp(to: Instructions, x: str) -> str:
-    """Exponential: n = round(x / ln 2), r = x - n ln 2, exp(x) = 2**n exp(r)."""
+    """Exponential where every result is a normal number; else `careful_exp`."""
+    to.label("start")
+    inside = to.compare("olt", to.intrinsic("fabs", x), to.number(EXP_NORMAL))
+    to.branch(to.every(inside), "plain", "careful")
+    to.label("plain")
+    shifted, less_one = _exp_less_one(to, x)
+    scale = power_of_two(to, to.to_bits(shifted))
+    value = to.fused(less_one, scale, scale)
+    to.jump("end")
+    return end_plain(to, value, "careful_exp", x)
+
+
+def careful_exp(to: Instructions, x: str) -> str:
+    """Exponential of any number."""
+    shifted, less_one = _exp_less_one(to, to.clamp(x, EXP_LOWEST, EXP_HIGHEST))
+    first, second = _powers(to, shifted)
+    return to.multiply(to.fused(less_one, first, first), second)
+
+
+def _exp_less_one(to: Instructions, x: str) -> tuple[str, str]:
+    """Of x = n ln 2 + r: ROUNDER + n, which has n in its low bits, and exp(r) - 1."""
     rounder = to.number(ROUNDER)
-    x = to.clamp(x, EXP_LOWEST, EXP_HIGHEST)
     shifted = to.fused(x, to.number(LOG2_E), rounder)
     whole = to.subtract(shifted, rounder)
     # Exact: both terms are multiples of 2**-54 and their difference is below one half.
@@ -76,9 +115,7 @@ def exp(to: Instructions, x: str) -> str:
     correction = to.multiply(whole, to.number(-LN2_LOW))
     rest = to.add(near, correction)
     tail = to.polynomial(rest, EXP_COEFFICIENTS)
-    less_one = to.add(near, to.fused(to.multiply(rest, rest), tail, correction))
-    first, second = _powers(to, shifted)
-    return to.multiply(to.fused(less_one, first, first), second)
+    return shifted, to.add(near, to.fused(to.multiply(rest, rest), tail, correction))
 
 
 def power_of_two(to: Instructions, exponent: str) -> str:
@@ -114,19 +151,30 @@ def split_normal(to: Instructions, x: str, excess: str) -> tuple[str, str]:
 
 
 def ln(to: Instructions, x: str) -> str:
-    """Natural logarithm: x = 2**k (1 + f), s = f / (2 + f).
+    """Natural logarithm where every argument is a normal positive number; else `careful_ln`."""
+    begin_plain(to, x)
+    value = _ln(to, *split_normal(to, x, to.number(EXCESS)))
+    to.jump("end")
+    return end_plain(to, value, "careful_ln", x)
+
+
+def careful_ln(to: Instructions, x: str) -> str:
+    """Natural logarithm of any number."""
+    return ln_special(to, x, _ln(to, *_split(to, x)))
+
+
+def _ln(to: Instructions, k: str, m: str) -> str:
+    """Natural logarithm of 2**k m with m = 1 + f, s = f / (2 + f).
 
     ln(1 + f) = f - f**2 / 2 + s (f**2 / 2 + a series in s**2).
     """
-    k, m = _split(to, x)
     f = to.subtract(m, to.number(1.0))
     s = to.divide(f, to.add(m, to.number(1.0)))
     z = to.multiply(s, s)
     half_square = to.multiply(to.multiply(f, to.number(0.5)), f)
     series = to.fused(z, to.polynomial(z, LN_COEFFICIENTS), half_square)
     low = to.fused(s, series, to.multiply(k, to.number(LN2_LOW)))
-    value = to.fused(k, to.number(LN2_HIGH), to.subtract(f, to.subtract(half_square, low)))
-    return ln_special(to, x, value)
+    return to.fused(k, to.number(LN2_HIGH), to.subtract(f, to.subtract(half_square, low)))
 
 
 def ln_special(to: Instructions, x: str, value: str) -> str:
@@ -172,10 +220,7 @@ def _log2(to: Instructions, k: str, m: str) -> tuple[str, str]:
 
 
 def power(to: Instructions, x: str, y: str) -> str:
-    """Power where every base is a normal positive number and no result is out of range; else `careful_power`.
-
-    Special cases and range are a third of the work, and rare. Both compute the same where both apply.
-    """
+    """Power where every base is a normal positive number and no result is out of range; else `careful_power`."""
     begin_plain(to, x)
     product, shifted, less_one = _exp2_less_one(to, y, *_log2(to, *split_normal(to, x, to.number(EXCESS))))
     scale = power_of_two(to, to.to_bits(shifted))
@@ -183,23 +228,6 @@ def power(to: Instructions, x: str, y: str) -> str:
     inside = to.compare("olt", to.intrinsic("fabs", product), to.number(EXP2_NORMAL))
     to.branch(to.every(inside), "end", "careful")
     return end_plain(to, value, "careful_power", x, y)
-
-
-def begin_plain(to: Instructions, x: str) -> None:
-    """Begin the block for vectors of normal positive numbers; others go to the block that `end_plain` writes."""
-    to.lines.insert(0, "start:")
-    plain = to.both(to.compare("oge", x, to.number(SMALLEST_NORMAL)), to.compare("olt", x, to.number(math.inf)))
-    to.branch(to.every(plain), "plain", "careful")
-    to.label("plain")
-
-
-def end_plain(to: Instructions, value: str, function: str, *arguments: str) -> str:
-    """The value of the block for plain vectors, or what a function says."""
-    to.label("careful")
-    other = to.call(function, *arguments)
-    to.jump("end")
-    to.label("end")
-    return to.merge((value, "plain"), (other, "careful"))
 
 
 def careful_power(to: Instructions, x: str, y: str) -> str:

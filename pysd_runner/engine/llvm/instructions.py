@@ -40,6 +40,8 @@ class Instructions:
         Declarations of the intrinsics that were used, by name.
     called
         Functions of this package that are called.
+    blocks
+        How many blocks were begun; a function without branches needs none.
     """
 
     lanes: int
@@ -47,6 +49,7 @@ class Instructions:
     lines: list[str] = field(default_factory=list)
     intrinsics: dict[str, str] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)
+    blocks: int = 0
 
     @property
     def real(self) -> str:
@@ -125,8 +128,9 @@ class Instructions:
         return self._result(f"call {self.real} {function_name(function, self.lanes, self.scalar)}({texts})")
 
     def label(self, block: str) -> None:
-        """Begin a block."""
-        self.lines.append(f"{block}:")
+        """Begin a block; the first also holds what was written before it."""
+        self.lines.insert(len(self.lines) if self.blocks else 0, f"{block}:")
+        self.blocks += 1
 
     def branch(self, condition: str, block: str, otherwise: str) -> None:
         """End a block: go to one block or the other."""

@@ -63,7 +63,7 @@ def _modulo(to: Instructions, value: str, base: str) -> str:
 
 def _remainder(to: Instructions, value: str, base: str) -> str:
     """The C library's remainder is only asked where a quotient has no exact whole part."""
-    to.lines.insert(0, "plain:")
+    to.label("plain")
     quotient = to.intrinsic("trunc", to.divide(value, base))
     rest = to.fused(to.negative(quotient), base, value)
     signed = _with_sign_of(to, rest, base)
@@ -97,8 +97,18 @@ _BODIES: dict[str, tuple[int, _Body]] = {
     "remainder": (2, _remainder),
 }
 
+# Measured: calls of the long ones cost less than their code, repeated at every call, takes to compile and to run; a
+# single exponential is better in place. Loops over the lanes give back their room on the stack.
+_INLINING = {
+    "exp": '"function-inline-cost-multiplier"="4"',
+    **dict.fromkeys(["ln", "power", *C_LIBRARY], "noinline"),
+}
+
 # Called by others only, and rarely.
 _HELPERS: dict[str, tuple[int, _Body]] = {
+    "careful_exp": (1, elementary.careful_exp),
+    "careful_ln": (1, elementary.careful_ln),
+    "careful_ln_single": (1, single.careful_ln),
     "careful_power": (2, elementary.careful_power),
     "careful_power_single": (2, single.careful_power),
     "careful_remainder": (2, _careful_remainder),
@@ -208,8 +218,7 @@ def _in_double(function: str, lanes: int) -> _Written:
 
 def _finished(function: str, to: Instructions, real: str, result: str) -> _Written:
     kind = vector_type(real, to.lanes)
-    attributes = "nounwind noinline cold" if function in _HELPERS else "nounwind"
-    text = _definition(function, to.lanes, real, [*to.lines, f"ret {kind} {result}"], attributes)
+    text = _definition(function, to.lanes, real, [*to.lines, f"ret {kind} {result}"])
     return text, [(name, to.lanes, to.scalar) for name in to.called], to.intrinsics
 
 
@@ -222,10 +231,16 @@ def _arguments(function: str) -> list[str]:
     return [f"%a{place}" for place in range(count)]
 
 
-def _definition(function: str, lanes: int, real: str, lines: list[str], attributes: str = "nounwind") -> str:
+def _attributes(function: str) -> str:
+    if function in _HELPERS:
+        return "nounwind noinline cold"
+    return f"nounwind {_INLINING.get(function, '')}".rstrip()
+
+
+def _definition(function: str, lanes: int, real: str, lines: list[str]) -> str:
     kind = vector_type(real, lanes)
     arguments = ", ".join(f"{kind} {item}" for item in _arguments(function))
-    head = f"define internal {kind} {name_of(function, lanes, real)}({arguments}) {attributes} {{"
+    head = f"define internal {kind} {name_of(function, lanes, real)}({arguments}) {_attributes(function)} {{"
     return "\n".join([head, *lines, "}", ""])
 
 
@@ -254,5 +269,4 @@ def _lane_by_lane(function: str, lanes: int) -> _Written:
         f"%result = load {kind}, ptr %room",
         f"ret {kind} %result",
     ]
-    # Not inlined: the calls take far longer, and its room on the stack is then given back.
-    return _definition(function, lanes, "double", lines, "nounwind noinline"), [], declaration
+    return _definition(function, lanes, "double", lines), [], declaration

@@ -66,9 +66,21 @@ def _series(to: Instructions, m: str, coefficients: tuple[float, ...], first: fl
 
 
 def ln(to: Instructions, x: str) -> str:
-    """Natural logarithm of 2**k m as k ln 2 + ln m; every positive single precision number is a normal one here."""
+    """Natural logarithm where every argument is a positive number; else `careful_ln`."""
+    begin_plain(to, x)
+    value = _ln(to, x)
+    to.jump("end")
+    return end_plain(to, value, "careful_ln_single", x)
+
+
+def careful_ln(to: Instructions, x: str) -> str:
+    """Natural logarithm of any number."""
+    return ln_special(to, x, _ln(to, x))
+
+
+def _ln(to: Instructions, x: str) -> str:
     k, m = split_normal(to, x, to.number(EXCESS))
-    return ln_special(to, x, to.fused(k, to.number(LN2_HIGH), _series(to, m, LN_COEFFICIENTS, 2.0)))
+    return to.fused(k, to.number(LN2_HIGH), _series(to, m, LN_COEFFICIENTS, 2.0))
 
 
 def power(to: Instructions, x: str, y: str) -> str:
