@@ -59,7 +59,7 @@ VENSIM = {
     "limits": "a = 2 ~ Dmnl [{text},1] ~ |",
     "comment": "a = 2 ~ Dmnl ~ {text} |",
     "supplement": "a = 2 ~ Dmnl ~ comment ~ :{text} |",
-    "range": '"{text}": A, B ~~|\nk["{text}"] = 1, 2 ~~|\na = SUM(k["{text}!"]) ~~|',
+    "range": '"{text}": A, B ~~|\nk["{text}"] = 1, 2 ~~|\na = SUM(k["{text}"!]) ~~|',
     "element": 'R: A, "{text}" ~~|\nk[R] = 1, 2 ~~|\na = SUM(k[R!]) + k["{text}"] ~~|',
     "bare element": "R: A, B{text} ~~|\nk[R] = 1, 2 ~~|\na = SUM(k[R!]) ~~|",
     "function": "a = F{text}(1) ~~|",
@@ -203,3 +203,54 @@ def test_texts_of_an_xmile_file(place, text, work):
     marker = "GOES HERE"
     path = write(work / "models" / "model.stmx", xmile(**{place: marker}).replace(marker, TEXTS[text]))
     assert_harmless(path, work, engines_for(text))
+
+
+MARK = "Zanzibar"
+EVERYWHERE = (
+    f'"{MARK} R": {MARK} A, {MARK} B ~~|\n"{MARK} k"["{MARK} R"] = 1, 2 ~ {MARK} ~ {MARK} |\n'
+    f"{MARK} f((0,0),(1,2)) ~ {MARK} ~ {MARK} |\n{MARK} s = INTEG({MARK} f(Time), 2) ~ {MARK} ~ {MARK} |\n"
+    f"{MARK} d = DELAY FIXED({MARK} s, 1, 0) + SMOOTH3({MARK} s, 2) + RANDOM UNIFORM(0, 1, 7) ~~|\n"
+    f'a = SUM("{MARK} k"["{MARK} R"!]) + {MARK} d ~~|'
+)
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "pysd"])
+def test_generated_code_holds_nothing_of_the_file(engine, work, monkeypatch):
+    from pysd_runner.engine import numpy_target
+
+    codes = []
+    if engine == "llvm":
+        programs = pytest.importorskip("pysd_runner.engine.llvm.programs")
+        compile_code = programs.object_code
+        monkeypatch.setattr(programs, "object_code", lambda text: codes.append(text) or compile_code(text))
+    else:
+        compile_model = numpy_target._compile
+
+        def compiled(*arguments):
+            program = compile_model(*arguments)
+            codes.append(program.text)
+            return program
+
+        monkeypatch.setattr(numpy_target, "_compile", compiled)
+    path = write(work / "models" / "model.mdl", "{UTF-8}\n" + EVERYWHERE + CONTROL.format(final=2, step=1, saveper=1))
+    run = simulate(load_model(path), engine=engine)
+    assert run["a"].shape == (1, 1, 3)
+    assert codes
+    assert not any(MARK.casefold() in code.casefold() for code in codes)
+
+
+def test_what_is_handed_to_the_builder_of_pysd_holds_nothing_of_the_file(work, monkeypatch):
+    from pysd.builders.python.python_model_builder import ModelBuilder
+
+    build, codes = ModelBuilder.build_model, []
+
+    def build_model(self):
+        made = build(self)
+        codes.append(Path(made).read_text(encoding="utf-8"))
+        return made
+
+    monkeypatch.setattr(ModelBuilder, "build_model", build_model)
+    path = write(work / "models" / "model.mdl", "{UTF-8}\n" + EVERYWHERE + CONTROL.format(final=2, step=1, saveper=1))
+    assert simulate(load_model(path), engine="pysd")["a"].shape == (1, 1, 3)
+    assert codes
+    assert MARK.casefold() not in codes[0].casefold()
