@@ -117,3 +117,23 @@ def test_a_long_chain_of_elements_is_ordered_quickly(tmp_path):
     model = load_model(write_model(tmp_path, f"R: {names} ~~|\nx[e0] = 0 ~~|\n{steps}y[R] = x[R] ~~|", final=1))
     found = simulate(model, outcomes=["y"], engine="numpy")["y"][0, 0, :, -1]
     assert found.tolist() == list(range(count))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_derivatives_pass_through_arrays_in_parts_and_in_order(engine, tmp_path):
+    from pysd_runner.sensitivities import jacobian
+
+    equations = (
+        "R: A, B, C, D ~~|\nlater: B, C, D ~~|\nbefore: A, B, C -> later ~~|\nL: u, v ~~|\nk[R] = 1, 2, 3, 4 ~~|\n"
+        "P: R ~~|\np = 0.5 ~~|\nw[R,P] = R*p^2 + P ~~|\ndiagonal[R] = w[R,R] ~~|\nx[A,L] = p*L ~~|\n"
+        "x[later,L] = x[before,L]*p + k[later] + 1/(4 + Time*(L - 1)) ~~|\n"
+        "s[R] :EXCEPT: [B] = INTEG(x[R,u]*p, 1) ~~|\ns[B] = INTEG(p, s[A] + p) ~~|\n"
+        "q[R] :EXCEPT: [B] = DELAY1(s[R], p*3) ~~|\nq[B] = SMOOTH(s[A], p*4) ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations, final=3, step=0.5, saveper=0.5))
+    outcomes, change = ["diagonal", "x", "s", "q"], 1e-6
+    exact = jacobian(model, parameters=["p"], outcomes=outcomes, engine=engine)
+    above, below = (simulate(model, {"p": 0.5 + sign * change}, outcomes=outcomes, engine=engine) for sign in (1, -1))
+    for name in outcomes:
+        difference = (above[name] - below[name]) / (2 * change)
+        np.testing.assert_allclose(exact[name][..., 0], difference, rtol=1e-7, atol=1e-8, err_msg=name)
