@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pysd_runner.engine.ir import Axis, Expression, Operation
+from pysd_runner.engine.ir import Axis, Expression, Index, Operation, Reference
 from pysd_runner.engine.llvm.items import Item, Temporaries, matches
 
 
@@ -59,6 +59,32 @@ def nests_of(items: Sequence[Item], shape_of: Callable[[Item], Shape], temporari
     return nests
 
 
+class _Writers:
+    """Which work writes what; work for single cells is found by its cell, so that long chains of cells stay cheap."""
+
+    def __init__(self) -> None:
+        self._wide: dict[str, list[int]] = {}
+        self._single: dict[str, list[int]] = {}
+        self._of_cell: dict[tuple[str, tuple[Index, ...]], list[int]] = {}
+
+    def add(self, number: int, item: Item) -> None:
+        if _is_cell(item.index):
+            self._single.setdefault(item.target, []).append(number)
+            self._of_cell.setdefault((item.target, item.index), []).append(number)
+        else:
+            self._wide.setdefault(item.target, []).append(number)
+
+    def of(self, read: Reference) -> list[int]:
+        wide = self._wide.get(read.variable, [])
+        if _is_cell(read.index):
+            return wide + self._of_cell.get((read.variable, read.index), [])
+        return wide + self._single.get(read.variable, [])
+
+
+def _is_cell(index: tuple[Index, ...]) -> bool:
+    return not any(isinstance(item, Axis) for item in index)
+
+
 class _Board:
     """Work that waits, and what each piece waits for."""
 
@@ -97,14 +123,15 @@ class _Board:
     def _connect(self) -> None:
         """What each piece of work waits for: all that writes what it reads; an update also for all that reads it."""
         self.needs: list[set[int]] = [set() for _ in self.items]
-        writers: dict[str, list[int]] = {}
+        writers = _Writers()
         readers: dict[str, list[int]] = {}
         for number, item in enumerate(self.items):
             for name in {read.variable for read in item.references}:
                 readers.setdefault(name, []).append(number)
-                self.needs[number].update(writers.get(name, ()))
+            for read in item.references:
+                self.needs[number].update(writers.of(read))
             if item.task not in ("update", "push"):
-                writers.setdefault(item.target, []).append(number)
+                writers.add(number, item)
         for number, item in enumerate(self.items):
             if item.task in ("update", "push"):
                 self.needs[number].update(other for other in readers.get(item.target, ()) if other != number)
