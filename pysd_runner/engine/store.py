@@ -138,23 +138,25 @@ def default_store(kind: Kind) -> Store | None:
     Returns
     -------
     Store or None
-        None when ``GAPSIM_CACHE`` is empty or ``off``.
+        None when ``GAPSIM_CACHE`` is empty or ``off``, or is not set and the user has no home.
     """
     named = os.environ.get(VARIABLE)
-    if named is None:
-        root = _user_folder()
-    elif named.strip().lower() in ("", "off"):
+    if named is not None and named.strip().lower() in ("", "off"):
         return None
-    else:
-        root = Path(named)
-    return Store(root / kind, LIMITS[kind])
+    root = _user_folder() if named is None else Path(named)
+    return None if root is None else Store(root / kind, LIMITS[kind])
 
 
 @lru_cache(maxsize=1)
-def _user_folder() -> Path:
+def _user_folder() -> Path | None:
     import platformdirs
 
-    return platformdirs.user_cache_path("gapsim", appauthor=False)
+    try:
+        found = platformdirs.user_cache_path("gapsim", appauthor=False)
+    except RuntimeError:
+        return None
+    # Without a home some releases name a folder inside the working folder, where nothing may be put.
+    return found if found.is_absolute() else None
 
 
 @lru_cache(maxsize=16)

@@ -221,3 +221,20 @@ def test_the_default_folder_is_the_users(tmp_path, monkeypatch):
 def test_the_users_folder_is_the_usual_one(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert module._user_folder.__wrapped__() == tmp_path / "gapsim"
+
+
+@posix
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
+    import pwd
+
+    def unknown(_):
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME", "GAPSIM_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    module._user_folder.cache_clear()
+    try:
+        assert default_store("ir") is None
+    finally:
+        module._user_folder.cache_clear()
