@@ -100,7 +100,7 @@ class Interpolation:
         Where it is read.
     x, y
         Its points, increasing in x, flat in C order over the axes in `tables` and then the points. A table with fewer
-        points than others repeats its last one.
+        points than others repeats its last one, or goes on along its last line where it is extrapolated.
     points
         Number of points of one table.
     tables

@@ -63,7 +63,7 @@ class Tables:
         return cls(x, y, expression.mode)
 
     def _interpolated(self, argument: Array) -> Array:
-        if self._single:
+        if self._single and self._first.size > 1:
             return np.asarray(np.interp(argument, self._first, self._y.ravel()))
         argument = self._shaped(argument)
         inside = self._between(argument)
@@ -76,7 +76,7 @@ class Tables:
             argument = np.asarray(argument, dtype=float)
             low, high = self._low.ravel()[0], self._high.ravel()[0]
             below, above = y[0] + (argument - x[0]) * low, y[-1] + (argument - x[-1]) * high
-            inside = np.interp(argument, x, y)
+            inside = np.interp(argument, x, y) if x.size > 1 else self._between(argument)
             return np.where(argument < x[0], below, np.where(argument > x[-1], above, inside))
         argument = self._shaped(argument)
         low, high = self._x[..., 0], self._x[..., -1]
@@ -105,7 +105,7 @@ class Tables:
     def _between(self, argument: Array) -> Array:
         """The straight line between the two points around the argument, computed as np.interp does."""
         if self._x.shape[-1] == 1:
-            return self._y[..., 0] + 0.0 * argument
+            return np.where(np.isnan(argument), np.nan, self._y[..., 0])
         place = np.minimum(self._place(argument, "right", 1), self._x.shape[-1] - 2)
         return _at(self._slope, place) * (argument - _at(self._x, place)) + _at(self._y, place)
 

@@ -17,6 +17,9 @@ class Points:
     y: tuple[float, ...]
 
 
+# Width of a jump at zero, next to which there are numbers too close to divide by.
+NARROWEST = 1e-200
+
 # What an element has for which no equation gives a table.
 UNDEFINED = Points((0.0,), (math.nan,))
 
@@ -51,9 +54,14 @@ def sorted_points(x: Sequence[float], y: Sequence[float]) -> Points:
     for place, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
         values = [value for _, value in group]
         if len(values) > 1 and values[0] != values[-1]:
-            found.append((math.nextafter(place, -math.inf), values[0]))
+            found.append((_just_before(place), values[0]))
         found.append((place, values[-1]))
     return Points(tuple(a for a, _ in found), tuple(b for _, b in found))
+
+
+def _just_before(place: float) -> float:
+    """The number before, far enough from it for a finite slope in between."""
+    return min(math.nextafter(place, -math.inf), place - NARROWEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +152,26 @@ def interpolation(argument: Expression, tables: Sequence[Points], axes: tuple[st
     if all(table == tables[0] for table in tables) and not any(axis.endswith("!") for axis in axes):
         tables, axes = tables[:1], ()
     points = max(len(table.x) for table in tables)
-    x = tuple(itertools.chain.from_iterable(_filled(table.x, points) for table in tables))
-    y = tuple(itertools.chain.from_iterable(_filled(table.y, points) for table in tables))
+    filled = [_filled(table, points, mode) for table in tables]
+    x, y = (tuple(itertools.chain.from_iterable(getattr(table, side) for table in filled)) for side in "xy")
     return Interpolation(argument, x, y, points, axes, mode, tuple(dict.fromkeys([*argument.axes, *axes])))
 
 
-def _filled(values: tuple[float, ...], length: int) -> tuple[float, ...]:
-    return values + values[-1:] * (length - len(values))
+def _filled(table: Points, length: int, mode: Mode) -> Points:
+    """A table with as many points as the longest: its last one again, or more of its last line where that goes on."""
+    missing = range(1, length - len(table.x) + 1)
+    width, rise = (side[-1] - side[-2] if len(side) > 1 else 0.0 for side in (table.x, table.y))
+    if mode != "extrapolate":
+        width = rise = 0.0
+    elif len(table.x) == 1:
+        width = 1.0
+    more_x = tuple(table.x[-1] + place * width for place in missing)
+    return Points(table.x + more_x, table.y + tuple(table.y[-1] + place * rise for place in missing))
 
 
 def _check_ends(table: Points) -> None:
     for first, second in ((0, 1), (-2, -1)):
-        if len(table.x) > 1 and math.nextafter(table.x[first], math.inf) == table.x[second]:
+        if len(table.x) > 1 and _just_before(table.x[second]) == table.x[first]:
             raise InvalidModel(
                 f"a table function that is to go on beyond its ends has two values at its end x = {table.x[second]:g}"
             )

@@ -88,7 +88,9 @@ EXTERNAL = {
 @pytest.mark.parametrize("case", EXTERNAL)
 def test_external_numbers_agree_with_pysd(case, folder):
     model = load_model(write_model(folder, RANGES + EXTERNAL[case]))
-    assert_same(simulate(model), simulate(model, engine="pysd"))
+    theirs = simulate(model, engine="pysd")
+    for engine in ("numpy", "auto"):
+        assert_same(simulate(model, engine=engine), theirs)
 
 
 def test_constants_by_hand(folder):
@@ -131,6 +133,7 @@ def test_raw_series_have_values_at_their_own_times_only(folder):
     ours, theirs = simulate(model, throw=False), simulate(model, throw=False, engine="pysd")
     for name in "ab":
         np.testing.assert_array_equal(ours[name], theirs[name])
+        np.testing.assert_array_equal(simulate(model, throw=False, engine="numpy")[name], theirs[name])
     given = dict(zip(ours.years.tolist(), ours["b"][0, 0, 1].tolist(), strict=True))
     assert {time: value for time, value in given.items() if value == value} == {0: 1, 1: 3, 6: 7}
 

@@ -32,7 +32,9 @@ SUBSCRIPTED = {
 @pytest.mark.parametrize("case", SUBSCRIPTED)
 def test_table_functions_agree_with_pysd(case, tmp_path):
     model = load_model(write_model(tmp_path, RANGES + SUBSCRIPTED[case]))
-    assert_same(simulate(model), simulate(model, engine="pysd"))
+    theirs = simulate(model, engine="pysd")
+    for engine in ("numpy", "auto"):
+        assert_same(simulate(model, engine=engine), theirs)
 
 
 def test_tables_of_different_length_by_hand(tmp_path):
@@ -185,10 +187,9 @@ def test_many_tables_are_read_as_each_alone(mode, same_x):
     for i in range(3):
         for j in range(2):
             alone = Tables.of(interpolation(Time(), [tables[2 * i + j]], (), mode), {})
-            expected = alone.at(argument)
-            if len(tables[2 * i + j].x) == 1 and mode in ("interpolate", "extrapolate"):
-                expected = np.where(np.isnan(argument), np.nan, expected)
-            np.testing.assert_array_equal(found[0, 0, j, :, i], expected)
+            # Where it goes on, a shorter table has more points on its last line.
+            exact = 0 if mode != "extrapolate" else 1e-13
+            np.testing.assert_allclose(found[0, 0, j, :, i], alone.at(argument), rtol=exact, atol=exact)
 
 
 def test_the_same_table_for_all_elements_is_one_table():

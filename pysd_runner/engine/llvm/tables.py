@@ -20,9 +20,13 @@ CHAIN = 16
 def interpolation(code: NestCode, expression: Interpolation) -> Value:
     """Value of a table function at its argument."""
     argument = code.real(expression.argument)
-    if not expression.tables and expression.points <= CHAIN:
-        return _Chain(code.writer, expression).read(argument)
-    return _Search(code, expression).read(argument)
+    chain = not expression.tables and expression.points <= CHAIN
+    value = (_Chain(code.writer, expression) if chain else _Search(code, expression)).read(argument)
+    if expression.mode in ("hold_backward", "look_forward") or expression.points == 1:
+        # These do not compute with the argument, so that no number would go unnoticed.
+        missing = code.writer.binary("fcmp uno", argument, argument, "truth")
+        return code.writer.select(missing, code.writer.number(float("nan")), value)
+    return value
 
 
 def slopes(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, ...]:
@@ -53,7 +57,7 @@ class _Chain:
     def _lines(self, argument: Value) -> Value:
         writer, x, y = self.writer, self.x, self.y
         if len(x) == 1:
-            return writer.binary("fadd", writer.number(y[0]), writer.binary("fmul", argument, writer.number(0.0)))
+            return writer.number(y[0])
         steep = slopes(x, y)
         start, level, slope = writer.number(x[0]), writer.number(y[0]), writer.number(steep[0])
         for place in range(1, len(x) - 1):
