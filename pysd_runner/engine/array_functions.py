@@ -112,7 +112,8 @@ def allocate_available(request: Array, profile: Array, available: Array) -> Arra
     """What each of several gets of a supply, by priority curves: the price at which all they want is what there is.
 
     At price x someone who requests q wants ``q * share((x - priority) / width)``, where the share falls from one to
-    zero along the integral of a rectangle (kind 1), a triangle (2), a normal (3) or an exponential (4) distribution.
+    zero along the integral of a rectangle (kind 1), a triangle (2), a normal (3) or an exponential (4) distribution;
+    of kind 0 all of q at any price.
 
     Parameters
     ----------
@@ -126,7 +127,8 @@ def allocate_available(request: Array, profile: Array, available: Array) -> Arra
     Returns
     -------
     ndarray
-        Shape (..., n); NaN where a request or the supply is negative, a width is not positive or the kind is another.
+        Shape (..., n); NaN where a request or the supply is negative, or where there is not enough for all and a width
+        is not positive or the kind is another.
     """
     kind, priority, width = (profile[..., place] for place in range(3))
     return _allocated(request, kind, priority, width, available)
@@ -156,18 +158,35 @@ def allocate_by_priority(request: Array, priority: Array, width: Array, supply: 
 
 def _allocated(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> Array:
     request, kind, priority, width = np.broadcast_arrays(request, kind, priority, width)
-    batch = np.broadcast_shapes(request.shape[:-1], supply.shape)
-    supply = np.broadcast_to(supply, batch)
-    reach = np.select([kind == number for number in REACH], list(REACH.values()), np.nan) * width
+    supply = np.broadcast_to(supply, np.broadcast_shapes(request.shape[:-1], supply.shape))
+    # Kind 0 wants its request at any price: it is served first, in proportion where there is not enough.
+    fixed = np.where(kind == 0, request, 0.0)
+    total = fixed.sum(axis=-1)
+    share = np.where(total > supply, supply / np.where(total > 0, total, 1.0), 1.0)
+    found, usable = _at_one_price(np.where(kind == 0, 0.0, request), kind, priority, width, supply - share * total)
+    found = found + share[..., None] * fixed
+    enough = supply >= request.sum(axis=-1)
+    found = np.where(enough[..., None], request, np.where(supply[..., None] == 0, 0.0, found))
+    valid = (request >= 0).all(axis=-1) & (enough | usable) & (supply >= 0)
+    return np.where(valid[..., None], found, np.nan)
+
+
+def _at_one_price(
+    request: Array, kind: Array, priority: Array, width: Array, supply: Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """What everyone gets at the price at which the supply is used up, and whether there are curves to find it by."""
     # Someone who requests nothing neither bounds the price nor makes an allocation invalid.
     wants = request > 0
-    usable = np.where(wants, (width > 0) & np.isfinite(reach), True)
-    width, reach = np.where(usable & (width > 0), width, 1.0), np.where(usable, reach, 1.0)
-    low = np.broadcast_to(np.where(wants, priority - reach, np.inf).min(axis=-1), batch)
-    high = np.broadcast_to(np.where(wants, priority + reach, -np.inf).max(axis=-1), batch)
+    reach = np.select([kind == number for number in REACH], list(REACH.values()), np.nan) * width
+    usable = ~wants | ((width > 0) & np.isfinite(reach))
+    width, reach = np.where(usable & (width > 0), width, 1.0), np.where(usable & wants, reach, 1.0)
+    low = np.broadcast_to(np.where(wants, priority - reach, np.inf).min(axis=-1), supply.shape)
+    high = np.broadcast_to(np.where(wants, priority + reach, -np.inf).max(axis=-1), supply.shape)
+    some = wants.any(axis=-1)
+    low, high = np.where(some, low, 0.0), np.where(some, high, 0.0)
 
     def wanted(price: Array) -> Array:
-        return np.asarray(request * _share(kind, (price[..., None] - priority) / width))
+        return np.where(wants, request * _share(kind, (price[..., None] - priority) / width), 0.0)
 
     for _ in range(HALVINGS):
         middle = low + (high - low) / 2
@@ -177,10 +196,7 @@ def _allocated(request: Array, kind: Array, priority: Array, width: Array, suppl
     gap = most.sum(axis=-1) - least.sum(axis=-1)
     part = np.where(gap > 0, (supply - least.sum(axis=-1)) / np.where(gap > 0, gap, 1.0), 0.0)
     found = least + np.clip(part, 0.0, 1.0)[..., None] * (most - least)
-    found = np.where(supply[..., None] == 0, 0.0, found)
-    found = np.where((supply >= request.sum(axis=-1))[..., None], request, np.where(wants, found, 0.0))
-    valid = (request >= 0).all(axis=-1) & usable.all(axis=-1) & (supply >= 0)
-    return np.where(valid[..., None], found, np.nan)
+    return found, np.asarray(usable.all(axis=-1))
 
 
 def _share(kind: Array, distance: Array) -> Array:

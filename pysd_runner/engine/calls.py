@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pysd_runner.engine import arrays, distributions
+from pysd_runner.engine import arrays, distributions, inputs
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import Expression, Number, Time
 from pysd_runner.engine.scope import Scope
@@ -35,6 +35,11 @@ def _seeded(build: Build) -> Build:
 
 # Name in PySD's abstract model -> (number of arguments, how to build it in a scope).
 CALLS: dict[str, tuple[int, Build]] = {
+    "step": (2, inputs.step),
+    "pulse": (2, inputs.pulse),
+    "pulse_train": (4, inputs.pulse_train),
+    "Xpulse": (2, inputs.impulse),
+    "Xpulse_train": (3, inputs.impulses),
     "active_initial": (2, _active_initial),
     "get_time_value": (3, _get_time_value),
     "invert_matrix": (2, arrays.invert_matrix),

@@ -30,50 +30,10 @@ def time_step() -> Expression:
     return Reference(TIME_STEP, ())
 
 
-def _step(height: Expression, start: Expression) -> Expression:
-    reached = operation("greater", operation("add", Time(), operation("divide", time_step(), Number(2.0))), start)
-    return _when(reached, height)
-
-
 def _ramp(slope: Expression, start: Expression, finish: Expression | None = None) -> Expression:
     end = Time() if finish is None else operation("min", finish, Time())
     reached = operation("greater", operation("add", Time(), Number(SMALL)), start)
     return _when(reached, operation("multiply", slope, operation("subtract", end, start)))
-
-
-def _pulse(start: Expression, width: Expression) -> Expression:
-    begun = operation("less_equal", operation("subtract", start, Number(SMALL)), Time())
-    not_over = operation("less", Time(), operation("add", start, width))
-    return _when(operation("and", begun, not_over), Number(1.0))
-
-
-def _pulse_train(start: Expression, interval: Expression, width: Expression, end: Expression) -> Expression:
-    return _when(operation("less", Time(), end), _pulses(start, interval, width))
-
-
-def _pulses(start: Expression, interval: Expression, width: Expression) -> Expression:
-    """Pulses without end; a single one where the interval is zero."""
-    since = operation("add", operation("subtract", Time(), start), Number(SMALL))
-    inside = operation("less", operation("remainder", since, interval), width)
-    train = _when(operation("and", operation("less_equal", Number(0.0), since), inside), Number(1.0))
-    if isinstance(interval, Number) and interval.value != 0:
-        return train
-    return operation("where", operation("equal", interval, Number(0.0)), _pulse(start, width), train)
-
-
-def _half_step() -> Expression:
-    return operation("multiply", Number(0.5), time_step())
-
-
-def _impulse(start: Expression, magnitude: Expression) -> Expression:
-    """XMILE's PULSE: a magnitude within one step."""
-    return operation("multiply", _pulse(start, _half_step()), operation("divide", magnitude, time_step()))
-
-
-def _impulses(start: Expression, interval: Expression, magnitude: Expression) -> Expression:
-    """XMILE's PULSE with an interval."""
-    once = _pulses(start, interval, _half_step())
-    return operation("multiply", once, operation("divide", magnitude, time_step()))
 
 
 def _zidz(numerator: Expression, denominator: Expression) -> Expression:
@@ -109,13 +69,8 @@ FUNCTIONS: dict[str, tuple[int, Build]] = {
     "if_then_else": (3, _plain("where")),
     "xidz": (3, _plain("xidz")),
     "zidz": (2, _zidz),
-    "step": (2, _step),
     "ramp": (3, _ramp),
     "Xramp": (2, _ramp),
-    "pulse": (2, _pulse),
-    "pulse_train": (4, _pulse_train),
-    "Xpulse": (2, _impulse),
-    "Xpulse_train": (3, _impulses),
 }
 
 REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest"}

@@ -25,7 +25,7 @@ from pysd_runner.engine.ir import (
     references,
     walk,
 )
-from pysd_runner.engine.names import HIDDEN
+from pysd_runner.engine.names import HELD, HIDDEN
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.rewriting import with_children
 from pysd_runner.errors import UnsupportedFeature
@@ -117,7 +117,8 @@ def _remembered(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
 def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> Staged:
     """The classical method of fourth order.
 
-    Memories, pipes and random numbers are held within a step; bounds and steps of the run as well.
+    Memories, pipes, random numbers and whether a step or pulse is on are held within a step; bounds and steps of the
+    run as well.
 
     Parameters
     ----------
@@ -185,7 +186,7 @@ def _within(model: ModelIr, given: frozenset[str], moving: frozenset[str], stock
     found = dict.fromkeys([*stocks, *(name for name in model.variables if name in moving)])
     users: dict[str, list[str]] = {}
     for name, variable in model.variables.items():
-        if name in given or variable.kind not in ("auxiliary", "constant"):
+        if name in given or variable.kind not in ("auxiliary", "constant") or _is_held(name):
             continue
         if any(isinstance(part, Time) for block in variable.blocks for part in walk(block.expression)):
             found[name] = None
@@ -199,6 +200,10 @@ def _within(model: ModelIr, given: frozenset[str], moving: frozenset[str], stock
                 found[user] = None
                 waiting.append(user)
     return found
+
+
+def _is_held(name: str) -> bool:
+    return any(label.startswith(f"{HELD} ") for label in name.split(HIDDEN)[1:])
 
 
 def _at(name: str, stage: int) -> str:

@@ -6,6 +6,9 @@ from functools import lru_cache
 # Stands in the names of what was made for a model, hidden variables and parts of ranges: no name in a file can hold it.
 HIDDEN = "\x1f"
 
+# Begins the label of a hidden variable whose value does not change within a step.
+HELD = "held"
+
 
 @lru_cache(maxsize=8192)
 def key(name: str) -> str:

@@ -23,7 +23,7 @@ from pysd_runner.engine.ir import (
     Variable,
     joined_axes,
 )
-from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.engine.names import HELD, HIDDEN, key
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.tables import TableFunction
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
@@ -238,6 +238,24 @@ class Scope:
         axes = joined_axes(*over, *given)
         block = Block((), expression, initial, "", delay, non_negative)
         variable = self._variable(f"level {len(self.hidden) + 1}", kind, axes, block)
+        self.hidden.append(variable)
+        return Reference(variable.name, variable.blocks[0].index)
+
+    def held(self, condition: Expression) -> Reference:
+        """A hidden variable that keeps, within a step, the value it has at its beginning.
+
+        Parameters
+        ----------
+        condition
+            What it holds.
+
+        Returns
+        -------
+        Reference
+            The hidden variable, over all its axes.
+        """
+        block = Block((), condition, None, "")
+        variable = self._variable(f"{HELD} {len(self.hidden) + 1}", "auxiliary", condition.axes, block)
         self.hidden.append(variable)
         return Reference(variable.name, variable.blocks[0].index)
 

@@ -99,7 +99,7 @@ FEATURES = {
     "clock": "R: A, B, C ~~|\na[R] = GET TIME VALUE(0, R/3, 0) ~~|",
     "inputs": (
         "a = STEP(3, 2) + RAMP(0.5, 1, 4) ~~|\nb = PULSE(2, 1.5) ~~|\n"
-        "c = PULSE TRAIN(1, 0.5, 2, 5) ~~|\nd = PULSE TRAIN(1, 0.75, 0*a, 5) ~~|\ns = INTEG(a + b, 0) ~~|"
+        "c = PULSE TRAIN(1, 0.5, 2, 4.8) ~~|\nd = PULSE(2, 0.1) ~~|\ns = INTEG(a + b, 0) ~~|"
     ),
     "initial": (
         "s = INTEG(0.3*s, 2) ~~|\na = s^2 ~~|\nb = INITIAL(a) + Time ~~|\n"

@@ -69,6 +69,18 @@ def test_an_allocation_that_makes_no_sense_is_no_number():
     assert np.isnan(allocate_available(np.array([1.0, 3.0]), profile, supply)).all()
 
 
+def test_fixed_requests_are_served_first_and_in_proportion():
+    profile = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 9.0, 1.0, 0.0], [1.0, 5.0, 1.0, 0.0]])
+    request = np.array([200.0, 300.0, 40.0])
+    for supply, expected in [(100.0, [40, 60, 0]), (510.0, [200, 300, 10]), (600.0, [200, 300, 40])]:
+        np.testing.assert_allclose(allocate_available(request, profile, np.array(supply)), expected, rtol=1e-12)
+
+
+def test_where_there_is_enough_for_all_curves_do_not_matter():
+    profile = np.array([[5.0, 1.0, 0.0, 0.0]] * 2)
+    assert allocate_available(np.array([1.0, 3.0]), profile, np.array(4.0)).tolist() == [1, 3]
+
+
 def test_an_array_function_stands_alone_over_plain_arguments(tmp_path):
     found = set()
     for feature in ("arrays", "allocation"):

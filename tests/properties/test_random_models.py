@@ -174,7 +174,7 @@ def test_random_expressions_agree_with_pysd(tmp_path, equations):
 
 def test_every_node_function_and_reduction_has_a_generator():
     assert set(FUNCTIONS) <= {*WRITTEN, *XMILE}
-    assert set(CALLS) <= {*WHOLE, *RANDOM, *XMILE}
+    assert set(CALLS) <= {*WHOLE, *WRITTEN, *RANDOM, *XMILE}
     assert set(NODES) <= {*WHOLE, *WITHIN, *SEARCHED}
     assert set(POINTS) <= set(WHOLE)
     assert set(REDUCTIONS) == set(SUMS)
