@@ -68,6 +68,7 @@ class Ranges:
         self._targets: dict[str, list[Target]] = {}
         self._copies: set[str] = set()
         self._parts: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._sets: dict[str, frozenset[str]] = {}
         self._found: dict[str, dict[str, int]] = {}
         self._looked_up: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = {}
         listed: dict[str, list[str]] = {}
@@ -109,13 +110,18 @@ class Ranges:
 
         Of ranges with the same elements it is the first in the alphabet that is no copy, as in PySD.
         """
-        mine = set(self._keys[name])
-        wider = [other for other, items in self._keys.items() if mine <= set(items)]
+        mine = self._set(name)
+        wider = [other for other in self._keys if mine <= self._set(other)]
         largest = max(len(self._keys[other]) for other in wider)
         return min(
             (other for other in wider if len(self._keys[other]) == largest),
             key=lambda other: (other in self._copies, key(other)),
         )
+
+    def _set(self, name: str) -> frozenset[str]:
+        if name not in self._sets:
+            self._sets[name] = frozenset(self._keys[name])
+        return self._sets[name]
 
     def name_of(self, label: str) -> str | None:
         """Name of a range as declared, or of a part of one; None if `label` is no range."""
@@ -196,10 +202,10 @@ class Ranges:
     def _dimension(self, labels: Sequence[str], named: Sequence[str], others: set[str]) -> str:
         needed = {item for label in labels for item in self._items(label)}
         for name in named:
-            if set(self._keys[name]) == needed:
+            if self._set(name) == needed:
                 return name
         declared = [name for name in self._keys if HIDDEN not in name]
-        fitting = [name for name in declared if needed <= set(self._keys[name])]
+        fitting = [name for name in declared if needed <= self._set(name)]
         if not fitting:
             unknown = next((label for label in labels if self.name_of(label) is None), labels[0])
             raise InvalidModel(f"no subscript range holds {', '.join(sorted(labels))}.{self._suggestion(unknown)}")

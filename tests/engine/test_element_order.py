@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.engine.order import plan
-from pysd_runner.errors import InvalidModel
+from pysd_runner.errors import InvalidModel, SimulationFailed
 from pysd_runner.model import load_model
 from pysd_runner.simulate import simulate
 from tests.engine.small_models import write_model
@@ -137,3 +137,33 @@ def test_derivatives_pass_through_arrays_in_parts_and_in_order(engine, tmp_path)
     for name in outcomes:
         difference = (above[name] - below[name]) / (2 * change)
         np.testing.assert_allclose(exact[name][..., 0], difference, rtol=1e-7, atol=1e-8, err_msg=name)
+
+
+ONLY_IN_ORDER = {
+    "a stock among what it depends on": (
+        "x[C] = y[C] ~~|\nx[B] = k[B] ~~|\nx[A] = INTEG(x[B], x[B]) ~~|\nx[D] = 1 ~~|\n"
+        "y[R] = IF THEN ELSE(R = A, x[B], x[A]) ~~|",
+        [[2, 4, 6], [2, 2, 2], [2, 4, 6], [1, 1, 1]],
+    ),
+    "frozen values": (
+        "x[C] = INITIAL(y[C]) ~~|\nx[B] = INITIAL(k[B]) ~~|\nx[A] = INITIAL(x[C]*2 + Time) ~~|\nx[D] = INITIAL(1) ~~|\n"
+        "y[R] = x[B] + 5 ~~|",
+        [[14] * 3, [2] * 3, [7] * 3, [1] * 3],
+    ),
+    "table functions and random choices": (
+        "f((0,0),(10,20)) ~~|\nx[A] = f(k[C]) ~~|\nx[B] = f(x[A]) + 0*SUM(x2[R!]) ~~|\n"
+        "x[C] = MAX(x[B], x[A]) + Time ~~|\nx[D] = x[C] + 0*RANDOM UNIFORM(0, 1, 3) ~~|\nx2[R] = k[R]*RANDOM UNIFORM(0, 1, 3) ~~|",
+        [[6] * 3, [12] * 3, [12, 13, 14], [12, 13, 14]],
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+@pytest.mark.parametrize(("equations", "expected"), ONLY_IN_ORDER.values(), ids=ONLY_IN_ORDER)
+def test_arrays_that_pysd_cannot_put_in_order(equations, expected, engine, tmp_path):
+    model = load_model(
+        write_model(tmp_path, f"R: A, B, C, D ~~|\nk[R] = 1, 2, 3, 4 ~~|\n{equations}", final=2, step=1, saveper=1)
+    )
+    assert simulate(model, engine=engine)["x"][0, 0].tolist() == expected
+    with pytest.raises(SimulationFailed, match="PySD cannot run this model"):
+        simulate(model, engine="pysd")
