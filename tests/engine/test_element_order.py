@@ -152,7 +152,8 @@ ONLY_IN_ORDER = {
     ),
     "table functions and random choices": (
         "f((0,0),(10,20)) ~~|\nx[A] = f(k[C]) ~~|\nx[B] = f(x[A]) + 0*SUM(x2[R!]) ~~|\n"
-        "x[C] = MAX(x[B], x[A]) + Time ~~|\nx[D] = x[C] + 0*RANDOM UNIFORM(0, 1, 3) ~~|\nx2[R] = k[R]*RANDOM UNIFORM(0, 1, 3) ~~|",
+        "x[C] = MAX(x[B], x[A]) + Time ~~|\nx[D] = x[C] + 0*RANDOM UNIFORM(0, 1, 3) ~~|\n"
+        "x2[R] = k[R]*RANDOM UNIFORM(0, 1, 3) ~~|",
         [[6] * 3, [12] * 3, [12, 13, 14], [12, 13, 14]],
     ),
 }
