@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pysd_runner.engine.ir import ModelIr, Variable
-from pysd_runner.engine.loading import load_lowered
+from pysd_runner.engine.loading import changed_files, load_lowered
 from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.engine.source import Source, read_source
 from pysd_runner.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
@@ -76,11 +76,14 @@ class Model:
         Raises
         ------
         InvalidModel
-            If the file has changed since the model was loaded.
+            If the file, or a data file it names, has changed since the model was loaded.
         """
         source = read_source(self.path)
-        if source.sha256 != self.sha256:
-            raise InvalidModel(f"{self.path} has changed since the model was loaded; load it again")
+        changed = [self.path] if source.sha256 != self.sha256 else []
+        if self.lowered is not None:
+            changed += changed_files(self.lowered, self.path.parent)
+        if changed:
+            raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
         return source.with_ranges(self.elements)
 
     def find(self, name: str) -> str:

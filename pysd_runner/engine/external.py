@@ -37,10 +37,13 @@ class DataFiles:
         The model file; names of data files are relative to its folder.
     sha256
         Hash of every file that was read, by its path.
+    by_name
+        The same by its name in the model.
     """
 
     model: Path
     sha256: dict[str, str] = field(default_factory=dict)
+    by_name: dict[str, str] = field(default_factory=dict)
     _sheets: dict[Any, Any] = field(default_factory=dict)
     _books: dict[Any, Any] = field(default_factory=dict)
 
@@ -69,12 +72,14 @@ class DataFiles:
         InvalidModel
             If it is not there, or the name is no path relative to the model.
         """
-        path = self.model.parent / relative_name(name)
+        relative = relative_name(name)
+        path = self.model.parent / relative
         if not path.is_file():
             raise InvalidModel(f"there is no file {path}; put it there, or change its name in the model")
         path = path.resolve()
         if str(path) not in self.sha256:
             self.sha256[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.by_name[relative] = self.sha256[str(path)]
         return path
 
     def constants(self, node: Any, counts: Sequence[int]) -> NDArray[np.float64]:

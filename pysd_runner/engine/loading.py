@@ -109,8 +109,25 @@ def _unchanged(cached: bytes, folder: Path) -> ModelIr | None:
 
 
 def _same_files(model: ModelIr, folder: Path) -> bool:
-    files: Mapping[str, str] = getattr(model, "files", {})
-    return all(_digest(folder / name) == digest for name, digest in files.items())
+    return not changed_files(model, folder)
+
+
+def changed_files(model: ModelIr, folder: Path) -> list[Path]:
+    """Data files of a model that are gone or hold something else than when it was lowered.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    folder
+        Where the model file stands.
+
+    Returns
+    -------
+    list of Path
+        In the order they were read.
+    """
+    return [folder / name for name, digest in model.files.items() if _digest(folder / name) != digest]
 
 
 def _digest(path: Path) -> str:

@@ -136,9 +136,8 @@ def _macro(section: Any, ranges: Ranges, source: Source, files: DataFiles) -> Ma
 
 
 def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
-    # Where a data file stands is of no account; the model file says which is which.
-    found = sorted(files.sha256.values())
-    decisive = json.dumps([VERSION, source.sha256, ranges.elements, found], sort_keys=True, ensure_ascii=False)
+    # Where the files stand is of no account, but which is which.
+    decisive = json.dumps([VERSION, source.sha256, ranges.elements, files.by_name], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(decisive.encode()).hexdigest()
 
 

@@ -182,6 +182,30 @@ def test_every_file_is_known_and_a_change_of_it_changes_the_fingerprint(folder):
     assert simulate(second)["a"][0, 0, 0] == 7.25
 
 
+def test_a_data_file_that_changed_is_not_run_through_pysd(folder):
+    model = load_model(write_model(folder, RANGES + EXTERNAL["constants"]))
+    assert simulate(model, engine="pysd", outcomes=["a"])["a"][0, 0, 0] == 7.5
+    text = (folder / "numbers.csv").read_text(encoding="utf-8")
+    (folder / "numbers.csv").write_text(text.replace("7.5", "7.25"), encoding="utf-8")
+    with pytest.raises(InvalidModel, match=r"numbers\.csv has changed since the model was loaded"):
+        simulate(model, engine="pysd", outcomes=["a"])
+    assert simulate(model, outcomes=["a"])["a"][0, 0, 0] == 7.5
+
+
+def test_files_that_change_places_change_the_fingerprint(tmp_path):
+    for name, number in (("one", 3), ("two", 4)):
+        (tmp_path / f"{name}.csv").write_text(f"{number}\n", encoding="utf-8")
+    equation = "{name} = GET DIRECT CONSTANTS('{name}.csv', ',', 'A1') ~~|\n"
+    path = write_model(tmp_path, equation.format(name="one") + equation.format(name="two"))
+    before = load_model(path)
+    (tmp_path / "one.csv").rename(tmp_path / "kept")
+    (tmp_path / "two.csv").rename(tmp_path / "one.csv")
+    (tmp_path / "kept").rename(tmp_path / "two.csv")
+    after = load_model(path)
+    assert before.ir.fingerprint != after.ir.fingerprint
+    assert [simulate(model)["one"][0, 0, 0] for model in (before, after)] == [3, 4]
+
+
 DATA = "x[R] :INTERPOLATE: ~~|\ny = SUM(x[R!]) + 1 ~~|\nz = 2 ~~|\n"
 
 
