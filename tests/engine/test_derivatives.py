@@ -135,3 +135,38 @@ def test_operation_agrees_with_complex_steps(name, point):
     ir = one_operation(name, point)
     _, found, new = forward(ir, ["a", "b", "c"], ["y", "z"], times=TIMES[:1])
     assert_agree(found, by_complex_step(ir, new.directions, ["y", "z"], times=TIMES[:1]))
+
+
+def compiled_forward(ir, parameters, outcomes, draws):
+    """Values and derivatives from the compiled engine: one case with lanes over directions, or lanes over draws."""
+    from pysd_runner.engine.llvm import target
+
+    inputs = {name: np.repeat(value, draws, axis=1) for name, value in controls().items()}
+    found = differentiated(ir, parameters, outcomes, tuple(inputs))
+    names = [*outcomes, *(found.twins[name] for name in outcomes if name in found.twins)]
+    program = target.compiled(found.model, names, inputs, single=draws == 1)
+    saved = np.ones(TIMES.size, dtype=bool)
+    data = target.run(program, inputs, TIMES, saved, steps=np.full(TIMES.size, 0.25), threads=1)
+    return {name: data[name][0, -1] for name in names}
+
+
+# With lanes over draws fewer suffice: what is computed is the same.
+OVER_DRAWS = ["functions", "subscripts", "tables", "smooth", "initial", "non-negative"]
+
+
+@pytest.mark.parametrize(
+    ("feature", "draws"),
+    [(item, 1) for item in FEATURES if item not in REFUSED] + [(item, 9) for item in OVER_DRAWS if item in FEATURES],
+)
+def test_compiled_code_gives_the_same_derivatives(feature, draws, tmp_path):
+    pytest.importorskip("llvmlite")
+    ir = load_model(write_model(tmp_path, FEATURES[feature])).ir
+    names = own_variables(ir)
+    values, derivatives, new = forward(ir, names, names)
+    found = compiled_forward(ir, names, names, draws)
+    for name in names:
+        np.testing.assert_allclose(found[name], values[name], rtol=1e-11, atol=1e-11, err_msg=name)
+        if name in new.twins:
+            expected = np.moveaxis(derivatives[name], -1, -2)
+            scale = np.nanmax(np.abs(np.where(np.isfinite(expected), expected, 0)), initial=1.0)
+            np.testing.assert_allclose(found[new.twins[name]], expected, rtol=1e-10, atol=1e-10 * scale, err_msg=name)
