@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forward import Forward
+from calibration.stages import declarations
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.inputs import as_values, region_inputs
+from pysd_runner.inputs import RegionInputs, as_values, region_inputs
 from pysd_runner.linearised import Linearised
 from pysd_runner.task import prepared
 
@@ -33,6 +34,7 @@ class Tangent:
 
     def __init__(self, forward: Forward) -> None:
         self._forward = forward
+        self._entering: frozenset[str] | None = None
         self._ready: dict[tuple[tuple[str, ...], ...], Linearised] = {}
 
     def __reduce__(self) -> tuple[type["Tangent"], tuple[Forward]]:
@@ -88,24 +90,40 @@ class Tangent:
         self, parameters: Mapping[str, float], spreads: Mapping[str, float]
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Values that are handed to the model, and the derivatives of those that move."""
-        forward, count = self._forward, len(spreads)
-        steps = STEP * np.array(list(spreads.values()))
+        model, keys = self._forward.model, list(spreads)
+        entering = [key for key in keys if key in self._read(parameters)]
+        steps = STEP * np.array([spreads[key] for key in entering])
         draws: dict[str, Array | float] = dict(parameters)
-        for column, key in enumerate(spreads):
-            around = np.full(1 + len(_PLACES) * count, parameters[key])
+        for column, key in enumerate(entering):
+            around = np.full(1 + len(_PLACES) * len(entering), parameters[key])
             around[1 + len(_PLACES) * column : 1 + len(_PLACES) * (column + 1)] += steps[column] * np.array(_PLACES)
             draws[key] = around
-        inputs = region_inputs(
-            forward.model, forward.panel, forward.first_year, parameters=draws, yuan_per_unit=forward.yuan_per_unit
-        )
+        inputs = self._inputs(draws)
         values: dict[str, Array] = {}
         seeds: dict[str, Array] = {}
-        for name, value in as_values(inputs, draws, forward.model).items():
+        for name, value in sorted(as_values(inputs, parameters, model).items()):
             if isinstance(value, TimePath):
                 raise TypeError("start values do not change over time")
-            known = value if value.ndim == 3 else np.reshape(value, (1, -1))
-            values[name] = known[:, :1]
-            if known.shape[1] > 1:
-                beside = known[0, 1:].reshape(count, len(_PLACES), *known.shape[2:])
-                seeds[name] = (np.einsum("p,cp...->...c", _WEIGHTS, beside) / steps)[None, None]
+            values[name] = value[:, :1] if value.ndim == 3 else np.full((1, 1), value)
+            if value.ndim == 3 and value.shape[1] > 1:
+                beside = value[0, 1:].reshape(len(entering), len(_PLACES), -1)
+                seeds[name] = np.zeros((1, 1, value.shape[2], len(keys)))
+                places = [keys.index(key) for key in entering]
+                seeds[name][..., places] = np.einsum("p,cpr->rc", _WEIGHTS, beside) / steps
+        declared = declarations(model).parameters
+        for column, key in enumerate(keys):
+            if declared[key].variable:
+                seeds[declared[key].variable] = (np.arange(len(keys)) == column).astype(float)[None, None]
         return values, seeds
+
+    def _inputs(self, parameters: Mapping[str, Array | float]) -> RegionInputs:
+        forward = self._forward
+        return region_inputs(
+            forward.model, forward.panel, forward.first_year, parameters=parameters, yuan_per_unit=forward.yuan_per_unit
+        )
+
+    def _read(self, parameters: Mapping[str, Array | float]) -> frozenset[str]:
+        """Parameters the start values follow from."""
+        if self._entering is None:
+            self._entering = self._inputs(parameters).read
+        return self._entering

@@ -74,12 +74,15 @@ class RegionInputs:
         What was not observed, and how it was filled.
     warnings
         Observations that contradict each other.
+    read
+        Keys of the parameters they follow from; the others do not move them.
     """
 
     year: int
     values: Mapping[str, Array]
     imputed: tuple[Imputed, ...]
     warnings: tuple[str, ...] = ()
+    read: frozenset[str] = frozenset()
 
     @property
     def has_population(self) -> bool:
@@ -99,9 +102,11 @@ class _Work:
     found: dict[str, Array] = field(default_factory=dict)
     imputed: list[Imputed] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
 
     def parameter(self, name: str) -> Array:
         """A parameter with the axes (draw, region)."""
+        self.read.add(name)
         return self.parameters[name]
 
     def mark(self, item: RegionInput, missing: NDArray[np.bool_], how: str) -> None:
@@ -183,7 +188,7 @@ def region_inputs(
     if reference_years:
         work.found[REFERENCE] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
-    return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings))
+    return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings), frozenset(work.read))
 
 
 def check_money(yuan_per_unit: float) -> None:

@@ -170,3 +170,25 @@ def test_compiled_code_gives_the_same_derivatives(feature, draws, tmp_path):
             expected = np.moveaxis(derivatives[name], -1, -2)
             scale = np.nanmax(np.abs(np.where(np.isfinite(expected), expected, 0)), initial=1.0)
             np.testing.assert_allclose(found[new.twins[name]], expected, rtol=1e-10, atol=1e-10 * scale, err_msg=name)
+
+
+TWO_AXES = (
+    "R: A, B, C, D ~~|\nL: x1, x2 ~~|\nQ: q1, q2, q3 ~~|\nm[L,R] = 1, 2, 3, 4; 5, 6, 7, 8; ~~|\n"
+    "k[L,Q] = 1, 2, 3; 4, 5, 6; ~~|\ns[L] = INTEG(0.01*y[L], 1) ~~|\n"
+    "y[L] = SUM(IF THEN ELSE(m[L,R!] > 1, k[L,Q!]*m[L,R!]*s[L], 0)) + PROD(k[L,Q!] + m[L,R!]*s[L])^0.1 ~~|\n"
+    "z[L] = VMAX(k[L,Q!]*m[L,R!]*s[L]) - VMIN(k[L,Q!]*m[L,R!] - s[L]) ~~|"
+)
+
+
+@pytest.mark.parametrize("draws", [1, 9])
+def test_sums_over_axes_on_both_sides_of_the_lanes(draws, tmp_path):
+    pytest.importorskip("llvmlite")
+    ir = load_model(write_model(tmp_path, TWO_AXES)).ir
+    names = ["y", "z", "s"]
+    _, derivatives, new = forward(ir, ["m", "k"], names)
+    assert_agree(derivatives, by_complex_step(ir, new.directions, names))
+    found = compiled_forward(ir, ["m", "k"], names, draws)
+    for name in names:
+        np.testing.assert_allclose(
+            found[new.twins[name]], np.moveaxis(derivatives[name], -1, -2), rtol=1e-10, atol=1e-12
+        )

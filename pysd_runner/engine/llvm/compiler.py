@@ -98,6 +98,8 @@ def object_code(text: str) -> bytes:
     """
     llvm = _llvm()
     module = llvm.parse_assembly(text)
+    # What is wrong would end the whole process further on; finding it here takes a hundredth of the time of compiling.
+    module.verify()
     module.triple = llvm.get_process_triple()
     machine = _machine()
     module.data_layout = str(machine.target_data)

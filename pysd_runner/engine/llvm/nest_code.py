@@ -259,28 +259,25 @@ class NestCode:
     def store(self, name: str, places: tuple[Place, ...], value: Value, *, tail: int | None = None) -> None:
         """Keep the value of a variable, inside the loops or, with `tail`, after those inside the given level."""
         slot = self.slot(name)
+        constant, parts, lanes = self._split(slot.strides, places)
+        scale = self._scale(slot)
+        wide = slot.wide or bool(lanes)
+        if lanes:
+            parts = [*parts, self.counter(self.lane or 0)]
+        # The address is worked out where its loops begin, so that it is there in everything that follows.
+        index = self._sum([self._times(part, scale) for part in parts], slot.offset + constant * scale)
+        pointer = self._pointer("%ws", self.frame.types.real, index)
         kept = self.writer.lines
         if tail is not None:
             self.writer.lines = self.writer.tails
         try:
-            self._store(slot, places, value, tail)
+            bytes_of = self.frame.types.real_bytes
+            value = self.writer.splat(value) if wide else value
+            align = min(64, scale * bytes_of) if slot.wide else bytes_of
+            level = self.depth if tail is None else tail
+            self.writer.put(level, f"store {self.writer.type(value)} {value.name}, ptr {pointer}, align {align}")
         finally:
             self.writer.lines = kept
-
-    def _store(self, slot: Slot, places: tuple[Place, ...], value: Value, tail: int | None) -> None:
-        constant, parts, lanes = self._split(slot.strides, places)
-        scale = self._scale(slot)
-        level = self.depth if tail is None else tail
-        wide = slot.wide or bool(lanes)
-        if lanes:
-            parts, constant = [*parts, self.counter(self.lane or 0)], constant
-        index = self._sum([self._times(part, scale) for part in parts], slot.offset + constant * scale)
-        pointer = self._pointer("%ws", self.frame.types.real, index)
-        if wide:
-            value = self.writer.splat(value)
-        bytes_of = self.frame.types.real_bytes
-        align = min(64, scale * bytes_of) if slot.wide else bytes_of
-        self.writer.put(level, f"store {self.writer.type(value)} {value.name}, ptr {pointer}, align {align}")
 
     def cell(self, slot: Slot, index: tuple[Index, ...], scale: int) -> Value:
         """Number of the first number of a cell within its variable."""
