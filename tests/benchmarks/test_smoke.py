@@ -9,8 +9,10 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.agreement import Agreement, agreement, difference
+from benchmarks.machine import machine
 from benchmarks.measure import Task, Timing, interleaved
 from benchmarks.models import SHIPPED_OUTCOMES, SHIPPED_PARAMETERS, subject, write_shipped
+from benchmarks.page import BEGIN, END, write
 from benchmarks.ratios import Comparison
 from benchmarks.table import ratio_table
 
@@ -96,3 +98,26 @@ def test_engines_that_disagree_get_no_ratio(shipped):
 def test_a_missing_value_is_a_difference():
     assert difference(np.array([[[np.nan]]]), np.ones((1, 1, 1))) == np.inf
     assert difference(np.zeros((1, 1, 2)), np.zeros((1, 1, 2))) == 0
+
+
+def test_results_are_written_into_a_page(tmp_path):
+    timing = {
+        name: {"best": best} for name, best in (("llvm", 1e-6), ("pysimlin", 123.4e-6), ("PySD as released", 0.05))
+    }
+    record = {
+        "machine": machine(),
+        "versions": {"python": "3", "numpy": "2"},
+        "models": {"digi1": {"ensemble": timing, "single": timing}},
+        "extras": {"threads": {"title": "threads: two", "lines": ["1.9x"]}},
+    }
+    page = tmp_path / "page.md"
+    page.write_text(f"# Title\n\n{BEGIN}\nearlier\n{END}\n\nlast")
+    write(record, page)
+    write(record, page)
+    text = page.read_text()
+    assert "| pysimlin | 123x (100) |" in text
+    assert "| PySD as released | **50,000x** (100,000) |" in text
+    assert "**Threads: two**\n\n* 1.9x" in text
+    assert "earlier" not in text
+    assert text.endswith("last")
+    assert text.count("**Ensemble**") == 1
