@@ -8,7 +8,7 @@ from pysd_runner.checks.equivalences import unit_equivalences
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch, is_literal
 from pysd_runner.checks.units import Synonyms, Unit, parse_unit, with_equivalences
 from pysd_runner.engine.ir import Block, Expression, ModelIr, Variable, references
-from pysd_runner.engine.names import key
+from pysd_runner.engine.names import HIDDEN, ORDER, SPAN, key
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
 
@@ -92,6 +92,9 @@ def check_dimensions(model: Model) -> list[DimensionProblem]:
     problems += [_not_covered(item) for item in visible if item.uncovered]
     for variable in ir.variables.values():
         owner = ir.variables[owners.get(variable.name, variable.name)]
+        if any(f"{HIDDEN}{label} " in variable.name for label in (ORDER, SPAN)):
+            # A delay time, in steps or as a literal, which has the unit of time: nothing to complain about.
+            continue
         for block in variable.blocks:
             problems += _block_problems(inference, variable, owner, block)
     places = {name: place for place, name in enumerate(ir.variables)}

@@ -15,12 +15,15 @@ from fractions import Fraction
 from pysd_runner.checks.units import DIMENSIONLESS, Unit
 from pysd_runner.checks.wording import wording
 from pysd_runner.engine.ir import (
+    STATEFUL,
+    ArrayFunction,
     Axis,
     Expression,
     Interpolation,
     ModelIr,
     Number,
     Operation,
+    Random,
     Reduction,
     Reference,
     Table,
@@ -28,7 +31,7 @@ from pysd_runner.engine.ir import (
     Variable,
     children,
 )
-from pysd_runner.engine.names import key
+from pysd_runner.engine.names import HIDDEN, SPAN, key
 
 MaybeUnit = Unit | None
 
@@ -136,11 +139,13 @@ class Inference:
 
     def _of_hidden(self, variable: Variable) -> MaybeUnit:
         block = variable.blocks[0]
-        if variable.kind != "stock":
+        if f"{HIDDEN}{SPAN} " in variable.name:
+            return self.time
+        if variable.kind not in STATEFUL:
             return self.unit(block.expression)
         start = self.start_of_hidden(variable)
-        if start is not None:
-            return start
+        if start is not None or variable.kind != "stock":
+            return self.unit(block.expression) if start is None else start
         flow = self.flow_of_hidden(variable)
         return None if flow is None or self.time is None else flow * self.time
 
@@ -286,7 +291,7 @@ OPERATIONS: dict[str, Rule] = {
     **dict.fromkeys(("add", "subtract", "negative", "min", "max", "abs"), _same),
     **dict.fromkeys(("integer", "quantum", "modulo", "remainder"), _same),
     **dict.fromkeys(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"), _compare),
-    **dict.fromkeys(("and", "or", "not", "exp", "ln", *_TRIGONOMETRY), _dimensionless),
+    **dict.fromkeys(("and", "or", "not", "exp", "ln", "erfc", *_TRIGONOMETRY), _dimensionless),
     "multiply": _multiply,
     "divide": _divide,
     "xidz": _xidz,
@@ -359,6 +364,20 @@ def _interpolation(inference: Inference, expression: Interpolation, _: MaybeUnit
     return None
 
 
+def _random(_: Inference, __: Random, ___: MaybeUnit) -> MaybeUnit:
+    return DIMENSIONLESS
+
+
+def _array_function(inference: Inference, expression: ArrayFunction, _: MaybeUnit) -> MaybeUnit:
+    """Ranks and places are numbers; what is sorted or shared out keeps its unit; of an inverse it is turned around."""
+    first = inference.unit(expression.arguments[0])
+    if expression.name in ("vector_sort_order", "vector_rank"):
+        return DIMENSIONLESS
+    if expression.name == "invert_matrix":
+        return None if first is None else DIMENSIONLESS / first
+    return first
+
+
 NODES: dict[type, Callable[..., MaybeUnit]] = {
     Number: _literal,
     Table: _literal,
@@ -367,4 +386,6 @@ NODES: dict[type, Callable[..., MaybeUnit]] = {
     Operation: _operation,
     Reduction: _reduction,
     Interpolation: _interpolation,
+    Random: _random,
+    ArrayFunction: _array_function,
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pysd_runner.engine.functions import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Reference, Table
+from pysd_runner.engine.names import ORDER
 from pysd_runner.engine.scope import Scope
 from pysd_runner.errors import UnsupportedFeature
 
@@ -60,12 +61,13 @@ def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Express
     """
     known = scope.order(order)
     count = whole(known)
-    reduced = scope.hide("initial", _order_within(time, known))
+    reduced = scope.hide("initial", _order_within(time, known), label=ORDER)
+    fixed, time = isinstance(time, Number), scope.span(time)
     levels, times = [], [time]
     for place in range(count):
         levels.append(scope.hide("memory", inflow, operation("multiply", initial, time), over=(known,)))
         if place < max(count - 1, 1):
-            times.append(time if isinstance(time, Number) else scope.hide("memory", times[-1], time))
+            times.append(time if fixed else scope.hide("memory", times[-1], time))
     for level, held in zip(levels, times, strict=False):
         outflow = operation("divide", level, held)
         flow = operation("multiply", operation("subtract", inflow, outflow), reduced)
@@ -105,7 +107,9 @@ def forecast(scope: Scope, value: Expression, time: Expression, horizon: Express
     """FORECAST: a value if its trend went on, ``value * (1 + trend * horizon)``."""
     level = _average(scope, value, time, initial)
     growth = _relative(value, level, operation("multiply", time, level))
-    return operation("multiply", value, operation("add", Number(1.0), operation("multiply", growth, horizon)))
+    return operation(
+        "multiply", value, operation("add", Number(1.0), operation("multiply", growth, scope.span(horizon)))
+    )
 
 
 def _average(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Reference:

@@ -29,7 +29,7 @@ EQUATIONS = frozenset({"AbstractComponent", "AbstractUnchangeableConstant", "Abs
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
-VERSION = 6
+VERSION = 7
 
 
 def lower(source: Source) -> ModelIr:

@@ -9,6 +9,12 @@ HIDDEN = "\x1f"
 # Begins the label of a hidden variable whose value does not change within a step.
 HELD = "held"
 
+# Begins the label of a hidden variable that holds the order of a delay, a number of steps.
+ORDER = "order"
+
+# Begins the label of a hidden variable that holds a literal length of time.
+SPAN = "span"
+
 
 @lru_cache(maxsize=8192)
 def key(name: str) -> str:

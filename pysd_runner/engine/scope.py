@@ -23,7 +23,7 @@ from pysd_runner.engine.ir import (
     Variable,
     joined_axes,
 )
-from pysd_runner.engine.names import HELD, HIDDEN, key
+from pysd_runner.engine.names import HELD, HIDDEN, ORDER, SPAN, key
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.tables import TableFunction
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
@@ -219,6 +219,7 @@ class Scope:
         delay: Expression | None = None,
         non_negative: bool = False,
         over: Sequence[Expression] = (),
+        label: str = "level",
     ) -> Reference:
         """Add a hidden variable and refer to it.
 
@@ -228,6 +229,8 @@ class Scope:
             What it is, as in `Variable` and `Block`.
         over
             Expressions over whose axes it runs as well.
+        label
+            Begins its label, before its number.
 
         Returns
         -------
@@ -237,9 +240,13 @@ class Scope:
         given = [part for part in (expression, initial, delay) if part is not None]
         axes = joined_axes(*over, *given)
         block = Block((), expression, initial, "", delay, non_negative)
-        variable = self._variable(f"level {len(self.hidden) + 1}", kind, axes, block)
+        variable = self._variable(f"{label} {len(self.hidden) + 1}", kind, axes, block)
         self.hidden.append(variable)
         return Reference(variable.name, variable.blocks[0].index)
+
+    def span(self, length: Expression) -> Expression:
+        """A length of time; a literal one is hidden, so that its unit is known to be that of time."""
+        return self.hide("constant", length, label=SPAN) if isinstance(length, Number) else length
 
     def held(self, condition: Expression) -> Reference:
         """A hidden variable that keeps, within a step, the value it has at its beginning.
@@ -254,10 +261,7 @@ class Scope:
         Reference
             The hidden variable, over all its axes.
         """
-        block = Block((), condition, None, "")
-        variable = self._variable(f"{HELD} {len(self.hidden) + 1}", "auxiliary", condition.axes, block)
-        self.hidden.append(variable)
-        return Reference(variable.name, variable.blocks[0].index)
+        return self.hide("auxiliary", condition, label=HELD)
 
     def _variable(self, label: str, kind: Kind, axes: tuple[str, ...], block: Block) -> Variable:
         # A separator no name in a file can hold keeps it apart from every variable of the file.
@@ -279,7 +283,9 @@ class Scope:
         if isinstance(expression, Number | Table):
             return expression
         count = sum(name.startswith(f"{self.owner}{HIDDEN}") for name in self.asked)
-        variable = self._variable(f"order {count + 1}", "initial", expression.axes, Block((), expression, None, ""))
+        variable = self._variable(
+            f"{ORDER} asked {count + 1}", "initial", expression.axes, Block((), expression, None, "")
+        )
         self.asked[variable.name] = variable
         if variable.name not in self.known:
             raise UnsupportedFeature("the order of a delay or smooth that cannot be computed before the run")
