@@ -12,6 +12,7 @@ from pysd_runner.engine.functions import ARITHMETIC, FUNCTIONS, LOGIC, REDUCTION
 from pysd_runner.engine.ir import (
     Expression,
     Index,
+    Mode,
     Number,
     Reduction,
     Reference,
@@ -23,6 +24,13 @@ from pysd_runner.engine.names import key
 from pysd_runner.engine.scope import Scope
 from pysd_runner.engine.tables import interpolation, sorted_points
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
+
+# Functions that read a table function by a rule of their own.
+LOOKUPS: dict[str, Mode] = {
+    "lookup_forward": "look_forward",
+    "lookup_backward": "hold_backward",
+    "lookup_extrapolate": "extrapolate",
+}
 
 # A chain of additions longer than this is added in halves.
 LONG_SUM = 40
@@ -158,6 +166,8 @@ def _call(ast: Any, scope: Scope) -> Expression:
     name = ast.function.reference
     if key(name) in scope.macros:
         return expanded(scope.macros[key(name)], ast.arguments, scope, lower_expression)
+    if name in LOOKUPS:
+        return _read_as(LOOKUPS[name], ast, scope)
     if name == "elmcount":
         return _element_count(ast.arguments[0].reference, scope)
     if key(name) in scope.tables:
@@ -174,6 +184,15 @@ def _call(ast: Any, scope: Scope) -> Expression:
     if len(arguments) != count:
         raise InvalidModel(f"{name.replace('_', ' ').upper()} takes {count} arguments, {len(arguments)} are given")
     return build(*arguments) if name in FUNCTIONS else build(scope, *arguments)
+
+
+def _read_as(mode: Mode, ast: Any, scope: Scope) -> Expression:
+    """A table function read by another rule than its own."""
+    if len(ast.arguments) != 2 or key(getattr(ast.arguments[0], "reference", "")) not in scope.tables:
+        raise InvalidModel(f"{ast.function.reference.replace('_', ' ').upper()} takes a table function and a number")
+    table, argument = ast.arguments
+    function = replace(scope.tables[key(table.reference)], mode=mode)
+    return function.read(lower_expression(argument, scope), _index(table, scope))
 
 
 def _element_count(label: str, scope: Scope) -> Expression:

@@ -19,7 +19,7 @@ from pysd_runner.engine.macros import Macro, is_stock
 from pysd_runner.engine.names import key, shown, tidy
 from pysd_runner.engine.ranges import Ranges
 from pysd_runner.engine.scope import Scope
-from pysd_runner.engine.source import Source
+from pysd_runner.engine.source import XMILE, Source
 from pysd_runner.engine.text import equation_text
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
@@ -27,6 +27,8 @@ from pysd_runner.errors import InvalidModel, UnsupportedFeature
 EQUATIONS = frozenset({"AbstractComponent", "AbstractUnchangeableConstant", "AbstractData"})
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
+
+XMILE_CONTROLS = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
 VERSION = 7
@@ -105,8 +107,11 @@ def _pass(
     dims = {key(item.name): _dims(item, ranges, source) for item in section.elements}
     scope = Scope(
         ranges=ranges,
-        dims=dict.fromkeys(CONTROLS, ()) | dims,
-        names={"time": "Time"} | CONTROLS | {key(element.name): _name(element) for element in section.elements},
+        dims=dict.fromkeys([*CONTROLS, *_other_names(source)], ()) | dims,
+        names={"time": "Time"}
+        | CONTROLS
+        | _other_names(source)
+        | {key(element.name): _name(element) for element in section.elements},
         tables=table_functions(section, ranges, dims, source.path, files),
         files=files,
         macros={key(item.name): _macro(item, ranges, source, files) for item in source.abstract.sections[1:]},
@@ -127,6 +132,11 @@ def _pass(
         files=dict(files.sha256),
     )
     return model, scope.asked
+
+
+def _other_names(source: Source) -> dict[str, str]:
+    """What XMILE calls the time controls."""
+    return XMILE_CONTROLS if source.path.suffix.lower() in XMILE else {}
 
 
 def _macro(section: Any, ranges: Ranges, source: Source, files: DataFiles) -> Macro:

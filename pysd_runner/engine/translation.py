@@ -1,6 +1,7 @@
 """What reading both formats with PySD's translators has in common."""
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -22,7 +23,28 @@ def read_literals_only(module: Any) -> None:
     module
         The translator.
     """
-    module.eval = ast.literal_eval
+    module.eval = _literal
+
+
+# A sum of numbers, which PySD takes for one number.
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_SUM = re.compile(rf"\s*(?:[-+]\s*)?{_NUMBER}(?:\s*[-+]\s*{_NUMBER})*\s*")
+
+
+def _literal(text: str) -> Any:
+    if _SUM.fullmatch(text):
+        terms = re.findall(rf"([-+]?)\s*({_NUMBER})", text)
+        return sum(-ast.literal_eval(number) if sign == "-" else ast.literal_eval(number) for sign, number in terms)
+    return ast.literal_eval(text)
+
+
+# Quoted names, which may hold anything, and comments.
+_COMMENT = re.compile(r'("(?:\\"|[^"])*")|\{[^{}]*\}')
+
+
+def without_comments(text: str) -> str:
+    """Text of an equation without what stands in braces."""
+    return _COMMENT.sub(lambda found: found[1] or " ", text)
 
 
 def keep_brackets(module: Any) -> None:

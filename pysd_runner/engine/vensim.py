@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.mapping import keep_mappings
-from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, shortened
+from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, shortened, without_comments
 from pysd_runner.errors import InvalidModel
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.
@@ -74,7 +74,7 @@ def _entries(content: str) -> list[Any]:
             more = parts[5].removeprefix("~").strip()
             if parts[5] and not more.startswith(":"):
                 raise InvalidModel(f"the equation {shortened(parts[0])!r} has more than three parts; {EXPECTED}")
-            element = Element(equation=parts[0].strip(), units="", documentation=parts[4].strip())
+            element = Element(equation=_equation(parts[0]), units="", documentation=parts[4].strip())
             element.units = _without_limits(parts[2].strip())
             self.entries.append(element)
 
@@ -87,6 +87,16 @@ def _entries(content: str) -> list[Any]:
     tree = explained("this file", lambda: Grammar.get("section_elements").parse(content))
     entries: list[Any] = Entries(tree).entries
     return entries
+
+
+# A name, with or without subscripts, and nothing else: data that whoever runs the model has to give.
+_BARE = re.compile(r'(?:"(?:\\"|[^"])*"|[^"\[\]=:(){}<>~|]+)\s*(?:\[[^\[\]]*\])?\s*')
+
+
+def _equation(text: str) -> str:
+    """An equation without comments, with the keyword PySD expects of data."""
+    text = without_comments(text).strip()
+    return f"{text} :INTERPOLATE:" if _BARE.fullmatch(text) else text
 
 
 def _without_limits(unit: str) -> str:

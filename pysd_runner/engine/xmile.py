@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only
+from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, without_comments
 from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
@@ -49,7 +49,9 @@ def read_xmile(path: Path) -> Any:
 
     read_literals_only(xmile_element)
     keep_brackets(xmile_element)
+    _call_tables(xmile_element)
     root = _root(path.read_bytes())
+    _drop_comments(root)
     _check_parts(root)
     section = Section("__main__", path.with_suffix(".py"), "main", [], [], root, root.nsmap[None], False, None)
     with warnings.catch_warnings():
@@ -102,6 +104,23 @@ def _separate(root: Any) -> None:
         outer = [parent for parent in item.iterancestors() if parent.tag in tags]
         if outer:
             outer[-1].addnext(item)
+
+
+def _drop_comments(root: Any) -> None:
+    """Take comments out of equations, unless nothing else is in one."""
+    for item in root.xpath("//ns:eqn", namespaces={"ns": root.nsmap[None]}):
+        text = without_comments(item.text or "")
+        item.text = text if text.strip() else item.text
+
+
+def _call_tables(module: Any) -> None:
+    """Make ``LOOKUP(table, x)`` a call of the table; the translator of PySD 3.14.3 takes it for points."""
+    from pysd.translators.structures.abstract_expressions import CallStructure, LookupsStructure
+
+    def lookup(*arguments: Any, **points: Any) -> Any:
+        return CallStructure(arguments[0], tuple(arguments[1:])) if arguments else LookupsStructure(**points)
+
+    module.structures["lookup"] = lookup
 
 
 def _check_parts(root: Any) -> None:

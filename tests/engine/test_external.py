@@ -219,6 +219,15 @@ def test_data_without_a_file_come_from_the_caller(engine, tmp_path):
     assert (simulate(model, {"x": 2}, engine=engine)["y"] == 7).all()
 
 
+def test_a_name_without_an_equation_is_data(tmp_path):
+    equations = RANGES + 'x[R] ~ Unit ~ what was seen |\n"y, too" ~~|\nz = SUM(x[R!]) + "y, too" ~~|\n'
+    model = load_model(write_model(tmp_path, equations))
+    assert {model.variables[name].kind for name in ("x", '"y, too"')} == {"data"}
+    assert (simulate(model, {"x": 2, '"y, too"': 1})["z"] == 7).all()
+    with pytest.raises(UnsupportedFeature, match="variable 'x' is data"):
+        simulate(model)
+
+
 def test_data_may_have_gaps(tmp_path):
     model = load_model(write_model(tmp_path, RANGES + DATA))
     values = np.array([[1.0, 2, 3], [np.nan, 2, 2], [0, 0, 0]])

@@ -196,3 +196,35 @@ def test_every_function_and_node_of_pysd_is_known():
     # Subscripts belong to references, points to table functions, and data without a file comes from the caller.
     elsewhere = {"SubscriptsReferenceStructure", "LookupsStructure", "GetLookupsStructure", "DataStructure"}
     assert nodes - elsewhere <= set(NODES)
+
+
+SUMS = {"41 + 1": 42, "5 - 2": 3, "-1 + 2 - 3.5": -2.5, "1e-3+2.5E2": 250.001, "- 4 - .5": -4.5, "3": 3, "+2": 2}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "pysd"])
+def test_a_sum_of_numbers_is_a_number(engine, tmp_path):
+    equations = "".join(f"x{place} = {text} ~~|\n" for place, text in enumerate(SUMS))
+    run = simulate(load_model(write_model(tmp_path, equations, final=1)), engine=engine)
+    found = {text: run[f"x{place}"][0, 0, 0] for place, text in enumerate(SUMS)}
+    assert found == pytest.approx(SUMS, rel=1e-15)
+
+
+def test_comments_in_braces_are_left_out(tmp_path):
+    equations = (
+        'a = 1 + {the {} rest 2 + } 3 ~~|\n"b {not this}" = {first} a*2 ~~|\nR: A, {B,} C ~~|\nk[R] = 1, 2 ~~|\n'
+    )
+    equations = equations.replace("{the {} rest 2 + }", "{the rest 2 + }")
+    model = load_model(write_model(tmp_path, equations, final=1))
+    for engine in ("numpy", "pysd"):
+        run = simulate(model, engine=engine)
+        assert run["a"][0, 0, 0] == 4
+        assert run['"b {not this}"'][0, 0, 0] == 8
+    path = tmp_path / "tank.xmile"
+    path.write_text(XMILE.replace("Tank * rate", "Tank {litres} * {a month} rate"), encoding="utf-8")
+    assert simulate(load_model(path))["drain"][0, 0, 0] == 3
+
+
+def test_xmile_names_the_controls_by_names_of_its_own(tmp_path):
+    path = tmp_path / "tank.xmile"
+    path.write_text(XMILE.replace("Tank * rate", "rate/DT + STOPTIME + STARTTIME"), encoding="utf-8")
+    assert (simulate(load_model(path))["drain"] == 0.3 / 0.5 + 5).all()

@@ -197,3 +197,28 @@ def test_the_same_table_for_all_elements_is_one_table():
     assert interpolation(Time(), [points, points], ("R",), "interpolate").tables == ()
     kept = interpolation(Time(), [points, points], ("R!",), "interpolate")
     assert kept == Interpolation(Time(), (0.0, 1.0) * 2, (1.0, 2.0) * 2, 2, ("R!",), "interpolate", ("R!",))
+
+
+def test_a_table_is_read_by_the_rule_of_the_function_it_is_handed_to(tmp_path):
+    equations = RANGES + (
+        "f((0,10),(1,20),(3,0)) ~~|\ng[A]((0,10),(1,20),(3,0)) ~~|\ng[B]((0,1),(2,3)) ~~|\ng[C]((0,2),(5,2)) ~~|\n"
+        "x = Time - 1 ~~|\na = LOOKUP FORWARD(f, x) ~~|\nb = LOOKUP BACKWARD(f, x) ~~|\n"
+        "c = LOOKUP EXTRAPOLATE(f, x) ~~|\nd[R] = LOOKUP FORWARD(g[R], x + 0.5) ~~|\n"
+    )
+    model = load_model(write_model(tmp_path, equations, final=5, step=1, saveper=1))
+    for engine in ("numpy", "auto"):
+        run = simulate(model, engine=engine)
+        assert run["a"][0, 0].tolist() == [10, 10, 20, 0, 0, 0]
+        assert run["b"][0, 0].tolist() == [10, 10, 20, 20, 0, 0]
+        assert run["c"][0, 0].tolist() == [0, 10, 20, 10, 0, -10]
+        assert run["d"][0, 0, :, 2].tolist() == [0, 3, 2]
+    with pytest.raises(InvalidModel, match="LOOKUP FORWARD takes a table function and a number"):
+        simulate(load_model(write_model(tmp_path, "y = LOOKUP FORWARD(Time, 1) ~~|\n")))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto", "pysd"])
+def test_lookup_of_xmile_reads_the_table_it_is_handed(engine, tmp_path):
+    path = tmp_path / "model.xmile"
+    path.write_text(GF.format(mode="continuous").replace("f(TIME)", "LOOKUP(f, TIME + 1)"), encoding="utf-8")
+    run = simulate(load_model(path), engine=engine)
+    assert run["a"][0, 0, run.years == 1].tolist() == [1]
