@@ -134,7 +134,7 @@ def _reference(ast: Any, scope: Scope) -> Expression:
         return Time()
     if name not in scope.names:
         return _place(ast, scope)
-    if name in scope.tables:
+    if name in scope.tables and not scope.tables[name].has_value:
         raise UnsupportedFeature(f"table function {ast.reference!r} used without an argument")
     return Reference(scope.names[name], _index(ast, scope))
 

@@ -1,6 +1,8 @@
 """Finds the table functions of a model and the points of each."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,16 @@ def table_functions(
                 found[key(element.name)] = _table_function(element, ranges, dims[key(element.name)], files)
             except InvalidModel as error:
                 raise type(error)(f"{path}: table function {element.name!r}: {error}") from error
+        elif _reads_tables(element) and key(element.name) in dims:
+            # XMILE may hand the table inside a variable to LOOKUP; one it cannot hand over is of no account.
+            with suppress(InvalidModel):
+                own = _table_function(element, ranges, dims[key(element.name)], files)
+                found[key(element.name)] = replace(own, has_value=True)
     return found
+
+
+def _reads_tables(element: Any) -> bool:
+    return all(type(component.ast).__name__ == "InlineLookupsStructure" for component in element.components)
 
 
 def _table_function(element: Any, ranges: Ranges, dims: tuple[str, ...], files: DataFiles) -> TableFunction:
@@ -68,12 +79,13 @@ def _table_function(element: Any, ranges: Ranges, dims: tuple[str, ...], files: 
         labels, exceptions = component.subscripts
         left_out = {place for group in exceptions for place in ranges.positions(group, dims)}
         places = ranges.positions(labels, dims)
-        if type(component.ast).__name__ == "GetLookupsStructure":
-            points = files.series(component.ast, ranges.counts(labels), "interpolate")
+        node = getattr(component.ast, "lookups", component.ast)
+        if type(node).__name__ == "GetLookupsStructure":
+            points = files.series(node, ranges.counts(labels), "interpolate")
             modes.add("interpolate")
-        elif type(component.ast).__name__ == "LookupsStructure":
-            points = [sorted_points(component.ast.x, component.ast.y)] * len(places)
-            modes.add(component.ast.type)
+        elif type(node).__name__ == "LookupsStructure":
+            points = [sorted_points(node.x, node.y)] * len(places)
+            modes.add(node.type)
         else:
             raise InvalidModel("some of its equations are no table")
         found = zip(places, points, strict=True)

@@ -78,12 +78,15 @@ class TableFunction:
         Points by position.
     mode
         What holds between the points and beyond them.
+    has_value
+        Whether it is a variable as well, which reads its own table.
     """
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     tables: Mapping[tuple[int, ...], Points]
     mode: Mode
+    has_value: bool = False
 
     def read(self, argument: Expression, index: Sequence[Index]) -> Interpolation:
         """Expression that reads the tables an index picks.

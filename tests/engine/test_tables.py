@@ -222,3 +222,11 @@ def test_lookup_of_xmile_reads_the_table_it_is_handed(engine, tmp_path):
     path.write_text(GF.format(mode="continuous").replace("f(TIME)", "LOOKUP(f, TIME + 1)"), encoding="utf-8")
     run = simulate(load_model(path), engine=engine)
     assert run["a"][0, 0, run.years == 1].tolist() == [1]
+
+
+def test_lookup_of_xmile_reads_the_table_inside_a_variable(tmp_path):
+    path = tmp_path / "model.xmile"
+    path.write_text(GF.format(mode="continuous").replace("f(TIME)", "LOOKUP(b, 0.5) + b"), encoding="utf-8")
+    for engine in ("numpy", "auto"):
+        run = simulate(load_model(path), engine=engine)
+        assert run["a"][0, 0, run.years == 2].tolist() == [1.5 + 1.5]
