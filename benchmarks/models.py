@@ -118,7 +118,7 @@ def subject(name: str, path: Path, parameters: Sequence[str], outcomes: Sequence
     Subject
         With values, labels and moments filled in.
     """
-    from pysd_runner.simulate import simulate
+    from pysd_runner.simulation import simulate
 
     model = load_model(path)
     parameters, outcomes = [[model.find(item) for item in names] for names in (parameters, outcomes)]

@@ -18,7 +18,7 @@ FIRST_RUN = """
 import json, sys, time
 started = time.process_time()
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 imported = time.process_time()
 model = load_model(sys.argv[1])
 loaded = time.process_time()

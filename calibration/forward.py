@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pysd_runner.inputs import Imputed, as_values, region_inputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 
 Array = NDArray[np.float64]
 

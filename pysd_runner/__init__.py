@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pysd_runner.projection import load_projection, project
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.sensitivities import jacobian
+    from pysd_runner.simulation import simulate
 
 __all__ = [
     "check_panel",
@@ -23,9 +24,9 @@ __all__ = [
     "load_scenario",
     "project",
     "run_ensemble",
+    "simulate",
 ]
 
-# `simulate` stays where it is: its module has the same name.
 _HOMES = {
     "check_panel": "panel",
     "jacobian": "sensitivities",
@@ -35,6 +36,7 @@ _HOMES = {
     "load_scenario": "scenarios",
     "project": "projection",
     "run_ensemble": "ensemble",
+    "simulate": "simulation",
 }
 
 

@@ -11,7 +11,7 @@ from pysd_runner.inputs import as_values, region_inputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.shocks import shock_law, shock_paths
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from pysd_runner.spec import FittedParameters, ModelSpec
 
 Array = NDArray[np.float64]

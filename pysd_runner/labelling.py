@@ -9,7 +9,7 @@ import xarray as xr
 from pysd_runner.indicators import indicators_of
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario
-from pysd_runner.simulate import Run
+from pysd_runner.simulation import Run
 from pysd_runner.spec import ModelSpec
 
 # Indicators that need the classes of regions or all regions at once; the model itself gives the others.

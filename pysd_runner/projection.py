@@ -26,7 +26,7 @@ from pysd_runner.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_in
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
-from pysd_runner.simulate import Run, simulate
+from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.stacking import scenario_values
 

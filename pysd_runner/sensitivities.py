@@ -21,7 +21,7 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.linearised import Linearised, check_still
 from pysd_runner.model import Model
-from pysd_runner.simulate import failure_message, simulate
+from pysd_runner.simulation import failure_message, simulate
 from pysd_runner.task import (
     Method,
     Task,

@@ -11,7 +11,7 @@ from pysd_runner.inputs import time_step
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 
 Array = NDArray[np.float64]
 

@@ -138,7 +138,7 @@ def prepared(
     Parameters
     ----------
     model, values, start, stop, step, save_every, outcomes, engine, seed, threads, precision, method
-        As in `pysd_runner.simulate.simulate`.
+        As in `pysd_runner.simulation.simulate`.
 
     Returns
     -------

@@ -36,7 +36,7 @@ def behaviour_rules(request, monkeypatch):
     """Apply checks.toml to every run; the marker `unruly` is for tests that break a run on purpose."""
     if request.node.get_closest_marker("unruly"):
         return
-    from pysd_runner import simulate as module
+    from pysd_runner import simulation as module
     from pysd_runner.checks import check_behaviour
 
     make_run = module.Run
@@ -49,3 +49,11 @@ def behaviour_rules(request, monkeypatch):
         return run
 
     monkeypatch.setattr(module, "Run", checked)
+
+
+@pytest.fixture(scope="session")
+def has_chinese():
+    """Whether this machine can draw Chinese."""
+    from pysd_runner.plots import fonts
+
+    return len(fonts.families()) > 1

@@ -7,7 +7,7 @@ from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.inputs import as_values, region_inputs, relative_growth
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.sensitivities import jacobian, jacobian_function
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
 
 EQUATIONS = (

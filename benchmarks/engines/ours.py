@@ -14,7 +14,7 @@ from benchmarks.engines import Array, Prepared, Unavailable
 from benchmarks.models import Subject
 from pysd_runner.engine.clock import Clock
 from pysd_runner.model import Model, load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from pysd_runner.task import prepared
 
 CONTROLS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")

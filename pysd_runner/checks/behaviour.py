@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.checks.rules import EVERYTHING, Kind, Rule
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnknownName, suggest
-from pysd_runner.simulate import Run
+from pysd_runner.simulation import Run
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from pysd_runner.errors import GapsimError
 from pysd_runner.paths import models_folder
 
 if TYPE_CHECKING:
-    from pysd_runner.simulate import Run
+    from pysd_runner.simulation import Run
 
 Verdict = Literal["ok", "warning", "error"]
 
@@ -122,7 +122,7 @@ def _parity() -> tuple[Verdict, str]:
     """The engines against PySD itself on a small run."""
     from pysd_runner.engine.choice import Engine, chosen
     from pysd_runner.model import load_model
-    from pysd_runner.simulate import simulate
+    from pysd_runner.simulation import simulate
 
     model = load_model(TEST_MODEL, regions=TEST_REGIONS)
     start = float(simulate(model, outcomes=["TIME STEP"]).years[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pysd_runner.checks import Rule, check_behaviour, check_dimensions, outcomes_of, rules_of
 from pysd_runner.model import Model
-from pysd_runner.simulate import Run
+from pysd_runner.simulation import Run
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.inputs import as_values, region_inputs
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, Region
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 
 Array = NDArray[np.float64]
 

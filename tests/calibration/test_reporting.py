@@ -16,7 +16,9 @@ from tests.plots.reading import covered_texts, cut_texts, lines_of, texts_of
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_every_figure_is_readable_and_says_what_it_shows(result: FitResult, lang: str) -> None:
+def test_every_figure_is_readable_and_says_what_it_shows(result: FitResult, lang: str, has_chinese: bool) -> None:
+    if lang == "zh" and not has_chinese:
+        pytest.skip("no font for Chinese on this machine")
     names = []
     for name, figure in draw_fit(result, lang=lang):
         names.append(name)

@@ -8,7 +8,7 @@ from pysd_runner.checks.behaviour import BehaviourProblem, check_behaviour, outc
 from pysd_runner.checks.rules import Rule, rules_of
 from pysd_runner.errors import InvalidModel, UnknownName
 from pysd_runner.model import load_model
-from pysd_runner.simulate import Run, simulate
+from pysd_runner.simulation import Run, simulate
 
 Array = NDArray[np.float64]
 YEARS = np.array([2020.0, 2021.0, 2022.0])

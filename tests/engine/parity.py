@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pysd_runner.simulate import Run
+from pysd_runner.simulation import Run
 
 
 def assert_same(ours: Run, theirs: Run, *, relative: float = 1e-10, absolute: float = 1e-12) -> None:

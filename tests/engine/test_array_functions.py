@@ -15,7 +15,7 @@ from pysd_runner.engine.array_functions import (
 from pysd_runner.engine.ir import ArrayFunction, Number, Reference
 from pysd_runner.errors import InvalidModel, SimulationFailed
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model
 
 

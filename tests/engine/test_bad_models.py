@@ -8,7 +8,7 @@ import pytest
 
 from pysd_runner.errors import InvalidInput, InvalidModel, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
 
 UNCOVERED = {

@@ -9,7 +9,7 @@ from pysd_runner.engine import numpy_target
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.test_shipped_parity import region_values
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
 from tests.engine.small_models import FEATURES, RANDOM, write_model
 

@@ -12,7 +12,7 @@ from pysd_runner import load_model
 from pysd_runner.engine import loading, lowering, source
 from pysd_runner.engine.store import code_digest
 from pysd_runner.errors import InvalidModel, UnknownName, UnsupportedFeature
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model
 
 SLOW = (
@@ -211,7 +211,7 @@ import json, sys
 import pysd_runner
 model = pysd_runner.load_model(sys.argv[1], regions=int(sys.argv[2]) or None)
 loaded = sorted(sys.modules)
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 run = simulate(model, stop=2015 if sys.argv[2] != "0" else None)
 print(json.dumps({"loaded": loaded, "run": sorted(sys.modules)}))
 """

@@ -7,7 +7,7 @@ from scipy import stats
 from pysd_runner.engine.random_numbers import Chance, uniform
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import RANDOM, write_model
 
 DRAWS = 4000

@@ -8,7 +8,7 @@ import pytest
 from pysd_runner.engine.boxes import remaining
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
 from tests.engine.small_models import write_model
 

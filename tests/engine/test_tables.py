@@ -8,7 +8,7 @@ from pysd_runner.engine.numpy_tables import Tables
 from pysd_runner.engine.tables import Points, TableFunction, interpolation, sorted_points
 from pysd_runner.errors import InvalidModel
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
 from tests.engine.small_models import write_model
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
 
 FILE = """<?xml version="1.0" encoding="utf-8"?>

@@ -17,7 +17,7 @@ from pysd_runner.ensemble import run as running
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
 
 EQUATIONS = (

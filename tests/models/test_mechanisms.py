@@ -14,7 +14,7 @@ import pytest
 
 from pysd_runner.engine import TimePath
 from pysd_runner.paths import model_folder
-from pysd_runner.simulate import Run
+from pysd_runner.simulation import Run
 from tests.validation.four_regions import (
     FOUR_REGIONS,
     NO_POLICY_ASSUMPTIONS,

@@ -101,11 +101,3 @@ def no_chinese(monkeypatch, _fresh_fonts):
 
     monkeypatch.setattr("pysd_runner.plots.fonts.CANDIDATES", ())
     monkeypatch.setattr(font_manager, "findSystemFonts", list)
-
-
-@pytest.fixture(scope="session")
-def has_chinese():
-    """Whether this machine can draw Chinese."""
-    from pysd_runner.plots import fonts
-
-    return len(fonts.families()) > 1

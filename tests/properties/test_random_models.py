@@ -12,7 +12,7 @@ from pysd_runner.engine.expressions import NODES
 from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
 from pysd_runner.engine.lookups import POINTS
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
 
 HEADER = (

@@ -9,7 +9,7 @@ import pytest
 from pysd_runner.model import Model, load_model
 from pysd_runner.paths import model_folder
 from pysd_runner.scenarios import Scenario, Schedule, load_scenario, shipped_scenarios, with_comparisons
-from pysd_runner.simulate import Run, simulate
+from pysd_runner.simulation import Run, simulate
 from tests.scenarios.places import Place
 from tests.validation.four_regions import FOUR_REGIONS, NAMES, START, WEST
 

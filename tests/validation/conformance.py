@@ -25,7 +25,7 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.source import read_source
 from pysd_runner.errors import GapsimError, InvalidModel, UnsupportedFeature
 from pysd_runner.model import Model, load_model
-from pysd_runner.simulate import Engine, simulate
+from pysd_runner.simulation import Engine, simulate
 from tests.validation.canonical import (
     Published,
     columns_of,

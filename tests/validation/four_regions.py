@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.model import Model, load_model
-from pysd_runner.simulate import Run, simulate
+from pysd_runner.simulation import Run, simulate
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.validation.canonical import Place, Published, columns_of, matched, read_published, variables_of
 from tests.validation.conformance import ENGINES
 

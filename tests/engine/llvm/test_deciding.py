@@ -6,7 +6,7 @@ import pytest
 from pysd_runner.engine.llvm.deciding import deciding_divisions
 from pysd_runner.engine.order import plan
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
 
 EQUATIONS = (

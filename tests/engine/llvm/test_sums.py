@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
 
 RANGES = (

@@ -6,7 +6,7 @@ import pytest
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import load_model
-from pysd_runner.simulate import simulate
+from pysd_runner.simulation import simulate
 from pysd_runner.task import prepared
 from tests.engine.small_models import FEATURES, RANDOM, write_model
 
