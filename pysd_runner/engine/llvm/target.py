@@ -25,6 +25,9 @@ FEW = 4
 # Vectors per lane block: more hide the latency of the processor, too many leave its registers.
 UNROLLED = 2
 
+# Rows of results this many bytes apart, or a multiple of it, push each other out of the cache.
+ALIASED = 2048
+
 # Draws that are arranged and run in one go.
 MOST_AT_ONCE = 1024
 
@@ -145,7 +148,7 @@ def _over_draws(
 ) -> dict[str, Array]:
     scenarios, draws = shape
     lanes, workers = program.recipe.types.lanes, threads or os.cpu_count() or 1
-    room = -(-draws // lanes) * lanes
+    room = _spread(-(-draws // lanes) * lanes, lanes, program.recipe.types.real_bytes)
     outputs = [aligned((scenarios, clockwork.rows, slot.cells, room), program.number) for slot in program.frame.outputs]
     size = min(MOST_AT_ONCE, -(-draws // (lanes * workers)) * lanes)
     seed, first_draw = stream
@@ -177,6 +180,11 @@ def _over_draws(
                 _report(done, progress)
     shaped = [_shaped(output, slot.lengths, draws) for output, slot in zip(outputs, program.frame.outputs, strict=True)]
     return dict(zip(program.recipe.outcomes, shaped, strict=True))
+
+
+def _spread(room: int, lanes: int, item: int) -> int:
+    """Room for the draws of a row such that rows do not all fall on the same lines of the processor's cache."""
+    return room + lanes if room * item % ALIASED == 0 else room
 
 
 def _report(done: int, progress: Callable[[int], None] | None) -> None:
