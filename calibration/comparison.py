@@ -15,6 +15,7 @@ from calibration.observation import (
     bounded_slope,
     declared_noise,
     estimate_noise,
+    log_mass,
 )
 from calibration.stages import Stage, declarations
 from calibration.tangent import Tangent
@@ -189,9 +190,25 @@ class Comparison:
             found[item.label] = estimate_noise(item, predicted[0] - item.values, persistence=persistence)
         return found
 
-    def log_scale(self, noise: Mapping[str, Noise]) -> float:
-        """Sum of the logarithms of all standard deviations: the part of the likelihood that the errors alone decide."""
-        return sum(self._whitenings[item.label].log_scale(noise[item.label]) for item in self.series)
+    def log_likelihood(self, residuals: Array, noise: Mapping[str, Noise]) -> Array:
+        """Log density of the observations given their residuals.
+
+        Parameters
+        ----------
+        residuals
+            What `residuals` gave, shape (draw, cell).
+        noise
+            Errors by label of the series.
+
+        Returns
+        -------
+        ndarray
+            Shape (draw,); minus infinity where a residual is not finite.
+        """
+        scales = sum(self._whitenings[item.label].log_scale(noise[item.label]) for item in self.series)
+        is_known = np.asarray(np.isfinite(residuals).all(axis=1))
+        squares = (np.where(is_known[:, None], residuals, 0.0) ** 2).sum(axis=1)
+        return np.where(is_known, -0.5 * squares - scales - residuals.shape[1] * log_mass(), -np.inf)
 
     def _memory(self, parameters: Parameters, draws: int) -> Array | None:
         """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""

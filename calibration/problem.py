@@ -302,7 +302,62 @@ class CalibrationProblem:
         return self._comparison.estimated_noise(self.parameters_at(z))
 
     def log_posterior(self, z: Array) -> float:
-        """Log density of parameters and panel, up to a constant that depends on neither parameters nor errors.
+        """Log density of one vector and the panel; see `log_posterior_batch`."""
+        return float(self.log_posterior_batch(np.atleast_2d(z))[0])
+
+    def log_posterior_batch(self, z: Array) -> Array:
+        """Log density of many vectors and the panel, per unit of the unbounded scale, from one simulation.
+
+        ``log p(z, panel) = log p(panel | z) + sum_k log p_k(z_k)``. The likelihood is that of `log_likelihood_batch`;
+        ``p_k`` is the prior density of a parameter on its unbounded scale. With the residuals ``r`` of `residuals`, ::
+
+            log p(z, panel) = -1/2 sum r(z)^2 + sum_k log |dr_k / dz_k| + constant,
+
+        the middle sum over the residuals of the priors. It is constant for normal and lognormal priors. Searches
+        minimise ``1/2 sum r^2`` alone, which is the mode in the priors' normal scores and does not hang on the scale
+        of a prior on an interval; draws must follow the whole density.
+
+        Parameters
+        ----------
+        z
+            Shape (draw, parameter).
+
+        Returns
+        -------
+        ndarray
+            Shape (draw,); minus infinity where the simulation fails or a parameter is past a bound.
+        """
+        prior = self.space.log_density(z)
+        return np.where(np.isneginf(prior), -np.inf, prior + self.log_likelihood_batch(z))
+
+    def log_likelihood_batch(self, z: Array) -> Array:
+        """Log density of the panel given many vectors, from one simulation.
+
+        ``log p(panel | z) = -sum_i (1/2 r_i(z)^2 + log s_i + log C_i)`` over the cells ``i``: ``r_i`` the residual,
+        ``s_i`` the standard deviation of its innovation, ``C_i`` the integral of ``exp(-r^2 / 2)`` over the innovation
+        in standard deviations. Errors are given (`noise`).
+
+        Parameters
+        ----------
+        z
+            Shape (draw, parameter).
+
+        Returns
+        -------
+        ndarray
+            Shape (draw,); minus infinity where the simulation fails.
+        """
+        return self._comparison.log_likelihood(self._data_residuals(self.space, z), self.noise)
+
+    def gradient(self, z: Array) -> Array:
+        """Derivatives of the log posterior; see `log_posterior_with_gradient`, of which this is the second part."""
+        return self.log_posterior_with_gradient(z)[1]
+
+    def log_posterior_with_gradient(self, z: Array) -> tuple[float, Array]:
+        """Log posterior of one vector and its derivatives, exact to rounding, from one simulation.
+
+        ``d log p / dz = -J' r + sum_k d log p_k / dz_k``, where ``J`` holds the derivatives of the residuals ``r`` of
+        the cells: ``dr/dz = (dr/de) (de/dz)``, the bend of a wild residual times the slope of its innovation ``e``.
 
         Parameters
         ----------
@@ -311,13 +366,17 @@ class CalibrationProblem:
 
         Returns
         -------
-        float
-            Minus infinity where the simulation fails.
+        value : float
+            As `log_posterior`.
+        gradient : ndarray
+            Per unit of the unbounded scale, shape (parameter,); NaN where the value is minus infinity.
         """
-        residuals = self.residuals(z)
-        if not np.isfinite(residuals).all():
-            return -np.inf
-        return -0.5 * float((residuals**2).sum()) - self._comparison.log_scale(self.noise)
+        prior = float(self.space.log_density(z))
+        residuals, slopes = self._slopes(self.space, z, range(len(self.space)))
+        value = prior + float(self._comparison.log_likelihood(residuals[None], self.noise)[0])
+        if not np.isfinite(value):
+            return -np.inf, np.full(len(z), np.nan)
+        return value, self.space.scores(z) - slopes.T @ residuals
 
     def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
         """Positions of the data residuals of a block of `stages`, or of all of them."""

@@ -3,7 +3,7 @@
 from calibration.observation.build import Absent, Observed, build_series
 from calibration.observation.estimation import estimate_noise
 from calibration.observation.noise import MOST_PERSISTENT, Noise, declared_noise
-from calibration.observation.robust import BEND, bounded, bounded_slope
+from calibration.observation.robust import BEND, bounded, bounded_slope, log_mass
 from calibration.observation.series import Series
 from calibration.observation.shocks import Shocks, summarise_shocks
 from calibration.observation.whitening import Whitening
@@ -22,5 +22,6 @@ __all__ = [
     "build_series",
     "declared_noise",
     "estimate_noise",
+    "log_mass",
     "summarise_shocks",
 ]

@@ -6,7 +6,7 @@ Huber, P. J. (1964), Robust estimation of a location parameter, Annals of Mathem
 "proposal 2" there.
 """
 
-from math import erf, exp, pi, sqrt
+from math import erf, exp, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,24 @@ def bounded_slope(residuals: Array) -> Array:
     [1.0, 0.577]
     """
     return np.asarray(BEND / np.sqrt(np.maximum(2 * BEND * np.abs(residuals) - BEND**2, BEND**2)))
+
+
+def log_mass() -> float:
+    """Logarithm of the integral of ``exp(-loss)``, by which the density of a standardised error is divided.
+
+    ``sqrt(2 pi) (2 Phi(BEND) - 1) + 2 exp(-BEND^2 / 2) / BEND``.
+
+    Returns
+    -------
+    float
+        A little above ``log sqrt(2 pi)``, because of the longer tails.
+
+    Examples
+    --------
+    >>> round(log_mass() - 0.5 * log(2 * pi), 4)
+    0.0016
+    """
+    return log(sqrt(2 * pi) * erf(BEND / sqrt(2)) + 2 * exp(-0.5 * BEND**2) / BEND)
 
 
 def held(values: Array) -> Array:

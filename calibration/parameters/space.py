@@ -273,6 +273,38 @@ class ParameterSpace:
         """
         return self._columns("unbounded_slope", self._columns("from_unbounded", z))
 
+    def log_density(self, z: Array) -> Array:
+        """Natural logarithm of the prior density of vectors, per unit of the unbounded scale.
+
+        ``sum_k log p_k(z_k)``, each density normalised and zero past its declared bounds.
+
+        Parameters
+        ----------
+        z
+            Shape (..., parameter).
+
+        Returns
+        -------
+        ndarray
+            Shape (...); ``-inf`` where a parameter is past a bound.
+        """
+        return np.asarray(self._columns("unbounded_log_density", z).sum(axis=-1))
+
+    def scores(self, z: Array) -> Array:
+        """Derivatives of `log_density`.
+
+        Parameters
+        ----------
+        z
+            Shape (..., parameter).
+
+        Returns
+        -------
+        ndarray
+            Per unit of the unbounded scale, shape of `z`.
+        """
+        return self._columns("unbounded_score", z)
+
     def sample(self, rng: np.random.Generator, draws: int) -> Array:
         """Draw vectors from the prior.
 

@@ -47,6 +47,12 @@ class Prior(Protocol):
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
         """Derivative of ``x`` along the unbounded scale; at a bound that of the inside."""
 
+    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+        """Natural logarithm of the density per unit of the unbounded scale; ``-inf`` past a declared bound."""
+
+    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+        """Derivative of `unbounded_log_density`; past a declared bound that of the inside."""
+
     def residual(self, x: ArrayLike) -> FloatArray:
         """Standardised residual: standard normal when ``x`` is drawn from the prior (before truncation)."""
 
@@ -121,6 +127,14 @@ class Normal:
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
         """One."""
         return np.ones_like(np.asarray(x, dtype=float))
+
+    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+        """Natural logarithm of the truncated density."""
+        return self.log_density(z)
+
+    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+        """``-(z - mean) / sd^2``."""
+        return -self.residual(z) / self.sd
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """``(x - mean) / sd``: half its square is minus the log density, up to a constant."""
@@ -207,6 +221,14 @@ class LogNormal:
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
         """``x`` itself."""
         return np.asarray(x, dtype=float)
+
+    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+        """Natural logarithm of the truncated normal density of ``log x``."""
+        return self._on_log_scale().log_density(z)
+
+    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+        """``-(z - log median) / sdlog^2``."""
+        return self._on_log_scale().unbounded_score(z)
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """``(log x - log median) / sdlog``: half its square is minus the log density of ``log x``."""
@@ -299,6 +321,20 @@ class Beta:
         x = np.asarray(x, dtype=float)
         return np.asarray((x - self.lower) * (self.upper - x) / (self.upper - self.lower), dtype=float)
 
+    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+        """``a log p + b log(1 - p) - log B(a, b)`` with ``p = 1 / (1 + exp(-z))``."""
+        from scipy.special import betaln, log_expit
+
+        z = np.asarray(z, dtype=float)
+        return np.asarray(self.a * log_expit(z) + self.b * log_expit(-z) - betaln(self.a, self.b), dtype=float)
+
+    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+        """``a (1 - p) - b p`` with ``p = 1 / (1 + exp(-z))``."""
+        from scipy.special import expit
+
+        z = np.asarray(z, dtype=float)
+        return np.asarray(self.a * expit(-z) - self.b * expit(z), dtype=float)
+
     def residual(self, x: ArrayLike) -> FloatArray:
         """Give the normal score of the cumulative probability, within about -7 to 7."""
         from scipy.special import betainc, ndtri
@@ -370,6 +406,14 @@ class Uniform:
     def unbounded_slope(self, x: ArrayLike) -> FloatArray:
         """``(x - lower) (upper - x) / (upper - lower)``."""
         return self._as_beta().unbounded_slope(x)
+
+    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+        """Natural logarithm of the logistic density, ``log p + log(1 - p)`` with ``p = 1 / (1 + exp(-z))``."""
+        return self._as_beta().unbounded_log_density(z)
+
+    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+        """``1 - 2 p`` with ``p = 1 / (1 + exp(-z))``."""
+        return self._as_beta().unbounded_score(z)
 
     def residual(self, x: ArrayLike) -> FloatArray:
         """Give the normal score of the position in the interval, within about -7 to 7."""

@@ -182,3 +182,21 @@ def test_standard_deviation_on_the_unbounded_scale(prior: Prior, draws_of_z: flo
 def test_impossible_priors_are_refused(wrong: object) -> None:
     with pytest.raises(InvalidInput, match=r"found"):
         wrong()  # type: ignore[operator]
+
+
+@every_prior
+def test_density_on_the_unbounded_scale_is_that_of_the_value_times_the_slope(prior: Prior) -> None:
+    x = np.sort(prior.sample(np.random.default_rng(6), 50))
+    z = prior.to_unbounded(x)
+    expected = prior.log_density(x) + np.log(prior.unbounded_slope(x))
+    np.testing.assert_allclose(prior.unbounded_log_density(z), expected, rtol=1e-9, atol=1e-9)
+    step = 1e-4 * prior.unbounded_sd
+    inside = np.isfinite(prior.unbounded_log_density(z - step) + prior.unbounded_log_density(z + step))
+    slope = (prior.unbounded_log_density(z + step) - prior.unbounded_log_density(z - step))[inside] / (2 * step)
+    np.testing.assert_allclose(prior.unbounded_score(z)[inside], slope, rtol=1e-5, atol=1e-5 / prior.unbounded_sd)
+
+
+def test_past_a_bound_the_unbounded_scale_has_no_density() -> None:
+    prior = LogNormal(1.4, 0.6, 0.5, 15.0)
+    assert prior.unbounded_log_density(np.log(15.1)) == -np.inf
+    assert np.isfinite(prior.unbounded_log_density(np.log(14.9)))
