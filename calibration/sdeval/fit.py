@@ -1,0 +1,173 @@
+"""Point fit: how far a simulated series lies from what was observed, moment by moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from calibration.sdeval.pairs import Axis, FloatArray, Pair, line_up, ratio
+from calibration.sdeval.theil import deviations, mean_over, theil_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointFit:
+    """Numbers of fit; each an array of the axes that were neither time nor pooled. Error = simulated - observed.
+
+    Attributes
+    ----------
+    n
+        Moments compared.
+    missing
+        Moments left out because either value was missing.
+    mean_error
+        Unit of the data; 0 is best, positive is too high.
+    mae, rmse
+        Mean absolute and root mean squared error, unit of the data, from 0; lower is better.
+    mse
+        Mean squared error, unit squared, from 0; lower is better.
+    mape, rmspe
+        Mean absolute and root mean squared error relative to the observed value, as fractions from 0; lower is better.
+        NaN where an observed value is zero.
+    mae_over_mean
+        MAE over the absolute mean of the observed, a fraction from 0; lower is better.
+    squared_correlation
+        R2 as the squared correlation, from 0 to 1; higher is better; blind to bias and scale.
+    efficiency
+        R2 as 1 - SSE/SST, up to 1; higher is better; below 0 the mean of the observed fits better.
+    u1, u2, u_levels, um, us, uc
+        As in `Theil`.
+    """
+
+    n: FloatArray
+    missing: FloatArray
+    mean_error: FloatArray
+    mae: FloatArray
+    mse: FloatArray
+    rmse: FloatArray
+    mape: FloatArray
+    rmspe: FloatArray
+    mae_over_mean: FloatArray
+    squared_correlation: FloatArray
+    efficiency: FloatArray
+    u1: FloatArray
+    u2: FloatArray
+    u_levels: FloatArray
+    um: FloatArray
+    us: FloatArray
+    uc: FloatArray
+
+
+def point_fit(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Sequence[Axis] = ()) -> PointFit:
+    r"""Point fit of a simulated to an observed array.
+
+    With the error :math:`e_t = S_t - A_t` of :math:`n` moments:
+
+    .. math::
+       MAE = \frac1n\sum|e_t|, \quad MSE = \frac1n\sum e_t^2, \quad RMSE = \sqrt{MSE}, \quad
+       MAPE = \frac1n\sum\left|\frac{e_t}{A_t}\right|, \quad RMSPE = \sqrt{\frac1n\sum\left(\frac{e_t}{A_t}\right)^2}
+
+    .. math::
+       R^2_\text{correlation} =
+       \frac{\left(\sum(S_t-\bar S)(A_t-\bar A)\right)^2}{\sum(S_t-\bar S)^2\sum(A_t-\bar A)^2}, \qquad
+       R^2_\text{efficiency} = 1 - \frac{\sum e_t^2}{\sum(A_t-\bar A)^2}
+
+    Parameters
+    ----------
+    observed, simulated
+        Arrays of one shape in one unit, labelled or not.
+    time
+        The axis of time.
+    pool
+        Further axes to sum over, for example the regions: each moment of each region counts once.
+
+    Returns
+    -------
+    PointFit
+        Ranges and better directions are those of its attributes. Missing data: a moment where either value is NaN is
+        left out of every sum and counted in ``missing``; a number that is not defined is NaN, never a substitute.
+
+    Raises
+    ------
+    InvalidInput
+        If the pair does not line up or a value is infinite.
+
+    References
+    ----------
+    Sterman, J. D. (2000), Business Dynamics, McGraw-Hill, ch. 21. Sterman, J. D. (1984), Dynamica 10(2), 51-66. Nash,
+    J. E. and Sutcliffe, J. V. (1970), Journal of Hydrology 10(3), 282-290 (efficiency).
+
+    Examples
+    --------
+    >>> found = point_fit([1.0, 2.0, 4.0], [1.0, 3.0, 5.0])
+    >>> float(found.mae) == 2 / 3, round(float(found.efficiency), 4)
+    (True, 0.5714)
+    """
+    return _fit_of(line_up(observed, simulated, time=time, pool=pool))
+
+
+def fit_table(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1) -> pd.DataFrame:
+    """Point fit of every series, and of all of them pooled.
+
+    Parameters
+    ----------
+    observed, simulated, time
+        As in `point_fit`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each series under its label, then ``pooled``; the columns are the attributes of `PointFit`.
+
+    Raises
+    ------
+    InvalidInput
+        As `point_fit`.
+
+    Examples
+    --------
+    >>> fit_table([[1.0, 2.0], [3.0, 5.0]], [[1.0, 2.5], [3.5, 5.0]])["mae"].to_dict()
+    {'0': 0.25, '1': 0.25, 'pooled': 0.25}
+    """
+    each = line_up(observed, simulated, time=time)
+    others = each.observed.ndim - 1
+    together = Pair(
+        observed=each.observed, simulated=each.simulated, pooled=others, labels=("pooled",), moments=each.moments
+    )
+    rows, last = _fit_of(each), _fit_of(together)
+    columns = {
+        field.name: np.append(np.ravel(getattr(rows, field.name)), getattr(last, field.name))
+        for field in fields(PointFit)
+    }
+    table = pd.DataFrame(columns, index=pd.Index([*each.labels, "pooled"], name="series"))
+    return table.astype({"n": int, "missing": int})
+
+
+def _fit_of(pair: Pair) -> PointFit:
+    """Every number of a pair that is lined up."""
+    error = pair.simulated - pair.observed
+    relative = np.where(np.isnan(error), np.nan, ratio(error, pair.observed))
+    # A relative error that is not defined makes the mean missing; one that is left out does not.
+    undefined = ((pair.observed == 0) & pair.present).any(axis=pair.axes)
+    squares = mean_over(error**2, pair)
+    simulated, about_mean = deviations(pair.simulated, pair), deviations(pair.observed, pair)
+    variance = mean_over(about_mean**2, pair)
+    inequality = theil_of(pair)
+    absolute = mean_over(np.abs(error), pair)
+    return PointFit(
+        n=np.asarray(pair.present.sum(axis=pair.axes)),
+        missing=np.asarray((~pair.present).sum(axis=pair.axes)),
+        mean_error=mean_over(error, pair),
+        mae=absolute,
+        mse=squares,
+        rmse=np.sqrt(squares),
+        mape=np.where(undefined, np.nan, mean_over(np.abs(relative), pair)),
+        rmspe=np.where(undefined, np.nan, np.sqrt(mean_over(relative**2, pair))),
+        mae_over_mean=ratio(absolute, np.abs(mean_over(pair.observed, pair))),
+        squared_correlation=ratio(
+            mean_over(simulated * about_mean, pair) ** 2, mean_over(simulated**2, pair) * variance
+        ),
+        efficiency=1 - ratio(squares, variance),
+        **{name: getattr(inequality, name) for name in ("u1", "u2", "u_levels", "um", "us", "uc")},
+    )

@@ -1,0 +1,270 @@
+"""An observed and a simulated array, checked and lined up; the border every statistic of a pair passes once.
+
+A moment counts where both are given. A missing value (NaN) in either leaves that moment out of both, and it is counted;
+an infinite value raises.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
+
+FloatArray = NDArray[np.float64]
+
+#: An axis by its number, or by its name where the array carries labels.
+Axis = int | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Two arrays of one shape, time on the last axis.
+
+    Attributes
+    ----------
+    observed, simulated
+        Shape ``(*kept, *pooled, time)``; NaN in both where either was missing.
+    pooled
+        How many axes before time are pooled with it.
+    labels
+        A name for each series, in the order of the axes kept, joined with " / " where there are several.
+    moments
+        Labels of the time axis, or 0, 1, 2, ...
+    """
+
+    observed: FloatArray
+    simulated: FloatArray
+    pooled: int
+    labels: tuple[str, ...]
+    moments: tuple[Any, ...]
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Axes a statistic sums over."""
+        return tuple(range(-1 - self.pooled, 0))
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Where both are given."""
+        return np.asarray(~np.isnan(self.observed))
+
+
+def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Sequence[Axis] = ()) -> Pair:
+    """Check a pair and bring it to one layout.
+
+    Parameters
+    ----------
+    observed, simulated
+        Arrays of one shape, in one unit; labelled ones (`xarray.DataArray`, pandas) must carry the same labels.
+    time
+        The axis of time.
+    pool
+        Further axes a statistic runs over.
+
+    Returns
+    -------
+    Pair
+        The arrays with time last and the pooled axes before it.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes or labels differ, an axis does not exist, a value is infinite or there is no moment at all.
+    """
+    first, second = _labelled("observed", observed), _labelled("simulated", simulated)
+    names: tuple[Hashable, ...] | None = None
+    if isinstance(first, xr.DataArray) and isinstance(second, xr.DataArray):
+        first, second = _aligned(first, second)
+    template = next((array for array in (first, second) if isinstance(array, xr.DataArray)), None)
+    left, right = numbers_of("observed", first), numbers_of("simulated", second)
+    if left.shape != right.shape:
+        raise InvalidInput(
+            f"observed has the shape {left.shape} and simulated {right.shape}; they must be the same: pass the same "
+            "regions and years in the same order, or labelled arrays"
+        )
+    if template is not None:
+        names = template.dims
+    last = axis_number(time, left.ndim, names)
+    pooled = [axis_number(axis, left.ndim, names) for axis in pool]
+    if left.size == 0:
+        raise InvalidInput(f"the pair has no moments: its shape is {left.shape}")
+    kept = [axis for axis in range(left.ndim) if axis != last and axis not in pooled]
+    order = [*kept, *(axis for axis in pooled if axis != last), last]
+    gone = np.isnan(left) | np.isnan(right)
+    left, right = (np.where(gone, np.nan, array).transpose(order) for array in (left, right))
+    return Pair(
+        observed=left,
+        simulated=right,
+        pooled=len(order) - len(kept) - 1,
+        labels=_series_labels(template, kept, left.shape[: len(kept)]),
+        moments=_axis_labels(template, last, left.shape[-1]),
+    )
+
+
+def axis_number(axis: Axis, dimensions: int, names: Sequence[Hashable] | None = None) -> int:
+    """Number of an axis that is given by its number or its name.
+
+    Parameters
+    ----------
+    axis
+        Number or name.
+    dimensions
+        How many axes there are.
+    names
+        Their names, where the array carries labels.
+
+    Returns
+    -------
+    int
+        From 0 up.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such axis.
+    """
+    if isinstance(axis, str):
+        if names is None:
+            raise InvalidInput(f"the axis {axis!r} is given by name, but the arrays carry no labels; give its number")
+        known = [str(name) for name in names]
+        if axis not in known:
+            raise UnknownName(f"no axis is called {axis!r}; there are {', '.join(known)}.{suggest(axis, known)}")
+        return known.index(axis)
+    if not -dimensions <= axis < dimensions:
+        raise InvalidInput(f"axis {axis} does not exist: the arrays have {dimensions}")
+    return axis % dimensions
+
+
+def series_of(
+    values: ArrayLike, *, time: Axis = -1, what: str = "residuals"
+) -> tuple[FloatArray, tuple[str, ...], tuple[int, ...]]:
+    """Bring one array to series by time.
+
+    Parameters
+    ----------
+    values
+        An array, labelled or not, with an axis of time.
+    time
+        That axis.
+    what
+        What the array is called in a message.
+
+    Returns
+    -------
+    tuple
+        The values with time last, ``(*series, time)``; a label for each series; the shape of the series.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is infinite or the axis does not exist.
+    """
+    given = _labelled(what, values)
+    names = given.dims if isinstance(given, xr.DataArray) else None
+    numbers = numbers_of(what, given)
+    last = axis_number(time, numbers.ndim, names)
+    kept = [axis for axis in range(numbers.ndim) if axis != last]
+    moved = numbers.transpose([*kept, last])
+    template = given if isinstance(given, xr.DataArray) else None
+    return moved, _series_labels(template, kept, moved.shape[:-1]), moved.shape[:-1]
+
+
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
+    """Quotient that is missing where it is not defined.
+
+    Parameters
+    ----------
+    numerator, denominator
+        Arrays that broadcast.
+
+    Returns
+    -------
+    FloatArray
+        NaN where the denominator is zero or missing.
+    """
+    below = np.asarray(denominator, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        quotient = np.asarray(numerator, dtype=float) / below
+    return np.asarray(np.where(below == 0, np.nan, quotient))
+
+
+def _labelled(what: str, values: ArrayLike) -> Any:
+    """Give the array itself; what pandas made becomes a labelled array."""
+    if isinstance(values, xr.DataArray):
+        return values
+    if isinstance(values, (pd.Series, pd.DataFrame)):
+        return xr.DataArray(values)
+    if isinstance(values, xr.Dataset):
+        raise InvalidInput(f"{what} is a dataset of {len(values)} variables; pass one variable of it")
+    return values
+
+
+def _aligned(observed: xr.DataArray, simulated: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Bring both to the axis order of the observed; the labels must be the same."""
+    if set(observed.dims) != set(simulated.dims):
+        raise InvalidInput(
+            f"observed has the dimensions {observed.dims} and simulated {simulated.dims}; they must be the same: "
+            "select one scenario and one draw, or summarise over them first"
+        )
+    try:
+        first, second = xr.align(observed, simulated, join="exact", copy=False)
+    except ValueError as mismatch:
+        raise InvalidInput(
+            f"observed and simulated carry different labels: {mismatch}. Select the same labels of both first"
+        ) from mismatch
+    return first, second.transpose(*first.dims)
+
+
+def numbers_of(what: str, values: ArrayLike) -> FloatArray:
+    """Finite or missing numbers, with at least one axis.
+
+    Parameters
+    ----------
+    what
+        What they are called in a message.
+    values
+        The array.
+
+    Returns
+    -------
+    FloatArray
+        The numbers.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no array of numbers or one is infinite.
+    """
+    try:
+        numbers = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as fault:
+        raise InvalidInput(f"{what} is not an array of numbers: {fault}") from fault
+    if numbers.ndim == 0:
+        raise InvalidInput(f"{what} is one number; an array with an axis of time is needed")
+    if np.isinf(numbers).any():
+        where = tuple(int(index) for index in np.argwhere(np.isinf(numbers))[0])
+        raise InvalidInput(f"{what} is infinite at index {where}; mark a value that is not known as NaN")
+    return numbers
+
+
+def _series_labels(template: xr.DataArray | None, kept: Sequence[int], shape: tuple[int, ...]) -> tuple[str, ...]:
+    """One name for each series of the axes kept."""
+    if not kept:
+        return ("all",)
+    single = [
+        [str(label) for label in _axis_labels(template, axis, size)] for axis, size in zip(kept, shape, strict=True)
+    ]
+    return tuple(" / ".join(parts) for parts in product(*single))
+
+
+def _axis_labels(template: xr.DataArray | None, axis: int, size: int) -> tuple[Any, ...]:
+    """Coordinates of one axis, or its positions."""
+    if template is None or template.dims[axis] not in template.coords:
+        return tuple(range(size))
+    return tuple(template.coords[template.dims[axis]].to_numpy().tolist())

@@ -1,0 +1,472 @@
+"""What is left over in the errors: memory, dependence between series, and variance that is not constant.
+
+A good model leaves errors without pattern. A missing residual is left out of every sum it would enter.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import special
+
+from calibration.sdeval.pairs import Axis, FloatArray, line_up, numbers_of, ratio, series_of
+from pysd_runner.errors import InvalidInput
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HypothesisTest:
+    """A test statistic and the chance of one as large if there is nothing to find.
+
+    Attributes
+    ----------
+    statistic
+        The statistic; larger is further from the hypothesis.
+    p_value
+        From 0 to 1; higher is better here: small values say that the residuals do have the pattern.
+    """
+
+    statistic: FloatArray
+    p_value: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResidualTests:
+    """Every test of the residuals of a pair.
+
+    Attributes
+    ----------
+    table
+        A row for each series: ``n``, ``durbin_watson``, ``autocorrelation_1`` with its ``band``; statistic and p-value
+        (``..._p``) of ``ljung_box``, ``breusch_pagan`` and ``white``.
+    autocorrelation
+        Series by lag, from lag 1.
+    cross_correlation
+        Series by series.
+    dependence
+        Pesaran's test of dependence between the series; missing for one series.
+    """
+
+    table: pd.DataFrame
+    autocorrelation: pd.DataFrame
+    cross_correlation: pd.DataFrame
+    dependence: HypothesisTest
+
+
+def durbin_watson(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
+    r"""Durbin-Watson statistic of memory from one moment to the next.
+
+    .. math:: d = \frac{\sum_{t=2}^{n}(e_t-e_{t-1})^2}{\sum_{t=1}^{n}e_t^2} \approx 2(1-r_1)
+
+    Parameters
+    ----------
+    residuals
+        Errors, any unit, not centred; NaN where missing: a difference counts where both its values are given.
+    time
+        The axis of time.
+
+    Returns
+    -------
+    FloatArray
+        From 0 to 4; 2 is best, towards 0 errors persist, towards 4 they alternate. NaN where all errors are zero.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is infinite.
+
+    References
+    ----------
+    Durbin, J. and Watson, G. S. (1950), Testing for serial correlation in least squares regression I, Biometrika
+    37(3/4), 409-428.
+
+    Examples
+    --------
+    >>> float(durbin_watson([1.0, -1.0, 1.0, -1.0]))
+    3.0
+    """
+    errors, _, _ = series_of(residuals, time=time)
+    return ratio(np.nansum(np.diff(errors, axis=-1) ** 2, axis=-1), np.nansum(errors**2, axis=-1))
+
+
+def autocorrelation(residuals: ArrayLike, *, lags: int, time: Axis = -1) -> FloatArray:
+    r"""Autocorrelation by lag.
+
+    .. math:: r_k = \frac{\sum_{t=k+1}^{n}(e_t-\bar e)(e_{t-k}-\bar e)}{\sum_{t=1}^{n}(e_t-\bar e)^2}
+
+    Parameters
+    ----------
+    residuals
+        Errors, any unit; NaN where missing: a product counts where both its values are given.
+    lags
+        Longest lag, below the number of moments.
+    time
+        The axis of time.
+
+    Returns
+    -------
+    FloatArray
+        Shape ``(*series, lags + 1)``, from -1 to 1; lag 0 is 1; nearer 0 is better. NaN where all are equal.
+
+    Raises
+    ------
+    InvalidInput
+        If ``lags`` is not between 0 and the number of moments less one, or a value is infinite.
+
+    References
+    ----------
+    Box, G. E. P. and Jenkins, G. M. (1976), Time Series Analysis: Forecasting and Control, Holden-Day, ch. 2.
+
+    Examples
+    --------
+    >>> autocorrelation([1.0, 2.0, 3.0], lags=2).tolist()
+    [1.0, 0.0, -0.5]
+    """
+    errors, _, _ = series_of(residuals, time=time)
+    moments = errors.shape[-1]
+    if not 0 <= lags < moments:
+        raise InvalidInput(f"lags is {lags}; with {moments} moments it must be from 0 to {moments - 1}")
+    centred = _centred(errors)
+    square = np.nansum(centred**2, axis=-1)
+    products = [np.nansum(centred[..., lag:] * centred[..., : moments - lag], axis=-1) for lag in range(lags + 1)]
+    return ratio(np.stack(products, axis=-1), square[..., np.newaxis])
+
+
+def autocorrelation_band(n: ArrayLike, *, level: float = 0.95) -> FloatArray:
+    r"""Half the width of the band that autocorrelations of independent errors keep to.
+
+    .. math:: \pm z_{(1+\text{level})/2}/\sqrt n
+
+    Parameters
+    ----------
+    n
+        Moments.
+    level
+        Share of independent series whose autocorrelation at one lag lies within; from 0 to 1.
+
+    Returns
+    -------
+    FloatArray
+        The half width; an autocorrelation within is in keeping with no memory.
+
+    Raises
+    ------
+    InvalidInput
+        If ``level`` is not between 0 and 1.
+
+    References
+    ----------
+    Bartlett, M. S. (1946), Supplement to the Journal of the Royal Statistical Society 8(1), 27-41.
+
+    Examples
+    --------
+    >>> round(float(autocorrelation_band(100)), 6)
+    0.195996
+    """
+    if not 0 < level < 1:
+        raise InvalidInput(f"level is {level}; it must be between 0 and 1, as 0.95")
+    return ratio(special.ndtri((1 + level) / 2), np.sqrt(np.asarray(n, dtype=float)))
+
+
+def ljung_box(residuals: ArrayLike, *, lags: int, fitted: int = 0, time: Axis = -1) -> HypothesisTest:
+    r"""Ljung-Box test that the first lags hold no memory.
+
+    .. math:: Q = n(n+2)\sum_{k=1}^{h}\frac{r_k^2}{n-k} \sim \chi^2_{h-\text{fitted}}
+
+    Parameters
+    ----------
+    residuals
+        Errors, any unit; NaN where missing.
+    lags
+        How many lags, :math:`h`.
+    fitted
+        Parameters of a time-series model fitted to these residuals; 0 for the errors of a simulation.
+    time
+        The axis of time.
+
+    Returns
+    -------
+    HypothesisTest
+        Statistic from 0 up, lower is better; p-value, higher is better.
+
+    Raises
+    ------
+    InvalidInput
+        If ``lags`` is not above ``fitted``, or as `autocorrelation`.
+
+    References
+    ----------
+    Ljung, G. M. and Box, G. E. P. (1978), On a measure of lack of fit in time series models, Biometrika 65(2), 297-303.
+
+    Examples
+    --------
+    >>> round(float(ljung_box([1.0, 2.0, 3.0], lags=2).statistic), 12)
+    3.75
+    """
+    if lags <= fitted:
+        raise InvalidInput(f"lags is {lags} and fitted {fitted}; there must be more lags than fitted parameters")
+    coefficients = autocorrelation(residuals, lags=lags, time=time)[..., 1:]
+    errors, _, _ = series_of(residuals, time=time)
+    n = np.isfinite(errors).sum(axis=-1)[..., np.newaxis].astype(float)
+    statistic = (n * (n + 2) * ratio(coefficients**2, np.maximum(n - np.arange(1, lags + 1), 0))).sum(axis=-1)
+    return HypothesisTest(statistic=statistic, p_value=special.chdtrc(float(lags - fitted), statistic))
+
+
+def breusch_pagan(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
+    r"""Breusch-Pagan test, in Koenker's form, that the variance of the errors does not go with the regressors.
+
+    .. math:: LM = nR^2 \sim \chi^2_p, \qquad e_t^2 = \gamma_0 + \gamma^\top x_t + u_t
+
+    Parameters
+    ----------
+    residuals
+        Errors, any unit; NaN where missing.
+    regressors
+        What the variance may go with, for example the simulated value or time: shape of ``residuals``, or several of
+        them stacked on a new first axis.
+    time
+        The axis of time, of both.
+
+    Returns
+    -------
+    HypothesisTest
+        Statistic from 0 to n, lower is better; p-value, higher is better. NaN where the squared errors or every
+        regressor do not vary.
+
+    Raises
+    ------
+    InvalidInput
+        If the shapes do not match or a value is infinite.
+
+    References
+    ----------
+    Breusch, T. S. and Pagan, A. R. (1979), Econometrica 47(5), 1287-1294. Koenker, R. (1981), A note on studentizing a
+    test for heteroscedasticity, Journal of Econometrics 17(1), 107-112.
+    """
+    return _variance_test(residuals, regressors, time, with_products=False)
+
+
+def white(residuals: ArrayLike, regressors: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
+    r"""White's test: as Breusch-Pagan, on the regressors, their squares and their products.
+
+    .. math::
+       LM = nR^2 \sim \chi^2_q, \qquad
+       e_t^2 = \gamma_0 + \sum_i\gamma_i x_{it} + \sum_{i\le j}\delta_{ij} x_{it}x_{jt} + u_t
+
+    Parameters
+    ----------
+    residuals, regressors, time
+        As `breusch_pagan`.
+
+    Returns
+    -------
+    HypothesisTest
+        As `breusch_pagan`; columns that others make up are left out of :math:`q`.
+
+    Raises
+    ------
+    InvalidInput
+        As `breusch_pagan`.
+
+    References
+    ----------
+    White, H. (1980), A heteroskedasticity-consistent covariance matrix estimator and a direct test for
+    heteroskedasticity, Econometrica 48(4), 817-838.
+    """
+    return _variance_test(residuals, regressors, time, with_products=True)
+
+
+def cross_correlation(residuals: ArrayLike, *, time: Axis = -1) -> FloatArray:
+    r"""Correlation of the errors of each series with those of each other at the same moment.
+
+    .. math::
+       \rho_{ij} =
+       \frac{\sum_t(e_{it}-\bar e_i)(e_{jt}-\bar e_j)}{\sqrt{\sum_t(e_{it}-\bar e_i)^2\sum_t(e_{jt}-\bar e_j)^2}}
+
+    Parameters
+    ----------
+    residuals
+        Errors, any unit; all axes but time are series, in order; NaN where missing.
+    time
+        The axis of time.
+
+    Returns
+    -------
+    FloatArray
+        Shape ``(series, series)``, from -1 to 1; nearer 0 off the diagonal is better. Sums and means are over the
+        moments both series have; NaN where one of them does not vary there.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is infinite.
+
+    Examples
+    --------
+    >>> round(float(cross_correlation([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])[0, 1]), 12)
+    -1.0
+    """
+    return _correlations(residuals, time)[0]
+
+
+def cross_dependence(residuals: ArrayLike, *, time: Axis = -1) -> HypothesisTest:
+    r"""Pesaran's test that the series do not move together.
+
+    .. math:: CD = \sqrt{\frac{2}{N(N-1)}}\sum_{i<j}\sqrt{T_{ij}}\,\rho_{ij} \sim N(0, 1)
+
+    Parameters
+    ----------
+    residuals
+        Errors, any unit; all axes but time are series; NaN where missing.
+    time
+        The axis of time.
+
+    Returns
+    -------
+    HypothesisTest
+        Statistic of either sign, nearer 0 is better; two-sided p-value, higher is better. Opposite correlations may
+        cancel. NaN for one series, or where a correlation is not defined.
+
+    Raises
+    ------
+    InvalidInput
+        If a value is infinite.
+
+    References
+    ----------
+    Pesaran, M. H. (2004), General diagnostic tests for cross section dependence in panels, CESifo Working Paper 1229.
+    """
+    correlations, moments = _correlations(residuals, time)
+    series = correlations.shape[0]
+    above = np.triu_indices(series, k=1)
+    if series < 2:
+        return HypothesisTest(statistic=np.asarray(np.nan), p_value=np.asarray(np.nan))
+    total = (np.sqrt(moments[above]) * correlations[above]).sum()
+    statistic = np.asarray(np.sqrt(2 / (series * (series - 1))) * total)
+    return HypothesisTest(statistic=statistic, p_value=np.asarray(2 * special.ndtr(-np.abs(statistic))))
+
+
+def residual_tests(
+    observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, lags: int | None = None, level: float = 0.95
+) -> ResidualTests:
+    """Every test of the errors of a pair: memory, dependence between series, variance.
+
+    Parameters
+    ----------
+    observed, simulated, time
+        As `calibration.sdeval.point_fit`; all axes but time are series.
+    lags
+        Longest lag; a fifth of the moments, at most 10 and at least 1, if not given.
+    level
+        Of the band of the autocorrelations.
+
+    Returns
+    -------
+    ResidualTests
+        The regressor of ``breusch_pagan`` and ``white`` is the simulated value. Missing data as in each test.
+
+    Raises
+    ------
+    InvalidInput
+        If the pair does not line up, there are fewer than three moments, or as the tests.
+    """
+    pair = line_up(observed, simulated, time=time)
+    moments = pair.observed.shape[-1]
+    if moments < 3:
+        raise InvalidInput(f"residual tests need at least three moments; there are {moments}")
+    longest = max(1, min(10, moments // 5)) if lags is None else lags
+    simulated_series = pair.simulated.reshape(-1, moments)
+    errors = simulated_series - pair.observed.reshape(-1, moments)
+    memory = autocorrelation(errors, lags=longest)[..., 1:]
+    n = np.isfinite(errors).sum(axis=-1)
+    tests = {
+        "ljung_box": ljung_box(errors, lags=longest),
+        "breusch_pagan": breusch_pagan(errors, simulated_series),
+        "white": white(errors, simulated_series),
+    }
+    names = pd.Index(pair.labels, name="series")
+    columns = {
+        "n": n,
+        "durbin_watson": durbin_watson(errors),
+        "autocorrelation_1": memory[:, 0],
+        "band": autocorrelation_band(n, level=level),
+    }
+    for name, test in tests.items():
+        columns |= {name: test.statistic, f"{name}_p": test.p_value}
+    return ResidualTests(
+        table=pd.DataFrame(columns, index=names),
+        autocorrelation=pd.DataFrame(memory, index=names, columns=pd.RangeIndex(1, longest + 1, name="lag")),
+        cross_correlation=pd.DataFrame(cross_correlation(errors), index=names, columns=pd.Index(pair.labels)),
+        dependence=cross_dependence(errors),
+    )
+
+
+def _centred(values: FloatArray) -> FloatArray:
+    """Deviations from the mean of what is given, exactly zero where all are equal."""
+    given = np.isfinite(values)
+    mean = ratio(np.nansum(values, axis=-1), given.sum(axis=-1))[..., np.newaxis]
+    highest = np.where(given, values, -np.inf).max(axis=-1, keepdims=True)
+    lowest = np.where(given, values, np.inf).min(axis=-1, keepdims=True)
+    return np.asarray(np.where(highest == lowest, values * 0, values - mean))
+
+
+def _correlations(residuals: ArrayLike, time: Axis) -> tuple[FloatArray, FloatArray]:
+    """Correlations of every two series over the moments both have, and how many those are."""
+    errors, _, _ = series_of(residuals, time=time)
+    errors = errors.reshape(-1, errors.shape[-1])
+    series = errors.shape[0]
+    found, moments = np.full((series, series), np.nan), np.zeros((series, series))
+    for row in range(series):
+        both = np.isfinite(errors[row]) & np.isfinite(errors)
+        others = _centred(np.where(both, errors, np.nan))
+        own = _centred(np.where(both, errors[row], np.nan))
+        size = np.sqrt(np.nansum(own**2, axis=-1)) * np.sqrt(np.nansum(others**2, axis=-1))
+        found[row] = ratio(np.nansum(own * others, axis=-1), size)
+        moments[row] = both.sum(axis=-1)
+    return found, moments
+
+
+def _variance_test(residuals: ArrayLike, regressors: ArrayLike, time: Axis, *, with_products: bool) -> HypothesisTest:
+    """Regress the squared errors of each series on the regressors."""
+    errors, _, shape = series_of(residuals, time=time)
+    several = numbers_of("regressors", regressors)
+    if several.ndim == np.ndim(residuals):
+        several = several[np.newaxis]
+    stacked = [series_of(one, time=_number(time, residuals), what="regressors")[0] for one in several]
+    if any(one.shape != errors.shape for one in stacked):
+        raise InvalidInput(
+            f"residuals have the shape {errors.shape} by time and the regressors {stacked[0].shape}; each regressor "
+            "must have the shape of the residuals"
+        )
+    columns = np.stack(stacked, axis=-1).reshape(-1, errors.shape[-1], len(stacked))
+    rows = [
+        _lagrange_multiplier(own, regressor, with_products=with_products)
+        for own, regressor in zip(errors.reshape(-1, errors.shape[-1]), columns, strict=True)
+    ]
+    statistic, degrees = (np.array(part).reshape(shape) for part in zip(*rows, strict=True))
+    return HypothesisTest(statistic=statistic, p_value=special.chdtrc(degrees, statistic))
+
+
+def _number(time: Axis, residuals: ArrayLike) -> int:
+    """Number of the axis of time, for regressors that carry no labels."""
+    if isinstance(time, int):
+        return time
+    return list(getattr(residuals, "dims", ())).index(time)
+
+
+def _lagrange_multiplier(errors: FloatArray, regressors: FloatArray, *, with_products: bool) -> tuple[float, float]:
+    """N R^2 of squared errors on regressors of shape (time, regressor), and the rank of the regressors."""
+    given = np.isfinite(errors) & np.isfinite(regressors).all(axis=-1)
+    columns = _centred(regressors[given].T)
+    columns = columns / np.maximum(np.abs(columns).max(axis=-1, keepdims=True, initial=0.0), np.finfo(float).tiny)
+    if with_products:
+        first, second = np.triu_indices(len(columns))
+        columns = np.concatenate([columns, _centred(columns[first] * columns[second])])
+    squares = _centred(errors[given] ** 2)
+    if given.sum() < 3 or not squares.any():
+        return np.nan, np.nan
+    fitted, _, rank, _ = np.linalg.lstsq(columns.T, squares)
+    if rank == 0:
+        return np.nan, np.nan
+    left = squares - columns.T @ fitted
+    return float(len(squares) * (1 - (left @ left) / (squares @ squares))), float(rank)

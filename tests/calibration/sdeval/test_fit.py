@@ -1,0 +1,214 @@
+"""Point fit and Theil's statistics: against fractions, published values, laws, and bad input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from calibration.sdeval import PointFit, fit_table, point_fit, theil
+from pysd_runner.errors import InvalidInput, UnknownName
+from tests.calibration.sdeval import twins
+
+# Made up: bias, unequal swing and scatter.
+OBSERVED = [101.5, 98.25, 110.0, 120.75, 119.5, 131.0, 128.125, 140.0]
+SIMULATED = [103.0, 99.5, 108.0, 118.25, 125.5, 133.0, 135.125, 138.5]
+
+NUMBERS = [name for name in PointFit.__dataclass_fields__ if name != "missing"]
+# Spacing of 1/1024: sums of squares stay exact enough for a comparison at 1e-12 whatever is drawn.
+steps = st.integers(-(2**20), 2**20).map(lambda whole: whole / 1024)
+series = st.integers(3, 12).flatmap(lambda n: st.tuples(*(arrays(float, n, elements=steps) for _ in range(2))))
+
+
+@pytest.fixture
+def panel() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(7)
+    observed = 50 + rng.normal(size=(4, 15)).cumsum(axis=-1)
+    return observed, observed + rng.normal(0.3, 0.7, size=observed.shape)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_equals_its_formula_in_fractions(name: str) -> None:
+    expected = twins.point_fit(OBSERVED, SIMULATED)[name]
+    assert float(getattr(point_fit(OBSERVED, SIMULATED), name)) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(series)
+def test_every_number_equals_its_formula_whatever_the_series(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    observed, simulated = pair
+    if np.ptp(observed) == 0 or np.ptp(simulated) == 0 or (observed == simulated).all() or observed.mean() == 0:
+        return
+    if (np.diff(observed) == 0).all():
+        return
+    expected, found = twins.point_fit(observed.tolist(), simulated.tolist()), point_fit(observed, simulated)
+    for name, value in expected.items():
+        assert float(getattr(found, name)) == pytest.approx(value, rel=1e-12, abs=1e-12), name
+
+
+@settings(deadline=None)
+@given(series)
+def test_shares_sum_to_one_and_lie_between_zero_and_one(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    observed, simulated = pair
+    shares = theil(observed, simulated)
+    if (observed == simulated).all():
+        assert np.isnan([shares.um, shares.us, shares.uc]).all()
+        return
+    parts = np.array([shares.um, shares.us, shares.uc])
+    assert parts.sum() == pytest.approx(1, abs=1e-12)
+    assert (parts >= 0).all()
+    assert (parts <= 1 + 1e-12).all()
+
+
+def test_shares_keep_their_digits_where_the_error_is_small() -> None:
+    rng = np.random.default_rng(3)
+    observed = 1e6 + 1e5 * rng.normal(size=20).round(3)
+    simulated = observed + rng.normal(size=20).round(3) * 2.0**-10
+    expected, found = twins.theil(observed.tolist(), simulated.tolist()), theil(observed, simulated)
+    for name in ("um", "us", "uc"):
+        assert float(getattr(found, name)) == pytest.approx(expected[name], abs=1e-12)
+
+
+def test_theil_of_the_examples_of_desctools() -> None:
+    """Manual of the R package DescTools, TheilU, 1:10 against 2:11 with type 1 and 2, and the community example."""
+    found = theil(np.arange(1.0, 11), np.arange(2.0, 12))
+    assert float(found.u1) == pytest.approx(0.07512486, abs=5e-9)
+    assert float(found.u_levels) == pytest.approx(0.1611646, abs=5e-8)
+    other = theil([1.0, 2, 3, 5, 6, 8, 9], [1.0, 3, 3, 4, 6, 7, 9])
+    assert float(other.u_levels) == pytest.approx(0.1167748, abs=5e-8)
+
+
+def test_a_constant_shift_is_all_bias_and_a_larger_swing_all_variation() -> None:
+    observed = np.array([1.0, 4.0, 2.0, 5.0])
+    assert float(theil(observed, observed + 2).um) == pytest.approx(1, abs=1e-12)
+    wider = observed.mean() + 3 * (observed - observed.mean())
+    assert float(theil(observed, wider).us) == pytest.approx(1, abs=1e-12)
+    assert float(theil(observed, observed[::-1]).uc) == pytest.approx(1, abs=1e-12)
+
+
+def test_no_change_has_u2_of_one() -> None:
+    observed = np.array(OBSERVED)
+    unchanged = np.concatenate([observed[:1], observed[:-1]])
+    assert float(theil(observed, unchanged).u2) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_mean_of_the_observed_has_no_efficiency() -> None:
+    found = point_fit(OBSERVED, np.full(8, np.mean(OBSERVED)))
+    assert float(found.efficiency) == pytest.approx(0, abs=1e-12)
+    assert np.isnan(found.squared_correlation)
+
+
+def test_a_perfect_fit() -> None:
+    found = point_fit(OBSERVED, OBSERVED)
+    best = {"n": 8, "squared_correlation": 1, "efficiency": 1}
+    for name in NUMBERS:
+        if name in ("um", "us", "uc"):
+            assert np.isnan(getattr(found, name))
+        else:
+            assert float(getattr(found, name)) == pytest.approx(best.get(name, 0), abs=1e-12), name
+
+
+@settings(max_examples=30, deadline=None)
+@given(series, st.sampled_from([0.25, 3.0, 1000.0]), st.sampled_from([-64.0, 8.0]))
+def test_units_and_origin(pair: tuple[np.ndarray, np.ndarray], scale: float, shift: float) -> None:
+    """Shares, correlation and efficiency know neither; relative numbers know no unit; errors scale with it."""
+    observed, simulated = pair
+    if np.ptp(observed) == 0 or np.ptp(simulated) == 0 or np.abs(observed - simulated).max() == 0:
+        return
+    found = point_fit(observed, simulated)
+    scaled, shifted = point_fit(scale * observed, scale * simulated), point_fit(observed + shift, simulated + shift)
+    for name in ("um", "us", "uc", "squared_correlation", "efficiency", "u2"):
+        np.testing.assert_allclose(getattr(scaled, name), getattr(found, name), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(getattr(shifted, name), getattr(found, name), rtol=1e-9, atol=1e-9)
+    for name in ("mape", "rmspe", "mae_over_mean", "u1", "u_levels"):
+        np.testing.assert_allclose(getattr(scaled, name), getattr(found, name), rtol=1e-9)
+    for name in ("mean_error", "mae", "rmse"):
+        np.testing.assert_allclose(getattr(scaled, name), scale * getattr(found, name), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(getattr(shifted, name), getattr(found, name), rtol=1e-9, atol=1e-9)
+
+
+def test_the_order_of_regions_does_not_matter_to_the_pool(panel: tuple[np.ndarray, np.ndarray]) -> None:
+    observed, simulated = panel
+    order = [2, 0, 3, 1]
+    found, permuted = (point_fit(observed[rows], simulated[rows], pool=[0]) for rows in (slice(None), order))
+    for name in NUMBERS:
+        assert float(getattr(permuted, name)) == pytest.approx(float(getattr(found, name)), rel=1e-12)
+
+
+def test_pooled_is_one_long_series_but_for_changes(panel: tuple[np.ndarray, np.ndarray]) -> None:
+    observed, simulated = panel
+    pooled, long = point_fit(observed, simulated, pool=[0]), point_fit(observed.ravel(), simulated.ravel())
+    for name in set(NUMBERS) - {"u2"}:
+        assert float(getattr(pooled, name)) == pytest.approx(float(getattr(long, name)), rel=1e-12)
+    error, change = (simulated - observed)[:, 1:], np.diff(observed)
+    assert float(pooled.u2) == pytest.approx(np.sqrt((error**2).sum() / (change**2).sum()), rel=1e-12)
+
+
+def test_missing_values_are_left_out_in_pairs_and_counted() -> None:
+    observed, simulated = np.array(OBSERVED), np.array(SIMULATED)
+    observed[2], simulated[5] = np.nan, np.nan
+    kept = [0, 1, 3, 4, 6, 7]
+    found, expected = point_fit(observed, simulated), point_fit(observed[kept], simulated[kept])
+    assert (int(found.n), int(found.missing)) == (6, 2)
+    for name in set(NUMBERS) - {"n", "u2"}:
+        assert float(getattr(found, name)) == pytest.approx(float(getattr(expected, name)), rel=1e-12)
+    pairs = [(1, 0), (4, 3), (7, 6)]
+    ratio = sum((simulated[t] - observed[t]) ** 2 for t, _ in pairs) / sum(
+        (observed[t] - observed[b]) ** 2 for t, b in pairs
+    )
+    assert float(found.u2) == pytest.approx(np.sqrt(ratio), rel=1e-12)
+
+
+def test_what_is_not_defined_is_missing() -> None:
+    found = point_fit([0.0, 1.0, 2.0], [1.0, 1.0, 1.0])
+    assert np.isnan(found.mape)
+    assert np.isnan(found.rmspe)
+    nothing = point_fit([np.nan, 1.0], [1.0, np.nan])
+    assert (int(nothing.n), int(nothing.missing)) == (0, 2)
+    assert np.isnan(nothing.mae)
+    assert np.isnan(nothing.uc)
+
+
+def test_a_table_has_a_row_for_each_label_and_the_pool(panel: tuple[np.ndarray, np.ndarray]) -> None:
+    dims, coords = ("region", "year"), {"region": list("ABCD"), "year": np.arange(2000, 2015)}
+    observed, simulated = (xr.DataArray(array, dims=dims, coords=coords) for array in panel)
+    table = fit_table(observed, simulated.transpose("year", "region"), time="year")
+    assert list(table.index) == ["A", "B", "C", "D", "pooled"]
+    assert list(table.columns) == list(PointFit.__dataclass_fields__)
+    assert table.loc["B", "rmse"] == pytest.approx(float(point_fit(panel[0][1], panel[1][1]).rmse))
+    assert table.loc["pooled", "u1"] == pytest.approx(
+        float(theil(observed, simulated, time="year", pool=["region"]).u1)
+    )
+
+
+def test_frames_of_pandas_are_labelled_arrays(panel: tuple[np.ndarray, np.ndarray]) -> None:
+    observed, simulated = (pd.DataFrame(array, index=list("ABCD")) for array in panel)
+    assert list(fit_table(observed, simulated).index) == ["A", "B", "C", "D", "pooled"]
+    with pytest.raises(InvalidInput, match="different labels"):
+        fit_table(observed, simulated.rename(index={"A": "E"}))
+
+
+@pytest.mark.parametrize(
+    ("observed", "simulated", "options", "message"),
+    [
+        ([1.0, 2.0], [1.0, 2.0, 3.0], {}, r"shape \(2,\) and simulated \(3,\)"),
+        ([1.0, np.inf], [1.0, 2.0], {}, r"observed is infinite at index \(1,\)"),
+        ([], [], {}, "no moments"),
+        (1.0, 2.0, {}, "one number"),
+        (["a"], ["b"], {}, "not an array of numbers"),
+        ([1.0], [1.0], {"time": "year"}, "no labels"),
+        ([1.0], [1.0], {"time": 3}, "axis 3 does not exist"),
+        (xr.DataArray([1.0], dims="year"), xr.DataArray([1.0], dims="month"), {}, "they must be the same"),
+    ],
+)  # fmt: skip
+def test_bad_pairs(observed: object, simulated: object, options: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        point_fit(observed, simulated, **options)
+
+
+def test_an_unknown_axis_gets_a_suggestion() -> None:
+    array = xr.DataArray([1.0, 2.0], dims="year")
+    with pytest.raises(UnknownName, match="Did you mean 'year'"):
+        point_fit(array, array, time="yer")

@@ -1,0 +1,209 @@
+"""Residual tests: against fractions and statsmodels, values of R, laws, and bad input."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from statsmodels.datasets import macrodata
+from statsmodels.stats import diagnostic
+from statsmodels.tsa.stattools import acf
+
+from calibration.sdeval import (
+    autocorrelation,
+    autocorrelation_band,
+    breusch_pagan,
+    cross_correlation,
+    cross_dependence,
+    durbin_watson,
+    ljung_box,
+    residual_tests,
+    white,
+)
+from pysd_runner.errors import InvalidInput
+from tests.calibration.sdeval import twins
+
+# The vector whose statistics R's car::durbinWatsonTest gave, as recorded in the tests of statsmodels.
+CAR = np.array([
+    -0.1184, -1.3403, 0.0063, -0.612, -0.3869, -0.2313, -2.8485, -0.2167, 0.4153, 1.8492,
+    -0.3706, 0.9726, -0.1501, -0.0337, -1.4423, 1.2489, 0.9182, -0.2331, -0.6182, 0.183,
+])  # fmt: skip
+
+steps = st.integers(-(2**16), 2**16).map(lambda whole: whole / 256)
+errors = st.integers(6, 14).flatmap(lambda n: arrays(float, n, elements=steps))
+
+
+@pytest.fixture(scope="module")
+def macro() -> tuple[np.ndarray, np.ndarray]:
+    """Residuals and regressors of investment on growth and the rate of interest, as in the tests of statsmodels."""
+    data = macrodata.load_pandas().data
+    investment, output = (400 * np.diff(np.log(data[name].to_numpy())) for name in ("realinv", "realgdp"))
+    regressors = np.stack([output, data["realint"].to_numpy()[:-1]])
+    fitted = sm.OLS(investment, sm.add_constant(regressors.T)).fit()
+    return np.asarray(fitted.resid), regressors
+
+
+@settings(max_examples=50, deadline=None)
+@given(errors)
+def test_memory_equals_its_formulas_in_fractions(series: np.ndarray) -> None:
+    if np.ptp(series) == 0:
+        return
+    values = series.tolist()
+    assert float(durbin_watson(series)) == pytest.approx(twins.durbin_watson(values), rel=1e-12)
+    found = autocorrelation(series, lags=4)
+    for lag in range(5):
+        assert found[lag] == pytest.approx(float(twins.autocorrelation(values, lag)), abs=1e-12)
+    assert float(ljung_box(series, lags=4).statistic) == pytest.approx(twins.ljung_box(values, 4), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("residuals", "expected"),
+    [
+        (CAR, 1.95298958377419),
+        (CAR**2, 1.848802400319998),
+        (CAR[1:] + 0.5 * CAR[:-1], 1.09897993228779),
+        (CAR[1:] + 0.8 * CAR[:-1], 0.937241876707273),
+    ],
+)
+def test_durbin_watson_of_r(residuals: np.ndarray, expected: float) -> None:
+    assert float(durbin_watson(residuals)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_ljung_box_of_r(macro: tuple[np.ndarray, np.ndarray]) -> None:
+    """Box.test(residuals, lag = 4, type = "Ljung-Box"), with and without fitdf = 2."""
+    found = ljung_box(macro[0], lags=4)
+    assert float(found.statistic) == pytest.approx(5.23587172795227, abs=1e-12)
+    assert float(found.p_value) == pytest.approx(0.263940335284713, abs=1e-12)
+    assert float(ljung_box(macro[0], lags=4, fitted=2).p_value) == pytest.approx(0.0729532930400377, abs=1e-12)
+
+
+def test_breusch_pagan_of_r(macro: tuple[np.ndarray, np.ndarray]) -> None:
+    """Value of lmtest::bptest, studentised."""
+    found = breusch_pagan(*macro)
+    assert float(found.statistic) == pytest.approx(0.709924388395087, abs=1e-12)
+    assert float(found.p_value) == pytest.approx(0.701199952134347, abs=1e-12)
+
+
+def test_variance_tests_of_statsmodels(macro: tuple[np.ndarray, np.ndarray]) -> None:
+    residuals, regressors = macro
+    with_constant = sm.add_constant(regressors.T)
+    statistic, p_value, *_ = diagnostic.het_white(residuals, with_constant)
+    found = white(residuals, regressors)
+    assert float(found.statistic) == pytest.approx(statistic, rel=1e-11)
+    assert float(found.p_value) == pytest.approx(p_value, rel=1e-9)
+    # Published in the tests of statsmodels as a regression value.
+    assert float(found.statistic) == pytest.approx(33.503722896538441, rel=1e-11)
+    one = breusch_pagan(residuals, regressors[0])
+    assert float(one.statistic) == pytest.approx(
+        diagnostic.het_breuschpagan(residuals, with_constant[:, :2])[0], rel=1e-12
+    )
+
+
+def test_autocorrelation_of_statsmodels_with_gaps() -> None:
+    series = CAR.copy()
+    series[[3, 11]] = np.nan
+    found = autocorrelation(series, lags=5)
+    # The deviations that are given sum to zero, so filling the gaps with zero leaves their mean at zero.
+    assert found == pytest.approx(acf(np.nan_to_num(series - np.nanmean(series)), nlags=5, fft=False), abs=1e-12)
+    assert autocorrelation(CAR, lags=5) == pytest.approx(acf(CAR, nlags=5, fft=False), abs=1e-12)
+
+
+def test_durbin_watson_leaves_out_differences_that_are_not_known() -> None:
+    found = durbin_watson([1.0, 2.0, np.nan, 4.0, 3.0])
+    assert float(found) == pytest.approx((1 + 1) / (1 + 4 + 16 + 9))
+
+
+@settings(max_examples=30, deadline=None)
+@given(errors)
+def test_correlations_of_series_in_fractions(series: np.ndarray) -> None:
+    other = np.cos(np.arange(len(series))).round(6)
+    if np.ptp(series) == 0:
+        return
+    found = cross_correlation(np.stack([series, other]))
+    assert found[0, 1] == pytest.approx(twins.correlation(series.tolist(), other.tolist()), abs=1e-12)
+    assert found == pytest.approx(found.T, abs=1e-15)
+    assert np.diag(found) == pytest.approx(1, abs=1e-12)
+
+
+def test_cross_correlation_takes_the_moments_both_have() -> None:
+    left, right = CAR[:10].copy(), CAR[10:].copy()
+    left[2], right[7] = np.nan, np.nan
+    kept = np.isfinite(left) & np.isfinite(right)
+    expected = np.corrcoef(left[kept], right[kept])[0, 1]
+    assert cross_correlation([left, right])[0, 1] == pytest.approx(expected, abs=1e-12)
+
+
+def test_pesaran_by_hand() -> None:
+    """Three series, two alike and one opposite, over six moments: (1 - 1 - 1) sqrt(6) sqrt(2 / 6)."""
+    one = CAR[:6]
+    found = cross_dependence([one, 2 * one, -one])
+    assert float(found.statistic) == pytest.approx(-np.sqrt(2), abs=1e-12)
+    assert float(found.p_value) == pytest.approx(0.157299207050285, abs=1e-12)
+    assert np.isnan(cross_dependence([one]).statistic)
+
+
+def test_independent_errors_are_found_out_at_the_nominal_rate() -> None:
+    noise = np.random.default_rng(0).normal(size=(2000, 40))
+    outside = np.abs(autocorrelation(noise, lags=1)[:, 1]) > autocorrelation_band(40)
+    assert outside.mean() == pytest.approx(0.05, abs=0.02)
+    assert (ljung_box(noise, lags=4).p_value < 0.05).mean() == pytest.approx(0.05, abs=0.02)
+    time = np.broadcast_to(np.arange(40.0), noise.shape)
+    assert (breusch_pagan(noise, time).p_value < 0.05).mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_memory_and_growing_variance_are_found() -> None:
+    noise = np.random.default_rng(1).normal(size=60)
+    assert float(durbin_watson(noise.cumsum())) < 0.5
+    assert float(ljung_box(noise.cumsum(), lags=4).p_value) < 1e-6
+    time = np.arange(1.0, 61)
+    assert float(breusch_pagan(noise * time, time).p_value) < 0.01
+    assert float(white(noise * time, time).p_value) < 0.01
+
+
+def test_scale_and_sign_do_not_matter() -> None:
+    for factor in (-3.0, 1e-6, 1e6):
+        assert float(durbin_watson(factor * CAR)) == pytest.approx(float(durbin_watson(CAR)), rel=1e-12)
+        assert autocorrelation(factor * CAR, lags=3) == pytest.approx(autocorrelation(CAR, lags=3), abs=1e-12)
+        time = np.arange(20.0)
+        assert float(white(factor * CAR, time).statistic) == pytest.approx(
+            float(white(CAR, 7 + factor * time).statistic)
+        )
+
+
+def test_every_test_of_a_pair_at_once() -> None:
+    rng = np.random.default_rng(2)
+    observed = rng.normal(size=(3, 20)).cumsum(axis=-1)
+    simulated = observed + rng.normal(size=(3, 20))
+    found = residual_tests(observed, simulated, lags=3)
+    error = simulated - observed
+    assert list(found.table.index) == ["0", "1", "2"]
+    assert found.table["durbin_watson"].to_numpy() == pytest.approx(durbin_watson(error))
+    assert found.table["white_p"].to_numpy() == pytest.approx(white(error, simulated).p_value)
+    assert found.autocorrelation.shape == (3, 3)
+    assert found.cross_correlation.loc["0", "2"] == pytest.approx(np.corrcoef(error[0], error[2])[0, 1])
+    permuted = residual_tests(observed[[2, 0, 1]], simulated[[2, 0, 1]], lags=3)
+    assert float(permuted.dependence.statistic) == pytest.approx(float(found.dependence.statistic), abs=1e-12)
+
+
+def test_what_is_not_defined_is_missing() -> None:
+    assert np.isnan(durbin_watson([0.0, 0.0, 0.0]))
+    assert np.isnan(autocorrelation([0.1, 0.1, 0.1], lags=1)).all()
+    assert np.isnan(breusch_pagan([1.0, -1.0, 1.0], [1.0, 2.0, 3.0]).statistic)
+    assert np.isnan(breusch_pagan([1.0, -2.0, 1.0], [3.0, 3.0, 3.0]).statistic)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: autocorrelation([1.0, 2.0], lags=2), "from 0 to 1"),
+        (lambda: autocorrelation_band(10, level=1.0), "between 0 and 1"),
+        (lambda: ljung_box(CAR, lags=2, fitted=2), "more lags than fitted"),
+        (lambda: breusch_pagan(CAR, CAR[:5]), "must have the shape"),
+        (lambda: durbin_watson([1.0, np.inf]), "infinite"),
+        (lambda: residual_tests([1.0, 2.0], [1.0, 2.0]), "at least three moments"),
+    ],
+)
+def test_bad_input(call: object, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        call()
