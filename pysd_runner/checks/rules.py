@@ -14,6 +14,9 @@ SCHEMA = 1
 EVERYTHING = "*"
 RULES_FILE = "checks.toml"
 
+# Sections of the file that other readers read.
+RULE, EXPERIMENTS = "rule", ("extreme", "reality", "loop", "balance")
+
 Kind = Literal["finite", "non_negative", "at_most", "ordered", "sums_to", "conserved"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -78,12 +81,8 @@ def load_rules(path: str | Path) -> tuple[Rule, ...]:
         carries the path inside the file.
     """
     path = Path(path)
-    root = Table(_parse(path), f"{path.name}: ")
-    schema = root.number("schema")
-    if schema != SCHEMA:
-        root.fail("schema", f"this version reads schema {SCHEMA}, found {schema:g}")
-    rules = [_rule(table) for table in root.entries("rule")]
-    root.finish()
+    root = declared_tables(path)
+    rules = [_rule(table) for table in root.entries(RULE)]
     if not rules:
         root.fail("rule", "is missing; a rule is a table that starts with [[rule]]")
     names = [rule.name for rule in rules]
@@ -111,10 +110,55 @@ def rules_of(model: Model) -> tuple[Rule, ...]:
     InvalidModel
         If the file is not usable.
     """
+    found = rules_file(model)
+    return () if found is None else load_rules(found)
+
+
+def rules_file(model: Model) -> Path | None:
+    """File that holds the rules and experiments of a model.
+
+    Parameters
+    ----------
+    model
+        What `load_model` returned.
+
+    Returns
+    -------
+    Path or None
+        ``<name of the file>.checks.toml`` or else ``checks.toml`` in its folder; None when there is neither.
+    """
     folder = model.path.parent
     candidates = (folder / f"{model.path.stem}.{RULES_FILE}", folder / RULES_FILE)
-    found = next((path for path in candidates if path.is_file()), None)
-    return () if found is None else load_rules(found)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def declared_tables(path: str | Path) -> Table:
+    """Open a ``checks.toml`` and check its schema and the names of its sections.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Table
+        Of which each reader reads its own sections.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is missing, is not TOML, has another schema or an unknown section.
+    """
+    path = Path(path)
+    root = Table(_parse(path), f"{path.name}: ")
+    schema = root.number("schema")
+    if schema != SCHEMA:
+        root.fail("schema", f"this version reads schema {SCHEMA}, found {schema:g}")
+    for section in (RULE, *EXPERIMENTS):
+        _ = list(root.entries(section))
+    root.finish()
+    return root
 
 
 def _parse(path: Path) -> dict[str, Any]:

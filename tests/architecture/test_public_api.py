@@ -22,9 +22,12 @@ FRONT_DOORS = {
     "pysd_runner.checks": [
         "BehaviourProblem",
         "DimensionProblem",
+        "Experiment",
+        "Experiments",
         "Rule",
         "check_behaviour",
         "check_dimensions",
+        "experiments_of",
         "load_rules",
         "outcomes_of",
         "rules_of",
