@@ -27,6 +27,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.errors import CalibrationFailed
 
 if TYPE_CHECKING:  # these load numpy
+    from calibration.problem import CalibrationProblem
     from calibration.results import FitResult
     from pysd_runner.panel import Panel
 
@@ -73,6 +74,12 @@ def calibrate(
     last_year: Annotated[
         int | None, typer.Option("--last-year", metavar="YEAR", help="End of it [default: the last complete year].")
     ] = None,
+    profiles: Annotated[
+        bool,
+        typer.Option(
+            "--profiles/--no-profiles", help="Estimate all others again along each parameter: takes as long as the fit."
+        ),
+    ] = True,
     columns: Map = None,
     units: Unit = None,
     mapping: MappingFile = None,
@@ -99,14 +106,18 @@ def calibrate(
     )
     folder = target(out, f"fit-{Path(panel).stem}", force=force)
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
-    found = _fit(session, choice.read(session), starts=starts, seed=seed, **settings)
+    problem = _problem(choice.read(session), **settings)
+    session.note(str(problem.describe()))
+    found = _fit(session, problem, starts=starts, seed=seed)
     with folder:
+        found.save(folder.draft)
+        found = _judged(session, problem, found, folder.draft, profiles=profiles)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.path}; only its figures are missing.")
         _draw(session, found, folder.draft, lang)
     session.kept.clear()
-    _say(session, found)
+    _say(session, found, lang)
     session.data = {"folder": folder.path, **_data(found)}
     session.say()
     session.say(f"Fit: {folder.path}")
@@ -138,7 +149,9 @@ def demo(
     years = f"{panel.years[0]}-{panel.years[-1]}"
     session.note(f"Panel {PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
     with folder:
-        found = _fit(session, panel, starts=starts, seed=seed, is_described=False)
+        problem = _problem(panel)
+        found = _fit(session, problem, starts=starts, seed=seed)
+        found = _judged(session, problem, found, folder.draft / FIT)
         found.save(folder.draft / FIT)
         folder.finished(FIT)
         session.kept.append(
@@ -164,20 +177,39 @@ def demo(
     _judge(found, folder.path / FIT)
 
 
-def _fit(
-    session: Session, panel: "Panel", *, starts: int, seed: int, is_described: bool = True, **settings: Any
-) -> "FitResult":
-    """Say what will be estimated from what, and estimate it."""
-    from calibration.fit import fit
+def _problem(panel: "Panel", **settings: Any) -> "CalibrationProblem":
+    """The shipped model and a panel, joined; settings that are None are left to their defaults."""
     from calibration.problem import CalibrationProblem
     from pysd_runner.model import load_model
 
     model = load_model(MODEL, regions=len(panel.regions))
-    problem = CalibrationProblem(model, panel, **{key: value for key, value in settings.items() if value is not None})
-    if is_described:
-        session.note(str(problem.describe()))
+    return CalibrationProblem(model, panel, **{key: value for key, value in settings.items() if value is not None})
+
+
+def _fit(session: Session, problem: "CalibrationProblem", *, starts: int, seed: int) -> "FitResult":
+    from calibration.fit import fit
+
     with session.stage("Calibrating") as stage:
         return fit(problem, starts=starts, seed=seed, progress=stage.at)
+
+
+def _judged(
+    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, *, profiles: bool = True
+) -> "FitResult":
+    """The fit with a verdict on every parameter; the tables behind the verdicts go into the folder."""
+    from calibration.uncertainty import identify
+    from pysd_runner.export.frames import save_csv
+
+    if not len(problem.space):
+        return found
+    with session.stage("Asking what is data and what is prior") as stage:
+        verdicts = identify(
+            problem, found, profiles=profiles, progress=lambda done, count: stage.at("profiling", done, count)
+        )
+    save_csv(verdicts.table(), folder / "identifiability.csv")
+    if profiles:
+        save_csv(verdicts.curves(), folder / "profiles.csv")
+    return verdicts.attached(found)
 
 
 def _draw(session: Session, found: "FitResult", folder: Path, lang: str) -> None:
@@ -190,9 +222,17 @@ def _draw(session: Session, found: "FitResult", folder: Path, lang: str) -> None
             save_figure(figure, folder / "figures", name)
 
 
-def _say(session: Session, found: "FitResult") -> None:
-    """Print the parameters; what to keep in mind stands in the same text."""
-    session.say(found.summary())
+def _say(session: Session, found: "FitResult", lang: str) -> None:
+    """Print the parameters with their verdicts; what to keep in mind stands in the same text."""
+    from dataclasses import asdict
+
+    from pysd_runner.paths import model_folder
+    from pysd_runner.reports.certainty import certainty_lines
+    from pysd_runner.spec import load_spec
+
+    spec = load_spec(model_folder(MODEL) / "model.toml")
+    for line in (found.headline, *certainty_lines(asdict(found.fitted), spec, lang=lang), *found.remarks):
+        session.say(line)
     session.warnings += [str(item) for item in found.findings if str(item) not in session.warnings]
 
 

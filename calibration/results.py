@@ -187,17 +187,25 @@ class FitResult:
         keys = list(self.fitted.keys)
         return pd.DataFrame(covariance / np.outer(spread, spread), index=keys, columns=keys)
 
+    @property
+    def headline(self) -> str:
+        """How the search ended, over which years, and how long it took."""
+        return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is left over, and what to keep in mind, one line each."""
+        shocks = [] if self.shocks is None else [f"  Shocks: {self.shocks.words}."]
+        return [*shocks, *(f"  {item}" for item in self.findings)]
+
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""
-        lines = [f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."]
+        lines = [self.headline]
         width = max((len(item.key) for item in self.parameters), default=0)
         for item in self.parameters:
             interval = f"{item.low:.4g} to {item.high:.4g}"
             lines.append(f"  {item.key:<{width}}  {item.estimate:>8.4g}  ({interval})  {item.unit}: {item.words}")
-        if self.shocks is not None:
-            lines.append(f"  Shocks: {self.shocks.words}.")
-        lines += [f"  {item}" for item in self.findings]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.remarks])
 
     def save(self, folder: str | Path) -> Path:
         """Write the fit into a folder, each file whole or not at all, the record last.

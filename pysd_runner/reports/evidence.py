@@ -3,7 +3,7 @@
 from pysd_runner.paths import model_folder
 from pysd_runner.projection import Projection
 from pysd_runner.reports.phrases import say
-from pysd_runner.spec import FittedParameters, load_spec
+from pysd_runner.spec import FittedParameters, ModelSpec, load_spec
 
 # A panel says something about a parameter when it takes this share of its prior variance away.
 INFORMED = 0.5
@@ -25,7 +25,7 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
         Two or three sentences.
     """
     provenance = projection.provenance
-    spec = load_spec(model_folder(str(provenance["simulation"]["model"])) / "model.toml")
+    spec = declarations_of(projection)
     drawn = [key for key, item in spec.parameters.items() if item.prior is not None and item.role != "POL"]
     fitted = provenance.get("fitted")
     lines = []
@@ -42,6 +42,11 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
     if projection.imputed:
         lines.append(say("imputed", lang, count=len(projection.imputed)))
     return lines
+
+
+def declarations_of(projection: Projection) -> ModelSpec:
+    """Declarations of the model a projection was made with."""
+    return load_spec(model_folder(str(projection.provenance["simulation"]["model"])) / "model.toml")
 
 
 def money_of(fitted: FittedParameters | None) -> float:

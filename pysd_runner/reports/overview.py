@@ -10,7 +10,8 @@ import pandas as pd
 
 from pysd_runner.export import Summary, summary_table
 from pysd_runner.projection import Projection
-from pysd_runner.reports.evidence import evidence_lines
+from pysd_runner.reports.certainty import certainty_lines
+from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.levels import level_table
 from pysd_runner.reports.phrases import say
 
@@ -122,7 +123,16 @@ def overview(projection: Projection, summary: Summary | None, *, lang: str = "en
         notes.append(say("equal shares", lang))
     explained = [line for note in notes for line in _filled(note, "  ")]
     evidence = [line for text in evidence_lines(projection, lang=lang) for line in _filled(f"- {text}", "  ")]
-    return [*lines, "", *explained, "", say("evidence", lang), *evidence]
+    return [*lines, "", *explained, "", say("evidence", lang), *evidence, *_behind(projection, lang)]
+
+
+def _behind(projection: Projection, lang: str) -> list[str]:
+    """The calibrated parameters, below everything that depends on them; nothing without a calibration."""
+    fitted = projection.provenance.get("fitted")
+    if fitted is None:
+        return []
+    found = certainty_lines(fitted, declarations_of(projection), lang=lang)
+    return ["", *found] if found else []
 
 
 def _labels(projection: Projection, lang: str) -> Mapping[str, str]:

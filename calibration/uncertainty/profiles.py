@@ -1,0 +1,281 @@
+"""Profiles: each parameter held at values along its range, all the others estimated again at each."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.optimisers import LeastSquares, Objective
+from calibration.problem import CalibrationProblem
+from calibration.results import FitResult
+from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
+from calibration.uncertainty.shape import Shape, shape_of
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
+
+Array = NDArray[np.float64]
+
+# The grid moves by this many standard deviations of the normal approximation, so that a normal posterior has about four
+# points on each side of its interval.
+STEP = 0.5
+# It ends this many prior standard deviations from the centre of the prior: what lies beyond is not believed anyway.
+FARTHEST = 2.5
+MOST_POINTS = 16
+# Costs along a profile matter to about 0.01; the searches stop long before that hangs on their tolerance.
+_SEARCH = LeastSquares(tolerance=1e-5, evaluations=60)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Profile:
+    """The posterior along one parameter, maximised over all the others.
+
+    Attributes
+    ----------
+    key, name, unit
+        Of the parameter.
+    values
+        Where it was held, ascending, in its unit, shape (point,).
+    scores
+        The same as residuals of its prior, in prior standard deviations, shape (point,).
+    rise
+        Minus log posterior less its minimum along the profile, shape (point,).
+    data_rise
+        The part of minus log posterior that is data, less its minimum along the profile, shape (point,): flat where
+        the panel cannot tell the values apart, whatever the prior says.
+    estimate
+        The estimate of the fit.
+    low, high
+        Ends of the interval: where `rise` is half the quantile of chi-squared with one degree of freedom; the bound
+        where a bound comes first.
+    level
+        Probability of the interval.
+    shape
+        How the data part looks.
+    gain
+        By how much some point of the profile lies below the estimate of the fit, 0 for a true optimum.
+    """
+
+    key: str
+    name: str
+    unit: str
+    values: Array
+    scores: Array
+    rise: Array
+    data_rise: Array
+    estimate: float
+    low: float
+    high: float
+    level: float
+    shape: Shape
+    gain: float
+
+
+def half_quantile(level: float) -> float:
+    """Rise of minus log posterior at the ends of an interval: half the quantile of chi-squared with one degree.
+
+    Parameters
+    ----------
+    level
+        Between 0 and 1.
+
+    Returns
+    -------
+    float
+        Dimensionless.
+
+    Raises
+    ------
+    InvalidInput
+        If the level is not a probability.
+
+    Examples
+    --------
+    >>> round(half_quantile(0.95), 4)
+    1.9207
+    """
+    if not 0 < level < 1:
+        raise InvalidInput(f"the level of an interval must lie between 0 and 1; found {level}")
+    from scipy.special import ndtri
+
+    return 0.5 * float(ndtri(0.5 + 0.5 * level)) ** 2
+
+
+def profile(
+    problem: CalibrationProblem,
+    fit: FitResult,
+    keys: Iterable[str] | None = None,
+    *,
+    level: float = 0.9,
+    progress: Progress | None = None,
+) -> tuple[Profile, ...]:
+    """Profile the posterior along some parameters.
+
+    From the estimate the parameter is moved step by step in both directions; at each step the others are estimated
+    again, starting from where they were the step before, moved as the normal approximation says. A side ends when the
+    data alone and the posterior both have risen beyond the level, at a bound, or `FARTHEST` prior standard deviations
+    from the centre of the prior. Errors of the series stay those of the fit.
+
+    Parameters
+    ----------
+    problem
+        What was fitted.
+    fit
+        What was found.
+    keys
+        Parameters; None for all that were moved.
+    level
+        Probability of the intervals.
+    progress
+        Called with parameters finished and parameters in all.
+
+    Returns
+    -------
+    tuple of Profile
+        In the order of the problem.
+
+    Raises
+    ------
+    UnknownName
+        If a key is not among the moved parameters.
+    InvalidInput
+        If the fit does not belong to the problem, or the level is not a probability.
+
+    References
+    ----------
+    Raue, A. et al. (2009), Structural and practical identifiability analysis of partially observed dynamical models by
+    exploiting the profile likelihood, Bioinformatics 25(15).
+    """
+    limit = half_quantile(level)
+    at = fitted_point(problem, fit)
+    wanted = set(at.problem.space.keys if keys is None else keys)
+    for key in wanted - set(at.problem.space.keys):
+        raise UnknownName(f"{key!r} is not among the moved parameters.{suggest(key, at.problem.space.keys)}")
+    places = [place for place, key in enumerate(at.problem.space.keys) if key in wanted]
+    found = []
+    for done, place in enumerate(places):
+        if progress is not None:
+            progress(done, len(places))
+        found.append(_profile(at, place, level, limit))
+    if progress is not None:
+        progress(len(places), len(places))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One point of a profile: the whole vector, its cost and the part that is data."""
+
+    point: Array
+    cost: float
+    data_cost: float
+
+
+def _profile(at: FittedPoint, place: int, level: float, limit: float) -> Profile:
+    centre = _Held(at.point, at.cost, at.data_cost)
+    below, above = (list(_walk(at, place, sign, limit)) for sign in (-1, 1))
+    held = [*reversed(below), centre, *above]
+    prior = at.problem.space.priors[place]
+    z = np.array([item.point[place] for item in held])
+    costs = np.array([item.cost for item in held])
+    data = np.array([item.data_cost for item in held])
+    rise, data_rise = costs - costs.min(), data - data.min()
+    declared = at.problem.space.parameters[place]
+    ends = [_crossing(z, rise, side, limit) for side in (-1, 1)]
+    return Profile(
+        key=declared.key,
+        name=declared.variable or declared.en,
+        unit=declared.unit,
+        values=np.asarray(prior.from_unbounded(z), dtype=float),
+        scores=np.asarray(prior.residual(prior.from_unbounded(z)), dtype=float),
+        rise=rise,
+        data_rise=data_rise,
+        estimate=float(prior.from_unbounded(at.point[place])),
+        low=float(prior.from_unbounded(ends[0])),
+        high=float(prior.from_unbounded(ends[1])),
+        level=level,
+        shape=shape_of(rise, data_rise, limit),
+        gain=float(at.cost - costs.min()),
+    )
+
+
+def _walk(at: FittedPoint, place: int, sign: int, limit: float) -> Iterator[_Held]:
+    """Points on one side of the estimate, from near to far."""
+    space = at.problem.space
+    edge = space.bounds[0 if sign < 0 else 1][place]
+    prior, step = space.priors[place], sign * STEP * at.spread[place]
+    # How the others move with this one under the normal approximation.
+    along = at.curvature.covariance[place] / at.curvature.covariance[place, place]
+    last = _Held(at.point, at.cost, at.data_cost)
+    least, least_data = at.cost, at.data_cost
+    for _ in range(MOST_POINTS):
+        wanted = last.point[place] + step
+        is_last = sign * (wanted - edge) >= 0
+        wanted = edge if is_last else wanted
+        start = last.point + along * (wanted - last.point[place])
+        start[place] = wanted
+        last = _estimated_again(at, place, start)
+        if not np.isfinite(last.cost):
+            return
+        yield last
+        least, least_data = min(least, last.cost), min(least_data, last.data_cost)
+        is_ruled_out = last.cost - least > 1.5 * limit and last.data_cost - least_data > limit
+        score = float(prior.residual(prior.from_unbounded(wanted)))
+        if is_last or is_ruled_out or (sign * score >= FARTHEST and last.cost - least > limit):
+            return
+
+
+def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
+    """The best of the others while one is held."""
+    problem = at.problem
+    others = [column for column in range(len(start)) if column != place]
+    lower, upper = problem.space.bounds
+    scale = problem.space.scale[others]
+
+    def whole(part: Array) -> Array:
+        point = start.copy()
+        point[others] = part
+        return point
+
+    def linearised(part: Array) -> tuple[Array, Array]:
+        return _condensed(*problem.linearised(whole(part), columns=others), scale)
+
+    point = start
+    if others:
+        objective = Objective(linearised=linearised, lower=lower[others], upper=upper[others], scale=scale)
+        point = whole(_SEARCH.minimise(objective, np.clip(start, lower, upper)[others]).point)
+    residuals = problem.residuals(point)
+    data = len(problem.rows())
+    return _Held(point, 0.5 * float((residuals**2).sum()), 0.5 * float((residuals[:data] ** 2).sum()))
+
+
+def _condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, Array]:
+    """A problem of a few rows with the same cost, gradient and curvature.
+
+    The priors' rows keep ``J'J`` well conditioned in prior standard deviations, so that its triangle does instead of
+    that of ``J``: a profile needs hundreds of them, each of a thousand rows.
+    """
+    scaled = jacobian * scale
+    curvature = scaled.T @ scaled
+    if not (np.isfinite(curvature).all() and np.isfinite(residuals).all()):
+        return np.full(len(scale) + 1, np.nan), np.full((len(scale) + 1, len(scale)), np.nan)
+    triangle = np.linalg.cholesky(curvature).T
+    turned = np.linalg.solve(triangle.T, scaled.T @ residuals)
+    rest = np.sqrt(max(float(residuals @ residuals - turned @ turned), 0.0))
+    return np.append(turned, rest), np.vstack([triangle / scale, np.zeros(len(scale))])
+
+
+def _crossing(z: Array, rise: Array, side: int, limit: float) -> float:
+    """Where the rise passes a limit for the first time, seen from the lowest point; the last point if it never does.
+
+    Between points the root of the rise is taken as linear, which is exact for a normal posterior.
+    """
+    lowest = int(rise.argmin())
+    order = range(lowest + side, len(z) if side > 0 else -1, side)
+    before = lowest
+    for place in order:
+        if rise[place] >= limit:
+            near, far = np.sqrt(rise[before]), np.sqrt(rise[place])
+            share = (np.sqrt(limit) - near) / (far - near)
+            return float(z[before] + share * (z[place] - z[before]))
+        before = place
+    return float(z[-1] if side > 0 else z[0])

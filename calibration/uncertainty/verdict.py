@@ -1,0 +1,276 @@
+"""What a panel can and cannot say about each parameter, and about which combinations of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from calibration.diagnostics import Finding
+from calibration.estimates import ParameterEstimate, evidence
+from calibration.problem import CalibrationProblem
+from calibration.results import FitResult
+from calibration.uncertainty.directions import Direction, directions
+from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
+from calibration.uncertainty.profiles import Profile, profile
+from calibration.uncertainty.shape import Shape
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Entry of `FittedParameters.provenance` under which reports find the verdicts.
+ENTRY = "identifiability"
+
+# A correlation at least this strong is named; at most so many partners.
+STRONG = 0.4
+MOST_PARTNERS = 2
+# Some point of a profile lies below the fit by more than this: a likelihood ratio of a tenth.
+GAIN = 0.1
+
+_SHAPE_WORDS = {
+    Shape.BOTH: "the data alone bound it on both sides",
+    Shape.BELOW: "the data alone only rule out low values",
+    Shape.ABOVE: "the data alone only rule out high values",
+    Shape.FLAT: "the data alone rule out nothing within its prior",
+    Shape.TWO_MODES: "two separate ranges fit",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """One parameter: how much is data, how much prior.
+
+    Attributes
+    ----------
+    key, name, unit
+        Of the parameter.
+    estimate, low, high
+        Estimate and interval; of the profile where there is one, else of the normal approximation.
+    contraction
+        One minus posterior over prior variance: the share of the prior's variance that the panel took away.
+    shape
+        Of the profile's data part; None without a profile.
+    partners
+        Parameters it is most correlated with, by key, strongest first.
+    words
+        One sentence.
+    """
+
+    key: str
+    name: str
+    unit: str
+    estimate: float
+    low: float
+    high: float
+    contraction: float
+    shape: Shape | None
+    partners: tuple[tuple[str, float], ...]
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Identifiability:
+    """What a panel says about the parameters of a model.
+
+    Attributes
+    ----------
+    verdicts
+        One for each moved parameter, in the order of the problem.
+    directions
+        Combinations of parameters, the best seen first.
+    profiles
+        Behind the verdicts; empty if none were asked for.
+    level
+        Probability of the intervals.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    directions: tuple[Direction, ...]
+    profiles: tuple[Profile, ...]
+    level: float
+
+    @property
+    def unseen(self) -> tuple[Direction, ...]:
+        """Directions about which the prior says more than the data."""
+        return tuple(item for item in self.directions if not item.is_seen)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """List what a reader must know before quoting an estimate."""
+        found = [
+            Finding(
+                "profile-lower",
+                f"Along the profile of {item.key} the posterior is higher than at the estimate (by {item.gain:.2g} in "
+                "its logarithm): the fit ended at a local optimum; calibrate with more starts.",
+                "error",
+            )
+            for item in self.profiles
+            if item.gain > GAIN
+        ]
+        found += [
+            Finding("two-modes", f"The profile of {item.key} has two modes; its interval spans both.", "warning")
+            for item in self.profiles
+            if item.shape is Shape.TWO_MODES
+        ]
+        return tuple(found)
+
+    def table(self) -> "pd.DataFrame":
+        """One row a parameter: estimate, interval, contraction, shape, partners, words."""
+        import pandas as pd
+
+        rows = [
+            {
+                "key": item.key,
+                "name": item.name,
+                "unit": item.unit,
+                "estimate": item.estimate,
+                "low": item.low,
+                "high": item.high,
+                "level": self.level,
+                "contraction": item.contraction,
+                "profile": "" if item.shape is None else item.shape.value,
+                "moves_with": "; ".join(f"{key} {size:+.2f}" for key, size in item.partners),
+                "words": item.words,
+            }
+            for item in self.verdicts
+        ]
+        return pd.DataFrame(rows)
+
+    def curves(self) -> "pd.DataFrame":
+        """The profiles as a long table: key, value, unit, rise of minus log posterior and of its data part."""
+        import pandas as pd
+
+        rows = [
+            {"key": item.key, "value": value, "unit": item.unit, "rise": rise, "data_rise": data}
+            for item in self.profiles
+            for value, rise, data in zip(item.values.tolist(), item.rise.tolist(), item.data_rise.tolist(), strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["key", "value", "unit", "rise", "data_rise"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the file of the fitted parameters, from which reports print the table."""
+        return {
+            "level": self.level,
+            "parameters": {
+                item.key: {
+                    "low": item.low,
+                    "high": item.high,
+                    "shape": None if item.shape is None else item.shape.name.lower(),
+                    "evidence": evidence(item.contraction),
+                    "partners": dict(item.partners),
+                }
+                for item in self.verdicts
+            },
+            "directions": [{"strength": item.strength, "weights": dict(item.weights)} for item in self.directions],
+        }
+
+    def attached(self, fit: FitResult) -> FitResult:
+        """Put the verdicts into a fit, so that every result that rests on it can show them.
+
+        Parameters
+        ----------
+        fit
+            The fit they were made of.
+
+        Returns
+        -------
+        FitResult
+            With the verdicts in the provenance of its parameters, and what they found among its findings.
+        """
+        fitted = replace(fit.fitted, provenance={**fit.fitted.provenance, ENTRY: self.to_dict()})
+        found = sorted([*fit.findings, *self.findings()], key=lambda item: item.severity)
+        return replace(fit, fitted=fitted, findings=tuple(found))
+
+
+def identify(
+    problem: CalibrationProblem,
+    fit: FitResult,
+    *,
+    profiles: bool = True,
+    level: float = 0.9,
+    progress: Progress | None = None,
+) -> Identifiability:
+    """Say how much of each parameter is data and how much is prior.
+
+    Parameters
+    ----------
+    problem
+        What was fitted.
+    fit
+        What was found.
+    profiles
+        Whether every parameter is profiled; without, intervals are those of the normal approximation.
+    level
+        Probability of the intervals.
+    progress
+        Called with parameters finished and parameters in all.
+
+    Returns
+    -------
+    Identifiability
+        Verdicts, directions and profiles.
+
+    Raises
+    ------
+    InvalidInput
+        If the fit does not belong to the problem, or the level is not a probability.
+    """
+    at = fitted_point(problem, fit)
+    curves = profile(problem, fit, level=level, progress=progress) if profiles else ()
+    known = {item.key: item for item in curves}
+    partners = _partners(at)
+    verdicts = [
+        _verdict(fit.parameter(key), known.get(key), partners[key], _normal_interval(at, place, level))
+        for place, key in enumerate(at.problem.space.keys)
+    ]
+    return Identifiability(verdicts=tuple(verdicts), directions=directions(at), profiles=tuple(curves), level=level)
+
+
+def _verdict(
+    item: ParameterEstimate,
+    curve: Profile | None,
+    partners: Sequence[tuple[str, float]],
+    interval: tuple[float, float],
+) -> Verdict:
+    low, high = interval if curve is None else (curve.low, curve.high)
+    return Verdict(
+        key=item.key,
+        name=item.name,
+        unit=item.unit,
+        estimate=item.estimate,
+        low=low,
+        high=high,
+        contraction=item.contraction,
+        shape=None if curve is None else curve.shape,
+        partners=tuple(partners),
+        words=_sentence(item, curve, partners),
+    )
+
+
+def _sentence(item: ParameterEstimate, curve: Profile | None, partners: Sequence[tuple[str, float]]) -> str:
+    parts = [evidence(item.contraction)]
+    if curve is not None:
+        parts.append(_SHAPE_WORDS[curve.shape])
+    if partners:
+        parts.append("moves with " + " and ".join(key for key, _ in partners))
+    return "; ".join(parts)
+
+
+def _partners(at: FittedPoint) -> Mapping[str, tuple[tuple[str, float], ...]]:
+    keys = at.problem.space.keys
+    correlation = at.curvature.covariance / np.outer(at.spread, at.spread)
+    found = {}
+    for place, key in enumerate(keys):
+        others = sorted(
+            ((other, float(correlation[place, column])) for column, other in enumerate(keys) if column != place),
+            key=lambda pair: -abs(pair[1]),
+        )
+        found[key] = tuple(pair for pair in others if abs(pair[1]) >= STRONG)[:MOST_PARTNERS]
+    return found
+
+
+def _normal_interval(at: FittedPoint, place: int, level: float) -> tuple[float, float]:
+    from scipy.special import ndtri
+
+    prior, width = at.problem.space.priors[place], float(ndtri(0.5 + 0.5 * level)) * at.spread[place]
+    centre = at.point[place]
+    return float(prior.from_unbounded(centre - width)), float(prior.from_unbounded(centre + width))

@@ -1,0 +1,150 @@
+"""The calibrated parameters behind a result: how much of each is data, in a table that fits the screen."""
+
+import textwrap
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.reports.phrases import say
+from pysd_runner.spec import ModelSpec
+
+LINE = 90
+_INDENT, _GAP = 2, 2
+# Normal score of the ends of a 90 % interval.
+_NINETY = 1.6448536269514722
+# At most so many of the combinations that the data see least.
+MOST_DIRECTIONS = 4
+
+SHAPES = {
+    "both": "bounded",
+    "below": "bounded below",
+    "above": "bounded above",
+    "flat": "flat",
+    "two_modes": "two modes",
+}
+EVIDENCE = {
+    "settled by the panel": "settled",
+    "mostly the panel": "mostly panel",
+    "panel and prior": "panel and prior",
+    "mostly prior": "mostly prior",
+    "prior": "prior only",
+}
+
+
+def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
+    """Print the calibrated parameters, the best known first, with what the panel says of each.
+
+    Parameters
+    ----------
+    fitted
+        The entries of a `pysd_runner.spec.FittedParameters`. Verdicts are there if the calibration made them; without
+        them the intervals are those of the normal approximation.
+    spec
+        Declarations of the model.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    list of str
+        Lines of about 90 columns; empty if the panel moved no parameter.
+    """
+    verdicts: Mapping[str, Any] = fitted["provenance"].get("identifiability") or {}
+    rows = _rows(fitted, spec, verdicts, lang)
+    if not rows:
+        return []
+    level = f"{100 * float(verdicts.get('level', 0.9)):.0f}"
+    heads = ["parameter", "estimate", "interval", "from data"]
+    heads += ["profile", "moves with", "verdict"] if verdicts else []
+    shown = [row[0] for row in rows]
+    lines = [say("certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
+    lines += _table([[say(f"column {head}", lang, level=level) for head in heads], *rows])
+    if verdicts:
+        lines += _filled(say("certainty note", lang))
+        lines += _filled(_unseen(verdicts, lang))
+    held = [key for key in fitted["keys"] if key not in shown]
+    if held:
+        lines += _filled(say("certainty held", lang, keys=", ".join(held)))
+    sampling = fitted["provenance"].get("sampling")
+    if sampling is not None:
+        lines += _filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling))
+    return lines
+
+
+def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], lang: str) -> list[list[str]]:
+    shares = _shares(fitted)
+    order = sorted(range(len(shares)), key=lambda place: -shares[place])
+    judged = verdicts.get("parameters", {})
+    rows = []
+    for place in order:
+        key, share = fitted["keys"][place], shares[place]
+        if not share > 0 and key not in judged:
+            continue
+        verdict = judged.get(key)
+        low, high = _interval(fitted, spec, place) if verdict is None else (verdict["low"], verdict["high"])
+        estimate = fitted["estimates"][place]
+        row = [key, f"{estimate:.3g}", f"{low:.3g}…{high:.3g}", f"{100 * max(share, 0.0):.0f} %"]
+        if verdicts:
+            row += _judged(verdict, lang) if verdict is not None else ["", "", ""]
+        rows.append(row)
+    return rows
+
+
+def _shares(fitted: Mapping[str, Any]) -> list[float]:
+    """Contraction of every parameter; one that is not known counts as nothing."""
+    return [0.0 if share is None or np.isnan(share) else float(share) for share in fitted["contraction"]]
+
+
+def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
+    shape = "" if verdict["shape"] is None else say(f"profile {SHAPES[verdict['shape']]}", lang)
+    partners = ", ".join(f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items())
+    return [shape, partners, say(f"verdict {EVIDENCE[verdict['evidence']]}", lang)]
+
+
+def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[float, float]:
+    prior = spec.parameters[fitted["keys"][place]].prior
+    if prior is None:
+        return np.nan, np.nan
+    centre = float(prior.to_unbounded(fitted["estimates"][place]))
+    width = _NINETY * float(np.sqrt(fitted["covariance"][place][place]))
+    return float(prior.from_unbounded(centre - width)), float(prior.from_unbounded(centre + width))
+
+
+def _unseen(verdicts: Mapping[str, Any], lang: str) -> str:
+    """Which combinations the data say less about than the prior."""
+    every = verdicts["directions"]
+    weak = [item for item in every if not item["strength"] > 1]
+    shown = [
+        " ".join(f"{size:+.1f} {key}" for key, size in item["weights"].items()).lstrip("+").replace("-", "−")
+        for item in reversed(weak[-MOST_DIRECTIONS:])
+    ]
+    parts = {"seen": len(every) - len(weak), "count": len(every), "weakest": "; ".join(shown)}
+    return say("certainty directions" if weak else "certainty all seen", lang, **parts)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as they must be: names and words to the left, numbers to the right."""
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for column, cell in enumerate(row):
+            room = " " * (widths[column] - _width(cell))
+            cells.append(room + cell if column in (1, 2, 3) else cell + room)
+        lines.append((" " * _INDENT + (" " * _GAP).join(cells)).rstrip())
+    return lines
+
+
+def _width(text: str) -> int:
+    """Columns a text takes in a terminal; Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _filled(text: str) -> list[str]:
+    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
+    indent = " " * _INDENT
+    if any(unicodedata.east_asian_width(character) == "W" for character in text):
+        return [indent + text]
+    return textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent)
