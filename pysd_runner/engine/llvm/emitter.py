@@ -46,10 +46,13 @@ class Types:
         Length of a vector.
     real
         ``"double"`` or ``"float"``.
+    permutes
+        Whether vectors are made of registers in which eight doubles are permuted by one instruction.
     """
 
     lanes: int
     real: str
+    permutes: bool = False
 
     def of(self, kind: Kind, *, wide: bool) -> str:
         """Type of a value."""

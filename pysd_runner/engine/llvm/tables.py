@@ -1,6 +1,6 @@
 """Table functions and series of data as LLVM instructions.
 
-A table with few points is a chain of selections; a longer one is searched by halving.
+A table with few points is a chain of selections, or permuted where the processor can; a longer one is searched by halving.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pysd_runner.engine.ir import Interpolation
-from pysd_runner.engine.llvm.emitter import Value, Writer
+from pysd_runner.engine.llvm.emitter import Value
+from pysd_runner.engine.llvm.permuting import Permuting
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.nest_code import NestCode
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 # A table with more points is searched.
 CHAIN = 16
 
+# With more segments, permuting takes fewer instructions than a chain.
+PERMUTED = 4
+
 
 def interpolation(code: NestCode, expression: Interpolation) -> Value:
     """Value of a table function at its argument."""
     argument = code.real(expression.argument)
     chain = not expression.tables and expression.points <= CHAIN
-    value = (_Chain(code.writer, expression) if chain else _Search(code, expression)).read(argument)
+    value = (_Chain(code, expression) if chain else _Search(code, expression)).read(argument)
     if expression.mode in ("hold_backward", "look_forward") or expression.points == 1:
         # These do not compute with the argument, so that no number would go unnoticed.
         missing = code.writer.binary("fcmp uno", argument, argument, "truth")
@@ -40,8 +44,9 @@ def slopes(x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, ...]:
 class _Chain:
     """A single table as selections among literals."""
 
-    def __init__(self, writer: Writer, expression: Interpolation) -> None:
-        self.writer, self.x, self.y, self.mode = writer, expression.x, expression.y, expression.mode
+    def __init__(self, code: NestCode, expression: Interpolation) -> None:
+        self.writer, self.x, self.y, self.mode = code.writer, expression.x, expression.y, expression.mode
+        self.intrinsics = code.frame.intrinsics
 
     def read(self, argument: Value) -> Value:
         if self.mode in ("interpolate", "extrapolate"):
@@ -58,13 +63,8 @@ class _Chain:
         writer, x, y = self.writer, self.x, self.y
         if len(x) == 1:
             return writer.number(y[0])
-        steep = slopes(x, y)
-        start, level, slope = writer.number(x[0]), writer.number(y[0]), writer.number(steep[0])
-        for place in range(1, len(x) - 1):
-            reached = self._at_least(argument, x[place])
-            start = self._choose(reached, x[place], start)
-            level = self._choose(reached, y[place], level)
-            slope = self._choose(reached, steep[place], slope)
+        permuted = argument.wide and writer.types.permutes and len(x) - 1 > PERMUTED
+        start, level, slope = self._permuted(argument) if permuted else self._chosen(argument)
         rise = writer.binary("fmul", slope, writer.binary("fsub", argument, start))
         value = writer.binary("fadd", level, rise)
         if self.mode == "extrapolate":
@@ -72,6 +72,28 @@ class _Chain:
         value = self._choose(self._at_least(argument, x[-1]), y[-1], value)
         below = writer.binary("fcmp olt", argument, writer.number(x[0]), "truth")
         return self._choose(below, y[0], value)
+
+    def _chosen(self, argument: Value) -> tuple[Value, Value, Value]:
+        """Start, level and slope of the segment the argument lies in, by selections."""
+        writer, x, y = self.writer, self.x, self.y
+        steep = slopes(x, y)
+        start, level, slope = writer.number(x[0]), writer.number(y[0]), writer.number(steep[0])
+        for place in range(1, len(x) - 1):
+            reached = self._at_least(argument, x[place])
+            start = self._choose(reached, x[place], start)
+            level = self._choose(reached, y[place], level)
+            slope = self._choose(reached, steep[place], slope)
+        return start, level, slope
+
+    def _permuted(self, argument: Value) -> tuple[Value, Value, Value]:
+        """The same by permutations."""
+        segments = len(self.x) - 1
+        room = 8 if segments <= 8 else 16
+        padding = (float("nan"),) * (room - segments)
+        starts, levels, steep = ((*side[:segments], *padding) for side in (self.x, self.y, slopes(self.x, self.y)))
+        permuting = Permuting(self.writer, self.intrinsics)
+        place = permuting.last_reached(argument, starts)
+        return permuting.pick(starts, place), permuting.pick(levels, place), permuting.pick(steep, place)
 
     def _steps(self, argument: Value) -> Value:
         writer, x, y = self.writer, self.x, self.y

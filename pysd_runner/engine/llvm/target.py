@@ -12,6 +12,7 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork, aligned
 from pysd_runner.engine.llvm.compiler import host
 from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.permuting import REGISTER
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
 from pysd_runner.engine.numpy_target import check_memory, leading_shape
 from pysd_runner.engine.paths import TimePath
@@ -77,7 +78,8 @@ def compiled(
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
     varying = None if alone else frozenset(name for name, value in values.items() if _draws(value) > 1)
     lanes = native if alone else native * UNROLLED
-    recipe = Recipe(tuple(outcomes), tuple(values), moving, varying, Types(lanes, real), method)
+    types = Types(lanes, real, permutes=native == REGISTER and real == "double")
+    recipe = Recipe(tuple(outcomes), tuple(values), moving, varying, types, method)
     return program_of(model, recipe)
 
 
