@@ -34,7 +34,7 @@ class Permuting:
         )
 
     def last_reached(self, argument: Value, starts: tuple[float, ...]) -> Value:
-        """Place of the last start that is not above the argument, zero where there is none; starts rise, then are NaN."""
+        """Place of the last start not above the argument, zero where there is none; starts rise, then are NaN."""
         writer = self.writer
         half = len(starts) // 2
         reached = writer.binary("fcmp oge", argument, writer.number(starts[half]), "truth")

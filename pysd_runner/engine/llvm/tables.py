@@ -1,6 +1,7 @@
 """Table functions and series of data as LLVM instructions.
 
-A table with few points is a chain of selections, or permuted where the processor can; a longer one is searched by halving.
+A table with few points is a chain of selections, or permuted where the processor can; a longer one is searched by
+halving.
 """
 
 from __future__ import annotations
