@@ -7,6 +7,14 @@ The distribution called ``sdeval`` on PyPI measures generated images and has not
 """
 
 from calibration.sdeval.fit import PointFit, fit_table, point_fit
+from calibration.sdeval.patterns import (
+    BehaviourPatterns,
+    PatternLimits,
+    PatternStep,
+    behaviour_patterns,
+    discrepancy,
+    patterns_table,
+)
 from calibration.sdeval.residuals import (
     HypothesisTest,
     ResidualTests,
@@ -23,18 +31,24 @@ from calibration.sdeval.residuals import (
 from calibration.sdeval.theil import Theil, theil
 
 __all__ = [
+    "BehaviourPatterns",
     "HypothesisTest",
+    "PatternLimits",
+    "PatternStep",
     "PointFit",
     "ResidualTests",
     "Theil",
     "autocorrelation",
     "autocorrelation_band",
+    "behaviour_patterns",
     "breusch_pagan",
     "cross_correlation",
     "cross_dependence",
+    "discrepancy",
     "durbin_watson",
     "fit_table",
     "ljung_box",
+    "patterns_table",
     "point_fit",
     "residual_tests",
     "theil",
