@@ -1,0 +1,319 @@
+"""Structure tests that run a model under declared inputs: extreme conditions, reality checks, loops knocked out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.sdeval.modes import mode_differs, turning_points
+from calibration.sdeval.pairs import FloatArray, ratio
+from calibration.sdeval.runs import BREAKDOWNS, Run, Simulate, arrays_of, first_where
+from pysd_runner.errors import InvalidInput
+
+#: Takes the run under the test input and the base run; says whether, or where, the constraint holds.
+Constraint = Callable[[Run, Run], ArrayLike]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExtremeCondition:
+    """What must hold if an input is as extreme as it can be.
+
+    Attributes
+    ----------
+    name
+        Short name.
+    inputs
+        Parameters that are set, for example ``{"births": 0.0}``.
+    constraint
+        What must hold then.
+    because
+        Why, in one sentence.
+    """
+
+    name: str
+    inputs: Mapping[str, float]
+    constraint: Constraint
+    because: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RealityCheck:
+    """Test input implies constraint: what must follow in any model of this system.
+
+    Attributes
+    ----------
+    name
+        Short name.
+    inputs
+        The test input.
+    constraint
+        What it implies, usually against the base run.
+    because
+        Why, in one sentence.
+    """
+
+    name: str
+    inputs: Mapping[str, float]
+    constraint: Constraint
+    because: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loop:
+    """A feedback loop and the parameters that cut it.
+
+    Attributes
+    ----------
+    name
+        Short name.
+    inputs
+        Parameters that open the loop, for example a strength of zero.
+    because
+        What the loop does, in one sentence.
+    """
+
+    name: str
+    inputs: Mapping[str, float]
+    because: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckOutcome:
+    """How one declared test ended.
+
+    Attributes
+    ----------
+    kind
+        ``"extreme condition"`` or ``"reality check"``.
+    name
+        That of the declaration.
+    status
+        ``"not run"``: the model broke down, or the constraint could not be worked out.
+    message
+        One sentence.
+    first
+        Index of the first breach in the array the constraint gave; None if it held or gave one truth value.
+    """
+
+    kind: str
+    name: str
+    status: Literal["passed", "failed", "not run"]
+    message: str
+    first: tuple[int, ...] | None = None
+
+
+def extreme_conditions(
+    simulate: Simulate, conditions: Sequence[ExtremeCondition], *, base: Mapping[str, float] | None = None
+) -> tuple[CheckOutcome, ...]:
+    """Run a model at the ends of its inputs and look at what must hold there.
+
+    Parameters
+    ----------
+    simulate
+        Runs the model.
+    conditions
+        What is tried.
+    base
+        Parameters of the run that constraints may compare with; also kept in the tests, where they do not set them.
+
+    Returns
+    -------
+    tuple of CheckOutcome
+        In the order of the conditions. A missing or infinite value in what the model gives fails a condition, whatever
+        its constraint: an extreme input is no excuse.
+
+    References
+    ----------
+    Forrester, J. W. and Senge, P. M. (1980), Tests for building confidence in system dynamics models, TIMS Studies in
+    the Management Sciences 14, 209-228.
+
+    Examples
+    --------
+    >>> def simulate(parameters):
+    ...     return {"people": 100 * np.exp(parameters.get("growth", 0.02) * np.arange(5))}
+    >>> still = ExtremeCondition(
+    ...     name="no growth",
+    ...     inputs={"growth": 0.0},
+    ...     constraint=lambda run, base: run["people"] == 100,
+    ...     because="nobody is born",
+    ... )
+    >>> extreme_conditions(simulate, [still])[0].status
+    'passed'
+    """
+    reference = _base_run(simulate, base)
+    return tuple(_judge("extreme condition", item, simulate, base, reference, finite=True) for item in conditions)
+
+
+def reality_checks(
+    simulate: Simulate, checks: Sequence[RealityCheck], *, base: Mapping[str, float] | None = None
+) -> tuple[CheckOutcome, ...]:
+    """Run a model under test inputs and look whether what they imply follows.
+
+    Parameters
+    ----------
+    simulate
+        Runs the model.
+    checks
+        Test inputs and their implications.
+    base
+        As in `extreme_conditions`.
+
+    Returns
+    -------
+    tuple of CheckOutcome
+        In the order of the checks. A comparison with a missing value is a breach.
+
+    References
+    ----------
+    Peterson, D. W. and Eberlein, R. L. (1994), Reality check: a bridge between systems thinking and system dynamics,
+    System Dynamics Review 10(2-3), 159-174.
+    """
+    reference = _base_run(simulate, base)
+    return tuple(_judge("reality check", item, simulate, base, reference, finite=False) for item in checks)
+
+
+def checks_table(outcomes: Sequence[CheckOutcome]) -> pd.DataFrame:
+    """Outcomes of declared tests, a row each.
+
+    Parameters
+    ----------
+    outcomes
+        From `extreme_conditions` or `reality_checks`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``kind``, ``name``, ``status``, ``message``, ``first``.
+    """
+    columns = ["kind", "name", "status", "message", "first"]
+    return pd.DataFrame([[getattr(item, column) for column in columns] for item in outcomes], columns=columns)
+
+
+def knock_out(
+    simulate: Simulate,
+    loops: Sequence[Loop],
+    *,
+    outcomes: Sequence[str] | None = None,
+    base: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    r"""Cut one loop at a time, and measure how much of the behaviour goes with it.
+
+    .. math:: \text{change} = \frac{\sqrt{\frac1n\sum_t(y^0_t-y_t)^2}}{s_y}, \qquad
+       \text{end change} = \frac{y^0_T-y_T}{|y_T|}
+
+    with :math:`y` the base run, :math:`y^0` the run without the loop, time on the last axis; means over all other axes.
+
+    Parameters
+    ----------
+    simulate
+        Runs the model.
+    loops
+        What cuts each loop.
+    outcomes
+        Which outcomes; all if not given.
+    base
+        Parameters of the base run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each loop and outcome: ``change`` from 0 (the loop does nothing here) up, relative to the standard
+        deviation over time of the base run; ``end_change`` of either sign; ``turning_points_base`` and
+        ``turning_points_without`` summed over series; ``mode_changes``, as `mode_differs` for any series; ``status``,
+        "run" or why there was none. No direction is better: a loop that is said to matter should show a change.
+
+    Raises
+    ------
+    InvalidInput
+        If the base run fails.
+    UnknownName
+        If the run has no such outcome.
+
+    References
+    ----------
+    Forrester, J. W. and Senge, P. M. (1980), as in `extreme_conditions`. Ford, D. N. (1999), A behavioral approach to
+    feedback loop dominance analysis, System Dynamics Review 15(1), 3-36.
+    """
+    whole = arrays_of(_base_run(simulate, base), outcomes)
+    rows: list[dict[str, object]] = []
+    for loop in loops:
+        try:
+            without = arrays_of(simulate({**(base or {}), **loop.inputs}), list(whole))
+        except BREAKDOWNS as fault:
+            rows += [{"loop": loop.name, "outcome": name, "status": f"not run: {fault}"} for name in whole]
+            continue
+        rows += [
+            {"loop": loop.name, "outcome": name, "status": "run"} | _difference(whole[name], without[name])
+            for name in whole
+        ]
+    return pd.DataFrame(rows, columns=["loop", "outcome", *_MEASURES, "status"])
+
+
+_MEASURES = ("change", "end_change", "turning_points_base", "turning_points_without", "mode_changes")
+
+
+def _difference(whole: FloatArray, without: FloatArray) -> dict[str, object]:
+    """How a run without a loop differs from the base run."""
+    if whole.shape != without.shape:
+        raise InvalidInput(f"the run without the loop has the shape {without.shape}, the base run {whole.shape}")
+    gap = without - whole
+    change = ratio(np.sqrt((gap**2).mean(axis=-1)), whole.std(axis=-1))
+    return {
+        "change": float(np.mean(change)),
+        "end_change": float(np.mean(ratio(gap[..., -1], np.abs(whole[..., -1])))),
+        "turning_points_base": int(turning_points(whole).sum()),
+        "turning_points_without": int(turning_points(without).sum()),
+        "mode_changes": bool(mode_differs(whole, without).any()),
+    }
+
+
+def _base_run(simulate: Simulate, base: Mapping[str, float] | None) -> Run:
+    """Run the base; it must work, or nothing can be compared with it."""
+    try:
+        return simulate(dict(base or {}))
+    except BREAKDOWNS as fault:
+        raise InvalidInput(f"the base run fails, so no test can be made: {fault}") from fault
+
+
+def _judge(
+    kind: str,
+    item: ExtremeCondition | RealityCheck,
+    simulate: Simulate,
+    base: Mapping[str, float] | None,
+    reference: Run,
+    *,
+    finite: bool,
+) -> CheckOutcome:
+    """Run one declared test."""
+    try:
+        run = simulate({**(base or {}), **item.inputs})
+    except BREAKDOWNS as fault:
+        return CheckOutcome(kind=kind, name=item.name, status="not run", message=f"The run fails: {fault}")
+    if finite:
+        for name, values in arrays_of(run).items():
+            where = first_where(~np.isfinite(values))
+            if where is not None:
+                message = f"{name} is {values[where]} at index {where}."
+                return CheckOutcome(kind=kind, name=item.name, status="failed", message=message, first=where)
+    try:
+        holds = np.asarray(item.constraint(run, reference))
+    except (*BREAKDOWNS, LookupError, TypeError) as fault:
+        message = f"The constraint cannot be worked out: {type(fault).__name__}: {fault}"
+        return CheckOutcome(kind=kind, name=item.name, status="not run", message=message)
+    if holds.dtype != bool:
+        message = f"The constraint gave {holds.dtype} numbers; it must give truth values, as a comparison does."
+        return CheckOutcome(kind=kind, name=item.name, status="not run", message=message)
+    return _verdict(kind, item, holds)
+
+
+def _verdict(kind: str, item: ExtremeCondition | RealityCheck, holds: NDArray[np.bool_]) -> CheckOutcome:
+    """Say whether the constraint holds everywhere."""
+    if holds.all():
+        return CheckOutcome(kind=kind, name=item.name, status="passed", message=f"Holds, because {item.because}.")
+    first = first_where(~holds) or None
+    places = f" at {int((~holds).sum())} of {holds.size} places, first at index {first}" if first else ""
+    message = f"Does not hold{places}; it should, because {item.because}."
+    return CheckOutcome(kind=kind, name=item.name, status="failed", message=message, first=first)
