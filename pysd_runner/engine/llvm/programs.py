@@ -32,8 +32,6 @@ class Recipe:
         Those among `given` that differ between draws; None to run one case with vectors over subscripts.
     types
         Lanes and precision.
-    method
-        How stocks are integrated.
     """
 
     outcomes: tuple[str, ...]
@@ -41,7 +39,6 @@ class Recipe:
     moving: frozenset[str]
     varying: frozenset[str] | None
     types: Types
-    method: str = "euler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +197,7 @@ def _key(model: ModelIr, recipe: Recipe) -> str:
         recipe.given,
         sorted(recipe.moving),
         None if recipe.varying is None else sorted(recipe.varying),
-        [recipe.types.lanes, recipe.types.real, recipe.method],
+        [recipe.types.lanes, recipe.types.real, recipe.types.permutes],
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 

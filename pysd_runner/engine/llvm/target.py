@@ -39,7 +39,6 @@ def compiled(
     values: Mapping[str, Any],
     *,
     precision: Precision = "float64",
-    method: str = "euler",
     single: bool | None = None,
 ) -> Program:
     """Compile a model for some outcomes and the way its values vary.
@@ -54,8 +53,6 @@ def compiled(
         Value of every variable that comes from outside, with the axes (scenario, draw, ...), or a `TimePath` of them.
     precision
         Type of all numbers.
-    method
-        How stocks are integrated.
     single
         Whether vectors run over subscripts instead of draws; None decides by the number of draws.
 
@@ -79,7 +76,7 @@ def compiled(
     varying = None if alone else frozenset(name for name, value in values.items() if _draws(value) > 1)
     lanes = native if alone else native * UNROLLED
     types = Types(lanes, real, permutes=native == REGISTER and real == "double")
-    recipe = Recipe(tuple(outcomes), tuple(values), moving, varying, types, method)
+    recipe = Recipe(tuple(outcomes), tuple(values), moving, varying, types)
     return program_of(model, recipe)
 
 
