@@ -18,11 +18,12 @@ from calibration.diagnostics import (
     series_findings,
     settling_finding,
     stage_finding,
+    twin_findings,
 )
-from calibration.estimates import HELD, ParameterEstimate, Search, SeriesFit, evidence
+from calibration.estimates import HELD, LocalOptimum, ParameterEstimate, Search, SeriesFit, evidence
 from calibration.laplace import Laplace
 from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
-from calibration.optimisers import Starts
+from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult, ResidualTable
@@ -72,23 +73,25 @@ class Ending:
         """Posterior standard deviations on the unbounded scale."""
         return np.sqrt(np.diag(self.curvature.covariance))
 
-    def result(self, *, seed: int, starts: int, is_settled: bool, seconds: float) -> FitResult:
+    def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> FitResult:
         """Put everything together."""
         residuals = dict(zip(self._labels(), self.problem.raw_residuals(self.point), strict=True))
         parameters = tuple(self._parameters())
         series = tuple(self._series_fit(item, residuals[item.label]) for item in self.problem.series)
         searches = tuple(self._searches())
+        optima = tuple(self._optima())
         apart = np.abs(self.staged - self.point) / self.spread if len(self.point) else np.zeros(0)
         shocks = self._shocks(residuals)
         return FitResult(
-            fitted=self._fitted(parameters, series, shocks, {"seed": seed, "starts": starts}),
+            fitted=self._fitted(parameters, series, shocks, {"seed": seed, "starts": starts, "optimiser": optimiser}),
             parameters=parameters,
             series=series,
             residuals=self._table(),
             searches=searches,
+            optima=optima,
             shocks=shocks,
             description=self.problem.describe(),
-            findings=tuple(self._findings(parameters, series, searches, apart, is_settled)),
+            findings=tuple(self._findings(parameters, series, searches, optima, apart, is_settled)),
             region_names={item.code: (item.name_en, item.name_zh) for item in self.problem.panel.regions},
             cost=self.ends.best.cost,
             stage_distance=float(apart.max()) if apart.size else 0.0,
@@ -193,6 +196,20 @@ class Ending:
                 distance=float(away.max()),
             )
 
+    def _optima(self) -> Iterator[LocalOptimum]:
+        """Where searches ended, the lowest first."""
+        scale = self.problem.space.scale
+        for basin in basins(self.ends.optima, scale):
+            away = np.abs(basin.optimum.point - self.point) / scale if len(self.point) else np.zeros(0)
+            yield LocalOptimum(
+                starts=basin.members,
+                cost=basin.optimum.cost,
+                rise=basin.optimum.cost - self.ends.best.cost,
+                distance=float(away.max(initial=0.0)),
+                furthest=self.problem.space.keys[int(away.argmax())] if away.any() else "",
+                point={key: float(value) for key, value in self.problem.space.to_values(basin.optimum.point).items()},
+            )
+
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         declared = self.problem.spec.parameters.get(SHOCK_SD)
         for item in self.problem.series:
@@ -238,10 +255,12 @@ class Ending:
         parameters: tuple[ParameterEstimate, ...],
         series: tuple[SeriesFit, ...],
         searches: tuple[Search, ...],
+        optima: tuple[LocalOptimum, ...],
         apart: Array,
         is_settled: bool,
     ) -> list[Finding]:
-        found = [*search_findings(self.ends, searches, self.curvature), *parameter_findings(parameters)]
+        found = [*search_findings(self.ends, searches, self.curvature), *twin_findings(optima)]
+        found += parameter_findings(parameters)
         if apart.size:
             worst = int(apart.argmax())
             finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))

@@ -1,5 +1,8 @@
 """The commands that calibrate; the command line finds them through an entry point."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +43,31 @@ DEMONSTRATED = ("zoned_need", "zoned")
 Starts = Annotated[
     int, typer.Option("--starts", min=1, help="Number of searches: one led by the data, others from the prior.")
 ]
+Optimiser = Annotated[
+    str,
+    typer.Option(
+        "--optimiser",
+        metavar="NAME",
+        help="Search: least_squares, minimize, differential_evolution, dual_annealing, shgo, basinhopping or cma.",
+    ),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", min=0.001, help="Time budget of the calibration [default: none]."),
+]
+Workers = Annotated[
+    int,
+    typer.Option("--workers", min=1, help="Searches at the same time, each in a thread; results do not depend on it."),
+]
+CheckpointFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        dir_okay=False,
+        help="Keeps finished searches; the same command goes on from there after a kill.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,9 +81,46 @@ def register(app: typer.Typer) -> None:
     command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --out demo"))(demo)
     examples = (
         "gapsim calibrate china --out fit",
+        "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china.json",
         "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
     )
     command(app, "calibrate", examples=examples)(calibrate)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a calibration searches; the fields are those of `calibration.fit.fit`."""
+
+    starts: int
+    seed: int
+    optimiser: str = "least_squares"
+    seconds: float | None = None
+    workers: int = 1
+    checkpoint: Path | None = None
+
+    def check(self) -> None:
+        """Refuse an unknown optimiser before anything is read."""
+        from calibration.optimisers import optimiser_named
+
+        optimiser_named(self.optimiser)
+
+    def run(self, problem: "CalibrationProblem", progress: Callable[[str, int, int], None]) -> "FitResult":
+        """Fit a problem."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from calibration.fit import fit
+
+        with ThreadPoolExecutor(self.workers) if self.workers > 1 else nullcontext() as executor:
+            return fit(
+                problem,
+                starts=self.starts,
+                seed=self.seed,
+                optimiser=self.optimiser,
+                seconds=self.seconds,
+                executor=executor,
+                checkpoint=self.checkpoint,
+                progress=progress,
+            )
 
 
 def calibrate(
@@ -67,6 +132,10 @@ def calibrate(
     ] = None,
     starts: Starts = 4,
     seed: Seed = 0,
+    optimiser: Optimiser = "least_squares",
+    seconds: Seconds = None,
+    workers: Workers = 1,
+    checkpoint: CheckpointFile = None,
     first_year: Annotated[
         int | None,
         typer.Option("--first-year", metavar="YEAR", help="Start of the window [default: found from the data]."),
@@ -104,11 +173,13 @@ def calibrate(
         national=national,
         encoding=encoding,
     )
+    search = Search(starts, seed, optimiser, seconds, workers, checkpoint)
+    search.check()
     folder = target(out, f"fit-{Path(panel).stem}", force=force)
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
     problem = _problem(choice.read(session), **settings)
     session.note(str(problem.describe()))
-    found = _fit(session, problem, starts=starts, seed=seed)
+    found = _fit(session, problem, search)
     with folder:
         found.save(folder.draft)
         found = _judged(session, problem, found, folder.draft, profiles=profiles)
@@ -150,7 +221,7 @@ def demo(
     session.note(f"Panel {PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
     with folder:
         problem = _problem(panel)
-        found = _fit(session, problem, starts=starts, seed=seed)
+        found = _fit(session, problem, Search(starts, seed))
         found = _judged(session, problem, found, folder.draft / FIT)
         found.save(folder.draft / FIT)
         folder.finished(FIT)
@@ -186,11 +257,11 @@ def _problem(panel: "Panel", **settings: Any) -> "CalibrationProblem":
     return CalibrationProblem(model, panel, **{key: value for key, value in settings.items() if value is not None})
 
 
-def _fit(session: Session, problem: "CalibrationProblem", *, starts: int, seed: int) -> "FitResult":
-    from calibration.fit import fit
-
+def _fit(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":
+    if search.checkpoint is not None:
+        session.kept.append(f"Finished searches are kept in {search.checkpoint}; the same command goes on from there.")
     with session.stage("Calibrating") as stage:
-        return fit(problem, starts=starts, seed=seed, progress=stage.at)
+        return search.run(problem, stage.at)
 
 
 def _judged(
@@ -246,6 +317,7 @@ def _data(found: "FitResult") -> dict[str, Any]:
         "last_year": found.fitted.last_year,
         "parameters": found.table().to_dict("records"),
         "diagnostics_failed": [str(item) for item in found.check()],
+        "optima": [asdict(item) for item in found.optima],
         "seconds": found.seconds,
     }
 

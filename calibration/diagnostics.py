@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from calibration.estimates import ParameterEstimate, Search, SeriesFit
+from calibration.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
 from calibration.laplace import Laplace
-from calibration.optimisers import Outcome, Starts
+from calibration.optimisers import SAME_COST, Outcome, Starts
 
 Severity = Literal["error", "warning"]
 
@@ -86,6 +86,29 @@ def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace
             f"{agree} found the best one.",
             "warning",
         )
+
+
+def twin_findings(optima: Sequence[LocalOptimum]) -> Iterator[Finding]:
+    """Look for optima that are as low as the best one.
+
+    Parameters
+    ----------
+    optima
+        The lowest first.
+
+    Yields
+    ------
+    Finding
+        One for each that is elsewhere.
+    """
+    for item in optima:
+        if item.furthest and item.rise < SAME_COST:
+            yield Finding(
+                "twin-optima",
+                f"Searches ended equally low {item.distance:.2g} prior standard deviations apart in {item.furthest}: "
+                "panel and priors do not tell these values from each other.",
+                "warning",
+            )
 
 
 def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Finding]:

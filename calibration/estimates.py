@@ -1,5 +1,6 @@
 """What is reported of one parameter, one series and one search."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Contraction at and above which a phrase applies.
@@ -163,3 +164,36 @@ class Search:
     message: str
     evaluations: int
     distance: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalOptimum:
+    """Searches that ended at one place, see `calibration.optimisers.basins`.
+
+    Attributes
+    ----------
+    starts
+        Numbers of the starts, 0 for the one the stages led to.
+    cost, rise
+        Half the sum of squared residuals there; how much more than at the best end.
+    distance, furthest
+        Largest distance of a parameter from the best end, in prior standard deviations; which parameter.
+    point
+        Values of the moved parameters, by key.
+    """
+
+    starts: tuple[int, ...]
+    cost: float
+    rise: float
+    distance: float
+    furthest: str
+    point: Mapping[str, float]
+
+    @property
+    def words(self) -> str:
+        """One sentence for a report."""
+        count = f"{len(self.starts)} {'search' if len(self.starts) == 1 else 'searches'}"
+        if not self.furthest:
+            return f"{count} ended at the best optimum, cost {self.cost:.6g}"
+        away = f"{self.distance:.2g} prior standard deviations away in {self.furthest}"
+        return f"{count} ended at another one, cost higher by {self.rise:.2g}, {away}"

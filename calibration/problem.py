@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,6 +151,39 @@ class CalibrationProblem:
         other = copy(self)
         other.noise = {item.label: noise[item.label] for item in self.series}
         return other
+
+    def copied(self) -> "CalibrationProblem":
+        """The same problem with working memory of its own: a problem serves one thread at a time."""
+        other = copy(self)
+        other._comparison = Comparison(self._forward, self.series)
+        return other
+
+    def digest(self, *settings: object) -> str:
+        """Fingerprint of everything that decides a fit, and of further settings.
+
+        Parameters
+        ----------
+        *settings
+            Anything with a ``repr`` that is the same in every process.
+
+        Returns
+        -------
+        str
+            Hexadecimal SHA-256 of model, declarations, panel, window, parameters, errors, money and settings.
+        """
+        parts = (
+            self.model.sha256,
+            self.spec,
+            self.panel.sha256,
+            self.years,
+            [item.key for item in self.candidates],
+            self.is_chosen,
+            sorted(self.fixed.items()),
+            self.yuan_per_unit,
+            sorted(self.noise.items()),
+            settings,
+        )
+        return sha256("\n".join(repr(part) for part in parts).encode("utf-8")).hexdigest()
 
     @cached_property
     def space(self) -> ParameterSpace:

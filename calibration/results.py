@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.description import Description
 from calibration.diagnostics import Finding
-from calibration.estimates import ParameterEstimate, Search, SeriesFit
+from calibration.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.spec import FittedParameters
@@ -75,6 +75,8 @@ class FitResult:
         Observed and fitted values by region and year.
     searches
         Where each search ended.
+    optima
+        The places where searches that converged ended, the best first.
     shocks
         What is left of yearly growth; None when output was not observed by region.
     description
@@ -96,6 +98,7 @@ class FitResult:
     series: tuple[SeriesFit, ...]
     residuals: ResidualTable
     searches: tuple[Search, ...]
+    optima: tuple[LocalOptimum, ...]
     shocks: Shocks | None
     description: Description
     findings: tuple[Finding, ...]
@@ -196,7 +199,8 @@ class FitResult:
     def remarks(self) -> list[str]:
         """What is left over, and what to keep in mind, one line each."""
         shocks = [] if self.shocks is None else [f"  Shocks: {self.shocks.words}."]
-        return [*shocks, *(f"  {item}" for item in self.findings)]
+        optima = [f"  Optima: {item.words}." for item in self.optima] if len(self.searches) > 1 else []
+        return [*shocks, *optima, *(f"  {item}" for item in self.findings)]
 
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from calibration.description import Description
 from calibration.diagnostics import Finding
-from calibration.estimates import ParameterEstimate, Search, SeriesFit
+from calibration.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from calibration.results import FitResult, ResidualTable
 from pysd_runner.errors import InvalidInput
@@ -69,6 +69,7 @@ def record(result: FitResult) -> dict[str, Any]:
         "parameters": [asdict(item) for item in result.parameters],
         "series": [asdict(item) for item in result.series],
         "searches": [asdict(item) for item in result.searches],
+        "optima": [asdict(item) for item in result.optima],
         "shocks": None if result.shocks is None else asdict(result.shocks),
         "description": asdict(result.description),
         "region_names": {code: list(names) for code, names in result.region_names.items()},
@@ -113,6 +114,8 @@ def read(folder: Path) -> FitResult:
             series=_many(SeriesFit, content["series"]),
             residuals=_one(ResidualTable, content["residuals"]),
             searches=_many(Search, content["searches"]),
+            # Fits of earlier versions did not keep them.
+            optima=_many(LocalOptimum, content.get("optima", [])),
             shocks=None if content["shocks"] is None else _one(Shocks, content["shocks"]),
             description=_one(Description, content["description"]),
             findings=_many(Finding, content["findings"]),

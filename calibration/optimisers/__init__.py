@@ -1,8 +1,32 @@
 """Least-squares searches: functions and vectors only, no models and no panels."""
 
+from calibration.optimisers.basins import Basin, basins
+from calibration.optimisers.catalogue import OPTIMISERS, optimiser_named
+from calibration.optimisers.evolution import EvolutionStrategy
+from calibration.optimisers.global_searches import BasinHopping, DifferentialEvolution, DualAnnealing, Shgo
 from calibration.optimisers.least_squares import LeastSquares
-from calibration.optimisers.multistart import MultiStart, Starts
+from calibration.optimisers.minimize import Minimize
+from calibration.optimisers.multistart import SAME_COST, MultiStart, Starts
 from calibration.optimisers.objective import Objective, Optimiser, Optimum
 from calibration.optimisers.outcome import Outcome
 
-__all__ = ["LeastSquares", "MultiStart", "Objective", "Optimiser", "Optimum", "Outcome", "Starts"]
+__all__ = [
+    "OPTIMISERS",
+    "SAME_COST",
+    "Basin",
+    "BasinHopping",
+    "DifferentialEvolution",
+    "DualAnnealing",
+    "EvolutionStrategy",
+    "LeastSquares",
+    "Minimize",
+    "MultiStart",
+    "Objective",
+    "Optimiser",
+    "Optimum",
+    "Outcome",
+    "Shgo",
+    "Starts",
+    "basins",
+    "optimiser_named",
+]

@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from calibration.optimisers.objective import Objective, Optimum
 from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
 
 Array = NDArray[np.float64]
-
-# Starts are moved this far inside a bound, as a share of the scale: the method needs an interior point.
-_INSIDE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +25,8 @@ class LeastSquares:
         Relative change of cost or step, and scaled gradient, below which the search ends.
     evaluations
         Limit on residual evaluations.
+    seconds
+        Time budget; infinite for none.
 
     References
     ----------
@@ -36,16 +36,21 @@ class LeastSquares:
 
     tolerance: float = 1e-9
     evaluations: int = 200
+    seconds: float = np.inf
 
     def minimise(self, objective: Objective, start: Array) -> Optimum:
         """Search from one point."""
         if not len(start):
-            return _end(start, objective, Outcome.NOTHING_TO_MOVE)
+            return ended(start, objective, Outcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
-        known = _Latest(objective)
+        watch = Watch(objective, seconds=self.seconds)
+        known = _Latest(watch)
         if not np.isfinite(known.residuals(inside)).all():
-            return _end(inside, objective, Outcome.NOT_FINITE)
-        return self._search(objective, known, inside)
+            return ended(inside, objective, Outcome.NOT_FINITE)
+        try:
+            return self._search(objective, known, inside)
+        except SearchOver as over:
+            return watch.optimum(over.outcome)
 
     def _search(self, objective: Objective, known: "_Latest", start: Array) -> Optimum:
         from scipy.optimize import least_squares
@@ -66,7 +71,7 @@ class LeastSquares:
             point=point,
             cost=float(found.cost),
             outcome=Outcome.CONVERGED if found.status > 0 else Outcome.STOPPED_AT_LIMIT,
-            slope=_slope(objective, point, np.asarray(found.grad, dtype=float)),
+            slope=scaled_slope(objective, point, np.asarray(found.grad, dtype=float)),
             evaluations=int(found.nfev),
         )
 
@@ -74,8 +79,8 @@ class LeastSquares:
 class _Latest:
     """The condensed problem at the point asked for last, so that residuals and Jacobian cost one evaluation."""
 
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self._point: Array | None = None
         self._value = (np.zeros(0), np.zeros((0, 0)))
 
@@ -87,7 +92,7 @@ class _Latest:
 
     def _at(self, point: Array) -> tuple[Array, Array]:
         if self._point is None or not np.array_equal(point, self._point):
-            self._value = _condensed(*self._objective.linearised(point))
+            self._value = _condensed(*self._watch.linearised(point))
             self._point = point.copy()
         return self._value
 
@@ -106,43 +111,3 @@ def _condensed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
     table = np.pad(np.column_stack([jacobian, residuals]), ((0, missing), (0, 0)))
     triangle = np.asarray(np.linalg.qr(table, mode="r"))
     return triangle[:, -1], triangle[:, :-1]
-
-
-def _end(point: Array, objective: Objective, outcome: Outcome) -> Optimum:
-    """An end without a search."""
-    cost = 0.5 * float((objective.linearised(point)[0] ** 2).sum())
-    known = np.isfinite(cost)
-    return Optimum(
-        point=point,
-        cost=cost if known else np.inf,
-        outcome=outcome,
-        slope=0.0 if outcome.is_success else np.inf,
-        evaluations=1,
-    )
-
-
-def interior(point: Array, objective: Objective) -> Array:
-    """Move a point strictly inside the bounds.
-
-    Parameters
-    ----------
-    point
-        Shape (variable,).
-    objective
-        Whose bounds hold.
-
-    Returns
-    -------
-    ndarray
-        The point, or one a little inside the bounds it violates.
-    """
-    room = np.minimum(_INSIDE * objective.scale, 0.25 * (objective.upper - objective.lower))
-    return np.clip(point, objective.lower + room, objective.upper - room)
-
-
-def _slope(objective: Objective, point: Array, gradient: Array) -> float:
-    """Largest scaled gradient that does not point out of the bounds."""
-    near = 1e-6 * objective.scale
-    blocked = ((point - objective.lower < near) & (gradient > 0)) | ((objective.upper - point < near) & (gradient < 0))
-    scaled = np.abs(gradient * objective.scale)
-    return float(np.where(blocked, 0.0, scaled).max())

@@ -1,15 +1,19 @@
 """The same search from several points, so that a local optimum is noticed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.optimisers.catalogue import prepared
 from calibration.optimisers.objective import Objective, Optimiser, Optimum
 from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
+Keep = Callable[[int, Optimum], None]
 
 # Two ends are the same optimum when their costs differ by less than this: a likelihood ratio of one percent.
 SAME_COST = 0.01
@@ -52,13 +56,26 @@ class MultiStart:
     Attributes
     ----------
     optimiser
-        The search.
+        The search; a seed it has is raised by the number of the start.
+    executor
+        Runs the starts, for instance `concurrent.futures.ThreadPoolExecutor`; None for one after the other. Ends do
+        not depend on it unless a time budget cuts them.
+    deadline
+        Reading of `time.monotonic` when the time budget of all starts ends; infinite for none.
     """
 
     optimiser: Optimiser
+    executor: Executor | None = None
+    deadline: float = np.inf
 
     def minimise(
-        self, objective: Objective, points: Sequence[Array], *, progress: Callable[[int], None] | None = None
+        self,
+        objective: Objective,
+        points: Sequence[Array],
+        *,
+        finished: Mapping[int, Optimum] | None = None,
+        keep: Keep | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> Starts:
         """Search from every point.
 
@@ -68,6 +85,10 @@ class MultiStart:
             What to minimise.
         points
             Starts, each of shape (variable,).
+        finished
+            Ends that are known from before, by number of the start.
+        keep
+            Given the number and the end of each start as it finishes.
         progress
             Called with the number of starts finished.
 
@@ -83,9 +104,43 @@ class MultiStart:
         """
         if not points:
             raise InvalidInput("a search needs at least one start")
-        optima = []
-        for count, point in enumerate(points, start=1):
-            optima.append(self.optimiser.minimise(objective, point))
+        ends = {number: end for number, end in (finished or {}).items() if number < len(points)}
+        waiting = [number for number in range(len(points)) if number not in ends]
+        for number, end in self._ends(objective, points, waiting):
+            ends[number] = end
+            if keep is not None:
+                keep(number, end)
             if progress is not None:
-                progress(count)
-        return Starts(optima=tuple(optima))
+                progress(len(ends))
+        return Starts(optima=tuple(ends[number] for number in range(len(points))))
+
+    def _ends(
+        self, objective: Objective, points: Sequence[Array], waiting: Sequence[int]
+    ) -> Iterator[tuple[int, Optimum]]:
+        """Ends as they come."""
+        if self.executor is None:
+            for number in waiting:
+                yield number, _search(self.optimiser, objective, points[number], number, self.deadline)
+            return
+        running = {
+            self.executor.submit(
+                _search_apart, self.optimiser, objective, points[number], number, self.deadline
+            ): number
+            for number in waiting
+        }
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _search(optimiser: Optimiser, objective: Objective, point: Array, number: int, deadline: float) -> Optimum:
+    left = max(deadline - monotonic(), 0.0)
+    return prepared(optimiser, number=number, seconds=left).minimise(objective, point)
+
+
+def _search_apart(optimiser: Optimiser, objective: Objective, point: Array, number: int, deadline: float) -> Optimum:
+    """Search with an objective of its own, so that threads share no memory."""
+    return _search(optimiser, objective.apart(), point, number, deadline)

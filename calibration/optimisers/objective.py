@@ -12,6 +12,10 @@ from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
+# Searches that need finite bounds look this many scales to either side of the centre where there are none. With prior
+# standard deviations as scales, less than one draw of the prior in 15,000 lies outside for each variable.
+BOX = 4.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Objective:
@@ -26,6 +30,13 @@ class Objective:
         Bounds, shape (variable,); infinite where there is none.
     scale
         Typical size of each variable, shape (variable,).
+    residual_batch
+        Vectors of shape (draw, variable) to residuals (draw, residual), for searches that ask for many at once; None
+        asks `linearised` for one after the other.
+    centre
+        Middle of the box of a search where there is no bound, shape (variable,); None for its start.
+    copied
+        Makes the same objective with memory of its own, for another thread; None if the functions keep none.
 
     Raises
     ------
@@ -37,6 +48,9 @@ class Objective:
     lower: Array
     upper: Array
     scale: Array
+    residual_batch: Callable[[Array], Array] | None = None
+    centre: Array | None = None
+    copied: Callable[[], "Objective"] | None = None
 
     def __post_init__(self) -> None:
         if not self.lower.shape == self.upper.shape == self.scale.shape or self.lower.ndim != 1:
@@ -48,6 +62,46 @@ class Objective:
             raise InvalidInput(f"variable {int(np.argmax(self.lower >= self.upper))}: its bounds are not in order")
         if not (np.isfinite(self.scale) & (self.scale > 0)).all():
             raise InvalidInput("every scale must be positive and finite")
+
+    def apart(self) -> "Objective":
+        """The same objective for another thread."""
+        return self if self.copied is None else self.copied()
+
+    def costs(self, points: Array) -> Array:
+        """Half the sum of squared residuals of many points.
+
+        Parameters
+        ----------
+        points
+            Shape (draw, variable).
+
+        Returns
+        -------
+        ndarray
+            Shape (draw,); infinite where a residual is not finite.
+        """
+        if self.residual_batch is None:
+            halves = [half_squares(self.linearised(point)[0]) for point in points]
+            return np.array(halves, dtype=float)
+        return half_squares(self.residual_batch(points))
+
+    def box(self, start: Array) -> tuple[Array, Array]:
+        """Finite bounds: the declared ones, else `BOX` scales about the centre, widened to hold the start.
+
+        Parameters
+        ----------
+        start
+            Shape (variable,).
+
+        Returns
+        -------
+        lower, upper : ndarray
+            Shape (variable,) each.
+        """
+        centre = start if self.centre is None else self.centre
+        lower = np.where(np.isfinite(self.lower), self.lower, np.minimum(centre, start) - BOX * self.scale)
+        upper = np.where(np.isfinite(self.upper), self.upper, np.maximum(centre, start) + BOX * self.scale)
+        return lower, upper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -73,6 +127,24 @@ class Optimum:
     outcome: Outcome
     slope: float
     evaluations: int
+
+
+def half_squares(residuals: Array) -> Array:
+    """Half the sum of squares along the last axis; infinite where one is not finite.
+
+    Parameters
+    ----------
+    residuals
+        Shape (..., residual).
+
+    Returns
+    -------
+    ndarray
+        Shape (...).
+    """
+    known = np.isfinite(residuals)
+    squares = 0.5 * (np.where(known, residuals, 0.0) ** 2).sum(axis=-1)
+    return np.where(known.all(axis=-1), squares, np.inf)
 
 
 class Optimiser(Protocol):

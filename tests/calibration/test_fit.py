@@ -310,7 +310,8 @@ def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> N
             return Optimum(point=start, cost=cost, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
 
     found = fit(fitted_problem, starts=1, optimiser=Still())
-    assert found.parameter("q_a").estimate == pytest.approx(0.35)
+    assert found.stage_distance == 0
+    assert found.searches[0].evaluations == 1
     assert MultiStart(Still()).optimiser is not None
 
 

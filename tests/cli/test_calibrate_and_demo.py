@@ -122,3 +122,28 @@ def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
 
     points = entry_points(group="gapsim.commands")
     assert [point.value for point in points if point.name == "calibration"] == ["calibration.commands:register"]
+
+
+def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, small_panel, tmp_path):
+    common = ("calibrate", small_panel, "--first-year", 2019, "--optimiser", "minimize", "--checkpoint", "kept.json")
+    first = gapsim(*common, "--starts", 1, "--out", "first")
+    assert first.code == 0
+    second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second")
+    assert second.code == 0
+    assert "estimating the errors" in first.err
+    assert "estimating the errors" not in second.err
+    assert "Optima: 2 searches ended at the best optimum" in second.out
+    assert FitResult.load("second").fitted.provenance["optimiser"].startswith("Minimize(")
+
+
+def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
+    answer = gapsim("calibrate", "no such panel", "--optimiser", "lest_squares")
+    assert answer.code == 2
+    assert "Did you mean 'least_squares'?" in answer.err
+
+
+def test_a_budget_that_is_spent_is_a_failed_diagnostic(gapsim, small_panel):
+    answer = gapsim("calibrate", small_panel, "--first-year", 2019, "--seconds", 0.05, "--out", "fit")
+    assert answer.code == 3
+    assert "stopped at its time budget" in answer.err
+    assert load_fitted("fit/fitted.json").status == "out of time"

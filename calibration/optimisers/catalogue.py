@@ -1,0 +1,82 @@
+"""Every search by its name, for the command line and for files."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from calibration.optimisers.evolution import EvolutionStrategy
+from calibration.optimisers.global_searches import BasinHopping, DifferentialEvolution, DualAnnealing, Shgo
+from calibration.optimisers.least_squares import LeastSquares
+from calibration.optimisers.minimize import Minimize
+from calibration.optimisers.objective import Optimiser
+from pysd_runner.errors import UnknownName, suggest
+
+OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
+    "least_squares": LeastSquares,
+    "minimize": Minimize,
+    "differential_evolution": DifferentialEvolution,
+    "dual_annealing": DualAnnealing,
+    "shgo": Shgo,
+    "basinhopping": BasinHopping,
+    "cma": EvolutionStrategy,
+}
+
+
+def optimiser_named(name: str) -> Optimiser:
+    """Give the search with a name, with its usual settings.
+
+    Parameters
+    ----------
+    name
+        One of `OPTIMISERS`; ``-`` may stand for ``_``.
+
+    Returns
+    -------
+    Optimiser
+        The search.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such search.
+
+    Examples
+    --------
+    >>> type(optimiser_named("differential-evolution")).__name__
+    'DifferentialEvolution'
+    """
+    plain = name.replace("-", "_").casefold()
+    if plain not in OPTIMISERS:
+        raise UnknownName(
+            f"there is no optimiser {name!r}.{suggest(plain, OPTIMISERS)} Known are {', '.join(OPTIMISERS)}."
+        )
+    return OPTIMISERS[plain]()
+
+
+def prepared(optimiser: Optimiser, *, number: int = 0, seconds: float = np.inf) -> Optimiser:
+    """Give the search as it is run from one of several starts.
+
+    Parameters
+    ----------
+    optimiser
+        Any search; settings it does not have are left out.
+    number
+        Which start; added to its ``seed``, so that starts draw different numbers.
+    seconds
+        Time that is left; its ``seconds`` are cut to it.
+
+    Returns
+    -------
+    Optimiser
+        With these settings.
+    """
+    if not is_dataclass(optimiser) or isinstance(optimiser, type):
+        return optimiser
+    changes: dict[str, Any] = {}
+    if hasattr(optimiser, "seed"):
+        changes["seed"] = optimiser.seed + number
+    if hasattr(optimiser, "seconds"):
+        changes["seconds"] = min(optimiser.seconds, seconds)
+    return replace(optimiser, **changes)

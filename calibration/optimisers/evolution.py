@@ -1,0 +1,81 @@
+"""Covariance matrix adaptation, by the library of its author; a generation is one batch of simulations."""
+
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.optimisers.exploring import explored
+from calibration.optimisers.objective import Objective, Optimum
+from calibration.optimisers.watch import Watch
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvolutionStrategy:
+    """CMA-ES in units of each variable's scale, ended with least squares from the best point it saw.
+
+    Attributes
+    ----------
+    step
+        Standard deviation of the first generation, in scales.
+    population
+        Points in a generation; None for four times the usual ``4 + 3 log(variables)``, because a batch of simulations
+        costs little more than one.
+    tolerance
+        Range of the costs of the last generations below which it ends.
+    seed
+        Decides its draws.
+    evaluations
+        Limit on evaluations.
+    seconds
+        Time budget; infinite for none.
+
+    References
+    ----------
+    Hansen, N. and Ostermeier, A. (2001), Completely derandomized self-adaptation in evolution strategies, Evolutionary
+    Computation 9(2).
+    """
+
+    step: float = 0.5
+    population: int | None = None
+    tolerance: float = 1e-4
+    seed: int = 0
+    evaluations: float = 50_000
+    seconds: float = np.inf
+
+    def minimise(self, objective: Objective, start: Array) -> Optimum:
+        """Search from one point."""
+        return explored(
+            objective, start, lambda watch, inside: self._explore(objective, watch, inside),
+            seconds=self.seconds, evaluations=self.evaluations,
+        )  # fmt: skip
+
+    def _explore(self, objective: Objective, watch: Watch, inside: Array) -> None:
+        import cma
+
+        scale = objective.scale
+        rng = np.random.default_rng(self.seed)
+        # One variable is given a silent twin: the library adapts a matrix and refuses a single number.
+        twins = max(2 - len(inside), 0)
+        lower, upper = ((end - inside) / scale for end in objective.box(inside))
+        size = self.population or 4 * (4 + int(3 * log(len(inside) + twins)))
+        strategy = cma.CMAEvolutionStrategy(
+            np.zeros(len(inside) + twins),
+            self.step,
+            {
+                "bounds": [[*lower, *[-1.0] * twins], [*upper, *[1.0] * twins]],
+                "popsize": size,
+                "tolfun": self.tolerance,
+                "verbose": -9,
+                # The library would otherwise seed the generator all of numpy shares.
+                "seed": np.nan,
+                "randn": lambda *shape: rng.standard_normal(shape),
+            },
+        )
+        while not strategy.stop():
+            steps = strategy.ask()
+            points = inside + scale * np.array(steps)[:, : len(inside)]
+            strategy.tell(steps, watch.costs(points).tolist())
