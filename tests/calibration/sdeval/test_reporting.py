@@ -1,0 +1,34 @@
+"""The reporting tables: nothing is invented, nothing is lost."""
+
+import pytest
+
+from calibration.sdeval import report_tables, requirements
+from pysd_runner.errors import UnknownName
+
+
+def test_without_anything_given_nothing_is_reported() -> None:
+    tables = report_tables({})
+    asked = requirements()
+    for part in ("model", "simulation", "optimisation"):
+        table = getattr(tables, part)
+        assert set(table["reported"]) == {"not reported"}
+        assert table["key"].tolist() == asked.loc[asked["part"] == part, "key"].tolist()
+        assert set(table["level"]) == {"minimum", "preferred"}
+    both = {*tables.missing("minimum"), *tables.missing("preferred")}
+    assert both == set(asked["key"])
+    assert asked["key"].is_unique
+
+
+def test_what_is_given_stands_under_its_requirement() -> None:
+    tables = report_tables({"software": "gapsim 0.1.0", "seeds": 0, "objective": "  ", "optimum": None})
+    reported = tables.simulation.set_index("key")["reported"]
+    assert reported["software"] == "gapsim 0.1.0"
+    assert reported["seeds"] == "0"
+    assert set(tables.optimisation["reported"]) == {"not reported"}
+    assert "software" not in tables.missing()
+    assert "objective" in tables.missing()
+
+
+def test_an_unknown_key_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'software'"):
+        report_tables({"sofware": "x"})
