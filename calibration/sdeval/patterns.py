@@ -340,7 +340,7 @@ class _Comparison:
         if abs(self.lag) <= self.limits.phase:
             return PatternStep(name="phase", status="passed", values=values, message="The series move together.")
         words = "later" if best > 0 else "earlier"
-        message = f"The simulated comes {abs(best * self.step):g} units of time {words} than the observed."
+        message = f"The simulated comes {words} than the observed, by {abs(best * self.step):g}."
         return PatternStep(name="phase", status="noted", values=values, message=message)
 
     def _mean(self) -> PatternStep:
