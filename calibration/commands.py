@@ -177,7 +177,8 @@ def calibrate(
     search.check()
     folder = target(out, f"fit-{Path(panel).stem}", force=force)
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
-    problem = _problem(choice.read(session), **settings)
+    read = choice.read(session, first_year=first_year, last_year=last_year)
+    problem = _problem(read, **settings)
     session.note(str(problem.describe()))
     found = _fit(session, problem, search)
     with folder:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from calibration.observation import Series
 from pysd_runner.panel import Panel
+from pysd_runner.panel.coverage import LEFT_OUT
 
 FIRST_YEAR = (
     "The first year gives no residual: the simulation starts from what was observed in it, "
@@ -118,6 +119,7 @@ def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
             f"Output is in {panel.currency}, and the model's costs and affordable income in yuan: "
             "pass yuan_per_unit if access is to be read."
         )
+    notes += [f"{item.message}." for item in panel.problems if item.rule == LEFT_OUT]
     if len(panel.regions) == 1:
         notes.append("There is only one region: nothing can be said about gaps.")
     return tuple(notes)

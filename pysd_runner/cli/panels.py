@@ -46,8 +46,24 @@ class PanelChoice:
 
         return load_panel(self.source, **self._arguments())
 
-    def read(self, session: Session) -> "Panel":
-        """Read the panel, and say how many warnings it has.
+    def read(
+        self,
+        session: Session,
+        *,
+        first_year: int | None = None,
+        last_year: int | None = None,
+        regions: Sequence[str] = (),
+    ) -> "Panel":
+        """Read the panel, and say how many warnings it has and which regions are left out.
+
+        Parameters
+        ----------
+        session
+            Where to say it.
+        first_year, last_year
+            Ends of the window in which every region must have output; None leaves the choice to the panel.
+        regions
+            Codes of the regions of a fit; a panel that holds more is cut to them.
 
         Raises
         ------
@@ -60,7 +76,22 @@ class PanelChoice:
             first = f"{panel.problems[0]}".removeprefix("warning: ")
             more = f" (and {count - 1} more: `gapsim data check` lists them)" if count > 1 else ""
             session.warn(f"{self.source}: {first}{more}")
-        return panel
+        if regions and set(regions) <= set(panel.codes):
+            return self._those_of_the_fit(session, panel, regions)
+        from pysd_runner.panel import with_output
+
+        cut = with_output(panel, first_year=first_year, last_year=last_year)
+        if cut is not panel:
+            session.warn(f"{self.source}: {cut.problems[0].message}")
+        return cut
+
+    def _those_of_the_fit(self, session: Session, panel: "Panel", regions: Sequence[str]) -> "Panel":
+        from pysd_runner.panel import of_regions
+
+        cut = of_regions(panel, regions)
+        if cut is not panel:
+            session.note(f"{self.source}: {len(cut.regions)} of its {len(panel.regions)} regions, those of the fit")
+        return cut
 
     def check(self) -> "list[Problem]":
         """List everything that is wrong with it."""

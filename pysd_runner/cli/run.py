@@ -125,7 +125,7 @@ def run(
     fitted = None if fit is None else _fitted(fit)
     folder = target(out, name, force=force)
     job = Job(
-        panel=choice.read(session),
+        panel=choice.read(session, regions=() if fitted is None else fitted.regions),
         source=choice.source,
         scenarios=scenarios,
         fitted=fitted,

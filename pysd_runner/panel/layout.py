@@ -13,7 +13,14 @@ from pysd_runner.panel.variables import REQUIRED, VARIABLES
 Shape = Literal["long", "wide", "years"]
 
 IGNORE = "ignore"
-_CODE_HEADINGS = {key(heading) for heading in ("code", "region_code", "geo", "行政区划代码", "地区代码", "省份代码")}
+_CODE_HEADINGS = {
+    key(heading)
+    for heading in (
+        *("code", "region_code", "country_code", "state_code", "province_code", "county_code"),
+        *("geo", "iso", "iso3", "iso_code", "iso3_code", "nuts", "nuts_id", "nuts_code", "fips"),
+        *("行政区划代码", "地区代码", "省份代码", "国家代码"),
+    )
+}
 # Above this likeness a name a user maps to is a slip of the pen, not a variable of their own.
 _SLIP = 0.85
 _NEAR = 0.6

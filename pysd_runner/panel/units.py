@@ -17,7 +17,7 @@ YUAN = "Yuan"
 
 _CURRENCIES = {
     YUAN: ("yuan", "元", "cny", "rmb", "renminbi"),
-    "US dollar": ("us dollars", "us dollar", "dollars", "dollar", "usd", "us$", "$", "美元"),
+    "US dollar": ("us dollars", "us dollar", "dollars", "dollar", "usd", "us$", "$", "international$", "int$", "美元"),
     "Euro": ("euros", "euro", "eur", "€", "欧元"),
     "Yen": ("yen", "jpy", "日元"),
     "Pound sterling": ("pounds", "pound", "gbp", "£", "英镑"),
@@ -104,7 +104,7 @@ _CURRENT = re.compile(r"\b(?:current|nominal)\b|当年价|现价|名义")
 _CONSTANT = re.compile(r"\b(?:constant|chained|real)\b|不变价|可比价|实际")
 _PRICE_YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
 _PRICE_WORDS = re.compile(
-    r"\b(?:current|nominal|constant|chained|real|international|int\.?|prices?|ppp|(?:19|20)\d\d)\b|当年价格?|现价|名义|不变价格?|可比价格?|实际|人民币"
+    r"\b(?:(?:current|nominal|constant|chained|real|international|prices?|ppp|(?:19|20)\d\d)\b|int(?:\.|\b))|当年价格?|现价|名义|不变价格?|可比价格?|实际|人民币"
 )
 _NUMBER = re.compile(r"(?:10\^(?P<power>\d+)|(?P<number>\d+(?:\.\d+)?(?:e\d+)?))\s*(?P<rest>.*)")
 
