@@ -1,0 +1,166 @@
+"""Write the page of everything that rests on judgement: ``python docs/judgement.py``; a test holds it current.
+
+Values, priors and notes come from the declarations of the model, the constants from the modules that use them.
+"""
+
+import importlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pysd_runner.engine.ir import Table
+from pysd_runner.model import Model, load_model
+from pysd_runner.reports.description import prior_words
+from pysd_runner.spec import Measurement, ModelSpec, Parameter, RegionInput
+
+PAGE = Path(__file__).with_name("judgement.md")
+MODEL = "regional_digital"
+MIXES = ("Uniform Mix", "Mix by Class")
+
+ROLES = {
+    "FREE": "Calibrated parameters: where their priors are centred",
+    "FREE*": "Effects that a panel hardly moves",
+    "FIX": "Parameters that keep their prior",
+    "COST": "Unit costs: the ranking of levers rests on them",
+    "ASM": "Assumptions without any estimate: show results with and without them",
+    "POL": "Choices of policy and design: set, never drawn",
+}
+
+# Numbers outside the declarations that somebody chose: module, name, what it decides.
+CHOSEN = (
+    (
+        "pysd_runner.inputs",
+        "ACCESS_SHARE_OF_CEILING",
+        "access where nothing observes it, as a share of what incomes can afford",
+    ),
+    ("pysd_runner.inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
+    ("pysd_runner.inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
+    ("pysd_runner.shocks", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
+    ("pysd_runner.shocks", "WINDOW", "years of the panel that speak about the size of shocks"),
+    ("pysd_runner.shocks", "TYPICAL_SD", "yearly standard deviation of shocks where the panel is too short to tell"),
+    ("pysd_runner.panel.coverage", "GAIN", "region-years must be multiplied by this before regions are left out"),
+    ("pysd_runner.panel.coverage", "OLDEST", "years of news that are given up rather than leaving regions out"),
+    ("calibration.window", "LONGEST", "years a calibration looks back at most"),
+    ("calibration.window", "SHORTEST", "years below which an indicator does not decide where the window starts"),
+    (
+        "calibration.problem",
+        "LEAST_SENSITIVITY",
+        "error standard deviations a parameter must move its series by to be estimated",
+    ),
+    ("calibration.observation.robust", "BEND", "standard deviations beyond which a cell counts less in the fit"),
+    (
+        "calibration.observation.estimation",
+        "PRIOR_OBSERVATIONS",
+        "observations the declared error of a series counts for",
+    ),
+    ("calibration.estimates", "EVIDENCE", "contraction from which on a phrase says what an estimate rests on"),
+)
+
+START = """\
+# What rests on judgement
+
+A number rests on judgement where nobody has published or measured it as an estimate of this quantity; somebody
+weighed what is known and wrote it down. Most of the model is of that kind. This page lists all of it, with what each
+choice rests on, so that a reader can disagree: change a value with a scenario's `assumptions`, with `values` of a
+calibration, or in `model.toml`, and look at what follows.
+
+The page is written by `python docs/judgement.py` from the declarations; nothing here is typed by hand.
+"""
+
+
+def page(model: Model) -> str:
+    """The page as Markdown.
+
+    Parameters
+    ----------
+    model
+        A model with declarations.
+    """
+    spec = model.spec
+    assert spec is not None  # noqa: S101
+    judged = [item for item in spec.parameters.values() if item.judgement]
+    others = [item for item in spec.parameters.values() if not item.judgement]
+    parts = [
+        START,
+        f"Of {len(spec.parameters)} parameters, {len(judged)} are judgement. The others have a published estimate: "
+        f"{'; '.join(f'{item.variable or item.en} ({item.value:g})' for item in others)}.\n",
+    ]
+    for role, title in ROLES.items():
+        parts.append(_section(title, _PARAMETER, (_parameter_row(item) for item in judged if item.role == role)))
+    parts.append(_section("Where a panel says nothing: start values of the regions", _INPUT, _input_rows(spec)))
+    parts.append(
+        _section("How a panel is believed: the declared errors", _ERROR, map(_error_row, spec.measurements.values()))
+    )
+    header = ("lever", f"{MIXES[0]}: the same for all", *(f"{MIXES[1]}: {name}" for name in model.ranges["Class"]))
+    parts.append(_section("Mixes that stand for a kind of policy", header, _mix_rows(model)))
+    parts.append(_section("Numbers of the procedure", ("constant", "value", "what it decides"), _constant_rows()))
+    return "\n".join(parts)
+
+
+_PARAMETER = ("parameter", "value", "prior", "what it rests on")
+_INPUT = ("start value", "without an observation", "what that rests on")
+_ERROR = ("observation", "standard deviation", "what it rests on")
+
+
+def _section(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A heading and a table; nothing without rows."""
+    lines = [_line(row) for row in rows]
+    names = list(header)
+    return "\n".join([f"## {title}\n", _line(names), _line(["---"] * len(names)), *lines, ""]) if lines else ""
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _parameter_row(item: Parameter) -> tuple[str, ...]:
+    sources = f" Read: {', '.join(f'`{key}`' for key in item.sources)}." if item.sources else ""
+    prior = prior_words(item.prior) if item.prior is not None else "none: compared, not drawn"
+    return (f"{item.variable or item.en} (`{item.key}`)", f"{item.value:g} {item.unit}", prior, item.note + sources)
+
+
+def _input_rows(spec: ModelSpec) -> Iterator[tuple[str, ...]]:
+    for item in spec.inputs.values():
+        if item.rule != "required":
+            yield (f"{item.variable} (`{item.key}`)", _filling(item), item.note)
+
+
+def _filling(item: RegionInput) -> str:
+    if item.proxy is not None:
+        level = f"{item.proxy.level:g} of `{item.proxy.of}`" if item.proxy.of else f"{item.proxy.level:g}"
+        return f"{level}, spread by {', '.join(f'`{name}`' for name in item.proxy.indicators)}"
+    return "equal shares" if item.fallback is None else f"{item.fallback:g} {item.unit}"
+
+
+def _error_row(item: Measurement) -> tuple[str, ...]:
+    return (f"{item.en} (`{item.key}`)", f"{item.sd:g}", item.note)
+
+
+def _mix_rows(model: Model) -> Iterator[tuple[str, ...]]:
+    """A row a lever: its share in the uniform mix and in that of each class."""
+    uniform, by_class = (np.array(_table(model, name)) for name in MIXES)
+    for lever, same, shares in zip(model.ranges["Lever"], uniform, by_class, strict=True):
+        yield (lever, f"{same:g}", *(f"{share:g}" for share in shares))
+
+
+def _table(model: Model, name: str) -> np.ndarray:
+    expression = model.variables[name].blocks[0].expression
+    assert isinstance(expression, Table)  # noqa: S101
+    return np.reshape(expression.values, expression.shape)
+
+
+def _constant_rows() -> Iterator[tuple[str, ...]]:
+    for module, name, text in CHOSEN:
+        value = getattr(importlib.import_module(module), name)
+        shown = f"{value:g}" if isinstance(value, int | float) else "; ".join(f"{at:g} {words}" for at, words in value)
+        yield (f"`{module}.{name}`", shown, text)
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(load_model(MODEL)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
