@@ -1,15 +1,24 @@
-"""Pictures of a fit: parameters, fitted against observed values, paths by region, what is left."""
+"""Pictures and the report of a fit: parameters, fitted against observed values, paths by region, what is left."""
 
 from collections.abc import Iterator
 
 from calibration.reporting.parameters import plot_parameters
 from calibration.reporting.regions import plot_regions
+from calibration.reporting.report import report_of, write_report
 from calibration.reporting.residuals import plot_residuals
 from calibration.reporting.series import plot_series
 from calibration.results import FitResult
 from pysd_runner.plots.figure import ReportFigure
 
-__all__ = ["draw_fit", "plot_parameters", "plot_regions", "plot_residuals", "plot_series"]
+__all__ = [
+    "draw_fit",
+    "plot_parameters",
+    "plot_regions",
+    "plot_residuals",
+    "plot_series",
+    "report_of",
+    "write_report",
+]
 
 
 def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, ReportFigure]]:

@@ -1,0 +1,251 @@
+"""How well a fit follows its panel, by series and by region, and whether what it leaves has a pattern."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.estimates import SeriesFit
+from calibration.results import FitResult
+from calibration.sdeval import autocorrelation_band, durbin_watson, ljung_box, point_fit
+
+Array = NDArray[np.float64]
+
+# A panel series fails a test when nothing to find would give so much in fewer than this share of panels.
+LEVEL = 0.05
+# Durbin-Watson and Ljung-Box need some moments to say anything.
+FEWEST_YEARS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cells:
+    """One series as arrays (region, year), NaN where a cell was not used.
+
+    Parameters
+    ----------
+    regions
+        Region codes; one empty text for a national series.
+    years
+        Years after the first of the window.
+    observed, fitted
+        In the terms of the series: log points, their yearly changes, or a national level.
+    standardised
+        Innovations in standard deviations.
+    """
+
+    regions: tuple[str, ...]
+    years: tuple[int, ...]
+    observed: Array
+    fitted: Array
+    standardised: Array
+
+
+def cells_of(result: FitResult, series: SeriesFit) -> Cells:
+    """Arrange the cells of a series by region and year.
+
+    Parameters
+    ----------
+    result
+        The fit.
+    series
+        One of its series.
+
+    Returns
+    -------
+    Cells
+        Regions in the order of the panel.
+    """
+    regions = ("",) if series.national else tuple(result.region_names)
+    years = tuple(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
+    arrays = {name: np.full((len(regions), len(years)), np.nan) for name in ("observed", "fitted", "standardised")}
+    row_of = {code: row for row, code in enumerate(regions)}
+    table = result.residuals
+    for place, (measurement, indicator) in enumerate(zip(table.measurement, table.indicator, strict=True)):
+        if table.used[place] and (measurement, indicator) == (series.measurement, series.indicator):
+            cell = row_of[table.region[place]], table.year[place] - years[0]
+            for name, array in arrays.items():
+                array[cell] = getattr(table, name)[place]
+    return Cells(regions=regions, years=years, **arrays)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesNumbers:
+    """Fit and residual tests of one series.
+
+    Attributes
+    ----------
+    cells
+        Cells compared.
+    rmse, bias
+        Root mean squared and mean error, fitted less observed, in the terms of the series.
+    efficiency
+        One minus squared errors over squared deviations from the mean; below 0 the mean of what was observed fits
+        better. Changes relative to the other regions have a mean near 0: then below 0 persistence fits better.
+    squared_correlation
+        From 0 to 1, blind to bias and scale.
+    bias_share, variance_share, covariance_share
+        Theil's shares of the mean squared error: of a wrong mean, of a wrong spread, of what does not move together.
+    durbin_watson
+        Of the standardised innovations, differences and squares summed over regions; 2 is best.
+    memory
+        Correlation of innovations with those of the year before, from the fit.
+    memory_band
+        What independent innovations keep to, 95 of 100.
+    regions_with_memory
+        Share of regions whose Ljung-Box test of the first lag rejects at 5 %; about 0.05 if there is none. NaN where
+        the window is too short, and for a national series.
+    """
+
+    cells: int
+    rmse: float
+    bias: float
+    efficiency: float
+    squared_correlation: float
+    bias_share: float
+    variance_share: float
+    covariance_share: float
+    durbin_watson: float
+    memory: float
+    memory_band: float
+    regions_with_memory: float
+
+
+def numbers_of(result: FitResult, series: SeriesFit) -> SeriesNumbers:
+    """Fit and residual tests of one series, all its regions together.
+
+    Parameters
+    ----------
+    result
+        The fit.
+    series
+        One of its series.
+    """
+    cells = cells_of(result, series)
+    fit = point_fit(cells.observed, cells.fitted, pool=(0,))
+    count = int(np.isfinite(cells.standardised).sum())
+    return SeriesNumbers(
+        cells=int(fit.n),
+        rmse=float(fit.rmse),
+        bias=float(fit.mean_error),
+        efficiency=float(fit.efficiency),
+        squared_correlation=float(fit.squared_correlation),
+        bias_share=float(fit.um),
+        variance_share=float(fit.us),
+        covariance_share=float(fit.uc),
+        durbin_watson=pooled_durbin_watson(cells.standardised),
+        memory=series.leftover,
+        memory_band=float(autocorrelation_band(count)) if count else float("nan"),
+        regions_with_memory=float("nan") if series.national else _share_with_memory(cells.standardised),
+    )
+
+
+def pooled_durbin_watson(innovations: Array) -> float:
+    r"""Durbin-Watson statistic of a panel, differences and squares summed over regions and years.
+
+    .. math:: d = \frac{\sum_i\sum_{t=2}(e_{it}-e_{i,t-1})^2}{\sum_i\sum_t e_{it}^2}
+
+    Parameters
+    ----------
+    innovations
+        Shape (region, year), any unit; NaN where missing: a difference counts where both its values are given.
+
+    Returns
+    -------
+    float
+        From 0 to 4; 2 is best. NaN where all are zero or missing.
+
+    References
+    ----------
+    Bhargava, A., Franzini, L. and Narendranathan, W. (1982), Serial correlation and the fixed effects model, Review of
+    Economic Studies 49(4), 533-549.
+    """
+    squares = float(np.nansum(innovations**2))
+    return float(np.nansum(np.diff(innovations, axis=1) ** 2)) / squares if squares > 0 else float("nan")
+
+
+def _share_with_memory(innovations: Array) -> float:
+    """Share of regions whose Ljung-Box test rejects; regions with too few years are left out."""
+    enough = np.isfinite(innovations).sum(axis=1) >= FEWEST_YEARS
+    if not enough.any():
+        return float("nan")
+    chance = ljung_box(innovations[enough], lags=1).p_value
+    known = np.isfinite(chance)
+    return float((chance[known] < LEVEL).mean()) if known.any() else float("nan")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegionNumbers:
+    """How one region is followed in one series.
+
+    Attributes
+    ----------
+    region
+        Code.
+    cells
+        Cells compared.
+    rmse, bias
+        In the terms of the series.
+    durbin_watson
+        Of its standardised innovations; NaN with fewer than five years.
+    """
+
+    region: str
+    cells: int
+    rmse: float
+    bias: float
+    durbin_watson: float
+
+
+def regions_of(result: FitResult, series: SeriesFit) -> Iterator[RegionNumbers]:
+    """Fit of every region in one series.
+
+    Parameters
+    ----------
+    result
+        The fit.
+    series
+        One of its series, observed by region.
+
+    Yields
+    ------
+    RegionNumbers
+        In the order of the panel; a region without a cell has NaN.
+    """
+    cells = cells_of(result, series)
+    fit = point_fit(cells.observed, cells.fitted)
+    watson = durbin_watson(cells.standardised)
+    for row, code in enumerate(cells.regions):
+        count = int(fit.n[row])
+        yield RegionNumbers(
+            region=code,
+            cells=count,
+            rmse=float(fit.rmse[row]),
+            bias=float(fit.mean_error[row]),
+            durbin_watson=float(watson[row]) if count >= FEWEST_YEARS else float("nan"),
+        )
+
+
+def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int = 12) -> list[tuple[str, str, float]]:
+    """Pairs of parameters that the panel tells apart badly.
+
+    Parameters
+    ----------
+    result
+        The fit.
+    least
+        Smallest absolute correlation that is listed.
+    most
+        How many pairs at most.
+
+    Returns
+    -------
+    list of tuple
+        Two keys and their posterior correlation on the unbounded scale, the strongest first.
+    """
+    table = result.correlation()
+    matrix = table.to_numpy()
+    keys = list(table.columns)
+    pairs = [(keys[i], keys[j], float(matrix[i, j])) for i, j in zip(*np.triu_indices(len(keys), k=1), strict=True)]
+    strong = [pair for pair in pairs if abs(pair[2]) >= least]
+    return sorted(strong, key=lambda pair: -abs(pair[2]))[:most]

@@ -1,0 +1,334 @@
+"""The report of a fit: what was estimated from what, how sure it is, how well it fits, what it leaves."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from calibration.estimates import HELD, ParameterEstimate, SeriesFit
+from calibration.observation import BEND
+from calibration.reporting.fitness import SeriesNumbers, numbers_of, regions_of, strongest_correlations
+from calibration.reporting.report_wording import words
+from calibration.reporting.wording import say_evidence, series_name
+from calibration.results import FitResult
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export.files import write_text_whole
+from pysd_runner.panel import Panel
+from pysd_runner.reports.document import (
+    Bullets,
+    Document,
+    Heading,
+    Paragraph,
+    Part,
+    Picture,
+    Table,
+    to_html,
+    to_markdown,
+)
+
+MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "figures"
+
+_MOSTLY_PANEL = 0.5
+_MOSTLY_PRIOR = 0.2
+_SHORT_HASH = 12
+
+
+def write_report(
+    result: FitResult,
+    folder: str | Path,
+    *,
+    figures: Mapping[str, str] | None = None,
+    panel: Panel | None = None,
+    lang: str = "en",
+) -> tuple[Path, Path]:
+    """Write the report of a fit as Markdown and as one HTML page.
+
+    Parameters
+    ----------
+    result
+        What `calibration.fit` found.
+    folder
+        Where the fit was saved.
+    figures
+        Sentence by name of the figures saved in ``figures/`` of the folder; None for a report without figures.
+    panel
+        The panel, for what its reader said and which file it came from; None leaves that out.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    tuple of Path
+        ``report.md``, with links to the figures, and ``report.html``, which holds them.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    OSError
+        If a figure cannot be read or a file not be written.
+    """
+    folder = Path(folder)
+    document = report_of(result, figures=figures or {}, panel=panel, lang=lang)
+    markdown = write_text_whole(folder / MARKDOWN, to_markdown(document))
+    page = write_text_whole(folder / PAGE, to_html(document, folder))
+    return markdown, page
+
+
+def report_of(
+    result: FitResult, *, figures: Mapping[str, str], panel: Panel | None = None, lang: str = "en"
+) -> Document:
+    """Put the report together.
+
+    Parameters
+    ----------
+    result, figures, panel, lang
+        As for `write_report`.
+
+    Returns
+    -------
+    Document
+        Ready to be written.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    """
+    if lang not in ("en", "zh"):
+        raise InvalidInput(f"no reports in language {lang!r}; expected one of en, zh")
+    fitted = result.fitted
+    numbers = {item.label: numbers_of(result, item) for item in result.series}
+    parts = [
+        *_opening(result, lang),
+        *_contents(result, panel, lang),
+        *_parameters(result, lang),
+        *_by_series(result, numbers, lang),
+        *_residual_tests(result, numbers, lang),
+        *_by_region(result, lang),
+        *_figures(figures, lang),
+        *_searches(result, lang),
+        *_provenance(result, panel, lang),
+    ]
+    title = words("title", lang, model=fitted.model, panel=fitted.panel, first=fitted.first_year, last=fitted.last_year)
+    return Document(title=title, lang=lang, parts=parts)
+
+
+def _opening(result: FitResult, lang: str) -> Iterator[Part]:
+    moved = [item for item in result.parameters if item.words != HELD]
+    settled = sum(item.contraction >= _MOSTLY_PANEL for item in moved)
+    prior = sum(item.contraction < _MOSTLY_PRIOR for item in moved) + len(result.parameters) - len(moved)
+    yield Paragraph(
+        words(
+            "lead",
+            lang,
+            regions=len(result.fitted.regions),
+            cells=sum(item.observations for item in result.series),
+            series=len(result.series),
+            count=len(result.parameters),
+            settled=settled,
+            prior=prior,
+            message=result.fitted.message,
+        )
+    )
+    failed = result.check()
+    yield Paragraph(words("failed", lang, count=len(failed)) if failed else words("passed", lang))
+    if result.findings:
+        yield Heading(words("findings", lang))
+        yield Bullets([str(item) for item in result.findings])
+
+
+def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Part]:
+    found = result.description
+    yield Heading(words("contents", lang))
+    keys = [f"{stage} ({', '.join(names)})" for stage, names in found.estimated.items() if names]
+    yield Paragraph(words("estimated", lang, keys="; ".join(keys) or words("none", lang)))
+    listed = {
+        "observed": found.series,
+        "absent": found.absent,
+        "held": [f"{key}: {reason}" for key, reason in found.held.items()],
+        "set": [f"{key} = {value:g}" for key, value in found.fixed.items()],
+        "imputed": found.imputed,
+        "notes": found.notes,
+        "panel": [] if panel is None else [item.message for item in panel.problems],
+    }
+    for key, lines in listed.items():
+        if lines:
+            yield Paragraph(f"{words(key, lang)}:")
+            yield Bullets(list(lines))
+
+
+def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
+    if not result.parameters:
+        return
+    yield Heading(words("parameters", lang))
+    yield Paragraph(words("parameters_note", lang))
+    header = ("parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "rests")
+    yield Table(
+        header=[words(key, lang) for key in header],
+        rows=[_parameter_row(item, lang) for item in result.parameters],
+        words=frozenset({1, 7}),
+    )
+    pairs = strongest_correlations(result)
+    if pairs:
+        yield Table(
+            header=[words("parameter", lang), words("and", lang), words("correlation", lang)],
+            rows=[[one, other, _number(value, 2)] for one, other, value in pairs],
+            caption=words("correlations", lang),
+            words=frozenset({1}),
+        )
+
+
+def _parameter_row(item: ParameterEstimate, lang: str) -> list[str]:
+    meaning = item.en if lang == "en" else item.zh
+    return [
+        f"{item.key}: {meaning}",
+        item.unit,
+        _significant(item.estimate),
+        _range(item.low, item.high),
+        _significant(item.prior_median),
+        _range(item.prior_low, item.prior_high),
+        "–" if item.words == HELD else _number(item.contraction, 2),
+        say_evidence(item.words, lang),
+    ]
+
+
+def _by_series(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
+    yield Heading(words("by_series", lang))
+    yield Paragraph(words("series_note", lang))
+    header = ("series", "cells", "missing", "rmse", "bias", "efficiency", "r2", "theil", "declared_sd", "sd")
+    yield Table(
+        header=[*(words(key, lang) for key in header), words("persistence", lang)],
+        rows=[_series_row(item, numbers[item.label], lang) for item in result.series],
+    )
+
+
+def _series_row(item: SeriesFit, found: SeriesNumbers, lang: str) -> list[str]:
+    shares = (found.bias_share, found.variance_share, found.covariance_share)
+    return [
+        series_name(item, lang),
+        f"{found.cells}",
+        f"{item.missing + item.unusable}",
+        _number(found.rmse, 4),
+        _number(found.bias, 4),
+        _number(found.efficiency, 2),
+        _number(found.squared_correlation, 2),
+        " / ".join(_number(share, 2) for share in shares),
+        _number(item.declared_sd, 4),
+        _number(item.sd, 4),
+        _number(item.persistence, 2),
+    ]
+
+
+def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
+    yield Heading(words("residuals", lang))
+    yield Paragraph(words("residuals_note", lang, bend=f"{BEND:g}"))
+    keys = ("series", "watson", "memory", "band", "rejecting", "rms")
+    header = [*(words(key, lang) for key in keys), words("wild", lang, bend=f"{BEND:g}"), words("verdict", lang)]
+    rows = []
+    for item in result.series:
+        found = numbers[item.label]
+        share = found.regions_with_memory
+        rows.append(
+            [
+                series_name(item, lang),
+                _number(found.durbin_watson, 2),
+                _number(found.memory, 2),
+                f"±{_number(found.memory_band, 2)}",
+                "–" if math.isnan(share) else f"{_number(100 * share, 0)} %",
+                _number(item.rms, 2),
+                f"{item.wild}",
+                words(_verdict(found), lang),
+            ]
+        )
+    yield Table(header=header, rows=rows, words=frozenset({7}))
+    if result.shocks is not None:
+        yield Paragraph(f"{words('shocks', lang)}: {result.shocks.words}.")
+
+
+def _verdict(found: SeriesNumbers) -> str:
+    if math.isnan(found.durbin_watson) or math.isnan(found.memory_band):
+        return "unknown"
+    return "patterned" if abs(found.memory) > found.memory_band else "quiet"
+
+
+def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
+    regional = [item for item in result.series if not item.national]
+    if not regional:
+        return
+    columns = {item.label: list(regions_of(result, item)) for item in regional}
+    first = [item for item in columns[regional[0].label] if not math.isnan(item.rmse)]
+    worst = max(first, key=lambda item: item.rmse).region if first else ""
+    yield Heading(words("by_region", lang))
+    yield Paragraph(words("region_note", lang, worst=_region(result, worst, lang) if worst else words("none", lang)))
+    rows = []
+    for place, code in enumerate(result.region_names):
+        cells = [columns[item.label][place] for item in regional]
+        rows.append([_region(result, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)])
+    yield Table(header=[words("region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
+
+
+def _region(result: FitResult, code: str, lang: str) -> str:
+    return result.region_names[code][0 if lang == "en" else 1]
+
+
+def _figures(figures: Mapping[str, str], lang: str) -> Iterator[Part]:
+    if figures:
+        yield Heading(words("figures", lang))
+        for name, sentence in figures.items():
+            yield Picture(f"{FIGURES}/{name}.png", sentence)
+
+
+def _searches(result: FitResult, lang: str) -> Iterator[Part]:
+    if not result.searches:
+        return
+    yield Heading(words("searches", lang))
+    yield Table(
+        header=[words(key, lang) for key in ("start", "cost", "outcome", "distance")],
+        rows=[[item.start, _number(item.cost, 3), item.message, _number(item.distance, 3)] for item in result.searches],
+        words=frozenset({2}),
+    )
+
+
+def _provenance(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Part]:
+    fitted, record = result.fitted, result.fitted.provenance
+    basis = f", {record['price_basis']}" if record.get("price_basis") else ""
+    currency = str(record.get("currency", "currency"))
+    lines = [
+        words(
+            "made",
+            lang,
+            model=fitted.model,
+            model_hash=fitted.model_sha256[:_SHORT_HASH],
+            panel=fitted.panel,
+            panel_hash=fitted.panel_sha256[:_SHORT_HASH],
+        )
+    ]
+    if panel is not None and "file" in panel.provenance:
+        read = panel.provenance
+        digest = str(read["file_sha256"])[:_SHORT_HASH]
+        lines.append(
+            words("file", lang, file=read["file"], hash=digest, encoding=read["encoding"], shape=read["shape"])
+        )
+    named = words("unnamed", lang) if currency == "currency" else currency
+    lines.append(words("money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0)))
+    keys = ("gapsim", "python", "numpy", "scipy", "seed", "starts")
+    lines.append(words("versions", lang, seconds=result.seconds, **{key: record.get(key, "?") for key in keys}))
+    yield Heading(words("provenance", lang))
+    yield Bullets(lines)
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_significant(low)} … {_significant(high)}"
+
+
+def _significant(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}".replace("-", "−")
+
+
+def _number(value: float, digits: int) -> str:
+    """A number with a true minus sign and no negative zero; a dash where there is none."""
+    return "–" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def _with_bias(rmse: float, bias: float) -> str:
+    return "–" if math.isnan(rmse) else f"{_number(rmse, 3)} ({_number(bias, 3)})"

@@ -1,0 +1,212 @@
+"""A report as a list of parts, written as Markdown beside its figures or as one HTML page that holds them."""
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_STYLE = """
+body{font:16px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;color:#1a1a1a;
+background:#fff;max-width:62rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ccc}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
+caption{text-align:left;font-weight:600;padding:.4rem 0}th,td{padding:.2rem .6rem;text-align:right;vertical-align:top;
+border-bottom:1px solid #e2e2e2}th:first-child,td:first-child,.words{text-align:left}
+thead th{border-bottom:2px solid #666}
+figure{margin:1.5rem 0}img{max-width:100%;height:auto}figcaption,.small{font-size:.85rem;color:#444}
+@media print{body{max-width:none;margin:0}table{font-size:.7rem}h2{break-after:avoid}figure{break-inside:avoid}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Title of a section."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list, one line an item."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table of texts.
+
+    Parameters
+    ----------
+    header, rows
+        Texts; every row as long as the header.
+    caption
+        One line above it; may be empty.
+    words
+        Positions of the columns that hold words rather than numbers, besides the first.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    words: frozenset[int] = field(default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure that was saved beside the report.
+
+    Parameters
+    ----------
+    file
+        Path from the folder of the report, a PNG.
+    sentence
+        What it shows; also the text for readers who do not see it.
+    """
+
+    file: str
+    sentence: str
+
+
+Part = Heading | Paragraph | Bullets | Table | Picture
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A report.
+
+    Parameters
+    ----------
+    title
+        Its title.
+    lang
+        ``"en"`` or ``"zh"``.
+    parts
+        What it says, in order.
+    """
+
+    title: str
+    lang: str
+    parts: Sequence[Part]
+
+
+def to_markdown(document: Document) -> str:
+    """Write a report as Markdown; figures are linked.
+
+    Parameters
+    ----------
+    document
+        The report.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    return "\n\n".join([f"# {document.title}", *(_markdown(part) for part in document.parts)]) + "\n"
+
+
+def _markdown(part: Part) -> str:
+    match part:
+        case Heading(text):
+            return f"## {text}"
+        case Paragraph(text):
+            return text
+        case Bullets(items):
+            return "\n".join(f"- {item}" for item in items)
+        case Picture(file, sentence):
+            return f"![{sentence}]({file})\n\n{sentence}"
+        case Table():
+            return _markdown_table(part)
+
+
+def _markdown_table(table: Table) -> str:
+    rule = [":--" if _is_words(table, column) else "--:" for column in range(len(table.header))]
+    above = [f"**{table.caption}**", ""] if table.caption else []
+    return "\n".join([*above, _bar(table.header), _bar(rule), *(_bar(row) for row in table.rows)])
+
+
+def _bar(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def _is_words(table: Table, column: int) -> bool:
+    return column == 0 or column in table.words
+
+
+def to_html(document: Document, folder: Path) -> str:
+    """Write a report as one HTML page that needs nothing else: no network, no script, no other file.
+
+    Parameters
+    ----------
+    document
+        The report.
+    folder
+        Where its figures are.
+
+    Returns
+    -------
+    str
+        The page.
+
+    Raises
+    ------
+    OSError
+        If a figure cannot be read.
+    """
+    language = "zh-CN" if document.lang == "zh" else "en"
+    title = html.escape(document.title)
+    body = "\n".join(_html(part, folder) for part in document.parts)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _html(part: Part, folder: Path) -> str:
+    match part:
+        case Heading(text):
+            return f"<h2>{html.escape(text)}</h2>"
+        case Paragraph(text):
+            return f"<p>{html.escape(text)}</p>"
+        case Bullets(items):
+            return "<ul>\n" + "\n".join(f"<li>{html.escape(item)}</li>" for item in items) + "\n</ul>"
+        case Picture(file, sentence):
+            data = base64.b64encode((folder / file).read_bytes()).decode("ascii")
+            text = html.escape(sentence)
+            image = f'<img alt="{text}" src="data:image/png;base64,{data}">'
+            return f"<figure>\n{image}\n<figcaption>{text}</figcaption>\n</figure>"
+        case Table():
+            return _html_table(part)
+
+
+def _html_table(table: Table) -> str:
+    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
+    head = "".join(_cell("th", text, table, column, 'scope="col"') for column, text in enumerate(table.header))
+    rows = "\n".join(
+        "<tr>"
+        + "".join(
+            _cell("td" if column else "th", text, table, column, "" if column else 'scope="row"')
+            for column, text in enumerate(row)
+        )
+        + "</tr>"
+        for row in table.rows
+    )
+    return (
+        f'<div class="wide"><table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+    )
+
+
+def _cell(tag: str, text: str, table: Table, column: int, attribute: str) -> str:
+    marks = [attribute] if attribute else []
+    marks += ['class="words"'] if column in table.words else []
+    return f"<{' '.join([tag, *marks])}>{html.escape(text)}</{tag}>"
