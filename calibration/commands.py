@@ -186,13 +186,14 @@ def calibrate(
         found = _judged(session, problem, found, folder.draft, profiles=profiles)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
-        session.kept.append(f"The fit is kept in {folder.path}; only its figures are missing.")
-        _draw(session, found, folder.draft, lang)
+        session.kept.append(f"The fit is kept in {folder.path}; only its figures and its report are missing.")
+        _draw(session, found, folder.draft, lang, read)
     session.kept.clear()
     _say(session, found, lang)
     session.data = {"folder": folder.path, **_data(found)}
     session.say()
     session.say(f"Fit: {folder.path}")
+    session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
     options = "".join(f" {name} {value}" for name, value in (("--mapping", mapping), ("--regions", regions)) if value)
     session.say(f"  `gapsim run zoned_need --panel {panel}{options} --fit {folder.path}` projects with it.")
     _judge(found, folder.path)
@@ -230,7 +231,7 @@ def demo(
             f"The calibration had finished and is kept in {folder.path / FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / FIT}`"
         )
-        _draw(session, found, folder.draft / FIT, lang)
+        _draw(session, found, folder.draft / FIT, lang, panel)
         job = Job(
             panel=panel,
             source=PANEL,
@@ -284,14 +285,17 @@ def _judged(
     return verdicts.attached(found)
 
 
-def _draw(session: Session, found: "FitResult", folder: Path, lang: str) -> None:
-    """Draw the fit beside its files."""
-    from calibration.reporting import draw_fit
+def _draw(session: Session, found: "FitResult", folder: Path, lang: str, panel: "Panel") -> None:
+    """Draw the fit beside its files, and write its report."""
+    from calibration.reporting import draw_fit, write_report
     from pysd_runner.plots import save_figure
 
-    with session.stage("Drawing the fit"):
+    sentences = {}
+    with session.stage("Drawing the fit and writing its report"):
         for name, figure in draw_fit(found, lang=lang):
             save_figure(figure, folder / "figures", name)
+            sentences[name] = figure.sentence
+        write_report(found, folder, figures=sentences, panel=panel, lang=lang)
 
 
 def _say(session: Session, found: "FitResult", lang: str) -> None:

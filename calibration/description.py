@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from calibration.observation import Series
 from pysd_runner.panel import Panel
 from pysd_runner.panel.coverage import LEFT_OUT
+from pysd_runner.panel.variables import CURRENCY
 
 FIRST_YEAR = (
     "The first year gives no residual: the simulation starts from what was observed in it, "
@@ -109,17 +110,19 @@ def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
         One sentence each.
     """
     notes = []
-    basis = panel.price_basis or "an unknown price basis"
-    if "constant" not in basis:
-        notes.append(
-            f"Output is in {basis}: relative prices between regions count as output, and the trend is not read."
-        )
+    if "constant" not in panel.price_basis:
+        basis = f"is in {panel.price_basis}" if panel.price_basis else "may be in current prices; the file does not say"
+        notes.append(f"Output {basis}: relative prices between regions count as output, and the trend is not read.")
     if "yuan" not in panel.currency.casefold() and yuan_per_unit == 1:
         notes.append(
-            f"Output is in {panel.currency}, and the model's costs and affordable income in yuan: "
+            f"Output is in {_currency(panel)}, and the model's costs and affordable income in yuan: "
             "pass yuan_per_unit if access is to be read."
         )
     notes += [f"{item.message}." for item in panel.problems if item.rule == LEFT_OUT]
     if len(panel.regions) == 1:
         notes.append("There is only one region: nothing can be said about gaps.")
     return tuple(notes)
+
+
+def _currency(panel: Panel) -> str:
+    return "a currency the file does not name" if panel.currency == CURRENCY else panel.currency

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from calibration.observation.build import share_of
 from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ModelSpec
@@ -54,7 +55,7 @@ def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: 
 
 def _complete_years(panel: Panel) -> tuple[int, ...]:
     if OUTPUT not in panel:
-        raise InvalidPanel(f"panel {panel.name!r} has neither output per head nor output and population")
+        raise InvalidPanel(f"panel {panel.name!r} has no output per head: {_lacking(panel)}")
     full = np.asarray(np.isfinite(panel[OUTPUT]).all(axis=0))
     years = tuple(year for year, whole in zip(panel.years, full, strict=True) if whole)
     if len(years) < 2:
@@ -63,6 +64,17 @@ def _complete_years(panel: Panel) -> tuple[int, ...]:
             f"{'year' if len(years) == 1 else 'years'}; a calibration needs at least two. {_incomplete(panel)}"
         )
     return years
+
+
+def _lacking(panel: Panel) -> str:
+    """What to do about output per head that is not there."""
+    if "output" in panel:
+        heading = dict(panel.provenance.get("headings", {})).get("output", "output")  # type: ignore[call-overload]
+        return (
+            f"{heading!r} is read as total output, and there is no population to divide it by; add a population "
+            f"column, or say that it is output per head, as `--map '{heading}=output_per_head'` does"
+        )
+    return "expected a column output_per_head, or output and population; rename a heading or map it"
 
 
 def _incomplete(panel: Panel) -> str:
@@ -99,6 +111,7 @@ def _first(spec: ModelSpec, panel: Panel, complete: tuple[int, ...], last: int) 
 
 
 def _beginnings(spec: ModelSpec, panel: Panel) -> list[int]:
-    """First year of every indicator of a level."""
-    indicators = [name for item in spec.measurements.values() if not item.increments for name in item.indicators]
+    """First year of every indicator of a level, and of every share that the panel holds itself."""
+    levels = [item for item in spec.measurements.values() if not item.increments]
+    indicators = [name for item in levels for name in (*item.indicators, share_of(spec, item))]
     return [years[0] for name in indicators if name in panel and (years := panel.years_with(name))]

@@ -93,7 +93,7 @@ def _of_measurement(
         return
     for indicator in measurement.indicators:
         yield _regional(measurement, indicator, panel, window)
-    share = _share_of(spec, measurement)
+    share = share_of(spec, measurement)
     if share and share in panel:
         yield _direct(spec, measurement, share, panel, window)
 
@@ -114,8 +114,21 @@ def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tu
     return _series(measurement, indicator, window, _columns(panel, indicator, window), sd=measurement.sd)
 
 
-def _share_of(spec: ModelSpec, measurement: Measurement) -> str:
-    """Panel variable that would hold the outcome itself: it is called like the outcome's key."""
+def share_of(spec: ModelSpec, measurement: Measurement) -> str:
+    """Panel variable that would hold the outcome itself: it is called like the outcome's key.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    measurement
+        One of its measurements.
+
+    Returns
+    -------
+    str
+        Empty when there is none besides the indicators.
+    """
     if not measurement.loading:
         return ""
     keys = [key for key, outcome in spec.outcomes.items() if outcome.variable == measurement.outcome]

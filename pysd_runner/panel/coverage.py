@@ -50,7 +50,7 @@ def with_output(panel: Panel, *, first_year: int | None = None, last_year: int |
         return panel
     seen = np.isfinite(panel[OUTPUT])
     ends = _ends(panel.years, seen, first_year, last_year)
-    kept = seen[:, [panel.years.index(year) for year in ends]].all(axis=1)
+    kept = np.asarray(seen[:, [panel.years.index(year) for year in ends]].all(axis=1))
     if kept.all() or (chosen and kept.mean() < MOST_LOST):
         return panel
     return _subset(panel, kept, ends)

@@ -159,7 +159,9 @@ FRONT_DOORS = {
         "check_panel",
         "load_mapping",
         "load_panel",
+        "of_regions",
         "shipped_panels",
+        "with_output",
     ],
     "pysd_runner.plots": [
         "MissingFont",

@@ -43,8 +43,16 @@ def failed(found):
 def test_a_fit_is_written_with_its_figures_and_read_again(fit):
     names = {path.name for path in fit.iterdir()}
     assert names == {
-        "figures", "fit.json", "fitted.json", "identifiability.csv", "parameters.csv", "profiles.csv", "residuals.csv",
-    }  # fmt: skip
+        "figures",
+        "fit.json",
+        "fitted.json",
+        "identifiability.csv",
+        "parameters.csv",
+        "profiles.csv",
+        "report.html",
+        "report.md",
+        "residuals.csv",
+    }
     assert load_fitted(fit / "fitted.json").last_year == 2024
     assert {path.stem for path in (fit / "figures").iterdir()} >= {"parameters", "series"}
 

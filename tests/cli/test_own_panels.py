@@ -1,0 +1,159 @@
+"""Panels as people have them go through the public command without an edit, or with a mapping of a few lines."""
+
+import csv
+import importlib
+from pathlib import Path
+
+import pytest
+
+from pysd_runner.panel import load_panel
+from pysd_runner.spec import load_fitted
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@pytest.fixture
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the downloads are not beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Pictures of a fit have tests of their own; here they would only take time."""
+    from calibration import reporting
+
+    monkeypatch.setattr(reporting, "draw_fit", lambda *_, **__: iter(()))
+
+
+def minimal(path: Path, header: str, *, late: str = "", years: range = range(2008, 2019)) -> Path:
+    """Region, year and output per head of five provinces; one may come late."""
+    panel = load_panel("china")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(header + "\n")
+        for row, region in enumerate(panel.regions[:5]):
+            for year in years:
+                if region.name_en != late or year >= years[-3]:
+                    value = panel["output_per_head"][row, panel.years.index(year)]
+                    csv.writer(file).writerow([region.name_en, year, f"{value:.1f}"])
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "region,year,output per head",
+        "Country,Year,GDP per capita",
+        "state,yr,gdp_per_capita_real",
+        "地区,年份,人均GDP(元)",
+    ],
+)
+def test_region_year_and_output_per_head_are_read_as_they_stand(gapsim, tmp_path, header) -> None:
+    minimal(tmp_path / "mine.csv", header)
+    answer = gapsim("data", "check", "mine.csv")
+    assert answer.code == 0
+    assert "5 regions, 2008-2018" in answer.out
+
+
+def test_region_year_and_output_per_head_are_enough(gapsim, tmp_path) -> None:
+    minimal(tmp_path / "mine.csv", "region,year,output per head")
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--out", "fit")
+    assert answer.code == 0
+    before, _, _ = answer.err.partition("Calibrating ...")
+    assert "Panel mine: 5 regions, 2008 to 2018" in before
+    assert "output from output_per_head: 50 changes" in before
+    assert "Estimated:\n  Output: th_U, c0, c1" in before
+    assert "q_a: no series of this panel observes the block 'Access'" in before
+    assert "Initial Population: missing, equal shares; population-weighted results are withheld (5 regions)" in before
+    assert "Output is in a currency the file does not name" in before
+    assert load_fitted("fit/fitted.json").panel == "mine"
+    report = Path("fit/report.md").read_text(encoding="utf-8")
+    assert "there is no population: equal shares will stand in for it" in report
+    assert Path("fit/report.html").stat().st_size > 5_000
+    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021)
+    assert answer.code == 0
+    assert "those of panel" not in answer.err
+
+
+def test_a_late_region_is_left_out_by_name_and_stays_out(gapsim, tmp_path) -> None:
+    minimal(tmp_path / "mine.csv", "region,year,output per head", late="Hebei")
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--out", "fit")
+    assert answer.code == 0
+    told = "1 of 5 regions are left out, without output per head in 2008 or 2018: Hebei"
+    assert told in answer.err
+    assert told in Path("fit/report.md").read_text(encoding="utf-8")
+    assert load_fitted("fit/fitted.json").regions == ("Beijing", "Tianjin", "Shanxi", "Inner Mongolia")
+    answer = gapsim("run", "zoned_need", "--panel", "mine.csv", "--fit", "fit", "--draws", 2, "--until", 2021)
+    assert answer.code == 0
+    assert "mine.csv: 4 of its 5 regions, those of the fit" in answer.err
+
+
+def test_total_output_alone_says_what_is_missing(gapsim, tmp_path) -> None:
+    minimal(tmp_path / "mine.csv", "region,year,GDP")
+    answer = gapsim("calibrate", "mine.csv", "--out", "fit")
+    assert answer.code == 2
+    assert "'GDP' is read as total output, and there is no population to divide it by" in answer.err
+    assert "`--map 'GDP=output_per_head'`" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_four_official_regions(gapsim, shared, tmp_path) -> None:
+    (tmp_path / "four.yaml").write_text("schema: 1\nkeep: {group: [computed]}\n", encoding="utf-8")
+    file = shared / "china_regions_official.csv"
+    answer = gapsim("calibrate", file, "--mapping", "four.yaml", "--starts", 1, "--out", "fit")
+    assert answer.code == 0
+    assert "4 regions, 2000 to 2024" in answer.err
+    assert "output from output_per_head: 96 changes" in answer.err
+    assert "Population" not in answer.err.split("Start values not observed:")[1].split("Note:")[0].split("Natural")[0]
+
+
+def described(gapsim, monkeypatch, *arguments: object) -> str:
+    """What is said before a calibration starts; it does not start."""
+    module = importlib.import_module("calibration.fit")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "fit", stop)
+    return gapsim("calibrate", *arguments, "--out", "fit").err
+
+
+def test_thirty_one_provinces(gapsim, shared, monkeypatch) -> None:
+    said = described(gapsim, monkeypatch, shared / "china_province_core.csv")
+    assert "31 regions, 2000 to 2024" in said
+    assert "output from output_per_head: 744 changes" in said
+
+
+def test_states_of_the_united_states(gapsim, shared, monkeypatch, tmp_path) -> None:
+    mapping = (
+        "schema: 1\n"
+        "columns: {gdp_real: output, households_with_internet_subscription: access}\n"
+        "keep: {variable: [gdp_real, population, households_with_internet_subscription]}\n"
+        "drop: {group: [NATION]}\n"
+    )
+    (tmp_path / "us.yaml").write_text(mapping, encoding="utf-8")
+    said = described(gapsim, monkeypatch, shared / "us_states.csv", "--mapping", "us.yaml", "--yuan-per-unit", 7)
+    assert "51 regions, 2013 to 2020" in said
+    assert "access from access: 255 values, 102 missing and left out" in said
+    assert "Access: q_a, g_D" in said
+
+
+def test_countries_of_the_world(gapsim, shared, monkeypatch, tmp_path) -> None:
+    mapping = (
+        "schema: 1\n"
+        "columns: {gdp_per_capita_usd: output_per_head, internet_users: access}\n"
+        "keep: {variable: [gdp_per_capita_usd, internet_users]}\n"
+    )
+    (tmp_path / "world.yaml").write_text(mapping, encoding="utf-8")
+    said = described(gapsim, monkeypatch, shared / "world_countries.csv", "--mapping", "world.yaml")
+    assert "regions are left out, without output per head in 1997 or 2022: Afghanistan (afg)" in said
+    assert "missing and left out" in said
+    assert "Initial Access Share: missing; inferred" in said
+
+
+def test_two_measures_of_output_must_be_told_apart(gapsim, shared) -> None:
+    answer = gapsim("calibrate", shared / "world_countries.csv", "--out", "fit")
+    assert answer.code == 2
+    assert "several names would be 'output_per_head': 'gdp_per_capita_ppp', 'gdp_per_capita_usd'" in answer.err
+    assert "choose one with a mapping" in answer.err
