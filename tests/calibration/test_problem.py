@@ -239,7 +239,9 @@ def test_a_panel_full_of_gaps_says_which_regions_to_leave_out(panel: Panel) -> N
 
 
 def test_a_panel_without_output_is_refused(panel: Panel) -> None:
-    with pytest.raises(InvalidPanel, match="no output per head: expected a column output_per_head, or output and population"):
+    with pytest.raises(
+        InvalidPanel, match="no output per head: expected a column output_per_head, or output and population"
+    ):
         CalibrationProblem(model_of(COUNT), without(panel, "output_per_head", "output"))
 
 

@@ -58,7 +58,7 @@ def test_region_year_and_output_per_head_are_read_as_they_stand(gapsim, tmp_path
 
 def test_region_year_and_output_per_head_are_enough(gapsim, tmp_path) -> None:
     minimal(tmp_path / "mine.csv", "region,year,output per head")
-    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--out", "fit")
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit")
     assert answer.code == 0
     before, _, _ = answer.err.partition("Calibrating ...")
     assert "Panel mine: 5 regions, 2008 to 2018" in before
@@ -78,7 +78,7 @@ def test_region_year_and_output_per_head_are_enough(gapsim, tmp_path) -> None:
 
 def test_a_late_region_is_left_out_by_name_and_stays_out(gapsim, tmp_path) -> None:
     minimal(tmp_path / "mine.csv", "region,year,output per head", late="Hebei")
-    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--out", "fit")
+    answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit")
     assert answer.code == 0
     told = "1 of 5 regions are left out, without output per head in 2008 or 2018: Hebei"
     assert told in answer.err
@@ -101,7 +101,7 @@ def test_total_output_alone_says_what_is_missing(gapsim, tmp_path) -> None:
 def test_four_official_regions(gapsim, shared, tmp_path) -> None:
     (tmp_path / "four.yaml").write_text("schema: 1\nkeep: {group: [computed]}\n", encoding="utf-8")
     file = shared / "china_regions_official.csv"
-    answer = gapsim("calibrate", file, "--mapping", "four.yaml", "--starts", 1, "--out", "fit")
+    answer = gapsim("calibrate", file, "--mapping", "four.yaml", "--starts", 1, "--no-profiles", "--out", "fit")
     assert answer.code == 0
     assert "4 regions, 2000 to 2024" in answer.err
     assert "output from output_per_head: 96 changes" in answer.err
