@@ -59,7 +59,9 @@ class PointFit:
     uc: FloatArray
 
 
-def point_fit(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Sequence[Axis] = ()) -> PointFit:
+def point_fit(
+    observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()
+) -> PointFit:
     r"""Point fit of a simulated to an observed array.
 
     With the error :math:`e_t = S_t - A_t` of :math:`n` moments:

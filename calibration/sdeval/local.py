@@ -127,8 +127,7 @@ def behavioural_sensitivity(
                     "parameter": parameter,
                     "direction": direction,
                     "outcome": name,
-                    "series_changed": float(np.mean(mode_differs(array, run[name]))),
-                    "status": "run",
+                    **_mode_change(array, run[name]),
                 }
                 for name, array in whole.items()
             ]
@@ -149,6 +148,13 @@ def _base(
         if array.ndim == 0:
             raise InvalidInput(f"outcome {name!r} is one number; an array with time on its last axis is needed")
     return found
+
+
+def _mode_change(whole: FloatArray, moved: FloatArray) -> dict[str, object]:
+    """Share of series whose mode differs, where there are numbers to look at."""
+    if not (np.isfinite(whole).all() and np.isfinite(moved).all()):
+        return {"status": "not run: a value is not finite"}
+    return {"series_changed": float(np.mean(mode_differs(whole, moved))), "status": "run"}
 
 
 def _no_run(parameter: str, outcome: str, status: str) -> dict[str, object]:

@@ -55,7 +55,7 @@ class Pair:
         return np.asarray(~np.isnan(self.observed))
 
 
-def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Sequence[Axis] = ()) -> Pair:
+def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()) -> Pair:
     """Check a pair and bring it to one layout.
 
     Parameters
@@ -91,7 +91,8 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool:
     if template is not None:
         names = template.dims
     last = axis_number(time, left.ndim, names)
-    pooled = [axis_number(axis, left.ndim, names) for axis in pool]
+    several = (pool,) if isinstance(pool, (str, int)) else pool
+    pooled = list(dict.fromkeys(axis_number(axis, left.ndim, names) for axis in several))
     if left.size == 0:
         raise InvalidInput(f"the pair has no moments: its shape is {left.shape}")
     kept = [axis for axis in range(left.ndim) if axis != last and axis not in pooled]

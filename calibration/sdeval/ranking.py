@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from calibration.sdeval.pairs import FloatArray
 from calibration.sdeval.runs import BREAKDOWNS, Run, Simulate
@@ -202,7 +202,7 @@ def _draws(
     return table[:, complete], {name: array[complete] for name, array in values.items()}, int((~complete).sum())
 
 
-def _separation(values: FloatArray, flipped: np.ndarray) -> dict[str, float]:
+def _separation(values: FloatArray, flipped: NDArray[np.bool_]) -> dict[str, float]:
     """How differently a parameter is distributed where a pair flips."""
     nothing = float("nan")
     if flipped.all() or not flipped.any():

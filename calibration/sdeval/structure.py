@@ -201,10 +201,12 @@ def knock_out(
 ) -> pd.DataFrame:
     r"""Cut one loop at a time, and measure how much of the behaviour goes with it.
 
-    .. math:: \text{change} = \frac{\sqrt{\frac1n\sum_t(y^0_t-y_t)^2}}{s_y}, \qquad
-       \text{end change} = \frac{y^0_T-y_T}{|y_T|}
+    .. math::
+       \text{change} = \sqrt{\frac{\overline{(y^0_t-y_t)^2}}{\overline{s^2_y}}}, \qquad
+       \text{end change} = \frac{\overline{y^0_T-y_T}}{\overline{|y_T|}}
 
-    with :math:`y` the base run, :math:`y^0` the run without the loop, time on the last axis; means over all other axes.
+    with :math:`y` the base run, :math:`y^0` the run without the loop, time on the last axis, :math:`s_y` the standard
+    deviation over time, and means over moments and series.
 
     Parameters
     ----------
@@ -220,8 +222,8 @@ def knock_out(
     Returns
     -------
     pandas.DataFrame
-        A row for each loop and outcome: ``change`` from 0 (the loop does nothing here) up, relative to the standard
-        deviation over time of the base run; ``end_change`` of either sign; ``turning_points_base`` and
+        A row for each loop and outcome: ``change`` from 0 (the loop does nothing here) up, relative to the movement
+        of the base run; ``end_change`` of either sign; ``turning_points_base`` and
         ``turning_points_without`` summed over series; ``mode_changes``, as `mode_differs` for any series; ``status``,
         "run" or why there was none. No direction is better: a loop that is said to matter should show a change.
 
@@ -245,10 +247,7 @@ def knock_out(
         except BREAKDOWNS as fault:
             rows += [{"loop": loop.name, "outcome": name, "status": f"not run: {fault}"} for name in whole]
             continue
-        rows += [
-            {"loop": loop.name, "outcome": name, "status": "run"} | _difference(whole[name], without[name])
-            for name in whole
-        ]
+        rows += [{"loop": loop.name, "outcome": name} | _difference(whole[name], without[name]) for name in whole]
     return pd.DataFrame(rows, columns=["loop", "outcome", *_MEASURES, "status"])
 
 
@@ -259,11 +258,14 @@ def _difference(whole: FloatArray, without: FloatArray) -> dict[str, object]:
     """How a run without a loop differs from the base run."""
     if whole.shape != without.shape:
         raise InvalidInput(f"the run without the loop has the shape {without.shape}, the base run {whole.shape}")
+    if not (np.isfinite(whole).all() and np.isfinite(without).all()):
+        return {"status": "not run: a value is not finite"}
     gap = without - whole
-    change = ratio(np.sqrt((gap**2).mean(axis=-1)), whole.std(axis=-1))
+    size, ends = np.sqrt((gap**2).mean()), np.abs(whole[..., -1]).mean()
     return {
-        "change": float(np.mean(change)),
-        "end_change": float(np.mean(ratio(gap[..., -1], np.abs(whole[..., -1])))),
+        "status": "run",
+        "change": float(ratio(size, np.sqrt(whole.var(axis=-1).mean()))) if size else 0.0,
+        "end_change": float(ratio(gap[..., -1].mean(), ends)),
         "turning_points_base": int(turning_points(whole).sum()),
         "turning_points_without": int(turning_points(without).sum()),
         "mode_changes": bool(mode_differs(whole, without).any()),

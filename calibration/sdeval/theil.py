@@ -34,7 +34,7 @@ class Theil:
     uc: FloatArray
 
 
-def theil(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Sequence[Axis] = ()) -> Theil:
+def theil(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()) -> Theil:
     r"""Theil's inequality coefficients and the decomposition of the mean squared error.
 
     With :math:`A` observed, :math:`S` simulated, means :math:`\bar A, \bar S`, population standard deviations

@@ -80,6 +80,16 @@ def test_theil_of_the_examples_of_desctools() -> None:
     assert float(other.u_levels) == pytest.approx(0.1167748, abs=5e-8)
 
 
+def test_errors_of_the_examples_of_scikit_learn() -> None:
+    """Documentation of sklearn.metrics: 0.5, 0.375, 0.612..., 0.3273... and 0.948... ."""
+    found = point_fit([3, -0.5, 2, 7], [2.5, 0.0, 2, 8])
+    assert float(found.mae) == pytest.approx(0.5, abs=1e-15)
+    assert float(found.mse) == pytest.approx(0.375, abs=1e-15)
+    assert 0.612 <= float(found.rmse) < 0.613
+    assert 0.3273 <= float(found.mape) < 0.3274
+    assert 0.948 <= float(found.efficiency) < 0.949
+
+
 def test_a_constant_shift_is_all_bias_and_a_larger_swing_all_variation() -> None:
     observed = np.array([1.0, 4.0, 2.0, 5.0])
     assert float(theil(observed, observed + 2).um) == pytest.approx(1, abs=1e-12)
@@ -178,6 +188,7 @@ def test_a_table_has_a_row_for_each_label_and_the_pool(panel: tuple[np.ndarray, 
     assert list(table.index) == ["A", "B", "C", "D", "pooled"]
     assert list(table.columns) == list(PointFit.__dataclass_fields__)
     assert table.loc["B", "rmse"] == pytest.approx(float(point_fit(panel[0][1], panel[1][1]).rmse))
+    assert float(theil(observed, simulated, time="year", pool="region").u1) == table.loc["pooled", "u1"]
     assert table.loc["pooled", "u1"] == pytest.approx(
         float(theil(observed, simulated, time="year", pool=["region"]).u1)
     )

@@ -168,6 +168,11 @@ def test_a_straight_line_has_no_period() -> None:
     }  # fmt: skip
 
 
+def test_two_constants_have_no_trend_to_differ_in() -> None:
+    found = status(np.full(9, 0.1), np.full(9, 0.103))
+    assert (found["trend"], found["period"], found["mean"]) == ("passed", "skipped", "passed")
+
+
 def test_unit_and_origin_of_time_do_not_matter() -> None:
     model = BASE + NOISE
     found = {step.name: step for step in behaviour_patterns(BASE, model).steps}

@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from statsmodels.datasets import macrodata
+from statsmodels.datasets import grunfeld, macrodata
 from statsmodels.stats import diagnostic
 from statsmodels.tsa.stattools import acf
 
@@ -28,6 +28,13 @@ from tests.calibration.sdeval import twins
 CAR = np.array([
     -0.1184, -1.3403, 0.0063, -0.612, -0.3869, -0.2313, -2.8485, -0.2167, 0.4153, 1.8492,
     -0.3706, 0.9726, -0.1501, -0.0337, -1.4423, 1.2489, 0.9182, -0.2331, -0.6182, 0.183,
+])  # fmt: skip
+
+# R's data set lh, luteinizing hormone in blood samples.
+LH = np.array([
+    2.4, 2.4, 2.4, 2.2, 2.1, 1.5, 2.3, 2.3, 2.5, 2.0, 1.9, 1.7, 2.2, 1.8, 3.2, 3.2,
+    2.7, 2.2, 2.2, 1.9, 1.9, 1.8, 2.7, 3.0, 2.3, 2.0, 2.0, 2.9, 2.9, 2.7, 2.7, 2.3,
+    2.6, 2.4, 1.8, 1.7, 1.5, 1.4, 2.1, 3.3, 3.5, 3.5, 3.1, 2.6, 2.1, 3.4, 3.0, 2.9,
 ])  # fmt: skip
 
 steps = st.integers(-(2**16), 2**16).map(lambda whole: whole / 256)
@@ -68,6 +75,12 @@ def test_memory_equals_its_formulas_in_fractions(series: np.ndarray) -> None:
 )
 def test_durbin_watson_of_r(residuals: np.ndarray, expected: float) -> None:
     assert float(durbin_watson(residuals)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_autocorrelation_of_r() -> None:
+    """Printed by acf(lh, plot = FALSE)."""
+    printed = [1.0, 0.576, 0.182, -0.145, -0.175, -0.150, -0.021, -0.020, -0.004, -0.136, -0.154, -0.097, 0.049, 0.120]
+    assert autocorrelation(LH, lags=13) == pytest.approx(printed, abs=5.1e-4)
 
 
 def test_ljung_box_of_r(macro: tuple[np.ndarray, np.ndarray]) -> None:
@@ -141,6 +154,19 @@ def test_pesaran_by_hand() -> None:
     assert float(found.statistic) == pytest.approx(-np.sqrt(2), abs=1e-12)
     assert float(found.p_value) == pytest.approx(0.157299207050285, abs=1e-12)
     assert np.isnan(cross_dependence([one]).statistic)
+
+
+def test_pesaran_of_r() -> None:
+    """Printed by pcdtest(inv ~ value + capital, data = Grunfeld, model = "within") of plm: 4.6612 and 3.144e-06."""
+    data = grunfeld.load_pandas().data
+    # R's copy of the data has ten of the eleven firms.
+    data = data[data["firm"] != "American Steel"]
+    columns = ["invest", "value", "capital"]
+    within = (data[columns] - data.groupby("firm")[columns].transform("mean")).to_numpy()
+    residuals = sm.OLS(within[:, 0], within[:, 1:]).fit().resid
+    found = cross_dependence(residuals.reshape(10, 20))
+    assert float(found.statistic) == pytest.approx(4.6612, abs=5e-5)
+    assert float(found.p_value) == pytest.approx(3.144e-06, abs=5e-10)
 
 
 def test_independent_errors_are_found_out_at_the_nominal_rate() -> None:

@@ -122,6 +122,21 @@ def test_a_knocked_out_loop_shows_in_numbers_and_mode() -> None:
     assert found.loc["bad", "status"] == "not run: recovery is negative"
 
 
+def test_a_loop_over_several_series() -> None:
+    def simulate(parameters: dict[str, float]) -> dict[str, np.ndarray]:
+        gain = parameters.get("gain", 1.0)
+        return {
+            "level": np.array([[0.0, gain, 2 * gain], [5, 5, 5]]),
+            "broken": np.array([1.0, np.nan if not gain else 2]),
+        }
+
+    found = knock_out(simulate, [Loop(name="gain", inputs={"gain": 0.0})]).set_index("outcome")
+    # Gaps 0, 1, 2 and none; variances 2/3 and none; ends 2 and 5.
+    assert found.loc["level", "change"] == pytest.approx(np.sqrt((5 / 6) / (1 / 3)), abs=1e-12)
+    assert found.loc["level", "end_change"] == pytest.approx(-2 / 7, abs=1e-12)
+    assert found.loc["broken", "status"] == "not run: a value is not finite"
+
+
 def test_modes() -> None:
     wave = np.array([0.0, 1, 0, 1, 0])
     assert turning_points(np.stack([wave, wave.cumsum()])).tolist() == [3, 0]
