@@ -18,6 +18,9 @@ from pysd_runner.errors import InvalidInput, UnknownName, suggest
 
 FloatArray = NDArray[np.float64]
 
+# What an axis of time is called in labelled arrays.
+_TIMES = ("year", "time")
+
 #: An axis by its number, or by its name where the array carries labels.
 Axis = int | str
 
@@ -75,7 +78,8 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool:
     Raises
     ------
     InvalidInput
-        If shapes or labels differ, an axis does not exist, a value is infinite or there is no moment at all.
+        If shapes or labels differ, an axis does not exist, the number of the axis of time points past one called "year"
+        or "time", a value is infinite or there is no moment at all.
     """
     first, second = _labelled("observed", observed), _labelled("simulated", simulated)
     names: tuple[Hashable, ...] | None = None
@@ -90,7 +94,7 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool:
         )
     if template is not None:
         names = template.dims
-    last = axis_number(time, left.ndim, names)
+    last = _time_axis(time, left.ndim, names)
     several = (pool,) if isinstance(pool, (str, int)) else pool
     pooled = list(dict.fromkeys(axis_number(axis, left.ndim, names) for axis in several))
     if left.size == 0:
@@ -169,11 +173,23 @@ def series_of(
     given = _labelled(what, values)
     names = given.dims if isinstance(given, xr.DataArray) else None
     numbers = numbers_of(what, given)
-    last = axis_number(time, numbers.ndim, names)
+    last = _time_axis(time, numbers.ndim, names)
     kept = [axis for axis in range(numbers.ndim) if axis != last]
     moved = numbers.transpose([*kept, last])
     template = given if isinstance(given, xr.DataArray) else None
     return moved, _series_labels(template, kept, moved.shape[:-1]), moved.shape[:-1]
+
+
+def _time_axis(time: Axis, dimensions: int, names: Sequence[Hashable] | None) -> int:
+    """Number of the axis of time; a number that points past an axis called so is taken for a slip."""
+    found = axis_number(time, dimensions, names)
+    called = [name for name in names or () if name in _TIMES]
+    if isinstance(time, str) or not called or (names or ())[found] in _TIMES:
+        return found
+    raise InvalidInput(
+        f"the axis of time is to be {(names or ())[found]!r}, the last or the one given by number, but there is one "
+        f"called {called[0]!r}; pass time={called[0]!r}"
+    )
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:

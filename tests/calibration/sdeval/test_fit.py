@@ -219,6 +219,14 @@ def test_bad_pairs(observed: object, simulated: object, options: dict[str, objec
         point_fit(observed, simulated, **options)
 
 
+def test_a_year_that_is_not_last_must_be_named() -> None:
+    array = xr.DataArray(np.arange(6.0).reshape(3, 2), dims=("year", "region"))
+    with pytest.raises(InvalidInput, match="pass time='year'"):
+        point_fit(array, array + 1)
+    assert point_fit(array, array + 1, time="year").n.tolist() == [3, 3]
+    assert point_fit(array, array + 1, time=0).n.tolist() == [3, 3]
+
+
 def test_an_unknown_axis_gets_a_suggestion() -> None:
     array = xr.DataArray([1.0, 2.0], dims="year")
     with pytest.raises(UnknownName, match="Did you mean 'year'"):
