@@ -135,7 +135,9 @@ def _markdown_table(table: Table) -> str:
 
 
 def _bar(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    # A text from a model must neither end its cell or row, nor start an element of HTML.
+    safe = (cell.replace("|", "\\|").replace("\n", " ").replace("<", "\\<") for cell in cells)
+    return "| " + " | ".join(safe) + " |"
 
 
 def _is_words(table: Table, column: int) -> bool:

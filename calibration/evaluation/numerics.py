@@ -1,0 +1,161 @@
+"""Numerics: integration error, conservation, non-negativity, and where a run first stops being a number."""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from calibration.evaluation.judgement import Judgement, Section, Verdict
+from calibration.evaluation.phrases import NOTHING, Phrase
+from calibration.evaluation.subject import Subject
+from calibration.sdeval import conservation, integration_error, non_negativity
+from pysd_runner.checks import experiments_of, rules_of
+from pysd_runner.checks.experiments import Balance
+from pysd_runner.errors import GapsimError
+from pysd_runner.task import Method
+
+KEY = "numerics"
+
+# Relative to the largest value of the outcome.
+TOLERANCE = 0.01
+COLUMNS = {"halving": "error_halved", "runge_kutta": "error_reference"}
+
+
+def numerical_tests(subject: Subject) -> Section:
+    """Test how a model is computed.
+
+    Parameters
+    ----------
+    subject
+        The model and its base run.
+
+    Returns
+    -------
+    Section
+        Table ``integration``.
+    """
+    judgements = [_finite(subject)]
+    table = pd.DataFrame()
+    if subject.base.failed.any():
+        judgements += [_not_run(test) for test in ("halving", "runge_kutta")]
+    else:
+        steps, table = _integration(subject)
+        judgements += steps
+    return Section(
+        key=KEY,
+        judgements=(*judgements, *_balances(subject), *_negative_stocks(subject)),
+        tables={"integration": table} if len(table) else {},
+    )
+
+
+def _not_run(test: str) -> Judgement:
+    return Judgement(section=KEY, test=test, subject="", verdict=Verdict.NOT_TESTED, note=Phrase("base_fails"))
+
+
+def _finite(subject: Subject) -> Judgement:
+    """Where the base run first stops being a number, if it does."""
+    run = subject.base
+    text = "; ".join(str(item) for item in run.failures)
+    note = Phrase("verbatim", {"text": text}) if text else NOTHING
+    return Judgement(
+        section=KEY, test="finite", subject=subject.model.name, verdict=Verdict.of(not run.failed.any()), note=note
+    )
+
+
+def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
+    """Half the step, and Runge and Kutta's method, against the step and method of the model."""
+    names = list(dict.fromkeys((*subject.outcomes, *subject.stocks)))
+
+    def integrate(step: float, method: str) -> Mapping[str, np.ndarray]:
+        return subject.paths(subject.integrated(step, cast("Method", method), names))
+
+    step = subject.clock["step"]
+    try:
+        found = integration_error(integrate, step=step, tolerance=TOLERANCE)
+    except GapsimError as error:
+        note = Phrase("verbatim", {"text": str(error)})
+        verdict = Verdict.NOT_TESTED
+        tests = ("halving", "runge_kutta")
+        return [Judgement(section=KEY, test=test, subject="", verdict=verdict, note=note) for test in tests], (
+            pd.DataFrame()
+        )
+    table = found.table.reset_index()
+    judgements = [item for test, column in COLUMNS.items() for item in _against_tolerance(table, test, column, step)]
+    return judgements, table
+
+
+def _against_tolerance(table: pd.DataFrame, test: str, column: str, step: float) -> Iterator[Judgement]:
+    """Every outcome that moves too much, or the one that moves most."""
+    errors = table[column].fillna(np.inf)
+    wrong = table[errors > TOLERANCE]
+    rows = wrong if len(wrong) else table.loc[[errors.idxmax()]]
+    for _, row in rows.iterrows():
+        yield Judgement(
+            section=KEY,
+            test=test,
+            subject=str(row["outcome"]),
+            verdict=Verdict.of(not len(wrong)),
+            value=float(row[column]),
+            bound=TOLERANCE,
+            note=Phrase("worst_of", {"count": len(table), "wrong": len(wrong), "step": f"{step:g}"}),
+        )
+
+
+def _balances(subject: Subject) -> Iterator[Judgement]:
+    """Flows that only move something, and totals that follow from natural growth alone."""
+    balances = experiments_of(subject.model).balances
+    if not balances:
+        yield Judgement(
+            section=KEY, test="balance", subject="", verdict=Verdict.NOT_TESTED, note=Phrase("not_declared")
+        )
+    for item in balances:
+        yield _balance(subject, item)
+
+
+def _balance(subject: Subject, balance: Balance) -> Judgement:
+    into, out_of = (
+        sum(subject.base[name][0, 0].reshape(-1, subject.base.years.size).sum(axis=0) for name in names)
+        for names in (balance.inflows, balance.outflows)
+    )
+    # What has moved in all, so that a leak that adds up is seen.
+    moved = np.cumsum(np.asarray(into) - np.asarray(out_of))
+    scale = float(np.abs(out_of).max(initial=0.0)) or 1.0
+    drift = float(np.abs(conservation(np.concatenate([[0.0], moved])).drift)) / scale
+    return Judgement(
+        section=KEY,
+        test="balance",
+        subject=balance.name,
+        verdict=Verdict.of(drift <= balance.tolerance),
+        value=drift,
+        bound=balance.tolerance,
+        note=Phrase("declared", {"en": balance.en, "zh": balance.zh}),
+    )
+
+
+def _negative_stocks(subject: Subject) -> Iterator[Judgement]:
+    """Stocks that start at or above zero and fall below it; where rules are declared, they alone decide."""
+    if rules_of(subject.model):
+        return
+    run = subject.base
+    paths = {name: values for name, values in subject.paths(run, subject.stocks).items() if values[..., 0].min() >= 0}
+    negative = non_negativity(paths, tolerance=1e-12)
+    if not negative:
+        note = Phrase("stocks_positive", {"count": len(paths), "all": len(subject.stocks)})
+        yield Judgement(section=KEY, test="non_negative", subject=subject.model.name, verdict=Verdict.PASSED, note=note)
+    seen = set()
+    for item in negative:
+        if item.name in seen:
+            continue
+        seen.add(item.name)
+        year = float(run.years[item.index[-1]])
+        note = Phrase("stock_negative", {"year": f"{year:g}"})
+        yield Judgement(
+            section=KEY,
+            test="non_negative",
+            subject=item.name,
+            verdict=Verdict.FAILED,
+            value=float(item.value),
+            bound=0.0,
+            note=note,
+        )

@@ -1,0 +1,381 @@
+"""Sensitivity of the gaps to the parameters: sizes, patterns of behaviour, by region and year."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from calibration.evaluation.judgement import Judgement, Section, Verdict
+from calibration.evaluation.phrases import Phrase
+from calibration.evaluation.subject import Calibrated, Subject
+from calibration.parameters import prior_quantile
+from calibration.sdeval import Sensitivity, behavioural_sensitivity, morris, numerical_sensitivity, sobol
+from pysd_runner.errors import SimulationFailed
+from pysd_runner.spec import Parameter
+
+Array = NDArray[np.float64]
+Path = dict[str, Array | xr.DataArray]
+
+KEY = "sensitivity"
+
+# Outcomes the analysis is of, by key; their units are those of the model.
+GAPS = ("gap_to_leader", "sigma", "theil")
+
+# Normal score of the ends of a 90 % interval, and how many parameters Sobol's indices are worked out for.
+NINETY, MOST = 1.6448536269514722, 8
+
+# Years that are shown; all others are between them.
+SHOWN_YEARS = 4
+
+# How far one parameter at a time is moved.
+CHANGE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effort:
+    """How much is computed.
+
+    Parameters
+    ----------
+    trajectories
+        Of Morris's design; each has one run more than there are parameters.
+    samples
+        Of Sobol's design; each has two runs more than there are parameters.
+    draws
+        Of the parameters, for the ranking of policies.
+    """
+
+    trajectories: int = 10
+    samples: int = 128
+    draws: int = 200
+
+
+QUICK = Effort(trajectories=4, samples=32, draws=50)
+
+
+def factor_ranges(calibrated: Calibrated) -> dict[str, tuple[float, float]]:
+    """Parameters that are moved, and between which values.
+
+    Parameters
+    ----------
+    calibrated
+        The fit.
+
+    Returns
+    -------
+    dict
+        By key: the 90 % interval of the fit, or of the prior where a parameter was not fitted; assumptions without an
+        estimate go down to the value that switches them off.
+    """
+    spec = calibrated.model.spec
+    fitted = {item.key: (item.low, item.high) for item in calibrated.result.parameters}
+    fixed = set(calibrated.result.fitted.fixed)
+    found: dict[str, tuple[float, float]] = {}
+    for key, item in ({} if spec is None else spec.parameters).items():
+        if key in fixed or item.role == "POL" or not item.variable:
+            continue
+        found |= {key: fitted[key]} if key in fitted else _prior_range(item)
+    return {key: ends for key, ends in found.items() if ends[0] < ends[1]}
+
+
+def _prior_range(item: Parameter) -> dict[str, tuple[float, float]]:
+    if item.prior is None:
+        return {}
+    low, high = (
+        float(np.clip(prior_quantile(item.prior, score), item.lower, item.upper)) for score in (-NINETY, NINETY)
+    )
+    return {item.key: (0.0 if item.role == "ASM" and item.lower == 0 else low, high)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GapRuns:
+    """Runs a calibrated model for vectors of parameters, and reads the gaps.
+
+    Parameters
+    ----------
+    subject
+        A calibrated model.
+    known
+        Runs that were made ahead, by the values of their parameters.
+    """
+
+    subject: Subject
+    known: dict[frozenset[tuple[str, float]], Path | None] = field(default_factory=dict)
+
+    @property
+    def calibrated(self) -> Calibrated:
+        """The fit."""
+        if self.subject.calibrated is None:
+            raise SimulationFailed("a model without a fit has no parameters to move")
+        return self.subject.calibrated
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Variables of the model by key of the outcome."""
+        spec = self.subject.model.spec
+        declared = {} if spec is None else spec.outcomes
+        return {key: declared[key].variable for key in GAPS if key in declared}
+
+    def one(self, parameters: Mapping[str, float]) -> Path:
+        """Gaps of one vector, in every year.
+
+        Parameters
+        ----------
+        parameters
+            Those that differ from the estimates, by key.
+
+        Returns
+        -------
+        dict
+            By key of the outcome; NaN where the simulation fails.
+        """
+        place = frozenset(parameters.items())
+        if place not in self.known:
+            self.known[place] = self._all([parameters])[0]
+        found = self.known[place]
+        return self._nothing() if found is None else found
+
+    def ahead(self, central: Mapping[str, float], change: float) -> None:
+        """Make all runs that move one parameter at a time, in one ensemble.
+
+        Parameters
+        ----------
+        central
+            Values by key.
+        change
+            Share of its value by which each is lowered and raised.
+        """
+        rows = [dict(central)]
+        for key, value in central.items():
+            rows += [{**central, key: moved} for moved in (value * (1 - change), value * (1 + change))]
+            rows += [{**central, key: value + sign * change * abs(value)} for sign in (-1, 1)]
+        self.known.update((frozenset(row.items()), found) for row, found in zip(rows, self._all(rows), strict=True))
+
+    def batch(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
+        """Gaps of many vectors in the years that are shown.
+
+        Parameters
+        ----------
+        rows
+            Parameters by key.
+
+        Returns
+        -------
+        list
+            One for each row; None where the simulation fails.
+        """
+        places = [self.years.index(year) for year in self.shown_years]
+        found = [
+            None if item is None else {name: path[..., places] for name, path in item.items()}
+            for item in self._all(rows)
+        ]
+        # The first run names the axes of all; labels on thousands of runs would take longer than the runs.
+        first = next((place for place, item in enumerate(found) if item is not None), None)
+        if first is not None:
+            found[first] = {name: self._labelled(np.asarray(path)) for name, path in (found[first] or {}).items()}
+        return found
+
+    @property
+    def years(self) -> list[int]:
+        """All saved years."""
+        return [round(year) for year in self.subject.base.years]
+
+    @property
+    def shown_years(self) -> list[int]:
+        """Some years from the first after the origin to the last."""
+        start, stop = (round(self.subject.clock[name]) for name in ("start", "stop"))
+        return sorted({round(year) for year in np.linspace(start, stop, SHOWN_YEARS + 1)[1:]})
+
+    def _all(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
+        """Gaps of all rows from one ensemble; row by row where the start of one cannot be worked out."""
+        from pysd_runner.ensemble import run_ensemble
+
+        central = self.calibrated.estimates
+        keys = list(dict.fromkeys((*central, *(key for row in rows for key in row))))
+        arrays = {key: np.array([row.get(key, central.get(key, np.nan)) for row in rows]) for key in keys}
+        try:
+            values = self.calibrated.values(arrays)
+        except SimulationFailed:
+            return [None] if len(rows) == 1 else [self._all([row])[0] for row in rows]
+        found = run_ensemble(
+            self.subject.model,
+            {name: _by_draw(value, len(rows)) for name, value in values.items()},
+            outcomes=list(self.outcomes.values()),
+            start=self.subject.start,
+            stop=self.subject.stop,
+            save_every=1.0,
+        )
+        paths = {name: np.asarray(found[variable][0], dtype=float) for name, variable in self.outcomes.items()}
+        return [
+            None if found.failed[0, draw] else {name: path[draw] for name, path in paths.items()}
+            for draw in range(len(rows))
+        ]
+
+    def _labelled(self, values: Array) -> xr.DataArray:
+        years = {"year": self.shown_years}
+        if values.ndim == 1:
+            return xr.DataArray(values, dims=("year",), coords=years)
+        regions = {"region": list(self.calibrated.panel.codes)}
+        return xr.DataArray(values, dims=("region", "year"), coords={**regions, **years})
+
+    def _nothing(self) -> Path:
+        base = self.subject.base
+        return {name: np.full(base[variable][0, 0].shape, np.nan) for name, variable in self.outcomes.items()}
+
+
+def _by_draw(value: Any, draws: int) -> Any:
+    """A value with its draws first, as an ensemble takes it."""
+    array = np.asarray(value, dtype=float)
+    if array.ndim < 2:
+        return np.broadcast_to(array, (draws,))
+    return np.broadcast_to(array[0], (draws, *array.shape[2:]))
+
+
+def sensitivity_tests(
+    subject: Subject, effort: Effort, *, seed: int = 0, progress: Callable[[str], None] | None = None
+) -> Section:
+    """Work out how the gaps answer to the parameters.
+
+    Parameters
+    ----------
+    subject
+        The model; without a fit nothing is tested, because nothing says how far its parameters may be off.
+    effort
+        How much is computed.
+    seed
+        Decides the designs.
+    progress
+        Called with what is being done.
+
+    Returns
+    -------
+    Section
+        Tables ``elasticities``, ``modes``, ``morris``, ``morris_regions``, ``sobol`` and ``sobol_regions``.
+    """
+    if subject.calibrated is None or subject.base.failed.any():
+        reason = Phrase("no_ranges" if subject.calibrated is None else "base_fails")
+        return Section(key=KEY, judgements=tuple(_not_run(test, reason) for test in ("draws_fail", "modes")))
+    runs = GapRuns(subject=subject)
+    ranges = factor_ranges(subject.calibrated)
+    tell = progress or (lambda _: None)
+    tell("one parameter at a time")
+    central = {key: subject.calibrated.estimates[key] for key in ranges}
+    national = [name for name in runs.outcomes if name != GAPS[0]]
+    runs.ahead(central, CHANGE)
+    elasticities = numerical_sensitivity(runs.one, central, change=CHANGE, outcomes=national)
+    modes = behavioural_sensitivity(runs.one, central, change=CHANGE, outcomes=national)
+    tell("Morris's elementary effects")
+    screened = morris(runs.one, ranges, trajectories=effort.trajectories, seed=seed, batch=runs.batch)
+    tell("Sobol's indices")
+    leading = leading_parameters(screened)
+    shares = sobol(runs.one, {key: ranges[key] for key in leading}, samples=effort.samples, seed=seed, batch=runs.batch)
+    tables = {
+        "elasticities": elasticities,
+        "modes": modes,
+        "morris": _national_table(screened),
+        "morris_regions": _regional_table(screened),
+        "sobol": _national_table(shares),
+        "sobol_regions": _regional_table(shares),
+        "ranges": _range_table(ranges, subject),
+    }
+    return Section(key=KEY, judgements=(_draws_fail(screened, shares), _modes(modes)), tables=tables)
+
+
+def _not_run(test: str, reason: Phrase) -> Judgement:
+    return Judgement(section=KEY, test=test, subject="", verdict=Verdict.NOT_TESTED, note=reason)
+
+
+def leading_parameters(screened: Sensitivity, most: int = MOST) -> tuple[str, ...]:
+    """Parameters with the largest elementary effects in the last year, over all outcomes.
+
+    Parameters
+    ----------
+    screened
+        What Morris's method gave.
+    most
+        How many.
+
+    Returns
+    -------
+    tuple of str
+        The largest first. Effects are taken relative to the largest one of their outcome.
+    """
+    sizes = np.zeros(len(screened.parameters))
+    for found in screened.indices.values():
+        effects = found["mu_star"].isel(year=-1)
+        others = [name for name in effects.dims if name != "parameter"]
+        mean = effects.mean(others) if others else effects
+        top = float(mean.max())
+        sizes += mean.to_numpy() / top if top > 0 else 0.0
+    return tuple(np.array(screened.parameters)[np.argsort(-sizes, kind="stable")][:most].tolist())
+
+
+def _draws_fail(*found: Sensitivity) -> Judgement:
+    failed, runs = (sum(getattr(item, name) for item in found) for name in ("failed", "runs"))
+    return Judgement(
+        section=KEY,
+        test="draws_fail",
+        subject=", ".join(item.method for item in found),
+        verdict=Verdict.of(failed == 0),
+        value=float(failed),
+        bound=0.0,
+        note=Phrase("runs_failed", {"failed": failed, "runs": runs}),
+    )
+
+
+def _modes(table: pd.DataFrame) -> Judgement:
+    changed = table[table["series_changed"] > 0]
+    names = ", ".join(dict.fromkeys(str(name) for name in changed["parameter"]))
+    note = Phrase("modes_change", {"names": names}) if names else Phrase("modes_stay", {"percent": f"{100 * CHANGE:g}"})
+    return Judgement(
+        section=KEY,
+        test="modes",
+        subject=", ".join(dict.fromkeys(str(name) for name in table["outcome"])),
+        verdict=Verdict.of(not names),
+        value=float(changed["parameter"].nunique()),
+        bound=0.0,
+        note=note,
+    )
+
+
+def _national_table(found: Sensitivity) -> pd.DataFrame:
+    """Indices of each outcome in the last year; of regions their mean."""
+    parts = []
+    for name, indices in found.indices.items():
+        last = indices.isel(year=-1)
+        mean = last.mean("region") if "region" in last.dims else last
+        label = f"{name}, mean of regions" if "region" in last.dims else name
+        frame = _numbers(mean).to_dataframe().reset_index()
+        parts.append(frame.assign(outcome=label, year=int(last["year"])))
+    return _ordered(pd.concat(parts, ignore_index=True))
+
+
+def _regional_table(found: Sensitivity) -> pd.DataFrame:
+    parts = [
+        _numbers(indices).to_dataframe().reset_index().assign(outcome=name) for name, indices in found.indices.items()
+    ]
+    return _ordered(pd.concat(parts, ignore_index=True))
+
+
+def _numbers(indices: xr.Dataset) -> xr.Dataset:
+    """The indices without those of pairs of parameters."""
+    kept = [
+        name for name, values in indices.data_vars.items() if "parameter" in values.dims and "other" not in values.dims
+    ]
+    return indices[kept]
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    first = [name for name in ("outcome", "parameter", "region", "year") if name in table]
+    return table[[*first, *(name for name in table.columns if name not in first)]]
+
+
+def _range_table(ranges: Mapping[str, tuple[float, float]], subject: Subject) -> pd.DataFrame:
+    spec = subject.model.spec
+    names = {key: "" if spec is None else spec.parameters[key].variable for key in ranges}
+    rows = [{"key": key, "name": names[key], "low": low, "high": high} for key, (low, high) in ranges.items()]
+    return pd.DataFrame(rows)

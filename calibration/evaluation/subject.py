@@ -1,0 +1,333 @@
+"""The model that is evaluated, in its base run, and the same model under other inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.results import FitResult
+from pysd_runner.checks import experiments_of
+from pysd_runner.draws import HISTORY_YEARS, carried_states, check_fit, panel_differences
+from pysd_runner.engine import TimePath
+from pysd_runner.errors import InvalidInput
+from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs
+from pysd_runner.model import Model, load_model
+from pysd_runner.panel import Panel
+from pysd_runner.simulation import Run, simulate
+from pysd_runner.task import Method
+
+Array = NDArray[np.float64]
+Values = Mapping[str, Any]
+
+UNTIL = 2040
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Calibrated:
+    """A fit, the panel it was made on, and how parameters become inputs of the model.
+
+    Parameters
+    ----------
+    result
+        The fit.
+    panel
+        Observations up to the origin.
+    model
+        With as many regions as the panel.
+    """
+
+    result: FitResult
+    panel: Panel
+    model: Model
+
+    @property
+    def origin(self) -> int:
+        """Last year the fit saw, where projections start."""
+        return self.result.fitted.last_year
+
+    @property
+    def yuan_per_unit(self) -> float:
+        """Value of one unit of the panel's currency in yuan."""
+        return float(self.result.fitted.provenance.get("yuan_per_unit", 1.0))
+
+    @property
+    def estimates(self) -> dict[str, float]:
+        """Estimates and declared values by key, policy choices left out."""
+        spec = self.model.spec
+        declared = {} if spec is None else spec.parameters
+        central = {key: item.value for key, item in declared.items() if item.role != "POL"}
+        return central | self.result.fitted.as_values()
+
+    def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Inputs of a run from the origin on, as `pysd_runner.project` makes them, without shocks.
+
+        Parameters
+        ----------
+        parameters
+            By key, a number or shape (draw,).
+
+        Returns
+        -------
+        dict
+            By variable, with the axes (scenario, draw, ...).
+        """
+        arrays = {key: np.atleast_1d(np.asarray(value, dtype=float)) for key, value in parameters.items()}
+        carried = carried_states(self.model, self.panel, self.origin, arrays, self.result.fitted, self.yuan_per_unit)
+        inputs = region_inputs(
+            self.model,
+            self.panel,
+            self.origin,
+            parameters=arrays,
+            carried=carried,
+            momentum_gain=MOMENTUM_GAIN,
+            reference_years=HISTORY_YEARS,
+            yuan_per_unit=self.yuan_per_unit,
+        )
+        return as_values(inputs, arrays, self.model)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A model and the inputs of its base run.
+
+    Parameters
+    ----------
+    model
+        The model.
+    values
+        Inputs of the base run, by variable.
+    start, stop, save_every
+        Years of the base run and how often it is saved; None takes those of the file.
+    calibrated
+        The fit behind the inputs; None for a model by itself.
+    """
+
+    model: Model
+    values: Values
+    start: float | None = None
+    stop: float | None = None
+    save_every: float | None = None
+    calibrated: Calibrated | None = None
+
+    @classmethod
+    def of_fit(cls, result: FitResult, panel: Panel, *, until: int = UNTIL) -> "Subject":
+        """A calibrated model, run from the last year its fit saw.
+
+        Parameters
+        ----------
+        result
+            The fit.
+        panel
+            The panel the fit was made on.
+        until
+            Last year of the base run.
+
+        Returns
+        -------
+        Subject
+            Without policy, at the estimates.
+
+        Raises
+        ------
+        InvalidInput
+            If the fit belongs to another panel or another version of the model, or the years do not fit.
+        """
+        fitted = result.fitted
+        differences = panel_differences(fitted, panel)
+        if differences:
+            raise InvalidInput(
+                f"{differences[0]} An evaluation needs the panel of the fit: give it with --panel, or calibrate again"
+            )
+        if until <= fitted.last_year:
+            raise InvalidInput(f"until must lie after the last year of the fit, {fitted.last_year}; found {until}")
+        model = load_model(fitted.model, regions=len(panel.regions))
+        check_fit(fitted, model, fitted.last_year)
+        seen = panel.subset(years=range(panel.years[0], fitted.last_year + 1))
+        calibrated = Calibrated(result=result, panel=seen, model=model)
+        return cls(
+            model=model,
+            values=calibrated.values(calibrated.estimates),
+            start=float(fitted.last_year),
+            stop=float(until),
+            save_every=1.0,
+            calibrated=calibrated,
+        )
+
+    @classmethod
+    def of_model(cls, model: Model) -> "Subject":
+        """A model by itself, run as its file says.
+
+        Parameters
+        ----------
+        model
+            What `load_model` returned.
+
+        Returns
+        -------
+        Subject
+            Without a fit: what needs observations is not tested.
+        """
+        return cls(model=model, values={})
+
+    @cached_property
+    def base(self) -> Run:
+        """The base run with every variable; not finite values are there to be found."""
+        return self._simulated(self.values, stop=self.stop)
+
+    @cached_property
+    def steady(self) -> Values:
+        """Values in the base run of all inputs that some declared experiment changes.
+
+        Handed to every run: a program is compiled for a set of inputs, and so one serves all experiments.
+        """
+        declared = experiments_of(self.model)
+        named = [name for item in (*declared.extremes, *declared.realities) for name in (*item.values, *item.given)]
+        named += [name for loop in declared.loops for name in loop.values]
+        variables = dict.fromkeys(self.model.find(name) for name in named)
+        return {name: self.base[name][0, 0, ..., 0] for name in variables if name not in self.values}
+
+    @cached_property
+    def clock(self) -> Mapping[str, float]:
+        """Start, stop, step and interval of saving of the base run, in units of its time."""
+        made = self.base.provenance
+        return {name: float(made[name]) for name in ("start", "stop", "step", "save_every")}
+
+    @property
+    def stocks(self) -> tuple[str, ...]:
+        """Names of the stocks."""
+        return tuple(name for name, item in self.model.variables.items() if item.kind == "stock")
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Variables whose paths are compared: the declared outcomes of regions and the nation, or else the stocks."""
+        spec = self.model.spec
+        if spec is None:
+            return self.stocks
+        names = dict.fromkeys(item.variable for item in spec.outcomes.values())
+        return tuple(name for name in names if set(self.model.variables[name].dims) <= {"Region"})
+
+    def run(
+        self,
+        changes: Values | None = None,
+        *,
+        years: float | None = None,
+    ) -> Run:
+        """Simulate with some inputs changed, and save every variable.
+
+        Parameters
+        ----------
+        changes
+            Inputs that differ from the base run, by variable or key.
+        years
+            How long; None runs as long as the base.
+
+        Returns
+        -------
+        Run
+            Cases that are not finite are described in it.
+        """
+        given = {self.model.find(name): value for name, value in (changes or {}).items()}
+        start = self.clock["start"] if self.start is None else self.start
+        stop = self.stop if years is None else start + years
+        return self._simulated({**self.steady, **self.values, **given}, stop=stop)
+
+    def integrated(self, step: float, method: Method, outcomes: Sequence[str]) -> Run:
+        """The base run with another step or method, saved at the same moments.
+
+        Parameters
+        ----------
+        step, method
+            How it is integrated.
+        outcomes
+            Variables to save: all of them would make a program of Runge and Kutta's method four times as long.
+
+        Returns
+        -------
+        Run
+            Cases that are not finite are described in it.
+        """
+        return self._simulated(
+            self.values, stop=self.stop, step=step, method=method, outcomes=outcomes, every=self.clock["save_every"]
+        )
+
+    def _simulated(
+        self,
+        values: Values,
+        *,
+        stop: float | None,
+        step: float | None = None,
+        method: Method = "euler",
+        outcomes: Sequence[str] | None = None,
+        every: float | None = None,
+    ) -> Run:
+        return simulate(
+            self.model,
+            values,
+            start=self.start,
+            stop=stop,
+            step=step,
+            save_every=self.save_every if every is None else every,
+            outcomes=outcomes,
+            method=method,
+            throw=False,
+        )
+
+    def paths(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Array]:
+        """Outcomes of a single case, shape (..., year).
+
+        Parameters
+        ----------
+        run
+            A run with one scenario and one draw.
+        names
+            Which; None for all.
+
+        Returns
+        -------
+        dict
+            By variable.
+        """
+        return {name: run[name][0, 0] for name in (run.data if names is None else names)}
+
+    def with_regions(self, count: int) -> "Subject":
+        """The same with the first regions alone.
+
+        Parameters
+        ----------
+        count
+            How many.
+
+        Returns
+        -------
+        Subject
+            The same inputs of fewer regions.
+
+        Raises
+        ------
+        InvalidInput
+            If there are fewer.
+        """
+        has = len(self.model.ranges.get("Region", ()))
+        if count > has:
+            raise InvalidInput(f"{count} regions were asked for; the model has {has}")
+        name = self.model.name if self.model.spec is not None else self.model.path
+        model = load_model(name, regions=count)
+        cut = {key: self._region_wise(key, value, slice(count)) for key, value in self.values.items()}
+        return replace(self, model=model, values=cut)
+
+    def alike(self) -> "Subject":
+        """The same with the inputs of the first region in every region."""
+        first = np.zeros(len(self.model.ranges.get("Region", ())), dtype=int)
+        return replace(self, values={key: self._region_wise(key, value, first) for key, value in self.values.items()})
+
+    def _region_wise(self, name: str, value: Any, kept: Any) -> Any:
+        """An input with some of its regions, or each region given the values of another."""
+        dims = self.model.variables[name].dims
+        if isinstance(value, TimePath) or "Region" not in dims:
+            return value
+        array = np.asarray(value, dtype=float)
+        axis = array.ndim - len(dims) + dims.index("Region")
+        return array[(slice(None),) * axis + (kept,)]

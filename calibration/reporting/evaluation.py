@@ -1,0 +1,285 @@
+"""The folder of an evaluation: Markdown, HTML, every test and table as CSV, and one JSON file with all of it."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pandas.api import types as pd_types
+
+from calibration.evaluation.judgement import Evaluation, Judgement, Section, Verdict, judgement_rows
+from calibration.evaluation.phrases import LANGUAGES, Phrase, has_phrase
+from pysd_runner.errors import InvalidInput
+from pysd_runner.export import save_csv, write_text_whole
+from pysd_runner.reports.document import (
+    Bullets,
+    Document,
+    Heading,
+    Paragraph,
+    Part,
+    Table,
+    to_html,
+    to_markdown,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAGE, SITE, RECORD, TESTS, TABLES = "evaluation.md", "evaluation.html", "evaluation.json", "tests.csv", "tables"
+
+SCHEMA = 1
+
+# Tables of every region or year are for programs; the page names them and shows none of it.
+LARGE = (
+    "point_fit_regions",
+    "residuals",
+    "cross_correlation",
+    "patterns",
+    "elasticities",
+    "modes",
+    "morris_regions",
+    "sobol_regions",
+    "ranking_parameters",
+)
+MOST_ROWS = 60
+
+# By what a table is sorted before it is cut, the largest first; of tables by outcome, so many rows of each are shown.
+SORTED = {"morris": "mu_star", "sobol": "ST", "integration": "error_halved", "ranking_flips": "share"}
+MOST_OF_OUTCOME = 12
+BY_OUTCOME = ("morris", "sobol")
+
+
+def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = "en") -> Path:
+    """Write an evaluation into a folder.
+
+    Parameters
+    ----------
+    evaluation
+        What was found.
+    folder
+        Made if it does not exist.
+    lang
+        Language of the page, ``"en"`` or ``"zh"``; tables have English column names for programs.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    OSError
+        If a file cannot be written.
+    """
+    folder = Path(folder)
+    document = report(evaluation, lang=lang)
+    for name, table in _tables(evaluation):
+        save_csv(table, folder / TABLES / f"{name}.csv")
+    save_csv(evaluation.to_frame(lang=lang), folder / TESTS)
+    write_text_whole(folder / SITE, to_html(document, folder))
+    write_text_whole(folder / PAGE, to_markdown(document))
+    text = json.dumps(_plain(as_record(evaluation, lang=lang)), ensure_ascii=False, indent=1, allow_nan=False)
+    write_text_whole(folder / RECORD, text + "\n")
+    return folder / PAGE
+
+
+def as_record(evaluation: Evaluation, *, lang: str = "en") -> dict[str, Any]:
+    """An evaluation as plain data: counts, tests, tables, provenance.
+
+    Parameters
+    ----------
+    evaluation
+        What was found.
+    lang
+        Language of titles, criteria and notes.
+    """
+    return {
+        "schema": SCHEMA,
+        **counts(evaluation),
+        "tests": judgement_rows(evaluation.judgements, lang=lang),
+        "tables": {name: table.to_dict("records") for name, table in _tables(evaluation)},
+        "provenance": dict(evaluation.provenance),
+    }
+
+
+def counts(evaluation: Evaluation) -> dict[str, int]:
+    """How many tests passed, failed and were not tested."""
+    return {
+        "passed": evaluation.count(Verdict.PASSED),
+        "failed": evaluation.count(Verdict.FAILED),
+        "not_tested": evaluation.count(Verdict.NOT_TESTED),
+    }
+
+
+def summary_line(evaluation: Evaluation, *, lang: str = "en") -> str:
+    """One line: passed n, failed n, not tested n.
+
+    Parameters
+    ----------
+    evaluation
+        What was found.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+    found = counts(evaluation)
+    parts = {"passed": found["passed"], "failed": found["failed"], "untested": found["not_tested"]}
+    return Phrase("summary", parts).text(lang)
+
+
+def report(evaluation: Evaluation, *, lang: str = "en") -> Document:
+    """The report as a document.
+
+    Parameters
+    ----------
+    evaluation
+        What was found.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    """
+    if lang not in LANGUAGES:
+        raise InvalidInput(f"no reports in language {lang!r}; expected one of {', '.join(LANGUAGES)}")
+    parts: list[Part] = [
+        Paragraph(summary_line(evaluation, lang=lang)),
+        Paragraph(_what(evaluation, lang)),
+        Paragraph(_say("how", lang)),
+        Heading(_say("heading.overview", lang)),
+        _overview(evaluation, lang),
+        *_listed(evaluation, Verdict.FAILED, "nothing_failed", lang),
+        *_listed(evaluation, Verdict.NOT_TESTED, "all_tested", lang),
+        *(part for section in evaluation.sections for part in _section(section, lang)),
+        Heading(_say("heading.made", lang)),
+        Bullets(_made(evaluation)),
+    ]
+    return Document(title=Phrase("title", {"title": evaluation.title}).text(lang), lang=lang, parts=parts)
+
+
+def _say(key: str, lang: str) -> str:
+    return Phrase(key).text(lang)
+
+
+def _what(evaluation: Evaluation, lang: str) -> str:
+    made = evaluation.provenance
+    if made["fit"] is None:
+        return _say("what_alone", lang)
+    parts = {
+        "fit": f"({made['fit']['status']})",
+        "panel": made["panel"]["name"],
+        "regions": made["panel"]["regions"],
+        "first": made["fit"]["first_year"],
+        "last": made["fit"]["last_year"],
+        "until": f"{made['run']['stop']:g}",
+    }
+    return Phrase("what", parts).text(lang)
+
+
+def _overview(evaluation: Evaluation, lang: str) -> Table:
+    heads = [_say("column.section", lang), *(_say(str(verdict), lang) for verdict in Verdict)]
+    rows = [
+        [_say(f"heading.{section.key}", lang), *(str(section.count(verdict)) for verdict in Verdict)]
+        for section in evaluation.sections
+    ]
+    return Table(header=heads, rows=rows)
+
+
+def _listed(evaluation: Evaluation, verdict: Verdict, none: str, lang: str) -> Iterator[Part]:
+    found = [item for item in evaluation.judgements if item.verdict is verdict]
+    yield Heading(_say(f"heading.{verdict}", lang))
+    yield _judgements(found, lang, before="section") if found else Paragraph(_say(none, lang))
+
+
+def _judgements(items: Sequence[Judgement], lang: str, *, before: str = "") -> Table:
+    """Tests as a table: with the part they belong to before them, or with their verdicts."""
+    names = ["section", "title", "subject", "value", "bound", "note"]
+    if not before:
+        names = ["title", "subject", "verdict", "value", "bound", "note"]
+    said = {
+        "section": lambda row: _say(f"heading.{row['section']}", lang),
+        "verdict": lambda row: _say(row["verdict"], lang),
+    }
+    rows = [
+        [said[name](row) if name in said else number_text(row[name]) for name in names]
+        for row in judgement_rows(items, lang=lang)
+    ]
+    words = frozenset(place for place, name in enumerate(names) if name not in ("value", "bound"))
+    return Table(header=[_say(f"column.{name}", lang) for name in names], rows=rows, words=words)
+
+
+def _section(section: Section, lang: str) -> Iterator[Part]:
+    criteria = dict.fromkeys(item.test for item in section.judgements)
+    yield Heading(_say(f"heading.{section.key}", lang))
+    yield Bullets([f"{_say(f'test.{test}', lang)}: {_say(f'criterion.{test}', lang)}" for test in criteria])
+    yield _judgements(section.judgements, lang)
+    for name, table in section.tables.items():
+        key = f"table.{name}"
+        yield from _shown(name, table, _say(key, lang) if has_phrase(key) else name, lang)
+
+
+def _shown(name: str, table: "pd.DataFrame", caption: str, lang: str) -> Iterator[Part]:
+    """The largest rows of a table, and where all of them are."""
+    part = table.head(0) if name in LARGE else _largest(name, table)
+    if len(part):
+        rows = [[number_text(_cell(value)) for value in row] for row in part.itertuples(index=False, name=None)]
+        columns = enumerate(part.dtypes)
+        words = frozenset(place for place, kind in columns if not pd_types.is_numeric_dtype(kind))
+        yield Table(header=[str(name) for name in table.columns], rows=rows, caption=caption, words=words)
+    if len(part) < len(table):
+        file = f"{TABLES}/{name}.csv"
+        text = Phrase("more_rows", {"shown": len(part), "all": len(table), "file": file}).text(lang)
+        yield Paragraph(text if len(part) else f"{caption} {text}")
+
+
+def _largest(name: str, table: "pd.DataFrame") -> "pd.DataFrame":
+    if name in SORTED and SORTED[name] in table:
+        table = table.sort_values(SORTED[name], ascending=False, kind="stable")
+    if name in BY_OUTCOME:
+        return table.groupby("outcome", sort=False).head(MOST_OF_OUTCOME).sort_values("outcome", kind="stable")
+    return table.head(MOST_ROWS)
+
+
+def number_text(value: Any) -> str:
+    """A value as a reader wants it: four digits of a number, a dash where there is none.
+
+    Examples
+    --------
+    >>> number_text(0.0123456), number_text(None), number_text(12)
+    ('0.01235', '–', '12')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _made(evaluation: Evaluation) -> list[str]:
+    lines = []
+    for name, value in evaluation.provenance.items():
+        text = ", ".join(f"{key} {inner}" for key, inner in value.items()) if isinstance(value, dict) else f"{value}"
+        lines.append(f"{name.replace('_', ' ')}: {text}")
+    return lines
+
+
+def _tables(evaluation: Evaluation) -> Iterator[tuple[str, "pd.DataFrame"]]:
+    for section in evaluation.sections:
+        yield from section.tables.items()
+
+
+def _plain(value: Any) -> Any:
+    """Plain data with null where a number is not finite."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    value = _cell(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
