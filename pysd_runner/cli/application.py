@@ -11,13 +11,27 @@ from pysd_runner.cli import check_data, describe, doctor, ensemble, initialise, 
 ENTRY_POINTS = "gapsim.commands"
 
 # The order in which a newcomer meets them; commands of other packages that are not named here come last.
-ORDER = ("init", "demo", "data", "calibrate", "run", "plot", "ensemble", "list", "describe", "schema", "doctor")
+ORDER = (
+    "init",
+    "demo",
+    "data",
+    "calibrate",
+    "evaluate",
+    "run",
+    "plot",
+    "ensemble",
+    "list",
+    "describe",
+    "schema",
+    "doctor",
+)
 
 HELP = """\
 Projects the gaps in output per head between regions under mixes of digital policy, with their uncertainty.
 
 Results go to standard output and to files, progress and warnings to standard error. Exit codes: 0 ok, 1 a bug,
-2 bad input, 3 diagnostics of a calibration failed (its result is written), 4 a simulation failed, 130 interrupted.
+2 bad input, 3 diagnostics of a calibration or tests of an evaluation failed (the result is written), 4 a simulation
+failed or breaks a rule of its model, 130 interrupted.
 """
 
 EPILOG = """\

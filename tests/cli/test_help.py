@@ -13,6 +13,7 @@ COMMANDS = [
     "demo",
     "data check",
     "calibrate",
+    "evaluate",
     "run",
     "plot",
     "ensemble",
