@@ -2,14 +2,14 @@
 
 import platform
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.comparison import has_momentum
+from calibration.comparison import is_growth
 from calibration.description import FIRST_YEAR
 from calibration.diagnostics import (
     Finding,
@@ -180,6 +180,8 @@ class Ending:
             rms=float(np.sqrt(np.mean(innovations**2))),
             wild=int((np.abs(innovations) > BEND).sum()),
             leftover=_correlation(bounded(table[:, 1:]), bounded(table[:, :-1])),
+            errors=series.errors.words,
+            region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
             en=declared.en,
             zh=declared.zh,
         )
@@ -213,7 +215,7 @@ class Ending:
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         declared = self.problem.spec.parameters.get(SHOCK_SD)
         for item in self.problem.series:
-            if has_momentum(item):
+            if is_growth(item):
                 prior_sd = item.declared_sd if declared is None else declared.value
                 return summarise_shocks(item, residuals[item.label], prior_sd=prior_sd)
         return None
@@ -362,7 +364,8 @@ def _provenance(
         "currency": problem.panel.currency,
         "price_basis": problem.panel.price_basis,
         "first_year_treatment": FIRST_YEAR,
-        "errors": {item.label: {"sd": item.sd, "persistence": item.persistence} for item in series},
+        "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},
+        "likelihood": {item.label: item.errors for item in series},
         "held": dict(description.held),
         "absent": list(description.absent),
         "imputed": list(description.imputed),

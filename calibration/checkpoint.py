@@ -152,4 +152,4 @@ def _end(item: Mapping[str, Any]) -> Optimum:
 
 
 def _noise(item: Mapping[str, Any]) -> Noise:
-    return Noise(**item)
+    return Noise(float(item["sd"]), float(item["persistence"]), tuple(map(float, item["regional"])))

@@ -11,15 +11,14 @@ from calibration.observation import (
     Noise,
     Series,
     Whitening,
-    bounded,
-    bounded_slope,
     declared_noise,
     estimate_noise,
-    log_mass,
+    loss_of,
 )
 from calibration.stages import Stage, declarations
 from calibration.tangent import Tangent
 from calibration.window import OUTPUT
+from pysd_runner.errors import InvalidInput
 from pysd_runner.inputs import time_step, yearly_memory, yearly_memory_slope
 
 Array = NDArray[np.float64]
@@ -45,7 +44,13 @@ class Comparison:
         self._forward = forward
         self._tangent = Tangent(forward)
         self._declared = declarations(forward.model).parameters
+        for item in series:
+            if has_momentum(item) and MOMENTUM_DECAY not in self._declared:
+                raise InvalidInput(
+                    f"errors of {item.measurement} fade like momentum, and the model declares no {MOMENTUM_DECAY!r}"
+                )
         self._whitenings = {item.label: Whitening(item) for item in series}
+        self._losses = {item.label: loss_of(item.errors) for item in series}
         self._rows: dict[str, NDArray[np.intp]] = {}
         start = 0
         for item in series:
@@ -117,7 +122,8 @@ class Comparison:
         for item, predicted in zip(self.series, self.predicted(parameters, draws), strict=True):
             persistence = memory if has_momentum(item) else None
             whitening, errors = self._whitenings[item.label], noise[item.label]
-            parts.append(bounded(whitening.standardised(predicted - item.values, errors, persistence=persistence)))
+            innovations = whitening.standardised(predicted - item.values, errors, persistence=persistence)
+            parts.append(self._losses[item.label].bent(innovations))
         return np.concatenate(parts, axis=1)
 
     def linearised(
@@ -166,8 +172,9 @@ class Comparison:
                 persistence=float(memory[0]) if memory is not None and has_memory else None,
                 persistence_slopes=memory_slopes if has_memory else None,
             )
-            residuals.append(bounded(raw))
-            slopes.append(bounded_slope(raw) * raw_slopes)
+            loss = self._losses[item.label]
+            residuals.append(loss.bent(raw))
+            slopes.append(loss.slope(raw) * raw_slopes)
         return np.concatenate(residuals), np.concatenate(slopes, axis=1).T
 
     def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
@@ -205,10 +212,14 @@ class Comparison:
         ndarray
             Shape (draw,); minus infinity where a residual is not finite.
         """
-        scales = sum(self._whitenings[item.label].log_scale(noise[item.label]) for item in self.series)
+        scales = sum(
+            self._whitenings[item.label].log_scale(noise[item.label])
+            + len(self._whitenings[item.label]) * self._losses[item.label].log_mass
+            for item in self.series
+        )
         is_known = np.asarray(np.isfinite(residuals).all(axis=1))
         squares = (np.where(is_known[:, None], residuals, 0.0) ** 2).sum(axis=1)
-        return np.where(is_known, -0.5 * squares - scales - residuals.shape[1] * log_mass(), -np.inf)
+        return np.where(is_known, -0.5 * squares - scales, -np.inf)
 
     def _memory(self, parameters: Parameters, draws: int) -> Array | None:
         """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""
@@ -238,11 +249,8 @@ def _unit(spreads: Mapping[str, float], key: str) -> Array:
     return np.array([float(item == key) for item in spreads])
 
 
-def has_momentum(series: Series) -> bool:
-    """Whether a series is growth of output, whose misses fade like the model's own momentum.
-
-    Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
-    both, and a projection gives its shocks the same memory.
+def is_growth(series: Series) -> bool:
+    """Whether a series is growth of output, whose misses are the shocks of a projection.
 
     Parameters
     ----------
@@ -255,3 +263,22 @@ def has_momentum(series: Series) -> bool:
         True for output in yearly changes.
     """
     return series.increments and series.indicator == OUTPUT
+
+
+def has_momentum(series: Series) -> bool:
+    """Whether the misses of a series fade like the model's own momentum.
+
+    Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
+    both, and a projection gives its shocks the same memory.
+
+    Parameters
+    ----------
+    series
+        The observations.
+
+    Returns
+    -------
+    bool
+        As declared.
+    """
+    return series.errors.memory == "momentum"

@@ -1,6 +1,6 @@
 """What can be estimated from what is there, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calibration.observation import Series
@@ -87,11 +87,33 @@ def line_of(series: Series) -> str:
     """
     cells = int(series.used.sum())
     text = f"{series.measurement} from {series.indicator}: {cells} {'changes' if series.increments else 'values'}"
+    text += f", {series.errors.words}"
     if series.missing:
         text += f", {series.missing} missing and left out"
     if series.unusable:
         text += f", {series.unusable} without a logarithm (zero or less) and left out"
     return text
+
+
+def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
+    """Say what a reader must know about the declared errors.
+
+    Parameters
+    ----------
+    series
+        The observations.
+
+    Returns
+    -------
+    tuple of str
+        One sentence each.
+    """
+    return tuple(
+        f"Errors of {item.measurement} ({item.indicator}) are declared independent although levels are compared: "
+        "if they persist, every year counts as news and standard errors are too small."
+        for item in series
+        if item.errors.memory == "independent" and not item.increments
+    )
 
 
 def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:

@@ -112,6 +112,10 @@ class SeriesFit:
         Cells whose innovation is beyond `calibration.observation.BEND` standard deviations; they count less.
     leftover
         Correlation of standardised innovations with those of the year before, 0 when the persistence is right.
+    errors
+        How the errors are distributed, as declared, in a clause.
+    region_sds
+        Standard deviation of the innovations of each region; empty where all share one.
     en, zh
         Meaning.
     """
@@ -133,11 +137,23 @@ class SeriesFit:
     leftover: float
     en: str
     zh: str
+    errors: str = ""
+    region_sds: tuple[float, ...] = ()
 
     @property
     def label(self) -> str:
         """Measurement and indicator."""
         return f"{self.measurement}:{self.indicator}"
+
+    @property
+    def words(self) -> str:
+        """One clause on its errors for a report."""
+        text = f"{self.label}: {self.errors}; sd {self.sd:.3g}"
+        if self.region_sds:
+            text += f", in regions {min(self.region_sds):.3g} to {max(self.region_sds):.3g}"
+        if self.persistence > 0:
+            text += f", {100 * self.persistence:.0f} percent of an error is left a year later"
+        return text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

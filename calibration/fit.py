@@ -207,7 +207,9 @@ def _settle(problem: CalibrationProblem, clock: _Clock, steps: _Steps) -> tuple[
 
 
 def _change(old: Noise, new: Noise) -> float:
-    return max(abs(new.sd / old.sd - 1), abs(new.persistence - old.persistence))
+    moved = max(abs(new.sd / old.sd - 1), abs(new.persistence - old.persistence))
+    before = old.regional or (1.0,) * len(new.regional)
+    return max([moved, *(abs(now / then - 1) for now, then in zip(new.regional, before, strict=True))])
 
 
 def _stages(problem: CalibrationProblem, point: Array, clock: _Clock, tolerance: float) -> Array:

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.comparison import Comparison
-from calibration.description import Description, line_of, notes_on
+from calibration.description import Description, line_of, notes_on, notes_on_errors
 from calibration.forward import Forward
 from calibration.observation import Noise, Observed, Series, build_series
 from calibration.parameters import ParameterSpace, chosen, overrides
 from calibration.stages import Stage, declarations, stages_of
 from calibration.window import window_of
-from pysd_runner.errors import InvalidInput, InvalidPanel, UnsupportedFeature
+from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.model import REGION_RANGE, Model, load_model
 from pysd_runner.panel import Panel
-from pysd_runner.spec import Parameter
+from pysd_runner.spec import ErrorModel, ModelSpec, Parameter
 
 Array = NDArray[np.float64]
 
@@ -56,6 +56,8 @@ class CalibrationProblem:
         of their own block inform; the others stay at the centre of their prior and keep its spread.
     values
         Values to set instead, for instance ``{"alpha": 0.33}``.
+    errors
+        How the errors of a measurement are distributed instead of as declared, by key of the measurement.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan, the money of the model's cost parameters.
 
@@ -63,6 +65,8 @@ class CalibrationProblem:
     ------
     InvalidInput
         If the model has no declarations or a choice does not fit it.
+    UnknownName
+        If there is no such parameter or measurement.
     InvalidPanel
         If the panel says nothing that could be compared.
 
@@ -84,9 +88,10 @@ class CalibrationProblem:
         last_year: int | None = None,
         free: Iterable[str] | None = None,
         values: Mapping[str, float] | None = None,
+        errors: Mapping[str, ErrorModel] | None = None,
         yuan_per_unit: float = 1.0,
     ) -> None:
-        self.spec = declarations(model)
+        self.spec = _with_errors(declarations(model), errors or {})
         self.fixed = overrides(self.spec, values)
         self.candidates = chosen(self.spec, panel.variables, free=free, fixed=self.fixed)
         self.is_chosen = free is not None
@@ -473,8 +478,22 @@ class CalibrationProblem:
             held=dict(self.held_reasons),
             fixed=dict(self.fixed),
             imputed=tuple(str(item) for item in self._forward.imputed(self.parameters_at(self.space.centre))),
-            notes=notes_on(self.panel, self.yuan_per_unit),
+            notes=(*notes_on(self.panel, self.yuan_per_unit), *notes_on_errors(self.series)),
         )
+
+
+def _with_errors(spec: ModelSpec, errors: Mapping[str, ErrorModel]) -> ModelSpec:
+    """The declarations with other errors."""
+    measurements = dict(spec.measurements)
+    for key, item in errors.items():
+        if key not in measurements:
+            raise UnknownName(f"the model declares no measurement {key!r}.{suggest(key, measurements)}")
+        if measurements[key].national and item.scale == "region":
+            raise InvalidInput(f"measurement {key!r} is a national series and has one scale")
+        if item.memory == "momentum" and not measurements[key].increments:
+            raise InvalidInput(f"measurement {key!r} compares levels; momentum is the memory of yearly changes")
+        measurements[key] = replace(measurements[key], errors=item)
+    return replace(spec, measurements=measurements)
 
 
 def _listed(measurements: Sequence[str]) -> str:

@@ -200,7 +200,8 @@ class FitResult:
         """What is left over, and what to keep in mind, one line each."""
         shocks = [] if self.shocks is None else [f"  Shocks: {self.shocks.words}."]
         optima = [f"  Optima: {item.words}." for item in self.optima] if len(self.searches) > 1 else []
-        return [*shocks, *optima, *(f"  {item}" for item in self.findings)]
+        errors = [f"  {item.words}." for item in self.series if item.errors]
+        return [*shocks, *errors, *optima, *(f"  {item}" for item in self.findings)]
 
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""

@@ -2,6 +2,7 @@
 
 from calibration.observation.build import Absent, Observed, build_series
 from calibration.observation.estimation import estimate_noise
+from calibration.observation.losses import Loss, loss_of
 from calibration.observation.noise import MOST_PERSISTENT, Noise, declared_noise
 from calibration.observation.robust import BEND, bounded, bounded_slope, log_mass
 from calibration.observation.series import Series
@@ -12,6 +13,7 @@ __all__ = [
     "BEND",
     "MOST_PERSISTENT",
     "Absent",
+    "Loss",
     "Noise",
     "Observed",
     "Series",
@@ -23,5 +25,6 @@ __all__ = [
     "declared_noise",
     "estimate_noise",
     "log_mass",
+    "loss_of",
     "summarise_shocks",
 ]

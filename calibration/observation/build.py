@@ -174,6 +174,7 @@ def _series(
         years=window,
         values=values,
         missing=int((~seen[:, 1:]).sum()),
+        errors=measurement.errors,
         unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
     )
 

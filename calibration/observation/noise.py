@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.observation.series import Series
 from pysd_runner.errors import InvalidInput
@@ -20,15 +21,18 @@ class Noise:
         Standard deviation of ``e_t`` in the terms of the series.
     persistence
         Dimensionless, from 0 (independent) to `MOST_PERSISTENT`.
+    regional
+        Standard deviation of each region in units of ``sd``, shape (region,); empty where all are one.
 
     Raises
     ------
     InvalidInput
-        If ``sd`` is not positive and finite or ``persistence`` is out of range.
+        If a standard deviation is not positive and finite or ``persistence`` is out of range.
     """
 
     sd: float
     persistence: float = 0.0
+    regional: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.sd) and self.sd > 0):
@@ -36,10 +40,30 @@ class Noise:
         if not 0 <= self.persistence <= MOST_PERSISTENT:
             raise InvalidInput(f"persistence must lie in [0, {MOST_PERSISTENT}]; found {self.persistence}")
 
+        if not all(np.isfinite(ratio) and ratio > 0 for ratio in self.regional):
+            raise InvalidInput(f"regional standard deviations must be positive and finite; found {self.regional}")
+
     @property
     def total_sd(self) -> float:
-        """Standard deviation of the residuals themselves, ``sd / sqrt(1 - persistence^2)``."""
+        """Standard deviation of the residuals themselves, ``sd / sqrt(1 - persistence^2)``, of a typical region."""
         return float(self.sd / np.sqrt(1 - self.persistence**2))
+
+    def cell_sds(self, regions: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Standard deviation of ``e_t`` in some regions.
+
+        Parameters
+        ----------
+        regions
+            Positions, shape (cell,).
+
+        Returns
+        -------
+        ndarray
+            Shape (cell,).
+        """
+        if not self.regional:
+            return np.full(len(regions), self.sd)
+        return self.sd * np.array(self.regional)[regions]
 
 
 def declared_noise(series: Series) -> Noise:

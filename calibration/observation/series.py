@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.spec import USUAL_ERRORS, ErrorModel
+
 Array = NDArray[np.float64]
 
 
@@ -32,6 +34,8 @@ class Series:
         Years of the window, ascending, shape (year,).
     values
         What was observed in the terms above, shape (region, year), one row for a national series; NaN where missing.
+    errors
+        How the errors are distributed.
     missing, unusable
         Cells of the later years of the window without an observation; cells whose value has no logarithm.
     """
@@ -48,6 +52,7 @@ class Series:
     values: Array
     missing: int
     unusable: int
+    errors: ErrorModel = USUAL_ERRORS
 
     @property
     def label(self) -> str:

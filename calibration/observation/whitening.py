@@ -50,7 +50,7 @@ class Whitening:
         return np.where(self.has_previous, table[..., self.region, np.maximum(self.previous, 0)], 0.0)
 
     def innovations(self, residuals: Array, noise: Noise, *, persistence: Array | None = None) -> Array:
-        """Innovations of standard deviation ``noise.sd`` each.
+        """Innovations of the standard deviation of each region's error, whatever the distance to the cell before.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class Whitening:
 
     def standardised(self, residuals: Array, noise: Noise, *, persistence: Array | None = None) -> Array:
         """Innovations divided by their standard deviation, dimensionless, shape (..., cell)."""
-        return self.innovations(residuals, noise, persistence=persistence) / noise.sd
+        return self.innovations(residuals, noise, persistence=persistence) / noise.cell_sds(self.region)
 
     def slopes(
         self,
@@ -108,11 +108,11 @@ class Whitening:
         if persistence_slopes is not None:
             power = np.where(self.has_previous, self._distance * rho ** np.maximum(self._distance - 1, 0), 0.0)
             moved = moved - persistence_slopes[:, None] * power * self.pick_previous(residuals)
-        return moved / (self._spread(noise) * noise.sd)
+        return moved / (self._spread(noise) * noise.cell_sds(self.region))
 
     def log_scale(self, noise: Noise) -> float:
         """Sum of the logarithms of all standard deviations: the part of the likelihood that the errors alone decide."""
-        return float(np.log(noise.sd * self._spread(noise)).sum())
+        return float(np.log(noise.cell_sds(self.region) * self._spread(noise)).sum())
 
     @property
     def _distance(self) -> NDArray[np.intp]:
@@ -120,7 +120,7 @@ class Whitening:
         return np.where(self.has_previous, self.year - self.previous, 0)
 
     def _spread(self, noise: Noise) -> Array:
-        """Standard deviation of each cell given its predecessor, in units of ``noise.sd``."""
+        """Standard deviation of each cell given its predecessor, in units of its region's."""
         rho = noise.persistence
         if rho == 0:
             return np.ones(len(self))

@@ -69,7 +69,12 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
     """
     _check(problem, fit)
     errors = fit.fitted.provenance["errors"]
-    settled = problem.with_noise({label: Noise(item["sd"], item["persistence"]) for label, item in errors.items()})
+    settled = problem.with_noise(
+        {
+            label: Noise(item["sd"], item["persistence"], tuple(item.get("regional", ())))
+            for label, item in errors.items()
+        }
+    )
     point = settled.space.to_vector(fit.fitted.as_values())
     residuals, jacobian = settled.linearised(point)
     data = len(settled.rows())

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.spec.declarations import (
+    USUAL_ERRORS,
+    ErrorModel,
     Lever,
     Measurement,
     ModelSpec,
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from pysd_runner.spec.fitted import FittedParameters, load_fitted
 
 __all__ = [
+    "USUAL_ERRORS",
     "Beta",
+    "ErrorModel",
     "FittedParameters",
     "Lever",
     "LogNormal",

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, TypeVar, get_args
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.spec.priors import Prior
 
 Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]
@@ -152,6 +153,66 @@ class Outcome:
     zh: str
 
 
+ERROR_FAMILIES = ("huber", "normal", "student")
+ERROR_MEMORIES = ("ar1", "independent", "momentum")
+ERROR_SCALES = ("series", "region")
+# Degrees of freedom at and below this have no standard deviation.
+LEAST_DEGREES = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorModel:
+    """How the errors of a measurement are distributed.
+
+    Attributes
+    ----------
+    family
+        ``"huber"``: normal in the middle, exponential beyond 2.5 standard deviations; ``"normal"``; ``"student"``.
+    degrees
+        Degrees of freedom of ``"student"``, more than 2.
+    memory
+        ``"ar1"``: a share of an error, estimated, is left a year later; ``"independent"``: none; ``"momentum"``: the
+        share that is left of extra growth in the model itself, for yearly changes of output.
+    scale
+        ``"series"``: one standard deviation; ``"region"``: one for each region, pulled towards the common one.
+
+    Raises
+    ------
+    InvalidInput
+        If a word is not known or the degrees of freedom leave no standard deviation.
+    """
+
+    family: str = "huber"
+    degrees: float = 5.0
+    memory: str = "ar1"
+    scale: str = "series"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("family", ERROR_FAMILIES), ("memory", ERROR_MEMORIES), ("scale", ERROR_SCALES)):
+            word = getattr(self, name)
+            if word not in allowed:
+                raise InvalidInput(
+                    f"{name} of an error: expected one of {', '.join(allowed)}, found {word!r}.{suggest(word, allowed)}"
+                )
+        if not LEAST_DEGREES < self.degrees < inf:
+            raise InvalidInput(f"degrees of freedom of an error must be more than 2 and finite; found {self.degrees:g}")
+
+    @property
+    def words(self) -> str:
+        """One clause for a report."""
+        families = {
+            "huber": "Huber",
+            "normal": "normal",
+            "student": f"Student-t with {self.degrees:g} degrees of freedom",
+        }
+        memories = {"ar1": "AR(1)", "independent": "independent", "momentum": "fading like the model's momentum"}
+        scales = {"series": "one scale", "region": "a scale for each region"}
+        return f"errors {families[self.family]}, {memories[self.memory]}, {scales[self.scale]}"
+
+
+USUAL_ERRORS = ErrorModel()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
     """How a model variable is observed.
@@ -176,6 +237,8 @@ class Measurement:
         Name of the national series; empty for an observation by region.
     requires
         Panel variable without which the measurement is left out; empty for none.
+    errors
+        How ``e`` is distributed.
     note
         What the error rests on.
     en, zh
@@ -194,6 +257,7 @@ class Measurement:
     note: str
     en: str
     zh: str
+    errors: ErrorModel = USUAL_ERRORS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

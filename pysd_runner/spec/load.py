@@ -9,6 +9,8 @@ from pysd_runner.errors import InvalidInput, InvalidModel, suggest
 from pysd_runner.spec.declarations import (
     FALLBACK_RULES,
     ROLES,
+    USUAL_ERRORS,
+    ErrorModel,
     FallbackRule,
     Lever,
     Measurement,
@@ -247,12 +249,30 @@ def _measurement(key: str, table: Table) -> Measurement:
         note=table.text("note", ""),
         en=table.text("en"),
         zh=table.text("zh"),
+        errors=_errors(table),
     )
     if measurement.sd <= 0:
         table.fail("sd", f"must be positive, found {measurement.sd:g}")
     if bool(measurement.indicators) == bool(measurement.national):
         table.fail("indicators", "give either indicators by region or one national series")
+    if measurement.national and measurement.errors.scale == "region":
+        table.fail("errors", 'a national series has one scale; expected scale = "series"')
+    if measurement.errors.memory == "momentum" and not measurement.increments:
+        table.fail("errors", 'memory = "momentum" is for yearly changes; expected increments = true')
     return measurement
+
+
+def _errors(measurement: Table) -> ErrorModel:
+    table = measurement.table("errors")
+    if table is None:
+        return USUAL_ERRORS
+    words = {name: table.text(name, getattr(USUAL_ERRORS, name)) for name in ("family", "memory", "scale")}
+    try:
+        errors = ErrorModel(**words, degrees=table.number("degrees", USUAL_ERRORS.degrees))
+    except InvalidInput as error:
+        measurement.fail("errors", str(error))
+    table.finish()
+    return errors
 
 
 def _lever(key: str, table: Table) -> Lever:

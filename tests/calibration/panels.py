@@ -148,6 +148,14 @@ def _later(
     return later
 
 
+def scaled(panel: Panel, variable: str, cells: Sequence[tuple[int, int]], factor: float) -> Panel:
+    """The panel with some cells of a variable (region, position of the year) multiplied; NaN takes them out."""
+    values = panel[variable].copy()
+    for cell in cells:
+        values[cell] *= factor
+    return replace(panel, values={**panel.values, variable: values})
+
+
 def permuted(panel: Panel, order: Sequence[int]) -> Panel:
     """The same panel with its regions in another order."""
     rows = list(order)

@@ -1,0 +1,159 @@
+"""What an error costs: densities of standardised errors, as residuals of least squares.
+
+A density with ``-log p(e) = loss(e) + constant`` of an error ``e`` in standard deviations enters least squares as
+``bent(e) = sign(e) sqrt(2 loss(e))``, so that half the sum of squares is minus the log density.
+"""
+
+from dataclasses import dataclass
+from math import lgamma, log, pi, sqrt
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.observation.robust import bounded, bounded_slope, log_mass, robust_sd
+from pysd_runner.spec import ErrorModel
+
+Array = NDArray[np.float64]
+
+_ROUNDS = 500
+_CLOSE = 1e-10
+# Below this the logarithm's ratio to its argument is 1 to rounding.
+_SMALL = 1e-16
+
+
+class Loss(Protocol):
+    """One family of errors."""
+
+    @property
+    def log_mass(self) -> float:
+        """Logarithm of the integral of ``exp(-loss)`` over the error in standard deviations."""
+
+    def bent(self, errors: Array) -> Array:
+        """``sign(e) sqrt(2 loss(e))`` of errors in standard deviations, any shape."""
+
+    def slope(self, errors: Array) -> Array:
+        """Derivative of `bent`, shape of `errors`."""
+
+    def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
+        """Standard deviation of errors of shape (cell,), `declared` counting as `weight` observations."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalLoss:
+    """``loss(e) = e^2 / 2``."""
+
+    @property
+    def log_mass(self) -> float:
+        """``log sqrt(2 pi)``."""
+        return 0.5 * log(2 * pi)
+
+    def bent(self, errors: Array) -> Array:
+        """The errors themselves."""
+        return errors
+
+    def slope(self, errors: Array) -> Array:
+        """One."""
+        return np.ones_like(errors)
+
+    def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
+        """``s^2 = (sum e^2 + weight declared^2) / (freedom + weight)``."""
+        return sqrt((float((values**2).sum()) + weight * declared**2) / (freedom + weight))
+
+
+@dataclass(frozen=True, slots=True)
+class HuberLoss:
+    """``loss(e) = e^2 / 2`` within ``k = 2.5``, ``k |e| - k^2 / 2`` beyond; see `calibration.observation.robust`."""
+
+    @property
+    def log_mass(self) -> float:
+        """``log(sqrt(2 pi) (2 Phi(k) - 1) + 2 exp(-k^2 / 2) / k)``."""
+        return log_mass()
+
+    def bent(self, errors: Array) -> Array:
+        """The errors within ``k``, ``sign(e) sqrt(2 k |e| - k^2)`` beyond."""
+        return bounded(errors)
+
+    def slope(self, errors: Array) -> Array:
+        """One within ``k``, ``k / sqrt(2 k |e| - k^2)`` beyond."""
+        return bounded_slope(errors)
+
+    def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
+        """Huber's proposal 2."""
+        return robust_sd(values, freedom=freedom, declared=declared, weight=weight)
+
+
+@dataclass(frozen=True, slots=True)
+class StudentLoss:
+    """Student-t with ``nu`` degrees of freedom and standard deviation one.
+
+    ``loss(e) = (nu + 1) / 2 log(1 + t^2 / nu)`` with ``t = e sqrt(nu / (nu - 2))``.
+
+    Parameters
+    ----------
+    degrees
+        ``nu``, more than 2.
+    """
+
+    degrees: float
+
+    @property
+    def log_mass(self) -> float:
+        """``log(sqrt((nu - 2) pi) Gamma(nu / 2) / Gamma((nu + 1) / 2))``."""
+        nu = self.degrees
+        return 0.5 * log((nu - 2) * pi) + lgamma(nu / 2) - lgamma((nu + 1) / 2)
+
+    def bent(self, errors: Array) -> Array:
+        """``sign(t) sqrt((nu + 1) log(1 + t^2 / nu))``."""
+        t = self._widened(errors)
+        return t * np.sqrt((1 + 1 / self.degrees) * self._ratio(t))
+
+    def slope(self, errors: Array) -> Array:
+        """``sqrt(nu / (nu - 2)) (nu + 1) t / (nu + t^2) / bent``, finite at 0."""
+        t, nu = self._widened(errors), self.degrees
+        return sqrt(nu / (nu - 2)) * np.sqrt((1 + 1 / nu) / self._ratio(t)) / (1 + t**2 / nu)
+
+    def sd(self, values: Array, *, freedom: float, declared: float, weight: float) -> float:
+        """Most likely scale, found by weighting.
+
+        ``s^2 = (sum w_i e_i^2 + weight d^2) / (freedom + weight)`` with ``w_i = (nu + 1) / (nu + e_i^2 / s^2)`` and
+        ``d`` the scale of the declared standard deviation; the standard deviation is ``s sqrt(nu / (nu - 2))``.
+        """
+        nu = self.degrees
+        shrink = (nu - 2) / nu
+        squares = values**2
+        scale = shrink * (float(squares.sum()) + weight * declared**2) / (freedom + weight)
+        for _ in range(_ROUNDS):
+            weights = (nu + 1) / (nu + squares / scale)
+            new = (float((weights * squares).sum()) + weight * shrink * declared**2) / (freedom + weight)
+            is_found = abs(new - scale) <= _CLOSE * scale
+            scale = new
+            if is_found:
+                break
+        return sqrt(scale / shrink)
+
+    def _widened(self, errors: Array) -> Array:
+        return errors * sqrt(self.degrees / (self.degrees - 2))
+
+    def _ratio(self, t: Array) -> Array:
+        """``log(1 + q) / q`` for ``q = t^2 / nu``."""
+        q = np.maximum(t**2 / self.degrees, _SMALL)
+        return np.asarray(np.log1p(q) / q)
+
+
+def loss_of(errors: ErrorModel) -> Loss:
+    """Give the loss of a declared family.
+
+    Parameters
+    ----------
+    errors
+        As declared.
+
+    Returns
+    -------
+    Loss
+        Of its family.
+    """
+    if errors.family == "student":
+        return StudentLoss(errors.degrees)
+    return NormalLoss() if errors.family == "normal" else HuberLoss()
