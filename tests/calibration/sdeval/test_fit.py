@@ -171,6 +171,13 @@ def test_missing_values_are_left_out_in_pairs_and_counted() -> None:
     assert float(found.u2) == pytest.approx(np.sqrt(ratio), rel=1e-12)
 
 
+def test_constants_have_no_spread_whatever_their_digits() -> None:
+    """Three times 0.1 has a mean that is not 0.1 in floating point."""
+    found = point_fit([0.1, 0.1, 0.1], [0.7, 0.7, 0.7])
+    assert np.isnan([found.efficiency, found.squared_correlation, found.u2]).all()
+    assert [float(part) for part in (found.um, found.us, found.uc)] == pytest.approx([1, 0, 0], abs=1e-12)
+
+
 def test_what_is_not_defined_is_missing() -> None:
     found = point_fit([0.0, 1.0, 2.0], [1.0, 1.0, 1.0])
     assert np.isnan(found.mape)

@@ -43,6 +43,17 @@ def test_observed_orders_approach_those_of_the_methods() -> None:
     assert fourth["acceptable"]
 
 
+def test_the_step_is_halved_twice_and_the_reference_has_half_of_it() -> None:
+    asked = []
+
+    def records(step: float, method: str) -> dict[str, np.ndarray]:
+        asked.append((step, method))
+        return decay(step, method)
+
+    integration_error(records, step=0.5)
+    assert asked == [(0.5, "euler"), (0.25, "euler"), (0.125, "euler"), (0.25, "rk4")]
+
+
 def test_the_verdict_goes_by_the_tolerance() -> None:
     assert not integration_error(decay, step=0.5).passed
     assert integration_error(decay, step=0.5, tolerance=0.2).passed
