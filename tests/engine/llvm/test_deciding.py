@@ -41,3 +41,41 @@ def test_what_is_cut_to_whole_numbers_is_the_same_to_the_bit(draws, tmp_path):
         np.testing.assert_array_equal(compiled[name], np.broadcast_to(plain[name], compiled[name].shape), err_msg=name)
     # 3/10*10 is 3, while 3*0.1*10 is a little more, and 7/10*10 is 7, while 7*0.1*10 is a little more as well.
     assert plain["cut"][0, 0, :8].tolist() == list(range(8))
+
+
+# Time/49 is 1 at 49, while Time times the inverse of 49 is a little less; 525/75 is 7, times the inverse a little more.
+EDGES = {
+    "truth": "y = IF THEN ELSE(Time/b - 1, 1, 0) ~~|\n",
+    "truth of a level": "s = INTEG(1, 0) ~~|\nrest = 1 - s/b ~~|\ny = IF THEN ELSE(rest, 1, 0) ~~|\n",
+    "and": "y = IF THEN ELSE(Time/b - 1 :AND: 1, 1, 0) ~~|\n",
+    "not": "y = IF THEN ELSE(:NOT: (Time/b - 1), 1, 0) ~~|\n",
+    "root": "y = SQRT(1 - Time/b) ~~|\n",
+    "logarithm": "y = LN(Time/b - 1) ~~|\n",
+    "power": "y = (1 - Time/b)^0.5 ~~|\n",
+    "arc": "y = ARCSIN(Time/b) ~~|\n",
+    "jump of a table": "t((0,0),(1,2),(1,5),(2,6)) ~~|\ny = t(Time/b) ~~|\n",
+    "ratio": "y = XIDZ(1, (Time/b - 1)*1, 7) ~~|\n",
+}
+
+
+@pytest.mark.parametrize("draws", [1, 20])
+@pytest.mark.parametrize("text", EDGES.values(), ids=EDGES)
+def test_truth_edges_and_jumps_keep_their_division(text, draws, tmp_path):
+    model = load_model(write_model(tmp_path, f"b = 49 ~~|\n{text}", final=50, step=1, saveper=1))
+    b = {"b": np.full((1, draws), 49.0)}
+    compiled, plain = (simulate(model, b, outcomes=["y"], engine=engine, throw=False)["y"] for engine in ("llvm", "numpy"))
+    np.testing.assert_allclose(compiled, np.broadcast_to(plain, compiled.shape), rtol=1e-12)
+
+
+def test_the_order_of_equals_keeps_its_division(tmp_path):
+    text = "b = 49 ~~|\nR: p, q ~~|\none[R] = 1, 2 ~~|\nx[R] = Time/b*one[R] - one[R] ~~|\n"
+    text += "y[R] = VECTOR SORT ORDER(x[R], -1) ~~|\n"
+    model = load_model(write_model(tmp_path, text, final=49, step=1, saveper=1))
+    compiled, plain = (simulate(model, outcomes=["y"], engine=engine)["y"] for engine in ("llvm", "numpy"))
+    np.testing.assert_array_equal(compiled, plain)
+
+
+def test_the_sign_of_a_quotient_alone_decides_nothing(tmp_path):
+    text = "k = 10 ~~|\nshare = Time/k ~~|\nroot = SQRT(share) ~~|\nraised = (share*2)^0.3 ~~|\n"
+    model = load_model(write_model(tmp_path, text, final=30, step=1, saveper=1)).ir
+    assert not deciding_divisions(plan(model, ["root", "raised"], frozenset(), frozenset()))
