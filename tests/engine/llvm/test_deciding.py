@@ -63,7 +63,8 @@ EDGES = {
 def test_truth_edges_and_jumps_keep_their_division(text, draws, tmp_path):
     model = load_model(write_model(tmp_path, f"b = 49 ~~|\n{text}", final=50, step=1, saveper=1))
     b = {"b": np.full((1, draws), 49.0)}
-    compiled, plain = (simulate(model, b, outcomes=["y"], engine=engine, throw=False)["y"] for engine in ("llvm", "numpy"))
+    asked = {"outcomes": ["y"], "throw": False}
+    compiled, plain = (simulate(model, b, engine=engine, **asked)["y"] for engine in ("llvm", "numpy"))
     np.testing.assert_allclose(compiled, np.broadcast_to(plain, compiled.shape), rtol=1e-12)
 
 
