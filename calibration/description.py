@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from calibration.observation import Series
 from pysd_runner.panel import Panel
+from pysd_runner.panel.assembly import JUMPED
 from pysd_runner.panel.coverage import LEFT_OUT
 from pysd_runner.panel.variables import CURRENCY
 
@@ -140,7 +141,7 @@ def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
             f"Output is in {_currency(panel)}, and the model's costs and affordable income in yuan: "
             "pass yuan_per_unit if access is to be read."
         )
-    notes += [f"{item.message}." for item in panel.problems if item.rule == LEFT_OUT]
+    notes += [f"{item.message.removesuffix('?')}." for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
     if len(panel.regions) == 1:
         notes.append("There is only one region: nothing can be said about gaps.")
     return tuple(notes)

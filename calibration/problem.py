@@ -103,7 +103,8 @@ class CalibrationProblem:
             self.spec, self.panel, first_year=self.first_year, last_year=self.last_year
         )
         if not self.observed.series:
-            reasons = "; ".join(str(item) for item in self.observed.absent)
+            told = [item for item in self.observed.absent if item.indicator in panel] or self.observed.absent
+            reasons = "; ".join(str(item) for item in told)
             raise InvalidPanel(f"panel {panel.name!r} says nothing the model can be compared with: {reasons}")
         self._forward = Forward(
             model=self.model,

@@ -41,6 +41,9 @@ CHOSEN = (
     ("pysd_runner.shocks", "TYPICAL_SD", "yearly standard deviation of shocks where the panel is too short to tell"),
     ("pysd_runner.panel.coverage", "GAIN", "region-years must be multiplied by this before regions are left out"),
     ("pysd_runner.panel.coverage", "OLDEST", "years of news that are given up rather than leaving regions out"),
+    ("pysd_runner.panel.assembly", "JUMP", "factor of a yearly change from which on a value is doubted"),
+    ("pysd_runner.panel.assembly", "LEAP", "factor of a yearly change that is taken for another unit"),
+    ("pysd_runner.panel.assembly", "STRANGE", "factor from the middle region that is taken for another unit"),
     ("calibration.window", "LONGEST", "years a calibration looks back at most"),
     ("calibration.window", "SHORTEST", "years below which an indicator does not decide where the window starts"),
     (

@@ -110,7 +110,7 @@ def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tu
     if indicator not in panel:
         return Absent(measurement.key, indicator, "not in the panel")
     if measurement.relative and len(panel.regions) < 2:
-        return Absent(measurement.key, indicator, "compares regions, and there is only one")
+        return Absent(measurement.key, indicator, "compares regions, and there is only one; add at least a second")
     return _series(measurement, indicator, window, _columns(panel, indicator, window), sd=measurement.sd)
 
 
@@ -160,8 +160,12 @@ def _series(
     logs = raw if national else _logs(raw)
     values, seen = _terms(logs, relative=relative, increments=increments)
     if not seen[:, 1:].any():
-        change = "change" if increments else "value"
+        change = "change from one year to the next" if increments else "value"
         return Absent(measurement.key, name, f"no {change} to compare after {window[0]} and until {window[-1]}")
+    if _is_constant(logs):
+        return Absent(measurement.key, name, "no region's value ever changes: that looks filled in, not observed")
+    if relative and not np.nan_to_num(values).any():
+        return Absent(measurement.key, name, "the regions never differ, so there is nothing to compare")
     return Series(
         measurement=measurement.key,
         indicator=name,
@@ -177,6 +181,12 @@ def _series(
         errors=measurement.errors,
         unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
     )
+
+
+def _is_constant(logs: Array) -> bool:
+    """Whether every region that is seen more than once has the same value each time."""
+    often = logs[np.isfinite(logs).sum(axis=1) > 1]
+    return len(often) > 0 and bool((np.nanmax(often, axis=1) == np.nanmin(often, axis=1)).all())
 
 
 def _logs(raw: Array) -> Array:

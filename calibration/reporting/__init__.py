@@ -20,6 +20,9 @@ __all__ = [
     "write_report",
 ]
 
+# A small chart for each of more regions than this is a picture nobody can read; the tables hold them all.
+MOST_DRAWN = 250
+
 
 def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, ReportFigure]]:
     """Draw the figures of a fit.
@@ -34,7 +37,8 @@ def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, Repo
     Yields
     ------
     tuple
-        Name of the files without ending, and the figure; those by region only where a series is observed by region.
+        Name of the files without ending, and the figure; those by region only where a series is observed by region
+        and there are few enough regions to draw.
 
     Raises
     ------
@@ -44,6 +48,6 @@ def draw_fit(result: FitResult, *, lang: str = "en") -> Iterator[tuple[str, Repo
     if result.parameters:
         yield "parameters", plot_parameters(result, lang=lang)
     yield "series", plot_series(result, lang=lang)
-    if any(not item.national for item in result.series):
+    if len(result.region_names) <= MOST_DRAWN and any(not item.national for item in result.series):
         yield "regions", plot_regions(result, lang=lang)
         yield "residuals", plot_residuals(result, lang=lang)

@@ -68,7 +68,7 @@ class PanelChoice:
         Raises
         ------
         InvalidPanel
-            If anything is wrong with it.
+            If anything is wrong with it, or it has too many regions.
         """
         panel = self.load()
         if panel.problems:
@@ -76,10 +76,11 @@ class PanelChoice:
             first = f"{panel.problems[0]}".removeprefix("warning: ")
             more = f" (and {count - 1} more: `gapsim data check` lists them)" if count > 1 else ""
             session.warn(f"{self.source}: {first}{more}")
+        from pysd_runner.panel import check_size, with_output
+
         if regions and set(regions) <= set(panel.codes):
             return self._those_of_the_fit(session, panel, regions)
-        from pysd_runner.panel import with_output
-
+        check_size(panel)
         cut = with_output(panel, first_year=first_year, last_year=last_year)
         if cut is not panel:
             session.warn(f"{self.source}: {cut.problems[0].message}")

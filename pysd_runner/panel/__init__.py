@@ -1,6 +1,6 @@
 """Observations by region and year: read, checked, in canonical units."""
 
-from pysd_runner.panel.coverage import of_regions, with_output
+from pysd_runner.panel.coverage import check_size, of_regions, with_output
 from pysd_runner.panel.load import check_panel, load_panel
 from pysd_runner.panel.mapping import PanelMapping, load_mapping
 from pysd_runner.panel.panel import Flags, Panel, Region
@@ -14,6 +14,7 @@ __all__ = [
     "Problem",
     "Region",
     "check_panel",
+    "check_size",
     "load_mapping",
     "load_panel",
     "of_regions",

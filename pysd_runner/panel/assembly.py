@@ -16,6 +16,13 @@ from pysd_runner.panel.validation import Numbers, failures
 from pysd_runner.panel.variables import VARIABLES
 
 LEAST_PER_HEAD, GREATEST_PER_HEAD = 1e2, 1e7
+# More cells out of range than this are one problem of the column, not one each.
+FEW = 5
+# A change from one year to the next by this factor is a slip or a crisis; by the greater one it is another unit.
+JUMP, LEAP = 5.0, 50.0
+JUMPED = "jump"
+# The richest economy of the world has about 35 times the output per head of the middle one, the poorest a 25th of it.
+STRANGE = 200.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -274,19 +281,101 @@ def _out_of_range(grid: Grid, per_head: FloatArray, lower: float, upper: float, 
     wrong = np.isfinite(per_head) & ((per_head < lower) | (per_head > upper))
     count, held = int(wrong.sum()), int(np.isfinite(per_head).sum())
     places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
-    if count > 1 and count > held / 2:
+    more = ""
+    if count > FEW or (count > 1 and count > held / 2):
         places = places[:1]
-    more = f" (one of {count} such values)" if len(places) < count else ""
+        more = (
+            f" (one of {count} such values" + ("" if count == held else f"; {held - count} others are in range") + ")"
+        )
+    advice = "check the units" if count == held or not more else "does the column hold two units?"
     return [
         Problem(
             rule="magnitude",
-            message=f"{what} is {per_head[place]:.4g} a year{more}; check the units",
+            message=f"{what} is {per_head[place]:.4g} a year{more}; {advice}",
             row=int(grid.rows[place]),
             column=str(grid.columns[place]),
             found=str(grid.texts[place]),
             expected=f"output per head from {lower:,.0f} to {upper:,.0f}",
         )
         for place in places
+    ]
+
+
+def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
+    """Output or population that changes so much that two units must stand in one column.
+
+    Parameters
+    ----------
+    grids
+        The variables on the grid.
+    axes
+        Regions and years.
+
+    Returns
+    -------
+    list[Problem]
+        For each variable one error for jumps in time and one for regions far from the others, and a warning for
+        changes that are hardly possible.
+    """
+    problems = []
+    for name in ("output", "output_per_head", "population"):
+        if name in grids:
+            problems += _jumps(name, grids[name], axes)
+    if "output_per_head" in grids:
+        problems += _strangers(grids["output_per_head"], axes)
+    return problems
+
+
+def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
+    """Report the first of the changes by more than `JUMP` between years next to each other, or of those by `LEAP`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = grid.values[:, 1:] / grid.values[:, :-1]
+    size = np.maximum(ratio, 1 / np.where(ratio > 0, ratio, np.nan))
+    for factor, severity in ((LEAP, "error"), (JUMP, "warning")):
+        places = np.argwhere(np.nan_to_num(size, nan=1.0) >= factor)
+        if len(places):
+            region, column = places[0]
+            count = f" (the first of {len(places)} such changes)" if len(places) > 1 else ""
+            return [
+                Problem(
+                    rule=JUMPED,
+                    message=f"{variable} of region {axes.regions[region].code} changes by a factor of "
+                    f"{size[region, column]:,.3g} from {axes.years[column]} to {axes.years[column + 1]}{count}; "
+                    "does the column hold two units, or is a decimal point misplaced?",
+                    row=int(grid.rows[region, column + 1]),
+                    column=str(grid.columns[region, column + 1]),
+                    found=f"{grid.texts[region, column]}, then {grid.texts[region, column + 1]}",
+                    expected=f"changes by less than a factor of {factor:g}, in one unit and steady prices",
+                    severity="error" if severity == "error" else "warning",
+                )
+            ]
+    return []
+
+
+def _strangers(grid: Grid, axes: Axes) -> list[Problem]:
+    """Report regions whose output per head lies far beyond what any two economies differ by."""
+    levels = np.array([np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan for row in grid.values])
+    held = levels[np.isfinite(levels) & (levels > 0)]
+    if len(held) < 3:
+        return []
+    middle = float(np.median(held))
+    away = np.nan_to_num(np.maximum(levels / middle, middle / np.where(levels > 0, levels, np.nan)), nan=1.0)
+    places = np.flatnonzero(away >= STRANGE)
+    if not len(places):
+        return []
+    first = int(places[0])
+    column = int(np.flatnonzero(np.isfinite(grid.values[first]))[0])
+    codes = ", ".join(axes.regions[place].code for place in places[:SHOWN]) + (", ..." if len(places) > SHOWN else "")
+    return [
+        Problem(
+            rule="mixed-units",
+            message=f"output per head of {codes} is {away[first]:,.0f} times away from the middle of the regions; "
+            "does the column hold two units?",
+            row=int(grid.rows[first, column]),
+            column=str(grid.columns[first, column]),
+            found=str(grid.texts[first, column]),
+            expected=f"regions within a factor of {STRANGE:g} of their middle, {middle:,.0f}",
+        )
     ]
 
 

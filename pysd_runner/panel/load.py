@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.errors import InvalidPanel, suggest
-from pysd_runner.panel.assembly import Axes, Grid, gaps, magnitudes, parts_and_wholes, to_grid
+from pysd_runner.panel.assembly import Axes, Grid, breaks, gaps, magnitudes, parts_and_wholes, to_grid
 from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
 from pysd_runner.panel.derivation import derived, derived_unit
 from pysd_runner.panel.layout import Layout, interpret, missing_column
@@ -369,7 +369,9 @@ def _grids(
 
 def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Measure]) -> list[Problem]:
     problems = gaps(grids, axes)
-    problems += magnitudes(grids, currency_of(measured))
+    sizes = magnitudes(grids, currency_of(measured))
+    # Values out of range have been reported as such; their jumps are the same fault again.
+    problems += sizes or breaks(grids, axes)
     problems += parts_and_wholes(grids)
     return problems
 

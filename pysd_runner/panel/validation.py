@@ -214,7 +214,7 @@ def _impossible(
 def _impossible_value(cells: Cells, keys: Keys, position: int, expected: str) -> Problem:
     return Problem(
         rule="impossible-value",
-        message=f"impossible value of {cells.variable}",
+        message=f"impossible value of {cells.variable}; leave the cell empty where nothing was observed",
         row=int(keys.rows[cells.take[position]]),
         column=str(cells.columns[position]),
         found=str(cells.texts[position]),

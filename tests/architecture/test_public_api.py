@@ -157,6 +157,7 @@ FRONT_DOORS = {
         "Problem",
         "Region",
         "check_panel",
+        "check_size",
         "load_mapping",
         "load_panel",
         "of_regions",

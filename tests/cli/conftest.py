@@ -36,6 +36,14 @@ def one_figure(monkeypatch):
 
 
 @pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave out the pictures of a fit, which have tests of their own and take time."""
+    from calibration import reporting
+
+    monkeypatch.setattr(reporting, "draw_fit", lambda *_, **__: iter(()))
+
+
+@pytest.fixture
 def gapsim(capfd, tmp_path, monkeypatch):
     """Run a command line in an empty folder."""
     monkeypatch.chdir(tmp_path)

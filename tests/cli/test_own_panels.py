@@ -19,12 +19,7 @@ def shared() -> Path:
     return SHARED
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Pictures of a fit have tests of their own; here they would only take time."""
-    from calibration import reporting
-
-    monkeypatch.setattr(reporting, "draw_fit", lambda *_, **__: iter(()))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def minimal(path: Path, header: str, *, late: str = "", years: range = range(2008, 2019)) -> Path:
