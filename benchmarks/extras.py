@@ -50,6 +50,7 @@ class Finding:
 
 def extras() -> dict[str, Callable[[Context], Finding]]:
     """Every further measurement by name."""
+    from benchmarks.calibrating import calibrating
     from benchmarks.fitting import fitting
     from benchmarks.jacobians import jacobians
     from benchmarks.limit import limit
@@ -61,6 +62,7 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
         "threads": threading_gain,
         "jacobian": jacobians,
         "fit": fitting,
+        "calibration": calibrating,
         "linearity": linearity,
         "limit": limit,
         "start": starting,

@@ -20,7 +20,7 @@ from calibration.diagnostics import (
     stage_finding,
     twin_findings,
 )
-from calibration.estimates import HELD, LocalOptimum, ParameterEstimate, Search, SeriesFit, evidence
+from calibration.estimates import HELD, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit, evidence
 from calibration.laplace import Laplace
 from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
 from calibration.optimisers import Starts, basins
@@ -89,6 +89,7 @@ class Ending:
             residuals=self._table(),
             searches=searches,
             optima=optima,
+            ridges=tuple(self._ridges()),
             shocks=shocks,
             description=self.problem.describe(),
             findings=tuple(self._findings(parameters, series, searches, optima, apart, is_settled)),
@@ -211,6 +212,30 @@ class Ending:
                 furthest=self.problem.space.keys[int(away.argmax())] if away.any() else "",
                 point={key: float(value) for key, value in self.problem.space.to_values(basin.optimum.point).items()},
             )
+
+    def _ridges(self) -> Iterator[RidgeEstimate]:
+        """Combinations that lie across the ridges: variances carried over to the coordinates there."""
+        change = self.problem.ridges
+        if not change.ridges:
+            return
+        coordinates = change.forward(self.point)
+        across = np.linalg.inv(change.slopes(coordinates))
+        posterior = np.diag(across @ self.curvature.covariance @ across.T)
+        prior = (across / self.problem.space.prior_slopes(self.point)) ** 2 @ np.ones(len(coordinates))
+        for ridge in change.ridges:
+            for name, place, value in change.known(ridge):
+                half = NINETY * float(np.sqrt(posterior[place]))
+                centre = coordinates[place]
+                yield RidgeEstimate(
+                    ridge=ridge.key,
+                    name=name,
+                    estimate=float(value(centre)),
+                    low=float(value(centre - half)),
+                    high=float(value(centre + half)),
+                    contraction=float(1 - posterior[place] / prior[place]),
+                    en=ridge.en,
+                    zh=ridge.zh,
+                )
 
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         declared = self.problem.spec.parameters.get(SHOCK_SD)

@@ -91,6 +91,40 @@ class ParameterEstimate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RidgeEstimate:
+    """What a panel knows of parameters it does not tell apart.
+
+    Attributes
+    ----------
+    ridge
+        Key of the declaration.
+    name
+        The combination.
+    estimate, low, high
+        At the optimum; 90 % interval.
+    contraction
+        One minus posterior over prior variance of its logarithm, or of its logit for a share.
+    en, zh
+        Meaning of the ridge.
+    """
+
+    ridge: str
+    name: str
+    estimate: float
+    low: float
+    high: float
+    contraction: float
+    en: str
+    zh: str
+
+    @property
+    def words(self) -> str:
+        """One clause for a report."""
+        interval = f"{self.low:.4g} to {self.high:.4g}"
+        return f"Ridge {self.ridge}: {self.name} {self.estimate:.4g} ({interval}): {evidence(self.contraction)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesFit:
     """One series: its errors, and how well they were described.
 

@@ -14,7 +14,16 @@ from calibration.assembly import Ending
 from calibration.checkpoint import Checkpoint, Settled, open_checkpoint
 from calibration.laplace import Laplace, laplace
 from calibration.observation import Noise
-from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimiser, Optimum, optimiser_named
+from calibration.optimisers import (
+    Coordinates,
+    LeastSquares,
+    MultiStart,
+    Objective,
+    Optimiser,
+    Optimum,
+    Turned,
+    optimiser_named,
+)
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
 from pysd_runner.errors import InvalidInput, SimulationFailed
@@ -44,9 +53,10 @@ def fit(
     """Fit a model to a panel.
 
     The blocks of the model are fitted one after the other (access, skills, application, then output), then all
-    parameters together. Errors start from the declared ones; their size and persistence are estimated from the
-    residuals and everything is fitted again until they settle. With these errors the joint search runs from the end of
-    the stages and from draws of the prior; the lowest cost is taken. Uncertainty is the normal approximation there.
+    parameters together, along and across the declared ridges. Errors start from the declared ones; their size and
+    persistence are estimated from the residuals and everything is fitted again until they settle. With these errors the
+    joint search runs from the end of the stages and from draws of the prior; the lowest cost is taken. Uncertainty is
+    the normal approximation there.
 
     Parameters
     ----------
@@ -96,7 +106,7 @@ def fit(
     settled, before = _prepared(problem, kept, clock, steps)
     points = [before.staged, *(_draw(settled, seed, number) for number in range(1, starts))]
     steps.at(MOST_ROUNDS + min(len(kept.ends), starts), "searching from several starts")
-    ends = MultiStart(search, executor=executor, deadline=clock.end).minimise(
+    ends = MultiStart(_turned(search, settled), executor=executor, deadline=clock.end).minimise(
         _objective(settled),
         points,
         finished=kept.ends,
@@ -117,6 +127,14 @@ def _search_of(optimiser: Optimiser | str | None) -> Optimiser:
     if optimiser is None:
         return LeastSquares()
     return optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser
+
+
+def _turned(search: Optimiser, problem: CalibrationProblem) -> Optimiser:
+    """The search along and across the ridges of a problem, if there are any."""
+    change = problem.ridges
+    if not change.ridges:
+        return search
+    return Turned(search, Coordinates(change.forward, change.backward, change.slopes))
 
 
 def _settings_of(search: Optimiser) -> str:

@@ -13,7 +13,7 @@ from calibration.comparison import Comparison
 from calibration.description import Description, line_of, notes_on, notes_on_errors
 from calibration.forward import Forward
 from calibration.observation import Noise, Observed, Series, build_series
-from calibration.parameters import ParameterSpace, chosen, overrides
+from calibration.parameters import ParameterSpace, RidgeChange, applying, chosen, overrides
 from calibration.stages import Stage, declarations, stages_of
 from calibration.window import window_of
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
@@ -220,6 +220,11 @@ class CalibrationProblem:
                 own = [item.measurement for item in self.series if self.stage_of(key).owns(item)]
                 reasons[key] = _HELD_WITHOUT_WORD.format(series=_listed(own))
         return reasons
+
+    @cached_property
+    def ridges(self) -> RidgeChange:
+        """Coordinates along and across the declared ridges all of whose parameters are moved."""
+        return RidgeChange(space=self.space, ridges=applying(self.space, tuple(self.spec.ridges.values())))
 
     def stage_of(self, key: str) -> Stage:
         """Give the block a parameter belongs to.
@@ -479,8 +484,20 @@ class CalibrationProblem:
             held=dict(self.held_reasons),
             fixed=dict(self.fixed),
             imputed=tuple(str(item) for item in self._forward.imputed(self.parameters_at(self.space.centre))),
-            notes=(*notes_on(self.panel, self.yuan_per_unit), *notes_on_errors(self.series)),
+            notes=(*notes_on(self.panel, self.yuan_per_unit), *notes_on_errors(self.series), *self._cut_ridges()),
         )
+
+    def _cut_ridges(self) -> list[str]:
+        """One sentence for each ridge of which some parameters are moved and others not."""
+        found = []
+        for ridge in self.spec.ridges.values():
+            held = [key for key in ridge.keys if key not in self.space.keys]
+            if held and len(held) < len(ridge.keys):
+                found.append(
+                    f"The ridge {ridge.key} ({', '.join(ridge.keys)}) is cut because {' and '.join(held)} "
+                    f"{'is' if len(held) == 1 else 'are'} not moved: what the others are found to be hangs on that."
+                )
+        return found
 
 
 def _with_errors(spec: ModelSpec, errors: Mapping[str, ErrorModel]) -> ModelSpec:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.description import Description
 from calibration.diagnostics import Finding
-from calibration.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
+from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.spec import FittedParameters
@@ -77,6 +77,8 @@ class FitResult:
         Where each search ended.
     optima
         The places where searches that converged ended, the best first.
+    ridges
+        What the panel knows of parameters it does not tell apart, where all of them were moved.
     shocks
         What is left of yearly growth; None when output was not observed by region.
     description
@@ -99,6 +101,7 @@ class FitResult:
     residuals: ResidualTable
     searches: tuple[Search, ...]
     optima: tuple[LocalOptimum, ...]
+    ridges: tuple[RidgeEstimate, ...]
     shocks: Shocks | None
     description: Description
     findings: tuple[Finding, ...]
@@ -201,7 +204,8 @@ class FitResult:
         shocks = [] if self.shocks is None else [f"  Shocks: {self.shocks.words}."]
         optima = [f"  Optima: {item.words}." for item in self.optima] if len(self.searches) > 1 else []
         errors = [f"  {item.words}." for item in self.series if item.errors]
-        return [*shocks, *errors, *optima, *(f"  {item}" for item in self.findings)]
+        ridges = [f"  {item.words}." for item in self.ridges]
+        return [*ridges, *shocks, *errors, *optima, *(f"  {item}" for item in self.findings)]
 
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from calibration.description import Description
 from calibration.diagnostics import Finding
-from calibration.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
+from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from calibration.results import FitResult, ResidualTable
 from pysd_runner.errors import InvalidInput
@@ -70,6 +70,7 @@ def record(result: FitResult) -> dict[str, Any]:
         "series": [asdict(item) for item in result.series],
         "searches": [asdict(item) for item in result.searches],
         "optima": [asdict(item) for item in result.optima],
+        "ridges": [asdict(item) for item in result.ridges],
         "shocks": None if result.shocks is None else asdict(result.shocks),
         "description": asdict(result.description),
         "region_names": {code: list(names) for code, names in result.region_names.items()},
@@ -116,6 +117,7 @@ def read(folder: Path) -> FitResult:
             searches=_many(Search, content["searches"]),
             # Fits of earlier versions did not keep them.
             optima=_many(LocalOptimum, content.get("optima", [])),
+            ridges=_many(RidgeEstimate, content.get("ridges", [])),
             shocks=None if content["shocks"] is None else _one(Shocks, content["shocks"]),
             description=_one(Description, content["description"]),
             findings=_many(Finding, content["findings"]),

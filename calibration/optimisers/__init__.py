@@ -9,12 +9,14 @@ from calibration.optimisers.minimize import Minimize
 from calibration.optimisers.multistart import SAME_COST, MultiStart, Starts
 from calibration.optimisers.objective import Objective, Optimiser, Optimum
 from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.turned import Coordinates, Turned
 
 __all__ = [
     "OPTIMISERS",
     "SAME_COST",
     "Basin",
     "BasinHopping",
+    "Coordinates",
     "DifferentialEvolution",
     "DualAnnealing",
     "EvolutionStrategy",
@@ -27,6 +29,7 @@ __all__ = [
     "Outcome",
     "Shgo",
     "Starts",
+    "Turned",
     "basins",
     "optimiser_named",
 ]

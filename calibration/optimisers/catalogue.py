@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,14 @@ OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
     "basinhopping": BasinHopping,
     "cma": EvolutionStrategy,
 }
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A search that prepares another one inside it by itself."""
+
+    def prepared(self, *, number: int, seconds: float) -> Optimiser:
+        """The search with the seed and the budget of one start."""
 
 
 def optimiser_named(name: str) -> Optimiser:
@@ -72,6 +80,8 @@ def prepared(optimiser: Optimiser, *, number: int = 0, seconds: float = np.inf) 
     Optimiser
         With these settings.
     """
+    if isinstance(optimiser, Staged):
+        return optimiser.prepared(number=number, seconds=seconds)
     if not is_dataclass(optimiser) or isinstance(optimiser, type):
         return optimiser
     changes: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from pysd_runner.spec.declarations import (
     PolicyClass,
     Proxy,
     RegionInput,
+    Ridge,
 )
 from pysd_runner.spec.load import load_spec
 from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
@@ -40,6 +41,7 @@ __all__ = [
     "Prior",
     "Proxy",
     "RegionInput",
+    "Ridge",
     "Uniform",
     "load_fitted",
     "load_spec",

@@ -1,7 +1,7 @@
 """What a model declares about itself: parameters, inputs, outcomes, measurements, levers and classes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, TypeVar, get_args
 
@@ -260,6 +260,36 @@ class Measurement:
     errors: ErrorModel = USUAL_ERRORS
 
 
+RIDGE_FORMS: Mapping[str, int] = {"product": 2, "turnover": 3}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ridge:
+    """Parameters that observations hold together: along the ridge they say next to nothing.
+
+    Attributes
+    ----------
+    key
+        Short key.
+    form
+        ``"product"`` of two parameters, which data know better than the second alone; ``"turnover"`` of a stock with
+        two gains, the second for each unit of another share, and a loss: data know its equilibrium and its speed.
+    keys
+        The parameters, in the order of the form.
+    reference
+        Share at which the second gain of a turnover is taken, positive.
+    en, zh
+        One-line meaning in English and Chinese.
+    """
+
+    key: str
+    form: str
+    keys: tuple[str, ...]
+    reference: float
+    en: str
+    zh: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lever:
     """A way to spend the policy budget.
@@ -304,7 +334,7 @@ class ModelSpec:
     ----------
     name
         Name of the model.
-    parameters, inputs, outcomes, measurements, levers, classes
+    parameters, inputs, outcomes, measurements, levers, classes, ridges
         Declarations by key, in the order of the file.
     """
 
@@ -315,6 +345,7 @@ class ModelSpec:
     measurements: Mapping[str, Measurement]
     levers: Mapping[str, Lever]
     classes: Mapping[str, PolicyClass]
+    ridges: Mapping[str, Ridge] = field(default_factory=dict)
 
     def parameter(self, name: str) -> Parameter:
         """Give the parameter with this key or this name in the model file.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 from pysd_runner.errors import InvalidInput, InvalidModel, suggest
 from pysd_runner.spec.declarations import (
     FALLBACK_RULES,
+    RIDGE_FORMS,
     ROLES,
     USUAL_ERRORS,
     ErrorModel,
@@ -20,6 +21,7 @@ from pysd_runner.spec.declarations import (
     PolicyClass,
     Proxy,
     RegionInput,
+    Ridge,
     Role,
 )
 from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
@@ -64,6 +66,7 @@ def load_spec(path: str | Path) -> ModelSpec:
         measurements=_section(root, "measurements", _measurement),
         levers=_section(root, "levers", _lever),
         classes=_section(root, "classes", _policy_class),
+        ridges=_section(root, "ridges", _ridge),
     )
     root.finish()
     _check_names(spec, path.name)
@@ -279,6 +282,23 @@ def _lever(key: str, table: Table) -> Lever:
     return Lever(key=key, element=table.text("element"), en=table.text("en"), zh=table.text("zh"))
 
 
+def _ridge(key: str, table: Table) -> Ridge:
+    form = table.word("form", tuple(RIDGE_FORMS))
+    ridge = Ridge(
+        key=key,
+        form=form,
+        keys=table.texts("keys"),
+        reference=table.number("reference", 1.0),
+        en=table.text("en"),
+        zh=table.text("zh"),
+    )
+    if len(ridge.keys) != RIDGE_FORMS[form]:
+        table.fail("keys", f"a {form} has {RIDGE_FORMS[form]} parameters, found {len(ridge.keys)}")
+    if not ridge.reference > 0:
+        table.fail("reference", f"must be positive, found {ridge.reference:g}")
+    return ridge
+
+
 def _policy_class(key: str, table: Table) -> PolicyClass:
     return PolicyClass(key=key, element=table.text("element"), en=table.text("en"), zh=table.text("zh"))
 
@@ -303,6 +323,11 @@ def _check_names(spec: ModelSpec, file: str) -> None:
 def _check_references(spec: ModelSpec, file: str) -> None:
     for measurement in spec.measurements.values():
         _check_loading(spec, f'{file}: measurements["{measurement.key}"]', measurement.loading)
+    for ridge in spec.ridges.values():
+        for key in ridge.keys:
+            if key not in spec.parameters:
+                place = f'{file}: ridges["{ridge.key}"].keys'
+                raise InvalidModel(f"{place}: no parameter {key!r}.{suggest(key, spec.parameters)}")
     for region_input in spec.inputs.values():
         if region_input.proxy is not None:
             _check_loading(spec, f'{file}: inputs["{region_input.key}"].proxy', region_input.proxy.loading)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.errors import InvalidModel, UnknownName
-from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Uniform, load_spec
+from pysd_runner.spec import Beta, ErrorModel, LogNormal, ModelSpec, Normal, Uniform, load_spec
 
 GOOD = """
 schema = 1
@@ -127,6 +127,16 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+RIDGE = """[ridges.r]
+form = "product"
+keys = ["rate", "cost"]
+reference = 0.1
+en = "r"
+zh = "脊"
+
+[levers.access]"""
+
+
 def changed(folder: Path, old: str, new: str) -> Path:
     assert old in GOOD
     return write(folder, GOOD.replace(old, new, 1))
@@ -152,6 +162,15 @@ def test_everything_is_read(spec: ModelSpec) -> None:
     assert spec.measurements["level"].national == "penetration"
     assert spec.levers["access"].element == "Access"
     assert spec.classes["lagging"].zh == "欠发达地区"
+
+
+def test_errors_and_ridges_are_read(tmp_path: Path) -> None:
+    text = GOOD.replace("sd = 0.02", 'sd = 0.02\nerrors = { family = "student", degrees = 4, scale = "region" }', 1)
+    spec = load_spec(write(tmp_path, text.replace("[levers.access]", RIDGE, 1)))
+    assert spec.measurements["size"].errors == ErrorModel(family="student", degrees=4.0, memory="ar1", scale="region")
+    assert spec.measurements["level"].errors == ErrorModel()
+    assert spec.ridges["r"].keys == ("rate", "cost")
+    assert spec.ridges["r"].reference == 0.1
 
 
 def test_priors_take_the_bounds_of_their_parameter(spec: ModelSpec) -> None:
@@ -224,6 +243,18 @@ def test_declarations_survive_pickling(spec: ModelSpec) -> None:
         ("cap = 0.9", "cap = 0.9, floor = 0.1", 'inputs["x"].proxy.floor', "unknown key"),
         ("sd = 0.02", "sd = 0.0", 'measurements["size"].sd', "must be positive"),
         ('loading = "loading"\nrel', 'loading = "load"\nrel', 'measurements["size"].loading', "no parameter"),
+        (
+            "sd = 0.02",
+            'sd = 0.02\nerrors = { family = "studnt" }',
+            'measurements["size"].errors',
+            "Did you mean 'student'",
+        ),
+        ("sd = 0.02", "sd = 0.02\nerrors = { degrees = 2 }", 'measurements["size"].errors', "more than 2"),
+        ("sd = 0.02", "sd = 0.02\nerrors = { tail = 2 }", 'measurements["size"].errors.tail', "unknown key"),
+        ("[levers.access]", RIDGE.replace("product", "sum"), 'ridges["r"].form', "expected one of product, turnover"),
+        ("[levers.access]", RIDGE.replace('"rate", ', ""), 'ridges["r"].keys', "a product has 2 parameters, found 1"),
+        ("[levers.access]", RIDGE.replace('"rate"', '"rat"'), 'ridges["r"].keys', "Did you mean 'rate'"),
+        ("[levers.access]", RIDGE.replace("= 0.1", "= 0"), 'ridges["r"].reference', "must be positive"),
         ('national = "penetration"\n', "", 'measurements["level"].indicators', "either indicators"),
         ('[outcomes.size]\nvariable = "Size"', "[outcomes.size]", 'outcomes["size"].variable', "is missing"),
         ('element = "Access"', 'elment = "Access"', 'levers["access"].element', "is missing"),
