@@ -4,6 +4,7 @@ import operator
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pysd_runner.engine.ir import ModelIr, Variable
 from pysd_runner.engine.loading import changed_files, load_lowered
@@ -103,7 +104,11 @@ class Model:
         ------
         UnknownName
             If there is no such variable; the message suggests the nearest one.
+        InvalidInput
+            If the name is no text.
         """
+        if not isinstance(name, str):
+            raise InvalidInput(f"a variable is named by a text; found {name!r}")
         if name in self.ir.variables:
             return name
         known = {key(item): item for item, found in self.ir.variables.items() if not found.hidden}
@@ -113,6 +118,36 @@ class Model:
         if name in declared:
             return declared[name]
         raise UnknownName(f"{self.path.name} has no variable {name!r}.{suggest(name, [*self.variables, *declared])}")
+
+    def by_variable(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values under the names of the file.
+
+        Parameters
+        ----------
+        values
+            By name in any spelling, or by key of the declarations.
+
+        Returns
+        -------
+        dict
+            By the names in `variables`, in the order given.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such variable.
+        InvalidInput
+            If they are no mapping, or one variable is given twice.
+        """
+        if not isinstance(values, Mapping):
+            raise InvalidInput(f"values are a mapping from variables to numbers; found {values!r}")
+        spelled: dict[str, str] = {}
+        for name in values:
+            found = self.find(name)
+            if found in spelled:
+                raise InvalidInput(f"{found!r} is given twice, as {spelled[found]!r} and as {name!r}; give it once")
+            spelled[found] = name
+        return {found: values[name] for found, name in spelled.items()}
 
 
 def _declared(spec: ModelSpec | None) -> dict[str, str]:

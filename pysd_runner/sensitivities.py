@@ -147,9 +147,9 @@ def jacobian(
     engine
         What computes it, as for `simulate`; PySD has no derivatives.
     seed
-        Seed of the random functions of the model, which no parameter moves.
+        Seed of the random functions of the model, a whole number from 0, which no parameter moves.
     threads
-        How many blocks of draws the compiled engine runs at once; None takes one per core.
+        How many blocks of draws the compiled engine runs at once; None takes every core the process may use.
     method
         How stocks are integrated, as for `simulate`.
     throw
@@ -240,7 +240,7 @@ def jacobian_function(
         As for `jacobian`, and if there are several cases or what is moved has an equation.
     """
     moved = directions(model, parameters)
-    known = {model.find(name): value for name, value in (values or {}).items()}
+    known = model.by_variable({} if values is None else values)
     ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
     task = prepared(
         model,

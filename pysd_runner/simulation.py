@@ -148,10 +148,11 @@ def simulate(
         ``"llvm"``: compiled, vectors over draws; ``"numpy"``: the same with arrays; ``"pysd"``: the same through PySD,
         one case after the other. ``"auto"`` is the compiled one, or NumPy where llvmlite cannot be loaded.
     seed
-        Seed of the model's random functions. The same seed gives the same numbers; every draw has its own, and
-        scenarios share theirs. PySD draws numbers of its own.
+        Seed of the model's random functions, a whole number from 0. The same seed gives the same numbers; every draw
+        has its own, and scenarios share theirs. PySD draws numbers of its own.
     threads
-        How many blocks of draws the compiled engine runs at once; None takes one per core. Results do not depend on it.
+        How many blocks of draws the compiled engine runs at once; None takes every core the process may
+        use. Results do not depend on it.
     precision
         Type of the numbers; ``"float32"`` needs the compiled engine.
     method
@@ -173,7 +174,7 @@ def simulate(
     UnknownName
         If a variable does not exist.
     InvalidInput
-        If a value does not fit its variable.
+        If a value does not fit its variable, a variable is given twice, or an option is not usable.
     UnsupportedFeature
         If the engine does not cover the model.
     SimulationFailed

@@ -1,6 +1,6 @@
 """What is computed once a caller's input was checked: one task, whole or in parts, whatever the engine."""
 
-import operator
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.counts import whole
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, clocks, one_case
 from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
@@ -50,7 +51,7 @@ class Task:
     first_draw
         Number of the first draw in the whole ensemble, which the random functions go by.
     threads
-        How many blocks of draws the compiled engine runs at once; None takes one per core.
+        How many blocks of draws the compiled engine runs at once; None takes every core the process may use.
     precision
         Type of the numbers in the compiled engine.
     method
@@ -154,14 +155,16 @@ def prepared(
     UnsupportedFeature
         If the engine does not cover the model.
     """
-    engine = chosen(engine, threads, precision)
-    given = {model.find(name): value for name, value in (values or {}).items()}
+    engine = chosen(engine, precision)
+    seed = whole("seed", seed, least=0)
+    threads = None if threads is None else whole("threads", threads, least=1)
+    given = model.by_variable({} if values is None else values)
     bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
     ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(model, given)
     if method not in get_args(Method) or (method != "euler" and engine == "pysd"):
         raise InvalidInput(f"method must be 'euler' or 'rk4', and PySD knows 'euler' only; found {method!r}")
-    found = clocks(model.ir, model.path.name, ready, bounds, method=method, seed=_whole(seed))
+    found = clocks(model.ir, model.path.name, ready, bounds, method=method, seed=seed)
     clock = found.first
     task = Task(
         model=model,
@@ -171,7 +174,7 @@ def prepared(
         method=method,
         outcomes=tuple(_wanted(model, outcomes)),
         engine=engine,
-        seed=_whole(seed),
+        seed=seed,
         threads=threads,
         precision=precision,
     )
@@ -219,7 +222,7 @@ def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[st
     for draw in range(draws):
         for scenario in range(scenarios):
             for name, values in computed(task.case(scenario, draw)).items():
-                whole = data.setdefault(name, np.empty((scenarios, draws, *values.shape[2:])))
+                whole = data.setdefault(name, np.empty((scenarios, draws, *values.shape[2:]), values.dtype))
                 whole[scenario, draw] = values[0, 0]
         if progress is not None:
             progress(1)
@@ -316,15 +319,10 @@ def provenance(task: Task) -> dict[str, Any]:
     }
 
 
-def _whole(seed: int) -> int:
-    try:
-        return operator.index(seed)
-    except TypeError as error:
-        raise InvalidInput(f"seed must be a whole number; found {seed!r}") from error
-
-
 def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
     if outcomes is not None:
+        if isinstance(outcomes, str) or not isinstance(outcomes, Iterable):
+            raise InvalidInput(f"outcomes are a list of names; found {outcomes!r}, write [{outcomes!r}]")
         found = list(dict.fromkeys(model.find(name) for name in outcomes))
         _refuse_tables(model, found)
         return found
@@ -353,6 +351,8 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
             bounds[control] = None if chosen is None else float(chosen)
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
+        if chosen is not None and not math.isfinite(bounds[control] or 0.0):
+            raise InvalidInput(f"{control} must be finite; found {chosen!r}. Leave it away to take that of the file")
     return bounds
 
 

@@ -95,6 +95,12 @@ def test_refusals(model, tmp_path):
         jacobian(model, parameters=[("k", "A", "B")], outcomes=["s"])
     with pytest.raises(InvalidInput, match="list of at least one name"):
         jacobian(model, parameters="rate", outcomes=["s"])
+    with pytest.raises(InvalidInput, match="outcomes are a list of names; found 's'"):
+        jacobian(model, parameters=["rate"], outcomes="s")
+    with pytest.raises(InvalidInput, match="'rate' holds no draw"):
+        jacobian(model, {"rate": np.empty((1, 0))}, parameters=["push"], outcomes=["s"])
+    with pytest.raises(InvalidInput, match="'rate' is given twice"):
+        jacobian(model, {"rate": 1, "RATE": 2}, parameters=["push"], outcomes=["s"])
     with pytest.raises(InvalidInput, match="named twice"):
         jacobian(model, parameters=["k", ("k", "A")], outcomes=["s"])
     with pytest.raises(InvalidInput, match="PySD has no derivatives"):

@@ -11,15 +11,13 @@ Engine = Literal["auto", "llvm", "numpy", "pysd"]
 Precision = Literal["float64", "float32"]
 
 
-def chosen(engine: Engine, threads: int | None = None, precision: Precision = "float64") -> Engine:
+def chosen(engine: Engine, precision: Precision = "float64") -> Engine:
     """The engine that is meant: ``"auto"`` is the compiled one, or NumPy where that cannot be loaded.
 
     Parameters
     ----------
     engine
         What a caller asked for.
-    threads
-        How many blocks of draws run at once, None for one per core.
     precision
         Type of the numbers; only the compiled engine knows another than double precision.
 
@@ -31,7 +29,7 @@ def chosen(engine: Engine, threads: int | None = None, precision: Precision = "f
     Raises
     ------
     InvalidInput
-        If there is no such engine, precision or number of threads.
+        If there is no such engine or precision.
     UnsupportedFeature
         If the compiled engine was asked for and cannot be loaded.
     """
@@ -40,8 +38,6 @@ def chosen(engine: Engine, threads: int | None = None, precision: Precision = "f
         raise InvalidInput(f"engine must be one of {names}; found {engine!r}.{suggest(str(engine), get_args(Engine))}")
     if precision not in get_args(Precision):
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise InvalidInput(f"threads must be a whole number from one up; found {threads!r}")
     if engine == "auto":
         engine = "llvm" if _loads() else "numpy"
     if engine == "llvm" and not _loads():

@@ -33,7 +33,7 @@ def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
     Raises
     ------
     InvalidInput
-        If the shape does not fit or a value is not a number.
+        If the shape does not fit, there is no case, or a value is not a number.
     """
     if isinstance(value, TimePath):
         steps = [_fitted(model, name, item) for item in value.values]
@@ -53,6 +53,7 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
     # A series of data may have gaps, which the equations that read it have to cope with.
     if np.isnan(array).any() and model.variables[name].kind != "data":
         raise InvalidInput(f"value of {name!r} contains NaN; fill it or leave the variable to the model")
+    check_cases(name, array.shape)
     if array.ndim == 0:
         return np.full((1, 1, *shape), float(array))
     if not dims and array.ndim == 1:
@@ -65,3 +66,25 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
     raise InvalidInput(
         f"value of {name!r} has shape {array.shape}; expected {expected}, with (scenario, draw) in front if it varies"
     )
+
+
+def check_cases(name: str, shape: tuple[int, ...]) -> None:
+    """Refuse a value for no case at all.
+
+    Parameters
+    ----------
+    name
+        The variable.
+    shape
+        Of what was handed over.
+
+    Raises
+    ------
+    InvalidInput
+        If some axis has no length.
+    """
+    if 0 in shape:
+        raise InvalidInput(
+            f"value of {name!r} holds no draw (shape {shape}); give at least one scenario and one draw, or leave the "
+            "variable to the model"
+        )

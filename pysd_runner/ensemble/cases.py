@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.counts import whole
 from pysd_runner.engine.bounds import INITIAL_TIME
 from pysd_runner.engine.ir import Random, walk
 from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.ensemble.counts import whole
+from pysd_runner.engine.values import check_cases
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
@@ -88,7 +89,7 @@ def cases_of(
     values = given.cases if isinstance(given, Design) else given
     if not isinstance(values, Mapping):
         raise InvalidInput(f"cases are a design, or a mapping from variables to arrays; found {type(values).__name__}")
-    common = {model.find(str(name)): _by_draw(model, str(name), value) for name, value in values.items()}
+    common = {name: _by_draw(model, name, value) for name, value in model.by_variable(values).items()}
     named = {BASE: {}} if scenarios is None else _named(model, scenarios)
     tasks = [_task(model, {**common, **overrides}, name, asked) for name, overrides in named.items()]
     for name, task in zip(named, tasks, strict=True):
@@ -118,10 +119,7 @@ def _named(model: Model, scenarios: Mapping[str, Mapping[str, Any]]) -> dict[str
                 f"scenario {name!r}: expected a mapping from variables to values; found {type(overrides).__name__}. "
                 "A scenario of the shipped model gives one: scenario.values(model, panel.regions, ...)"
             )
-    return {
-        str(name): {model.find(str(variable)): value for variable, value in overrides.items()}
-        for name, overrides in scenarios.items()
-    }
+    return {str(name): model.by_variable(overrides) for name, overrides in scenarios.items()}
 
 
 def _task(model: Model, values: Mapping[str, Any], scenario: str, asked: Mapping[str, Any]) -> Task:
@@ -160,7 +158,7 @@ def _by_chance(task: Task, draws: int) -> Task:
 
 def _by_draw(model: Model, name: str, value: Any) -> Array | TimePath:
     """A value with the axes (1, draw, ...) that `simulate` knows."""
-    shape = model.ir.shape(model.ir.variables[model.find(name)].dims)
+    shape = model.ir.shape(model.ir.variables[name].dims)
     if isinstance(value, TimePath):
         return TimePath(
             times=value.times,
@@ -177,6 +175,7 @@ def _by_draw(model: Model, name: str, value: Any) -> Array | TimePath:
 def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int) -> Array:
     """Insert the scenario axis behind `lead` axes; one number per draw holds for every element."""
     own = array.shape[lead:]
+    check_cases(name, own)
     if own == () or (len(own) == len(shape) + 2 and own[0] == 1 and own[2:] == shape):
         return array if own else array.reshape(*array.shape, 1, 1, *(1 for _ in shape)) + np.zeros(shape)
     if len(own) == 1:

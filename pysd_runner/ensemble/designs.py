@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.counts import whole
 from pysd_runner.draws import parameter_draws
-from pysd_runner.ensemble.counts import whole
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, ModelSpec

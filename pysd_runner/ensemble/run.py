@@ -1,7 +1,6 @@
 """Runs any loaded model for many draws of its parameters, under several scenarios, all on the same draws."""
 
 import hashlib
-import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,13 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.counts import cores, whole
 from pysd_runner.engine.choice import Engine, Precision
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.ensemble.blocks import blocks, in_order
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
-from pysd_runner.ensemble.counts import whole
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.interruption import listening
 from pysd_runner.ensemble.result import Ensemble
@@ -241,17 +240,9 @@ def _parts(cases: Cases, shapes: Mapping[str, tuple[int, ...]]) -> list[slice]:
 
 
 def _threads(threads: int | None, cases: Cases) -> int:
-    wanted = _cores() if threads is None else whole("threads", threads, least=1)
+    wanted = cores() if threads is None else whole("threads", threads, least=1)
     # PySD keeps what it runs in modules of the interpreter, which threads would share.
     return 1 if cases.first.engine == "pysd" else wanted
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    try:
-        return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:  # not on every system
-        return max(1, os.cpu_count() or 1)
 
 
 @contextmanager

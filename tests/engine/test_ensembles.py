@@ -141,6 +141,8 @@ def test_unknown_names_get_a_suggestion(model):
         ("many", "not numeric"),
         (float("nan"), "NaN"),
         (np.array([1, 2, np.nan, 4, 5]), "NaN"),
+        (np.empty((1, 0, 5)), r"value of 'Initial Population' holds no draw \(shape \(1, 0, 5\)\)"),
+        (np.empty((0, 1, 5)), "at least one scenario"),
     ],
 )
 def test_values_that_do_not_fit(model, value, message):
@@ -155,6 +157,7 @@ def test_values_that_do_not_fit(model, value, message):
         ({"step": 0}, "must be positive"),
         ({"save_every": -1}, "must be positive"),
         ({"start": float("inf")}, "must be finite"),
+        ({"stop": float("nan")}, "FINAL TIME must be finite; found nan"),
     ],
 )
 def test_bounds_that_do_not_fit(model, bounds, message):
@@ -212,6 +215,20 @@ def test_a_run_can_be_saved_and_read(model, tmp_path):
         ({"FINAL TIME": np.array([2015.0, 2016.0])}, {}, "FINAL TIME holds for a whole run"),
         ({"TIME STEP": 0.5}, {"step": 0.25}, "TIME STEP holds for a whole run"),
         ({}, {"start": "abc"}, "INITIAL TIME must be a number"),
+        ({"th_U": np.empty(0)}, {}, "holds no draw"),
+        ({"th_U": np.empty(0)}, {"engine": "numpy"}, "holds no draw"),
+        (
+            {"Policy Start Time": 1, "policy start  TIME": 2},
+            {},
+            "'Policy Start Time' is given twice, .*'policy start  T",
+        ),
+        ([1.0], {}, "values are a mapping"),
+        ({1: 1.0}, {}, "named by a text; found 1"),
+        ({}, {"outcomes": "Output"}, r"outcomes are a list of names; found 'Output', write \['Output'\]"),
+        ({}, {"outcomes": [None]}, "named by a text; found None"),
+        ({}, {"outcomes": 3}, "outcomes are a list of names"),
+        ({}, {"seed": -1}, "seed must be a whole number from 0"),
+        ({}, {"threads": True}, "threads must be a whole number from 1"),
     ],
 )
 def test_axes_and_controls_that_do_not_fit(model, values, bounds, message):

@@ -1,6 +1,5 @@
 """Runs a lowered model as machine code: vectors over draws, or over subscripts where there are few cases."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
@@ -8,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork, aligned
 from pysd_runner.engine.llvm.compiler import host
@@ -111,7 +111,7 @@ def run(
     steps
         Length of each step, shape (step,).
     threads
-        How many run at once; None takes one per core.
+        How many run at once; None takes every core the process may use.
     seed, first_draw
         What random numbers depend on besides the cell and the step.
     progress
@@ -146,7 +146,7 @@ def _over_draws(
     progress: Callable[[int], None] | None,
 ) -> dict[str, Array]:
     scenarios, draws = shape
-    lanes, workers = program.recipe.types.lanes, threads or os.cpu_count() or 1
+    lanes, workers = program.recipe.types.lanes, threads or cores()
     room = _spread(-(-draws // lanes) * lanes, lanes, program.recipe.types.real_bytes)
     outputs = [aligned((scenarios, clockwork.rows, slot.cells, room), program.number) for slot in program.frame.outputs]
     size = min(MOST_AT_ONCE, -(-draws // (lanes * workers)) * lanes)

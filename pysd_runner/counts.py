@@ -1,6 +1,7 @@
-"""Whole numbers that callers hand over."""
+"""Whole numbers that callers hand over, and the number of cores."""
 
 import operator
+import os
 from typing import Any
 
 from pysd_runner.errors import InvalidInput
@@ -40,3 +41,11 @@ def whole(what: str, value: Any, *, least: int) -> int:
     if number < least or isinstance(value, bool):
         raise InvalidInput(f"{what} must be a whole number from {least}; found {value!r}")
     return number
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # not on every system
+        return max(1, os.cpu_count() or 1)
