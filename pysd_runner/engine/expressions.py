@@ -36,6 +36,10 @@ LOOKUPS: dict[str, Mode] = {
 LONG_SUM = 40
 
 
+class UnknownFunction(UnsupportedFeature):
+    """A function that neither this engine nor PySD has."""
+
+
 def lower_expression(ast: Any, scope: Scope) -> Expression:
     """Lower one node of PySD's abstract model.
 
@@ -179,11 +183,19 @@ def _call(ast: Any, scope: Scope) -> Expression:
     if name == "pi":
         return Number(float(np.pi))
     if name not in FUNCTIONS and name not in CALLS:
-        raise UnsupportedFeature(f"function {name.replace('_', ' ').upper()}")
+        kind = UnsupportedFeature if _in_pysd(name) else UnknownFunction
+        raise kind(f"function {name.replace('_', ' ').upper()}")
     count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
     if len(arguments) != count:
         raise InvalidModel(f"{name.replace('_', ' ').upper()} takes {count} arguments, {len(arguments)} are given")
     return build(*arguments) if name in FUNCTIONS else build(scope, *arguments)
+
+
+def _in_pysd(name: str) -> bool:
+    # Imported here because it takes long and only a message needs it.
+    from pysd.builders.python.python_functions import functionspace
+
+    return name in functionspace
 
 
 def _read_as(mode: Mode, ast: Any, scope: Scope) -> Expression:

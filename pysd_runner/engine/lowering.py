@@ -10,7 +10,7 @@ from typing import Any
 
 from pysd_runner.engine.boxes import Box, remaining
 from pysd_runner.engine.definitions import check_definitions
-from pysd_runner.engine.expressions import lower_expression
+from pysd_runner.engine.expressions import UnknownFunction, lower_expression
 from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.left_sides import box_of, cut, left_side, takes_whole_arrays
@@ -152,6 +152,7 @@ def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
 
 
 _REMEDY = 'run it with engine="pysd"'
+_NO_REMEDY = "PySD does not know it either: write the equation with other functions"
 
 
 def _name(element: Any) -> str:
@@ -283,8 +284,9 @@ def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Sc
         block = Block(index, expression, initial, text, non_negative=scope.stock and component.ast.non_negative)
         _check_axes(block, scope)
     except UnsupportedFeature as error:
+        remedy = _NO_REMEDY if isinstance(error, UnknownFunction) else _REMEDY
         raise UnsupportedFeature(
-            f"{source.path}: {error} in variable {name!r} is not covered by this engine; {_REMEDY}. Equation: {text}"
+            f"{source.path}: {error} in variable {name!r} is not covered by this engine; {remedy}. Equation: {text}"
         ) from error
     except InvalidModel as error:
         raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
