@@ -138,13 +138,21 @@ def default_store(kind: Kind) -> Store | None:
     Returns
     -------
     Store or None
-        None when ``GAPSIM_CACHE`` is empty or ``off``, or is not set and the user has no home.
+        None when ``GAPSIM_CACHE`` is empty or ``off``, or the folder is in the user's home and there is none.
     """
     named = os.environ.get(VARIABLE)
     if named is not None and named.strip().lower() in ("", "off"):
         return None
-    root = _user_folder() if named is None else Path(named)
+    root = _user_folder() if named is None else _expanded(named)
     return None if root is None else Store(root / kind, LIMITS[kind])
+
+
+def _expanded(named: str) -> Path | None:
+    """A folder as a shell would read it: ``~`` is the user's home."""
+    try:
+        return Path(named.strip()).expanduser()
+    except RuntimeError:
+        return None
 
 
 @lru_cache(maxsize=1)

@@ -217,6 +217,16 @@ def test_the_default_folder_is_the_users(tmp_path, monkeypatch):
     assert (tmp_path / "user" / "object" / digest(1)).is_file()
 
 
+@posix
+def test_a_tilde_in_the_environment_is_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GAPSIM_CACHE", "~/kept")
+    default_store("ir").put(digest(1), b"data")
+    assert (tmp_path / "home" / "kept" / "ir" / digest(1)).is_file()
+    assert not (tmp_path / "~").exists()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders as on Linux")
 def test_the_users_folder_is_the_usual_one(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

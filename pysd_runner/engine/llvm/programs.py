@@ -164,14 +164,22 @@ def _program(model: ModelIr, recipe: Recipe) -> Program:
     store = default_store("object")
     key = _key(model, recipe)
     cached = store.get(key) if store is not None else None
-    if cached is not None:
-        found = _opened(cached)
-        if found is not None:
-            return Program(recipe, found[0], loaded(found[1]))
+    found = None if cached is None else _fetched(recipe, cached)
+    if found is not None:
+        return found
     frame, code = _made(model, recipe)
     if store is not None:
         store.put(key, _sealed(frame, code))
     return Program(recipe, frame, loaded(code))
+
+
+def _fetched(recipe: Recipe, cached: bytes) -> Program | None:
+    """The program of an entry; None where it cannot be used, for instance what a full disk or another linker left."""
+    found = _opened(cached)
+    try:
+        return None if found is None else Program(recipe, found[0], loaded(found[1]))
+    except RuntimeError:
+        return None
 
 
 def _made(model: ModelIr, recipe: Recipe) -> tuple[Signature, bytes]:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from pysd_runner.engine.ir import Number
+from pysd_runner.engine.llvm import programs, target
+from pysd_runner.engine.llvm.compiler import object_code
 from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.store import default_store
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.task import prepared
@@ -207,3 +210,33 @@ def test_what_is_asked_of_the_engine_is_checked(tmp_path, asked, message):
 
     with pytest.raises(InvalidInput, match=message):
         simulate(load_model(write_model(tmp_path, MOVING)), **asked)
+
+
+def test_threads_are_counted_in_whole_numbers_of_any_type_and_are_the_cores_of_the_process(tmp_path, monkeypatch):
+    model, many = load_model(write_model(tmp_path, MOVING)), {"gain": np.linspace(0, 1, 100)[None]}
+    whole = simulate(model, many, threads=np.int64(2))
+    asked = []
+    monkeypatch.setattr(target, "cores", lambda: asked.append(1) or 2)
+    parts = simulate(model, many)
+    assert asked == [1]
+    for name in whole.data:
+        np.testing.assert_array_equal(whole[name], parts[name], err_msg=name)
+
+
+@pytest.mark.parametrize("useless", ["no machine code", "other", "none"])
+def test_machine_code_that_cannot_be_loaded_is_made_again_and_replaced(tmp_path, monkeypatch, useless):
+    monkeypatch.setenv("GAPSIM_CACHE", str(tmp_path / "kept"))
+    programs._PROGRAMS.clear()
+    model = load_model(write_model(tmp_path, MOVING))
+    expected = simulate(model)
+    (entry,) = (tmp_path / "kept" / "object").iterdir()
+    store, good = default_store("object"), entry.read_bytes()
+    frame, _ = programs._opened(store.get(entry.name))
+    codes = {"no machine code": b"x" * 1000, "none": b"", "other": object_code("define void @other() {\nret void\n}")}
+    store.put(entry.name, programs._sealed(frame, codes[useless]))
+    assert entry.read_bytes() != good
+    programs._PROGRAMS.clear()
+    found = simulate(model)
+    for name in expected.data:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    assert entry.read_bytes() == good
