@@ -143,7 +143,8 @@ def jacobian(
     outcomes
         Variables whose derivatives are wanted.
     start, stop, step, save_every
-        Bounds and steps in years; None takes those of the file.
+        Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
+        file's own is not, moments that fall on a step are saved, with a warning.
     engine
         What computes it, as for `simulate`; PySD has no derivatives.
     seed

@@ -141,7 +141,8 @@ def simulate(
         subscripts of the variable, with (scenario, draw) in front if it varies, or a `TimePath`. They hold for this
         run only.
     start, stop, step, save_every
-        Bounds and steps in years; None takes those of the file.
+        Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
+        file's own is not, moments that fall on a step are saved, with a warning.
     outcomes
         Variables to save; None saves every variable of the file.
     engine

@@ -316,6 +316,7 @@ def provenance(task: Task) -> dict[str, Any]:
         "save_every": task.clock.save_every,
         "seed": task.seed,
         "method": task.method,
+        **({"moments_not_saved": task.clock.lost} if task.clock.lost else {}),
     }
 
 

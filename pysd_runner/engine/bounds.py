@@ -1,5 +1,6 @@
 """When a run starts and stops and how long its steps are: from the file, from the caller, or from the run itself."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.clock import Clock, UnevenSaving
 from pysd_runner.engine.integration import integrated
 from pysd_runner.engine.ir import ModelIr, Number
 from pysd_runner.engine.numpy_target import compiled, leading_shape, run
@@ -71,14 +72,52 @@ def clocks(
     Raises
     ------
     InvalidInput
-        If something is missing, a run would not end, or cases would be saved at different times.
+        If something is missing, a run would not end, cases would be saved at different times, or the step or save
+        interval the caller asks for would lose saved moments.
+
+    Warns
+    -----
+    UnevenSaving
+        If the file's own step and save interval lose saved moments.
     """
+    found = _clocks(model, label, values, asked, method=method, seed=seed)
+    _check_saving(label, found.first, asked)
+    return found
+
+
+def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -> None:
+    """Refuse what a caller can mend; a file from outside runs as it does elsewhere, with a warning."""
+    if not clock.lost:
+        return
+    times = max(1, round(clock.save_every / clock.step))
+    kept, whole = clock.saved.sum(), clock.saved.sum() + clock.lost
+    found = (
+        f"results every {clock.save_every:g} do not fall on steps of {clock.step:g}: only {kept} of {whole} moments could "
+        "be saved"
+    )
+    fitting = f"save_every={clock.step * times:.6g}, or step={clock.save_every / times:.6g}"
+    if asked[TIME_STEP] is not None or asked[SAVEPER] is not None:
+        raise InvalidInput(f"{label}: {found}. The save interval must be a multiple of the step; nearest: {fitting}")
+    warnings.warn(f"{label}: {found}, those on a step. To save all pass {fitting}", UnevenSaving, stacklevel=5)
+
+
+def _clocks(
+    model: ModelIr,
+    label: str,
+    values: Values,
+    asked: Mapping[str, float | None],
+    *,
+    method: str,
+    seed: int,
+) -> Clocks:
     numbers = {name: _written(model, name) if bound is None else bound for name, bound in asked.items()}
     if (plain := {name: value for name, value in numbers.items() if value is not None}).keys() == asked.keys():
         return Clocks(_first(label, plain))
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
-    program = compiled(model, tuple(asked), tuple(values), moving)
-    found = run(program, values, np.zeros(1), np.ones(1, dtype=bool))
+    # A file may tie one to another: SAVEPER = TIME STEP.
+    given = {**{name: np.full((1, 1), bound) for name, bound in asked.items() if bound is not None}, **values}
+    program = compiled(model, tuple(asked), tuple(given), moving)
+    found = run(program, given, np.zeros(1), np.ones(1, dtype=bool))
     at_start = {name: float(found[name].flat[0]) if bound is None else bound for name, bound in asked.items()}
     first = _first(label, at_start)
     differing = {name for name, bound in asked.items() if bound is None and _differs(found[name])}

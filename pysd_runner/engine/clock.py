@@ -15,6 +15,10 @@ MOST_STEPS = 5_000_000
 PRECISION = 1e-5
 
 
+class UnevenSaving(UserWarning):
+    """The save interval of a model file is no multiple of its step, so that moments are not saved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """Moments of a run whose bounds or steps change while it goes on.
@@ -94,6 +98,15 @@ class Clock:
         since = self.times - self.times[0]
         tolerance = self.step * PRECISION
         return np.asarray((since % self.save_every < tolerance) | (-since % self.save_every < tolerance))
+
+    @property
+    def lost(self) -> int:
+        """How many moments that lie whole save intervals after the start are not saved, as no step ends there."""
+        if self.axis is not None:
+            return 0
+        times = self.times
+        whole = math.floor(float(times[-1] - times[0]) / self.save_every + PRECISION) + 1
+        return max(0, whole - int(self.saved.sum()))
 
     @property
     def saved_times(self) -> NDArray[np.float64]:

@@ -72,7 +72,8 @@ def run_ensemble(
         subscripts, or `TimePath`. None stands for one scenario, ``"base"``, that replaces nothing. Policy mixes of
         the shipped model give such values: ``load_scenario(...).values(model, panel.regions)``.
     start, stop, step, save_every
-        Bounds and steps in years; None takes those of the file.
+        Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
+        file's own is not, moments that fall on a step are saved, with a warning.
     engine
         What computes, as in `simulate`; ``"auto"`` is the compiled one where it can be loaded.
     method
