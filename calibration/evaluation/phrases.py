@@ -99,6 +99,17 @@ _TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("reality check", "现实性检查"),
         ("what the test input must imply follows", "测试输入所必然蕴含的结果成立"),
     ),
+    "unit_of_measure": (
+        ("the unit of measure does not matter", "计量单位无关紧要"),
+        (
+            "with inputs in a unit seven times as small, every variable is its old value in the new unit",
+            "以七分之一大小的单位计量输入时，各变量为原值换算为新单位",
+        ),
+    ),
+    "order": (
+        ("the order of the regions does not matter", "地区顺序无关紧要"),
+        ("with the regions in another order, every region has its old values", "地区换序后各地区取值不变"),
+    ),
     "parameter": (
         ("the estimate is plausible", "估计值合理"),
         (
@@ -210,6 +221,8 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "bounds {low} to {high} {unit}; {score} prior standard deviations from the prior median",
         "边界 {low} 至 {high} {unit}；与先验中位数相差 {score} 个先验标准差",
     ),
+    "departs": ("{count} of {all} variables depart, among them {names}", "{all} 个变量中有 {count} 个偏离，如 {names}"),
+    "departs_not": ("{all} variables", "{all} 个变量"),
     "worst_of": (
         "{wrong} of {count} outcomes move by more; step {step}",
         "{count} 个结果中有 {wrong} 个变化超过界限；步长 {step}",

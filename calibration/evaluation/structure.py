@@ -8,6 +8,7 @@ import pandas as pd
 from calibration.diagnostics import FAR
 from calibration.estimates import HELD, ParameterEstimate
 from calibration.evaluation.experiments import try_experiment
+from calibration.evaluation.invariance import invariance_tests
 from calibration.evaluation.judgement import Judgement, Section, Verdict
 from calibration.evaluation.phrases import NOTHING, Phrase
 from calibration.evaluation.subject import Subject
@@ -45,7 +46,7 @@ def structure_tests(subject: Subject, *, progress: Callable[[int], None] | None 
         for item in experiments:
             judgements.append(_experiment(subject, item))
             _ = None if progress is None else progress(1)
-    judgements += _parameters(subject)
+    judgements += [*invariance_tests(subject, KEY), *_parameters(subject)]
     loops, table = _loops(subject, declared.loops)
     tables = {"units": _unit_table(subject), "parameters": _parameter_table(subject), "loops": table}
     return Section(

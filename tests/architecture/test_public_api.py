@@ -9,6 +9,7 @@ import pytest
 
 FRONT_DOORS = {
     "calibration": ["CalibrationProblem", "FitResult", "fit"],
+    "calibration.evaluation": ["Evaluation", "Judgement", "Section", "Subject", "Verdict", "evaluate"],
     "calibration.sdeval": [
         "Batch",
         "BehaviourPatterns",

@@ -13,6 +13,7 @@ import pytest
 from calibration import CalibrationProblem, FitResult
 from calibration.evaluation import Evaluation, Subject, Verdict, evaluate
 from calibration.evaluation.experiments import try_experiment
+from calibration.evaluation.invariance import _scaled, _units
 from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.observed import fitted_pairs, gap_pairs, level_pairs
 from calibration.evaluation.phrases import _PHRASES, _TESTS, Phrase
@@ -28,7 +29,7 @@ from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.inputs import as_values, region_inputs
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel
-from pysd_runner.projection import project
+from pysd_runner.projection import Projection, project
 from pysd_runner.reports.document import Document, Table, to_html, to_markdown
 from pysd_runner.simulation import simulate
 from tests.calibration.panels import without
@@ -166,18 +167,20 @@ def test_a_fit_to_a_panel_that_does_not_ship_asks_for_it(report, capfd, tmp_path
 # ---- adapters against direct computations
 
 
-def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, fitted_panel: Panel) -> None:
+@pytest.fixture(scope="module")
+def projected(subject: Subject, fitted_panel: Panel) -> Projection:
     fitted = subject.calibrated.result.fitted
-    found = project(subject.model, fitted_panel, "baseline", fitted, until=UNTIL, draws=1, shocks=False)
-    ours = subject.base["Output per Capita"][0, 0]
-    np.testing.assert_allclose(ours, found.data["output_per_head"].to_numpy()[0, 0], rtol=1e-12)
+    return project(subject.model, fitted_panel, "zoned_need", fitted, until=UNTIL, draws=1, shocks=False)
 
 
-def test_policies_are_scored_as_the_projection_does(subject: Subject, fitted_panel: Panel) -> None:
-    fitted = subject.calibrated.result.fitted
-    found = project(subject.model, fitted_panel, "zoned_need", fitted, until=UNTIL, draws=1, shocks=False)
-    gap = 1 - found.data["national_output_per_head"] / found.data["output_per_head"].max("region")
-    baseline = found.baselines["zoned_need"]
+def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, projected: Projection) -> None:
+    baseline = projected.data["output_per_head"].sel(scenario=projected.baselines["zoned_need"])
+    np.testing.assert_allclose(subject.base["Output per Capita"][0, 0], baseline.to_numpy()[0], rtol=1e-12)
+
+
+def test_policies_are_scored_as_the_projection_does(subject: Subject, projected: Projection) -> None:
+    gap = 1 - projected.data["national_output_per_head"] / projected.data["output_per_head"].max("region")
+    baseline = projected.baselines["zoned_need"]
     closed = 100 * (gap.sel(scenario=baseline) - gap.sel(scenario="zoned_need")).isel(year=-1).item()
     scores = policy_scores(subject, {key: np.array([value]) for key, value in subject.calibrated.estimates.items()})
     assert scores["zoned_need"][0] == pytest.approx(closed, rel=1e-9)
@@ -365,6 +368,15 @@ def test_a_leak_breaks_the_balance(tmp_path: Path) -> None:
     balance = '[[balance]]\nname = "what leaves arrives"\ninflows = ["Inflow"]\noutflows = ["Outflow"]\n'
     subject = alone(tmp_path, TANK, checks=balance + '[[rule]]\nname = "f"\nkind = "finite"\nvariables = ["*"]\n')
     assert failing(numerical_tests(subject)) == {"balance": {"what leaves arrives"}}
+
+
+def test_a_number_with_a_unit_hidden_in_an_equation_is_found(tmp_path: Path) -> None:
+    hidden = alone(tmp_path, TANK)  # starts with 100 litres, which no input says
+    named = alone(tmp_path, TANK.replace(", 100)", ", Start)") + "Start = 100 ~ Litre ~ |")
+    for subject, verdict in ((hidden, Verdict.FAILED), (named, Verdict.PASSED)):
+        found = _scaled(subject, "structure", _units(subject), "litre", "Litre")
+        assert (found.subject, found.verdict) == ("Litre", verdict)
+    assert "Water" in _scaled(hidden, "structure", _units(hidden), "litre", "Litre").note.text("en")
 
 
 @pytest.mark.parametrize(

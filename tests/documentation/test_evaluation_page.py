@@ -1,0 +1,50 @@
+"""The page with the evaluation of the shipped model belongs to the model, the panel and the tests as they are."""
+
+import re
+
+import pytest
+
+from calibration.evaluation import Verdict
+from calibration.evaluation.phrases import _TESTS
+from pysd_runner.checks import experiments_of, rules_of
+from pysd_runner.model import Model, load_model
+from pysd_runner.panel import load_panel
+from tests.documentation.readme import ROOT
+
+STALE = "run `python docs/evaluation.py`"
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model("regional_digital")
+
+
+def test_it_was_made_of_this_model_and_panel(page: str, model: Model) -> None:
+    assert model.sha256 in page, STALE
+    assert load_panel("china").sha256[:12] in page, STALE
+
+
+def test_every_declared_rule_and_experiment_is_on_it(page: str, model: Model) -> None:
+    declared = experiments_of(model)
+    for item in (*rules_of(model), *declared.extremes, *declared.realities, *declared.loops, *declared.balances):
+        assert f"| {item.name} |" in page, f"{item.name}: {STALE}"
+
+
+def test_every_kind_of_test_is_on_it(page: str) -> None:
+    alone = {"non_negative"}  # of models without rules
+    for key, ((title, _), (criterion, _)) in _TESTS.items():
+        assert (f"- {title}: {criterion}" in page) or key in alone, f"{key}: {STALE}"
+
+
+def test_the_counts_are_those_of_the_rows(page: str) -> None:
+    said = re.search(r"^passed (\d+), failed (\d+), not tested (\d+)$", page, re.MULTILINE)
+    assert said is not None
+    found = [len(re.findall(rf"^\|.*\| {verdict} \|", page, re.MULTILINE)) for verdict in Verdict]
+    # The heads of the overview hold each verdict once.
+    assert [int(number) for number in said.groups()] == [number - 1 for number in found]
+    assert int(said.group(2)) > 0
