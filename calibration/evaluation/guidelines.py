@@ -8,7 +8,6 @@ import pandas as pd
 from calibration.evaluation.judgement import Judgement, Section, Verdict
 from calibration.evaluation.phrases import Phrase
 from calibration.evaluation.subject import Calibrated, Subject
-from calibration.observation import BEND
 from calibration.sdeval import report_tables
 from pysd_runner.checks import experiments_of
 
@@ -142,8 +141,8 @@ def _of_fit(calibrated: Calibrated) -> dict[str, object]:
     observations = sum(item.observations for item in result.series)
     return {
         "optimiser": f"{settings.get('optimiser', 'least squares')}, SciPy {settings.get('scipy', '')}",
-        "objective": f"half the sum of squared standardised innovations of {observations} observations in "
-        f"{len(result.series)} series, bent beyond {BEND:g} standard deviations, and of the priors",
+        "objective": f"half the sum of squared residuals of {observations} observations in {len(result.series)} series "
+        f"and of the priors; errors: {'; '.join(item.words for item in result.series)}",
         "search_space": bounds,
         "optimum": f"{values}; objective {result.cost:.6g}",
         "optimiser_settings": f"{settings.get('starts')} searches, the first led by the data, "
