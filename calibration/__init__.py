@@ -9,12 +9,14 @@ from types import ModuleType
 from typing import Any
 
 _DOORS = {
+    "Backtest": "calibration.forecasting",
     "CalibrationProblem": "calibration.problem",
     "FitResult": "calibration.results",
+    "backtest": "calibration.forecasting",
     "fit": "calibration.fit",
 }
 
-__all__ = ["CalibrationProblem", "FitResult", "fit"]
+__all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit"]
 
 
 class _Door:

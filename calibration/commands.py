@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calibration import backtest_command
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
     Draws,
@@ -97,6 +98,7 @@ def register(app: typer.Typer) -> None:
         "gapsim evaluate --model mine.mdl",
     )
     command(app, "evaluate", examples=evaluations)(evaluate)
+    backtest_command.register(app)
 
 
 @dataclass(frozen=True, slots=True)

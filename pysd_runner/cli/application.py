@@ -20,6 +20,7 @@ ORDER = (
     "run",
     "plot",
     "ensemble",
+    "backtest",
     "list",
     "describe",
     "schema",

@@ -8,7 +8,7 @@ import re
 import pytest
 
 FRONT_DOORS = {
-    "calibration": ["CalibrationProblem", "FitResult", "fit"],
+    "calibration": ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit"],
     "calibration.evaluation": ["Evaluation", "Judgement", "Section", "Subject", "Verdict", "evaluate"],
     "calibration.sdeval": [
         "Batch",

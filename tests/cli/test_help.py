@@ -17,6 +17,7 @@ COMMANDS = [
     "run",
     "plot",
     "ensemble",
+    "backtest",
     "list",
     "describe",
     "schema",

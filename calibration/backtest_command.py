@@ -1,0 +1,160 @@
+"""The command that scores forecasts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import Encoding, Map, MappingFile, RegionFile, Seed, Unit
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.session import Session
+from pysd_runner.errors import InvalidInput
+
+if TYPE_CHECKING:  # loads numpy
+    from calibration.forecasting.scored import Backtest
+
+PANEL = "china"
+SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]."),
+]
+Horizons = Annotated[
+    list[int] | None,
+    typer.Option("--horizon", min=1, metavar="YEARS", help="Years ahead; repeatable [default: 1 to 5; 10 if it can]."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    examples = (
+        "gapsim backtest",
+        "gapsim backtest mine.csv --workers 2 --json",
+        "gapsim backtest china --model gapsim --model damped_drift --first-origin 2014",
+    )
+    command(app, "backtest", examples=examples)(backtest)
+
+
+def backtest(
+    session: Session,
+    panel: Annotated[
+        str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
+    ] = PANEL,
+    *,
+    models: Models = None,
+    horizons: Horizons = None,
+    first_origin: Annotated[
+        int | None,
+        typer.Option("--first-origin", metavar="YEAR", help="First origin [default: ninth year of the panel]."),
+    ] = None,
+    last_origin: Annotated[
+        int | None, typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one].")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500,
+    seed: Seed = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Processes at the same time; results do not depend on it.")
+    ] = 1,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="FOLDER", help="Keeps finished origins; the same command goes on there."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the table of skill to this CSV file as well.")
+    ] = None,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    encoding: Encoding = None,
+) -> None:
+    """Score forecasts of relative output per head: from every past year with what was known then, against what came.
+
+    The panel needs region, year and output per head (or output and population), nothing else. Everything is estimated
+    again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
+    that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
+    """
+    choice = PanelChoice(
+        source=panel,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        encoding=encoding,
+    )
+    read = choice.read(session)
+    if checkpoint is not None:
+        session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")
+    from calibration.forecasting import backtest as scored
+
+    origins = _origins(read, first_origin, last_origin)
+    with session.stage("Forecasting from past years") as stage:
+        result = scored(
+            read,
+            models=models,
+            horizons=horizons,
+            origins=origins,
+            draws=draws,
+            seed=seed,
+            workers=workers,
+            checkpoint=checkpoint,
+            progress=stage.at,
+        )
+    session.kept.clear()
+    _say(session, result)
+    if out is not None:
+        from pysd_runner.export.frames import save_csv
+
+        save_csv(result.table(), out)
+        session.say()
+        session.say(f"Every score: {out}")
+
+
+def _origins(panel: Any, first: int | None, last: int | None) -> range | None:
+    """Years between the bounds that were given; None when none was."""
+    if first is None and last is None:
+        return None
+    from calibration.forecasting.plan import FIRST_ORIGIN
+    from calibration.forecasting.target import target_of
+
+    years = target_of(panel).years
+    start = first if first is not None else years[min(FIRST_ORIGIN, len(years)) - 1]
+    stop = last if last is not None else years[-1] - 1
+    if start > stop:
+        raise InvalidInput(f"the first origin {start} is after the last origin {stop}; give an earlier --first-origin")
+    return range(start, stop + 1)
+
+
+def _say(session: Session, result: "Backtest") -> None:
+    """Print the table, and keep everything for programs."""
+    table = result.table()
+    origins = [int(year) for year in result.scores["origin"].values]
+    session.data = {
+        "panel": result.panel,
+        "regions": [str(code) for code in result.scores["region"].values],
+        "origins": origins,
+        "draws": result.draws,
+        "seed": result.seed,
+        "skill": result.skill(),
+        "by_origin": result.by("origin").to_dict("records"),
+        "by_group": result.by("group").to_dict("records"),
+    }
+    session.say(
+        f"{result.panel}: {len(session.data['regions'])} regions, origins {origins[0]}-{origins[-1]}; "
+        "ratios below 1 are better than persistence"
+    )
+    for column in SHOWN:
+        wide = table.pivot(index="model", columns="horizon", values=column).loc[list(dict.fromkeys(table["model"]))]
+        wide.columns = [f"{horizon} y" for horizon in wide.columns]
+        wide.index.name = None
+        session.say()
+        session.say(column.replace("_", " "))
+        session.say(wide.astype(float).to_string(float_format="{:.3f}".format, na_rep="-"))

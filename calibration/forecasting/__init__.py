@@ -1,0 +1,29 @@
+"""Forecasts of relative output per head: baselines, their combination, scores, and the rolling-origin back-test.
+
+Everything a forecaster learns, it learns from data up to its origin. Error = forecast - observed.
+"""
+
+from calibration.forecasting.backtest import backtest
+from calibration.forecasting.combination import Combination
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
+from calibration.forecasting.learnt import Learnt
+from calibration.forecasting.models import baselines, models, models_named
+from calibration.forecasting.scored import Backtest
+from calibration.forecasting.target import Target, target_of
+
+__all__ = [
+    "Backtest",
+    "Combination",
+    "Forecast",
+    "Forecaster",
+    "Learnt",
+    "Origin",
+    "PointMethod",
+    "Target",
+    "backtest",
+    "baselines",
+    "models",
+    "models_named",
+    "origin_at",
+    "target_of",
+]

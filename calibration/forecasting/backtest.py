@@ -1,0 +1,277 @@
+"""The back-test: forecast from every origin with what was known then, and score with what came."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.forecasting.combination import Combination, forecast_key
+from calibration.forecasting.finished import Finished
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
+from calibration.forecasting.learnt import Learnt
+from calibration.forecasting.memory import Key, Memory, digest
+from calibration.forecasting.plan import Plan, make_plan
+from calibration.forecasting.scored import Backtest, assembled
+from calibration.forecasting.scores import all_scores, naive_scale
+from calibration.forecasting.target import target_of
+from pysd_runner.panel import Panel
+
+Array = NDArray[np.float64]
+Scores = dict[str, Array]
+Progress = Callable[[str, int, int], None]
+
+DRAWS = 500
+SEPARATOR = "|"
+
+
+def backtest(
+    panel: Panel,
+    *,
+    models: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    horizons: Sequence[int] | None = None,
+    origins: Iterable[int] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    executor: Executor | None = None,
+    workers: int = 1,
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Forecast from rolling origins and score: everything is estimated again at each origin from data up to it.
+
+    Parameters
+    ----------
+    panel
+        Holds output per head, or output and population.
+    models
+        Names of forecasters (see `calibration.forecasting.models`), or forecasters by name, ``persistence`` first;
+        None for all.
+    horizons
+        Years ahead; None for 1 to 5, and 10 where the panel has thirty years.
+    origins
+        Years; None from the ninth year of the panel to the last but one.
+    draws
+        Predictive draws of each forecast.
+    seed
+        Decides every random number.
+    executor
+        Runs origins at the same time; None for processes of its own when `workers` is above 1.
+    workers
+        Number of processes. Results do not depend on it.
+    checkpoint
+        Folder that keeps finished origins; the same call goes on from there.
+    progress
+        Called with what is being done, how much is finished and of how much.
+
+    Returns
+    -------
+    Backtest
+        Scores by forecaster, origin, region and horizon.
+
+    Raises
+    ------
+    InvalidPanel
+        If the panel holds no output per head, one region or too few years.
+    InvalidInput
+        If an origin or horizon makes no sense, or the checkpoint belongs to another back-test.
+    UnknownName
+        If there is no such forecaster.
+    """
+    plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
+    own = executor is None and workers > 1
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if own else nullcontext(executor)
+    with pool as chosen:
+        run = _Run(plan, panel, Finished(checkpoint, plan.digest), chosen, progress or _silent)
+        run.repeat_points()
+        return assembled(plan, run.scores())
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One back-test under way."""
+
+    plan: Plan
+    panel: Panel
+    finished: Finished
+    executor: Executor | None
+    progress: Progress
+    memory: Memory
+
+    def __init__(
+        self, plan: Plan, panel: Panel, finished: Finished, executor: Executor | None, progress: Progress
+    ) -> None:
+        self.plan, self.panel, self.finished = plan, panel, finished
+        self.executor, self.progress, self.memory = executor, progress, Memory()
+
+    def repeat_points(self) -> None:
+        """Compute the points of every method at every year, which all later origins learn from."""
+        methods = [model.method for model in self._leaves().values() if isinstance(model, Learnt)]
+        values, years = self.plan.target.values, self.plan.seen
+        todo = []
+        for year in years:
+            kept = self.finished.get(f"points-{year}")
+            if kept is None:
+                todo.append(year)
+            else:
+                self._learn_points(methods, year, [kept[str(place)] for place in range(len(methods))])
+        histories = [values[:, : self.plan.target.position(year) + 1].copy() for year in todo]
+        work = partial(_points, methods, self.plan.horizon)
+        for done, (year, points) in enumerate(zip(todo, self._map(work, histories), strict=True)):
+            self.progress("points", done + 1, len(todo))
+            self._learn_points(methods, year, points)
+            self.finished.keep(f"points-{year}", {str(place): array for place, array in enumerate(points)})
+
+    def scores(self) -> dict[int, dict[str, Scores]]:
+        """Score every origin, in order; combinations are made here from what the members answered."""
+        plan = self.plan
+        result: dict[int, dict[str, Scores]] = {}
+        years = [year for year in plan.seen if year in set(plan.origins) or self._combinations()]
+        todo = []
+        for year in years:
+            kept = self.finished.get(f"origin-{year}")
+            if kept is None:
+                todo.append(year)
+            else:
+                result[year] = self._restore(year, kept)
+        work = partial(_forecast, plan, self._leaves())
+        # A copy, because tasks may be sent to workers while this one learns from the first answers.
+        shared = Memory(self.memory.known)
+        for done, (year, (forecasts, scores)) in enumerate(
+            zip(todo, self._map(work, (self._task(year, shared) for year in todo)), strict=True)
+        ):
+            self.progress(f"origin {year}", done + 1, len(todo))
+            scores |= self._combined(year, forecasts)
+            self.finished.keep(f"origin-{year}", self._kept(year, scores))
+            result[year] = scores
+        return {year: result[year] for year in plan.origins}
+
+    def _leaves(self) -> dict[str, Forecaster]:
+        """Forecasters that are no combination: those asked for, and members."""
+        leaves: dict[str, Forecaster] = {}
+        for name, model in self.plan.models.items():
+            if isinstance(model, Combination):
+                leaves |= {member.name: member for member in model.members if member.name not in leaves}
+            else:
+                leaves[name] = model
+        return leaves
+
+    def _combinations(self) -> dict[str, Combination]:
+        return {name: model for name, model in self.plan.models.items() if isinstance(model, Combination)}
+
+    def _members(self) -> set[str]:
+        return {member.name for model in self._combinations().values() for member in model.members}
+
+    def _task(self, year: int, memory: Memory) -> "_Task":
+        """What a worker needs: the origin, what came, who is asked, and whose draws are wanted back."""
+        names = tuple(self._leaves()) if year in set(self.plan.origins) else tuple(sorted(self._members()))
+        return _Task(
+            origin=origin_at(self.plan.target, year, panel=self.panel, memory=memory),
+            observed=came(self.plan, year),
+            names=names,
+            wanted=tuple(sorted(self._members())),
+        )
+
+    def _combined(self, year: int, forecasts: Mapping[str, Forecast]) -> dict[str, Scores]:
+        """Scores of combinations at an origin; what later origins need stays in the memory, the draws do not."""
+        plan = self.plan
+        settings = {"horizon": plan.horizon, "draws": plan.draws, "seed": plan.seed}
+        origin = origin_at(plan.target, year, panel=self.panel, memory=self.memory)
+        leaves = self._leaves()
+        for name, forecast in forecasts.items():
+            self.memory.known[_forecast_key(leaves[name], origin, plan)] = forecast
+        scores = {}
+        for name, model in self._combinations().items():
+            if year in set(plan.origins):
+                found = model.forecast(origin, **settings)
+                scores[name] = _scored(found, came(plan, year), origin)
+            model.remember(origin, year, **settings)
+        for name in forecasts:
+            del self.memory.known[_forecast_key(leaves[name], origin, plan)]
+        return scores
+
+    def _learn_points(self, methods: Sequence[PointMethod], year: int, points: Sequence[Array]) -> None:
+        mark = digest(self.plan.target.values[:, : self.plan.target.position(year) + 1])
+        for method, array in zip(methods, points, strict=True):
+            self.memory.known["points", repr(method), self.plan.horizon, mark] = array
+
+    def _kept(self, year: int, scores: Mapping[str, Scores]) -> dict[str, Array]:
+        """Scores and memories of an origin as one flat table of arrays."""
+        arrays = {SEPARATOR.join((name, score)): array for name, of in scores.items() for score, array in of.items()}
+        for name, key in self._memory_keys(year).items():
+            for place, array in enumerate(self.memory.known[key]):
+                arrays[SEPARATOR.join(("", name, str(place)))] = array
+        return arrays
+
+    def _restore(self, year: int, arrays: Mapping[str, Array]) -> dict[str, Scores]:
+        scores: dict[str, Scores] = {}
+        for label, array in arrays.items():
+            name, _, score = label.partition(SEPARATOR)
+            if name:
+                scores.setdefault(name, {})[score] = array
+        for name, key in self._memory_keys(year).items():
+            self.memory.known[key] = tuple(arrays[SEPARATOR.join(("", name, str(place)))] for place in range(2))
+        return scores
+
+    def _memory_keys(self, year: int) -> dict[str, Key]:
+        origin = origin_at(self.plan.target, self.plan.target.years[-1])
+        settings = {"horizon": self.plan.horizon, "draws": self.plan.draws, "seed": self.plan.seed}
+        return {name: model.key(origin, year, **settings) for name, model in self._combinations().items()}
+
+    def _map(self, work: Callable[..., Any], items: Iterable[object]) -> Iterator[Any]:
+        return map(work, items) if self.executor is None else self.executor.map(work, items)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """One origin for a worker."""
+
+    origin: Origin
+    observed: Array
+    names: tuple[str, ...]
+    wanted: tuple[str, ...]
+
+
+def came(plan: Plan, year: int) -> Array:
+    """What came after a year, shape (region, horizon); NaN beyond the data."""
+    start = plan.target.position(year) + 1
+    result = np.full((len(plan.target.regions), plan.horizon), np.nan)
+    found = plan.target.values[:, start : start + plan.horizon]
+    result[:, : found.shape[1]] = found
+    return result
+
+
+def _points(methods: Sequence[PointMethod], horizon: int, history: Array) -> list[Array]:
+    return [method.points(history.copy(), horizon) for method in methods]
+
+
+def _forecast(
+    plan: Plan, leaves: Mapping[str, Forecaster], task: _Task
+) -> tuple[dict[str, Forecast], dict[str, Scores]]:
+    """Forecast first, score afterwards; draws go back only for those whose draws are wanted."""
+    forecasts, scores = {}, {}
+    for name in task.names:
+        found = leaves[name].forecast(task.origin, horizon=plan.horizon, draws=plan.draws, seed=plan.seed)
+        if task.origin.year in set(plan.origins) and name in plan.models:
+            scores[name] = _scored(found, task.observed, task.origin)
+        if name in task.wanted:
+            forecasts[name] = found
+    return forecasts, scores
+
+
+def _forecast_key(member: Forecaster, origin: Origin, plan: Plan) -> Key:
+    return forecast_key(member, origin, plan.horizon, plan.draws, plan.seed)
+
+
+def _scored(forecast: Forecast, observed: Array, origin: Origin) -> Scores:
+    return all_scores(forecast.point, forecast.draws, observed, naive_scale(origin.target.values))

@@ -1,0 +1,179 @@
+"""A mixture of forecasts whose weights are learnt from how they did before, and held near equal weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
+from calibration.forecasting.memory import Key, digest
+
+Array = NDArray[np.float64]
+
+# A predictive distribution is remembered as so many quantiles of equal probability.
+KEPT = 20
+# First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
+FIRST_JUDGED = 6
+STEPS, RATE = 400, 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Combination:
+    """A mixture of forecasters.
+
+    The weights minimise the mean continuous ranked probability score of the mixture over all earlier origins, regions
+    and horizons, each horizon counting the same, then move towards equal weights by what the number of origins asks
+    for.
+
+    Attributes
+    ----------
+    name
+        What tables call it.
+    members
+        The forecasters.
+    equal_weight
+        Number of origins that equal weights count for.
+    half_life
+        Years after which an origin counts half.
+    """
+
+    name: str
+    members: tuple[Forecaster, ...]
+    equal_weight: float = 20.0
+    half_life: float = 12.0
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        """Forecast; see `Forecaster`. Each draw is a joint draw of one member."""
+        members = [member_forecast(member, origin, horizon, draws, seed) for member in self.members]
+        weights = self.weights(origin, horizon=horizon, draws=draws, seed=seed)
+        rng = np.random.default_rng((seed, origin.year, len(members)))
+        chosen = rng.permutation(shares(weights, draws))
+        stacked = np.stack([member.draws for member in members])
+        point = np.tensordot(weights, np.stack([member.point for member in members]), axes=1)
+        return Forecast(point=point, draws=stacked[chosen, np.arange(draws)])
+
+    def weights(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Array:
+        """Weights of the members at an origin, shape (member,), summing to 1; from data up to the origin alone."""
+        count = len(self.members)
+        equal = np.full(count, 1 / count)
+        terms = self._terms(origin, horizon, draws, seed)
+        if terms is None:
+            return equal
+        to_observed, between, origins = terms
+        part = origins / (origins + self.equal_weight)
+        result: Array = part * least_score(to_observed, between) + (1 - part) * equal
+        return result
+
+    def remember(self, origin: Origin, year: int, *, horizon: int, draws: int, seed: int) -> tuple[Array, Array]:
+        """What is kept of the members' forecasts at a year up to the origin.
+
+        Returns
+        -------
+        tuple[Array, Array]
+            Quantiles, shape (member, quantile, region, horizon), and the distances between members.
+        """
+        key = self.key(origin, year, horizon=horizon, draws=draws, seed=seed)
+
+        def compute() -> tuple[Array, Array]:
+            then = origin if year == origin.year else origin.earlier(year)
+            forecasts = [member_forecast(member, then, horizon, draws, seed) for member in self.members]
+            levels = (np.arange(KEPT) + 0.5) / KEPT
+            kept = np.stack([np.quantile(item.draws, levels, axis=0) for item in forecasts])
+            return kept, distances(kept)
+
+        return origin.memory.recall(key, compute)
+
+    def key(self, origin: Origin, year: int, *, horizon: int, draws: int, seed: int) -> Key:
+        """Where the memory keeps it."""
+        seen = origin.target.values[:, : origin.target.position(year) + 1]
+        return ("quantiles", repr(self.members), horizon, draws, seed, digest(seen))
+
+    def _terms(self, origin: Origin, horizon: int, draws: int, seed: int) -> tuple[Array, Array, float] | None:
+        """The two terms of the score of a mixture, (member,) and (member, member), and the number of origins."""
+        years = origin.target.years
+        observed = origin.target.values
+        size = len(self.members)
+        near, apart = np.zeros((size, horizon)), np.zeros((size, size, horizon))
+        counted = np.zeros(horizon)
+        origins = 0.0
+        for place in range(FIRST_JUDGED - 1, len(years) - 1):
+            kept, between = self.remember(origin, years[place], horizon=horizon, draws=draws, seed=seed)
+            ahead = min(horizon, len(years) - 1 - place)
+            came = np.full(kept.shape[2:], np.nan)
+            came[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
+            known = np.isfinite(came) & np.isfinite(kept[:, 0]).all(axis=0)
+            weight = 0.5 ** ((len(years) - 1 - place) / self.half_life)
+            near += weight * np.where(known, np.abs(kept - came).mean(axis=1), 0.0).sum(axis=1)
+            apart += weight * np.where(known, between, 0.0).sum(axis=2)
+            counted += weight * known.sum(axis=0)
+            origins += weight
+        held = (counted > 0) & (near.sum(axis=0) > 0)
+        if not held.any():
+            return None
+        # In units of the members' mean distance, so that far horizons do not count for more.
+        unit = near[:, held].mean(axis=0)
+        return (near[:, held] / unit).mean(axis=1), (apart[:, :, held] / unit).mean(axis=2), origins
+
+
+def forecast_key(member: Forecaster, origin: Origin, horizon: int, draws: int, seed: int) -> Key:
+    """Where a memory keeps the forecast of a member."""
+    return ("forecast", repr(member), horizon, draws, seed, origin.digest)
+
+
+def member_forecast(member: Forecaster, origin: Origin, horizon: int, draws: int, seed: int) -> Forecast:
+    """The forecast of a member, computed once for an origin."""
+    key = forecast_key(member, origin, horizon, draws, seed)
+    return origin.memory.recall(key, lambda: member.forecast(origin, horizon=horizon, draws=draws, seed=seed))
+
+
+def distances(kept: Array) -> Array:
+    r"""Mean distance :math:`E|X_m - X_n|` between members from their quantiles.
+
+    Parameters
+    ----------
+    kept
+        Shape (member, quantile, region, horizon).
+
+    Returns
+    -------
+    Array
+        Shape (member, member, region, horizon).
+    """
+    count = len(kept)
+    result = np.zeros((count, count, *kept.shape[2:]))
+    for one in range(count):
+        for other in range(one, count):
+            gaps = np.abs(kept[one][:, None] - kept[other][None]).mean(axis=(0, 1))
+            result[one, other] = result[other, one] = gaps
+    return result
+
+
+def least_score(to_observed: Array, between: Array) -> Array:
+    r"""Weights on the simplex that minimise :math:`w'a - \frac12 w'Bw`, the CRPS of a mixture.
+
+    Exponentiated gradient from equal weights; the score is convex in the weights because energy distances are of
+    negative type (Gneiting & Raftery 2007, section 5).
+
+    Parameters
+    ----------
+    to_observed
+        Mean distance of each member to what came, shape (member,).
+    between
+        Mean distance between members, shape (member, member).
+    """
+    weights = np.full(len(to_observed), 1 / len(to_observed))
+    for _ in range(STEPS):
+        slope = to_observed - between @ weights
+        weights = weights * np.exp(-RATE * (slope - slope.min()))
+        weights /= weights.sum()
+    return weights
+
+
+def shares(weights: Sequence[float] | Array, draws: int) -> NDArray[np.int64]:
+    """Member of each draw, ascending: whole numbers of draws nearest to the weights (largest remainders)."""
+    wanted = np.asarray(weights) * draws
+    counts = np.floor(wanted).astype(np.int64)
+    for place in np.argsort(counts - wanted, kind="stable")[: draws - int(counts.sum())]:
+        counts[place] += 1
+    return np.repeat(np.arange(len(counts)), counts)

@@ -1,0 +1,185 @@
+"""Is one forecast better than another, and how sure is that: tests and intervals over origins.
+
+Regions of one year share its shocks, so that only origins count: losses are averaged over regions first. Forecasts of
+several years from successive origins overlap, so that neighbouring origins are dependent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.float64]
+
+LEAST_ORIGINS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class DieboldMariano:
+    """Result of the test that two forecasts lose the same on average.
+
+    Attributes
+    ----------
+    statistic
+        Negative when the first loses less; NaN when it cannot be told.
+    p_value
+        Two-sided.
+    origins
+        Number of origins.
+    """
+
+    statistic: float
+    p_value: float
+    origins: int
+
+
+def by_origin(loss: Array) -> Array:
+    """Mean over regions of losses of shape (origin, region), NaN left out; shape (origin,)."""
+    known = np.isfinite(loss)
+    total = np.where(known, loss, 0.0).sum(axis=1)
+    result: Array = np.divide(total, known.sum(axis=1), out=np.full(len(loss), np.nan), where=known.any(axis=1))
+    return result
+
+
+def diebold_mariano(loss: Array, benchmark: Array, horizon: int) -> DieboldMariano:
+    r"""Test of equal accuracy for forecasts that overlap.
+
+    :math:`d_t` is the difference of losses averaged over regions; its long-run variance has the autocovariances up to
+    lag h - 1, with Bartlett weights where plain ones give no positive variance. The statistic
+    :math:`\bar d / \sqrt{\hat V/n}` is multiplied by :math:`\sqrt{(n + 1 - 2h + h(h-1)/n)/n}` and compared with
+    Student's t with n - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    loss, benchmark
+        Shape (origin, region), of successive origins.
+    horizon
+        Years ahead, h.
+
+    Returns
+    -------
+    DieboldMariano
+        NaN when fewer than four origins, or fewer than horizon + 2, are there, or nothing differs.
+
+    References
+    ----------
+    Diebold & Mariano (1995), J. Bus. Econ. Stat. 13: 253-263. Harvey, Leybourne & Newbold (1997), Int. J. Forecasting
+    13: 281-291.
+    """
+    from scipy.special import stdtr
+
+    both = np.where(np.isfinite(loss) & np.isfinite(benchmark), loss - benchmark, np.nan)
+    difference = by_origin(both)
+    difference = difference[np.isfinite(difference)]
+    count = len(difference)
+    if count < max(LEAST_ORIGINS, horizon + 2):
+        return DieboldMariano(float("nan"), float("nan"), count)
+    variance = long_run_variance(difference, horizon - 1)
+    if variance <= 0:
+        return DieboldMariano(float("nan"), float("nan"), count)
+    correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
+    statistic = difference.mean() / np.sqrt(variance / count) * np.sqrt(max(correction, 0.0))
+    return DieboldMariano(float(statistic), float(2 * stdtr(count - 1, -abs(statistic))), count)
+
+
+def long_run_variance(series: Array, lags: int) -> float:
+    """Variance of a mean times the length: autocovariances up to some lag, with Bartlett weights if they must."""
+    centred = series - series.mean()
+    count = len(series)
+    covariances = np.array([centred[lag:] @ centred[: count - lag] / count for lag in range(lags + 1)])
+    plain = float(covariances[0] + 2 * covariances[1:].sum())
+    if plain > 0:
+        return plain
+    weights = 1 - np.arange(1, lags + 1) / (lags + 1)
+    return float(covariances[0] + 2 * (weights * covariances[1:]).sum())
+
+
+def blocks(count: int, length: int, repetitions: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Circular block bootstrap: positions of origins, shape (repetition, origin).
+
+    Politis & Romano (1992), in *Exploring the Limits of Bootstrap*.
+
+    Parameters
+    ----------
+    count
+        Number of origins.
+    length
+        Of a block.
+    repetitions
+        Number of samples.
+    rng
+        Decides them.
+    """
+    length = min(length, count)
+    starts = rng.integers(0, count, size=(repetitions, -(-count // length)))
+    whole = (starts[:, :, None] + np.arange(length)) % count
+    return whole.reshape(repetitions, -1)[:, :count]
+
+
+def block_length(count: int, horizon: int) -> int:
+    """Length of a block: the overlap, and not less than the cube root of the number of origins."""
+    return max(horizon, round(float(np.cbrt(count))))
+
+
+def ratio_interval(
+    loss: Array,
+    benchmark: Array,
+    horizon: int,
+    *,
+    power: float = 1.0,
+    level: float = 0.9,
+    seed: int = 0,
+    repetitions: int = 999,
+) -> tuple[float, float]:
+    """Block-bootstrap interval of a ratio of pooled losses over origins.
+
+    Parameters
+    ----------
+    loss, benchmark
+        Shape (origin, region).
+    horizon
+        Years ahead.
+    power
+        The ratio of means is raised to it; one half for squared errors.
+    level
+        Probability of the interval.
+    seed
+        Decides the samples; the same for all models.
+    repetitions
+        Number of samples.
+
+    Returns
+    -------
+    tuple[float, float]
+        NaN with fewer than four origins.
+    """
+    both = np.isfinite(loss) & np.isfinite(benchmark)
+    above, below = (np.where(both, part, 0.0).sum(axis=1) for part in (loss, benchmark))
+    return _interval(above, below, horizon, power=power, level=level, seed=seed, repetitions=repetitions)
+
+
+def mean_interval(
+    values: Array, horizon: int, *, level: float = 0.9, seed: int = 0, repetitions: int = 999
+) -> tuple[float, float]:
+    """Block-bootstrap interval of a pooled mean over origins, for instance of coverage; parameters as above."""
+    known = np.isfinite(values)
+    above = np.where(known, values, 0.0).sum(axis=1)
+    below = known.sum(axis=1).astype(float)
+    return _interval(above, below, horizon, power=1.0, level=level, seed=seed, repetitions=repetitions)
+
+
+def _interval(
+    above: Array, below: Array, horizon: int, *, power: float, level: float, seed: int, repetitions: int
+) -> tuple[float, float]:
+    if not 0 < level < 1:
+        raise InvalidInput(f"the level of an interval is {level}; expected a probability between 0 and 1")
+    held = below > 0
+    above, below = above[held], below[held]
+    if len(above) < LEAST_ORIGINS:
+        return float("nan"), float("nan")
+    chosen = blocks(len(above), block_length(len(above), horizon), repetitions, np.random.default_rng(seed))
+    ratios = (above[chosen].sum(axis=1) / below[chosen].sum(axis=1)) ** power
+    low, high = np.quantile(ratios, ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)

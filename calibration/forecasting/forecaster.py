@@ -1,0 +1,139 @@
+"""The one protocol of everything that forecasts: what it may see, and what it answers."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.forecasting.memory import Memory, digest
+from calibration.forecasting.target import Target
+from pysd_runner.errors import InvalidInput
+from pysd_runner.panel import Panel
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Origin:
+    """What a forecaster may see, and nothing else: everything up to its last year.
+
+    Attributes
+    ----------
+    target
+        Ends at the origin.
+    panel
+        Every series, cut at the origin; None when the target is all there is.
+    memory
+        Shared by the origins of a back-test.
+    """
+
+    target: Target
+    panel: Panel | None = None
+    memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        if self.panel is not None and self.panel.years[-1] > self.year:
+            raise InvalidInput(
+                f"the panel of an origin ends in {self.panel.years[-1]}, after the origin {self.year}; cut it first"
+            )
+
+    @property
+    def year(self) -> int:
+        """The last year that may be seen."""
+        return self.target.years[-1]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the target up to the origin."""
+        return digest(self.target.values)
+
+    def earlier(self, year: int) -> "Origin":
+        """The origin at an earlier year, with the same memory."""
+        panel = None if self.panel is None else self.panel.subset(years=range(self.panel.years[0], year + 1))
+        return Origin(target=self.target.until(year), panel=panel, memory=self.memory)
+
+
+def origin_at(target: Target, year: int, *, panel: Panel | None = None, memory: Memory | None = None) -> Origin:
+    """Cut a target, and a panel if there is one, at a year.
+
+    Raises
+    ------
+    InvalidInput
+        If the target does not hold the year.
+    """
+    kept = memory if memory is not None else Memory()
+    cut = None if panel is None else panel.subset(years=range(panel.years[0], year + 1))
+    return Origin(target=target.until(year), panel=cut, memory=kept)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Forecast:
+    """A predictive distribution of the target.
+
+    Attributes
+    ----------
+    point
+        Mean, shape (region, horizon), horizons 1, 2, ... years after the origin; NaN for a region never seen.
+    draws
+        Joint over regions and horizons, shape (draw, region, horizon).
+    """
+
+    point: Array
+    draws: Array
+
+    def __post_init__(self) -> None:
+        if self.draws.ndim != 3 or self.draws.shape[1:] != self.point.shape:
+            raise InvalidInput(
+                f"draws of shape {self.draws.shape} do not belong to points of shape {self.point.shape}; expected "
+                "(draw, region, horizon)"
+            )
+
+
+class Forecaster(Protocol):
+    """Anything that forecasts the target from an origin."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        """Forecast the years after the origin.
+
+        Parameters
+        ----------
+        origin
+            What may be seen.
+        horizon
+            Number of years ahead.
+        draws
+            Number of predictive draws.
+        seed
+            Decides every random number; the same seed gives the same draws.
+
+        Returns
+        -------
+        Forecast
+            Draws of shape (draw, region, horizon).
+        """
+
+
+class PointMethod(Protocol):
+    """A method that gives numbers without widths; `calibration.forecasting.learnt` adds those."""
+
+    def points(self, history: Array, horizon: int) -> Array:
+        """Forecast.
+
+        Parameters
+        ----------
+        history
+            Shape (region, year), NaN where missing; at least one year.
+        horizon
+            Number of years ahead.
+
+        Returns
+        -------
+        Array
+            Shape (region, horizon); NaN for a region never seen. Where the history is too short for the method, the
+            last level.
+        """

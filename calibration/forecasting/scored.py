@@ -1,0 +1,177 @@
+"""The result of a back-test: scores by forecaster, origin, region and horizon, and the tables made of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.forecasting.comparison import diebold_mariano, mean_interval, ratio_interval
+from calibration.forecasting.models import REFERENCE
+from calibration.forecasting.plan import Plan
+from calibration.forecasting.scores import LEVELS, PINBALL, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Backtest:
+    """Scores of rolling-origin forecasts.
+
+    Attributes
+    ----------
+    panel
+        Name of the panel.
+    scores
+        One variable a score (see `calibration.forecasting.scores.all_scores`), dims model, origin, region and horizon;
+        coordinate ``group`` on regions. NaN where nothing came.
+    draws, seed
+        Of every forecast.
+    """
+
+    panel: str
+    scores: "xr.Dataset"
+    draws: int
+    seed: int
+
+    def skill(self) -> list[dict[str, Any]]:
+        """Scores pooled over origins and regions, a row for each forecaster and horizon, against persistence.
+
+        Ratios below 1 are better than persistence. ``..._low`` and ``..._high`` bound 90 % block-bootstrap intervals
+        over origins; ``dm_...`` is the Diebold-Mariano test of squared errors or CRPS against persistence, negative
+        when better. Errors are of log relative output. A value that cannot be told is None; a horizon at which nothing
+        came has no row.
+        """
+        rows = [
+            self._row(str(model), int(horizon))
+            for model in self.scores["model"].values
+            for horizon in self.scores["horizon"].values
+        ]
+        return [row for row in rows if row["origins"]]
+
+    def table(self) -> "pd.DataFrame":
+        """The rows of `skill` as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(self.skill())
+
+    def by(self, dimension: str) -> "pd.DataFrame":
+        """Root mean squared error and CRPS by forecaster, horizon, and origin, region or group.
+
+        Parameters
+        ----------
+        dimension
+            ``"origin"``, ``"region"`` or ``"group"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns model, horizon, the dimension, rmse, crps, coverage_50, coverage_90, and both ratios to persistence.
+        """
+        chosen = self.scores[["error", "crps", "covered_50", "covered_90"]]
+        chosen = chosen.assign(square=chosen["error"] ** 2).drop_vars("error")
+        if dimension == "group":
+            pooled = chosen.mean("origin").groupby("group").mean()
+        else:
+            pooled = chosen.mean([dim for dim in ("origin", "region") if dim != dimension])
+        pooled = pooled.assign(rmse=pooled["square"] ** 0.5)
+        reference = pooled.sel(model=REFERENCE, drop=True)
+        pooled = pooled.assign(
+            rmse_ratio_to_persistence=pooled["rmse"] / reference["rmse"],
+            crps_ratio_to_persistence=pooled["crps"] / reference["crps"],
+        )
+        names = {"covered_50": "coverage_50", "covered_90": "coverage_90"}
+        frame = pooled.drop_vars("square").to_dataframe().reset_index().rename(columns=names)
+        return frame.dropna(subset="rmse").reset_index(drop=True)
+
+    def _of(self, score: str, model: str, horizon: int) -> Array:
+        """One score, shape (origin, region)."""
+        chosen = self.scores[score].sel(model=model, horizon=horizon)
+        return np.asarray(chosen.transpose("origin", ...).values, dtype=float)
+
+    def _row(self, model: str, horizon: int) -> dict[str, Any]:
+        error, crps = self._of("error", model, horizon), self._of("crps", model, horizon)
+        square, squares = error**2, self._of("error", REFERENCE, horizon) ** 2
+        reference = self._of("crps", REFERENCE, horizon)
+        known = np.isfinite(error)
+        row: dict[str, Any] = {
+            "model": model,
+            "horizon": horizon,
+            "origins": int(known.any(axis=1).sum()),
+            "regions": int(known.any(axis=0).sum()),
+            "rmse": _mean(square) ** 0.5,
+            "mae": _mean(np.abs(error)),
+            "mase": _mean(self._of("scaled_error", model, horizon)),
+            "crps": _mean(crps),
+            "energy": _mean(self._of("energy", model, horizon)),
+            "rmse_ratio_to_persistence": (_mean(square) / _mean(squares)) ** 0.5,
+            "crps_ratio_to_persistence": _mean(crps) / _mean(reference),
+        }
+        intervals = {
+            "rmse_ratio": ratio_interval(square, squares, horizon, power=0.5),
+            "crps_ratio": ratio_interval(crps, reference, horizon),
+        }
+        for level in LEVELS:
+            covered = self._of(f"covered_{percent(level)}", model, horizon)
+            row[f"coverage_{percent(level)}"] = _mean(covered)
+            intervals[f"coverage_{percent(level)}"] = mean_interval(covered, horizon)
+            row[f"interval_score_{percent(level)}"] = _mean(self._of(f"interval_{percent(level)}", model, horizon))
+        for level in PINBALL:
+            row[f"pinball_{percent(level)}"] = _mean(self._of(f"pinball_{percent(level)}", model, horizon))
+        for name, (low, high) in intervals.items():
+            row |= {f"{name}_low": low, f"{name}_high": high}
+        tests = {"dm_squared": (square, squares), "dm_crps": (crps, reference)}
+        for name, (own, other) in tests.items():
+            test = diebold_mariano(own, other, horizon)
+            row |= {name: test.statistic, f"{name}_p": test.p_value}
+        return {name: _told(value) for name, value in row.items()}
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _told(value: Any) -> Any:
+    """None for what cannot be told, so that a row is valid JSON."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def assembled(plan: Plan, scores: Mapping[int, Mapping[str, Mapping[str, Array]]]) -> Backtest:
+    """Put the scores of all origins into one labelled data set.
+
+    Parameters
+    ----------
+    plan
+        What was done.
+    scores
+        By origin, forecaster and score.
+    """
+    import xarray as xr
+
+    first = next(iter(scores[plan.origins[0]].values()))
+    kept = [horizon - 1 for horizon in plan.horizons]
+    data = {}
+    for name, sample in first.items():
+        stacked = np.stack([np.stack([scores[year][model][name] for year in plan.origins]) for model in plan.models])
+        dims = ("model", "origin", "region", "horizon") if sample.ndim == 2 else ("model", "origin", "horizon")
+        data[name] = (dims, stacked[..., kept])
+    coordinates = {
+        "model": list(plan.models),
+        "origin": list(plan.origins),
+        "region": list(plan.target.regions),
+        "horizon": list(plan.horizons),
+        "group": ("region", list(plan.target.groups)),
+    }
+    attributes = {"panel": plan.target.name, "draws": plan.draws, "seed": plan.seed, "digest": plan.digest}
+    return Backtest(
+        panel=plan.target.name,
+        scores=xr.Dataset(data, coords=coordinates, attrs=attributes),
+        draws=plan.draws,
+        seed=plan.seed,
+    )

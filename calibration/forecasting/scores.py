@@ -1,0 +1,165 @@
+"""Scores of predictive draws against what came; error = forecast - observed, and lower is better unless said.
+
+CRPS, interval, pinball and energy scores are those of the scoringrules library.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+PINBALL = (0.05, 0.25, 0.5, 0.75, 0.95)
+# The energy score compares all pairs of draws; so many are enough for the mean over origins.
+ENERGY_DRAWS = 200
+
+
+def crps(draws: Array, observed: Array) -> Array:
+    r"""Continuous ranked probability score, :math:`E|X - y| - \frac12 E|X - X'|`; from 0, in units of the target.
+
+    Gneiting & Raftery (2007), J. Amer. Statist. Assoc. 102: 359-378.
+
+    Parameters
+    ----------
+    draws
+        Shape (draw, ...).
+    observed
+        Shape (...); NaN gives NaN.
+
+    Returns
+    -------
+    Array
+        Shape (...).
+    """
+    from scoringrules import crps_ensemble
+
+    result: Array = crps_ensemble(observed, draws, m_axis=0, estimator="qd", backend="numpy")
+    return result
+
+
+def interval_score(lower: Array, upper: Array, observed: Array, level: float) -> Array:
+    r"""Width of an interval plus :math:`2/\alpha` times how far it was missed, with :math:`\alpha` = 1 - level; from 0.
+
+    Parameters
+    ----------
+    lower, upper, observed
+        Of one shape.
+    level
+        Probability of the interval, for instance 0.9.
+    """
+    from scoringrules import interval_score as score
+
+    result: Array = score(observed, lower, upper, 1 - level, backend="numpy")
+    return result
+
+
+def pinball(quantile: Array, observed: Array, level: float) -> Array:
+    r"""Pinball loss :math:`(\mathbf 1\{y \le q\} - \tau)(q - y)` of a quantile of probability `level`; from 0.
+
+    Parameters
+    ----------
+    quantile, observed
+        Of one shape.
+    level
+        Probability, :math:`\tau`.
+    """
+    from scoringrules import quantile_score
+
+    result: Array = quantile_score(observed, quantile, level, backend="numpy")
+    return result
+
+
+def energy_score(draws: Array, observed: Array) -> float:
+    r"""Energy score of a vector, :math:`E\|X - y\| - \frac12 E\|X - X'\|`; from 0, in units of the target.
+
+    Parameters
+    ----------
+    draws
+        Shape (draw, component); the first `ENERGY_DRAWS` are used.
+    observed
+        Shape (component,); missing components are left out. NaN if none is left.
+    """
+    from scoringrules import es_ensemble
+
+    seen = np.isfinite(observed) & np.isfinite(draws[0])
+    if not seen.any():
+        return float("nan")
+    return float(es_ensemble(observed[seen], draws[:ENERGY_DRAWS, seen], m_axis=0, v_axis=1, backend="numpy"))
+
+
+def pit(draws: Array, observed: Array) -> Array:
+    """Probability integral transform: share of draws below what came, ties by half; uniform when calibrated.
+
+    Parameters
+    ----------
+    draws
+        Shape (draw, ...).
+    observed
+        Shape (...); NaN gives NaN.
+
+    Returns
+    -------
+    Array
+        From 0 to 1.
+    """
+    below = (draws < observed).mean(axis=0)
+    ties = (draws == observed).mean(axis=0)
+    result: Array = np.where(np.isfinite(observed) & np.isfinite(draws[0]), below + ties / 2, np.nan)
+    return result
+
+
+def naive_scale(history: Array) -> Array:
+    """Mean absolute yearly change of each region up to the origin, by which MASE divides; shape (region,).
+
+    Hyndman & Koehler (2006), Int. J. Forecasting 22: 679-688. NaN where nothing ever changed or was seen.
+    """
+    changes = np.abs(np.diff(history, axis=1))
+    known = np.isfinite(changes)
+    total = np.where(known, changes, 0.0).sum(axis=1)
+    scale: Array = np.divide(total, known.sum(axis=1), out=np.full(len(total), np.nan), where=total > 0)
+    return scale
+
+
+def all_scores(point: Array, draws: Array, observed: Array, scale: Array) -> dict[str, Array]:
+    """Every score of one forecast.
+
+    Parameters
+    ----------
+    point
+        Shape (region, horizon).
+    draws
+        Shape (draw, region, horizon).
+    observed
+        Shape (region, horizon); NaN where nothing came.
+    scale
+        Of `naive_scale`, shape (region,).
+
+    Returns
+    -------
+    dict[str, Array]
+        ``error``, ``scaled_error`` (absolute, for MASE), ``crps``, ``pit``, ``covered_50`` and so on (1 or 0),
+        ``interval_50`` and so on, ``pinball_5`` and so on, each of shape (region, horizon); ``energy`` of shape
+        (horizon,). NaN where nothing came.
+    """
+    error = point - observed
+    known = np.isfinite(error)
+    result = {"error": error, "scaled_error": np.abs(error) / scale[:, None], "crps": crps(draws, observed)}
+    result["pit"] = pit(draws, observed)
+    tails = {level: ((1 - level) / 2, (1 + level) / 2) for level in LEVELS}
+    probabilities = sorted({*PINBALL, *(end for ends in tails.values() for end in ends)})
+    found = dict(zip(probabilities, np.quantile(draws, probabilities, axis=0), strict=True))
+    for level, (low, high) in tails.items():
+        lower, upper = found[low], found[high]
+        inside = (lower <= observed) & (observed <= upper)
+        result[f"covered_{percent(level)}"] = np.where(known, inside, np.nan)
+        result[f"interval_{percent(level)}"] = interval_score(lower, upper, observed, level)
+    for level in PINBALL:
+        result[f"pinball_{percent(level)}"] = pinball(found[level], observed, level)
+    steps = range(observed.shape[1])
+    result["energy"] = np.array([energy_score(draws[:, :, step], observed[:, step]) for step in steps])
+    return result
+
+
+def percent(level: float) -> int:
+    """A probability as a whole number of percent."""
+    return round(100 * level)

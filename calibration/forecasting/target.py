@@ -1,0 +1,155 @@
+"""What is forecast: log output per head by region, relative to the mean of the regions of its year."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.panel import Panel
+
+Array = NDArray[np.float64]
+
+VARIABLE = "output_per_head"
+LEAST_REGIONS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Target:
+    """Log relative output per head on consecutive years.
+
+    Attributes
+    ----------
+    name
+        Of the panel.
+    regions
+        Codes of the regions.
+    groups
+        Class of each region; empty where none is known.
+    years
+        Consecutive.
+    values
+        Shape (region, year), dimensionless; NaN where nothing was observed.
+    """
+
+    name: str
+    regions: tuple[str, ...]
+    groups: tuple[str, ...]
+    years: tuple[int, ...]
+    values: Array
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.regions), len(self.years)):
+            raise InvalidInput(
+                f"target {self.name!r} has shape {self.values.shape}; expected (region, year) = "
+                f"{(len(self.regions), len(self.years))}"
+            )
+        self.values.setflags(write=False)
+
+    def position(self, year: int) -> int:
+        """Position of a year.
+
+        Raises
+        ------
+        InvalidInput
+            If the target does not hold it.
+        """
+        if not self.years[0] <= year <= self.years[-1]:
+            raise InvalidInput(
+                f"year {year} is not in {self.name!r}, which runs from {self.years[0]} to {self.years[-1]}"
+            )
+        return year - self.years[0]
+
+    def until(self, year: int) -> "Target":
+        """Everything up to a year, this year included; a copy, so that nothing later can be reached from it."""
+        stop = self.position(year) + 1
+        return replace(self, years=self.years[:stop], values=self.values[:, :stop].copy())
+
+
+def relative(levels: Array) -> Array:
+    r"""Subtract from logs the mean over the regions of each year.
+
+    :math:`r_{it} = y_{it} - \bar y_t`, :math:`\bar y_t` the unweighted mean. A region that was observed before and is
+    missing this year counts with its last relative level, so that the others do not jump when it drops out:
+    :math:`\bar y_t = (\sum_{seen} y_{it} + \sum_{missing} r_{i,last}) / n_{seen}`. Uses nothing of later years.
+
+    Parameters
+    ----------
+    levels
+        Logs of output per head, shape (region, year); NaN where missing.
+
+    Returns
+    -------
+    Array
+        Shape (region, year); NaN where missing, and in years with fewer than two regions.
+    """
+    result = np.full(levels.shape, np.nan)
+    last = np.full(len(levels), np.nan)
+    for year, column in enumerate(levels.T):
+        seen = np.isfinite(column)
+        if seen.sum() < LEAST_REGIONS:
+            continue
+        absent = ~seen & np.isfinite(last)
+        mean = (column[seen].sum() + last[absent].sum()) / seen.sum()
+        result[seen, year] = column[seen] - mean
+        last[seen] = result[seen, year]
+    return result
+
+
+def target_of(panel: Panel) -> Target:
+    """Log relative output per head of a panel that holds output per head, or output and population.
+
+    Raises
+    ------
+    InvalidPanel
+        If there is no output per head, or fewer than two regions with it.
+    """
+    if VARIABLE not in panel:
+        raise InvalidPanel(
+            f"panel {panel.name!r} has no {VARIABLE} and nothing to compute it from; give {VARIABLE}, or output and "
+            f"population; it has {', '.join(panel.variables)}"
+        )
+    values = panel[VARIABLE]
+    held: NDArray[np.bool_] = np.asarray(np.isfinite(values).any(axis=1))
+    if held.sum() < LEAST_REGIONS:
+        raise InvalidPanel(
+            f"panel {panel.name!r} has {VARIABLE} for {int(held.sum())} region(s); output relative to the mean of the "
+            "regions needs at least two"
+        )
+    with np.errstate(divide="ignore"):
+        logs = np.log(values[held])
+    years, on_all = consecutive(panel.years, logs)
+    chosen = [region for region, keep in zip(panel.regions, held, strict=True) if keep]
+    result = relative(on_all)
+    seen = np.flatnonzero(np.isfinite(result).any(axis=0))
+    if not len(seen):
+        raise InvalidPanel(f"panel {panel.name!r} has no year in which two regions have {VARIABLE}")
+    return Target(
+        name=panel.name,
+        regions=tuple(region.code for region in chosen),
+        groups=tuple(region.group for region in chosen),
+        years=years[seen[0] : seen[-1] + 1],
+        values=result[:, seen[0] : seen[-1] + 1].copy(),
+    )
+
+
+def consecutive(years: Sequence[int], values: Array) -> tuple[tuple[int, ...], Array]:
+    """Put columns on consecutive years, missing ones filled with NaN.
+
+    Parameters
+    ----------
+    years
+        Ascending.
+    values
+        Shape (region, year).
+
+    Returns
+    -------
+    tuple
+        The years without a gap, and the values on them.
+    """
+    whole = tuple(range(years[0], years[-1] + 1))
+    result = np.full((len(values), len(whole)), np.nan)
+    result[:, np.asarray(years) - years[0]] = np.where(np.isfinite(values), values, np.nan)
+    return whole, result

@@ -1,0 +1,227 @@
+"""Origins see nothing later; workers, checkpoints and memories change no number; the command prints one object."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from calibration import backtest
+from calibration.forecasting import Forecast, Origin, models, origin_at, target_of
+from pysd_runner.cli import main
+from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
+from tests.calibration.forecasting.series import panel_of, walk
+
+NAMES = ("damped_drift", "error_correction", "gapsim")
+SMALL = {"horizons": (1, 2, 3), "draws": 40, "models": NAMES}
+
+
+def small(**changes: object):
+    return backtest(panel_of(walk(6, 16), groups=("a", "b")), **{**SMALL, **changes})
+
+
+@pytest.mark.parametrize("name", list(models()))
+def test_nothing_after_the_origin_moves_one_bit(name: str) -> None:
+    logs = walk(4, 15)
+    wild = logs.copy()
+    wild[:, 12:] = np.random.default_rng(9).normal(0, 50, wild[:, 12:].shape)
+    wild[2, 13] = np.nan
+    found = []
+    for values in (logs, wild):
+        panel = panel_of(values)
+        origin = origin_at(target_of(panel), 2001, panel=panel)
+        found.append(models()[name].forecast(origin, horizon=4, draws=20, seed=0))
+    assert found[0].point.tobytes() == found[1].point.tobytes()
+    assert found[0].draws.tobytes() == found[1].draws.tobytes()
+
+
+def test_a_back_test_of_corrupted_data_repeats_its_early_forecasts_to_the_bit() -> None:
+    seen: dict[str, list[bytes]] = {"plain": [], "wild": []}
+
+    class Spy:
+        """Passes a forecaster on and writes down its draws."""
+
+        def __init__(self, name: str, label: str) -> None:
+            self.name, self._inner, self._label = name, models()[name], label
+
+        def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+            found = self._inner.forecast(origin, horizon=horizon, draws=draws, seed=seed)
+            if origin.year <= 2000:
+                seen[self._label].append(found.draws.tobytes())
+            return found
+
+    logs = walk(5, 16)
+    wild = logs.copy()
+    wild[:, 11:] += np.random.default_rng(1).normal(0, 5, wild[:, 11:].shape)
+    for label, values in (("plain", logs), ("wild", wild)):
+        chosen = {name: Spy(name, label) for name in ("persistence", "gapsim")}
+        backtest(panel_of(values), models=chosen, horizons=(1, 2), draws=20)
+    assert len(seen["plain"]) == 6
+    assert seen["plain"] == seen["wild"]
+
+
+def test_an_origin_refuses_a_panel_that_goes_on() -> None:
+    panel = panel_of(walk(3, 12))
+    with pytest.raises(InvalidInput, match="after the origin 1995"):
+        Origin(target=target_of(panel).until(1995), panel=panel)
+
+
+def test_workers_do_not_change_results() -> None:
+    alone = small()
+    with ThreadPoolExecutor(2) as executor:
+        xr.testing.assert_identical(small(executor=executor).scores, alone.scores)
+
+
+@pytest.mark.slow
+def test_processes_do_not_change_results() -> None:
+    xr.testing.assert_identical(small(workers=2).scores, small().scores)
+
+
+def test_a_memory_changes_no_bit() -> None:
+    target = target_of(panel_of(walk(5, 14)))
+    model = models()["gapsim"]
+    shared = origin_at(target, 2002).memory
+    for year in (1999, 2000, 2002):
+        with_memory = model.forecast(origin_at(target, year, memory=shared), horizon=3, draws=30, seed=1)
+        without = model.forecast(origin_at(target, year), horizon=3, draws=30, seed=1)
+        assert with_memory.draws.tobytes() == without.draws.tobytes()
+
+
+def test_a_killed_back_test_goes_on_where_it_was(tmp_path: Path) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what == "origin 2000":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        small(checkpoint=tmp_path / "kept", progress=stop)
+    steps: list[str] = []
+    again = small(checkpoint=tmp_path / "kept", progress=lambda what, *_: steps.append(what))
+    assert steps[0] == "origin 2000"
+    xr.testing.assert_identical(again.scores, small().scores)
+
+
+def test_a_checkpoint_of_another_back_test_is_refused(tmp_path: Path) -> None:
+    small(checkpoint=tmp_path / "kept", models=["pull"])
+    with pytest.raises(InvalidInput, match="another back-test"):
+        small(checkpoint=tmp_path / "kept", models=["pull"], seed=1)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "note.txt").write_text("mine\n")
+    with pytest.raises(InvalidInput, match="no checkpoint"):
+        small(checkpoint=tmp_path / "other")
+
+
+def test_scores_are_those_of_a_plain_loop() -> None:
+    panel = panel_of(walk(5, 14))
+    result = backtest(panel, models=["pull"], horizons=(1, 3), draws=30)
+    target = target_of(panel).values
+    squares, own = [], []
+    for last in range(8, 13):
+        if last + 3 < 14:
+            squares += [(target[i, last] * 0.98**3 - target[i, last + 3]) ** 2 for i in range(5)]
+            own += [(target[i, last] - target[i, last + 3]) ** 2 for i in range(5)]
+    row = next(row for row in result.skill() if row["model"] == "pull" and row["horizon"] == 3)
+    assert row["origins"] == 3
+    assert row["regions"] == 5
+    assert_allclose(row["rmse"], np.mean(squares) ** 0.5)
+    assert_allclose(row["rmse_ratio_to_persistence"], (np.sum(squares) / np.sum(own)) ** 0.5)
+
+
+def test_persistence_has_ratio_one_and_tables_agree() -> None:
+    result = small()
+    table = result.table()
+    ours = table[table["model"] == "persistence"]
+    assert (ours["rmse_ratio_to_persistence"] == 1).all()
+    assert set(result.by("group")["group"]) == {"a", "b"}
+    assert list(result.by("origin")["origin"].unique()) == list(range(1998, 2005))
+
+
+def test_the_default_first_origin_is_the_ninth_year_and_the_last_the_last_but_one() -> None:
+    result = backtest(panel_of(walk(4, 12)), models=[], draws=10)
+    assert result.scores["origin"].values.tolist() == [1998, 1999, 2000]
+    assert result.scores["model"].values.tolist() == ["persistence"]
+
+
+def test_holes_late_entries_and_missing_years_are_scored_around() -> None:
+    logs = walk(6, 16)
+    logs[0, 10] = logs[1, :6] = logs[2, -1] = np.nan
+    logs[:, 7] = np.nan
+    row = backtest(panel_of(logs), models=["gapsim"], draws=20, horizons=(1,)).skill()[-1]
+    assert row["origins"] == 7
+    assert row["regions"] == 6
+    assert row["rmse"] > 0
+
+
+def test_bad_panels_and_arguments_say_what_to_do() -> None:
+    with pytest.raises(InvalidPanel, match="needs at least two"):
+        backtest(panel_of(walk(1, 20)))
+    with pytest.raises(InvalidPanel, match=r"3 year.*needs 10"):
+        backtest(panel_of(walk(5, 3)))
+    with pytest.raises(UnknownName, match="Did you mean 'damped_drift'"):
+        small(models=["damped_drit"])
+    with pytest.raises(InvalidInput, match="origin 2005 cannot be scored"):
+        small(origins=[2005])
+    with pytest.raises(InvalidInput, match="horizons"):
+        small(horizons=(0, 1))
+    with pytest.raises(InvalidInput, match="draws is 1"):
+        small(draws=1)
+
+
+def test_a_panel_that_never_changes_cannot_give_widths() -> None:
+    still = np.repeat(walk(4, 1), 14, axis=1)
+    with pytest.raises(InvalidInput, match="cannot learn its widths"):
+        backtest(panel_of(still), models=[])
+
+
+def write(path: Path, logs: np.ndarray) -> Path:
+    rows = ["region,year,output per head"]
+    for place, series in enumerate(np.exp(logs)):
+        rows += [f"R{place},{1990 + year},{value:.2f}" for year, value in enumerate(series) if np.isfinite(value)]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_the_command_prints_one_object_for_a_file_with_output_per_head_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = walk(5, 14)
+    logs[1, 4] = np.nan
+    path = write(tmp_path / "mine.csv", logs)
+    line = ["backtest", str(path), "--model", "gapsim", "--draws", "20", "--json", "--out", str(tmp_path / "skill.csv")]
+    assert main(line) == 0
+    answer = json.loads(capsys.readouterr().out)
+    rows = answer["data"]["skill"]
+    assert [(row["model"], row["horizon"]) for row in rows[-5:]] == [("gapsim", step) for step in range(1, 6)]
+    wanted = {
+        "rmse_ratio_to_persistence",
+        "crps_ratio_to_persistence",
+        "coverage_50",
+        "coverage_90",
+        "origins",
+        "regions",
+    }
+    assert wanted <= set(rows[0])
+    assert (tmp_path / "skill.csv").read_text(encoding="utf-8").startswith("model,horizon,")
+
+
+def test_the_command_prints_a_table_and_refuses_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "mine.csv", walk(4, 12))
+    assert (
+        main(["backtest", str(path), "--model", "pull", "--horizon", "1", "--draws", "10", "--last-origin", "1999"])
+        == 0
+    )
+    told = capsys.readouterr()
+    assert "origins 1998-1999" in told.out
+    assert "rmse ratio to persistence" in told.out
+    assert main(["backtest", str(path), "--model", "pul", "--draws", "10"]) == 2
+    assert "Did you mean 'pull'?" in capsys.readouterr().err
+    short = write(tmp_path / "short.csv", walk(4, 3))
+    assert main(["backtest", str(short)]) == 2
+    assert "needs 10" in capsys.readouterr().err

@@ -1,0 +1,216 @@
+"""Every baseline against a closed form, a plain loop, or statsmodels."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from statsmodels.tsa.arima.model import ARIMA
+from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+from statsmodels.tsa.forecasting.theta import ThetaModel
+
+from calibration.forecasting.baselines import (
+    Arima,
+    DampedDrift,
+    Drift,
+    ErrorCorrection,
+    ExponentialSmoothing,
+    FixedEffects,
+    Mean,
+    Persistence,
+    PooledConvergence,
+    Pull,
+    ShrunkenMeans,
+    Theta,
+)
+from calibration.forecasting.baselines.autoregression import Pairs, profile, random_effects
+from calibration.forecasting.baselines.error_correction import coefficients
+from calibration.forecasting.baselines.univariate import quiet
+from calibration.forecasting.models import METHODS
+from calibration.forecasting.target import relative
+from tests.calibration.forecasting.series import autoregressive, walk
+
+QUICK = {name: method for name, method in METHODS.items() if name not in ("theta", "ets", "arima")}
+
+
+def history(regions: int = 8, years: int = 14, seed: int = 0) -> np.ndarray:
+    return relative(walk(regions, years, seed=seed))
+
+
+def holed(seed: int = 0) -> np.ndarray:
+    values = history(seed=seed).copy()
+    values[0, 5] = values[1, -1] = np.nan
+    values[2, :4] = np.nan
+    return values
+
+
+def test_closed_forms_of_the_methods_without_estimates() -> None:
+    values = history()
+    last, pace = values[:, -1], (values[:, -1] - values[:, -6]) / 5
+    for step in (1, 4):
+        assert_allclose(Persistence().points(values, 4)[:, step - 1], last)
+        assert_allclose(Drift().points(values, 4)[:, step - 1], last + step * pace)
+        assert_allclose(Pull(0.02).points(values, 4)[:, step - 1], last * 0.98**step)
+        fading = sum(0.5**k for k in range(1, step + 1))
+        assert_allclose(DampedDrift(damping=0.5).points(values, 4)[:, step - 1], last + fading * pace)
+
+
+def test_damped_drift_lies_between_persistence_and_drift() -> None:
+    values = history()
+    assert_allclose(DampedDrift(damping=0).points(values, 3), Persistence().points(values, 3))
+    assert_allclose(DampedDrift(damping=1).points(values, 3), Drift().points(values, 3))
+
+
+def test_error_correction_finds_the_coefficients_that_made_the_panel() -> None:
+    values = autoregressive(60, 60, level=-0.05, change=0.4)
+    found = coefficients(values, 1)
+    assert found is not None
+    assert_allclose(found, (-0.05, 0.4), atol=0.03)
+
+
+def test_error_correction_is_least_squares_by_a_plain_loop_with_holes() -> None:
+    values = holed()
+    step, rows, answers = 2, [], []
+    for region in values:
+        for year in range(1, len(region) - step):
+            row = (region[year], region[year] - region[year - 1])
+            answer = region[year + step] - region[year]
+            if np.isfinite([*row, answer]).all():
+                rows.append(row)
+                answers.append(answer)
+    fitted = sm.OLS(np.array(answers), np.array(rows)).fit().params
+    found = coefficients(values, step)
+    assert found is not None
+    assert_allclose(found, fitted, rtol=1e-9)
+    last = values[3, -1]
+    expected = last + 0.5 * (fitted[0] * last + fitted[1] * (last - values[3, -2]))
+    assert_allclose(ErrorCorrection(strength=0.5).points(values, step)[3, step - 1], expected)
+
+
+def test_error_correction_without_strength_is_persistence() -> None:
+    values = holed()
+    assert_allclose(ErrorCorrection(strength=0).points(values, 5), Persistence().points(values, 5))
+
+
+def test_pooled_convergence_is_regression_through_the_origin() -> None:
+    values = history()
+    before, change = values[:, :-3].ravel(), (values[:, 3:] - values[:, :-3]).ravel()
+    slope = sm.OLS(change, before).fit().params[0]
+    assert_allclose(PooledConvergence().points(values, 3)[:, 2], values[:, -1] * (1 + slope))
+
+
+def test_pooled_convergence_compounds_where_a_horizon_has_too_few_years() -> None:
+    values = history(regions=6, years=4)
+    found = PooledConvergence().points(values, 5)
+    factor = found[:, 1] / values[:, -1]
+    assert_allclose(found[:, 3] / values[:, -1], factor**2)
+
+
+def test_fixed_effects_are_dummies() -> None:
+    values = holed()
+    before, after = values[:, :-1], values[:, 1:]
+    whole = np.isfinite(before) & np.isfinite(after)
+    dummies = np.repeat(np.eye(len(values))[:, None], before.shape[1], axis=1)
+    design = np.column_stack((before[whole], dummies[whole]))
+    persistence, *intercepts = sm.OLS(after[whole], design).fit().params
+    one = intercepts[3] + persistence * values[3, -1]
+    found = FixedEffects().points(values, 2)
+    assert_allclose(found[3], (one, intercepts[3] + persistence * one))
+
+
+def test_shrunken_means_are_the_mixed_model_of_statsmodels() -> None:
+    found = []
+    for seed in (3, 4):
+        rng = np.random.default_rng(seed)
+        values = np.zeros((20, 20))
+        steady = rng.normal(0, 0.3, 20)
+        values[:, 0] = steady
+        for year in range(1, 20):
+            values[:, year] = 0.4 * steady + 0.6 * values[:, year - 1] + rng.normal(0, 0.1, 20)
+        pairs = Pairs.of(values)
+        groups = np.repeat(np.arange(20), 19)
+        with quiet():
+            model = sm.MixedLM(values[:, 1:].ravel(), values[:, :-1].reshape(-1, 1), groups).fit(reml=False)
+        # Its search climbs the nearest of the two hills of the likelihood; ours must be the same hill there.
+        likelihood, persistence = profile(pairs, model.cov_re[0, 0] / model.scale)
+        assert_allclose(persistence, model.fe_params[0], rtol=1e-6)
+        found.append(likelihood - model.llf)
+        assert profile(pairs, random_effects(pairs)[0])[0] > likelihood - 0.2
+    assert_allclose(found[0], found[1], rtol=1e-9)
+
+
+def test_shrunken_means_lie_between_one_mean_and_fixed_effects() -> None:
+    values = history(seed=2)
+    pairs = Pairs.of(values)
+    ratio, persistence = random_effects(pairs)
+    before, after = pairs.means
+    kept = pairs.count * ratio / (1 + pairs.count * ratio)
+    assert ((kept >= 0) & (kept < 1)).all()
+    expected = kept * (after - persistence * before) + persistence * values[:, -1]
+    assert_allclose(ShrunkenMeans().points(values, 1)[:, 0], expected)
+
+
+def test_mean_is_the_mean_of_its_members() -> None:
+    values = history()
+    found = Mean((Persistence(), Drift())).points(values, 3)
+    assert_allclose(found, (Persistence().points(values, 3) + Drift().points(values, 3)) / 2)
+
+
+def test_theta_smoothing_and_arima_are_those_of_statsmodels() -> None:
+    values = history(regions=3, years=20)
+    series = values[1]
+    unit = np.std(np.diff(series))
+    with quiet():
+        theta = ThetaModel(series / unit, period=1, deseasonalize=False).fit().forecast(3) * unit
+        level = ETSModel(series / unit, error="add").fit(disp=False)
+        trend = ETSModel(series / unit, error="add", trend="add", damped_trend=True).fit(disp=False)
+        walks = [ARIMA(series / unit, order=order).fit() for order in ((0, 1, 0), (1, 1, 0), (0, 1, 1))]
+    assert_allclose(Theta().points(values, 3)[1], theta, rtol=1e-6)
+    smoothed = min((level, trend), key=lambda item: item.aicc).forecast(3) * unit
+    assert_allclose(ExponentialSmoothing().points(values, 3)[1], smoothed, rtol=1e-6)
+    arima = min(walks, key=lambda item: item.aicc).forecast(3) * unit
+    assert_allclose(Arima().points(values, 3)[1], arima, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_order_of_regions_does_not_matter(name: str) -> None:
+    values = holed()[:4] if name not in QUICK else holed()
+    order = np.random.default_rng(1).permutation(len(values))
+    assert_allclose(
+        METHODS[name].points(values[order], 5), METHODS[name].points(values, 5)[order], rtol=1e-9, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_unit_of_the_target_does_not_matter(name: str) -> None:
+    values = history(regions=4, years=12)
+    assert_allclose(METHODS[name].points(-3 * values, 3), -3 * METHODS[name].points(values, 3), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("years", [1, 2, 3])
+def test_short_histories_give_a_number_for_every_region(name: str, years: int) -> None:
+    values = history(regions=3, years=6)[:, :years]
+    found = METHODS[name].points(values, 5)
+    assert found.shape == (3, 5)
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_a_region_never_seen_has_no_forecast_and_disturbs_none(name: str) -> None:
+    values = history(regions=4, years=10)
+    more = np.vstack((values, np.full(values.shape[1], np.nan)))
+    found = METHODS[name].points(more, 3)
+    assert np.isnan(found[-1]).all()
+    assert_allclose(found[:-1], METHODS[name].points(values, 3), rtol=1e-9)
+
+
+@given(st.integers(0, 10_000), st.floats(-50, 50))
+@settings(max_examples=25, deadline=None)
+def test_a_common_shift_of_logs_moves_nothing(seed: int, shift: float) -> None:
+    logs = walk(6, 12, seed=seed)
+    common = shift + np.random.default_rng(seed).normal(size=12)
+    plain, moved = relative(logs), relative(logs + common)
+    for method in QUICK.values():
+        assert_allclose(method.points(moved, 4), method.points(plain, 4), rtol=1e-5, atol=1e-9)
