@@ -1,6 +1,6 @@
 """``gapsim doctor``: whether this installation works."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,9 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.failures import BUG
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidModel
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.checks import DimensionProblem, Obstacle
 
 WIDTH = 20
 
@@ -25,8 +28,8 @@ def doctor(
 ) -> int:
     """Examine the installation: versions, fonts for Chinese, writable folders, and the engine against PySD.
 
-    With a model: the units of every equation of that Vensim or XMILE file. Exit code 1 when the installation is broken,
-    2 when units of the model do not fit.
+    With a model: everything that stops that Vensim or XMILE file from running, and the units of every equation. Exit
+    code 1 when the installation is broken, 2 when the model cannot run or its units do not fit.
     """
     if model is not None:
         return _examine_model(session, model)
@@ -42,24 +45,34 @@ def doctor(
 
 
 def _examine_model(session: Session, name: str) -> int:
-    from pysd_runner.checks import check_dimensions
+    from pysd_runner.checks import check_dimensions, check_running
     from pysd_runner.model import load_model
 
     model = load_model(name)
-    problems = check_dimensions(model)
-    failures = [item for item in problems if item.is_failure]
-    for item in problems:
-        session.say(f"{'error' if item.is_failure else 'warning':<8}{item.message}")
-    session.say(f"{len(model.variables)} variables: {len(failures)} errors, {len(problems) - len(failures)} warnings")
-    session.data = [
-        {
-            "kind": item.kind,
-            "variable": item.variable,
-            "equation": item.equation,
-            "expected": item.expected,
-            "found": item.found,
-            "message": item.message,
-        }
-        for item in problems
-    ]
+    obstacles = check_running(model)
+    stopped = {item.variable for item in obstacles}
+    problems = [item for item in check_dimensions(model) if item.is_failure or item.variable not in stopped]
+    found = [_entry("cannot run", item, "", "", is_failure=True) for item in obstacles]
+    found += [_entry(item.kind, item, item.expected, item.found, is_failure=item.is_failure) for item in problems]
+    failures = len(obstacles) + sum(item.is_failure for item in problems)
+    for entry in found:
+        session.say(f"{entry['verdict']:<8}{entry['message']}")
+    session.say(f"{len(model.variables)} variables: {failures} errors, {len(found) - failures} warnings")
+    if obstacles:
+        session.say(f"the model cannot run as it stands: {len(obstacles)} of the errors stop it")
+    session.data = found
     return InvalidModel.exit_code if failures else 0
+
+
+def _entry(
+    kind: str, item: "Obstacle | DimensionProblem", expected: str, found: str, *, is_failure: bool
+) -> dict[str, str]:
+    return {
+        "verdict": "error" if is_failure else "warning",
+        "kind": kind,
+        "variable": item.variable,
+        "equation": item.equation,
+        "expected": expected,
+        "found": found,
+        "message": item.message,
+    }

@@ -92,8 +92,8 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
     times = max(1, round(clock.save_every / clock.step))
     kept, whole = clock.saved.sum(), clock.saved.sum() + clock.lost
     found = (
-        f"results every {clock.save_every:g} do not fall on steps of {clock.step:g}: only {kept} of {whole} moments could "
-        "be saved"
+        f"results every {clock.save_every:g} do not fall on steps of {clock.step:g}: only {kept} of {whole} moments "
+        "could be saved"
     )
     fitting = f"save_every={clock.step * times:.6g}, or step={clock.save_every / times:.6g}"
     if asked[TIME_STEP] is not None or asked[SAVEPER] is not None:

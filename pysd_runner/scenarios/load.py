@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.engine.source import VENSIM, XMILE
+from pysd_runner.errors import InvalidScenario, UnknownName, suggest
 from pysd_runner.scenarios.assumptions import examine
 from pysd_runner.scenarios.checks import Names, is_number, meaning_problems
 from pysd_runner.scenarios.complaints import validation_problems
@@ -67,6 +68,11 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
     name = str(name_or_path)
     if name in shipped and isinstance(name_or_path, str):
         return shipped[name]
+    if Path(name).suffix.lower() in VENSIM | XMILE:
+        raise InvalidScenario(
+            f"{name} is a model file, not a scenario: `gapsim doctor {name}` examines it, `gapsim ensemble {name}` runs "
+            f"it for many draws, and in Python simulate(load_model({name!r})) runs it"
+        )
     if Path(name).is_file():
         return Path(name)
     if _is_path(name):

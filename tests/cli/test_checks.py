@@ -3,6 +3,7 @@
 import pytest
 
 from pysd_runner.paths import model_folder
+from tests.engine.small_models import write_model
 
 
 def test_a_run_is_held_to_the_rules_beside_the_model(gapsim, small):
@@ -52,3 +53,28 @@ def test_a_model_that_is_not_there(gapsim, name):
     answer = gapsim("doctor", name)
     assert answer.code == 2
     assert "Traceback" not in answer.err
+
+
+def test_everything_that_stops_a_model_is_an_error_of_its_own(gapsim, tmp_path):
+    equations = (
+        "a = GAMMA LN(3) ~ Dmnl ~|\nb = 2 + NOSUCH(1) ~ Dmnl ~|\nc = a + b ~ Dmnl ~|\nd = e ~ Dmnl ~|\n"
+        "e = d ~ Dmnl ~|\nx ~ Dmnl ~|\n"
+    )
+    path = write_model(tmp_path, equations)
+    answer = gapsim("doctor", path)
+    assert answer.code == 2
+    errors = [line for line in answer.out.splitlines() if line.startswith("error")]
+    assert len(errors) == 4
+    for line, told in zip(errors, ("GAMMA LN", "NOSUCH", "'x' is data", "depend on each other"), strict=True):
+        assert told in line
+    assert "4 of the errors stop it" in answer.out
+    kinds = [item["kind"] for item in gapsim("doctor", path, "--json").json["data"]]
+    assert kinds.count("cannot run") == 4
+
+
+@pytest.mark.parametrize("command", [("run",), ("describe",)])
+def test_a_model_file_is_no_scenario(gapsim, tmp_path, command):
+    path = write_model(tmp_path, "a = 1 ~~|\n")
+    answer = gapsim(*command, path)
+    assert answer.code == 2
+    assert "is a model file, not a scenario: `gapsim doctor" in answer.err

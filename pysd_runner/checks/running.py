@@ -1,0 +1,70 @@
+"""Whether a model can run as it stands: everything that stops it, in one list."""
+
+from dataclasses import dataclass
+
+from pysd_runner.engine.order import plan
+from pysd_runner.errors import InvalidInput
+from pysd_runner.model import Model
+from pysd_runner.task import prepared
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Obstacle:
+    """One thing that stops a model from running.
+
+    Parameters
+    ----------
+    variable
+        Name of the variable, empty where it is not one alone.
+    equation
+        Its equation, as a person would write it.
+    message
+        What it is and what to do.
+    """
+
+    variable: str
+    equation: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def check_running(model: Model) -> list[Obstacle]:
+    """Everything that stops a model from running as it stands; nothing is run.
+
+    Found are equations that the engine does not cover, data the file names no source of, bounds and steps that are
+    missing or contradict each other, and variables that depend on each other at the same moment.
+
+    Parameters
+    ----------
+    model
+        What `load_model` returned.
+
+    Returns
+    -------
+    list of Obstacle
+        In the order of the file; empty when the model can run.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the model could not be lowered at all.
+    """
+    variables = model.ir.variables
+    stopped = [item for item in variables.values() if item.uncovered]
+    found = [Obstacle(variable=item.name, equation=item.equation, message=item.uncovered) for item in stopped]
+    return found + _of_the_whole(model, frozenset(item.name for item in stopped))
+
+
+def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[Obstacle]:
+    """What is wrong with the clock and with the order of equations, taking what is stopped as given."""
+    found = []
+    outcomes = [name for name, item in model.variables.items() if item.kind != "lookup" and name not in stopped]
+    for check in (lambda: prepared(model, None, outcomes=()), lambda: plan(model.ir, outcomes, stopped, frozenset())):
+        try:
+            check()
+        except InvalidInput as error:
+            if not any(model.variables[name].uncovered in str(error) for name in stopped):
+                found.append(Obstacle(variable="", equation="", message=str(error)))
+    return found
