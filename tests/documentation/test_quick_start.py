@@ -44,8 +44,9 @@ def test_the_command_lines_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text(raw_blocks(ENGLISH, "csv")[0], encoding="utf-8")
     blocks = commands(ENGLISH)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for line in (line for block in blocks for line in block):
         program, *words = shlex.split(line)
         assert program == "gapsim"

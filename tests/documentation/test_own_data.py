@@ -1,0 +1,93 @@
+"""The page about bringing data runs as it stands, and says what the program says."""
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pysd_runner.cli import main
+from pysd_runner.panel import load_panel, with_output
+from tests.documentation.readme import ROOT, raw_blocks
+
+PAGE = ROOT / "docs" / "own_data.md"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "mine.csv").write_text(raw_blocks(PAGE, "text")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def beginnings(text: str) -> list[str]:
+    """Each line up to its first comma: counts and names; how errors are treated may be told in other words."""
+    return [line.split(",")[0] for line in text.strip().splitlines()]
+
+
+def test_its_commands_run_and_say_what_the_page_says(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pysd_runner.reports import results
+
+    every = results.figure_jobs
+    monkeypatch.setattr(results, "figure_jobs", lambda *given, **named: every(*given, **named)[:1])
+    monkeypatch.setattr(importlib.import_module("calibration.reporting"), "draw_fit", lambda *_, **__: iter(()))
+    said = {}
+    for line in raw_blocks(PAGE, "sh")[0].splitlines():
+        program, *words = shlex.split(line)
+        assert program == "gapsim"
+        assert main(words) == 0, line
+        said[words[0]] = capfd.readouterr().err
+    told = said["calibrate"].split("Calibrating ...")[0]
+    assert beginnings(raw_blocks(PAGE, "text")[1]) == beginnings(told)
+    assert (folder / "fit" / "report.html").is_file()
+    assert (folder / "results" / "summary.md").is_file()
+
+
+def mappings() -> dict[str, str]:
+    """Mapping by the file it is for, which its first line names."""
+    return {block.split("\n")[0].removeprefix("# "): block for block in raw_blocks(PAGE, "yaml")}
+
+
+def test_every_mapping_names_its_file() -> None:
+    assert list(mappings()) == ["china_regions_official.csv", "us_states.csv", "world_countries.csv", "munnell.csv"]
+
+
+@pytest.mark.parametrize(("file", "regions"), [("china_regions_official.csv", 4), ("us_states.csv", 51)])
+def test_mappings_of_files_of_others(file: str, regions: int, tmp_path: Path) -> None:
+    if not SHARED.is_dir():
+        pytest.skip("the downloads are not beside the checkout")
+    (tmp_path / "mapping.yaml").write_text(mappings()[file], encoding="utf-8")
+    panel = load_panel(SHARED / file, mapping=tmp_path / "mapping.yaml")
+    assert len(panel.regions) == regions
+    assert "output_per_head" in panel
+
+
+def test_mapping_of_the_countries(tmp_path: Path) -> None:
+    if not SHARED.is_dir():
+        pytest.skip("the downloads are not beside the checkout")
+    (tmp_path / "mapping.yaml").write_text(mappings()["world_countries.csv"], encoding="utf-8")
+    panel = with_output(load_panel(SHARED / "world_countries.csv", mapping=tmp_path / "mapping.yaml"))
+    assert len(panel.regions) > 180
+    assert "access" in panel
+
+
+def test_mapping_of_munnell(tmp_path: Path) -> None:
+    munnell = pytest.importorskip("linearmodels.datasets.munnell")
+    munnell.load().to_csv(tmp_path / "munnell.csv", index=False)
+    (tmp_path / "mapping.yaml").write_text(mappings()["munnell.csv"], encoding="utf-8")
+    assert len(load_panel(tmp_path / "munnell.csv", mapping=tmp_path / "mapping.yaml").regions) == 48
+
+
+def test_every_known_start_value_and_indicator_is_in_its_table() -> None:
+    from pysd_runner.model import load_model
+
+    spec = load_model("regional_digital").spec
+    text = PAGE.read_text(encoding="utf-8")
+    names = {item.panel for item in spec.inputs.values() if item.panel}
+    names |= {name for item in spec.measurements.values() for name in item.indicators}
+    for name in names:
+        assert re.search(rf"`{name}`", text), name
