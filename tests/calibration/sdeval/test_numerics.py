@@ -57,6 +57,10 @@ def test_the_step_is_halved_twice_and_the_reference_has_half_of_it() -> None:
 def test_the_verdict_goes_by_the_tolerance() -> None:
     assert not integration_error(decay, step=0.5).passed
     assert integration_error(decay, step=0.5, tolerance=0.2).passed
+    found = integration_error(decay, step=0.5).table.loc["level"]
+    between = (found["error_halved"] + found["error_reference"]) / 2
+    assert found["error_halved"] < between < found["error_reference"]
+    assert not integration_error(decay, step=0.5, tolerance=between).passed
     still = integration_error(lambda *_: {"level": np.zeros(3)}, step=1.0)
     assert still.passed
     assert np.isnan(still.table.loc["level", "order"])
