@@ -1,5 +1,6 @@
 """``gapsim ensemble``: run any model for many draws of its parameters."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,8 @@ from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
+    import pandas as pd
+
     from pysd_runner.ensemble import Design, Ensemble
     from pysd_runner.model import Model
 
@@ -45,7 +48,8 @@ def ensemble(
         typer.Option(
             "--bound",
             metavar="NAME=LOW:HIGH",
-            help="Parameter drawn between two values; NAME alone takes the bounds the model declares. Repeatable.",
+            help="Parameter drawn between two values; NAME alone takes the bounds the model gives. Without "
+            "any, chance in the model's equations alone makes draws differ. Repeatable.",
         ),
     ] = None,
     design: Annotated[Kind, typer.Option("--design", help="How draws fill the bounds.")] = Kind.LHS,
@@ -79,10 +83,12 @@ def ensemble(
 
     loaded = load_model(model)
     cases = _design(loaded, bound or [], design, draws, seed, rows)
-    with session.stage(f"Running {len(cases)} draws of {loaded.name}", total=len(cases)) as stage:
+    count = draws if cases is None else len(cases)
+    with session.stage(f"Running {count} draws of {loaded.name}", total=count) as stage:
         found = run_ensemble(
             loaded,
-            cases,
+            {} if cases is None else cases,
+            draws=count,
             outcomes=outcome,
             seed=seed,
             threads=threads,
@@ -97,21 +103,49 @@ def ensemble(
     return SimulationFailed.exit_code if found.failed.all() else 0
 
 
-def _design(loaded: "Model", bounds: list[str], kind: Kind, draws: int, seed: int, rows: Path | None) -> "Design":
+def _design(
+    loaded: "Model", bounds: list[str], kind: Kind, draws: int, seed: int, rows: Path | None
+) -> "Design | None":
+    """What varies between draws; None where that is left to chance in the model's own equations."""
     from pysd_runner import ensemble as designs
+    from pysd_runner.ensemble.cases import is_random
+    from pysd_runner.ensemble.designs import NoBounds
 
-    if (rows is None) == (not bounds):
-        raise InvalidInput("say what varies: --bound NAME=LOW:HIGH for each parameter, or --rows FILE, not both")
+    if rows is not None and bounds:
+        raise InvalidInput("--bound and --rows both say what varies; give one of them")
     if rows is not None:
-        import pandas as pd
-
-        try:
-            table = pd.read_csv(rows)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{rows}: expected a CSV file with a column per parameter: {error}") from error
-        return designs.rows(loaded, table)
+        return designs.rows(loaded, _table(rows))
+    if not bounds:
+        if is_random(loaded):
+            return None
+        raise InvalidInput(
+            f"nothing varies between draws: {loaded.path.name} has no random functions; give --bound NAME=LOW:HIGH for "
+            "each parameter, --bound NAME where the model gives bounds, or --rows FILE"
+        )
     make = {Kind.LHS: designs.latin_hypercube, Kind.SOBOL: designs.sobol, Kind.RANDOM: designs.random_draws}[kind]
-    return make(loaded, dict(_range(item) for item in bounds), draws, seed=seed)
+    try:
+        return make(loaded, dict(_range(item) for item in bounds), draws, seed=seed)
+    except NoBounds as error:
+        bound = f"--bound {shlex.quote(error.name)}=LOW:HIGH"
+        raise InvalidInput(f"{loaded.path.name} gives no bounds of {error.name!r}; give them: {bound}") from error
+
+
+def _table(path: Path) -> "pd.DataFrame":
+    """A CSV file of numbers."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path}: expected a CSV file with a column per parameter: {error}") from error
+    for name in table.columns:
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        if numbers.isna().any():
+            place = int(numbers.isna().to_numpy().argmax())
+            found = table[name].iloc[place]
+            shown = "nothing" if pd.isna(found) else repr(found)
+            raise InvalidInput(f"{path}, row {place + 2}, column {str(name)!r}: expected a number; found {shown}")
+    return table
 
 
 def _range(text: str) -> tuple[str, tuple[float, float] | None]:

@@ -247,6 +247,8 @@ class Variable:
         True for a stock that a smooth or delay was expanded into.
     uncovered
         Why the variable could not be lowered, with the feature and the equation; empty when it was.
+    limits
+        Lower and upper bound that the file gives, in the unit of the variable; empty unless it gives both.
     """
 
     name: str
@@ -258,6 +260,7 @@ class Variable:
     blocks: tuple[Block, ...]
     hidden: bool = False
     uncovered: str = ""
+    limits: tuple[float, ...] = ()
 
     @property
     def equation(self) -> str:

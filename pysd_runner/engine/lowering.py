@@ -200,7 +200,16 @@ def _variable(element: Any, scope: Scope, source: Source) -> Variable:
         group=source.groups.get(key(name), ""),
         blocks=blocks,
         uncovered=uncovered,
+        limits=_limits(element),
     )
+
+
+def _limits(element: Any) -> tuple[float, ...]:
+    """Bounds that the file gives, if it gives both and they are an interval."""
+    low, high = element.limits
+    if low is None or high is None or not -math.inf < low < high < math.inf:
+        return ()
+    return float(low), float(high)
 
 
 def _is_data(element: Any) -> bool:

@@ -75,7 +75,7 @@ def _entries(content: str) -> list[Any]:
             if parts[5] and not more.startswith(":"):
                 raise InvalidModel(f"the equation {shortened(parts[0])!r} has more than three parts; {EXPECTED}")
             element = Element(equation=_equation(parts[0]), units="", documentation=parts[4].strip())
-            element.units = _without_limits(parts[2].strip())
+            element.units, element.limits = _without_limits(parts[2].strip())
             self.entries.append(element)
 
         def visit_sketch(self, node: Any, _: Any) -> None:
@@ -99,5 +99,17 @@ def _equation(text: str) -> str:
     return f"{text} :INTERPOLATE:" if _BARE.fullmatch(text) else text
 
 
-def _without_limits(unit: str) -> str:
-    return unit.rpartition("[")[0].strip() if unit.endswith("]") else unit
+def _without_limits(unit: str) -> tuple[str, tuple[float | None, float | None]]:
+    """A unit and the bounds behind it, such as ``person [0,?,0.5]``; the third number is the step of a slider."""
+    if not unit.endswith("]"):
+        return unit, (None, None)
+    plain, _, inside = unit.removesuffix("]").rpartition("[")
+    low, high, *_ = *(_number(part) for part in inside.split(",")), None, None
+    return plain.strip(), (low, high)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -102,7 +102,7 @@ def cases_of(
     if draws is not None and found not in (1, whole("draws", draws, least=1)):
         raise InvalidInput(f"values have {found} draws, {draws} were asked for; leave the number away")
     draws = found if draws is None else draws
-    if draws > 1 and _is_random(model):
+    if draws > 1 and is_random(model):
         tasks = [_by_chance(task, draws) for task in tasks]
     parameters = {
         name: value[0] for name, value in common.items() if not isinstance(value, TimePath) and value.shape[1] == draws
@@ -144,7 +144,8 @@ def _draws(
     return leading_shape({**common, **replaced})[1]
 
 
-def _is_random(model: Model) -> bool:
+def is_random(model: Model) -> bool:
+    """Whether some equation of a model draws random numbers, so that chance alone makes draws differ."""
     blocks = (block for variable in model.ir.variables.values() for block in variable.blocks)
     parts = (part for block in blocks for part in (block.expression, block.initial) if part is not None)
     return any(isinstance(item, Random) for part in parts for item in walk(part))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# What a parameter may be drawn from: (low, high), a distribution, or None for the bounds of the declarations.
+# What a parameter may be drawn from: (low, high), a distribution, or None for bounds of the declarations or the file.
 Ranges = Mapping[str, Any] | Sequence[str]
 
 # A grid of more points than this is a slip of the pen, and would not fit into memory.
@@ -31,6 +31,20 @@ _EDGE = 2.0**-54
 
 class UnbalancedDesign(UserWarning):
     """A Sobol sequence was cut where it is not balanced."""
+
+
+class NoBounds(InvalidInput):
+    """Neither a caller nor the model says between which values a parameter is drawn.
+
+    Parameters
+    ----------
+    name
+        The parameter.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the model declares no bounds of {name!r}; give them: {{{name!r}: (low, high)}}")
+        self.name = name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -101,7 +115,8 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
         The model whose parameters are drawn.
     ranges
         By parameter: ``(low, high)``, a frozen distribution of ``scipy.stats``, or None for the bounds the model
-        declares; a sequence of names takes all of them from the declarations.
+        declares, or else its file gives beside the unit, as in ``~ Dmnl [0,1]``; a sequence of names takes all of them
+        from there. One range for a parameter with subscripts moves all its elements together.
     draws
         How many.
     seed
@@ -424,7 +439,10 @@ def _declared_bounds(model: Model, name: str) -> tuple[float, float]:
         for item in group.values():
             if item.variable == name:
                 return item.lower, item.upper
-    raise InvalidInput(f"the model declares no bounds of {name!r}; give them: {{{name!r}: (low, high)}}")
+    limits = model.ir.variables[name].limits
+    if limits:
+        return limits[0], limits[1]
+    raise NoBounds(name)
 
 
 def _spec(model: Model) -> ModelSpec:

@@ -55,7 +55,10 @@ class Statistics:
         try:
             levels = tuple(float(level) for level in self.quantiles)
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"quantiles: expected shares between 0 and 1; found {self.quantiles!r}") from error
+            raise InvalidInput(
+                f"quantiles: expected a list of shares between 0 and 1, such as (0.05, 0.5, 0.95); found "
+                f"{self.quantiles!r}"
+            ) from error
         wrong = [level for level in levels if not 0 <= level <= 1]
         if wrong:
             raise InvalidInput(f"quantiles: expected shares between 0 and 1; found {wrong[0]!r}")

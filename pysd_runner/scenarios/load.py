@@ -70,8 +70,8 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
         return shipped[name]
     if Path(name).suffix.lower() in VENSIM | XMILE:
         raise InvalidScenario(
-            f"{name} is a model file, not a scenario: `gapsim doctor {name}` examines it, `gapsim ensemble {name}` runs "
-            f"it for many draws, and in Python simulate(load_model({name!r})) runs it"
+            f"{name} is a model file, not a scenario: `gapsim doctor {name}` examines it, `gapsim ensemble {name}` "
+            f"runs it for many draws, and in Python simulate(load_model({name!r})) runs it"
         )
     if Path(name).is_file():
         return Path(name)

@@ -74,9 +74,11 @@ def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
         (["--bound", "rato=0:1"], "Did you mean 'rate'"),
         (["--bound", "rate=0-1"], "expected NAME=LOW:HIGH"),
         (["--bound", "rate=1:0"], "low < high"),
-        (["--bound", "rate"], "declares no bounds"),
-        ([], "say what varies"),
-        (["--bound", "rate=0:1", "--rows", "x.csv"], "not both"),
+        (["--bound", "rate"], "gives no bounds of 'rate'; give them: --bound rate=LOW:HIGH"),
+        ([], "nothing varies between draws"),
+        (["--bound", "rate=0:1", "--rows", "x.csv"], "give one of them"),
+        (["--rows", "letter.csv"], "letter.csv, row 3, column 'rate': expected a number; found 'a'\n"),
+        (["--rows", "gap.csv"], "gap.csv, row 2, column 'rate': expected a number; found nothing\n"),
         (["--rows", "absent.csv"], "absent.csv"),
         (["--rows", "empty.csv"], "empty.csv: expected a CSV file"),
         (["--bound", "rate=0:1", "--outcome", "halv"], "Did you mean 'half'"),
@@ -84,6 +86,8 @@ def test_an_interruption_writes_what_was_finished(gapsim, model, monkeypatch):
 )
 def test_bad_input_is_said(gapsim, model, tmp_path, options, text):
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "letter.csv").write_text("rate\n0.1\na\n0.2\n")
+    (tmp_path / "gap.csv").write_text("rate,half\n,1\n")
     answer = gapsim("ensemble", model, *options)
     assert answer.code == 2
     assert text in answer.err
@@ -95,3 +99,22 @@ def test_a_file_is_replaced_only_when_that_is_asked_for(gapsim, model, tmp_path)
     assert "exists already" in gapsim(*asked).err
     assert (tmp_path / "ensemble.nc").read_text() == "mine"
     assert gapsim(*asked, "--force").code == 0
+
+
+def test_bounds_of_the_file_are_taken_when_both_are_given(gapsim, tmp_path):
+    equations = "rate = 0.1 ~ Dmnl [0.05,0.2,0.01] ~|\nfree = 1 ~ Dmnl [0,?] ~|\ns = INTEG(rate*s*free, 1) ~~|"
+    path = write_model(tmp_path, equations, final=2, step=0.5, saveper=1)
+    assert gapsim("ensemble", path, "--bound", "rate", "--draws", 16).code == 0
+    rates = load_netcdf("ensemble.nc")["rate"]
+    assert 0.05 <= float(rates.min()) < 0.06
+    assert 0.19 < float(rates.max()) <= 0.2
+    answer = gapsim("ensemble", path, "--bound", "free", "--force")
+    assert (answer.code, "--bound free=LOW:HIGH" in answer.err) == (2, True)
+
+
+def test_chance_alone_may_make_draws_differ(gapsim, tmp_path):
+    path = write_model(tmp_path, "noise = RANDOM UNIFORM(0, 1, 1) ~~|", final=1, step=0.5, saveper=0.5)
+    answer = gapsim("ensemble", path, "--draws", 4)
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("4 draws, 0 of them failed")
+    assert len(set(load_netcdf("ensemble.nc")["noise"].to_numpy()[0, :, 0])) == 4

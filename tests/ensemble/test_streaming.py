@@ -171,6 +171,7 @@ def test_summarising_leaves_the_values_alone():
     [
         ({"quantiles": (0.5, 1.5)}, "found 1.5"),
         ({"quantiles": ("median",)}, "shares between 0 and 1"),
+        ({"quantiles": 0.5}, "expected a list of shares"),
         ({"tolerance": 0}, "tolerance"),
         ({"mean": False, "variance": False, "minimum": False, "maximum": False, "quantiles": ()}, "at least one"),
     ],
