@@ -194,7 +194,7 @@ def jacobian(
     data, derivatives = work.run(progress=progress)
     failed = failed_cases(model, data)
     if throw and failed.any():
-        raise SimulationFailed(failure_message(failed, traced(task, failed)))
+        raise SimulationFailed(failure_message(failed, traced(task, failed, data)))
     variables = model.ir.variables
     return Jacobian(
         years=task.clock.saved_times,

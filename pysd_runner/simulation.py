@@ -197,7 +197,7 @@ def simulate(
     )
     data = computed(task, progress=progress)
     failed = failed_cases(model, data)
-    failures = traced(task, failed)
+    failures = traced(task, failed, data)
     if throw and failed.any():
         raise SimulationFailed(failure_message(failed, failures))
     return Run(

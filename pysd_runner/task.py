@@ -17,7 +17,7 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.numpy_target import compiled, leading_shape, run
 from pysd_runner.engine.orders import check_orders
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.tracing import Failure, defined, trace
+from pysd_runner.engine.tracing import Failure, defined, seen, trace
 from pysd_runner.engine.values import fitted_to
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
@@ -28,6 +28,9 @@ Method = Literal["euler", "rk4"]
 
 # At most this many failed cases are traced to their first variable; all are counted.
 TRACED = 3
+
+# Said of a failed case that does not fail when it is traced.
+FINITE = "the same case with arrays in double precision is finite"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -255,7 +258,7 @@ def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
     return failed
 
 
-def traced(task: Task, failed: NDArray[np.bool_], most: int = TRACED) -> tuple[Failure, ...]:
+def traced(task: Task, failed: NDArray[np.bool_], data: Mapping[str, Array], most: int = TRACED) -> tuple[Failure, ...]:
     """Find where the first failed cases went wrong.
 
     Parameters
@@ -264,33 +267,52 @@ def traced(task: Task, failed: NDArray[np.bool_], most: int = TRACED) -> tuple[F
         What was computed.
     failed
         Its failed cases, shape (scenario, draw).
+    data
+        What it gave, by name, shape (scenario, draw, ..., year).
     most
         How many cases are traced.
 
     Returns
     -------
     tuple of Failure
-        At most that many; none for a model that only PySD can run.
+        At most that many.
     """
-    cases = np.argwhere(failed)[:most]
+    cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:most]]
+    times = task.clock.saved_times
+    return tuple(traced_case(task, case, seen(task.model.ir, data, times, case)) for case in cases)
+
+
+def traced_case(task: Task, case: tuple[int, int], shown: Failure) -> Failure:
+    """Find where one failed case went wrong.
+
+    Parameters
+    ----------
+    task
+        What was computed.
+    case
+        Scenario and draw.
+    shown
+        The first sign of it among the outcomes.
+
+    Returns
+    -------
+    Failure
+        The cause; the first sign where only PySD can run the model, or where the case is finite on the reference.
+    """
     try:
-        found = [
-            trace(
-                task.model.ir,
-                task.inputs,
-                task.clocks.get((int(scenario), int(draw)), task.clock),
-                task.outcomes,
-                (int(scenario), int(draw)),
-                seed=task.seed,
-                first_draw=task.first_draw,
-                method=task.method,
-            )
-            for scenario, draw in cases
-        ]
+        found = trace(
+            task.model.ir,
+            task.inputs,
+            task.clocks.get(case, task.clock),
+            task.outcomes,
+            case,
+            seed=task.seed,
+            first_draw=task.first_draw,
+            method=task.method,
+        )
     except UnsupportedFeature:
-        # That it failed is still said.
-        return ()
-    return tuple(item for item in found if item is not None)
+        return shown
+    return found or replace(shown, remark=FINITE)
 
 
 def provenance(task: Task) -> dict[str, Any]:
@@ -374,6 +396,26 @@ def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, 
         first_draw=task.first_draw,
         progress=progress,
     )
+
+
+def compiled_ahead(task: Task) -> None:
+    """Compile what the compiled engine needs for a task, so that several threads find it.
+
+    Parameters
+    ----------
+    task
+        One for the compiled engine.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the engine does not cover the model.
+    """
+    from pysd_runner.engine.llvm import target
+
+    one = task.case(0, 0) if task.clocks else task
+    model, inputs = one.integrated
+    target.compiled(model, one.outcomes, inputs, precision=one.precision)
 
 
 def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:

@@ -33,6 +33,8 @@ class Failure:
         When, in years.
     value
         What was found: nan, inf or -inf.
+    remark
+        What else is known of it, to stand behind the rest.
     """
 
     scenario: int
@@ -41,11 +43,14 @@ class Failure:
     element: tuple[str, ...]
     time: float
     value: float
+    remark: str = ""
 
     def __str__(self) -> str:
         place = f"[{', '.join(self.element)}]" if self.element else ""
         name = self.variable.replace(HIDDEN, ": ")
-        return f"{name}{place} became {self.value} at time {self.time:g} (scenario {self.scenario}, draw {self.draw})"
+        case = f"scenario {self.scenario}, draw {self.draw}"
+        remark = f"; {self.remark}" if self.remark else ""
+        return f"{name}{place} became {self.value} at time {self.time:g} ({case}){remark}"
 
 
 def trace(
@@ -96,19 +101,55 @@ def trace(
     times = clock.times
     saved = np.ones(times.size, dtype=bool)
     found = run(program, values, times, saved, step=clock.step, seed=seed, first_draw=first_draw + draw)
-    wrong = {name: ~np.isfinite(found[name][0, 0]) & defined(model, name)[..., None] for name in names}
+    return _first(model, {name: found[name][0, 0] for name in names}, times, case)
+
+
+def seen(model: ModelIr, data: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]) -> Failure:
+    """The first value of a failed case, among those that were saved, that is not finite.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    data
+        Outcome by name, shape (scenario, draw, ..., year).
+    times
+        Saved moments, shape (year,).
+    case
+        Scenario and draw; the case failed.
+
+    Returns
+    -------
+    Failure
+        The first in time.
+    """
+    series = {
+        name: values[tuple(min(place, length - 1) for place, length in zip(case, values.shape[:2], strict=True))]
+        for name, values in data.items()
+    }
+    found = _first(model, series, times, case)
+    if found is None:
+        raise ValueError(f"case {case} did not fail")
+    return found
+
+
+def _first(
+    model: ModelIr, series: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]
+) -> Failure | None:
+    """The first value that is not finite, of variables with shape (..., time)."""
+    wrong = {name: ~np.isfinite(values) & defined(model, name)[..., None] for name, values in series.items()}
     first = min(
         (int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()),
         default=-1,
     )
     if first < 0:
         return None
-    name = _earliest([name for name in names if wrong[name][..., first].any()], model, at_start=first == 0)
+    name = _earliest([name for name in series if wrong[name][..., first].any()], model, at_start=first == 0)
     place = np.argwhere(wrong[name][..., first])[0] if wrong[name].ndim > 1 else ()
     dims = model.variables[name].dims
     element = tuple(model.ranges[dim][position] for dim, position in zip(dims, place, strict=True))
-    value = float(found[name][0, 0][(*place, first)])
-    return Failure(scenario, draw, name, element, float(times[first]), value)
+    value = float(series[name][(*place, first)])
+    return Failure(*case, name, element, float(times[first]), value)
 
 
 def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:

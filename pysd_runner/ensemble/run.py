@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pysd_runner.counts import cores, whole
 from pysd_runner.engine.choice import Engine, Precision
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.tracing import Failure
+from pysd_runner.engine.tracing import Failure, seen
 from pysd_runner.ensemble.blocks import blocks, in_order
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
@@ -24,7 +24,7 @@ from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
-from pysd_runner.task import TRACED, Method, computed, failed_cases, provenance, traced
+from pysd_runner.task import TRACED, Method, compiled_ahead, computed, failed_cases, provenance, traced_case
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
@@ -152,7 +152,7 @@ def run_ensemble(
         ranges=model.ir.ranges,
         parameters={name: values[: work.done] for name, values in found.parameters.items()},
         failed=work.failed[:, : work.done],
-        failures=_failures(found, work.failed[:, : work.done]),
+        failures=_failures(found, work.failed[:, : work.done], work.shown),
         planned=found.draws,
         provenance={**provenance(found.first), **made},
         **collector.results(work.done),
@@ -169,6 +169,8 @@ class _Work:
     throw: bool
     failed: NDArray[np.bool_] = field(init=False)
     done: int = field(init=False, default=0)
+    # The first sign of a failure in the first failed draws of every block, by scenario and draw.
+    shown: dict[tuple[int, int], Failure] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.failed = np.zeros((len(self.cases.scenarios), self.cases.draws), dtype=bool)
@@ -176,7 +178,7 @@ class _Work:
     def run(self, parts: Sequence[slice], threads: int, told: Callable[[int], None]) -> None:
         """Work on all blocks; an interruption keeps those that were finished before it."""
         if min(threads, len(parts)) > 1 and self.cases.first.engine == "llvm":
-            self.compile()
+            self.compile(parts[0])
         try:
             with listening() as interruption:
                 for part, reduced in in_order(self.compute, parts, threads):
@@ -187,12 +189,10 @@ class _Work:
             if not self.done:
                 raise
 
-    def compile(self) -> None:
-        """Compile before threads begin, or each of them would do it: as few draws as are run as vectors."""
-        from pysd_runner.engine.llvm.target import FEW
-
+    def compile(self, part: slice) -> None:
+        """Compile before threads begin, or each of them would do it."""
         for task in self.cases.tasks:
-            computed(task.part(slice(0, min(FEW, self.cases.draws))))
+            compiled_ahead(task.part(part))
 
     def compute(self, part: slice) -> tuple[NDArray[np.bool_], Any]:
         """One block under every scenario: which draws failed, and what the collector needs."""
@@ -207,14 +207,21 @@ class _Work:
             with np.errstate(all="ignore"):
                 stored = {name: values.astype(self.precision, copy=False) for name, values in data.items()}
             failed[scenario] = failed_cases(one.model, stored)[0]
+            self.show(scenario, part, stored, failed[scenario])
             yield BlockRuns(scenario, stored, failed[scenario])
+
+    def show(self, scenario: int, part: slice, stored: Mapping[str, Any], failed: NDArray[np.bool_]) -> None:
+        """Note what the first failed draws of a block look like, before its runs are gone."""
+        ir, times = self.cases.first.model.ir, self.cases.first.clock.saved_times
+        for draw in np.flatnonzero(failed)[:TRACED].tolist():
+            self.shown[scenario, part.start + draw] = seen(ir, stored, times, (0, draw))
 
     def take(self, part: slice, found: tuple[NDArray[np.bool_], Any]) -> None:
         """Add a finished block; the draws count once it is in."""
         failed, reduced = found
         self.failed[:, part] = failed
         if self.throw and failed.any():
-            raise SimulationFailed(_message(self.cases, self.failed[:, : part.stop]))
+            raise SimulationFailed(_message(self.cases, self.failed[:, : part.stop], self.shown))
         self.collector.add(reduced)
         self.done = part.stop
 
@@ -259,18 +266,22 @@ def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
         yield lambda _draws: None
 
 
-def _failures(cases: Cases, failed: NDArray[np.bool_]) -> tuple[Failure, ...]:
+Shown = Mapping[tuple[int, int], Failure]
+
+
+def _failures(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> tuple[Failure, ...]:
     """Where the first failed cases went wrong, in the order of draws."""
     first = [(int(scenario), int(draw)) for draw, scenario in np.argwhere(failed.T)[:TRACED]]
     found: list[Failure] = []
     for scenario, draw in first:
         task = cases.tasks[scenario].part(slice(draw, draw + 1))
-        found += [replace(item, scenario=scenario, draw=draw) for item in traced(task, np.ones((1, 1), dtype=bool))]
+        item = traced_case(task, (0, 0), shown[scenario, draw])
+        found.append(replace(item, scenario=scenario, draw=draw))
     return tuple(found)
 
 
-def _message(cases: Cases, failed: NDArray[np.bool_]) -> str:
-    failures = _failures(cases, failed)
+def _message(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> str:
+    failures = _failures(cases, failed, shown)
     count = f"{int(failed.sum())} of the first {failed.size} cases gave values that are not finite"
     return f"{count}; first: {failures[0]}" if failures else count
 

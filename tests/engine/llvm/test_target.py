@@ -8,6 +8,7 @@ from pysd_runner.engine.llvm import programs, target
 from pysd_runner.engine.llvm.compiler import object_code
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.store import default_store
+from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.task import prepared
@@ -120,8 +121,6 @@ def test_single_precision(tmp_path):
 
 
 def test_a_run_that_is_no_number_is_told_by_variable_and_draw(tmp_path):
-    from pysd_runner.errors import SimulationFailed
-
     model = load_model(write_model(tmp_path, "a = 1 ~~|\nb = LN(a) ~~|\ns = INTEG(b, 0) ~~|"))
     gains = np.ones(20)
     gains[13] = -1
@@ -210,6 +209,23 @@ def test_what_is_asked_of_the_engine_is_checked(tmp_path, asked, message):
 
     with pytest.raises(InvalidInput, match=message):
         simulate(load_model(write_model(tmp_path, MOVING)), **asked)
+
+
+def test_a_failure_of_the_compiled_run_alone_is_named_with_its_place(tmp_path):
+    equations = (
+        "R: A, B ~~|\nk[R] = 1, 9 ~~|\nrate = 1 ~~|\nbig[R] = k[R]*10^(9.5*rate*Time) ~~|\nhalf[R] = big[R]/2 ~~|"
+    )
+    model = load_model(write_model(tmp_path, equations, final=5, step=1, saveper=1))
+    rates = {"rate": np.array([[0.1, 1.0]])}
+    message = (
+        r"1 of 2 cases .* first: big\[B\] became inf at time 4 \(scenario 0, draw 1\); the same case with arrays in"
+    )
+    for outcomes in (None, ["half", "big"]):
+        with pytest.raises(SimulationFailed, match=message):
+            simulate(model, rates, precision="float32", outcomes=outcomes)
+    run = simulate(model, rates, precision="float32", outcomes=["half"], throw=False)
+    assert [(item.variable, item.element, item.time) for item in run.failures] == [("half", ("B",), 4.0)]
+    assert np.isfinite(simulate(model, rates, engine="numpy")["big"]).all()
 
 
 def test_threads_are_counted_in_whole_numbers_of_any_type_and_are_the_cores_of_the_process(tmp_path, monkeypatch):
