@@ -14,7 +14,11 @@ BLOCK_BYTES = 32_000_000
 # A larger block gains nothing, and progress is told once a block.
 MOST_DRAWS = 4096
 
-# Draws of a block are a multiple of this where they can be: whole vectors of every compiled kernel.
+# No block has fewer draws, however large their outcomes: the compiled engine runs a few draws one by one, slowly and
+# with sums in another order. Blocks are a multiple of this, which is a whole vector,
+LEAST_DRAWS = 16
+
+# and larger blocks of this, which is several vectors of every compiled kernel.
 VECTOR = 64
 
 # A small ensemble is divided so often, for several threads to have work,
@@ -42,12 +46,11 @@ def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> 
     Returns
     -------
     list of slice
-        In order; they depend on nothing but the arguments.
+        In order, each of at least `LEAST_DRAWS` draws if there are so many; they depend on nothing but the arguments.
     """
-    fits = max(1, BLOCK_BYTES // max(1, bytes_per_draw))
+    fits = max(LEAST_DRAWS, BLOCK_BYTES // max(1, bytes_per_draw))
     size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS), LEAST_WORK // max(1, work_per_draw)))
-    if size > VECTOR:
-        size -= size % VECTOR
+    size -= size % (VECTOR if size > VECTOR else LEAST_DRAWS)
     # What is left over joins the last block: a few draws alone take a kernel of their own.
     firsts = [first for first in range(0, draws, size) if first == 0 or draws - first >= min(size, VECTOR)]
     return [slice(first, last) for first, last in itertools.pairwise([*firsts, draws])]

@@ -433,6 +433,10 @@ def test_what_overflows_single_precision_has_failed(explosive):
     for engine in ("llvm", "numpy"):
         single = run_ensemble(explosive, cases, outcomes=["s"], engine=engine, precision="float32", stop=3)
         assert single.failed.tolist() == [[False, True]]
+        (failure,) = single.failures
+        years = np.flatnonzero(~np.isfinite(single["s"][0, 1]))
+        assert (failure.draw, failure.variable, failure.time) == (1, "s", single.years[years[0]])
+        assert str(failure).endswith("(scenario 0, draw 1); the same case with arrays in double precision is finite")
 
 
 def test_statistics_have_labels_and_units(model, tmp_path):
@@ -534,7 +538,38 @@ def test_blocks_cover_all_draws_in_order_and_are_bounded(draws, size):
     lengths = {part.stop - part.start for part in parts}
     assert max(lengths) * size <= max(blocks.BLOCK_BYTES + blocks.VECTOR * size, size)
     assert len(parts) == 1 or min(lengths) >= min(64, parts[0].stop)
-    assert max(lengths) == 1 or all(part.start % 64 == 0 for part in parts)
+    assert min(lengths) >= min(16, draws)
+    assert all(part.start % min(64, parts[0].stop) == 0 for part in parts)
+    assert all(part.start % 16 == 0 for part in parts)
+
+
+LARGE = (
+    "R: r1, r2, r3, r4, r5, r6, r7, r8, r9 ~~|\ng = 0.1 ~~|\ns[R] = INTEG(g*s[R] - SUM(s[R!])*0.003, 1+0.37*g) ~~|\n"
+    "x[R] = INTEG(s[R]/SUM(s[R!])*EXP(-g), 1) ~~|"
+)
+
+
+def test_a_draw_has_the_same_bits_however_large_its_outcomes_are(tmp_path, monkeypatch):
+    large = load_model(write_model(tmp_path, LARGE, final=300, step=0.5, saveper=0.5))
+    g = np.linspace(-1e-4, 1e-4, 45)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    for draws in (4, 45):
+        apart = run_ensemble(large, {"g": g[:draws]}, outcomes=["s", "x"])
+        together = simulate(large, {"g": g[None, :draws]}, outcomes=["s", "x"])
+        for name in ("s", "x"):
+            np.testing.assert_array_equal(apart[name], together[name])
+
+
+def test_what_threads_share_is_compiled_for_blocks_as_they_are(tmp_path, monkeypatch):
+    pytest.importorskip("llvmlite")
+    from pysd_runner.engine.llvm import programs
+
+    large = load_model(write_model(tmp_path, LARGE, final=10, step=0.5, saveper=0.5))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    made, make = [], programs._program
+    monkeypatch.setattr(programs, "_program", lambda *request: made.append(request) or make(*request))
+    run_ensemble(large, {"g": np.linspace(0, 1e-4, 40)}, outcomes=["s"], threads=2)
+    assert [recipe.varying for _, recipe in made] == [frozenset({"g"})]
 
 
 def test_blocks_of_a_small_model_have_enough_work():
