@@ -88,6 +88,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim calibrate china --out fit",
         "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china.json",
+        "gapsim calibrate china --sample 1000 --out fit",
         "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
     )
     command(app, "calibrate", examples=examples)(calibrate)
@@ -163,6 +164,12 @@ def calibrate(
             "--profiles/--no-profiles", help="Estimate all others again along each parameter: takes as long as the fit."
         ),
     ] = True,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", min=1, metavar="N", help="Sample the posterior and keep N draws, which projections then use."
+        ),
+    ] = None,
     columns: Map = None,
     units: Unit = None,
     mapping: MappingFile = None,
@@ -198,6 +205,8 @@ def calibrate(
     with folder:
         found.save(folder.draft)
         found = _judged(session, problem, found, folder.draft, profiles=profiles)
+        if sample is not None:
+            found = _sampled(session, problem, found, folder.draft, draws=sample, seed=seed)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.path}; only its figures and its report are missing.")
@@ -423,6 +432,28 @@ def _tell(session: Session, found: "Evaluation", folder: Path, lang: str) -> int
     if any(row["section"] in COMPUTED for row in rows):
         return SimulationFailed.exit_code
     return CalibrationFailed.exit_code if rows else 0
+
+
+def _sampled(
+    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, *, draws: int, seed: int
+) -> "FitResult":
+    """The fit with draws of its posterior; a sample that has not converged is told at once and at the end."""
+    from calibration.uncertainty import sample
+    from pysd_runner.export.frames import save_csv
+
+    with session.stage("Sampling the posterior") as stage:
+        made = sample(
+            problem,
+            found,
+            draws,
+            seed=seed,
+            progress=lambda done, count: stage.at("steps of every walker", done, count),
+        )
+    save_csv(made.table(), folder / "posterior.csv")
+    finding = made.convergence.finding()
+    if finding is not None:
+        session.warn(finding.message)
+    return made.attached(problem, found)
 
 
 def _draw(session: Session, found: "FitResult", folder: Path, lang: str, panel: "Panel") -> None:

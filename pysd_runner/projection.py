@@ -418,6 +418,7 @@ def _warnings(
         found.append("No calibration was given: every parameter is drawn from its prior.")
     else:
         found += panel_differences(fitted, panel)
+        found += _untrusted_draws(fitted)
     if not inputs.has_population:
         found.append(
             "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, and all "
@@ -437,6 +438,17 @@ def _warnings(
     return tuple(found)
 
 
+def _untrusted_draws(fitted: FittedParameters) -> list[str]:
+    """A warning if the draws of the fit come from a sampler that had not converged."""
+    sampling = fitted.provenance.get("sampling")
+    if not fitted.draws or sampling is None or sampling["is_trusted"]:
+        return []
+    return [
+        "THE PARAMETERS ARE DRAWN FROM A POSTERIOR SAMPLE THAT HAS NOT CONVERGED (largest R-hat "
+        f"{sampling['rhat']:.3f}, smallest effective sample size {sampling['ess']:.0f}): do not quote intervals."
+    ]
+
+
 def _provenance(
     run: Run, panel: Panel, scenarios: Sequence[Scenario], fitted: FittedParameters | None, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -446,6 +458,7 @@ def _provenance(
         "simulation": dict(run.provenance),
         "panel": {"name": panel.name, "sha256": panel.sha256},
         "scenarios": [item.to_dict() for item in scenarios],
-        "fitted": None if fitted is None else dataclasses.asdict(fitted),
+        # Draws of the posterior would make the record many times as long; they stand in the file of the fit.
+        "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
     }

@@ -1,21 +1,32 @@
 """How sure a fit is: profiles, posterior samples, and what the panel can and cannot tell apart."""
 
+from calibration.uncertainty.convergence import Convergence, convergence
 from calibration.uncertainty.directions import Direction, directions
-from calibration.uncertainty.point import FittedPoint, fitted_point
+from calibration.uncertainty.importance import WeightedDraws, weighted_draws
+from calibration.uncertainty.point import FittedPoint, fitted_point, point_at
 from calibration.uncertainty.profiles import Profile, half_quantile, profile
+from calibration.uncertainty.sampling import PosteriorSample, sample, sample_at
 from calibration.uncertainty.shape import Shape
 from calibration.uncertainty.verdict import Identifiability, Verdict, identify
 
 __all__ = [
+    "Convergence",
     "Direction",
     "FittedPoint",
     "Identifiability",
+    "PosteriorSample",
     "Profile",
     "Shape",
     "Verdict",
+    "WeightedDraws",
+    "convergence",
     "directions",
     "fitted_point",
     "half_quantile",
     "identify",
+    "point_at",
     "profile",
+    "sample",
+    "sample_at",
+    "weighted_draws",
 ]

@@ -76,15 +76,33 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
         }
     )
     point = settled.space.to_vector(fit.fitted.as_values())
-    residuals, jacobian = settled.linearised(point)
-    data = len(settled.rows())
+    return point_at(settled, point)
+
+
+def point_at(problem: CalibrationProblem, point: Array) -> FittedPoint:
+    """Linearise a problem where a search ended.
+
+    Parameters
+    ----------
+    problem
+        With the errors to go by.
+    point
+        On the unbounded scale, shape (parameter,).
+
+    Returns
+    -------
+    FittedPoint
+        The point with its normal approximation.
+    """
+    residuals, jacobian = problem.linearised(point)
+    data = len(problem.rows())
     return FittedPoint(
-        problem=settled,
+        problem=problem,
         point=point,
         cost=0.5 * float((residuals**2).sum()),
         data_cost=0.5 * float((residuals[:data] ** 2).sum()),
         data_jacobian=jacobian[:data],
-        curvature=laplace(settled.space, point, jacobian),
+        curvature=laplace(problem.space, point, jacobian),
     )
 
 

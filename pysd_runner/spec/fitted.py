@@ -58,6 +58,9 @@ class FittedParameters:
         Parameters the user set instead of having them estimated, by key; they hold in every draw.
     provenance
         How it was made: anything JSON can hold.
+    draws
+        Draws of the posterior in the units of the parameters, one row each in the order of ``keys``; empty when it was
+        not sampled, and then the normal approximation serves.
 
     Raises
     ------
@@ -85,10 +88,12 @@ class FittedParameters:
     shock_sd: float = 0.0
     fixed: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    draws: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         self._check_lengths()
         self._check_covariance()
+        self._check_draws()
         for key, mark in zip(self.keys, self.at_bound, strict=True):
             if mark not in AT_BOUND:
                 raise InvalidInput(f"fitted parameters: at_bound of {key!r}: expected {AT_BOUND}, found {mark!r}")
@@ -112,6 +117,14 @@ class FittedParameters:
             if found != len(self.keys):
                 raise InvalidInput(f"fitted parameters: {name} has {found} entries for {len(self.keys)} keys")
 
+    def _check_draws(self) -> None:
+        for place, row in enumerate(self.draws):
+            if len(row) != len(self.keys) or not all(map(math.isfinite, row)):
+                raise InvalidInput(
+                    f"fitted parameters: draws[{place}] must hold {len(self.keys)} finite numbers; "
+                    f"found {len(row)} entries"
+                )
+
     def _check_covariance(self) -> None:
         size = len(self.keys)
         if any(len(row) != size for row in self.covariance):
@@ -133,7 +146,9 @@ class FittedParameters:
         return {**self.fixed, **dict(zip(self.keys, self.estimates, strict=True))}
 
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
-        """Draw parameter vectors: normal on the unbounded scale, mapped back, held within the bounds.
+        """Draw parameter vectors: from the sampled posterior where there is one, else from its normal approximation.
+
+        The approximation is normal on the unbounded scale, mapped back, held within the bounds.
 
         Parameters
         ----------
@@ -160,13 +175,16 @@ class FittedParameters:
         if draws < 1:
             raise InvalidInput(f"at least one draw is needed, found draws={draws}")
         priors = [_prior_of(key, spec) for key in self.keys]
+        constant = {key: np.full(draws, value) for key, value in self.fixed.items()}
+        if self.draws:
+            rows = np.array(self.draws, dtype=float)[rng.integers(len(self.draws), size=draws)]
+            return constant | {key: rows[:, column] for column, key in enumerate(self.keys)}
         centre = [float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)]
         # Not Cholesky: a direction that is pinned down exactly has variance zero. The symmetric root, because signs and
         # order of eigenvectors are arbitrary: nearly the same covariance must give nearly the same draws.
         variances, vectors = np.linalg.eigh(self._covariance_matrix())
         root = (vectors * np.sqrt(np.clip(variances, 0, None))) @ vectors.T
         unbounded = np.array(centre) + rng.standard_normal((draws, len(self.keys))) @ root
-        constant = {key: np.full(draws, value) for key, value in self.fixed.items()}
         return constant | {
             key: prior.from_unbounded(unbounded[:, column])
             for column, (key, prior) in enumerate(zip(self.keys, priors, strict=True))
@@ -244,7 +262,8 @@ def _check_entries(content: Mapping[str, Any], file: str) -> None:
         if key not in known:
             raise InvalidInput(f"{file}: {key}: unknown entry.{suggest(key, known)}")
     for key in known:
-        if key not in content:
+        # Files written before posteriors were sampled have no draws.
+        if key not in content and key != "draws":
             raise InvalidInput(f"{file}: {key}: is missing")
 
 
@@ -253,6 +272,7 @@ def _restored(content: Mapping[str, Any]) -> dict[str, Any]:
     restored = dict(content)
     for name in ("regions", "keys", "at_bound"):
         restored[name] = tuple(content[name])
+    restored["draws"] = tuple(_numbers(row) for row in content.get("draws", ()))
     for name in ("estimates", "standard_errors", "contraction"):
         restored[name] = _numbers(content[name])
     restored["covariance"] = tuple(_numbers(row) for row in content["covariance"])
