@@ -255,8 +255,8 @@ def evaluate(
     """Evaluate a calibrated model: what passed, what failed, what could not be tested and why.
 
     Fit, residuals, patterns of behaviour, structure, numerics, sensitivity, ranking of policies, reporting guidelines;
-    as Markdown, HTML, CSV and JSON. Exit code 4 when a test of structure or numerics failed, 3 when another one did;
-    the report is written anyway.
+    as Markdown, HTML, CSV and JSON. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit
+    code 4 when a test of structure or numerics failed, 3 when another one did; the report is written anyway.
     """
     given = {"FIT": fit, "--panel": panel, "--until": until}
     if model is not None and any(value is not None for value in given.values()):
@@ -275,6 +275,8 @@ def evaluate(
     subject = _alone(model) if model is not None else _calibrated(session, fit, reading, until, seed)
     found = _evaluated(session, subject, seed=seed, quick=quick)
     with folder:
+        if fit is None and subject.calibrated is not None:
+            subject.calibrated.result.save(folder.draft / FIT)
         _report(session, found, folder.draft, lang)
     return _tell(session, found, folder.path, lang)
 
@@ -370,7 +372,13 @@ def _alone(path: Path) -> "Subject":
     from calibration.evaluation import Subject
     from pysd_runner.model import load_model
 
-    return Subject.of_model(load_model(path))
+    model = load_model(path)
+    if model.spec is not None:
+        raise InvalidInput(
+            f"--model takes a model file by itself; {model.name} ships with gapsim and is evaluated on a panel: leave "
+            "--model away"
+        )
+    return Subject.of_model(model)
 
 
 def _calibrated(session: Session, path: Path | None, reading: PanelChoice, until: int | None, seed: int) -> "Subject":

@@ -14,7 +14,7 @@ from calibration.evaluation.phrases import Phrase
 from calibration.evaluation.subject import Calibrated, Subject
 from calibration.parameters import prior_quantile
 from calibration.sdeval import Sensitivity, behavioural_sensitivity, morris, numerical_sensitivity, sobol
-from pysd_runner.errors import SimulationFailed
+from pysd_runner.errors import InvalidInput, SimulationFailed
 from pysd_runner.spec import Parameter
 
 Array = NDArray[np.float64]
@@ -110,7 +110,7 @@ class GapRuns:
     def calibrated(self) -> Calibrated:
         """The fit."""
         if self.subject.calibrated is None:
-            raise SimulationFailed("a model without a fit has no parameters to move")
+            raise InvalidInput("a model without a fit has no parameters to move; evaluate it with Subject.of_fit")
         return self.subject.calibrated
 
     @property

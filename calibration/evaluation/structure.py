@@ -182,20 +182,26 @@ def _loops(subject: Subject, loops: tuple[Loop, ...]) -> tuple[list[Judgement], 
         table = _knocked_out(subject, loop, names)
         parts.append(table)
         moved = table[table["outcome"].isin([subject.model.find(name) for name in loop.moves])]
-        is_run = bool(np.isfinite(moved["change"]).all())
-        least = float(moved["change"].min())
-        judgements.append(
-            Judgement(
-                section=KEY,
-                test="loop",
-                subject=loop.name,
-                verdict=Verdict.of(is_run and least > LEAST_CHANGE),
-                value=least,
-                bound=LEAST_CHANGE,
-                note=Phrase("declared", {"en": loop.en, "zh": loop.zh}),
-            )
-        )
+        judgements.append(_loop(loop, moved))
     return judgements, pd.concat(parts, ignore_index=True)
+
+
+def _loop(loop: Loop, moved: pd.DataFrame) -> Judgement:
+    """Whether a loop moves everything it is there to move."""
+    note = Phrase("declared", {"en": loop.en, "zh": loop.zh})
+    broken = moved.loc[moved["status"] != "run", "status"]
+    if len(broken):
+        note = Phrase("verbatim", {"text": str(broken.iloc[0])})
+    elif moved["change"].isna().any():
+        note = Phrase("undefined")
+    else:
+        least = float(moved["change"].min())
+        verdict = Verdict.of(least > LEAST_CHANGE)
+        return Judgement(
+            section=KEY, test="loop", subject=loop.name, verdict=verdict, value=least, bound=LEAST_CHANGE, note=note
+        )
+    verdict = Verdict.FAILED if len(broken) else Verdict.NOT_TESTED
+    return Judgement(section=KEY, test="loop", subject=loop.name, verdict=verdict, note=note)
 
 
 def _compared(subject: Subject) -> tuple[str, ...]:
@@ -207,6 +213,9 @@ def _compared(subject: Subject) -> tuple[str, ...]:
 
 def _knocked_out(subject: Subject, loop: Loop, names: list[str]) -> pd.DataFrame:
     def simulate(changes: Mapping[str, float]) -> dict[str, np.ndarray]:
-        return subject.paths(subject.run(changes, years=loop.years), names)
+        run = subject.run(changes, years=loop.years)
+        if run.failed.any():
+            raise ArithmeticError(str(run.failures[0]) if run.failures else "values that are not finite")
+        return subject.paths(run, names)
 
     return knock_out(simulate, [KnockOut(name=loop.name, inputs=dict(loop.values), because=loop.en)], outcomes=names)

@@ -43,6 +43,7 @@ FINAL TIME = 20 ~ Year ~ |
 TIME STEP = {step} ~ Year ~ |
 SAVEPER = 1 ~ Year ~ |
 """
+FINITE = '[[rule]]\nname = "finite"\nkind = "finite"\nvariables = ["*"]\n'
 TANK = """
 Water = INTEG(Inflow - Outflow, 100) ~ Litre ~ |
 Inflow = 1 ~ Litre/Year ~ |
@@ -146,6 +147,7 @@ def test_a_model_by_itself_is_evaluated_as_far_as_it_can_be(tmp_path: Path, capf
         (["nowhere"], "nowhere holds no fit"),
         (["--model", "m.mdl", "--panel", "china"], "leave --panel away"),
         (["--model", "m.mdl"], "m.mdl"),
+        (["--model", "regional_digital"], "leave --model away"),
         (["--seed", "-1"], "seed"),
         (["--panel", "chima"], "Did you mean 'china'?"),
     ],
@@ -319,6 +321,24 @@ def test_a_loop_that_is_already_off_does_nothing(subject: Subject) -> None:
     assert "agglomeration" in failing(structure_tests(off))["loop"]
 
 
+@pytest.mark.parametrize(
+    ("off", "moves", "verdict", "said"),
+    [
+        ("Rate = 0", "Water", Verdict.PASSED, "it leaks"),
+        ("Inflow = 1", "Water", Verdict.FAILED, "it leaks"),
+        ("Rate = 0", "Inflow", Verdict.FAILED, "it leaks"),
+        ("Inflow = 2", "Inflow", Verdict.NOT_TESTED, "not defined"),
+        ("Rate = 1e308", "Water", Verdict.FAILED, "not run: Outflow became inf at time 0"),
+    ],
+)
+def test_a_loop_is_judged_by_what_it_moves(tmp_path: Path, off, moves, verdict, said) -> None:
+    loop = f'[[loop]]\nname = "leak"\noff = {{ {off} }}\nmoves = ["{moves}"]\nen = "it leaks"\nzh = "漏水"\n'
+    section = structure_tests(alone(tmp_path, TANK, checks=loop + FINITE))
+    (item,) = [item for item in section.judgements if item.test == "loop"]
+    assert item.verdict is verdict
+    assert said in item.note.text("en")
+
+
 # ---- models that are broken on purpose
 
 
@@ -350,8 +370,7 @@ def test_a_negative_stock_fails_and_says_when(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_allows_it_decides_over_negative_stocks(tmp_path: Path) -> None:
-    rule = '[[rule]]\nname = "finite"\nkind = "finite"\nvariables = ["*"]\n'
-    subject = alone(tmp_path, TANK.replace("Outflow = Water * Rate", "Outflow = 8"), checks=rule)
+    subject = alone(tmp_path, TANK.replace("Outflow = Water * Rate", "Outflow = 8"), checks=FINITE)
     assert failing(structure_tests(subject), numerical_tests(subject)) == {}
 
 
@@ -366,7 +385,7 @@ def test_the_first_value_that_is_no_number_is_named(tmp_path: Path) -> None:
 
 def test_a_leak_breaks_the_balance(tmp_path: Path) -> None:
     balance = '[[balance]]\nname = "what leaves arrives"\ninflows = ["Inflow"]\noutflows = ["Outflow"]\n'
-    subject = alone(tmp_path, TANK, checks=balance + '[[rule]]\nname = "f"\nkind = "finite"\nvariables = ["*"]\n')
+    subject = alone(tmp_path, TANK, checks=balance + FINITE)
     assert failing(numerical_tests(subject)) == {"balance": {"what leaves arrives"}}
 
 
