@@ -51,9 +51,11 @@ def panels(draw: st.DrawFn) -> Drawn:
         count = shape[0] * shape[1]
         return np.array(draw(st.lists(cell, min_size=count, max_size=count))).reshape(shape)
 
-    people = array(1, 1e8, holes=False)
+    # People and output per head within a factor of 5 of each other: greater jumps are taken for another unit.
+    few, low = draw(st.sampled_from([1.0, 1e4, 2e7])), draw(st.sampled_from([1e3, 2e4, 2e5]))
+    people = array(few, 5 * few, holes=False)
     values = {
-        "output": people * array(1e3, 1e6, holes=False),
+        "output": people * array(low, 5 * low, holes=False),
         "population": people,
         "access": array(0, 1, holes=True),
         "broadband_ports": array(0, 1e9, holes=True),
