@@ -146,7 +146,7 @@ class Ending:
             prior_high=high,
             score=score,
             contraction=contraction,
-            at_bound="" if is_held else _at_bound(prior, estimate),
+            at_bound="" if is_held else at_bound(prior, estimate),
             words=HELD if is_held else evidence(contraction),
             price_basis=item.price_basis,
             en=item.en,
@@ -346,7 +346,21 @@ def _held_error(prior: Prior) -> float:
     return (prior_quantile(prior, step) - prior_quantile(prior, -step)) / (2 * step)
 
 
-def _at_bound(prior: Prior, estimate: float) -> str:
+def at_bound(prior: Prior, estimate: float) -> str:
+    """Say at which end of its prior an estimate lies.
+
+    Parameters
+    ----------
+    prior
+        Whose ends count.
+    estimate
+        In the unit of the parameter.
+
+    Returns
+    -------
+    str
+        ``""``, ``"lower"`` or ``"upper"``.
+    """
     lower, upper = prior.unbounded_bounds
     z = float(prior.to_unbounded(estimate))
     if np.isfinite(lower) or np.isfinite(upper):

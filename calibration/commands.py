@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # these load numpy
 
 PANEL = "china"
 FIT = "fit"
+POOLED = "pooled"
 STARTS = 4
 
 # Parts of an evaluation whose failures are those of the model itself, as in `gapsim run --check`.
@@ -64,6 +65,14 @@ Seconds = Annotated[
 Workers = Annotated[
     int,
     typer.Option("--workers", min=1, help="Searches at the same time, each in a thread; results do not depend on it."),
+]
+Effect = Annotated[
+    str | None,
+    typer.Option(
+        "--pool",
+        metavar="INPUT",
+        help="Find a value of this input for each region, pulled towards zero; the fit with them goes into pooled/.",
+    ),
 ]
 CheckpointFile = Annotated[
     Path | None,
@@ -151,6 +160,7 @@ def calibrate(
     seconds: Seconds = None,
     workers: Workers = 1,
     checkpoint: CheckpointFile = None,
+    effect: Effect = None,
     first_year: Annotated[
         int | None,
         typer.Option("--first-year", metavar="YEAR", help="Start of the window [default: found from the data]."),
@@ -207,6 +217,8 @@ def calibrate(
         found = _judged(session, problem, found, folder.draft, profiles=profiles)
         if sample is not None:
             found = _sampled(session, problem, found, folder.draft, draws=sample, seed=seed)
+        if effect:
+            _pooled(session, problem, found, folder.draft / POOLED, effect)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.path}; only its figures and its report are missing.")
@@ -346,6 +358,18 @@ def _fit(session: Session, problem: "CalibrationProblem", search: Search) -> "Fi
         session.kept.append(f"Finished searches are kept in {search.checkpoint}; the same command goes on from there.")
     with session.stage("Calibrating") as stage:
         return search.run(problem, stage.at)
+
+
+def _pooled(session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, effect: str) -> None:
+    """Effects of regions, and a fit that holds them, in a folder of their own."""
+    from calibration.pooling import pool
+    from pysd_runner.export.frames import save_csv
+
+    with session.stage("Pooling effects of regions") as stage:
+        pooled = pool(problem, found, effect, progress=lambda done, count: stage.at("pooling", done, count))
+    pooled.fitted.save(folder / "fitted.json")
+    save_csv(pooled.table(), folder / "region_effects.csv")
+    session.say(pooled.summary())
 
 
 def _judged(

@@ -1,12 +1,12 @@
 """From values of parameters to what the model says where a panel observes it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.inputs import Imputed, as_values, region_inputs
+from pysd_runner.inputs import Imputed, RegionInputs, as_values, region_inputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.simulation import simulate
@@ -28,6 +28,8 @@ class Forward:
         The window.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan.
+    effects
+        Values of pooled inputs by key, shape (draw, region).
     """
 
     model: Model
@@ -35,6 +37,7 @@ class Forward:
     first_year: int
     last_year: int
     yuan_per_unit: float
+    effects: Mapping[str, Array] = field(default_factory=dict)
 
     def outcomes(self, parameters: Mapping[str, Array | float], names: Sequence[str]) -> dict[str, Array]:
         """Simulate all draws at once.
@@ -51,9 +54,7 @@ class Forward:
         dict
             Shape (draw, region, year), or (draw, year) without regions; not finite where a draw fails.
         """
-        inputs = region_inputs(
-            self.model, self.panel, self.first_year, parameters=parameters, yuan_per_unit=self.yuan_per_unit
-        )
+        inputs = self.inputs(parameters)
         run = simulate(
             self.model,
             as_values(inputs, parameters, self.model),
@@ -63,7 +64,8 @@ class Forward:
             outcomes=names,
             throw=False,
         )
-        draws = max((np.size(value) for value in parameters.values()), default=1)
+        sizes = [np.size(value) for value in parameters.values()]
+        draws = max([1, *sizes, *(len(value) for value in self.effects.values())])
         return {name: np.broadcast_to(run[name][0], (draws, *run[name].shape[2:])) for name in names}
 
     def imputed(self, parameters: Mapping[str, Array | float]) -> tuple[Imputed, ...]:
@@ -79,7 +81,26 @@ class Forward:
         tuple of Imputed
             In the order of the declarations.
         """
-        found = region_inputs(
-            self.model, self.panel, self.first_year, parameters=parameters, yuan_per_unit=self.yuan_per_unit
+        return self.inputs(parameters).imputed
+
+    def inputs(self, parameters: Mapping[str, Array | float]) -> RegionInputs:
+        """Start values of the regions.
+
+        Parameters
+        ----------
+        parameters
+            As for `outcomes`.
+
+        Returns
+        -------
+        RegionInputs
+            In the first year of the window.
+        """
+        return region_inputs(
+            self.model,
+            self.panel,
+            self.first_year,
+            parameters=parameters,
+            effects=self.effects,
+            yuan_per_unit=self.yuan_per_unit,
         )
-        return found.imputed

@@ -164,6 +164,32 @@ class CalibrationProblem:
         other._comparison = Comparison(self._forward, self.series)
         return other
 
+    def with_effects(self, effects: Mapping[str, Array]) -> "CalibrationProblem":
+        """The same problem with values for each region of inputs that are declared as pooled.
+
+        Parameters
+        ----------
+        effects
+            By key of the input, shape (draw, region).
+
+        Returns
+        -------
+        CalibrationProblem
+            Shares everything else with this one.
+
+        Raises
+        ------
+        UnknownName
+            If the model declares no such pooled input.
+        InvalidInput
+            If there are not as many values as regions.
+        """
+        _ = self.space
+        other = copy(self)
+        other._forward = replace(self._forward, effects=effects)
+        other._comparison = Comparison(other._forward, self.series)
+        return other
+
     def digest(self, *settings: object) -> str:
         """Fingerprint of everything that decides a fit, and of further settings.
 

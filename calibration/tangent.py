@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calibration.forward import Forward
 from calibration.stages import declarations
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.inputs import RegionInputs, as_values, region_inputs
+from pysd_runner.inputs import RegionInputs, as_values
 from pysd_runner.linearised import Linearised
 from pysd_runner.task import prepared
 
@@ -117,10 +117,7 @@ class Tangent:
         return values, seeds
 
     def _inputs(self, parameters: Mapping[str, Array | float]) -> RegionInputs:
-        forward = self._forward
-        return region_inputs(
-            forward.model, forward.panel, forward.first_year, parameters=parameters, yuan_per_unit=forward.yuan_per_unit
-        )
+        return self._forward.inputs(parameters)
 
     def _read(self, parameters: Mapping[str, Array | float]) -> frozenset[str]:
         """Parameters the start values follow from."""

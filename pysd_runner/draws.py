@@ -118,6 +118,29 @@ def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
     return []
 
 
+def region_effects(fitted: FittedParameters | None, panel: Panel) -> dict[str, Array]:
+    """Effects a calibration found for the regions of a panel.
+
+    Parameters
+    ----------
+    fitted
+        What a calibration found; None for none.
+    panel
+        Whose regions are wanted, by their codes.
+
+    Returns
+    -------
+    dict
+        By key of the input, shape (region,); 0, the middle of the pool, for a region the calibration did not see.
+    """
+    if fitted is None:
+        return {}
+    return {
+        key: np.array([dict(zip(fitted.regions, values, strict=True)).get(code, 0.0) for code in panel.codes])
+        for key, values in fitted.region_effects.items()
+    }
+
+
 def carried_states(
     model: Model,
     panel: Panel,
@@ -156,7 +179,14 @@ def carried_states(
     if not years:
         return {}
     first = min(years, key=lambda year: (abs(year - wanted_first), year))
-    inputs = region_inputs(model, panel, first, parameters=parameters, yuan_per_unit=yuan_per_unit)
+    inputs = region_inputs(
+        model,
+        panel,
+        first,
+        parameters=parameters,
+        effects=region_effects(fitted, panel),
+        yuan_per_unit=yuan_per_unit,
+    )
     wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
     run = simulate(
         model,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName, suggest
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ModelSpec, Proxy, RegionInput
@@ -123,6 +123,7 @@ def region_inputs(
     *,
     parameters: Mapping[str, Any] | None = None,
     carried: Mapping[str, Any] | None = None,
+    effects: Mapping[str, Any] | None = None,
     momentum_gain: float = MOMENTUM_GAIN,
     reference_years: int = 0,
     yuan_per_unit: float = 1.0,
@@ -147,6 +148,9 @@ def region_inputs(
     carried
         Values by key of the input that replace a declared fallback where nothing was observed: for shares with a proxy
         a national level, shape (draw,), otherwise shape (draw, region).
+    effects
+        What a calibration found for each region, by key of the input, shape (region,) or (draw, region); it takes the
+        place of the declared constant.
     momentum_gain
         Share of last year's extra growth that is taken as momentum.
     reference_years
@@ -184,11 +188,24 @@ def region_inputs(
         work.found[item.key] = rules[item.rule](work, item)
         if item.key == OUTPUT:
             work.found[OUTPUT] = work.found[OUTPUT] * yuan_per_unit
+    for key, found in (effects or {}).items():
+        work.found[key] = _effect(model.spec, panel, key, found)
     work.found[MOMENTUM] = _momentum(work, momentum_gain, time_step(model))
     if reference_years:
         work.found[REFERENCE] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
     return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings), frozenset(work.read))
+
+
+def _effect(spec: ModelSpec, panel: Panel, key: str, found: Any) -> Array:
+    """Effects of an input, shape (draw, region)."""
+    if key not in spec.inputs or spec.inputs[key].pooled_sd == 0:
+        pooled = [name for name, item in spec.inputs.items() if item.pooled_sd > 0]
+        raise UnknownName(f"the model declares no pooled input {key!r}.{suggest(key, pooled)}")
+    values = np.atleast_2d(np.asarray(found, dtype=float))
+    if values.shape[-1] != len(panel.codes):
+        raise InvalidInput(f"effects of {key!r} have {values.shape[-1]} values for {len(panel.codes)} regions")
+    return values
 
 
 def check_money(yuan_per_unit: float) -> None:

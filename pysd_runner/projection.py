@@ -19,6 +19,7 @@ from pysd_runner.draws import (
     growth_shocks,
     panel_differences,
     parameter_draws,
+    region_effects,
 )
 from pysd_runner.engine.choice import Engine
 from pysd_runner.errors import InvalidInput, InvalidPanel
@@ -320,6 +321,7 @@ def project(
         origin,
         parameters=parameters,
         carried=carried,
+        effects=region_effects(fitted, seen),
         momentum_gain=MOMENTUM_GAIN,
         reference_years=HISTORY_YEARS,
         yuan_per_unit=yuan_per_unit,

@@ -97,7 +97,13 @@ def start_panel(count: int, *, before: int = 2, seed: int = 5) -> Panel:
 
 
 def made_panel(
-    count: int, years: int, truth: Mapping[str, float] | None = None, *, noise: float = 0.0, seed: int = 0
+    count: int,
+    years: int,
+    truth: Mapping[str, float] | None = None,
+    *,
+    noise: float = 0.0,
+    seed: int = 0,
+    effects: Mapping[str, Array] | None = None,
 ) -> Panel:
     """A panel the model made with known parameters.
 
@@ -105,7 +111,7 @@ def made_panel(
     """
     model, start = model_of(count), start_panel(count)
     known = {key: item.value for key, item in model.spec.parameters.items()} | dict(truth or {})
-    inputs = region_inputs(model, start, FIRST, parameters=known)
+    inputs = region_inputs(model, start, FIRST, parameters=known, effects=effects)
     run = simulate(
         model,
         as_values(inputs, known, model),

@@ -144,6 +144,16 @@ def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, sm
     assert FitResult.load("second").fitted.provenance["optimiser"].startswith("Minimize(")
 
 
+def test_effects_of_regions_are_kept_beside_the_fit(gapsim, small_panel):
+    answer = gapsim(
+        "calibrate", small_panel, "--first-year", 2019, "--starts", 1, "--no-profiles", "--pool", "fdev", "--out", "fit"
+    )
+    assert answer.code == 0
+    assert "Regional effects of fdev: sd" in answer.out
+    assert len(load_fitted("fit/pooled/fitted.json").region_effects["fdev"]) == 4
+    assert load_fitted("fit/fitted.json").region_effects == {}
+
+
 def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
     answer = gapsim("calibrate", "no such panel", "--optimiser", "lest_squares")
     assert answer.code == 2
