@@ -1,6 +1,6 @@
 """Lowers one abstract expression; a table maps each node type to what it becomes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from pysd_runner.engine.ir import (
     Time,
 )
 from pysd_runner.engine.macros import expanded
-from pysd_runner.engine.names import key
+from pysd_runner.engine.names import key, shown
 from pysd_runner.engine.scope import Scope
 from pysd_runner.engine.tables import interpolation, sorted_points
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
@@ -179,7 +179,7 @@ def _call(ast: Any, scope: Scope) -> Expression:
         return scope.tables[key(name)].read(argument, _index(ast.function, scope))
     arguments = [lower_expression(part, scope) for part in ast.arguments]
     if name in REDUCTIONS:
-        return _reduction(REDUCTIONS[name], arguments[0])
+        return _reduction(name, arguments[0], scope)
     if name == "pi":
         return Number(float(np.pi))
     if name not in FUNCTIONS and name not in CALLS:
@@ -216,11 +216,27 @@ def _element_count(label: str, scope: Scope) -> Expression:
     return Number(float(len(scope.ranges.elements[name])))
 
 
-def _reduction(name: str, argument: Expression) -> Expression:
+def _reduction(name: str, argument: Expression, scope: Scope) -> Expression:
     over = tuple(axis for axis in argument.axes if axis.endswith("!"))
+    stray = set(argument.axes) - {*over, *scope.block_axes, *scope.outside, *scope.implicit}
+    if stray:
+        raise InvalidModel(_unmarked(name.upper(), argument, stray))
     if not over:
         return argument
-    return Reduction(name, argument, over, tuple(axis for axis in argument.axes if axis not in over))
+    return Reduction(REDUCTIONS[name], argument, over, tuple(axis for axis in argument.axes if axis not in over))
+
+
+def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> str:
+    """What to write where a sum does not say over which ranges it runs."""
+    variable, axes = "...", argument.axes
+    if isinstance(argument, Reference):
+        variable = shown(argument.variable)
+    vensim = ",".join(shown(axis) + ("!" if axis in stray else "") for axis in axes)
+    xmile = ",".join("*" if axis in stray else shown(axis) for axis in axes)
+    return (
+        f"{name} does not say that it runs over {shown(sorted(stray)[0])!r}: write {name}({variable}[{xmile}]) in an "
+        f"XMILE file, {name}({variable}[{vensim}]) in a Vensim file."
+    )
 
 
 def _only_argument(ast: Any) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, without_comments
+from pysd_runner.engine.wildcards import name_wildcards, read_array_functions
 from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
@@ -53,6 +54,8 @@ def read_xmile(path: Path) -> Any:
     root = _root(path.read_bytes())
     _drop_comments(root)
     _check_parts(root)
+    name_wildcards(root)
+    read_array_functions(xmile_element, root)
     section = Section("__main__", path.with_suffix(".py"), "main", [], [], root, root.nsmap[None], False, None)
     with warnings.catch_warnings():
         # NumPy warns when it stops reading the points of a table in the middle.

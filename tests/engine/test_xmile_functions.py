@@ -2,6 +2,7 @@
 
 import pytest
 
+from pysd_runner.errors import InvalidModel
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
@@ -63,3 +64,53 @@ def test_a_forecast_starts_from_the_trend_it_is_given(tmp_path):
     assert simulate(model, outcomes=["ahead"])["ahead"][0, 0, 0] == pytest.approx(1 + 0.25 * 3)
     theirs = simulate(model, outcomes=["ahead"], engine="pysd")["ahead"][0, 0, 0]
     assert theirs == pytest.approx(1 + 0.125 * 3), "PySD leaves the averaging time out; if this fails it is mended"
+
+
+ARRAYS = {
+    "total": ("SUM(table[*])", 8.5),
+    "mean": ("MEAN(table[*])", 8.5 / 3),
+    "least": ("MIN(table[*])", 1.5),
+    "most": ("MAX(table[*]) + MAX(1, 2)", 6),
+    "count": ("2*SIZE(table[*])", 6),
+    "product": ("SUM(table[*]*table[ * ]) + 2*3", 9 + 2.25 + 16 + 6),
+    "inner": ("MEAN(table[*] - MIN(table[*]))", 8.5 / 3 - 1.5),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_wildcards_stand_for_whole_dimensions(name, tmp_path):
+    text, expected = ARRAYS[name]
+    model = write(tmp_path, {name: text})
+    run = simulate(model, outcomes=[name])
+    assert run[name][0, 0].tolist() == pytest.approx([expected] * run.years.size)
+    assert_same(run, simulate(model, engine="pysd", outcomes=[name]))
+
+
+def test_a_wildcard_takes_one_dimension_of_several(tmp_path):
+    dims = '<dimensions><dim name="R"/><dim name="Two_Parts"/></dimensions>'
+    variables = f'<aux name="m">{dims}<eqn>TIME + R*10 + Two_Parts</eqn></aux>'
+    variables += '<aux name="rows"><dimensions><dim name="R"/></dimensions><eqn>SUM(m[R, *])</eqn></aux>'
+    variables += '<aux name="whole"><eqn>MEAN(m[*, *]) + SUM(m[*, x])</eqn></aux>'
+    more = '<dim name="Two_Parts"><elem name="x"/><elem name="y"/></dim></dimensions>'
+    path = tmp_path / "arrays.xmile"
+    path.write_text(FILE.format(variables=variables).replace("</dimensions>\n", more + "\n"), encoding="utf-8")
+    run = simulate(load_model(path))
+    assert run["rows"][0, 0, :, 0].tolist() == [23, 43, 63]
+    assert run["whole"][0, 0, 0] == 21.5 + 63
+
+
+@pytest.mark.parametrize("call", ["SUM(table)", "SUM(table[R])"])
+def test_a_sum_without_wildcard_says_how_it_is_written(call, tmp_path):
+    with pytest.raises(
+        InvalidModel, match=r"write SUM\(table\[\*\]\) in an XMILE file, SUM\(table\[R!\]\) in a Vensim"
+    ):
+        write(tmp_path, {"a": call})
+
+
+def test_two_wildcards_over_one_dimension_are_refused(tmp_path):
+    dims = '<dimensions><dim name="R"/><dim name="R"/></dimensions>'
+    variables = f'<aux name="m">{dims}<eqn>1</eqn></aux><aux name="a"><eqn>SUM(m[*,*])</eqn></aux>'
+    path = tmp_path / "twice.xmile"
+    path.write_text(FILE.format(variables=variables), encoding="utf-8")
+    with pytest.raises(InvalidModel, match="takes the dimension 'R' twice"):
+        load_model(path)
