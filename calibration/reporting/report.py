@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from calibration.estimates import HELD, ParameterEstimate, SeriesFit
 from calibration.observation import BEND
@@ -10,9 +11,11 @@ from calibration.reporting.fitness import SeriesNumbers, numbers_of, regions_of,
 from calibration.reporting.report_wording import words
 from calibration.reporting.wording import say_evidence, series_name
 from calibration.results import FitResult
+from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.errors import InvalidInput
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.panel import Panel
+from pysd_runner.reports.certainty import SHAPES
 from pysd_runner.reports.document import (
     Bullets,
     Document,
@@ -24,6 +27,7 @@ from pysd_runner.reports.document import (
     to_html,
     to_markdown,
 )
+from pysd_runner.reports.phrases import say
 
 MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "figures"
 
@@ -160,13 +164,19 @@ def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Par
 def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
     if not result.parameters:
         return
+    judged: Mapping[str, Any] = (result.fitted.provenance.get(VERDICTS) or {}).get("parameters", {})
+    has_profiles = any(item["shape"] is not None for item in judged.values())
     yield Heading(words("parameters", lang))
     yield Paragraph(words("parameters_note", lang))
-    header = ("parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "rests")
+    if has_profiles:
+        yield Paragraph(words("profile_note", lang))
+    header = ["parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "rests"]
+    header += ["profile"] if has_profiles else []
+    rows = [_parameter_row(item, judged.get(item.key), lang) for item in result.parameters]
     yield Table(
         header=[words(key, lang) for key in header],
-        rows=[_parameter_row(item, lang) for item in result.parameters],
-        words=frozenset({1, 7}),
+        rows=[row[: len(header)] for row in rows],
+        words=frozenset({1, 7, 8}),
     )
     pairs = strongest_correlations(result)
     if pairs:
@@ -178,17 +188,21 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
         )
 
 
-def _parameter_row(item: ParameterEstimate, lang: str) -> list[str]:
+def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, lang: str) -> list[str]:
+    """One parameter; the interval is that of its profile where one was made."""
     meaning = item.en if lang == "en" else item.zh
+    low, high = (item.low, item.high) if verdict is None else (verdict["low"], verdict["high"])
+    shape = None if verdict is None else verdict["shape"]
     return [
         f"{item.key}: {meaning}",
         item.unit,
         _significant(item.estimate),
-        _range(item.low, item.high),
+        _range(low, high),
         _significant(item.prior_median),
         _range(item.prior_low, item.prior_high),
         "–" if item.words == HELD else _number(item.contraction, 2),
         say_evidence(item.words, lang),
+        "–" if shape is None else say(f"profile {SHAPES[shape]}", lang),
     ]
 
 

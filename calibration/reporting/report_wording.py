@@ -20,9 +20,13 @@ REPORT = {
         "none": "nothing",
         "parameters": "Parameters",
         "parameters_note": "The estimate is the mode of the posterior. Intervals hold 90 of 100 values; those of the "
-        "estimate are the normal approximation at the mode, on the scale on which the parameter has no bounds. "
+        "estimate are the normal approximation at the mode, on the scale on which the parameter has no bounds, unless "
+        "something else is said. "
         "Contraction is the share of the prior variance that the panel took away: 0 means that the estimate is the "
         "prior, whatever its interval looks like.",
+        "profile_note": "Where a parameter was profiled, the interval is that of its profile, and the last column says "
+        "what the data alone rule out along it: flat where they cannot tell values apart.",
+        "profile": "data alone",
         "parameter": "parameter",
         "unit": "unit",
         "estimate": "estimate",
@@ -74,6 +78,7 @@ REPORT = {
         "region": "region",
         "figures": "Figures",
         "searches": "How the optimum was found",
+        "optima": "Searches that converged ended at {count} places:",
         "start": "start",
         "cost": "cost",
         "outcome": "outcome",
@@ -106,6 +111,9 @@ REPORT = {
         "parameters": "参数",
         "parameters_note": "估计值为后验众数。区间含 90% 的取值；估计值的区间为众数处的正态近似（在参数无界的刻度上）。"
         "收缩率为面板使先验方差减少的比例：为 0 时估计值就是先验，与区间的外观无关。",
+        "profile_note": "做过剖面的参数，区间取自剖面；最后一列说明仅凭数据沿剖面能排除什么，"
+        "平坦表示数据无法区分各取值。",
+        "profile": "仅凭数据",
         "parameter": "参数",
         "unit": "单位",
         "estimate": "估计值",
@@ -153,6 +161,7 @@ REPORT = {
         "region": "地区",
         "figures": "图",
         "searches": "最优点的搜索",
+        "optima": "收敛的搜索停在 {count} 处：",
         "start": "起点",
         "cost": "目标值",
         "outcome": "结果",

@@ -89,6 +89,20 @@ def test_parameters_show_the_numbers_of_the_fit(result: FitResult) -> None:
         assert item.words in row
 
 
+def test_a_profile_gives_the_interval_and_says_what_the_data_alone_rule_out(result: FitResult) -> None:
+    from dataclasses import replace
+
+    first = result.parameters[0]
+    verdict = {"low": 0.123, "high": 0.987, "shape": "flat", "evidence": "prior", "partners": {}}
+    record = {"level": 0.9, "parameters": {first.key: verdict}, "directions": []}
+    known = replace(result.fitted, provenance={**result.fitted.provenance, "identifiability": record})
+    text = to_markdown(report_of(replace(result, fitted=known), figures={}))
+    row = next(line for line in text.splitlines() if line.startswith(f"| {first.key}: "))
+    assert "| 0.123 … 0.987 |" in row
+    assert row.endswith("| flat |")
+    assert "| data alone |" in text
+
+
 def test_what_was_held_and_imputed_is_said(result: FitResult) -> None:
     text = to_markdown(report_of(result, figures={}))
     for line in (*result.description.imputed, *result.description.absent, *result.description.notes):
