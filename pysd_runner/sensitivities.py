@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.elements import constant_values, element_name, located, position_of
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.derivatives import Direction, directions_of
@@ -21,7 +22,7 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.linearised import Linearised, check_still
 from pysd_runner.model import Model
-from pysd_runner.simulation import failure_message, simulate
+from pysd_runner.simulation import failure_message
 from pysd_runner.task import (
     Method,
     Task,
@@ -137,9 +138,9 @@ def jacobian(
         As for `simulate`: values that replace those of the file, over scenarios and draws where they vary.
     parameters
         What is moved, by variable name or key of the declarations: a number; an array, each element of which is moved
-        by itself; or a pair of a name and the labels of one element, such as ``("Initial Output", "R001")``. A variable
-        with an equation of its own is moved by adding to it, a stock by adding to its initial value, a path over time
-        by adding to all of it.
+        by itself; or one element, as ``"Initial Output[R001]"`` or ``("Initial Output", "R001")``. A variable with an
+        equation of its own is moved by adding to it, a stock by adding to its initial value, a path over time by adding
+        to all of it.
     outcomes
         Variables whose derivatives are wanted.
     start, stop, step, save_every
@@ -262,7 +263,7 @@ def _constant(model: Model, name: str) -> Array:
     """Values of a constant of the file."""
     if model.ir.variables[name].kind != "constant":
         raise InvalidInput(f"{name!r} has an equation; give it a value, or take `jacobian`, which adds to the equation")
-    return np.asarray(simulate(model, outcomes=[name], stop=0, start=0, step=1, save_every=1)[name][0, 0, ..., 0])
+    return constant_values(model, name)
 
 
 class JacobianFunction:
@@ -366,18 +367,10 @@ def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction
 
 def _positioned(model: Model, parameter: Parameter) -> str | tuple[str, tuple[int, ...]]:
     if isinstance(parameter, str):
-        return model.find(parameter)
-    name, labels = model.find(parameter[0]), parameter[1:]
-    dims = model.ir.variables[name].dims
-    if len(labels) != len(dims):
-        raise InvalidInput(f"{name!r} has the subscripts ({', '.join(dims)}); {len(labels)} labels are given: {labels}")
-    places = []
-    for label, dim in zip(labels, dims, strict=True):
-        known = {key(item): place for place, item in enumerate(model.ir.ranges[dim])}
-        if key(label) not in known:
-            raise UnknownName(f"{dim!r} has no element {label!r}.{suggest(label, model.ir.ranges[dim])}")
-        places.append(known[key(label)])
-    return name, tuple(places)
+        name, position = located(model, parameter)
+        return name if position is None else (name, position)
+    name = model.find(parameter[0])
+    return name, position_of(model, name, parameter[1:])
 
 
 def label_of(model: ModelIr, direction: Direction) -> str:
@@ -395,9 +388,7 @@ def label_of(model: ModelIr, direction: Direction) -> str:
     str
         For instance ``Initial Output[R001]``.
     """
-    dims = model.variables[direction.variable].dims
-    labels = [model.ranges[dim][place] for dim, place in zip(dims, direction.position, strict=True)]
-    return f"{direction.variable}[{', '.join(labels)}]" if labels else direction.variable
+    return element_name(model, direction.variable, direction.position)
 
 
 def _check_controls(task: Task, moved: Sequence[Direction], asked: Mapping[str, float | None]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.counts import whole
+from pysd_runner.elements import Position, constant_values, element_name, located
 from pysd_runner.engine.bounds import INITIAL_TIME
 from pysd_runner.engine.ir import Random, walk
 from pysd_runner.engine.numpy_target import leading_shape
@@ -89,7 +90,7 @@ def cases_of(
     values = given.cases if isinstance(given, Design) else given
     if not isinstance(values, Mapping):
         raise InvalidInput(f"cases are a design, or a mapping from variables to arrays; found {type(values).__name__}")
-    common = {name: _by_draw(model, name, value) for name, value in model.by_variable(values).items()}
+    common = {name: _by_draw(model, name, value) for name, value in _whole_variables(model, values).items()}
     named = {BASE: {}} if scenarios is None else _named(model, scenarios)
     tasks = [_task(model, {**common, **overrides}, name, asked) for name, overrides in named.items()]
     for name, task in zip(named, tasks, strict=True):
@@ -108,6 +109,44 @@ def cases_of(
         name: value[0] for name, value in common.items() if not isinstance(value, TimePath) and value.shape[1] == draws
     }
     return Cases(scenarios=tuple(named), tasks=tuple(tasks), draws=draws, parameters=parameters)
+
+
+def _whole_variables(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by variable; elements that are given alone stand in the array of the file, shape (draw, ...)."""
+    places = {name: located(model, name) for name in values}
+    whole = model.by_variable({name: value for name, value in values.items() if places[name][1] is None})
+    elements: dict[str, dict[Position, Any]] = {}
+    for name, (variable, position) in places.items():
+        if position is not None:
+            group = elements.setdefault(variable, {})
+            if variable in whole or position in group:
+                raise InvalidInput(f"{name!r} is given twice; give the whole of {variable!r}, or each element once")
+            group[position] = values[name]
+    return whole | {name: _array_with(model, name, group) for name, group in elements.items()}
+
+
+def _array_with(model: Model, variable: str, elements: Mapping[Position, Any]) -> Array:
+    if model.ir.variables[variable].kind != "constant":
+        raise InvalidInput(
+            f"{variable!r} has an equation, so that no element of it is a number of its own; give the whole array, "
+            "shape (draw, ...)"
+        )
+    columns = {}
+    for position, value in elements.items():
+        name = element_name(model.ir, variable, position)
+        if isinstance(value, TimePath):
+            raise InvalidInput(f"{name!r} changes over time; give a path of the whole of {variable!r}")
+        columns[position] = _numbers(name, value)
+        if columns[position].ndim > 1:
+            raise InvalidInput(f"{name!r} has shape {columns[position].shape}; expected a number, or one per draw")
+    lengths = {column.size for column in columns.values() if column.ndim}
+    if len(lengths) > 1:
+        raise InvalidInput(f"elements of {variable!r} have {sorted(lengths)} draws; expected as many of each")
+    base = constant_values(model, variable)
+    array = np.tile(base, (max(lengths, default=1), *(1 for _ in base.shape)))
+    for position, column in columns.items():
+        np.moveaxis(array, 0, -1)[position] = column
+    return array
 
 
 def _named(model: Model, scenarios: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -166,11 +205,14 @@ def _by_draw(model: Model, name: str, value: Any) -> Array | TimePath:
             values=_with_scenario(name, value.values, shape, lead=1),
             interpolate=value.interpolate,
         )
+    return _with_scenario(name, _numbers(name, value), shape, lead=0)
+
+
+def _numbers(name: str, value: Any) -> Array:
     try:
-        array = np.asarray(value, dtype=float)
+        return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"value of {name!r} is not numeric: {value!r}") from error
-    return _with_scenario(name, array, shape, lead=0)
 
 
 def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int) -> Array:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.counts import whole
 from pysd_runner.draws import parameter_draws
+from pysd_runner.elements import element_name, located
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
 from pysd_runner.spec import FittedParameters, ModelSpec
@@ -54,7 +55,7 @@ class Design:
     Parameters
     ----------
     names
-        Parameters, by their names in the model file.
+        Parameters, by their names in the model file; an element of one as ``contact rate[young]``.
     values
         Shape (draw, parameter), each column in the unit of its parameter; it cannot be changed.
     made
@@ -116,7 +117,8 @@ def latin_hypercube(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) 
     ranges
         By parameter: ``(low, high)``, a frozen distribution of ``scipy.stats``, or None for the bounds the model
         declares, or else its file gives beside the unit, as in ``~ Dmnl [0,1]``; a sequence of names takes all of them
-        from there. One range for a parameter with subscripts moves all its elements together.
+        from there. One range for a parameter with subscripts moves all its elements together;
+        ``contact rate[young]`` moves one, and those not named keep the values of the file.
     draws
         How many.
     seed
@@ -434,6 +436,8 @@ def _interval(name: str, value: Any) -> tuple[float, float]:
 
 
 def _declared_bounds(model: Model, name: str) -> tuple[float, float]:
+    """Bounds of a variable; those of its elements are the same."""
+    name, _ = located(model, name)
     groups: Iterable[Any] = () if model.spec is None else (model.spec.parameters, model.spec.inputs)
     for group in groups:
         for item in group.values():
@@ -453,7 +457,7 @@ def _spec(model: Model) -> ModelSpec:
 
 def _named(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
     """The same under the names of the model file."""
-    found = {model.find(str(name)): value for name, value in given.items()}
+    found = {element_name(model.ir, *located(model, str(name))): value for name, value in given.items()}
     if len(found) != len(given) or not found:
         raise InvalidInput(f"a design needs at least one parameter, each named once; found {list(given)}")
     return found

@@ -64,7 +64,8 @@ def run_ensemble(
         What `load_model` returned: any model, with declarations or without.
     cases
         A `Design`, or values by variable: a number for all draws, an array of shape (draw,) or (draw, subscripts...),
-        or a `TimePath` of such values. The first axis is always the draw.
+        or a `TimePath` of such values. The first axis is always the draw. One element of a constant is named as
+        ``contact rate[young]``; the others keep the values of the file.
     outcomes
         Variables to save; None saves every variable of the file.
     scenarios
