@@ -40,8 +40,8 @@ class Combination:
 
     name: str
     members: tuple[Forecaster, ...]
-    equal_weight: float = 20.0
-    half_life: float = 12.0
+    equal_weight: float = 10.0
+    half_life: float = 15.0
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. Each draw is a joint draw of one member."""

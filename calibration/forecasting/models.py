@@ -1,4 +1,33 @@
-"""The forecasters by name, with their defaults."""
+"""The forecasters by name, with their defaults, and what the defaults were chosen on.
+
+Chosen on two samples alone, never on later origins: China (output over year-end residents, final vintage), origins
+2008-2014, and US states (personal income per head), origins 1937-1959; horizons 1 to 5. Root mean squared error
+relative to persistence at 1 / 3 / 5 years there:
+
+==============================  ==================  ==================
+tried                           China 2008-2014     US 1937-1959
+==============================  ==================  ==================
+damped drift, damping .5        .872 / .891 / .909  1.044 / 1.033 / 1.020
+damped drift, damping .6        .864 / .872 / .885  1.058 / 1.057 / 1.041
+damped drift, damping .7        .863 / .863 / .869  1.074 / 1.094 / 1.082
+damped drift over 1 year, .3    .865 / .913 / .940  1.074 / 1.053 / 1.037
+damped drift over 3 years, .6   .831 / .849 / .864  1.073 / 1.090 / 1.078
+pull of 1 %                     .950 / .927 / .921  .986 / .952 / .921
+pull of 2 %                     .915 / .879 / .879  .976 / .916 / .860
+error correction, direct        .808 / .807 / .856  .979 / .906 / .843
+error correction, iterated      .808 / .801 / .841  .980 / .916 / .868
+the same by half, direct        .863 / .849 / .859  .977 / .932 / .890
+the same by half, iterated      .863 / .883 / .897  .977 / .939 / .905
+==============================  ==================  ==================
+
+Damping was taken from the middle, error correction direct. Mixtures were tried of seven sets of members, equal weights
+counting for 3, 8, 20 and all origins, half-lives of 6 and 15 years and none, weights common to all horizons and apart:
+pull with both error corrections was the best set at every setting (mean log ratio -.139 to -.141 learnt, -.137 at equal
+weights; the four good baselines -.104 to -.130, all seven -.108 to -.130), common weights were better than weights by
+horizon, and faster learning a little better than slower. Widths were tried with half-lives of 4, 6, 8, 12, 20 years and
+none, shrinkages of shape 1, 4 and 10, of regions 3, 6 and 15, of the law of growth 1, 4 and 15, tails of 4, 5 and 8
+degrees of freedom: CRPS moved by less than 1 %.
+"""
 
 from collections.abc import Iterable
 
@@ -41,7 +70,7 @@ METHODS: dict[str, PointMethod] = {
     "shrunken_means": ShrunkenMeans(),
     "mean_of_good": Mean(GOOD),
 }
-MEMBERS = (REFERENCE, "damped_drift", "pull", "error_correction", "error_correction_half")
+MEMBERS = ("pull", "error_correction", "error_correction_half")
 
 
 def baselines() -> dict[str, Forecaster]:

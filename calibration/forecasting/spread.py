@@ -30,13 +30,13 @@ class WidthSettings:
         Its degrees of freedom.
     """
 
-    half_life: float = 12.0
+    half_life: float = 6.0
     growth: float = 0.6
     growth_weight: float = 4.0
     law_weight: float = 4.0
     region_weight: float = 6.0
-    shape_weight: float = 4.0
-    tails: float = 5.0
+    shape_weight: float = 6.0
+    tails: float = 4.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
