@@ -1,0 +1,73 @@
+"""The mixture: its score is the quadratic form it claims, its weights find the better member and start equal."""
+
+import numpy as np
+from numpy.testing import assert_allclose
+
+from calibration.forecasting import Combination, Forecast, Origin, origin_at, target_of
+from calibration.forecasting.combination import distances, least_score, shares
+from calibration.forecasting.scores import crps
+from tests.calibration.forecasting.series import panel_of, walk
+
+
+class Shifted:
+    """Draws around the last level plus a constant."""
+
+    def __init__(self, name: str, shift: float) -> None:
+        self.name, self._shift = name, shift
+
+    def __repr__(self) -> str:
+        return f"Shifted({self.name})"
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        rng = np.random.default_rng((seed, origin.year))
+        point = np.repeat(origin.target.values[:, -1:], horizon, axis=1) + self._shift
+        return Forecast(point=point, draws=point + rng.normal(0, 0.03, (draws, *point.shape)))
+
+
+def test_the_score_of_a_mixture_is_a_quadratic_form_of_its_weights() -> None:
+    rng = np.random.default_rng(0)
+    kept = rng.normal(size=(3, 20, 1, 1)) + np.arange(3)[:, None, None, None]
+    observed, weights = 0.7, np.array([0.5, 0.3, 0.2])
+    near = np.abs(kept - observed).mean(axis=1)[:, 0, 0]
+    apart = distances(kept)[:, :, 0, 0]
+    copies = np.concatenate([np.repeat(kept[m, :, 0, 0], round(10 * weights[m])) for m in range(3)])
+    assert_allclose(weights @ near - weights @ apart @ weights / 2, crps(copies, np.array(observed)), rtol=1e-9)
+
+
+def test_least_score_is_the_best_of_a_grid() -> None:
+    rng = np.random.default_rng(1)
+    kept = rng.normal(size=(2, 20, 1, 1)) + np.array([0.0, 1.0])[:, None, None, None]
+    near, apart = np.abs(kept - 0.3).mean(axis=1)[:, 0, 0], distances(kept)[:, :, 0, 0]
+    grid = np.linspace(0, 1, 1001)
+    scores = [np.array([w, 1 - w]) @ near - np.array([w, 1 - w]) @ apart @ np.array([w, 1 - w]) / 2 for w in grid]
+    assert_allclose(least_score(near, apart)[0], grid[np.argmin(scores)], atol=0.01)
+
+
+def test_weights_go_to_the_better_member_and_no_faster_than_origins_allow() -> None:
+    target = target_of(panel_of(walk(6, 40)))
+    members = (Shifted("good", 0.0), Shifted("bad", 0.2))
+    combination = Combination(name="mixture", members=members, equal_weight=10.0)
+    early, late = (combination.weights(origin_at(target, year), horizon=2, draws=60, seed=0) for year in (1996, 2028))
+    assert_allclose(early.sum(), 1)
+    assert 0.5 < early[0] < late[0]
+    assert late[0] > 0.75
+    first = combination.weights(origin_at(target, 1994), horizon=2, draws=60, seed=0)
+    assert_allclose(first, 0.5)
+    stubborn = Combination(name="mixture", members=members, equal_weight=1e9)
+    assert_allclose(stubborn.weights(origin_at(target, 2028), horizon=2, draws=60, seed=0), 0.5, atol=1e-6)
+
+
+def test_draws_of_a_mixture_are_whole_draws_of_its_members_in_the_right_numbers() -> None:
+    target = target_of(panel_of(walk(4, 12)))
+    members = (Shifted("low", -5.0), Shifted("high", 5.0))
+    combination = Combination(name="mixture", members=members)
+    found = combination.forecast(origin_at(target, 1993), horizon=3, draws=50, seed=0)
+    high = found.draws > 0
+    assert (high.all(axis=(1, 2)) | ~high.any(axis=(1, 2))).all()
+    assert high[:, 0, 0].sum() == 25
+    assert_allclose(found.point, np.repeat(target.values[:, 3:4], 3, axis=1))
+
+
+def test_shares_are_whole_numbers_that_add_up() -> None:
+    assert np.bincount(shares([0.5, 0.25, 0.25], 10)).tolist() == [5, 3, 2]
+    assert np.bincount(shares([1 / 3] * 3, 100)).sum() == 100

@@ -1,0 +1,116 @@
+"""Tests and intervals over origins: published forms, plain loops, and what they are for."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from calibration.forecasting.comparison import (
+    block_length,
+    blocks,
+    by_origin,
+    diebold_mariano,
+    long_run_variance,
+    mean_interval,
+    ratio_interval,
+)
+from pysd_runner.errors import InvalidInput
+
+
+def losses(origins: int = 40, regions: int = 5, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(1, 1, (origins, regions))
+
+
+def test_one_step_ahead_it_is_the_t_test_of_mean_differences() -> None:
+    own, other = losses(), losses(seed=1)
+    found = diebold_mariano(own, other, 1)
+    expected = stats.ttest_1samp(own.mean(axis=1) - other.mean(axis=1), 0)
+    assert_allclose((found.statistic, found.p_value), (expected.statistic, expected.pvalue), rtol=1e-9)
+
+
+def test_several_steps_ahead_it_is_the_formula_by_a_plain_loop() -> None:
+    difference = losses(regions=1)[:, 0]
+    count, horizon = len(difference), 3
+    centred = difference - difference.mean()
+    variance = sum(centred[t] ** 2 for t in range(count)) / count
+    for lag in range(1, horizon):
+        variance += 2 * sum(centred[t] * centred[t - lag] for t in range(lag, count)) / count
+    plain = difference.mean() / (variance / count) ** 0.5
+    corrected = plain * ((count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count) ** 0.5
+    found = diebold_mariano(difference[:, None], np.zeros((count, 1)), horizon)
+    assert_allclose(found.statistic, corrected)
+    assert_allclose(found.p_value, 2 * stats.t.sf(abs(corrected), count - 1))
+    assert found.origins == count
+
+
+def test_copies_of_a_region_add_no_evidence() -> None:
+    own, other = losses(regions=1), losses(regions=1, seed=1)
+    once = diebold_mariano(own, other, 2)
+    often = diebold_mariano(np.repeat(own, 30, axis=1), np.repeat(other, 30, axis=1), 2)
+    assert_allclose(often.p_value, once.p_value)
+
+
+def test_the_sign_is_negative_when_the_first_loses_less_and_turns_with_the_order() -> None:
+    own, other = losses(), losses(seed=1) + 1
+    assert diebold_mariano(own, other, 1).statistic < -3
+    assert_allclose(diebold_mariano(other, own, 1).statistic, -diebold_mariano(own, other, 1).statistic)
+
+
+def test_it_rejects_about_as_often_as_it_says_for_overlapping_errors() -> None:
+    rng = np.random.default_rng(0)
+    rejected = 0
+    for _ in range(300):
+        noise = rng.normal(size=82)
+        overlapping = (noise[2:] + noise[1:-1] + noise[:-2])[:, None]
+        rejected += diebold_mariano(overlapping, np.zeros_like(overlapping), 3).p_value < 0.1
+    assert 0.05 < rejected / 300 < 0.17
+
+
+def test_too_few_origins_and_equal_forecasts_cannot_be_told() -> None:
+    assert np.isnan(diebold_mariano(losses(3), losses(3, seed=1), 1).p_value)
+    assert np.isnan(diebold_mariano(losses(6), losses(6, seed=1), 5).p_value)
+    assert np.isnan(diebold_mariano(losses(), losses(), 1).statistic)
+
+
+def test_long_run_variance_takes_bartlett_weights_when_plain_ones_give_none() -> None:
+    series = np.tile([1.0, -1.0], 20)
+    assert long_run_variance(series, 1) > 0
+    assert_allclose(long_run_variance(series, 0), 1)
+
+
+def test_means_by_origin_leave_out_what_is_missing() -> None:
+    assert_allclose(by_origin(np.array([[1.0, np.nan, 3.0], [np.nan] * 3])), (2, np.nan))
+
+
+def test_blocks_are_runs_of_neighbours_that_go_round() -> None:
+    chosen = blocks(10, 4, 50, np.random.default_rng(0))
+    assert chosen.shape == (50, 10)
+    steps = np.diff(chosen, axis=1) % 10
+    inside = np.ones(9, dtype=bool)
+    inside[[3, 7]] = False
+    assert (steps[:, inside] == 1).all()
+    assert set(chosen.ravel()) == set(range(10))
+    assert block_length(27, 1) == 3
+    assert block_length(27, 5) == 5
+
+
+def test_interval_of_a_ratio_covers_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    inside = 0
+    for trial in range(150):
+        common = rng.normal(size=(60, 1))
+        own, other = (0.8 * common + rng.normal(size=(60, 6))) ** 2, (common + rng.normal(size=(60, 6))) ** 2
+        low, high = ratio_interval(own, other, 1, power=0.5, seed=trial, repetitions=199)
+        inside += low <= (1.64 / 2) ** 0.5 <= high
+    assert 0.8 < inside / 150 < 0.96
+
+
+def test_interval_of_a_mean_is_around_it_and_depends_on_the_seed_alone() -> None:
+    covered = (np.random.default_rng(0).random((30, 8)) < 0.9).astype(float)
+    covered[3, 2] = np.nan
+    low, high = mean_interval(covered, 2)
+    assert low < np.nanmean(covered) < high
+    assert (low, high) == mean_interval(covered, 2)
+    assert np.isnan(mean_interval(covered[:3], 1)).all()
+    with pytest.raises(InvalidInput, match="probability"):
+        mean_interval(covered, 1, level=90)

@@ -1,0 +1,154 @@
+"""Widths learnt from past errors: their size, growth, shape and dependence come back from made panels."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from calibration.forecasting import Learnt, Target, origin_at, target_of
+from calibration.forecasting.baselines import Persistence
+from calibration.forecasting.shape import GRID, over_horizons, over_regions, quantiles, root, stretched, student
+from calibration.forecasting.spread import WidthSettings, learn_spread
+from calibration.forecasting.target import relative
+from pysd_runner.errors import InvalidInput, InvalidPanel
+from tests.calibration.forecasting.series import panel_of, walk
+
+
+def test_target_is_the_log_less_the_mean_of_its_year() -> None:
+    logs = walk(5, 6)
+    target = target_of(panel_of(logs))
+    assert_allclose(target.values, logs - logs.mean(axis=0))
+    assert target.years == tuple(range(1990, 1996))
+
+
+def test_a_region_that_drops_out_moves_no_other() -> None:
+    logs = np.log(np.array([[100.0, 110.0, 121.0], [200.0, 220.0, 242.0], [400.0, np.nan, 484.0]]))
+    found = relative(logs)
+    assert_allclose(found[:2], np.repeat(found[:2, :1], 3, axis=1), atol=1e-12)
+    assert np.isnan(found[2, 1])
+
+
+def test_target_uses_output_and_population_where_output_per_head_is_not_given() -> None:
+    from pysd_runner.panel import load_panel
+
+    panel = load_panel("china")
+    expected = np.log(panel["output"] / panel["population"])
+    assert_allclose(target_of(panel).values, expected - expected.mean(axis=0), atol=1e-12)
+
+
+def test_panels_without_a_target_are_refused() -> None:
+    panel = panel_of(walk(3, 5))
+    other = panel.with_variable("schooling", np.ones((3, 5)), unit="Dmnl")
+    object.__setattr__(other, "values", {"schooling": other["schooling"]})
+    with pytest.raises(InvalidPanel, match="output_per_head"):
+        target_of(other)
+    with pytest.raises(InvalidInput, match="year 1980"):
+        origin_at(target_of(panel), 1980)
+    with pytest.raises(InvalidInput, match="shape"):
+        Target(name="t", regions=("a",), groups=("",), years=(2000, 2001), values=np.zeros((2, 1)))
+
+
+@pytest.mark.parametrize("growth", [0.3, 0.5, 0.8])
+def test_growth_with_the_horizon_comes_back(growth: float) -> None:
+    rng = np.random.default_rng(0)
+    size = 0.03 * np.arange(1, 6) ** growth
+    errors = rng.normal(0, 1, (40, 20, 5)) * size
+    found = learn_spread(errors, np.zeros((40, 5)), WidthSettings())
+    assert found is not None
+    assert_allclose(found.growth, growth, atol=0.08)
+    assert_allclose(found.by_horizon, size * np.sqrt(2 / np.pi), rtol=0.12)
+    assert_allclose(found.by_region, 1, atol=0.2)
+
+
+def test_noisy_regions_get_wider_and_newer_errors_count_more() -> None:
+    rng = np.random.default_rng(0)
+    errors = rng.normal(0, 0.02, (30, 10, 3))
+    errors[:, 0] *= 3
+    found = learn_spread(errors, np.zeros((30, 3)), WidthSettings())
+    assert found is not None
+    assert found.by_region[0] > 1.8
+    assert (found.by_region[1:] < 1.1).all()
+    ages = np.repeat(np.arange(30.0)[::-1, None], 3, axis=1)
+    errors[:15] *= 10
+    assert learn_spread(errors, ages, WidthSettings()).by_horizon[0] < 0.1  # type: ignore[union-attr]
+
+
+def test_mean_absolute_sizes_are_a_plain_loop_without_shrinkage() -> None:
+    rng = np.random.default_rng(0)
+    errors = rng.normal(0, 1, (6, 3, 2))
+    errors[5, :, 1] = np.nan
+    ages = np.array([[5 - s, 4 - s] for s in range(6)], dtype=float)
+    settings = WidthSettings(half_life=2, law_weight=0, growth_weight=0, region_weight=0)
+    found = learn_spread(errors, ages, settings)
+    assert found is not None
+    for horizon in range(2):
+        total = weights = 0.0
+        for s in range(6):
+            for region in range(3):
+                if np.isfinite(errors[s, region, horizon]):
+                    weight = 0.5 ** (ages[s, horizon] / 2)
+                    total += weight * abs(errors[s, region, horizon])
+                    weights += weight
+        assert_allclose(found.by_horizon[horizon], total / weights)
+
+
+def test_quantiles_come_back_and_few_errors_lean_on_student() -> None:
+    sizes = np.abs(np.random.default_rng(0).normal(size=5000))
+    found = quantiles(sizes, np.ones(5000), shape_weight=0, origins=50, tails=5)
+    assert_allclose(found[5], np.quantile(sizes, GRID[5]), atol=0.02)
+    assert_allclose(quantiles(np.zeros(0), np.zeros(0), shape_weight=4, origins=0, tails=5), student(5))
+    assert (np.diff(found) >= 0).all()
+
+
+def test_stretched_normal_draws_have_the_quantiles_they_were_given() -> None:
+    sizes = np.array(student(5.0))
+    draws = stretched(np.random.default_rng(0).normal(size=200_000), sizes)
+    for place in (5, 10, 12):
+        assert_allclose(np.quantile(np.abs(draws), GRID[place]), sizes[place], rtol=0.02)
+
+
+def test_correlation_over_horizons_is_that_of_the_random_walk_at_one_half() -> None:
+    steps = np.arange(1, 6)
+    expected = np.minimum.outer(steps, steps) / np.sqrt(np.outer(steps, steps))
+    assert_allclose(over_horizons(0.5, 5), expected)
+    for growth in (0.1, 0.95):
+        assert np.linalg.eigvalsh(over_horizons(growth, 10)).min() > 0
+
+
+def test_correlation_over_regions_is_shrunk_when_origins_are_few_and_found_when_they_are_many() -> None:
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(400, 1))
+    errors = common + rng.normal(size=(400, 4))
+    assert_allclose(over_regions(errors)[0, 1], 0.5, atol=0.1)
+    alone = over_regions(rng.normal(size=(8, 30)))
+    assert np.abs(alone - np.eye(30)).max() < 0.35
+    assert_allclose(over_regions(errors[:2]), np.eye(4))
+    matrix = over_regions(errors)
+    assert_allclose(root(matrix) @ root(matrix), matrix, atol=1e-12)
+
+
+def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> None:
+    logs = walk(30, 60, seed=5)
+    target = target_of(panel_of(logs, first=1950))
+    model = Learnt(name="persistence", method=Persistence())
+    found = model.forecast(origin_at(target, 1999), horizon=5, draws=400, seed=0)
+    spread = found.draws.std(axis=0).mean(axis=0)
+    assert_allclose(spread, 0.02 * np.sqrt(np.arange(1, 6)), rtol=0.2)
+    assert_allclose(found.draws.mean(axis=0), found.point, atol=1e-12)
+    inside = []
+    for year in range(1980, 2004, 2):
+        draws = model.forecast(origin_at(target, year), horizon=5, draws=200, seed=0).draws
+        came = target.values[:, target.position(year) + 1 :][:, :5]
+        low, high = np.quantile(draws, (0.05, 0.95), axis=0)
+        inside.append((low <= came) & (came <= high))
+    assert_allclose(np.mean(inside), 0.9, atol=0.04)
+
+
+def test_draws_are_the_same_for_the_same_seed_and_others_for_another() -> None:
+    target = target_of(panel_of(walk(4, 14)))
+    model = Learnt(name="persistence", method=Persistence())
+    one, same, other = (
+        model.forecast(origin_at(target, 2000), horizon=2, draws=11, seed=seed).draws for seed in (0, 0, 1)
+    )
+    assert one.tobytes() == same.tobytes()
+    assert one.shape == (11, 4, 2)
+    assert not np.allclose(one, other)
