@@ -1,6 +1,5 @@
 """Runs a lowered model with NumPy over the axes (scenario, draw): portable, readable, the oracle of other targets."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.array_functions import FUNCTIONS
 from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy_tables import Tables
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.pipe import Pipe
@@ -323,43 +323,6 @@ def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
                 )
             shape[place], owner[place] = lead[place], name
     return shape[0], shape[1]
-
-
-# Arrays of the largest variable that live at once while a step is computed.
-LIVE_ARRAYS = 12
-
-
-def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
-    """Refuse a run that would not fit into memory.
-
-    Parameters
-    ----------
-    shapes
-        Shape of each outcome over its own dimensions.
-    cells
-        Length of the largest variable.
-    cases
-        Numbers of scenarios and draws.
-    rows
-        Number of saved moments.
-
-    Raises
-    ------
-    InvalidInput
-        If it would not.
-    """
-    scenarios, draws = cases
-    saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
-    needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
-    try:
-        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed > available:
-        raise InvalidInput(
-            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
-            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
-        )
 
 
 def _part(item: Array | TimePath, part: slice, draws: int) -> Array | TimePath:

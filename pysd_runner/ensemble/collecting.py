@@ -1,7 +1,5 @@
 """Puts the blocks of an ensemble together: runs at full length, or statistics of them."""
 
-import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,19 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.ensemble.cases import Cases
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.floating]
-
-
-def machine_bytes() -> float:
-    """Memory of the machine in bytes; infinite where the system does not tell."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        return math.inf
 
 
 @dataclass(frozen=True, slots=True)

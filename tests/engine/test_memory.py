@@ -1,5 +1,7 @@
 """What is carried from step to step other than by integration: delays, samples, stocks that stop at zero."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,40 @@ def test_a_pipe_keeps_no_more_than_it_needs():
     found = [pipe.after(np.full((1, 1), float(step)))[0, 0] for step in range(6)]
     assert found == [0, 0, 1, 2, 3, 4]
     assert len(pipe._past) == 2
+
+
+DELAYS = (
+    "R: A, B, C ~~|\nwait = 1 ~~|\nk[R] = 1, 2.6, 40 ~~|\ns[R] = INTEG(k[R]*SIN(Time), 0) ~~|\nt = Time*wait ~~|\n"
+    "a[R] = DELAY FIXED(s[R], wait*k[R], -k[R]) ~~|\nb = DELAY FIXED(t, 0.4, 3) ~~|\n"
+    "c = DELAY FIXED(b + t, wait, b) ~~|"
+)
+
+
+@pytest.mark.parametrize("draws", [1, 3, 37])
+def test_what_flows_in_goes_round_in_a_ring_and_gives_what_arrays_give(tmp_path, draws):
+    model = load_model(write_model(tmp_path, DELAYS, final=30, step=0.1, saveper=0.1))
+    # From no delay at all to one that is longer than the run; two scenarios use the same ring.
+    waits = {"wait": np.stack([np.linspace(0.04, 33, draws), np.linspace(2, 0, draws)])}
+    expected = simulate(model, waits, engine="numpy")
+    found, single = (simulate(model, waits, precision=precision) for precision in ("float64", "float32"))
+    for name in ("a", "b", "c"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(single[name], expected[name], rtol=1e-4, atol=1e-3)
+
+
+def test_fixed_delays_keep_no_more_than_they_need_and_are_counted(tmp_path, monkeypatch):
+    text = "R: (e1-e200) ~~|\ng = 0.1 ~~|\nwait = 2 ~~|\ns[R] = INTEG(g, 0) ~~|\nd[R] = DELAY FIXED(s[R], wait, 0) ~~|"
+    model = load_model(write_model(tmp_path, text, final=50, step=0.01, saveper=50))
+    draws = {"g": np.linspace(0.1, 0.2, 16)[None]}
+    real = os.sysconf
+    monkeypatch.setattr(os, "sysconf", lambda name: 6000 if name == "SC_PHYS_PAGES" else real(name))
+    page = real("SC_PAGE_SIZE")
+    # 200 steps of 200 cells of 16 draws are 5 MB; all 5001 would be 128 MB.
+    assert 6000 * page < 5001 * 200 * 16 * 8
+    found = simulate(model, draws, outcomes=["d"], threads=1)["d"]
+    np.testing.assert_allclose(found[0, :, :, -1], np.repeat(draws["g"].T * 48, 200, axis=1), rtol=1e-9)
+    with pytest.raises(InvalidInput, match=r"fixed delays \(DELAY FIXED\) of up to 4\d\d\d steps would need .* memory"):
+        simulate(model, {**draws, "wait": 45}, outcomes=["d"], threads=1)
 
 
 def test_a_sample_is_taken_before_the_step_that_follows(tmp_path):

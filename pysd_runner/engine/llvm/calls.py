@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.layout import LINE, Slot
 from pysd_runner.engine.llvm.programs import ArrayCall, Program
+from pysd_runner.engine.memory import check_delays
 from pysd_runner.engine.paths import SAME_TIME, TimePath
+from pysd_runner.engine.pipe import steps_of
 
 Array = NDArray[Any]
 
@@ -66,6 +68,8 @@ class Call:
         What random numbers depend on besides the cell and the step.
     outputs
         Where outcomes go, by place; None makes new arrays.
+    at_once
+        How many calls run at once, each with memory of its own.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Call:
         first_draw: int = 0,
         outputs: Sequence[Array] | None = None,
         out_stride: int | None = None,
+        at_once: int = 1,
     ) -> None:
         self.program, self.clockwork = program, clockwork
         self.scenarios, self.draws = scenarios, draws
@@ -92,6 +97,8 @@ class Call:
         self._table = np.zeros(entries.HEADER + 2 * len(program.frame.inputs) + len(program.frame.outputs), np.int64)
         self._memory = aligned((program.frame.size,), self.real, fill=np.nan)
         self._error: BaseException | None = None
+        self._at_once = at_once
+        self._history = aligned((0, self.program.frame.pipes), self.real)
         self._fill_inputs(values)
         self.outputs = list(outputs) if outputs is not None else [self._output(s) for s in program.frame.outputs]
         self._fill_table(seed, first_draw, out_stride)
@@ -111,12 +118,9 @@ class Call:
         table[entries.ROWS] = clock.rows
         table[entries.SEED] = np.uint64(seed & 0xFFFFFFFFFFFFFFFF).astype(np.int64)
         table[entries.FIRST_DRAW] = first_draw
-        if self.program.frame.arrays:
+        if self.program.frame.arrays or self.program.frame.pipes:
             self._callback = _CALLBACK(self._array)
             table[entries.ARRAYS] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
-        if self.program.frame.pipes:
-            self._history = aligned((clock.times.size, self.program.frame.pipes), self.real)
-            table[entries.HISTORY] = self._history.ctypes.data
         base = entries.HEADER + 2 * len(self.program.frame.inputs)
         for place, output in enumerate(self.outputs):
             table[base + place] = output.ctypes.data
@@ -204,20 +208,37 @@ class Call:
         Raises
         ------
         Exception
-            Whatever a function of whole arrays raised.
+            Whatever a function of whole arrays raised; `InvalidInput` if fixed delays do not fit into memory.
         """
         run, table, memory = self.program.code.run, self._table.ctypes.data, self._memory.ctypes.data
         for scenario in range(self.scenarios):
             run(table, memory, scenario, 0, self.room // self.lanes)
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
 
-    def _array(self, number: int, _memory: int) -> None:
+    def _array(self, number: int, _memory: int, _table: int) -> None:
         try:
-            self._call_array(self.program.frame.arrays[number])
+            if number == entries.MAKE_ROOM:
+                self._make_room()
+            else:
+                self._call_array(self.program.frame.arrays[number])
         except BaseException as error:  # noqa: BLE001 - nothing may leave a callback; it is raised when the run is over
             self._error = error
+
+    def _make_room(self) -> None:
+        """Room for what flows into pipes: as many steps as the longest of them needs, and no more than the run has."""
+        self._table[entries.RING] = 0
+        step, steps = float(self.clockwork.steps[0]), self.clockwork.times.size
+        with np.errstate(all="ignore"):
+            longest = max(int(steps_of(self._view(slot), step).max()) for slot in self.program.frame.delays)
+        # The program counts steps in its own precision: a little more than the longest is safe.
+        rows = min(longest + 1 + (longest >> 20), steps)
+        if rows > len(self._history):
+            check_delays(rows, self.program.frame.pipes * self._history.itemsize, self._at_once)
+            self._history = aligned((rows, self.program.frame.pipes), self.real)
+        self._table[entries.HISTORY] = self._history.ctypes.data
+        self._table[entries.RING] = len(self._history)
 
     def _call_array(self, call: ArrayCall) -> None:
         from pysd_runner.engine.array_functions import FUNCTIONS
@@ -258,7 +279,7 @@ class Call:
         return np.moveaxis(shaped[..., : self.draws], (-1, 1), (1, -1))
 
 
-_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)
+_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
 
 
 def moments(path: TimePath, times: Array) -> tuple[Array, Array, Array]:

@@ -9,7 +9,13 @@ IN_STRIDE, OUT_STRIDE = 4, 5
 # Of paths over time: moments before and after each step, and the share of the way between them.
 POSITIONS, SHARES = 6, 7
 
-# Saved moments; what is called for whole arrays; what random numbers depend on; what flowed into pipes.
-ROWS, ARRAYS, SEED, FIRST_DRAW, HISTORY = range(8, 13)
+# Saved moments; what is called for whole arrays and for pipes; what random numbers depend on.
+ROWS, ARRAYS, SEED, FIRST_DRAW = range(8, 12)
 
-HEADER = 13
+# What flowed into pipes, and for how many steps it is kept: the number of a step is taken modulo this.
+HISTORY, RING = 12, 13
+
+HEADER = 14
+
+# What is called with this number makes room for pipes, once their delays are known.
+MAKE_ROOM = -1

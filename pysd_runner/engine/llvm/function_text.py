@@ -10,8 +10,10 @@ from pysd_runner.engine.llvm.entries import (
     HEADER,
     HISTORY,
     IN_STRIDE,
+    MAKE_ROOM,
     OUT_STRIDE,
     POSITIONS,
+    RING,
     ROWS,
     SAVED,
     SEED,
@@ -46,7 +48,6 @@ class FunctionText:
         self.entry(SHARES, "%shares", pointer=True)
         for place, name in ((COUNT, "%count"), (IN_STRIDE, "%in"), (OUT_STRIDE, "%out"), (ROWS, "%rows")):
             self.entry(place, name)
-        self.entry(HISTORY, "%history", pointer=True)
         self.lines += [f"  %dt0 = load {self.real}, ptr %steps", f"  %pipes = add i64 0, {pipes}"]
         self.entry(SEED, "%seed")
         self.entry(FIRST_DRAW, "%draws")
@@ -56,6 +57,17 @@ class FunctionText:
         self.lines.append(f"  %draw = mul i64 %b.here, {self.types.lanes if self.over_draws else 1}")
         self.lines.append("  store i64 0, ptr %row")
         self.lines.append(f"  %start = load {self.real}, ptr %times")
+
+    def room_for_pipes(self) -> None:
+        """Ask for room for what flows into pipes, after the start has said how long they are; without it nothing runs.
+
+        Memory and table are handed on, so that what the one says is written before and the other is read afterwards.
+        """
+        self.lines.append(f"  call void %arrays(i64 {MAKE_ROOM}, ptr %ws, ptr %table)")
+        self.entry(HISTORY, "%history", pointer=True)
+        self.entry(RING, "%ring")
+        self.lines.append("  %ring.none = icmp eq i64 %ring, 0")
+        self.lines += ["  br i1 %ring.none, label %end, label %ring.go", "ring.go:"]
 
     def copies(self, inputs: Sequence[Input]) -> None:
         """Bring everything handed over into the working memory; what moves starts with its first value."""
@@ -159,11 +171,13 @@ class FunctionText:
         self.lines.append(f"  %{label}.{name} = load {self.real}, ptr %{label}.{name}p")
         return f"%{label}.{name}"
 
-    def step_opening(self, inputs: Sequence[Input]) -> None:
+    def step_opening(self, inputs: Sequence[Input], pipes: int) -> None:
         """The loop over steps."""
         lines = self.lines
         lines += ["  br label %step.in", "step.in:", "  br label %step", "step:"]
         lines.append("  %k = phi i64 [ 0, %step.in ], [ %k.next, %step.go ]")
+        if pipes:
+            lines.append("  %k.ring = urem i64 %k, %ring")
         for name, base in (("now", "times"), ("dt", "steps")):
             lines.append(f"  %{name}.p = getelementptr inbounds {self.real}, ptr %{base}, i64 %k")
             lines.append(f"  %{name} = load {self.real}, ptr %{name}.p")

@@ -69,6 +69,7 @@ class _Writer:
         self.frame = Frame(plan.model, types, layout, wide)
         self.types = types
         self.copies: dict[str, str] = {}
+        self.delays: list[str] = []
 
     def kernel(self) -> tuple[Signature, str]:
         """How the program is called, and its text."""
@@ -81,8 +82,9 @@ class _Writer:
         outputs = [self._slot(name) for name in self.outcomes]
         text = self._function(inputs, outputs, (prologue, loop, saving))
         arrays = tuple(self._array_call(item) for item in self.frame.arrays)
-        signature = Signature(tuple(inputs), tuple(outputs), arrays, self.frame.layout.size, self.frame.pipes)
-        return signature, text
+        delays = tuple(self._slot(name) for name in self.delays)
+        size, pipes = self.frame.layout.size, self.frame.pipes
+        return Signature(tuple(inputs), tuple(outputs), arrays, size, pipes, delays), text
 
     def _array_call(self, item: Item) -> ArrayCall:
         call = item.expression
@@ -102,6 +104,7 @@ class _Writer:
         dynamic += update_items(plan, temporaries, hoisting.of)
         pipes = Pipes(plan, temporaries)
         dynamic = pipes.linked(dynamic)
+        self.delays = pipes.delays
         invariant = items_of(plan.model, plan.invariant, temporaries, running)
         for reference, expression in hoisting.hoisted.items():
             invariant += value_items(reference.variable, reference.index, expression, temporaries)
@@ -179,7 +182,9 @@ class _Writer:
         text.opening(self.frame.pipes)
         text.copies(inputs)
         text.lines += prologue
-        text.step_opening(inputs)
+        if self.frame.pipes:
+            text.room_for_pipes()
+        text.step_opening(inputs, self.frame.pipes)
         stocks = [place for place, name in enumerate(self.outcomes) if name in self.plan.stocks]
         others = [place for place in range(len(outputs)) if place not in stocks]
         base = HEADER + 2 * len(inputs)

@@ -420,7 +420,7 @@ class NestCode:
     def array_task(self, item: Item) -> None:
         """A function of whole arrays, called back in Python."""
         number = self.frame.array_call(item)
-        self.writer.put(0, f"call void %arrays(i64 {number}, ptr %ws)")
+        self.writer.put(0, f"call void %arrays(i64 {number}, ptr %ws, ptr null)")
 
     def push_task(self, item: Item) -> None:
         """What flows into a pipe is kept, and what comes out next is fetched."""

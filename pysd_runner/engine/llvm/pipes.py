@@ -1,4 +1,8 @@
-"""Fixed delays as LLVM instructions: everything that flowed in is kept, and what comes out is fetched."""
+"""Fixed delays as LLVM instructions: what flowed in is kept in a ring, and what comes out is fetched.
+
+The ring is as long as the longest delay of the draws that run in one go, or as the run if that is shorter: what flows
+into a longer delay never comes out.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +38,19 @@ def push(code: NestCode, item: Item) -> None:
     cell = code.cell(slot, item.index, scale)
     size = writer.integer_entry("%pipes")
     step = code.step_number()
-    here = writer.binary("add", writer.binary("mul", step, size), writer.binary("add", cell, writer.integer(base)))
+    ring, row = writer.integer_entry("%ring"), writer.integer_entry("%k.ring")
+    place = writer.binary("add", cell, writer.integer(base))
+    here = writer.binary("add", writer.binary("mul", row, size), place)
     code.keep("%history", here, inflow)
     # The step that comes next takes what flowed in `ago` steps before it.
     ago = _steps(writer, delay)
     then = writer.binary("sub", writer.binary("add", step, writer.integer(1)), ago)
     begun = writer.binary("icmp sge", then, writer.integer(0), "truth")
-    moment = writer.select(begun, then, writer.integer(0))
-    at = writer.binary("add", writer.binary("mul", moment, size), writer.binary("add", cell, writer.integer(base)))
+    before = writer.binary("sub", writer.binary("add", row, writer.integer(1)), ago)
+    again = writer.binary("icmp slt", before, writer.integer(0), "truth")
+    before = writer.select(again, writer.binary("add", before, ring), before)
+    before = writer.select(begun, before, writer.integer(0))
+    at = writer.binary("add", writer.binary("mul", before, size), place)
     if slot.wide:
         at = writer.binary("add", at, writer.lane_numbers())
     code.late(item, writer.select(begun, code.gather("%history", at), initial))
@@ -69,6 +78,7 @@ class Pipes:
     def __init__(self, plan: Plan, temporaries: Temporaries) -> None:
         self._model, self._temporaries = plan.model, temporaries
         self.starting: list[Item] = []
+        self.delays: list[str] = []
 
     def linked(self, items: list[Item]) -> list[Item]:
         """Work in which every push refers to the beginning of its pipe."""
@@ -83,6 +93,7 @@ class Pipes:
 
     def _push(self, item: Item, block: Block) -> Expression:
         initial, delay = (self._kept(part, item) for part in (block.initial, block.delay))
+        self.delays.append(delay.variable)
         return after_start(item.expression, initial, delay)
 
     def _kept(self, expression: Expression | None, item: Item) -> Reference:

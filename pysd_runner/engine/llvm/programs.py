@@ -88,6 +88,8 @@ class Signature:
         Numbers in its working memory.
     pipes
         Numbers that flow into pipes at one step.
+    delays
+        Where it says how long a value stays in each pipe.
     """
 
     inputs: tuple[Input, ...]
@@ -95,6 +97,7 @@ class Signature:
     arrays: tuple[ArrayCall, ...]
     size: int
     pipes: int = 0
+    delays: tuple[Slot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,7 @@ def _opened(data: bytes) -> tuple[Signature, bytes] | None:
             arrays=tuple(_array(item) for item in head["arrays"]),
             size=head["size"],
             pipes=head["pipes"],
+            delays=tuple(_slot(item) for item in head["delays"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

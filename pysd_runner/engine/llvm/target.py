@@ -14,7 +14,8 @@ from pysd_runner.engine.llvm.compiler import host
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.permuting import REGISTER
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
-from pysd_runner.engine.numpy_target import check_memory, leading_shape
+from pysd_runner.engine.memory import check_memory
+from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
@@ -166,6 +167,7 @@ def _over_draws(
             first_draw=first_draw + first,
             outputs=here,
             out_stride=room,
+            at_once=min(workers, -(-draws // size)),
         ).run()
         return last - first
 

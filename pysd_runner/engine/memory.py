@@ -1,0 +1,76 @@
+"""How much memory the machine has, and whether a run fits into it."""
+
+import math
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from pysd_runner.errors import InvalidInput
+
+
+def machine_bytes() -> float:
+    """Memory of the machine in bytes; infinite where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
+# Arrays of the largest variable that live at once while a step is computed.
+LIVE_ARRAYS = 12
+
+
+def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
+    """Refuse a run that would not fit into memory.
+
+    Parameters
+    ----------
+    shapes
+        Shape of each outcome over its own dimensions.
+    cells
+        Length of the largest variable.
+    cases
+        Numbers of scenarios and draws.
+    rows
+        Number of saved moments.
+
+    Raises
+    ------
+    InvalidInput
+        If it would not.
+    """
+    scenarios, draws = cases
+    saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
+    needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
+    available = machine_bytes()
+    if needed > available:
+        raise InvalidInput(
+            f"this run would need about {needed / 1e9:.0f} GB of memory, the machine has {available / 1e9:.0f}: take "
+            f"fewer draws ({draws}), scenarios ({scenarios}), regions or outcomes ({len(shapes)})"
+        )
+
+
+def check_delays(rows: int, row_bytes: int, at_once: int) -> None:
+    """Refuse a run whose fixed delays would not fit into memory.
+
+    Parameters
+    ----------
+    rows
+        Steps that the longest of them keeps.
+    row_bytes
+        What flows into all of them at one step, of all draws that run in one go.
+    at_once
+        How many of those run at once.
+
+    Raises
+    ------
+    InvalidInput
+        If they would not.
+    """
+    needed, available = rows * row_bytes * at_once, machine_bytes()
+    if needed > available:
+        raise InvalidInput(
+            f"fixed delays (DELAY FIXED) of up to {rows} steps would need about {needed / 1e9:.3g} GB of memory, the "
+            f"machine has {available / 1e9:.3g}: take longer steps, shorter delays, fewer regions or one thread"
+        )
