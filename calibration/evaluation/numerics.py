@@ -12,7 +12,7 @@ from calibration.evaluation.subject import Subject
 from calibration.sdeval import conservation, integration_error, non_negativity
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.checks.experiments import Balance
-from pysd_runner.errors import GapsimError
+from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.task import Method
 
 KEY = "numerics"
@@ -68,12 +68,15 @@ def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
     names = list(dict.fromkeys((*subject.outcomes, *subject.stocks)))
 
     def integrate(step: float, method: str) -> Mapping[str, np.ndarray]:
-        return subject.paths(subject.integrated(step, cast("Method", method), names))
+        return subject.paths(subject.integrated(step, cast("Method", method), names), names)
 
     step = subject.clock["step"]
     try:
         found = integration_error(integrate, step=step, tolerance=TOLERANCE)
-    except GapsimError as error:
+    except UnknownName:
+        raise
+    except InvalidInput as error:
+        # A model may not run with half its step, or not by this method: that is no verdict on it.
         note = Phrase("verbatim", {"text": str(error)})
         verdict = Verdict.NOT_TESTED
         tests = ("halving", "runge_kutta")

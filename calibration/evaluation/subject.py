@@ -175,19 +175,23 @@ class Subject:
     @cached_property
     def base(self) -> Run:
         """The base run with every variable; not finite values are there to be found."""
-        return self._simulated(self.values, stop=self.stop)
+        return self._simulated({**self.steady, **self.values}, stop=self.stop)
 
     @cached_property
     def steady(self) -> Values:
         """Values in the base run of all inputs that some declared experiment changes.
 
-        Handed to every run: a program is compiled for a set of inputs, and so one serves all experiments.
+        Handed to every run: a program is compiled for a set of inputs, and so one serves base and experiments.
         """
         declared = experiments_of(self.model)
         named = [name for item in (*declared.extremes, *declared.realities) for name in (*item.values, *item.given)]
         named += [name for loop in declared.loops for name in loop.values]
         variables = dict.fromkeys(self.model.find(name) for name in named)
-        return {name: self.base[name][0, 0, ..., 0] for name in variables if name not in self.values}
+        wanted = [name for name in variables if name not in self.values]
+        if not wanted:
+            return {}
+        run = self._simulated(self.values, stop=self.stop, outcomes=wanted)
+        return {name: run[name][0, 0, ..., 0] for name in wanted}
 
     @cached_property
     def clock(self) -> Mapping[str, float]:
@@ -249,8 +253,15 @@ class Subject:
         Run
             Cases that are not finite are described in it.
         """
+        # Euler's program is that of the base run.
+        saved = None if method == "euler" else outcomes
         return self._simulated(
-            self.values, stop=self.stop, step=step, method=method, outcomes=outcomes, every=self.clock["save_every"]
+            {**self.steady, **self.values},
+            stop=self.stop,
+            step=step,
+            method=method,
+            outcomes=saved,
+            every=self.clock["save_every"],
         )
 
     def _simulated(
