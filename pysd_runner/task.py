@@ -17,7 +17,7 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.numpy_target import compiled, leading_shape, run
 from pysd_runner.engine.orders import check_orders
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.tracing import Failure, defined, seen, trace
+from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
 from pysd_runner.engine.values import fitted_to
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
@@ -233,7 +233,7 @@ def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[st
 
 
 def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
-    """Cases with a value that is not finite, where some equation defines one.
+    """Cases with a value that is not finite, where some equation defines one and does not call it missing.
 
     Parameters
     ----------
@@ -249,11 +249,9 @@ def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
     """
     failed = np.zeros((1, 1), dtype=bool)
     for name, values in data.items():
-        finite = np.isfinite(values)
         lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
-        if not finite.all():
-            wrong = ~finite & defined(model.ir, name)[..., None]
-            lead = np.asarray(wrong.any(axis=tuple(range(2, values.ndim))))
+        if not np.isfinite(values).all():
+            lead = np.asarray(not_usable(model.ir, name, values).any(axis=tuple(range(2, values.ndim))))
         failed = failed | lead
     return failed
 

@@ -1,5 +1,6 @@
 """Finds where a run first stopped being a number."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.engine.bounds import TIME_STEP, one_case
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.integration import integrated
-from pysd_runner.engine.ir import STATEFUL, Axis, ModelIr, references
+from pysd_runner.engine.ir import STATEFUL, Axis, Block, Expression, Interpolation, ModelIr, Number, references, walk
 from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.paths import TimePath
@@ -137,7 +138,7 @@ def _first(
     model: ModelIr, series: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]
 ) -> Failure | None:
     """The first value that is not finite, of variables with shape (..., time)."""
-    wrong = {name: ~np.isfinite(values) & defined(model, name)[..., None] for name, values in series.items()}
+    wrong = {name: not_usable(model, name, values) for name, values in series.items()}
     first = min(
         (int(np.argmax(item.any(axis=tuple(range(item.ndim - 1))))) for item in wrong.values() if item.any()),
         default=-1,
@@ -150,6 +151,43 @@ def _first(
     element = tuple(model.ranges[dim][position] for dim, position in zip(dims, place, strict=True))
     value = float(series[name][(*place, first)])
     return Failure(*case, name, element, float(times[first]), value)
+
+
+def not_usable(model: ModelIr, name: str, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Values of a variable that are not finite where some equation defines one.
+
+    NaN in a variable whose own equation writes ``:NA:``, or reads a series as ``:RAW:``, is a missing value, as the
+    model means it, and none of them.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    name
+        The variable.
+    values
+        Shape (..., its dimensions, time).
+
+    Returns
+    -------
+    ndarray of bool
+        Of the same shape.
+    """
+    wrong = ~np.isfinite(values)
+    if any(_writes_missing(block) for block in model.variables[name].blocks):
+        wrong &= ~np.isnan(values)
+    return np.asarray(wrong & defined(model, name)[..., None])
+
+
+def _writes_missing(block: Block) -> bool:
+    parts = [part for part in (block.expression, block.initial) if part is not None]
+    return any(_is_missing(item) for part in parts for item in walk(part))
+
+
+def _is_missing(item: Expression) -> bool:
+    if isinstance(item, Interpolation):
+        return item.mode == "raw"
+    return isinstance(item, Number) and math.isnan(item.value)
 
 
 def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:

@@ -84,10 +84,13 @@ class BlockStatistics:
         None when none are kept.
     summary
         None when no quantile is kept.
+    missing
+        Series with a missing value, shape (series,); None when there is no draw.
     """
 
     moments: Moments | None
     summary: Summary | None
+    missing: NDArray[np.bool_] | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -110,9 +113,11 @@ class RunningStatistics:
     block: int
     _moments: Moments | None = field(init=False, default=None)
     _sketch: QuantileSketch = field(init=False)
+    _missing: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         self._sketch = QuantileSketch(planned=self.planned, block=self.block, tolerance=self.kept.tolerance)
+        self._missing = np.zeros(int(np.prod(self.shape)), dtype=bool)
 
     def summarise(self, values: NDArray[np.floating]) -> BlockStatistics:
         """Reduce the draws of one block; it can be done in any thread.
@@ -135,7 +140,9 @@ class RunningStatistics:
             found = [self._summarise(series[first : first + rows]) for first in range(0, series.shape[0], rows)]
         moments = joined_moments([item.moments for item in found if item.moments is not None])
         summary = joined_summaries([item.summary for item in found if item.summary is not None])
-        return BlockStatistics(moments, summary)
+        return BlockStatistics(
+            moments, summary, np.concatenate([item.missing for item in found if item.missing is not None])
+        )
 
     def _summarise(self, series: NDArray[np.floating]) -> BlockStatistics:
         """Reduce some of the series, few enough to stay in the cache; shape (..., year, draw)."""
@@ -144,7 +151,9 @@ class RunningStatistics:
         values = series.copy().reshape(-1, count)
         summary = self._sketch.summarise(values) if self.kept.quantiles else None
         moments = moments_of(values, is_sorted=summary is not None) if self.kept.simple else None
-        return BlockStatistics(moments, summary)
+        # Sorting puts NaN last.
+        missing = np.isnan(values[:, -1]) if summary is not None else np.isnan(values).any(axis=1)
+        return BlockStatistics(moments, summary, missing)
 
     def add(self, block: BlockStatistics) -> None:
         """Add the draws of a block.
@@ -159,6 +168,8 @@ class RunningStatistics:
                 self._moments = combined(self._moments, block.moments)
             if block.summary is not None:
                 self._sketch.add(block.summary)
+        if block.missing is not None:
+            self._missing |= block.missing
 
     @property
     def error(self) -> float:
@@ -166,13 +177,17 @@ class RunningStatistics:
         return self._sketch.error
 
     def results(self) -> dict[str, Array]:
-        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year); NaN without any draw."""
+        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year).
+
+        They are NaN without any draw, and where some draw has a missing value.
+        """
         found = {name: self._moment(name) for name in self.kept.simple}
         levels: Sequence[float] = self.kept.quantiles
         if levels:
             shape = (len(levels), *self.shape)
             found[QUANTILE] = self._sketch.at(levels).reshape(shape) if self._sketch.count else np.full(shape, np.nan)
-        return found
+        missing = self._missing.reshape(self.shape)
+        return {name: np.where(missing, np.nan, values) for name, values in found.items()} if missing.any() else found
 
     def _moment(self, name: str) -> Array:
         if self._moments is None:
