@@ -16,8 +16,11 @@ from pysd_runner.spec import ModelSpec, load_spec
 
 REGION_RANGE = "Region"
 
+# As many subscript ranges are named where a model is shown on one line.
+MOST_RANGES = 4
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Model:
     """A model file with its declarations, ready to run; it can be pickled.
 
@@ -46,6 +49,13 @@ class Model:
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lowered: ModelIr | None = None
     uncovered: str = ""
+
+    def __repr__(self) -> str:
+        if self.lowered is None:
+            return f"<Model {self.name!r}, not covered by this engine>"
+        sizes = [f"{name} ({len(items)})" for name, items in self.ranges.items()]
+        over = f" over {', '.join(sizes[:MOST_RANGES])}{', ...' if len(sizes) > MOST_RANGES else ''}" if sizes else ""
+        return f"<Model {self.name!r}, {len(self.variables)} variables{over}>"
 
     @property
     def ir(self) -> ModelIr:

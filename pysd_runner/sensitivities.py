@@ -22,6 +22,7 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.linearised import Linearised, check_still
 from pysd_runner.model import Model
+from pysd_runner.showing import one_line, time_axis, time_unit
 from pysd_runner.simulation import failure_message
 from pysd_runner.task import (
     Method,
@@ -41,7 +42,7 @@ Array = NDArray[np.float64]
 Parameter = str | tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Jacobian:
     """Outcomes and how they move with parameters.
 
@@ -68,6 +69,8 @@ class Jacobian:
         Cases with a value that is not finite, shape (scenario, draw).
     provenance
         How it was made: model, hash, engine, bounds and steps.
+    time_unit
+        Unit of the saved moments, as the model file writes it.
     """
 
     years: Array
@@ -80,6 +83,12 @@ class Jacobian:
     ranges: Mapping[str, tuple[str, ...]]
     failed: NDArray[np.bool_]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    time_unit: str = ""
+
+    def __repr__(self) -> str:
+        scenarios, draws = self.failed.shape
+        kind = f"Jacobian by {len(self.parameters)} parameter{'' if len(self.parameters) == 1 else 's'}"
+        return one_line(kind, self.data, (scenarios, draws), self.years, self.provenance)
 
     def __getitem__(self, name: str) -> Array:
         """Derivatives of one outcome, shape (scenario, draw, ..., year, parameter).
@@ -106,7 +115,7 @@ class Jacobian:
             attributes = {"units": f"{self.units[name] or 'Dmnl'} per unit of the parameter"}
             arrays[f"d {name}"] = xr.DataArray(self.derivatives[name], dims=[*axes, "parameter"], attrs=attributes)
         coords: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
-        coords |= {"year": self.years, "parameter": list(self.parameters)}
+        coords |= {"year": time_axis(self.years, self.time_unit), "parameter": list(self.parameters)}
         coords["parameter_units"] = ("parameter", list(self.parameter_units))
         return xr.Dataset(arrays, coords=coords, attrs=dict(self.provenance))
 
@@ -208,6 +217,7 @@ def jacobian(
         ranges=model.ir.ranges,
         failed=failed,
         provenance=provenance(task),
+        time_unit=time_unit(model),
     )
 
 

@@ -13,6 +13,7 @@ from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import Model
+from pysd_runner.showing import one_line, time_axis, time_unit
 from pysd_runner.task import Method, computed, failed_cases, prepared, provenance, traced
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Run:
     """What a simulation gave.
 
@@ -44,6 +45,8 @@ class Run:
         Where the first few of them went wrong.
     provenance
         How it was made: model, hash, engine, bounds and steps.
+    time_unit
+        Unit of the saved moments, as the model file writes it.
     """
 
     years: Array
@@ -54,6 +57,11 @@ class Run:
     failed: NDArray[np.bool_]
     failures: tuple[Failure, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    time_unit: str = ""
+
+    def __repr__(self) -> str:
+        scenarios, draws = self.failed.shape
+        return one_line("Run", self.data, (scenarios, draws), self.years, self.provenance)
 
     def __getitem__(self, name: str) -> Array:
         """One outcome, shape (scenario, draw, ..., year).
@@ -82,7 +90,9 @@ class Run:
                 values, dims=["scenario", "draw", *inner, "year"], attrs={"units": self.units[name]}
             )
         coords: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
-        return xr.Dataset(arrays, coords={**coords, "year": self.years}, attrs=dict(self.provenance))
+        return xr.Dataset(
+            arrays, coords={**coords, "year": time_axis(self.years, self.time_unit)}, attrs=dict(self.provenance)
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """The run as a long table: scenario, draw, subscripts, year, variable, unit, value."""
@@ -209,6 +219,7 @@ def simulate(
         failed=failed,
         failures=failures,
         provenance=provenance(task),
+        time_unit=time_unit(model),
     )
 
 

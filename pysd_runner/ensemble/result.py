@@ -13,8 +13,10 @@ from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
 from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.showing import one_line, time_axis
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 Array = NDArray[np.floating]
@@ -24,7 +26,7 @@ OWN = ("scenario", "draw", "year", "quantile", "failed", "failed cases")
 MARK = "_"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Ensemble:
     """What an ensemble gave.
 
@@ -59,6 +61,8 @@ class Ensemble:
         How many draws were asked for; there are fewer when the work was interrupted.
     provenance
         How it was made: model, hash, engine, seed, design, scenarios, bounds, steps and versions.
+    time_unit
+        Unit of the saved moments, as the model file writes it.
     """
 
     scenarios: tuple[str, ...]
@@ -76,6 +80,12 @@ class Ensemble:
     failures: tuple[Failure, ...]
     planned: int
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    time_unit: str = ""
+
+    def __repr__(self) -> str:
+        kind = "Ensemble" if self.kept is None else "Statistics of an ensemble"
+        cases = (len(self.scenarios), self.draws)
+        return one_line(kind, self.data or self.statistics, cases, self.years, self.provenance)
 
     @property
     def draws(self) -> int:
@@ -173,6 +183,21 @@ class Ensemble:
                 arrays[f"{self._label(name)}{of}, {statistic}"] = (axes, values, {"units": unit})
         return arrays
 
+    def to_frame(self) -> "pd.DataFrame":
+        """The ensemble as a long table: scenario, draw or quantile, subscripts, year, variable, unit, value.
+
+        Of statistics one row holds one statistic, and `variable` names it as `to_xarray` does.
+        """
+        import pandas as pd
+
+        dataset = self.to_xarray().drop_vars(["failed cases"])
+        parts = []
+        for name, array in dataset.data_vars.items():
+            part = array.drop_vars([item for item in array.coords if item not in array.dims])
+            frame = part.rename("value").to_series().reset_index()
+            parts.append(frame.assign(variable=str(name), unit=array.attrs["units"]))
+        return pd.concat(parts, ignore_index=True)
+
     def save(self, path: str | Path) -> Path:
         """Write the ensemble to a netCDF file, whole or not at all.
 
@@ -205,7 +230,7 @@ class Ensemble:
 
     def _coordinates(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         used = {dim for name in (*self.data, *self.statistics) for dim in self.dims[name]}
-        coords: dict[str, Any] = {"scenario": list(self.scenarios), "year": self.years}
+        coords: dict[str, Any] = {"scenario": list(self.scenarios), "year": time_axis(self.years, self.time_unit)}
         if self.data:
             coords |= {"draw": np.arange(self.draws), "failed": (["scenario", "draw"], self.failed)}
             for name, values in self.parameters.items():

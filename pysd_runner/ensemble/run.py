@@ -24,6 +24,7 @@ from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
+from pysd_runner.showing import time_unit
 from pysd_runner.task import TRACED, Method, compiled_ahead, computed, failed_cases, provenance, traced_case
 
 Keep = Literal["full"] | Statistics
@@ -156,6 +157,7 @@ def run_ensemble(
         failures=_failures(found, work.failed[:, : work.done], work.shown),
         planned=found.draws,
         provenance={**provenance(found.first), **made},
+        time_unit=time_unit(model),
         **collector.results(work.done),
     )
 

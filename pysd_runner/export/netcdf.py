@@ -84,7 +84,8 @@ def load_netcdf(path: str | Path) -> xr.Dataset:
     OSError
         If there is no such file or it is not netCDF-4.
     """
-    with xr.open_dataset(path, engine="h5netcdf") as opened:
+    # Values in a unit of time are numbers, whatever the unit is called.
+    with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=False) as opened:
         return opened.load()
 
 

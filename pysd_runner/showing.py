@@ -1,0 +1,81 @@
+"""How results are shown: one line for a prompt, and their axis of time."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, TIME_STEP
+from pysd_runner.model import Model
+
+
+def one_line(
+    kind: str, outcomes: Collection[str], cases: tuple[int, int], years: NDArray[np.float64], made: Mapping[str, Any]
+) -> str:
+    """Say what results are, on one line.
+
+    Parameters
+    ----------
+    kind
+        What they are called.
+    outcomes
+        Names.
+    cases
+        How many scenarios and draws.
+    years
+        Saved moments, shape (year,).
+    made
+        Their provenance.
+
+    Returns
+    -------
+    str
+        For instance ``<Run of 'sir': 22 outcomes, 1 scenario x 1 draw, 37 moments from 0 to 36, engine llvm>``.
+    """
+    names = next(iter(outcomes)) if len(outcomes) == 1 else f"{len(outcomes)} outcomes"
+    scenarios, draws = (
+        f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in zip(cases, _NOUNS, strict=True)
+    )
+    moments = f"{years.size} moments from {years[0]:g} to {years[-1]:g}" if years.size else "no moments"
+    source = f" of {made['model']!r}" if "model" in made else ""
+    engine = f", engine {made['engine']}" if "engine" in made else ""
+    return f"<{kind}{source}: {names}, {scenarios} x {draws}, {moments}{engine}>"
+
+
+_NOUNS = ("scenario", "draw")
+
+
+def time_unit(model: Model) -> str:
+    """Unit of time of a model, as its controls give it.
+
+    Parameters
+    ----------
+    model
+        The model.
+
+    Returns
+    -------
+    str
+        Empty when the file gives none.
+    """
+    units = (model.ir.variables[name].unit for name in (TIME_STEP, INITIAL_TIME, FINAL_TIME))
+    return next((unit for unit in units if unit), "")
+
+
+def time_axis(years: NDArray[np.float64], unit: str) -> tuple[str, NDArray[np.float64], dict[str, str]]:
+    """The coordinate of saved moments for a labelled data set.
+
+    Parameters
+    ----------
+    years
+        Saved moments, shape (year,).
+    unit
+        Their unit, empty where none is known.
+
+    Returns
+    -------
+    tuple
+        Dimension, values and attributes, as xarray takes them.
+    """
+    return "year", years, {"units": unit} if unit else {}
