@@ -52,7 +52,8 @@ class Setting:
         Size of the panels: every so-manieth province in 2014, and years after it.
     errors
         ``"estimated"``: the fit finds the errors of the series, as it does for a user; ``"known"``: it is given those
-        the panel was made with, for which the posterior is exact.
+        the panel was made with. Two indicators of one share keep the distance they were observed with in the first
+        year, of which the fit is not told in either case.
     draws
         Weighted draws of each posterior; 0 always takes the sampler.
     steps

@@ -1,0 +1,45 @@
+"""The page on what a panel can tell is written by its command, and its laws hold."""
+
+import numpy as np
+import pytest
+
+from benchmarks import identifiability as module
+from benchmarks.identifiability import BEGIN, END, EXPECTED, contractions, main, table
+from pysd_runner.panel import load_panel
+
+
+@pytest.fixture(scope="module")
+def panel():
+    whole = load_panel("china")
+    return whole.subset(regions=whole.codes[::8], years=range(2014, 2020))
+
+
+def test_more_series_never_say_less(panel):
+    found = contractions(panel, ("q_a", "lam_U", "q_u", "c0", "th_U", "tau_m", "lambda_s", "lambda_u"))
+    assert found.sets == ("GDP", "+ access", "+ skills", "+ application")
+    assert (np.diff(found.shares, axis=1) > -1e-12).all()
+    assert list(found.seen) == sorted(found.seen)
+    assert ((found.shares > -1e-12) & (found.shares < 1)).all()
+    by_key = dict(zip(found.keys, found.shares, strict=True))
+    assert by_key["q_a"][0] < 0.05 < 0.5 < by_key["q_a"][1]
+    lines = table(found)
+    assert any(line.startswith("| `c0` |") and "(0.27)" in line for line in lines)
+    assert any(line.startswith("| `tau_m` |") and "(" not in line for line in lines)
+
+
+def test_errors_that_forget_say_more_about_slow_growth(panel):
+    keys = ("c0", "lam_I", "pi")
+    declared, forgetful = contractions(panel, keys), contractions(panel, keys, memory="independent")
+    assert (forgetful.shares[:, 0] > declared.shares[:, 0]).all()
+
+
+def test_the_page_is_written_between_its_marks(tmp_path, monkeypatch, panel):
+    monkeypatch.setattr(module, "load_panel", lambda _: panel)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    assert main(["--write", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert all(f"`{key}`" in text for key in EXPECTED)
