@@ -218,4 +218,5 @@ def _knocked_out(subject: Subject, loop: Loop, names: list[str]) -> pd.DataFrame
             raise ArithmeticError(str(run.failures[0]) if run.failures else "values that are not finite")
         return subject.paths(run, names)
 
-    return knock_out(simulate, [KnockOut(name=loop.name, inputs=dict(loop.values), because=loop.en)], outcomes=names)
+    cut = KnockOut(name=loop.name, inputs=dict(loop.values), because=loop.en)
+    return knock_out(simulate, [cut], outcomes=names, base=dict(loop.given))

@@ -185,7 +185,7 @@ class Subject:
         """
         declared = experiments_of(self.model)
         named = [name for item in (*declared.extremes, *declared.realities) for name in (*item.values, *item.given)]
-        named += [name for loop in declared.loops for name in loop.values]
+        named += [name for loop in declared.loops for name in (*loop.values, *loop.given)]
         variables = dict.fromkeys(self.model.find(name) for name in named)
         wanted = [name for name in variables if name not in self.values]
         if not wanted:

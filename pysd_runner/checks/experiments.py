@@ -122,6 +122,8 @@ class Loop:
         Parameters and the values that switch the loop off.
     moves
         Variables that the loop is there to move.
+    given
+        Inputs that hold with the loop as well, for instance a policy without which it sleeps.
     years
         How long it runs.
     en, zh
@@ -131,6 +133,7 @@ class Loop:
     name: str
     values: Mapping[str, float]
     moves: tuple[str, ...]
+    given: Mapping[str, float] = field(default_factory=dict)
     years: float = YEARS
     en: str = ""
     zh: str = ""
@@ -289,6 +292,7 @@ def _loop(table: Table) -> Loop:
         name=table.text("name"),
         values=table.numbers("off"),
         moves=table.texts("moves"),
+        given=table.numbers("given"),
         years=_years(table),
         en=table.text("en", ""),
         zh=table.text("zh", ""),

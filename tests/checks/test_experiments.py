@@ -43,11 +43,12 @@ def test_an_experiment_is_read_with_everything_it_says(tmp_path: Path) -> None:
 
 def test_loops_and_balances_are_read(tmp_path: Path) -> None:
     text = (
-        '[[loop]]\nname = "births"\noff = { "Birth Rate" = 0 }\nmoves = ["Stock"]\n'
+        '[[loop]]\nname = "births"\noff = { "Birth Rate" = 0 }\nmoves = ["Stock"]\ngiven = { Deaths = 1 }\n'
         '[[balance]]\nname = "moves"\ninflows = ["In"]\noutflows = ["Out"]\n'
     )
     found = load_experiments(written(tmp_path, text))
     assert (found.loops[0].values, found.loops[0].moves) == ({"Birth Rate": 0.0}, ("Stock",))
+    assert dict(found.loops[0].given) == {"Deaths": 1.0}
     assert (found.balances[0].inflows, found.balances[0].tolerance) == (("In",), 1e-9)
 
 
@@ -70,7 +71,7 @@ def test_the_shipped_experiments_name_variables_of_the_model_and_speak_both_lang
         named += [] if item.pulse is None else [item.pulse.variable, item.pulse.highest_of or item.pulse.variable]
         assert all(model.find(name) for name in named)
     for loop in found.loops:
-        assert all(model.find(name) for name in (*loop.values, *loop.moves))
+        assert all(model.find(name) for name in (*loop.values, *loop.given, *loop.moves))
     for balance in found.balances:
         assert all(model.find(name) for name in (*balance.inflows, *balance.outflows))
     for item in (*found.extremes, *found.realities, *found.loops, *found.balances):
