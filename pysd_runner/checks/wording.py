@@ -15,7 +15,7 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
 )
-from pysd_runner.engine.names import shown
+from pysd_runner.engine.names import HIDDEN, shown
 
 _BETWEEN = {
     "or": (0, ":OR:"),
@@ -89,7 +89,17 @@ def _reference(expression: Reference, model: ModelIr) -> str:
         shown(item.label) if isinstance(item, Axis) else _element(item, dim, model)
         for item, dim in zip(expression.index, dims, strict=True)
     ]
-    return f"{expression.variable}[{','.join(parts)}]" if parts else expression.variable
+    name = _hidden(expression.variable, model) or expression.variable
+    return f"{name}[{','.join(parts)}]" if parts else name
+
+
+def _hidden(name: str, model: ModelIr) -> str:
+    """What was made for a delay, smooth or macro, in words or as the number it is; empty for a variable of the file."""
+    variable = model.variables[name]
+    if not variable.hidden or HIDDEN not in name:
+        return ""
+    expression = variable.blocks[0].expression
+    return f"{expression.value:g}" if isinstance(expression, Number) else f"(value inside {shown(name)})"
 
 
 def _element(item: Element, dim: str, model: ModelIr) -> str:

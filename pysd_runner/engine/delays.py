@@ -99,12 +99,14 @@ def delay_fixed(scope: Scope, inflow: Expression, time: Expression, initial: Exp
 
 def trend(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Expression:
     """TREND: relative growth of a value against its average, ``(value - average) / (time * |average|)``."""
+    time = scope.span(time)
     level = _average(scope, value, time, initial)
     return _relative(value, level, operation("multiply", time, operation("abs", level)))
 
 
 def forecast(scope: Scope, value: Expression, time: Expression, horizon: Expression, initial: Expression) -> Expression:
     """FORECAST: a value if its trend went on, ``value * (1 + trend * horizon)``."""
+    time = scope.span(time)
     level = _average(scope, value, time, initial)
     growth = _relative(value, level, operation("multiply", time, level))
     return operation(

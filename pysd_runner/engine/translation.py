@@ -108,6 +108,8 @@ def _reason(error: Exception) -> str:
         cause = cause.__cause__
     if isinstance(cause, RecursionError | MemoryError):
         return "it is nested too deeply"
+    if isinstance(cause, TypeError) and "positional argument" in str(cause):
+        return "a function is given too many or too few arguments"
     text, position = getattr(cause, "text", None), getattr(cause, "pos", None)
     if isinstance(text, str) and isinstance(position, int):
         rest = text[position:].strip()

@@ -63,6 +63,8 @@ GOOD = [
     "DELAY FIXED(People[Region], 3, Person Start) ~ Person",
     "SAMPLE IF TRUE(Time > 2020, People[Region], 0) ~ Person",
     "FORECAST(People[Region], Delay, 5) ~ Person",
+    "FORECAST(People[Region], 3, 5) ~ Person",
+    "FORECAST(People[Region], 3, Delay) ~ Person",
     "RANDOM NORMAL(0, Person Start, Person Start, Person Start, 7) + 0 * People[Region] ~ Person",
     "RANDOM UNIFORM(0, Person Start, 7) + 0 * People[Region] ~ Person",
     "VECTOR SORT ORDER(People[Region], 1) ~ Dmnl",
@@ -111,6 +113,7 @@ GOOD = [
     "DELAY1(Income[Region], 4) ~ Yuan/Year",
     "DELAY3I(Income[Region], Delay, 7) ~ Yuan/Year",
     "TREND(Money[Region], Delay, Rate) ~ 1/Year",
+    "TREND(Money[Region], 3, 0.05) ~ 1/Year",
     "INITIAL(People[Region]) ~ Person",
     "INTEG(Income[Region] - Rate * Money[Region], Money[Region]) ~ Yuan",
     "INTEG(Income[Region], 100) ~ Yuan",
@@ -163,6 +166,7 @@ BAD = [
     ("DELAY1(Income[Region], Share) ~ Yuan/Year", "Yuan/Year^2", "Yuan/Year"),
     ("DELAY3(Income[Region], 4) ~ Yuan", "Yuan", "Yuan/Year"),
     ("INITIAL(People[Region]) ~ Yuan", "Yuan", "Person"),
+    ("TREND(Money[Region], 3, 0.05) ~ Person", "Person", "1/Year"),
     ("INTEG(Income[Region] - Money[Region], Money[Region]) ~ Yuan", "Yuan/Year", "Yuan"),
     ("INTEG(Money[Region], Money[Region]) ~ Yuan", "Yuan/Year", "Yuan"),
     ("INTEG(Income[Region], People[Region]) ~ Yuan", "Yuan", "Person"),
@@ -198,6 +202,14 @@ def test_the_message_names_the_part_where_units_meet(write: Write) -> None:
         "X: in People[R1] - Money[Region]: Person expected, People[R1] is Person, Money[Region] is Yuan: "
         "X[Region] = Share * MAX(0, People[R1] - Money[Region])"
     )
+
+
+def test_messages_hold_no_names_of_what_was_made_for_a_delay(write: Write) -> None:
+    problems = check_dimensions(write("X[Region] = FORECAST(People[Region], People[Region], 5) ~ Person ~ |"))
+    assert problems
+    for item in problems:
+        assert "\x1f" not in item.message
+        assert "(value inside X)" in item.message
 
 
 def test_a_long_part_is_shortened_in_the_middle(write: Write) -> None:

@@ -40,6 +40,7 @@ def test_what_is_not_covered_is_named_with_its_variable_and_equation(feature, tm
         ("R: A, B ~~|\nk[R] = 1 ~~|\nb = SUM(k[Q!]) ~~|", "'Q' is not in subscript range 'R'"),
         ("R: A, B ~~|\nk[R] = 1 ~~|\na = k ~~|", "the right side runs over 'R', which the left side does not have"),
         ("R: A, B ~~|\nk[R] = 1, 2, 3 ~~|", "table of 3 numbers for subscripts that take 2"),
+        ("a = FORECAST(1, 2, 3, 4) ~~|", "FORECAST.*given too many or too few arguments"),
         ("a = MAX(1, 2, 3) ~~|", "MAX takes 2 arguments, 3 are given"),
         ("R: A, B ~~|\nk[R] = 1 ~~|\na = k[A,B] ~~|", "1 subscripts, 2 are given"),
     ],
