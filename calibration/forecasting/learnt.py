@@ -114,7 +114,7 @@ class Learnt:
                 standardised[place] = then.standardised(past.errors[place])
         known = np.isfinite(standardised)
         age = np.broadcast_to(past.ages[:, None, :], standardised.shape)
-        weights = 0.5 ** (age[known] / self.settings.half_life)
+        weights = 0.5 ** (age[known] / self.settings.shape_half_life)
         sizes = quantiles(
             np.abs(standardised[known]),
             weights,

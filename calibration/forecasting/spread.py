@@ -17,7 +17,9 @@ class WidthSettings:
     Attributes
     ----------
     half_life
-        Years after which an error counts half.
+        Years after which an error counts half for the size of errors.
+    shape_half_life
+        The same for their shape.
     growth, growth_weight
         Exponent of the growth with the horizon before any data, and what it counts.
     law_weight
@@ -30,13 +32,14 @@ class WidthSettings:
         Its degrees of freedom.
     """
 
-    half_life: float = 6.0
+    half_life: float = 3.0
+    shape_half_life: float = 20.0
     growth: float = 0.6
     growth_weight: float = 4.0
     law_weight: float = 4.0
     region_weight: float = 6.0
-    shape_weight: float = 6.0
-    tails: float = 4.0
+    shape_weight: float = 10.0
+    tails: float = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
