@@ -24,9 +24,11 @@ Damping was taken from the middle, error correction direct. Mixtures were tried 
 counting for 3, 8, 20 and all origins, half-lives of 6 and 15 years and none, weights common to all horizons and apart:
 pull with both error corrections was the best set at every setting (mean log ratio -.139 to -.141 learnt, -.137 at equal
 weights; the four good baselines -.104 to -.130, all seven -.108 to -.130), common weights were better than weights by
-horizon, and faster learning a little better than slower. Widths were tried with half-lives of 4, 6, 8, 12, 20 years and
-none, shrinkages of shape 1, 4 and 10, of regions 3, 6 and 15, of the law of growth 1, 4 and 15, tails of 4, 5 and 8
-degrees of freedom: CRPS moved by less than 1 %.
+horizon, and faster learning a little better than slower. Widths were tried on
+persistence, error correction and pull with half-lives of 2, 3, 4, 6, 8, 12, 20 years and none, shrinkages of shape 1,
+4, 6 and 10, of regions 3, 6 and 15, of the law of growth 1, 4, 10 and 15, tails of 3, 4, 5 and 8 degrees of freedom,
+and a half-life of the shape of its own. CRPS moved by less than 1 %; with a half-life of 6 years the 50 % interval of
+the US sample covered .55, with 3 years and a shape that is remembered longer .53, and .49 in the Chinese sample.
 """
 
 from collections.abc import Iterable

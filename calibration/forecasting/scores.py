@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 PINBALL = (0.05, 0.25, 0.5, 0.75, 0.95)
 # The energy score compares all pairs of draws; so many are enough for the mean over origins.
-ENERGY_DRAWS = 200
+ENERGY_DRAWS = 100
 
 
 def crps(draws: Array, observed: Array) -> Array:

@@ -131,8 +131,8 @@ def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> No
     target = target_of(panel_of(logs, first=1950))
     model = Learnt(name="persistence", method=Persistence())
     found = model.forecast(origin_at(target, 1999), horizon=5, draws=400, seed=0)
-    spread = found.draws.std(axis=0).mean(axis=0)
-    assert_allclose(spread, 0.02 * np.sqrt(np.arange(1, 6)), rtol=0.2)
+    size = np.abs(found.draws - found.point).mean(axis=(0, 1))
+    assert_allclose(size, 0.02 * np.sqrt(2 / np.pi) * np.sqrt(np.arange(1, 6)), rtol=0.2)
     assert_allclose(found.draws.mean(axis=0), found.point, atol=1e-12)
     inside = []
     for year in range(1980, 2004, 2):
