@@ -48,12 +48,14 @@ from calibration.forecasting.baselines import (
     Theta,
 )
 from calibration.forecasting.combination import Combination
+from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecaster, PointMethod
 from calibration.forecasting.learnt import Learnt
 from pysd_runner.errors import UnknownName, suggest
 
 REFERENCE = "persistence"
 FINAL = "gapsim"
+FILTERED = "filtered"
 
 GOOD: tuple[PointMethod, ...] = (Persistence(), DampedDrift(), Pull(), ErrorCorrection())
 
@@ -82,7 +84,8 @@ def baselines() -> dict[str, Forecaster]:
 
 def models() -> dict[str, Forecaster]:
     """Every forecaster by name; the final one last."""
-    known = baselines()
+    known: dict[str, Forecaster] = dict(baselines())
+    known[FILTERED] = FilteredModel(name=FILTERED)
     known[FINAL] = Combination(name=FINAL, members=tuple(known[name] for name in MEMBERS))
     return known
 

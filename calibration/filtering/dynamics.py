@@ -1,0 +1,286 @@
+"""One year of the compiled model for all members: states in, states out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.filtering.evidence import Evidence
+from calibration.filtering.learning import Laws
+from pysd_runner.draws import parameter_draws
+from pysd_runner.errors import InvalidInput
+from pysd_runner.inputs import as_values, region_inputs, time_step
+from pysd_runner.model import Model, load_model
+from pysd_runner.simulation import simulate
+from pysd_runner.spec import ModelSpec
+
+Array = NDArray[np.float64]
+
+MODEL = "regional_digital"
+SHARES = {"a": "Access Share", "s": "Skill Share", "u": "Application Share"}
+CARRIED = {
+    "P": "Population",
+    "X": "Shared Data",
+    "G": "Governance Integration",
+    "N": "Platform Linkage",
+    "D": "Digital Infrastructure",
+}
+# Couplings whose mode is the random walk: zero unless members draw otherwise. The baseline pull c0 is learnt apart.
+COUPLINGS = ("lam_I", "c1", "th_U", "th_X", "eta_S", "eta_A", "m0", "mu_K")
+# Small enough for a pull that is linear, large enough for differences of exponentials to keep ten digits.
+CURVATURE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class State:
+    """Where every member stands at the end of a year.
+
+    Attributes
+    ----------
+    year
+        That year.
+    level
+        Log output per head, shape (member, region).
+    drift
+        What momentum adds to the level in the coming year, log points, shape (member, region).
+    stocks
+        The other states by key of the input: shares, people, infrastructure, capital-output ratio; (member, region).
+    """
+
+    year: int
+    level: Array
+    drift: Array
+    stocks: Mapping[str, Array]
+
+    def of(self, chosen: NDArray[np.intp]) -> "State":
+        """The same for chosen members."""
+        stocks = {name: value[chosen] for name, value in self.stocks.items()}
+        return replace(self, level=self.level[chosen], drift=self.drift[chosen], stocks=stocks)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Members:
+    """What members are and keep: parameters and inputs that no year changes.
+
+    Attributes
+    ----------
+    parameters
+        By key of the declarations, shape (member,).
+    memory
+        Share of momentum left a year later, shape (member,).
+    level_noise, drift_noise, seen_noise
+        Standard deviations of shocks to the level, of what is added to momentum, and of observed output; log points,
+        shape (member, region).
+    persistence
+        Where the pull goes to, shape (member,).
+    fixed
+        Inputs by variable of the model that stay as they are in the first year, shape (member, region).
+    first_year
+        When the ensemble starts.
+    """
+
+    parameters: Mapping[str, Array]
+    memory: Array
+    level_noise: Array
+    drift_noise: Array
+    seen_noise: Array
+    persistence: Array
+    fixed: Mapping[str, Array]
+    first_year: int
+
+    def of(self, chosen: NDArray[np.intp]) -> "Members":
+        """The same for chosen members."""
+        return replace(
+            self,
+            parameters={name: value[chosen] for name, value in self.parameters.items()},
+            memory=self.memory[chosen],
+            level_noise=self.level_noise[chosen],
+            drift_noise=self.drift_noise[chosen],
+            seen_noise=self.seen_noise[chosen],
+            persistence=self.persistence[chosen],
+            fixed={name: value[chosen] for name, value in self.fixed.items()},
+        )
+
+
+@cache
+def model_of(regions: int) -> Model:
+    """The shipped model with some regions."""
+    return load_model(MODEL, regions=regions)
+
+
+def spec_of(regions: int) -> ModelSpec:
+    """Its declarations."""
+    spec = model_of(regions).spec
+    if spec is None:
+        raise InvalidInput(f"model {MODEL!r} has no declarations, so a panel cannot be tied to it")
+    return spec
+
+
+def start(
+    evidence: Evidence, laws: Laws, first_year: int, count: int, couplings: float, rng: np.random.Generator
+) -> tuple[Members, State]:
+    """Draw members and put each where the panel says it is in the first year.
+
+    Parameters
+    ----------
+    evidence
+        Observations up to the origin.
+    laws
+        What was learnt about output.
+    first_year
+        One of the years.
+    count
+        Number of members.
+    couplings
+        Scale of the couplings, relative to their declared priors.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    tuple
+        Members, and their states.
+    """
+    model = model_of(len(evidence.values))
+    chosen = laws.members(count, rng)
+    parameters = _parameters(model, evidence, laws, chosen, couplings, rng)
+    inputs = region_inputs(model, evidence.panel, first_year, parameters=parameters, momentum_gain=0.0)
+    values = as_values(inputs, parameters, model)
+    run = simulate(
+        model,
+        values,
+        start=first_year,
+        stop=first_year + time_step(model),
+        save_every=time_step(model),
+        outcomes=["Digital Infrastructure", "Private Digital Investment Rate", "Investment Rate"],
+        threads=1,
+    )
+    shape = (count, len(evidence.values))
+
+    def of_first(name: str) -> Array:
+        return np.array(np.broadcast_to(run[name][0, ..., 0], shape))
+
+    known = {key: item.variable for key, item in spec_of(len(evidence.values)).inputs.items()}
+    given = {key: np.array(np.broadcast_to(inputs.values[variable][0], shape)) for key, variable in known.items()}
+    stocks = {key: given[key] for key in ("P", "a", "s", "u", "X", "G", "N", "KY")}
+    stocks["D"] = of_first("Digital Infrastructure")
+    fixed = {known[key]: given[key] for key in ("school", "nat", "terrain", "fdev")}
+    fixed["Private Digital Investment Rate"] = of_first("Private Digital Investment Rate")
+    fixed["Observed Investment Rate"] = of_first("Investment Rate")
+    sd = laws.sd[chosen][:, None] * laws.by_region
+    members = Members(
+        parameters=parameters,
+        memory=laws.memory[chosen],
+        level_noise=sd,
+        drift_noise=laws.momentum[chosen][:, None] * sd,
+        seen_noise=laws.error[chosen][:, None] * sd,
+        persistence=laws.persistence[chosen],
+        fixed=fixed,
+        first_year=first_year,
+    )
+    level = np.broadcast_to(np.log(given["y"]), shape)
+    return members, State(year=first_year, level=np.array(level), drift=np.zeros(shape), stocks=stocks)
+
+
+def _parameters(
+    model: Model,
+    evidence: Evidence,
+    laws: Laws,
+    chosen: NDArray[np.intp],
+    couplings: float,
+    rng: np.random.Generator,
+) -> dict[str, Array]:
+    """Draws from the priors; what the laws say in their place; couplings with their mode at zero."""
+    count, step = len(chosen), time_step(model)
+    parameters = parameter_draws(spec_of(len(evidence.values)), None, count, rng)
+    for key in COUPLINGS:
+        parameters[key] = parameters[key] * couplings * np.abs(rng.standard_normal(count))
+    memory, pull = laws.memory[chosen], laws.pull[chosen]
+    regions = len(evidence.values)
+    # Partners count equally, and what they do not include is the region itself.
+    parameters["c0"] = (1 - (1 - pull) ** step) / step * (regions - 1) / regions
+    parameters["pi"] = laws.persistence[chosen]
+    parameters["tau_m"] = step / (1 - memory**step)
+    parameters["g0"] = np.full(count, evidence.growth)
+    parameters["curv"] = np.full(count, CURVATURE)
+    parameters["omega"] = np.zeros(count)
+    return parameters
+
+
+def advance(state: State, members: Members, shock: Array, position: Array) -> State:
+    """Run every member through one year.
+
+    Parameters
+    ----------
+    state
+        At the end of a year.
+    members
+        What they are.
+    shock
+        Growth from outside over the year, log points, shape (member, region).
+    position
+        Mean log relative output of the years behind, shape (region,) or (member, region).
+
+    Returns
+    -------
+    State
+        A year later; momentum has faded and nothing was added to it.
+    """
+    regions = state.level.shape[1]
+    model = model_of(regions)
+    values = _values(state, members, shock, position)
+    run = simulate(
+        model,
+        values,
+        start=state.year,
+        stop=state.year + 1,
+        save_every=1,
+        outcomes=["Output per Capita", "Output", "Physical Capital", *SHARES.values(), *CARRIED.values()],
+        threads=1,
+    )
+
+    def last(name: str) -> Array:
+        return np.asarray(run[name][0, ..., -1])
+
+    stocks = {key: last(name) for key, name in {**SHARES, **CARRIED}.items()}
+    stocks["KY"] = last("Physical Capital") / last("Output")
+    return State(
+        year=state.year + 1,
+        level=np.log(last("Output per Capita")),
+        drift=members.memory[:, None] * state.drift,
+        stocks=stocks,
+    )
+
+
+def _values(state: State, members: Members, shock: Array, position: Array) -> dict[str, Array]:
+    """Values for the compiled model, shape (1, member, region)."""
+    regions = state.level.shape[1]
+    spec = spec_of(regions)
+    parameters = dict(members.parameters)
+    growth = parameters["g_ref"]
+    # The reference of coverage grows from the first year on, not from each year anew.
+    parameters["d_ref"] = parameters["d_ref"] * np.exp(growth * (state.year - members.first_year))
+    values = {
+        spec.parameters[key].variable: value[None, :]
+        for key, value in parameters.items()
+        if spec.parameters[key].variable
+    }
+    names = {key: item.variable for key, item in spec.inputs.items()}
+    memory = members.memory[:, None]
+    relative = state.level - state.level.mean(axis=1, keepdims=True)
+    by_region = {
+        names["y"]: np.exp(state.level),
+        **{names[key]: state.stocks[key] for key in ("P", "a", "s", "u", "X", "G", "N", "KY")},
+        names["tref"]: np.broadcast_to(position - relative, state.level.shape),
+        names["mom"]: state.drift / (parameters["tau_m"][:, None] * (1 - memory)),
+        "Initial Digital Infrastructure": state.stocks["D"],
+        "Technology Shock": shock,
+        **members.fixed,
+    }
+    values |= {name: value[None] for name, value in by_region.items()}
+    equal = np.full((regions, regions), 1 / max(regions - 1, 1))
+    np.fill_diagonal(equal, 0.0)
+    values["Given Partner Weight"] = equal
+    return values

@@ -1,0 +1,211 @@
+"""The filter nests the simple forecasts, agrees with the Kalman filter, and sees nothing after the origin."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
+from calibration.filtering.shocks import apart_from, heavy, shared_part
+from calibration.filtering.update import updated
+from calibration.forecasting import origin_at, target_of
+from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
+from calibration.forecasting.filtered import FilteredModel
+from pysd_runner.errors import InvalidInput
+from pysd_runner.panel import Panel
+from tests.calibration.forecasting.series import panel_of, walk
+
+SMALL = FilterSettings(members=48, window=5)
+# Every restriction on: no momentum, no pull, no other coupling, output observed without error.
+STILL = replace(SMALL, couplings=0.0, momenta=(0.0,), pulls=(0.0,), errors=(0.0,), memories=(0.5,), persistences=(0.0,))
+HORIZON = 4
+
+
+def history(regions: int = 4, years: int = 12) -> np.ndarray:
+    """Log relative output, shape (region, year)."""
+    logs = walk(regions, years, seed=3)
+    return logs - logs.mean(axis=0)
+
+
+def evidence(values: np.ndarray) -> Evidence:
+    """Relative output and nothing else."""
+    regions = [f"R{place}" for place in range(len(values))]
+    return evidence_of(values, range(2000, 2000 + values.shape[1]), regions, [""] * len(values), None)
+
+
+def points(values: np.ndarray, settings: FilterSettings) -> np.ndarray:
+    """Mean forecast, shape (region, horizon)."""
+    found = estimate(evidence(values), settings, seed=0)
+    return ahead(found, settings, horizon=HORIZON, draws=48, seed=0).mean(axis=0)
+
+
+def test_without_couplings_and_momentum_it_is_persistence() -> None:
+    values = history()
+    assert_allclose(points(values, STILL), Persistence().points(values, HORIZON), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1])
+def test_a_pull_to_the_mean_alone_is_pooled_convergence(rate: float) -> None:
+    values = history()
+    found = points(values, replace(STILL, pulls=(rate,)))
+    # The model's pull bends by CURVATURE times the gap, hence not to the last digit.
+    assert_allclose(found, Pull(rate).points(values, HORIZON), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("memory", [0.3, 0.6])
+def test_momentum_that_outweighs_shocks_is_damped_drift(memory: float) -> None:
+    values = history()
+    # Shocks to the level a millionth of those to momentum: the last change is all momentum.
+    found = points(values, replace(STILL, momenta=(1e6,), memories=(memory,), clip=1e9))
+    expected = DampedDrift(window=1, damping=memory).points(values, HORIZON)
+    assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_momentum_and_pull_are_second_order_error_correction() -> None:
+    values, memory, rate = history(), 0.5, 0.05
+    found = points(values, replace(STILL, momenta=(1e6,), memories=(memory,), pulls=(rate,), clip=1e9))
+    stay = 1 - rate
+    level, last = values[:, -1], values[:, -1] - values[:, -2]
+    for step in range(HORIZON):
+        change = -(1 - stay) * (1 - memory) * level + stay * memory * last
+        level, last = level + change, change
+        assert_allclose(found[:, step], level, rtol=0, atol=1e-6)
+
+
+def test_a_pull_to_positions_returns_from_both_sides() -> None:
+    values = history()
+    found = points(values, replace(STILL, pulls=(0.5,), persistences=(1.0,)))
+    position = values[:, -STILL.memory_years :].mean(axis=1)
+    before, after = values[:, -1] - position, found[:, 0] - position
+    assert_allclose(after, 0.5 * before, rtol=0, atol=1e-6)
+
+
+def test_the_ensemble_is_the_kalman_filter_where_the_model_is_linear() -> None:
+    """Slow twin: local trend with fading slope, written out for one region at a time."""
+    values, memory, size, error = history(4, 10), 0.7, 0.5, 0.4
+    settings = replace(STILL, memories=(memory,), momenta=(size,), errors=(error,), window=9, clip=1e9)
+    found = points(values, settings)
+    move = np.array([[1.0, 1.0], [0.0, memory]])
+    for region in range(len(values)):
+        mean = np.array([values[region, 0], 0.0])
+        spread = np.diag([error**2, size**2 / (1 - memory**2)])
+        for seen in values[region, 1:]:
+            mean, spread = move @ mean, move @ spread @ move.T + np.diag([1.0, size**2])
+            gain = spread[:, 0] / (spread[0, 0] + error**2)
+            mean, spread = mean + gain * (seen - mean[0]), spread - np.outer(gain, spread[0])
+        for step in range(HORIZON):
+            mean = move @ mean
+            assert_allclose(found[region, step], mean[0], rtol=0, atol=1e-9)
+
+
+def test_nothing_after_the_origin_moves_one_bit() -> None:
+    plain, wild = _digital_panel(wild=False), _digital_panel(wild=True)
+    model = FilteredModel(name="filtered", settings=SMALL)
+    found = [
+        model.forecast(origin_at(target_of(panel), 2001, panel=panel), horizon=3, draws=32, seed=0)
+        for panel in (plain, wild)
+    ]
+    assert found[0].draws.tobytes() == found[1].draws.tobytes()
+    assert np.isfinite(found[0].draws).all()
+
+
+def test_digital_series_before_the_origin_are_used() -> None:
+    panel = _digital_panel(wild=False)
+    settings = replace(SMALL, couplings=1.0)
+    model = FilteredModel(name="filtered", settings=settings)
+    origin = origin_at(target_of(panel), 2001, panel=panel)
+    other = replace(origin, panel=None)
+    found = [model.forecast(item, horizon=3, draws=32, seed=0).point for item in (origin, other)]
+    assert np.abs(found[0] - found[1]).max() > 1e-5
+
+
+def _digital_panel(*, wild: bool) -> Panel:
+    """Output and a digital series with holes until 2001, and whatever later."""
+    logs = walk(4, 15)  # from 1990
+    rng = np.random.default_rng(4)
+    access = np.clip(30 * np.exp(rng.normal(0, 0.3, logs.shape)), 1, 90)
+    access[:, :5] = np.nan
+    access[1, 8] = np.nan
+    people = np.full(logs.shape, 1e6)
+    penetration = {1998: 0.3, 2001: 0.4, 2003: 0.5}
+    if wild:
+        logs[:, 12:] = rng.normal(0, 50, logs[:, 12:].shape)
+        access[:, 12:] = 99
+        people[:, 12:] = 7
+        penetration[2003] = 0.99
+    made = panel_of(logs, groups=("a", "b"))
+    values = {**made.values, "mobile_internet_per_100": access, "population": people}
+    units = {**made.units, "mobile_internet_per_100": "per 100 persons", "population": "Person"}
+    return replace(made, values=values, units=units, national={"internet_penetration": penetration})
+
+
+def test_holes_late_entries_and_silent_regions_are_borne() -> None:
+    logs = walk(5, 14)
+    logs[0, :6] = np.nan
+    logs[1, 9] = np.nan
+    logs[2, -1] = np.nan
+    logs[3, :13] = np.nan
+    panel = panel_of(logs)
+    model = FilteredModel(name="filtered", settings=SMALL)
+    found = model.forecast(origin_at(target_of(panel), 2002, panel=panel), horizon=2, draws=32, seed=0)
+    assert np.isnan(found.point[3]).all()
+    assert np.isfinite(np.delete(found.point, 3, axis=0)).all()
+
+
+def test_walks_are_told_from_momentum() -> None:
+    logs = walk(20, 30)
+    still = learn_laws(logs - logs.mean(axis=0), [""] * 20, FilterSettings())
+    assert (still.weight * still.momentum).sum() < 0.2
+    rng = np.random.default_rng(0)
+    changes = np.zeros((20, 30))
+    for year in range(1, 30):
+        changes[:, year] = 0.8 * changes[:, year - 1] + rng.normal(0, 0.02, 20)
+    moving = np.cumsum(changes, axis=1)
+    found = learn_laws(moving - moving.mean(axis=0), [""] * 20, FilterSettings())
+    assert (found.weight * found.momentum).sum() > 0.5
+    assert (found.weight * found.memory).sum() > 0.6
+
+
+def test_shocks_have_unit_variance_and_share_what_they_should() -> None:
+    groups = ["a", "a", "a", "b", "b", "b"]
+    draws = heavy(np.random.default_rng(0), 40_000, groups, 0.4, 8.0)
+    assert_allclose(draws.std(axis=0), 1.0, atol=0.03)
+    together = np.corrcoef(draws.T)
+    assert_allclose(together[0, 1], 0.4, atol=0.03)
+    assert_allclose(together[0, 3], 0.0, atol=0.03)
+    assert_allclose(shared_part(draws[:200].T, groups), 0.4, atol=0.1)
+    assert shared_part(np.full((2, 3), np.nan), ["a", "a"]) == 0.0
+
+
+def test_noise_is_made_uncorrelated_and_keeps_its_size() -> None:
+    rng = np.random.default_rng(1)
+    noise, states = rng.normal(size=(40, 3)), [rng.normal(size=(40, 3)), np.ones((40, 3))]
+    found = apart_from(noise, *states)
+    assert_allclose((found * states[0]).mean(axis=0), 0.0, atol=1e-15)
+    assert_allclose(found.mean(axis=0), 0.0, atol=1e-15)
+    assert_allclose((found**2).mean(axis=0), noise.var(axis=0))
+
+
+def test_an_observation_of_one_region_moves_no_other_and_a_missing_one_none() -> None:
+    rng = np.random.default_rng(2)
+    state = rng.normal(size=(64, 3))
+    observed = np.array([[1.0, np.nan, np.nan]])
+    noise = np.full((1, 64, 3), 0.5)
+    after = updated([state], state[None], observed, noise, rng)[0]
+    assert_allclose(after[:, 1:], state[:, 1:], rtol=0, atol=0)
+    spread = state[:, 0].var()
+    gain = spread / (spread + 0.25)
+    assert_allclose(after[:, 0].mean(), state[:, 0].mean() + gain * (1 - state[:, 0].mean()))
+    assert_allclose(after[:, 0].var(), (1 - gain) * spread)
+
+
+def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
+    with pytest.raises(InvalidInput, match="32 or more"):
+        FilterSettings(members=5)
+    with pytest.raises(InvalidInput, match="pulls is empty"):
+        FilterSettings(pulls=())
+    values = history()
+    values[2] = np.nan
+    with pytest.raises(InvalidInput, match="R2"):
+        evidence(values)
