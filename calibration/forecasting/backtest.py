@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -85,12 +85,23 @@ def backtest(
         If there is no such forecaster.
     """
     plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
-    own = executor is None and workers > 1
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if own else nullcontext(executor)
-    with pool as chosen:
+    with _workers(executor, workers) as chosen:
         run = _Run(plan, panel, Finished(checkpoint, plan.digest), chosen, progress or _silent)
         run.repeat_points()
         return assembled(plan, run.scores())
+
+
+@contextmanager
+def _workers(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
+    """The executor that was given, or processes of its own; after a failure or Ctrl-C what has not begun never does."""
+    if executor is not None or workers <= 1:
+        yield executor
+        return
+    own = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
+        yield own
+    finally:
+        own.shutdown(cancel_futures=True)
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -128,7 +139,7 @@ class _Run:
         histories = [values[:, : self.plan.target.position(year) + 1].copy() for year in todo]
         work = partial(_points, methods, self.plan.horizon)
         for done, (year, points) in enumerate(zip(todo, self._map(work, histories), strict=True)):
-            self.progress("points", done + 1, len(todo))
+            self.progress(f"points of {year}", done + 1, len(todo))
             self._learn_points(methods, year, points)
             self.finished.keep(f"points-{year}", {str(place): array for place, array in enumerate(points)})
 

@@ -1,6 +1,6 @@
 """From checked cells to arrays by region and year, and what is wrong between cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pysd_runner.panel.observations import Cells, IndexArray, Keys
 from pysd_runner.panel.panel import FloatArray, Region
 from pysd_runner.panel.places import Places
-from pysd_runner.panel.problems import SHOWN, Problem
+from pysd_runner.panel.problems import SHOWN, Problem, Severity
 from pysd_runner.panel.units import SMALL_CURRENCIES
 from pysd_runner.panel.validation import Numbers, failures
 from pysd_runner.panel.variables import VARIABLES
@@ -245,7 +245,7 @@ def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Problem]:
     ]
 
 
-def magnitudes(grids: Mapping[str, Grid], currency: str) -> list[Problem]:
+def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collection[str] = ()) -> list[Problem]:
     """Output per head that no economy has: most likely a wrong unit of output or population.
 
     Parameters
@@ -254,17 +254,21 @@ def magnitudes(grids: Mapping[str, Grid], currency: str) -> list[Problem]:
         The variables on the grid.
     currency
         Currency of the panel; some count in thousands.
+    without_unit
+        Variables to which the file gives no unit.
 
     Returns
     -------
     list[Problem]
-        One problem for the column when more than half of its values are out of range, else one for each cell.
+        One problem for the column when more than half of its values are out of range, else one for each cell. For
+        output per head without a unit of which no value is within, a warning: an index serves to compare regions.
     """
     upper = GREATEST_PER_HEAD * SMALL_CURRENCIES.get(currency, 1.0)
     problems = []
     if "output_per_head" in grids:
         grid = grids["output_per_head"]
-        problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, "output per head")
+        as_column: Severity = "warning" if "output_per_head" in without_unit else "error"
+        problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, "output per head", as_column)
     if "output" in grids and "population" in grids:
         grid = grids["output"]
         problems += _out_of_range(
@@ -277,7 +281,10 @@ def magnitudes(grids: Mapping[str, Grid], currency: str) -> list[Problem]:
     return problems
 
 
-def _out_of_range(grid: Grid, per_head: FloatArray, lower: float, upper: float, what: str) -> list[Problem]:
+def _out_of_range(
+    grid: Grid, per_head: FloatArray, lower: float, upper: float, what: str, as_column: Severity = "error"
+) -> list[Problem]:
+    """Report values out of range: many as one; of severity `as_column` when no value of the column is within."""
     wrong = np.isfinite(per_head) & ((per_head < lower) | (per_head > upper))
     count, held = int(wrong.sum()), int(np.isfinite(per_head).sum())
     places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
@@ -296,6 +303,7 @@ def _out_of_range(grid: Grid, per_head: FloatArray, lower: float, upper: float, 
             column=str(grid.columns[place]),
             found=str(grid.texts[place]),
             expected=f"output per head from {lower:,.0f} to {upper:,.0f}",
+            severity=as_column if count == held > 1 else "error",
         )
         for place in places
     ]

@@ -369,7 +369,8 @@ def _grids(
 
 def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Measure]) -> list[Problem]:
     problems = gaps(grids, axes)
-    sizes = magnitudes(grids, currency_of(measured))
+    without_unit = {name for name, measure in measured.items() if not measure.text}
+    sizes = magnitudes(grids, currency_of(measured), without_unit)
     # Values out of range have been reported as such; their jumps are the same fault again.
     problems += sizes or breaks(grids, axes)
     problems += parts_and_wholes(grids)

@@ -221,6 +221,18 @@ def test_small_currencies_have_wider_limits(write: Write) -> None:
     assert [problem.rule for problem in check_panel(dear)] == ["magnitude"]
 
 
+def test_output_per_head_without_a_unit_may_be_on_any_scale_but_a_single_value_off_it_is_a_fault(write: Write) -> None:
+    rows = "".join(f"{region},{year},{value}\n" for region, value in (("A", 1.5), ("B", 0.8)) for year in (2000, 2001))
+    scaled = write("region,year,output_per_head\n" + rows)
+    doubts = [problem for problem in check_panel(scaled) if problem.rule == "magnitude"]
+    assert [problem.severity for problem in doubts] == ["warning"]
+    assert load_panel(scaled)["output_per_head"][0, 0] == 1.5
+    with_unit = write("region,year,output_per_head [USD/person]\n" + rows)
+    assert [item.severity for item in check_panel(with_unit) if item.rule == "magnitude"] == ["error"]
+    single = write("region,year,output_per_head\nA,2000,15000\nA,2001,15500\nB,2000,9000\nB,2001,9.2\n")
+    assert [item.severity for item in check_panel(single) if item.rule == "magnitude"] == ["error"]
+
+
 # Workbooks
 
 
