@@ -222,7 +222,7 @@ def calibrate(
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         session.kept.append(f"The fit is kept in {folder.path}; only its figures and its report are missing.")
-        _draw(session, found, folder.draft, lang, read)
+        _draw(session, problem, found, folder.draft, lang, read)
     session.kept.clear()
     _say(session, found, lang)
     session.data = {"folder": folder.path, **_data(found)}
@@ -325,7 +325,7 @@ def demo(
             f"The calibration had finished and is kept in {folder.path / FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / FIT}`"
         )
-        _draw(session, found, folder.draft / FIT, lang, panel)
+        _draw(session, problem, found, folder.draft / FIT, lang, panel)
         job = Job(
             panel=panel,
             source=PANEL,
@@ -488,14 +488,21 @@ def _sampled(
     return made.attached(problem, found)
 
 
-def _draw(session: Session, found: "FitResult", folder: Path, lang: str, panel: "Panel") -> None:
+def _draw(
+    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, lang: str, panel: "Panel"
+) -> None:
     """Draw the fit beside its files, and write its report."""
-    from calibration.reporting import draw_fit, write_report
+    from calibration.reporting import draw_fit, plot_predictive, write_report
+    from calibration.uncertainty import predictive_checks
     from pysd_runner.plots import save_figure
 
     sentences = {}
     with session.stage("Drawing the fit and writing its report"):
-        for name, figure in draw_fit(found, lang=lang):
+        figures = list(draw_fit(found, lang=lang))
+        if len(problem.space):
+            checks = predictive_checks(problem, found)
+            figures.append(("predictive", plot_predictive(found, checks, lang=lang)))
+        for name, figure in figures:
             save_figure(figure, folder / "figures", name)
             sentences[name] = figure.sentence
         write_report(found, folder, figures=sentences, panel=panel, lang=lang)

@@ -293,6 +293,21 @@ class CalibrationProblem:
         """
         return [item[0] for item in self._comparison.predicted(self.parameters_at(z), 1)]
 
+    def fitted_batch(self, z: Array) -> list[Array]:
+        """What the model says in the terms of each series for many vectors, shape (draw, region, year) each.
+
+        Parameters
+        ----------
+        z
+            Shape (draw, parameter).
+
+        Returns
+        -------
+        list of ndarray
+            NaN where nothing was observed; not finite where a simulation fails.
+        """
+        return self._comparison.predicted(self.parameters_at(z), len(z))
+
     def raw_residuals(self, z: Array) -> list[Array]:
         """Fitted less observed of each series, in its own terms, shape (region, year) each."""
         return [fitted - item.values for fitted, item in zip(self.fitted(z), self.series, strict=True)]

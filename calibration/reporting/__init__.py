@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from calibration.reporting.parameters import plot_parameters
+from calibration.reporting.predictive import plot_predictive
 from calibration.reporting.regions import plot_regions
 from calibration.reporting.report import report_of, write_report
 from calibration.reporting.residuals import plot_residuals
@@ -13,6 +14,7 @@ from pysd_runner.plots.figure import ReportFigure
 __all__ = [
     "draw_fit",
     "plot_parameters",
+    "plot_predictive",
     "plot_regions",
     "plot_residuals",
     "plot_series",

@@ -5,6 +5,16 @@ from calibration.results import FitResult
 
 _WORDING = {
     "en": {
+        "predictive": "Does the model make panels like the observed one?",
+        "predictive_subtitle": "Statistics of panels the model makes over that of the observed one; {panel}, {first} "
+        "to {last}",
+        "predictive_caption": "Light: 90 of 100 panels made with parameters from the prior. Dark: from the posterior. "
+        "At 1 they are as observed. Errors of the series are those of the fit. Spread: over regions and years; "
+        "movement: from year to year.",
+        "spread": "spread",
+        "movement": "movement",
+        "sentence_predictive": "Of {count} statistics of the series {inside} lie within the 5th to 95th percentile of "
+        "panels made with the posterior.",
         "parameters": "What the panel says about each parameter",
         "parameters_subtitle": "Estimate over prior median, logarithmic; {panel}, {first} to {last}",
         "parameters_caption": "Thick, light: where the prior puts 90 of 100 values. Thin, dark: where they lie after "
@@ -39,6 +49,13 @@ _WORDING = {
         "beyond {bend} standard deviations.",
     },
     "zh": {
+        "predictive": "模型能否生成与观测相似的面板？",
+        "predictive_subtitle": "模型生成面板的统计量与观测值之比；{panel}，{first} 至 {last} 年",
+        "predictive_caption": "浅色：参数取自先验时 90% 的面板；深色：取自后验。1 表示与观测相同。"
+        "误差与拟合所得相同。离散：各地区各年份；变动：逐年变化。",
+        "spread": "离散",
+        "movement": "变动",
+        "sentence_predictive": "{count} 个序列统计量中，{inside} 个位于后验生成面板的第 5 至第 95 百分位之间。",
         "parameters": "面板对各参数的信息",
         "parameters_subtitle": "估计值与先验中位数之比（对数刻度）；{panel}，{first} 至 {last} 年",
         "parameters_caption": "浅色粗线：先验 90% 所在范围；深色细线：看到面板之后的范围。"

@@ -4,6 +4,7 @@ from calibration.uncertainty.convergence import Convergence, convergence
 from calibration.uncertainty.directions import Direction, directions
 from calibration.uncertainty.importance import WeightedDraws, weighted_draws
 from calibration.uncertainty.point import FittedPoint, fitted_point, point_at
+from calibration.uncertainty.predictive import PredictiveCheck, predictive_checks
 from calibration.uncertainty.profiles import Profile, half_quantile, profile
 from calibration.uncertainty.sampling import PosteriorSample, sample, sample_at
 from calibration.uncertainty.shape import Shape
@@ -15,6 +16,7 @@ __all__ = [
     "FittedPoint",
     "Identifiability",
     "PosteriorSample",
+    "PredictiveCheck",
     "Profile",
     "Shape",
     "Verdict",
@@ -25,6 +27,7 @@ __all__ = [
     "half_quantile",
     "identify",
     "point_at",
+    "predictive_checks",
     "profile",
     "sample",
     "sample_at",

@@ -1,0 +1,159 @@
+"""Predictive checks: whether the model, with its errors, makes panels that look like the observed one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.observation import Noise, Series
+from calibration.problem import CalibrationProblem
+from calibration.results import FitResult
+from calibration.uncertainty.point import FittedPoint, fitted_point
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictiveCheck:
+    """One statistic of one series, observed and in panels the model makes.
+
+    Attributes
+    ----------
+    label, indicator
+        Of the series.
+    statistic
+        ``"spread"``: standard deviation over all cells; ``"movement"``: root mean square of the changes from year to
+        year.
+    observed
+        In the terms of the series.
+    prior, posterior
+        5th, 50th and 95th percentile over panels made with draws of the prior and of the posterior.
+    below
+        Share of the posterior's panels with a smaller value than observed; near 0 or 1 the model misses something.
+    """
+
+    label: str
+    indicator: str
+    statistic: str
+    observed: float
+    prior: tuple[float, float, float]
+    posterior: tuple[float, float, float]
+    below: float
+
+
+def predictive_checks(
+    problem: CalibrationProblem, fit: FitResult, *, draws: int = 200, seed: int = 0
+) -> tuple[PredictiveCheck, ...]:
+    """Make panels with draws of the prior and of the posterior, and compare them with the observed one.
+
+    Errors of the series are those of the fit in both. The posterior is that of `calibration.uncertainty.sample` if the
+    fit holds draws, else its normal approximation.
+
+    Parameters
+    ----------
+    problem
+        What was fitted.
+    fit
+        What was found.
+    draws
+        Panels of each kind.
+    seed
+        Decides draws and errors.
+
+    Returns
+    -------
+    tuple of PredictiveCheck
+        Two for each series.
+
+    Raises
+    ------
+    InvalidInput
+        If there are no draws, the fit does not belong to the problem, or no draw can be simulated.
+    """
+    if draws < 1:
+        raise InvalidInput(f"draws must be at least 1; found {draws}")
+    at = fitted_point(problem, fit)
+    rng = np.random.default_rng(seed)
+    before = _made(at, at.problem.space.sample(rng, draws), rng)
+    after = _made(at, _posterior(at, fit, draws, rng), rng)
+    return tuple(
+        _check(item, name, statistic, before[item.label], after[item.label])
+        for item in at.problem.series
+        for name, statistic in _STATISTICS.items()
+    )
+
+
+def _posterior(at: FittedPoint, fit: FitResult, draws: int, rng: np.random.Generator) -> Array:
+    space = at.problem.space
+    if fit.fitted.draws:
+        columns = [fit.fitted.keys.index(key) for key in space.keys]
+        rows = np.array(fit.fitted.draws)[rng.integers(len(fit.fitted.draws), size=draws)][:, columns]
+        return np.stack([space.to_vector(dict(zip(space.keys, row, strict=True))) for row in rows.tolist()])
+    root = np.linalg.cholesky(at.curvature.covariance)
+    return np.clip(at.point + rng.standard_normal((draws, len(at.point))) @ root.T, *space.bounds)
+
+
+def _made(at: FittedPoint, z: Array, rng: np.random.Generator) -> dict[str, Array]:
+    """What would be observed with these parameters, shape (draw, region, year) by label."""
+    series = at.problem.series
+    predicted = at.problem.fitted_batch(z)
+    whole = [np.isfinite(found[:, item.seen]).all(axis=1) for item, found in zip(series, predicted, strict=True)]
+    is_known = np.all(whole, axis=0)
+    if not is_known.any():
+        raise InvalidInput("no draw can be simulated on this panel, so there is nothing to compare with it")
+    return {
+        item.label: values[is_known] + _errors(item, at.problem.noise[item.label], int(is_known.sum()), rng)
+        for item, values in zip(series, predicted, strict=True)
+    }
+
+
+def _errors(series: Series, noise: Noise, draws: int, rng: np.random.Generator) -> Array:
+    """Errors that follow each other from year to year; the first year starts without one, as in the fit."""
+    shape = series.values.shape
+    sds = noise.cell_sds(np.arange(shape[0]))[:, None]
+    shocks = sds * rng.standard_normal((draws, *shape))
+    shocks[..., 0] = 0.0
+    for year in range(1, shape[1]):
+        shocks[..., year] += noise.persistence * shocks[..., year - 1]
+    if series.relative:
+        counts = np.maximum(series.seen.sum(axis=0), 1)
+        shocks = shocks - np.where(series.seen, shocks, 0.0).sum(axis=1, keepdims=True) / counts
+    return np.where(series.seen, shocks, np.nan)
+
+
+def _spread(values: Array) -> Array:
+    """Standard deviation over regions and years."""
+    return np.asarray(np.nanstd(values, axis=(-2, -1)))
+
+
+def _movement(values: Array) -> Array:
+    """Root mean square of the changes from year to year; of the values themselves where there is no pair of years."""
+    changes = np.diff(values, axis=-1)
+    squares = changes**2 if np.isfinite(changes).any() else values**2
+    return np.asarray(np.sqrt(np.nanmean(squares, axis=(-2, -1))))
+
+
+_STATISTICS: dict[str, Callable[[Array], Array]] = {"spread": _spread, "movement": _movement}
+
+
+def _check(
+    series: Series, name: str, statistic: Callable[[Array], Array], before: Array, after: Array
+) -> PredictiveCheck:
+    observed = float(statistic(np.where(series.used, series.values, np.nan)))
+    made = [statistic(np.where(series.used, values, np.nan)) for values in (before, after)]
+    prior, posterior = (tuple(_percentiles(values)) for values in made)
+    return PredictiveCheck(
+        label=series.label,
+        indicator=series.indicator,
+        statistic=name,
+        observed=observed,
+        prior=(prior[0], prior[1], prior[2]),
+        posterior=(posterior[0], posterior[1], posterior[2]),
+        below=float((made[1] < observed).mean()),
+    )
+
+
+def _percentiles(values: Array) -> Iterator[float]:
+    return (float(value) for value in np.quantile(values, (0.05, 0.5, 0.95)))
