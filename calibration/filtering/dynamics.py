@@ -172,11 +172,11 @@ def start(
     sd = laws.sd[chosen][:, None] * laws.by_region
     members = Members(
         parameters=parameters,
-        memory=laws.memory[chosen],
+        memory=laws.trend.memory[chosen],
         level_noise=sd,
-        drift_noise=laws.momentum[chosen][:, None] * sd,
-        seen_noise=laws.error[chosen][:, None] * sd,
-        persistence=laws.persistence[chosen],
+        drift_noise=laws.trend.momentum[chosen][:, None] * sd,
+        seen_noise=laws.trend.error[chosen][:, None] * sd,
+        persistence=laws.trend.persistence[chosen],
         fixed=fixed,
         first_year=first_year,
     )
@@ -197,11 +197,11 @@ def _parameters(
     parameters = parameter_draws(spec_of(len(evidence.values)), None, count, rng)
     for key in COUPLINGS:
         parameters[key] = parameters[key] * couplings * np.abs(rng.standard_normal(count))
-    memory, pull = laws.memory[chosen], laws.pull[chosen]
+    memory, pull = laws.trend.memory[chosen], laws.trend.pull[chosen]
     regions = len(evidence.values)
     # Partners count equally, and what they do not include is the region itself.
     parameters["c0"] = (1 - (1 - pull) ** step) / step * (regions - 1) / regions
-    parameters["pi"] = laws.persistence[chosen]
+    parameters["pi"] = laws.trend.persistence[chosen]
     parameters["tau_m"] = step / (1 - memory**step)
     parameters["g0"] = np.full(count, evidence.growth)
     parameters["curv"] = np.full(count, CURVATURE)

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from calibration.filtering.digital import ORDER, from_free, observed_in, predicted_in, relaxed, share_of, to_free
 from calibration.filtering.dynamics import Members, State, advance, spec_of, start
 from calibration.filtering.evidence import Evidence
-from calibration.filtering.learning import Laws, learn_laws, positions
+from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.settings import FilterSettings
 from calibration.filtering.shocks import apart_from, balanced, heavy
+from calibration.filtering.trend import positions
 from calibration.filtering.update import updated
+from calibration.filtering.widths import learn_widths
 from calibration.observation import Series
 
 Array = NDArray[np.float64]
@@ -32,6 +34,8 @@ class Filtered:
         What was learnt about output.
     position
         Mean log relative output of the years up to the origin, shape (region,).
+    values
+        Log relative output up to the origin, shape (region, year).
     groups
         Class of each region.
     """
@@ -40,6 +44,7 @@ class Filtered:
     state: State
     laws: Laws
     position: Array
+    values: Array
     groups: tuple[str, ...]
 
 
@@ -79,7 +84,12 @@ def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filt
     for year in range(first, evidence.years[-1]):
         state = work.corrected(work.forward(state, year))
     return Filtered(
-        members=members, state=state, laws=laws, position=work.position(evidence.years[-1]), groups=evidence.groups
+        members=members,
+        state=state,
+        laws=laws,
+        position=work.position(evidence.years[-1]),
+        values=evidence.values,
+        groups=evidence.groups,
     )
 
 
@@ -202,7 +212,7 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     -------
     Array
         Log relative output, shape (draw, region, horizon). Shocks have mean zero over the draws, so that the mean is
-        free of their sampling error.
+        free of their sampling error; deviations from it are stretched as past errors ask for.
     """
     origin = filtered.state.year
     rng = np.random.default_rng((seed, origin, horizon))
@@ -223,8 +233,9 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
         state = advance(state, members, shock, filtered.position)
         state = replace(state, drift=state.drift + _centred(members.drift_noise * noise()))
         found.append(state.level - state.level.mean(axis=1, keepdims=True))
-    result: Array = np.stack(found, axis=-1)
-    return result
+    paths = np.stack(found, axis=-1)
+    mean = paths.mean(axis=0)
+    return np.asarray(mean + learn_widths(filtered.values, filtered.laws, settings, horizon) * (paths - mean))
 
 
 def _centred(noise: Array) -> Array:

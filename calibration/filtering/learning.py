@@ -1,14 +1,9 @@
-r"""Sizes of noise, memory of momentum and pull, from the innovations of a small Kalman filter up to the origin.
+"""Sizes of noise, memory of momentum and pull, from the innovations of the small Kalman filter up to the origin.
 
-The model started at the observed state moves log relative output, to first order and with its other couplings at zero,
-by
-
-.. math:: l_{t+1} = l_t + d_t - \kappa (l_t - \pi p_t) + \sigma \epsilon,\quad
-          d_{t+1} = \phi d_t + \sigma s_d \eta,\quad y_t = l_t + \sigma s_y u,
-
-with the same parameters for all regions and p the region's mean level of the last years. This line is all that a panel
-of output tells about the model (`forecasting.md` 4.3), so its exact likelihood stands for that of the whole: a grid of
-parameters is weighted by prior times likelihood, and the members of the ensemble are drawn from it.
+Started at the observed state, with its other couplings at zero, the model moves relative output as in `trend`, to first
+order. That is all a panel of output tells about the model (`forecasting.md` 4.3), so its exact likelihood stands for
+that of the whole: a grid of laws is weighted by prior times likelihood, and the members of the ensemble are drawn from
+it.
 """
 
 from collections.abc import Sequence
@@ -21,6 +16,7 @@ from scipy.special import gammaln
 
 from calibration.filtering.settings import FilterSettings
 from calibration.filtering.shocks import shared_part
+from calibration.filtering.trend import Trend, positions, steps
 
 Array = NDArray[np.float64]
 
@@ -36,8 +32,8 @@ class Laws:
 
     Attributes
     ----------
-    memory, momentum, error, pull, persistence
-        As in `FilterSettings`, shape (law,).
+    trend
+        The laws.
     sd
         Yearly standard deviation of shocks to the level, shape (law,), log points.
     weight
@@ -48,11 +44,7 @@ class Laws:
         Share of the variance that regions of a class have in common.
     """
 
-    memory: Array
-    momentum: Array
-    error: Array
-    pull: Array
-    persistence: Array
+    trend: Trend
     sd: Array
     weight: Array
     by_region: Array
@@ -64,32 +56,6 @@ class Laws:
         marks = (np.arange(count) + rng.uniform()) / count
         places = np.minimum(np.searchsorted(reached, marks * reached[-1]), len(reached) - 1)
         return np.asarray(rng.permutation(places), dtype=np.intp)
-
-
-def positions(values: Array, years: int) -> Array:
-    """Mean level of each region over the last years, at every year; NaN before it is first seen.
-
-    Parameters
-    ----------
-    values
-        Shape (region, year), NaN where missing.
-    years
-        Length of the window.
-
-    Returns
-    -------
-    Array
-        Shape (region, year).
-    """
-    seen = np.isfinite(values)
-    total = np.cumsum(np.where(seen, values, 0.0), axis=1)
-    count = np.cumsum(seen, axis=1).astype(float)
-    total[:, years:] = total[:, years:] - total[:, :-years].copy()
-    count[:, years:] = count[:, years:] - count[:, :-years].copy()
-    mean = np.divide(total, count, out=np.full(values.shape, np.nan), where=count > 0)
-    for year in range(1, values.shape[1]):
-        mean[:, year] = np.where(np.isfinite(mean[:, year]), mean[:, year], mean[:, year - 1])
-    return np.asarray(mean)
 
 
 def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -> Laws:
@@ -113,27 +79,22 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
     centres = positions(values, settings.memory_years)
     ages = np.arange(values.shape[1] - 1, -1, -1)
     weights = 0.5 ** (ages / settings.half_life)
-    plain, _ = _filtered(values, centres, grid, np.full(len(grid[0]), np.inf), settings.clip)
+    plain, _ = _innovations(values, centres, grid, np.full(len(grid), np.inf), settings.clip)
     sd = _scale(plain, weights, np.ones(len(values)), settings.tails)
     by_region = _by_region(plain[0] / sd[0], weights)
     # With the sizes known, surprises are told from news about momentum, and everything is learnt again.
-    innovations, width = _filtered(values, centres, grid, sd[:, None] * by_region, settings.clip)
+    innovations, width = _innovations(values, centres, grid, sd[:, None] * by_region, settings.clip)
     sd = _scale(innovations, weights, by_region, settings.tails)
     standard = innovations / (sd[:, None] * by_region)[:, :, None]
     size = np.log(sd[:, None, None] * by_region[:, None]) + width
     likelihood = _log_likelihood(standard, size, weights, settings.tails)
-    prior = -grid[1] / settings.momentum_scale - grid[3] / settings.pull_scale
+    prior = -grid.momentum / settings.momentum_scale - grid.pull / settings.pull_scale
     score = settings.tempering * likelihood + prior
     weight = np.exp(score - score.max())
     weight = weight / weight.sum()
     best = standard[int(np.argmax(weight))]
-    memory, momentum, error, pull, persistence = grid
     return Laws(
-        memory=memory,
-        momentum=momentum,
-        error=error,
-        pull=pull,
-        persistence=persistence,
+        trend=grid,
         sd=sd,
         weight=weight,
         by_region=by_region,
@@ -141,7 +102,7 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
     )
 
 
-def _grid(settings: FilterSettings) -> tuple[Array, Array, Array, Array, Array]:
+def _grid(settings: FilterSettings) -> Trend:
     """Distinct laws: without momentum its memory does not matter, without a pull its aim does not."""
     moving = [(memory, size) for size in settings.momenta for memory in settings.memories if size > 0]
     still = [(settings.memories[0], 0.0)] if 0 in settings.momenta else []
@@ -149,61 +110,14 @@ def _grid(settings: FilterSettings) -> tuple[Array, Array, Array, Array, Array]:
     free = [(0.0, settings.persistences[0])] if 0 in settings.pulls else []
     rows = [(*move, error, *pull) for move, error, pull in product(still + moving, settings.errors, free + pulling)]
     memory, momentum, error, pull, persistence = np.array(rows).T
-    return memory, momentum, error, pull, persistence
+    return Trend(memory=memory, momentum=momentum, error=error, pull=pull, persistence=persistence)
 
 
-def _filtered(values: Array, centres: Array, grid: tuple[Array, ...], sd: Array, clip: float) -> tuple[Array, Array]:
-    """One-year innovations divided by their relative standard deviation, and its logarithm; (law, region, year).
-
-    `sd` is that of shocks, (law,) or (law, region); infinite turns the treatment of outliers off.
-    """
-    memory, momentum, error, pull, persistence = (item[:, None] for item in grid)
-    shape = (len(memory), len(values))
-    sd = np.broadcast_to(sd.reshape(len(memory), -1), shape)
-    noise_level, noise_drift, noise_seen = 1.0, momentum**2, error**2
-    level, drift = np.zeros(shape), np.zeros(shape)
-    var_level, cov = np.zeros(shape), np.zeros(shape)
-    var_drift = np.broadcast_to(noise_drift / (1 - memory**2), shape).copy()
-    begun = np.zeros(len(values), dtype=bool)
-    result = np.full((*shape, values.shape[1]), np.nan)
-    width = np.full(result.shape, np.nan)
-    for year in range(values.shape[1]):
-        seen = np.isfinite(values[:, year])
-        if year:
-            centre = np.nan_to_num(centres[:, year - 1])
-            level, drift = level + drift - pull * (level - persistence * centre), memory * drift
-            stay = 1 - pull
-            var_level, cov, var_drift = (
-                stay**2 * var_level + 2 * stay * cov + var_drift + noise_level,
-                memory * (stay * cov + var_drift),
-                memory**2 * var_drift + noise_drift,
-            )
-        old = seen & begun
-        if old.any():
-            surprise = np.where(old, values[:, year] - level, 0.0)
-            # A shift common to all regions is a change of their number, not news.
-            common = surprise.sum(axis=1, keepdims=True) / old.sum()
-            level = level + common
-            surprise = np.where(old, surprise - common, 0.0)
-            total = var_level + noise_seen
-            excess = np.maximum((surprise / (clip * sd)) ** 2 - total, 0.0)
-            result[:, old, year] = (surprise / np.sqrt(total))[:, old]
-            width[:, old, year] = 0.5 * np.log(total[:, old])
-            wide = np.where(old, total + excess, 1.0)
-            gain_level = np.where(old, (var_level + excess) / wide, 0.0)
-            gain_drift = np.where(old, cov / wide, 0.0)
-            level, drift = level + gain_level * surprise, drift + gain_drift * surprise
-            var_drift = var_drift - gain_drift * cov
-            cov = cov - gain_level * cov
-            var_level = np.where(old, (1 - gain_level) * (var_level + excess), var_level)
-        new = seen & ~begun
-        level = np.where(new, np.where(seen, values[:, year], 0.0), level)
-        var_level = np.where(new, noise_seen, var_level)
-        cov = np.where(new, 0.0, cov)
-        var_drift = np.where(new, noise_drift / (1 - memory**2), var_drift)
-        drift = np.where(new, 0.0, drift)
-        begun |= seen
-    return result, width
+def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, clip: float) -> tuple[Array, Array]:
+    """Innovations in units of their relative standard deviation, and its logarithm; shape (law, region, year)."""
+    found = [(step.innovation, step.log_width) for step in steps(values, centres, grid, sd, clip)]
+    innovations, widths = (np.stack(part, axis=-1) for part in zip(*found, strict=True))
+    return innovations, widths
 
 
 def _scale(innovations: Array, weights: Array, by_region: Array, tails: float) -> Array:

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
 from calibration.filtering.shocks import apart_from, heavy, shared_part
 from calibration.filtering.update import updated
+from calibration.filtering.widths import learn_widths
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
 from calibration.forecasting.filtered import FilteredModel
@@ -156,15 +157,30 @@ def test_holes_late_entries_and_silent_regions_are_borne() -> None:
 def test_walks_are_told_from_momentum() -> None:
     logs = walk(20, 30)
     still = learn_laws(logs - logs.mean(axis=0), [""] * 20, FilterSettings())
-    assert (still.weight * still.momentum).sum() < 0.2
+    assert (still.weight * still.trend.momentum).sum() < 0.2
     rng = np.random.default_rng(0)
     changes = np.zeros((20, 30))
     for year in range(1, 30):
         changes[:, year] = 0.8 * changes[:, year - 1] + rng.normal(0, 0.02, 20)
     moving = np.cumsum(changes, axis=1)
     found = learn_laws(moving - moving.mean(axis=0), [""] * 20, FilterSettings())
-    assert (found.weight * found.momentum).sum() > 0.5
-    assert (found.weight * found.memory).sum() > 0.6
+    assert (found.weight * found.trend.momentum).sum() > 0.5
+    assert (found.weight * found.trend.memory).sum() > 0.6
+
+
+def test_widths_follow_past_errors() -> None:
+    walks = walk(20, 40, seed=1)
+    walks -= walks.mean(axis=0)
+    law = learn_laws(walks, [""] * 20, STILL)
+    assert_allclose(learn_widths(walks, law, STILL, 5), 1.0, atol=0.12)
+    rng = np.random.default_rng(6)
+    # Errors of observation are no walk: a law that knows only walks must narrow far horizons.
+    noisy = rng.normal(0, 0.4, (20, 1)) + rng.normal(0, 0.02, (20, 40))
+    noisy -= noisy.mean(axis=0)
+    found = learn_widths(noisy, learn_laws(noisy, [""] * 20, STILL), STILL, 5)
+    assert found[4] < 0.75 < found[0]
+    none = learn_widths(noisy, law, replace(STILL, width_weight=1e12), 5)
+    assert_allclose(none, 1.0)
 
 
 def test_shocks_have_unit_variance_and_share_what_they_should() -> None:
