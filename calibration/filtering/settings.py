@@ -2,8 +2,8 @@
 
 Defaults were chosen on Chinese origins 2008-2014 and US origins 1937-1959 (personal income), and on nothing else. Tried
 one at a time by root mean squared error at 1, 3 and 5 years: `tempering` 0.2, 0.5, 1 (1 best on both); `pull_scale`
-0.01 with pulls to 0.04, 0.02 and 0.03 with pulls to 0.08 (0.02 taken); `half_life` 6, 8, 12, 30 (next to no difference; 8
-covers best); `errors` to 0.8 and 1.2, `clip` 2, 3 and none, `tails` 3, 5, 10, `memory_years` 5, 10, 20,
+0.01 with pulls to 0.04, 0.02 and 0.03 with pulls to 0.08 (0.02 taken); `half_life` 6, 8, 12, 30 (next to no difference;
+8 covers best); `errors` to 0.8 and 1.2, `clip` 2, 3 and none, `tails` 3, 5, 10, `memory_years` 5, 10, 20,
 `momentum_scale` 0.3 and 0.6, `persistences` without 1 (differences within 0.005 or of either sign: left as first
 written down); `couplings` 0, 0.1, 0.3 (no difference beyond the third digit); `width_weight` 4 against none.
 """

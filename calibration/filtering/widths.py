@@ -1,0 +1,78 @@
+"""How much wider or narrower than their law forecasts have turned out at each horizon, up to the origin."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gamma
+
+from calibration.filtering.learning import Laws
+from calibration.filtering.settings import FilterSettings
+from calibration.filtering.trend import moved, positions, steps
+
+Array = NDArray[np.float64]
+
+# Laws of less weight than this share of the largest do not matter for widths.
+LEAST_WEIGHT = 0.02
+
+
+def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: int) -> Array:
+    r"""Factor on the width of the forecast at each horizon.
+
+    The small filter forecasts from every earlier year; the mean absolute error is set against the one its law expects.
+    The ratio counts as many origins as do not overlap, and is shrunk to the law by `width_weight`:
+    :math:`\log f_h = \frac{n_h}{n_h + n_0} \log (\overline{|e|} / \overline{E|e|})`.
+
+    Parameters
+    ----------
+    values
+        Log relative output up to the origin, shape (region, year).
+    laws
+        What was learnt.
+    settings
+        Forgetting and shrinkage.
+    horizon
+        Number of horizons.
+
+    Returns
+    -------
+    Array
+        Shape (horizon,).
+    """
+    chosen = np.flatnonzero(laws.weight >= LEAST_WEIGHT * laws.weight.max())
+    weight = laws.weight[chosen] / laws.weight[chosen].sum()
+    trend, sd = laws.trend.of(chosen), laws.sd[chosen, None] * laws.by_region
+    centres = positions(values, settings.memory_years)
+    years = values.shape[1]
+    found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
+    begun = np.isfinite(values).cumsum(axis=1) > 1
+    for at in steps(values, centres, trend, sd, settings.clip):
+        if not begun[:, at.year].any():
+            continue
+        origin, later = at.year, at
+        for step in range(min(horizon, years - 1 - origin)):
+            later = moved(later, trend, np.nan_to_num(centres[:, origin]))
+            error, size = _error(later.level, later.var_level * sd**2, weight, values[:, origin + step + 1])
+            known = np.isfinite(error) & begun[:, origin]
+            if not known.any():
+                continue
+            counts = 0.5 ** ((years - 2 - origin - step) / settings.half_life)
+            found[step] += counts * np.abs(error[known] - error[known].mean()).mean()
+            expected[step] += counts * _mean_of_unit(settings.tails, step + 1) * size[known].mean()
+            origins[step] += counts
+    apart = origins / np.arange(1, horizon + 1)
+    held = (found > 0) & (expected > 0)
+    ratio = np.divide(found, expected, out=np.ones(horizon), where=held)
+    return np.asarray(np.exp(apart / (apart + settings.width_weight) * np.log(ratio)))
+
+
+def _mean_of_unit(tails: float, years: int) -> float:
+    """Mean absolute value at unit variance: of Student's t after a year, ever nearer to the normal after more."""
+    normal = np.sqrt(2 / np.pi)
+    heavy = 2 * np.sqrt(tails - 2) * gamma((tails + 1) / 2) / (np.sqrt(np.pi) * gamma(tails / 2) * (tails - 1))
+    return float(normal + (heavy - normal) / years)
+
+
+def _error(level: Array, variance: Array, weight: Array, observed: Array) -> tuple[Array, Array]:
+    """Error of the mixture's mean and its standard deviation, shape (region,)."""
+    mean = weight @ level
+    spread = weight @ (variance + (level - mean) ** 2)
+    return mean - observed, np.sqrt(spread)
