@@ -1,6 +1,6 @@
 """The one protocol of everything that forecasts: what it may see, and what it answers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -50,8 +50,7 @@ class Origin:
 
     def earlier(self, year: int) -> "Origin":
         """The origin at an earlier year, with the same memory."""
-        panel = None if self.panel is None else self.panel.subset(years=range(self.panel.years[0], year + 1))
-        return Origin(target=self.target.until(year), panel=panel, memory=self.memory)
+        return origin_at(self.target, year, panel=self.panel, memory=self.memory)
 
 
 def origin_at(target: Target, year: int, *, panel: Panel | None = None, memory: Memory | None = None) -> Origin:
@@ -63,8 +62,15 @@ def origin_at(target: Target, year: int, *, panel: Panel | None = None, memory: 
         If the target does not hold the year.
     """
     kept = memory if memory is not None else Memory()
-    cut = None if panel is None else panel.subset(years=range(panel.years[0], year + 1))
-    return Origin(target=target.until(year), panel=cut, memory=kept)
+    return Origin(target=target.until(year), panel=None if panel is None else cut(panel, year), memory=kept)
+
+
+def cut(panel: Panel, year: int) -> Panel:
+    """Everything of a panel up to a year, national series included."""
+    national = {
+        name: {when: value for when, value in series.items() if when <= year} for name, series in panel.national.items()
+    }
+    return replace(panel.subset(years=range(panel.years[0], year + 1)), national=national)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -91,7 +97,10 @@ class Forecast:
 
 
 class Forecaster(Protocol):
-    """Anything that forecasts the target from an origin."""
+    """Anything that forecasts the target from an origin.
+
+    Its ``repr`` tells all its settings: a memory and a checkpoint know a forecaster by it.
+    """
 
     @property
     def name(self) -> str:

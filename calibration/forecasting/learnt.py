@@ -71,6 +71,10 @@ class Learnt:
         past = self.past(origin, horizon)
         spread = learn_spread(past.errors, past.ages, self.settings)
         if spread is None:
+            # Holes may leave nothing but the first years, in which most methods are persistence.
+            past = self.past(origin, horizon, first=1)
+            spread = learn_spread(past.errors, past.ages, self.settings)
+        if spread is None:
             raise InvalidInput(
                 f"{self.name} cannot learn its widths in {origin.year}: {len(origin.target.years)} years hold no error "
                 f"of it other than zero; give an origin with at least {FIRST_SEEN + 1} years before it"
@@ -90,12 +94,11 @@ class Learnt:
         key = ("points", repr(self.method), horizon, digest(history))
         return origin.memory.recall(key, lambda: self.method.points(history.copy(), horizon))
 
-    def past(self, origin: Origin, horizon: int) -> Past:
-        """Errors of every earlier origin, as known at this one."""
+    def past(self, origin: Origin, horizon: int, *, first: int = FIRST_SEEN) -> Past:
+        """Errors of every earlier origin that has seen so many years, or of the last one, as known at this one."""
         values = origin.target.values
         years = values.shape[1]
-        first = min(FIRST_SEEN, years - 1)
-        seen = np.arange(max(first, 1), years)
+        seen = np.arange(max(min(first, years - 1), 1), years)
         steps = np.arange(1, horizon + 1)
         errors = np.full((len(seen), len(values), horizon), np.nan)
         for place, count in enumerate(seen):

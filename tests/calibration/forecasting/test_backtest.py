@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,25 @@ def test_an_origin_refuses_a_panel_that_goes_on() -> None:
     panel = panel_of(walk(3, 12))
     with pytest.raises(InvalidInput, match="after the origin 1995"):
         Origin(target=target_of(panel).until(1995), panel=panel)
+
+
+def test_an_origin_sees_no_later_national_value() -> None:
+    panel = replace(panel_of(walk(3, 12)), national={"price": {1993: 1.0, 1995: 2.0, 1999: 9.0}})
+    origin = origin_at(target_of(panel), 1996, panel=panel)
+    assert origin.panel is not None
+    assert origin.panel.national == {"price": {1993: 1.0, 1995: 2.0}}
+    assert origin.panel.years[-1] == 1996
+    earlier = origin.earlier(1994)
+    assert earlier.panel is not None
+    assert earlier.panel.national == {"price": {1993: 1.0}}
+    assert earlier.memory is origin.memory
+
+
+def test_missing_years_at_the_start_leave_something_to_learn_from() -> None:
+    logs = walk(5, 16)
+    logs[:, 3:6] = np.nan
+    rows = backtest(panel_of(logs), models=["gapsim"], draws=20, horizons=(1, 2)).skill()
+    assert all(np.isfinite(row["crps"]) for row in rows)
 
 
 def test_workers_do_not_change_results() -> None:
