@@ -58,6 +58,12 @@ def backtest(
     last_origin: Annotated[
         int | None, typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one].")
     ] = None,
+    first_year: Annotated[
+        int | None, typer.Option("--first-year", metavar="YEAR", help="Leave out what is before it [default: nothing].")
+    ] = None,
+    last_year: Annotated[
+        int | None, typer.Option("--last-year", metavar="YEAR", help="Leave out what is after it [default: nothing].")
+    ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500,
     seed: Seed = 0,
     workers: Annotated[
@@ -91,6 +97,9 @@ def backtest(
         encoding=encoding,
     )
     read = choice.read(session)
+    if first_year is not None or last_year is not None:
+        start, stop = first_year or read.years[0], last_year or read.years[-1]
+        read = read.subset(years=range(start, stop + 1))
     if checkpoint is not None:
         session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")
     from calibration.forecasting import backtest as scored

@@ -240,6 +240,10 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     told = capsys.readouterr()
     assert "origins 1998-1999" in told.out
     assert "rmse ratio to persistence" in told.out
+    assert main(["backtest", str(path), "--model", "pull", "--draws", "10", "--first-year", "1991"]) == 0
+    assert "origins 1999-2000" in capsys.readouterr().out
+    assert main(["backtest", str(path), "--first-year", "2050"]) == 2
+    assert "nothing of panel" in capsys.readouterr().err
     assert main(["backtest", str(path), "--model", "pul", "--draws", "10"]) == 2
     assert "Did you mean 'pull'?" in capsys.readouterr().err
     short = write(tmp_path / "short.csv", walk(4, 3))
