@@ -14,9 +14,10 @@ _DOORS = {
     "FitResult": "calibration.results",
     "backtest": "calibration.forecasting",
     "fit": "calibration.fit",
+    "forecast": "calibration.forecasting",
 }
 
-__all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit"]
+__all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "forecast"]
 
 
 class _Door:

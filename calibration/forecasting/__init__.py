@@ -8,6 +8,7 @@ from calibration.forecasting.combination import Combination
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
 from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.models import baselines, models, models_named
+from calibration.forecasting.outlook import Outlook, forecast
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 
@@ -18,10 +19,12 @@ __all__ = [
     "Forecaster",
     "Learnt",
     "Origin",
+    "Outlook",
     "PointMethod",
     "Target",
     "backtest",
     "baselines",
+    "forecast",
     "models",
     "models_named",
     "origin_at",

@@ -21,6 +21,7 @@ ORDER = (
     "plot",
     "ensemble",
     "backtest",
+    "forecast",
     "list",
     "describe",
     "schema",

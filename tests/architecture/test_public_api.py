@@ -8,7 +8,7 @@ import re
 import pytest
 
 FRONT_DOORS = {
-    "calibration": ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit"],
+    "calibration": ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "forecast"],
     "calibration.evaluation": ["Evaluation", "Judgement", "Section", "Subject", "Verdict", "evaluate"],
     "calibration.sdeval": [
         "Batch",

@@ -18,6 +18,7 @@ COMMANDS = [
     "plot",
     "ensemble",
     "backtest",
+    "forecast",
     "list",
     "describe",
     "schema",

@@ -1,0 +1,148 @@
+"""The command that forecasts relative output per head."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import Encoding, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.session import Session
+
+if TYPE_CHECKING:  # loads numpy
+    from calibration.forecasting import Outlook
+
+PANEL, AHEAD = "china", 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    examples = (
+        "gapsim forecast",
+        'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
+        "gapsim forecast mine.csv --until 2030 --model damped_drift --no-past --json",
+    )
+    command(app, "forecast", examples=examples)(forecast)
+
+
+def forecast(
+    session: Session,
+    panel: Annotated[
+        str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
+    ] = PANEL,
+    *,
+    until: Annotated[
+        int | None, typer.Option("--until", metavar="YEAR", help="Last year [default: ten after the panel's last].")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="Forecaster, one of those `gapsim backtest` scores.")
+    ] = "filtered",
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000,
+    seed: Seed = 0,
+    past: Annotated[
+        bool, typer.Option("--past/--no-past", help="Score the same forecaster at the last origins as well.")
+    ] = True,
+    lang: Lang = Language.EN,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, table, draws and text there.")
+    ] = None,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    encoding: Encoding = None,
+) -> None:
+    """Forecast output per head of regions relative to their mean, with bands and the probability of named events.
+
+    The panel needs region, year and output per head (or output and population), nothing else. Events are written like
+    "west closes 10% of its gap by 2035", "Shandong overtakes Chongqing by 2030", "Gansu below 60% of the mean in 2030"
+    or "dispersion falls by 5% by 2035"; a class counts with the mean of its regions.
+    """
+    choice = PanelChoice(
+        source=panel,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        encoding=encoding,
+    )
+    read = choice.read(session)
+    from calibration.forecasting import forecast as forecast_of
+    from calibration.forecasting import target_of
+
+    last = target_of(read).years[-1] + AHEAD if until is None else until
+    with session.stage("Forecasting") as stage:
+        result = forecast_of(
+            read,
+            until=last,
+            model=model,
+            events=events or (),
+            draws=draws,
+            seed=seed,
+            past=past,
+            progress=stage.at,
+        )
+    _say(session, result, lang.value)
+    if out is not None:
+        _write(session, result, out, lang.value)
+
+
+def _say(session: Session, result: "Outlook", lang: str) -> None:
+    """Print the paragraph, the last year and the events; keep everything for programs."""
+    from calibration.forecasting.words import paragraph
+
+    table = result.table()
+    session.data = {
+        "panel": result.panel,
+        "model": result.model,
+        "origin": result.origin,
+        "seed": result.seed,
+        "draws": int(result.draws.sizes["draw"]),
+        "table": table.to_dict("records"),
+        "events": [
+            {"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances
+        ],
+        "past": list(result.past),
+        "past_origins": list(result.past_origins),
+        "couplings": result.couplings,
+        "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
+    }
+    session.say(paragraph(result, lang))
+    final = table[table["year"] == table["year"].max()].set_index("region")
+    final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
+    session.say()
+    session.say(f"Per cent of the mean of the regions, {result.origin} (last) and {int(final['year'].iloc[0])}")
+    session.say(final[["last", "q05", "q20", "q50", "q80", "q95"]].to_string(float_format="{:.0f}".format))
+    if result.chances:
+        session.say()
+        for item in result.chances:
+            session.say(f"{item.probability:6.1%}  {item.event}")
+
+
+def _write(session: Session, result: "Outlook", out: Path, lang: str) -> None:
+    """Write the figure, the table, the draws and the paragraph."""
+    from calibration.forecasting.words import paragraph
+    from calibration.reporting.outlook import plot_outlook
+    from pysd_runner.export import save_netcdf
+    from pysd_runner.export.files import write_text_whole
+    from pysd_runner.export.frames import save_csv
+    from pysd_runner.plots.save import save_figure
+
+    out.mkdir(parents=True, exist_ok=True)
+    save_figure(plot_outlook(result, lang=lang), out, "forecast")
+    save_csv(result.table(), out / "table.csv")
+    save_netcdf(result.draws.to_dataset(name="log_relative_output"), out / "draws.nc")
+    write_text_whole(out / "forecast.md", paragraph(result, "en") + "\n\n" + paragraph(result, "zh") + "\n")
+    session.say()
+    session.say(f"Figure, table, draws and text: {out}")

@@ -1,0 +1,171 @@
+"""Events a user names in words, and how often predictive draws show them."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput, UnknownName, suggest
+
+Array = NDArray[np.float64]
+
+FORMS = (
+    "WHO closes 10% of its gap by YEAR",
+    "WHO overtakes WHO by YEAR",
+    "WHO above 80% of the mean in YEAR",
+    "WHO below 80% of the mean in YEAR",
+    "dispersion falls by 5% by YEAR",
+    "dispersion rises by 5% by YEAR",
+)
+_NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
+_YEAR = r" (?:by|in) (?P<year>\d{4})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chance:
+    """An event and how likely it is.
+
+    Attributes
+    ----------
+    event
+        As the user wrote it.
+    year
+        When it is looked for: at the end of the path, not on the way.
+    probability
+        Share of the draws.
+    """
+
+    event: str
+    year: int
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Futures:
+    """What events are looked for in.
+
+    Attributes
+    ----------
+    last
+        Log relative output at the origin, shape (region,).
+    draws
+        Shape (draw, region, year).
+    years
+        Those of the draws.
+    places
+        Positions of the regions of each name: codes, names and classes, in lower case.
+    """
+
+    last: Array
+    draws: Array
+    years: tuple[int, ...]
+    places: Mapping[str, tuple[int, ...]]
+
+    def of(self, name: str) -> NDArray[np.intp]:
+        """Positions of the regions a name stands for.
+
+        Raises
+        ------
+        UnknownName
+            If it stands for none.
+        """
+        asked = name.strip().lower().removeprefix("the ")
+        if asked not in self.places:
+            raise UnknownName(f"the panel has no region or class {name!r}.{suggest(asked, list(self.places))}")
+        return np.array(self.places[asked], dtype=np.intp)
+
+    def at(self, year: int) -> Array:
+        """Draws in a year, shape (draw, region).
+
+        Raises
+        ------
+        InvalidInput
+            If it is not forecast.
+        """
+        if year not in self.years:
+            raise InvalidInput(f"{year} is not forecast; choose a year from {self.years[0]} to {self.years[-1]}")
+        return np.asarray(self.draws[:, :, self.years.index(year)])
+
+
+def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
+    """Look for events in draws.
+
+    Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
+    the mean of all regions.
+
+    Parameters
+    ----------
+    events
+        In one of the `FORMS`.
+    futures
+        Predictive draws.
+
+    Returns
+    -------
+    tuple of Chance
+        In the same order.
+
+    Raises
+    ------
+    InvalidInput
+        If an event has none of the forms, its year is not forecast, or it cannot happen.
+    UnknownName
+        If it names no region or class.
+    """
+    return tuple(_chance(event, futures) for event in events)
+
+
+def _chance(event: str, futures: Futures) -> Chance:
+    text = " ".join(event.split())
+    for pattern, happens in _RULES.items():
+        found = re.fullmatch(pattern + _YEAR, text, flags=re.IGNORECASE)
+        if found:
+            parts = found.groupdict()
+            year = int(parts["year"])
+            share = float(np.mean(happens(parts, futures, futures.at(year))))
+            return Chance(event=event, year=year, probability=share)
+    raise InvalidInput(f"event {event!r} is not understood; write it as one of: {'; '.join(FORMS)}")
+
+
+def _closes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+    who = futures.of(parts["who"])
+    gap = float(futures.last[who].mean())
+    if gap >= 0:
+        raise InvalidInput(
+            f"{parts['who']} is not below the mean of the regions in the last observed year, so it has no gap to close"
+        )
+    part = float(parts["size"]) / 100
+    return np.asarray(then[:, who].mean(axis=1) >= (1 - part) * gap)
+
+
+def _overtakes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+    who, other = futures.of(parts["who"]), futures.of(parts["other"])
+    if futures.last[who].mean() > futures.last[other].mean():
+        raise InvalidInput(f"{parts['who']} is ahead of {parts['other']} already; ask the other way round")
+    return np.asarray(then[:, who].mean(axis=1) > then[:, other].mean(axis=1))
+
+
+def _level(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+    size = float(parts["size"]) / 100
+    if size <= 0:
+        raise InvalidInput("a level must be above 0% of the mean")
+    found = then[:, futures.of(parts["who"])].mean(axis=1)
+    return np.asarray(found > np.log(size) if parts["side"].lower() == "above" else found < np.log(size))
+
+
+def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
+    before, after = float(np.nanstd(futures.last)), np.nanstd(then, axis=1)
+    part = float(parts["size"]) / 100
+    if parts["way"].lower() == "falls":
+        return np.asarray(after <= (1 - part) * before)
+    return np.asarray(after >= (1 + part) * before)
+
+
+_RULES: dict[str, Callable[[Mapping[str, str], Futures, Array], NDArray[np.bool_]]] = {
+    rf"(?P<who>.+?) closes? {_NUMBER} of (?:its|the) gap": _closes,
+    r"(?P<who>.+?) overtakes? (?P<other>.+?)": _overtakes,
+    rf"(?P<who>.+?) (?P<side>above|below) {_NUMBER} of the mean": _level,
+    rf"(?:the )?dispersion (?P<way>falls|rises) by {_NUMBER}": _dispersion,
+}

@@ -1,0 +1,218 @@
+"""The front door of forecasts: where regions are going, how sure that is, and how such forecasts did before."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from calibration.forecasting.backtest import backtest
+from calibration.forecasting.events import Chance, Futures, chances
+from calibration.forecasting.filtered import FilteredModel
+from calibration.forecasting.forecaster import origin_at
+from calibration.forecasting.learnt import FIRST_SEEN
+from calibration.forecasting.models import FILTERED, REFERENCE, models_named
+from calibration.forecasting.target import Target, target_of
+from pysd_runner.errors import InvalidInput
+from pysd_runner.panel import Panel
+
+Array = NDArray[np.float64]
+
+# Edges of the bands that hold 30, 60 and 90 of 100 futures, and the median.
+LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
+# Past origins that say how such forecasts did, and draws of each.
+ORIGINS, PAST_DRAWS = 8, 200
+PAST_HORIZONS = (1, 3, 5)
+# Every region is forecast only where widths have something to be learnt from.
+LEAST_YEARS = FIRST_SEEN + 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Outlook:
+    """A forecast of log relative output per head.
+
+    Attributes
+    ----------
+    draws
+        Predictive draws, dimensions (draw, region, year), joint over regions and years; log points, 0 the mean of the
+        regions.
+    history
+        Observed, dimensions (region, year).
+    names
+        English and Chinese name of each region.
+    groups
+        Class of each region, empty for none.
+    panel, model, seed
+        What was forecast, with what.
+    chances
+        Probabilities of the events that were asked for.
+    past
+        How the same forecaster did at the last origins, rows as in `Backtest.skill`; empty when it was not asked for.
+    past_origins
+        Those origins.
+    couplings
+        For the model itself: how far its couplings beyond momentum and pull (digital stocks, migration, capital,
+        innovation) move the last year's forecast, mean absolute log points over regions; None for other forecasters.
+    """
+
+    draws: xr.DataArray
+    history: xr.DataArray
+    names: Mapping[str, tuple[str, str]]
+    groups: tuple[str, ...]
+    panel: str
+    model: str
+    seed: int
+    chances: tuple[Chance, ...]
+    past: tuple[dict[str, object], ...]
+    past_origins: tuple[int, ...]
+    couplings: float | None
+
+    @property
+    def origin(self) -> int:
+        """The last year that was seen."""
+        return int(self.history["year"].to_numpy()[-1])
+
+    def bands(self) -> xr.DataArray:
+        """Quantiles over draws, dimensions (level, region, year)."""
+        found = np.quantile(self.draws.to_numpy(), LEVELS, axis=0)
+        coords = {"level": list(LEVELS), "region": self.draws["region"], "year": self.draws["year"]}
+        return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(self.draws.attrs))
+
+    def table(self) -> pd.DataFrame:
+        """One row a region and year: output per head in per cent of the mean of the regions, median and bands."""
+        wide = 100 * np.exp(self.bands().to_series()).unstack("level")
+        wide.columns = [f"q{round(100 * level):02d}" for level in wide.columns]
+        result = wide.reset_index()
+        result["last"] = result["region"].map(100 * np.exp(self.history.isel(year=-1).to_series()))
+        return pd.DataFrame(result)
+
+
+def forecast(
+    panel: Panel,
+    *,
+    until: int,
+    model: str = FILTERED,
+    events: Sequence[str] = (),
+    draws: int = 1000,
+    seed: int = 0,
+    past: bool = True,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Outlook:
+    """Forecast from the last year of a panel.
+
+    Parameters
+    ----------
+    panel
+        Holds output per head, or output and population.
+    until
+        Last year.
+    model
+        Name of a forecaster, see `calibration.forecasting.models`.
+    events
+        In words, see `calibration.forecasting.events`.
+    draws
+        Number of predictive draws.
+    seed
+        Decides every random number.
+    past
+        Whether the same forecaster is scored at the last origins, so that a reader knows what to expect of it.
+    progress
+        Called with what is being done, how much is finished and of how much.
+
+    Returns
+    -------
+    Outlook
+        Draws, probabilities and past scores.
+
+    Raises
+    ------
+    InvalidInput
+        If the panel is too short, the years make no sense, or an event is not understood.
+    UnknownName
+        If there is no such forecaster, region or class.
+    """
+    target = target_of(panel)
+    origin = target.years[-1]
+    _check(target, until, draws)
+    chosen = models_named([model])[model]
+    years = tuple(range(origin + 1, until + 1))
+    # Names and years of events are looked at before anything long is computed.
+    chances(events, _futures(target, panel, np.zeros((1, len(target.regions), len(years))), years))
+    start = origin_at(target, origin, panel=panel)
+    found = chosen.forecast(start, horizon=len(years), draws=draws, seed=seed).draws
+    couplings = None
+    if isinstance(chosen, FilteredModel):
+        without = replace(chosen, settings=replace(chosen.settings, couplings=0.0))
+        other = without.forecast(start, horizon=len(years), draws=draws, seed=seed).draws
+        couplings = float(np.nanmean(np.abs((found - other)[:, :, -1].mean(axis=0))))
+    rows, origins = _past(panel, target, model, seed, progress) if past else ((), ())
+    attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
+    regions = list(target.regions)
+    return Outlook(
+        draws=xr.DataArray(
+            found, dims=("draw", "region", "year"), coords={"region": regions, "year": list(years)}, attrs=attrs
+        ),
+        history=xr.DataArray(
+            target.values, dims=("region", "year"), coords={"region": regions, "year": list(target.years)}, attrs=attrs
+        ),
+        names={code: (panel.region(code).name_en or code, panel.region(code).name_zh or code) for code in regions},
+        groups=target.groups,
+        panel=target.name,
+        model=model,
+        seed=seed,
+        chances=chances(events, _futures(target, panel, found, years)),
+        past=rows,
+        past_origins=origins,
+        couplings=couplings,
+    )
+
+
+def _check(target: Target, until: int, draws: int) -> None:
+    """Refuse what cannot be forecast before anything is computed."""
+    if until <= target.years[-1]:
+        raise InvalidInput(f"until is {until}; expected a year after the last one of the panel, {target.years[-1]}")
+    if draws < 2:
+        raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
+    if len(target.years) < LEAST_YEARS:
+        raise InvalidInput(
+            f"panel {target.name!r} has {len(target.years)} years of output; a forecast needs "
+            f"{LEAST_YEARS} to learn from"
+        )
+
+
+def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...]) -> Futures:
+    """Draws with everything regions are called by."""
+    places: dict[str, tuple[int, ...]] = {}
+    for place, group in enumerate(target.groups):
+        if group:
+            places[group.lower()] = (*places.get(group.lower(), ()), place)
+    for place, code in enumerate(target.regions):
+        region = panel.region(code)
+        for name in (code, region.name_en, region.name_zh):
+            if name:
+                places[name.lower()] = (place,)
+    values = target.values
+    seen = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(values.shape[1]), 0), axis=1)[:, -1]
+    return Futures(last=values[np.arange(len(values)), seen], draws=draws, years=years, places=places)
+
+
+def _past(
+    panel: Panel, target: Target, model: str, seed: int, progress: Callable[[str, int, int], None] | None
+) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
+    """How the forecaster did at the last origins that can be scored."""
+    years = target.years
+    first = max(years[0] + FIRST_SEEN, years[-1] - ORIGINS - PAST_HORIZONS[-1] + 1)
+    origins = tuple(range(first, years[-1]))[:ORIGINS]
+    horizons = tuple(ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0])
+    result = backtest(
+        panel,
+        models=[model],
+        origins=origins,
+        horizons=horizons,
+        draws=PAST_DRAWS,
+        seed=seed,
+        progress=progress,
+    )
+    return tuple(row for row in result.skill() if row["model"] == model or model == REFERENCE), origins

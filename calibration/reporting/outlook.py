@@ -1,0 +1,99 @@
+"""The fan chart of a forecast: every region, history and bands of futures."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from calibration.forecasting import Outlook
+from calibration.forecasting.words import paragraph
+from pysd_runner.plots.bands import Bands
+from pysd_runner.plots.fan import draw_fan, draw_history, draw_origin, set_years
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet
+from pysd_runner.plots.fonts import usable_language
+from pysd_runner.plots.palette import INK, drawing
+
+_COLUMNS, _GAP, _LEFT, _HIGH, _PITCH = 4, 0.38, 0.35, 0.95, 1.45
+# Years of history that are drawn.
+_BEHIND = 15
+_WORDS = {
+    "en": (
+        "Output per head of regions to {until}",
+        "Per cent of the mean of the regions, logarithmic mean; {panel}, forecast from {origin} by {model!r}",
+        "Bands hold 30, 60 and 90 of 100 futures; the line is their median, black what was observed.",
+    ),
+    "zh": (
+        "各地区人均产出预测（至 {until} 年）",
+        "占各地区（对数）均值的百分比；{panel}，自 {origin} 年起由“{model}”预测",
+        "色带包含 100 个未来中的 30、60、90 个；线为中位数，黑色为观测值。",
+    ),
+}
+
+
+def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
+    """Draw a fan for every region.
+
+    Parameters
+    ----------
+    outlook
+        What `calibration.forecast` found.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    ReportFigure
+        One panel a region, in per cent of the mean of the regions.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such language.
+    """
+    lang = usable_language(lang)
+    bands = percent(outlook.bands())
+    history = percent(outlook.history.isel(year=slice(-_BEHIND, None)))
+    past, ahead = (part["year"].to_numpy().astype(float) for part in (history, bands))
+    title, subtitle, caption = (
+        text.format(until=int(ahead[-1]), panel=outlook.panel, origin=outlook.origin, model=outlook.model)
+        for text in _WORDS[lang]
+    )
+    codes = [str(code) for code in outlook.draws["region"].to_numpy()]
+    wide = (PAGE_WIDTH - 0.28 - _LEFT - _GAP * (_COLUMNS - 1)) / _COLUMNS
+    with drawing():
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=-(-len(codes) // _COLUMNS) * _PITCH,
+            title=title,
+            subtitle=subtitle,
+            caption=caption,
+        )
+        for number, code in enumerate(codes):
+            row, column = divmod(number, _COLUMNS)
+            left, top = _LEFT + column * (wide + _GAP), row * _PITCH
+            name = outlook.names[code][0 if lang == "en" else 1]
+            sheet.text(left, top + 0.12, name, size=LABEL_SIZE, color=INK, va="center")
+            axes = sheet.axes(left, top + 0.24, wide, _HIGH)
+            seen = history.sel(region=code).to_numpy()
+            start = np.repeat(seen[-1], len(bands["level"]))[:, None]
+            quantiles = np.concatenate((start, bands.sel(region=code).to_numpy()), axis=1)
+            years = np.concatenate((past[-1:], ahead))
+            draw_fan(axes, Bands(years=years, quantiles=quantiles, draws=outlook.draws.sizes["draw"], failed=0))
+            draw_history(axes, past, seen, width=1.0)
+            draw_origin(axes, past[-1])
+            set_years(axes, past[0], ahead[-1], ticks=3)
+    figure = sheet.figure
+    figure.data = _drawn(outlook)
+    figure.sentence = paragraph(outlook, lang)
+    return figure
+
+
+def percent(logs: xr.DataArray) -> xr.DataArray:
+    """Log points relative to the mean of the regions as per cent of it."""
+    return logs.copy(data=100 * np.exp(logs.to_numpy()))
+
+
+def _drawn(outlook: Outlook) -> pd.DataFrame:
+    table = outlook.table().drop(columns="last")
+    return table.melt(id_vars=["region", "year"], var_name="quantile").assign(
+        unit="per cent of the mean of the regions"
+    )

@@ -1,0 +1,115 @@
+"""Forecasts to a year: bands, events counted from the draws, and a paragraph that holds their numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from calibration import forecast
+from calibration.forecasting.events import Futures, chances
+from calibration.forecasting.words import paragraph
+from pysd_runner.cli import main
+from pysd_runner.errors import InvalidInput, UnknownName
+from tests.calibration.forecasting.series import panel_of, walk
+
+LAST = np.array([-0.4, -0.2, 0.1, 0.5])
+PLACES = {"r00": (0,), "r01": (1,), "r02": (2,), "r03": (3,), "west": (0, 1)}
+
+
+def futures() -> Futures:
+    """A thousand paths of four regions over two years."""
+    rng = np.random.default_rng(0)
+    draws = LAST[:, None] + np.cumsum(rng.normal(0, 0.1, (1000, 4, 2)), axis=2)
+    return Futures(last=LAST, draws=draws, years=(2025, 2026), places=PLACES)
+
+
+def counted(event: str) -> float:
+    return chances([event], futures())[0].probability
+
+
+def test_events_are_counted_in_the_draws() -> None:
+    draws = futures().draws
+    end = draws[:, :, 1]
+    assert counted("West closes 10% of its gap by 2026") == np.mean(end[:, :2].mean(axis=1) >= 0.9 * -0.3)
+    assert counted("R01 overtakes R02 by 2025") == np.mean(draws[:, 1, 0] > draws[:, 2, 0])
+    assert counted("the west above 80 % of the mean in 2026") == np.mean(end[:, :2].mean(axis=1) > np.log(0.8))
+    assert counted("dispersion falls by 5% by 2026") == np.mean(end.std(axis=1) <= 0.95 * LAST.std())
+    below, above = counted("R03 below 160% of the mean in 2026"), counted("R03 above 160% of the mean in 2026")
+    assert_allclose(below + above, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "message"),
+    [
+        ("pigs fly by 2026", InvalidInput, "not understood"),
+        ("West closes 10% of its gap by 2040", InvalidInput, "2025 to 2026"),
+        ("R03 closes 10% of its gap by 2026", InvalidInput, "no gap to close"),
+        ("R03 overtakes R00 by 2026", InvalidInput, "ahead"),
+        ("Wst closes 10% of its gap by 2026", UnknownName, "west"),
+        ("R00 above 0% of the mean in 2026", InvalidInput, "above 0%"),
+    ],
+)
+def test_events_that_cannot_be_counted_are_refused(event: str, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        counted(event)
+
+
+def test_a_forecast_holds_its_draws_events_and_past() -> None:
+    panel = panel_of(walk(4, 14), groups=("a", "b"))
+    event = "dispersion falls by 1% by 2005"
+    found = forecast(panel, until=2005, model="damped_drift", events=[event], draws=60)
+    assert found.draws.shape == (60, 4, 2)
+    assert found.origin == 2003
+    falls = found.draws.to_numpy()[:, :, -1].std(axis=1) <= 0.99 * found.history.to_numpy()[:, -1].std()
+    assert found.chances[0].probability == falls.mean()
+    assert found.past
+    assert max(found.past_origins) < found.origin
+    table = found.table()
+    assert len(table) == 8
+    assert_allclose(table["q50"], 100 * np.exp(found.bands().sel(level=0.5).to_numpy()).ravel())
+    for lang in ("en", "zh"):
+        text = paragraph(found, lang)
+        assert f"{found.chances[0].probability:.0%}" in text
+        assert "damped_drift" in text
+        assert "{" not in text
+
+
+def test_the_model_says_what_its_couplings_do() -> None:
+    found = forecast(panel_of(walk(4, 12)), until=2003, draws=40, past=False)
+    assert found.model == "filtered"
+    assert found.couplings is not None
+    assert found.couplings >= 0
+    assert f"{100 * np.expm1(found.couplings):.2f}" in paragraph(found)
+
+
+def test_years_draws_and_short_panels_are_refused() -> None:
+    panel = panel_of(walk(4, 12))
+    with pytest.raises(InvalidInput, match="after the last one"):
+        forecast(panel, until=1999)
+    with pytest.raises(InvalidInput, match="at least 2"):
+        forecast(panel, until=2005, draws=1)
+    with pytest.raises(InvalidInput, match="to learn from"):
+        forecast(panel_of(walk(4, 4)), until=2005)
+    with pytest.raises(UnknownName, match="filtered"):
+        forecast(panel, until=2005, model="filterd")
+
+
+def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    panel = panel_of(walk(4, 12))
+    source = tmp_path / "mine.csv"
+    rows = [
+        f"{code},{year},{panel['output_per_head'][row, column]}"
+        for row, code in enumerate(panel.codes)
+        for column, year in enumerate(panel.years)
+    ]
+    source.write_text("region,year,output_per_head\n" + "\n".join(rows) + "\n")
+    out = tmp_path / "out"
+    code = main(["forecast", str(source), "--until", "2003", "--draws", "40", "--no-past", "--out", str(out), "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert len(answer["data"]["table"]) == 8
+    assert set(answer["data"]["text"]) == {"en", "zh"}
+    names = {"forecast.png", "forecast.svg", "forecast.csv", "forecast.txt", "table.csv", "draws.nc", "forecast.md"}
+    assert {path.name for path in out.iterdir()} == names
