@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.forecasting.dilation import Judged, best_dilation
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
 from calibration.forecasting.memory import Key, digest
 
@@ -24,7 +25,8 @@ class Combination:
 
     The weights minimise the mean continuous ranked probability score of the mixture over all earlier origins, regions
     and horizons, each horizon counting the same, then move towards equal weights by what the number of origins asks
-    for.
+    for. The draws are then moved towards or away from their mean by the factor that would have served best, likewise
+    held near one.
 
     Attributes
     ----------
@@ -36,34 +38,45 @@ class Combination:
         Number of origins that equal weights count for.
     half_life
         Years after which an origin counts half.
+    undilated
+        Number of origins that the width of the mixture as it is counts for; infinite leaves it as it is.
     """
 
     name: str
     members: tuple[Forecaster, ...]
     equal_weight: float = 10.0
     half_life: float = 15.0
+    undilated: float = 20.0
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast; see `Forecaster`. Each draw is a joint draw of one member."""
+        """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated."""
         members = [member_forecast(member, origin, horizon, draws, seed) for member in self.members]
-        weights = self.weights(origin, horizon=horizon, draws=draws, seed=seed)
+        judged = self._judged(origin, horizon, draws, seed)
+        weights = self._weights(judged)
         rng = np.random.default_rng((seed, origin.year, len(members)))
         chosen = rng.permutation(shares(weights, draws))
         stacked = np.stack([member.draws for member in members])
         point = np.tensordot(weights, np.stack([member.point for member in members]), axes=1)
-        return Forecast(point=point, draws=stacked[chosen, np.arange(draws)])
+        mixed = stacked[chosen, np.arange(draws)]
+        return Forecast(point=point, draws=point + self._dilation(judged, weights) * (mixed - point))
 
     def weights(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Array:
         """Weights of the members at an origin, shape (member,), summing to 1; from data up to the origin alone."""
+        return self._weights(self._judged(origin, horizon, draws, seed))
+
+    def _weights(self, judged: Sequence[Judged]) -> Array:
         count = len(self.members)
         equal = np.full(count, 1 / count)
-        terms = self._terms(origin, horizon, draws, seed)
+        terms = score_terms(judged) if judged else None
         if terms is None:
             return equal
-        to_observed, between, origins = terms
-        part = origins / (origins + self.equal_weight)
-        result: Array = part * least_score(to_observed, between) + (1 - part) * equal
+        part = _part(judged, self.equal_weight)
+        result: Array = part * least_score(*terms) + (1 - part) * equal
         return result
+
+    def _dilation(self, judged: Sequence[Judged], weights: Array) -> float:
+        part = _part(judged, self.undilated)
+        return float(best_dilation(judged, weights) ** part) if part > 0 else 1.0
 
     def remember(self, origin: Origin, year: int, *, horizon: int, draws: int, seed: int) -> tuple[Array, Array]:
         """What is kept of the members' forecasts at a year up to the origin.
@@ -89,14 +102,10 @@ class Combination:
         seen = origin.target.values[:, : origin.target.position(year) + 1]
         return ("quantiles", repr(self.members), horizon, draws, seed, digest(seen))
 
-    def _terms(self, origin: Origin, horizon: int, draws: int, seed: int) -> tuple[Array, Array, float] | None:
-        """The two terms of the score of a mixture, (member,) and (member, member), and the number of origins."""
-        years = origin.target.years
-        observed = origin.target.values
-        size = len(self.members)
-        near, apart = np.zeros((size, horizon)), np.zeros((size, size, horizon))
-        counted = np.zeros(horizon)
-        origins = 0.0
+    def _judged(self, origin: Origin, horizon: int, draws: int, seed: int) -> list[Judged]:
+        """Every earlier origin with what is known of what came."""
+        years, observed = origin.target.years, origin.target.values
+        result = []
         for place in range(FIRST_JUDGED - 1, len(years) - 1):
             kept, between = self.remember(origin, years[place], horizon=horizon, draws=draws, seed=seed)
             ahead = min(horizon, len(years) - 1 - place)
@@ -104,16 +113,37 @@ class Combination:
             came[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
             known = np.isfinite(came) & np.isfinite(kept[:, 0]).all(axis=0)
             weight = 0.5 ** ((len(years) - 1 - place) / self.half_life)
-            near += weight * np.where(known, np.abs(kept - came).mean(axis=1), 0.0).sum(axis=1)
-            apart += weight * np.where(known, between, 0.0).sum(axis=2)
-            counted += weight * known.sum(axis=0)
-            origins += weight
-        held = (counted > 0) & (near.sum(axis=0) > 0)
-        if not held.any():
-            return None
-        # In units of the members' mean distance, so that far horizons do not count for more.
-        unit = near[:, held].mean(axis=0)
-        return (near[:, held] / unit).mean(axis=1), (apart[:, :, held] / unit).mean(axis=2), origins
+            result.append(Judged(kept=kept, between=between, came=came, known=known, weight=weight))
+        return result
+
+
+def _part(judged: Sequence[Judged], against: float) -> float:
+    """What is learnt from earlier origins counts against what is assumed."""
+    origins = sum(item.weight for item in judged)
+    return origins / (origins + against)
+
+
+def score_terms(judged: Sequence[Judged]) -> tuple[Array, Array] | None:
+    """The two terms of the score of a mixture, (member,) and (member, member), means over horizons.
+
+    Each horizon is in units of the members' mean distance to what came, so that far ones do not count for more.
+    """
+    near = np.zeros((judged[0].kept.shape[0], judged[0].came.shape[1]))
+    apart = np.zeros((len(near), *near.shape))
+    for item in judged:
+        near += item.weight * _over_regions(np.abs(item.kept - item.came).mean(axis=1), item.known)
+        apart += item.weight * _over_regions(item.between, item.known)
+    unit = near.mean(axis=0)
+    held = unit > 0
+    if not held.any():
+        return None
+    return (near[:, held] / unit[held]).mean(axis=1), (apart[:, :, held] / unit[held]).mean(axis=2)
+
+
+def _over_regions(values: Array, known: NDArray[np.bool_]) -> Array:
+    """Sum over known regions of values of shape (..., region, horizon)."""
+    total: Array = np.where(known, values, 0.0).sum(axis=-2)
+    return total
 
 
 def forecast_key(member: Forecaster, origin: Origin, horizon: int, draws: int, seed: int) -> Key:

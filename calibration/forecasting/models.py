@@ -28,7 +28,10 @@ horizon, and faster learning a little better than slower. Widths were tried on
 persistence, error correction and pull with half-lives of 2, 3, 4, 6, 8, 12, 20 years and none, shrinkages of shape 1,
 4, 6 and 10, of regions 3, 6 and 15, of the law of growth 1, 4, 10 and 15, tails of 3, 4, 5 and 8 degrees of freedom,
 and a half-life of the shape of its own. CRPS moved by less than 1 %; with a half-life of 6 years the 50 % interval of
-the US sample covered .55, with 3 years and a shape that is remembered longer .53, and .49 in the Chinese sample.
+the US sample covered .55, with 3 years and a shape that is remembered longer .53, and .49 in the Chinese sample. The
+mixture was tried with its width as it is, and with a learnt dilation against which that counts 3, 10 and 20 origins:
+US coverage at 50 % and 1 / 3 / 5 years .507 / .531 / .575 became .490 / .506 / .553 with 20, at 90 % .911 / .922 / .937
+became .897 / .902 / .923, at a CRPS 0.1 % higher; China hardly moved.
 """
 
 from collections.abc import Iterable

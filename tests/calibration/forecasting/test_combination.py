@@ -1,10 +1,13 @@
 """The mixture: its score is the quadratic form it claims, its weights find the better member and start equal."""
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import norm
 
 from calibration.forecasting import Combination, Forecast, Origin, origin_at, target_of
 from calibration.forecasting.combination import distances, least_score, shares
+from calibration.forecasting.dilation import FACTORS, Judged, best_dilation
 from calibration.forecasting.scores import crps
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -34,6 +37,55 @@ def test_the_score_of_a_mixture_is_a_quadratic_form_of_its_weights() -> None:
     assert_allclose(weights @ near - weights @ apart @ weights / 2, crps(copies, np.array(observed)), rtol=1e-9)
 
 
+def judged(size: float, origins: int = 30, seed: int = 0) -> list[Judged]:
+    """Two members, one a little off the other, with draws of width one; what comes has another width."""
+    rng = np.random.default_rng(seed)
+    quantiles = norm.ppf((np.arange(20) + 0.5) / 20)[None, :, None, None]
+    kept = quantiles + np.array([-0.1, 0.1])[:, None, None, None] + np.zeros((2, 20, 10, 2))
+    between = distances(kept)
+    known = np.ones((10, 2), dtype=bool)
+    known[0, 1] = False
+    return [
+        Judged(kept=kept, between=between, came=rng.normal(0, size, (10, 2)), known=known, weight=1.0)
+        for _ in range(origins)
+    ]
+
+
+@pytest.mark.parametrize("size", [0.6, 1.0, 1.4])
+def test_the_best_dilation_is_the_width_of_what_comes(size: float) -> None:
+    assert_allclose(best_dilation(judged(size), np.array([0.5, 0.5])), size, atol=0.11)
+
+
+def test_the_best_dilation_has_the_least_crps_by_a_plain_loop() -> None:
+    items, weights = judged(0.7, origins=4), np.array([0.5, 0.5])
+    scores = []
+    for factor in FACTORS:
+        total = np.zeros(2)
+        for item in items:
+            draws = item.kept.reshape(40, 10, 2)
+            centre = draws.mean(axis=0)
+            scored = crps(centre + factor * (draws - centre), item.came)
+            total += np.where(item.known, scored, 0.0).sum(axis=0)
+        scores.append(total)
+    relative = np.array(scores) / scores[int(np.flatnonzero(FACTORS == 1)[0])]
+    assert best_dilation(items, weights) == FACTORS[relative.mean(axis=1).argmin()]
+
+
+def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> None:
+    target = target_of(panel_of(walk(6, 30)))
+    members = (Shifted("one", 0.02), Shifted("other", -0.02))
+    found, plain = (
+        Combination(name="mixture", members=members, undilated=undilated).forecast(
+            origin_at(target, 2015), horizon=2, draws=40, seed=0
+        )
+        for undilated in (0.0, np.inf)
+    )
+    assert_allclose(found.point, plain.point)
+    ratios = (found.draws - found.point) / (plain.draws - plain.point)
+    assert_allclose(ratios, ratios[0, 0, 0])
+    assert ratios[0, 0, 0] < 0.95
+
+
 def test_least_score_is_the_best_of_a_grid() -> None:
     rng = np.random.default_rng(1)
     kept = rng.normal(size=(2, 20, 1, 1)) + np.array([0.0, 1.0])[:, None, None, None]
@@ -60,7 +112,7 @@ def test_weights_go_to_the_better_member_and_no_faster_than_origins_allow() -> N
 def test_draws_of_a_mixture_are_whole_draws_of_its_members_in_the_right_numbers() -> None:
     target = target_of(panel_of(walk(4, 12)))
     members = (Shifted("low", -5.0), Shifted("high", 5.0))
-    combination = Combination(name="mixture", members=members)
+    combination = Combination(name="mixture", members=members, undilated=np.inf)
     found = combination.forecast(origin_at(target, 1993), horizon=3, draws=50, seed=0)
     high = found.draws > 0
     assert (high.all(axis=(1, 2)) | ~high.any(axis=(1, 2))).all()
