@@ -27,8 +27,11 @@ CARRIED = {
     "N": "Platform Linkage",
     "D": "Digital Infrastructure",
 }
-# Couplings whose mode is the random walk: zero unless members draw otherwise. The baseline pull c0 is learnt apart.
-COUPLINGS = ("lam_I", "c1", "th_U", "th_X", "eta_S", "eta_A", "m0", "mu_K")
+# Couplings whose mode is the random walk, by what they have in common. The baseline pull c0 is learnt apart.
+GROUPS = {
+    "digital": ("lam_I", "c1", "th_U", "th_X", "eta_S"),
+    "mobility": ("m0", "mu_K", "eta_A"),
+}
 # Small enough for a pull that is linear, large enough for differences of exponentials to keep ten digits.
 CURVATURE = 1e-6
 
@@ -118,10 +121,99 @@ def spec_of(regions: int) -> ModelSpec:
     return spec
 
 
-def start(
-    evidence: Evidence, laws: Laws, first_year: int, count: int, couplings: float, rng: np.random.Generator
-) -> tuple[Members, State]:
-    """Draw members and put each where the panel says it is in the first year.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """What is drawn of each member before it is put into a year.
+
+    Attributes
+    ----------
+    parameters
+        By key of the declarations, shape (member,).
+    memory, momentum, error, persistence
+        Of its law, see `trend.Trend`, shape (member,).
+    sd
+        Yearly standard deviation of shocks to the level, shape (member,).
+    """
+
+    parameters: Mapping[str, Array]
+    memory: Array
+    momentum: Array
+    error: Array
+    persistence: Array
+    sd: Array
+
+
+def drawn(
+    evidence: Evidence, laws: Laws, count: int, multipliers: Mapping[str, Array], rng: np.random.Generator
+) -> Drawn:
+    """Draw members: laws by their weights, couplings by their multipliers, everything else from the priors.
+
+    Parameters
+    ----------
+    evidence
+        Observations up to the origin.
+    laws
+        What was learnt about output.
+    count
+        Number of members.
+    multipliers
+        By group of couplings, relative to their declared priors, shape (member,).
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    Drawn
+        With arrays of shape (member,).
+    """
+    regions = len(evidence.values)
+    chosen = laws.members(count, rng)
+    trend = laws.trend.of(chosen)
+    parameters = parameter_draws(spec_of(regions), None, count, rng)
+    parameters |= _multiplied(parameters, multipliers)
+    parameters |= _linear(regions, trend.memory, trend.pull, trend.persistence, evidence.growth)
+    return Drawn(
+        parameters=parameters,
+        memory=trend.memory,
+        momentum=trend.momentum,
+        error=trend.error,
+        persistence=trend.persistence,
+        sd=laws.sd[chosen],
+    )
+
+
+def central(evidence: Evidence, count: int, multipliers: Mapping[str, Array]) -> Drawn:
+    """Members with the declared values, without momentum, pull and noise, that differ by their couplings alone."""
+    regions = len(evidence.values)
+    rng = np.random.default_rng(0)
+    single = parameter_draws(spec_of(regions), None, 1, rng)
+    parameters = {key: np.repeat(value, count) for key, value in single.items()}
+    nothing, half = np.zeros(count), np.full(count, 0.5)
+    parameters |= _multiplied(parameters, multipliers)
+    parameters |= _linear(regions, half, nothing, nothing, evidence.growth)
+    return Drawn(parameters=parameters, memory=half, momentum=nothing, error=nothing, persistence=nothing, sd=nothing)
+
+
+def _multiplied(parameters: Mapping[str, Array], multipliers: Mapping[str, Array]) -> dict[str, Array]:
+    return {key: parameters[key] * multipliers[name] for name, keys in GROUPS.items() for key in keys}
+
+
+def _linear(regions: int, memory: Array, pull: Array, persistence: Array, growth: float) -> dict[str, Array]:
+    """Parameters of the model for laws of the small filter."""
+    step, count = time_step(model_of(regions)), len(memory)
+    return {
+        # Partners count equally, and what they do not include is the region itself.
+        "c0": (1 - (1 - pull) ** step) / step * (regions - 1) / regions,
+        "pi": persistence,
+        "tau_m": step / (1 - memory**step),
+        "g0": np.full(count, growth),
+        "curv": np.full(count, CURVATURE),
+        "omega": np.zeros(count),
+    }
+
+
+def start(evidence: Evidence, laws: Laws, first_year: int, draw: Drawn) -> tuple[Members, State]:
+    """Put members where the panel says they are in the first year.
 
     Parameters
     ----------
@@ -131,12 +223,8 @@ def start(
         What was learnt about output.
     first_year
         One of the years.
-    count
-        Number of members.
-    couplings
-        Scale of the couplings, relative to their declared priors.
-    rng
-        Source of randomness.
+    draw
+        The members.
 
     Returns
     -------
@@ -144,10 +232,8 @@ def start(
         Members, and their states.
     """
     model = model_of(len(evidence.values))
-    chosen = laws.members(count, rng)
-    parameters = _parameters(model, evidence, laws, chosen, couplings, rng)
-    inputs = region_inputs(model, evidence.panel, first_year, parameters=parameters, momentum_gain=0.0)
-    values = as_values(inputs, parameters, model)
+    inputs = region_inputs(model, evidence.panel, first_year, parameters=draw.parameters, momentum_gain=0.0)
+    values = as_values(inputs, draw.parameters, model)
     run = simulate(
         model,
         values,
@@ -157,7 +243,7 @@ def start(
         outcomes=["Digital Infrastructure", "Private Digital Investment Rate", "Investment Rate"],
         threads=1,
     )
-    shape = (count, len(evidence.values))
+    shape = (len(draw.sd), len(evidence.values))
 
     def of_first(name: str) -> Array:
         return np.array(np.broadcast_to(run[name][0, ..., 0], shape))
@@ -169,44 +255,18 @@ def start(
     fixed = {known[key]: given[key] for key in ("school", "nat", "terrain", "fdev")}
     fixed["Private Digital Investment Rate"] = of_first("Private Digital Investment Rate")
     fixed["Observed Investment Rate"] = of_first("Investment Rate")
-    sd = laws.sd[chosen][:, None] * laws.by_region
+    sd = draw.sd[:, None] * laws.by_region
     members = Members(
-        parameters=parameters,
-        memory=laws.trend.memory[chosen],
+        parameters=draw.parameters,
+        memory=draw.memory,
         level_noise=sd,
-        drift_noise=laws.trend.momentum[chosen][:, None] * sd,
-        seen_noise=laws.trend.error[chosen][:, None] * sd,
-        persistence=laws.trend.persistence[chosen],
+        drift_noise=draw.momentum[:, None] * sd,
+        seen_noise=draw.error[:, None] * sd,
+        persistence=draw.persistence,
         fixed=fixed,
         first_year=first_year,
     )
-    level = np.broadcast_to(np.log(given["y"]), shape)
-    return members, State(year=first_year, level=np.array(level), drift=np.zeros(shape), stocks=stocks)
-
-
-def _parameters(
-    model: Model,
-    evidence: Evidence,
-    laws: Laws,
-    chosen: NDArray[np.intp],
-    couplings: float,
-    rng: np.random.Generator,
-) -> dict[str, Array]:
-    """Draws from the priors; what the laws say in their place; couplings with their mode at zero."""
-    count, step = len(chosen), time_step(model)
-    parameters = parameter_draws(spec_of(len(evidence.values)), None, count, rng)
-    for key in COUPLINGS:
-        parameters[key] = parameters[key] * couplings * np.abs(rng.standard_normal(count))
-    memory, pull = laws.trend.memory[chosen], laws.trend.pull[chosen]
-    regions = len(evidence.values)
-    # Partners count equally, and what they do not include is the region itself.
-    parameters["c0"] = (1 - (1 - pull) ** step) / step * (regions - 1) / regions
-    parameters["pi"] = laws.trend.persistence[chosen]
-    parameters["tau_m"] = step / (1 - memory**step)
-    parameters["g0"] = np.full(count, evidence.growth)
-    parameters["curv"] = np.full(count, CURVATURE)
-    parameters["omega"] = np.zeros(count)
-    return parameters
+    return members, State(year=first_year, level=np.log(given["y"]), drift=np.zeros(shape), stocks=stocks)
 
 
 def advance(state: State, members: Members, shock: Array, position: Array) -> State:

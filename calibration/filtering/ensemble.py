@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.filtering.couplings import Couplings, learn_couplings
 from calibration.filtering.digital import ORDER, from_free, observed_in, predicted_in, relaxed, share_of, to_free
-from calibration.filtering.dynamics import Members, State, advance, spec_of, start
+from calibration.filtering.dynamics import Members, State, advance, drawn, spec_of, start
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.settings import FilterSettings
@@ -30,8 +31,8 @@ class Filtered:
     ----------
     members, state
         The ensemble.
-    laws
-        What was learnt about output.
+    laws, couplings
+        What was learnt about output, and about the strength of the other couplings.
     position
         Mean log relative output of the years up to the origin, shape (region,).
     values
@@ -43,6 +44,7 @@ class Filtered:
     members: Members
     state: State
     laws: Laws
+    couplings: Couplings
     position: Array
     values: Array
     groups: tuple[str, ...]
@@ -69,7 +71,8 @@ def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filt
     laws = learn_laws(evidence.values, evidence.groups, settings)
     first = max(evidence.years[0], evidence.years[-1] - settings.window)
     count = _count(settings.members, len(evidence.values))
-    members, state = start(evidence, laws, first, count, settings.couplings, rng)
+    couplings = learn_couplings(evidence, laws, settings, first)
+    members, state = start(evidence, laws, first, drawn(evidence, laws, count, couplings.draw(count, rng), rng))
     series = evidence.series(spec_of(len(evidence.values)), first)
     work = _Work(
         evidence=evidence,
@@ -87,6 +90,7 @@ def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filt
         members=members,
         state=state,
         laws=laws,
+        couplings=couplings,
         position=work.position(evidence.years[-1]),
         values=evidence.values,
         groups=evidence.groups,
@@ -181,9 +185,8 @@ class _Work:
 
     def _noise(self, size: Array, state: State) -> Array:
         """Heavy-tailed noise of a size, (member, region), apart from the states it is added to."""
-        by_region = self.laws.by_region
         draw = heavy(self.rng, len(size), self.evidence.groups, self.laws.shared, self.settings.tails)
-        return size / by_region * balanced(by_region * draw, by_region, state.level, state.drift)
+        return balanced(size * draw, np.sqrt((size**2).mean(axis=0)), state.level, state.drift)
 
 
 def _unit(noise: Array) -> Array:

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
+from calibration.filtering.couplings import learn_couplings, movements
 from calibration.filtering.shocks import apart_from, heavy, shared_part
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
@@ -152,6 +153,37 @@ def test_holes_late_entries_and_silent_regions_are_borne() -> None:
     found = model.forecast(origin_at(target_of(panel), 2002, panel=panel), horizon=2, draws=32, seed=0)
     assert np.isnan(found.point[3]).all()
     assert np.isfinite(np.delete(found.point, 3, axis=0)).all()
+
+
+def test_couplings_stay_near_zero_unless_the_panel_insists() -> None:
+    """Output is moved by the digital couplings at forty times their declared values, and by next to nothing else."""
+    panel, strength = _digital_panel(wild=False), 40.0
+    settings = replace(STILL, couplings=100.0)
+    flat = np.repeat(history(4, 1), len(panel.years), axis=1)
+    moved = flat.copy()
+    for place, year in enumerate(panel.years[:-1]):
+        known = evidence_of(moved[:, : place + 1], panel.years[: place + 1], panel.codes, [""] * 4, _until(panel, year))
+        law = learn_laws(moved[:, : place + 1], [""] * 4, settings)
+        moved[:, place + 1] = moved[:, place] + strength * movements(known, law, year)[0]
+    noise = np.cumsum(np.random.default_rng(8).normal(0, 0.001, moved.shape), axis=1)
+    found = {}
+    for name, values in {"moved": moved + noise, "still": flat + noise}.items():
+        values = values - values.mean(axis=0)
+        known = evidence_of(values, panel.years, panel.codes, [""] * 4, panel)
+        law = learn_laws(values, [""] * 4, settings)
+        found[name] = learn_couplings(known, law, settings, panel.years[0])
+    sd = np.sqrt(np.linalg.inv(found["moved"].precision)[0, 0])
+    assert abs(found["moved"].mean[0] - strength) < max(3 * sd, 0.2 * strength)
+    assert abs(found["still"].mean[0]) < 0.3 * strength
+    draws = found["moved"].draw(500, np.random.default_rng(0))
+    assert min(item.min() for item in draws.values()) >= 0
+    assert draws["digital"].mean() > 0.5 * strength
+    held = replace(found["moved"], precision=np.eye(2) * 1e20, mean=np.zeros(2)).draw(50, np.random.default_rng(0))
+    assert max(item.max() for item in held.values()) < 1e-8
+
+
+def _until(panel: Panel, year: int) -> Panel:
+    return panel.subset(years=range(panel.years[0], year + 1))
 
 
 def test_walks_are_told_from_momentum() -> None:
