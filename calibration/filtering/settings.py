@@ -5,8 +5,9 @@ one at a time by root mean squared error at 1, 3 and 5 years: `tempering` 0.2, 0
 0.01 with pulls to 0.04, 0.02 and 0.03 with pulls to 0.08 (0.02 taken); `half_life` 6, 8, 12, 30 (next to no difference;
 8 covers best); `errors` to 0.8 and 1.2, `clip` 2, 3 and none, `tails` 3, 5, 10, `memory_years` 5, 10, 20,
 `momentum_scale` 0.3 and 0.6, `persistences` without 1 (differences within 0.005 or of either sign: left as first
-written down); `couplings` 0, 0.1, 0.3, 1 (0.3 and below differ by 0.004 at most, 1 is worse at one year); `width_weight`
-4 against none; `members` 256 and 400 (with 400 ratios move by 0.002 to 0.006 with the seed, with 256 by 0.012).
+written down); `couplings` 0, 0.1, 0.3, 1 (0.3 and below differ by 0.004 at most, 1 is worse at one year);
+`width_weight` 4 against none; `members` 256 and 400 (with 400 ratios move by 0.002 to 0.006 with the seed, with
+256 by 0.012).
 """
 
 from dataclasses import dataclass

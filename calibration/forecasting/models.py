@@ -35,7 +35,9 @@ became .897 / .902 / .923, at a CRPS 0.1 % higher; China hardly moved.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from calibration.filtering import FilterSettings
 from calibration.forecasting.baselines import (
     Arima,
     DampedDrift,
@@ -93,20 +95,32 @@ def models() -> dict[str, Forecaster]:
     return known
 
 
+def ablations() -> dict[str, Forecaster]:
+    """The model with one part taken out, by name: what the part is worth. Scored when they are asked for."""
+    whole = FilterSettings()
+    without = {
+        "couplings": replace(whole, couplings=0.0),
+        "momentum": replace(whole, momenta=(0.0,)),
+        "pull": replace(whole, pulls=(0.0,)),
+    }
+    names = {part: f"{FILTERED}_without_{part}" for part in without}
+    return {names[part]: FilteredModel(name=names[part], settings=item) for part, item in without.items()}
+
+
 def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
     """Choose forecasters; the reference always comes first, because skill is measured against it.
 
     Parameters
     ----------
     names
-        As in `models`.
+        As in `models` and `ablations`.
 
     Raises
     ------
     UnknownName
         If there is no such forecaster.
     """
-    known = models()
+    known = models() | ablations()
     chosen = {REFERENCE: known[REFERENCE]}
     for name in names:
         if name not in known:

@@ -14,6 +14,7 @@ from calibration.filtering.widths import learn_widths
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
 from calibration.forecasting.filtered import FilteredModel
+from calibration.forecasting.models import ablations, models_named
 from pysd_runner.errors import InvalidInput
 from pysd_runner.panel import Panel
 from tests.calibration.forecasting.series import panel_of, walk
@@ -110,6 +111,22 @@ def test_nothing_after_the_origin_moves_one_bit() -> None:
     ]
     assert found[0].draws.tobytes() == found[1].draws.tobytes()
     assert np.isfinite(found[0].draws).all()
+
+
+def test_parts_are_taken_out_by_name() -> None:
+    panel = panel_of(walk(4, 12))
+    found = models_named(["filtered", *ablations()])
+    origin = origin_at(target_of(panel), 2000, panel=panel)
+    points = {
+        name: found[name].forecast(origin, horizon=3, draws=40, seed=0).point for name in found if name != "persistence"
+    }
+    assert set(points) == {
+        "filtered",
+        "filtered_without_couplings",
+        "filtered_without_momentum",
+        "filtered_without_pull",
+    }
+    assert len({item.tobytes() for item in points.values()}) == 4
 
 
 def test_digital_series_before_the_origin_are_used() -> None:
