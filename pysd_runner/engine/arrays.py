@@ -117,6 +117,9 @@ def whole(name: str) -> Callable[[Scope, Expression], Expression]:
     return build
 
 
+# A result that must not be: computed, because a NaN written out is what a model calls missing.
+UNDEFINED = operation("ln", Number(-1.0))
+
 # What VECTOR SELECT combines: which of sum, product, least, largest, average, and whether of weighted elements.
 _ACTIONS = ("sum", "product", "least", "largest", "average")
 _IDENTITY = {"sum": 0.0, "product": 1.0, "least": math.inf, "largest": -math.inf, "average": 0.0}
@@ -140,9 +143,9 @@ def vector_select(
     result = found[0]
     if isinstance(action, Number):
         place = int(action.value)
-        result = found[place] if 0 <= place < len(found) else Number(math.nan)
+        result = found[place] if 0 <= place < len(found) else UNDEFINED
     else:
-        result = Number(math.nan)
+        result = UNDEFINED
         for place, item in enumerate(found):
             result = operation("where", operation("equal", action, Number(float(place))), item, result)
     none = operation("equal", count, Number(0.0))
@@ -153,7 +156,7 @@ def vector_select(
     high = operation("greater", error, Number(1.5))
     several = operation("greater", count, Number(1.0))
     forbidden = operation("or", operation("and", odd, none), operation("and", high, several))
-    return operation("where", forbidden, Number(math.nan), result)
+    return operation("where", forbidden, UNDEFINED, result)
 
 
 def _selected(selection: Expression, values: Expression, action: int, over: tuple[str, ...]) -> Expression:

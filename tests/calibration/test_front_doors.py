@@ -27,5 +27,5 @@ def test_a_module_of_the_same_name_does_not_hide_a_front_door() -> None:
 
 
 def test_the_public_names() -> None:
-    assert dir(calibration) == ["CalibrationProblem", "FitResult", "fit"]
+    assert dir(calibration) == ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "forecast"]
     assert all(getattr(calibration, name).__name__ == name for name in dir(calibration))

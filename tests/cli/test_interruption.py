@@ -19,6 +19,8 @@ from pysd_runner.cli import main
 commands.PANEL = sys.argv[1]
 found = FitResult.load(sys.argv[2])
 sys.modules[fit.__module__].fit = lambda *_, **__: found
+commands._judged = lambda session, problem, found, folder, **_: found
+commands._draw = lambda *_: None
 sys.exit(main(sys.argv[3:]))
 """
 
@@ -51,7 +53,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals work di
 def test_the_calibration_is_kept_when_the_projection_is_interrupted(small_panel, fit, tmp_path):
     arguments = ["demo", "--draws", 3000, "--until", 2060, "--out", "demo"]
     code, out, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path)
-    assert code == 130
+    assert code == 130, err
     assert out == ""
     assert "Traceback" not in err
     assert "Interrupted.\n  The calibration had finished and is kept in demo/fit" in err
@@ -81,7 +83,7 @@ def test_nothing_is_left_when_nothing_was_finished(small_panel, fit, tmp_path):
     panel = ["--panel", small_panel, "--regions", small_panel.with_name("regions.csv")]
     arguments = ["run", "zoned_need", *panel, "--draws", 3000, "--until", 2060, "--out", "some/where"]
     code, _, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path)
-    assert code == 130
+    assert code == 130, err
     assert "Nothing had been finished; nothing was written." in err
     assert list(tmp_path.iterdir()) == []
 
