@@ -54,7 +54,7 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
             known = np.isfinite(error) & begun[:, origin]
             if not known.any():
                 continue
-            counts = 0.5 ** ((years - 2 - origin - step) / settings.half_life)
+            counts = 0.5 ** ((years - 2 - origin - step) / settings.width_half_life)
             found[step] += counts * np.abs(error[known] - error[known].mean()).mean()
             expected[step] += counts * _mean_of_unit(settings.tails, step + 1) * size[known].mean()
             origins[step] += counts
