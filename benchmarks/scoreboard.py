@@ -1,0 +1,333 @@
+"""The scoreboard of forecasts on the panels that are there: python -m benchmarks.scoreboard --help."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.vintages import CORE, DATA, OLD
+from benchmarks.vintages import results as vintages
+from calibration.forecasting import Backtest, backtest, models
+from calibration.forecasting.comparison import ratio_interval
+from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
+from pysd_runner.panel import Panel, Region, load_panel
+
+BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of results -->"
+PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"
+SHOWN = (1, 3, 5)
+NATION = "NATION"
+# Libraries fit these region by region, minutes on fifty regions: beyond the shipped panel only when asked for.
+SLOW = ("theta", "ets", "arima")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A panel that may be there.
+
+    Attributes
+    ----------
+    name, title
+        On the command line, and in tables.
+    file, variable
+        Where its output per head stands; no file for the shipped panel.
+    years
+        First and last.
+    """
+
+    name: str
+    title: str
+    file: str = ""
+    variable: str = ""
+    years: tuple[int, int] = (0, 9999)
+
+
+SOURCES = (
+    Source(name="china", title="China"),
+    Source(
+        name="us_income",
+        title="US income",
+        file="us_states.csv",
+        variable="per_capita_personal_income",
+        years=(1960, 2020),
+    ),
+    Source(name="us_output", title="US output", file="us_states.csv", variable="gdp_real_per_capita"),
+    Source(name="world", title="World", file="world_countries.csv", variable="gdp_per_capita_ppp"),
+)
+
+
+def read(source: Source, folder: Path) -> Panel | None:
+    """The panel of a source; None where its file is not there.
+
+    Parameters
+    ----------
+    source
+        Which one.
+    folder
+        Where files are.
+    """
+    if not source.file:
+        return load_panel(source.name)
+    if not (folder / source.file).exists():
+        return None
+    rows = pd.read_csv(folder / source.file, dtype={"region_code": str})
+    rows = rows[(rows["variable"] == source.variable) & (rows["group"] != NATION) & rows["year"].between(*source.years)]
+    wide = rows.pivot(index="region_code", columns="year", values="value").sort_index()
+    known = rows.drop_duplicates("region_code").set_index("region_code")
+    return Panel(
+        name=source.name,
+        regions=tuple(
+            Region(code=code, name_en=known.loc[code, "region"], name_zh="", group=known.loc[code, "group"])
+            for code in wide.index
+        ),
+        years=tuple(int(year) for year in wide.columns),
+        values={"output_per_head": wide.to_numpy(dtype=float)},
+        units={"output_per_head": "currency/(Year*Person)"},
+    )
+
+
+def skill_table(results: Mapping[str, Backtest]) -> str:
+    """Ratios of RMSE and CRPS to persistence at 1 / 3 / 5 years, forecasters down and panels across.
+
+    Parameters
+    ----------
+    results
+        By title of the panel.
+    """
+    heads = [f"{title}, {score}" for title in results for score in ("RMSE", "CRPS")]
+    lines = ["| | " + " | ".join(heads) + " |", "|" + "---|" * (len(heads) + 1)]
+    tables = {title: result.table() for title, result in results.items()}
+    names = [str(name) for name in next(iter(results.values())).scores["model"].values if name != REFERENCE]
+    for name in names:
+        cells = [
+            _cell(table, name, column)
+            for table in tables.values()
+            for column in ("rmse_ratio_to_persistence", "crps_ratio_to_persistence")
+        ]
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(table: pd.DataFrame, name: str, column: str) -> str:
+    found = table[table["model"] == name].set_index("horizon")[column]
+    return " / ".join(f"{float(found[step]):.3f}" for step in SHOWN if step in found.index)
+
+
+def final_table(title: str, result: Backtest) -> str:
+    """The final forecast on one panel: interval of its RMSE ratio, test against persistence, coverage with intervals.
+
+    Parameters
+    ----------
+    title
+        Of the panel.
+    result
+        Its back-test.
+    """
+    lines = [
+        f"| {title}, years ahead | origins | RMSE ratio | p | CRPS ratio | 50 % intervals hold | 90 % intervals hold |",
+        "|" + "---|" * 7,
+    ]
+    for row in (item for item in result.skill() if item["model"] == FINAL):
+        cells = [
+            str(row["horizon"]),
+            str(row["origins"]),
+            _with_interval(row, "rmse_ratio_to_persistence", "rmse_ratio"),
+            _number(row["dm_squared_p"]),
+            _with_interval(row, "crps_ratio_to_persistence", "crps_ratio"),
+            _with_interval(row, "coverage_50", "coverage_50"),
+            _with_interval(row, "coverage_90", "coverage_90"),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _with_interval(row: Mapping[str, Any], value: str, interval: str) -> str:
+    low, high = row[f"{interval}_low"], row[f"{interval}_high"]
+    return f"{_number(row[value])} ({_number(low)}-{_number(high)})"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def ablation_table(result: Backtest) -> str:
+    """What each part is worth: score of the whole over the score without the part, with 90 % block-bootstrap intervals.
+
+    Parameters
+    ----------
+    result
+        Holds the whole and what was taken out of it, besides them the final forecast, whose part is the filtered model.
+    """
+    names = [str(name) for name in result.scores["model"].values]
+    pairs = [(FILTERED, name) for name in ablated() if name in names] + [(FINAL, FILTERED), (FINAL, "error_correction")]
+    steps = [step for step in SHOWN if step in result.scores["horizon"].values]
+    heads = [f"{score}, {step} y" for score in ("RMSE", "CRPS") for step in steps]
+    lines = ["| whole | against | " + " | ".join(heads) + " |", "|" + "---|" * (2 + len(heads))]
+    for whole, part in pairs:
+        cells = [_worth(result, whole, part, score, step) for score in ("error", "crps") for step in steps]
+        lines.append(f"| `{whole}` | `{part}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _worth(result: Backtest, whole: str, part: str, score: str, step: int) -> str:
+    """Ratio of one score with its interval; below 1 the whole is better."""
+    chosen = result.scores[score].sel(horizon=step).transpose("model", "origin", "region")
+    own, other = (np.asarray(chosen.sel(model=name).values, dtype=float) for name in (whole, part))
+    power = 0.5 if score == "error" else 1.0
+    if score == "error":
+        own, other = own**2, other**2
+    ratio = (np.nanmean(own) / np.nanmean(other)) ** power
+    low, high = ratio_interval(own, other, step, power=power)
+    return f"{ratio:.3f} ({low:.3f}-{high:.3f})"
+
+
+def regrets(results: Mapping[str, Backtest]) -> tuple[float, float]:
+    """Median and largest regret of the final forecast: RMSE over that of the best baseline, less 1.
+
+    Parameters
+    ----------
+    results
+        By title of the panel; horizons 1 to 5.
+    """
+    found = []
+    for result in results.values():
+        table = result.table().pivot(index="horizon", columns="model", values="rmse")
+        ours = table[FINAL]
+        best = table[[name for name in table if name not in ablated()]].drop(columns=[FILTERED, FINAL]).min(axis=1)
+        found += list((ours / best - 1)[table.index <= 5])
+    return float(np.median(found)), float(np.max(found))
+
+
+def ablated() -> tuple[str, ...]:
+    """Names of the forecasters with a part taken out."""
+    return tuple(ablations())
+
+
+def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
+    """Everything between the marks of the page.
+
+    Parameters
+    ----------
+    results
+        By title of the panel.
+    more
+        Further parts.
+    """
+    parts = ["Ratios to persistence at 1 / 3 / 5 years; below 1 is better.", skill_table(results)]
+    parts.append(
+        "The final forecast, with 90 % block-bootstrap intervals over origins, and p of the Diebold-Mariano test:"
+    )
+    parts += [final_table(title, result) for title, result in results.items()]
+    median, worst = regrets(results)
+    parts.append(
+        f"Regret of `{FINAL}` against the best baseline picked with hindsight, RMSE, over {len(results)} panel(s) and "
+        f"horizons 1 to 5: median {100 * median:.1f} %, worst {100 * worst:.1f} %."
+    )
+    for title, result in results.items():
+        if set(ablated()) & {str(name) for name in result.scores["model"].values}:
+            parts += [
+                f"What parts are worth, {title}: score of the whole over that without the part, below 1 where the part "
+                "helps, with 90 % block-bootstrap intervals.",
+                ablation_table(result),
+            ]
+    return "\n\n".join([*parts, *more])
+
+
+def write(text: str, page: Path) -> None:
+    """Put the results between the marks of a page.
+
+    Parameters
+    ----------
+    text
+        In Markdown.
+    page
+        The page.
+    """
+    head, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    page.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoreboard", description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, default=DATA, help="folder of us_states.csv, world_countries.csv and others"
+    )
+    names = [source.name for source in SOURCES]
+    parser.add_argument(
+        "--panel", nargs="+", choices=names, default=names[:2], help="panels to score, if there (first two)"
+    )
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        default=None,
+        help="forecasters; by default all, in China also ablations, elsewhere not those that take minutes",
+    )
+    parser.add_argument("--draws", type=int, default=500, help="draws of each forecast (500)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (1)")
+    parser.add_argument("--keep", type=Path, default=None, help="folder of finished origins; the same command goes on")
+    parser.add_argument("--vintages", action="store_true", help="also score Chinese vintages, if they are there")
+    parser.add_argument("--figures", type=Path, default=None, help="folder for the figures")
+    parser.add_argument("--page", type=Path, default=None, help=f"page to write to, for instance {PAGE.name}; or print")
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Score, then print or write.
+
+    Parameters
+    ----------
+    given
+        Arguments; None takes those of the command line.
+
+    Returns
+    -------
+    int
+        Exit code: 2 where no panel is there.
+    """
+    options = arguments(given)
+    results = {}
+    for source in (item for item in SOURCES if item.name in options.panel):
+        panel = read(source, options.data)
+        if panel is None:
+            print(f"{source.title}: no {source.file} in {options.data}, left out", file=sys.stderr)
+            continue
+        results[source.title] = _scored(source, panel, options)
+    if not results:
+        return 2
+    more = []
+    if options.vintages and all((options.data / name).exists() for name in (CORE, OLD)):
+        more.append(vintages(options.data, draws=options.draws))
+    text = written(results, more)
+    if options.page is None:
+        print(text)
+    else:
+        write(text, options.page)
+    if options.figures is not None:
+        from benchmarks.scoreboard_figures import save_all
+
+        save_all(results, options.figures)
+    return 0
+
+
+def _scored(source: Source, panel: Panel, options: argparse.Namespace) -> Backtest:
+    names = options.model
+    if names is None:
+        names = [name for name in models() if name not in SLOW] if source.file else [*models(), *ablated()]
+    return backtest(
+        panel,
+        models=names,
+        horizons=(1, 2, 3, 4, 5),
+        draws=options.draws,
+        workers=options.workers,
+        checkpoint=None if options.keep is None else options.keep / source.name,
+        progress=lambda what, done, total: print(f"{source.title}: {what} {done}/{total}", file=sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""The scoreboard writes what the back-tests say, leaves out what is not there, and draws it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from benchmarks.scoreboard import BEGIN, END, PAGE, SOURCES, ablation_table, main, read, regrets, written
+from benchmarks.scoreboard import write as write_page
+from benchmarks.scoreboard_figures import BINS, coverage_figure, pit_figure, save_all, skill_figure
+from calibration.forecasting import Backtest, backtest
+from calibration.forecasting.models import baselines
+from tests.calibration.forecasting.series import panel_of, walk
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Backtest]:
+    """A back-test in which the final forecasts are stood in for by quick ones."""
+    known = baselines()
+    quick = ("persistence", "pull", "mean_of_good", "error_correction")
+    models = {name: known[name] for name in quick} | {"filtered": known["drift"], "gapsim": known["damped_drift"]}
+    panel = panel_of(walk(5, 18))
+    return {"Made": backtest(panel, models=models, horizons=(1, 2, 3, 4, 5), draws=40)}
+
+
+def test_tables_hold_the_figures_of_the_back_test(results: dict[str, Backtest]) -> None:
+    text = written(results, ["More."])
+    table = results["Made"].table().set_index(["model", "horizon"])
+    ratios = " / ".join(f"{table.loc[('gapsim', step), 'rmse_ratio_to_persistence']:.3f}" for step in (1, 3, 5))
+    assert f"| `gapsim` | {ratios} |" in text
+    covered = table.loc[("gapsim", 2)]
+    held = (f"{covered[f'coverage_90{end}']:.3f}" for end in ("", "_low", "_high"))
+    assert "{} ({}-{})".format(*held) in text
+    assert text.endswith("More.")
+
+
+def test_regret_is_against_the_best_baseline(results: dict[str, Backtest]) -> None:
+    table = results["Made"].table()
+    found = []
+    for step in (1, 2, 3, 4, 5):
+        rmse = table[table["horizon"] == step].set_index("model")["rmse"]
+        found.append(rmse["gapsim"] / rmse.drop(["filtered", "gapsim"]).min() - 1)
+    assert_allclose(regrets(results), (np.median(found), max(found)))
+
+
+def test_a_part_is_worth_the_ratio_of_scores(results: dict[str, Backtest]) -> None:
+    table = results["Made"].table().set_index(["model", "horizon"])
+    ratio = table.loc[("gapsim", 3), "rmse"] / table.loc[("filtered", 3), "rmse"]
+    row = next(line for line in ablation_table(results["Made"]).splitlines() if "| `gapsim` | `filtered` |" in line)
+    assert row.split("|")[4].split()[0] == f"{ratio:.3f}"
+
+
+def test_the_page_is_written_between_its_marks(tmp_path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"Before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    write_page("new", page)
+    assert page.read_text(encoding="utf-8") == f"Before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    assert PAGE.read_text(encoding="utf-8").count(BEGIN) == 1
+
+
+def test_panels_are_read_without_the_nation_and_left_out_when_missing(tmp_path, capsys) -> None:
+    source = next(item for item in SOURCES if item.name == "us_income")
+    assert read(source, tmp_path) is None
+    rows = [
+        {"region": region, "region_code": code, "group": group, "year": year, "variable": variable, "value": value}
+        for region, code, group in (("A", "01000", "x"), ("B", "02000", "y"), ("All", "00000", "NATION"))
+        for year in (1959, 1960, 1961)
+        for variable, value in ((source.variable, year + int(code)), ("population", 1))
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / source.file, index=False)
+    panel = read(source, tmp_path)
+    assert panel is not None
+    assert [region.code for region in panel.regions] == ["01000", "02000"]
+    assert panel.years == (1960, 1961)
+    assert_allclose(panel["output_per_head"], [[2960, 2961], [3960, 3961]])
+    assert main(["--panel", "world", "--data", str(tmp_path)]) == 2
+    assert "world_countries.csv" in capsys.readouterr().err
+
+
+def test_figures_carry_the_figures(results: dict[str, Backtest], tmp_path) -> None:
+    result = results["Made"]
+    pit = pit_figure(results).data
+    assert len(pit) == BINS
+    assert_allclose(pit["density"].mean(), 1)
+    values = result.scores["pit"].sel(model="gapsim").values
+    assert_allclose(pit["density"].iloc[0], BINS * np.mean(values[np.isfinite(values)] < 1 / BINS))
+    rows = result.table()
+    own = rows[rows["model"] == "gapsim"]
+    covered = coverage_figure(results).data
+    assert_allclose(covered[covered["level"] == 0.9]["coverage"], own["coverage_90"])
+    skill = skill_figure(results).data
+    assert_allclose(skill[skill["model"] == "gapsim"]["rmse_ratio_low"], own["rmse_ratio_low"].astype(float))
+    save_all(results, tmp_path)
+    assert len(list(tmp_path.glob("*.png"))) == 3
