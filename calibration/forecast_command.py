@@ -122,7 +122,9 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
     final = table[table["year"] == table["year"].max()].set_index("region")
     final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
     session.say()
-    session.say(f"Per cent of the mean of the regions, {result.origin} (last) and {int(final['year'].iloc[0])}")
+    session.say(
+        f"Per cent of the geometric mean of the regions, {result.origin} (last) and {int(final['year'].iloc[0])}"
+    )
     session.say(final[["last", "q05", "q20", "q50", "q80", "q95"]].to_string(float_format="{:.0f}".format))
     if result.chances:
         session.say()

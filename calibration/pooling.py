@@ -1,8 +1,8 @@
 """One value for each region, pulled towards the common one: regional effects that are declared as pooled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -268,6 +268,12 @@ def _trial(mode: _Mode, belief: float) -> Trial:
     )
 
 
+def _of_these_estimates(provenance: Mapping[str, Any], mode: _Mode) -> dict[str, Any]:
+    """What still holds: draws and verdicts of the fit without effects say nothing about the one with them."""
+    gone = () if mode.sd == 0 else ("sampling", "identifiability")
+    return {name: item for name, item in provenance.items() if name not in gone}
+
+
 def _fitted(at: FittedPoint, fitted: FittedParameters, mode: _Mode, effect: str) -> FittedParameters:
     """The fit with the parameters of a mode in the place of those found without effects."""
     space, size = at.problem.space, len(at.point)
@@ -292,5 +298,6 @@ def _fitted(at: FittedPoint, fitted: FittedParameters, mode: _Mode, effect: str)
         at_bound=tuple(marks),
         covariance=tuple(tuple(row) for row in (0.5 * (covariance + covariance.T)).tolist()),
         region_effects={**fitted.region_effects, effect: tuple(float(value) for value in mode.effects)},
-        provenance={**fitted.provenance, "pooled": {effect: {"sd": mode.sd}}},
+        draws=fitted.draws if mode.sd == 0 else (),
+        provenance={**_of_these_estimates(fitted.provenance, mode), "pooled": {effect: {"sd": mode.sd}}},
     )

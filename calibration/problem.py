@@ -5,6 +5,7 @@ from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,6 +214,8 @@ class CalibrationProblem:
             sorted(self.fixed.items()),
             self.yuan_per_unit,
             sorted(self.noise.items()),
+            [(name, values.tolist()) for name, values in sorted(self._forward.effects.items())],
+            version("gapsim"),
             settings,
         )
         return sha256("\n".join(repr(part) for part in parts).encode("utf-8")).hexdigest()

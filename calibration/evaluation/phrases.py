@@ -32,8 +32,8 @@ _TESTS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "autocorrelation": (
         ("innovations have no memory of one year", "新息无一年期自相关"),
         (
-            "no more regions outside the 95 % band at lag 1 than chance puts there in 95 of 100 panels",
-            "滞后一期超出 95% 区间的地区数不多于偶然所致（100 个面板中的 95 个）",
+            "p-value of the sum of products of neighbouring innovations over all regions at least 0.05",
+            "各地区相邻新息乘积之和的 p 值不低于 0.05",
         ),
     ),
     "ljung_box": (
@@ -194,8 +194,8 @@ _PHRASES: dict[str, tuple[str, str]] = {
     "outside_in": ("{count} of {all} regions; chance allows {most}", "{all} 个地区中的 {count} 个；偶然允许 {most} 个"),
     "too_short": ("{years} years; at least {least} are needed", "{years} 年；至少需要 {least} 年"),
     "mean_removed": (
-        "the mean over regions is taken away, which alone correlates them by {expected}",
-        "已减去各地区均值，仅此即产生 {expected} 的相关",
+        "the mean over regions is taken away, which alone correlates them by {expected} and hides what they share",
+        "已减去各地区均值，仅此即产生 {expected} 的相关，并掩盖其共同部分",
     ),
     "paths_pass": (
         "{passed} of {done} paths; {skipped} others failed at an earlier step",

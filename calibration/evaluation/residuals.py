@@ -73,10 +73,12 @@ def _short(pair: Pair, test: str, years: int) -> Judgement:
 
 
 def _memory(pair: Pair, values: np.ndarray) -> Judgement:
-    """Regions whose first autocorrelation leaves its band, against what chance would give."""
-    seen = np.isfinite(values).sum(axis=1)
-    outside = np.abs(autocorrelation(values, lags=1)[:, 1]) > autocorrelation_band(seen)
-    return _against_chance("autocorrelation", pair, outside)
+    """Products of neighbouring innovations, summed over all regions: ten years of one region would show nothing."""
+    products = values[:, 1:] * values[:, :-1]
+    products = products[np.isfinite(products)]
+    size = float(np.sqrt((products**2).sum()))
+    p_value = float(2 * stats.norm.sf(abs(products.sum() / size))) if size > 0 else float("nan")
+    return _significant("autocorrelation", pair, p_value)
 
 
 def _ljung_box(pair: Pair, values: np.ndarray) -> Judgement:
@@ -106,10 +108,11 @@ def _spread(pair: Pair, values: np.ndarray) -> Judgement:
 
 
 def _together(pair: Pair, values: np.ndarray) -> Judgement:
-    """Whether regions err together; a mean taken away makes them err apart by a known amount."""
-    found = cross_dependence(values)
-    note = Phrase("mean_removed", {"expected": f"{-1 / (values.shape[0] - 1):+.3f}"}) if pair.is_relative else NOTHING
-    return _significant("cross_dependence", pair, float(found.p_value), note)
+    """Whether regions err together; where their mean is taken away the test has no power left."""
+    if pair.is_relative:
+        note = Phrase("mean_removed", {"expected": f"{-1 / (values.shape[0] - 1):+.3f}"})
+        return Judgement(section=KEY, test="cross_dependence", subject=pair.name, verdict=Verdict.NOT_TESTED, note=note)
+    return _significant("cross_dependence", pair, float(cross_dependence(values).p_value))
 
 
 def _significant(test: str, pair: Pair, p_value: float, note: Phrase = NOTHING) -> Judgement:

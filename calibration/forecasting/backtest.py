@@ -5,6 +5,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def backtest(
     """
     plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
     with _workers(executor, workers) as chosen:
-        run = _Run(plan, panel, Finished(checkpoint, plan.digest), chosen, progress or _silent)
+        run = _Run(plan, panel, Finished(checkpoint, _mark(plan, panel)), chosen, progress or _silent)
         run.repeat_points()
         return assembled(plan, run.scores())
 
@@ -106,6 +107,11 @@ def _workers(executor: Executor | None, workers: int) -> Iterator[Executor | Non
 
 def _silent(what: str, done: int, total: int) -> None:
     """Say nothing."""
+
+
+def _mark(plan: Plan, panel: Panel) -> str:
+    """What a checkpoint belongs to: the plan, every series of the panel, and the program."""
+    return " ".join([plan.digest, panel.sha256, version("gapsim")])
 
 
 @dataclass(slots=True)

@@ -151,8 +151,10 @@ def _level(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[n
     size = float(parts["size"]) / 100
     if size <= 0:
         raise InvalidInput("a level must be above 0% of the mean")
-    found = then[:, futures.of(parts["who"])].mean(axis=1)
-    return np.asarray(found > np.log(size) if parts["side"].lower() == "above" else found < np.log(size))
+    # Logs are relative to the geometric mean; a reader's mean is the plain one of the same year and draw.
+    levels = np.exp(then)
+    found = levels[:, futures.of(parts["who"])].mean(axis=1) / np.nanmean(levels, axis=1)
+    return np.asarray(found > size if parts["side"].lower() == "above" else found < size)
 
 
 def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,9 +67,10 @@ class Finished:
         if path is None or not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as content:
+            # Read whole, because a file that is no archive would be left open.
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
                 return {name: content[name] for name in content.files}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise InvalidInput(f"{path} cannot be read: {error}; delete the file") from error
 
     def keep(self, what: str, arrays: Mapping[str, NDArray[np.float64]]) -> None:

@@ -18,7 +18,7 @@ _BEHIND = 15
 _WORDS = {
     "en": (
         "Output per head of regions to {until}",
-        "Per cent of the mean of the regions, logarithmic mean; {panel}, forecast from {origin} by {model!r}",
+        "Per cent of the geometric mean of the regions; {panel}, forecast from {origin} by {model!r}",
         "Bands hold 30, 60 and 90 of 100 futures; the line is their median, black what was observed.",
     ),
     "zh": (
@@ -42,7 +42,7 @@ def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
     Returns
     -------
     ReportFigure
-        One panel a region, in per cent of the mean of the regions.
+        One panel a region, in per cent of the geometric mean of the regions.
 
     Raises
     ------
@@ -95,5 +95,5 @@ def percent(logs: xr.DataArray) -> xr.DataArray:
 def _drawn(outlook: Outlook) -> pd.DataFrame:
     table = outlook.table().drop(columns="last")
     return table.melt(id_vars=["region", "year"], var_name="quantile").assign(
-        unit="per cent of the mean of the regions"
+        unit="per cent of the geometric mean of the regions"
     )

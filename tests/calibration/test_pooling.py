@@ -83,6 +83,17 @@ def test_no_effects_are_the_fit_itself(problem: CalibrationProblem, plain: FitRe
     assert pooled.fitted.provenance["pooled"] == {"fdev": {"sd": pooled.sd}}
 
 
+def test_draws_without_effects_do_not_stand_beside_effects(
+    problem: CalibrationProblem, plain: FitResult, pooled: Pooled
+) -> None:
+    assert pooled.sd > 0
+    drawn = replace(plain.fitted, draws=(plain.fitted.estimates,) * 3)
+    sampled = replace(drawn, provenance={**drawn.provenance, "sampling": {}, "identifiability": {}})
+    found = pool(problem, replace(plain, fitted=sampled), "fdev")
+    assert not found.fitted.draws
+    assert not {"sampling", "identifiability"} & set(found.fitted.provenance)
+
+
 def test_the_file_keeps_them_and_a_projection_uses_them(
     problem: CalibrationProblem, pooled: Pooled, tmp_path: object
 ) -> None:

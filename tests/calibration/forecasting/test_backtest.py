@@ -130,10 +130,22 @@ def test_a_checkpoint_of_another_back_test_is_refused(tmp_path: Path) -> None:
     small(checkpoint=tmp_path / "kept", models=["pull"])
     with pytest.raises(InvalidInput, match="another back-test"):
         small(checkpoint=tmp_path / "kept", models=["pull"], seed=1)
+    panel = panel_of(walk(6, 16), groups=("a", "b"))
+    changed = replace(panel, national={"gdp": {panel.years[0]: 0.1}})
+    with pytest.raises(InvalidInput, match="another back-test"):
+        backtest(changed, checkpoint=tmp_path / "kept", **{**SMALL, "models": ["pull"]})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "note.txt").write_text("mine\n")
     with pytest.raises(InvalidInput, match="no checkpoint"):
         small(checkpoint=tmp_path / "other")
+
+
+def test_a_damaged_file_of_a_checkpoint_is_named(tmp_path: Path) -> None:
+    small(checkpoint=tmp_path / "kept", models=["pull"])
+    damaged = min((tmp_path / "kept").glob("origin-*.npz"))
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    with pytest.raises(InvalidInput, match=f"{damaged.name} cannot be read.*delete the file"):
+        small(checkpoint=tmp_path / "kept", models=["pull"])
 
 
 def test_scores_are_those_of_a_plain_loop() -> None:
