@@ -81,7 +81,7 @@ class Outlook:
         return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(self.draws.attrs))
 
     def table(self) -> pd.DataFrame:
-        """One row a region and year: output per head in per cent of the geometric mean of the regions, median and bands."""
+        """One row a region and year: per cent of the geometric mean of the regions, median and bands."""
         wide = 100 * np.exp(self.bands().to_series()).unstack("level")
         wide.columns = [f"q{round(100 * level):02d}" for level in wide.columns]
         result = wide.reset_index()
