@@ -96,6 +96,8 @@ def backtest(
         regions=regions,
         encoding=encoding,
     )
+    if out is not None and out.is_dir():
+        raise InvalidInput(f"--out {out} is a folder; name a CSV file")
     read = choice.read(session)
     if first_year is not None or last_year is not None:
         start, stop = first_year or read.years[0], last_year or read.years[-1]

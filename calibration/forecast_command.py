@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Encoding, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
+from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import target
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # loads numpy
@@ -57,6 +58,7 @@ def forecast(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, table, draws and text there.")
     ] = None,
+    force: Force = False,
     columns: Map = None,
     units: Unit = None,
     mapping: MappingFile = None,
@@ -77,6 +79,8 @@ def forecast(
         regions=regions,
         encoding=encoding,
     )
+    # Refused before the work, not after it.
+    folder = None if out is None else target(out, "forecast", force=force)
     read = choice.read(session)
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
@@ -94,8 +98,11 @@ def forecast(
             progress=stage.at,
         )
     _say(session, result, lang.value)
-    if out is not None:
-        _write(session, result, out, lang.value)
+    if folder is not None:
+        with folder:
+            _write(result, folder.draft, lang.value)
+        session.say()
+        session.say(f"Figure, table, draws and text: {folder.path}")
 
 
 def _say(session: Session, result: "Outlook", lang: str) -> None:
@@ -132,7 +139,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
             session.say(f"{item.probability:6.1%}  {item.event}")
 
 
-def _write(session: Session, result: "Outlook", out: Path, lang: str) -> None:
+def _write(result: "Outlook", out: Path, lang: str) -> None:
     """Write the figure, the table, the draws and the paragraph."""
     from calibration.forecasting.words import paragraph
     from calibration.reporting.outlook import plot_outlook
@@ -141,10 +148,7 @@ def _write(session: Session, result: "Outlook", out: Path, lang: str) -> None:
     from pysd_runner.export.frames import save_csv
     from pysd_runner.plots.save import save_figure
 
-    out.mkdir(parents=True, exist_ok=True)
     save_figure(plot_outlook(result, lang=lang), out, "forecast")
     save_csv(result.table(), out / "table.csv")
     save_netcdf(result.draws.to_dataset(name="log_relative_output"), out / "draws.nc")
     write_text_whole(out / "forecast.md", paragraph(result, "en") + "\n\n" + paragraph(result, "zh") + "\n")
-    session.say()
-    session.say(f"Figure, table, draws and text: {out}")

@@ -29,6 +29,10 @@ PAST_HORIZONS = (1, 3, 5)
 LEAST_YEARS = FIRST_SEEN + 2
 
 
+# So many years ahead a forecast says nothing that its bands do not.
+FARTHEST = 50
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Outlook:
     """A forecast of log relative output per head.
@@ -173,6 +177,10 @@ def _check(target: Target, until: int, draws: int) -> None:
     """Refuse what cannot be forecast before anything is computed."""
     if until <= target.years[-1]:
         raise InvalidInput(f"until is {until}; expected a year after the last one of the panel, {target.years[-1]}")
+    if until > target.years[-1] + FARTHEST:
+        raise InvalidInput(
+            f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {target.years[-1]}"
+        )
     if draws < 2:
         raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
     if len(target.years) < LEAST_YEARS:

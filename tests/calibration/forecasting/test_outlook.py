@@ -114,3 +114,8 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
     assert set(answer["data"]["text"]) == {"en", "zh"}
     names = {"forecast.png", "forecast.svg", "forecast.csv", "forecast.txt", "table.csv", "draws.nc", "forecast.md"}
     assert {path.name for path in out.iterdir()} == names
+    assert main(["forecast", str(source), "--until", "2003", "--out", str(out)]) == 2
+    assert main(["forecast", str(source), "--until", "99999"]) == 2
+    said = capsys.readouterr().err
+    assert "holds earlier results" in said
+    assert "at most 50 years" in said
