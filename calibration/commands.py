@@ -211,6 +211,11 @@ def calibrate(
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
     read = choice.read(session, first_year=first_year, last_year=last_year)
     problem = _problem(read, **settings)
+    if effect:
+        # Before the work, not after it.
+        from calibration.pooling import check_poolable
+
+        check_poolable(problem, effect)
     session.note(str(problem.describe()))
     found = _fit(session, problem, search)
     with folder:

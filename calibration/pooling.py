@@ -148,14 +148,9 @@ def pool(
     InvalidInput
         If there is only one region, or the fit is not one of this problem.
     """
-    declared = problem.spec.inputs
-    pooled = [key for key, item in declared.items() if item.pooled_sd > 0]
-    if effect not in pooled:
-        raise UnknownName(f"the model declares no pooled input {effect!r}.{suggest(effect, pooled)}")
-    if len(problem.panel.regions) < 2:
-        raise InvalidInput("effects of regions need at least two regions")
+    check_poolable(problem, effect)
     at = fitted_point(problem, fit)
-    belief = declared[effect].pooled_sd
+    belief = problem.spec.inputs[effect].pooled_sd
     modes = []
     for number, share in enumerate(TRIED):
         modes.append(_mode(at, effect, share * belief))
@@ -170,6 +165,30 @@ def pool(
         regions=tuple(best.regions(problem.panel.codes)),
         fitted=_fitted(at, fit.fitted, best, effect),
     )
+
+
+def check_poolable(problem: CalibrationProblem, effect: str) -> None:
+    """Refuse an input whose effects of regions cannot be found, which needs no fit.
+
+    Parameters
+    ----------
+    problem
+        Model and panel.
+    effect
+        Key of an input.
+
+    Raises
+    ------
+    UnknownName
+        If the model declares no such pooled input.
+    InvalidInput
+        If there is only one region.
+    """
+    pooled = [key for key, item in problem.spec.inputs.items() if item.pooled_sd > 0]
+    if effect not in pooled:
+        raise UnknownName(f"the model declares no pooled input {effect!r}.{suggest(effect, pooled)}")
+    if len(problem.panel.regions) < 2:
+        raise InvalidInput("effects of regions need at least two regions")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

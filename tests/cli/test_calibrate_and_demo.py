@@ -165,3 +165,11 @@ def test_a_budget_that_is_spent_is_a_failed_diagnostic(gapsim, small_panel):
     assert answer.code == 3
     assert "stopped at its time budget" in answer.err
     assert load_fitted("fit/fitted.json").status == "out of time"
+
+
+def test_an_input_that_cannot_be_pooled_is_refused_before_the_fit(gapsim, small_panel, tmp_path):
+    answer = gapsim("calibrate", small_panel, "--first-year", 2019, "--pool", "fdv", "--out", "fit")
+    assert answer.code == 2
+    assert "no pooled input 'fdv'. Did you mean 'fdev'?" in answer.err
+    assert "Calibrating" not in answer.err
+    assert not (tmp_path / "fit").exists()
