@@ -34,6 +34,8 @@ GROUPS = {
 }
 # Small enough for a pull that is linear, large enough for differences of exponentials to keep ten digits.
 CURVATURE = 1e-6
+# What a share may be above one.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -288,30 +290,53 @@ def advance(state: State, members: Members, shock: Array, position: Array) -> St
     State
         A year later; momentum has faded and nothing was added to it.
     """
-    regions = state.level.shape[1]
-    model = model_of(regions)
-    values = _values(state, members, shock, position)
+    ended = _year_later(state, members, shock, position)
+    again = np.flatnonzero(_astray(ended, state))
+    if len(again):
+        # Couplings drawn far out can empty a region. Such members go through the year without them.
+        centre = position if position.ndim == 1 else position[again]
+        calm = _year_later(state.of(again), uncoupled(members.of(again)), shock[again], centre, throw=True)
+        for name, value in calm.items():
+            ended[name][again] = value
+    stocks = {key: ended[name] for key, name in {**SHARES, **CARRIED}.items()}
+    stocks["KY"] = ended["Physical Capital"] / ended["Output"]
+    return State(
+        year=state.year + 1,
+        level=np.log(ended["Output per Capita"]),
+        drift=members.memory[:, None] * state.drift,
+        stocks=stocks,
+    )
+
+
+def _astray(ended: Mapping[str, Array], before: State) -> NDArray[np.bool_]:
+    """Members without a value, with a share above one or with a region that lost half its people; shape (member,)."""
+    found = ~np.all([np.isfinite(value).all(axis=1) for value in ended.values()], axis=0)
+    found |= np.any([(ended[name] > 1 + ROUNDING).any(axis=1) for name in SHARES.values()], axis=0)
+    found |= (ended["Population"] < before.stocks["P"] / 2).any(axis=1)
+    return np.asarray(found)
+
+
+def uncoupled(members: Members) -> Members:
+    """The same with the couplings of `GROUPS` switched off."""
+    nothing = {key: np.zeros_like(members.parameters[key]) for keys in GROUPS.values() for key in keys}
+    return replace(members, parameters={**members.parameters, **nothing})
+
+
+def _year_later(
+    state: State, members: Members, shock: Array, position: Array, *, throw: bool = False
+) -> dict[str, Array]:
+    """Outcomes of the model a year later by variable, shape (member, region); not finite where it found no value."""
     run = simulate(
-        model,
-        values,
+        model_of(state.level.shape[1]),
+        _values(state, members, shock, position),
         start=state.year,
         stop=state.year + 1,
         save_every=1,
         outcomes=["Output per Capita", "Output", "Physical Capital", *SHARES.values(), *CARRIED.values()],
         threads=1,
+        throw=throw,
     )
-
-    def last(name: str) -> Array:
-        return np.asarray(run[name][0, ..., -1])
-
-    stocks = {key: last(name) for key, name in {**SHARES, **CARRIED}.items()}
-    stocks["KY"] = last("Physical Capital") / last("Output")
-    return State(
-        year=state.year + 1,
-        level=np.log(last("Output per Capita")),
-        drift=members.memory[:, None] * state.drift,
-        stocks=stocks,
-    )
+    return {name: np.array(values[0, ..., -1]) for name, values in run.data.items()}
 
 
 def _values(state: State, members: Members, shock: Array, position: Array) -> dict[str, Array]:

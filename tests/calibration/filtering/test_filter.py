@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
 from calibration.filtering.couplings import learn_couplings, movements
+from calibration.filtering.dynamics import GROUPS, advance, central, start, uncoupled
 from calibration.filtering.shocks import apart_from, heavy, shared_part
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
@@ -197,6 +198,21 @@ def test_couplings_stay_near_zero_unless_the_panel_insists() -> None:
     assert draws["digital"].mean() > 0.5 * strength
     held = replace(found["moved"], precision=np.eye(2) * 1e20, mean=np.zeros(2)).draw(50, np.random.default_rng(0))
     assert max(item.max() for item in held.values()) < 1e-8
+
+
+def test_a_member_whose_couplings_leave_the_model_without_a_value_goes_on_without_them() -> None:
+    values = np.linspace(-2.0, 2.0, 4)[:, None] + 0.01 * history(4, 6)
+    known = evidence(values - values.mean(axis=0))
+    laws = learn_laws(known.values, known.groups, SMALL)
+    members, state = start(known, laws, 2005, central(known, 3, {name: np.ones(3) for name in GROUPS}))
+    wild = {**members.parameters, "m0": np.array([0.0, 500.0, 0.0]), "eps": np.array([1.0, 40.0, 1.0])}
+    position, shock = known.values[:, -1], np.zeros((3, 4))
+    found = advance(state, replace(members, parameters=wild), shock, position)
+    calm = advance(state, uncoupled(members), shock, position)
+    assert_allclose(found.level[1], calm.level[1], rtol=0, atol=0)
+    assert_allclose(found.stocks["P"][1], calm.stocks["P"][1], rtol=0, atol=0)
+    own = advance(state, replace(members, parameters={**wild, "m0": np.zeros(3)}), shock, position)
+    assert_allclose(found.level[[0, 2]], own.level[[0, 2]], rtol=0, atol=0)
 
 
 def _until(panel: Panel, year: int) -> Panel:
