@@ -9,9 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
+# Numbers in a table that `Instructions.pick` reads, and in a register of 512 bits.
+PLACES, REGISTER = 16, 8
+
+
 def bits_of(value: float) -> int:
     """Bits of a double precision number."""
     return int(struct.unpack("<Q", struct.pack("<d", value))[0])
+
+
+def float_of(bits: int) -> float:
+    """The double precision number that has the given bits."""
+    return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
 
 
 def vector_type(scalar: str, lanes: int) -> str:
@@ -36,8 +45,10 @@ class Instructions:
         ``"double"`` or ``"float"``.
     lines
         The text so far.
+    permutes
+        Whether eight numbers in a register are permuted by one instruction, so that tables need not lie in memory.
     intrinsics
-        Declarations of the intrinsics that were used, by name.
+        Declarations of the intrinsics and tables that were used, by name.
     called
         Functions of this package that are called.
     blocks
@@ -46,6 +57,7 @@ class Instructions:
 
     lanes: int
     scalar: str = "double"
+    permutes: bool = False
     lines: list[str] = field(default_factory=list)
     intrinsics: dict[str, str] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)
@@ -167,6 +179,49 @@ class Instructions:
     def from_bits(self, value: str) -> str:
         """The real number that has the given bits."""
         return self._result(f"bitcast {self.integer} {value} to {self.real}")
+
+    def pick(self, name: str, table: Sequence[float], place: str) -> str:
+        """Real numbers of a table of sixteen, at the places in the low four bits of integers."""
+        if self.permutes and self.lanes % REGISTER == 0:
+            return self._permuted(table, place)
+        values = ", ".join(f"double 0x{bits_of(value):016X}" for value in table)
+        self.intrinsics[f"@gs_{name}"] = f"@gs_{name} = private constant [{PLACES} x double] [{values}]"
+        place = self.integers("and", place, self.bits(PLACES - 1))
+        at = self._result(f"getelementptr double, ptr @gs_{name}, {self.integer} {place}")
+        if self.lanes == 1:
+            return self._result(f"load double, ptr {at}")
+        gather = f"@llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0"
+        types = (vector_type("ptr", self.lanes), "i32", self.truth, self.real)
+        self.intrinsics[gather] = f"declare {self.real} {gather}({', '.join(types)})"
+        given = zip(types, (at, "8", "splat (i1 true)", "zeroinitializer"), strict=True)
+        arguments = ", ".join(f"{kind} {value}" for kind, value in given)
+        return self._result(f"call {self.real} {gather}({arguments})")
+
+    def _permuted(self, table: Sequence[float], place: str) -> str:
+        """The same register by register; what stands above the low four bits is not looked at."""
+        real, whole = vector_type("double", REGISTER), vector_type("i64", REGISTER)
+        function = "@llvm.x86.avx512.vpermi2var.pd.512"
+        self.intrinsics[function] = f"declare {real} {function}({real}, {whole}, {real})"
+        halves = [
+            f"<{', '.join(f'double 0x{bits_of(value):016X}' for value in table[at : at + REGISTER])}>"
+            for at in (0, REGISTER)
+        ]
+        parts = []
+        for first in range(0, self.lanes, REGISTER):
+            own = self._shuffled(self.integer, place, place, range(first, first + REGISTER))
+            arguments = f"{real} {halves[0]}, {whole} {own}, {real} {halves[1]}"
+            parts.append(self._result(f"call {real} {function}({arguments})"))
+        while len(parts) > 1:
+            count = 2 * self.lanes // len(parts)
+            half = vector_type("double", count // 2)
+            pairs = zip(parts[::2], parts[1::2], strict=True)
+            parts = [self._shuffled(half, left, right, range(count)) for left, right in pairs]
+        return parts[0]
+
+    def _shuffled(self, kind: str, left: str, right: str, order: range) -> str:
+        """Some lanes of two vectors."""
+        places = ", ".join(f"i32 {lane}" for lane in order)
+        return self._result(f"shufflevector {kind} {left}, {kind} {right}, <{len(order)} x i32> <{places}>")
 
     def compare(self, relation: str, left: str, right: str) -> str:
         """A truth: olt, ole, ogt, oge, oeq, ord (both are numbers), or une (true where an argument is no number)."""

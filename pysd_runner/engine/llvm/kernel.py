@@ -195,11 +195,15 @@ class _Writer:
         text.closing()
         body = text.lines
         body[1:1] = self.frame.allocas
-        functions = sorted(self.frame.functions)
+        intrinsics = sorted(self.frame.intrinsics)
+        declared = [item.partition("@")[2].partition("(")[0] for item in intrinsics]
+        functions = mathematics.declarations(
+            sorted(self.frame.functions), [f"@{name}" for name in declared], permutes=self.types.permutes
+        )
         parts = [
             *self.frame.globals,
-            *sorted(self.frame.intrinsics),
-            mathematics.declarations(functions),
+            *intrinsics,
+            functions,
             "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
             "define void @run(ptr noalias %table, ptr noalias %ws, i64 %scenario, i64 %first, i64 %blocks) #0 {",
             *body,

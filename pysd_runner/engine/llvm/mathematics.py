@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 
 from pysd_runner.engine.functions import SMALL
-from pysd_runner.engine.llvm import elementary, single
+from pysd_runner.engine.llvm import elementary, powers, single
 from pysd_runner.engine.llvm.instructions import Instructions, function_name, vector_type
 
 # Name here -> name in the C library.
@@ -88,7 +88,7 @@ _Body = Callable[..., str]
 _BODIES: dict[str, tuple[int, _Body]] = {
     "exp": (1, elementary.exp),
     "ln": (1, elementary.ln),
-    "power": (2, elementary.power),
+    "power": (2, powers.power),
     "sqrt": (1, _square_root),
     "integer": (1, _integer),
     "xidz": (3, _xidz),
@@ -109,7 +109,7 @@ _HELPERS: dict[str, tuple[int, _Body]] = {
     "careful_exp": (1, elementary.careful_exp),
     "careful_ln": (1, elementary.careful_ln),
     "careful_ln_single": (1, single.careful_ln),
-    "careful_power": (2, elementary.careful_power),
+    "careful_power": (2, powers.careful_power),
     "careful_power_single": (2, single.careful_power),
     "careful_remainder": (2, _careful_remainder),
 }
@@ -164,7 +164,9 @@ def definition(function: str, lanes: int, real: str) -> str:
     return _written(function, lanes, real)[0]
 
 
-def declarations(functions: Iterable[tuple[str, int, str]], declared: Iterable[str] = ()) -> str:
+def declarations(
+    functions: Iterable[tuple[str, int, str]], declared: Iterable[str] = (), *, permutes: bool = False
+) -> str:
     """Text of everything some functions need: their definitions and what those call, each once.
 
     Parameters
@@ -173,6 +175,8 @@ def declarations(functions: Iterable[tuple[str, int, str]], declared: Iterable[s
         What is called: function, lanes and precision.
     declared
         Names, with the leading ``@``, of what the caller declares on its own.
+    permutes
+        Whether eight numbers in a register are permuted by one instruction; it changes no result.
 
     Returns
     -------
@@ -183,7 +187,7 @@ def declarations(functions: Iterable[tuple[str, int, str]], declared: Iterable[s
     waiting = list(functions)
     while waiting:
         function, lanes, real = waiting.pop()
-        text, called, externals = _written(function, lanes, real)
+        text, called, externals = _written(function, lanes, real, permutes)
         texts[name_of(function, lanes, real)] = text
         texts |= externals
         waiting += [item for item in called if name_of(*item) not in texts]
@@ -195,13 +199,13 @@ _Called = list[tuple[str, int, str]]
 _Written = tuple[str, _Called, dict[str, str]]
 
 
-def _written(function: str, lanes: int, real: str) -> _Written:
+def _written(function: str, lanes: int, real: str, permutes: bool = False) -> _Written:
     """Definition of a function, the functions it calls and the declarations it needs by name."""
     if real == "float" and function not in _SAME_IN_SINGLE:
         return _in_double(function, lanes)
     if function in C_LIBRARY:
         return _lane_by_lane(function, lanes)
-    to = Instructions(lanes, real)
+    to = Instructions(lanes, real, permutes)
     result = _body(function)(to, *_arguments(function))
     return _finished(function, to, real, result)
 

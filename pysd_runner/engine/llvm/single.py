@@ -9,17 +9,15 @@ from pysd_runner.engine.llvm.elementary import (
     LN2_HIGH,
     LOG2_E,
     ROUNDER,
-    TWO_OVER_LN2_HIGH,
     begin_plain,
     end_plain,
     ln_special,
-    log2_special,
     numbers,
     power_of_two,
-    power_special,
     split_normal,
 )
 from pysd_runner.engine.llvm.instructions import Instructions
+from pysd_runner.engine.llvm.powers import log2_special, power_special
 
 # (exp(r) - 1 - r) / r**2 for |r| <= ln(2) / 2; exp has the relative error 2**-34.2.
 EXP_COEFFICIENTS = numbers(
@@ -101,7 +99,7 @@ def careful_power(to: Instructions, x: str, y: str) -> str:
 
 def _log2(to: Instructions, x: str) -> str:
     k, m = split_normal(to, x, to.number(EXCESS))
-    return to.add(k, _series(to, m, LOG2_COEFFICIENTS, TWO_OVER_LN2_HIGH))
+    return to.add(k, _series(to, m, LOG2_COEFFICIENTS, 2 * LOG2_E))
 
 
 def _exp2(to: Instructions, x: str) -> str:

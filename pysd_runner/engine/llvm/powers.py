@@ -1,0 +1,185 @@
+"""Power on vectors: 2**(y log2 x), with short tables that AVX-512 reads from registers, in place of a division.
+
+The logarithm is the sum of two numbers, in twice the precision; special cases are those of IEEE 754. Vectors of plain
+numbers and results take the short way; one that holds a special case or a result near the ends of the range goes to the
+careful function. Both give the same where both apply. Coefficients and tables were computed with 60 digits.
+"""
+
+import math
+
+from pysd_runner.engine.llvm.elementary import (
+    EXPONENT_ONE,
+    LOG2_E,
+    SIGN,
+    SMALLEST_NORMAL,
+    end_plain,
+    numbers,
+    power_of_two,
+)
+from pysd_runner.engine.llvm.instructions import PLACES, Instructions, bits_of, float_of
+
+LOG2_E_LOW = float.fromhex("0x1.777d0ffda0d24p-56")
+
+# A number m from 63/64 on to 2 falls into one of sixteen parts; this is near 1/m in each, in 64ths. The bits are few
+# enough for m times it less one to be exact; that rest is between -0.0335 and 0.0323.
+INVERSES = (64, 60, 57, 54, 51, 49, 46, 44, 43, 41, 39, 38, 37, 35, 34, 33)
+# Added to the bits of a number, it leaves the part in the first four bits of the mantissa, and carries the last half.
+TO_PART = 31 * 2**42
+# -log2 of `INVERSES` / 64 in multiples of 2**-40, so that a whole number can be added, and the rest.
+LOGS_HIGH = numbers(
+    "0x0.0p+0 0x1.7d60496d00000p-4 0x1.563dc29ff8000p-3 0x1.f5fd8a9060000p-3 0x1.4f6fbb2cec000p-2 "
+    "0x1.8a8980abfc000p-2 0x1.e7df5fe538000p-2 0x1.14c560fe68000p-1 0x1.25c0a0463c000p-1 0x1.48eef19318000p-1 "
+    "0x1.6ddfc2a790000p-1 0x1.810fa51bf6000p-1 0x1.94c287492c000p-1 0x1.bdce9dcc96000p-1 0x1.d338120a6e000p-1 "
+    "0x1.e9452c8a72000p-1"
+)
+LOGS_LOW = numbers(
+    "0x0.0p+0 -0x1.12ce6312ebb82p-42 0x1.6590643906f2ap-42 0x1.f1a4847f7b278p-42 0x1.661e393a16b95p-44 "
+    "-0x1.66cccab240e90p-45 0x1.5669df6a2b592p-43 0x1.5f101c141e670p-42 -0x1.50520a377c7ecp-45 -0x1.9bcaf1aa4168ap-43 "
+    "-0x1.ce60916e52e91p-44 0x1.7f5dc57266758p-43 0x1.36c101ee13440p-43 0x1.871a7610e40bdp-45 -0x1.3167ccc538261p-44 "
+    "-0x1.fb0e626c0de13p-42"
+)
+# (ln(1 + r) - r + r**2 / 2) / r**3 for r of `INVERSES`; the logarithm has the relative error 2**-67.2.
+LOG_COEFFICIENTS = numbers(
+    "0x1.5555555555556p-2 -0x1.ffffffffffe45p-3 0x1.999999999683ap-3 -0x1.555555587f275p-3 0x1.2492494f5d095p-3 "
+    "-0x1.ffffc28435fcep-4 0x1.c71aa7ed9a562p-4 -0x1.9a8db5349d57ap-4 0x1.77e3b91b2d2ebp-4"
+)
+
+# 2**(i/16), and what it lacks of the exact value, relative to it.
+ROOTS = numbers(
+    "0x1.0000000000000p+0 0x1.0b5586cf9890fp+0 0x1.172b83c7d517bp+0 0x1.2387a6e756238p+0 0x1.306fe0a31b715p+0 "
+    "0x1.3dea64c123422p+0 0x1.4bfdad5362a27p+0 0x1.5ab07dd485429p+0 0x1.6a09e667f3bcdp+0 0x1.7a11473eb0187p+0 "
+    "0x1.8ace5422aa0dbp+0 0x1.9c49182a3f090p+0 0x1.ae89f995ad3adp+0 0x1.c199bdd85529cp+0 0x1.d5818dcfba487p+0 "
+    "0x1.ea4afa2a490dap+0"
+)
+ROOTS_LOW = numbers(
+    "0x0.0p+0 0x1.79aa65d837b6dp-54 -0x1.01b15eaa59348p-55 0x1.68efde3a8a894p-54 0x1.34d754db0abb6p-55 "
+    "0x1.59f48a72a4c6dp-55 0x1.690cebb7aafb0p-56 0x1.063e1e21c5409p-54 -0x1.3b3efbf5e2228p-54 -0x1.b32dcb94da51dp-56 "
+    "0x1.db72fc1f0eab4p-55 0x1.1affc2b91ce27p-56 0x1.c1a7792cb3387p-55 0x1.36eae30af0cb3p-56 0x1.4a385a63d07a7p-56 "
+    "-0x1.ff7128fd391f0p-55"
+)
+# (2**r - 1) / r for |r| <= 1/32, the first being ln(2) rounded; 2**r has the error 2**-56.2.
+EXP2_COEFFICIENTS = numbers(
+    "0x1.62e42fefa39efp-1 0x1.ebfbdff82c598p-3 0x1.c6b08d6f42843p-5 0x1.3b2ab6fac120bp-7 0x1.5d897b745b832p-10 "
+    "0x1.430a80ff09e70p-13"
+)
+
+# Added to a number below 2**47, it leaves the number rounded to sixteenths in the low bits.
+ROUNDER = 1.5 * 2.0**48
+EXPONENT = 2047 * 2**52
+# The exponent as a number is read off the bits, with this added.
+EXCESS = 2.0**52 + 1023
+
+# Beyond these 2**x is infinite or rounds to zero.
+HIGHEST, LOWEST = 1025.0, -1100.0
+# Below this in magnitude, 2**x is a normal number.
+NORMAL = 1021.0
+
+
+def power(to: Instructions, x: str, y: str) -> str:
+    """Power where every base is a normal positive number and no result is out of range; else `careful_power`."""
+    to.label("plain")
+    whole, shifted, less_one = _exp2_less_one(to, y, *_log2(to, x, to.number(EXCESS)))
+    scale = _root(to, shifted, to.integers("shl", to.to_bits(shifted), to.bits(48)))
+    value = to.fused(less_one, scale, scale)
+    normal = to.both(to.compare("oge", x, to.number(SMALLEST_NORMAL)), to.compare("olt", x, to.number(math.inf)))
+    inside = to.compare("olt", to.intrinsic("fabs", whole), to.number(NORMAL))
+    to.branch(to.every(to.both(normal, inside)), "end", "careful")
+    return end_plain(to, value, "careful_power", x, y)
+
+
+def careful_power(to: Instructions, x: str, y: str) -> str:
+    """Power: 2**(y log2 abs(x)) with the logarithm in twice the precision, then signs and special cases as in C."""
+    magnitude = to.intrinsic("fabs", x)
+    small = to.compare("olt", magnitude, to.number(SMALLEST_NORMAL))
+    normal = to.choose(small, to.multiply(magnitude, to.number(2.0**54)), magnitude)
+    high, low = _log2(to, normal, to.choose(small, to.number(EXCESS + 54), to.number(EXCESS)))
+    high = log2_special(to, magnitude, high)
+    return power_special(to, x, y, _exp2_of_product(to, y, high, low))
+
+
+def log2_special(to: Instructions, magnitude: str, value: str) -> str:
+    """A logarithm that is right for positive finite numbers, made right for all that are not negative."""
+    value = to.choose(to.compare("olt", magnitude, to.number(math.inf)), value, magnitude)
+    return to.choose(to.compare("oeq", magnitude, to.number(0.0)), to.number(-math.inf), value)
+
+
+def power_special(to: Instructions, x: str, y: str, value: str) -> str:
+    """A power of abs(x), right unless x is one or y is zero or endless, made right for all."""
+    magnitude, zero, one = to.intrinsic("fabs", x), to.number(0.0), to.number(1.0)
+    certain = to.either(to.compare("oeq", magnitude, one), to.compare("oeq", y, zero))
+    value = to.choose(certain, one, value)
+    broken = to.compare("une", to.intrinsic("trunc", y), y)
+    half = to.multiply(y, to.number(0.5))
+    odd = to.compare("une", to.intrinsic("trunc", half), half)
+    sign = to.integers("and", to.to_bits(x), to.bits(SIGN))
+    sign = to.choose_bits(odd, sign, to.bits(0))
+    signed = to.from_bits(to.integers("or", to.to_bits(value), sign))
+    # For a broken exponent the sign is dropped, or the base is negative and there is no value.
+    value = to.choose(broken, value, signed)
+    finite = to.compare("olt", magnitude, to.number(math.inf))
+    undefined = to.both(to.both(to.compare("olt", x, zero), finite), broken)
+    return to.choose(undefined, to.number(math.nan), value)
+
+
+def _log2(to: Instructions, x: str, excess: str) -> tuple[str, str]:
+    """Logarithm to base 2 of a normal positive number as the sum of two; nonsense for others.
+
+    x = 2**k m, m c = 1 + r, log2(x) = k - log2(c) + log2(e) (r - r**2 / 2 + r**3 P(r)) with k too large by ``excess``.
+    What rounding loses of the first two terms in r, of the product and of the sum is kept: the relative error is below
+    2**-63, and below 2**-66 but for x within a twentieth of one.
+    """
+    bits = to.to_bits(x)
+    part = to.integers("add", bits, to.bits(TO_PART))
+    mantissa = to.integers("sub", bits, to.integers("and", part, to.bits(EXPONENT)))
+    m = to.from_bits(to.integers("add", mantissa, to.bits(EXPONENT_ONE)))
+    place = to.integers("lshr", part, to.bits(48))
+    exponent = to.integers("or", to.integers("lshr", part, to.bits(52)), to.bits(bits_of(2.0**52)))
+    k = to.subtract(to.from_bits(exponent), excess)
+    r = to.fused(m, to.pick("inverses", [item / 64 for item in INVERSES], place), to.number(-1.0))
+    square = to.multiply(r, r)
+    minus_half = to.multiply(r, to.number(-0.5))
+    ln = to.fused(minus_half, r, r)
+    ln_low = to.fused(minus_half, r, to.subtract(r, ln))
+    ln_low = to.fused(to.multiply(square, r), to.polynomial(r, LOG_COEFFICIENTS), ln_low)
+    scale = to.number(LOG2_E)
+    near = to.multiply(ln, scale)
+    low = to.fused(ln, to.number(LOG2_E_LOW), to.pick("logs_low", LOGS_LOW, place))
+    low = to.add(to.fused(ln_low, scale, low), to.fused(ln, scale, to.negative(near)))
+    # The first is zero or the larger of the two, so that what their sum loses is exact.
+    far = to.add(k, to.pick("logs_high", LOGS_HIGH, place))
+    high = to.add(far, near)
+    return high, to.add(low, to.add(to.subtract(far, high), near))
+
+
+def _exp2_less_one(to: Instructions, y: str, high: str, low: str) -> tuple[str, str, str]:
+    """Of y (high + low) = n / 16 + r: n / 16, also with ROUNDER added, and 2**r - 1 with what the root lacks."""
+    rounder = to.number(ROUNDER)
+    shifted = to.fused(y, to.add(high, low), rounder)
+    whole = to.subtract(shifted, rounder)
+    rest = to.fused(y, low, to.fused(y, high, to.negative(whole)))
+    lacking = to.pick("roots_low", ROOTS_LOW, to.to_bits(shifted))
+    return whole, shifted, to.fused(rest, to.polynomial(rest, EXP2_COEFFICIENTS), lacking)
+
+
+def _root(to: Instructions, shifted: str, exponent: str) -> str:
+    """2**(n / 16) of the n in the low bits of ``shifted``; ``exponent`` is n, or n modulo 16, in the first 16 bits."""
+    less = [bits_of(value) - (place << 48) for place, value in enumerate(ROOTS)]
+    root = to.pick("roots", [float_of(item) for item in less], to.to_bits(shifted))
+    return to.from_bits(to.integers("add", to.to_bits(root), exponent))
+
+
+def _exp2_of_product(to: Instructions, y: str, high: str, low: str) -> str:
+    """2**(y (high + low)); infinite and zero beyond the range, also where ``high`` is infinite.
+
+    Multiplying by two powers of two, one after the other, rounds results below the smallest normal number only once.
+    """
+    _, shifted, less_one = _exp2_less_one(to, y, high, low)
+    bits = to.to_bits(shifted)
+    sixteenths = to.integers("shl", to.integers("and", bits, to.bits(PLACES - 1)), to.bits(48))
+    whole = to.integers("lshr", bits, to.bits(4))
+    half = to.integers("lshr", whole, to.bits(1))
+    first = to.multiply(_root(to, shifted, sixteenths), power_of_two(to, half))
+    second = power_of_two(to, to.integers("sub", whole, half))
+    value = to.multiply(to.fused(less_one, first, first), second)
+    value = to.choose(to.compare("ogt", shifted, to.number(ROUNDER + HIGHEST)), to.number(math.inf), value)
+    return to.choose(to.compare("olt", shifted, to.number(ROUNDER + LOWEST)), to.number(0.0), value)
