@@ -45,11 +45,16 @@ EXP_HIGHEST, EXP_LOWEST = 710.0, -746.0
 EXP_NORMAL = 708.0
 
 
+def normal_positive(to: Instructions, x: str) -> str:
+    """Whether a number is normal, positive and finite, told from its bits."""
+    above = to.integers("sub", to.to_bits(x), to.bits(bits_of(SMALLEST_NORMAL)))
+    return to.below(above, to.bits(bits_of(math.inf) - bits_of(SMALLEST_NORMAL)))
+
+
 def begin_plain(to: Instructions, x: str) -> None:
     """Begin the block for vectors of normal positive numbers; others go to the block that `end_plain` writes."""
     to.label("start")
-    plain = to.both(to.compare("oge", x, to.number(SMALLEST_NORMAL)), to.compare("olt", x, to.number(math.inf)))
-    to.branch(to.every(plain), "plain", "careful")
+    to.branch(to.every(normal_positive(to, x)), "plain", "careful")
     to.label("plain")
 
 

@@ -69,6 +69,11 @@ class Types:
         return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
     @property
+    def unit(self) -> float:
+        """Largest relative error of rounding."""
+        return 2.0**-53 if self.real == "double" else 2.0**-24
+
+    @property
     def real_bytes(self) -> int:
         """Bytes of a real number."""
         return 8 if self.real == "double" else 4

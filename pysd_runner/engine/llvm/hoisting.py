@@ -29,7 +29,7 @@ class Hoisting:
     temporaries
         Where new names come from.
     exact
-        Divisions that are not turned into a product.
+        Divisions whose last bit may decide something.
     """
 
     def __init__(
@@ -56,12 +56,21 @@ class Hoisting:
         return expression
 
     def _operation(self, expression: Operation) -> Expression:
-        if expression.name == "divide" and self._still(expression.arguments[1]) and expression not in self.exact:
-            # Multiplying costs a fraction of dividing, and the two differ by a unit in the last place at most.
-            numerator, denominator = expression.arguments
+        if expression.name == "divide" and self._still(expression.arguments[1]):
+            return self._division(expression)
+        return replace(expression, arguments=tuple(self.of(part) for part in expression.arguments))
+
+    def _division(self, expression: Operation) -> Expression:
+        """A division by what never changes: products, which cost a fraction of it."""
+        numerator, denominator = expression.arguments
+        if expression not in self.exact:
+            # A product differs from the quotient by a unit in the last place at most.
             inverse = self.of(operation("divide", Number(1.0), denominator))
             return operation("multiply", self.of(numerator), inverse)
-        return replace(expression, arguments=tuple(self.of(part) for part in expression.arguments))
+        if isinstance(denominator, Number):
+            return replace(expression, arguments=(self.of(numerator), denominator))
+        parts = [self.of(operation(name, denominator)) for name in ("inverse_below", "inverse_lacks")]
+        return operation("quotient", self.of(numerator), *parts)
 
     def _still(self, expression: Expression) -> bool:
         return all(self._part_is_still(part) for part in walk(expression))

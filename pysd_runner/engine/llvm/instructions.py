@@ -8,7 +8,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-
 # Numbers in a table that `Instructions.pick` reads, and in a register of 512 bits.
 PLACES, REGISTER = 16, 8
 
@@ -226,6 +225,10 @@ class Instructions:
     def compare(self, relation: str, left: str, right: str) -> str:
         """A truth: olt, ole, ogt, oge, oeq, ord (both are numbers), or une (true where an argument is no number)."""
         return self._result(f"fcmp {relation} {self.real} {left}, {right}")
+
+    def below(self, left: str, right: str) -> str:
+        """A truth: whether an integer is below another, both counted without a sign."""
+        return self._result(f"icmp ult {self.integer} {left}, {right}")
 
     def both(self, left: str, right: str) -> str:
         """Whether two truths hold."""

@@ -19,7 +19,7 @@ from pysd_runner.engine.llvm.emitter import Value, Writer
 from pysd_runner.engine.llvm.frame import Frame
 from pysd_runner.engine.llvm.items import Item
 from pysd_runner.engine.llvm.layout import Slot, padded
-from pysd_runner.engine.llvm.operations import OPERATIONS, TAKES_TRUTH, largest, least, real
+from pysd_runner.engine.llvm.operations import COMPILED, OPERATIONS, TAKES_TRUTH, largest, least, real
 from pysd_runner.engine.llvm.pipes import push
 from pysd_runner.engine.llvm.randoms import uniform
 from pysd_runner.engine.llvm.schedule import Nest
@@ -324,7 +324,7 @@ class NestCode:
 
     def operation(self, expression: Operation) -> Value:
         """Value of an operation."""
-        build = OPERATIONS.get(expression.name)
+        build = (OPERATIONS | COMPILED).get(expression.name)
         if build is None:
             raise UnsupportedFeature(f"operation {expression.name!r} is not compiled")
         parts = [self.emit(part) for part in expression.arguments]

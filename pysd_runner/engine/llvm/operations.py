@@ -146,5 +146,50 @@ OPERATIONS: dict[str, Build] = {
     )
 }
 
+
+def _inverse(writer: Writer, number: Value) -> tuple[Value, Value]:
+    """The inverse of a number, not above it in size and less than a unit in the last place below, and what is left."""
+    nearest = writer.binary("fdiv", writer.number(1.0), number)
+    above = writer.binary("fcmp olt", _left(writer, number, nearest), writer.number(0.0), "truth")
+    # The next number towards zero.
+    less = writer.binary("fmul", nearest, writer.number(1 - writer.types.unit))
+    inverse = writer.select(above, less, nearest)
+    return inverse, _left(writer, number, inverse)
+
+
+def _left(writer: Writer, number: Value, inverse: Value) -> Value:
+    """One less a number times its inverse, exact."""
+    return _known("fma")(writer, [writer.unary("fneg", number), inverse, writer.number(1.0)])
+
+
+def _inverse_below(writer: Writer, parts: Sequence[Value]) -> Value:
+    return _inverse(writer, parts[0])[0]
+
+
+def _inverse_lacks(writer: Writer, parts: Sequence[Value]) -> Value:
+    """What that inverse lacks; very little where it lacks nothing, so that it has the sign of the inverse anyway."""
+    inverse, left = _inverse(writer, parts[0])
+    something = writer.binary("fcmp ogt", left, writer.number(0.0), "truth")
+    little = writer.binary("fmul", inverse, writer.number(2.0**-100))
+    return writer.select(something, writer.binary("fdiv", left, parts[0]), little)
+
+
+def _quotient(writer: Writer, parts: Sequence[Value]) -> Value:
+    """A quotient from the two parts of the inverse of its denominator, rounded as a division rounds.
+
+    The parts have 104 bits. A quotient of numbers of 53 bits lies too near the middle of two such numbers for that only
+    if the denominator needs more than 50 bits, and then about once in 10**14 times.
+    """
+    numerator, inverse, lacking = parts
+    return _known("fma")(writer, [numerator, inverse, writer.binary("fmul", numerator, lacking)])
+
+
+# Operations that only compiled programs have.
+COMPILED: dict[str, Build] = {
+    "inverse_below": _inverse_below,
+    "inverse_lacks": _inverse_lacks,
+    "quotient": _quotient,
+}
+
 # Operations that take truths as they are.
 TAKES_TRUTH = frozenset({"and", "or", "not", "where"})

@@ -13,6 +13,7 @@ from pysd_runner.engine.llvm.elementary import (
     SIGN,
     SMALLEST_NORMAL,
     end_plain,
+    normal_positive,
     numbers,
     power_of_two,
 )
@@ -81,9 +82,8 @@ def power(to: Instructions, x: str, y: str) -> str:
     whole, shifted, less_one = _exp2_less_one(to, y, *_log2(to, x, to.number(EXCESS)))
     scale = _root(to, shifted, to.integers("shl", to.to_bits(shifted), to.bits(48)))
     value = to.fused(less_one, scale, scale)
-    normal = to.both(to.compare("oge", x, to.number(SMALLEST_NORMAL)), to.compare("olt", x, to.number(math.inf)))
     inside = to.compare("olt", to.intrinsic("fabs", whole), to.number(NORMAL))
-    to.branch(to.every(to.both(normal, inside)), "end", "careful")
+    to.branch(to.every(to.both(normal_positive(to, x), inside)), "end", "careful")
     return end_plain(to, value, "careful_power", x, y)
 
 

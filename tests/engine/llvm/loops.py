@@ -91,14 +91,22 @@ def _caller(address, count, lanes, real):
     return call
 
 
+def can_permute():
+    """Whether the processor permutes eight numbers in a register."""
+    from pysd_runner.engine.llvm.compiler import host
+
+    return host().vector_bytes == 64
+
+
 @functools.cache
-def functions(lanes, real):
-    """Every function on arrays, computed in vectors of so many lanes."""
+def functions(lanes, real, permutes=None):
+    """Every function on arrays, computed in vectors of so many lanes; tables are permuted where that is possible."""
     from pysd_runner.engine.llvm.instructions import vector_type
     from pysd_runner.engine.llvm.mathematics import FUNCTIONS, declarations, name_of
 
     kind = vector_type(real, lanes)
-    text = declarations([(name, lanes, real) for name in FUNCTIONS])
+    permutes = can_permute() if permutes is None else permutes
+    text = declarations([(name, lanes, real) for name in FUNCTIONS], permutes=permutes)
     for name, count in FUNCTIONS.items():
         text += _loop(f"loop_{name}", name_of(name, lanes, real), kind, real, count)
     address = compiled(text)

@@ -76,6 +76,41 @@ def test_the_order_of_equals_keeps_its_division(tmp_path):
     np.testing.assert_array_equal(compiled, plain)
 
 
+def quotients(numerators, denominators, tmp_path, **asked):
+    """Quotients that a comparison depends on, by numbers that do not change."""
+    text = "p = 1 ~~|\nd = 1 ~~|\ny = (p + 0*Time)/d ~~|\nz = IF THEN ELSE(y > 1, 1, 0) ~~|\n"
+    model = load_model(write_model(tmp_path, text, final=1, step=1, saveper=1))
+    values = {"p": numerators[None], "d": denominators[None]}
+    return simulate(model, values, outcomes=["y", "z"], throw=False, **asked)["y"][0, :, 0]
+
+
+def test_where_the_last_bit_decides_a_quotient_is_rounded_as_a_division_rounds(tmp_path):
+    rng = np.random.default_rng(3)
+    whole = np.arange(-30.0, 31.0)
+    special = np.array([0.0, 1.0, 3.0, 0.1, 7e99, 1e-150, np.inf, 2.0**-60, 1 - 2.0**-53, 1 + 2.0**-52])
+    pairs = [
+        np.meshgrid(whole, whole),
+        np.meshgrid(whole / 7, whole / 8),
+        np.meshgrid([*special, *-special], [*special, *-special]),
+        rng.choice([-1, 1], (2, 20_000)) * np.exp(rng.normal(0, 20, (2, 20_000))),
+        # Nearly the same: quotients next to one, and next to the middle of two numbers.
+        1 + rng.integers(0, 2**12, (2, 5_000)) * 2.0**-52,
+        2 - rng.integers(1, 2**12, (2, 5_000)) * 2.0**-52,
+    ]
+    numerators, denominators = (np.concatenate([np.ravel(pair[place]) for pair in pairs]) for place in (0, 1))
+    compiled, plain = (quotients(numerators, denominators, tmp_path, engine=engine) for engine in ("llvm", "numpy"))
+    np.testing.assert_array_equal(compiled, plain)
+    known = np.isfinite(plain) & (numerators != 0)
+    np.testing.assert_array_equal(np.signbit(compiled[known]), np.signbit(plain[known]))
+
+
+def test_a_quotient_in_single_precision_is_rounded_as_a_division_rounds(tmp_path):
+    rng = np.random.default_rng(4)
+    numerators, denominators = rng.integers(1, 5000, (2, 3000)).astype(float)
+    compiled = quotients(numerators, denominators, tmp_path, engine="llvm", precision="float32")
+    np.testing.assert_array_equal(compiled, numerators.astype(np.float32) / denominators.astype(np.float32))
+
+
 def test_the_sign_of_a_quotient_alone_decides_nothing(tmp_path):
     text = "k = 10 ~~|\nshare = Time/k ~~|\nroot = SQRT(share) ~~|\nraised = (share*2)^0.3 ~~|\n"
     model = load_model(write_model(tmp_path, text, final=30, step=1, saveper=1)).ir

@@ -13,6 +13,7 @@ from tests.engine.llvm.loops import (
     SPECIAL,
     assert_same,
     c_library,
+    can_permute,
     compiled,
     functions,
     steps_between,
@@ -94,16 +95,25 @@ POWER = {
     "whole exponent": lambda rng: (rng.normal(0, 2, DRAWS), rng.integers(-40, 40, DRAWS).astype(float)),
     "subnormal results": lambda rng: (rng.uniform(1.5, 2, DRAWS), -rng.uniform(1021, 1076, DRAWS) * 1.2),
     "dense": lambda _: tuple(item.ravel() for item in np.meshgrid(np.linspace(1e-3, 4, 400), np.linspace(-5, 5, 401))),
+    "dense, as in production": lambda _: tuple(
+        item.ravel() for item in np.meshgrid(np.linspace(0.02, 20, 400), np.linspace(0.01, 1.5, 401))
+    ),
+    "where the parts of a table meet": lambda rng: (
+        (1 + (rng.integers(0, 16, DRAWS) - 31 / 64) / 16) * (1 + rng.integers(-9, 9, DRAWS) * 2.0**-52),
+        rng.uniform(-99, 99, DRAWS),
+    ),
 }
+# The worst there is: bases next to the smallest logarithm that is not that of the part around one.
+FAR = {"far results of bases near one": lambda rng: (rng.uniform(0.95, 1.06, DRAWS), rng.uniform(-2e4, 2e4, DRAWS))}
 
 
 @pytest.mark.parametrize(
     ("name", "sample"),
-    [(name, sample) for name, group in (("exp", EXP), ("ln", LN), ("power", POWER)) for sample in group],
+    [(name, sample) for name, group in (("exp", EXP), ("ln", LN), ("power", POWER | FAR)) for sample in group],
 )
 @pytest.mark.parametrize("lanes", [1, 16])
 def test_few_units_in_the_last_place_from_the_c_library(name, sample, lanes):
-    arguments = {"exp": EXP, "ln": LN, "power": POWER}[name][sample](random())
+    arguments = {"exp": EXP, "ln": LN, "power": POWER | FAR}[name][sample](random())
     arguments = arguments if isinstance(arguments, tuple) else (arguments,)
     steps = steps_between(functions(lanes, "double")[name](*arguments), twin(name)(*arguments))
     worst = int(steps.argmax())
@@ -111,7 +121,12 @@ def test_few_units_in_the_last_place_from_the_c_library(name, sample, lanes):
 
 
 # Largest error in units in the last place, where extended precision can tell.
-EXACT = {"exp": (EXP, np.exp, 0.95), "ln": (LN, np.log, 0.85), "power": (POWER, np.power, 1.2)}
+EXACT = {
+    "exp": (EXP, np.exp, 0.95),
+    "ln": (LN, np.log, 0.85),
+    "power": (POWER, np.power, 0.85),
+    "far power": (FAR, np.power, 1.6),
+}
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs numbers more precise than double precision")
@@ -124,7 +139,7 @@ def test_error_in_units_in_the_last_place(name, sample):
         expected = exact(*[item.astype(np.longdouble) for item in arguments])
         rows = (np.abs(expected) < np.finfo(float).max) & np.isfinite(expected)
         unit = np.spacing(np.maximum(np.abs(expected[rows]).astype(float), np.finfo(float).smallest_subnormal))
-    error = np.abs(functions(16, "double")[name](*arguments)[rows] - expected[rows]) / unit
+    error = np.abs(functions(16, "double")[name.split()[-1]](*arguments)[rows] - expected[rows]) / unit
     assert rows.any()
     assert error.max() <= limit, [float(item[rows][error.argmax()]) for item in arguments]
 
@@ -172,6 +187,19 @@ def test_powers_of_the_standard(lanes, real):
     assert_same(functions(lanes, real)["power"](base[rows], exponent[rows]), expected)
 
 
+@pytest.mark.parametrize("lanes", LANES)
+def test_powers_that_are_whole_numbers_are_exact(lanes):
+    base, exponent = (item.ravel().astype(float) for item in np.meshgrid(np.arange(1, 100), np.arange(0, 54)))
+    rows = exponent * np.log2(base) <= 53
+    value = np.array([int(b) ** int(e) for b, e in zip(base[rows], exponent[rows], strict=True)], dtype=float)
+    power = functions(lanes, "double")["power"]
+    assert_same(power(base[rows], exponent[rows]), value)
+    squares = np.arange(1.0, 3000.0)
+    assert_same(power(squares**2, np.full_like(squares, 0.5)), squares)
+    any_number = np.exp(random().uniform(-700, 700, DRAWS))
+    assert_same(power(any_number, np.ones(DRAWS)), any_number)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_random_values(name):
     arguments = random_arguments(name)
@@ -200,6 +228,14 @@ def test_the_number_of_lanes_does_not_matter(name, real):
     one = functions(1, real)[name](*arguments)
     for lanes in LANES[1:]:
         assert_same(functions(lanes, real)[name](*arguments), one)
+
+
+@pytest.mark.skipif(not can_permute(), reason="needs a processor that permutes registers of 512 bits")
+@pytest.mark.parametrize("lanes", [8, 16, 32])
+def test_where_a_table_stands_does_not_matter(lanes):
+    arguments = mixed_arguments("power")
+    permuted, gathered = (functions(lanes, "double", permutes)["power"](*arguments) for permutes in (True, False))
+    assert_same(permuted, gathered)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
