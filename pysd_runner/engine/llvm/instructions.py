@@ -186,15 +186,18 @@ class Instructions:
         values = ", ".join(f"double 0x{bits_of(value):016X}" for value in table)
         self.intrinsics[f"@gs_{name}"] = f"@gs_{name} = private constant [{PLACES} x double] [{values}]"
         place = self.integers("and", place, self.bits(PLACES - 1))
-        at = self._result(f"getelementptr double, ptr @gs_{name}, {self.integer} {place}")
         if self.lanes == 1:
-            return self._result(f"load double, ptr {at}")
-        gather = f"@llvm.masked.gather.v{self.lanes}f64.v{self.lanes}p0"
-        types = (vector_type("ptr", self.lanes), "i32", self.truth, self.real)
-        self.intrinsics[gather] = f"declare {self.real} {gather}({', '.join(types)})"
-        given = zip(types, (at, "8", "splat (i1 true)", "zeroinitializer"), strict=True)
-        arguments = ", ".join(f"{kind} {value}" for kind, value in given)
-        return self._result(f"call {self.real} {gather}({arguments})")
+            return self._read(name, place)
+        # Gathering in one instruction takes longer on most processors.
+        result = "poison"
+        for lane in range(self.lanes):
+            number = self._read(name, self._result(f"extractelement {self.integer} {place}, i64 {lane}"))
+            result = self._result(f"insertelement {self.real} {result}, double {number}, i64 {lane}")
+        return result
+
+    def _read(self, name: str, place: str) -> str:
+        at = self._result(f"getelementptr inbounds double, ptr @gs_{name}, i64 {place}")
+        return self._result(f"load double, ptr {at}")
 
     def _permuted(self, table: Sequence[float], place: str) -> str:
         """The same register by register; what stands above the low four bits is not looked at."""
