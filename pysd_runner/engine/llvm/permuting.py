@@ -1,9 +1,7 @@
 """Short tables of numbers read by permuting registers, which AVX-512 does in one instruction for eight or sixteen."""
 
 from pysd_runner.engine.llvm.emitter import Value, Writer
-
-# Numbers in a register of 512 bits.
-REGISTER = 8
+from pysd_runner.engine.llvm.instructions import REGISTER
 
 
 class Permuting:

@@ -12,7 +12,7 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork, aligned
 from pysd_runner.engine.llvm.compiler import host
 from pysd_runner.engine.llvm.emitter import Types
-from pysd_runner.engine.llvm.permuting import REGISTER
+from pysd_runner.engine.llvm.instructions import REGISTER
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
 from pysd_runner.engine.memory import check_memory
 from pysd_runner.engine.numpy_target import leading_shape
