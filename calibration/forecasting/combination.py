@@ -1,4 +1,4 @@
-"""A mixture of forecasts whose weights are learnt from how they did before, and held near equal weights."""
+"""A mixture of forecasts whose weights are equal at first and follow how the members did before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,16 @@ Array = NDArray[np.float64]
 KEPT = 20
 # First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
 FIRST_JUDGED = 6
-STEPS, RATE = 400, 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Combination:
-    """A mixture of forecasters.
+    r"""A mixture of forecasters.
 
-    The weights minimise the mean continuous ranked probability score of the mixture over all earlier origins, regions
-    and horizons, each horizon counting the same, then move towards equal weights by what the number of origins asks
-    for. The draws are then moved towards or away from their mean by the factor that would have served best, likewise
-    held near one.
+    Weights are equal before anything is known, then :math:`w_m \propto \exp(-\eta L_m)` with the loss L that `losses`
+    counts: a member that does worse for all to see is soon left out, members that do alike stay alike (exponentially
+    weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2). The draws are then
+    moved towards or away from their mean by the factor that would have served best, held near one.
 
     Attributes
     ----------
@@ -34,8 +33,9 @@ class Combination:
         What tables call it.
     members
         The forecasters.
-    equal_weight
-        Number of origins that equal weights count for.
+    rate
+        How fast weights move, :math:`\eta`: at 1, a member that scores a tenth above the mean of the members one year
+        ahead loses a tenth of its weight with each origin. Zero leaves them equal.
     half_life
         Years after which an origin counts half.
     undilated
@@ -44,7 +44,7 @@ class Combination:
 
     name: str
     members: tuple[Forecaster, ...]
-    equal_weight: float = 10.0
+    rate: float = 1.2
     half_life: float = 15.0
     undilated: float = 20.0
 
@@ -65,14 +65,9 @@ class Combination:
         return self._weights(self._judged(origin, horizon, draws, seed))
 
     def _weights(self, judged: Sequence[Judged]) -> Array:
-        count = len(self.members)
-        equal = np.full(count, 1 / count)
-        terms = score_terms(judged) if judged else None
-        if terms is None:
-            return equal
-        part = _part(judged, self.equal_weight)
-        result: Array = part * least_score(*terms) + (1 - part) * equal
-        return result
+        loss = losses(judged) if judged else np.zeros(len(self.members))
+        weights = np.exp(-self.rate * (loss - loss.min()))
+        return np.asarray(weights / weights.sum())
 
     def _dilation(self, judged: Sequence[Judged], weights: Array) -> float:
         part = _part(judged, self.undilated)
@@ -123,27 +118,25 @@ def _part(judged: Sequence[Judged], against: float) -> float:
     return origins / (origins + against)
 
 
-def score_terms(judged: Sequence[Judged]) -> tuple[Array, Array] | None:
-    """The two terms of the score of a mixture, (member,) and (member, member), means over horizons.
+def losses(judged: Sequence[Judged]) -> Array:
+    r"""What each member has lost at earlier origins, shape (member,).
 
-    Each horizon is in units of the members' mean distance to what came, so that far ones do not count for more.
+    :math:`L_m = \sum_h \frac1h \sum_t \omega_t s_{mht} / \bar s_h`: s the CRPS averaged over regions, :math:`\bar s_h`
+    its mean over members and origins, so that far horizons do not count for more; :math:`\omega` the weight of an
+    origin. Errors over h years overlap with those of h - 1 other origins, hence 1/h.
     """
-    near = np.zeros((judged[0].kept.shape[0], judged[0].came.shape[1]))
-    apart = np.zeros((len(near), *near.shape))
+    members, horizons = len(judged[0].kept), judged[0].came.shape[1]
+    total, origins = np.zeros((members, horizons)), np.zeros(horizons)
     for item in judged:
-        near += item.weight * _over_regions(np.abs(item.kept - item.came).mean(axis=1), item.known)
-        apart += item.weight * _over_regions(item.between, item.known)
-    unit = near.mean(axis=0)
+        own = np.einsum("mmrh->mrh", item.between)
+        score = np.abs(item.kept - item.came).mean(axis=1) - own / 2
+        count = item.known.sum(axis=0)
+        total += item.weight * np.where(item.known, score, 0.0).sum(axis=1) / np.maximum(count, 1)
+        origins += item.weight * (count > 0)
+    unit = np.divide(total.mean(axis=0), origins, out=np.zeros(horizons), where=origins > 0)
     held = unit > 0
-    if not held.any():
-        return None
-    return (near[:, held] / unit[held]).mean(axis=1), (apart[:, :, held] / unit[held]).mean(axis=2)
-
-
-def _over_regions(values: Array, known: NDArray[np.bool_]) -> Array:
-    """Sum over known regions of values of shape (..., region, horizon)."""
-    total: Array = np.where(known, values, 0.0).sum(axis=-2)
-    return total
+    steps = np.arange(1, horizons + 1)
+    return np.asarray((total[:, held] / (unit * steps)[held]).sum(axis=1))
 
 
 def forecast_key(member: Forecaster, origin: Origin, horizon: int, draws: int, seed: int) -> Key:
@@ -177,27 +170,6 @@ def distances(kept: Array) -> Array:
             gaps = np.abs(kept[one][:, None] - kept[other][None]).mean(axis=(0, 1))
             result[one, other] = result[other, one] = gaps
     return result
-
-
-def least_score(to_observed: Array, between: Array) -> Array:
-    r"""Weights on the simplex that minimise :math:`w'a - \frac12 w'Bw`, the CRPS of a mixture.
-
-    Exponentiated gradient from equal weights; the score is convex in the weights because energy distances are of
-    negative type (Gneiting & Raftery 2007, section 5).
-
-    Parameters
-    ----------
-    to_observed
-        Mean distance of each member to what came, shape (member,).
-    between
-        Mean distance between members, shape (member, member).
-    """
-    weights = np.full(len(to_observed), 1 / len(to_observed))
-    for _ in range(STEPS):
-        slope = to_observed - between @ weights
-        weights = weights * np.exp(-RATE * (slope - slope.min()))
-        weights /= weights.sum()
-    return weights
 
 
 def shares(weights: Sequence[float] | Array, draws: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The mixture: its score is the quadratic form it claims, its weights find the better member and start equal."""
+"""The mixture: its distances give its score, its weights start equal and go to the better member."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 from calibration.forecasting import Combination, Forecast, Origin, origin_at, target_of
-from calibration.forecasting.combination import distances, least_score, shares
+from calibration.forecasting.combination import distances, losses, shares
 from calibration.forecasting.dilation import FACTORS, Judged, best_dilation
 from calibration.forecasting.scores import crps
 from tests.calibration.forecasting.series import panel_of, walk
@@ -86,27 +86,50 @@ def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> N
     assert ratios[0, 0, 0] < 0.95
 
 
-def test_least_score_is_the_best_of_a_grid() -> None:
-    rng = np.random.default_rng(1)
-    kept = rng.normal(size=(2, 20, 1, 1)) + np.array([0.0, 1.0])[:, None, None, None]
-    near, apart = np.abs(kept - 0.3).mean(axis=1)[:, 0, 0], distances(kept)[:, :, 0, 0]
-    grid = np.linspace(0, 1, 1001)
-    scores = [np.array([w, 1 - w]) @ near - np.array([w, 1 - w]) @ apart @ np.array([w, 1 - w]) / 2 for w in grid]
-    assert_allclose(least_score(near, apart)[0], grid[np.argmin(scores)], atol=0.01)
+def test_losses_are_those_of_a_plain_loop() -> None:
+    items = judged(0.8, origins=3)
+    steps = np.arange(1, 3)
+    scores = np.zeros((2, 3, 2))
+    for member in range(2):
+        for place, item in enumerate(items):
+            for step in range(2):
+                seen = item.known[:, step]
+                scores[member, place, step] = crps(item.kept[member], item.came)[seen, step].mean()
+    unit = scores.mean(axis=(0, 1))
+    assert_allclose(losses(items), (scores / unit / steps).sum(axis=(1, 2)), rtol=1e-12)
 
 
-def test_weights_go_to_the_better_member_and_no_faster_than_origins_allow() -> None:
+def test_weights_start_equal_and_go_to_the_better_member() -> None:
     target = target_of(panel_of(walk(6, 40)))
-    members = (Shifted("good", 0.0), Shifted("bad", 0.2))
-    combination = Combination(name="mixture", members=members, equal_weight=10.0)
-    early, late = (combination.weights(origin_at(target, year), horizon=2, draws=60, seed=0) for year in (1996, 2028))
-    assert_allclose(early.sum(), 1)
-    assert 0.5 < early[0] < late[0]
-    assert late[0] > 0.75
-    first = combination.weights(origin_at(target, 1994), horizon=2, draws=60, seed=0)
+    members = (Shifted("good", 0.0), Shifted("bad", 0.01))
+    combination = Combination(name="mixture", members=members)
+    first, early, late = (
+        combination.weights(origin_at(target, year), horizon=2, draws=60, seed=0) for year in (1994, 1998, 2028)
+    )
     assert_allclose(first, 0.5)
-    stubborn = Combination(name="mixture", members=members, equal_weight=1e9)
-    assert_allclose(stubborn.weights(origin_at(target, 2028), horizon=2, draws=60, seed=0), 0.5, atol=1e-6)
+    assert_allclose(early.sum(), 1)
+    assert 0.5 < early[0] < late[0] < 1
+    stubborn = Combination(name="mixture", members=members, rate=0.0)
+    assert_allclose(stubborn.weights(origin_at(target, 2028), horizon=2, draws=60, seed=0), 0.5)
+
+
+def test_members_that_do_alike_keep_their_weights_and_nothing_known_leaves_them_equal() -> None:
+    target = target_of(panel_of(walk(6, 30)))
+    members = (Shifted("one", 0.02), Shifted("same", 0.02), Shifted("far", 0.5))
+    found = Combination(name="mixture", members=members).weights(origin_at(target, 2018), horizon=2, draws=60, seed=0)
+    assert_allclose(found[0], found[1])
+    assert found[2] < 0.01
+    blind = [
+        Judged(
+            kept=item.kept,
+            between=item.between,
+            came=np.full((10, 2), np.nan),
+            known=np.zeros((10, 2), bool),
+            weight=1.0,
+        )
+        for item in judged(1.0, 2)
+    ]
+    assert_allclose(losses(blind), 0.0)
 
 
 def test_draws_of_a_mixture_are_whole_draws_of_its_members_in_the_right_numbers() -> None:
