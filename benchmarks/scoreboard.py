@@ -20,6 +20,7 @@ from pysd_runner.panel import Panel, Region, load_panel
 BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of results -->"
 PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"
 SHOWN = (1, 3, 5)
+MEAN = "mean_of_good"
 NATION = "NATION"
 # Libraries fit these region by region, minutes on fifty regions: beyond the shipped panel only when asked for.
 SLOW = ("theta", "ets", "arima")
@@ -202,6 +203,36 @@ def regrets(results: Mapping[str, Backtest]) -> tuple[float, float]:
     return float(np.median(found)), float(np.max(found))
 
 
+def mean_table(results: Mapping[str, Backtest]) -> str:
+    """RMSE of the final forecast over that of the equal-weight mean of the good baselines, with 90 % intervals.
+
+    Parameters
+    ----------
+    results
+        By title of the panel.
+    """
+    steps = sorted({int(step) for result in results.values() for step in result.scores["horizon"].values})
+    lines = ["| panel | " + " | ".join(f"{step} y" for step in steps) + " |", "|" + "---|" * (1 + len(steps))]
+    for title, result in results.items():
+        known = {int(step) for step in result.scores["horizon"].values}
+        cells = [_worth(result, FINAL, MEAN, "error", step) if step in known else "" for step in steps]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def mean_coverage(results: Mapping[str, Backtest]) -> tuple[float, float]:
+    """Coverage of 50 % and 90 % intervals of the final forecast, averaged over panels and horizons.
+
+    Parameters
+    ----------
+    results
+        By title of the panel.
+    """
+    rows = [row for result in results.values() for row in result.skill() if row["model"] == FINAL]
+    half, most = (float(np.mean([row[f"coverage_{level}"] for row in rows])) for level in (50, 90))
+    return half, most
+
+
 def ablated() -> tuple[str, ...]:
     """Names of the forecasters with a part taken out."""
     return tuple(ablations())
@@ -227,6 +258,16 @@ def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
         f"Regret of `{FINAL}` against the best baseline picked with hindsight, RMSE, over {len(results)} panel(s) and "
         f"horizons 1 to 5: median {100 * median:.1f} %, worst {100 * worst:.1f} %."
     )
+    half, most = mean_coverage(results)
+    parts.append(
+        f"Averaged over panels and horizons, intervals of 50 % held {100 * half:.1f} % and intervals of 90 % held "
+        f"{100 * most:.1f} % of what came."
+    )
+    if all(MEAN in {str(name) for name in result.scores["model"].values} for result in results.values()):
+        parts += [
+            f"RMSE of `{FINAL}` over that of `{MEAN}`, the equal-weight mean, with 90 % block-bootstrap intervals:",
+            mean_table(results),
+        ]
     for title, result in results.items():
         if set(ablated()) & {str(name) for name in result.scores["model"].values}:
             parts += [
@@ -259,7 +300,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     names = [source.name for source in SOURCES]
     parser.add_argument(
-        "--panel", nargs="+", choices=names, default=names[:2], help="panels to score, if there (first two)"
+        "--panel", nargs="+", choices=names, default=names, help="panels to score, if their files are there (all)"
     )
     parser.add_argument(
         "--model",

@@ -5,7 +5,19 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from benchmarks.scoreboard import BEGIN, END, PAGE, SOURCES, ablation_table, main, read, regrets, written
+from benchmarks.scoreboard import (
+    BEGIN,
+    END,
+    PAGE,
+    SOURCES,
+    ablation_table,
+    main,
+    mean_coverage,
+    mean_table,
+    read,
+    regrets,
+    written,
+)
 from benchmarks.scoreboard import write as write_page
 from benchmarks.scoreboard_figures import BINS, coverage_figure, pit_figure, save_all, skill_figure
 from calibration.forecasting import Backtest, backtest
@@ -41,6 +53,15 @@ def test_regret_is_against_the_best_baseline(results: dict[str, Backtest]) -> No
         rmse = table[table["horizon"] == step].set_index("model")["rmse"]
         found.append(rmse["gapsim"] / rmse.drop(["filtered", "gapsim"]).min() - 1)
     assert_allclose(regrets(results), (np.median(found), max(found)))
+
+
+def test_coverage_is_averaged_and_the_mean_is_the_yardstick(results: dict[str, Backtest]) -> None:
+    table = results["Made"].table().set_index(["model", "horizon"])
+    own = table.loc["gapsim"]
+    assert_allclose(mean_coverage(results), (own["coverage_50"].mean(), own["coverage_90"].mean()))
+    ratio = table.loc[("gapsim", 4), "rmse"] / table.loc[("mean_of_good", 4), "rmse"]
+    assert mean_table(results).splitlines()[-1].split("|")[5].split()[0] == f"{ratio:.3f}"
+    assert mean_table(results) in written(results)
 
 
 def test_a_part_is_worth_the_ratio_of_scores(results: dict[str, Backtest]) -> None:
