@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Encoding, Map, MappingFile, RegionFile, Seed, Unit
+from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput
+from pysd_runner.reports.folders import check_file
 
 if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting.scored import Backtest
@@ -76,6 +77,7 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the table of skill to this CSV file as well.")
     ] = None,
+    force: Force = False,
     columns: Map = None,
     units: Unit = None,
     mapping: MappingFile = None,
@@ -96,29 +98,28 @@ def backtest(
         regions=regions,
         encoding=encoding,
     )
-    if out is not None and out.is_dir():
-        raise InvalidInput(f"--out {out} is a folder; name a CSV file")
+    if out is not None:
+        check_file(out, replace=force)
     read = choice.read(session)
     if first_year is not None or last_year is not None:
         start, stop = first_year or read.years[0], last_year or read.years[-1]
         read = read.subset(years=range(start, stop + 1))
+    from calibration.forecasting import backtest as scored
+    from calibration.forecasting.backtest import check_backtest
+
+    asked: dict[str, Any] = {
+        "models": models,
+        "horizons": horizons,
+        "origins": _origins(read, first_origin, last_origin),
+        "draws": draws,
+        "seed": seed,
+        "checkpoint": checkpoint,
+    }
+    check_backtest(read, **asked)
     if checkpoint is not None:
         session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")
-    from calibration.forecasting import backtest as scored
-
-    origins = _origins(read, first_origin, last_origin)
     with session.stage("Forecasting from past years") as stage:
-        result = scored(
-            read,
-            models=models,
-            horizons=horizons,
-            origins=origins,
-            draws=draws,
-            seed=seed,
-            workers=workers,
-            checkpoint=checkpoint,
-            progress=stage.at,
-        )
+        result = scored(read, workers=workers, progress=stage.at, **asked)
     session.kept.clear()
     _say(session, result)
     if out is not None:

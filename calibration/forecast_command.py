@@ -1,7 +1,7 @@
 """The command that forecasts relative output per head."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,19 +84,13 @@ def forecast(
     read = choice.read(session)
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
+    from calibration.forecasting.outlook import check_forecast
 
     last = target_of(read).years[-1] + AHEAD if until is None else until
+    asked: dict[str, Any] = {"until": last, "model": model, "events": events or (), "draws": draws, "seed": seed}
+    check_forecast(read, **asked)
     with session.stage("Forecasting") as stage:
-        result = forecast_of(
-            read,
-            until=last,
-            model=model,
-            events=events or (),
-            draws=draws,
-            seed=seed,
-            past=past,
-            progress=stage.at,
-        )
+        result = forecast_of(read, past=past, progress=stage.at, **asked)
     _say(session, result, lang.value)
     if folder is not None:
         with folder:

@@ -85,11 +85,44 @@ def backtest(
     UnknownName
         If there is no such forecaster.
     """
-    plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
+    plan, finished = check_backtest(
+        panel, models=models, horizons=horizons, origins=origins, draws=draws, seed=seed, checkpoint=checkpoint
+    )
     with _workers(executor, workers) as chosen:
-        run = _Run(plan, panel, Finished(checkpoint, _mark(plan, panel)), chosen, progress or _silent)
+        run = _Run(plan, panel, finished, chosen, progress or _silent)
         run.repeat_points()
         return assembled(plan, run.scores())
+
+
+def check_backtest(
+    panel: Panel,
+    *,
+    models: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    horizons: Sequence[int] | None = None,
+    origins: Iterable[int] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+) -> tuple[Plan, Finished]:
+    """Refuse what `backtest` would refuse, before anything long begins.
+
+    Parameters
+    ----------
+    panel, models, horizons, origins, draws, seed, checkpoint
+        As for `backtest`.
+
+    Returns
+    -------
+    tuple
+        What is to be done, and what of it is done.
+
+    Raises
+    ------
+    InvalidPanel, InvalidInput, UnknownName
+        As `backtest`.
+    """
+    plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
+    return plan, Finished(checkpoint, _mark(plan, panel))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from calibration.forecasting.forecaster import origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import FILTERED, REFERENCE, models_named
 from calibration.forecasting.target import Target, target_of
+from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
 from pysd_runner.panel import Panel
 
@@ -27,8 +28,6 @@ ORIGINS, PAST_DRAWS = 8, 200
 PAST_HORIZONS = (1, 3, 5)
 # Every region is forecast only where widths have something to be learnt from.
 LEAST_YEARS = FIRST_SEEN + 2
-
-
 # So many years ahead a forecast says nothing that its bands do not.
 FARTHEST = 50
 
@@ -137,13 +136,10 @@ def forecast(
     UnknownName
         If there is no such forecaster, region or class.
     """
-    target = target_of(panel)
+    target = check_forecast(panel, until=until, model=model, events=events, draws=draws, seed=seed)
     origin = target.years[-1]
-    _check(target, until, draws)
     chosen = models_named([model])[model]
     years = tuple(range(origin + 1, until + 1))
-    # Names and years of events are looked at before anything long is computed.
-    chances(events, _futures(target, panel, np.zeros((1, len(target.regions), len(years))), years))
     start = origin_at(target, origin, panel=panel)
     found = chosen.forecast(start, horizon=len(years), draws=draws, seed=seed).draws
     couplings = None
@@ -173,8 +169,37 @@ def forecast(
     )
 
 
-def _check(target: Target, until: int, draws: int) -> None:
-    """Refuse what cannot be forecast before anything is computed."""
+def check_forecast(
+    panel: Panel, *, until: int, model: str = FILTERED, events: Sequence[str] = (), draws: int = 1000, seed: int = 0
+) -> Target:
+    """Refuse what `forecast` would refuse, before anything long begins.
+
+    Parameters
+    ----------
+    panel, until, model, events, draws, seed
+        As for `forecast`.
+
+    Returns
+    -------
+    Target
+        What would be forecast.
+
+    Raises
+    ------
+    InvalidInput, InvalidPanel, UnknownName
+        As `forecast`.
+    """
+    target = target_of(panel)
+    _check_numbers(target, until, draws)
+    whole("seed", seed, least=0)
+    models_named([model])
+    years = tuple(range(target.years[-1] + 1, until + 1))
+    # Names and years of events are understood without knowing a single draw.
+    chances(events, _futures(target, panel, np.zeros((1, len(target.regions), len(years))), years))
+    return target
+
+
+def _check_numbers(target: Target, until: int, draws: int) -> None:
     if until <= target.years[-1]:
         raise InvalidInput(f"until is {until}; expected a year after the last one of the panel, {target.years[-1]}")
     if until > target.years[-1] + FARTHEST:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from calibration.forecasting.forecaster import Forecaster
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.memory import digest
-from calibration.forecasting.models import models, models_named
+from calibration.forecasting.models import REFERENCE, models, models_named
 from calibration.forecasting.target import Target
+from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput, InvalidPanel
 
 # The first origin has seen this many years.
@@ -94,8 +95,9 @@ def make_plan(
     Raises
     ------
     InvalidInput
-        If the panel is too short, or an origin or horizon makes no sense.
+        If the panel is too short, an origin or horizon makes no sense, or the reference is not among the forecasters.
     """
+    whole("seed", seed, least=0)
     if draws < 2:
         raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
     years = target.years
@@ -117,4 +119,8 @@ def make_plan(
             f"run from {first} to {last}"
         )
     known = names if isinstance(names, Mapping) else models() if names is None else models_named(names)
+    if REFERENCE not in known:
+        raise InvalidInput(
+            f"the forecasters are {', '.join(known)}; skill is measured against {REFERENCE!r}, which must be among them"
+        )
     return Plan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)

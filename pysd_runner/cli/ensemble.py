@@ -11,6 +11,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Seed
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.reports.folders import check_file
 
 if TYPE_CHECKING:  # these load numpy
     import pandas as pd
@@ -76,8 +77,7 @@ def ensemble(
     Draws that give values that are not finite are counted and described; statistics leave them out. What an
     interruption finds finished is written.
     """
-    if out.exists() and not force:
-        raise InvalidInput(f"{out} exists already; choose another file with --out, or overwrite it with --force")
+    check_file(out, replace=force)
     from pysd_runner.ensemble import Statistics, run_ensemble
     from pysd_runner.model import load_model
 

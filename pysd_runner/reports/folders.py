@@ -102,6 +102,27 @@ def check_target(path: Path, *, replace: bool) -> None:
         )
 
 
+def check_file(path: Path, *, replace: bool) -> None:
+    """Make sure that a file can be written under a name.
+
+    Parameters
+    ----------
+    path
+        The name.
+    replace
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    InvalidInput
+        If a folder is there, or a file that may not be replaced.
+    """
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder; name a file with --out")
+    if path.exists() and not replace:
+        raise InvalidInput(f"{path} exists already; choose another file with --out, or replace it with --force")
+
+
 def fresh_folder(path: str | Path) -> Path:
     """Name of a folder that does not exist yet.
 

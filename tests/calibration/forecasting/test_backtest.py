@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from calibration import backtest
-from calibration.forecasting import Forecast, Origin, models, origin_at, target_of
+from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
 from tests.calibration.forecasting.series import panel_of, walk
@@ -239,6 +239,57 @@ def test_the_command_prints_one_object_for_a_file_with_output_per_head_alone(
     }
     assert wanted <= set(rows[0])
     assert (tmp_path / "skill.csv").read_text(encoding="utf-8").startswith("model,horizon,")
+
+
+def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = write(tmp_path / "mine.csv", walk(4, 12)), tmp_path / "skill.csv"
+    out.write_text("mine", encoding="utf-8")
+    line = ["backtest", str(path), "--model", "pull", "--draws", "10", "--out", str(out)]
+    assert main(line) == 2
+    told = capsys.readouterr().err
+    assert "exists already; choose another file with --out, or replace it with --force" in told
+    assert "Forecasting" not in told
+    assert out.read_text(encoding="utf-8") == "mine"
+    assert main([*line, "--force"]) == 0
+    assert out.read_text(encoding="utf-8").startswith("model,horizon,")
+    assert main([*line[:-1], str(tmp_path), "--force"]) == 2
+    assert "is a folder; name a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--model", "pul"], "Did you mean 'pull'?"),
+        (["--horizon", "40"], "expected years ahead from 1 to 11"),
+        (["--first-origin", "1991"], "cannot be scored"),
+        (["--last-origin", "2040"], "cannot be scored"),
+        (["--first-origin", "2000", "--last-origin", "1999"], "give an earlier --first-origin"),
+        (["--checkpoint", "other"], "is no checkpoint of a back-test"),
+    ],
+)
+def test_nothing_begins_before_everything_is_checked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    text: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other" / "mine.csv", walk(4, 12))
+    assert main(["backtest", "other/mine.csv", *options]) == 2
+    told = capsys.readouterr().err
+    assert text in told
+    assert "Forecasting" not in told
+    assert "Finished origins" not in told
+
+
+def test_forecasters_without_the_reference_and_seeds_below_zero_are_refused() -> None:
+    panel = panel_of(walk(4, 12))
+    with pytest.raises(InvalidInput, match="must be among them"):
+        backtest(panel, models={"pull": baselines()["pull"]})
+    with pytest.raises(InvalidInput, match="seed must be a whole number from 0"):
+        backtest(panel, models=[], seed=-1)
 
 
 def test_the_command_prints_a_table_and_refuses_with_one_line(
