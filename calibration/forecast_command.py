@@ -44,7 +44,7 @@ def forecast(
     ] = None,
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="Forecaster, one of those `gapsim backtest` scores.")
-    ] = "filtered",
+    ] = "gapsim",
     events: Annotated[
         list[str] | None,
         typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
@@ -69,7 +69,8 @@ def forecast(
 
     The panel needs region, year and output per head (or output and population), nothing else. Events are written like
     "west closes 10% of its gap by 2035", "Shandong overtakes Chongqing by 2030", "Gansu below 60% of the mean in 2030"
-    or "dispersion falls by 5% by 2035"; a class counts with the mean of its regions.
+    or "dispersion falls by 5% by 2035"; a class counts with the mean of its regions. The final forecast, `gapsim`,
+    weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and quicker.
     """
     choice = PanelChoice(
         source=panel,
@@ -116,6 +117,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         ],
         "past": list(result.past),
         "past_origins": list(result.past_origins),
+        "weights": dict(result.weights),
         "couplings": result.couplings,
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
     }

@@ -9,17 +9,19 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.forecasting.backtest import backtest
+from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
 from calibration.forecasting.events import Chance, Futures, chances
 from calibration.forecasting.filtered import FilteredModel
-from calibration.forecasting.forecaster import origin_at
+from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
-from calibration.forecasting.models import FILTERED, REFERENCE, models_named
+from calibration.forecasting.models import FINAL, REFERENCE, models_named
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
 from pysd_runner.panel import Panel
 
 Array = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
 
 # Edges of the bands that hold 30, 60 and 90 of 100 futures, and the median.
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
@@ -55,9 +57,12 @@ class Outlook:
         How the same forecaster did at the last origins, rows as in `Backtest.skill`; empty when it was not asked for.
     past_origins
         Those origins.
+    weights
+        Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
     couplings
-        For the model itself: how far its couplings beyond momentum and pull (digital stocks, migration, capital,
-        innovation) move the last year's forecast, mean absolute log points over regions; None for other forecasters.
+        How far the couplings of the simulation model beyond momentum and pull (digital stocks, migration, capital,
+        innovation) move the last year's forecast, weights as they are; mean absolute log points over regions. None for
+        forecasts without the model.
     """
 
     draws: xr.DataArray
@@ -70,6 +75,7 @@ class Outlook:
     chances: tuple[Chance, ...]
     past: tuple[dict[str, object], ...]
     past_origins: tuple[int, ...]
+    weights: Mapping[str, float]
     couplings: float | None
 
     @property
@@ -96,12 +102,12 @@ def forecast(
     panel: Panel,
     *,
     until: int,
-    model: str = FILTERED,
+    model: str = FINAL,
     events: Sequence[str] = (),
     draws: int = 1000,
     seed: int = 0,
     past: bool = True,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Outlook:
     """Forecast from the last year of a panel.
 
@@ -112,7 +118,8 @@ def forecast(
     until
         Last year.
     model
-        Name of a forecaster, see `calibration.forecasting.models`.
+        Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule, which repeats its members
+        at every earlier year to weigh them.
     events
         In words, see `calibration.forecasting.events`.
     draws
@@ -141,12 +148,10 @@ def forecast(
     chosen = models_named([model])[model]
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
-    found = chosen.forecast(start, horizon=len(years), draws=draws, seed=seed).draws
-    couplings = None
-    if isinstance(chosen, FilteredModel):
-        without = replace(chosen, settings=replace(chosen.settings, couplings=0.0))
-        other = without.forecast(start, horizon=len(years), draws=draws, seed=seed).draws
-        couplings = float(np.nanmean(np.abs((found - other)[:, :, -1].mean(axis=0))))
+    asked = _Asked(horizon=len(years), draws=draws, seed=seed)
+    weights = _weights(chosen, start, asked, progress)
+    found = asked.of(chosen, start)
+    couplings = _couplings(chosen, weights, start, asked)
     rows, origins = _past(panel, target, model, seed, progress) if past else ((), ())
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
@@ -165,12 +170,54 @@ def forecast(
         chances=chances(events, _futures(target, panel, found, years)),
         past=rows,
         past_origins=origins,
+        weights=weights,
         couplings=couplings,
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What every forecaster is asked for."""
+
+    horizon: int
+    draws: int
+    seed: int
+
+    def of(self, forecaster: Forecaster, origin: Origin) -> Array:
+        """Draws of a forecaster, shape (draw, region, year), computed once."""
+        return member_forecast(forecaster, origin, self.horizon, self.draws, self.seed).draws
+
+
+def _weights(chosen: Forecaster, origin: Origin, asked: _Asked, progress: Progress | None) -> dict[str, float]:
+    """Part of each forecaster; a mixture first repeats its members at every earlier year, which takes longest."""
+    if not isinstance(chosen, Combination):
+        return {chosen.name: 1.0}
+    settings = {"horizon": asked.horizon, "draws": asked.draws, "seed": asked.seed}
+    years = origin.target.years[FIRST_JUDGED - 1 : -1]
+    for done, year in enumerate(years):
+        chosen.remember(origin, year, **settings)
+        if progress is not None:
+            progress(f"from {year}", done + 1, len(years))
+    found = chosen.weights(origin, **settings)
+    return {member.name: float(weight) for member, weight in zip(chosen.members, found, strict=True)}
+
+
+def _couplings(chosen: Forecaster, weights: Mapping[str, float], origin: Origin, asked: _Asked) -> float | None:
+    """Mean over regions of how far the couplings of the model move the mean of the last year; None without a model."""
+    members = chosen.members if isinstance(chosen, Combination) else (chosen,)
+    models = [member for member in members if isinstance(member, FilteredModel)]
+    if not models:
+        return None
+    moved = np.zeros(len(origin.target.regions))
+    for model in models:
+        without = replace(model, settings=replace(model.settings, couplings=0.0))
+        change = asked.of(model, origin)[:, :, -1] - asked.of(without, origin)[:, :, -1]
+        moved = moved + weights[model.name] * change.mean(axis=0)
+    return float(np.nanmean(np.abs(moved)))
+
+
 def check_forecast(
-    panel: Panel, *, until: int, model: str = FILTERED, events: Sequence[str] = (), draws: int = 1000, seed: int = 0
+    panel: Panel, *, until: int, model: str = FINAL, events: Sequence[str] = (), draws: int = 1000, seed: int = 0
 ) -> Target:
     """Refuse what `forecast` would refuse, before anything long begins.
 
@@ -232,7 +279,7 @@ def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...])
 
 
 def _past(
-    panel: Panel, target: Target, model: str, seed: int, progress: Callable[[str, int, int], None] | None
+    panel: Panel, target: Target, model: str, seed: int, progress: Progress | None
 ) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
     """How the forecaster did at the last origins that can be scored."""
     years = target.years

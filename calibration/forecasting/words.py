@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from calibration.forecasting.models import FILTERED
 from calibration.forecasting.outlook import Outlook
 
 _WORDS = {
@@ -27,8 +28,11 @@ _WORDS = {
         "smaller": "smaller",
         "larger": "larger",
         "held": "{share:.0%}",
+        "mixture": "The forecast is a mixture, weighed by how its parts did before: {parts}.",
+        "whole": "{weight:.0%} is the simulation model ({name!r})",
+        "part": "{weight:.0%} is {name!r}",
         "model": "The model's momentum and pull to the mean are as strong as the years up to {origin} ask for; its "
-        "other couplings (digital stocks, migration, capital) move the forecast of a region by {couplings:.2f} % on "
+        "other couplings (digital stocks, migration, capital) move this forecast of a region by {couplings:.2f} % on "
         "average.",
         "baseline": "This is the forecaster {model!r}.",
         "and": ", ",
@@ -50,8 +54,11 @@ _WORDS = {
         "smaller": "小",
         "larger": "大",
         "held": "{horizon} 年期 {share:.0%}",
+        "mixture": "本预测是若干方法的混合，权重取决于各方法以往的表现：{parts}。",
+        "whole": "{weight:.0%} 来自仿真模型（“{name}”）",
+        "part": "{weight:.0%} 来自“{name}”",
         "model": "模型中的动量与向均值的收敛，其强度由 {origin} 年以前的数据决定；其余联系（数字化存量、人口迁移、"
-        "资本）使各地区的预测平均变动 {couplings:.2f}%。",
+        "资本）使本预测中各地区的数值平均变动 {couplings:.2f}%。",
         "baseline": "本预测由“{model}”给出。",
         "and": "，",
     },
@@ -80,11 +87,22 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
     parts += [words["event"].format(event=item.event, probability=item.probability) for item in outlook.chances]
     if outlook.past:
         parts.append(_past(outlook, words))
-    if outlook.couplings is None:
-        parts.append(words["baseline"].format(model=outlook.model))
-    else:
-        parts.append(words["model"].format(origin=outlook.origin, couplings=100 * np.expm1(outlook.couplings)))
+    parts += _made_of(outlook, words)
     return (" " if lang == "en" else "").join(parts)
+
+
+def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
+    """How much of the forecast is the model, and what its couplings do."""
+    found = []
+    if len(outlook.weights) > 1:
+        parts = [
+            words["whole" if name == FILTERED else "part"].format(name=name, weight=weight)
+            for name, weight in outlook.weights.items()
+        ]
+        found.append(words["mixture"].format(parts=words["and"].join(parts)))
+    if outlook.couplings is not None:
+        found.append(words["model"].format(origin=outlook.origin, couplings=100 * np.expm1(outlook.couplings)))
+    return found or [words["baseline"].format(model=outlook.model)]
 
 
 def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:

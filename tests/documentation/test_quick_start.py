@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.cli import main
+from tests.documentation.four_regions import take_four_regions
 from tests.documentation.readme import CHINESE, ENGLISH, code_blocks, commands, raw_blocks
 
 
@@ -50,10 +51,14 @@ def test_the_command_lines_run(
     for line in (line for block in blocks for line in block):
         program, *words = shlex.split(line)
         assert program == "gapsim"
-        code = main(words)
+        with monkeypatch.context() as patch:
+            if words[0] in {"forecast", "backtest"}:
+                take_four_regions(patch)
+            code = main(words)
         shown = capsys.readouterr()
         assert code == 0, f"{line}\n{shown.out}\n{shown.err}"
         assert "Traceback" not in shown.err
+    assert (tmp_path / "forecast" / "forecast.md").is_file()
     for folder in (tmp_path / "results" / "need", tmp_path / "my_study" / "results"):
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         assert record["fitted"] is not None

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration import forecast
+from calibration.forecasting import Combination, models, origin_at, target_of
 from calibration.forecasting.events import Futures, chances
 from calibration.forecasting.words import paragraph
 from pysd_runner.cli import main
@@ -78,11 +79,38 @@ def test_a_forecast_holds_its_draws_events_and_past() -> None:
 
 
 def test_the_model_says_what_its_couplings_do() -> None:
-    found = forecast(panel_of(walk(4, 12)), until=2003, draws=40, past=False)
-    assert found.model == "filtered"
+    found = forecast(panel_of(walk(4, 12)), until=2003, model="filtered", draws=40, past=False)
+    assert found.weights == {"filtered": 1.0}
     assert found.couplings is not None
     assert found.couplings >= 0
     assert f"{100 * np.expm1(found.couplings):.2f}" in paragraph(found)
+    assert "mixture" not in paragraph(found)
+
+
+def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_the_model() -> None:
+    panel, told = panel_of(walk(4, 11)), []
+    found = forecast(
+        panel, until=2002, draws=40, past=False, progress=lambda what, done, total: told.append((what, done, total))
+    )
+    assert found.model == "gapsim"
+    # Members are repeated at every year that is judged, and each says how far it is.
+    assert told == [(f"from {1995 + place}", place + 1, 5) for place in range(5)]
+    final = models()["gapsim"]
+    assert isinstance(final, Combination)
+    target = target_of(panel)
+    weights = final.weights(origin_at(target, 2000, panel=panel), horizon=2, draws=40, seed=0)
+    assert_allclose(list(found.weights.values()), weights)
+    assert list(found.weights) == [member.name for member in final.members]
+    alone = forecast(panel, until=2002, model="filtered", draws=40, past=False)
+    assert alone.couplings is not None
+    assert found.couplings is not None
+    assert_allclose(found.couplings, found.weights["filtered"] * alone.couplings)
+    for lang, whole in (("en", "is the simulation model"), ("zh", "来自仿真模型")):
+        text = paragraph(found, lang)
+        assert f"{found.weights['filtered']:.0%} {whole}" in text
+        for name, weight in found.weights.items():
+            assert f"{weight:.0%}" in text
+            assert name in text
 
 
 def test_years_draws_and_short_panels_are_refused() -> None:
@@ -134,10 +162,12 @@ def test_nothing_begins_before_everything_is_checked(
 def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write(tmp_path / "mine.csv")
     out = tmp_path / "out"
-    code = main(["forecast", str(source), "--until", "2003", "--draws", "40", "--no-past", "--out", str(out), "--json"])
+    line = ["forecast", str(source), "--until", "2003", "--draws", "40", "--no-past", "--out", str(out), "--json"]
+    code = main(line)
     answer = json.loads(capsys.readouterr().out)
     assert code == 0
     assert len(answer["data"]["table"]) == 8
+    assert list(answer["data"]["weights"]) == ["filtered", "pull", "error_correction"]
     assert set(answer["data"]["text"]) == {"en", "zh"}
     names = {"forecast.png", "forecast.svg", "forecast.csv", "forecast.txt", "table.csv", "draws.nc", "forecast.md"}
     assert {path.name for path in out.iterdir()} == names

@@ -1,0 +1,15 @@
+"""A small panel in place of the shipped one, on which forecasts of the documentation would take a minute in all."""
+
+import numpy as np
+import pytest
+
+import pysd_runner
+from tests.calibration.forecasting.series import panel_of, walk
+
+
+def take_four_regions(patch: pytest.MonkeyPatch) -> None:
+    """Whatever panel is asked for, give four regions of two classes, 2009-2024."""
+    logs = walk(4, 16) + np.array([-0.5, 0.5, -0.5, 0.5])[:, None]
+    panel = panel_of(logs, 2009, groups=("west", "east"))
+    patch.setattr(pysd_runner.panel, "load_panel", lambda *_, **__: panel)
+    patch.setattr(pysd_runner, "load_panel", lambda *_, **__: panel)
