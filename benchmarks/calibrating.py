@@ -14,7 +14,8 @@ PANEL, STARTS, CORES = "china", 10, 2
 
 def calibrating(context: Context) -> Finding:
     """``gapsim calibrate china --starts 10`` by the clock, with nothing cached and again, on two cores."""
-    finding = Finding(f"gapsim calibrate {PANEL} --starts {STARTS}, {CORES} cores at most, seconds by the clock")
+    command = f"gapsim calibrate {PANEL} --starts {STARTS}"
+    finding = Finding(f"calibration: {command}, {CORES} cores at most, seconds by the clock")
     environment = {**os.environ, "GAPSIM_CACHE": str(context.folder / "calibrating")}
     for name in ("nothing cached", "again"):
         found = _calibrated(context, name.replace(" ", "_"), environment)

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.counting import RULE, Count, operations
-from benchmarks.engines import Unavailable
+from benchmarks.engines import Prepared, Unavailable
 from benchmarks.engines.compiling import BASE, shared_library
 from benchmarks.engines.hand_written import HandWritten
 from benchmarks.engines.ours import CONTROLS, LlvmModel, Ours
 from benchmarks.extras import Context, Finding
 from benchmarks.machine import machine
 from benchmarks.measure import Task, interleaved, timed
-from benchmarks.models import DIGI_OUTCOMES, DIGI_PARAMETERS, Subject, find_subject, subject
+from benchmarks.models import DIGI_OUTCOMES, DIGI_PARAMETERS, SHIPPED, Subject, find_subject, subject
 
 # Sixteen independent chains hide the latency of one another.
 PEAKS = """
@@ -57,11 +57,7 @@ def limit(context: Context) -> Finding:
     """Operations per second of digi31 against the peak, and the share of each kind of operation."""
     digi = find_subject("digi31", yardsticks=context.yardsticks, world3=None, folder=context.folder)
     ours = Ours("llvm").prepare(digi, context.folder)
-    if not isinstance(ours, LlvmModel):
-        raise TypeError("the limit is that of the compiled engine")
-    loaded = ours.loaded
-    given = frozenset((*CONTROLS, *digi.parameters))
-    count = operations(loaded.model.ir, digi.outcomes, given, loaded.clock.times.size)
+    count = _count(ours, digi)
     peaks = measured_peaks(context.folder)
     rows = digi.draws(context.draws)
     tasks = {
@@ -92,13 +88,28 @@ def limit(context: Context) -> Finding:
         finding.lines.append(f"time that goes to {name}: {share:.0%}")
     written = digi.series * digi.years * 8 / whole / 1e9
     finding.lines.append(f"results are written at {written:.2f} GB/s")
+    shipped = find_subject(SHIPPED, yardsticks=context.yardsticks, world3=None, folder=context.folder)
+    other = _count(Ours("llvm").prepare(shipped, context.folder), shipped).total
+    finding.lines.append(
+        f"the shipped model takes {other / 1e6:.2f} million operations a run: {other / peaks['fma'] / 1e3:.0f} us at "
+        f"the peak, {other / peaks['add'] / 1e3:.0f} us at that without multiply-adds"
+    )
     finding.record = {
         "operations": count.total,
+        "operations_shipped": other,
         "by_name": count.by_name,
         "peaks": peaks,
         "timings": {name: item.as_dict() for name, item in timings.items()},
     }
     return finding
+
+
+def _count(prepared: Prepared, item: Subject) -> Count:
+    """Operations of a run of a model by the compiled engine."""
+    if not isinstance(prepared, LlvmModel):
+        raise TypeError("the limit is that of the compiled engine")
+    loaded = prepared.loaded
+    return operations(loaded.model.ir, item.outcomes, frozenset((*CONTROLS, *item.parameters)), loaded.clock.times.size)
 
 
 def _divisions(count: Count) -> str:
