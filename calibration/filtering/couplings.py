@@ -78,7 +78,7 @@ def learn_couplings(evidence: Evidence, laws: Laws, settings: FilterSettings, fi
     settings
         Scale of the prior, `couplings`; zero leaves all of them out.
     first_year
-        Of the window.
+        Of those whose surprises are used.
 
     Returns
     -------

@@ -69,9 +69,10 @@ def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filt
     """
     rng = np.random.default_rng((seed, evidence.years[-1]))
     laws = learn_laws(evidence.values, evidence.groups, settings)
-    first = max(evidence.years[0], evidence.years[-1] - settings.window)
+    begin, origin = evidence.years[0], evidence.years[-1]
+    first = max(begin, origin - settings.window)
     count = _count(settings.members, len(evidence.values))
-    couplings = learn_couplings(evidence, laws, settings, first)
+    couplings = learn_couplings(evidence, laws, settings, max(begin, origin - settings.coupling_years))
     members, state = start(evidence, laws, first, drawn(evidence, laws, count, couplings.draw(count, rng), rng))
     series = evidence.series(spec_of(len(evidence.values)), first)
     work = _Work(
@@ -84,14 +85,14 @@ def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filt
         rng=rng,
     )
     state = work.begun(state)
-    for year in range(first, evidence.years[-1]):
+    for year in range(first, origin):
         state = work.corrected(work.forward(state, year))
     return Filtered(
         members=members,
         state=state,
         laws=laws,
         couplings=couplings,
-        position=work.position(evidence.years[-1]),
+        position=work.position(origin),
         values=evidence.values,
         groups=evidence.groups,
     )

@@ -17,6 +17,7 @@ Scores of later origins had been seen with the earlier defaults (`pulls` to 0.08
 
 from dataclasses import dataclass
 
+from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
 
 
@@ -29,7 +30,10 @@ class FilterSettings:
     members
         Size of the ensemble.
     window
-        Years that are filtered before the origin.
+        Years that are filtered before the origin; with 0 members start from the state that was observed there, and
+        momentum, which is not observed, at zero with the spread of its long run.
+    coupling_years
+        Years before the origin whose surprises tell how strong the other couplings are.
     memory_years
         Years whose mean relative level is a region's position.
     half_life
@@ -68,6 +72,7 @@ class FilterSettings:
 
     members: int = 400
     window: int = 15
+    coupling_years: int = 15
     memory_years: int = 10
     half_life: float = 8.0
     memories: tuple[float, ...] = (0.3, 0.5, 0.7, 0.85)
@@ -89,6 +94,8 @@ class FilterSettings:
     def __post_init__(self) -> None:
         if self.members < 32:
             raise InvalidInput(f"an ensemble of {self.members} members cannot carry covariances; give 32 or more")
+        whole("window", self.window, least=0)
+        whole("coupling_years", self.coupling_years, least=1)
         for name in ("memories", "momenta", "errors", "pulls", "persistences"):
             if not getattr(self, name):
                 raise InvalidInput(f"{name} is empty; give at least one value to choose from")

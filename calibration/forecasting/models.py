@@ -146,6 +146,7 @@ def ablations() -> dict[str, Forecaster]:
         "couplings": replace(whole, couplings=0.0),
         "momentum": replace(whole, momenta=(0.0,)),
         "pull": replace(whole, pulls=(0.0,)),
+        "filter": replace(whole, window=0),
     }
     names = {part: f"{FILTERED}_without_{part}" for part in without}
     return {names[part]: FilteredModel(name=names[part], settings=item) for part, item in without.items()}

@@ -126,8 +126,27 @@ def test_parts_are_taken_out_by_name() -> None:
         "filtered_without_couplings",
         "filtered_without_momentum",
         "filtered_without_pull",
+        "filtered_without_filter",
     }
-    assert len({item.tobytes() for item in points.values()}) == 4
+    assert len({item.tobytes() for item in points.values()}) == 5
+
+
+def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> None:
+    values = history()
+    known = evidence(values)
+    settings = replace(SMALL, members=64, errors=(0.3,), momenta=(0.3,))
+    whole, bare = (estimate(known, replace(settings, window=window), seed=0) for window in (5, 0))
+    assert_allclose(bare.couplings.mean, whole.couplings.mean, rtol=0, atol=0)
+    assert_allclose(bare.laws.weight, whole.laws.weight, rtol=0, atol=0)
+    for key, drawn in whole.members.parameters.items():
+        assert_allclose(bare.members.parameters[key], drawn, rtol=0, atol=0)
+    assert bare.state.year == whole.state.year == known.years[-1]
+    # Around what was observed, with no news about momentum.
+    assert_allclose(bare.state.level.mean(axis=0), values[:, -1] + known.national[-1], rtol=0, atol=1e-9)
+    noise = np.sqrt((bare.members.seen_noise**2).mean(axis=0))
+    assert_allclose(bare.state.level.std(axis=0), noise, rtol=1e-9)
+    assert_allclose(bare.state.drift.mean(axis=0), 0.0, rtol=0, atol=1e-12)
+    assert np.abs(whole.state.drift.mean(axis=0)).max() > 1e-3
 
 
 def test_digital_series_before_the_origin_are_used() -> None:
@@ -282,6 +301,10 @@ def test_an_observation_of_one_region_moves_no_other_and_a_missing_one_none() ->
 
 
 def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
+    with pytest.raises(InvalidInput, match="window must be a whole number from 0"):
+        FilterSettings(window=-1)
+    with pytest.raises(InvalidInput, match="coupling_years must be a whole number from 1"):
+        FilterSettings(coupling_years=0)
     with pytest.raises(InvalidInput, match="32 or more"):
         FilterSettings(members=5)
     with pytest.raises(InvalidInput, match="pulls is empty"):
