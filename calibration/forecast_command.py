@@ -8,13 +8,15 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import target
+from pysd_runner.cli.projecting import read_fit, target
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting import Outlook
 
 PANEL, AHEAD = "china", 10
+# What is told of a fit.
+FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year")
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +47,12 @@ def forecast(
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="Forecaster, one of those `gapsim backtest` scores.")
     ] = "gapsim",
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            "--fit", help="What `gapsim calibrate` wrote; without it the model's parameters have their priors."
+        ),
+    ] = None,
     events: Annotated[
         list[str] | None,
         typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
@@ -82,14 +90,21 @@ def forecast(
     )
     # Refused before the work, not after it.
     folder = None if out is None else target(out, "forecast", force=force)
-    read = choice.read(session)
+    fitted = None if fit is None else read_fit(fit)
+    read = choice.read(session, regions=() if fitted is None else fitted.regions)
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
     from calibration.forecasting.outlook import check_forecast
 
     last = target_of(read).years[-1] + AHEAD if until is None else until
-    asked: dict[str, Any] = {"until": last, "model": model, "events": events or (), "draws": draws, "seed": seed}
+    asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
+    asked["events"] = events or ()
     check_forecast(read, **asked)
+    if fitted is not None:
+        from pysd_runner.draws import panel_differences
+
+        for text in panel_differences(fitted, read):
+            session.warn(text)
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=past, progress=stage.at, **asked)
     _say(session, result, lang.value)
@@ -119,6 +134,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "past_origins": list(result.past_origins),
         "weights": dict(result.weights),
         "couplings": result.couplings,
+        "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in FIT},
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
     }
     session.say(paragraph(result, lang))

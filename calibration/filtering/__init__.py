@@ -5,9 +5,20 @@ move the states of each region. Sizes of noise, momentum and the pull are weighe
 the origin; every other coupling has its mode at the random walk. From the origin members go on with shocks.
 """
 
+from calibration.filtering.dynamics import check_fit_of
 from calibration.filtering.ensemble import Filtered, ahead, estimate
 from calibration.filtering.evidence import Evidence, evidence_of
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.settings import FilterSettings
 
-__all__ = ["Evidence", "FilterSettings", "Filtered", "Laws", "ahead", "estimate", "evidence_of", "learn_laws"]
+__all__ = [
+    "Evidence",
+    "FilterSettings",
+    "Filtered",
+    "Laws",
+    "ahead",
+    "check_fit_of",
+    "estimate",
+    "evidence_of",
+    "learn_laws",
+]

@@ -1,6 +1,6 @@
 """One year of the compiled model for all members: states in, states out."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws
-from pysd_runner.draws import parameter_draws
+from pysd_runner.draws import check_fit, parameter_draws
 from pysd_runner.errors import InvalidInput
 from pysd_runner.inputs import as_values, region_inputs, time_step
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import simulate
-from pysd_runner.spec import ModelSpec
+from pysd_runner.spec import FittedParameters, ModelSpec
 
 Array = NDArray[np.float64]
 
@@ -123,6 +123,33 @@ def spec_of(regions: int) -> ModelSpec:
     return spec
 
 
+def check_fit_of(fit: FittedParameters, regions: Collection[str], year: int) -> None:
+    """Refuse a fit of another model, of other regions, or one that knows what came after an origin.
+
+    Parameters
+    ----------
+    fit
+        What a calibration found.
+    regions
+        Codes of those that are forecast.
+    year
+        The origin.
+
+    Raises
+    ------
+    InvalidInput
+        If the fit does not belong here.
+    """
+    check_fit(fit, model_of(len(regions)), year)
+    if set(fit.regions) != set(regions):
+        other = sorted(set(fit.regions) ^ set(regions))
+        raise InvalidInput(
+            f"the fit was made on {len(fit.regions)} regions of panel {fit.panel!r}, and {len(regions)} are forecast; "
+            f"{', '.join(other[:5])} {'is' if len(other) == 1 else 'are'} in one of the two alone; calibrate on the "
+            "panel that is forecast"
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawn:
     """What is drawn of each member before it is put into a year.
@@ -146,9 +173,16 @@ class Drawn:
 
 
 def drawn(
-    evidence: Evidence, laws: Laws, count: int, multipliers: Mapping[str, Array], rng: np.random.Generator
+    evidence: Evidence,
+    laws: Laws,
+    count: int,
+    multipliers: Mapping[str, Array],
+    rng: np.random.Generator,
+    fit: FittedParameters | None = None,
 ) -> Drawn:
-    """Draw members: laws by their weights, couplings by their multipliers, everything else from the priors.
+    """Draw members: laws by their weights, couplings by their multipliers, everything else from the priors or a fit.
+
+    What multiplies the couplings was learnt relative to their declared values, so a fit has no say about them.
 
     Parameters
     ----------
@@ -162,6 +196,8 @@ def drawn(
         By group of couplings, relative to their declared priors, shape (member,).
     rng
         Source of randomness.
+    fit
+        Its draws take the place of the priors of what neither laws nor couplings decide; None keeps the priors.
 
     Returns
     -------
@@ -172,6 +208,8 @@ def drawn(
     chosen = laws.members(count, rng)
     trend = laws.trend.of(chosen)
     parameters = parameter_draws(spec_of(regions), None, count, rng)
+    if fit is not None:
+        parameters |= _fitted(parameters, fit, count, rng)
     parameters |= _multiplied(parameters, multipliers)
     parameters |= _linear(regions, trend.memory, trend.pull, trend.persistence, evidence.growth)
     return Drawn(
@@ -194,6 +232,15 @@ def central(evidence: Evidence, count: int, multipliers: Mapping[str, Array]) ->
     parameters |= _multiplied(parameters, multipliers)
     parameters |= _linear(regions, half, nothing, nothing, evidence.growth)
     return Drawn(parameters=parameters, memory=half, momentum=nothing, error=nothing, persistence=nothing, sd=nothing)
+
+
+def _fitted(
+    parameters: Mapping[str, Array], fit: FittedParameters, count: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of a fit without the couplings; a stream of their own leaves every other draw as it was."""
+    couplings = {key for keys in GROUPS.values() for key in keys}
+    found = fit.sample(rng.spawn(1)[0], count, spec=spec_of(len(fit.regions)))
+    return {key: value for key, value in found.items() if key in parameters and key not in couplings}
 
 
 def _multiplied(parameters: Mapping[str, Array], multipliers: Mapping[str, Array]) -> dict[str, Array]:

@@ -16,6 +16,7 @@ from calibration.filtering.trend import positions
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
 from calibration.observation import Series
+from pysd_runner.spec import FittedParameters
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,9 @@ class Filtered:
     groups: tuple[str, ...]
 
 
-def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filtered:
+def estimate(
+    evidence: Evidence, settings: FilterSettings, *, seed: int, fit: FittedParameters | None = None
+) -> Filtered:
     """Filter the years up to the origin.
 
     Parameters
@@ -61,6 +64,8 @@ def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filt
         Grids, priors and the size of the ensemble.
     seed
         Decides every random number.
+    fit
+        Members draw from it what neither laws nor couplings decide; None for the priors.
 
     Returns
     -------
@@ -73,7 +78,8 @@ def estimate(evidence: Evidence, settings: FilterSettings, *, seed: int) -> Filt
     first = max(begin, origin - settings.window)
     count = _count(settings.members, len(evidence.values))
     couplings = learn_couplings(evidence, laws, settings, max(begin, origin - settings.coupling_years))
-    members, state = start(evidence, laws, first, drawn(evidence, laws, count, couplings.draw(count, rng), rng))
+    draw = drawn(evidence, laws, count, couplings.draw(count, rng), rng, fit)
+    members, state = start(evidence, laws, first, draw)
     series = evidence.series(spec_of(len(evidence.values)), first)
     work = _Work(
         evidence=evidence,

@@ -8,17 +8,19 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
 from calibration.forecasting.events import Chance, Futures, chances
-from calibration.forecasting.filtered import FilteredModel
+from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
-from calibration.forecasting.models import FINAL, REFERENCE, models_named
+from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
 from pysd_runner.panel import Panel
+from pysd_runner.spec import FittedParameters
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -63,6 +65,8 @@ class Outlook:
         How far the couplings of the simulation model beyond momentum and pull (digital stocks, migration, capital,
         innovation) move the last year's forecast, weights as they are; mean absolute log points over regions. None for
         forecasts without the model.
+    fit
+        The calibration whose draws the model took; None for the priors.
     """
 
     draws: xr.DataArray
@@ -77,6 +81,7 @@ class Outlook:
     past_origins: tuple[int, ...]
     weights: Mapping[str, float]
     couplings: float | None
+    fit: FittedParameters | None
 
     @property
     def origin(self) -> int:
@@ -103,6 +108,7 @@ def forecast(
     *,
     until: int,
     model: str = FINAL,
+    fit: FittedParameters | None = None,
     events: Sequence[str] = (),
     draws: int = 1000,
     seed: int = 0,
@@ -120,6 +126,9 @@ def forecast(
     model
         Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule, which repeats its members
         at every earlier year to weigh them.
+    fit
+        A calibration of the model to these regions, from which it takes parameters, see `FilteredModel`; at origins
+        before the last year of the fit, whose future the fit knows, the model has its priors. None for the priors.
     events
         In words, see `calibration.forecasting.events`.
     draws
@@ -139,20 +148,21 @@ def forecast(
     Raises
     ------
     InvalidInput
-        If the panel is too short, the years make no sense, or an event is not understood.
+        If the panel is too short, the years make no sense, an event is not understood, or the fit saw later years or
+        is one of another model or of other regions.
     UnknownName
         If there is no such forecaster, region or class.
     """
-    target = check_forecast(panel, until=until, model=model, events=events, draws=draws, seed=seed)
+    target = check_forecast(panel, until=until, model=model, fit=fit, events=events, draws=draws, seed=seed)
     origin = target.years[-1]
-    chosen = models_named([model])[model]
+    chosen = _chosen(model, fit)
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
     weights = _weights(chosen, start, asked, progress)
     found = asked.of(chosen, start)
     couplings = _couplings(chosen, weights, start, asked)
-    rows, origins = _past(panel, target, model, seed, progress) if past else ((), ())
+    rows, origins = _past(panel, target, chosen, seed, progress) if past else ((), ())
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
     return Outlook(
@@ -172,7 +182,13 @@ def forecast(
         past_origins=origins,
         weights=weights,
         couplings=couplings,
+        fit=fit,
     )
+
+
+def _chosen(model: str, fit: FittedParameters | None) -> Forecaster:
+    found = models_named([model])[model]
+    return found if fit is None else with_fit(found, fit)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,25 +221,32 @@ def _weights(chosen: Forecaster, origin: Origin, asked: _Asked, progress: Progre
 def _couplings(chosen: Forecaster, weights: Mapping[str, float], origin: Origin, asked: _Asked) -> float | None:
     """Mean over regions of how far the couplings of the model move the mean of the last year; None without a model."""
     members = chosen.members if isinstance(chosen, Combination) else (chosen,)
-    models = [member for member in members if isinstance(member, FilteredModel)]
+    models = [(member, model) for member in members if (model := model_in(member, origin.year)) is not None]
     if not models:
         return None
     moved = np.zeros(len(origin.target.regions))
-    for model in models:
+    for member, model in models:
         without = replace(model, settings=replace(model.settings, couplings=0.0))
-        change = asked.of(model, origin)[:, :, -1] - asked.of(without, origin)[:, :, -1]
-        moved = moved + weights[model.name] * change.mean(axis=0)
+        change = asked.of(member, origin)[:, :, -1] - asked.of(without, origin)[:, :, -1]
+        moved = moved + weights[member.name] * change.mean(axis=0)
     return float(np.nanmean(np.abs(moved)))
 
 
 def check_forecast(
-    panel: Panel, *, until: int, model: str = FINAL, events: Sequence[str] = (), draws: int = 1000, seed: int = 0
+    panel: Panel,
+    *,
+    until: int,
+    model: str = FINAL,
+    fit: FittedParameters | None = None,
+    events: Sequence[str] = (),
+    draws: int = 1000,
+    seed: int = 0,
 ) -> Target:
     """Refuse what `forecast` would refuse, before anything long begins.
 
     Parameters
     ----------
-    panel, until, model, events, draws, seed
+    panel, until, model, fit, events, draws, seed
         As for `forecast`.
 
     Returns
@@ -239,7 +262,9 @@ def check_forecast(
     target = target_of(panel)
     _check_numbers(target, until, draws)
     whole("seed", seed, least=0)
-    models_named([model])
+    _chosen(model, fit)
+    if fit is not None:
+        check_fit_of(fit, target.regions, target.years[-1])
     years = tuple(range(target.years[-1] + 1, until + 1))
     # Names and years of events are understood without knowing a single draw.
     chances(events, _futures(target, panel, np.zeros((1, len(target.regions), len(years))), years))
@@ -279,7 +304,7 @@ def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...])
 
 
 def _past(
-    panel: Panel, target: Target, model: str, seed: int, progress: Progress | None
+    panel: Panel, target: Target, chosen: Forecaster, seed: int, progress: Progress | None
 ) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
     """How the forecaster did at the last origins that can be scored."""
     years = target.years
@@ -288,11 +313,11 @@ def _past(
     horizons = tuple(ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0])
     result = backtest(
         panel,
-        models=[model],
+        models=models_named([]) | {chosen.name: chosen},
         origins=origins,
         horizons=horizons,
         draws=PAST_DRAWS,
         seed=seed,
         progress=progress,
     )
-    return tuple(row for row in result.skill() if row["model"] == model or model == REFERENCE), origins
+    return tuple(row for row in result.skill() if row["model"] == chosen.name), origins

@@ -34,6 +34,8 @@ _WORDS = {
         "model": "The model's momentum and pull to the mean are as strong as the years up to {origin} ask for; its "
         "other couplings (digital stocks, migration, capital) move this forecast of a region by {couplings:.2f} % on "
         "average.",
+        "fit": "The model's other parameters come from the fit to {panel}, {first} to {last}; at origins before "
+        "{last}, whose future the fit knows, the model had its priors.",
         "baseline": "This is the forecaster {model!r}.",
         "and": ", ",
     },
@@ -59,6 +61,8 @@ _WORDS = {
         "part": "{weight:.0%} 来自“{name}”",
         "model": "模型中的动量与向均值的收敛，其强度由 {origin} 年以前的数据决定；其余联系（数字化存量、人口迁移、"
         "资本）使本预测中各地区的数值平均变动 {couplings:.2f}%。",
+        "fit": "模型的其余参数取自对 {panel}（{first} 至 {last} 年）的校准；{last} 年以前的起点使用先验，"
+        "因为校准已知其后的情况。",
         "baseline": "本预测由“{model}”给出。",
         "and": "，",
     },
@@ -102,6 +106,9 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
         found.append(words["mixture"].format(parts=words["and"].join(parts)))
     if outlook.couplings is not None:
         found.append(words["model"].format(origin=outlook.origin, couplings=100 * np.expm1(outlook.couplings)))
+    if outlook.fit is not None:
+        fit = outlook.fit
+        found.append(words["fit"].format(panel=fit.panel, first=fit.first_year, last=fit.last_year))
     return found or [words["baseline"].format(model=outlook.model)]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # these load numpy
 MODEL = "regional_digital"
 DRAWS, UNTIL = 200, 2040
 DEFAULT_PARENT = Path("results")
+FITTED_FILE = "fitted.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +95,29 @@ def target(out: Path | None, name: str, *, force: bool) -> "WholeFolder":
     from pysd_runner.reports.folders import WholeFolder, fresh_folder
 
     return WholeFolder(fresh_folder(DEFAULT_PARENT / name) if out is None else out, replace=force)
+
+
+def read_fit(path: Path) -> "FittedParameters":
+    """Read fitted parameters from their file or from the folder that holds it.
+
+    Parameters
+    ----------
+    path
+        What `gapsim calibrate` wrote.
+
+    Returns
+    -------
+    FittedParameters
+        What it found.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be read.
+    """
+    from pysd_runner.spec import load_fitted
+
+    return load_fitted(path / FITTED_FILE if path.is_dir() else path)
 
 
 def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:

@@ -1,7 +1,7 @@
 """``gapsim run``: project scenarios, or run a recorded projection again."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,15 +22,11 @@ from pysd_runner.cli.options import (
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, Job, counted, project_job, target, tell, write
+from pysd_runner.cli.projecting import MODEL, Job, counted, project_job, read_fit, target, tell, write
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput, SimulationFailed
 
-if TYPE_CHECKING:  # this loads numpy
-    from pysd_runner.spec import FittedParameters
-
 SHIPPED_PANEL = "china"
-FITTED_FILE = "fitted.json"
 
 
 def register(app: typer.Typer) -> None:
@@ -122,7 +118,7 @@ def run(
         national=national,
         encoding=encoding,
     )
-    fitted = None if fit is None else _fitted(fit)
+    fitted = None if fit is None else read_fit(fit)
     folder = target(out, name, force=force)
     job = Job(
         panel=choice.read(session, regions=() if fitted is None else fitted.regions),
@@ -137,13 +133,6 @@ def run(
         report = project_job(session, job, folder)
     tell(session, report, folder.path)
     return SimulationFailed.exit_code if report.broken else 0
-
-
-def _fitted(path: Path) -> "FittedParameters":
-    """Read fitted parameters from their file or from the folder that holds it."""
-    from pysd_runner.spec import load_fitted
-
-    return load_fitted(path / FITTED_FILE if path.is_dir() else path)
 
 
 def _alone(scenarios: list[str], given: list[str]) -> None:
