@@ -5,6 +5,7 @@ Everything a forecaster learns, it learns from data up to its origin. Error = fo
 
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.combination import Combination
+from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
 from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.models import baselines, models, models_named
@@ -15,6 +16,7 @@ from calibration.forecasting.target import Target, target_of
 __all__ = [
     "Backtest",
     "Combination",
+    "FilteredModel",
     "Forecast",
     "Forecaster",
     "Learnt",

@@ -127,8 +127,9 @@ def forecast(
         Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule, which repeats its members
         at every earlier year to weigh them.
     fit
-        A calibration of the model to these regions, from which it takes parameters, see `FilteredModel`; at origins
-        before the last year of the fit, whose future the fit knows, the model has its priors. None for the priors.
+        A calibration of the model to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`), from which
+        it takes parameters, see `FilteredModel`; at origins before the last year of the fit, whose future the fit
+        knows, the model has its priors. None for the priors.
     events
         In words, see `calibration.forecasting.events`.
     draws
