@@ -106,6 +106,7 @@ def backtest(
         read = read.subset(years=range(start, stop + 1))
     from calibration.forecasting import backtest as scored
     from calibration.forecasting.backtest import check_backtest
+    from calibration.forecasting.target import late_entries, target_of
 
     asked: dict[str, Any] = {
         "models": models,
@@ -116,6 +117,8 @@ def backtest(
         "checkpoint": checkpoint,
     }
     check_backtest(read, **asked)
+    for text in late_entries(target_of(read)):
+        session.warn(text)
     if checkpoint is not None:
         session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")
     with session.stage("Forecasting from past years") as stage:

@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 
 VARIABLE = "output_per_head"
 LEAST_REGIONS = 2
+# Movement of all others by a newcomer, log points, from which on it is said.
+WORTH_SAYING = 0.005
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -95,6 +97,36 @@ def relative(levels: Array) -> Array:
         result[seen, year] = column[seen] - mean
         last[seen] = result[seen, year]
     return result
+
+
+def late_entries(target: Target) -> tuple[str, ...]:
+    """Sentences about regions that begin later than others and so move the relative output of those.
+
+    The mean is that of the regions that are there, so a poor newcomer lifts all others in its first year. Movements of
+    less than half a per cent are not worth a sentence.
+
+    Parameters
+    ----------
+    target
+        What is forecast.
+    """
+    seen = np.isfinite(target.values)
+    first = np.where(seen.any(axis=1), seen.argmax(axis=1), len(target.years))
+    last = np.full(len(seen), np.nan)
+    sentences = []
+    for place, year in enumerate(target.years):
+        old, column = seen[:, place] & (first < place), target.values[:, place]
+        shift = float((column[old] - last[old]).mean()) if old.any() else 0.0
+        new = first == place
+        if new.any() and abs(shift) >= WORTH_SAYING:
+            names = [code for code, begins in zip(target.regions, new, strict=True) if begins]
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            sentences.append(
+                f"{shown} begin(s) in {year}, later than others, which moves the relative output of those by "
+                f"{100 * shift:+.1f}% in that year; leave late regions or early years out to forecast without it"
+            )
+        last = np.where(seen[:, place], column, last)
+    return tuple(sentences)
 
 
 def target_of(panel: Panel) -> Target:
