@@ -14,6 +14,7 @@ from pysd_runner.reports.folders import check_file
 
 if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting.scored import Backtest
+    from pysd_runner.panel import Panel
 
 PANEL = "china"
 SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
@@ -133,19 +134,24 @@ def backtest(
         session.say(f"Every score: {out}")
 
 
-def _origins(panel: Any, first: int | None, last: int | None) -> range | None:
-    """Years between the bounds that were given; None when none was."""
+def _origins(panel: "Panel", first: int | None, last: int | None) -> list[int] | None:
+    """Years between the bounds that were given, without those of which nothing is known; None when none was given."""
     if first is None and last is None:
         return None
     from calibration.forecasting.plan import FIRST_ORIGIN
     from calibration.forecasting.target import target_of
 
-    years = target_of(panel).years
+    target = target_of(panel)
+    years = target.years
     start = first if first is not None else years[min(FIRST_ORIGIN, len(years)) - 1]
     stop = last if last is not None else years[-1] - 1
     if start > stop:
         raise InvalidInput(f"the first origin {start} is after the last origin {stop}; give an earlier --first-origin")
-    return range(start, stop + 1)
+    unknown = set(years) - set(target.seen)
+    chosen = [year for year in range(start, stop + 1) if year not in unknown]
+    if not chosen:
+        raise InvalidInput(f"no region has output per head from {start} to {stop}; give other origins")
+    return chosen
 
 
 def _say(session: Session, result: "Backtest") -> None:

@@ -57,7 +57,7 @@ def backtest(
     horizons
         Years ahead; None for 1 to 5, and 10 where the panel has thirty years.
     origins
-        Years; None from the ninth year of the panel to the last but one.
+        Years; None from the ninth year of the panel to the last but one, those in which a region was observed.
     draws
         Predictive draws of each forecast.
     seed
@@ -81,7 +81,8 @@ def backtest(
     InvalidPanel
         If the panel holds no output per head, one region or too few years.
     InvalidInput
-        If an origin or horizon makes no sense, or the checkpoint belongs to another back-test.
+        If an origin or horizon makes no sense, a horizon cannot be scored from any origin, or the checkpoint belongs
+        to another back-test.
     UnknownName
         If there is no such forecaster.
     """

@@ -88,24 +88,25 @@ def make_plan(
     horizons
         Years ahead; None for 1 to 5, and 10 where the panel has thirty years.
     origins
-        Years; None from the ninth year of the panel to the last but one.
+        Years; None from the ninth year of the panel to the last but one, those in which a region was observed.
     draws, seed
         Of every forecast.
 
     Raises
     ------
     InvalidInput
-        If the panel is too short, an origin or horizon makes no sense, or the reference is not among the forecasters.
+        If the panel is too short, an origin or horizon makes no sense, a horizon cannot be scored from any origin, or
+        the reference is not among the forecasters.
     """
     whole("seed", seed, least=0)
     if draws < 2:
         raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
     years = target.years
     ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(years) >= LONG else NEAR
-    chosen = tuple(sorted(set(origins))) if origins is not None else years[FIRST_ORIGIN - 1 : -1]
+    chosen = tuple(sorted(set(origins))) if origins is not None else _default_origins(target)
     if not chosen:
         raise InvalidPanel(
-            f"panel {target.name!r} has {len(years)} year(s) of output per head ({years[0]} to {years[-1]}); a "
+            f"panel {target.name!r} has {len(target.seen)} year(s) of output per head ({years[0]} to {years[-1]}); a "
             f"back-test needs {FIRST_ORIGIN + 1}: {FIRST_ORIGIN} to learn from and one to score; give `origins` to try "
             "with fewer"
         )
@@ -118,9 +119,34 @@ def make_plan(
             f"origin {wrong[0]} cannot be scored: {target.name!r} runs from {years[0]} to {years[-1]}, so that origins "
             f"run from {first} to {last}"
         )
+    unscored = [step for step in ahead if not _reach(target, step) & set(chosen)]
+    # Defaults ask for what there is.
+    if unscored and (horizons is not None or len(unscored) == len(ahead)):
+        raise InvalidInput(_too_far(target, unscored[0], chosen))
     known = names if isinstance(names, Mapping) else models() if names is None else models_named(names)
     if REFERENCE not in known:
         raise InvalidInput(
             f"the forecasters are {', '.join(known)}; skill is measured against {REFERENCE!r}, which must be among them"
         )
     return Plan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
+
+
+def _default_origins(target: Target) -> tuple[int, ...]:
+    """From the ninth year to the last but one, without years of which nothing is known."""
+    return tuple(year for year in target.years[FIRST_ORIGIN - 1 : -1] if year in target.seen)
+
+
+def _reach(target: Target, step: int) -> set[int]:
+    """Years from which forecasts so many years ahead can be scored."""
+    return {year - step for year in target.seen if year - step >= target.years[0] + FIRST_SEEN}
+
+
+def _too_far(target: Target, step: int, origins: Sequence[int]) -> str:
+    """Why no origin can be scored so many years ahead, and what to do."""
+    years = f"{step} year{'s' * (step > 1)} ahead"
+    told = (
+        f"{years} cannot be scored: the origins run from {origins[0]} to {origins[-1]} and the data of {target.name!r} "
+        f"to {target.years[-1]}; ask for fewer years ahead"
+    )
+    earlier = [year for year in _reach(target, step) if year < origins[0]]
+    return f"{told}, or give an earlier --first-origin: {years} needs an origin by {max(earlier)}" if earlier else told

@@ -49,6 +49,12 @@ class Target:
             )
         self.values.setflags(write=False)
 
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Years in which some region was observed."""
+        held = np.isfinite(self.values).any(axis=0)
+        return tuple(year for year, keep in zip(self.years, held, strict=True) if keep)
+
     def position(self, year: int) -> int:
         """Position of a year.
 

@@ -189,6 +189,27 @@ def test_holes_late_entries_and_missing_years_are_scored_around() -> None:
     assert row["rmse"] > 0
 
 
+def test_years_of_which_nothing_is_known_are_no_origins() -> None:
+    logs = walk(4, 16)
+    logs[:, 10:13] = np.nan
+    assert backtest(panel_of(logs), models=[], draws=10).scores["origin"].values.tolist() == [1998, 1999, 2003, 2004]
+
+
+@pytest.mark.parametrize(
+    ("horizons", "origins", "text"),
+    [
+        ((1, 10), None, "the origins run from 1998 to 2004 and .* to 2005; ask for fewer .* needs an origin by 1995"),
+        ((12,), None, "12 years ahead cannot be scored.*ask for fewer years ahead$"),
+        ((1, 3), [2003, 2004], "3 years ahead needs an origin by 2002"),
+    ],
+)
+def test_horizons_that_no_origin_reaches_are_refused(
+    horizons: tuple[int, ...], origins: list[int] | None, text: str
+) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        small(horizons=horizons, origins=origins)
+
+
 def test_bad_panels_and_arguments_say_what_to_do() -> None:
     with pytest.raises(InvalidPanel, match="needs at least two"):
         backtest(panel_of(walk(1, 20)))
@@ -261,6 +282,7 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
     [
         (["--model", "pul"], "Did you mean 'pull'?"),
         (["--horizon", "40"], "expected years ahead from 1 to 11"),
+        (["--horizon", "1", "--horizon", "7"], "7 years ahead needs an origin by 1994"),
         (["--first-origin", "1991"], "cannot be scored"),
         (["--last-origin", "2040"], "cannot be scored"),
         (["--first-origin", "2000", "--last-origin", "1999"], "give an earlier --first-origin"),
@@ -309,6 +331,14 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     assert "nothing of panel" in capsys.readouterr().err
     assert main(["backtest", str(path), "--model", "pul", "--draws", "10"]) == 2
     assert "Did you mean 'pull'?" in capsys.readouterr().err
+    logs = walk(4, 12)
+    logs[:, 9] = np.nan
+    hole = write(tmp_path / "hole.csv", logs)
+    line = ["backtest", str(hole), "--model", "pull", "--draws", "10", "--first-origin"]
+    assert main([*line, "1998", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["origins"] == [1998, 2000]
+    assert main([*line, "1999", "--last-origin", "1999"]) == 2
+    assert "no region has output per head from 1999 to 1999" in capsys.readouterr().err
     short = write(tmp_path / "short.csv", walk(4, 3))
     assert main(["backtest", str(short)]) == 2
     assert "needs 10" in capsys.readouterr().err
