@@ -52,8 +52,7 @@ class Target:
     @property
     def seen(self) -> tuple[int, ...]:
         """Years in which some region was observed."""
-        held = np.isfinite(self.values).any(axis=0)
-        return tuple(year for year, keep in zip(self.years, held, strict=True) if keep)
+        return tuple(self.years[place] for place in np.flatnonzero(np.isfinite(self.values).any(axis=0)))
 
     def position(self, year: int) -> int:
         """Position of a year.
