@@ -1,12 +1,11 @@
 """The back-test: forecast from every origin with what was known then, and score with what came."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from calibration.forecasting.plan import Plan, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
 from calibration.forecasting.target import target_of
+from calibration.forecasting.workers import processes
 from pysd_runner.panel import Panel
 
 Array = NDArray[np.float64]
@@ -65,7 +65,8 @@ def backtest(
     executor
         Runs origins at the same time; None for processes of its own when `workers` is above 1.
     workers
-        Number of processes. Results do not depend on it.
+        Number of processes. Results do not depend on it. Each process begins by importing the script that calls, so
+        that in a script the call belongs under ``if __name__ == "__main__":``.
     checkpoint
         Folder that keeps finished origins; the same call goes on from there.
     progress
@@ -82,14 +83,15 @@ def backtest(
         If the panel holds no output per head, one region or too few years.
     InvalidInput
         If an origin or horizon makes no sense, a horizon cannot be scored from any origin, or the checkpoint belongs
-        to another back-test.
+        to another back-test, or the processes cannot start.
     UnknownName
         If there is no such forecaster.
     """
     plan, finished = check_backtest(
         panel, models=models, horizons=horizons, origins=origins, draws=draws, seed=seed, checkpoint=checkpoint
     )
-    with _workers(executor, workers) as chosen:
+    own = executor is None and workers > 1
+    with processes(workers) if own else nullcontext(executor) as chosen:
         run = _Run(plan, panel, finished, chosen, progress or _silent)
         run.repeat_points()
         return assembled(plan, run.scores())
@@ -124,19 +126,6 @@ def check_backtest(
     """
     plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
     return plan, Finished(checkpoint, _mark(plan, panel))
-
-
-@contextmanager
-def _workers(executor: Executor | None, workers: int) -> Iterator[Executor | None]:
-    """The executor that was given, or processes of its own; after a failure or Ctrl-C what has not begun never does."""
-    if executor is not None or workers <= 1:
-        yield executor
-        return
-    own = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    try:
-        yield own
-    finally:
-        own.shutdown(cancel_futures=True)
 
 
 def _silent(what: str, done: int, total: int) -> None:
