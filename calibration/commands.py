@@ -207,7 +207,7 @@ def calibrate(
     )
     search = Search(starts, seed, optimiser, seconds, workers, checkpoint)
     search.check()
-    folder = target(out, f"fit-{Path(panel).stem}", force=force)
+    folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=choice.files)
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
     read = choice.read(session, first_year=first_year, last_year=last_year)
     problem = _problem(read, **settings)
@@ -280,7 +280,6 @@ def evaluate(
     if model is not None and any(value is not None for value in given.values()):
         names = ", ".join(name for name, value in given.items() if value is not None)
         raise InvalidInput(f"--model evaluates a file by itself; leave {names} away")
-    folder = target(out, "evaluation" if model is None else f"evaluation-{model.stem}", force=force)
     reading = PanelChoice(
         source=panel or "",
         columns=columns or (),
@@ -290,6 +289,8 @@ def evaluate(
         national=national,
         encoding=encoding,
     )
+    name, read = ("evaluation", reading.files) if model is None else (f"evaluation-{model.stem}", (model,))
+    folder = target(out, name, force=force, inputs=read)
     subject = _alone(model) if model is not None else _calibrated(session, fit, reading, until, seed)
     found = _evaluated(session, subject, seed=seed, quick=quick)
     with folder:

@@ -89,7 +89,7 @@ def forecast(
         encoding=encoding,
     )
     # Refused before the work, not after it.
-    folder = None if out is None else target(out, "forecast", force=force)
+    folder = None if out is None else target(out, "forecast", force=force, inputs=choice.files)
     fitted = None if fit is None else read_fit(fit)
     read = choice.read(session, regions=() if fitted is None else fitted.regions)
     from calibration.forecasting import forecast as forecast_of

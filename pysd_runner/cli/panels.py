@@ -34,6 +34,12 @@ class PanelChoice:
     national: Path | None = None
     encoding: str | None = None
 
+    @property
+    def files(self) -> tuple[str | Path, ...]:
+        """What is read, whether file or shipped name; a command writes over none of it."""
+        given = (self.source, self.mapping, self.regions, self.national)
+        return tuple(item for item in given if item is not None)
+
     def load(self) -> "Panel":
         """Read the panel.
 

@@ -1,6 +1,6 @@
 """From a panel, scenarios and a fit to a folder of results; shared by the commands that project."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ class Report:
     broken: Sequence[str] = ()
 
 
-def target(out: Path | None, name: str, *, force: bool) -> "WholeFolder":
+def target(out: Path | None, name: str, *, force: bool, inputs: Iterable[str | Path] = ()) -> "WholeFolder":
     """Folder a command will write, checked before any work is done.
 
     Parameters
@@ -81,6 +81,8 @@ def target(out: Path | None, name: str, *, force: bool) -> "WholeFolder":
         Name of that new folder.
     force
         Whether earlier results may be replaced.
+    inputs
+        What is read, which is never replaced.
 
     Returns
     -------
@@ -92,8 +94,10 @@ def target(out: Path | None, name: str, *, force: bool) -> "WholeFolder":
     InvalidInput
         If something is there that may not be replaced.
     """
-    from pysd_runner.reports.folders import WholeFolder, fresh_folder
+    from pysd_runner.reports.folders import WholeFolder, check_inputs, fresh_folder
 
+    if out is not None:
+        check_inputs(out, inputs)
     return WholeFolder(fresh_folder(DEFAULT_PARENT / name) if out is None else out, replace=force)
 
 

@@ -119,7 +119,7 @@ def run(
         encoding=encoding,
     )
     fitted = None if fit is None else read_fit(fit)
-    folder = target(out, name, force=force)
+    folder = target(out, name, force=force, inputs=choice.files)
     job = Job(
         panel=choice.read(session, regions=() if fitted is None else fitted.regions),
         source=choice.source,

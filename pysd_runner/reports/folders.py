@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -102,7 +103,7 @@ def check_target(path: Path, *, replace: bool) -> None:
         )
 
 
-def check_file(path: Path, *, replace: bool) -> None:
+def check_file(path: Path, *, replace: bool, inputs: Iterable[str | Path] = ()) -> None:
     """Make sure that a file can be written under a name.
 
     Parameters
@@ -111,6 +112,8 @@ def check_file(path: Path, *, replace: bool) -> None:
         The name.
     replace
         Whether a file that is there may be replaced.
+    inputs
+        What is read, which is never replaced.
 
     Raises
     ------
@@ -119,8 +122,32 @@ def check_file(path: Path, *, replace: bool) -> None:
     """
     if path.is_dir():
         raise InvalidInput(f"{path} is a folder; name a file with --out")
+    check_inputs(path, inputs)
     if path.exists() and not replace:
         raise InvalidInput(f"{path} exists already; choose another file with --out, or replace it with --force")
+
+
+def check_inputs(path: Path, inputs: Iterable[str | Path]) -> None:
+    """Make sure that what is written takes nothing away that is read.
+
+    Parameters
+    ----------
+    path
+        File or folder that is to be written.
+    inputs
+        What is read; names that are no files are passed over.
+
+    Raises
+    ------
+    InvalidInput
+        If the output is one of them, or a folder that holds one.
+    """
+    written = path.resolve()
+    for name in inputs:
+        read = Path(name)
+        if read.is_file() and written in (read.resolve(), *read.resolve().parents) and path.exists():
+            what = "is read" if path.is_file() else f"holds {read}, which is read"
+            raise InvalidInput(f"{path} {what} and would be replaced; give another name with --out")
 
 
 def fresh_folder(path: str | Path) -> Path:

@@ -127,3 +127,15 @@ def test_an_indicator_that_never_changes_is_left_out_and_the_rest_works(gapsim, 
     assert answer.code in (0, 3)
     assert "access (access): no region's value ever changes: that looks filled in, not observed" in answer.err
     assert "q_a: no series of this panel observes the block 'Access'" in answer.err
+
+
+@pytest.mark.parametrize("command", ["calibrate", "forecast", "evaluate --panel", "run zoned_need --panel"])
+def test_a_folder_that_holds_the_panel_is_not_replaced(gapsim, panel, tmp_path, command) -> None:
+    name = panel(good())
+    (tmp_path / "fit").mkdir()
+    (tmp_path / name).rename(tmp_path / "fit" / name)
+    (tmp_path / "fit" / "fitted.json").write_text("{}", encoding="utf-8")
+    answer = gapsim(*command.split(), f"fit/{name}", "--out", "fit", "--force")
+    assert answer.code == 2
+    assert "fit holds fit/mine.csv, which is read and would be replaced; give another name with --out" in answer.err
+    assert (tmp_path / "fit" / name).is_file()

@@ -3,7 +3,7 @@
 import pytest
 
 from pysd_runner.errors import InvalidInput
-from pysd_runner.reports.folders import WholeFolder, fresh_folder
+from pysd_runner.reports.folders import WholeFolder, check_file, check_inputs, fresh_folder
 
 
 class Trouble(Exception):
@@ -96,3 +96,17 @@ def test_fresh_names_are_counted(tmp_path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo-2").mkdir()
     assert fresh_folder(tmp_path / "demo") == tmp_path / "demo-3"
+
+
+def test_what_is_read_is_never_written_over(tmp_path):
+    read = tmp_path / "mine.csv"
+    read.write_text("mine")
+    link = tmp_path / "link.csv"
+    link.symlink_to(read)
+    for path in (read, link):
+        with pytest.raises(InvalidInput, match="is read and would be replaced"):
+            check_file(path, replace=True, inputs=["china", read])
+    with pytest.raises(InvalidInput, match=r"holds .*mine.csv, which is read"):
+        check_inputs(tmp_path, [read])
+    check_file(tmp_path / "new.csv", replace=False, inputs=["china", read])
+    check_inputs(tmp_path / "new", [read])

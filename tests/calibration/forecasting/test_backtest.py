@@ -275,6 +275,8 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
     assert out.read_text(encoding="utf-8").startswith("model,horizon,")
     assert main([*line[:-1], str(tmp_path), "--force"]) == 2
     assert "is a folder; name a file" in capsys.readouterr().err
+    assert main([*line[:-1], str(path), "--force"]) == 2
+    assert "mine.csv is read and would be replaced" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
