@@ -55,16 +55,17 @@ def forecast(
     ] = None,
     events: Annotated[
         list[str] | None,
-        typer.Option("--event", metavar="TEXT", help="Event whose probability is wanted; repeatable."),
+        typer.Option("--event", metavar="TEXT", help="Event whose probability in its year is wanted; repeatable."),
     ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000,
     seed: Seed = 0,
     past: Annotated[
-        bool, typer.Option("--past/--no-past", help="Score the same forecaster at the last origins as well.")
+        bool,
+        typer.Option("--past/--no-past", help="Score the same forecaster at past origins, as `gapsim backtest` does."),
     ] = True,
     lang: Lang = Language.EN,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, table, draws and text there.")
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, tables, draws and text there.")
     ] = None,
     force: Force = False,
     columns: Map = None,
@@ -77,7 +78,8 @@ def forecast(
 
     The panel needs region, year and output per head (or output and population), nothing else. Events are written like
     "west closes 10% of its gap by 2035", "Shandong overtakes Chongqing by 2030", "Gansu below 60% of the mean in 2030"
-    or "dispersion falls by 5% by 2035"; a class counts with the mean of its regions. The final forecast, `gapsim`,
+    or "dispersion falls by 5% by 2035"; a class counts with the mean of its regions. "By 2035" means in 2035, not on
+    the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast, `gapsim`,
     weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and quicker.
     """
     choice = PanelChoice(
@@ -116,12 +118,12 @@ def forecast(
         with folder:
             _write(result, folder.draft, lang.value)
         session.say()
-        session.say(f"Figure, table, draws and text: {folder.path}")
+        session.say(f"Figure, tables, draws and text: {folder.path}")
 
 
 def _say(session: Session, result: "Outlook", lang: str) -> None:
     """Print the paragraph, the last year and the events; keep everything for programs."""
-    from calibration.forecasting.words import paragraph
+    from calibration.forecasting.words import paragraph, percent
 
     table = result.table()
     session.data = {
@@ -131,9 +133,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "seed": result.seed,
         "draws": int(result.draws.sizes["draw"]),
         "table": table.to_dict("records"),
-        "events": [
-            {"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances
-        ],
+        "events": _events(result),
         "past": list(result.past),
         "past_origins": list(result.past_origins),
         "weights": dict(result.weights),
@@ -152,11 +152,17 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
     if result.chances:
         session.say()
         for item in result.chances:
-            session.say(f"{item.probability:6.1%}  {item.event}")
+            session.say(f"{percent(item.probability):>4} in {item.year}  {item.event}")
+
+
+def _events(result: "Outlook") -> list[dict[str, Any]]:
+    return [{"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances]
 
 
 def _write(result: "Outlook", out: Path, lang: str) -> None:
-    """Write the figure, the table, the draws and the paragraph."""
+    """Write the figure, the table, the draws, the paragraph, and what was asked of events and of the past."""
+    import pandas as pd
+
     from calibration.forecasting.words import paragraph
     from calibration.reporting.outlook import plot_outlook
     from pysd_runner.export import save_netcdf
@@ -166,5 +172,8 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
 
     save_figure(plot_outlook(result, lang=lang), out, "forecast")
     save_csv(result.table(), out / "table.csv")
+    for name, rows in (("events", _events(result)), ("past", list(result.past))):
+        if rows:
+            save_csv(pd.DataFrame(rows), out / f"{name}.csv")
     save_netcdf(result.draws.to_dataset(name="log_relative_output"), out / "draws.nc")
     write_text_whole(out / "forecast.md", paragraph(result, "en") + "\n\n" + paragraph(result, "zh") + "\n")

@@ -19,6 +19,10 @@ FORMS = (
     "dispersion falls by 5% by YEAR",
     "dispersion rises by 5% by YEAR",
 )
+# So many names are told to somebody who named none of them.
+_TOLD = 6
+# Logs that differ by less are equal: means of classes are rounded.
+_SMALLEST = 1e-9
 _NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
 _YEAR = r" (?:by|in) (?P<year>\d{4})"
 
@@ -55,26 +59,41 @@ class Futures:
     years
         Those of the draws.
     places
-        Positions of the regions of each name: codes, names and classes, in lower case.
+        Positions of the regions of each name, as the panel spells it: codes, names and classes.
+    classes
+        Those of the names that stand for a class.
     """
 
     last: Array
     draws: Array
     years: tuple[int, ...]
     places: Mapping[str, tuple[int, ...]]
+    classes: tuple[str, ...] = ()
 
     def of(self, name: str) -> NDArray[np.intp]:
-        """Positions of the regions a name stands for.
+        """Positions of the regions a name stands for, in whatever case it is written.
 
         Raises
         ------
         UnknownName
             If it stands for none.
         """
-        asked = name.strip().lower().removeprefix("the ")
-        if asked not in self.places:
-            raise UnknownName(f"the panel has no region or class {name!r}.{suggest(asked, list(self.places))}")
-        return np.array(self.places[asked], dtype=np.intp)
+        known = {spelled.casefold(): places for spelled, places in self.places.items()}
+        asked = name.strip().casefold().removeprefix("the ")
+        if asked not in known:
+            raise UnknownName(
+                f"the panel has no region or class {name!r}: {self._known()}.{suggest(asked, list(self.places))}"
+            )
+        return np.array(known[asked], dtype=np.intp)
+
+    def _known(self) -> str:
+        """What could have been named, one name a region."""
+        first: dict[int, str] = {}
+        for name, places in self.places.items():
+            if name not in self.classes:
+                first.setdefault(places[0], name)
+        classes = f"its classes are {_some(self.classes)}" if self.classes else "it has no classes"
+        return f"{classes}, its regions are {_some(list(first.values()))}"
 
     def at(self, year: int) -> Array:
         """Draws in a year, shape (draw, region).
@@ -93,7 +112,8 @@ def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     """Look for events in draws.
 
     Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
-    the mean of all regions.
+    the mean of all regions, and a level is in per cent of that mean, the geometric one of the table of a forecast. An
+    event is looked for in its year, not on the way there, whether it is written with "by" or "in".
 
     Parameters
     ----------
@@ -117,6 +137,12 @@ def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     return tuple(_chance(event, futures) for event in events)
 
 
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")
+
+
 def _chance(event: str, futures: Futures) -> Chance:
     text = " ".join(event.split())
     for pattern, happens in _RULES.items():
@@ -126,22 +152,33 @@ def _chance(event: str, futures: Futures) -> Chance:
             year = int(parts["year"])
             share = float(np.mean(happens(parts, futures, futures.at(year))))
             return Chance(event=event, year=year, probability=share)
-    raise InvalidInput(f"event {event!r} is not understood; write it as one of: {'; '.join(FORMS)}")
+    raise InvalidInput(
+        f"event {event!r} is not understood; write it as one of: {'; '.join(FORMS)} (by a year means in that year)"
+    )
+
+
+def _size(parts: Mapping[str, str], event: str) -> float:
+    """The size of a change, a part of 1."""
+    size = float(parts["size"]) / 100
+    if size <= 0:
+        raise InvalidInput(f"{event} by 0% is no event; give a size above 0%")
+    return size
 
 
 def _closes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
     who = futures.of(parts["who"])
-    gap = float(futures.last[who].mean())
-    if gap >= 0:
+    part, gap = _size(parts, "closing a gap"), float(futures.last[who].mean())
+    if gap > -_SMALLEST:
         raise InvalidInput(
             f"{parts['who']} is not below the mean of the regions in the last observed year, so it has no gap to close"
         )
-    part = float(parts["size"]) / 100
     return np.asarray(then[:, who].mean(axis=1) >= (1 - part) * gap)
 
 
 def _overtakes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
     who, other = futures.of(parts["who"]), futures.of(parts["other"])
+    if set(who) == set(other):
+        raise InvalidInput(f"{parts['who']} and {parts['other']} are the same; nothing overtakes itself")
     if futures.last[who].mean() > futures.last[other].mean():
         raise InvalidInput(f"{parts['who']} is ahead of {parts['other']} already; ask the other way round")
     return np.asarray(then[:, who].mean(axis=1) > then[:, other].mean(axis=1))
@@ -151,16 +188,19 @@ def _level(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[n
     size = float(parts["size"]) / 100
     if size <= 0:
         raise InvalidInput("a level must be above 0% of the mean")
-    # Logs are relative to the geometric mean; a reader's mean is the plain one of the same year and draw.
-    levels = np.exp(then)
-    found = levels[:, futures.of(parts["who"])].mean(axis=1) / np.nanmean(levels, axis=1)
-    return np.asarray(found > size if parts["side"].lower() == "above" else found < size)
+    # Of the geometric mean, as in the table and the figure beside which a reader sees the probability.
+    found = then[:, futures.of(parts["who"])].mean(axis=1)
+    return np.asarray(found > np.log(size) if parts["side"].lower() == "above" else found < np.log(size))
 
 
 def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
     before, after = float(np.nanstd(futures.last)), np.nanstd(then, axis=1)
-    part = float(parts["size"]) / 100
-    if parts["way"].lower() == "falls":
+    falls, part = parts["way"].lower() == "falls", _size(parts, "a change of dispersion")
+    if falls and part >= 1:
+        raise InvalidInput(
+            f"dispersion cannot fall by {parts['size']}%: regions would have to become equal; give less than 100%"
+        )
+    if falls:
         return np.asarray(after <= (1 - part) * before)
     return np.asarray(after >= (1 + part) * before)
 

@@ -16,6 +16,7 @@ from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import FINAL, models_named
+from calibration.forecasting.plan import FIRST_ORIGIN
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
@@ -27,8 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 # Edges of the bands that hold 30, 60 and 90 of 100 futures, and the median.
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
-# Past origins that say how such forecasts did, and draws of each.
-ORIGINS, PAST_DRAWS = 8, 200
+# Years ahead at which it is told how such forecasts did.
 PAST_HORIZONS = (1, 3, 5)
 # Every region is forecast only where widths have something to be learnt from.
 LEAST_YEARS = FIRST_SEEN + 2
@@ -56,9 +56,10 @@ class Outlook:
     chances
         Probabilities of the events that were asked for.
     past
-        How the same forecaster did at the last origins, rows as in `Backtest.skill`; empty when it was not asked for.
+        How the same forecaster did at past origins, rows as in `Backtest.skill`; empty when it was not asked for. They
+        are those of `backtest` with its defaults; on a panel too short for it, from every origin that can be scored.
     past_origins
-        Those origins.
+        Those origins; each row says how many of them were early enough for its horizon.
     weights
         Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
     couplings
@@ -137,7 +138,7 @@ def forecast(
     seed
         Decides every random number.
     past
-        Whether the same forecaster is scored at the last origins, so that a reader knows what to expect of it.
+        Whether the same forecaster is scored at past origins as `backtest` does, which says what to expect of it.
     progress
         Called with what is being done, how much is finished and of how much.
 
@@ -293,32 +294,33 @@ def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...])
     places: dict[str, tuple[int, ...]] = {}
     for place, group in enumerate(target.groups):
         if group:
-            places[group.lower()] = (*places.get(group.lower(), ()), place)
+            places[group] = (*places.get(group, ()), place)
+    classes = tuple(places)
     for place, code in enumerate(target.regions):
         region = panel.region(code)
-        for name in (code, region.name_en, region.name_zh):
+        for name in (region.name_en, code, region.name_zh):
             if name:
-                places[name.lower()] = (place,)
+                places[name] = (place,)
     values = target.values
     seen = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(values.shape[1]), 0), axis=1)[:, -1]
-    return Futures(last=values[np.arange(len(values)), seen], draws=draws, years=years, places=places)
+    last = values[np.arange(len(values)), seen]
+    return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
 
 
 def _past(
     panel: Panel, target: Target, chosen: Forecaster, seed: int, progress: Progress | None
 ) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
-    """How the forecaster did at the last origins that can be scored."""
+    """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
     years = target.years
-    first = max(years[0] + FIRST_SEEN, years[-1] - ORIGINS - PAST_HORIZONS[-1] + 1)
-    origins = tuple(range(first, years[-1]))[:ORIGINS]
-    horizons = tuple(ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0])
+    usual = len(years) > FIRST_ORIGIN
+    origins = years[FIRST_ORIGIN - 1 if usual else FIRST_SEEN : -1]
     result = backtest(
         panel,
         models=models_named([]) | {chosen.name: chosen},
         origins=origins,
-        horizons=horizons,
-        draws=PAST_DRAWS,
+        horizons=None if usual else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
         seed=seed,
         progress=progress,
     )
-    return tuple(row for row in result.skill() if row["model"] == chosen.name), origins
+    rows = (row for row in result.skill() if row["model"] == chosen.name and row["horizon"] in PAST_HORIZONS)
+    return tuple(rows), origins

@@ -1,6 +1,8 @@
 """One paragraph about a forecast, made from its numbers, in English and Chinese."""
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,28 +13,36 @@ _WORDS = {
     "en": {
         "spread": "From {origin} to {until} the dispersion of relative output per head (standard deviation of logs) "
         "{moves}, from {before:.3f} to {after:.3f}, with nine chances in ten between {low:.3f} and {high:.3f}; it "
-        "falls with probability {falls:.0%}.",
+        "falls with probability {falls}.",
         "up": "is expected to rise",
         "down": "is expected to fall",
         "flat": "is expected to change little",
-        "movers": "Against the mean of the regions, {riser} is expected to gain most ({rise:+.0f} % of its level) and "
-        "{faller} to lose most ({fall:+.0f} %).",
-        "sure": "For a single region nine futures in ten lie within about {width:.0f} % of the middle one in {until}, "
-        "while the expected moves average {move:.0f} %: {weight}.",
+        "movers": "Against the geometric mean of the regions, {riser} is expected to gain most ({rise} of its level) "
+        "and {faller} to lose most ({fall}).",
+        "sure": "For a single region nine futures in ten lie within about {width} of the middle one in {until}, "
+        "while the expected moves average {move}: {weight}.",
         "mostly_chance": "most of what will happen is not foreseen",
         "mostly_known": "a good part of what will happen is foreseen",
-        "event": "“{event}” has a probability of {probability:.0%}.",
-        "past": "From the origins {first} to {last} the same forecaster had {errors}; its intervals of 90 % held "
-        "{cover} of what came.",
-        "error": "{change:.0f} % {way} errors than persistence {horizon} years ahead",
-        "smaller": "smaller",
-        "larger": "larger",
-        "held": "{share:.0%}",
+        "event": "“{event}” has a probability of {probability} (looked at in {year}, not on the way).",
+        "past": "From past origins ({origins}) the same forecaster had {errors}.",
+        "past_few": "Past origins ({origins}) are fewer than {least}, too few to judge this forecaster; for the "
+        "record, it had {errors}.",
+        "error": "{change} {horizon} ahead ({count}; intervals of 90% held {share} of what came)",
+        "smaller": "{change} smaller errors than persistence",
+        "larger": "{change} larger errors than persistence",
+        "same": "the same errors as persistence",
+        "untold": "errors that cannot be set against persistence",
+        "horizon": "{horizon} year",
+        "horizons": "{horizon} years",
+        "count": "{count} origin",
+        "counts": "{count} origins",
+        "few": ", too few to judge",
+        "range": "{first} to {last}",
         "mixture": "The forecast is a mixture, weighed by how its parts did before: {parts}.",
-        "whole": "{weight:.0%} is the simulation model ({name!r})",
-        "part": "{weight:.0%} is {name!r}",
+        "whole": "{weight} is the simulation model ({name!r})",
+        "part": "{weight} is {name!r}",
         "model": "The model's momentum and pull to the mean are as strong as the years up to {origin} ask for; its "
-        "other couplings (digital stocks, migration, capital) move this forecast of a region by {couplings:.2f} % on "
+        "other couplings (digital stocks, migration, capital) move this forecast of a region by {couplings:.2f}% on "
         "average.",
         "fit": "The model's other parameters come from the fit to {panel}, {first} to {last}; at origins before "
         "{last}, whose future the fit knows, the model had its priors.",
@@ -41,24 +51,33 @@ _WORDS = {
     },
     "zh": {
         "spread": "{origin} 至 {until} 年，相对人均产出的离散度（对数标准差）{moves}，由 {before:.3f} 变为 "
-        "{after:.3f}，90% 的可能位于 {low:.3f} 与 {high:.3f} 之间；下降的概率为 {falls:.0%}。",
+        "{after:.3f}，90% 的可能位于 {low:.3f} 与 {high:.3f} 之间；下降的概率为 {falls}。",
         "up": "预计上升",
         "down": "预计下降",
         "flat": "预计基本不变",
-        "movers": "相对各地区均值，预计{riser}升幅最大（{rise:+.0f}%），{faller}降幅最大（{fall:+.0f}%）。",
-        "sure": "就单个地区而言，{until} 年九成的未来位于中位数上下约 {width:.0f}% 之内，"
-        "而预期变动平均为 {move:.0f}%：{weight}。",
+        "movers": "相对各地区几何均值，预计{riser}升幅最大（{rise}），{faller}降幅最大（{fall}）。",
+        "sure": "就单个地区而言，{until} 年九成的未来位于中位数上下约 {width} 之内，"
+        "而预期变动平均为 {move}：{weight}。",
         "mostly_chance": "多数变化无法预见",
         "mostly_known": "相当一部分变化可以预见",
-        "event": "“{event}”的概率为 {probability:.0%}。",
-        "past": "以 {first} 至 {last} 年为起点，同一预测方法的误差：{errors}；其 90% 区间的覆盖率：{cover}。",
-        "error": "{horizon} 年期比“维持不变”{way} {change:.0f}%",
-        "smaller": "小",
-        "larger": "大",
-        "held": "{horizon} 年期 {share:.0%}",
+        "event": "“{event}”的概率为 {probability}（仅看 {year} 年当年，不看途中）。",
+        "past": "以往的起点（{origins} 年）上，同一预测方法的误差：{errors}。",
+        "past_few": "以往的起点（{origins} 年）不足 {least} 个，太少，不足以评判该预测方法；"
+        "仅供记录，其误差：{errors}。",
+        "error": "{horizon}期{change}（{count}；90% 区间覆盖 {share}）",
+        "smaller": "比“维持不变”小 {change}",
+        "larger": "比“维持不变”大 {change}",
+        "same": "与“维持不变”相同",
+        "untold": "无法与“维持不变”相比",
+        "horizon": "{horizon} 年",
+        "horizons": "{horizon} 年",
+        "count": "{count} 个起点",
+        "counts": "{count} 个起点",
+        "few": "，太少，不足以评判",
+        "range": "{first} 至 {last}",
         "mixture": "本预测是若干方法的混合，权重取决于各方法以往的表现：{parts}。",
-        "whole": "{weight:.0%} 来自仿真模型（“{name}”）",
-        "part": "{weight:.0%} 来自“{name}”",
+        "whole": "{weight} 来自仿真模型（“{name}”）",
+        "part": "{weight} 来自“{name}”",
         "model": "模型中的动量与向均值的收敛，其强度由 {origin} 年以前的数据决定；其余联系（数字化存量、人口迁移、"
         "资本）使本预测中各地区的数值平均变动 {couplings:.2f}%。",
         "fit": "模型的其余参数取自对 {panel}（{first} 至 {last} 年）的校准；{last} 年以前的起点使用先验，"
@@ -69,6 +88,8 @@ _WORDS = {
 }
 # A dispersion that moves by less than this share of itself is said to stay.
 STILL = 0.01
+# Scores from fewer origins are reported, not counted.
+LEAST_ORIGINS = 8
 
 
 def paragraph(outlook: Outlook, lang: str = "en") -> str:
@@ -88,11 +109,29 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
     """
     words = _WORDS[lang]
     parts = [_spread(outlook, words), *_regions(outlook, words, lang)]
-    parts += [words["event"].format(event=item.event, probability=item.probability) for item in outlook.chances]
+    parts += [
+        words["event"].format(event=item.event, year=item.year, probability=percent(item.probability))
+        for item in outlook.chances
+    ]
     if outlook.past:
         parts.append(_past(outlook, words))
     parts += _made_of(outlook, words)
     return (" " if lang == "en" else "").join(parts)
+
+
+def percent(share: float, *, signed: bool = False) -> str:
+    """A share in whole per cent, halves away from zero as a reader rounds them.
+
+    Parameters
+    ----------
+    share
+        A part of 1.
+    signed
+        Whether a plus sign is written.
+    """
+    # What is a half in decimals is a little less in binary.
+    whole = math.copysign(math.floor(abs(100 * share) + 0.5 + 1e-9), share) + 0.0
+    return f"{whole:+.0f}%" if signed else f"{whole:.0f}%"
 
 
 def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
@@ -100,7 +139,7 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
     found = []
     if len(outlook.weights) > 1:
         parts = [
-            words["whole" if name == FILTERED else "part"].format(name=name, weight=weight)
+            words["whole" if name == FILTERED else "part"].format(name=name, weight=percent(weight))
             for name, weight in outlook.weights.items()
         ]
         found.append(words["mixture"].format(parts=words["and"].join(parts)))
@@ -125,7 +164,7 @@ def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
         after=middle,
         low=low,
         high=high,
-        falls=float((after < before).mean()),
+        falls=percent(float((after < before).mean())),
     )
 
 
@@ -135,7 +174,8 @@ def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]
     known = np.flatnonzero(np.isfinite(last) & np.isfinite(draws).all(axis=0))
     if not len(known):
         return []
-    moves = draws[:, known].mean(axis=0) - last[known]
+    # Medians, so that the table shows the same moves.
+    moves = np.median(draws[:, known], axis=0) - last[known]
     low, high = np.quantile(draws[:, known], (0.05, 0.95), axis=0)
     half, move = float((high - low).mean()) / 2, float(np.abs(moves).mean())
     codes = outlook.draws["region"].to_numpy()[known]
@@ -147,30 +187,47 @@ def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]
         found.append(
             words["movers"].format(
                 riser=named[top],
-                rise=100 * np.expm1(moves[top]),
+                rise=percent(np.expm1(moves[top]), signed=True),
                 faller=named[bottom],
-                fall=100 * np.expm1(moves[bottom]),
+                fall=percent(np.expm1(moves[bottom]), signed=True),
             )
         )
     weight = words["mostly_known" if move > half / 2 else "mostly_chance"]
     until = int(outlook.draws["year"].to_numpy()[-1])
-    found.append(
-        words["sure"].format(until=until, width=100 * np.expm1(half), move=100 * np.expm1(move), weight=weight)
-    )
+    width, moved = percent(float(np.expm1(half))), percent(float(np.expm1(move)))
+    found.append(words["sure"].format(until=until, width=width, move=moved, weight=weight))
     return found
 
 
 def _past(outlook: Outlook, words: Mapping[str, str]) -> str:
-    errors, cover = [], []
-    for row in outlook.past:
-        change = 100 * (float(str(row["rmse_ratio_to_persistence"])) - 1)
-        way = words["smaller" if change < 0 else "larger"]
-        text = words["error"].format(change=abs(change), way=way, horizon=row["horizon"])
-        errors.append(text.replace(" 1 years", " 1 year"))
-        cover.append(words["held"].format(share=float(str(row["coverage_90"])), horizon=row["horizon"]))
-    return words["past"].format(
-        first=outlook.past_origins[0],
-        last=outlook.past_origins[-1],
-        errors=words["and"].join(errors),
-        cover=words["and"].join(cover),
+    first, last = outlook.past_origins[0], outlook.past_origins[-1]
+    origins = str(first) if first == last else words["range"].format(first=first, last=last)
+    all_few = all(_few(row) for row in outlook.past)
+    errors = words["and"].join(_error(row, words, told=all_few) for row in outlook.past)
+    return words["past_few" if all_few else "past"].format(origins=origins, errors=errors, least=LEAST_ORIGINS)
+
+
+def _few(row: Mapping[str, Any]) -> bool:
+    return int(row["origins"]) < LEAST_ORIGINS
+
+
+def _error(row: Mapping[str, Any], words: Mapping[str, str], *, told: bool) -> str:
+    """What came of one horizon; `told` when the sentence says already that origins are few."""
+    number, ahead = int(row["origins"]), int(row["horizon"])
+    count = words["count" if number == 1 else "counts"].format(count=number)
+    return words["error"].format(
+        change=_change(row["rmse_ratio_to_persistence"], words),
+        horizon=words["horizon" if ahead == 1 else "horizons"].format(horizon=ahead),
+        count=count + (words["few"] if _few(row) and not told else ""),
+        share=percent(row["coverage_90"]),
     )
+
+
+def _change(ratio: float | None, words: Mapping[str, str]) -> str:
+    """Errors beside those of persistence; None for a ratio to nothing."""
+    if ratio is None:
+        return words["untold"]
+    change = percent(abs(ratio - 1))
+    if change == "0%":
+        return words["same"]
+    return words["smaller" if ratio < 1 else "larger"].format(change=change)

@@ -1,29 +1,31 @@
 """Forecasts to a year: bands, events counted from the draws, and a paragraph that holds their numbers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from calibration import forecast
-from calibration.forecasting import Combination, models, origin_at, target_of
+from calibration import backtest, forecast
+from calibration.forecasting import Combination, Outlook, models, origin_at, target_of
 from calibration.forecasting.events import Futures, chances
-from calibration.forecasting.words import paragraph
+from calibration.forecasting.words import paragraph, percent
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, UnknownName
 from tests.calibration.forecasting.series import panel_of, walk
 
 LAST = np.array([-0.4, -0.2, 0.1, 0.5])
-PLACES = {"r00": (0,), "r01": (1,), "r02": (2,), "r03": (3,), "west": (0, 1)}
+PLACES = {"West": (0, 1), "R00": (0,), "R01": (1,), "R02": (2,), "R03": (3,)}
 
 
 def futures() -> Futures:
     """A thousand paths of four regions over two years."""
     rng = np.random.default_rng(0)
     draws = LAST[:, None] + np.cumsum(rng.normal(0, 0.1, (1000, 4, 2)), axis=2)
-    return Futures(last=LAST, draws=draws, years=(2025, 2026), places=PLACES)
+    return Futures(last=LAST, draws=draws, years=(2025, 2026), places=PLACES, classes=("West",))
 
 
 def counted(event: str) -> float:
@@ -33,10 +35,9 @@ def counted(event: str) -> float:
 def test_events_are_counted_in_the_draws() -> None:
     draws = futures().draws
     end = draws[:, :, 1]
-    level = np.exp(end) / np.exp(end).mean(axis=1, keepdims=True)
     assert counted("West closes 10% of its gap by 2026") == np.mean(end[:, :2].mean(axis=1) >= 0.9 * -0.3)
     assert counted("R01 overtakes R02 by 2025") == np.mean(draws[:, 1, 0] > draws[:, 2, 0])
-    assert counted("the west above 80 % of the mean in 2026") == np.mean(level[:, :2].mean(axis=1) > 0.8)
+    assert counted("the west above 80 % of the mean in 2026") == np.mean(end[:, :2].mean(axis=1) > np.log(0.8))
     assert counted("dispersion falls by 5% by 2026") == np.mean(end.std(axis=1) <= 0.95 * LAST.std())
     below, above = counted("R03 below 160% of the mean in 2026"), counted("R03 above 160% of the mean in 2026")
     assert_allclose(below + above, 1.0)
@@ -49,7 +50,11 @@ def test_events_are_counted_in_the_draws() -> None:
         ("West closes 10% of its gap by 2040", InvalidInput, "2025 to 2026"),
         ("R03 closes 10% of its gap by 2026", InvalidInput, "no gap to close"),
         ("R03 overtakes R00 by 2026", InvalidInput, "ahead"),
-        ("Wst closes 10% of its gap by 2026", UnknownName, "west"),
+        ("Wst closes 10% of its gap by 2026", UnknownName, "classes are West, .* R00, R01.* Did you mean 'West'"),
+        ("West closes 0% of its gap by 2026", InvalidInput, "above 0%"),
+        ("R01 overtakes r01 by 2026", InvalidInput, "overtakes itself"),
+        ("dispersion falls by 200% by 2026", InvalidInput, "less than 100%"),
+        ("dispersion rises by 0% by 2026", InvalidInput, "above 0%"),
         ("R00 above 0% of the mean in 2026", InvalidInput, "above 0%"),
     ],
 )
@@ -60,22 +65,73 @@ def test_events_that_cannot_be_counted_are_refused(event: str, kind: type[Except
 
 def test_a_forecast_holds_its_draws_events_and_past() -> None:
     panel = panel_of(walk(4, 14), groups=("a", "b"))
-    event = "dispersion falls by 1% by 2005"
+    event = "dispersion falls by 1% by 2004"
     found = forecast(panel, until=2005, model="damped_drift", events=[event], draws=60)
     assert found.draws.shape == (60, 4, 2)
     assert found.origin == 2003
-    falls = found.draws.to_numpy()[:, :, -1].std(axis=1) <= 0.99 * found.history.to_numpy()[:, -1].std()
+    falls = found.draws.to_numpy()[:, :, 0].std(axis=1) <= 0.99 * found.history.to_numpy()[:, -1].std()
     assert found.chances[0].probability == falls.mean()
-    assert found.past
-    assert max(found.past_origins) < found.origin
+    usual = backtest(panel, models={name: models()[name] for name in ("persistence", "damped_drift")})
+    assert list(found.past) == [
+        row for row in usual.skill() if row["model"] != "persistence" and row["horizon"] in (1, 3, 5)
+    ]
+    assert found.past_origins == tuple(range(1998, 2003))
     table = found.table()
     assert len(table) == 8
     assert_allclose(table["q50"], 100 * np.exp(found.bands().sel(level=0.5).to_numpy()).ravel())
     for lang in ("en", "zh"):
         text = paragraph(found, lang)
-        assert f"{found.chances[0].probability:.0%}" in text
+        assert percent(found.chances[0].probability) in text
+        assert "2004" in text
         assert "damped_drift" in text
         assert "{" not in text
+
+
+def test_moves_are_those_of_the_table() -> None:
+    found = forecast(panel_of(walk(4, 14)), until=2005, model="damped_drift", draws=60, past=False)
+    table = found.table()
+    last = table[table["year"] == 2005].set_index("region")
+    moves = last["q50"] / last["last"] - 1
+    text = paragraph(found)
+    assert f"{found.names[moves.idxmax()][0]} is expected to gain most ({percent(moves.max(), signed=True)} of" in text
+    assert f"{found.names[moves.idxmin()][0]} to lose most ({percent(moves.min(), signed=True)})" in text
+
+
+def scored(*origins: int, ratio: float = 0.8) -> Outlook:
+    """A forecast whose past was 0.8 of persistence from so many origins at 1, 3 and 5 years."""
+    found = forecast(panel_of(walk(4, 14)), until=2005, model="damped_drift", draws=20, past=False)
+    score = {"rmse_ratio_to_persistence": ratio, "coverage_90": 0.925}
+    rows = tuple(
+        {"horizon": ahead, "origins": number, **score} for ahead, number in zip((1, 3, 5), origins, strict=False)
+    )
+    return replace(found, past=rows, past_origins=tuple(range(2002, 2002 + max(origins))))
+
+
+def test_how_many_origins_there_were_is_told_and_when_they_are_too_few() -> None:
+    alone = scored(1)
+    assert "Past origins (2002) are fewer than 8, too few to judge" in paragraph(alone)
+    assert "(1 origin; intervals of 90% held 93% of what came)" in paragraph(alone)
+    assert "以往的起点（2002 年）不足 8 个" in paragraph(alone, "zh")
+    assert "1 个起点" in paragraph(alone, "zh")
+    mixed = scored(9, 8, 7)
+    assert "From past origins (2002 to 2010) the same forecaster had 20% smaller errors" in paragraph(mixed)
+    assert "3 years ahead (8 origins;" in paragraph(mixed)
+    assert "5 years ahead (7 origins, too few to judge;" in paragraph(mixed)
+    assert "5 年期比“维持不变”小 20%（7 个起点，太少，不足以评判" in paragraph(mixed, "zh")
+    assert "the same errors as persistence 1 year ahead" in paragraph(scored(9, ratio=1.004))
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.665, "67%"), (0.025, "3%"), (0.285, "29%"), (0.0, "0%"), (-0.004, "0%"), (-0.105, "-11%")]
+)
+def test_halves_are_rounded_up(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_a_panel_too_short_for_a_back_test_is_scored_from_the_origins_there_are() -> None:
+    found = forecast(panel_of(walk(4, 7)), until=1997, model="damped_drift", draws=20)
+    assert found.past_origins == (1994, 1995)
+    assert [(row["horizon"], row["origins"]) for row in found.past] == [(1, 2)]
 
 
 def test_the_model_says_what_its_couplings_do() -> None:
@@ -107,9 +163,9 @@ def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_t
     assert_allclose(found.couplings, found.weights["filtered"] * alone.couplings)
     for lang, whole in (("en", "is the simulation model"), ("zh", "来自仿真模型")):
         text = paragraph(found, lang)
-        assert f"{found.weights['filtered']:.0%} {whole}" in text
+        assert f"{percent(found.weights['filtered'])} {whole}" in text
         for name, weight in found.weights.items():
-            assert f"{weight:.0%}" in text
+            assert percent(weight) in text
             assert name in text
 
 
@@ -146,7 +202,10 @@ def write(source: Path) -> Path:
         (["--until", "99999"], "at most 50 years"),
         (["--model", "filterd"], "Did you mean 'filtered'?"),
         (["--event", "pigs fly by 2005"], "not understood"),
-        (["--event", "R09 overtakes R01 by 2005"], "no region or class 'R09'"),
+        (
+            ["--event", "R09 overtakes R01 by 2005"],
+            "no region or class 'R09': it has no classes, its regions are R00, R01",
+        ),
         (["--until", "2003", "--event", "R00 overtakes R01 by 2005"], "choose a year from 2002 to 2003"),
     ],
 )
@@ -163,15 +222,37 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
     source = write(tmp_path / "mine.csv")
     out = tmp_path / "out"
     line = ["forecast", str(source), "--until", "2003", "--draws", "40", "--no-past", "--out", str(out), "--json"]
+    line += ["--event", "dispersion rises by 1% by 2003"]
     code = main(line)
     answer = json.loads(capsys.readouterr().out)
     assert code == 0
     assert len(answer["data"]["table"]) == 8
     assert list(answer["data"]["weights"]) == ["filtered", "pull", "error_correction"]
+    assert pd.read_csv(out / "events.csv").to_dict("records") == answer["data"]["events"]
     assert set(answer["data"]["text"]) == {"en", "zh"}
-    names = {"forecast.png", "forecast.svg", "forecast.csv", "forecast.txt", "table.csv", "draws.nc", "forecast.md"}
+    names = {
+        "events.csv",
+        "forecast.png",
+        "forecast.svg",
+        "forecast.csv",
+        "forecast.txt",
+        "table.csv",
+        "draws.nc",
+        "forecast.md",
+    }
     assert {path.name for path in out.iterdir()} == names
     assert main(["forecast", str(source), "--until", "2003", "--out", str(out)]) == 2
     said = capsys.readouterr().err
     assert "holds earlier results" in said
     assert "Forecasting" not in said
+
+
+def test_past_scores_are_written_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = write(tmp_path / "mine.csv"), tmp_path / "out"
+    line = ["forecast", str(source), "--until", "2002", "--draws", "20", "--model", "damped_drift", "--json"]
+    assert main([*line, "--out", str(out)]) == 0
+    rows = json.loads(capsys.readouterr().out)["data"]["past"]
+    written = pd.read_csv(out / "past.csv")
+    assert list(written["horizon"]) == [1, 3]
+    assert_allclose(written["crps"], [row["crps"] for row in rows], rtol=1e-6)
+    assert not (out / "events.csv").exists()
