@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.observation.series import FILLED_IN, never_changes
 from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import Panel
 
@@ -140,7 +141,7 @@ def target_of(panel: Panel) -> Target:
     Raises
     ------
     InvalidPanel
-        If there is no output per head, or fewer than two regions with it.
+        If there is no output per head, fewer than two regions with it, or if it never changes.
     """
     if VARIABLE not in panel:
         raise InvalidPanel(
@@ -154,6 +155,8 @@ def target_of(panel: Panel) -> Target:
             f"panel {panel.name!r} has {VARIABLE} for {int(held.sum())} region(s); output relative to the mean of the "
             "regions needs at least two"
         )
+    if never_changes(np.asarray(values[held])):
+        raise InvalidPanel(f"panel {panel.name!r}, {VARIABLE}: {FILLED_IN}")
     with np.errstate(divide="ignore"):
         logs = np.log(values[held])
     years, on_all = consecutive(panel.years, logs)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.observation.series import Series, in_terms
+from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Measurement, ModelSpec
 
@@ -162,8 +162,8 @@ def _series(
     if not seen[:, 1:].any():
         change = "change from one year to the next" if increments else "value"
         return Absent(measurement.key, name, f"no {change} to compare after {window[0]} and until {window[-1]}")
-    if _is_constant(logs):
-        return Absent(measurement.key, name, "no region's value ever changes: that looks filled in, not observed")
+    if never_changes(logs):
+        return Absent(measurement.key, name, FILLED_IN)
     if relative and not np.nan_to_num(values).any():
         return Absent(measurement.key, name, "the regions never differ, so there is nothing to compare")
     return Series(
@@ -181,12 +181,6 @@ def _series(
         errors=measurement.errors,
         unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
     )
-
-
-def _is_constant(logs: Array) -> bool:
-    """Whether every region that is seen more than once has the same value each time."""
-    often = logs[np.isfinite(logs).sum(axis=1) > 1]
-    return len(often) > 0 and bool((np.nanmax(often, axis=1) == np.nanmin(often, axis=1)).all())
 
 
 def _logs(raw: Array) -> Array:

@@ -9,6 +9,9 @@ from pysd_runner.spec import USUAL_ERRORS, ErrorModel
 
 Array = NDArray[np.float64]
 
+# Of a series that `never_changes`.
+FILLED_IN = "no region's value ever changes: that looks filled in, not observed"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Series:
@@ -143,3 +146,15 @@ def in_terms(logs: Array, seen: NDArray[np.bool_], *, relative: bool, increments
         count = np.maximum(seen.sum(axis=0), 1)
         logs = logs - np.where(seen, logs, 0.0).sum(axis=-2, keepdims=True) / count
     return np.where(seen, logs, np.nan)
+
+
+def never_changes(values: Array) -> bool:
+    """Whether every region that is seen more than once has the same value each time.
+
+    Parameters
+    ----------
+    values
+        Shape (region, year); NaN where missing.
+    """
+    often = values[np.isfinite(values).sum(axis=1) > 1]
+    return len(often) > 0 and bool((np.nanmax(often, axis=1) == np.nanmin(often, axis=1)).all())

@@ -225,10 +225,12 @@ def test_bad_panels_and_arguments_say_what_to_do() -> None:
         small(draws=1)
 
 
-def test_a_panel_that_never_changes_cannot_give_widths() -> None:
-    still = np.repeat(walk(4, 1), 14, axis=1)
-    with pytest.raises(InvalidInput, match="cannot learn its widths"):
+def test_a_panel_that_never_changes_is_refused_and_one_that_moves_as_a_whole_gives_no_widths() -> None:
+    still = np.repeat(np.arange(8.0, 12.0)[:, None], 14, axis=1)
+    with pytest.raises(InvalidPanel, match="no region's value ever changes: that looks filled in"):
         backtest(panel_of(still), models=[])
+    with pytest.raises(InvalidInput, match="cannot learn its widths"):
+        backtest(panel_of(still + np.log(2) * (np.arange(14) > 12)), models=[], origins=[2000])
 
 
 def write(path: Path, logs: np.ndarray) -> Path:
