@@ -79,7 +79,9 @@ class Futures:
             If it stands for none.
         """
         known = {spelled.casefold(): places for spelled, places in self.places.items()}
-        asked = name.strip().casefold().removeprefix("the ")
+        asked = name.strip().casefold()
+        if asked not in known:
+            asked = asked.removeprefix("the ")
         if asked not in known:
             raise UnknownName(
                 f"the panel has no region or class {name!r}: {self._known()}.{suggest(asked, list(self.places))}"

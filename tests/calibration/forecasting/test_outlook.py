@@ -18,7 +18,7 @@ from pysd_runner.errors import InvalidInput, UnknownName
 from tests.calibration.forecasting.series import panel_of, walk
 
 LAST = np.array([-0.4, -0.2, 0.1, 0.5])
-PLACES = {"West": (0, 1), "R00": (0,), "R01": (1,), "R02": (2,), "R03": (3,)}
+PLACES = {"West": (0, 1), "R00": (0,), "R01": (1,), "R02": (2,), "The Gap": (3,), "R03": (3,)}
 
 
 def futures() -> Futures:
@@ -39,6 +39,7 @@ def test_events_are_counted_in_the_draws() -> None:
     assert counted("R01 overtakes R02 by 2025") == np.mean(draws[:, 1, 0] > draws[:, 2, 0])
     assert counted("the west above 80 % of the mean in 2026") == np.mean(end[:, :2].mean(axis=1) > np.log(0.8))
     assert counted("dispersion falls by 5% by 2026") == np.mean(end.std(axis=1) <= 0.95 * LAST.std())
+    assert counted("the gap above 150% of the mean in 2026") == counted("R03 above 150% of the mean in 2026")
     below, above = counted("R03 below 160% of the mean in 2026"), counted("R03 above 160% of the mean in 2026")
     assert_allclose(below + above, 1.0)
 
