@@ -9,6 +9,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
+from pysd_runner.counts import cores
 from pysd_runner.errors import InvalidInput
 from pysd_runner.reports.folders import check_file
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # loads numpy
     from pysd_runner.panel import Panel
 
 PANEL = "china"
+# Cells of output per head, regions times years, up to which one process is the fastest.
+SMALL_PANEL = 400
 SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
 
 Models = Annotated[
@@ -69,8 +72,13 @@ def backtest(
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500,
     seed: Seed = 0,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Processes at the same time; results do not depend on it.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes at the same time; results do not depend on it [default: every core, one for small panels].",
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option("--checkpoint", metavar="FOLDER", help="Keeps finished origins; the same command goes on there."),
@@ -123,7 +131,7 @@ def backtest(
     if checkpoint is not None:
         session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")
     with session.stage("Forecasting from past years") as stage:
-        result = scored(read, workers=workers, progress=stage.at, **asked)
+        result = scored(read, workers=_processes(read) if workers is None else workers, progress=stage.at, **asked)
     session.kept.clear()
     _say(session, result)
     if out is not None:
@@ -132,6 +140,11 @@ def backtest(
         save_csv(result.table(), out)
         session.say()
         session.say(f"Every score: {out}")
+
+
+def _processes(panel: "Panel") -> int:
+    """Every core, or one for a panel so small that starting others would take longer than the work."""
+    return cores() if len(panel.regions) * len(panel.years) > SMALL_PANEL else 1
 
 
 def _origins(panel: "Panel", first: int | None, last: int | None) -> list[int] | None:

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from calibration import backtest
+from calibration import backtest, backtest_command
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
@@ -346,3 +346,9 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     short = write(tmp_path / "short.csv", walk(4, 3))
     assert main(["backtest", str(short)]) == 2
     assert "needs 10" in capsys.readouterr().err
+
+
+def test_large_panels_take_every_core_and_small_ones_one(monkeypatch) -> None:
+    monkeypatch.setattr(backtest_command, "cores", lambda: 7)
+    assert backtest_command._processes(panel_of(walk(31, 25))) == 7
+    assert backtest_command._processes(panel_of(walk(6, 16))) == 1
