@@ -135,6 +135,25 @@ def late_entries(target: Target) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def unfinished_years(panel: Panel, target: Target) -> tuple[str, ...]:
+    """Sentences about years after the last one of a target, in which one region alone has output per head.
+
+    Parameters
+    ----------
+    panel, target
+        What was observed, and what is forecast of it.
+    """
+    sentences = []
+    for place, year in enumerate(panel.years):
+        names = [code for code, value in zip(panel.codes, panel[VARIABLE][:, place], strict=True) if np.isfinite(value)]
+        if names and year > target.years[-1]:
+            sentences.append(
+                f"{year} is left out: only {', '.join(names)} has output per head in it, and a region is compared with "
+                f"others; the last year is {target.years[-1]}"
+            )
+    return tuple(sentences)
+
+
 def target_of(panel: Panel) -> Target:
     """Log relative output per head of a panel that holds output per head, or output and population.
 

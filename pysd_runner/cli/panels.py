@@ -60,7 +60,7 @@ class PanelChoice:
         last_year: int | None = None,
         regions: Sequence[str] = (),
     ) -> "Panel":
-        """Read the panel, and say how many warnings it has and which regions are left out.
+        """Read the panel, and say its heaviest warning, how many it has and which regions are left out.
 
         Parameters
         ----------
@@ -76,10 +76,12 @@ class PanelChoice:
         InvalidPanel
             If anything is wrong with it, or it has too many regions.
         """
+        from pysd_runner.panel.problems import heaviest_first
+
         panel = self.load()
         if panel.problems:
             count = len(panel.problems)
-            first = f"{panel.problems[0]}".removeprefix("warning: ")
+            first = f"{heaviest_first(panel.problems)[0]}".removeprefix("warning: ")
             more = f" (and {count - 1} more: `gapsim data check` lists them)" if count > 1 else ""
             session.warn(f"{self.source}: {first}{more}")
         from pysd_runner.panel import check_size, with_output

@@ -57,7 +57,9 @@ def with_output(panel: Panel, *, first_year: int | None = None, last_year: int |
     kept = np.asarray(seen[:, [panel.years.index(year) for year in ends]].all(axis=1))
     if kept.all() or (chosen and kept.mean() < MOST_LOST):
         return panel
-    return _subset(panel, kept, ends)
+    # Only the ends that some region lacks are named.
+    lacking = [year for year in ends if not seen[:, panel.years.index(year)].all()]
+    return _subset(panel, kept, lacking)
 
 
 def check_size(panel: Panel) -> None:
@@ -129,11 +131,11 @@ def _widest(years: Sequence[int], shared: NDArray[np.int64]) -> tuple[tuple[int,
     return (int(values[first]), int(values[last])), int(kept.max())
 
 
-def _subset(panel: Panel, kept: NDArray[np.bool_], ends: Sequence[int]) -> Panel:
+def _subset(panel: Panel, kept: NDArray[np.bool_], lacking: Sequence[int]) -> Panel:
     gone = [region for region, stays in zip(panel.regions, kept, strict=True) if not stays]
     names = [region.code if region.name_en == region.code else f"{region.name_en} ({region.code})" for region in gone]
     shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-    when = " or ".join(str(year) for year in ends)
+    when = " or ".join(str(year) for year in lacking)
     problem = Problem(
         rule=LEFT_OUT,
         message=f"{len(gone)} of {len(panel.regions)} regions are left out, without output per head in {when}: {shown}",

@@ -9,6 +9,20 @@ Severity = Literal["error", "warning"]
 SHOWN = 5
 # An unclosed quote makes the rest of a file one cell.
 LONGEST_FOUND = 500
+# Rules of warnings: what changes results most comes first, what may not matter at all last, all others between.
+HEAVIEST = (
+    "jump",
+    "magnitude",
+    "unit-doubt",
+    "gap",
+    "incomplete-region",
+    "left-out",
+    "absent-region",
+    "region-spelling",
+    "other-sheets",
+    "unused-column",
+)
+LIGHTEST = ("blank-row", "no-population", "no-unit")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +88,24 @@ def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
         The same problems; those in one row keep the order they came in.
     """
     return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row)
+
+
+def heaviest_first(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort warnings by how much they may change results.
+
+    Parameters
+    ----------
+    problems
+        Warnings in any order.
+
+    Returns
+    -------
+    list[Problem]
+        The same warnings; those of one rule keep the order they came in.
+    """
+    rank = {rule: place - len(HEAVIEST) for place, rule in enumerate(HEAVIEST)}
+    rank |= {rule: place + 1 for place, rule in enumerate(LIGHTEST)}
+    return sorted(problems, key=lambda problem: rank.get(problem.rule, 0))
 
 
 def errors_of(problems: Iterable[Problem]) -> list[Problem]:

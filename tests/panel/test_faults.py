@@ -7,6 +7,7 @@ import pytest
 
 from pysd_runner.errors import InvalidPanel, UnknownName
 from pysd_runner.panel import Problem, check_panel, load_panel
+from pysd_runner.panel.problems import heaviest_first
 
 Write = Callable[..., Path]
 
@@ -282,6 +283,13 @@ def test_load_raises_with_the_first_five_and_the_total(write: Write) -> None:
     assert "row 2, column 'output [yuan]'" in lines[1]
     assert "and 7 more" in lines[-1]
     assert caught.value.exit_code == 2
+
+
+def test_warnings_that_change_results_come_before_missing_units(write: Write) -> None:
+    rows = ("A,2000,9000,red", "A,2001,9000,red", "A,2003,90000,red", "B,2000,8000,red", "B,2003,8000,red")
+    text = "\n".join(("region,year,output per head,colour", *rows)) + "\n"
+    found = [problem.rule for problem in heaviest_first(check_panel(write(text)))]
+    assert found == ["jump", "gap", "gap", "unused-column", "no-population", "no-unit"]
 
 
 def test_problems_as_data_and_as_one_line() -> None:

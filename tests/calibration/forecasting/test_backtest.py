@@ -340,7 +340,9 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     hole = write(tmp_path / "hole.csv", logs)
     line = ["backtest", str(hole), "--model", "pull", "--draws", "10", "--first-origin"]
     assert main([*line, "1998", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["data"]["origins"] == [1998, 2000]
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["data"]["origins"] == [1998, 2000]
+    assert "no region has a row for 1999; nothing is filled in" in answer["warnings"][0]
     assert main([*line, "1999", "--last-origin", "1999"]) == 2
     assert "no region has output per head from 1999 to 1999" in capsys.readouterr().err
     short = write(tmp_path / "short.csv", walk(4, 3))

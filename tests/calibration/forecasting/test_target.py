@@ -1,10 +1,10 @@
-"""Relative output: who enters late moves the others, and that is said."""
+"""Relative output: who enters late moves the others, a last year of one region is left out, and that is said."""
 
 import numpy as np
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import target_of
-from calibration.forecasting.target import late_entries
+from calibration.forecasting.target import late_entries, unfinished_years
 from tests.calibration.forecasting.series import panel_of
 
 
@@ -34,3 +34,14 @@ def test_nothing_is_said_of_holes_of_regions_that_fit_in_and_of_whole_panels() -
     middle = steady()
     middle[2, :4] = np.nan
     assert late_entries(target_of(panel_of(middle))) == ()
+
+
+def test_a_last_year_of_one_region_is_left_out_and_named() -> None:
+    panel = panel_of(steady())
+    assert unfinished_years(panel, target_of(panel)) == ()
+    logs = steady()
+    logs[1:, -1] = np.nan
+    panel = panel_of(logs)
+    (sentence,) = unfinished_years(panel, target_of(panel))
+    assert "1997 is left out: only R00 has output per head in it" in sentence
+    assert sentence.endswith("the last year is 1996")
