@@ -313,14 +313,14 @@ def _past(
     """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
     years = target.years
     usual = len(years) > FIRST_ORIGIN
-    origins = years[FIRST_ORIGIN - 1 if usual else FIRST_SEEN : -1]
+    origins = None if usual else years[FIRST_SEEN:-1]
     result = backtest(
         panel,
         models=models_named([]) | {chosen.name: chosen},
         origins=origins,
-        horizons=None if usual else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
+        horizons=None if origins is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
         seed=seed,
         progress=progress,
     )
     rows = (row for row in result.skill() if row["model"] == chosen.name and row["horizon"] in PAST_HORIZONS)
-    return tuple(rows), origins
+    return tuple(rows), tuple(int(year) for year in result.scores["origin"].values)

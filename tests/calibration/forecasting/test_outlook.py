@@ -135,6 +135,13 @@ def test_a_panel_too_short_for_a_back_test_is_scored_from_the_origins_there_are(
     assert [(row["horizon"], row["origins"]) for row in found.past] == [(1, 2)]
 
 
+def test_years_of_which_nothing_is_known_are_no_past_origins() -> None:
+    logs = walk(4, 15)
+    logs[:, 10] = np.nan
+    found = forecast(panel_of(logs), until=2006, model="pull", draws=10)
+    assert found.past_origins == (1998, 1999, 2001, 2002, 2003)
+
+
 def test_the_model_says_what_its_couplings_do() -> None:
     found = forecast(panel_of(walk(4, 12)), until=2003, model="filtered", draws=40, past=False)
     assert found.weights == {"filtered": 1.0}
