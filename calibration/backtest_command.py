@@ -115,7 +115,7 @@ def backtest(
         read = read.subset(years=range(start, stop + 1))
     from calibration.forecasting import backtest as scored
     from calibration.forecasting.backtest import check_backtest
-    from calibration.forecasting.target import late_entries, target_of, unfinished_years
+    from calibration.forecasting.target import doubts, target_of
 
     asked: dict[str, Any] = {
         "models": models,
@@ -126,8 +126,7 @@ def backtest(
         "checkpoint": checkpoint,
     }
     check_backtest(read, **asked)
-    aim = target_of(read)
-    for text in (*unfinished_years(read, aim), *late_entries(aim)):
+    for text in doubts(read, target_of(read)):
         session.warn(text)
     if checkpoint is not None:
         session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")

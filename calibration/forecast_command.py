@@ -97,10 +97,10 @@ def forecast(
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
     from calibration.forecasting.outlook import check_forecast
-    from calibration.forecasting.target import late_entries, unfinished_years
+    from calibration.forecasting.target import doubts
 
     aim = target_of(read)
-    for text in (*unfinished_years(read, aim), *late_entries(aim)):
+    for text in doubts(read, aim):
         session.warn(text)
     last = aim.years[-1] + AHEAD if until is None else until
     asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}

@@ -21,12 +21,11 @@ from calibration.filtering.dynamics import GROUPS, advance, central, start
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.trend import Trend, positions, steps
+from calibration.filtering.trend import positions, steps
 
 Array = NDArray[np.float64]
 
 SWEEPS, ROUNDS = 30, 8
-LEAST_WEIGHT = 0.02
 SMALLEST = 1e-12
 
 
@@ -94,24 +93,20 @@ def learn_couplings(evidence: Evidence, laws: Laws, settings: FilterSettings, fi
     values = evidence.values[:, begin:]
     moves = np.stack([movements(evidence, laws, year) for year in range(first_year, evidence.years[-1])], axis=-1)
     paths = np.concatenate([np.zeros((*moves.shape[:2], 1)), np.cumsum(moves, axis=-1)], axis=-1)
-    chosen = np.flatnonzero(laws.weight >= LEAST_WEIGHT * laws.weight.max())
-    weight = laws.weight[chosen] / laws.weight[chosen].sum()
-    trend, sd = laws.trend.of(chosen), laws.sd[chosen]
+    likely = laws.likely
     centres = positions(evidence.values, settings.memory_years)[:, begin:]
-    seen = _surprises(values, centres, trend, sd, laws.by_region)
+    seen = _surprises(values, centres, likely)
     made = np.stack(
         [
             _surprises(
                 np.where(np.isfinite(values), path, np.nan),
                 positions(path, settings.memory_years),
-                trend,
-                sd,
-                laws.by_region,
+                likely,
             )
             for path in paths
         ]
     )
-    mean, precision = _regressed(seen, made, weight, scale, settings.tails)
+    mean, precision = _regressed(seen, made, likely.weight, scale, settings.tails)
     return Couplings(groups=names, mean=mean, precision=precision)
 
 
@@ -171,8 +166,8 @@ def movements(evidence: Evidence, laws: Laws, year: int) -> Array:
     return np.asarray(relative[1:] - relative[0])
 
 
-def _surprises(values: Array, centres: Array, trend: Trend, sd: Array, by_region: Array) -> Array:
+def _surprises(values: Array, centres: Array, laws: Laws) -> Array:
     """Surprises of the small filter in standard deviations, shape (law, region, year)."""
-    free = np.full(len(sd), np.inf)
-    found = [step.innovation for step in steps(values, centres, trend, free, 1.0)]
-    return np.asarray(np.stack(found, axis=-1) / (sd[:, None] * by_region)[:, :, None])
+    free = np.full(len(laws.sd), np.inf)
+    found = [step.innovation for step in steps(values, centres, laws.trend, free, 1.0)]
+    return np.asarray(np.stack(found, axis=-1) / (laws.sd[:, None] * laws.by_region)[:, :, None])

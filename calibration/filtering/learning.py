@@ -7,7 +7,7 @@ it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 REGION_YEARS = 8.0
 SCALE_ROUNDS = 4
 SMALLEST = 1e-9
+# Laws of less weight than this share of the largest do not matter.
+LEAST_WEIGHT = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +51,13 @@ class Laws:
     weight: Array
     by_region: Array
     shared: float
+
+    @property
+    def likely(self) -> "Laws":
+        """The laws that matter, those of at least 2 % of the largest weight, with weights that sum to 1 again."""
+        chosen = np.flatnonzero(self.weight >= LEAST_WEIGHT * self.weight.max())
+        weight = self.weight[chosen] / self.weight[chosen].sum()
+        return replace(self, trend=self.trend.of(chosen), sd=self.sd[chosen], weight=weight)
 
     def members(self, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
         """Positions of the laws of so many members: systematic resampling, in random order."""

@@ -10,9 +10,6 @@ from calibration.filtering.trend import moved, positions, steps
 
 Array = NDArray[np.float64]
 
-# Laws of less weight than this share of the largest do not matter for widths.
-LEAST_WEIGHT = 0.02
-
 
 def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: int) -> Array:
     r"""Factor on the width of the forecast at each horizon.
@@ -37,9 +34,8 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     Array
         Shape (horizon,).
     """
-    chosen = np.flatnonzero(laws.weight >= LEAST_WEIGHT * laws.weight.max())
-    weight = laws.weight[chosen] / laws.weight[chosen].sum()
-    trend, sd = laws.trend.of(chosen), laws.sd[chosen, None] * laws.by_region
+    likely = laws.likely
+    trend, weight, sd = likely.trend, likely.weight, likely.sd[:, None] * laws.by_region
     centres = positions(values, settings.memory_years)
     years = values.shape[1]
     found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)

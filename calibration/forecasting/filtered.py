@@ -1,7 +1,6 @@
 """The model itself as a forecaster: states filtered up to the origin, then members run on."""
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,7 +47,8 @@ class FilteredModel:
             If the fit saw years after the origin, or is one of another model or of other regions.
         """
         target = origin.target
-        self.check(target.regions, origin.year)
+        if self.fit is not None:
+            check_fit_of(self.fit, target.regions, origin.year)
         seen = np.asarray(np.isfinite(target.values).any(axis=1))
         evidence = evidence_of(
             target.values[seen],
@@ -62,21 +62,3 @@ class FilteredModel:
         paths = np.full((draws, len(seen), horizon), np.nan)
         paths[:, seen] = found
         return Forecast(point=paths.mean(axis=0), draws=paths)
-
-    def check(self, regions: Collection[str], year: int) -> None:
-        """Refuse a fit that does not belong to these regions and an origin.
-
-        Parameters
-        ----------
-        regions
-            Codes.
-        year
-            The origin.
-
-        Raises
-        ------
-        InvalidInput
-            If the fit saw years after the origin, or is one of another model or of other regions.
-        """
-        if self.fit is not None:
-            check_fit_of(self.fit, regions, year)

@@ -16,7 +16,7 @@ from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import FINAL, models_named
-from calibration.forecasting.plan import FIRST_ORIGIN
+from calibration.forecasting.plan import FIRST_ORIGIN, check_draws
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
@@ -280,8 +280,7 @@ def _check_numbers(target: Target, until: int, draws: int) -> None:
         raise InvalidInput(
             f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {target.years[-1]}"
         )
-    if draws < 2:
-        raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
+    check_draws(draws)
     if len(target.years) < LEAST_YEARS:
         raise InvalidInput(
             f"panel {target.name!r} has {len(target.years)} years of output; a forecast needs "

@@ -99,8 +99,7 @@ def make_plan(
         the reference is not among the forecasters.
     """
     whole("seed", seed, least=0)
-    if draws < 2:
-        raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
+    check_draws(draws)
     years = target.years
     ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(years) >= LONG else NEAR
     chosen = tuple(sorted(set(origins))) if origins is not None else _default_origins(target)
@@ -131,9 +130,26 @@ def make_plan(
     return Plan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
 
 
+def check_draws(draws: int) -> None:
+    """Refuse fewer draws than a distribution needs.
+
+    Parameters
+    ----------
+    draws
+        Number of predictive draws.
+
+    Raises
+    ------
+    InvalidInput
+        If there are fewer than two.
+    """
+    if draws < 2:
+        raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
+
+
 def _default_origins(target: Target) -> tuple[int, ...]:
     """From the ninth year to the last but one, without years of which nothing is known."""
-    return tuple(year for year in target.years[FIRST_ORIGIN - 1 : -1] if year in target.seen)
+    return tuple(year for year in target.seen if target.years[0] + FIRST_ORIGIN - 1 <= year < target.years[-1])
 
 
 def _reach(target: Target, step: int) -> set[int]:

@@ -105,6 +105,17 @@ def relative(levels: Array) -> Array:
     return result
 
 
+def doubts(panel: Panel, target: Target) -> tuple[str, ...]:
+    """Sentences about what a user may not expect of a target: years left out, and regions that begin late.
+
+    Parameters
+    ----------
+    panel, target
+        What was observed, and what is forecast of it.
+    """
+    return (*unfinished_years(panel, target), *late_entries(target))
+
+
 def late_entries(target: Target) -> tuple[str, ...]:
     """Sentences about regions that begin later than others and so move the relative output of those.
 
