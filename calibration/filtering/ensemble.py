@@ -11,7 +11,7 @@ from calibration.filtering.dynamics import Members, State, advance, drawn, spec_
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import apart_from, balanced, heavy
+from calibration.filtering.shocks import apart_from, balanced, heavy, unrest
 from calibration.filtering.trend import positions
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
@@ -210,7 +210,7 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     filtered
         What is known at the origin.
     settings
-        Tails of the shocks.
+        Tails of the shocks and of how restless regions are.
     horizon
         Number of years.
     draws
@@ -222,7 +222,8 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     -------
     Array
         Log relative output, shape (draw, region, horizon). Shocks have mean zero over the draws, so that the mean is
-        free of their sampling error; deviations from it are stretched as past errors ask for.
+        free of their sampling error; deviations from it are those of calm or restless times, and stretched as past
+        errors ask for.
     """
     origin = filtered.state.year
     rng = np.random.default_rng((seed, origin, horizon))
@@ -245,7 +246,9 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
         found.append(state.level - state.level.mean(axis=1, keepdims=True))
     paths = np.stack(found, axis=-1)
     mean = paths.mean(axis=0)
-    return np.asarray(mean + learn_widths(filtered.values, filtered.laws, settings, horizon) * (paths - mean))
+    away = _centred(unrest(rng, draws, paths.shape[1], settings.unrest)[..., None] * (paths - mean))
+    away -= away.mean(axis=1, keepdims=True)
+    return np.asarray(mean + learn_widths(filtered.values, filtered.laws, settings, horizon) * away)
 
 
 def _centred(noise: Array) -> Array:

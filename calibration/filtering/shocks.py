@@ -47,6 +47,35 @@ def heavy(rng: np.random.Generator, draws: int, groups: Sequence[str], shared: f
     return result
 
 
+def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -> Array:
+    r"""How restless each region will be in each draw, a factor on its deviations from the mean path.
+
+    Calm and restless times last, so that one year's size of shocks tells the next one's: a path has one factor for all
+    years ahead, :math:`\propto \sqrt{\nu / \chi^2_\nu}`, which makes Student's t of a normal deviation at any horizon,
+    while heavy tails of yearly shocks alone wear off when years are summed.
+
+    Parameters
+    ----------
+    rng
+        Source of randomness.
+    draws, regions
+        Numbers.
+    freedom
+        Degrees of freedom, :math:`\nu`, above 1; infinite for ones.
+
+    Returns
+    -------
+    Array
+        Shape (draw, region), mean 1 for each region; a draw and its mirror image have the same.
+    """
+    if np.isinf(freedom):
+        return np.ones((draws, regions))
+    half = 1 / np.sqrt(rng.chisquare(freedom, size=((draws + 1) // 2, regions)))
+    both = np.concatenate((half, half))[:draws]
+    result: Array = both / both.mean(axis=0)
+    return result
+
+
 def apart_from(noise: Array, *states: Array) -> Array:
     """Take from noise what happens to go with states, and give it back its size.
 

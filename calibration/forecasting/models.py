@@ -72,9 +72,41 @@ the same and persistence                1.2    -.1376   -.1459   .815 / .814 / .
 the same and persistence                3.0    -.1417   -.1515   .803 / .807 / .841  .971 / .925 / .879
 ======================================  =====  =======  =======  ==================  ==================
 
-Taken: filtered, pull and error correction at a rate of 1.2. It is a tie in RMSE with what was there and 0.4 % worse in
-CRPS in these samples, and does not put half of a short panel on one regression. Scores of later origins and of other
-panels had been seen with the earlier mixture; they made us look again and decided neither members nor rate.
+Taken then: filtered, pull and error correction at a rate of 1.2, a tie in RMSE with what was there and 0.4 % worse in
+CRPS in these samples, which does not put half of a short panel on one regression.
+
+Pull and error correction are two answers to one question, how fast gaps close, so that they became one: error
+correction whose coefficients lean on the pull while the years are few (`ShrunkenErrorCorrection`), which was tried with
+what the pull (level) and no effect of the last change (change) count for, in years. Alone, and in mixtures at a rate
+of 1.2, the last with a filter that knows of calm and restless times:
+
+======================================  =====  ======  =======  =======  ==================  ==================
+forecaster                              level  change  RMSE     CRPS     China 2008-2014     US 1937-1959
+======================================  =====  ======  =======  =======  ==================  ==================
+error correction, not shrunken              0       0  -.1467   -.1538   .808 / .807 / .856  .980 / .906 / .843
+shrunken                                    2      .5  -.1514   -.1555   .806 / .801 / .836  .978 / .906 / .850
+the same                                    4       0  -.1514   -.1587   .806 / .797 / .828  .981 / .908 / .855
+the same                                    4      .5  -.1525   -.1571   .805 / .798 / .832  .979 / .907 / .852
+the same                                    4       1  -.1510   -.1541   .806 / .802 / .838  .977 / .906 / .850
+the same                                    4       2  -.1471   -.1487   .808 / .812 / .849  .975 / .906 / .850
+the same                                    8      .5  -.1531   -.1582   .804 / .795 / .828  .980 / .908 / .853
+filtered, pull, error correction            0       0  -.1489   -.1556   .808 / .803 / .832  .970 / .916 / .861
+filtered, shrunken                          2      .5  -.1499   -.1576   .802 / .798 / .827  .973 / .917 / .869
+the same                                    4       0  -.1507   -.1598   .800 / .795 / .822  .974 / .919 / .871
+the same                                    4      .5  -.1502   -.1580   .801 / .796 / .824  .973 / .918 / .870
+the same                                    4       1  -.1491   -.1561   .802 / .799 / .827  .973 / .918 / .870
+the same                                    8      .5  -.1504   -.1579   .800 / .795 / .823  .974 / .920 / .871
+filtered with unrest, shrunken              4      .5  -.1501   -.1584   .801 / .796 / .824  .973 / .918 / .870
+======================================  =====  ======  =======  =======  ==================  ==================
+
+Taken: filtered with unrest and error correction shrunken by 4 years and half a year, from the middle of what does
+alike. Leaning on persistence (-.131 to -.139) or on a pull of 1 % (-.141 to -.145) did worse. Regressions that forget
+(half-life of 15 years), weigh regions by their noise or lean less on outliers did no better, nor did a third member
+that is the pull or persistence (-.149, -.138), nor rates of 2 and more. Equal weights did a little better (-.151),
+but leave a member in that fails on a panel. Scores of later origins and of panels of other countries had been seen
+with earlier mixtures; they made us look again. Those of the last table were looked at on panels of other countries
+before the choice, where they differ by less than half a per cent; the choice is the one that these two samples ask
+for.
 """
 
 from collections.abc import Iterable
@@ -92,6 +124,7 @@ from calibration.forecasting.baselines import (
     Persistence,
     PooledConvergence,
     Pull,
+    ShrunkenErrorCorrection,
     ShrunkenMeans,
     Theta,
 )
@@ -119,10 +152,11 @@ METHODS: dict[str, PointMethod] = {
     "pooled_convergence": PooledConvergence(),
     "error_correction": ErrorCorrection(),
     "error_correction_half": ErrorCorrection(strength=0.5),
+    "error_correction_shrunken": ShrunkenErrorCorrection(),
     "shrunken_means": ShrunkenMeans(),
     "mean_of_good": Mean(GOOD),
 }
-MEMBERS = (FILTERED, "pull", "error_correction")
+MEMBERS = (FILTERED, "error_correction_shrunken")
 
 
 def baselines() -> dict[str, Forecaster]:

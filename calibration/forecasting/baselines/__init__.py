@@ -3,7 +3,7 @@
 from calibration.forecasting.baselines.autoregression import FixedEffects, ShrunkenMeans
 from calibration.forecasting.baselines.convergence import PooledConvergence, Pull
 from calibration.forecasting.baselines.drift import DampedDrift, Drift
-from calibration.forecasting.baselines.error_correction import ErrorCorrection
+from calibration.forecasting.baselines.error_correction import ErrorCorrection, ShrunkenErrorCorrection
 from calibration.forecasting.baselines.mean import Mean
 from calibration.forecasting.baselines.persistence import Persistence
 from calibration.forecasting.baselines.univariate import Arima, ExponentialSmoothing, Theta
@@ -19,6 +19,7 @@ __all__ = [
     "Persistence",
     "PooledConvergence",
     "Pull",
+    "ShrunkenErrorCorrection",
     "ShrunkenMeans",
     "Theta",
 ]

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import t as student
 
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
 from calibration.filtering.couplings import learn_couplings, movements
 from calibration.filtering.dynamics import GROUPS, advance, central, start, uncoupled
-from calibration.filtering.shocks import apart_from, heavy, shared_part
+from calibration.filtering.shocks import apart_from, heavy, shared_part, unrest
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
 from calibration.forecasting import origin_at, target_of
@@ -278,6 +279,30 @@ def test_shocks_have_unit_variance_and_share_what_they_should() -> None:
     assert shared_part(np.full((2, 3), np.nan), ["a", "a"]) == 0.0
 
 
+def test_unrest_makes_students_t_of_normal_draws_and_moves_no_mean() -> None:
+    rng = np.random.default_rng(0)
+    factor = unrest(rng, 40_000, 2, 6.0)
+    assert_allclose(factor.mean(axis=0), 1.0)
+    assert_allclose(factor[:20_000], factor[20_000:])
+    draws = factor * rng.normal(size=factor.shape)
+    # In units of the mean absolute value, which the factor leaves as it was.
+    assert_allclose(np.abs(draws).mean(axis=0), np.sqrt(2 / np.pi), rtol=0.02)
+    probabilities = np.array([0.1, 0.25, 0.75, 0.9, 0.99])
+    expected = student.ppf(probabilities, 6) * np.sqrt(2 / np.pi) / student.expect(np.abs, (6,))
+    assert_allclose(np.quantile(draws[:, 0], probabilities), expected, rtol=0.05)
+    assert (unrest(rng, 5, 3, np.inf) == 1).all()
+
+
+def test_unrest_moves_neither_points_nor_the_sum_over_regions() -> None:
+    known = estimate(evidence(history()), SMALL, seed=0)
+    calm, restless = (
+        ahead(known, replace(SMALL, unrest=freedom), horizon=HORIZON, draws=48, seed=0) for freedom in (np.inf, 6.0)
+    )
+    assert_allclose(restless.mean(axis=0), calm.mean(axis=0), atol=1e-12)
+    assert_allclose(restless.sum(axis=1), 0.0, atol=1e-12)
+    assert not np.allclose(restless, calm, atol=1e-4)
+
+
 def test_noise_is_made_uncorrelated_and_keeps_its_size() -> None:
     rng = np.random.default_rng(1)
     noise, states = rng.normal(size=(40, 3)), [rng.normal(size=(40, 3)), np.ones((40, 3))]
@@ -309,6 +334,8 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
         FilterSettings(members=5)
     with pytest.raises(InvalidInput, match="pulls is empty"):
         FilterSettings(pulls=())
+    with pytest.raises(InvalidInput, match="unrest is 1"):
+        FilterSettings(unrest=1.0)
     values = history()
     values[2] = np.nan
     with pytest.raises(InvalidInput, match="R2"):

@@ -21,11 +21,12 @@ from calibration.forecasting.baselines import (
     Persistence,
     PooledConvergence,
     Pull,
+    ShrunkenErrorCorrection,
     ShrunkenMeans,
     Theta,
 )
 from calibration.forecasting.baselines.autoregression import Pairs, profile, random_effects
-from calibration.forecasting.baselines.error_correction import coefficients
+from calibration.forecasting.baselines.error_correction import coefficients, years_apart
 from calibration.forecasting.baselines.univariate import quiet
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
@@ -91,6 +92,37 @@ def test_error_correction_is_least_squares_by_a_plain_loop_with_holes() -> None:
 def test_error_correction_without_strength_is_persistence() -> None:
     values = holed()
     assert_allclose(ErrorCorrection(strength=0).points(values, 5), Persistence().points(values, 5))
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_shrunken_error_correction_is_a_weighted_mean_of_the_estimate_and_the_pull(step: int) -> None:
+    values = holed()
+    found = coefficients(values, step)
+    assert found is not None
+    years = (values.shape[1] - 1 - step) / step
+    assert_allclose(years_apart(values, step), years)
+    on_level = (years * found[0] + 4 * (0.98**step - 1)) / (years + 4)
+    on_change = years / (years + 0.5) * found[1]
+    last, change = values[3, -1], values[3, -1] - values[3, -2]
+    expected = last + on_level * last + on_change * change
+    assert_allclose(ShrunkenErrorCorrection().points(values, 5)[3, step - 1], expected)
+
+
+def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() -> None:
+    values = holed()
+    free = ShrunkenErrorCorrection(level_years=0, change_years=0)
+    assert_allclose(free.points(values, 5), ErrorCorrection().points(values, 5))
+    bound = ShrunkenErrorCorrection(rate=0.03, level_years=1e12, change_years=1e12)
+    assert_allclose(bound.points(values, 5), Pull(0.03).points(values, 5), rtol=1e-6)
+    assert_allclose(ShrunkenErrorCorrection().points(values[:, :2], 5), Pull().points(values[:, :2], 5))
+
+
+def test_years_in_which_nothing_can_be_compared_do_not_count() -> None:
+    values = history(years=12).copy()
+    values[:, 6] = np.nan
+    # A year counts as an origin with itself, the year before and the year after it.
+    assert years_apart(values, 1) == 10 - 3
+    assert years_apart(values[:, :2], 1) == 0
 
 
 def test_pooled_convergence_is_regression_through_the_origin() -> None:

@@ -235,7 +235,7 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
     answer = json.loads(capsys.readouterr().out)
     assert code == 0
     assert len(answer["data"]["table"]) == 8
-    assert list(answer["data"]["weights"]) == ["filtered", "pull", "error_correction"]
+    assert list(answer["data"]["weights"]) == ["filtered", "error_correction_shrunken"]
     assert pd.read_csv(out / "events.csv").to_dict("records") == answer["data"]["events"]
     assert set(answer["data"]["text"]) == {"en", "zh"}
     names = {
