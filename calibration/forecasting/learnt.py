@@ -83,7 +83,9 @@ class Learnt:
         point = self.points(origin, horizon)
         normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.year))
         width = spread.by_region[:, None] * spread.by_horizon
-        return Forecast(point=point, draws=point + width * stretched(normal, sizes))
+        away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)
+        # What all regions share is no change of relative output.
+        return Forecast(point=point, draws=point + away - np.nanmean(away, axis=1, keepdims=True))
 
     def points(self, origin: Origin, horizon: int) -> Array:
         """The points at an origin, shape (region, horizon)."""

@@ -90,10 +90,11 @@ def over_horizons(growth: float, horizon: int) -> Array:
 
 
 def over_regions(errors: Array) -> Array:
-    """Correlation of regions, shrunk to none by as much as the number of origins asks for.
+    r"""Correlation of regions, shrunk by as much as the number of origins asks for.
 
-    Schaefer & Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32: the intensity that minimises the expected squared
-    error of the correlations.
+    Relative output sums to zero over the regions, and so do its errors: where nothing else is known two regions
+    correlate by :math:`-1/(n - 1)`. The intensity minimises the expected squared error of the correlations: Schaefer &
+    Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32.
 
     Parameters
     ----------
@@ -106,17 +107,19 @@ def over_regions(errors: Array) -> Array:
         Shape (region, region).
     """
     origins, regions = errors.shape
+    assumed = np.full((regions, regions), -1 / max(regions - 1, 1))
+    np.fill_diagonal(assumed, 1.0)
     if origins < 3:
-        return np.eye(regions)
+        return assumed
     filled = np.nan_to_num(errors)
     size = np.sqrt((filled**2).mean(axis=0))
     unit = filled / np.where(size > 0, size, 1.0)
     found = unit.T @ unit / origins
     spread = ((unit**2).T @ (unit**2) / origins - found**2) / (origins - 1)
     off = ~np.eye(regions, dtype=bool)
-    squares = (found[off] ** 2).sum()
+    squares = ((found - assumed)[off] ** 2).sum()
     intensity = min(1.0, spread[off].sum() / squares) if squares > 0 else 1.0
-    result: Array = (1 - intensity) * found
+    result: Array = (1 - intensity) * found + intensity * assumed
     np.fill_diagonal(result, 1.0)
     return result
 

@@ -121,7 +121,7 @@ def test_correlation_over_regions_is_shrunk_when_origins_are_few_and_found_when_
     assert_allclose(over_regions(errors)[0, 1], 0.5, atol=0.1)
     alone = over_regions(rng.normal(size=(8, 30)))
     assert np.abs(alone - np.eye(30)).max() < 0.35
-    assert_allclose(over_regions(errors[:2]), np.eye(4))
+    assert_allclose(over_regions(errors[:2])[0], [1, -1 / 3, -1 / 3, -1 / 3])
     matrix = over_regions(errors)
     assert_allclose(root(matrix) @ root(matrix), matrix, atol=1e-12)
 
@@ -141,6 +141,23 @@ def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> No
         low, high = np.quantile(draws, (0.05, 0.95), axis=0)
         inside.append((low <= came) & (came <= high))
     assert_allclose(np.mean(inside), 0.9, atol=0.04)
+
+
+@pytest.mark.parametrize("regions", [2, 5, 40])
+def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_width(regions: int) -> None:
+    target = target_of(panel_of(walk(regions, 30, seed=2)))
+    model = Learnt(name="persistence", method=Persistence())
+    origin = origin_at(target, target.years[24])
+    found = model.forecast(origin, horizon=3, draws=4000, seed=0)
+    away = found.draws - found.point
+    assert_allclose(away.sum(axis=1), 0.0, atol=1e-12)
+    past = model.past(origin, 3)
+    spread = learn_spread(past.errors, past.ages, model.settings)
+    assert spread is not None
+    sizes, _ = model._shape(past, spread, origin, 3)
+    alone = np.abs(stretched(np.random.default_rng(0).standard_normal(40_000), sizes)).mean()
+    expected = alone * spread.by_region[:, None] * spread.by_horizon
+    assert_allclose(np.abs(away).mean(), expected.mean(), rtol=0.03)
 
 
 def test_draws_are_the_same_for_the_same_seed_and_others_for_another() -> None:
