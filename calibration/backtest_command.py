@@ -108,7 +108,7 @@ def backtest(
         encoding=encoding,
     )
     if out is not None:
-        check_file(out, replace=force, inputs=choice.files)
+        check_file(out, ".csv", replace=force, inputs=choice.files)
     read = choice.read(session)
     if first_year is not None or last_year is not None:
         start, stop = first_year or read.years[0], last_year or read.years[-1]

@@ -18,6 +18,11 @@ PANEL, AHEAD = "china", 10
 # What is told of a fit.
 FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year")
 
+HEADING = {
+    "en": "Per cent of the geometric mean of the regions, {origin} (last) and {until}",
+    "zh": "相对各地区几何均值（%），{origin} 年（last）与 {until} 年",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application.
@@ -145,9 +150,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
     final = table[table["year"] == table["year"].max()].set_index("region")
     final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
     session.say()
-    session.say(
-        f"Per cent of the geometric mean of the regions, {result.origin} (last) and {int(final['year'].iloc[0])}"
-    )
+    session.say(HEADING[lang].format(origin=result.origin, until=int(final["year"].iloc[0])))
     session.say(final[["last", "q05", "q20", "q50", "q80", "q95"]].to_string(float_format="{:.0f}".format))
     if result.chances:
         session.say()

@@ -91,7 +91,8 @@ def backtest(
         panel, models=models, horizons=horizons, origins=origins, draws=draws, seed=seed, checkpoint=checkpoint
     )
     own = executor is None and workers > 1
-    with processes(workers) if own else nullcontext(executor) as chosen:
+    # More processes than years would have nothing to do.
+    with processes(min(workers, len(plan.seen))) if own else nullcontext(executor) as chosen:
         run = _Run(plan, panel, finished, chosen, progress or _silent)
         run.repeat_points()
         return assembled(plan, run.scores())

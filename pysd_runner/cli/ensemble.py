@@ -77,7 +77,7 @@ def ensemble(
     Draws that give values that are not finite are counted and described; statistics leave them out. What an
     interruption finds finished is written.
     """
-    check_file(out, replace=force, inputs=(model, *(() if rows is None else (rows,))))
+    check_file(out, ".nc", replace=force, inputs=(model, *(() if rows is None else (rows,))))
     from pysd_runner.ensemble import Statistics, run_ensemble
     from pysd_runner.model import load_model
 

@@ -103,13 +103,15 @@ def check_target(path: Path, *, replace: bool) -> None:
         )
 
 
-def check_file(path: Path, *, replace: bool, inputs: Iterable[str | Path] = ()) -> None:
+def check_file(path: Path, ending: str, *, replace: bool, inputs: Iterable[str | Path] = ()) -> None:
     """Make sure that a file can be written under a name.
 
     Parameters
     ----------
     path
         The name.
+    ending
+        Of names of files of this kind, for instance ``".csv"``.
     replace
         Whether a file that is there may be replaced.
     inputs
@@ -118,11 +120,15 @@ def check_file(path: Path, *, replace: bool, inputs: Iterable[str | Path] = ()) 
     Raises
     ------
     InvalidInput
-        If a folder is there, or a file that may not be replaced.
+        If the name is that of another kind of file, a folder is there, or a file that may not be replaced.
     """
     if path.is_dir():
         raise InvalidInput(f"{path} is a folder; name a file with --out")
     check_inputs(path, inputs)
+    if path.suffix.lower() not in ("", ending):
+        raise InvalidInput(
+            f"{path} would hold something else than its name says; name a file that ends in {ending} with --out"
+        )
     if path.exists() and not replace:
         raise InvalidInput(f"{path} exists already; choose another file with --out, or replace it with --force")
 

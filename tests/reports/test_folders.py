@@ -105,8 +105,8 @@ def test_what_is_read_is_never_written_over(tmp_path):
     link.symlink_to(read)
     for path in (read, link):
         with pytest.raises(InvalidInput, match="is read and would be replaced"):
-            check_file(path, replace=True, inputs=["china", read])
+            check_file(path, ".csv", replace=True, inputs=["china", read])
     with pytest.raises(InvalidInput, match=r"holds .*mine.csv, which is read"):
         check_inputs(tmp_path, [read])
-    check_file(tmp_path / "new.csv", replace=False, inputs=["china", read])
+    check_file(tmp_path / "new.csv", ".csv", replace=False, inputs=["china", read])
     check_inputs(tmp_path / "new", [read])

@@ -279,6 +279,9 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
     assert "is a folder; name a file" in capsys.readouterr().err
     assert main([*line[:-1], str(path), "--force"]) == 2
     assert "mine.csv is read and would be replaced" in capsys.readouterr().err
+    assert main([*line[:-1], str(tmp_path / "skill.xlsx")]) == 2
+    assert "name a file that ends in .csv" in capsys.readouterr().err
+    assert not (tmp_path / "skill.xlsx").exists()
 
 
 @pytest.mark.parametrize(
