@@ -178,7 +178,7 @@ def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
     elif re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):
         advice = "; write the decimal point as a dot"
     else:
-        advice = "; leave the cell empty where nothing was observed"
+        advice = "; leave the cell empty where nothing was observed, or list the text under `missing` in a mapping file"
     return Problem(
         rule="not-a-number",
         message=f"{cells.variable} is not a number{advice}",
