@@ -1,7 +1,7 @@
 """State estimation at the origin of a forecast: an ensemble Kalman filter over the states of the compiled model.
 
 Members are draws of parameters and states. Each year is one compiled run for all of them; then the year's observations
-move the states of each region. Sizes of noise, momentum and the pull are weighed by the likelihood of the panel up to
+move the states of each region. Sizes of noise, momentum and the pull are weighed by how they foretold the panel up to
 the origin; every other coupling has its mode at the random walk. From the origin members go on with shocks.
 """
 

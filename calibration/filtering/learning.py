@@ -1,9 +1,9 @@
 """Sizes of noise, memory of momentum and pull, from the innovations of the small Kalman filter up to the origin.
 
 Started at the observed state, with its other couplings at zero, the model moves relative output as in `trend`, to first
-order. That is all a panel of output tells about the model (`forecasting.md` 4.3), so its exact likelihood stands for
-that of the whole: a grid of laws is weighted by prior times likelihood, and the members of the ensemble are drawn from
-it.
+order. That is all a panel of output tells about the model (`forecasting.md` 4.3), so that its forecasts stand for those
+of the whole: a grid of laws is weighted by prior times the composite likelihood of one to five years ahead, and the
+members of the ensemble are drawn from it.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
+from calibration.filtering.likelihood import composite_likelihood
 from calibration.filtering.settings import FilterSettings
 from calibration.filtering.shocks import shared_part
 from calibration.filtering.trend import Trend, positions, steps
@@ -88,15 +88,14 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
     centres = positions(values, settings.memory_years)
     ages = np.arange(values.shape[1] - 1, -1, -1)
     weights = 0.5 ** (ages / settings.half_life)
-    plain, _ = _innovations(values, centres, grid, np.full(len(grid), np.inf), settings.clip)
+    plain = _innovations(values, centres, grid, np.full(len(grid), np.inf), settings.clip)
     sd = _scale(plain, weights, np.ones(len(values)), settings.tails)
     by_region = _by_region(plain[0] / sd[0], weights)
     # With the sizes known, surprises are told from news about momentum, and everything is learnt again.
-    innovations, width = _innovations(values, centres, grid, sd[:, None] * by_region, settings.clip)
+    innovations = _innovations(values, centres, grid, sd[:, None] * by_region, settings.clip)
     sd = _scale(innovations, weights, by_region, settings.tails)
     standard = innovations / (sd[:, None] * by_region)[:, :, None]
-    size = np.log(sd[:, None, None] * by_region[:, None]) + width
-    likelihood = _log_likelihood(standard, size, weights, settings.tails)
+    likelihood = composite_likelihood(values, centres, grid, sd[:, None] * by_region, weights, settings)
     prior = -grid.momentum / settings.momentum_scale - grid.pull / settings.pull_scale
     score = settings.tempering * likelihood + prior
     weight = np.exp(score - score.max())
@@ -122,11 +121,9 @@ def _grid(settings: FilterSettings) -> Trend:
     return Trend(memory=memory, momentum=momentum, error=error, pull=pull, persistence=persistence)
 
 
-def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, clip: float) -> tuple[Array, Array]:
-    """Innovations in units of their relative standard deviation, and its logarithm; shape (law, region, year)."""
-    found = [(step.innovation, step.log_width) for step in steps(values, centres, grid, sd, clip)]
-    innovations, widths = (np.stack(part, axis=-1) for part in zip(*found, strict=True))
-    return innovations, widths
+def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, clip: float) -> Array:
+    """Innovations in units of their relative standard deviation, shape (law, region, year)."""
+    return np.stack([step.innovation for step in steps(values, centres, grid, sd, clip)], axis=-1)
 
 
 def _scale(innovations: Array, weights: Array, by_region: Array, tails: float) -> Array:
@@ -155,12 +152,3 @@ def _by_region(standard: Array, weights: Array) -> Array:
         return np.ones(len(standard))
     own = np.divide((counted * size).sum(axis=1), years, out=np.full(len(standard), pooled), where=years > 0) / pooled
     return np.asarray((years * own + REGION_YEARS) / (years + REGION_YEARS))
-
-
-def _log_likelihood(standard: Array, log_size: Array, weights: Array, tails: float) -> Array:
-    """Student's t of unit variance over all cells, shape (law,)."""
-    known = np.isfinite(standard)
-    scale2 = (tails - 2) / tails
-    constant = gammaln((tails + 1) / 2) - gammaln(tails / 2) - 0.5 * np.log(np.pi * tails * scale2)
-    cell = constant - (tails + 1) / 2 * np.log1p(np.where(known, standard, 0.0) ** 2 / (tails * scale2))
-    return np.asarray((np.where(known, cell - log_size, 0.0) * weights).sum(axis=(1, 2)))

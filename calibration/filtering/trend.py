@@ -151,6 +151,47 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, clip: float) -
         yield at
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ahead:
+    """What the filter forecast from one year for another.
+
+    Attributes
+    ----------
+    step, year
+        Years ahead, and the position of the year.
+    at
+        The state, with what was known when the forecast was made.
+    known
+        Regions that had been seen for two years then and were observed in the year, shape (region,).
+    """
+
+    step: int
+    year: int
+    at: Step
+    known: NDArray[np.bool_]
+
+
+def forecasts(values: Array, centres: Array, trend: Trend, sd: Array, clip: float, horizon: int) -> Iterator[Ahead]:
+    """Forecasts from every year for the years after it that were observed.
+
+    Parameters
+    ----------
+    values, centres, trend, sd, clip
+        As for `steps`.
+    horizon
+        Greatest number of years ahead.
+    """
+    seen = np.isfinite(values)
+    begun = seen.cumsum(axis=1) > 1
+    for at in steps(values, centres, trend, sd, clip):
+        later = at
+        for step in range(1, min(horizon, values.shape[1] - 1 - at.year) + 1):
+            later = moved(later, trend, np.nan_to_num(centres[:, at.year]))
+            known = begun[:, at.year] & seen[:, at.year + step]
+            if known.any():
+                yield Ahead(step=step, year=at.year + step, at=later, known=known)
+
+
 def moved(at: Step, trend: Trend, centre: Array) -> Step:
     """A year later, before it is seen; `centre` has shape (region,)."""
     memory, stay = trend.memory[:, None], 1 - trend.pull[:, None]

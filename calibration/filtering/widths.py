@@ -6,7 +6,7 @@ from scipy.special import gamma
 
 from calibration.filtering.learning import Laws
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.trend import moved, positions, steps
+from calibration.filtering.trend import forecasts, positions
 
 Array = NDArray[np.float64]
 
@@ -39,21 +39,13 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     centres = positions(values, settings.memory_years)
     years = values.shape[1]
     found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
-    begun = np.isfinite(values).cumsum(axis=1) > 1
-    for at in steps(values, centres, trend, sd, settings.clip):
-        if not begun[:, at.year].any():
-            continue
-        origin, later = at.year, at
-        for step in range(min(horizon, years - 1 - origin)):
-            later = moved(later, trend, np.nan_to_num(centres[:, origin]))
-            error, size = _error(later.level, later.var_level * sd**2, weight, values[:, origin + step + 1])
-            known = np.isfinite(error) & begun[:, origin]
-            if not known.any():
-                continue
-            counts = 0.5 ** ((years - 2 - origin - step) / settings.width_half_life)
-            found[step] += counts * np.abs(error[known] - error[known].mean()).mean()
-            expected[step] += counts * _mean_of_unit(settings.tails, step + 1) * size[known].mean()
-            origins[step] += counts
+    for ahead in forecasts(values, centres, trend, sd, settings.clip, horizon):
+        place, known = ahead.step - 1, ahead.known
+        error, size = _error(ahead.at.level, ahead.at.var_level * sd**2, weight, values[:, ahead.year])
+        counts = 0.5 ** ((years - 1 - ahead.year) / settings.width_half_life)
+        found[place] += counts * np.abs(error[known] - error[known].mean()).mean()
+        expected[place] += counts * _mean_of_unit(settings.tails, ahead.step) * size[known].mean()
+        origins[place] += counts
     apart = origins / np.arange(1, horizon + 1)
     held = (found > 0) & (expected > 0)
     ratio = np.divide(found, expected, out=np.ones(horizon), where=held)
