@@ -99,7 +99,8 @@ the same                                    4       1  -.1491   -.1561   .802 / 
 the same                                    8      .5  -.1504   -.1579   .800 / .795 / .823  .974 / .920 / .871
 filtered with unrest, shrunken              4      .5  -.1501   -.1584   .801 / .796 / .824  .973 / .918 / .870
 the same, laws weighed to five years        4      .5  -.1588   -.1669   .800 / .791 / .819  .971 / .907 / .851
-that filtered model alone                              -.1593   -.1701   .801 / .791 / .811  .969 / .910 / .854
+the same, wider grids of laws               4      .5  -.1620   -.1705   .797 / .789 / .819  .970 / .904 / .845
+that filtered model alone                              -.1665   -.1782   .795 / .785 / .811  .966 / .904 / .842
 ======================================  =====  ======  =======  =======  ==================  ==================
 
 Taken: that filtered model and error correction shrunken by 4 years and half a year, from the middle of what does
@@ -109,7 +110,7 @@ that is the pull or persistence (-.149, -.138), nor rates of 2 and more. Equal w
 but leave a member in that fails on a panel. Scores of later origins and of panels of other countries had been seen
 with earlier mixtures; they made us look again. Those of the last table were looked at on panels of other countries
 before the choice, where they differ by less than half a per cent; the choice is the one that these two samples ask
-for. The model alone is as good there; the mixture is kept for panels on which it is not.
+for. The model alone is better there; the mixture is kept for panels on which it is not.
 """
 
 from collections.abc import Iterable
