@@ -57,8 +57,8 @@ class Step:
     ----------
     year
         Position.
-    innovation, log_width
-        Surprise divided by its relative standard deviation, and the logarithm of that; NaN where there is none.
+    innovation
+        Surprise divided by its relative standard deviation; NaN where there is none.
     level, drift
         After the year was seen.
     var_level, cov, var_drift
@@ -67,7 +67,6 @@ class Step:
 
     year: int
     innovation: Array
-    log_width: Array
     level: Array
     drift: Array
     var_level: Array
@@ -125,7 +124,6 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, clip: float) -
     at = Step(
         year=-1,
         innovation=nothing,
-        log_width=nothing,
         level=nothing,
         drift=nothing,
         var_level=nothing,
@@ -209,7 +207,7 @@ def moved(at: Step, trend: Trend, centre: Array) -> Step:
 def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], error: Array, limit: Array) -> Step:
     """After what was observed of the regions that were seen before, `old`."""
     if not old.any():
-        return replace(at, innovation=np.full(at.level.shape, np.nan), log_width=np.full(at.level.shape, np.nan))
+        return replace(at, innovation=np.full(at.level.shape, np.nan))
     surprise = np.where(old, observed - at.level, 0.0)
     # A shift common to all regions is a change of their number, not news.
     common = surprise.sum(axis=1, keepdims=True) / old.sum()
@@ -222,7 +220,6 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], error: Array, 
     return replace(
         at,
         innovation=np.where(old, surprise / np.sqrt(total), np.nan),
-        log_width=np.where(old, 0.5 * np.log(total), np.nan),
         level=at.level + common + gain_level * surprise,
         drift=at.drift + gain_drift * surprise,
         var_level=np.where(old, (1 - gain_level) * (at.var_level + excess), at.var_level),
