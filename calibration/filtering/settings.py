@@ -26,6 +26,7 @@ US one, where they had been .975 / .935 / .895. Scores of later origins had been
 five and the smaller grids.
 """
 
+import math
 from dataclasses import dataclass
 
 from pysd_runner.counts import whole
@@ -112,8 +113,10 @@ class FilterSettings:
         if self.members < 32:
             raise InvalidInput(f"an ensemble of {self.members} members cannot carry covariances; give 32 or more")
         whole("window", self.window, least=0)
-        whole("horizons", self.horizons, least=1)
         whole("coupling_years", self.coupling_years, least=1)
+        whole("horizons", self.horizons, least=1)
+        if not 2 < self.tails < math.inf:
+            raise InvalidInput(f"tails is {self.tails}; shocks have a variance above 2 degrees of freedom alone")
         if not self.unrest > 1:
             raise InvalidInput(f"unrest is {self.unrest}; its factor has a mean above 1 degree of freedom alone")
         for name in ("memories", "momenta", "errors", "pulls", "persistences"):

@@ -92,9 +92,9 @@ def over_horizons(growth: float, horizon: int) -> Array:
 def over_regions(errors: Array) -> Array:
     r"""Correlation of regions, shrunk by as much as the number of origins asks for.
 
-    Relative output sums to zero over the regions, and so do its errors: where nothing else is known two regions
-    correlate by :math:`-1/(n - 1)`. The intensity minimises the expected squared error of the correlations: Schaefer &
-    Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32.
+    Relative output sums to zero over the regions, and so do its errors: where nothing else is known two of n regions
+    that were seen correlate by :math:`-1/(n - 1)`. The intensity minimises the expected squared error of the
+    correlations: Schaefer & Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32.
 
     Parameters
     ----------
@@ -107,7 +107,9 @@ def over_regions(errors: Array) -> Array:
         Shape (region, region).
     """
     origins, regions = errors.shape
-    assumed = np.full((regions, regions), -1 / max(regions - 1, 1))
+    # Regions never seen yet have no part in the sum.
+    seen = np.isfinite(errors).any(axis=0)
+    assumed = np.where(np.outer(seen, seen), -1 / max(int(seen.sum()) - 1, 1), 0.0)
     np.fill_diagonal(assumed, 1.0)
     if origins < 3:
         return assumed

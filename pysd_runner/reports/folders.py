@@ -12,6 +12,9 @@ from pysd_runner.errors import InvalidInput
 # A folder that holds one of these was written by this package and may be replaced when that is asked for.
 MARKS = ("run.json", "fitted.json", "fit", "evaluation.json", "forecast.md")
 
+# Endings that promise a kind of file.
+KINDS = {".csv", ".html", ".json", ".md", ".nc", ".ods", ".parquet", ".pdf", ".png", ".svg", ".xls", ".xlsx", ".yaml"}
+
 
 class WholeFolder:
     """A folder that appears under its name when everything in it is written.
@@ -125,7 +128,7 @@ def check_file(path: Path, ending: str, *, replace: bool, inputs: Iterable[str |
     if path.is_dir():
         raise InvalidInput(f"{path} is a folder; name a file with --out")
     check_inputs(path, inputs)
-    if path.suffix.lower() not in ("", ending):
+    if path.suffix.lower() in KINDS - {ending}:
         raise InvalidInput(
             f"{path} would hold something else than its name says; name a file that ends in {ending} with --out"
         )

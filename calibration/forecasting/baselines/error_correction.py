@@ -47,8 +47,8 @@ def years_apart(history: Array, step: int) -> float:
 
 
 def kept(years: float, against: float) -> float:
-    """What is kept of an estimate from some years when what is assumed counts for others; all when nothing does."""
-    return years / (years + against) if against > 0 else 1.0
+    """What is kept of an estimate from some years when what is assumed counts for others; nothing of no years."""
+    return years / (years + against) if years > 0 else 0.0
 
 
 def last_state(history: Array) -> tuple[Array, Array]:
@@ -115,8 +115,9 @@ class ShrunkenErrorCorrection:
         level, change = last_state(history)
         result = held(level, horizon)
         for step in range(1, horizon + 1):
-            on_level, on_change = coefficients(history, step) or (0.0, 0.0)
-            years = years_apart(history, step)
+            found = coefficients(history, step)
+            on_level, on_change = found or (0.0, 0.0)
+            years = years_apart(history, step) if found else 0.0
             pulled = (1 - self.rate) ** step - 1
             on_level = pulled + kept(years, self.level_years) * (on_level - pulled)
             on_change = kept(years, self.change_years) * on_change

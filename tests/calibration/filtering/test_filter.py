@@ -404,6 +404,11 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
         FilterSettings(members=5)
     with pytest.raises(InvalidInput, match="pulls is empty"):
         FilterSettings(pulls=())
+    with pytest.raises(InvalidInput, match="horizons must be a whole number from 1"):
+        FilterSettings(horizons=0)
+    for tails in (2.0, np.inf):
+        with pytest.raises(InvalidInput, match="tails is"):
+            FilterSettings(tails=tails)
     with pytest.raises(InvalidInput, match="unrest is 1"):
         FilterSettings(unrest=1.0)
     values = history()

@@ -114,7 +114,10 @@ def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() 
     assert_allclose(free.points(values, 5), ErrorCorrection().points(values, 5))
     bound = ShrunkenErrorCorrection(rate=0.03, level_years=1e12, change_years=1e12)
     assert_allclose(bound.points(values, 5), Pull(0.03).points(values, 5), rtol=1e-6)
-    assert_allclose(ShrunkenErrorCorrection().points(values[:, :2], 5), Pull().points(values[:, :2], 5))
+    for nothing_known in (values[:, :2], values[3:5, :5], np.repeat(values[:, -1:], 12, axis=1)):
+        expected = Pull().points(nothing_known, 5)
+        assert_allclose(ShrunkenErrorCorrection().points(nothing_known, 5), expected)
+        assert_allclose(ShrunkenErrorCorrection(level_years=0).points(nothing_known, 5), expected)
 
 
 def test_years_in_which_nothing_can_be_compared_do_not_count() -> None:

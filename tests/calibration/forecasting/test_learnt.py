@@ -122,6 +122,8 @@ def test_correlation_over_regions_is_shrunk_when_origins_are_few_and_found_when_
     alone = over_regions(rng.normal(size=(8, 30)))
     assert np.abs(alone - np.eye(30)).max() < 0.35
     assert_allclose(over_regions(errors[:2])[0], [1, -1 / 3, -1 / 3, -1 / 3])
+    late = np.where(np.arange(4) < 2, errors[:2], np.nan)
+    assert_allclose(over_regions(late), [[1, -1, 0, 0], [-1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     matrix = over_regions(errors)
     assert_allclose(root(matrix) @ root(matrix), matrix, atol=1e-12)
 
