@@ -94,19 +94,19 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
     # With the sizes known, surprises are told from news about momentum, and everything is learnt again.
     innovations = _innovations(values, centres, grid, sd[:, None] * by_region, settings.clip)
     sd = _scale(innovations, weights, by_region, settings.tails)
-    standard = innovations / (sd[:, None] * by_region)[:, :, None]
-    likelihood = composite_likelihood(values, centres, grid, sd[:, None] * by_region, weights, settings)
+    size = sd[:, None] * by_region
+    likelihood = composite_likelihood(values, centres, grid, size, weights, settings)
     prior = -grid.momentum / settings.momentum_scale - grid.pull / settings.pull_scale
     score = settings.tempering * likelihood + prior
     weight = np.exp(score - score.max())
     weight = weight / weight.sum()
-    best = standard[int(np.argmax(weight))]
+    best = int(np.argmax(weight))
     return Laws(
         trend=grid,
         sd=sd,
         weight=weight,
         by_region=by_region,
-        shared=shared_part(best, groups),
+        shared=shared_part(innovations[best] / size[best, :, None], groups),
     )
 
 
