@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.dilation import Judged, best_dilation
+from calibration.forecasting.dilation import best_dilation
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
+from calibration.forecasting.judged import Judged
 from calibration.forecasting.memory import Key, digest
+from calibration.forecasting.reach import learn_reach, reached
 
 Array = NDArray[np.float64]
 
@@ -24,8 +26,9 @@ class Combination:
 
     Weights are equal before anything is known, then :math:`w_m \propto \exp(-\eta L_m)` with the loss L that `losses`
     counts: a member that does worse for all to see is soon left out, members that do alike stay alike (exponentially
-    weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2). The draws are then
-    moved towards or away from their mean by the factor that would have served best, held near one.
+    weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2). Moves from the last
+    observation are cut by as much as earlier ones proved too long (`learn_reach`), and the draws are moved towards or
+    away from their mean by the factor that would have served best, held near one.
 
     Attributes
     ----------
@@ -38,6 +41,8 @@ class Combination:
         ahead loses a tenth of its weight with each origin. Zero leaves them equal.
     half_life
         Years after which an origin counts half.
+    full_reach
+        Number of origins that the moves of the mixture as they are count for; infinite leaves them as they are.
     undilated
         Number of origins that the width of the mixture as it is counts for; infinite leaves it as it is.
     """
@@ -45,8 +50,9 @@ class Combination:
     name: str
     members: tuple[Forecaster, ...]
     rate: float = 1.2
-    half_life: float = 15.0
-    undilated: float = 20.0
+    half_life: float = 8.0
+    full_reach: float = 10.0
+    undilated: float = 3.0
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated."""
@@ -56,13 +62,22 @@ class Combination:
         rng = np.random.default_rng((seed, origin.year, len(members)))
         chosen = rng.permutation(shares(weights, draws))
         stacked = np.stack([member.draws for member in members])
-        point = np.tensordot(weights, np.stack([member.point for member in members]), axes=1)
+        mean = np.tensordot(weights, np.stack([member.point for member in members]), axes=1)
         mixed = stacked[chosen, np.arange(draws)]
-        return Forecast(point=point, draws=point + self._dilation(judged, weights) * (mixed - point))
+        reach = learn_reach(judged, weights, self.full_reach)
+        dilation = self._dilation([reached(item, weights, reach) for item in judged], weights)
+        # Regions that were not observed at the origin have nothing to be held back to.
+        point = mean - np.nan_to_num((1 - reach) * (mean - origin.target.values[:, -1:]))
+        return Forecast(point=point, draws=point + dilation * (mixed - mean))
 
     def weights(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Array:
         """Weights of the members at an origin, shape (member,), summing to 1; from data up to the origin alone."""
         return self._weights(self._judged(origin, horizon, draws, seed))
+
+    def reach(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> float:
+        """Part of the moves of the members that is kept at an origin, see `learn_reach`."""
+        judged = self._judged(origin, horizon, draws, seed)
+        return learn_reach(judged, self._weights(judged), self.full_reach)
 
     def _weights(self, judged: Sequence[Judged]) -> Array:
         loss = losses(judged) if judged else np.zeros(len(self.members))
@@ -108,7 +123,8 @@ class Combination:
             came[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
             known = np.isfinite(came) & np.isfinite(kept[:, 0]).all(axis=0)
             weight = 0.5 ** ((len(years) - 1 - place) / self.half_life)
-            result.append(Judged(kept=kept, between=between, came=came, known=known, weight=weight))
+            last = observed[:, place]
+            result.append(Judged(kept=kept, between=between, last=last, came=came, known=known, weight=weight))
         return result
 
 

@@ -1,40 +1,16 @@
 """How much wider or narrower a mixture should have been: mixtures of calibrated forecasts are too wide."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from calibration.forecasting.judged import Judged, centre
 
 Array = NDArray[np.float64]
 
 # Factors that are tried.
 FACTORS = np.round(np.arange(0.5, 1.51, 0.05), 2)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Judged:
-    """Forecasts of the members at one earlier origin, and what is known of what came.
-
-    Attributes
-    ----------
-    kept
-        Quantiles of the members, shape (member, quantile, region, horizon).
-    between
-        Mean distance between members, shape (member, member, region, horizon).
-    came
-        What came, shape (region, horizon).
-    known
-        Where that and the forecasts are known.
-    weight
-        What the origin counts.
-    """
-
-    kept: Array
-    between: Array
-    came: Array
-    known: NDArray[np.bool_]
-    weight: float
 
 
 def best_dilation(judged: Sequence[Judged], weights: Array) -> float:
@@ -59,8 +35,8 @@ def best_dilation(judged: Sequence[Judged], weights: Array) -> float:
     horizons = judged[0].came.shape[1]
     near, apart = np.zeros((len(FACTORS), horizons)), np.zeros(horizons)
     for item in judged:
-        centre = np.tensordot(weights, item.kept.mean(axis=1), axes=1)
-        about, away = item.kept - centre, item.came - centre
+        middle = centre(item, weights)
+        about, away = item.kept - middle, item.came - middle
         for place, factor in enumerate(FACTORS):
             distance = np.tensordot(weights, np.abs(factor * about - away).mean(axis=1), axes=1)
             near[place] += item.weight * np.where(item.known, distance, 0.0).sum(axis=0)

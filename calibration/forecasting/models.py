@@ -111,6 +111,32 @@ but leave a member in that fails on a panel. Scores of later origins and of pane
 with earlier mixtures; they made us look again. Those of the last table were looked at on panels of other countries
 before the choice, where they differ by less than half a per cent; the choice is the one that these two samples ask
 for. The model alone is better there; the mixture is kept for panels on which it is not.
+
+Then the mixture was made to learn faster how wide it should be, because intervals were too wide, and how far its moves
+reach. Mean absolute distance of the coverage of 50 % and 90 % intervals from what they promise, over both samples and
+horizons, with the half-life of the mixture and the origins that its width counts for:
+
+=========  =========  =======  =======  =====  =====
+half-life  its width  RMSE     CRPS     50 %   90 %
+=========  =========  =======  =======  =====  =====
+15         20         -.1620   -.1701   .038   .024
+15         10         -.1620   -.1691   .034   .022
+15         5          -.1620   -.1676   .030   .020
+15         3          -.1620   -.1663   .026   .018
+8          20         -.1620   -.1704   .037   .023
+8          5          -.1620   -.1681   .030   .019
+8          3          -.1620   -.1668   .027   .016
+=========  =========  =======  =======  =====  =====
+
+Taken: 8 years, like the filter, and 3 origins: intervals that hold what they promise are worth .3 % of the CRPS.
+Widths from the ratio of mean absolute errors, or one factor for the middle and one for the tails from quantiles of
+past errors, lie on the same line. The reach (`learn_reach`) leaves both samples as they are, because moves there went
+farther than foretold; no constant of it is chosen by them. Moves that may also be made longer were tried, by least
+squares as they are, with regions divided by their spread, and by CRPS, and 3, 10 and 30 origins for a slope of 1: by
+least squares as they are -.1611 to -.1624 (better in the US sample, five years in China .821 to .833 instead of
+.819), otherwise -.150 to -.161. So least squares, and moves are cut only: what is not known to move stays, as in
+every prior here. Scores of later origins had been seen with the mixture of the table above, on which intervals were
+too wide and US states after 1980 converged less than foretold.
 """
 
 from collections.abc import Iterable

@@ -1,5 +1,7 @@
 """The mixture: its distances give its score, its weights start equal and go to the better member."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -8,6 +10,7 @@ from scipy.stats import norm
 from calibration.forecasting import Combination, Forecast, Origin, origin_at, target_of
 from calibration.forecasting.combination import distances, losses, shares
 from calibration.forecasting.dilation import FACTORS, Judged, best_dilation
+from calibration.forecasting.reach import learn_reach, reached
 from calibration.forecasting.scores import crps
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -46,7 +49,14 @@ def judged(size: float, origins: int = 30, seed: int = 0) -> list[Judged]:
     known = np.ones((10, 2), dtype=bool)
     known[0, 1] = False
     return [
-        Judged(kept=kept, between=between, came=rng.normal(0, size, (10, 2)), known=known, weight=1.0)
+        Judged(
+            kept=kept,
+            between=between,
+            last=np.zeros(10),
+            came=rng.normal(0, size, (10, 2)),
+            known=known,
+            weight=1.0,
+        )
         for _ in range(origins)
     ]
 
@@ -75,7 +85,7 @@ def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> N
     target = target_of(panel_of(walk(6, 30)))
     members = (Shifted("one", 0.02), Shifted("other", -0.02))
     found, plain = (
-        Combination(name="mixture", members=members, undilated=undilated).forecast(
+        Combination(name="mixture", members=members, full_reach=np.inf, undilated=undilated).forecast(
             origin_at(target, 2015), horizon=2, draws=40, seed=0
         )
         for undilated in (0.0, np.inf)
@@ -84,6 +94,78 @@ def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> N
     ratios = (found.draws - found.point) / (plain.draws - plain.point)
     assert_allclose(ratios, ratios[0, 0, 0])
     assert ratios[0, 0, 0] < 0.95
+
+
+def moved(true: float, origins: int = 400, noise: float = 1.0) -> list[Judged]:
+    """Origins whose regions go `true` times as far as was foretold."""
+    rng = np.random.default_rng(1)
+    items = []
+    for item in judged(1.0, origins):
+        last, foretold = rng.normal(size=10), rng.normal(size=(10, 2))
+        came = last[:, None] + true * foretold + rng.normal(0, noise, (10, 2))
+        items.append(replace(item, kept=item.kept + last[:, None] + foretold, last=last, came=came))
+    return items
+
+
+@pytest.mark.parametrize(("true", "kept"), [(-0.5, 0.0), (0.0, 0.0), (0.4, 0.4), (0.8, 0.8), (1.0, 1.0), (1.6, 1.0)])
+def test_the_reach_is_how_far_regions_went_of_the_way_and_never_beyond_it(true: float, kept: float) -> None:
+    assert_allclose(learn_reach(moved(true), np.array([0.5, 0.5]), 0.0), kept, atol=0.05)
+
+
+def test_the_reach_is_that_of_a_plain_loop_and_leans_on_one() -> None:
+    weights, full = np.array([0.3, 0.7]), 5.0
+    items = [replace(item, weight=0.9**age) for age, item in enumerate(moved(0.3, origins=6))]
+    above, below = 0.0, 0.0
+    for step in range(2):
+        product = square = count = 0.0
+        for item in items:
+            count += item.weight
+            for region in np.flatnonzero(item.known[:, step]):
+                mean = sum(weights[m] * item.kept[m, :, region, step].mean() for m in range(2))
+                foretold, came = mean - item.last[region], item.came[region, step] - item.last[region]
+                product, square = product + item.weight * foretold * came, square + item.weight * foretold**2
+        above += (count * product / square + full) / (step + 1)
+        below += (count + full) / (step + 1)
+    assert 0.3 < above / below < 1
+    assert_allclose(learn_reach(items, weights, full), above / below, rtol=1e-12)
+    assert learn_reach(items, weights, 0.0) < learn_reach(items, weights, full) < learn_reach(items, weights, 100.0)
+
+
+def test_nothing_known_leaves_the_whole_way() -> None:
+    weights = np.array([0.5, 0.5])
+    blind = [replace(item, known=np.zeros((10, 2), bool)) for item in moved(0.0, origins=3)]
+    still = [replace(item, kept=np.zeros_like(item.kept), last=np.zeros(10)) for item in moved(0.0, origins=3)]
+    unseen = [replace(item, last=np.full(10, np.nan)) for item in moved(0.0, origins=3)]
+    for items in ([], blind, still, unseen):
+        assert learn_reach(items, weights, 0.0) == 1.0
+        assert learn_reach(items, weights, 10.0) == 1.0
+    assert learn_reach(moved(0.0), weights, np.inf) == 1.0
+
+
+def test_moves_are_cut_and_widths_stay() -> None:
+    weights, item = np.array([0.5, 0.5]), moved(0.5, origins=1)[0]
+    item.last[0] = np.nan
+    found = reached(item, weights, 0.25)
+    before, after = (one.kept.mean(axis=(0, 1)) - item.last[:, None] for one in (item, found))
+    assert_allclose(after, 0.25 * before)
+    assert_allclose(found.kept[:, :, 0], item.kept[:, :, 0])
+    assert_allclose(distances(found.kept), distances(item.kept), atol=1e-12)
+
+
+def test_a_mixture_is_held_back_where_its_members_went_too_far() -> None:
+    target = target_of(panel_of(walk(6, 30)))
+    members = (Shifted("one", 0.02), Shifted("other", 0.04))
+    asked = {"horizon": 2, "draws": 40, "seed": 0}
+    origin = origin_at(target, 2015)
+    held, free = (
+        Combination(name="mixture", members=members, full_reach=full, undilated=np.inf) for full in (10.0, np.inf)
+    )
+    reach, last = held.reach(origin, **asked), target.until(2015).values[:, -1:]
+    found, plain = held.forecast(origin, **asked), free.forecast(origin, **asked)
+    assert reach < 0.9
+    assert free.reach(origin, **asked) == 1.0
+    assert_allclose(found.point - last, reach * (plain.point - last))
+    assert_allclose(found.draws - found.point, plain.draws - plain.point)
 
 
 def test_losses_are_those_of_a_plain_loop() -> None:
@@ -119,16 +201,7 @@ def test_members_that_do_alike_keep_their_weights_and_nothing_known_leaves_them_
     found = Combination(name="mixture", members=members).weights(origin_at(target, 2018), horizon=2, draws=60, seed=0)
     assert_allclose(found[0], found[1])
     assert found[2] < 0.01
-    blind = [
-        Judged(
-            kept=item.kept,
-            between=item.between,
-            came=np.full((10, 2), np.nan),
-            known=np.zeros((10, 2), bool),
-            weight=1.0,
-        )
-        for item in judged(1.0, 2)
-    ]
+    blind = [replace(item, came=np.full((10, 2), np.nan), known=np.zeros((10, 2), bool)) for item in judged(1.0, 2)]
     assert_allclose(losses(blind), 0.0)
 
 
