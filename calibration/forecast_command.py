@@ -142,6 +142,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "past": list(result.past),
         "past_origins": list(result.past_origins),
         "weights": dict(result.weights),
+        "reach": result.reach,
         "couplings": result.couplings,
         "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in FIT},
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},

@@ -62,10 +62,13 @@ class Outlook:
         Those origins; each row says how many of them were early enough for its horizon.
     weights
         Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
+    reach
+        Part of the moves of a mixture that is kept; 1 where earlier ones did not prove too long, and for everything
+        else.
     couplings
         How far the couplings of the simulation model beyond momentum and pull (digital stocks, migration, capital,
-        innovation) move the last year's forecast, weights as they are; mean absolute log points over regions. None for
-        forecasts without the model.
+        innovation) move the last year's forecast, weights and reach as they are; mean absolute log points over regions.
+        None for forecasts without the model.
     fit
         The calibration whose draws the model took; None for the priors.
     """
@@ -81,6 +84,7 @@ class Outlook:
     past: tuple[dict[str, object], ...]
     past_origins: tuple[int, ...]
     weights: Mapping[str, float]
+    reach: float
     couplings: float | None
     fit: FittedParameters | None
 
@@ -161,7 +165,7 @@ def forecast(
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
-    weights = _weights(chosen, start, asked, progress)
+    weights, reach = _mixed(chosen, start, asked, progress)
     found = asked.of(chosen, start)
     couplings = _couplings(chosen, weights, start, asked)
     rows, origins = _past(panel, target, chosen, seed, progress) if past else ((), ())
@@ -183,7 +187,8 @@ def forecast(
         past=rows,
         past_origins=origins,
         weights=weights,
-        couplings=couplings,
+        reach=reach,
+        couplings=None if couplings is None else reach * couplings,
         fit=fit,
     )
 
@@ -206,10 +211,12 @@ class _Asked:
         return member_forecast(forecaster, origin, self.horizon, self.draws, self.seed).draws
 
 
-def _weights(chosen: Forecaster, origin: Origin, asked: _Asked, progress: Progress | None) -> dict[str, float]:
-    """Part of each forecaster; a mixture first repeats its members at every earlier year, which takes longest."""
+def _mixed(
+    chosen: Forecaster, origin: Origin, asked: _Asked, progress: Progress | None
+) -> tuple[dict[str, float], float]:
+    """Part of each forecaster and the reach of the whole; a mixture repeats its members first, which takes longest."""
     if not isinstance(chosen, Combination):
-        return {chosen.name: 1.0}
+        return {chosen.name: 1.0}, 1.0
     settings = {"horizon": asked.horizon, "draws": asked.draws, "seed": asked.seed}
     years = origin.target.years[FIRST_JUDGED - 1 : -1]
     for done, year in enumerate(years):
@@ -217,7 +224,8 @@ def _weights(chosen: Forecaster, origin: Origin, asked: _Asked, progress: Progre
         if progress is not None:
             progress(f"from {year}", done + 1, len(years))
     found = chosen.weights(origin, **settings)
-    return {member.name: float(weight) for member, weight in zip(chosen.members, found, strict=True)}
+    named = {member.name: float(weight) for member, weight in zip(chosen.members, found, strict=True)}
+    return named, chosen.reach(origin, **settings)
 
 
 def _couplings(chosen: Forecaster, weights: Mapping[str, float], origin: Origin, asked: _Asked) -> float | None:

@@ -39,6 +39,8 @@ _WORDS = {
         "few": ", too few to judge",
         "range": "{first} to {last}",
         "mixture": "The forecast is a mixture, weighed by how its parts did before: {parts}.",
+        "reach": "Expected moves are cut to {reach} of what the parts foretell, because regions went less far before "
+        "than was foretold.",
         "whole": "{weight} is the simulation model ({name!r})",
         "part": "{weight} is {name!r}",
         "model": "The model's momentum and pull to the mean are as strong as the years up to {origin} ask for; its "
@@ -76,6 +78,7 @@ _WORDS = {
         "few": "，太少，不足以评判",
         "range": "{first} 至 {last}",
         "mixture": "本预测是若干方法的混合，权重取决于各方法以往的表现：{parts}。",
+        "reach": "预计变动减至各部分预测的 {reach}，因为以往的变动小于预测。",
         "whole": "{weight} 来自仿真模型（“{name}”）",
         "part": "{weight} 来自“{name}”",
         "model": "模型中的动量与向均值的收敛，其强度由 {origin} 年以前的数据决定；其余联系（数字化存量、人口迁移、"
@@ -143,6 +146,8 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
             for name, weight in outlook.weights.items()
         ]
         found.append(words["mixture"].format(parts=words["and"].join(parts)))
+    if (reach := percent(outlook.reach)) != "100%":
+        found.append(words["reach"].format(reach=reach))
     if outlook.couplings is not None:
         found.append(words["model"].format(origin=outlook.origin, couplings=100 * np.expm1(outlook.couplings)))
     if outlook.fit is not None:

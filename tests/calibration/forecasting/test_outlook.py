@@ -145,6 +145,7 @@ def test_years_of_which_nothing_is_known_are_no_past_origins() -> None:
 def test_the_model_says_what_its_couplings_do() -> None:
     found = forecast(panel_of(walk(4, 12)), until=2003, model="filtered", draws=40, past=False)
     assert found.weights == {"filtered": 1.0}
+    assert found.reach == 1.0
     assert found.couplings is not None
     assert found.couplings >= 0
     assert f"{100 * np.expm1(found.couplings):.2f}" in paragraph(found)
@@ -168,10 +169,17 @@ def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_t
     alone = forecast(panel, until=2002, model="filtered", draws=40, past=False)
     assert alone.couplings is not None
     assert found.couplings is not None
-    assert_allclose(found.couplings, found.weights["filtered"] * alone.couplings)
-    for lang, whole in (("en", "is the simulation model"), ("zh", "来自仿真模型")):
+    asked = {"horizon": 2, "draws": 40, "seed": 0}
+    assert found.reach == final.reach(origin_at(target, 2000, panel=panel), **asked)
+    assert_allclose(found.couplings, found.reach * found.weights["filtered"] * alone.couplings)
+    for lang, whole, cut in (
+        ("en", "is the simulation model", "cut to 83% of"),
+        ("zh", "来自仿真模型", "减至各部分预测的 83%"),
+    ):
         text = paragraph(found, lang)
         assert f"{percent(found.weights['filtered'])} {whole}" in text
+        assert cut in paragraph(replace(found, reach=0.83), lang)
+        assert cut[:6] not in paragraph(replace(found, reach=1.0), lang)
         for name, weight in found.weights.items():
             assert percent(weight) in text
             assert name in text
