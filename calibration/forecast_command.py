@@ -12,7 +12,11 @@ from pysd_runner.cli.projecting import read_fit, target
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # loads numpy
-    from calibration.forecasting import Outlook
+    from collections.abc import Sequence
+
+    from calibration.forecasting import Outlook, PolicyOutlook
+    from calibration.forecasting.target import Target
+    from pysd_runner.projection import Projection
 
 PANEL, AHEAD = "china", 10
 # What is told of a fit.
@@ -35,6 +39,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim forecast",
         'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
+        "gapsim forecast china --fit fit --run results/need",
         "gapsim forecast mine.csv --until 2030 --model damped_drift --no-past --json",
     )
     command(app, "forecast", examples=examples)(forecast)
@@ -62,6 +67,14 @@ def forecast(
         list[str] | None,
         typer.Option("--event", metavar="TEXT", help="Event whose probability in its year is wanted; repeatable."),
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            metavar="FOLDER",
+            help="What `gapsim run` wrote for the same panel: what its policies change about the forecast.",
+        ),
+    ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000,
     seed: Seed = 0,
     past: Annotated[
@@ -86,6 +99,7 @@ def forecast(
     or "dispersion falls by 5% by 2035"; a class counts with the mean of its regions. "By 2035" means in 2035, not on
     the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast, `gapsim`,
     weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and quicker.
+    With --run the effects the simulation model gives to policies are added to the forecast, draw by draw.
     """
     choice = PanelChoice(
         source=panel,
@@ -96,11 +110,13 @@ def forecast(
         encoding=encoding,
     )
     # Refused before the work, not after it.
-    folder = None if out is None else target(out, "forecast", force=force, inputs=choice.files)
+    results = run.parent if run is not None and run.is_file() else run
+    inputs = choice.files if results is None else [*choice.files, *results.glob("*")]
+    folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
     fitted = None if fit is None else read_fit(fit)
     read = choice.read(session, regions=() if fitted is None else fitted.regions)
     from calibration.forecasting import forecast as forecast_of
-    from calibration.forecasting import target_of
+    from calibration.forecasting import target_of, under_policies
     from calibration.forecasting.outlook import check_forecast
     from calibration.forecasting.target import doubts
 
@@ -111,6 +127,7 @@ def forecast(
     asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
     asked["events"] = events or ()
     check_forecast(read, **asked)
+    projection = None if results is None else _read_run(results, aim, last)
     if fitted is not None:
         from pysd_runner.draws import panel_differences
 
@@ -118,17 +135,30 @@ def forecast(
             session.warn(text)
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=past, progress=stage.at, **asked)
-    _say(session, result, lang.value)
+    policies = () if projection is None else under_policies(result, projection)
+    _say(session, result, policies, lang.value)
     if folder is not None:
         with folder:
-            _write(result, folder.draft, lang.value)
+            _write(result, policies, folder.draft, lang.value)
         session.say()
         session.say(f"Figure, tables, draws and text: {folder.path}")
 
 
-def _say(session: Session, result: "Outlook", lang: str) -> None:
-    """Print the paragraph, the last year and the events; keep everything for programs."""
-    from calibration.forecasting.words import paragraph, percent
+def _read_run(folder: Path, aim: "Target", until: int) -> "Projection":
+    """Read what `gapsim run` wrote, and refuse what does not belong to the forecast."""
+    from calibration.forecasting.policies import check_projection
+    from pysd_runner.projection import load_projection
+
+    found = load_projection(folder)
+    last = dict(zip(aim.regions, (float(value) for value in aim.values[:, -1]), strict=True))
+    check_projection(found, last, aim.years[-1], until)
+    return found
+
+
+def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]", lang: str) -> None:
+    """Print the paragraph, the last year, the events and the policies; keep everything for programs."""
+    from calibration.forecasting.policies import policy_table
+    from calibration.forecasting.words import paragraph, percent, policy_paragraph
 
     table = result.table()
     session.data = {
@@ -146,6 +176,15 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "couplings": result.couplings,
         "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in FIT},
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
+        "policies": [
+            {
+                "scenario": item.scenario,
+                "dispersion_change": dict(zip(("q05", "q50", "q95"), item.change, strict=True)),
+                "text": {name: policy_paragraph(result, item, name) for name in ("en", "zh")},
+            }
+            for item in policies
+        ],
+        "policy_events": policy_table(result, policies).to_dict("records"),
     }
     session.say(paragraph(result, lang))
     final = table[table["year"] == table["year"].max()].set_index("region")
@@ -157,17 +196,24 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         session.say()
         for item in result.chances:
             session.say(f"{percent(item.probability):>4} in {item.year}  {item.event}")
+    for policy in policies:
+        session.say()
+        session.say(policy_paragraph(result, policy, lang))
+        for item in policy.chances:
+            session.say(f"{percent(item.probability):>4} in {item.year}  {item.event}")
 
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:
     return [{"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances]
 
 
-def _write(result: "Outlook", out: Path, lang: str) -> None:
-    """Write the figure, the table, the draws, the paragraph, and what was asked of events and of the past."""
+def _write(result: "Outlook", policies: "Sequence[PolicyOutlook]", out: Path, lang: str) -> None:
+    """Write the figure, the table, the draws, the paragraph, and what was asked of events, policies and the past."""
     import pandas as pd
+    import xarray as xr
 
-    from calibration.forecasting.words import paragraph
+    from calibration.forecasting.policies import policy_table
+    from calibration.forecasting.words import paragraph, policy_paragraph
     from calibration.reporting.outlook import plot_outlook
     from pysd_runner.export import save_netcdf
     from pysd_runner.export.files import write_text_whole
@@ -179,5 +225,14 @@ def _write(result: "Outlook", out: Path, lang: str) -> None:
     for name, rows in (("events", _events(result)), ("past", list(result.past))):
         if rows:
             save_csv(pd.DataFrame(rows), out / f"{name}.csv")
-    save_netcdf(result.draws.to_dataset(name="log_relative_output"), out / "draws.nc")
-    write_text_whole(out / "forecast.md", paragraph(result, "en") + "\n\n" + paragraph(result, "zh") + "\n")
+    draws = result.draws.to_dataset(name="log_relative_output")
+    if policies:
+        save_csv(policy_table(result, policies), out / "policies.csv")
+        names = pd.Index([item.scenario for item in policies], name="scenario")
+        draws["log_relative_output_with_policy"] = xr.concat([item.draws for item in policies], dim=names)
+    save_netcdf(draws, out / "draws.nc")
+    text = [
+        gap.join([paragraph(result, name), *(policy_paragraph(result, item, name) for item in policies)])
+        for name, gap in (("en", " "), ("zh", ""))
+    ]
+    write_text_whole(out / "forecast.md", "\n\n".join(text) + "\n")

@@ -10,6 +10,7 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, Poi
 from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.models import baselines, models, models_named
 from calibration.forecasting.outlook import Outlook, forecast
+from calibration.forecasting.policies import PolicyOutlook, under_policies
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "Origin",
     "Outlook",
     "PointMethod",
+    "PolicyOutlook",
     "Target",
     "backtest",
     "baselines",
@@ -31,4 +33,5 @@ __all__ = [
     "models_named",
     "origin_at",
     "target_of",
+    "under_policies",
 ]

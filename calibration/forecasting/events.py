@@ -110,6 +110,37 @@ class Futures:
         return np.asarray(self.draws[:, :, self.years.index(year)])
 
 
+def futures_of(
+    names: Mapping[str, Sequence[str]], groups: Sequence[str], history: Array, draws: Array, years: tuple[int, ...]
+) -> Futures:
+    """Draws with everything regions are called by.
+
+    Parameters
+    ----------
+    names
+        Further names of each region by its code, in the order of the regions; empty ones are none.
+    groups
+        Class of each region, empty for none.
+    history
+        Observed log relative output, shape (region, year); the last value that is known stands at the origin.
+    draws, years
+        As in `Futures`.
+    """
+    places: dict[str, tuple[int, ...]] = {}
+    for place, group in enumerate(groups):
+        if group:
+            places[group] = (*places.get(group, ()), place)
+    classes = tuple(places)
+    for place, (code, others) in enumerate(names.items()):
+        english, *rest = (*others, "")
+        for name in (english, code, *rest):
+            if name:
+                places[name] = (place,)
+    seen = np.maximum.accumulate(np.where(np.isfinite(history), np.arange(history.shape[1]), 0), axis=1)[:, -1]
+    last = history[np.arange(len(history)), seen]
+    return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
+
+
 def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     """Look for events in draws.
 

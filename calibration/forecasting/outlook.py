@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
-from calibration.forecasting.events import Chance, Futures, chances
+from calibration.forecasting.events import Chance, Futures, chances, futures_of
 from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
@@ -178,7 +178,7 @@ def forecast(
         history=xr.DataArray(
             target.values, dims=("region", "year"), coords={"region": regions, "year": list(target.years)}, attrs=attrs
         ),
-        names={code: (panel.region(code).name_en or code, panel.region(code).name_zh or code) for code in regions},
+        names={code: (english or code, chinese or code) for code, (english, chinese) in _names(target, panel).items()},
         groups=target.groups,
         panel=target.name,
         model=model,
@@ -297,21 +297,12 @@ def _check_numbers(target: Target, until: int, draws: int) -> None:
 
 
 def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...]) -> Futures:
-    """Draws with everything regions are called by."""
-    places: dict[str, tuple[int, ...]] = {}
-    for place, group in enumerate(target.groups):
-        if group:
-            places[group] = (*places.get(group, ()), place)
-    classes = tuple(places)
-    for place, code in enumerate(target.regions):
-        region = panel.region(code)
-        for name in (region.name_en, code, region.name_zh):
-            if name:
-                places[name] = (place,)
-    values = target.values
-    seen = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(values.shape[1]), 0), axis=1)[:, -1]
-    last = values[np.arange(len(values)), seen]
-    return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
+    return futures_of(_names(target, panel), target.groups, target.values, draws, years)
+
+
+def _names(target: Target, panel: Panel) -> dict[str, tuple[str, str]]:
+    """English and Chinese name of each region by its code."""
+    return {code: (panel.region(code).name_en, panel.region(code).name_zh) for code in target.regions}
 
 
 def _past(

@@ -158,6 +158,9 @@ class Panel:
                     f"panel variable {variable!r} has shape {array.shape}; expected (region, year) = {shape}"
                 )
             array.setflags(write=False)
+        if not self.flags:
+            # Marks of nothing are those of any axes; a panel made by hand need not give them.
+            object.__setattr__(self, "flags", Flags(self.codes, self.years))
 
     def __getitem__(self, variable: str) -> FloatArray:
         """Return the observations of one variable, (region, year), NaN where missing.

@@ -103,6 +103,13 @@ def test_long_table(panel: Panel) -> None:
     assert frame.value.isna().sum() == sum(int(np.isnan(panel[name]).sum()) for name in panel.variables)
 
 
+def test_a_panel_made_by_hand_needs_no_flags(panel: Panel) -> None:
+    made = Panel(name=panel.name, regions=panel.regions, years=panel.years, values=panel.values, units=panel.units)
+    frame = made.to_frame()
+    assert frame["value"].equals(panel.to_frame()["value"])
+    assert (frame["flag"] == "").all()
+
+
 def test_labelled_arrays(panel: Panel) -> None:
     data = panel.to_xarray()
     assert data["output"].dims == ("region", "year")

@@ -1,0 +1,213 @@
+"""What policies change about a forecast: the effect the simulation model gives them, added to the predictive draws.
+
+A projection answers what a policy does, a forecast where regions are going without a new one. Their sum is where they
+are going with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from calibration.forecasting.events import Chance, chances, futures_of
+from calibration.forecasting.outlook import Outlook
+from pysd_runner.errors import InvalidInput
+from pysd_runner.projection import Projection
+
+Array = NDArray[np.float64]
+
+OUTPUT = "output_per_head"
+# Log points by which a run and a forecast may differ about the last year that was observed; files round.
+SAME = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class PolicyOutlook:
+    """A forecast with one policy.
+
+    Attributes
+    ----------
+    scenario
+        Name of the policy.
+    labels
+        English and Chinese name.
+    draws
+        As `Outlook.draws`, with the policy; draw for draw the same futures otherwise.
+    without
+        Dispersion (standard deviation of logs) of the last year without the policy, shape (draw,).
+    dispersion
+        The same with it.
+    before
+        Dispersion at the origin.
+    chances
+        Probabilities of the events of the forecast.
+    """
+
+    scenario: str
+    labels: tuple[str, str]
+    draws: xr.DataArray
+    without: Array
+    dispersion: Array
+    before: float
+    chances: tuple[Chance, ...]
+
+    @property
+    def change(self) -> tuple[float, float, float]:
+        """Change of dispersion in the last year as a part of it: 5 % quantile, median, 95 % quantile over draws."""
+        low, middle, high = np.quantile(self.dispersion / self.without - 1, (0.05, 0.5, 0.95))
+        return float(low), float(middle), float(high)
+
+    @property
+    def falls(self) -> tuple[float, float]:
+        """Probability that dispersion is below that of the origin in the last year, without the policy and with it."""
+        return float((self.without < self.before).mean()), float((self.dispersion < self.before).mean())
+
+
+def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutlook, ...]:
+    r"""Add what policies do, as a projection has it, to a forecast.
+
+    :math:`r^{\text{policy}}_{it} = r_{it} + \Delta_{it} - \bar\Delta_t` with :math:`\Delta` the log of output per head
+    under the policy less that under its baseline, draw by draw of the projection; each goes with draws of the forecast
+    at random, because nothing ties what a policy does to errors of a forecast.
+
+    Parameters
+    ----------
+    outlook
+        Where regions are going.
+    projection
+        What `pysd_runner.project` found for the same regions, from the same year on.
+
+    Returns
+    -------
+    tuple of PolicyOutlook
+        In the order of the scenarios; baselines are left out.
+
+    Raises
+    ------
+    InvalidInput
+        If the projection is one of other regions, data or years, or holds no policy.
+    """
+    effects = _effects(outlook, projection)
+    count = outlook.draws.sizes["draw"]
+    rng = np.random.default_rng((outlook.seed, 3))
+    paired = rng.permutation(np.arange(count) % effects.sizes["draw"])
+    history, plain = outlook.history.to_numpy(), outlook.draws.to_numpy()
+    years = tuple(int(year) for year in outlook.draws["year"].to_numpy())
+    labels = _labels(projection)
+    found = []
+    for name in (str(item) for item in effects["scenario"].to_numpy()):
+        draws = plain + effects.sel(scenario=name).to_numpy()[paired]
+        futures = futures_of(outlook.names, outlook.groups, history, draws, years)
+        found.append(
+            PolicyOutlook(
+                scenario=name,
+                labels=labels[name],
+                draws=outlook.draws.copy(data=draws),
+                without=np.nanstd(plain[:, :, -1], axis=1),
+                dispersion=np.nanstd(draws[:, :, -1], axis=1),
+                before=float(np.nanstd(futures.last)),
+                chances=chances([item.event for item in outlook.chances], futures),
+            )
+        )
+    return tuple(found)
+
+
+def policy_table(outlook: Outlook, policies: Sequence[PolicyOutlook]) -> pd.DataFrame:
+    """One row a policy and event: its probability with and without the policy.
+
+    Parameters
+    ----------
+    outlook
+        The forecast.
+    policies
+        What `under_policies` found for it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns scenario, event, year, probability, without_policy. The first event of each policy is that dispersion
+        falls below that of the origin.
+    """
+    last = int(outlook.draws["year"].to_numpy()[-1])
+    rows = []
+    for policy in policies:
+        without, falls = policy.falls
+        rows.append((policy.scenario, "dispersion falls", last, falls, without))
+        for plain, item in zip(outlook.chances, policy.chances, strict=True):
+            rows.append((policy.scenario, item.event, item.year, item.probability, plain.probability))
+    return pd.DataFrame(rows, columns=["scenario", "event", "year", "probability", "without_policy"])
+
+
+def check_projection(projection: Projection, regions: Mapping[str, float], origin: int, until: int) -> None:
+    """Refuse a projection that does not belong to a forecast, before anything long begins.
+
+    Parameters
+    ----------
+    projection
+        The projection.
+    regions
+        Log relative output at the origin by code of the region, NaN where it was not observed.
+    origin, until
+        Last year that was observed, and last year of the forecast.
+
+    Raises
+    ------
+    InvalidInput
+        If it is one of other regions, data or years, or holds no policy.
+    """
+    if OUTPUT not in projection.data or "region" not in projection.data[OUTPUT].dims:
+        raise InvalidInput(f"the run holds no {OUTPUT!r}; give the folder of `gapsim run`")
+    if all(projection.baselines[name] == name for name in projection.scenarios):
+        raise InvalidInput("the run holds no policy, only baselines; run a scenario with a policy, see `gapsim list`")
+    known = {str(code) for code in projection.data["region"].to_numpy()}
+    if known != set(regions):
+        other = sorted(known ^ set(regions))
+        raise InvalidInput(
+            f"the run has {len(known)} regions, and {len(regions)} are forecast; {', '.join(other[:5])} "
+            f"{'is' if len(other) == 1 else 'are'} in one of the two alone; run and forecast the same panel"
+        )
+    if projection.origin != origin:
+        raise InvalidInput(
+            f"the run starts from {projection.origin} and the forecast from {origin}; run and forecast the same panel"
+        )
+    last = int(projection.data["year"].to_numpy()[-1])
+    if last < until:
+        raise InvalidInput(f"the run ends in {last} and the forecast in {until}; give --until {last} or run longer")
+    start = _log(projection.data[OUTPUT].sel(year=origin).isel(scenario=0, draw=0))
+    relative = start - start.mean("region")
+    apart = {code: abs(float(relative.sel(region=code)) - value) for code, value in regions.items()}
+    worst = max(apart, key=lambda code: np.nan_to_num(apart[code]))
+    if apart[worst] > SAME:
+        raise InvalidInput(
+            f"the run starts from other data: relative output of {worst} in {origin} differs by {apart[worst]:.3g} log "
+            "points; run and forecast the same panel"
+        )
+
+
+def _effects(outlook: Outlook, projection: Projection) -> xr.DataArray:
+    """Effects of policies on log relative output, dims (scenario, draw, region, year), ordered as the forecast."""
+    codes = [str(code) for code in outlook.draws["region"].to_numpy()]
+    last = outlook.history.isel(year=-1).to_numpy()
+    years = outlook.draws["year"].to_numpy()
+    check_projection(projection, dict(zip(codes, last, strict=True)), outlook.origin, int(years[-1]))
+    chosen = projection.data[OUTPUT].sel(region=codes, year=years)
+    policies = [name for name in projection.scenarios if projection.baselines[name] != name]
+    baselines = [projection.baselines[name] for name in policies]
+    moved = _log(chosen.sel(scenario=policies)) - _log(chosen.sel(scenario=baselines)).to_numpy()
+    return (moved - moved.mean("region")).transpose("scenario", "draw", "region", "year")
+
+
+def _log(values: xr.DataArray) -> xr.DataArray:
+    return values.copy(data=np.log(values.to_numpy()))
+
+
+def _labels(projection: Projection) -> dict[str, tuple[str, str]]:
+    data = projection.data
+    names = projection.scenarios
+    if "label_en" not in data.coords or "label_zh" not in data.coords:
+        return {name: (name, name) for name in names}
+    english, chinese = data["label_en"].to_numpy(), data["label_zh"].to_numpy()
+    return {name: (str(en), str(zh)) for name, en, zh in zip(names, english, chinese, strict=True)}
