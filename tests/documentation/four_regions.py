@@ -1,5 +1,7 @@
 """A small panel in place of the shipped one, on which forecasts of the documentation would take a minute in all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,5 +13,7 @@ def take_four_regions(patch: pytest.MonkeyPatch) -> None:
     """Whatever panel is asked for, give four regions of two classes, 2009-2024."""
     logs = walk(4, 16) + np.array([-0.5, 0.5, -0.5, 0.5])[:, None]
     panel = panel_of(logs, 2009, groups=("west", "east"))
+    regions = (replace(region, row=0, column=place) for place, region in enumerate(panel.regions))
+    panel = replace(panel, regions=tuple(regions))
     patch.setattr(pysd_runner.panel, "load_panel", lambda *_, **__: panel)
     patch.setattr(pysd_runner, "load_panel", lambda *_, **__: panel)

@@ -23,7 +23,7 @@ def lines() -> list[list[str]]:
 
 
 def test_options_of_its_commands_exist() -> None:
-    assert {words[0] for words in lines()} == {"backtest", "forecast"}
+    assert {words[0] for words in lines()} == {"backtest", "forecast", "calibrate", "run"}
     for words in lines():
         shown = CliRunner().invoke(application(), [words[0], "--help"], env={"COLUMNS": "200"}).output
         for option in (word for word in words if word.startswith("--")):
@@ -36,12 +36,18 @@ def test_forecasters_of_its_tables_exist() -> None:
     assert named <= set(models() | ablations())
 
 
-def test_its_forecast_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_forecasts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     take_four_regions(monkeypatch)
-    (words,) = (words for words in lines() if words[0] == "forecast")
-    assert main([*words, "--no-past", "--model", "pull"]) == 0
-    assert "west closes 10% of its gap by 2035" in capsys.readouterr().out
+    fewer = {"forecast": ["--no-past", "--model", "filtered"], "run": ["--draws", "5"]}
+    for words in lines():
+        if words[0] == "backtest":
+            continue
+        assert main([*words, *fewer.get(words[0], [])]) == 0, words
+        said = capsys.readouterr().out
+        if words[0] == "forecast":
+            assert "west closes 10% of its gap by 2035" in said
+            assert ("With the policy" in said) == ("--run" in words)
     assert (tmp_path / "forecast" / "forecast.md").is_file()
 
 
