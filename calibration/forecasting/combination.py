@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.forecasting.baselines.history import carried, last_level
 from calibration.forecasting.dilation import best_dilation
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
 from calibration.forecasting.judged import Judged
@@ -66,8 +67,8 @@ class Combination:
         mixed = stacked[chosen, np.arange(draws)]
         reach = learn_reach(judged, weights, self.full_reach)
         dilation = self._dilation([reached(item, weights, reach) for item in judged], weights)
-        # Regions that were not observed at the origin have nothing to be held back to.
-        point = mean - np.nan_to_num((1 - reach) * (mean - origin.target.values[:, -1:]))
+        # Regions that were never observed have nothing to be held back to.
+        point = mean - np.nan_to_num((1 - reach) * (mean - last_level(origin.target.values)[:, None]))
         return Forecast(point=point, draws=point + dilation * (mixed - mean))
 
     def weights(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Array:
@@ -115,6 +116,7 @@ class Combination:
     def _judged(self, origin: Origin, horizon: int, draws: int, seed: int) -> list[Judged]:
         """Every earlier origin with what is known of what came."""
         years, observed = origin.target.years, origin.target.values
+        held = carried(observed)
         result = []
         for place in range(FIRST_JUDGED - 1, len(years) - 1):
             kept, between = self.remember(origin, years[place], horizon=horizon, draws=draws, seed=seed)
@@ -123,7 +125,7 @@ class Combination:
             came[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
             known = np.isfinite(came) & np.isfinite(kept[:, 0]).all(axis=0)
             weight = 0.5 ** ((len(years) - 1 - place) / self.half_life)
-            last = observed[:, place]
+            last = held[:, place]
             result.append(Judged(kept=kept, between=between, last=last, came=came, known=known, weight=weight))
         return result
 

@@ -19,7 +19,7 @@ class Judged:
     between
         Mean distance between members, shape (member, member, region, horizon).
     last
-        What was observed at the origin, shape (region,); NaN where nothing was.
+        Last level that was observed up to the origin, shape (region,); NaN where there was none.
     came
         What came, shape (region, horizon).
     known

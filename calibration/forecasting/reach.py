@@ -53,5 +53,5 @@ def reached(item: Judged, weights: Array, reach: float) -> Judged:
 
 
 def _moves(item: Judged, weights: Array) -> Array:
-    """Foretold moves, shape (region, horizon); NaN where the region was not observed at the origin."""
+    """Foretold moves, shape (region, horizon); NaN where the region had not been observed."""
     return np.asarray(centre(item, weights) - item.last[:, None])

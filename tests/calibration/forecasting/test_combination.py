@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 from calibration.forecasting import Combination, Forecast, Origin, origin_at, target_of
+from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import distances, losses, shares
 from calibration.forecasting.dilation import FACTORS, Judged, best_dilation
 from calibration.forecasting.reach import learn_reach, reached
@@ -28,6 +29,15 @@ class Shifted:
         rng = np.random.default_rng((seed, origin.year))
         point = np.repeat(origin.target.values[:, -1:], horizon, axis=1) + self._shift
         return Forecast(point=point, draws=point + rng.normal(0, 0.03, (draws, *point.shape)))
+
+
+class Drifting(Shifted):
+    """The same around the last level that was observed, whenever that was."""
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        found = super().forecast(origin, horizon=horizon, draws=draws, seed=seed)
+        moved = last_level(origin.target.values)[:, None] + self._shift
+        return Forecast(point=np.broadcast_to(moved, found.point.shape), draws=found.draws - found.point + moved)
 
 
 def test_the_score_of_a_mixture_is_a_quadratic_form_of_its_weights() -> None:
@@ -166,6 +176,20 @@ def test_a_mixture_is_held_back_where_its_members_went_too_far() -> None:
     assert free.reach(origin, **asked) == 1.0
     assert_allclose(found.point - last, reach * (plain.point - last))
     assert_allclose(found.draws - found.point, plain.draws - plain.point)
+
+
+def test_a_region_that_is_missing_at_the_origin_is_held_back_to_its_last_level() -> None:
+    logs = walk(6, 30)
+    logs[2, 24:26] = np.nan
+    target = target_of(panel_of(logs))
+    members = (Drifting("one", 0.02), Drifting("other", 0.04))
+    asked = {"horizon": 2, "draws": 40, "seed": 0}
+    origin = origin_at(target, 2015)
+    mixture = Combination(name="mixture", members=members, undilated=np.inf)
+    reach, last = mixture.reach(origin, **asked), target.until(2013).values[2, -1]
+    assert reach < 0.9
+    move = mixture.weights(origin, **asked) @ [0.02, 0.04]
+    assert_allclose(mixture.forecast(origin, **asked).point[2] - last, reach * move)
 
 
 def test_losses_are_those_of_a_plain_loop() -> None:
