@@ -17,8 +17,29 @@ Array = NDArray[np.float64]
 
 # A predictive distribution is remembered as so many quantiles of equal probability.
 KEPT = 20
+# Years ahead by which members are judged, whatever is asked: how far a forecast goes does not change its near years.
+JUDGED_YEARS = 5
 # First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
 FIRST_JUDGED = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Mixture:
+    """What a combination learnt from earlier origins.
+
+    Attributes
+    ----------
+    weights
+        Of the members, shape (member,), summing to 1.
+    reach
+        Part of the moves from the last level that is kept.
+    dilation
+        Factor on the distance of draws from their mean.
+    """
+
+    weights: Array
+    reach: float
+    dilation: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +63,9 @@ class Combination:
         ahead loses a tenth of its weight with each origin. Zero leaves them equal.
     half_life
         Years after which an origin counts half.
-    full_reach
-        Number of origins that the moves of the mixture as they are count for; infinite leaves them as they are.
+    slope_sd
+        How far from 1 the slope of what comes on what is foretold may be, a standard deviation; 0 leaves moves as they
+        are.
     undilated
         Number of origins that the width of the mixture as it is counts for; infinite leaves it as it is.
     """
@@ -52,41 +74,36 @@ class Combination:
     members: tuple[Forecaster, ...]
     rate: float = 1.2
     half_life: float = 8.0
-    full_reach: float = 10.0
+    slope_sd: float = 0.5
     undilated: float = 3.0
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated."""
         members = [member_forecast(member, origin, horizon, draws, seed) for member in self.members]
-        judged = self._judged(origin, horizon, draws, seed)
-        weights = self._weights(judged)
+        learnt = self.learn(origin, horizon=horizon, draws=draws, seed=seed)
         rng = np.random.default_rng((seed, origin.year, len(members)))
-        chosen = rng.permutation(shares(weights, draws))
+        chosen = rng.permutation(shares(learnt.weights, draws))
         stacked = np.stack([member.draws for member in members])
-        mean = np.tensordot(weights, np.stack([member.point for member in members]), axes=1)
+        mean = np.tensordot(learnt.weights, np.stack([member.point for member in members]), axes=1)
         mixed = stacked[chosen, np.arange(draws)]
-        reach = learn_reach(judged, weights, self.full_reach)
-        dilation = self._dilation([reached(item, weights, reach) for item in judged], weights)
         # Regions that were never observed have nothing to be held back to.
-        point = mean - np.nan_to_num((1 - reach) * (mean - last_level(origin.target.values)[:, None]))
-        return Forecast(point=point, draws=point + dilation * (mixed - mean))
+        point = mean - np.nan_to_num((1 - learnt.reach) * (mean - last_level(origin.target.values)[:, None]))
+        return Forecast(point=point, draws=point + learnt.dilation * (mixed - mean))
 
-    def weights(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Array:
-        """Weights of the members at an origin, shape (member,), summing to 1; from data up to the origin alone."""
-        return self._weights(self._judged(origin, horizon, draws, seed))
-
-    def reach(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> float:
-        """Part of the moves of the members that is kept at an origin, see `learn_reach`."""
+    def learn(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Mixture:
+        """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""
         judged = self._judged(origin, horizon, draws, seed)
-        return learn_reach(judged, self._weights(judged), self.full_reach)
-
-    def _weights(self, judged: Sequence[Judged]) -> Array:
         loss = losses(judged) if judged else np.zeros(len(self.members))
         weights = np.exp(-self.rate * (loss - loss.min()))
-        return np.asarray(weights / weights.sum())
+        weights = weights / weights.sum()
+        reach = learn_reach(judged, weights, self.slope_sd)
+        dilation = self._dilation([reached(item, weights, reach) for item in judged], weights)
+        return Mixture(weights=weights, reach=reach, dilation=dilation)
 
     def _dilation(self, judged: Sequence[Judged], weights: Array) -> float:
-        part = _part(judged, self.undilated)
+        origins = sum(item.weight for item in judged)
+        # What is learnt from earlier origins counts against what is assumed.
+        part = origins / (origins + self.undilated)
         return float(best_dilation(judged, weights) ** part) if part > 0 else 1.0
 
     def remember(self, origin: Origin, year: int, *, horizon: int, draws: int, seed: int) -> tuple[Array, Array]:
@@ -95,15 +112,16 @@ class Combination:
         Returns
         -------
         tuple[Array, Array]
-            Quantiles, shape (member, quantile, region, horizon), and the distances between members.
+            Quantiles, shape (member, quantile, region, `JUDGED_YEARS`), and the distances between members.
         """
         key = self.key(origin, year, horizon=horizon, draws=draws, seed=seed)
+        ahead = max(horizon, JUDGED_YEARS)
 
         def compute() -> tuple[Array, Array]:
             then = origin if year == origin.year else origin.earlier(year)
-            forecasts = [member_forecast(member, then, horizon, draws, seed) for member in self.members]
+            forecasts = [member_forecast(member, then, ahead, draws, seed) for member in self.members]
             levels = (np.arange(KEPT) + 0.5) / KEPT
-            kept = np.stack([np.quantile(item.draws, levels, axis=0) for item in forecasts])
+            kept = np.stack([np.quantile(item.draws[..., :JUDGED_YEARS], levels, axis=0) for item in forecasts])
             return kept, distances(kept)
 
         return origin.memory.recall(key, compute)
@@ -111,7 +129,7 @@ class Combination:
     def key(self, origin: Origin, year: int, *, horizon: int, draws: int, seed: int) -> Key:
         """Where the memory keeps it."""
         seen = origin.target.values[:, : origin.target.position(year) + 1]
-        return ("quantiles", repr(self.members), horizon, draws, seed, digest(seen))
+        return ("quantiles", repr(self.members), max(horizon, JUDGED_YEARS), draws, seed, digest(seen))
 
     def _judged(self, origin: Origin, horizon: int, draws: int, seed: int) -> list[Judged]:
         """Every earlier origin with what is known of what came."""
@@ -120,7 +138,7 @@ class Combination:
         result = []
         for place in range(FIRST_JUDGED - 1, len(years) - 1):
             kept, between = self.remember(origin, years[place], horizon=horizon, draws=draws, seed=seed)
-            ahead = min(horizon, len(years) - 1 - place)
+            ahead = min(JUDGED_YEARS, len(years) - 1 - place)
             came = np.full(kept.shape[2:], np.nan)
             came[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
             known = np.isfinite(came) & np.isfinite(kept[:, 0]).all(axis=0)
@@ -128,12 +146,6 @@ class Combination:
             last = held[:, place]
             result.append(Judged(kept=kept, between=between, last=last, came=came, known=known, weight=weight))
         return result
-
-
-def _part(judged: Sequence[Judged], against: float) -> float:
-    """What is learnt from earlier origins counts against what is assumed."""
-    origins = sum(item.weight for item in judged)
-    return origins / (origins + against)
 
 
 def losses(judged: Sequence[Judged]) -> Array:

@@ -223,9 +223,9 @@ def _mixed(
         chosen.remember(origin, year, **settings)
         if progress is not None:
             progress(f"from {year}", done + 1, len(years))
-    found = chosen.weights(origin, **settings)
-    named = {member.name: float(weight) for member, weight in zip(chosen.members, found, strict=True)}
-    return named, chosen.reach(origin, **settings)
+    found = chosen.learn(origin, **settings)
+    named = {member.name: float(weight) for member, weight in zip(chosen.members, found.weights, strict=True)}
+    return named, found.reach
 
 
 def _couplings(chosen: Forecaster, weights: Mapping[str, float], origin: Origin, asked: _Asked) -> float | None:

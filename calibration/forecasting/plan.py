@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from calibration.forecasting.combination import JUDGED_YEARS
 from calibration.forecasting.forecaster import Forecaster
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.memory import digest
@@ -47,8 +48,8 @@ class Plan:
 
     @property
     def horizon(self) -> int:
-        """The longest one."""
-        return max(self.horizons)
+        """Years that are forecast: to the longest horizon, and as many as members of mixtures are judged by."""
+        return max(*self.horizons, JUDGED_YEARS)
 
     @property
     def seen(self) -> tuple[int, ...]:

@@ -11,13 +11,15 @@ from calibration.forecasting.judged import Judged, centre
 Array = NDArray[np.float64]
 
 
-def learn_reach(judged: Sequence[Judged], weights: Array, full: float) -> float:
+def learn_reach(judged: Sequence[Judged], weights: Array, slope_sd: float) -> float:
     r"""Part of the foretold moves that is kept, from 0 (persistence) to 1 (the forecast as it is).
 
-    :math:`\beta_h` is the slope of what came on what was foretold, both counted from the last observation, without
-    intercept; :math:`\beta = \min\left(1, \frac{\sum_h (n_h \beta_h + n_0) / h}{\sum_h (n_h + n_0) / h}\right)` with
-    n the weights of origins. Errors over h years overlap with those of h - 1 other origins, hence 1/h. Slopes of
-    realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts and Expectations*, NBER, 3-46.
+    The slope of what came, y, on what was foretold, x, both counted from the last level that was observed, under a
+    normal prior around 1: :math:`\beta = \frac{\sum_h I_{xy,h} + \tau^{-2}}{\sum_h I_{xx,h} + \tau^{-2}}` with
+    :math:`I_{xy,h} = \sum_t \omega_t \sum_i x_{ith} y_{ith} / (h s_h^2)` and s the root mean squared error of the
+    forecast; errors over h years overlap with those of h - 1 other origins, hence 1/h. Where next to nothing was
+    foretold the prior stands. Slopes of realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts
+    and Expectations*, NBER, 3-46.
 
     Parameters
     ----------
@@ -25,25 +27,24 @@ def learn_reach(judged: Sequence[Judged], weights: Array, full: float) -> float:
         Earlier origins.
     weights
         Of the members, shape (member,).
-    full
-        Number of origins that a slope of 1 counts for, :math:`n_0`; infinite leaves forecasts as they are.
+    slope_sd
+        Standard deviation of the prior, :math:`\tau`; 0 leaves forecasts as they are.
     """
-    if not judged or np.isinf(full):
+    if not judged or slope_sd == 0:
         return 1.0
     horizons = judged[0].came.shape[1]
-    product, square, origins = np.zeros(horizons), np.zeros(horizons), np.zeros(horizons)
+    product, square, error, count = (np.zeros(horizons) for _ in range(4))
     for item in judged:
         foretold, came = _moves(item, weights), item.came - item.last[:, None]
         known = item.known & np.isfinite(item.last)[:, None]
-        product += item.weight * np.where(known, foretold * came, 0.0).sum(axis=0)
-        square += item.weight * np.where(known, foretold**2, 0.0).sum(axis=0)
-        origins += item.weight * known.any(axis=0)
-    slope = np.divide(product, square, out=np.ones(horizons), where=square > 0)
-    overlap = np.arange(1, horizons + 1)
-    counted = ((origins + full) / overlap).sum()
-    if counted == 0:
-        return 1.0
-    return float(np.clip(((origins * slope + full) / overlap).sum() / counted, 0.0, 1.0))
+        sums = ((product, foretold * came), (square, foretold**2), (error, (came - foretold) ** 2), (count, known))
+        for total, values in sums:
+            total += item.weight * np.where(known, values, 0.0).sum(axis=0)
+    told = error > 0
+    scale = np.arange(1, horizons + 1)[told] * error[told] / count[told]
+    prior = slope_sd**-2
+    slope = ((product[told] / scale).sum() + prior) / ((square[told] / scale).sum() + prior)
+    return float(np.clip(slope, 0.0, 1.0))
 
 
 def reached(item: Judged, weights: Array, reach: float) -> Judged:

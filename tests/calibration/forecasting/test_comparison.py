@@ -13,6 +13,7 @@ from calibration.forecasting.comparison import (
     long_run_variance,
     mean_interval,
     ratio_interval,
+    spread_factor,
 )
 from pysd_runner.errors import InvalidInput
 
@@ -103,6 +104,41 @@ def test_interval_of_a_ratio_covers_as_often_as_it_says() -> None:
         low, high = ratio_interval(own, other, 1, power=0.5, seed=trial, repetitions=199)
         inside += low <= (1.64 / 2) ** 0.5 <= high
     assert 0.8 < inside / 150 < 0.96
+
+
+@pytest.mark.parametrize(("origins", "horizon"), [(12, 1), (12, 5), (16, 3), (48, 5)])
+def test_a_perfect_forecaster_is_inside_its_intervals_as_often_as_they_say(origins: int, horizon: int) -> None:
+    """Random walks forecast with their own law: 90 % intervals must hold nine times in ten, overlap or not."""
+    rng, trials = np.random.default_rng(0), 250
+    inside, plain = np.zeros(2), 0
+    for _ in range(trials):
+        walks = np.cumsum(rng.normal(size=(origins + horizon, 20)), axis=0)
+        error = (walks[horizon:] - walks[:-horizon]) / np.sqrt(horizon)
+        for place, (level, half) in enumerate(((0.5, 0.6745), (0.9, 1.6449))):
+            covered = (np.abs(error) <= half).astype(float)
+            low, high = mean_interval(covered, horizon, repetitions=199)
+            inside[place] += low <= level <= high
+        found, factor = covered.mean(), spread_factor(origins, block_length(origins, horizon), horizon, 0.9)
+        plain += found + (low - found) / factor <= 0.9 <= found + (high - found) / factor
+    assert (inside / trials >= 0.83).all()
+    assert (inside / trials <= 0.97).all()
+    # Without the factor they hold much less often where forecasts overlap.
+    assert plain < inside[1]
+    if horizon == 5:
+        assert plain / trials < 0.82
+
+
+def test_the_factor_is_that_of_a_simulated_bootstrap() -> None:
+    origins, horizon, trials = 14, 4, 4000
+    rng = np.random.default_rng(0)
+    shocks = rng.normal(size=(trials, origins + horizon))
+    errors = np.stack([shocks[:, lag : lag + origins] for lag in range(horizon)]).sum(axis=0)
+    shares = np.stack([np.bincount(row, minlength=origins) for row in blocks(origins, horizon, 500, rng)]) / origins
+    found = (errors @ shares.T).var(axis=1, ddof=1).mean()
+    wanted = np.sqrt(errors.mean(axis=1).var() / found)
+    tail = stats.t.ppf(0.95, origins - 1) / stats.norm.ppf(0.95)
+    assert_allclose(spread_factor(origins, horizon, horizon, 0.9), wanted * tail, rtol=0.03)
+    assert spread_factor(2000, 13, 1, 0.9) < 1.01
 
 
 def test_interval_of_a_mean_is_around_it_and_depends_on_the_seed_alone() -> None:

@@ -1,0 +1,47 @@
+"""Forecasters without a method, and earlier origins as a mixture looks back at them."""
+
+import numpy as np
+from scipy.stats import norm
+
+from calibration.forecasting import Forecast, Origin
+from calibration.forecasting.baselines.history import last_level
+from calibration.forecasting.combination import distances
+from calibration.forecasting.judged import Judged
+
+
+class Shifted:
+    """Draws around the last level that was observed plus a constant."""
+
+    def __init__(self, name: str, shift: float) -> None:
+        self.name, self._shift = name, shift
+
+    def __repr__(self) -> str:
+        return f"Shifted({self.name})"
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        rng = np.random.default_rng((seed, origin.year))
+        point = np.repeat(last_level(origin.target.values)[:, None], horizon, axis=1) + self._shift
+        # Years are drawn one after the other, so that the near ones are the same however many are asked for.
+        noise = np.stack([rng.normal(0, 0.03, (draws, len(point))) for _ in range(horizon)], axis=-1)
+        return Forecast(point=point, draws=point + noise)
+
+
+def judged(size: float, origins: int = 30, seed: int = 0) -> list[Judged]:
+    """Two members, one a little off the other, with draws of width one; what comes has another width."""
+    rng = np.random.default_rng(seed)
+    quantiles = norm.ppf((np.arange(20) + 0.5) / 20)[None, :, None, None]
+    kept = quantiles + np.array([-0.1, 0.1])[:, None, None, None] + np.zeros((2, 20, 10, 2))
+    between = distances(kept)
+    known = np.ones((10, 2), dtype=bool)
+    known[0, 1] = False
+    return [
+        Judged(
+            kept=kept,
+            between=between,
+            last=np.zeros(10),
+            came=rng.normal(0, size, (10, 2)),
+            known=known,
+            weight=1.0,
+        )
+        for _ in range(origins)
+    ]
