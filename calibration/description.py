@@ -139,7 +139,7 @@ def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
     if "yuan" not in panel.currency.casefold() and yuan_per_unit == 1:
         notes.append(
             f"Output is in {_currency(panel)}, and the model's costs and affordable income in yuan: "
-            "pass yuan_per_unit if access is to be read."
+            "pass yuan_per_unit (--yuan-per-unit) if access is to be read."
         )
     notes += [f"{item.message.removesuffix('?')}." for item in panel.problems if item.rule in (LEFT_OUT, JUMPED)]
     if len(panel.regions) == 1:

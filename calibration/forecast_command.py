@@ -1,5 +1,6 @@
 """The command that forecasts relative output per head."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,15 +110,16 @@ def forecast(
         regions=regions,
         encoding=encoding,
     )
-    # Refused before the work, not after it.
     results = run.parent if run is not None and run.is_file() else run
-    inputs = choice.files if results is None else [*choice.files, *results.glob("*")]
+    # Refused before the work, not after it.
+    inputs = [*choice.files, *_files_of(fit), *_files_of(results)]
     folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
     fitted = None if fit is None else read_fit(fit)
     read = choice.read(session, regions=() if fitted is None else fitted.regions)
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of, under_policies
     from calibration.forecasting.outlook import check_forecast
+    from calibration.forecasting.policies import FEW_DRAWS
     from calibration.forecasting.target import doubts
 
     aim = target_of(read)
@@ -128,6 +130,11 @@ def forecast(
     asked["events"] = events or ()
     check_forecast(read, **asked)
     projection = None if results is None else _read_run(results, aim, last)
+    if projection is not None and projection.data.sizes["draw"] < FEW_DRAWS:
+        session.warn(
+            f"The run has {projection.data.sizes['draw']} draws: the intervals of its effects say little; run it with "
+            f"{FEW_DRAWS} or more."
+        )
     if fitted is not None:
         from pysd_runner.draws import panel_differences
 
@@ -137,11 +144,26 @@ def forecast(
         result = forecast_of(read, past=past, progress=stage.at, **asked)
     policies = () if projection is None else under_policies(result, projection)
     _say(session, result, policies, lang.value)
+    session.data["run"] = None if projection is None else _made(results, projection)
     if folder is not None:
         with folder:
-            _write(result, policies, folder.draft, lang.value)
+            _write(result, policies, session.data["run"], folder.draft, lang.value)
         session.say()
         session.say(f"Figure, tables, draws and text: {folder.path}")
+
+
+def _files_of(path: Path | None) -> list[Path]:
+    """What is read of a file or a folder."""
+    return [] if path is None else [path, *path.glob("*")] if path.is_dir() else [path]
+
+
+def _made(folder: Path | None, projection: "Projection") -> dict[str, Any]:
+    """How the run was made."""
+    record = projection.provenance
+    settings, fitted = record.get("settings", {}), record.get("fitted")
+    fit = None if fitted is None else {name: fitted.get(name) for name in FIT}
+    kept = {name: settings.get(name) for name in ("draws", "seed", "until")}
+    return {"folder": str(folder), "origin": projection.origin, **kept, "fit": fit}
 
 
 def _read_run(folder: Path, aim: "Target", until: int) -> "Projection":
@@ -158,7 +180,7 @@ def _read_run(folder: Path, aim: "Target", until: int) -> "Projection":
 def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]", lang: str) -> None:
     """Print the paragraph, the last year, the events and the policies; keep everything for programs."""
     from calibration.forecasting.policies import policy_table
-    from calibration.forecasting.words import paragraph, percent, policy_paragraph
+    from calibration.forecasting.words import paragraph, percent, policies_paragraph
 
     table = result.table()
     session.data = {
@@ -180,7 +202,7 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
             {
                 "scenario": item.scenario,
                 "dispersion_change": dict(zip(("q05", "q50", "q95"), item.change, strict=True)),
-                "text": {name: policy_paragraph(result, item, name) for name in ("en", "zh")},
+                "text": {name: policies_paragraph(result, [item], name) for name in ("en", "zh")},
             }
             for item in policies
         ],
@@ -196,9 +218,12 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
         session.say()
         for item in result.chances:
             session.say(f"{percent(item.probability):>4} in {item.year}  {item.event}")
-    for policy in policies:
+    if policies:
         session.say()
-        session.say(policy_paragraph(result, policy, lang))
+        session.say(policies_paragraph(result, policies, lang))
+    for policy in policies if result.chances else ():
+        session.say()
+        session.say(policy.labels[0 if lang == "en" else 1])
         for item in policy.chances:
             session.say(f"{percent(item.probability):>4} in {item.year}  {item.event}")
 
@@ -207,13 +232,15 @@ def _events(result: "Outlook") -> list[dict[str, Any]]:
     return [{"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances]
 
 
-def _write(result: "Outlook", policies: "Sequence[PolicyOutlook]", out: Path, lang: str) -> None:
+def _write(
+    result: "Outlook", policies: "Sequence[PolicyOutlook]", run: dict[str, Any] | None, out: Path, lang: str
+) -> None:
     """Write the figure, the table, the draws, the paragraph, and what was asked of events, policies and the past."""
     import pandas as pd
     import xarray as xr
 
     from calibration.forecasting.policies import policy_table
-    from calibration.forecasting.words import paragraph, policy_paragraph
+    from calibration.forecasting.words import paragraph, policies_paragraph
     from calibration.reporting.outlook import plot_outlook
     from pysd_runner.export import save_netcdf
     from pysd_runner.export.files import write_text_whole
@@ -228,11 +255,14 @@ def _write(result: "Outlook", policies: "Sequence[PolicyOutlook]", out: Path, la
     draws = result.draws.to_dataset(name="log_relative_output")
     if policies:
         save_csv(policy_table(result, policies), out / "policies.csv")
+        tables = [item.table().assign(scenario=item.scenario) for item in policies]
+        save_csv(pd.concat(tables, ignore_index=True), out / "policy_levels.csv")
         names = pd.Index([item.scenario for item in policies], name="scenario")
         draws["log_relative_output_with_policy"] = xr.concat([item.draws for item in policies], dim=names)
+        draws.attrs["run"] = json.dumps(run)
     save_netcdf(draws, out / "draws.nc")
     text = [
-        gap.join([paragraph(result, name), *(policy_paragraph(result, item, name) for item in policies)])
+        gap.join(part for part in (paragraph(result, name), policies_paragraph(result, policies, name)) if part)
         for name, gap in (("en", " "), ("zh", ""))
     ]
     write_text_whole(out / "forecast.md", "\n\n".join(text) + "\n")

@@ -89,7 +89,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
     if fitted.last_year > origin:
         raise InvalidInput(
             f"the fit saw the years to {fitted.last_year}, which lie after the origin {origin}; calibrate again with "
-            f"last_year={origin}, or take a later origin"
+            f"last_year={origin} (--last-year), or take a later origin"
         )
 
 

@@ -140,7 +140,6 @@ def check_fit_of(fit: FittedParameters, regions: Collection[str], year: int) -> 
     InvalidInput
         If the fit does not belong here.
     """
-    check_fit(fit, model_of(len(regions)), year)
     if set(fit.regions) != set(regions):
         other = sorted(set(fit.regions) ^ set(regions))
         raise InvalidInput(
@@ -148,6 +147,7 @@ def check_fit_of(fit: FittedParameters, regions: Collection[str], year: int) -> 
             f"{', '.join(other[:5])} {'is' if len(other) == 1 else 'are'} in one of the two alone; calibrate on the "
             "panel that is forecast"
         )
+    check_fit(fit, model_of(len(regions)), year)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

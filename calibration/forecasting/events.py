@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.forecasting.baselines.history import last_level
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
@@ -16,6 +17,7 @@ FORMS = (
     "WHO overtakes WHO by YEAR",
     "WHO above 80% of the mean in YEAR",
     "WHO below 80% of the mean in YEAR",
+    "dispersion falls by YEAR",
     "dispersion falls by 5% by YEAR",
     "dispersion rises by 5% by YEAR",
 )
@@ -136,9 +138,7 @@ def futures_of(
         for name in (english, code, *rest):
             if name:
                 places[name] = (place,)
-    seen = np.maximum.accumulate(np.where(np.isfinite(history), np.arange(history.shape[1]), 0), axis=1)[:, -1]
-    last = history[np.arange(len(history)), seen]
-    return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
+    return Futures(last=last_level(history), draws=draws, years=years, places=places, classes=classes)
 
 
 def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
@@ -228,11 +228,14 @@ def _level(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[n
 
 def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
     before, after = float(np.nanstd(futures.last)), np.nanstd(then, axis=1)
-    falls, part = parts["way"].lower() == "falls", _size(parts, "a change of dispersion")
+    falls = parts["way"].lower() == "falls"
+    part = 0.0 if parts["size"] is None else _size(parts, "a change of dispersion")
     if falls and part >= 1:
         raise InvalidInput(
             f"dispersion cannot fall by {parts['size']}%: regions would have to become equal; give less than 100%"
         )
+    if part == 0:
+        return np.asarray(after < before if falls else after > before)
     if falls:
         return np.asarray(after <= (1 - part) * before)
     return np.asarray(after >= (1 + part) * before)
@@ -242,5 +245,5 @@ _RULES: dict[str, Callable[[Mapping[str, str], Futures, Array], NDArray[np.bool_
     rf"(?P<who>.+?) closes? {_NUMBER} of (?:its|the) gap": _closes,
     r"(?P<who>.+?) overtakes? (?P<other>.+?)": _overtakes,
     rf"(?P<who>.+?) (?P<side>above|below) {_NUMBER} of the mean": _level,
-    rf"(?:the )?dispersion (?P<way>falls|rises) by {_NUMBER}": _dispersion,
+    rf"(?:the )?dispersion (?P<way>falls|rises)(?: by {_NUMBER})?": _dispersion,
 }

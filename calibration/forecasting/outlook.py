@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
+from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
 from calibration.forecasting.events import Chance, Futures, chances, futures_of
 from calibration.forecasting.fitted import model_in, with_fit
@@ -93,19 +94,46 @@ class Outlook:
         """The last year that was seen."""
         return int(self.history["year"].to_numpy()[-1])
 
+    @property
+    def last(self) -> Array:
+        """Last level that was observed of each region, shape (region,)."""
+        return last_level(self.history.to_numpy())
+
     def bands(self) -> xr.DataArray:
         """Quantiles over draws, dimensions (level, region, year)."""
-        found = np.quantile(self.draws.to_numpy(), LEVELS, axis=0)
-        coords = {"level": list(LEVELS), "region": self.draws["region"], "year": self.draws["year"]}
-        return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(self.draws.attrs))
+        return bands(self.draws)
 
     def table(self) -> pd.DataFrame:
         """One row a region and year: per cent of the geometric mean of the regions, median and bands."""
-        wide = 100 * np.exp(self.bands().to_series()).unstack("level")
-        wide.columns = [f"q{round(100 * level):02d}" for level in wide.columns]
-        result = wide.reset_index()
+        result = levels(self.draws)
         result["last"] = result["region"].map(100 * np.exp(self.history.isel(year=-1).to_series()))
-        return pd.DataFrame(result)
+        return result
+
+
+def bands(draws: xr.DataArray) -> xr.DataArray:
+    """Quantiles over draws, dimensions (level, region, year).
+
+    Parameters
+    ----------
+    draws
+        Dimensions (draw, region, year).
+    """
+    found = np.quantile(draws.to_numpy(), LEVELS, axis=0)
+    coords = {"level": list(LEVELS), "region": draws["region"], "year": draws["year"]}
+    return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(draws.attrs))
+
+
+def levels(draws: xr.DataArray) -> pd.DataFrame:
+    """One row a region and year: per cent of the geometric mean of the regions, median and bands.
+
+    Parameters
+    ----------
+    draws
+        Log relative output, dimensions (draw, region, year).
+    """
+    wide = 100 * np.exp(bands(draws).to_series()).unstack("level")
+    wide.columns = [f"q{round(100 * level):02d}" for level in wide.columns]
+    return pd.DataFrame(wide.reset_index())
 
 
 def forecast(

@@ -107,8 +107,8 @@ def make_plan(
     if not chosen:
         raise InvalidPanel(
             f"panel {target.name!r} has {len(target.seen)} year(s) of output per head ({years[0]} to {years[-1]}); a "
-            f"back-test needs {FIRST_ORIGIN + 1}: {FIRST_ORIGIN} to learn from and one to score; give `origins` to try "
-            "with fewer"
+            f"back-test needs {FIRST_ORIGIN + 1}: {FIRST_ORIGIN} to learn from and one to score; give `origins` "
+            "(--first-origin) to try with fewer"
         )
     if not ahead or ahead[0] < 1 or ahead[-1] >= len(years):
         raise InvalidInput(f"horizons are {list(ahead)}; expected years ahead from 1 to {len(years) - 1}")

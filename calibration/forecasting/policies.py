@@ -13,13 +13,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.forecasting.events import Chance, chances, futures_of
-from calibration.forecasting.outlook import Outlook
+from calibration.forecasting.outlook import Outlook, levels
 from pysd_runner.errors import InvalidInput
 from pysd_runner.projection import Projection
 
 Array = NDArray[np.float64]
 
 OUTPUT = "output_per_head"
+DIMS = ("scenario", "draw", "region", "year")
+# Sets the random pairing apart from other uses of the seed.
+PAIRING = 3
+# With fewer draws the interval of an effect says little about what is not known of it.
+FEW_DRAWS = 50
 # Log points by which a run and a forecast may differ about the last year that was observed; files round.
 SAME = 1e-6
 
@@ -34,6 +39,10 @@ class PolicyOutlook:
         Name of the policy.
     labels
         English and Chinese name.
+    baseline
+        Those of what the policy is read against.
+    same_world
+        Whether that is the world as it is: the first baseline of the projection.
     draws
         As `Outlook.draws`, with the policy; draw for draw the same futures otherwise.
     without
@@ -48,6 +57,8 @@ class PolicyOutlook:
 
     scenario: str
     labels: tuple[str, str]
+    baseline: tuple[str, str]
+    same_world: bool
     draws: xr.DataArray
     without: Array
     dispersion: Array
@@ -64,6 +75,10 @@ class PolicyOutlook:
     def falls(self) -> tuple[float, float]:
         """Probability that dispersion is below that of the origin in the last year, without the policy and with it."""
         return float((self.without < self.before).mean()), float((self.dispersion < self.before).mean())
+
+    def table(self) -> pd.DataFrame:
+        """As `Outlook.table`, with the policy."""
+        return levels(self.draws)
 
 
 def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutlook, ...]:
@@ -92,8 +107,9 @@ def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutl
     """
     effects = _effects(outlook, projection)
     count = outlook.draws.sizes["draw"]
-    rng = np.random.default_rng((outlook.seed, 3))
-    paired = rng.permutation(np.arange(count) % effects.sizes["draw"])
+    rng = np.random.default_rng((outlook.seed, PAIRING))
+    runs = rng.permutation(effects.sizes["draw"])
+    paired = runs[rng.permutation(np.arange(count) % len(runs))]
     history, plain = outlook.history.to_numpy(), outlook.draws.to_numpy()
     years = tuple(int(year) for year in outlook.draws["year"].to_numpy())
     labels = _labels(projection)
@@ -105,6 +121,8 @@ def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutl
             PolicyOutlook(
                 scenario=name,
                 labels=labels[name],
+                baseline=labels[projection.baselines[name]],
+                same_world=projection.baselines[name] == projection.scenarios[0],
                 draws=outlook.draws.copy(data=draws),
                 without=np.nanstd(plain[:, :, -1], axis=1),
                 dispersion=np.nanstd(draws[:, :, -1], axis=1),
@@ -135,7 +153,7 @@ def policy_table(outlook: Outlook, policies: Sequence[PolicyOutlook]) -> pd.Data
     rows = []
     for policy in policies:
         without, falls = policy.falls
-        rows.append((policy.scenario, "dispersion falls", last, falls, without))
+        rows.append((policy.scenario, f"dispersion falls by {last}", last, falls, without))
         for plain, item in zip(outlook.chances, policy.chances, strict=True):
             rows.append((policy.scenario, item.event, item.year, item.probability, plain.probability))
     return pd.DataFrame(rows, columns=["scenario", "event", "year", "probability", "without_policy"])
@@ -158,10 +176,7 @@ def check_projection(projection: Projection, regions: Mapping[str, float], origi
     InvalidInput
         If it is one of other regions, data or years, or holds no policy.
     """
-    if OUTPUT not in projection.data or "region" not in projection.data[OUTPUT].dims:
-        raise InvalidInput(f"the run holds no {OUTPUT!r}; give the folder of `gapsim run`")
-    if all(projection.baselines[name] == name for name in projection.scenarios):
-        raise InvalidInput("the run holds no policy, only baselines; run a scenario with a policy, see `gapsim list`")
+    _check_form(projection)
     known = {str(code) for code in projection.data["region"].to_numpy()}
     if known != set(regions):
         other = sorted(known ^ set(regions))
@@ -171,7 +186,8 @@ def check_projection(projection: Projection, regions: Mapping[str, float], origi
         )
     if projection.origin != origin:
         raise InvalidInput(
-            f"the run starts from {projection.origin} and the forecast from {origin}; run and forecast the same panel"
+            f"the run starts from {projection.origin} and the forecast from {origin}; a run starts from the last year "
+            "in which every region has output: leave later years, or regions that lack them, out of the panel for both"
         )
     last = int(projection.data["year"].to_numpy()[-1])
     if last < until:
@@ -187,6 +203,30 @@ def check_projection(projection: Projection, regions: Mapping[str, float], origi
         )
 
 
+def _check_form(projection: Projection) -> None:
+    """Refuse what is no whole projection with a policy."""
+    again = "run `gapsim run` again"
+    data = projection.data.get(OUTPUT)
+    if data is None or set(data.dims) != set(DIMS) or not set(DIMS) <= set(data.coords):
+        raise InvalidInput(f"the run holds no {OUTPUT!r} by {', '.join(DIMS)}; give the folder of `gapsim run`")
+    if all(projection.baselines[name] == name for name in projection.scenarios):
+        raise InvalidInput("the run holds no policy, only baselines; run a scenario with a policy, see `gapsim list`")
+    years = data["year"].to_numpy()
+    if not data.sizes["draw"] or not np.array_equal(years, projection.origin + np.arange(len(years))):
+        raise InvalidInput(f"the run is damaged: expected draws, and every year from {projection.origin} on; {again}")
+    codes = data["region"].to_numpy()
+    if len(set(codes)) < len(codes):
+        raise InvalidInput(f"the run is damaged: a region stands in it twice; {again}")
+    values = data.transpose(*DIMS).to_numpy()
+    wrong = np.argwhere(~(np.isfinite(values) & (values > 0)))
+    if len(wrong):
+        scenario, draw, region, year = wrong[0]
+        raise InvalidInput(
+            f"the run is damaged: {OUTPUT} of {codes[region]} in {years[year]}, scenario "
+            f"{projection.scenarios[scenario]!r}, draw {draw}, is {values[tuple(wrong[0])]}; {again}"
+        )
+
+
 def _effects(outlook: Outlook, projection: Projection) -> xr.DataArray:
     """Effects of policies on log relative output, dims (scenario, draw, region, year), ordered as the forecast."""
     codes = [str(code) for code in outlook.draws["region"].to_numpy()]
@@ -197,7 +237,7 @@ def _effects(outlook: Outlook, projection: Projection) -> xr.DataArray:
     policies = [name for name in projection.scenarios if projection.baselines[name] != name]
     baselines = [projection.baselines[name] for name in policies]
     moved = _log(chosen.sel(scenario=policies)) - _log(chosen.sel(scenario=baselines)).to_numpy()
-    return (moved - moved.mean("region")).transpose("scenario", "draw", "region", "year")
+    return (moved - moved.mean("region")).transpose(*DIMS)
 
 
 def _log(values: xr.DataArray) -> xr.DataArray:

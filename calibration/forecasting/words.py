@@ -1,7 +1,7 @@
 """One paragraph about a forecast, made from its numbers, in English and Chinese."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ _WORDS = {
         "and {faller} to lose most ({fall}).",
         "sure": "For a single region nine futures in ten lie within about {width} of the middle one in {until}, "
         "while the expected moves average {move}: {weight}.",
+        "unmoved": "For a single region nine futures in ten lie within about {width} of the middle one in {until}, and "
+        "none is expected to move by as much as half a per cent: persistence is the best guess.",
         "mostly_chance": "most of what will happen is not foreseen",
         "mostly_known": "a good part of what will happen is foreseen",
         "event": "“{event}” has a probability of {probability} (looked at in {year}, not on the way).",
@@ -29,6 +31,7 @@ _WORDS = {
         "past_few": "Past origins ({origins}) are fewer than {least}, too few to judge this forecaster; for the "
         "record, it had {errors}.",
         "error": "{change} {horizon} ahead ({count}; intervals of 90% held {share} of what came)",
+        "worse": "On this panel persistence has done better so far.",
         "smaller": "{change} smaller errors than persistence",
         "larger": "{change} larger errors than persistence",
         "same": "the same errors as persistence",
@@ -42,6 +45,7 @@ _WORDS = {
         "mixture": "The forecast is a mixture, weighed by how its parts did before: {parts}.",
         "reach": "Expected moves are cut to {reach} of what the parts foretell, because regions went less far before "
         "than was foretold.",
+        "no_reach": "None of the moves that the parts foretell is kept, because regions did not go that way before.",
         "whole": "{weight} is the simulation model ({name!r})",
         "part": "{weight} is {name!r}",
         "model": "The model's momentum and pull to the mean are as strong as the years up to {origin} ask for; its "
@@ -50,12 +54,17 @@ _WORDS = {
         "fit": "The model's other parameters come from the fit to {panel}, {first} to {last}; at origins before "
         "{last}, whose future the fit knows, the model had its priors.",
         "baseline": "This is the forecaster {model!r}.",
-        "policy": "With the policy “{policy}” the dispersion of {until} is {change} than without it (nine chances in "
-        "ten: {low} to {high}) and falls with probability {falls} instead of {without}. This effect is the simulation "
-        "model's and rests mostly on priors; the past scores say nothing about it.",
-        "lower": "{size:.1f}% lower",
-        "higher": "{size:.1f}% higher",
+        "policy": "With the policy “{policy}” the dispersion of {until} is {change} under “{baseline}”; it lies below "
+        "that of {origin} with probability {falls} instead of {without}.",
+        "lower": "{middle} lower (nine chances in ten: {low} to {high}) than",
+        "higher": "{middle} higher (nine chances in ten: {low} to {high}) than",
+        "between": "changed by {middle} (nine chances in ten: {low} to {high}) against that",
+        "as_before": "the same as",
+        "other_world": "“{baseline}” is not the world that is forecast.",
         "and": ", ",
+        "gap": " ",
+        "effects": "Effects of policy are those of the simulation model and rest mostly on priors; past scores of the "
+        "forecast say nothing about them.",
     },
     "zh": {
         "spread": "{origin} 至 {until} 年，相对人均产出的离散度（对数标准差）{moves}，由 {before:.3f} 变为 "
@@ -66,6 +75,8 @@ _WORDS = {
         "movers": "相对各地区几何均值，预计{riser}升幅最大（{rise}），{faller}降幅最大（{fall}）。",
         "sure": "就单个地区而言，{until} 年九成的未来位于中位数上下约 {width} 之内，"
         "而预期变动平均为 {move}：{weight}。",
+        "unmoved": "就单个地区而言，{until} 年九成的未来位于中位数上下约 {width} 之内，"
+        "预计没有地区的变动达到 0.5%：维持不变是最好的猜测。",
         "mostly_chance": "多数变化无法预见",
         "mostly_known": "相当一部分变化可以预见",
         "event": "“{event}”的概率为 {probability}（仅看 {year} 年当年，不看途中）。",
@@ -73,6 +84,7 @@ _WORDS = {
         "past_few": "以往的起点（{origins} 年）不足 {least} 个，太少，不足以评判该预测方法；"
         "仅供记录，其误差：{errors}。",
         "error": "{horizon}期{change}（{count}；90% 区间覆盖 {share}）",
+        "worse": "在该面板上，迄今“维持不变”的预测更好。",
         "smaller": "比“维持不变”小 {change}",
         "larger": "比“维持不变”大 {change}",
         "same": "与“维持不变”相同",
@@ -85,6 +97,7 @@ _WORDS = {
         "range": "{first} 至 {last}",
         "mixture": "本预测是若干方法的混合，权重取决于各方法以往的表现：{parts}。",
         "reach": "预计变动减至各部分预测的 {reach}，因为以往的变动小于预测。",
+        "no_reach": "各部分预测的变动均不采用，因为以往各地区并未朝预测的方向变动。",
         "whole": "{weight} 来自仿真模型（“{name}”）",
         "part": "{weight} 来自“{name}”",
         "model": "模型中的动量与向均值的收敛，其强度由 {origin} 年以前的数据决定；其余联系（数字化存量、人口迁移、"
@@ -92,15 +105,26 @@ _WORDS = {
         "fit": "模型的其余参数取自对 {panel}（{first} 至 {last} 年）的校准；{last} 年以前的起点使用先验，"
         "因为校准已知其后的情况。",
         "baseline": "本预测由“{model}”给出。",
-        "policy": "实施“{policy}”政策时，{until} 年的离散度比无政策时{change}（90% 的可能：{low} 至 {high}），"
-        "下降的概率为 {falls}，无政策时为 {without}。该效果由仿真模型给出，主要依据先验，以往的误差不能说明它。",
-        "lower": "低 {size:.1f}%",
-        "higher": "高 {size:.1f}%",
+        "policy": "实施“{policy}”政策时，{until} 年的离散度{change}；其低于 {origin} 年水平的概率为 {falls}，"
+        "而“{baseline}”下为 {without}。",
+        "lower": "比“{baseline}”低 {middle}（90% 的可能：低 {low} 至 {high}）",
+        "higher": "比“{baseline}”高 {middle}（90% 的可能：高 {low} 至 {high}）",
+        "between": "相对“{baseline}”变动 {middle}（90% 的可能：{low} 至 {high}）",
+        "as_before": "与“{baseline}”相同",
+        "other_world": "“{baseline}”并非所预测的世界。",
         "and": "，",
+        "gap": "",
+        "effects": "政策效果由仿真模型给出，主要依据先验；本预测以往的误差不能说明它们。",
     },
 }
+# Moves of less than this are not told.
+MOVE = 0.005
 # A dispersion that moves by less than this share of itself is said to stay.
 STILL = 0.01
+# Per cent of dispersion that are printed as nothing.
+UNCHANGED = 0.05
+# A ratio of errors to those of persistence from which on the forecast did worse.
+WORSE = 1.005
 # Scores from fewer origins are reported, not counted.
 LEAST_ORIGINS = 8
 
@@ -129,33 +153,55 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
     if outlook.past:
         parts.append(_past(outlook, words))
     parts += _made_of(outlook, words)
-    return (" " if lang == "en" else "").join(parts)
+    return words["gap"].join(parts)
 
 
-def policy_paragraph(outlook: Outlook, policy: PolicyOutlook, lang: str = "en") -> str:
-    """What a policy changes about a forecast.
+def policies_paragraph(outlook: Outlook, policies: Sequence[PolicyOutlook], lang: str = "en") -> str:
+    """What policies change about a forecast; empty without any.
 
     Parameters
     ----------
     outlook
         The forecast.
-    policy
-        One of what `under_policies` found for it.
+    policies
+        What `under_policies` found for it.
     lang
         ``"en"`` or ``"zh"``.
     """
-    words = _WORDS[lang]
-    low, middle, high = policy.change
+    if not policies:
+        return ""
+    found = [_policy(outlook, item, lang) for item in policies]
+    return _WORDS[lang]["gap"].join([*found, _WORDS[lang]["effects"]])
+
+
+def _policy(outlook: Outlook, policy: PolicyOutlook, lang: str) -> str:
+    words, place = _WORDS[lang], 0 if lang == "en" else 1
     without, falls = policy.falls
-    return words["policy"].format(
-        policy=policy.labels[0 if lang == "en" else 1],
+    text = words["policy"].format(
+        policy=policy.labels[place],
+        baseline=policy.baseline[place],
+        origin=outlook.origin,
         until=int(outlook.draws["year"].to_numpy()[-1]),
-        change=words["lower" if middle < 0 else "higher"].format(size=100 * abs(middle)),
-        low=f"{100 * low:+.1f}%",
-        high=f"{100 * high:+.1f}%",
+        change=_dispersion_change(policy, words).format(baseline=policy.baseline[place]),
         falls=percent(falls),
         without=percent(without),
     )
+    if policy.same_world:
+        return text
+    return text + words["gap"] + words["other_world"].format(baseline=policy.baseline[place])
+
+
+def _dispersion_change(policy: PolicyOutlook, words: Mapping[str, str]) -> str:
+    """Of one sign its size, of both signs the numbers as they are; the name of the baseline is left open."""
+    low, middle, high = (100 * value for value in policy.change)
+    if max(abs(low), abs(high)) < UNCHANGED:
+        return words["as_before"]
+    if low < 0 < high:
+        sizes = {"middle": f"{middle:+.1f}%", "low": f"{low:+.1f}%", "high": f"{high:+.1f}%"}
+        return words["between"].format(**sizes, baseline="{baseline}")
+    near, far = sorted((abs(low), abs(high)))
+    sizes = {"middle": f"{abs(middle):.1f}%", "low": f"{near:.1f}%", "high": f"{far:.1f}%"}
+    return words["lower" if middle < 0 else "higher"].format(**sizes, baseline="{baseline}")
 
 
 def percent(share: float, *, signed: bool = False) -> str:
@@ -183,7 +229,7 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
         ]
         found.append(words["mixture"].format(parts=words["and"].join(parts)))
     if (reach := percent(outlook.reach)) != "100%":
-        found.append(words["reach"].format(reach=reach))
+        found.append(words["no_reach" if reach == "0%" else "reach"].format(reach=reach))
     if outlook.couplings is not None:
         found.append(words["model"].format(origin=outlook.origin, couplings=100 * np.expm1(outlook.couplings)))
     if outlook.fit is not None:
@@ -193,7 +239,7 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
 
 
 def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
-    before = float(np.nanstd(outlook.history.to_numpy()[:, -1]))
+    before = float(np.nanstd(outlook.last))
     after = np.nanstd(outlook.draws.to_numpy()[:, :, -1], axis=1)
     middle, low, high = (float(value) for value in np.quantile(after, (0.5, 0.05, 0.95)))
     way = "flat" if abs(middle - before) < STILL * before else "up" if middle > before else "down"
@@ -224,7 +270,11 @@ def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]
     named = [outlook.names[str(code)][position] for code in codes]
     top, bottom = int(np.argmax(moves)), int(np.argmin(moves))
     found = []
-    if moves[top] > 0 > moves[bottom]:
+    until = int(outlook.draws["year"].to_numpy()[-1])
+    width, moved = percent(float(np.expm1(half))), percent(float(np.expm1(move)))
+    if np.abs(np.expm1(moves)).max() < MOVE:
+        return [words["unmoved"].format(until=until, width=width)]
+    if np.expm1(moves[top]) >= MOVE and np.expm1(moves[bottom]) <= -MOVE:
         found.append(
             words["movers"].format(
                 riser=named[top],
@@ -234,8 +284,6 @@ def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]
             )
         )
     weight = words["mostly_known" if move > half / 2 else "mostly_chance"]
-    until = int(outlook.draws["year"].to_numpy()[-1])
-    width, moved = percent(float(np.expm1(half))), percent(float(np.expm1(move)))
     found.append(words["sure"].format(until=until, width=width, move=moved, weight=weight))
     return found
 
@@ -245,7 +293,15 @@ def _past(outlook: Outlook, words: Mapping[str, str]) -> str:
     origins = str(first) if first == last else words["range"].format(first=first, last=last)
     all_few = all(_few(row) for row in outlook.past)
     errors = words["and"].join(_error(row, words, told=all_few) for row in outlook.past)
-    return words["past_few" if all_few else "past"].format(origins=origins, errors=errors, least=LEAST_ORIGINS)
+    told = words["past_few" if all_few else "past"].format(origins=origins, errors=errors, least=LEAST_ORIGINS)
+    counted = [row for row in outlook.past if not _few(row)]
+    worse = bool(counted) and all(_did_worse(row) for row in counted)
+    return f"{told}{words['gap']}{words['worse']}" if worse else told
+
+
+def _did_worse(row: Mapping[str, Any]) -> bool:
+    ratio = row["rmse_ratio_to_persistence"]
+    return ratio is not None and ratio > WORSE
 
 
 def _few(row: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from calibration import forecast
 from calibration.forecasting import Outlook, under_policies
 from calibration.forecasting.policies import policy_table
-from calibration.forecasting.words import percent, policy_paragraph
+from calibration.forecasting.words import percent, policies_paragraph
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput
 from pysd_runner.export import load_netcdf
@@ -116,11 +116,43 @@ def test_a_policy_for_the_poorest_makes_its_event_likelier_and_dispersion_smalle
     assert list(table["year"]) == [UNTIL, 2003, UNTIL, 2003]
     assert table["probability"][3] == strong.chances[0].probability
     assert (table["without_policy"][[1, 3]] == plain).all()
-    for lang, name in (("en", "Strong"), ("zh", "政策strong")):
-        text = policy_paragraph(outlook(), strong, lang)
+    for lang, name, lower in (("en", "Strong", "lower ("), ("zh", "政策strong", "比“政策baseline”低")):
+        text = policies_paragraph(outlook(), [strong], lang)
         assert name in text
+        assert lower in text
         assert f"{100 * -strong.change[1]:.1f}%" in text
         assert percent(strong.falls[1]) in text
+
+
+def test_effects_of_both_signs_of_none_and_against_another_world_are_said_as_they_are() -> None:
+    good = projection({"mixed": effects(), "none": 0 * effects()})
+    mixed, none = under_policies(outlook(), good)
+    low, _, high = (f"{100 * value:+.1f}%" for value in mixed.change)
+    for lang, same in (("en", "is the same as under “Baseline”"), ("zh", "与“政策baseline”相同")):
+        assert f"{low} to {high}" in policies_paragraph(outlook(), [mixed], "en")
+        assert same in policies_paragraph(outlook(), [none], lang)
+    assert policies_paragraph(outlook(), []) == ""
+    # The caution stands once, however many policies there are.
+    assert policies_paragraph(outlook(), [mixed, none]).count("rest mostly on priors") == 1
+    other = replace(good, baselines={"baseline": "baseline", "mixed": "none", "none": "none"})
+    (found,) = under_policies(outlook(), other)
+    assert not found.same_world
+    assert "“None” is not the world that is forecast" in policies_paragraph(outlook(), [found])
+    assert "not the world" not in policies_paragraph(outlook(), [mixed])
+
+
+def test_levels_with_a_policy_are_quantiles_of_its_draws() -> None:
+    found = under_policies(outlook(), projection({"help": effects()}))[0]
+    row = found.table().set_index(["region", "year"]).loc["R02", 2004]
+    draws = 100 * np.exp(found.draws.sel(region="R02", year=2004).to_numpy())
+    assert_allclose([row["q05"], row["q50"], row["q95"]], np.quantile(draws, (0.05, 0.5, 0.95)), rtol=1e-3)
+
+
+def holed(data: xr.Dataset, value: float) -> xr.Dataset:
+    """The same with one value in another place."""
+    values = data["output_per_head"].copy(deep=True)
+    values[1, 2, 0, 1] = value
+    return data.assign(output_per_head=values)
 
 
 def test_a_run_of_something_else_is_refused() -> None:
@@ -128,15 +160,23 @@ def test_a_run_of_something_else_is_refused() -> None:
     data = good.data
     cases = {
         "holds no 'output_per_head'": replace(good, data=data.rename(output_per_head="output")),
+        "by scenario, draw, region, year": replace(good, data=data.drop_vars("region")),
         "holds no policy": replace(good, baselines={"baseline": "baseline", "help": "help"}),
         "R03 is in one of the two alone": replace(good, data=data.sel(region=["R00", "R01", "R02"])),
-        "starts from 2000 and the forecast from 2001": replace(good, origin=2000),
+        "starts from 2000 and the forecast from 2001; a run starts from the last year in which every region": replace(
+            good, origin=2000, data=data.assign_coords(year=data["year"] - 1)
+        ),
         "ends in 2003 and the forecast in 2004; give --until 2003": replace(
             good, data=data.sel(year=slice(None, 2003))
         ),
         "relative output of R02 in 2001 differs by 0.0": replace(
             good, data=data * xr.where(data["region"] == "R02", 1.01, 1.0)
         ),
+        "damaged: expected draws, and every year from 2001": replace(good, data=data.sel(year=[2001, 2002, 2004])),
+        "damaged: expected draws": replace(good, data=data.isel(draw=slice(0, 0))),
+        "a region stands in it twice": replace(good, data=data.isel(region=[0, 1, 2, 2])),
+        "output_per_head of R02 in 2002, scenario 'help', draw 2, is nan": replace(good, data=holed(data, np.nan)),
+        "draw 2, is -1.0": replace(good, data=holed(data, -1.0)),
     }
     for message, case in cases.items():
         with pytest.raises(InvalidInput, match=message):
@@ -158,20 +198,26 @@ def test_the_command_reads_a_run_and_writes_what_its_policies_change(
     assert_allclose(list(data["policies"][0]["dispersion_change"].values()), found.change)
     written = pd.read_csv(out / "policies.csv")
     pd.testing.assert_frame_equal(written, pd.DataFrame(data["policy_events"]), rtol=1e-9)
-    assert list(written["event"]) == ["dispersion falls", EVENT]
+    assert list(written["event"]) == [f"dispersion falls by {UNTIL}", EVENT]
+    assert set(pd.read_csv(out / "policy_levels.csv")["scenario"]) == {"help"}
+    assert data["run"]["folder"] == str(results)
+    assert json.loads(load_netcdf(out / "draws.nc").attrs["run"]) == data["run"]
     draws = load_netcdf(out / "draws.nc")["log_relative_output_with_policy"]
     assert_allclose(draws.sel(scenario="help").transpose("draw", "region", "year"), found.draws, rtol=1e-6)
     text = (out / "forecast.md").read_text(encoding="utf-8")
-    assert all(policy_paragraph(outlook(), found, lang) in text for lang in ("en", "zh"))
+    assert all(policies_paragraph(outlook(), [found], lang) in text for lang in ("en", "zh"))
     assert main(line) == 0
-    assert "With the policy “Help”" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "With the policy “Help”" in told.out
+    assert "The run has 7 draws" in told.err
     # Nothing begins before the run is known to belong here, and the run is never written over.
     assert main([*line[:-3], "2005", "--run", str(results)]) == 2
     told = capsys.readouterr().err
     assert "give --until 2004" in told
     assert "Forecasting" not in told
-    assert main([*line, "--out", str(results), "--force"]) == 2
-    assert "which is read" in capsys.readouterr().err
+    for kept in ("--run", "--fit"):
+        assert main([*line[:-2], kept, str(results), "--out", str(results), "--force"]) == 2
+        assert "which is read" in capsys.readouterr().err
     assert (results / "projection.nc").is_file()
     assert main([*line[:-1], str(tmp_path / "nothing")]) == 2
     assert "holds no projection" in capsys.readouterr().err
