@@ -255,8 +255,8 @@ def _write(
     draws = result.draws.to_dataset(name="log_relative_output")
     if policies:
         save_csv(policy_table(result, policies), out / "policies.csv")
-        tables = [item.table().assign(scenario=item.scenario) for item in policies]
-        save_csv(pd.concat(tables, ignore_index=True), out / "policy_levels.csv")
+        tables = pd.concat({item.scenario: item.table() for item in policies}, names=["scenario", None])
+        save_csv(tables.reset_index(level="scenario"), out / "policy_levels.csv")
         names = pd.Index([item.scenario for item in policies], name="scenario")
         draws["log_relative_output_with_policy"] = xr.concat([item.draws for item in policies], dim=names)
         draws.attrs["run"] = json.dumps(run)
