@@ -159,11 +159,16 @@ def _files_of(path: Path | None) -> list[Path]:
 
 def _made(folder: Path | None, projection: "Projection") -> dict[str, Any]:
     """How the run was made."""
-    record = projection.provenance
-    settings, fitted = record.get("settings", {}), record.get("fitted")
-    fit = None if fitted is None else {name: fitted.get(name) for name in FIT}
+    settings, fitted = (_part(projection, name) for name in ("settings", "fitted"))
+    fit = {name: fitted.get(name) for name in FIT} if fitted else None
     kept = {name: settings.get(name) for name in ("draws", "seed", "until")}
     return {"folder": str(folder), "origin": projection.origin, **kept, "fit": fit}
+
+
+def _part(projection: "Projection", name: str) -> dict[str, Any]:
+    """A part of the record of a run; empty where there is none, as in files that others wrote."""
+    found = projection.provenance.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _read_run(folder: Path, aim: "Target", until: int) -> "Projection":
@@ -179,7 +184,6 @@ def _read_run(folder: Path, aim: "Target", until: int) -> "Projection":
 
 def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]", lang: str) -> None:
     """Print the paragraph, the last year, the events and the policies; keep everything for programs."""
-    from calibration.forecasting.policies import policy_table
     from calibration.forecasting.words import paragraph, percent, policies_paragraph
 
     table = result.table()
@@ -198,15 +202,7 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
         "couplings": result.couplings,
         "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in FIT},
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
-        "policies": [
-            {
-                "scenario": item.scenario,
-                "dispersion_change": dict(zip(("q05", "q50", "q95"), item.change, strict=True)),
-                "text": {name: policies_paragraph(result, [item], name) for name in ("en", "zh")},
-            }
-            for item in policies
-        ],
-        "policy_events": policy_table(result, policies).to_dict("records"),
+        **_policies(result, policies),
     }
     session.say(paragraph(result, lang))
     final = table[table["year"] == table["year"].max()].set_index("region")
@@ -230,6 +226,22 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:
     return [{"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances]
+
+
+def _policies(result: "Outlook", policies: "Sequence[PolicyOutlook]") -> dict[str, Any]:
+    """What policies change, for programs."""
+    from calibration.forecasting.policies import policy_table
+    from calibration.forecasting.words import policies_paragraph
+
+    told = [
+        {
+            "scenario": item.scenario,
+            "dispersion_change": dict(zip(("q05", "q50", "q95"), item.change, strict=True)),
+            "text": {lang: policies_paragraph(result, [item], lang) for lang in ("en", "zh")},
+        }
+        for item in policies
+    ]
+    return {"policies": told, "policy_events": policy_table(result, policies).to_dict("records")}
 
 
 def _write(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pysd_runner.engine.paths import TimePath
@@ -87,6 +87,7 @@ def test_a_lowered_mix_sums_to_one_and_keeps_its_shares(mix: FrozenMapping[float
 
 
 @given(mixes(), st.floats(-9e-7, 9e-7))
+@example(FrozenMapping((lever.lower(), float(lever == LEVERS[-1])) for lever in LEVERS), 1e-9)
 def test_a_rounded_mix_sums_to_one_when_it_is_run(mix: FrozenMapping[float], slip: float) -> None:
     rounded = FrozenMapping((lever, share * (1 + slip)) for lever, share in mix.items())
     lowered = np.asarray(values_of(Policy(budget=0.003, mix=rounded))["Uniform Mix"])
