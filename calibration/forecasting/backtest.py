@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.combination import Combination, forecast_key
+from calibration.forecasting.combination import JUDGED_YEARS, Combination, forecast_key
 from calibration.forecasting.finished import Finished
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
 from calibration.forecasting.learnt import Learnt
@@ -30,6 +30,8 @@ Progress = Callable[[str, int, int], None]
 
 DRAWS = 500
 SEPARATOR = "|"
+# By forecaster and years ahead.
+_Forecasts = dict[tuple[str, int], Forecast]
 
 
 def backtest(
@@ -223,22 +225,24 @@ class _Run:
             wanted=tuple(sorted(self._members())),
         )
 
-    def _combined(self, year: int, forecasts: Mapping[str, Forecast]) -> dict[str, Scores]:
+    def _combined(self, year: int, forecasts: _Forecasts) -> dict[str, Scores]:
         """Scores of combinations at an origin; what later origins need stays in the memory, the draws do not."""
         plan = self.plan
-        settings = {"horizon": plan.horizon, "draws": plan.draws, "seed": plan.seed}
+        settings = {"draws": plan.draws, "seed": plan.seed}
         origin = origin_at(plan.target, year, panel=self.panel, memory=self.memory)
         leaves = self._leaves()
-        for name, forecast in forecasts.items():
-            self.memory.known[_forecast_key(leaves[name], origin, plan)] = forecast
+        keys = {
+            (name, ahead): forecast_key(leaves[name], origin, ahead, plan.draws, plan.seed) for name, ahead in forecasts
+        }
+        self.memory.known |= {key: forecasts[place] for place, key in keys.items()}
         scores = {}
         for name, model in self._combinations().items():
             if year in set(plan.origins):
-                found = model.forecast(origin, **settings)
+                found = model.forecast(origin, horizon=plan.horizon, **settings)
                 scores[name] = _scored(found, came(plan, year), origin)
             model.remember(origin, year, **settings)
-        for name in forecasts:
-            del self.memory.known[_forecast_key(leaves[name], origin, plan)]
+        for key in keys.values():
+            del self.memory.known[key]
         return scores
 
     def _learn_points(self, methods: Sequence[PointMethod], year: int, points: Sequence[Array]) -> None:
@@ -266,7 +270,7 @@ class _Run:
 
     def _memory_keys(self, year: int) -> dict[str, Key]:
         origin = origin_at(self.plan.target, self.plan.target.years[-1])
-        settings = {"horizon": self.plan.horizon, "draws": self.plan.draws, "seed": self.plan.seed}
+        settings = {"draws": self.plan.draws, "seed": self.plan.seed}
         return {name: model.key(origin, year, **settings) for name, model in self._combinations().items()}
 
     def _map(self, work: Callable[..., Any], items: Iterable[object]) -> Iterator[Any]:
@@ -296,22 +300,21 @@ def _points(methods: Sequence[PointMethod], horizon: int, history: Array) -> lis
     return [method.points(history.copy(), horizon) for method in methods]
 
 
-def _forecast(
-    plan: Plan, leaves: Mapping[str, Forecaster], task: _Task
-) -> tuple[dict[str, Forecast], dict[str, Scores]]:
+def _forecast(plan: Plan, leaves: Mapping[str, Forecaster], task: _Task) -> tuple[_Forecasts, dict[str, Scores]]:
     """Forecast first, score afterwards; draws go back only for those whose draws are wanted."""
-    forecasts, scores = {}, {}
+    forecasts: _Forecasts = {}
+    scores = {}
     for name in task.names:
-        found = leaves[name].forecast(task.origin, horizon=plan.horizon, draws=plan.draws, seed=plan.seed)
+        wanted = {plan.horizon, JUDGED_YEARS} if name in task.wanted else {plan.horizon}
+        found = {
+            ahead: leaves[name].forecast(task.origin, horizon=ahead, draws=plan.draws, seed=plan.seed)
+            for ahead in sorted(wanted)
+        }
         if task.origin.year in set(plan.origins) and name in plan.models:
-            scores[name] = _scored(found, task.observed, task.origin)
+            scores[name] = _scored(found[plan.horizon], task.observed, task.origin)
         if name in task.wanted:
-            forecasts[name] = found
+            forecasts |= {(name, ahead): forecast for ahead, forecast in found.items()}
     return forecasts, scores
-
-
-def _forecast_key(member: Forecaster, origin: Origin, plan: Plan) -> Key:
-    return forecast_key(member, origin, plan.horizon, plan.draws, plan.seed)
 
 
 def _scored(forecast: Forecast, observed: Array, origin: Origin) -> Scores:

@@ -1,5 +1,6 @@
 """A mixture of forecasts whose weights are equal at first and follow how the members did before."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,13 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
 from calibration.forecasting.judged import Judged
 from calibration.forecasting.memory import Key, digest
 from calibration.forecasting.reach import learn_reach, reached
+from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
 
 # A predictive distribution is remembered as so many quantiles of equal probability.
 KEPT = 20
-# Years ahead by which members are judged, whatever is asked: how far a forecast goes does not change its near years.
+# Years ahead by which members are judged, whatever is asked: how far a forecast goes does not change what is learnt.
 JUDGED_YEARS = 5
 # First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
 FIRST_JUDGED = 6
@@ -77,10 +79,14 @@ class Combination:
     slope_sd: float = 0.5
     undilated: float = 3.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.slope_sd < math.inf:
+            raise InvalidInput(f"slope_sd is {self.slope_sd}; expected a standard deviation, 0 or more")
+
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated."""
         members = [member_forecast(member, origin, horizon, draws, seed) for member in self.members]
-        learnt = self.learn(origin, horizon=horizon, draws=draws, seed=seed)
+        learnt = self.learn(origin, draws=draws, seed=seed)
         rng = np.random.default_rng((seed, origin.year, len(members)))
         chosen = rng.permutation(shares(learnt.weights, draws))
         stacked = np.stack([member.draws for member in members])
@@ -90,9 +96,9 @@ class Combination:
         point = mean - np.nan_to_num((1 - learnt.reach) * (mean - last_level(origin.target.values)[:, None]))
         return Forecast(point=point, draws=point + learnt.dilation * (mixed - mean))
 
-    def learn(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Mixture:
+    def learn(self, origin: Origin, *, draws: int, seed: int) -> Mixture:
         """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""
-        judged = self._judged(origin, horizon, draws, seed)
+        judged = self._judged(origin, draws, seed)
         loss = losses(judged) if judged else np.zeros(len(self.members))
         weights = np.exp(-self.rate * (loss - loss.min()))
         weights = weights / weights.sum()
@@ -106,7 +112,7 @@ class Combination:
         part = origins / (origins + self.undilated)
         return float(best_dilation(judged, weights) ** part) if part > 0 else 1.0
 
-    def remember(self, origin: Origin, year: int, *, horizon: int, draws: int, seed: int) -> tuple[Array, Array]:
+    def remember(self, origin: Origin, year: int, *, draws: int, seed: int) -> tuple[Array, Array]:
         """What is kept of the members' forecasts at a year up to the origin.
 
         Returns
@@ -114,30 +120,29 @@ class Combination:
         tuple[Array, Array]
             Quantiles, shape (member, quantile, region, `JUDGED_YEARS`), and the distances between members.
         """
-        key = self.key(origin, year, horizon=horizon, draws=draws, seed=seed)
-        ahead = max(horizon, JUDGED_YEARS)
+        key = self.key(origin, year, draws=draws, seed=seed)
 
         def compute() -> tuple[Array, Array]:
             then = origin if year == origin.year else origin.earlier(year)
-            forecasts = [member_forecast(member, then, ahead, draws, seed) for member in self.members]
+            forecasts = [member_forecast(member, then, JUDGED_YEARS, draws, seed) for member in self.members]
             levels = (np.arange(KEPT) + 0.5) / KEPT
-            kept = np.stack([np.quantile(item.draws[..., :JUDGED_YEARS], levels, axis=0) for item in forecasts])
+            kept = np.stack([np.quantile(item.draws, levels, axis=0) for item in forecasts])
             return kept, distances(kept)
 
         return origin.memory.recall(key, compute)
 
-    def key(self, origin: Origin, year: int, *, horizon: int, draws: int, seed: int) -> Key:
+    def key(self, origin: Origin, year: int, *, draws: int, seed: int) -> Key:
         """Where the memory keeps it."""
         seen = origin.target.values[:, : origin.target.position(year) + 1]
-        return ("quantiles", repr(self.members), max(horizon, JUDGED_YEARS), draws, seed, digest(seen))
+        return ("quantiles", repr(self.members), draws, seed, digest(seen))
 
-    def _judged(self, origin: Origin, horizon: int, draws: int, seed: int) -> list[Judged]:
+    def _judged(self, origin: Origin, draws: int, seed: int) -> list[Judged]:
         """Every earlier origin with what is known of what came."""
         years, observed = origin.target.years, origin.target.values
         held = carried(observed)
         result = []
         for place in range(FIRST_JUDGED - 1, len(years) - 1):
-            kept, between = self.remember(origin, years[place], horizon=horizon, draws=draws, seed=seed)
+            kept, between = self.remember(origin, years[place], draws=draws, seed=seed)
             ahead = min(JUDGED_YEARS, len(years) - 1 - place)
             came = np.full(kept.shape[2:], np.nan)
             came[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]

@@ -205,15 +205,14 @@ def ratio_interval(
 def mean_interval(
     values: Array, horizon: int, *, level: float = 0.9, seed: int = 0, repetitions: int = 999
 ) -> tuple[float, float]:
-    """Interval like `ratio_interval` of a pooled mean over origins, for instance of coverage; parameters as above."""
+    """Interval like `ratio_interval` of a pooled mean of ones and zeros, a coverage; parameters as above."""
     known = np.isfinite(values)
     above = np.where(known, values, 0.0).sum(axis=1)
     below = known.sum(axis=1).astype(float)
     found, *ends, factor = _bootstrap(above, below, horizon, level, seed, repetitions)
     if np.isnan(found):
         return found, found
-    # A mean cannot leave the range of what it is of.
-    low, high = np.clip([found + factor * (end - found) for end in ends], values[known].min(), values[known].max())
+    low, high = np.clip([found + factor * (end - found) for end in ends], 0.0, 1.0)
     return float(low), float(high)
 
 
@@ -231,5 +230,7 @@ def _bootstrap(
         return (float("nan"),) * 4
     chosen = blocks(count, length, repetitions, np.random.default_rng(seed))
     ratios = above[chosen].sum(axis=1) / below[chosen].sum(axis=1)
-    low, high = np.quantile(ratios, ((1 - level) / 2, (1 + level) / 2))
-    return float(above.sum() / below.sum()), float(low), float(high), spread_factor(count, length, horizon, level)
+    found = float(above.sum() / below.sum())
+    low, high = (float(end) for end in np.quantile(ratios, ((1 - level) / 2, (1 + level) / 2)))
+    # An interval holds its estimate, also where the bootstrap is lopsided.
+    return found, min(low, found), max(high, found), spread_factor(count, length, horizon, level)

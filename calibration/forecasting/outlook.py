@@ -245,7 +245,7 @@ def _mixed(
     """Part of each forecaster and the reach of the whole; a mixture repeats its members first, which takes longest."""
     if not isinstance(chosen, Combination):
         return {chosen.name: 1.0}, 1.0
-    settings = {"horizon": asked.horizon, "draws": asked.draws, "seed": asked.seed}
+    settings = {"draws": asked.draws, "seed": asked.seed}
     years = origin.target.years[FIRST_JUDGED - 1 : -1]
     for done, year in enumerate(years):
         chosen.remember(origin, year, **settings)

@@ -64,7 +64,7 @@ class Plan:
             digest(self.target.values),
             [self.target.years[0], list(self.target.regions)],
             [[name, repr(model)] for name, model in self.models.items()],
-            [list(self.horizons), list(self.origins), self.draws, self.seed],
+            [list(self.horizons), self.horizon, list(self.origins), self.draws, self.seed],
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

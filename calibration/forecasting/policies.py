@@ -16,6 +16,7 @@ from calibration.forecasting.events import Chance, chances, futures_of
 from calibration.forecasting.outlook import Outlook, levels
 from pysd_runner.errors import InvalidInput
 from pysd_runner.projection import Projection
+from pysd_runner.scenarios.scenario import BASELINE
 
 Array = NDArray[np.float64]
 
@@ -42,7 +43,7 @@ class PolicyOutlook:
     baseline
         Those of what the policy is read against.
     same_world
-        Whether that is the world as it is: the first baseline of the projection.
+        Whether that is the world as it is, which is forecast, and not one with other assumptions.
     draws
         As `Outlook.draws`, with the policy; draw for draw the same futures otherwise.
     without
@@ -122,7 +123,7 @@ def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutl
                 scenario=name,
                 labels=labels[name],
                 baseline=labels[projection.baselines[name]],
-                same_world=projection.baselines[name] == projection.scenarios[0],
+                same_world=projection.baselines[name] == BASELINE,
                 draws=outlook.draws.copy(data=draws),
                 without=np.nanstd(plain[:, :, -1], axis=1),
                 dispersion=np.nanstd(draws[:, :, -1], axis=1),

@@ -54,13 +54,13 @@ _WORDS = {
         "fit": "The model's other parameters come from the fit to {panel}, {first} to {last}; at origins before "
         "{last}, whose future the fit knows, the model had its priors.",
         "baseline": "This is the forecaster {model!r}.",
-        "policy": "With the policy “{policy}” the dispersion of {until} is {change} under “{baseline}”; it lies below "
-        "that of {origin} with probability {falls} instead of {without}.",
+        "policy": "With the policy “{policy}” the dispersion of {until} is {change} without it; it lies below that of "
+        "{origin} with probability {falls} instead of {without}.",
         "lower": "{middle} lower (nine chances in ten: {low} to {high}) than",
         "higher": "{middle} higher (nine chances in ten: {low} to {high}) than",
         "between": "changed by {middle} (nine chances in ten: {low} to {high}) against that",
         "as_before": "the same as",
-        "other_world": "“{baseline}” is not the world that is forecast.",
+        "other_world": "This effect was found in another world than the one that is forecast, against “{baseline}”.",
         "and": ", ",
         "gap": " ",
         "effects": "Effects of policy are those of the simulation model and rest mostly on priors; past scores of the "
@@ -106,12 +106,12 @@ _WORDS = {
         "因为校准已知其后的情况。",
         "baseline": "本预测由“{model}”给出。",
         "policy": "实施“{policy}”政策时，{until} 年的离散度{change}；其低于 {origin} 年水平的概率为 {falls}，"
-        "而“{baseline}”下为 {without}。",
-        "lower": "比“{baseline}”低 {middle}（90% 的可能：低 {low} 至 {high}）",
-        "higher": "比“{baseline}”高 {middle}（90% 的可能：高 {low} 至 {high}）",
-        "between": "相对“{baseline}”变动 {middle}（90% 的可能：{low} 至 {high}）",
-        "as_before": "与“{baseline}”相同",
-        "other_world": "“{baseline}”并非所预测的世界。",
+        "不实施时为 {without}。",
+        "lower": "比不实施时低 {middle}（90% 的可能：低 {low} 至 {high}）",
+        "higher": "比不实施时高 {middle}（90% 的可能：高 {low} 至 {high}）",
+        "between": "相对不实施时变动 {middle}（90% 的可能：{low} 至 {high}）",
+        "as_before": "与不实施时相同",
+        "other_world": "该效果是在另一个世界（以“{baseline}”为基准）中得到的，并非所预测的世界。",
         "and": "，",
         "gap": "",
         "effects": "政策效果由仿真模型给出，主要依据先验；本预测以往的误差不能说明它们。",
@@ -121,8 +121,6 @@ _WORDS = {
 MOVE = 0.005
 # A dispersion that moves by less than this share of itself is said to stay.
 STILL = 0.01
-# Per cent of dispersion that are printed as nothing.
-UNCHANGED = 0.05
 # A ratio of errors to those of persistence from which on the forecast did worse.
 WORSE = 1.005
 # Scores from fewer origins are reported, not counted.
@@ -179,10 +177,9 @@ def _policy(outlook: Outlook, policy: PolicyOutlook, lang: str) -> str:
     without, falls = policy.falls
     text = words["policy"].format(
         policy=policy.labels[place],
-        baseline=policy.baseline[place],
         origin=outlook.origin,
         until=int(outlook.draws["year"].to_numpy()[-1]),
-        change=_dispersion_change(policy, words).format(baseline=policy.baseline[place]),
+        change=_dispersion_change(policy, words),
         falls=percent(falls),
         without=percent(without),
     )
@@ -192,16 +189,15 @@ def _policy(outlook: Outlook, policy: PolicyOutlook, lang: str) -> str:
 
 
 def _dispersion_change(policy: PolicyOutlook, words: Mapping[str, str]) -> str:
-    """Of one sign its size, of both signs the numbers as they are; the name of the baseline is left open."""
-    low, middle, high = (100 * value for value in policy.change)
-    if max(abs(low), abs(high)) < UNCHANGED:
+    """Of one sign its size, of both signs the numbers as they are."""
+    low, middle, high = (round(100 * value, 1) + 0.0 for value in policy.change)
+    if low == high == 0:
         return words["as_before"]
     if low < 0 < high:
-        sizes = {"middle": f"{middle:+.1f}%", "low": f"{low:+.1f}%", "high": f"{high:+.1f}%"}
-        return words["between"].format(**sizes, baseline="{baseline}")
+        return words["between"].format(middle=f"{middle:+.1f}%", low=f"{low:+.1f}%", high=f"{high:+.1f}%")
     near, far = sorted((abs(low), abs(high)))
-    sizes = {"middle": f"{abs(middle):.1f}%", "low": f"{near:.1f}%", "high": f"{far:.1f}%"}
-    return words["lower" if middle < 0 else "higher"].format(**sizes, baseline="{baseline}")
+    key = "lower" if low + high < 0 else "higher"
+    return words[key].format(middle=f"{abs(middle):.1f}%", low=f"{near:.1f}%", high=f"{far:.1f}%")
 
 
 def percent(share: float, *, signed: bool = False) -> str:

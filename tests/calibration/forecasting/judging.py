@@ -21,9 +21,7 @@ class Shifted:
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         rng = np.random.default_rng((seed, origin.year))
         point = np.repeat(last_level(origin.target.values)[:, None], horizon, axis=1) + self._shift
-        # Years are drawn one after the other, so that the near ones are the same however many are asked for.
-        noise = np.stack([rng.normal(0, 0.03, (draws, len(point))) for _ in range(horizon)], axis=-1)
-        return Forecast(point=point, draws=point + noise)
+        return Forecast(point=point, draws=point + rng.normal(0, 0.03, (draws, *point.shape)))
 
 
 def judged(size: float, origins: int = 30, seed: int = 0) -> list[Judged]:

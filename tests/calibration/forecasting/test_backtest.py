@@ -100,6 +100,24 @@ def test_processes_do_not_change_results() -> None:
     xr.testing.assert_identical(small(workers=2).scores, small().scores)
 
 
+def test_fewer_horizons_are_rows_of_more() -> None:
+    one, more = small(horizons=(1,)).scores, small().scores
+    xr.testing.assert_identical(one.sel(horizon=1), more.sel(horizon=1).assign_attrs(one.attrs))
+
+
+def test_forecasts_beyond_the_years_members_are_judged_by_are_those_made_without_a_back_test(tmp_path: Path) -> None:
+    panel = panel_of(walk(4, 20))
+    found = backtest(panel, models=["gapsim"], horizons=(7,), draws=20, checkpoint=tmp_path / "kept")
+    target = target_of(panel)
+    alone = models()["gapsim"].forecast(origin_at(target, 2001, panel=panel), horizon=7, draws=20, seed=0)
+    error = found.scores["error"].sel(model="gapsim", origin=2001, horizon=7)
+    assert_allclose(error, alone.point[:, 6] - target.values[:, target.position(2008)], rtol=1e-12)
+    for kept in sorted((tmp_path / "kept").glob("origin-*.npz"))[3:]:
+        kept.unlink()
+    again = backtest(panel, models=["gapsim"], horizons=(7,), draws=20, checkpoint=tmp_path / "kept")
+    xr.testing.assert_identical(again.scores, found.scores)
+
+
 def test_a_memory_changes_no_bit() -> None:
     target = target_of(panel_of(walk(5, 14)))
     model = models()["gapsim"]

@@ -10,6 +10,7 @@ from calibration.forecasting import Combination, origin_at, target_of
 from calibration.forecasting.combination import distances, losses, shares
 from calibration.forecasting.dilation import FACTORS, best_dilation
 from calibration.forecasting.scores import crps
+from pysd_runner.errors import InvalidInput
 from tests.calibration.forecasting.judging import Shifted, judged
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -77,38 +78,30 @@ def test_weights_start_equal_and_go_to_the_better_member() -> None:
     members = (Shifted("good", 0.0), Shifted("bad", 0.01))
     combination = Combination(name="mixture", members=members)
     first, early, late = (
-        combination.learn(origin_at(target, year), horizon=2, draws=60, seed=0).weights for year in (1994, 1998, 2028)
+        combination.learn(origin_at(target, year), draws=60, seed=0).weights for year in (1994, 1998, 2028)
     )
     assert_allclose(first, 0.5)
     assert_allclose(early.sum(), 1)
     assert 0.5 < early[0] < late[0] < 1
     stubborn = Combination(name="mixture", members=members, rate=0.0)
-    assert_allclose(stubborn.learn(origin_at(target, 2028), horizon=2, draws=60, seed=0).weights, 0.5)
+    assert_allclose(stubborn.learn(origin_at(target, 2028), draws=60, seed=0).weights, 0.5)
 
 
 def test_members_that_do_alike_keep_their_weights_and_nothing_known_leaves_them_equal() -> None:
     target = target_of(panel_of(walk(6, 30)))
     members = (Shifted("one", 0.02), Shifted("same", 0.02), Shifted("far", 0.5))
     mixture = Combination(name="mixture", members=members)
-    found = mixture.learn(origin_at(target, 2018), horizon=2, draws=60, seed=0).weights
+    found = mixture.learn(origin_at(target, 2018), draws=60, seed=0).weights
     assert_allclose(found[0], found[1])
     assert found[2] < 0.01
     blind = [replace(item, came=np.full((10, 2), np.nan), known=np.zeros((10, 2), bool)) for item in judged(1.0, 2)]
     assert_allclose(losses(blind), 0.0)
 
 
-@pytest.mark.parametrize("horizon", [1, 3, 8])
-def test_how_far_a_forecast_goes_does_not_change_its_near_years(horizon: int) -> None:
-    target = target_of(panel_of(walk(6, 30)))
-    mixture = Combination(name="mixture", members=(Shifted("one", 0.01), Shifted("other", 0.04)))
-    asked, other = ({"horizon": ahead, "draws": 60, "seed": 0} for ahead in (5, horizon))
-    one, same = (mixture.learn(origin_at(target, 2015), **item) for item in (asked, other))
-    assert_allclose(one.weights, same.weights)
-    assert (one.reach, one.dilation) == (same.reach, same.dilation)
-    assert one.reach < 1
-    near = min(horizon, 5)
-    first, second = (mixture.forecast(origin_at(target, 2015), **item).draws[..., :near] for item in (asked, other))
-    assert_allclose(first, second)
+@pytest.mark.parametrize("wrong", [-0.1, np.inf, np.nan])
+def test_the_prior_of_the_slope_is_a_standard_deviation(wrong: float) -> None:
+    with pytest.raises(InvalidInput, match="expected a standard deviation"):
+        Combination(name="mixture", members=(Shifted("one", 0.0),), slope_sd=wrong)
 
 
 def test_draws_of_a_mixture_are_whole_draws_of_its_members_in_the_right_numbers() -> None:

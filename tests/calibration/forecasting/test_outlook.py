@@ -163,10 +163,13 @@ def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_t
     final = models()["gapsim"]
     assert isinstance(final, Combination)
     target = target_of(panel)
-    learnt = final.learn(origin_at(target, 2000, panel=panel), horizon=2, draws=40, seed=0)
+    learnt = final.learn(origin_at(target, 2000, panel=panel), draws=40, seed=0)
     assert_allclose(list(found.weights.values()), learnt.weights)
     assert found.reach == learnt.reach
     assert list(found.weights) == [member.name for member in final.members]
+    # How far a forecast goes does not change what is learnt of its parts.
+    farther = forecast(panel, until=2008, draws=40, past=False)
+    assert (farther.weights, farther.reach) == (found.weights, found.reach)
     alone = forecast(panel, until=2002, model="filtered", draws=40, past=False)
     assert alone.couplings is not None
     assert found.couplings is not None

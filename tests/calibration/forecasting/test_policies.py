@@ -116,7 +116,7 @@ def test_a_policy_for_the_poorest_makes_its_event_likelier_and_dispersion_smalle
     assert list(table["year"]) == [UNTIL, 2003, UNTIL, 2003]
     assert table["probability"][3] == strong.chances[0].probability
     assert (table["without_policy"][[1, 3]] == plain).all()
-    for lang, name, lower in (("en", "Strong", "lower ("), ("zh", "政策strong", "比“政策baseline”低")):
+    for lang, name, lower in (("en", "Strong", "lower ("), ("zh", "政策strong", "比不实施时低")):
         text = policies_paragraph(outlook(), [strong], lang)
         assert name in text
         assert lower in text
@@ -128,7 +128,7 @@ def test_effects_of_both_signs_of_none_and_against_another_world_are_said_as_the
     good = projection({"mixed": effects(), "none": 0 * effects()})
     mixed, none = under_policies(outlook(), good)
     low, _, high = (f"{100 * value:+.1f}%" for value in mixed.change)
-    for lang, same in (("en", "is the same as under “Baseline”"), ("zh", "与“政策baseline”相同")):
+    for lang, same in (("en", "is the same as without it"), ("zh", "与不实施时相同")):
         assert f"{low} to {high}" in policies_paragraph(outlook(), [mixed], "en")
         assert same in policies_paragraph(outlook(), [none], lang)
     assert policies_paragraph(outlook(), []) == ""
@@ -137,8 +137,31 @@ def test_effects_of_both_signs_of_none_and_against_another_world_are_said_as_the
     other = replace(good, baselines={"baseline": "baseline", "mixed": "none", "none": "none"})
     (found,) = under_policies(outlook(), other)
     assert not found.same_world
-    assert "“None” is not the world that is forecast" in policies_paragraph(outlook(), [found])
-    assert "not the world" not in policies_paragraph(outlook(), [mixed])
+    assert "in another world than the one that is forecast, against “None”" in policies_paragraph(outlook(), [found])
+    assert "another world" not in policies_paragraph(outlook(), [mixed])
+    # Where a baseline stands says nothing about its world.
+    turned = replace(other, data=other.data.isel(scenario=[2, 1, 0]))
+    assert not under_policies(outlook(), turned)[0].same_world
+    assert all(
+        item.same_world for item in under_policies(outlook(), replace(good, data=good.data.isel(scenario=[2, 1, 0])))
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ((-0.03, 0.0, 0.0), "0.0% lower (nine chances in ten: 0.0% to 3.0%) than without it"),
+        ((-0.0002, 0.012, 0.03), "1.2% higher (nine chances in ten: 0.0% to 3.0%) than without it"),
+        ((-0.0003, 0.0001, 0.0004), "is the same as without it"),
+        ((-0.01, 0.002, 0.02), "changed by +0.2% (nine chances in ten: -1.0% to +2.0%) against that without it"),
+    ],
+)
+def test_changes_are_said_as_they_are_printed(
+    change: tuple[float, float, float], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = under_policies(outlook(), projection({"help": effects()}))[0]
+    monkeypatch.setattr(type(found), "change", change)
+    assert text in policies_paragraph(outlook(), [found])
 
 
 def test_levels_with_a_policy_are_quantiles_of_its_draws() -> None:

@@ -14,7 +14,7 @@ from tests.calibration.forecasting.judging import Shifted, judged
 from tests.calibration.forecasting.series import panel_of, walk
 
 EVEN = np.array([0.5, 0.5])
-ASKED = {"horizon": 2, "draws": 40, "seed": 0}
+ASKED = {"draws": 40, "seed": 0}
 
 
 def moved(true: float, origins: int = 400, noise: float = 1.0, size: float = 1.0) -> list[Judged]:
@@ -89,7 +89,7 @@ def test_a_mixture_is_held_back_where_its_members_went_too_far() -> None:
     origin = origin_at(target, 2015)
     held, free = (Combination(name="mixture", members=members, slope_sd=sd, undilated=np.inf) for sd in (0.5, 0.0))
     reach, last = held.learn(origin, **ASKED).reach, target.until(2015).values[:, -1:]
-    found, plain = held.forecast(origin, **ASKED), free.forecast(origin, **ASKED)
+    found, plain = held.forecast(origin, horizon=2, **ASKED), free.forecast(origin, horizon=2, **ASKED)
     assert reach < 0.9
     assert free.learn(origin, **ASKED).reach == 1.0
     assert_allclose(found.point - last, reach * (plain.point - last))
@@ -105,4 +105,4 @@ def test_a_region_that_is_missing_at_the_origin_is_held_back_to_its_last_level()
     learnt, last = mixture.learn(origin, **ASKED), target.until(2013).values[2, -1]
     assert learnt.reach < 0.9
     move = learnt.weights @ [0.02, 0.04]
-    assert_allclose(mixture.forecast(origin, **ASKED).point[2] - last, learnt.reach * move)
+    assert_allclose(mixture.forecast(origin, horizon=2, **ASKED).point[2] - last, learnt.reach * move)
