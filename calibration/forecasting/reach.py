@@ -17,9 +17,10 @@ def learn_reach(judged: Sequence[Judged], weights: Array, slope_sd: float) -> fl
     The slope of what came, y, on what was foretold, x, both counted from the last level that was observed, under a
     normal prior around 1: :math:`\beta = \frac{\sum_h I_{xy,h} + \tau^{-2}}{\sum_h I_{xx,h} + \tau^{-2}}` with
     :math:`I_{xy,h} = \sum_t \omega_t \sum_i x_{ith} y_{ith} / (h s_h^2)` and s the root mean squared error of the
-    forecast; errors over h years overlap with those of h - 1 other origins, hence 1/h. Where next to nothing was
-    foretold the prior stands. Slopes of realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts
-    and Expectations*, NBER, 3-46.
+    forecast; errors over h years overlap with those of h - 1 other origins, hence 1/h. Regions count as
+    independent, because what they share cancels in relative output. Where next to nothing was foretold the prior
+    stands. Slopes of realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts and
+    Expectations*, NBER, 3-46.
 
     Parameters
     ----------
