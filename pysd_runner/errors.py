@@ -71,3 +71,20 @@ def suggest(name: str, candidates: Iterable[str]) -> str:
     known = {candidate.casefold(): candidate for candidate in candidates}
     near = get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
     return f" Did you mean {known[near[0]]!r}?" if near else ""
+
+
+def apart(names: Iterable[str], others: Iterable[str]) -> str:
+    """Say which names stand in one of two lists alone, the first five of them.
+
+    Parameters
+    ----------
+    names, others
+        The lists; they differ.
+
+    Examples
+    --------
+    >>> apart(["a", "b"], ["b", "c"])
+    'a, c are in one of the two alone'
+    """
+    alone = sorted(set(names) ^ set(others))
+    return f"{', '.join(alone[:5])} {'is' if len(alone) == 1 else 'are'} in one of the two alone"

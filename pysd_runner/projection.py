@@ -82,6 +82,11 @@ class Projection:
         return tuple(str(name) for name in self.data["scenario"].to_numpy())
 
     @property
+    def policies(self) -> tuple[str, ...]:
+        """Names of the scenarios that have a baseline to be compared with."""
+        return tuple(name for name in self.scenarios if self.baselines[name] != name)
+
+    @property
     def gaps(self) -> "xr.DataArray":
         """Gap to the leading region, dimensions (scenario, draw, region, year)."""
         return self.data["gap_to_leader"]
@@ -109,7 +114,7 @@ class Projection:
         names = [str(name) for name in self.data]
         if outcome not in names:
             raise UnknownName(f"the projection has no outcome {outcome!r}.{suggest(outcome, names)}")
-        policies = [name for name in self.scenarios if self.baselines[name] != name]
+        policies = list(self.policies)
         reference = self.data[outcome].sel(scenario=[self.baselines[name] for name in policies])
         found = self.data[outcome].sel(scenario=policies)
         result = found - reference.to_numpy()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws
 from pysd_runner.draws import check_fit, parameter_draws
-from pysd_runner.errors import InvalidInput
+from pysd_runner.errors import InvalidInput, apart
 from pysd_runner.inputs import as_values, region_inputs, time_step
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import simulate
@@ -141,11 +141,9 @@ def check_fit_of(fit: FittedParameters, regions: Collection[str], year: int) -> 
         If the fit does not belong here.
     """
     if set(fit.regions) != set(regions):
-        other = sorted(set(fit.regions) ^ set(regions))
         raise InvalidInput(
             f"the fit was made on {len(fit.regions)} regions of panel {fit.panel!r}, and {len(regions)} are forecast; "
-            f"{', '.join(other[:5])} {'is' if len(other) == 1 else 'are'} in one of the two alone; calibrate on the "
-            "panel that is forecast"
+            f"{apart(fit.regions, regions)}; calibrate on the panel that is forecast"
         )
     check_fit(fit, model_of(len(regions)), year)
 

@@ -113,14 +113,14 @@ class Futures:
 
 
 def futures_of(
-    names: Mapping[str, Sequence[str]], groups: Sequence[str], history: Array, draws: Array, years: tuple[int, ...]
+    names: Mapping[str, tuple[str, str]], groups: Sequence[str], history: Array, draws: Array, years: tuple[int, ...]
 ) -> Futures:
     """Draws with everything regions are called by.
 
     Parameters
     ----------
     names
-        Further names of each region by its code, in the order of the regions; empty ones are none.
+        English and Chinese name of each region by its code, in the order of the regions; empty ones are none.
     groups
         Class of each region, empty for none.
     history
@@ -133,9 +133,8 @@ def futures_of(
         if group:
             places[group] = (*places.get(group, ()), place)
     classes = tuple(places)
-    for place, (code, others) in enumerate(names.items()):
-        english, *rest = (*others, "")
-        for name in (english, code, *rest):
+    for place, (code, (english, chinese)) in enumerate(names.items()):
+        for name in (english, code, chinese):
             if name:
                 places[name] = (place,)
     return Futures(last=last_level(history), draws=draws, years=years, places=places, classes=classes)

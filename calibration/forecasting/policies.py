@@ -5,7 +5,7 @@ are going with it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.events import Chance, chances, futures_of
 from calibration.forecasting.outlook import Outlook, levels
-from pysd_runner.errors import InvalidInput
+from pysd_runner.errors import InvalidInput, apart
 from pysd_runner.projection import Projection
 from pysd_runner.scenarios.scenario import BASELINE
 
@@ -111,13 +111,14 @@ def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutl
     rng = np.random.default_rng((outlook.seed, PAIRING))
     runs = rng.permutation(effects.sizes["draw"])
     paired = runs[rng.permutation(np.arange(count) % len(runs))]
-    history, plain = outlook.history.to_numpy(), outlook.draws.to_numpy()
+    plain = outlook.draws.to_numpy()
     years = tuple(int(year) for year in outlook.draws["year"].to_numpy())
+    futures = futures_of(outlook.names, outlook.groups, outlook.history.to_numpy(), plain, years)
+    without, before = np.nanstd(plain[:, :, -1], axis=1), float(np.nanstd(futures.last))
     labels = _labels(projection)
     found = []
-    for name in (str(item) for item in effects["scenario"].to_numpy()):
+    for name in projection.policies:
         draws = plain + effects.sel(scenario=name).to_numpy()[paired]
-        futures = futures_of(outlook.names, outlook.groups, history, draws, years)
         found.append(
             PolicyOutlook(
                 scenario=name,
@@ -125,10 +126,10 @@ def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutl
                 baseline=labels[projection.baselines[name]],
                 same_world=projection.baselines[name] == BASELINE,
                 draws=outlook.draws.copy(data=draws),
-                without=np.nanstd(plain[:, :, -1], axis=1),
+                without=without,
                 dispersion=np.nanstd(draws[:, :, -1], axis=1),
-                before=float(np.nanstd(futures.last)),
-                chances=chances([item.event for item in outlook.chances], futures),
+                before=before,
+                chances=chances([item.event for item in outlook.chances], replace(futures, draws=draws)),
             )
         )
     return tuple(found)
@@ -180,10 +181,9 @@ def check_projection(projection: Projection, regions: Mapping[str, float], origi
     _check_form(projection)
     known = {str(code) for code in projection.data["region"].to_numpy()}
     if known != set(regions):
-        other = sorted(known ^ set(regions))
         raise InvalidInput(
-            f"the run has {len(known)} regions, and {len(regions)} are forecast; {', '.join(other[:5])} "
-            f"{'is' if len(other) == 1 else 'are'} in one of the two alone; run and forecast the same panel"
+            f"the run has {len(known)} regions, and {len(regions)} are forecast; {apart(known, regions)}; run and "
+            "forecast the same panel"
         )
     if projection.origin != origin:
         raise InvalidInput(
@@ -195,12 +195,12 @@ def check_projection(projection: Projection, regions: Mapping[str, float], origi
         raise InvalidInput(f"the run ends in {last} and the forecast in {until}; give --until {last} or run longer")
     start = _log(projection.data[OUTPUT].sel(year=origin).isel(scenario=0, draw=0))
     relative = start - start.mean("region")
-    apart = {code: abs(float(relative.sel(region=code)) - value) for code, value in regions.items()}
-    worst = max(apart, key=lambda code: np.nan_to_num(apart[code]))
-    if apart[worst] > SAME:
+    differences = {code: abs(float(relative.sel(region=code)) - value) for code, value in regions.items()}
+    worst = max(differences, key=lambda code: np.nan_to_num(differences[code]))
+    if differences[worst] > SAME:
         raise InvalidInput(
-            f"the run starts from other data: relative output of {worst} in {origin} differs by {apart[worst]:.3g} log "
-            "points; run and forecast the same panel"
+            f"the run starts from other data: relative output of {worst} in {origin} differs by "
+            f"{differences[worst]:.3g} log points; run and forecast the same panel"
         )
 
 
@@ -210,7 +210,7 @@ def _check_form(projection: Projection) -> None:
     data = projection.data.get(OUTPUT)
     if data is None or set(data.dims) != set(DIMS) or not set(DIMS) <= set(data.coords):
         raise InvalidInput(f"the run holds no {OUTPUT!r} by {', '.join(DIMS)}; give the folder of `gapsim run`")
-    if all(projection.baselines[name] == name for name in projection.scenarios):
+    if not projection.policies:
         raise InvalidInput("the run holds no policy, only baselines; run a scenario with a policy, see `gapsim list`")
     years = data["year"].to_numpy()
     if not data.sizes["draw"] or not np.array_equal(years, projection.origin + np.arange(len(years))):
@@ -235,9 +235,8 @@ def _effects(outlook: Outlook, projection: Projection) -> xr.DataArray:
     years = outlook.draws["year"].to_numpy()
     check_projection(projection, dict(zip(codes, last, strict=True)), outlook.origin, int(years[-1]))
     chosen = projection.data[OUTPUT].sel(region=codes, year=years)
-    policies = [name for name in projection.scenarios if projection.baselines[name] != name]
-    baselines = [projection.baselines[name] for name in policies]
-    moved = _log(chosen.sel(scenario=policies)) - _log(chosen.sel(scenario=baselines)).to_numpy()
+    baselines = [projection.baselines[name] for name in projection.policies]
+    moved = _log(chosen.sel(scenario=list(projection.policies))) - _log(chosen.sel(scenario=baselines)).to_numpy()
     return (moved - moved.mean("region")).transpose(*DIMS)
 
 

@@ -56,8 +56,7 @@ def figure_jobs(projection: Projection, *, kinds: Sequence[str] = (), scenarios:
             raise UnknownName(
                 f"the results hold no scenario {name!r}; they hold {', '.join(known)}.{suggest(name, known)}"
             )
-    policies = [name for name in projection.scenarios if projection.baselines[name] != name]
-    shown = list(scenarios) or policies or list(projection.scenarios)
+    shown = list(scenarios or projection.policies or projection.scenarios)
     return [job for kind in kinds or KINDS for job in _JOBS[kind](projection, shown)]
 
 

@@ -37,7 +37,7 @@ def summarise(projection: Projection) -> Summary | None:
         In the last year, with the classes that trail the leading one; None when no policy was projected or no
         population was observed.
     """
-    if not policies(projection) or has_equal_shares(projection):
+    if not projection.policies or has_equal_shares(projection):
         return None
     return summary_table(
         projection.data["output"],
@@ -50,11 +50,6 @@ def summarise(projection: Projection) -> Summary | None:
 def has_equal_shares(projection: Projection) -> bool:
     """Whether population was not observed, so that what it weights is left out."""
     return any(text.startswith("Initial Population: missing, equal shares") for text in projection.imputed)
-
-
-def policies(projection: Projection) -> list[str]:
-    """Scenarios that have a baseline to be compared with."""
-    return [name for name in projection.scenarios if projection.baselines[name] != name]
 
 
 def trailing_classes(projection: Projection) -> list[str]:
