@@ -49,6 +49,7 @@ def skill_figure(results: Mapping[str, Backtest]) -> ReportFigure:
     key = [KeyEntry(text=name, colours=(CLASSES[at][0],), style=CLASSES[at][1]) for at, name in enumerate(COMPARED)]
     key.append(KeyEntry(text=f"90 % interval of {FINAL}", colours=(FAN[0], FAN[0])))
     low = min(0.98 * float(shown["rmse_ratio_low"].min()), 0.95)
+    high = max(1.02 * float(shown.loc[shown["model"] == FINAL, "rmse_ratio_high"].max()), 1.06)
     with drawing():
         sheet = _sheet("Skill by horizon", "RMSE relative to persistence; below 1 is better", key)
         for axes, title in zip(_row(sheet, results), results, strict=True):
@@ -60,7 +61,7 @@ def skill_figure(results: Mapping[str, Backtest]) -> ReportFigure:
                 line = part.loc[[name]]
                 axes.plot(line["horizon"], line["rmse_ratio_to_persistence"], color=colour, linestyle=style, lw=1.4)
             axes.axhline(1, color=INK, linewidth=0.8)
-            axes.set(ylim=(low, 1.06), xlabel="years ahead", xticks=sorted(own["horizon"]))
+            axes.set(ylim=(low, high), xlabel="years ahead", xticks=sorted(own["horizon"]))
     first = next(iter(results))
     ratios = shown[(shown["panel"] == first) & (shown["model"] == FINAL)]["rmse_ratio_to_persistence"]
     return _finished(
