@@ -26,7 +26,7 @@ from pysd_runner.cli.options import (
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, Job, project_job, target, tell
+from pysd_runner.cli.projecting import MODEL, Job, files_of, project_job, target, tell
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import CalibrationFailed, InvalidInput, SimulationFailed
 
@@ -289,7 +289,9 @@ def evaluate(
         national=national,
         encoding=encoding,
     )
-    name, read = ("evaluation", reading.files) if model is None else (f"evaluation-{model.stem}", (model,))
+    name, read = "evaluation", [*reading.files, *files_of(fit)]
+    if model is not None:
+        name, read = f"evaluation-{model.stem}", [model]
     folder = target(out, name, force=force, inputs=read)
     subject = _alone(model) if model is not None else _calibrated(session, fit, reading, until, seed)
     found = _evaluated(session, subject, seed=seed, quick=quick)

@@ -9,7 +9,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import read_fit, target
+from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # loads numpy
@@ -112,7 +112,7 @@ def forecast(
     )
     results = run.parent if run is not None and run.is_file() else run
     # Refused before the work, not after it.
-    inputs = [*choice.files, *_files_of(fit), *_files_of(results)]
+    inputs = [*choice.files, *files_of(fit), *files_of(results)]
     folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
     fitted = None if fit is None else read_fit(fit)
     read = choice.read(session, regions=() if fitted is None else fitted.regions)
@@ -150,11 +150,6 @@ def forecast(
             _write(result, policies, session.data["run"], folder.draft, lang.value)
         session.say()
         session.say(f"Figure, tables, draws and text: {folder.path}")
-
-
-def _files_of(path: Path | None) -> list[Path]:
-    """What is read of a file or a folder."""
-    return [] if path is None else [path, *path.glob("*")] if path.is_dir() else [path]
 
 
 def _made(folder: Path | None, projection: "Projection") -> dict[str, Any]:

@@ -101,6 +101,17 @@ def target(out: Path | None, name: str, *, force: bool, inputs: Iterable[str | P
     return WholeFolder(fresh_folder(DEFAULT_PARENT / name) if out is None else out, replace=force)
 
 
+def files_of(path: Path | None) -> list[Path]:
+    """What is read of a file or of a folder of results, which no command replaces.
+
+    Parameters
+    ----------
+    path
+        What was given; None for nothing.
+    """
+    return [] if path is None else [path, *path.glob("*")] if path.is_dir() else [path]
+
+
 def read_fit(path: Path) -> "FittedParameters":
     """Read fitted parameters from their file or from the folder that holds it.
 

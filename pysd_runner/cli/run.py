@@ -22,7 +22,7 @@ from pysd_runner.cli.options import (
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, Job, counted, project_job, read_fit, target, tell, write
+from pysd_runner.cli.projecting import MODEL, Job, counted, files_of, project_job, read_fit, target, tell, write
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput, SimulationFailed
 
@@ -119,7 +119,7 @@ def run(
         encoding=encoding,
     )
     fitted = None if fit is None else read_fit(fit)
-    folder = target(out, name, force=force, inputs=choice.files)
+    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
     job = Job(
         panel=choice.read(session, regions=() if fitted is None else fitted.regions),
         source=choice.source,

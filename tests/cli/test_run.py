@@ -131,6 +131,17 @@ def test_a_fit_is_used_and_kept_beside_the_results(gapsim, small, fit, tmp_path)
     assert "identical to the recorded ones, bit by bit" in again.out
 
 
+@pytest.mark.parametrize("command", [("run", "zoned_need", "--fit"), ("evaluate",)])
+def test_the_folder_of_a_fit_is_not_replaced(gapsim, small, fit, tmp_path, command):
+    kept = tmp_path / "kept"
+    shutil.copytree(fit if fit.is_dir() else fit.parent, kept)
+    before = sorted(path.name for path in kept.iterdir())
+    answer = gapsim(*command, "kept", "--out", "kept", "--force")
+    assert answer.code == 2
+    assert "which is read and would be replaced" in answer.err
+    assert sorted(path.name for path in kept.iterdir()) == before
+
+
 def test_a_fit_to_another_panel_is_said(gapsim, small_panel, fit, tmp_path):
     text = small_panel.read_text(encoding="utf-8").replace(",2024,", ",2025,")
     (tmp_path / "other.csv").write_text(text, encoding="utf-8")
