@@ -39,11 +39,15 @@ class Couplings:
         Names.
     mean, precision
         Shapes (group,) and (group, group), in units of the declared values.
+    paths
+        Relative output that each group makes at its declared values, added up from the first year whose surprises are
+        used, zero before it; shape (group, region, year).
     """
 
     groups: tuple[str, ...]
     mean: Array
     precision: Array
+    paths: Array
 
     def draw(self, count: int, rng: np.random.Generator) -> Mapping[str, Array]:
         """Multipliers of so many members, shape (member,) by group; Gibbs sampling from zero."""
@@ -88,11 +92,13 @@ def learn_couplings(evidence: Evidence, laws: Laws, settings: FilterSettings, fi
     scale = max(settings.couplings, SMALLEST)
     precision = np.eye(len(names)) / scale**2
     if not settings.couplings:
-        return Couplings(groups=names, mean=np.zeros(len(names)), precision=precision)
+        nothing = np.zeros((len(names), *evidence.values.shape))
+        return Couplings(groups=names, mean=np.zeros(len(names)), precision=precision, paths=nothing)
     begin = first_year - evidence.years[0]
     values = evidence.values[:, begin:]
     moves = np.stack([movements(evidence, laws, year) for year in range(first_year, evidence.years[-1])], axis=-1)
-    paths = np.concatenate([np.zeros((*moves.shape[:2], 1)), np.cumsum(moves, axis=-1)], axis=-1)
+    whole = np.concatenate([np.zeros((*moves.shape[:2], begin + 1)), np.cumsum(moves, axis=-1)], axis=-1)
+    paths = whole[..., begin:]
     likely = laws.likely
     centres = positions(evidence.values, settings.memory_years)[:, begin:]
     seen = _surprises(values, centres, likely)
@@ -107,7 +113,7 @@ def learn_couplings(evidence: Evidence, laws: Laws, settings: FilterSettings, fi
         ]
     )
     mean, precision = _regressed(seen, made, likely.weight, scale, settings.tails)
-    return Couplings(groups=names, mean=mean, precision=precision)
+    return Couplings(groups=names, mean=mean, precision=precision, paths=whole)
 
 
 def _regressed(seen: Array, made: Array, weight: Array, scale: float, tails: float) -> tuple[Array, Array]:

@@ -47,9 +47,11 @@ class State:
     year
         That year.
     level
-        Log output per head, shape (member, region).
+        Log output per head of the model, shape (member, region).
     drift
         What momentum adds to the level in the coming year, log points, shape (member, region).
+    cycle
+        What passes: output is above the level by so much, log points, shape (member, region).
     stocks
         The other states by key of the input: shares, people, infrastructure, capital-output ratio; (member, region).
     """
@@ -57,12 +59,20 @@ class State:
     year: int
     level: Array
     drift: Array
+    cycle: Array
     stocks: Mapping[str, Array]
 
     def of(self, chosen: NDArray[np.intp]) -> "State":
         """The same for chosen members."""
         stocks = {name: value[chosen] for name, value in self.stocks.items()}
-        return replace(self, level=self.level[chosen], drift=self.drift[chosen], stocks=stocks)
+        return replace(
+            self, level=self.level[chosen], drift=self.drift[chosen], cycle=self.cycle[chosen], stocks=stocks
+        )
+
+    @property
+    def output(self) -> Array:
+        """Log output per head that is observed: the level and what passes, shape (member, region)."""
+        return self.level + self.cycle
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -73,11 +83,11 @@ class Members:
     ----------
     parameters
         By key of the declarations, shape (member,).
-    memory
-        Share of momentum left a year later, shape (member,).
-    level_noise, drift_noise, seen_noise
-        Standard deviations of shocks to the level, of what is added to momentum, and of observed output; log points,
-        shape (member, region).
+    memory, cycle_memory
+        Shares of momentum and of what passes that are left a year later, shape (member,).
+    level_noise, drift_noise, cycle_noise
+        Standard deviations of shocks to the level, of what is added to momentum, and of what passes in the long run;
+        log points, shape (member, region).
     persistence
         Where the pull goes to, shape (member,).
     fixed
@@ -88,9 +98,10 @@ class Members:
 
     parameters: Mapping[str, Array]
     memory: Array
+    cycle_memory: Array
     level_noise: Array
     drift_noise: Array
-    seen_noise: Array
+    cycle_noise: Array
     persistence: Array
     fixed: Mapping[str, Array]
     first_year: int
@@ -101,9 +112,10 @@ class Members:
             self,
             parameters={name: value[chosen] for name, value in self.parameters.items()},
             memory=self.memory[chosen],
+            cycle_memory=self.cycle_memory[chosen],
             level_noise=self.level_noise[chosen],
             drift_noise=self.drift_noise[chosen],
-            seen_noise=self.seen_noise[chosen],
+            cycle_noise=self.cycle_noise[chosen],
             persistence=self.persistence[chosen],
             fixed={name: value[chosen] for name, value in self.fixed.items()},
         )
@@ -156,7 +168,7 @@ class Drawn:
     ----------
     parameters
         By key of the declarations, shape (member,).
-    memory, momentum, error, persistence
+    memory, momentum, cycle, cycle_memory, persistence
         Of its law, see `trend.Trend`, shape (member,).
     sd
         Yearly standard deviation of shocks to the level, shape (member,).
@@ -165,7 +177,8 @@ class Drawn:
     parameters: Mapping[str, Array]
     memory: Array
     momentum: Array
-    error: Array
+    cycle: Array
+    cycle_memory: Array
     persistence: Array
     sd: Array
 
@@ -173,12 +186,12 @@ class Drawn:
 def drawn(
     evidence: Evidence,
     laws: Laws,
-    count: int,
+    chosen: NDArray[np.intp],
     multipliers: Mapping[str, Array],
     rng: np.random.Generator,
     fit: FittedParameters | None = None,
 ) -> Drawn:
-    """Draw members: laws by their weights, couplings by their multipliers, everything else from the priors or a fit.
+    """Draw members: couplings by their multipliers, everything besides laws and couplings from the priors or a fit.
 
     What multiplies the couplings was learnt relative to their declared values, so a fit has no say about them.
 
@@ -188,8 +201,8 @@ def drawn(
         Observations up to the origin.
     laws
         What was learnt about output.
-    count
-        Number of members.
+    chosen
+        Law of each member, shape (member,).
     multipliers
         By group of couplings, relative to their declared priors, shape (member,).
     rng
@@ -202,8 +215,7 @@ def drawn(
     Drawn
         With arrays of shape (member,).
     """
-    regions = len(evidence.values)
-    chosen = laws.members(count, rng)
+    regions, count = len(evidence.values), len(chosen)
     trend = laws.trend.of(chosen)
     parameters = parameter_draws(spec_of(regions), None, count, rng)
     if fit is not None:
@@ -214,7 +226,8 @@ def drawn(
         parameters=parameters,
         memory=trend.memory,
         momentum=trend.momentum,
-        error=trend.error,
+        cycle=trend.cycle,
+        cycle_memory=trend.cycle_memory,
         persistence=trend.persistence,
         sd=laws.sd[chosen],
     )
@@ -229,7 +242,15 @@ def central(evidence: Evidence, count: int, multipliers: Mapping[str, Array]) ->
     nothing, half = np.zeros(count), np.full(count, 0.5)
     parameters |= _multiplied(parameters, multipliers)
     parameters |= _linear(regions, half, nothing, nothing, evidence.growth)
-    return Drawn(parameters=parameters, memory=half, momentum=nothing, error=nothing, persistence=nothing, sd=nothing)
+    return Drawn(
+        parameters=parameters,
+        memory=half,
+        momentum=nothing,
+        cycle=nothing,
+        cycle_memory=nothing,
+        persistence=nothing,
+        sd=nothing,
+    )
 
 
 def _fitted(
@@ -306,14 +327,16 @@ def start(evidence: Evidence, laws: Laws, first_year: int, draw: Drawn) -> tuple
     members = Members(
         parameters=draw.parameters,
         memory=draw.memory,
+        cycle_memory=draw.cycle_memory,
         level_noise=sd,
         drift_noise=draw.momentum[:, None] * sd,
-        seen_noise=draw.error[:, None] * sd,
+        cycle_noise=draw.cycle[:, None] * sd,
         persistence=draw.persistence,
         fixed=fixed,
         first_year=first_year,
     )
-    return members, State(year=first_year, level=np.log(given["y"]), drift=np.zeros(shape), stocks=stocks)
+    nothing = np.zeros(shape)
+    return members, State(year=first_year, level=np.log(given["y"]), drift=nothing, cycle=nothing, stocks=stocks)
 
 
 def advance(state: State, members: Members, shock: Array, position: Array) -> State:
@@ -333,7 +356,7 @@ def advance(state: State, members: Members, shock: Array, position: Array) -> St
     Returns
     -------
     State
-        A year later; momentum has faded and nothing was added to it.
+        A year later; momentum and what passes have faded and nothing was added to them.
     """
     ended = _year_later(state, members, shock, position)
     again = np.flatnonzero(_astray(ended, state))
@@ -349,6 +372,7 @@ def advance(state: State, members: Members, shock: Array, position: Array) -> St
         year=state.year + 1,
         level=np.log(ended["Output per Capita"]),
         drift=members.memory[:, None] * state.drift,
+        cycle=members.cycle_memory[:, None] * state.cycle,
         stocks=stocks,
     )
 

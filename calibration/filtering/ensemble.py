@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.filtering.couplings import Couplings, learn_couplings
-from calibration.filtering.digital import ORDER, from_free, observed_in, predicted_in, relaxed, share_of, to_free
+from calibration.filtering.digital import from_free, observed_in, predicted_in, relaxed, share_of, to_free
 from calibration.filtering.dynamics import Members, State, advance, drawn, spec_of, start
-from calibration.filtering.evidence import Evidence
+from calibration.filtering.evidence import Evidence, carried
 from calibration.filtering.learning import Laws, learn_laws
+from calibration.filtering.output import Output, OutputFilter
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import apart_from, balanced, heavy, unrest
+from calibration.filtering.shocks import heavy, unrest
 from calibration.filtering.trend import positions
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
@@ -78,21 +79,30 @@ def estimate(
     first = max(begin, origin - settings.window)
     count = _count(settings.members, len(evidence.values))
     couplings = learn_couplings(evidence, laws, settings, max(begin, origin - settings.coupling_years))
-    draw = drawn(evidence, laws, count, couplings.draw(count, rng), rng, fit)
-    members, state = start(evidence, laws, first, draw)
-    series = evidence.series(spec_of(len(evidence.values)), first)
+    chosen, multipliers = laws.members(count, rng), couplings.draw(count, rng)
+    members, state = start(evidence, laws, first, drawn(evidence, laws, chosen, multipliers, rng, fit))
     work = _Work(
         evidence=evidence,
         settings=settings,
         members=members,
-        laws=laws,
-        series=tuple(item for item in series if share_of(item)),
+        series=tuple(item for item in evidence.series(spec_of(len(evidence.values)), first) if share_of(item)),
         centres=positions(evidence.values, settings.memory_years),
         rng=rng,
     )
+    output = OutputFilter(
+        values=evidence.values,
+        laws=laws,
+        chosen=chosen,
+        memory_years=settings.memory_years,
+        clip=settings.clip,
+    )
     state = work.begun(state)
-    for year in range(first, origin):
-        state = work.corrected(work.forward(state, year))
+    for year, means in zip(evidence.years, output.means(), strict=True):
+        if first <= year < origin:
+            state = work.forward(work.with_output(state, means), year)
+    if not settings.window:
+        output = replace(output, values=carried(evidence.values)[:, -1:])
+    state = work.with_output(state, output.drawn(couplings, multipliers, evidence.groups, rng))
     return Filtered(
         members=members,
         state=state,
@@ -116,7 +126,6 @@ class _Work:
     evidence: Evidence
     settings: FilterSettings
     members: Members
-    laws: Laws
     series: tuple[Series, ...]
     centres: Array
     rng: np.random.Generator
@@ -135,65 +144,45 @@ class _Work:
         return found if found.any() else np.ones(len(found), dtype=bool)
 
     def begun(self, state: State) -> State:
-        """Spread the members around the first state: error of output, momentum of its long run, unknown shares."""
-        level = state.level + self._noise(self.members.seen_noise, state)
-        memory = self.members.memory[:, None]
-        drift = self._noise(self.members.drift_noise / np.sqrt(1 - memory**2), replace(state, level=level))
+        """Spread the members around the first state: unknown shares."""
         free = [item + 0.3 * self.rng.standard_normal(item.shape) for item in to_free(state.stocks)]
-        return replace(state, level=level, drift=drift, stocks={**state.stocks, **from_free(free)})
+        return replace(state, stocks={**state.stocks, **from_free(free)})
 
-    def forward(self, state: State, year: int) -> State:
-        """One year without data; shocks to the level over the year, to momentum at its end."""
-        shock = self._noise(self.members.level_noise, state)
-        after = advance(state, self.members, shock, self.position(year))
-        drift = after.drift + self._noise(self.members.drift_noise, after)
-        free = [
-            item + self.settings.share_noise * self.rng.standard_normal(item.shape) for item in to_free(after.stocks)
-        ]
-        return replace(after, drift=drift, stocks={**after.stocks, **from_free(free)})
-
-    def corrected(self, state: State) -> State:
-        """The state after what was observed in its year."""
+    def with_output(self, state: State, output: Output) -> State:
+        """The state with the output that was filtered; regions not seen yet stay where they are to the others."""
         place = state.year - self.evidence.years[0]
         known = self.known(state.year)
-        # One shift for all members: the mean of regions is no state, so regions stay as independent as they are.
-        level = state.level - state.level.mean(axis=0)[known].mean()
-        observed = self.evidence.values[:, place]
-        seen = np.isfinite(observed)
-        if seen.any():
-            # Where regions entered, the mean moved for all of them.
-            observed = observed - (observed[seen].mean() - level.mean(axis=0)[seen].mean())
-        level = self._widened(level, state, observed)
-        free = to_free(state.stocks)
-        rows = [(level, observed, self.members.seen_noise)]
-        for item in self.series:
-            if state.year in item.years:
-                said = predicted_in(item, state.year, state.stocks, self.members.parameters)
-                noise = np.full(level.shape, item.declared_sd)
-                rows.append((said, observed_in(item, state.year, level.shape[1]), noise))
-        predicted, seen_values, noise = (np.stack(part) for part in zip(*rows, strict=True))
-        level, drift, *after = updated([level, state.drift, *free], predicted, seen_values, noise, self.rng)
-        kept = [relaxed(old, new, self.settings.relaxation) for old, new in zip(free, after, strict=True)]
-        shift = self.evidence.national[place] - level.mean(axis=0)[known].mean()
-        shares = from_free(kept)
-        return replace(
-            state, level=level + shift, drift=drift, stocks={**state.stocks, **{key: shares[key] for key in ORDER}}
+        level = state.level - state.output.mean(axis=0)[known].mean()
+        level, drift, cycle = (
+            np.where(known, new, old)
+            for new, old in ((output.level, level), (output.drift, state.drift), (output.cycle, state.cycle))
         )
+        shift = self.evidence.national[place] - (level + cycle).mean(axis=0)[known].mean()
+        return replace(state, level=level + shift, drift=drift, cycle=cycle)
 
-    def _widened(self, level: Array, state: State, observed: Array) -> Array:
-        """A surprise beyond the clip is a shock to the level: its spread grows until it is none."""
-        total = level.var(axis=0) + (self.members.seen_noise**2).mean(axis=0)
-        surprise = np.nan_to_num(observed - level.mean(axis=0))
-        excess = np.maximum((surprise / self.settings.clip) ** 2 - total, 0.0)
-        if not (excess > 0).any():
-            return level
-        draw = self.rng.standard_normal(level.shape)
-        return np.asarray(level + np.sqrt(excess) * _unit(apart_from(draw, level, state.drift)))
+    def forward(self, state: State, year: int) -> State:
+        """The year after, with what was observed of digital shares in it."""
+        state = advance(state, self.members, np.zeros(state.level.shape), self.position(year))
+        free = [
+            item + self.settings.share_noise * self.rng.standard_normal(item.shape) for item in to_free(state.stocks)
+        ]
+        state = replace(state, stocks={**state.stocks, **from_free(free)})
+        seen = [item for item in self.series if state.year in item.years]
+        if not seen:
+            return state
+        shape = state.level.shape
+        predicted = np.stack([predicted_in(item, state.year, state.stocks, self.members.parameters) for item in seen])
+        observed = np.stack([observed_in(item, state.year, shape[1]) for item in seen])
+        noise = np.stack([np.full(shape, item.declared_sd) for item in seen])
+        free = to_free(state.stocks)
+        after = updated(free, predicted, observed, noise, self.rng)
+        kept = [relaxed(old, new, self.settings.relaxation) for old, new in zip(free, after, strict=True)]
+        return replace(state, stocks={**state.stocks, **from_free(kept)})
 
-    def _noise(self, size: Array, state: State) -> Array:
-        """Heavy-tailed noise of a size, (member, region), apart from the states it is added to."""
-        draw = heavy(self.rng, len(size), self.evidence.groups, self.laws.shared, self.settings.tails)
-        return balanced(size * draw, np.sqrt((size**2).mean(axis=0)), state.level, state.drift)
+
+def yearly_cycle(members: Members) -> Array:
+    """Standard deviation of what is added in a year to what passes, shape (member, region)."""
+    return np.asarray(np.sqrt(1 - members.cycle_memory**2)[:, None] * members.cycle_noise)
 
 
 def _unit(noise: Array) -> Array:
@@ -231,9 +220,12 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     chosen = np.concatenate([rng.permutation(count) for _ in range(-(-draws // count))])[:draws]
     members, state = filtered.members.of(chosen), filtered.state.of(chosen)
     whole = filtered.state
-    level = state.level - state.level.mean(axis=0) + whole.level.mean(axis=0)
-    drift = state.drift - state.drift.mean(axis=0) + whole.drift.mean(axis=0)
-    state = replace(state, level=level, drift=drift)
+    state = replace(
+        state,
+        level=_centred(state.level) + whole.level.mean(axis=0),
+        drift=_centred(state.drift) + whole.drift.mean(axis=0),
+        cycle=_centred(state.cycle) + whole.cycle.mean(axis=0),
+    )
 
     def noise() -> Array:
         return heavy(rng, draws, filtered.groups, filtered.laws.shared, settings.tails)
@@ -242,8 +234,10 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     for _ in range(horizon):
         shock = _centred(members.level_noise * noise())
         state = advance(state, members, shock, filtered.position)
-        state = replace(state, drift=state.drift + _centred(members.drift_noise * noise()))
-        found.append(state.level - state.level.mean(axis=1, keepdims=True))
+        drift = state.drift + _centred(members.drift_noise * noise())
+        cycle = state.cycle + _centred(yearly_cycle(members) * noise())
+        state = replace(state, drift=drift, cycle=cycle)
+        found.append(state.output - state.output.mean(axis=1, keepdims=True))
     paths = np.stack(found, axis=-1)
     mean = paths.mean(axis=0)
     away = _centred(unrest(rng, draws, paths.shape[1], settings.unrest)[..., None] * (paths - mean))

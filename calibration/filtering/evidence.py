@@ -92,7 +92,7 @@ def evidence_of(
     chosen = tuple(years)
     whole = _places(regions, groups) if panel is None else _on_years(panel.subset(regions=regions), chosen)
     national = _national(values, whole)
-    output = np.exp(_without_holes(values) + national)
+    output = np.exp(carried(values) + national)
     filled = {**whole.values, OUTPUT: output}
     return Evidence(
         values=values,
@@ -150,7 +150,7 @@ def _national(values: Array, panel: Panel) -> Array:
     return result
 
 
-def _without_holes(values: Array) -> Array:
+def carried(values: Array) -> Array:
     """Carry levels forward over holes, and the first one back."""
     seen = np.isfinite(values)
     places = np.maximum.accumulate(np.where(seen, np.arange(values.shape[1]), -1), axis=1)

@@ -116,9 +116,16 @@ def _grid(settings: FilterSettings) -> Trend:
     still = [(settings.memories[0], 0.0)] if 0 in settings.momenta else []
     pulling = [(pull, aim) for pull in settings.pulls for aim in settings.persistences if pull > 0]
     free = [(0.0, settings.persistences[0])] if 0 in settings.pulls else []
-    rows = [(*move, error, *pull) for move, error, pull in product(still + moving, settings.errors, free + pulling)]
-    memory, momentum, error, pull, persistence = np.array(rows).T
-    return Trend(memory=memory, momentum=momentum, error=error, pull=pull, persistence=persistence)
+    rows = [(*move, cycle, *pull) for move, cycle, pull in product(still + moving, settings.cycles, free + pulling)]
+    memory, momentum, cycle, pull, persistence = np.array(rows).T
+    return Trend(
+        memory=memory,
+        momentum=momentum,
+        cycle=cycle,
+        cycle_memory=np.full(len(rows), settings.cycle_memory),
+        pull=pull,
+        persistence=persistence,
+    )
 
 
 def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, clip: float) -> Array:

@@ -42,10 +42,10 @@ def composite_likelihood(
     total = np.zeros(len(grid))
     for ahead in forecasts(values, centres, grid, sd, settings.clip, settings.horizons):
         known = ahead.known
-        error = ahead.at.level[:, known] - values[known, ahead.year]
+        error = ahead.at.output[:, known] - values[known, ahead.year]
         # A shift common to all regions is a change of their number, not news.
         error = error - error.mean(axis=1, keepdims=True)
-        variance = (ahead.at.var_level[:, known] + grid.error[:, None] ** 2) * sd[:, known] ** 2
+        variance = ahead.at.var_output[:, known] * sd[:, known] ** 2
         total += weights[ahead.year] / ahead.step * log_student(error, variance, settings.tails).sum(axis=1)
     return total
 

@@ -1,4 +1,4 @@
-"""Random growth of members: heavy tails, in part common to a class, and free of sampling error where it matters."""
+"""Random growth of members: heavy tails, in part common to a class."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-ROUNDS, CLOSE = 40, 1e-13
 
 
 def heavy(rng: np.random.Generator, draws: int, groups: Sequence[str], shared: float, tails: float) -> Array:
@@ -27,7 +25,7 @@ def heavy(rng: np.random.Generator, draws: int, groups: Sequence[str], shared: f
     shared
         Share of the variance that regions of a class have in common.
     tails
-        Degrees of freedom, above 2.
+        Degrees of freedom, above 2; infinite for the normal distribution.
 
     Returns
     -------
@@ -36,15 +34,21 @@ def heavy(rng: np.random.Generator, draws: int, groups: Sequence[str], shared: f
     """
     names = sorted({name for name in groups if name})
     half = (draws + 1) // 2
-    scale = np.sqrt((tails - 2) / tails)
-    own = scale * rng.standard_t(tails, size=(half, len(groups)))
-    common = scale * rng.standard_t(tails, size=(half, max(len(names), 1)))
+    own = _unit(rng, tails, (half, len(groups)))
+    common = _unit(rng, tails, (half, max(len(names), 1)))
     member = np.array([names.index(group) if group else -1 for group in groups])
     part = np.where(member >= 0, shared, 0.0)
     found = np.sqrt(part) * common[:, np.maximum(member, 0)] + np.sqrt(1 - part) * own
     mirrored = np.concatenate((found, -found))[:draws]
     result: Array = mirrored - mirrored.mean(axis=0)
     return result
+
+
+def _unit(rng: np.random.Generator, tails: float, shape: tuple[int, int]) -> Array:
+    """Student's t with unit variance."""
+    if np.isinf(tails):
+        return rng.standard_normal(shape)
+    return np.asarray(np.sqrt((tails - 2) / tails) * rng.standard_t(tails, size=shape))
 
 
 def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -> Array:
@@ -112,36 +116,6 @@ def apart_from(noise: Array, *states: Array) -> Array:
     now = np.sqrt((centred**2).mean(axis=0))
     result: Array = centred * np.where(now > 0, size / np.where(now > 0, now, 1.0), 0.0)
     return result
-
-
-def balanced(noise: Array, sizes: Array, *states: Array) -> Array:
-    """Noise of given sizes that sums to zero over regions and does not go with the states of its own region.
-
-    What is common to all regions cancels in relative output; without it a pull to the mean of the others depends on
-    each region alone. The three conditions are met in turn until they hold together.
-
-    Parameters
-    ----------
-    noise
-        Shape (member, region).
-    sizes
-        Root mean square wanted of each region, shape (region,).
-    states
-        Each of shape (member, region).
-
-    Returns
-    -------
-    Array
-        Shape of `noise`.
-    """
-    found = noise
-    for _ in range(ROUNDS):
-        found = apart_from(found - found.mean(axis=1, keepdims=True), *states)
-        now = np.sqrt((found**2).mean(axis=0))
-        found = found * np.where(now > 0, sizes / np.where(now > 0, now, 1.0), 0.0)
-        if np.abs(found.mean(axis=1)).max() <= CLOSE * np.abs(sizes).max():
-            break
-    return found
 
 
 def shared_part(innovations: Array, groups: Sequence[str]) -> float:

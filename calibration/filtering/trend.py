@@ -1,9 +1,12 @@
 r"""The small Kalman filter: what the model does to relative output of one region, to first order.
 
-.. math:: l_{t+1} = l_t + d_t - \kappa (l_t - \pi p_t) + \sigma \epsilon,\quad
-          d_{t+1} = \phi d_t + \sigma s_d \eta,\quad y_t = l_t + \sigma s_y u,
+.. math:: l_{t+1} = l_t + g d_t - \kappa (l_t - \pi p_t) + \sigma \epsilon,\quad
+          d_{t+1} = \phi d_t + \sigma s_d \eta,\quad
+          c_{t+1} = \rho c_t + \sigma s_c \sqrt{1 - \rho^2} u,\quad y_t = l_t + c_t,
 
-p the region's mean level of the last years. Regions and laws are filtered side by side.
+p the region's mean level of the last years, g what the pull leaves of momentum within the year, and c what passes:
+booms and slumps that the level does not keep (trend and cycle, Clark 1987, Q. J. Econ. 102: 797-814). With
+:math:`\rho = 0` it is an error of observation. Regions and laws are filtered side by side.
 """
 
 from collections.abc import Iterator
@@ -14,6 +17,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# Steps that the model takes in a year.
+STEPS = 4
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trend:
@@ -23,27 +29,42 @@ class Trend:
     ----------
     memory
         Share of momentum left a year later, phi.
-    momentum, error
-        Standard deviations of what is added to momentum and of observed output, relative to shocks to the level.
+    momentum, cycle
+        Standard deviations of what is added to momentum and of what passes, relative to shocks to the level.
+    cycle_memory
+        Share of what passes that is left a year later, rho.
     pull, persistence
         Part of a gap closed in a year, kappa, and where it goes to, pi: 0 the mean of the regions, 1 the own position.
     """
 
     memory: Array
     momentum: Array
-    error: Array
+    cycle: Array
+    cycle_memory: Array
     pull: Array
     persistence: Array
 
     def __len__(self) -> int:
         return len(self.memory)
 
+    @property
+    def left(self) -> Array:
+        r"""What the pull leaves at the end of a year of what momentum adds over it, shape (law,).
+
+        :math:`g = \sum_{k=1}^{n} w_k (1 - \kappa)^{(n - k) / n}`, with :math:`w_k \propto \phi^{k / n}` what momentum
+        adds in each of the n steps of the model.
+        """
+        step = np.arange(STEPS)[:, None]
+        added = self.memory ** (step / STEPS)
+        return np.asarray((added * (1 - self.pull) ** ((STEPS - 1 - step) / STEPS)).sum(axis=0) / added.sum(axis=0))
+
     def of(self, chosen: NDArray[np.intp]) -> "Trend":
         """The same for chosen laws."""
         return Trend(
             memory=self.memory[chosen],
             momentum=self.momentum[chosen],
-            error=self.error[chosen],
+            cycle=self.cycle[chosen],
+            cycle_memory=self.cycle_memory[chosen],
             pull=self.pull[chosen],
             persistence=self.persistence[chosen],
         )
@@ -59,19 +80,35 @@ class Step:
         Position.
     innovation
         Surprise divided by its relative standard deviation; NaN where there is none.
-    level, drift
+    level, drift, cycle
         After the year was seen.
-    var_level, cov, var_drift
-        Of both.
+    var_level, var_drift, var_cycle
+        Variances of the three.
+    level_drift, level_cycle, drift_cycle
+        Covariances.
     """
 
     year: int
     innovation: Array
     level: Array
     drift: Array
+    cycle: Array
     var_level: Array
-    cov: Array
     var_drift: Array
+    var_cycle: Array
+    level_drift: Array
+    level_cycle: Array
+    drift_cycle: Array
+
+    @property
+    def output(self) -> Array:
+        """Log relative output: the level and what passes."""
+        return self.level + self.cycle
+
+    @property
+    def var_output(self) -> Array:
+        """Variance of `output`."""
+        return self.var_level + 2 * self.level_cycle + self.var_cycle
 
 
 def positions(values: Array, years: int) -> Array:
@@ -116,34 +153,44 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, clip: float) -
     clip
         Standard deviations beyond which a surprise is a shock to the level and no news about momentum.
     """
-    memory, momentum, error = (item[:, None] for item in (trend.memory, trend.momentum, trend.error))
+    memory, momentum, cycle = (item[:, None] for item in (trend.memory, trend.momentum, trend.cycle))
     shape = (len(trend), len(values))
     limit = clip * np.broadcast_to(sd.reshape(len(trend), -1), shape)
     long_run = np.broadcast_to(momentum**2 / (1 - memory**2), shape)
+    passing = np.broadcast_to(cycle**2, shape)
     nothing = np.zeros(shape)
     at = Step(
         year=-1,
         innovation=nothing,
         level=nothing,
         drift=nothing,
+        cycle=nothing,
         var_level=nothing,
-        cov=nothing,
         var_drift=long_run,
+        var_cycle=passing,
+        level_drift=nothing,
+        level_cycle=nothing,
+        drift_cycle=nothing,
     )
     begun = np.zeros(len(values), dtype=bool)
     for year in range(values.shape[1]):
         if year:
             at = moved(at, trend, np.nan_to_num(centres[:, year - 1]))
         seen = np.isfinite(values[:, year])
-        at = _corrected(replace(at, year=year), values[:, year], seen & begun, error**2, limit)
+        at = _corrected(replace(at, year=year), values[:, year], seen & begun, limit)
         new = seen & ~begun
+        # The level is what was seen less what passes.
         at = replace(
             at,
             level=np.where(new, np.nan_to_num(values[:, year]), at.level),
             drift=np.where(new, 0.0, at.drift),
-            var_level=np.where(new, error**2, at.var_level),
-            cov=np.where(new, 0.0, at.cov),
+            cycle=np.where(new, 0.0, at.cycle),
+            var_level=np.where(new, passing, at.var_level),
             var_drift=np.where(new, long_run, at.var_drift),
+            var_cycle=np.where(new, passing, at.var_cycle),
+            level_drift=np.where(new, 0.0, at.level_drift),
+            level_cycle=np.where(new, -passing, at.level_cycle),
+            drift_cycle=np.where(new, 0.0, at.drift_cycle),
         )
         begun |= seen
         yield at
@@ -192,37 +239,54 @@ def forecasts(values: Array, centres: Array, trend: Trend, sd: Array, clip: floa
 
 def moved(at: Step, trend: Trend, centre: Array) -> Step:
     """A year later, before it is seen; `centre` has shape (region,)."""
-    memory, stay = trend.memory[:, None], 1 - trend.pull[:, None]
+    memory, stay, passing = trend.memory[:, None], 1 - trend.pull[:, None], trend.cycle_memory[:, None]
+    left = trend.left[:, None]
     aim = trend.persistence[:, None] * centre
     return replace(
         at,
-        level=aim + stay * (at.level - aim) + at.drift,
+        level=aim + stay * (at.level - aim) + left * at.drift,
         drift=memory * at.drift,
-        var_level=stay**2 * at.var_level + 2 * stay * at.cov + at.var_drift + 1.0,
-        cov=memory * (stay * at.cov + at.var_drift),
+        cycle=passing * at.cycle,
+        var_level=stay**2 * at.var_level + 2 * stay * left * at.level_drift + left**2 * at.var_drift + 1.0,
         var_drift=memory**2 * at.var_drift + trend.momentum[:, None] ** 2,
+        var_cycle=passing**2 * at.var_cycle + (1 - passing**2) * trend.cycle[:, None] ** 2,
+        level_drift=memory * (stay * at.level_drift + left * at.var_drift),
+        level_cycle=passing * (stay * at.level_cycle + left * at.drift_cycle),
+        drift_cycle=memory * passing * at.drift_cycle,
     )
 
 
-def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], error: Array, limit: Array) -> Step:
+def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], limit: Array) -> Step:
     """After what was observed of the regions that were seen before, `old`."""
     if not old.any():
         return replace(at, innovation=np.full(at.level.shape, np.nan))
-    surprise = np.where(old, observed - at.level, 0.0)
+    surprise = np.where(old, observed - at.output, 0.0)
     # A shift common to all regions is a change of their number, not news.
     common = surprise.sum(axis=1, keepdims=True) / old.sum()
     surprise = np.where(old, surprise - common, 0.0)
-    total = at.var_level + error
+    total = at.var_output
     excess = np.maximum((surprise / limit) ** 2 - total, 0.0)
     wide = total + excess
-    gain_level = np.where(old, (at.var_level + excess) / wide, 0.0)
-    gain_drift = np.where(old, at.cov / wide, 0.0)
+    var_level = at.var_level + excess
+    # How the three go with output, before and per unit of surprise.
+    with_level, with_drift, with_cycle = (
+        var_level + at.level_cycle,
+        at.level_drift + at.drift_cycle,
+        at.level_cycle + at.var_cycle,
+    )
+    gain_level, gain_drift, gain_cycle = (
+        np.where(old, item / wide, 0.0) for item in (with_level, with_drift, with_cycle)
+    )
     return replace(
         at,
         innovation=np.where(old, surprise / np.sqrt(total), np.nan),
         level=at.level + common + gain_level * surprise,
         drift=at.drift + gain_drift * surprise,
-        var_level=np.where(old, (1 - gain_level) * (at.var_level + excess), at.var_level),
-        cov=at.cov - gain_level * at.cov,
-        var_drift=at.var_drift - gain_drift * at.cov,
+        cycle=at.cycle + gain_cycle * surprise,
+        var_level=var_level - gain_level * with_level,
+        var_drift=at.var_drift - gain_drift * with_drift,
+        var_cycle=at.var_cycle - gain_cycle * with_cycle,
+        level_drift=at.level_drift - gain_level * with_drift,
+        level_cycle=at.level_cycle - gain_level * with_cycle,
+        drift_cycle=at.drift_cycle - gain_drift * with_cycle,
     )

@@ -41,7 +41,7 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
     for ahead in forecasts(values, centres, trend, sd, settings.clip, horizon):
         place, known = ahead.step - 1, ahead.known
-        error, size = _error(ahead.at.level, ahead.at.var_level * sd**2, weight, values[:, ahead.year])
+        error, size = _error(ahead.at.output, ahead.at.var_output * sd**2, weight, values[:, ahead.year])
         counts = 0.5 ** ((years - 1 - ahead.year) / settings.width_half_life)
         found[place] += counts * np.abs(error[known] - error[known].mean()).mean()
         expected[place] += counts * _mean_of_unit(settings.tails, ahead.step) * size[known].mean()
@@ -59,8 +59,8 @@ def _mean_of_unit(tails: float, years: int) -> float:
     return float(normal + (heavy - normal) / years)
 
 
-def _error(level: Array, variance: Array, weight: Array, observed: Array) -> tuple[Array, Array]:
+def _error(output: Array, variance: Array, weight: Array, observed: Array) -> tuple[Array, Array]:
     """Error of the mixture's mean and its standard deviation, shape (region,)."""
-    mean = weight @ level
-    spread = weight @ (variance + (level - mean) ** 2)
+    mean = weight @ output
+    spread = weight @ (variance + (output - mean) ** 2)
     return mean - observed, np.sqrt(spread)

@@ -9,10 +9,10 @@ from scipy.stats import t as student
 
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
 from calibration.filtering.couplings import learn_couplings, movements
-from calibration.filtering.dynamics import GROUPS, advance, central, start, uncoupled
+from calibration.filtering.dynamics import GROUPS, advance, central, model_of, start, uncoupled
 from calibration.filtering.likelihood import composite_likelihood
 from calibration.filtering.shocks import apart_from, heavy, shared_part, unrest
-from calibration.filtering.trend import Trend, positions
+from calibration.filtering.trend import STEPS, Trend, positions
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
 from calibration.forecasting import origin_at, target_of
@@ -20,12 +20,13 @@ from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.models import ablations, models_named
 from pysd_runner.errors import InvalidInput
+from pysd_runner.inputs import time_step
 from pysd_runner.panel import Panel
 from tests.calibration.forecasting.series import panel_of, walk
 
 SMALL = FilterSettings(members=48, window=5)
-# Every restriction on: no momentum, no pull, no other coupling, output observed without error.
-STILL = replace(SMALL, couplings=0.0, momenta=(0.0,), pulls=(0.0,), errors=(0.0,), memories=(0.5,), persistences=(0.0,))
+# Every restriction on: no momentum, no pull, no other coupling, nothing that passes.
+STILL = replace(SMALL, couplings=0.0, momenta=(0.0,), pulls=(0.0,), cycles=(0.0,), memories=(0.5,), persistences=(0.0,))
 HORIZON = 4
 
 
@@ -88,22 +89,35 @@ def test_a_pull_to_positions_returns_from_both_sides() -> None:
     assert_allclose(after, 0.5 * before, rtol=0, atol=1e-6)
 
 
-def test_the_ensemble_is_the_kalman_filter_where_the_model_is_linear() -> None:
-    """Slow twin: local trend with fading slope, written out for one region at a time."""
-    values, memory, size, error = history(4, 10), 0.7, 0.5, 0.4
-    settings = replace(STILL, memories=(memory,), momenta=(size,), errors=(error,), window=9, clip=1e9)
+@pytest.mark.parametrize("left", [0.0, 0.8])
+def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear(left: float) -> None:
+    """Slow twin: local trend with fading slope and fading cycle, written out for one region at a time."""
+    values, memory, size, cycle = history(4, 10), 0.7, 0.5, 0.4
+    settings = replace(
+        STILL, memories=(memory,), momenta=(size,), cycles=(cycle,), cycle_memory=left, window=9, clip=1e9
+    )
     found = points(values, settings)
-    move = np.array([[1.0, 1.0], [0.0, memory]])
+    move = np.array([[1.0, 1.0, 0.0], [0.0, memory, 0.0], [0.0, 0.0, left]])
+    noise = np.diag([1.0, size**2, (1 - left**2) * cycle**2])
+    output = np.array([1.0, 0.0, 1.0])
     for region in range(len(values)):
-        mean = np.array([values[region, 0], 0.0])
-        spread = np.diag([error**2, size**2 / (1 - memory**2)])
+        mean, spread = np.array([values[region, 0], 0.0, 0.0]), first_spread(cycle, size**2 / (1 - memory**2))
         for seen in values[region, 1:]:
-            mean, spread = move @ mean, move @ spread @ move.T + np.diag([1.0, size**2])
-            gain = spread[:, 0] / (spread[0, 0] + error**2)
-            mean, spread = mean + gain * (seen - mean[0]), spread - np.outer(gain, spread[0])
+            mean, spread = move @ mean, move @ spread @ move.T + noise
+            gain = spread @ output / (output @ spread @ output)
+            mean, spread = mean + gain * (seen - output @ mean), spread - np.outer(gain, output @ spread)
         for step in range(HORIZON):
             mean = move @ mean
-            assert_allclose(found[region, step], mean[0], rtol=0, atol=1e-9)
+            assert_allclose(found[region, step], output @ mean, rtol=0, atol=1e-9)
+
+
+def test_the_small_filter_steps_like_the_model() -> None:
+    assert time_step(model_of(3)) * STEPS == 1
+
+
+def first_spread(cycle: float, drift: float) -> np.ndarray:
+    """Covariance of level, drift and cycle when the sum of level and cycle is known and nothing else."""
+    return np.array([[cycle**2, 0.0, -(cycle**2)], [0.0, drift, 0.0], [-(cycle**2), 0.0, cycle**2]])
 
 
 def test_nothing_after_the_origin_moves_one_bit() -> None:
@@ -129,15 +143,16 @@ def test_parts_are_taken_out_by_name() -> None:
         "filtered_without_couplings",
         "filtered_without_momentum",
         "filtered_without_pull",
+        "filtered_without_cycle",
         "filtered_without_filter",
     }
-    assert len({item.tobytes() for item in points.values()}) == 5
+    assert len({item.tobytes() for item in points.values()}) == 6
 
 
 def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> None:
     values = history()
     known = evidence(values)
-    settings = replace(SMALL, members=64, errors=(0.3,), momenta=(0.3,))
+    settings = replace(SMALL, members=64, cycles=(0.3,), momenta=(0.3,))
     whole, bare = (estimate(known, replace(settings, window=window), seed=0) for window in (5, 0))
     assert_allclose(bare.couplings.mean, whole.couplings.mean, rtol=0, atol=0)
     assert_allclose(bare.laws.weight, whole.laws.weight, rtol=0, atol=0)
@@ -145,9 +160,10 @@ def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> 
         assert_allclose(bare.members.parameters[key], drawn, rtol=0, atol=0)
     assert bare.state.year == whole.state.year == known.years[-1]
     # Around what was observed, with no news about momentum.
-    assert_allclose(bare.state.level.mean(axis=0), values[:, -1] + known.national[-1], rtol=0, atol=1e-9)
-    noise = np.sqrt((bare.members.seen_noise**2).mean(axis=0))
-    assert_allclose(bare.state.level.std(axis=0), noise, rtol=1e-9)
+    assert_allclose(bare.state.output.mean(axis=0), values[:, -1] + known.national[-1], rtol=0, atol=1e-9)
+    noise = np.sqrt((bare.members.cycle_noise**2).mean(axis=0))
+    assert_allclose(bare.state.level.std(axis=0), noise, rtol=0.3)
+    assert_allclose(bare.state.output.std(axis=0), 0.0, atol=1e-12)
     assert_allclose(bare.state.drift.mean(axis=0), 0.0, rtol=0, atol=1e-12)
     assert np.abs(whole.state.drift.mean(axis=0)).max() > 3e-4
 
@@ -258,33 +274,37 @@ def test_walks_are_told_from_momentum() -> None:
 def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
     values = history(regions=3, years=9).copy()
     values[1, 4] = np.nan
-    memory, momentum, error, pull, sd, tails = 0.6, 0.4, 0.3, 0.03, 0.02, 5.0
-    motion = np.array([[1 - pull, 1.0], [0.0, memory]])
-    noise = np.diag([1.0, momentum**2]) * sd**2
-    levels = [np.array([[row[0]], [0.0]]) for row in values]
-    spreads = [np.diag([error**2, momentum**2 / (1 - memory**2)]) * sd**2 for _ in values]
+    memory, momentum, cycle, left, pull, sd, tails = 0.6, 0.4, 0.3, 0.7, 0.03, 0.02, 5.0
+    # The model adds momentum in four parts, on each of which the pull works until the end of the year.
+    parts = memory ** (np.arange(4) / 4)
+    added = (parts * (1 - pull) ** (np.arange(3, -1, -1) / 4)).sum() / parts.sum()
+    motion = np.array([[1 - pull, added, 0.0], [0.0, memory, 0.0], [0.0, 0.0, left]])
+    noise = np.diag([1.0, momentum**2, (1 - left**2) * cycle**2]) * sd**2
+    output = np.array([[1.0, 0.0, 1.0]])
+    states = [np.array([[row[0]], [0.0], [0.0]]) for row in values]
+    spreads = [first_spread(cycle, momentum**2 / (1 - memory**2)) * sd**2 for _ in values]
     weights = 0.9 ** np.arange(9)[::-1]
     total = 0.0
     for year in range(9):
         if year:
-            levels = [motion @ level for level in levels]
+            states = [motion @ state for state in states]
             spreads = [motion @ spread @ motion.T + noise for spread in spreads]
-            surprise = np.array([row[year] for row in values]) - [level[0, 0] for level in levels]
+            surprise = np.array([row[year] for row in values]) - [(output @ state).item() for state in states]
             common = np.nanmean(surprise)
-            for place, (level, spread) in enumerate(zip(levels, spreads, strict=True)):
-                level[0] += common
+            for place, (state, spread) in enumerate(zip(states, spreads, strict=True)):
+                state[0] += common
                 if np.isfinite(surprise[place]):
-                    gain = spread[:, :1] / (spread[0, 0] + error**2 * sd**2)
-                    levels[place] = level + gain * (surprise[place] - common)
-                    spreads[place] = spread - gain @ spread[:1]
+                    gain = spread @ output.T / (output @ spread @ output.T)
+                    states[place] = state + gain * (surprise[place] - common)
+                    spreads[place] = spread - gain @ output @ spread
         for step in range(1, min(3, 8 - year) + 1) if year else ():
-            after = [np.linalg.matrix_power(motion, step) @ level for level in levels]
+            after = [np.linalg.matrix_power(motion, step) @ state for state in states]
             wide = []
             for spread in spreads:
                 for _ in range(step):
                     spread = motion @ spread @ motion.T + noise
-                wide.append(spread[0, 0] + error**2 * sd**2)
-            missed = np.array([level[0, 0] for level in after]) - values[:, year + step]
+                wide.append((output @ spread @ output.T).item())
+            missed = np.array([(output @ state).item() for state in after]) - values[:, year + step]
             missed -= np.nanmean(missed)
             scale = np.sqrt(np.array(wide) * (tails - 2) / tails)
             known = np.isfinite(missed)
@@ -292,7 +312,8 @@ def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
     law = Trend(
         memory=np.array([memory]),
         momentum=np.array([momentum]),
-        error=np.array([error]),
+        cycle=np.array([cycle]),
+        cycle_memory=np.array([left]),
         pull=np.array([pull]),
         persistence=np.zeros(1),
     )
@@ -313,7 +334,7 @@ def test_a_slow_pull_is_told_by_years_rather_than_by_one() -> None:
     values[:, 0] = rng.normal(0, 0.5, 30)
     for year in range(1, 25):
         values[:, year] = 0.98 * values[:, year - 1] + rng.normal(0, 0.02, 30)
-    # Errors of observation hide in one year what is plain over five.
+    # What passes hides in one year what is plain over five.
     values += rng.normal(0, 0.02, values.shape)
     values -= values.mean(axis=0)
     one, five = (learn_laws(values, [""] * 30, FilterSettings(horizons=horizons)) for horizons in (1, 5))
