@@ -101,13 +101,14 @@ def learn_couplings(evidence: Evidence, laws: Laws, settings: FilterSettings, fi
     paths = whole[..., begin:]
     likely = laws.likely
     centres = positions(evidence.values, settings.memory_years)[:, begin:]
-    seen = _surprises(values, centres, likely)
+    seen = _surprises(values, centres, likely, settings)
     made = np.stack(
         [
             _surprises(
                 np.where(np.isfinite(values), path, np.nan),
                 positions(path, settings.memory_years),
                 likely,
+                settings,
             )
             for path in paths
         ]
@@ -172,8 +173,8 @@ def movements(evidence: Evidence, laws: Laws, year: int) -> Array:
     return np.asarray(relative[1:] - relative[0])
 
 
-def _surprises(values: Array, centres: Array, laws: Laws) -> Array:
+def _surprises(values: Array, centres: Array, laws: Laws, settings: FilterSettings) -> Array:
     """Surprises of the small filter in standard deviations, shape (law, region, year)."""
     free = np.full(len(laws.sd), np.inf)
-    found = [step.innovation for step in steps(values, centres, laws.trend, free, 1.0)]
+    found = [step.innovation for step in steps(values, centres, laws.trend, free, settings)]
     return np.asarray(np.stack(found, axis=-1) / (laws.sd[:, None] * laws.by_region)[:, :, None])

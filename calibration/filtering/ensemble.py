@@ -93,8 +93,7 @@ def estimate(
         values=evidence.values,
         laws=laws,
         chosen=chosen,
-        memory_years=settings.memory_years,
-        clip=settings.clip,
+        settings=settings,
     )
     state = work.begun(state)
     for year, means in zip(evidence.years, output.means(), strict=True):

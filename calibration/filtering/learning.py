@@ -88,11 +88,11 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
     centres = positions(values, settings.memory_years)
     ages = np.arange(values.shape[1] - 1, -1, -1)
     weights = 0.5 ** (ages / settings.half_life)
-    plain = _innovations(values, centres, grid, np.full(len(grid), np.inf), settings.clip)
+    plain = _innovations(values, centres, grid, np.full(len(grid), np.inf), settings)
     sd = _scale(plain, weights, np.ones(len(values)), settings.tails)
     by_region = _by_region(plain[0] / sd[0], weights)
     # With the sizes known, surprises are told from news about momentum, and everything is learnt again.
-    innovations = _innovations(values, centres, grid, sd[:, None] * by_region, settings.clip)
+    innovations = _innovations(values, centres, grid, sd[:, None] * by_region, settings)
     sd = _scale(innovations, weights, by_region, settings.tails)
     size = sd[:, None] * by_region
     likelihood = composite_likelihood(values, centres, grid, size, weights, settings)
@@ -128,9 +128,9 @@ def _grid(settings: FilterSettings) -> Trend:
     )
 
 
-def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, clip: float) -> Array:
+def _innovations(values: Array, centres: Array, grid: Trend, sd: Array, settings: FilterSettings) -> Array:
     """Innovations in units of their relative standard deviation, shape (law, region, year)."""
-    return np.stack([step.innovation for step in steps(values, centres, grid, sd, clip)], axis=-1)
+    return np.stack([step.innovation for step in steps(values, centres, grid, sd, settings)], axis=-1)
 
 
 def _scale(innovations: Array, weights: Array, by_region: Array, tails: float) -> Array:

@@ -32,7 +32,7 @@ def composite_likelihood(
     weights
         What a year counts, shape (year,).
     settings
-        Horizons, tails and clip.
+        Horizons, tails, and what surprises are taken for.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def composite_likelihood(
         Shape (law,), up to a constant common to all.
     """
     total = np.zeros(len(grid))
-    for ahead in forecasts(values, centres, grid, sd, settings.clip, settings.horizons):
+    for ahead in forecasts(values, centres, grid, sd, settings, settings.horizons):
         known = ahead.known
         error = ahead.at.output[:, known] - values[known, ahead.year]
         # A shift common to all regions is a change of their number, not news.

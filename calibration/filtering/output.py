@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.filtering.couplings import Couplings
 from calibration.filtering.learning import Laws
+from calibration.filtering.settings import FilterSettings
 from calibration.filtering.shocks import heavy
 from calibration.filtering.trend import Step, positions, steps
 
@@ -47,22 +48,19 @@ class OutputFilter:
         What was learnt about it.
     chosen
         Law of each member, shape (member,).
-    memory_years
-        Years whose mean relative level is a region's position.
-    clip
-        Standard deviations beyond which a surprise is a shock to the level and no news about momentum.
+    settings
+        What surprises are taken for, and the years whose mean is a region's position.
     """
 
     values: Array
     laws: Laws
     chosen: NDArray[np.intp]
-    memory_years: int
-    clip: float
+    settings: FilterSettings
 
     def means(self) -> Iterator[Output]:
         """What is expected after each year was seen; zero for regions that were not seen yet."""
         _, own = self._own()
-        for step in self._steps(self.values, self.clip):
+        for step in self._steps(self.values, self._sizes()):
             yield Output(level=step.level[own], drift=step.drift[own], cycle=step.cycle[own])
 
     def drawn(
@@ -91,16 +89,16 @@ class OutputFilter:
             Whose mean over members is free of sampling error but for that of laws and multipliers.
         """
         used, own = self._own()
-        last = _last(self._steps(self.values, self.clip))
+        last = _last(self._steps(self.values, self._sizes()))
         mean = np.stack((last.level, last.drift, last.cycle))[:, own]
         for name, path in zip(couplings.groups, couplings.paths, strict=True):
             path = path[:, -self.values.shape[1] :]
-            made = _last(self._steps(np.where(np.isfinite(self.values), path, np.nan), np.inf))
+            made = _last(self._steps(np.where(np.isfinite(self.values), path, np.nan), np.full((len(used), 1), np.inf)))
             # The level keeps the whole path; what the filter takes for momentum and for passing is not.
             wrong = np.stack((made.level - path[:, -1], made.drift, made.cycle))
             mean -= multipliers[name][:, None] * wrong[:, own]
         noise = np.stack([heavy(rng, len(self.chosen), groups, self.laws.shared, np.inf) for _ in mean])
-        away = np.einsum("mrij,jmr->imr", _root(last)[own], noise) * self._sizes(used)[own]
+        away = np.einsum("mrij,jmr->imr", _root(last)[own], noise) * self._sizes()[own]
         level, drift, cycle = mean + away - away.mean(axis=1, keepdims=True)
         return Output(level=level, drift=drift, cycle=cycle)
 
@@ -109,13 +107,15 @@ class OutputFilter:
         used, own = np.unique(self.chosen, return_inverse=True)
         return used, own
 
-    def _sizes(self, used: NDArray[np.intp]) -> Array:
+    def _sizes(self) -> Array:
+        """Yearly standard deviation of shocks to the level, shape (law used, region)."""
+        used, _ = self._own()
         return np.asarray(self.laws.sd[used, None] * self.laws.by_region)
 
-    def _steps(self, values: Array, clip: float) -> Iterator[Step]:
+    def _steps(self, values: Array, sizes: Array) -> Iterator[Step]:
         used, _ = self._own()
-        sizes = np.full((len(used), 1), np.inf) if np.isinf(clip) else self._sizes(used)
-        return steps(values, positions(values, self.memory_years), self.laws.trend.of(used), sizes, clip)
+        centres = positions(values, self.settings.memory_years)
+        return steps(values, centres, self.laws.trend.of(used), sizes, self.settings)
 
 
 def _last(found: Iterator[Step]) -> Step:

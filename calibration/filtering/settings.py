@@ -36,6 +36,14 @@ differ between regions, learnt from all of them, did worse at every setting (-.1
 came to be filtered exactly for each member (`output`), so that ratios no longer move by .006 with the seed: the whole
 has .795 / .785 / .810 in the Chinese and .962 / .890 / .817 in the US sample. Scores of later origins had been seen
 without both.
+
+After their scores on later origins came `ordinary_regions`: a year in which most regions are shaken moves levels. Mean
+log ratio of RMSE of the whole -.175 without it, -.184, -.186 and -.187 with 30, 10 and 3 regions, better in both
+samples and at every horizon; of the laws alone -.174 became -.180 when the mean of surprises told such a year and
+-.183 to -.185 when their median did, and -.169 to -.173 when each region's own surprise was weighed by Student's t
+instead of `clip`. Weighing errors of such years less in the likelihood added nothing, nor did letting calm years say
+more. With it `clip` of 2.5 and 4 and `half_life` 12 are within .001, and without what passes the US sample loses .01
+to .03. The whole has .787 / .767 / .793 in the Chinese and .962 / .887 / .811 in the US sample.
 """
 
 import math
@@ -89,6 +97,9 @@ class FilterSettings:
         Degrees of freedom of how restless a region will be after the origin (`shocks.unrest`); infinite leaves it out.
     clip
         Standard deviations beyond which a surprise is a shock to the level and no news about momentum.
+    ordinary_regions
+        Number of regions that an ordinary year counts for when it is asked whether most were shaken at once
+        (`trend.restlessness`); infinite for years that are all alike.
     width_weight
         Number of origins that the widths of the law count against those of past errors.
     width_half_life
@@ -119,6 +130,7 @@ class FilterSettings:
     tails: float = 5.0
     unrest: float = 6.0
     clip: float = 3.0
+    ordinary_regions: float = 10.0
     width_weight: float = 1.0
     width_half_life: float = 4.0
     relaxation: float = 0.3
@@ -132,6 +144,8 @@ class FilterSettings:
         whole("horizons", self.horizons, least=1)
         if not 2 < self.tails < math.inf:
             raise InvalidInput(f"tails is {self.tails}; shocks have a variance above 2 degrees of freedom alone")
+        if not self.ordinary_regions >= 0:
+            raise InvalidInput(f"ordinary_regions is {self.ordinary_regions}; it counts regions, so give 0 or more")
         if not self.unrest > 1:
             raise InvalidInput(f"unrest is {self.unrest}; its factor has a mean above 1 degree of freedom alone")
         if not 0 <= self.cycle_memory < 1:

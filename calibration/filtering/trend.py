@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from calibration.filtering.settings import FilterSettings
 
 Array = NDArray[np.float64]
 
@@ -137,7 +140,7 @@ def positions(values: Array, years: int) -> Array:
     return np.asarray(mean)
 
 
-def steps(values: Array, centres: Array, trend: Trend, sd: Array, clip: float) -> Iterator[Step]:
+def steps(values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings) -> Iterator[Step]:
     """Filter year by year.
 
     Parameters
@@ -149,13 +152,13 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, clip: float) -
     trend
         Laws.
     sd
-        Standard deviation of shocks, shape (law,) or (law, region); infinite treats no surprise as an outlier.
-    clip
-        Standard deviations beyond which a surprise is a shock to the level and no news about momentum.
+        Standard deviation of shocks, shape (law,) or (law, region); infinite treats no surprise as a shock.
+    settings
+        What surprises are taken for: its clip, and what tells a restless year.
     """
     memory, momentum, cycle = (item[:, None] for item in (trend.memory, trend.momentum, trend.cycle))
     shape = (len(trend), len(values))
-    limit = clip * np.broadcast_to(sd.reshape(len(trend), -1), shape)
+    size = np.broadcast_to(sd.reshape(len(trend), -1), shape)
     long_run = np.broadcast_to(momentum**2 / (1 - memory**2), shape)
     passing = np.broadcast_to(cycle**2, shape)
     nothing = np.zeros(shape)
@@ -177,7 +180,7 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, clip: float) -
         if year:
             at = moved(at, trend, np.nan_to_num(centres[:, year - 1]))
         seen = np.isfinite(values[:, year])
-        at = _corrected(replace(at, year=year), values[:, year], seen & begun, limit)
+        at = _corrected(replace(at, year=year), values[:, year], seen & begun, size, settings)
         new = seen & ~begun
         # The level is what was seen less what passes.
         at = replace(
@@ -216,19 +219,21 @@ class Ahead:
     known: NDArray[np.bool_]
 
 
-def forecasts(values: Array, centres: Array, trend: Trend, sd: Array, clip: float, horizon: int) -> Iterator[Ahead]:
+def forecasts(
+    values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings, horizon: int
+) -> Iterator[Ahead]:
     """Forecasts from every year for the years after it that were observed.
 
     Parameters
     ----------
-    values, centres, trend, sd, clip
+    values, centres, trend, sd, settings
         As for `steps`.
     horizon
         Greatest number of years ahead.
     """
     seen = np.isfinite(values)
     begun = seen.cumsum(axis=1) > 1
-    for at in steps(values, centres, trend, sd, clip):
+    for at in steps(values, centres, trend, sd, settings):
         later = at
         for step in range(1, min(horizon, values.shape[1] - 1 - at.year) + 1):
             later = moved(later, trend, np.nan_to_num(centres[:, at.year]))
@@ -256,7 +261,7 @@ def moved(at: Step, trend: Trend, centre: Array) -> Step:
     )
 
 
-def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], limit: Array) -> Step:
+def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, settings: FilterSettings) -> Step:
     """After what was observed of the regions that were seen before, `old`."""
     if not old.any():
         return replace(at, innovation=np.full(at.level.shape, np.nan))
@@ -265,7 +270,9 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], limit: Array) 
     common = surprise.sum(axis=1, keepdims=True) / old.sum()
     surprise = np.where(old, surprise - common, 0.0)
     total = at.var_output
-    excess = np.maximum((surprise / limit) ** 2 - total, 0.0)
+    standard = surprise / (sd * np.sqrt(total))
+    most = np.maximum((standard / settings.clip) ** 2, restlessness(standard[:, old], settings)[:, None])
+    excess = np.where(old, total * np.maximum(most - 1, 0.0), 0.0)
     wide = total + excess
     var_level = at.var_level + excess
     # How the three go with output, before and per unit of surprise.
@@ -290,3 +297,28 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], limit: Array) 
         level_cycle=at.level_cycle - gain_level * with_cycle,
         drift_cycle=at.drift_cycle - gain_drift * with_cycle,
     )
+
+
+def restlessness(standard: Array, settings: FilterSettings) -> Array:
+    r"""How many times the variance of a year's surprises is what the law expects, at least 1.
+
+    :math:`v = \max(1, \operatorname{med}_i |z_i| / m)^{2 n / (n + n_0)}`, m the median that the law expects. In a war,
+    a crisis or the year of a census most regions are shaken at once; such shocks move levels and say little about
+    momentum.
+
+    Parameters
+    ----------
+    standard
+        Surprises in standard deviations, shape (law, region).
+    settings
+        Tails of surprises, and the regions that an ordinary year counts for, :math:`n_0`.
+
+    Returns
+    -------
+    Array
+        Shape (law,).
+    """
+    count = standard.shape[1]
+    usual = stdtrit(settings.tails, 0.75) * np.sqrt((settings.tails - 2) / settings.tails)
+    found = np.median(np.abs(standard), axis=1) / usual
+    return np.asarray(np.maximum(found, 1.0) ** (2 * count / (count + settings.ordinary_regions)))

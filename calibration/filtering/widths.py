@@ -39,7 +39,7 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     centres = positions(values, settings.memory_years)
     years = values.shape[1]
     found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
-    for ahead in forecasts(values, centres, trend, sd, settings.clip, horizon):
+    for ahead in forecasts(values, centres, trend, sd, settings, horizon):
         place, known = ahead.step - 1, ahead.known
         error, size = _error(ahead.at.output, ahead.at.var_output * sd**2, weight, values[:, ahead.year])
         counts = 0.5 ** ((years - 1 - ahead.year) / settings.width_half_life)

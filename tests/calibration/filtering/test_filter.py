@@ -12,7 +12,7 @@ from calibration.filtering.couplings import learn_couplings, movements
 from calibration.filtering.dynamics import GROUPS, advance, central, model_of, start, uncoupled
 from calibration.filtering.likelihood import composite_likelihood
 from calibration.filtering.shocks import apart_from, heavy, shared_part, unrest
-from calibration.filtering.trend import STEPS, Trend, positions
+from calibration.filtering.trend import STEPS, Trend, positions, restlessness
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
 from calibration.forecasting import origin_at, target_of
@@ -26,7 +26,16 @@ from tests.calibration.forecasting.series import panel_of, walk
 
 SMALL = FilterSettings(members=48, window=5)
 # Every restriction on: no momentum, no pull, no other coupling, nothing that passes.
-STILL = replace(SMALL, couplings=0.0, momenta=(0.0,), pulls=(0.0,), cycles=(0.0,), memories=(0.5,), persistences=(0.0,))
+STILL = replace(
+    SMALL,
+    couplings=0.0,
+    momenta=(0.0,),
+    pulls=(0.0,),
+    cycles=(0.0,),
+    memories=(0.5,),
+    persistences=(0.0,),
+    ordinary_regions=np.inf,
+)
 HORIZON = 4
 
 
@@ -323,7 +332,7 @@ def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
         law,
         np.full((1, 3), sd),
         weights,
-        FilterSettings(horizons=3, tails=tails, clip=np.inf),
+        FilterSettings(horizons=3, tails=tails, clip=np.inf, ordinary_regions=np.inf),
     )
     assert_allclose(found, total, rtol=1e-10)
 
@@ -436,3 +445,26 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
     values[2] = np.nan
     with pytest.raises(InvalidInput, match="R2"):
         evidence(values)
+
+
+def test_a_year_that_shakes_most_regions_is_no_news_about_momentum() -> None:
+    settings = FilterSettings()
+    usual = student.ppf(0.75, 5) * np.sqrt(3 / 5)
+    calm = usual * np.array([[-3.0, 0.1, 1.0, -1.0, 0.5, 9.0]])
+    assert_allclose(restlessness(calm, settings), 1.0)
+    assert_allclose(restlessness(2 * calm, settings), 2.0 ** (2 * 6 / 16))
+    assert_allclose(restlessness(2 * calm, replace(settings, ordinary_regions=np.inf)), 1.0)
+    assert_allclose(restlessness(2 * calm, replace(settings, ordinary_regions=0.0)), 4.0)
+    # After ten quiet years all regions move by ten times as much as ever before: the level keeps it, momentum does not.
+    rng = np.random.default_rng(2)
+    values = np.cumsum(rng.normal(0, 0.01, (20, 11)), axis=1)
+    values[:, -1] = values[:, -2] + 0.1 * np.sign(rng.normal(size=20))
+    values -= values.mean(axis=0)
+    moving = replace(STILL, momenta=(1.0,), memories=(0.8,), clip=1e9)
+    drift = {
+        regions: np.abs(
+            estimate(evidence(values), replace(moving, ordinary_regions=regions), seed=0).state.drift.mean(0)
+        )
+        for regions in (10.0, np.inf)
+    }
+    assert drift[10.0].mean() < 0.5 * drift[np.inf].mean()
