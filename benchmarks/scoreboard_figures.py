@@ -18,6 +18,8 @@ from pysd_runner.plots.palette import CLASSES, FAN, INK, MUTED, RULE, drawing
 BINS = 10
 COMPARED = (FINAL, FILTERED, "mean_of_good")
 _LEFT, _HIGH, _BETWEEN, _ABOVE = 0.42, 1.9, 0.35, 0.26
+# Between marks of one horizon, years.
+_APART = 0.14
 
 
 def save_all(results: Mapping[str, Backtest], folder: Path) -> None:
@@ -110,10 +112,14 @@ def coverage_figure(results: Mapping[str, Backtest]) -> ReportFigure:
         By title of the panel.
     """
     tables = []
+    key = [
+        KeyEntry(text=f"intervals of {percent(level)} %", colours=(CLASSES[at][0],)) for at, level in enumerate(LEVELS)
+    ]
     with drawing():
         sheet = _sheet(
             f"How often intervals of {FINAL} held what came",
             "Share by years ahead, with its 90 % interval; lines: nominal",
+            key,
         )
         for axes, (title, result) in zip(_row(sheet, results), results.items(), strict=True):
             rows = result.table()
@@ -122,7 +128,7 @@ def coverage_figure(results: Mapping[str, Backtest]) -> ReportFigure:
                 name = f"coverage_{percent(level)}"
                 found = rows[["horizon", name, f"{name}_low", f"{name}_high"]].astype(float)
                 found.columns = pd.Index(["horizon", "coverage", "low", "high"])
-                _draw_level(axes, found, level, CLASSES[place][0])
+                _draw_level(axes, found, level, place)
                 tables.append(found.assign(panel=title, level=level, unit="Dmnl"))
             axes.set(ylim=(0.3, 1.02), xlabel="years ahead", xticks=sorted(rows["horizon"]), yticks=LEVELS)
     shown = pd.concat(tables)
@@ -130,10 +136,12 @@ def coverage_figure(results: Mapping[str, Backtest]) -> ReportFigure:
     return _finished(sheet.figure, shown, f"Intervals of 50 % held {_range(half)} of what came.")
 
 
-def _draw_level(axes: Axes, found: pd.DataFrame, level: float, colour: str) -> None:
+def _draw_level(axes: Axes, found: pd.DataFrame, level: float, place: int) -> None:
     axes.axhline(level, color=RULE, linewidth=0.8)
     spread = np.stack([found["coverage"] - found["low"], found["high"] - found["coverage"]])
-    axes.errorbar(found["horizon"], found["coverage"], yerr=spread, fmt="o", ms=3, lw=1, color=colour)
+    # Beside each other, so that one interval does not hide the next.
+    beside = found["horizon"] + _APART * (place - (len(LEVELS) - 1) / 2)
+    axes.errorbar(beside, found["coverage"], yerr=spread, fmt="o", ms=3, lw=1, color=CLASSES[place][0])
 
 
 def _sheet(title: str, subtitle: str, key: list[KeyEntry] | None = None) -> Sheet:

@@ -1,8 +1,8 @@
 r"""How strong the couplings beyond momentum and pull are: near zero unless the panel insists.
 
 From the observed state of each year the compiled model says by how much each group of couplings, at its declared
-values, would move relative output in the year that follows. The small filter is linear in what it sees, so it turns
-these movements, added up over the years, into the surprises they would make; real surprises are regressed on them:
+values, would move relative output in the year that follows. The small filter turns these movements, added up over the
+years, into the surprises they would make (`made`); real surprises are regressed on them:
 
 .. math:: \nu_y = \sum_g \lambda_g \nu_g + e,\quad \lambda_g \ge 0,\quad
           \lambda_g \sim \text{half-normal}(\tau),
@@ -20,6 +20,7 @@ from scipy.special import ndtr, ndtri
 from calibration.filtering.dynamics import GROUPS, advance, central, start
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws
+from calibration.filtering.made import taken_for
 from calibration.filtering.settings import FilterSettings
 from calibration.filtering.trend import positions, steps
 
@@ -39,15 +40,15 @@ class Couplings:
         Names.
     mean, precision
         Shapes (group,) and (group, group), in units of the declared values.
-    paths
-        Relative output that each group makes at its declared values, added up from the first year whose surprises are
-        used, zero before it; shape (group, region, year).
+    moves
+        By how much each group at its declared values moves relative output in the year after each, zero before the
+        first whose surprises are used; shape (group, region, year - 1).
     """
 
     groups: tuple[str, ...]
     mean: Array
     precision: Array
-    paths: Array
+    moves: Array
 
     def draw(self, count: int, rng: np.random.Generator) -> Mapping[str, Array]:
         """Multipliers of so many members, shape (member,) by group; Gibbs sampling from zero."""
@@ -92,29 +93,21 @@ def learn_couplings(evidence: Evidence, laws: Laws, settings: FilterSettings, fi
     scale = max(settings.couplings, SMALLEST)
     precision = np.eye(len(names)) / scale**2
     if not settings.couplings:
-        nothing = np.zeros((len(names), *evidence.values.shape))
-        return Couplings(groups=names, mean=np.zeros(len(names)), precision=precision, paths=nothing)
+        still = np.zeros((len(names), len(evidence.values), len(evidence.years) - 1))
+        return Couplings(groups=names, mean=np.zeros(len(names)), precision=precision, moves=still)
     begin = first_year - evidence.years[0]
-    values = evidence.values[:, begin:]
     moves = np.stack([movements(evidence, laws, year) for year in range(first_year, evidence.years[-1])], axis=-1)
-    whole = np.concatenate([np.zeros((*moves.shape[:2], begin + 1)), np.cumsum(moves, axis=-1)], axis=-1)
-    paths = whole[..., begin:]
     likely = laws.likely
+    values, size = evidence.values[:, begin:], likely.sd[:, None] * likely.by_region
     centres = positions(evidence.values, settings.memory_years)[:, begin:]
-    seen = _surprises(values, centres, likely, settings)
+    free = np.full(len(likely.sd), np.inf)
+    found = [step.innovation for step in steps(values, centres, likely.trend, free, settings)]
+    seen = np.stack(found, axis=-1) / size[..., None]
     made = np.stack(
-        [
-            _surprises(
-                np.where(np.isfinite(values), path, np.nan),
-                positions(path, settings.memory_years),
-                likely,
-                settings,
-            )
-            for path in paths
-        ]
+        [taken_for(item, np.isfinite(values), likely.trend, settings).surprises / size[..., None] for item in moves]
     )
     mean, precision = _regressed(seen, made, likely.weight, scale, settings.tails)
-    return Couplings(groups=names, mean=mean, precision=precision, paths=whole)
+    return Couplings(groups=names, mean=mean, precision=precision, moves=np.pad(moves, ((0, 0), (0, 0), (begin, 0))))
 
 
 def _regressed(seen: Array, made: Array, weight: Array, scale: float, tails: float) -> tuple[Array, Array]:
@@ -171,10 +164,3 @@ def movements(evidence: Evidence, laws: Laws, year: int) -> Array:
     after = advance(state, members, np.zeros(shape), position).level
     relative = after - after.mean(axis=1, keepdims=True)
     return np.asarray(relative[1:] - relative[0])
-
-
-def _surprises(values: Array, centres: Array, laws: Laws, settings: FilterSettings) -> Array:
-    """Surprises of the small filter in standard deviations, shape (law, region, year)."""
-    free = np.full(len(laws.sd), np.inf)
-    found = [step.innovation for step in steps(values, centres, laws.trend, free, settings)]
-    return np.asarray(np.stack(found, axis=-1) / (laws.sd[:, None] * laws.by_region)[:, :, None])

@@ -10,7 +10,6 @@ from calibration.observation.series import Series, in_terms
 Array = NDArray[np.float64]
 
 EDGE = 1e-6
-ORDER = ("a", "s", "u")
 
 
 def to_free(stocks: Mapping[str, Array]) -> list[Array]:

@@ -88,8 +88,6 @@ class Members:
     level_noise, drift_noise, cycle_noise
         Standard deviations of shocks to the level, of what is added to momentum, and of what passes in the long run;
         log points, shape (member, region).
-    persistence
-        Where the pull goes to, shape (member,).
     fixed
         Inputs by variable of the model that stay as they are in the first year, shape (member, region).
     first_year
@@ -102,7 +100,6 @@ class Members:
     level_noise: Array
     drift_noise: Array
     cycle_noise: Array
-    persistence: Array
     fixed: Mapping[str, Array]
     first_year: int
 
@@ -116,7 +113,6 @@ class Members:
             level_noise=self.level_noise[chosen],
             drift_noise=self.drift_noise[chosen],
             cycle_noise=self.cycle_noise[chosen],
-            persistence=self.persistence[chosen],
             fixed={name: value[chosen] for name, value in self.fixed.items()},
         )
 
@@ -168,7 +164,7 @@ class Drawn:
     ----------
     parameters
         By key of the declarations, shape (member,).
-    memory, momentum, cycle, cycle_memory, persistence
+    memory, momentum, cycle, cycle_memory
         Of its law, see `trend.Trend`, shape (member,).
     sd
         Yearly standard deviation of shocks to the level, shape (member,).
@@ -179,7 +175,6 @@ class Drawn:
     momentum: Array
     cycle: Array
     cycle_memory: Array
-    persistence: Array
     sd: Array
 
 
@@ -228,7 +223,6 @@ def drawn(
         momentum=trend.momentum,
         cycle=trend.cycle,
         cycle_memory=trend.cycle_memory,
-        persistence=trend.persistence,
         sd=laws.sd[chosen],
     )
 
@@ -248,7 +242,6 @@ def central(evidence: Evidence, count: int, multipliers: Mapping[str, Array]) ->
         momentum=nothing,
         cycle=nothing,
         cycle_memory=nothing,
-        persistence=nothing,
         sd=nothing,
     )
 
@@ -331,7 +324,6 @@ def start(evidence: Evidence, laws: Laws, first_year: int, draw: Drawn) -> tuple
         level_noise=sd,
         drift_noise=draw.momentum[:, None] * sd,
         cycle_noise=draw.cycle[:, None] * sd,
-        persistence=draw.persistence,
         fixed=fixed,
         first_year=first_year,
     )

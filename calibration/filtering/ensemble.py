@@ -10,9 +10,9 @@ from calibration.filtering.digital import from_free, observed_in, predicted_in, 
 from calibration.filtering.dynamics import Members, State, advance, drawn, spec_of, start
 from calibration.filtering.evidence import Evidence, carried
 from calibration.filtering.learning import Laws, learn_laws
-from calibration.filtering.output import Output, OutputFilter
+from calibration.filtering.output import Output, follow_output
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import heavy, unrest
+from calibration.filtering.shocks import heavy, unrest, widened
 from calibration.filtering.trend import positions
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
@@ -89,18 +89,11 @@ def estimate(
         centres=positions(evidence.values, settings.memory_years),
         rng=rng,
     )
-    output = OutputFilter(
-        values=evidence.values,
-        laws=laws,
-        chosen=chosen,
-        settings=settings,
-    )
+    values = evidence.values if settings.window else carried(evidence.values)[:, -1:]
+    output = follow_output(values, laws, chosen, settings)
     state = work.begun(state)
-    for year, means in zip(evidence.years, output.means(), strict=True):
-        if first <= year < origin:
-            state = work.forward(work.with_output(state, means), year)
-    if not settings.window:
-        output = replace(output, values=carried(evidence.values)[:, -1:])
+    for year in range(first, origin):
+        state = work.forward(work.with_output(state, output.expected(year - begin)), year)
     state = work.with_output(state, output.drawn(couplings, multipliers, evidence.groups, rng))
     return Filtered(
         members=members,
@@ -184,12 +177,6 @@ def yearly_cycle(members: Members) -> Array:
     return np.asarray(np.sqrt(1 - members.cycle_memory**2)[:, None] * members.cycle_noise)
 
 
-def _unit(noise: Array) -> Array:
-    """Scale to a root mean square of one."""
-    size = np.sqrt((noise**2).mean(axis=0))
-    return np.asarray(noise / np.where(size > 0, size, 1.0))
-
-
 def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: int, seed: int) -> Array:
     """Run draws of the members on with shocks, without data.
 
@@ -227,7 +214,7 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     )
 
     def noise() -> Array:
-        return heavy(rng, draws, filtered.groups, filtered.laws.shared, settings.tails)
+        return widened(heavy(rng, draws, filtered.groups, filtered.laws.shared, settings.tails))
 
     found = []
     for _ in range(horizon):

@@ -1,9 +1,9 @@
 """Sizes of noise, memory of momentum and pull, from the innovations of the small Kalman filter up to the origin.
 
-Started at the observed state, with its other couplings at zero, the model moves relative output as in `trend`, to first
-order. That is all a panel of output tells about the model (`forecasting.md` 4.3), so that its forecasts stand for those
-of the whole: a grid of laws is weighted by prior times the composite likelihood of one to five years ahead, and the
-members of the ensemble are drawn from it.
+Started at the observed state, with its other couplings at zero, the model moves relative output as in `trend`, to
+first order. That is nearly all a panel of output tells about the model (`docs/identifiability.md`), so that its
+forecasts stand for those of the whole: a grid of laws is weighted by prior times the composite likelihood of one to
+five years ahead, and the members of the ensemble are drawn from it.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ member (Rao-Blackwellised filtering, Doucet, de Freitas, Murphy & Russell 2000, 
 left with the digital stocks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from calibration.filtering.couplings import Couplings
 from calibration.filtering.learning import Laws
+from calibration.filtering.made import taken_for
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import heavy
-from calibration.filtering.trend import Step, positions, steps
+from calibration.filtering.shocks import heavy, widened
+from calibration.filtering.trend import Step, Trend, positions, steps
 
 Array = NDArray[np.float64]
+
+STATES = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -38,30 +41,38 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class OutputFilter:
-    """Filters output for members with laws of their own.
+    """What the laws of the members make of observed output.
 
     Attributes
     ----------
-    values
-        Log relative output up to the origin, shape (region, year), NaN where missing.
-    laws
-        What was learnt about it.
-    chosen
-        Law of each member, shape (member,).
+    steps
+        Of the small filter, one a year, for the laws that members have.
+    trend
+        These laws.
+    sizes
+        Their yearly standard deviation of shocks to the level, shape (law, region).
+    law_of
+        Place of each member's law among them, shape (member,).
+    seen
+        Whether output was observed, shape (region, year).
+    shared
+        Share of the variance that regions of a class have in common.
     settings
-        What surprises are taken for, and the years whose mean is a region's position.
+        Of the filter.
     """
 
-    values: Array
-    laws: Laws
-    chosen: NDArray[np.intp]
+    steps: tuple[Step, ...]
+    trend: Trend
+    sizes: Array
+    law_of: NDArray[np.intp]
+    seen: NDArray[np.bool_]
+    shared: float
     settings: FilterSettings
 
-    def means(self) -> Iterator[Output]:
-        """What is expected after each year was seen; zero for regions that were not seen yet."""
-        _, own = self._own()
-        for step in self._steps(self.values, self._sizes()):
-            yield Output(level=step.level[own], drift=step.drift[own], cycle=step.cycle[own])
+    def expected(self, place: int) -> Output:
+        """What each member's law expects after a year was seen; zero for regions that were not seen yet."""
+        step = self.steps[place]
+        return Output(level=step.level[self.law_of], drift=step.drift[self.law_of], cycle=step.cycle[self.law_of])
 
     def drawn(
         self,
@@ -70,12 +81,12 @@ class OutputFilter:
         groups: tuple[str, ...],
         rng: np.random.Generator,
     ) -> Output:
-        """States at the origin: around what the law expects of output that the couplings did not make.
+        """States after the last year: around what the law expects when output that the couplings made is taken off.
 
         Parameters
         ----------
         couplings
-            With the paths that each group of them makes of output at its declared values.
+            With the movements that each group makes at its declared values.
         multipliers
             By group of couplings, shape (member,).
         groups
@@ -88,44 +99,56 @@ class OutputFilter:
         Output
             Whose mean over members is free of sampling error but for that of laws and multipliers.
         """
-        used, own = self._own()
-        last = _last(self._steps(self.values, self._sizes()))
-        mean = np.stack((last.level, last.drift, last.cycle))[:, own]
-        for name, path in zip(couplings.groups, couplings.paths, strict=True):
-            path = path[:, -self.values.shape[1] :]
-            made = _last(self._steps(np.where(np.isfinite(self.values), path, np.nan), np.full((len(used), 1), np.inf)))
-            # The level keeps the whole path; what the filter takes for momentum and for passing is not.
-            wrong = np.stack((made.level - path[:, -1], made.drift, made.cycle))
-            mean -= multipliers[name][:, None] * wrong[:, own]
-        noise = np.stack([heavy(rng, len(self.chosen), groups, self.laws.shared, np.inf) for _ in mean])
-        away = np.einsum("mrij,jmr->imr", _root(last)[own], noise) * self._sizes()[own]
-        level, drift, cycle = mean + away - away.mean(axis=1, keepdims=True)
+        last = self.steps[-1]
+        states = np.stack((last.level, last.drift, last.cycle))[:, self.law_of]
+        before = couplings.moves.shape[-1] - (len(self.steps) - 1)
+        for name, moves in zip(couplings.groups, couplings.moves, strict=True):
+            taken = taken_for(moves[:, before:], self.seen, self.trend, self.settings)
+            states -= multipliers[name][:, None] * taken.states[:, self.law_of]
+        noise = np.stack([heavy(rng, len(self.law_of), groups, self.shared, np.inf) for _ in range(STATES)])
+        spread = np.einsum("mrij,jmr->imr", _root(last)[self.law_of], noise) * self.sizes[self.law_of]
+        level, drift, cycle = states + widened(spread - spread.mean(axis=1, keepdims=True))
         return Output(level=level, drift=drift, cycle=cycle)
 
-    def _own(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Laws that are used, and the place of each member's among them."""
-        used, own = np.unique(self.chosen, return_inverse=True)
-        return used, own
 
-    def _sizes(self) -> Array:
-        """Yearly standard deviation of shocks to the level, shape (law used, region)."""
-        used, _ = self._own()
-        return np.asarray(self.laws.sd[used, None] * self.laws.by_region)
+def follow_output(values: Array, laws: Laws, chosen: NDArray[np.intp], settings: FilterSettings) -> OutputFilter:
+    """Filter output for members that have laws.
 
-    def _steps(self, values: Array, sizes: Array) -> Iterator[Step]:
-        used, _ = self._own()
-        centres = positions(values, self.settings.memory_years)
-        return steps(values, centres, self.laws.trend.of(used), sizes, self.settings)
+    Parameters
+    ----------
+    values
+        Log relative output, shape (region, year), NaN where missing.
+    laws
+        What was learnt about it.
+    chosen
+        Law of each member, shape (member,).
+    settings
+        What surprises are taken for, and the years whose mean is a region's position.
 
-
-def _last(found: Iterator[Step]) -> Step:
-    *_, last = found
-    return last
+    Returns
+    -------
+    OutputFilter
+        At every year.
+    """
+    used, law_of = np.unique(chosen, return_inverse=True)
+    trend, sizes = laws.trend.of(used), laws.sd[used, None] * laws.by_region
+    return OutputFilter(
+        steps=tuple(steps(values, positions(values, settings.memory_years), trend, sizes, settings)),
+        trend=trend,
+        sizes=sizes,
+        law_of=law_of,
+        seen=np.isfinite(values),
+        shared=laws.shared,
+        settings=settings,
+    )
 
 
 def _root(step: Step) -> Array:
-    """Roots of the covariances of level, drift and cycle, shape (law, region, 3, 3)."""
-    covariance = np.empty((*step.level.shape, 3, 3))
+    """Symmetric roots of the covariances of level, drift and cycle, shape (law, region, 3, 3).
+
+    Other roots have signs that differ between regions, which would turn what regions have in common around.
+    """
+    covariance = np.empty((*step.level.shape, STATES, STATES))
     rows = (
         (step.var_level, step.level_drift, step.level_cycle),
         (step.level_drift, step.var_drift, step.drift_cycle),
@@ -135,4 +158,4 @@ def _root(step: Step) -> Array:
         for other, item in enumerate(row):
             covariance[..., place, other] = item
     values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :])
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]) @ np.swapaxes(vectors, -1, -2))

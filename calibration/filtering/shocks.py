@@ -51,6 +51,21 @@ def _unit(rng: np.random.Generator, tails: float, shape: tuple[int, int]) -> Arr
     return np.asarray(np.sqrt((tails - 2) / tails) * rng.standard_t(tails, size=shape))
 
 
+def widened(noise: Array) -> Array:
+    """Noise of each region as large as it has to be for its size to be what is wanted when the mean was taken out.
+
+    Sizes are learnt from relative output, and independent noise less its mean over n regions has 1 - 1/n of its
+    variance.
+
+    Parameters
+    ----------
+    noise
+        Regions on the last axis.
+    """
+    count = noise.shape[-1]
+    return np.asarray(noise * np.sqrt(count / max(count - 1, 1)))
+
+
 def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -> Array:
     r"""How restless each region will be in each draw, a factor on its deviations from the mean path.
 
@@ -83,8 +98,8 @@ def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -
 def apart_from(noise: Array, *states: Array) -> Array:
     """Take from noise what happens to go with states, and give it back its size.
 
-    With noise of mean zero that is uncorrelated with the members' states, covariances of an ensemble of a linear
-    system are those of the Kalman filter to rounding (second-order exact sampling, Pham 2001, Mon. Weather Rev. 129:
+    With errors of observation of mean zero that are uncorrelated with the members' states, the ensemble after an update
+    has the covariances of the Kalman filter to rounding (second-order exact sampling, Pham 2001, Mon. Weather Rev. 129:
     1194-1207).
 
     Parameters

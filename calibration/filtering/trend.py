@@ -238,7 +238,7 @@ def forecasts(
         for step in range(1, min(horizon, values.shape[1] - 1 - at.year) + 1):
             later = moved(later, trend, np.nan_to_num(centres[:, at.year]))
             known = begun[:, at.year] & seen[:, at.year + step]
-            if known.any():
+            if known.sum() > 1:
                 yield Ahead(step=step, year=at.year + step, at=later, known=known)
 
 
@@ -263,39 +263,40 @@ def moved(at: Step, trend: Trend, centre: Array) -> Step:
 
 def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, settings: FilterSettings) -> Step:
     """After what was observed of the regions that were seen before, `old`."""
-    if not old.any():
-        return replace(at, innovation=np.full(at.level.shape, np.nan))
     surprise = np.where(old, observed - at.output, 0.0)
-    # A shift common to all regions is a change of their number, not news.
-    common = surprise.sum(axis=1, keepdims=True) / old.sum()
+    # A shift common to all regions is a change of their number, not news; that of a lone region is common.
+    common = surprise.sum(axis=1, keepdims=True) / max(old.sum(), 1)
+    if old.sum() < 2:
+        return replace(at, innovation=np.full(at.level.shape, np.nan), level=at.level + common)
     surprise = np.where(old, surprise - common, 0.0)
     total = at.var_output
     standard = surprise / (sd * np.sqrt(total))
     most = np.maximum((standard / settings.clip) ** 2, restlessness(standard[:, old], settings)[:, None])
     excess = np.where(old, total * np.maximum(most - 1, 0.0), 0.0)
-    wide = total + excess
-    var_level = at.var_level + excess
-    # How the three go with output, before and per unit of surprise.
     with_level, with_drift, with_cycle = (
-        var_level + at.level_cycle,
+        at.var_level + excess + at.level_cycle,
         at.level_drift + at.drift_cycle,
         at.level_cycle + at.var_cycle,
     )
     gain_level, gain_drift, gain_cycle = (
-        np.where(old, item / wide, 0.0) for item in (with_level, with_drift, with_cycle)
+        np.where(old, item / (total + excess), 0.0) for item in (with_level, with_drift, with_cycle)
     )
+    var_cycle = at.var_cycle - gain_cycle * with_cycle
+    drift_cycle = at.drift_cycle - gain_drift * with_cycle
     return replace(
         at,
         innovation=np.where(old, surprise / np.sqrt(total), np.nan),
         level=at.level + common + gain_level * surprise,
         drift=at.drift + gain_drift * surprise,
         cycle=at.cycle + gain_cycle * surprise,
-        var_level=var_level - gain_level * with_level,
         var_drift=at.var_drift - gain_drift * with_drift,
-        var_cycle=at.var_cycle - gain_cycle * with_cycle,
-        level_drift=at.level_drift - gain_level * with_drift,
-        level_cycle=at.level_cycle - gain_level * with_cycle,
-        drift_cycle=at.drift_cycle - gain_drift * with_cycle,
+        var_cycle=var_cycle,
+        drift_cycle=drift_cycle,
+        # Output is known, so that the level is what it leaves to the cycle. Differences would lose all digits where the
+        # excess is large.
+        var_level=np.where(old, var_cycle, at.var_level),
+        level_drift=np.where(old, -drift_cycle, at.level_drift),
+        level_cycle=np.where(old, -var_cycle, at.level_cycle),
     )
 
 

@@ -158,6 +158,7 @@ that filtered model alone               -.1862   -.1952   .787 / .767 / .793  .9
 Error correction whose last change counts less after a restless year gains .003 alone and nothing in the mixture.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -230,6 +231,7 @@ def ablations() -> dict[str, Forecaster]:
         "momentum": replace(whole, momenta=(0.0,)),
         "pull": replace(whole, pulls=(0.0,)),
         "cycle": replace(whole, cycles=(0.0,)),
+        "restless_years": replace(whole, ordinary_regions=math.inf),
         "filter": replace(whole, window=0),
     }
     names = {part: f"{FILTERED}_without_{part}" for part in without}

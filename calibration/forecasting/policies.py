@@ -148,14 +148,16 @@ def policy_table(outlook: Outlook, policies: Sequence[PolicyOutlook]) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        Columns scenario, event, year, probability, without_policy. The first event of each policy is that dispersion
-        falls below that of the origin.
+        Columns scenario, event, year, probability, without_policy. That dispersion falls below that of the origin is
+        there whether it was asked for or not, and once.
     """
     last = int(outlook.draws["year"].to_numpy()[-1])
+    first = f"dispersion falls by {last}"
     rows = []
     for policy in policies:
         without, falls = policy.falls
-        rows.append((policy.scenario, f"dispersion falls by {last}", last, falls, without))
+        if first not in {item.event for item in policy.chances}:
+            rows.append((policy.scenario, first, last, falls, without))
         for plain, item in zip(outlook.chances, policy.chances, strict=True):
             rows.append((policy.scenario, item.event, item.year, item.probability, plain.probability))
     return pd.DataFrame(rows, columns=["scenario", "event", "year", "probability", "without_policy"])

@@ -153,9 +153,10 @@ def test_parts_are_taken_out_by_name() -> None:
         "filtered_without_momentum",
         "filtered_without_pull",
         "filtered_without_cycle",
+        "filtered_without_restless_years",
         "filtered_without_filter",
     }
-    assert len({item.tobytes() for item in points.values()}) == 6
+    assert len({item.tobytes() for item in points.values()}) == 7
 
 
 def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> None:
@@ -441,6 +442,19 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
             FilterSettings(tails=tails)
     with pytest.raises(InvalidInput, match="unrest is 1"):
         FilterSettings(unrest=1.0)
+    refused = {
+        "cycle_memory is 1": {"cycle_memory": 1.0},
+        "ordinary_regions is -1": {"ordinary_regions": -1.0},
+        "clip is 0": {"clip": 0.0},
+        "half_life is -1": {"half_life": -1.0},
+        "memory_years must be a whole number from 1": {"memory_years": 0},
+        "memories has 1.0; give values from 0 to below 1": {"memories": (0.5, 1.0)},
+        "persistences has 1.5; give values from 0 to 1": {"persistences": (1.5,)},
+        "cycles has nan; give values from 0 up": {"cycles": (0.0, np.nan)},
+    }
+    for reason, item in refused.items():
+        with pytest.raises(InvalidInput, match=reason):
+            FilterSettings(**item)  # type: ignore[arg-type]
     values = history()
     values[2] = np.nan
     with pytest.raises(InvalidInput, match="R2"):

@@ -1,0 +1,255 @@
+"""Output is filtered by each member's law: what couplings made is taken off, spreads are those of the Kalman filter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from calibration.filtering import FilterSettings, ahead, estimate, learn_laws
+from calibration.filtering.couplings import Couplings
+from calibration.filtering.learning import Laws
+from calibration.filtering.made import taken_for
+from calibration.filtering.output import OutputFilter, follow_output
+from calibration.filtering.trend import Trend, forecasts, moved, positions, steps
+from calibration.forecasting import forecast
+from tests.calibration.filtering.test_filter import STILL, evidence
+from tests.calibration.forecasting.series import panel_of
+
+SETTINGS = FilterSettings(clip=1e9, ordinary_regions=np.inf)
+SD = 0.02
+REGIONS, YEARS = 6, 14
+
+
+def law(*, momentum: float = 0.4, cycle: float = 1.2, pull: float = 0.02, persistence: float = 0.0) -> Trend:
+    """One law."""
+    return Trend(
+        memory=np.array([0.6]),
+        momentum=np.array([momentum]),
+        cycle=np.array([cycle]),
+        cycle_memory=np.array([0.8]),
+        pull=np.array([pull]),
+        persistence=np.array([persistence]),
+    )
+
+
+def laws_of(trend: Trend, regions: int, shared: float = 0.0) -> Laws:
+    """Equally likely."""
+    count = len(trend)
+    return Laws(
+        trend=trend, sd=np.full(count, SD), weight=np.full(count, 1 / count), by_region=np.ones(regions), shared=shared
+    )
+
+
+def still(regions: int, years: int) -> Couplings:
+    """Couplings that move nothing."""
+    return Couplings(
+        groups=("digital",), mean=np.zeros(1), precision=np.eye(1), moves=np.zeros((1, regions, years - 1))
+    )
+
+
+def walks(regions: int = REGIONS, years: int = YEARS, seed: int = 0) -> np.ndarray:
+    """Log relative output, shape (region, year)."""
+    values = np.cumsum(np.random.default_rng(seed).normal(0, SD, (regions, years)), axis=1)
+    return values - values.mean(axis=0)
+
+
+def followed(values: np.ndarray, trend: Trend, members: int, settings: FilterSettings = SETTINGS) -> OutputFilter:
+    """All members have the law."""
+    return follow_output(values, laws_of(trend, len(values)), np.zeros(members, dtype=np.intp), settings)
+
+
+@pytest.mark.parametrize(("momentum", "cycle"), [(0.5, 1.4), (1.2, 0.0), (0.0, 1.4)])
+@pytest.mark.parametrize("pull", [0.0, 0.025])
+@pytest.mark.parametrize("persistence", [0.0, 0.7])
+def test_output_that_couplings_made_is_neither_momentum_nor_passing(
+    momentum: float, cycle: float, pull: float, persistence: float
+) -> None:
+    """Output is nothing but what members' couplings made of it by a law with a pull."""
+    trend = law(momentum=momentum, cycle=cycle, pull=pull, persistence=persistence)
+    moves = np.random.default_rng(3).normal(0.01, 0.003, (REGIONS, YEARS - 1))
+    moves -= moves.mean(axis=0)
+    moves[:, :4] = 0.0  # the first years are before those that tell about couplings
+    path = np.zeros((REGIONS, YEARS))
+    seen = np.ones(path.shape, dtype=bool)
+    seen[2, 7:9] = seen[4, 11] = False
+    for year in range(YEARS - 1):
+        last = slice(max(0, year - 9), year + 1)
+        aim = persistence * np.where(seen[:, last], path[:, last], 0.0).sum(axis=1) / seen[:, last].sum(axis=1)
+        path[:, year + 1] = aim + (1 - pull) * (path[:, year] - aim) + moves[:, year]
+    found = followed(np.where(seen, path, np.nan), trend, 40).drawn(
+        replace(still(REGIONS, YEARS), moves=moves[None]),
+        {"digital": np.ones(40)},
+        ("",) * REGIONS,
+        np.random.default_rng(0),
+    )
+    assert_allclose(found.drift.mean(axis=0), 0.0, atol=1e-15)
+    assert_allclose(found.cycle.mean(axis=0), 0.0, atol=1e-15)
+    assert_allclose(found.level.mean(axis=0), path[:, -1], atol=1e-15)
+    # Without what is known of couplings it looks like momentum or like something that passes.
+    taken = taken_for(moves, seen, trend, SETTINGS)
+    assert np.abs(taken.states[1:]).max() > 1e-3
+
+
+def test_half_of_the_couplings_leaves_half_of_the_surprise() -> None:
+    moves = np.random.default_rng(3).normal(0.0, 0.01, (REGIONS, YEARS - 1))
+    moves -= moves.mean(axis=0)
+    couplings = replace(still(REGIONS, YEARS), moves=moves[None])
+    values = walks()
+    drifts = [
+        followed(values, law(), 4)
+        .drawn(couplings, {"digital": np.full(4, part)}, ("",) * REGIONS, np.random.default_rng(0))
+        .drift.mean(axis=0)
+        for part in (0.0, 0.5, 1.0)
+    ]
+    assert_allclose(drifts[1], (drifts[0] + drifts[2]) / 2, atol=1e-15)
+    assert np.abs(drifts[0] - drifts[2]).max() > 1e-3
+
+
+def test_members_differ_as_the_kalman_filter_says_they_do() -> None:
+    values = walks()
+    values[1, -1] = np.nan  # not seen in the last year
+    values[2, -3:] = np.nan
+    members = 20_000
+    trend = law()
+    found = followed(values, trend, members).drawn(
+        still(REGIONS, YEARS), {"digital": np.zeros(members)}, ("",) * REGIONS, np.random.default_rng(0)
+    )
+    *_, last = steps(values, positions(values, 10), trend, np.full((1, REGIONS), SD), SETTINGS)
+    scale = SD**2 * REGIONS / (REGIONS - 1)  # the mean over regions is taken out later
+    for region in range(REGIONS):
+        drawn = np.cov(np.stack((found.level, found.drift, found.cycle))[:, :, region])
+        wanted = np.array(
+            [
+                [last.var_level[0, region], last.level_drift[0, region], last.level_cycle[0, region]],
+                [last.level_drift[0, region], last.var_drift[0, region], last.drift_cycle[0, region]],
+                [last.level_cycle[0, region], last.drift_cycle[0, region], last.var_cycle[0, region]],
+            ]
+        )
+        assert_allclose(drawn, wanted * scale, rtol=0.05, atol=0.03 * scale * wanted.max())
+    assert_allclose(found.level.mean(axis=0), last.level[0], atol=1e-15)
+    # Where output was seen, level and what passes add up to it in every member.
+    output = found.level + found.cycle
+    assert_allclose(output[:, 0], values[0, -1], atol=1e-12)
+    assert output[:, 2].std() > output[:, 1].std() > 1e-3
+
+
+def test_what_a_class_has_in_common_has_one_sign_in_all_its_regions() -> None:
+    values = walks(8, 20)
+    values[2, -1] = np.nan
+    values[5, -4:] = np.nan
+    members = 400
+    chosen = np.zeros(members, dtype=np.intp)
+    filtered = follow_output(values, laws_of(law(), 8, shared=0.95), chosen, SETTINGS)
+    found = filtered.drawn(still(8, 20), {"digital": np.zeros(members)}, ("a",) * 8, np.random.default_rng(0))
+    assert np.corrcoef(found.drift.T).min() > 0.5
+
+
+def test_paths_spread_as_the_small_filter_says() -> None:
+    values = walks(12, 20, seed=5)
+    settings = replace(
+        STILL,
+        members=400,
+        momenta=(0.4,),
+        memories=(0.6,),
+        cycles=(1.2,),
+        cycle_memory=0.8,
+        pulls=(0.02,),
+        unrest=np.inf,
+        width_weight=1e12,
+        clip=1e9,
+    )
+    known = estimate(evidence(values), settings, seed=0)
+    draws = ahead(known, settings, horizon=5, draws=4000, seed=0)
+    laws = known.laws
+    size = laws.sd[:, None] * laws.by_region
+    *_, at = steps(values, positions(values, 10), laws.trend, size, settings)
+    for step in range(5):
+        at = moved(at, laws.trend, np.zeros(12))
+        # Relative output of a region holds a part of the shocks of the others, which differ in size.
+        own = at.var_output[0] * size[0] ** 2 * 12 / 11
+        wanted = own * (1 - 2 / 12) + own.sum() / 12**2
+        assert_allclose(draws[:, :, step].var(axis=0), wanted, rtol=0.12)
+        assert_allclose(draws[:, :, step].mean(axis=0), at.output[0] - at.output[0].mean(), atol=1e-5)
+
+
+def test_two_regions_are_no_surer_than_many() -> None:
+    """Relative output of two regions is half their difference, whose size is learnt as it is."""
+    rng = np.random.default_rng(0)
+    values = np.cumsum(rng.normal(0, SD, (2, 60)), axis=1)
+    values -= values.mean(axis=0)
+    settings = replace(STILL, unrest=np.inf, width_weight=1e12, ordinary_regions=np.inf)
+    known = estimate(evidence(values), settings, seed=0)
+    draws = ahead(known, settings, horizon=1, draws=2000, seed=0)
+    assert_allclose(draws[:, 0, 0].std(), known.laws.sd[0], rtol=0.05)
+    assert_allclose(known.laws.sd[0], np.diff(values).std(), rtol=0.35)
+
+
+def test_a_region_that_jumps_alone_has_no_momentum_of_it() -> None:
+    values = walks(10, 15, seed=1)
+    values[3, -1] += 10 * SD
+    values -= values.mean(axis=0)
+    trend = law(momentum=1.0, cycle=0.0, pull=0.0)
+    drift = {
+        clip: follow_output(values, laws_of(trend, 10), np.zeros(1, dtype=np.intp), replace(SETTINGS, clip=clip))
+        .expected(-1)
+        .drift[0, 3]
+        for clip in (3.0, 1e9)
+    }
+    assert 0 < drift[3.0] < 0.5 * drift[1e9]
+
+
+def test_without_the_filter_a_region_not_seen_at_the_origin_starts_where_it_was_last_seen() -> None:
+    values = walks()
+    values[1, -2:] = np.nan
+    known = evidence(values)
+    bare = estimate(known, replace(STILL, window=0), seed=0)
+    relative = bare.state.output.mean(axis=0) - known.national[-1]
+    assert_allclose(
+        relative - relative[0], np.where(np.isnan(values[:, -1]), values[:, -3], values[:, -1]) - values[0, -1]
+    )
+
+
+def test_the_years_behind_move_digital_stocks_with_the_output_that_was_observed() -> None:
+    values = walks()
+    moved_on = values.copy()
+    # After the first year that is filtered, and back where it was at the origin.
+    moved_on[:2, 10:-1] += np.array([[1.0], [-1.0]])
+    settings = replace(STILL, window=5)
+    found = [estimate(evidence(item), settings, seed=0).state for item in (values, moved_on)]
+    assert_allclose(found[0].level, found[1].level, atol=1e-9)
+    changed = np.abs(found[0].stocks["a"] / found[1].stocks["a"] - 1).mean(axis=0)
+    assert changed[:2].min() > 0.01
+
+
+@pytest.mark.parametrize("years", [60, 100, 150])
+def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int) -> None:
+    values = np.tile(np.linspace(-1, 1, REGIONS)[:, None], years)
+    values[2, 1:] += 5.0
+    values -= values.mean(axis=0)
+    laws = learn_laws(values, [""] * REGIONS, FilterSettings())
+    assert_allclose(laws.weight.sum(), 1.0)
+    size = laws.sd[:, None] * laws.by_region
+    for step in steps(values, positions(values, 10), laws.trend, size, FilterSettings()):
+        assert step.var_output.min() > -1e-9
+        assert step.var_cycle.min() >= 0
+
+
+def test_an_early_jump_in_a_quiet_panel_is_forecast() -> None:
+    logs = np.tile(np.linspace(9, 10, 6)[:, None], 100)
+    logs[2, 1:] += 0.5
+    outlook = forecast(panel_of(logs), until=int(panel_of(logs).years[-1]) + 2, model="filtered", draws=100, past=False)
+    assert np.isfinite(outlook.draws).all()
+
+
+def test_a_lone_region_says_nothing_about_sizes() -> None:
+    values = walks(5, 24, seed=2)
+    values[1:, :10] = np.nan
+    values[0, :10] = 0.0  # alone, it is the mean
+    alone = learn_laws(values, [""] * 5, FilterSettings())
+    together = learn_laws(values[:, 10:], [""] * 5, FilterSettings())
+    assert_allclose(alone.sd.mean(), together.sd.mean(), rtol=0.1)
+    assert abs(alone.by_region[0] - together.by_region[0]) < 0.1
+    law_ = alone.trend.of(np.array([0]))
+    for item in forecasts(values, positions(values, 10), law_, np.full((1, 5), SD), SETTINGS, 3):
+        assert item.known.sum() > 1
