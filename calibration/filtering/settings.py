@@ -43,8 +43,8 @@ log ratio of RMSE of the whole -.175 without it, -.184, -.186 and -.187 with 30,
 samples and at every horizon; of the laws alone -.174 became -.180 when the mean of surprises told such a year and
 -.183 to -.185 when their median did, and -.169 to -.173 when each region's own surprise was weighed by Student's t
 instead of `clip`. Weighing errors of such years less in the likelihood added nothing, nor did letting calm years say
-more. With it `clip` of 2.5 and 4 and `half_life` 12 are within .001, and without what passes the US sample loses .01 to .03. The whole
-has .787 / .767 / .793 in the Chinese and .962 / .887 / .811 in the US sample.
+more. With it `clip` of 2.5 and 4 and `half_life` 12 are within .001, and without what passes the US sample loses .01
+to .03. The whole has .787 / .767 / .793 in the Chinese and .962 / .887 / .811 in the US sample.
 
 A review then found that output made by couplings was taken off as if laws had no pull, and that regions were surer of
 themselves the fewer they are. Mended, no ratio of either sample moves by more than .001.
