@@ -105,7 +105,7 @@ class Outlook:
 
     def table(self) -> pd.DataFrame:
         """One row a region and year: per cent of the geometric mean of the regions, median and bands."""
-        result = levels(self.draws)
+        result = levels(self.draws, self.names)
         result["last"] = result["region"].map(100 * np.exp(self.history.isel(year=-1).to_series()))
         return result
 
@@ -123,17 +123,22 @@ def bands(draws: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(draws.attrs))
 
 
-def levels(draws: xr.DataArray) -> pd.DataFrame:
+def levels(draws: xr.DataArray, names: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
     """One row a region and year: per cent of the geometric mean of the regions, median and bands.
 
     Parameters
     ----------
     draws
         Log relative output, dimensions (draw, region, year).
+    names
+        English and Chinese names by code of the region.
     """
     wide = 100 * np.exp(bands(draws).to_series()).unstack("level")
     wide.columns = [f"q{round(100 * level):02d}" for level in wide.columns]
-    return pd.DataFrame(wide.reset_index())
+    found = pd.DataFrame(wide.reset_index())
+    for place, column in enumerate(("name_en", "name_zh"), start=1):
+        found.insert(place, column, [names[str(code)][place - 1] for code in found["region"]])
+    return found
 
 
 def forecast(

@@ -54,6 +54,8 @@ class PolicyOutlook:
         Dispersion at the origin.
     chances
         Probabilities of the events of the forecast.
+    names
+        English and Chinese names of regions by code.
     """
 
     scenario: str
@@ -65,6 +67,7 @@ class PolicyOutlook:
     dispersion: Array
     before: float
     chances: tuple[Chance, ...]
+    names: Mapping[str, tuple[str, str]]
 
     @property
     def change(self) -> tuple[float, float, float]:
@@ -79,7 +82,7 @@ class PolicyOutlook:
 
     def table(self) -> pd.DataFrame:
         """As `Outlook.table`, with the policy."""
-        return levels(self.draws)
+        return levels(self.draws, self.names)
 
 
 def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutlook, ...]:
@@ -130,6 +133,7 @@ def under_policies(outlook: Outlook, projection: Projection) -> tuple[PolicyOutl
                 dispersion=np.nanstd(draws[:, :, -1], axis=1),
                 before=before,
                 chances=chances([item.event for item in outlook.chances], replace(futures, draws=draws)),
+                names=outlook.names,
             )
         )
     return tuple(found)

@@ -242,6 +242,12 @@ def load_fitted(path: str | Path) -> FittedParameters:
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InvalidInput(
+            f"{path}: there is no such file or folder; give the folder that a calibration wrote, or the file of fitted "
+            f"parameters in it.{suggest(path.name, beside)}"
+        ) from error
     except OSError as error:
         raise InvalidInput(f"{path}: the fitted parameters cannot be read: {error.strerror}") from error
     except ValueError as error:

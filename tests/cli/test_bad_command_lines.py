@@ -14,7 +14,7 @@ BAD = [
     (["run", "zoned", "--draws", "many"], "'--draws': Input should be a valid integer"),
     (["run", "zoned", "--seed", "-1"], "'--seed'"),
     (["run", "zoned", "--lang", "fr"], "'fr' is not one of 'en', 'zh'"),
-    (["run", "zoned", "--fit", "nosuch"], "nosuch: the fitted parameters cannot be read"),
+    (["run", "zoned", "--fit", "nosuch"], "nosuch: there is no such file or folder"),
     (["run", "zoned", "--out", "notes"], "notes holds files that are no results of gapsim"),
     (["run", "zoned", "--out", "notes/plan.txt"], "notes/plan.txt is a file; results go into a folder"),
     (["run", "zoned", "--map", "nosign"], "expected two names with = between them, as in --map 年份=year"),

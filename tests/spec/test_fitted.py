@@ -216,8 +216,14 @@ def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Pa
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InvalidInput, match="status: is missing"):
         load_fitted(path)
+    with pytest.raises(
+        InvalidInput, match="no such file or folder; give the folder that a calibration wrote.*'fit.json'"
+    ):
+        load_fitted(tmp_path / "fitt.json")
+    with pytest.raises(InvalidInput, match="in it\\.$"):
+        load_fitted(tmp_path / "nowhere" / "nothing.json")
     with pytest.raises(InvalidInput, match="cannot be read"):
-        load_fitted(tmp_path / "nothing.json")
+        load_fitted(tmp_path)
     path.write_text("{", encoding="utf-8")
     with pytest.raises(InvalidInput, match="not a fitted-parameter file"):
         load_fitted(path)

@@ -79,6 +79,8 @@ def test_a_forecast_holds_its_draws_events_and_past() -> None:
     assert found.past_origins == tuple(range(1998, 2003))
     table = found.table()
     assert len(table) == 8
+    assert list(table.columns[:4]) == ["region", "name_en", "name_zh", "year"]
+    assert [found.names[code] for code in table["region"]] == list(zip(table["name_en"], table["name_zh"], strict=True))
     assert_allclose(table["q50"], 100 * np.exp(found.bands().sel(level=0.5).to_numpy()).ravel())
     for lang in ("en", "zh"):
         text = paragraph(found, lang)
