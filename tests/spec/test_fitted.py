@@ -217,10 +217,10 @@ def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Pa
     with pytest.raises(InvalidInput, match="status: is missing"):
         load_fitted(path)
     with pytest.raises(
-        InvalidInput, match="no such file or folder; give the folder that a calibration wrote.*'fit.json'"
+        InvalidInput, match=r"no such file or folder; give the folder that a calibration wrote.*'fit.json'"
     ):
         load_fitted(tmp_path / "fitt.json")
-    with pytest.raises(InvalidInput, match="in it\\.$"):
+    with pytest.raises(InvalidInput, match=r"in it\.$"):
         load_fitted(tmp_path / "nowhere" / "nothing.json")
     with pytest.raises(InvalidInput, match="cannot be read"):
         load_fitted(tmp_path)
