@@ -25,8 +25,11 @@ FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_yea
 
 HEADING = {
     "en": "Per cent of the geometric mean of the regions, {origin} (last) and {until}",
-    "zh": "相对各地区几何均值（%），{origin} 年（last）与 {until} 年",
+    "zh": "相对各地区几何均值（%），{origin} 年（最近值）与 {until} 年",
 }
+LAST = {"en": "last", "zh": "最近值"}
+CHANCE = {"en": "{probability:>4} in {year}  {event}", "zh": "{year} 年的概率 {probability:>4}  {event}"}
+WRITTEN = {"en": "Figure, tables, draws and text: {folder}", "zh": "图、表、抽样与文字：{folder}"}
 
 
 def register(app: typer.Typer) -> None:
@@ -149,7 +152,7 @@ def forecast(
         with folder:
             _write(result, policies, session.data["run"], folder.draft, lang.value)
         session.say()
-        session.say(f"Figure, tables, draws and text: {folder.path}")
+        session.say(WRITTEN[lang].format(folder=folder.path))
 
 
 def _made(folder: Path | None, projection: "Projection") -> dict[str, Any]:
@@ -204,11 +207,12 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
     final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
     session.say()
     session.say(HEADING[lang].format(origin=result.origin, until=int(final["year"].iloc[0])))
-    session.say(final[["last", "q05", "q20", "q50", "q80", "q95"]].to_string(float_format="{:.0f}".format))
+    shown = final[["last", "q05", "q20", "q50", "q80", "q95"]].rename(columns={"last": LAST[lang]})
+    session.say(shown.to_string(float_format="{:.0f}".format))
     if result.chances:
         session.say()
         for item in result.chances:
-            session.say(f"{percent(item.probability):>4} in {item.year}  {item.event}")
+            session.say(CHANCE[lang].format(probability=percent(item.probability), year=item.year, event=item.event))
     if policies:
         session.say()
         session.say(policies_paragraph(result, policies, lang))
@@ -216,7 +220,7 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
         session.say()
         session.say(policy.labels[0 if lang == "en" else 1])
         for item in policy.chances:
-            session.say(f"{percent(item.probability):>4} in {item.year}  {item.event}")
+            session.say(CHANCE[lang].format(probability=percent(item.probability), year=item.year, event=item.event))
 
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:

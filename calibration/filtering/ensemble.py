@@ -12,7 +12,7 @@ from calibration.filtering.evidence import Evidence, carried
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.output import Output, follow_output
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import heavy, unrest, widened
+from calibration.filtering.shocks import heavy, left_of_relative, unrest
 from calibration.filtering.trend import positions
 from calibration.filtering.update import updated
 from calibration.filtering.widths import learn_widths
@@ -213,8 +213,11 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
         cycle=_centred(state.cycle) + whole.cycle.mean(axis=0),
     )
 
+    shared = filtered.laws.shared
+    left = left_of_relative(filtered.groups, shared)
+
     def noise() -> Array:
-        return widened(heavy(rng, draws, filtered.groups, filtered.laws.shared, settings.tails))
+        return heavy(rng, draws, filtered.groups, shared, settings.tails) / left
 
     found = []
     for _ in range(horizon):

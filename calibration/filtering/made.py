@@ -1,12 +1,12 @@
-"""Output that the couplings made, and what the small filter takes it for, which does not know of them."""
+"""Output that the couplings made, and what the small filter, which knows nothing of them, takes it for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.trend import Trend, positions, steps
+from calibration.filtering.trend import Trend, steps
 
 Array = NDArray[np.float64]
 
@@ -42,32 +42,30 @@ def taken_for(moves: Array, seen: NDArray[np.bool_], trend: Trend, settings: Fil
     trend
         Laws.
     settings
-        Years of positions.
+        Of the filter.
 
     Returns
     -------
     Taken
         For every law.
     """
-    laws, regions, years = len(trend), *seen.shape
-    surprises, states = np.empty((laws, regions, years)), np.empty((3, laws, regions))
-    rules, rule_of = np.unique((trend.pull, trend.persistence), axis=1, return_inverse=True)
-    for place, (pull, persistence) in enumerate(rules.T):
-        alike = np.flatnonzero(rule_of == place)
-        path = _pulled(moves, seen, pull, persistence, settings.memory_years)
+    surprises, states = np.empty((len(trend), *seen.shape)), np.empty((3, len(trend), len(seen)))
+    # Where the pull goes to moves what is expected and what comes alike.
+    trend = replace(trend, persistence=np.zeros(len(trend)))
+    for pull in np.unique(trend.pull):
+        alike = np.flatnonzero(trend.pull == pull)
+        path = _pulled(moves, pull)
         known = np.where(seen, path, np.nan)
         free = np.full(len(alike), np.inf)
-        for step in steps(known, positions(known, settings.memory_years), trend.of(alike), free, settings):
+        for step in steps(known, np.zeros(seen.shape), trend.of(alike), free, settings):
             surprises[alike, :, step.year] = step.innovation
             states[:, alike] = step.level - path[:, -1], step.drift, step.cycle
     return Taken(surprises=surprises, states=states)
 
 
-def _pulled(moves: Array, seen: NDArray[np.bool_], pull: float, persistence: float, memory_years: int) -> Array:
+def _pulled(moves: Array, pull: float) -> Array:
     """Movements added up under a pull, from zero; shape (region, year)."""
-    path = np.zeros(seen.shape)
+    path = np.zeros((len(moves), moves.shape[1] + 1))
     for year in range(moves.shape[1]):
-        known = np.where(seen[:, : year + 1], path[:, : year + 1], np.nan)
-        aim = persistence * np.nan_to_num(positions(known, memory_years)[:, -1])
-        path[:, year + 1] = aim + (1 - pull) * (path[:, year] - aim) + moves[:, year]
+        path[:, year + 1] = (1 - pull) * path[:, year] + moves[:, year]
     return path

@@ -16,7 +16,7 @@ from calibration.filtering.couplings import Couplings
 from calibration.filtering.learning import Laws
 from calibration.filtering.made import taken_for
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import heavy, widened
+from calibration.filtering.shocks import heavy, left_of_relative
 from calibration.filtering.trend import Step, Trend, positions, steps
 
 Array = NDArray[np.float64]
@@ -107,7 +107,8 @@ class OutputFilter:
             states -= multipliers[name][:, None] * taken.states[:, self.law_of]
         noise = np.stack([heavy(rng, len(self.law_of), groups, self.shared, np.inf) for _ in range(STATES)])
         spread = np.einsum("mrij,jmr->imr", _root(last)[self.law_of], noise) * self.sizes[self.law_of]
-        level, drift, cycle = states + widened(spread - spread.mean(axis=1, keepdims=True))
+        spread /= left_of_relative(groups, self.shared)
+        level, drift, cycle = states + spread - spread.mean(axis=1, keepdims=True)
         return Output(level=level, drift=drift, cycle=cycle)
 
 

@@ -56,9 +56,15 @@ from dataclasses import dataclass
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
 
-BELOW_ONE = math.nextafter(1.0, 0.0)
-# The largest value that each grid may have; the smallest is 0.
-HIGHEST = {"memories": BELOW_ONE, "momenta": math.inf, "cycles": math.inf, "pulls": BELOW_ONE, "persistences": 1.0}
+BELOW_ONE, FINITE = math.nextafter(1.0, 0.0), math.nextafter(math.inf, 0.0)
+# The largest value that each grid may have, and how it is said; the smallest is 0.
+HIGHEST = {
+    "memories": (BELOW_ONE, "to below 1"),
+    "momenta": (FINITE, "up"),
+    "cycles": (FINITE, "up"),
+    "pulls": (BELOW_ONE, "to below 1"),
+    "persistences": (1.0, "to 1"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,6 +151,10 @@ class FilterSettings:
     share_noise: float = 0.03
 
     def __post_init__(self) -> None:
+        self._check_numbers()
+        self._check_grids()
+
+    def _check_numbers(self) -> None:
         if self.members < 32:
             raise InvalidInput(f"an ensemble of {self.members} members cannot carry covariances; give 32 or more")
         whole("window", self.window, least=0)
@@ -159,17 +169,15 @@ class FilterSettings:
             raise InvalidInput(f"unrest is {self.unrest}; its factor has a mean above 1 degree of freedom alone")
         if not 0 <= self.cycle_memory < 1:
             raise InvalidInput(f"cycle_memory is {self.cycle_memory}; what passes keeps a share from 0 to below 1")
-        for name in ("half_life", "clip", "width_half_life"):
+        for name in ("half_life", "clip", "width_half_life", "momentum_scale", "pull_scale"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; give a number above 0")
-        for name, most in HIGHEST.items():
-            _check_grid(name, getattr(self, name), most)
 
-
-def _check_grid(name: str, grid: tuple[float, ...], most: float) -> None:
-    if not grid:
-        raise InvalidInput(f"{name} is empty; give at least one value to choose from")
-    wrong = [value for value in grid if not 0 <= value <= most]
-    if wrong:
-        upper = {1.0: " to 1", BELOW_ONE: " to below 1"}.get(most, " up")
-        raise InvalidInput(f"{name} has {wrong[0]}; give values from 0{upper}")
+    def _check_grids(self) -> None:
+        for name, (most, words) in HIGHEST.items():
+            grid = getattr(self, name)
+            if not grid:
+                raise InvalidInput(f"{name} is empty; give at least one value to choose from")
+            wrong = [value for value in grid if not 0 <= value <= most]
+            if wrong:
+                raise InvalidInput(f"{name} has {wrong[0]}; give values from 0 {words}")

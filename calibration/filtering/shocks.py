@@ -51,19 +51,29 @@ def _unit(rng: np.random.Generator, tails: float, shape: tuple[int, int]) -> Arr
     return np.asarray(np.sqrt((tails - 2) / tails) * rng.standard_t(tails, size=shape))
 
 
-def widened(noise: Array) -> Array:
-    """Noise of each region as large as it has to be for its size to be what is wanted when the mean was taken out.
+def left_of_relative(groups: Sequence[str], shared: float) -> float:
+    r"""Part of the standard deviation of `heavy` that is left, on average, when the mean over regions is taken out.
 
-    Sizes are learnt from relative output, and independent noise less its mean over n regions has 1 - 1/n of its
-    variance.
+    :math:`\sqrt{1 - \frac{1}{n^2} \sum_{ij} \rho_{ij}}`. Sizes are learnt from relative output, so that noise has to be
+    divided by this to have them again.
 
     Parameters
     ----------
-    noise
-        Regions on the last axis.
+    groups
+        Class of each region, empty for none.
+    shared
+        Share of the variance that regions of a class have in common.
+
+    Returns
+    -------
+    float
+        1 for a single region, whose relative output does not move.
     """
-    count = noise.shape[-1]
-    return np.asarray(noise * np.sqrt(count / max(count - 1, 1)))
+    labels = np.array(groups)
+    correlations = np.where((labels[:, None] == labels) & (labels != ""), shared, 0.0)
+    np.fill_diagonal(correlations, 1.0)
+    left = 1 - float(correlations.mean())
+    return float(np.sqrt(left)) if len(labels) > 1 else 1.0
 
 
 def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -> Array:

@@ -263,11 +263,11 @@ def moved(at: Step, trend: Trend, centre: Array) -> Step:
 
 def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, settings: FilterSettings) -> Step:
     """After what was observed of the regions that were seen before, `old`."""
+    if not old.any():
+        return replace(at, innovation=np.full(at.level.shape, np.nan))
     surprise = np.where(old, observed - at.output, 0.0)
-    # A shift common to all regions is a change of their number, not news; that of a lone region is common.
-    common = surprise.sum(axis=1, keepdims=True) / max(old.sum(), 1)
-    if old.sum() < 2:
-        return replace(at, innovation=np.full(at.level.shape, np.nan), level=at.level + common)
+    # A shift common to all regions is a change of their number, not news.
+    common = surprise.sum(axis=1, keepdims=True) / old.sum()
     surprise = np.where(old, surprise - common, 0.0)
     total = at.var_output
     standard = surprise / (sd * np.sqrt(total))
@@ -285,7 +285,8 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, set
     drift_cycle = at.drift_cycle - gain_drift * with_cycle
     return replace(
         at,
-        innovation=np.where(old, surprise / np.sqrt(total), np.nan),
+        # All that a lone region does is common: it can surprise nobody.
+        innovation=np.where(old & (old.sum() > 1), surprise / np.sqrt(total), np.nan),
         level=at.level + common + gain_level * surprise,
         drift=at.drift + gain_drift * surprise,
         cycle=at.cycle + gain_cycle * surprise,

@@ -104,9 +104,10 @@ class Outlook:
         return bands(self.draws)
 
     def table(self) -> pd.DataFrame:
-        """One row a region and year: per cent of the geometric mean of the regions, median and bands."""
+        """One row a region and year: per cent of the geometric mean of regions; median, bands, last observed level."""
         result = levels(self.draws, self.names)
-        result["last"] = result["region"].map(100 * np.exp(self.history.isel(year=-1).to_series()))
+        last = dict(zip(self.draws["region"].to_numpy(), 100 * np.exp(self.last), strict=True))
+        result["last"] = result["region"].map(last)
         return result
 
 

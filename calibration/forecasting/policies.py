@@ -4,6 +4,7 @@ A projection answers what a policy does, a forecast where regions are going with
 are going with it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -157,10 +158,11 @@ def policy_table(outlook: Outlook, policies: Sequence[PolicyOutlook]) -> pd.Data
     """
     last = int(outlook.draws["year"].to_numpy()[-1])
     first = f"dispersion falls by {last}"
+    same = re.compile(rf"(the )?dispersion falls (by|in) {last}", re.IGNORECASE)
     rows = []
     for policy in policies:
         without, falls = policy.falls
-        if first not in {item.event for item in policy.chances}:
+        if not any(same.fullmatch(item.event.strip()) for item in policy.chances):
             rows.append((policy.scenario, first, last, falls, without))
         for plain, item in zip(outlook.chances, policy.chances, strict=True):
             rows.append((policy.scenario, item.event, item.year, item.probability, plain.probability))

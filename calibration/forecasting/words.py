@@ -15,6 +15,9 @@ _WORDS = {
         "spread": "From {origin} to {until} the dispersion of relative output per head (standard deviation of logs) "
         "{moves}, from {before:.3f} to {after:.3f}, with nine chances in ten between {low:.3f} and {high:.3f}; it "
         "falls with probability {falls}.",
+        "silent": "No output was observed in {origin} of {names} ({count} of {regions} regions); the last level that "
+        "was observed stands for it.",
+        "more": " and {count} more",
         "up": "is expected to rise",
         "down": "is expected to fall",
         "flat": "is expected to change little",
@@ -69,6 +72,8 @@ _WORDS = {
     "zh": {
         "spread": "{origin} 至 {until} 年，相对人均产出的离散度（对数标准差）{moves}，由 {before:.3f} 变为 "
         "{after:.3f}，90% 的可能位于 {low:.3f} 与 {high:.3f} 之间；下降的概率为 {falls}。",
+        "silent": "{names}没有 {origin} 年的观测值（{regions} 个地区中的 {count} 个），以最近一次观测的水平代替。",
+        "more": "等 {count} 个",
         "up": "预计上升",
         "down": "预计下降",
         "flat": "预计基本不变",
@@ -121,6 +126,8 @@ _WORDS = {
 MOVE = 0.005
 # A dispersion that moves by less than this share of itself is said to stay.
 STILL = 0.01
+# Regions that a sentence names before it counts the others.
+NAMED = 3
 # A ratio of errors to those of persistence from which on the forecast did worse.
 WORSE = 1.005
 # Scores from fewer origins are reported, not counted.
@@ -143,7 +150,7 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
         Sentences; every number is of the forecast or its back-test.
     """
     words = _WORDS[lang]
-    parts = [_spread(outlook, words), *_regions(outlook, words, lang)]
+    parts = [_spread(outlook, words), *_silent(outlook, words, lang), *_regions(outlook, words, lang)]
     parts += [
         words["event"].format(event=item.event, year=item.year, probability=percent(item.probability))
         for item in outlook.chances
@@ -251,8 +258,22 @@ def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
     )
 
 
+def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
+    """Regions without output in the last year, whose level is older."""
+    unseen = np.flatnonzero(np.isnan(outlook.history.to_numpy()[:, -1]) & np.isfinite(outlook.last))
+    if not len(unseen):
+        return []
+    codes = outlook.draws["region"].to_numpy()[unseen]
+    named = [outlook.names[str(code)][0 if lang == "en" else 1] for code in codes]
+    names = (", " if lang == "en" else "、").join(named[:NAMED])
+    if len(named) > NAMED:
+        names += words["more"].format(count=len(named) - NAMED if lang == "en" else len(named))
+    count = len(outlook.last)
+    return [words["silent"].format(count=len(unseen), regions=count, origin=outlook.origin, names=names)]
+
+
 def _regions(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
-    last = outlook.history.to_numpy()[:, -1]
+    last = outlook.last
     draws = outlook.draws.to_numpy()[:, :, -1]
     known = np.flatnonzero(np.isfinite(last) & np.isfinite(draws).all(axis=0))
     if not len(known):

@@ -19,12 +19,13 @@ _WORDS = {
     "en": (
         "Output per head of regions to {until}",
         "Per cent of the geometric mean of the regions; {panel}, forecast from {origin} by {model!r}",
-        "Bands hold 30, 60 and 90 of 100 futures; the line is their median, black what was observed.",
+        "Bands hold 30, 60 and 90 of 100 futures; the line is their median, black what was observed. Each region has "
+        "its own scale.",
     ),
     "zh": (
         "各地区人均产出预测（至 {until} 年）",
-        "占各地区（对数）均值的百分比；{panel}，自 {origin} 年起由“{model}”预测",
-        "色带包含 100 个未来中的 30、60、90 个；线为中位数，黑色为观测值。",
+        "占各地区几何均值的百分比；{panel}，自 {origin} 年起由“{model}”预测",
+        "色带包含 100 个未来中的 30、60、90 个；线为中位数，黑色为观测值。各地区刻度不同。",
     ),
 }
 
@@ -74,7 +75,7 @@ def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
             sheet.text(left, top + 0.12, name, size=LABEL_SIZE, color=INK, va="center")
             axes = sheet.axes(left, top + 0.24, wide, _HIGH)
             seen = history.sel(region=code).to_numpy()
-            start = np.repeat(seen[-1], len(bands["level"]))[:, None]
+            start = np.repeat(100 * np.exp(outlook.last[number]), len(bands["level"]))[:, None]
             quantiles = np.concatenate((start, bands.sel(region=code).to_numpy()), axis=1)
             years = np.concatenate((past[-1:], ahead))
             draw_fan(axes, Bands(years=years, quantiles=quantiles, draws=outlook.draws.sizes["draw"], failed=0))
@@ -93,7 +94,10 @@ def percent(logs: xr.DataArray) -> xr.DataArray:
 
 
 def _drawn(outlook: Outlook) -> pd.DataFrame:
-    table = outlook.table().drop(columns="last")
-    return table.melt(id_vars=["region", "year"], var_name="quantile").assign(
-        unit="per cent of the geometric mean of the regions"
-    )
+    names = ["region", "name_en", "name_zh", "year"]
+    ahead = outlook.table().drop(columns="last").melt(id_vars=names, var_name="quantile")
+    behind = percent(outlook.history.isel(year=slice(-_BEHIND, None))).to_series().dropna().reset_index(name="value")
+    found = pd.concat((behind.assign(quantile="observed"), ahead), ignore_index=True)
+    for place, column in enumerate(("name_en", "name_zh")):
+        found[column] = [outlook.names[str(code)][place] for code in found["region"]]
+    return found[[*names, "quantile", "value"]].assign(unit="per cent of the geometric mean of the regions")

@@ -451,6 +451,8 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
         "memories has 1.0; give values from 0 to below 1": {"memories": (0.5, 1.0)},
         "persistences has 1.5; give values from 0 to 1": {"persistences": (1.5,)},
         "cycles has nan; give values from 0 up": {"cycles": (0.0, np.nan)},
+        "momenta has inf; give values from 0 up": {"momenta": (np.inf,)},
+        "pull_scale is 0": {"pull_scale": 0.0},
     }
     for reason, item in refused.items():
         with pytest.raises(InvalidInput, match=reason):

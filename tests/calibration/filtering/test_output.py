@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.filtering import FilterSettings, ahead, estimate, learn_laws
-from calibration.filtering.couplings import Couplings
+from calibration.filtering.couplings import Couplings, learn_couplings, movements
 from calibration.filtering.learning import Laws
 from calibration.filtering.made import taken_for
 from calibration.filtering.output import OutputFilter, follow_output
+from calibration.filtering.shocks import heavy, left_of_relative
 from calibration.filtering.trend import Trend, forecasts, moved, positions, steps
 from calibration.forecasting import forecast
 from tests.calibration.filtering.test_filter import STILL, evidence
@@ -240,6 +241,39 @@ def test_an_early_jump_in_a_quiet_panel_is_forecast() -> None:
     logs[2, 1:] += 0.5
     outlook = forecast(panel_of(logs), until=int(panel_of(logs).years[-1]) + 2, model="filtered", draws=100, past=False)
     assert np.isfinite(outlook.draws).all()
+
+
+def test_couplings_that_begin_after_the_panel_move_output_from_then_on() -> None:
+    """The first years of a panel are not those that tell about couplings, and movements keep their years."""
+    values = walks(4, 20)
+    settings = replace(STILL, couplings=1.0)
+    known = evidence(values)
+    laws = learn_laws(values, known.groups, settings)
+    late = learn_couplings(known, laws, settings, known.years[-4])
+    assert late.moves.shape == (2, 4, 19)
+    assert not late.moves[..., :-3].any()
+    for place in (-3, -2, -1):
+        assert_allclose(late.moves[..., place], movements(known, laws, known.years[place - 1]), atol=1e-15)
+
+
+def test_a_lone_region_is_known_and_surprises_nobody() -> None:
+    values = walks(5, 24, seed=2)
+    values[1:, :10] = np.nan
+    values[0, :10] = 0.0
+    found = list(steps(values, positions(values, 10), law(), np.full((1, 5), SD), SETTINGS))
+    for step in found[1:11]:
+        assert np.isnan(step.innovation[0, 0])
+        assert_allclose(step.output[0, 0], values[0, step.year] if step.year < 10 else step.output[0, 0], atol=1e-15)
+        assert_allclose(step.var_output[0, 0], 0.0, atol=1e-12)
+
+
+def test_noise_of_relative_output_has_the_size_that_was_learnt_in_classes_too() -> None:
+    rng = np.random.default_rng(0)
+    for groups, shared in ((("",) * 2, 0.0), (("a",) * 5 + ("b",) * 5, 0.8), (("a",) * 3 + ("",) * 4, 0.5)):
+        noise = heavy(rng, 40_000, groups, shared, np.inf) / left_of_relative(groups, shared)
+        relative = noise - noise.mean(axis=1, keepdims=True)
+        assert_allclose((relative**2).mean(), 1.0, rtol=0.03)
+    assert left_of_relative(("a",), 0.0) == 1.0
 
 
 def test_a_lone_region_says_nothing_about_sizes() -> None:

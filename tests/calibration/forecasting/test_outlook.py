@@ -90,6 +90,24 @@ def test_a_forecast_holds_its_draws_events_and_past() -> None:
         assert "{" not in text
 
 
+def test_regions_not_observed_in_the_last_year_are_named_and_start_from_their_last_level() -> None:
+    logs = walk(6, 14)
+    complete = forecast(panel_of(logs), until=2005, model="damped_drift", draws=60, past=False)
+    assert "was observed in 2003" not in paragraph(complete)
+    logs[1, -1] = logs[2, -2:] = np.nan
+    found = forecast(panel_of(logs), until=2005, model="damped_drift", draws=60, past=False)
+    text = {lang: paragraph(found, lang) for lang in ("en", "zh")}
+    first, second = (found.names[str(code)][0] for code in found.draws["region"].to_numpy()[1:3])
+    assert f"No output was observed in 2003 of {first}, {second} (2 of 6 regions)" in text["en"]
+    assert "没有 2003 年的观测值（6 个地区中的 2 个）" in text["zh"]
+    table = found.table().groupby("region")["last"].first()
+    assert_allclose(table, 100 * np.exp(found.last))
+    assert found.last[1] == found.history.to_numpy()[1, -2]
+    logs[:4, -1] = np.nan
+    many = paragraph(forecast(panel_of(logs), until=2005, model="damped_drift", draws=60, past=False))
+    assert "and 1 more (4 of 6 regions)" in many
+
+
 def test_moves_are_those_of_the_table() -> None:
     found = forecast(panel_of(walk(4, 14)), until=2005, model="damped_drift", draws=60, past=False)
     table = found.table()
@@ -261,6 +279,13 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
         "forecast.md",
     }
     assert {path.name for path in out.iterdir()} == names
+    drawn = pd.read_csv(out / "forecast.csv")
+    assert set(drawn["quantile"]) == {"observed", "q05", "q20", "q35", "q50", "q65", "q80", "q95"}
+    assert pd.api.types.is_float_dtype(drawn["value"])
+    assert drawn[drawn["quantile"] == "observed"]["year"].max() == 2001
+    table = pd.DataFrame(answer["data"]["table"]).set_index(["region", "year"])["q50"]
+    middle = drawn[drawn["quantile"] == "q50"].set_index(["region", "year"])["value"]
+    assert_allclose(middle.loc[table.index], table, rtol=1e-6)
     assert main(["forecast", str(source), "--until", "2003", "--out", str(out)]) == 2
     said = capsys.readouterr().err
     assert "holds earlier results" in said

@@ -164,6 +164,14 @@ def test_changes_are_said_as_they_are_printed(
     assert text in policies_paragraph(outlook(), [found])
 
 
+@pytest.mark.parametrize("words", ["dispersion falls by {}", "Dispersion falls in {}", "the dispersion falls by {}"])
+def test_that_dispersion_falls_is_listed_once(words: str) -> None:
+    asked = forecast(panel(), until=UNTIL, model="damped_drift", draws=41, past=False, events=[words.format(UNTIL)])
+    found = under_policies(asked, projection({"help": effects()}))
+    assert len(policy_table(asked, found)) == 1
+    assert len(policy_table(outlook(), under_policies(outlook(), projection({"help": effects()})))) == 2
+
+
 def test_levels_with_a_policy_are_quantiles_of_its_draws() -> None:
     found = under_policies(outlook(), projection({"help": effects()}))[0]
     row = found.table().set_index(["region", "year"]).loc["R02", 2004]
