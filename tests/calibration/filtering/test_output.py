@@ -221,6 +221,11 @@ def test_the_years_behind_move_digital_stocks_with_the_output_that_was_observed(
     assert_allclose(found[0].level, found[1].level, atol=1e-9)
     changed = np.abs(found[0].stocks["a"] / found[1].stocks["a"] - 1).mean(axis=0)
     assert changed[:2].min() > 0.01
+    # Stocks of the origin are those of the years before it.
+    late = values.copy()
+    late[:2, -1] += np.array([1.0, -1.0])
+    same = estimate(evidence(late), settings, seed=0).state
+    assert_allclose(same.stocks["a"], found[0].stocks["a"], rtol=1e-9)
 
 
 @pytest.mark.parametrize("years", [60, 100, 150])
