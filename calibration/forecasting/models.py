@@ -153,6 +153,8 @@ fading departures                       -.1675   -.1719   .798 / .789 / .819  .9
 that filtered model alone               -.1749   -.1856   .795 / .785 / .810  .962 / .890 / .817
 the same and restless years             -.1739   -.1773   .793 / .778 / .809  .964 / .894 / .828
 that filtered model alone               -.1862   -.1952   .787 / .767 / .793  .962 / .887 / .811
+the same, mended after reviews          -.1738   -.1765   .793 / .778 / .809  .964 / .894 / .828
+that filtered model alone               -.1862   -.1930   .787 / .767 / .794  .962 / .887 / .811
 ======================================  =======  =======  ==================  ==================
 
 Error correction whose last change counts less after a restless year gains .003 alone and nothing in the mixture.
