@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calibration.filtering.couplings import Couplings, learn_couplings
 from calibration.filtering.digital import from_free, observed_in, predicted_in, relaxed, share_of, to_free
 from calibration.filtering.dynamics import Members, State, advance, drawn, spec_of, start
-from calibration.filtering.evidence import Evidence, carried
+from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.output import Output, follow_output
 from calibration.filtering.settings import FilterSettings
@@ -89,7 +89,7 @@ def estimate(
         centres=positions(evidence.values, settings.memory_years),
         rng=rng,
     )
-    values = evidence.values if settings.window else carried(evidence.values)[:, -1:]
+    values = evidence.values if settings.window else evidence.last[:, None]
     output = follow_output(values, laws, chosen, settings)
     state = work.begun(state)
     for year in range(first, origin):

@@ -49,6 +49,11 @@ class Evidence:
         return tuple(item for item in found if not item.increments)
 
     @property
+    def last(self) -> Array:
+        """Level that each region was last seen at, shape (region,)."""
+        return _without_holes(self.values)[:, -1]
+
+    @property
     def growth(self) -> float:
         """Mean yearly growth of output per head of the last years, between 0 and 15 per cent."""
         last = self.national[-6:]
@@ -92,7 +97,7 @@ def evidence_of(
     chosen = tuple(years)
     whole = _places(regions, groups) if panel is None else _on_years(panel.subset(regions=regions), chosen)
     national = _national(values, whole)
-    output = np.exp(carried(values) + national)
+    output = np.exp(_without_holes(values) + national)
     filled = {**whole.values, OUTPUT: output}
     return Evidence(
         values=values,
@@ -150,7 +155,7 @@ def _national(values: Array, panel: Panel) -> Array:
     return result
 
 
-def carried(values: Array) -> Array:
+def _without_holes(values: Array) -> Array:
     """Carry levels forward over holes, and the first one back."""
     seen = np.isfinite(values)
     places = np.maximum.accumulate(np.where(seen, np.arange(values.shape[1]), -1), axis=1)
