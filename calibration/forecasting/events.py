@@ -140,6 +140,10 @@ def futures_of(
     return Futures(last=last_level(history), draws=draws, years=years, places=places, classes=classes)
 
 
+# Whether an event happens in each draw, from what it says, what is known and the draws of its year.
+_Rule = Callable[[Mapping[str, str], Futures, Array], NDArray[np.bool_]]
+
+
 def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     """Look for events in draws.
 
@@ -176,14 +180,31 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _chance(event: str, futures: Futures) -> Chance:
+    happens, parts = _read(event)
+    year = int(parts["year"])
+    share = float(np.mean(happens(parts, futures, futures.at(year))))
+    return Chance(event=event, year=year, probability=share)
+
+
+def is_same(event: str, other: str) -> bool:
+    """Whether two events differ in nothing but case, blanks, and words that mean the same.
+
+    Raises
+    ------
+    InvalidInput
+        If one of them has none of the forms.
+    """
+    (happens, parts), (also, others) = _read(event.casefold()), _read(other.casefold())
+    return happens is also and parts == others
+
+
+def _read(event: str) -> tuple[_Rule, dict[str, str]]:
+    """The rule of an event, and what it says."""
     text = " ".join(event.split())
     for pattern, happens in _RULES.items():
         found = re.fullmatch(pattern + _YEAR, text, flags=re.IGNORECASE)
         if found:
-            parts = found.groupdict()
-            year = int(parts["year"])
-            share = float(np.mean(happens(parts, futures, futures.at(year))))
-            return Chance(event=event, year=year, probability=share)
+            return happens, found.groupdict()
     raise InvalidInput(
         f"event {event!r} is not understood; write it as one of: {'; '.join(FORMS)} (by a year means in that year)"
     )
@@ -240,7 +261,7 @@ def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDAr
     return np.asarray(after >= (1 + part) * before)
 
 
-_RULES: dict[str, Callable[[Mapping[str, str], Futures, Array], NDArray[np.bool_]]] = {
+_RULES: dict[str, _Rule] = {
     rf"(?P<who>.+?) closes? {_NUMBER} of (?:its|the) gap": _closes,
     r"(?P<who>.+?) overtakes? (?P<other>.+?)": _overtakes,
     rf"(?P<who>.+?) (?P<side>above|below) {_NUMBER} of the mean": _level,

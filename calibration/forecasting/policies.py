@@ -4,7 +4,6 @@ A projection answers what a policy does, a forecast where regions are going with
 are going with it.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.forecasting.events import Chance, chances, futures_of
+from calibration.forecasting.events import Chance, chances, futures_of, is_same
 from calibration.forecasting.outlook import Outlook, levels
 from pysd_runner.errors import InvalidInput, apart
 from pysd_runner.projection import Projection
@@ -158,11 +157,10 @@ def policy_table(outlook: Outlook, policies: Sequence[PolicyOutlook]) -> pd.Data
     """
     last = int(outlook.draws["year"].to_numpy()[-1])
     first = f"dispersion falls by {last}"
-    same = re.compile(rf"(the )?dispersion falls (by|in) {last}", re.IGNORECASE)
     rows = []
     for policy in policies:
         without, falls = policy.falls
-        if not any(same.fullmatch(item.event.strip()) for item in policy.chances):
+        if not any(is_same(item.event, first) for item in policy.chances):
             rows.append((policy.scenario, first, last, falls, without))
         for plain, item in zip(outlook.chances, policy.chances, strict=True):
             rows.append((policy.scenario, item.event, item.year, item.probability, plain.probability))

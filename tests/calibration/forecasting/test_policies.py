@@ -164,7 +164,7 @@ def test_changes_are_said_as_they_are_printed(
     assert text in policies_paragraph(outlook(), [found])
 
 
-@pytest.mark.parametrize("words", ["dispersion falls by {}", "Dispersion falls in {}", "the dispersion falls by {}"])
+@pytest.mark.parametrize("words", ["dispersion falls by {}", "Dispersion falls in {}", "the  dispersion falls by {} "])
 def test_that_dispersion_falls_is_listed_once(words: str) -> None:
     asked = forecast(panel(), until=UNTIL, model="damped_drift", draws=41, past=False, events=[words.format(UNTIL)])
     found = under_policies(asked, projection({"help": effects()}))
