@@ -26,7 +26,7 @@ from calibration.forecasting.baselines import (
     Theta,
 )
 from calibration.forecasting.baselines.autoregression import Pairs, profile, random_effects
-from calibration.forecasting.baselines.error_correction import coefficients, years_apart
+from calibration.forecasting.baselines.error_correction import coefficients, usual_change, years_apart
 from calibration.forecasting.baselines.univariate import quiet
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
@@ -97,20 +97,33 @@ def test_error_correction_without_strength_is_persistence() -> None:
 @pytest.mark.parametrize("step", [1, 3])
 def test_shrunken_error_correction_is_a_weighted_mean_of_the_estimate_and_the_pull(step: int) -> None:
     values = holed()
-    found = coefficients(values, step)
+    values[3, -1] += 1.0
+    largest = 1.345 * 1.4826 * np.nanmedian(np.abs(np.diff(values)))
+    assert 0 < (np.abs(np.diff(values)) > largest).sum() < values.size / 2
+    found = coefficients(values, step, largest)
     assert found is not None
     years = (values.shape[1] - 1 - step) / step
     assert_allclose(years_apart(values, step), years)
     on_level = (years * found[0] + 4 * (0.98**step - 1)) / (years + 4)
     on_change = years / (years + 0.5) * found[1]
-    last, change = values[3, -1], values[3, -1] - values[3, -2]
-    expected = last + on_level * last + on_change * change
-    assert_allclose(ShrunkenErrorCorrection().points(values, 5)[3, step - 1], expected)
+    points = ShrunkenErrorCorrection().points(values, 5)
+    for region in (3, 4, 5, 6, 7):
+        last, change = values[region, -1], np.clip(values[region, -1] - values[region, -2], -largest, largest)
+        assert_allclose(points[region, step - 1], last + on_level * last + on_change * change)
+
+
+def test_the_usual_change_is_a_standard_deviation_that_some_jumps_do_not_move() -> None:
+    steps = np.random.default_rng(0).normal(0, 0.02, (50, 60))
+    assert_allclose(usual_change(steps.cumsum(axis=1)), 0.02, rtol=0.05)
+    steps[:, ::10] *= 100
+    steps[0, 3] = np.nan
+    assert_allclose(usual_change(steps.cumsum(axis=1)[1:]), 0.02, rtol=0.2)
+    assert usual_change(np.zeros((4, 9))) == usual_change(np.zeros((4, 1))) == np.inf
 
 
 def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() -> None:
     values = holed()
-    free = ShrunkenErrorCorrection(level_years=0, change_years=0)
+    free = ShrunkenErrorCorrection(level_years=0, change_years=0, most=np.inf)
     assert_allclose(free.points(values, 5), ErrorCorrection().points(values, 5))
     bound = ShrunkenErrorCorrection(rate=0.03, level_years=1e12, change_years=1e12)
     assert_allclose(bound.points(values, 5), Pull(0.03).points(values, 5), rtol=1e-6)
