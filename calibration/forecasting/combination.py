@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.baselines.history import carried, last_level
-from calibration.forecasting.dilation import best_dilation
+from calibration.forecasting.dilation import learn_dilation
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
 from calibration.forecasting.judged import Judged
 from calibration.forecasting.memory import Key, digest
@@ -36,12 +36,16 @@ class Mixture:
     reach
         Part of the moves from the last level that is kept.
     dilation
-        Factor on the distance of draws from their mean.
+        Factor on the distance of draws from their mean, shape (`JUDGED_YEARS`,); later years have the last.
     """
 
     weights: Array
     reach: float
-    dilation: float
+    dilation: Array
+
+    def dilations(self, horizon: int) -> Array:
+        """The factors for so many years ahead, shape (horizon,)."""
+        return self.dilation[np.minimum(np.arange(horizon), JUDGED_YEARS - 1)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +56,7 @@ class Combination:
     counts: a member that does worse for all to see is soon left out, members that do alike stay alike (exponentially
     weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2). Moves from the last
     observation are cut by as much as earlier ones proved too long (`learn_reach`), and the draws are moved towards or
-    away from their mean by the factor that would have served best, held near one.
+    away from their mean by factors that would have served best, held near one (`learn_dilation`).
 
     Attributes
     ----------
@@ -69,7 +73,8 @@ class Combination:
         How far from 1 the slope of what comes on what is foretold may be, a standard deviation; 0 leaves moves as they
         are.
     undilated
-        Number of origins that the width of the mixture as it is counts for; infinite leaves it as it is.
+        Number of origins that the width of the mixture as it is counts for (`learn_dilation`); infinite leaves it as it
+        is.
     """
 
     name: str
@@ -94,7 +99,7 @@ class Combination:
         mixed = stacked[chosen, np.arange(draws)]
         # Regions that were never observed have nothing to be held back to.
         point = mean - np.nan_to_num((1 - learnt.reach) * (mean - last_level(origin.target.values)[:, None]))
-        return Forecast(point=point, draws=point + learnt.dilation * (mixed - mean))
+        return Forecast(point=point, draws=point + learnt.dilations(horizon) * (mixed - mean))
 
     def learn(self, origin: Origin, *, draws: int, seed: int) -> Mixture:
         """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""
@@ -103,14 +108,10 @@ class Combination:
         weights = np.exp(-self.rate * (loss - loss.min()))
         weights = weights / weights.sum()
         reach = learn_reach(judged, weights, self.slope_sd)
-        dilation = self._dilation([reached(item, weights, reach) for item in judged], weights)
-        return Mixture(weights=weights, reach=reach, dilation=dilation)
-
-    def _dilation(self, judged: Sequence[Judged], weights: Array) -> float:
-        origins = sum(item.weight for item in judged)
-        # What is learnt from earlier origins counts against what is assumed.
-        part = origins / (origins + self.undilated)
-        return float(best_dilation(judged, weights) ** part) if part > 0 else 1.0
+        if not judged:
+            return Mixture(weights=weights, reach=reach, dilation=np.ones(JUDGED_YEARS))
+        cut = [reached(item, weights, reach) for item in judged]
+        return Mixture(weights=weights, reach=reach, dilation=learn_dilation(cut, weights, self.undilated))
 
     def remember(self, origin: Origin, year: int, *, draws: int, seed: int) -> tuple[Array, Array]:
         """What is kept of the members' forecasts at a year up to the origin.

@@ -13,12 +13,13 @@ Array = NDArray[np.float64]
 FACTORS = np.round(np.arange(0.5, 1.51, 0.05), 2)
 
 
-def best_dilation(judged: Sequence[Judged], weights: Array) -> float:
-    r"""Factor on the distance of draws from their mean with the least mean CRPS over earlier origins.
+def learn_dilation(judged: Sequence[Judged], weights: Array, undilated: float) -> Array:
+    r"""Factor on the distance of draws from their mean for each number of years ahead, shape (horizon,).
 
-    The score of a mixture dilated by c about its mean :math:`\mu` is
-    :math:`E|\mu + c(X - \mu) - y| - \frac c2 E|X - X'|`; each horizon counts the same. Linear pools of calibrated
-    forecasts are too wide: Gneiting & Ranjan (2013), Electron. J. Stat. 7: 1747-1782.
+    :math:`\delta_h = c^{1 - p_h} c_h^{p_h}`, with :math:`c_h` the factor that would have served best h years ahead,
+    :math:`p_h = \frac{n / h}{n / h + n_0}` and :math:`c = \hat c^{\,n / (n + n_0)}` of the one factor that would have
+    served best at all horizons; n the origins, recent ones counting for more. Errors over h years overlap with those of
+    h - 1 other origins, hence n / h.
 
     Parameters
     ----------
@@ -26,11 +27,42 @@ def best_dilation(judged: Sequence[Judged], weights: Array) -> float:
         Earlier origins; at least one.
     weights
         Of the members, shape (member,).
+    undilated
+        Number of origins that the width as it is counts for, :math:`n_0`, and the common factor against that of one
+        horizon; infinite leaves it as it is.
+    """
+    scores = dilated_scores(judged, weights)
+    told = np.isfinite(scores).all(axis=0)
+    if not told.any():
+        return np.ones(scores.shape[1])
+    origins = np.stack([item.weight * item.known.any(axis=0) for item in judged]).sum(axis=0)
+    common = FACTORS[scores[:, told].mean(axis=1).argmin()] ** _part(origins.max(), undilated)
+    own = FACTORS[np.where(told, scores, 0.0).argmin(axis=0)]
+    parts = np.array([_part(count / step, undilated) for step, count in enumerate(origins, start=1)])
+    return np.asarray(np.where(told, common ** (1 - parts) * own**parts, common))
+
+
+def _part(origins: float, against: float) -> float:
+    """What is learnt from earlier origins counts against what is assumed."""
+    return origins / (origins + against) if origins > 0 else 0.0
+
+
+def dilated_scores(judged: Sequence[Judged], weights: Array) -> Array:
+    r"""CRPS of a mixture over earlier origins for each of `FACTORS`, relative to the score as it was.
+
+    The score of a mixture dilated by c about its mean :math:`\mu` is
+    :math:`E|\mu + c(X - \mu) - y| - \frac c2 E|X - X'|`. Linear pools of calibrated forecasts are too wide: Gneiting &
+    Ranjan (2013), Electron. J. Stat. 7: 1747-1782.
+
+    Parameters
+    ----------
+    judged, weights
+        As for `learn_dilation`.
 
     Returns
     -------
-    float
-        One of `FACTORS`; 1 when nothing is known.
+    Array
+        Shape (factor, horizon); NaN at horizons where nothing is known.
     """
     horizons = judged[0].came.shape[1]
     near, apart = np.zeros((len(FACTORS), horizons)), np.zeros(horizons)
@@ -43,8 +75,5 @@ def best_dilation(judged: Sequence[Judged], weights: Array) -> float:
         spread = np.einsum("m,n,mnrh->rh", weights, weights, item.between)
         apart += item.weight * np.where(item.known, spread, 0.0).sum(axis=0) / 2
     undilated = near[FACTORS == 1][0] - apart
-    held = undilated > 0
-    if not held.any():
-        return 1.0
-    scores = ((near - FACTORS[:, None] * apart)[:, held] / undilated[held]).mean(axis=1)
-    return float(FACTORS[np.argmin(scores)])
+    unknown = np.full(near.shape, np.nan)
+    return np.asarray(np.divide(near - FACTORS[:, None] * apart, undilated, out=unknown, where=undilated > 0))

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from calibration.forecasting import Combination, origin_at, target_of
 from calibration.forecasting.combination import distances, losses, shares
-from calibration.forecasting.dilation import FACTORS, best_dilation
+from calibration.forecasting.dilation import FACTORS, dilated_scores, learn_dilation
 from calibration.forecasting.scores import crps
 from pysd_runner.errors import InvalidInput
 from tests.calibration.forecasting.judging import Shifted, judged
@@ -25,13 +25,17 @@ def test_the_score_of_a_mixture_is_a_quadratic_form_of_its_weights() -> None:
     assert_allclose(weights @ near - weights @ apart @ weights / 2, crps(copies, np.array(observed)), rtol=1e-9)
 
 
+HALF = np.array([0.5, 0.5])
+
+
 @pytest.mark.parametrize("size", [0.6, 1.0, 1.4])
-def test_the_best_dilation_is_the_width_of_what_comes(size: float) -> None:
-    assert_allclose(best_dilation(judged(size), np.array([0.5, 0.5])), size, atol=0.11)
+def test_the_dilation_is_the_width_of_what_comes(size: float) -> None:
+    assert_allclose(learn_dilation(judged(size), HALF, 0.0), [size, size], atol=0.11)
+    assert_allclose(learn_dilation(judged(size), HALF, np.inf), [1.0, 1.0])
 
 
-def test_the_best_dilation_has_the_least_crps_by_a_plain_loop() -> None:
-    items, weights = judged(0.7, origins=4), np.array([0.5, 0.5])
+def test_scores_of_dilated_mixtures_are_those_of_a_plain_loop() -> None:
+    items = judged(0.7, origins=4)
     scores = []
     for factor in FACTORS:
         total = np.zeros(2)
@@ -42,22 +46,47 @@ def test_the_best_dilation_has_the_least_crps_by_a_plain_loop() -> None:
             total += np.where(item.known, scored, 0.0).sum(axis=0)
         scores.append(total)
     relative = np.array(scores) / scores[int(np.flatnonzero(FACTORS == 1)[0])]
-    assert best_dilation(items, weights) == FACTORS[relative.mean(axis=1).argmin()]
+    assert_allclose(dilated_scores(items, HALF), relative, rtol=1e-9)
+
+
+def test_each_horizon_has_its_dilation_held_near_that_of_all() -> None:
+    near, far = judged(0.6, seed=1), judged(1.4, seed=2)
+    items = [
+        replace(one, came=np.column_stack((one.came[:, 0], other.came[:, 1])), weight=0.5)
+        for one, other in zip(near, far, strict=True)
+    ]
+    scores = dilated_scores(items, HALF)
+    own, both = FACTORS[scores.argmin(axis=0)], FACTORS[scores.mean(axis=1).argmin()]
+    assert own[0] < both < own[1]
+    # Thirty origins that count half, overlapping two years ahead, against three.
+    common, parts = both ** (15 / 18), np.array([15 / 18, 7.5 / 10.5])
+    assert_allclose(learn_dilation(items, HALF, 3.0), common ** (1 - parts) * own**parts)
+    unknown = [replace(item, known=item.known & np.array([True, False])) for item in items]
+    alone = learn_dilation(unknown, HALF, 3.0)
+    assert_allclose(alone, [own[0] ** (15 / 18 * (1 - 15 / 18) + 15 / 18), own[0] ** (15 / 18)])
+    certain = [
+        replace(item, kept=item.kept * [1, 0], between=item.between * [1, 0], came=item.came * [1, 0]) for item in items
+    ]
+    assert_allclose(learn_dilation(certain, HALF, 3.0), alone)
+    nothing = [replace(item, known=np.zeros((10, 2), dtype=bool)) for item in items]
+    assert_allclose(learn_dilation(nothing, HALF, 0.0), [1.0, 1.0])
 
 
 def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> None:
     target = target_of(panel_of(walk(6, 30)))
     members = (Shifted("one", 0.02), Shifted("other", -0.02))
-    found, plain = (
-        Combination(name="mixture", members=members, slope_sd=0.0, undilated=undilated).forecast(
-            origin_at(target, 2015), horizon=2, draws=40, seed=0
-        )
-        for undilated in (0.0, np.inf)
+    free, plain = (
+        Combination(name="mixture", members=members, slope_sd=0.0, undilated=undilated) for undilated in (0.0, np.inf)
     )
-    assert_allclose(found.point, plain.point)
-    ratios = (found.draws - found.point) / (plain.draws - plain.point)
-    assert_allclose(ratios, ratios[0, 0, 0])
-    assert ratios[0, 0, 0] < 0.95
+    origin = origin_at(target, 2015)
+    found, as_it_is = (item.forecast(origin, horizon=7, draws=40, seed=0) for item in (free, plain))
+    assert_allclose(found.point, as_it_is.point)
+    ratios = (found.draws - found.point) / (as_it_is.draws - as_it_is.point)
+    learnt = free.learn(origin, draws=40, seed=0).dilation
+    assert learnt[0] < 0.95
+    assert len(set(learnt)) > 1
+    # Beyond the years by which members are judged the last one holds.
+    assert_allclose(ratios, np.broadcast_to([*learnt, learnt[-1], learnt[-1]], ratios.shape))
 
 
 def test_losses_are_those_of_a_plain_loop() -> None:
