@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.perfect import told
 from benchmarks.vintages import CORE, DATA, OLD
 from benchmarks.vintages import results as vintages
 from calibration.forecasting import Backtest, backtest, models
@@ -261,7 +262,7 @@ def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
     half, most = mean_coverage(results)
     parts.append(
         f"Averaged over panels and horizons, intervals of 50 % held {100 * half:.1f} % and intervals of 90 % held "
-        f"{100 * most:.1f} % of what came."
+        f"{100 * most:.1f} % of what came. {told(results)}"
     )
     if all(MEAN in {str(name) for name in result.scores["model"].values} for result in results.values()):
         parts += [

@@ -14,6 +14,8 @@ from pysd_runner.errors import InvalidInput
 from pysd_runner.reports.folders import check_file
 
 if TYPE_CHECKING:  # loads numpy
+    import pandas as pd
+
     from calibration.forecasting.scored import Backtest
     from pysd_runner.panel import Panel
 
@@ -21,6 +23,13 @@ PANEL = "china"
 # Cells of output per head, regions times years, up to which one process is the fastest.
 SMALL_PANEL = 400
 SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
+# Columns that are printed with their interval, and what its ends are called in the table.
+WITH_INTERVALS = {
+    "rmse_ratio_to_persistence": "rmse_ratio",
+    "crps_ratio_to_persistence": "crps_ratio",
+    "coverage_50": "coverage_50",
+    "coverage_90": "coverage_90",
+}
 
 Models = Annotated[
     list[str] | None,
@@ -192,3 +201,40 @@ def _say(session: Session, result: "Backtest") -> None:
         session.say()
         session.say(column.replace("_", " "))
         session.say(wide.astype(float).to_string(float_format="{:.3f}".format, na_rep="-"))
+    last = table[table["model"] == table["model"].iloc[-1]]
+    if last["coverage_90_low"].notna().any():
+        session.say()
+        session.say(f"{last['model'].iloc[0]}, with 90 % block-bootstrap intervals over origins")
+        session.say(intervals(last).to_string())
+
+
+def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Scores of one forecaster with their intervals, horizons down.
+
+    Parameters
+    ----------
+    rows
+        Of the table of skill.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text; without an interval where the origins are too few for one.
+    """
+    import pandas as pd
+
+    cells = {
+        column.replace("_", " "): [
+            _cell(row[column], row[f"{stem}_low"], row[f"{stem}_high"]) for _, row in rows.iterrows()
+        ]
+        for column, stem in WITH_INTERVALS.items()
+    }
+    return pd.DataFrame(cells, index=[f"{horizon} y" for horizon in rows["horizon"]])
+
+
+def _cell(value: float | None, low: float | None, high: float | None) -> str:
+    import pandas as pd
+
+    if pd.isna(value):
+        return "-"
+    return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} ({low:.3f}-{high:.3f})"

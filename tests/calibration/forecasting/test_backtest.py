@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
@@ -280,6 +281,30 @@ def test_the_command_prints_one_object_for_a_file_with_output_per_head_alone(
     }
     assert wanted <= set(rows[0])
     assert (tmp_path / "skill.csv").read_text(encoding="utf-8").startswith("model,horizon,")
+
+
+def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "skill.csv"
+    line = ["backtest", str(write(tmp_path / "mine.csv", walk(5, 18))), "--model", "drift", "--model", "pull"]
+    assert main([*line, "--draws", "20", "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    row = pd.read_csv(out).set_index(["model", "horizon"]).loc[("pull", 2)]
+    cells = [
+        f"{row[f'{name}{tail}']:.3f} ({row[f'{name}_low']:.3f}-{row[f'{name}_high']:.3f})"
+        for name, tail in (
+            ("rmse_ratio", "_to_persistence"),
+            ("crps_ratio", "_to_persistence"),
+            ("coverage_50", ""),
+            ("coverage_90", ""),
+        )
+    ]
+    after = told.split("pull, with 90 % block-bootstrap intervals over origins")[1].splitlines()
+    assert " ".join(after[3].split()) == " ".join(["2 y", *cells])
+    # From two origins no interval can be told.
+    assert main([*line, "--draws", "20", "--first-origin", "2006"]) == 0
+    assert "bootstrap" not in capsys.readouterr().out
 
 
 def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
