@@ -6,6 +6,9 @@ import numpy as np
 
 from pysd_runner.panel import Panel
 
+# Regions that are named before the rest is counted.
+SHOWN = 5
+
 
 def panel_facts(panel: Panel) -> dict[str, Any]:
     """What a panel holds, as plain data.
@@ -18,8 +21,8 @@ def panel_facts(panel: Panel) -> dict[str, Any]:
     Returns
     -------
     dict
-        Regions, first and last year, price basis, hash; for each variable its unit, its first and last year, and how
-        many values are missing between these years.
+        Regions, first and last year, price basis, hash; for each variable its unit, its first and last year, how many
+        values are missing between these years, and the regions that lack the last one, from which forecasts start.
     """
     return {
         "name": panel.name,
@@ -62,6 +65,9 @@ def _variable_facts(panel: Panel, name: str) -> dict[str, Any]:
         "unit": panel.units[name],
         "years": [years[0], years[-1]] if years else [],
         "missing": int(np.isnan(panel[name][:, first : last + 1]).sum()),
+        "without_last_year": [
+            region.code for region, value in zip(panel.regions, panel[name][:, last], strict=True) if np.isnan(value)
+        ],
         "derived": bool((panel.flags.of(name) == "derived").any()),
     }
 
@@ -70,5 +76,8 @@ def _variable_words(facts: dict[str, Any]) -> tuple[str, str]:
     years = "{}-{}".format(*facts["years"]) if facts["years"] else "empty"
     notes = [facts["unit"]]
     notes += [f"{facts['missing']} missing"] if facts["missing"] else []
+    if facts["years"] and (late := facts["without_last_year"]):
+        rest = f" and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
+        notes.append(f"none in {facts['years'][-1]} for {', '.join(late[:SHOWN])}{rest}")
     notes += ["derived"] if facts["derived"] else []
     return years, ", ".join(notes)

@@ -50,6 +50,18 @@ def test_warnings_alone_are_fine(gapsim, tmp_path):
     assert answer.json["data"]["panel"]["years"] == [2019, 2020]
 
 
+def test_regions_that_end_early_are_named(gapsim, tmp_path):
+    rows = [f"R{place},{year},{20000 + place + year}" for place in range(9) for year in (2019, 2020, 2021)]
+    late = [row for row in rows if not (row.startswith(("R1", "R2", "R3", "R4", "R5", "R6", "R7")) and ",2021," in row)]
+    for name, lines in {"one": rows[:5] + rows[6:], "many": late, "none": rows}.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(["region,year,output_per_head", *lines]), encoding="utf-8")
+    assert "1 missing, none in 2021 for R1" in gapsim("data", "check", "one.csv").out
+    assert "7 missing, none in 2021 for R1, R2, R3, R4, R5 and 2 more" in gapsim("data", "check", "many.csv").out
+    assert "missing" not in gapsim("data", "check", "none.csv").out
+    facts = gapsim("data", "check", "one.csv", "--json").json["data"]["panel"]["variables"]["output_per_head"]
+    assert facts["without_last_year"] == ["R1"]
+
+
 def test_other_peoples_headings(gapsim, tmp_path):
     (tmp_path / "own.csv").write_text(OWN, encoding="gb18030")
     assert gapsim("data", "check", "own.csv").code == 0

@@ -369,6 +369,31 @@ def test_widths_follow_past_errors() -> None:
     assert_allclose(none, 1.0)
 
 
+def test_widths_of_walks_are_those_of_a_plain_loop() -> None:
+    sizes = np.array([0.005, 0.01, 0.02, 0.08])
+    values = np.cumsum(np.random.default_rng(3).normal(size=(4, 15)) * sizes[:, None], axis=1)
+    values -= values.mean(axis=0)
+    values[3, :6] = np.nan
+    settings = replace(STILL, tails=5.0, width_half_life=6.0, width_weight=2.0)
+    law = learn_laws(values, [""] * 4, settings)
+    # The late region is the restless one, so that sizes do not average out.
+    assert law.by_region[3] > 1.4
+    expected = []
+    for step in (1, 2, 3):
+        unit = np.sqrt(2 / np.pi) + (student.expect(abs, (5,)) * np.sqrt(3 / 5) - np.sqrt(2 / np.pi)) / step
+        came = foretold = origins = 0.0
+        for origin in range(1, 15 - step):
+            known = np.arange(4) < (4 if origin > 6 else 3)
+            counts = 0.5 ** ((14 - origin - step) / 6.0)
+            error = (values[:, origin + step] - values[:, origin])[known]
+            came += counts * np.abs(error - error.mean()).mean()
+            foretold += counts * unit * (law.sd[0] * law.by_region[known] * np.sqrt(step)).mean()
+            origins += counts
+        part = origins / step / (origins / step + 2.0)
+        expected.append((came / foretold) ** part)
+    assert_allclose(learn_widths(values, law, settings, 3), expected, rtol=1e-9)
+
+
 def test_shocks_have_unit_variance_and_share_what_they_should() -> None:
     groups = ["a", "a", "a", "b", "b", "b"]
     draws = heavy(np.random.default_rng(0), 40_000, groups, 0.4, 8.0)
