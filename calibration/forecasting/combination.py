@@ -89,7 +89,7 @@ class Combination:
             raise InvalidInput(f"slope_sd is {self.slope_sd}; expected a standard deviation, 0 or more")
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated."""
+        """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated; their mean is the point."""
         members = [member_forecast(member, origin, horizon, draws, seed) for member in self.members]
         learnt = self.learn(origin, draws=draws, seed=seed)
         rng = np.random.default_rng((seed, origin.year, len(members)))
@@ -97,9 +97,11 @@ class Combination:
         stacked = np.stack([member.draws for member in members])
         mean = np.tensordot(learnt.weights, np.stack([member.point for member in members]), axes=1)
         mixed = stacked[chosen, np.arange(draws)]
+        # Of each member only some draws are taken, whose mean is off by chance.
+        away = mixed - mixed.mean(axis=0)
         # Regions that were never observed have nothing to be held back to.
         point = mean - np.nan_to_num((1 - learnt.reach) * (mean - last_level(origin.target.values)[:, None]))
-        return Forecast(point=point, draws=point + learnt.dilations(horizon) * (mixed - mean))
+        return Forecast(point=point, draws=point + learnt.dilations(horizon) * away)
 
     def learn(self, origin: Origin, *, draws: int, seed: int) -> Mixture:
         """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""

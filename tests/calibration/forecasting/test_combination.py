@@ -142,6 +142,7 @@ def test_draws_of_a_mixture_are_whole_draws_of_its_members_in_the_right_numbers(
     assert (high.all(axis=(1, 2)) | ~high.any(axis=(1, 2))).all()
     assert high[:, 0, 0].sum() == 25
     assert_allclose(found.point, np.repeat(target.values[:, 3:4], 3, axis=1))
+    assert_allclose(found.draws.mean(axis=0), found.point)
 
 
 def test_shares_are_whole_numbers_that_add_up() -> None:
