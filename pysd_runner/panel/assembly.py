@@ -261,14 +261,15 @@ def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collectio
     -------
     list[Problem]
         One problem for the column when more than half of its values are out of range, else one for each cell. For
-        output per head without a unit of which no value is within, a warning: an index serves to compare regions.
+        output per head without a unit a warning: any scale serves to compare regions, and two units in one column show
+        as jumps (`breaks`).
     """
     upper = GREATEST_PER_HEAD * SMALL_CURRENCIES.get(currency, 1.0)
     problems = []
     if "output_per_head" in grids:
         grid = grids["output_per_head"]
-        as_column: Severity = "warning" if "output_per_head" in without_unit else "error"
-        problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, "output per head", as_column)
+        severity: Severity = "warning" if "output_per_head" in without_unit else "error"
+        problems += _out_of_range(grid, grid.values, LEAST_PER_HEAD, upper, "output per head", severity)
     if "output" in grids and "population" in grids:
         grid = grids["output"]
         problems += _out_of_range(
@@ -282,9 +283,9 @@ def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collectio
 
 
 def _out_of_range(
-    grid: Grid, per_head: FloatArray, lower: float, upper: float, what: str, as_column: Severity = "error"
+    grid: Grid, per_head: FloatArray, lower: float, upper: float, what: str, severity: Severity = "error"
 ) -> list[Problem]:
-    """Report values out of range: many as one; of severity `as_column` when no value of the column is within."""
+    """Report values out of range: many as one."""
     wrong = np.isfinite(per_head) & ((per_head < lower) | (per_head > upper))
     count, held = int(wrong.sum()), int(np.isfinite(per_head).sum())
     places = sorted(map(tuple, np.argwhere(wrong)), key=lambda place: int(grid.rows[place]))
@@ -295,6 +296,8 @@ def _out_of_range(
             f" (one of {count} such values" + ("" if count == held else f"; {held - count} others are in range") + ")"
         )
     advice = "check the units" if count == held or not more else "does the column hold two units?"
+    if severity == "warning":
+        advice = "no unit is given, and regions can be compared on any scale"
     return [
         Problem(
             rule="magnitude",
@@ -303,7 +306,7 @@ def _out_of_range(
             column=str(grid.columns[place]),
             found=str(grid.texts[place]),
             expected=f"output per head from {lower:,.0f} to {upper:,.0f}",
-            severity=as_column if count == held > 1 else "error",
+            severity=severity,
         )
         for place in places
     ]

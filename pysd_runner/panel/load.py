@@ -371,8 +371,10 @@ def _between_cells(grids: dict[str, Grid], axes: Axes, measured: Mapping[str, Me
     problems = gaps(grids, axes)
     without_unit = {name for name, measure in measured.items() if not measure.text}
     sizes = magnitudes(grids, currency_of(measured), without_unit)
-    # Values out of range have been reported as such; their jumps are the same fault again.
-    problems += sizes or breaks(grids, axes)
+    problems += sizes
+    # Values out of range that are faults have been reported as such; their jumps are the same fault again.
+    if all(problem.severity == "warning" for problem in sizes):
+        problems += breaks(grids, axes)
     problems += parts_and_wholes(grids)
     return problems
 

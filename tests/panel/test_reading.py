@@ -230,7 +230,17 @@ def test_output_per_head_without_a_unit_may_be_on_any_scale_but_a_single_value_o
     with_unit = write("region,year,output_per_head [USD/person]\n" + rows)
     assert [item.severity for item in check_panel(with_unit) if item.rule == "magnitude"] == ["error"]
     single = write("region,year,output_per_head\nA,2000,15000\nA,2001,15500\nB,2000,9000\nB,2001,9.2\n")
-    assert [item.severity for item in check_panel(single) if item.rule == "magnitude"] == ["error"]
+    found = {item.rule: item.severity for item in check_panel(single)}
+    assert (found["magnitude"], found["jump"]) == ("warning", "error")
+    index = write("region,year,output_per_head\nA,2000,99\nA,2001,104\nB,2000,98.5\nB,2001,95\n")
+    assert [item.severity for item in check_panel(index) if item.rule == "magnitude"] == ["warning"]
+    assert any("regions can be compared on any scale" in str(item) for item in check_panel(index))
+    pesos = write("region,year,output_per_head\nA,2000,8500000\nA,2001,9100000\nB,2000,9900000\nB,2001,10800000\n")
+    assert not [item for item in check_panel(pesos) if item.severity == "error"]
+    units = write(
+        "region,year,output_per_head [COP per person]\nA,2000,43000000\nA,2001,44000000\nB,2000,9e6\nB,2001,9e6\n"
+    )
+    assert load_panel(units).units["output_per_head"] == "Colombian peso/(Year*Person)"
 
 
 # Workbooks
