@@ -118,7 +118,7 @@ def backtest(
     )
     if out is not None:
         check_file(out, ".csv", replace=force, inputs=choice.files)
-    read = choice.read(session)
+    read = choice.read_to_compare(session)
     if first_year is not None or last_year is not None:
         start, stop = first_year or read.years[0], last_year or read.years[-1]
         read = read.subset(years=range(start, stop + 1))
@@ -194,6 +194,7 @@ def _say(session: Session, result: "Backtest") -> None:
         f"{result.panel}: {len(session.data['regions'])} regions, origins {origins[0]}-{origins[-1]}; "
         "ratios below 1 are better than persistence"
     )
+    session.say(_counted(table))
     for column in SHOWN:
         wide = table.pivot(index="model", columns="horizon", values=column).loc[list(dict.fromkeys(table["model"]))]
         wide.columns = [f"{horizon} y" for horizon in wide.columns]
@@ -206,6 +207,16 @@ def _say(session: Session, result: "Backtest") -> None:
         session.say()
         session.say(f"{last['model'].iloc[0]}, with 90 % block-bootstrap intervals over origins")
         session.say(intervals(last).to_string())
+
+
+def _counted(table: "pd.DataFrame") -> str:
+    """How many origins each number of years ahead has, and whether they are enough."""
+    from calibration.forecasting.words import LEAST_ORIGINS
+
+    counts = table.groupby("horizon")["origins"].max()
+    told = f"origins at {', '.join(map(str, counts.index))} year(s) ahead: {', '.join(map(str, counts))}"
+    few = (counts < LEAST_ORIGINS).any()
+    return told + (f"; fewer than {LEAST_ORIGINS} are too few to judge by" if few else "")
 
 
 def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":

@@ -99,10 +99,12 @@ def forecast(
     """Forecast output per head of regions relative to their mean, with bands and the probability of named events.
 
     The panel needs region, year and output per head (or output and population), nothing else. Events are written like
-    "west closes 10% of its gap by 2035", "Shandong overtakes Chongqing by 2030", "Gansu below 60% of the mean in 2030"
-    or "dispersion falls by 5% by 2035"; a class counts with the mean of its regions. "By 2035" means in 2035, not on
-    the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast, `gapsim`,
-    weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and quicker.
+    "west closes 10% of its gap by 2035", "Gansu closes 10% of its gap to the leader by 2035", "Shandong overtakes
+    Chongqing by 2030", "Gansu below 60% of the mean in 2030" or "dispersion falls by 5% by 2035"; a class counts with
+    the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means in 2035,
+    not on the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast,
+    `gapsim`, weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and
+    quicker.
     With --run the effects the simulation model gives to policies are added to the forecast, draw by draw.
     """
     choice = PanelChoice(
@@ -118,7 +120,11 @@ def forecast(
     inputs = [*choice.files, *files_of(fit), *files_of(results)]
     folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
     fitted = None if fit is None else read_fit(fit)
-    read = choice.read(session, regions=() if fitted is None else fitted.regions)
+    found = None if results is None else _load_run(results)
+    if fitted is not None:
+        read = choice.read_to_compare(session, regions=fitted.regions)
+    else:
+        read = choice.read_to_compare(session, regions=() if found is None else _regions(found), of="run")
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of, under_policies
     from calibration.forecasting.outlook import check_forecast
@@ -132,7 +138,7 @@ def forecast(
     asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
     asked["events"] = events or ()
     check_forecast(read, **asked)
-    projection = None if results is None else _read_run(results, aim, last)
+    projection = None if found is None else _checked(found, aim, last)
     if projection is not None and projection.data.sizes["draw"] < FEW_DRAWS:
         session.warn(
             f"The run has {projection.data.sizes['draw']} draws: the intervals of its effects say little; run it with "
@@ -169,20 +175,30 @@ def _part(projection: "Projection", name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _read_run(folder: Path, aim: "Target", until: int) -> "Projection":
-    """Read what `gapsim run` wrote, and refuse what does not belong to the forecast."""
-    from calibration.forecasting.policies import check_projection
+def _load_run(folder: Path) -> "Projection":
+    """Read what `gapsim run` wrote."""
     from pysd_runner.projection import load_projection
 
-    found = load_projection(folder)
+    return load_projection(folder)
+
+
+def _regions(projection: "Projection") -> tuple[str, ...]:
+    """Codes of the regions of a run; none where the file holds none."""
+    return tuple(map(str, projection.data["region"].to_numpy())) if "region" in projection.data else ()
+
+
+def _checked(projection: "Projection", aim: "Target", until: int) -> "Projection":
+    """Refuse a run that does not belong to the forecast."""
+    from calibration.forecasting.policies import check_projection
+
     last = dict(zip(aim.regions, (float(value) for value in aim.values[:, -1]), strict=True))
-    check_projection(found, last, aim.years[-1], until)
-    return found
+    check_projection(projection, last, aim.years[-1], until)
+    return projection
 
 
 def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]", lang: str) -> None:
     """Print the paragraph, the last year, the events and the policies; keep everything for programs."""
-    from calibration.forecasting.words import paragraph, percent, policies_paragraph
+    from calibration.forecasting.words import chance, paragraph, policies_paragraph
 
     table = result.table()
     session.data = {
@@ -212,7 +228,7 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
     if result.chances:
         session.say()
         for item in result.chances:
-            session.say(CHANCE[lang].format(probability=percent(item.probability), year=item.year, event=item.event))
+            session.say(CHANCE[lang].format(probability=chance(item.probability), year=item.year, event=item.event))
     if policies:
         session.say()
         session.say(policies_paragraph(result, policies, lang))
@@ -220,7 +236,7 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
         session.say()
         session.say(policy.labels[0 if lang == "en" else 1])
         for item in policy.chances:
-            session.say(CHANCE[lang].format(probability=percent(item.probability), year=item.year, event=item.event))
+            session.say(CHANCE[lang].format(probability=chance(item.probability), year=item.year, event=item.event))
 
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:

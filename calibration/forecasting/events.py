@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 
 FORMS = (
     "WHO closes 10% of its gap by YEAR",
+    "WHO closes 10% of its gap to WHO by YEAR",
+    "WHO closes 10% of its gap to the leader by YEAR",
     "WHO overtakes WHO by YEAR",
     "WHO above 80% of the mean in YEAR",
     "WHO below 80% of the mean in YEAR",
@@ -25,6 +27,7 @@ FORMS = (
 _TOLD = 6
 # Logs that differ by less are equal: means of classes are rounded.
 _SMALLEST = 1e-9
+_LEADER = ("the leader", "leader")
 _NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
 _YEAR = r" (?:by|in) (?P<year>\d{4})"
 
@@ -148,8 +151,9 @@ def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     """Look for events in draws.
 
     Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
-    the mean of all regions, and a level is in per cent of that mean, the geometric one of the table of a forecast. An
-    event is looked for in its year, not on the way there, whether it is written with "by" or "in".
+    the mean of all regions where nothing else is named; the leader is the region that is the highest at the origin. A
+    level is in per cent of the mean, the geometric one of the table of a forecast. An event is looked for in its year,
+    not on the way there, whether it is written with "by" or "in".
 
     Parameters
     ----------
@@ -219,13 +223,45 @@ def _size(parts: Mapping[str, str], event: str) -> float:
 
 
 def _closes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
-    who = futures.of(parts["who"])
-    part, gap = _size(parts, "closing a gap"), float(futures.last[who].mean())
+    who, other = futures.of(parts["who"]), _other_end(parts["other"], futures)
+    part = _size(parts, "closing a gap")
+    if other is None:
+        gap, after = float(futures.last[who].mean()), then[:, who].mean(axis=1)
+        whom = "the mean of the regions"
+    else:
+        gap = float(futures.last[who].mean() - futures.last[other].mean())
+        after, whom = then[:, who].mean(axis=1) - then[:, other].mean(axis=1), parts["other"]
     if gap > -_SMALLEST:
         raise InvalidInput(
-            f"{parts['who']} is not below the mean of the regions in the last observed year, so it has no gap to close"
+            f"{parts['who']} is not below {whom} in the last observed year, so it has no gap to close to it"
         )
-    return np.asarray(then[:, who].mean(axis=1) >= (1 - part) * gap)
+    return np.asarray(after >= (1 - part) * gap)
+
+
+def _other_end(name: str | None, futures: Futures) -> NDArray[np.intp] | None:
+    """Where a gap is counted to: regions, or None for the mean of all."""
+    if name is None:
+        return None
+    if name.casefold() in _LEADER and not {known.casefold() for known in futures.places} & set(_LEADER):
+        return np.array([int(np.nanargmax(futures.last))], dtype=np.intp)
+    return futures.of(name)
+
+
+def is_gap_to_mean(event: str) -> bool:
+    """Whether an event is about a gap and names nothing that the gap is to.
+
+    Parameters
+    ----------
+    event
+        In one of the `FORMS`.
+
+    Raises
+    ------
+    InvalidInput
+        If it has none of them.
+    """
+    happens, parts = _read(event)
+    return happens is _closes and parts["other"] is None
 
 
 def _overtakes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
@@ -262,7 +298,7 @@ def _dispersion(parts: Mapping[str, str], futures: Futures, then: Array) -> NDAr
 
 
 _RULES: dict[str, _Rule] = {
-    rf"(?P<who>.+?) closes? {_NUMBER} of (?:its|the) gap": _closes,
+    rf"(?P<who>.+?) closes? {_NUMBER} of (?:its|the) gap(?: to (?P<other>.+?))?": _closes,
     r"(?P<who>.+?) overtakes? (?P<other>.+?)": _overtakes,
     rf"(?P<who>.+?) (?P<side>above|below) {_NUMBER} of the mean": _level,
     rf"(?:the )?dispersion (?P<way>falls|rises)(?: by {_NUMBER})?": _dispersion,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from calibration.forecasting.events import is_gap_to_mean
 from calibration.forecasting.models import FILTERED
 from calibration.forecasting.outlook import Outlook
 from calibration.forecasting.policies import PolicyOutlook
@@ -29,11 +30,13 @@ _WORDS = {
         "none is expected to move by as much as half a per cent: persistence is the best guess.",
         "mostly_chance": "most of what will happen is not foreseen",
         "mostly_known": "a good part of what will happen is foreseen",
-        "event": "“{event}” has a probability of {probability} (looked at in {year}, not on the way).",
-        "past": "From past origins ({origins}) the same forecaster had {errors}.",
+        "event": "“{event}” has a probability of {probability} (looked at in {year}, not on the way{whom}).",
+        "to_mean": "; the gap is that to the mean of the regions",
+        "past": "From past origins ({origins}) the same forecaster had, by root mean square, {errors}.",
         "past_few": "Past origins ({origins}) are fewer than {least}, too few to judge this forecaster; for the "
-        "record, it had {errors}.",
-        "error": "{change} {horizon} ahead ({count}; intervals of 90% held {share} of what came)",
+        "record, it had, by root mean square, {errors}.",
+        "error": "{change} {horizon} ahead ({range}{count}; intervals of 90% held {share} of what came)",
+        "error_range": "{low} to {high} with nine chances in ten; ",
         "worse": "On this panel persistence has done better so far.",
         "smaller": "{change} smaller errors than persistence",
         "larger": "{change} larger errors than persistence",
@@ -84,11 +87,13 @@ _WORDS = {
         "预计没有地区的变动达到 0.5%：维持不变是最好的猜测。",
         "mostly_chance": "多数变化无法预见",
         "mostly_known": "相当一部分变化可以预见",
-        "event": "“{event}”的概率为 {probability}（仅看 {year} 年当年，不看途中）。",
-        "past": "以往的起点（{origins} 年）上，同一预测方法的误差：{errors}。",
+        "event": "“{event}”的概率为 {probability}（仅看 {year} 年当年，不看途中{whom}）。",
+        "to_mean": "；差距指与各地区均值的差距",
+        "past": "以往的起点（{origins} 年）上，同一预测方法的误差（均方根）：{errors}。",
         "past_few": "以往的起点（{origins} 年）不足 {least} 个，太少，不足以评判该预测方法；"
-        "仅供记录，其误差：{errors}。",
-        "error": "{horizon}期{change}（{count}；90% 区间覆盖 {share}）",
+        "仅供记录，其误差（均方根）：{errors}。",
+        "error": "{horizon}期{change}（{range}{count}；90% 区间覆盖 {share}）",
+        "error_range": "90% 的可能在 {low} 至 {high} 之间；",
         "worse": "在该面板上，迄今“维持不变”的预测更好。",
         "smaller": "比“维持不变”小 {change}",
         "larger": "比“维持不变”大 {change}",
@@ -152,7 +157,12 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
     words = _WORDS[lang]
     parts = [_spread(outlook, words), *_silent(outlook, words, lang), *_regions(outlook, words, lang)]
     parts += [
-        words["event"].format(event=item.event, year=item.year, probability=percent(item.probability))
+        words["event"].format(
+            event=item.event,
+            year=item.year,
+            probability=chance(item.probability),
+            whom=words["to_mean"] if is_gap_to_mean(item.event) else "",
+        )
         for item in outlook.chances
     ]
     if outlook.past:
@@ -187,8 +197,8 @@ def _policy(outlook: Outlook, policy: PolicyOutlook, lang: str) -> str:
         origin=outlook.origin,
         until=int(outlook.draws["year"].to_numpy()[-1]),
         change=_dispersion_change(policy, words),
-        falls=percent(falls),
-        without=percent(without),
+        falls=chance(falls),
+        without=chance(without),
     )
     if policy.same_world:
         return text
@@ -220,6 +230,18 @@ def percent(share: float, *, signed: bool = False) -> str:
     # What is a half in decimals is a little less in binary.
     whole = math.copysign(math.floor(abs(100 * share) + 0.5 + 1e-9), share) + 0.0
     return f"{whole:+.0f}%" if signed else f"{whole:.0f}%"
+
+
+def chance(share: float) -> str:
+    """A probability in whole per cent; what some draws show, or nearly all, is neither 0 nor 100 %.
+
+    Parameters
+    ----------
+    share
+        Of the draws.
+    """
+    whole = percent(share)
+    return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 
 
 def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
@@ -254,7 +276,7 @@ def _spread(outlook: Outlook, words: Mapping[str, str]) -> str:
         after=middle,
         low=low,
         high=high,
-        falls=percent(float((after < before).mean())),
+        falls=chance(float((after < before).mean())),
     )
 
 
@@ -332,9 +354,18 @@ def _error(row: Mapping[str, Any], words: Mapping[str, str], *, told: bool) -> s
     return words["error"].format(
         change=_change(row["rmse_ratio_to_persistence"], words),
         horizon=words["horizon" if ahead == 1 else "horizons"].format(horizon=ahead),
+        range=_error_range(row, words),
         count=count + (words["few"] if _few(row) and not told else ""),
         share=percent(row["coverage_90"]),
     )
+
+
+def _error_range(row: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """Where the change of errors lies with nine chances in ten; nothing where origins are too few to tell."""
+    low, high = row.get("rmse_ratio_low"), row.get("rmse_ratio_high")
+    if low is None or high is None:
+        return ""
+    return words["error_range"].format(low=percent(low - 1, signed=True), high=percent(high - 1, signed=True))
 
 
 def _change(ratio: float | None, words: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from pysd_runner.plots.fan import draw_fan, draw_history, draw_origin, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, drawing
+from pysd_runner.plots.typography import shortened
 
 _COLUMNS, _GAP, _LEFT, _HIGH, _PITCH = 4, 0.38, 0.35, 0.95, 1.45
 # Years of history that are drawn.
@@ -72,6 +73,7 @@ def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
             row, column = divmod(number, _COLUMNS)
             left, top = _LEFT + column * (wide + _GAP), row * _PITCH
             name = outlook.names[code][0 if lang == "en" else 1]
+            name = shortened(sheet.figure, name, LABEL_SIZE, wide + _GAP / 2)
             sheet.text(left, top + 0.12, name, size=LABEL_SIZE, color=INK, va="center")
             axes = sheet.axes(left, top + 0.24, wide, _HIGH)
             seen = history.sel(region=code).to_numpy()

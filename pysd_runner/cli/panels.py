@@ -11,6 +11,9 @@ from pysd_runner.errors import InvalidInput
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Panel, PanelMapping, Problem
 
+# Doubts about scale, which does not matter where regions are compared.
+SCALE = ("no-unit", "no-population", "magnitude")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelChoice:
@@ -76,30 +79,59 @@ class PanelChoice:
         InvalidPanel
             If anything is wrong with it, or it has too many regions.
         """
-        from pysd_runner.panel.problems import heaviest_first
-
-        panel = self.load()
-        if panel.problems:
-            count = len(panel.problems)
-            first = f"{heaviest_first(panel.problems)[0]}".removeprefix("warning: ")
-            more = f" (and {count - 1} more: `gapsim data check` lists them)" if count > 1 else ""
-            session.warn(f"{self.source}: {first}{more}")
         from pysd_runner.panel import check_size, with_output
 
+        panel = self.load()
+        self._warn(session, panel.problems)
         if regions and set(regions) <= set(panel.codes):
-            return self._those_of_the_fit(session, panel, regions)
+            return self._those(session, panel, regions, "fit")
         check_size(panel)
         cut = with_output(panel, first_year=first_year, last_year=last_year)
         if cut is not panel:
             session.warn(f"{self.source}: {cut.problems[0].message}")
         return cut
 
-    def _those_of_the_fit(self, session: Session, panel: "Panel", regions: Sequence[str]) -> "Panel":
+    def read_to_compare(self, session: Session, *, regions: Sequence[str] = (), of: str = "fit") -> "Panel":
+        """Read the panel for what only compares its regions: all of them, also those that come late or end early.
+
+        Parameters
+        ----------
+        session
+            Where to say its heaviest warning; that it has no units or no population is none here.
+        regions
+            Codes of the regions of a fit or a run; a panel that holds more is cut to them.
+        of
+            Whether these are those of a fit or of a run.
+
+        Raises
+        ------
+        InvalidPanel
+            If anything is wrong with it, or it has too many regions.
+        """
+        from pysd_runner.panel import check_size
+
+        panel = self.load()
+        self._warn(session, [problem for problem in panel.problems if problem.rule not in SCALE])
+        if regions and set(regions) <= set(panel.codes):
+            return self._those(session, panel, regions, of)
+        check_size(panel)
+        return panel
+
+    def _warn(self, session: Session, problems: "Sequence[Problem]") -> None:
+        from pysd_runner.panel.problems import heaviest_first
+
+        if problems:
+            first = f"{heaviest_first(problems)[0]}".removeprefix("warning: ")
+            count = len(problems) - 1
+            more = f" (and {count} more: `gapsim data check` lists them)" if count else ""
+            session.warn(f"{self.source}: {first}{more}")
+
+    def _those(self, session: Session, panel: "Panel", regions: Sequence[str], of: str) -> "Panel":
         from pysd_runner.panel import of_regions
 
         cut = of_regions(panel, regions)
         if cut is not panel:
-            session.note(f"{self.source}: {len(cut.regions)} of its {len(panel.regions)} regions, those of the fit")
+            session.note(f"{self.source}: {len(cut.regions)} of its {len(panel.regions)} regions, those of the {of}")
         return cut
 
     def check(self) -> "list[Problem]":

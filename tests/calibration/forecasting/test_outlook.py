@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose
 from calibration import backtest, forecast
 from calibration.forecasting import Combination, Outlook, models, origin_at, target_of
 from calibration.forecasting.events import Futures, chances
-from calibration.forecasting.words import paragraph, percent
+from calibration.forecasting.words import chance, paragraph, percent
+from calibration.reporting.outlook import plot_outlook
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, UnknownName
 from tests.calibration.forecasting.series import panel_of, walk
@@ -36,6 +37,13 @@ def test_events_are_counted_in_the_draws() -> None:
     draws = futures().draws
     end = draws[:, :, 1]
     assert counted("West closes 10% of its gap by 2026") == np.mean(end[:, :2].mean(axis=1) >= 0.9 * -0.3)
+    to_leader = LAST[1] - LAST.max()
+    leader = int(LAST.argmax())
+    happened = np.mean(end[:, 1] - end[:, leader] >= 0.9 * to_leader)
+    assert counted("R01 closes 10% of its gap to the leader by 2026") == happened
+    assert counted(f"R01 closes 10% of the gap to R0{leader} in 2026") == happened
+    between = end[:, :2].mean(axis=1) - end[:, 2]
+    assert counted("west closes 10% of its gap to R02 by 2026") == np.mean(between >= 0.9 * (-0.3 - LAST[2]))
     assert counted("R01 overtakes R02 by 2025") == np.mean(draws[:, 1, 0] > draws[:, 2, 0])
     assert counted("the west above 80 % of the mean in 2026") == np.mean(end[:, :2].mean(axis=1) > np.log(0.8))
     assert counted("dispersion falls by 5% by 2026") == np.mean(end.std(axis=1) <= 0.95 * LAST.std())
@@ -50,6 +58,8 @@ def test_events_are_counted_in_the_draws() -> None:
         ("pigs fly by 2026", InvalidInput, "not understood"),
         ("West closes 10% of its gap by 2040", InvalidInput, "2025 to 2026"),
         ("R03 closes 10% of its gap by 2026", InvalidInput, "no gap to close"),
+        ("R03 closes 10% of its gap to the leader by 2026", InvalidInput, "R03 is not below the leader"),
+        ("R01 closes 10% of its gap to the best by 2026", UnknownName, "no region or class 'the best'"),
         ("R03 overtakes R00 by 2026", InvalidInput, "ahead"),
         ("Wst closes 10% of its gap by 2026", UnknownName, "classes are West, .* R00, R01.* Did you mean 'West'"),
         ("West closes 0% of its gap by 2026", InvalidInput, "above 0%"),
@@ -135,11 +145,46 @@ def test_how_many_origins_there_were_is_told_and_when_they_are_too_few() -> None
     assert "以往的起点（2002 年）不足 8 个" in paragraph(alone, "zh")
     assert "1 个起点" in paragraph(alone, "zh")
     mixed = scored(9, 8, 7)
-    assert "From past origins (2002 to 2010) the same forecaster had 20% smaller errors" in paragraph(mixed)
+    told = "From past origins (2002 to 2010) the same forecaster had, by root mean square, 20% smaller errors"
+    assert told in paragraph(mixed)
     assert "3 years ahead (8 origins;" in paragraph(mixed)
     assert "5 years ahead (7 origins, too few to judge;" in paragraph(mixed)
     assert "5 年期比“维持不变”小 20%（7 个起点，太少，不足以评判" in paragraph(mixed, "zh")
     assert "the same errors as persistence 1 year ahead" in paragraph(scored(9, ratio=1.004))
+
+
+def test_how_sure_past_scores_are_is_told() -> None:
+    found = scored(9)
+    sure = replace(found, past=tuple({**row, "rmse_ratio_low": 0.655, "rmse_ratio_high": 1.02} for row in found.past))
+    assert "1 year ahead (-35% to +2% with nine chances in ten; 9 origins;" in paragraph(sure)
+    assert "（90% 的可能在 -35% 至 +2% 之间；9 个起点" in paragraph(sure, "zh")
+
+
+def test_a_gap_says_what_it_is_to_and_chances_are_never_certain() -> None:
+    panel = panel_of(walk(4, 14))
+    last = target_of(panel).values[:, -1]
+    low, high = (f"R0{place}" for place in (int(last.argmin()), int(last.argmax())))
+    events = [
+        f"{low} closes 99.9% of its gap by 2004",
+        f"{low} closes 0.1% of its gap to the leader by 2004",
+        f"{low} below 1000% of the mean in 2004",
+        f"{high} below 1% of the mean in 2004",
+    ]
+    found = forecast(panel, until=2005, model="persistence", events=events, draws=60, past=False)
+    text = paragraph(found)
+    assert text.count("the gap is that to the mean of the regions") == 1
+    assert f"“{events[2]}” has a probability of >99%" in text
+    assert f"“{events[3]}” has a probability of <1%" in text
+    assert paragraph(found, "zh").count("差距指与各地区均值的差距") == 1
+    assert [chance(share) for share in (0.0, 0.004, 0.006, 0.5, 0.994, 0.996, 1.0)] == [
+        "<1%",
+        "<1%",
+        "1%",
+        "50%",
+        "99%",
+        ">99%",
+        ">99%",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -290,6 +335,36 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
     said = capsys.readouterr().err
     assert "holds earlier results" in said
     assert "Forecasting" not in said
+
+
+def test_regions_that_come_late_or_end_early_are_forecast_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"R{place},{1990 + year},{value:.3f}"
+        for place, series in enumerate(np.exp(walk(5, 14)))
+        for year, value in enumerate(series)
+        if not (place == 1 and year > 6) and not (place == 3 and year < 9)
+    ]
+    source = tmp_path / "mine.csv"
+    source.write_text("\n".join(["region,year,output_per_head", *rows]), encoding="utf-8")
+    assert main(["forecast", str(source), "--until", "2004", "--model", "damped_drift", "--draws", "20", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {row["region"] for row in answer["data"]["table"]} == {f"R{place}" for place in range(5)}
+    assert "No output was observed in 2003 of R1 (1 of 5 regions)" in answer["data"]["text"]["en"]
+    assert not [text for text in answer["warnings"] if "left out" in text or "population" in text]
+    assert main(["backtest", str(source), "--model", "damped_drift", "--draws", "20", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["regions"] == [f"R{place}" for place in range(5)]
+
+
+def test_names_that_are_longer_than_their_fan_are_cut() -> None:
+    long = "A region whose name is much longer than its fan is wide"
+    found = forecast(panel_of(walk(4, 14)), until=2005, model="persistence", draws=20, past=False)
+    figure = plot_outlook(replace(found, names={**found.names, "R01": (long, long)}))
+    texts = [item.get_text() for item in figure.texts]
+    assert long not in texts
+    assert [text for text in texts if text.startswith("A region") and text.endswith("…")]
+    assert found.names["R02"][0] in texts
 
 
 def test_past_scores_are_written_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

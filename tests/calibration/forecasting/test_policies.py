@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from calibration import forecast
 from calibration.forecasting import Outlook, under_policies
 from calibration.forecasting.policies import policy_table
-from calibration.forecasting.words import percent, policies_paragraph
+from calibration.forecasting.words import chance, policies_paragraph
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput
 from pysd_runner.export import load_netcdf
@@ -121,7 +121,7 @@ def test_a_policy_for_the_poorest_makes_its_event_likelier_and_dispersion_smalle
         assert name in text
         assert lower in text
         assert f"{100 * -strong.change[1]:.1f}%" in text
-        assert percent(strong.falls[1]) in text
+        assert chance(strong.falls[1]) in text
 
 
 def test_effects_of_both_signs_of_none_and_against_another_world_are_said_as_they_are() -> None:
