@@ -1,5 +1,7 @@
 """``gapsim data check``: everything that is wrong with a panel."""
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +15,9 @@ from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Problem
+
+# Problems of one kind in one column that are printed.
+SHOWN = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +49,7 @@ def check(
 ) -> int:
     """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
 
+    Of more than five of one kind in one column the first ones are printed; --json has all.
     Exit code 2 when there are errors, 0 when there are only warnings or none.
     """
     choice = PanelChoice(
@@ -78,5 +84,24 @@ def _say(session: Session, file: str, problems: "list[Problem]", errors: int) ->
     warnings = len(problems) - errors
     counts = [counted(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
     session.say(f"{file}: {', '.join(counts) or 'no problems'}")
+    for line in _lines(problems):
+        session.say(f"  {line}")
+
+
+def _lines(problems: "list[Problem]") -> list[str]:
+    """Every problem, but of one kind in one column only the first ones: a mistake of the whole file is one mistake."""
+    of_kind = Counter(map(_kind, problems))
+    told: Counter[tuple[str, str, str, str]] = Counter()
+    lines = []
     for problem in problems:
-        session.say(f"  {problem}")
+        kind = _kind(problem)
+        told[kind] += 1
+        if told[kind] <= SHOWN:
+            lines.append(f"{problem}")
+        if told[kind] == SHOWN < of_kind[kind]:
+            lines.append(f"... and {of_kind[kind] - SHOWN} more of this kind; --json lists them all")
+    return lines
+
+
+def _kind(problem: "Problem") -> tuple[str, str, str, str]:
+    return problem.severity, problem.rule, problem.column, re.sub(r"\d+", "", problem.message)

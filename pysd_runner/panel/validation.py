@@ -173,6 +173,8 @@ def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
     text = str(cells.texts[position])
     if _THOUSANDS.fullmatch(text):
         advice = "; write it without thousands separators"
+        if text.count(",") == 1 and "." not in text:
+            advice += ", or with a dot if the comma is the decimal point"
     elif text.endswith(("%", "％", "‰")):
         advice = "; write the number alone and give the unit in the heading"
     elif re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):

@@ -50,6 +50,25 @@ def test_warnings_alone_are_fine(gapsim, tmp_path):
     assert answer.json["data"]["panel"]["years"] == [2019, 2020]
 
 
+def test_a_mistake_of_the_whole_file_is_printed_once(gapsim, tmp_path):
+    rows = [f"R{place};{year};{20 + place},{year % 7 + 100}" for place in range(4) for year in range(2000, 2010)]
+    (tmp_path / "commas.csv").write_text("\n".join(["region;year;output_per_head", *rows]), encoding="utf-8")
+    answer = gapsim("data", "check", "commas.csv")
+    assert answer.code == 2
+    assert answer.out.startswith("commas.csv: 40 errors")
+    assert "... and 35 more of this kind; --json lists them all" in answer.out
+    assert answer.out.count("is not a number") == 5
+    assert "write it without thousands separators, or with a dot if the comma is the decimal point" in answer.out
+    assert len(gapsim("data", "check", "commas.csv", "--json").json["data"]["problems"]) >= 40
+    mixed = [row if place % 8 else row.replace(",", ".") for place, row in enumerate(rows)]
+    (tmp_path / "typing.csv").write_text("\n".join(["region;year;output_per_head", *mixed[:8]]), encoding="utf-8")
+    assert "more of this kind" in gapsim("data", "check", "typing.csv").out
+    (tmp_path / "few.csv").write_text("\n".join(["region;year;output_per_head", *mixed[:6]]), encoding="utf-8")
+    few = gapsim("data", "check", "few.csv").out
+    assert "more of this kind" not in few
+    assert few.count("is not a number") == 5
+
+
 def test_regions_that_end_early_are_named(gapsim, tmp_path):
     rows = [f"R{place},{year},{20000 + place + year}" for place in range(9) for year in (2019, 2020, 2021)]
     late = [row for row in rows if not (row.startswith(("R1", "R2", "R3", "R4", "R5", "R6", "R7")) and ",2021," in row)]
