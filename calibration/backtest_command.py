@@ -248,4 +248,5 @@ def _cell(value: float | None, low: float | None, high: float | None) -> str:
 
     if pd.isna(value):
         return "-"
-    return f"{value:.3f}" if pd.isna(low) else f"{value:.3f} ({low:.3f}-{high:.3f})"
+    # Where no sample of origins differs from another the bootstrap cannot tell.
+    return f"{value:.3f}" if pd.isna(low) or low == high else f"{value:.3f} ({low:.3f}-{high:.3f})"

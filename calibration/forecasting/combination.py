@@ -87,6 +87,8 @@ class Combination:
     def __post_init__(self) -> None:
         if not 0 <= self.slope_sd < math.inf:
             raise InvalidInput(f"slope_sd is {self.slope_sd}; expected a standard deviation, 0 or more")
+        if not self.undilated >= 0:
+            raise InvalidInput(f"undilated is {self.undilated}; expected a number of origins, 0 or more")
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated; their mean is the point."""

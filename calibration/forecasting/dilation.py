@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.forecasting.baselines.error_correction import kept
 from calibration.forecasting.judged import Judged, centre
 
 Array = NDArray[np.float64]
@@ -17,9 +18,10 @@ def learn_dilation(judged: Sequence[Judged], weights: Array, undilated: float) -
     r"""Factor on the distance of draws from their mean for each number of years ahead, shape (horizon,).
 
     :math:`\delta_h = c^{1 - p_h} c_h^{p_h}`, with :math:`c_h` the factor that would have served best h years ahead,
-    :math:`p_h = \frac{n / h}{n / h + n_0}` and :math:`c = \hat c^{\,n / (n + n_0)}` of the one factor that would have
-    served best at all horizons; n the origins, recent ones counting for more. Errors over h years overlap with those of
-    h - 1 other origins, hence n / h.
+    :math:`p_h = \frac{n_h / h}{n_h / h + n_0}` and :math:`c = \hat c^{\,n_1 / (n_1 + n_0)}` of the one factor that
+    would have served best at all horizons; :math:`n_h` the origins of which it is known what came h years later, recent
+    ones counting for more. Errors over h years overlap with those of h - 1 other origins, hence :math:`n_h / h`. At a
+    horizon of which nothing is known c stands alone, and 1 where nothing is known at all.
 
     Parameters
     ----------
@@ -36,15 +38,10 @@ def learn_dilation(judged: Sequence[Judged], weights: Array, undilated: float) -
     if not told.any():
         return np.ones(scores.shape[1])
     origins = np.stack([item.weight * item.known.any(axis=0) for item in judged]).sum(axis=0)
-    common = FACTORS[scores[:, told].mean(axis=1).argmin()] ** _part(origins.max(), undilated)
+    common = FACTORS[scores[:, told].mean(axis=1).argmin()] ** kept(origins.max(), undilated)
     own = FACTORS[np.where(told, scores, 0.0).argmin(axis=0)]
-    parts = np.array([_part(count / step, undilated) for step, count in enumerate(origins, start=1)])
+    parts = np.array([kept(count / step, undilated) for step, count in enumerate(origins, start=1)])
     return np.asarray(np.where(told, common ** (1 - parts) * own**parts, common))
-
-
-def _part(origins: float, against: float) -> float:
-    """What is learnt from earlier origins counts against what is assumed."""
-    return origins / (origins + against) if origins > 0 else 0.0
 
 
 def dilated_scores(judged: Sequence[Judged], weights: Array) -> Array:

@@ -109,8 +109,8 @@ class Backtest:
             "mase": _mean(self._of("scaled_error", model, horizon)),
             "crps": _mean(crps),
             "energy": _mean(self._of("energy", model, horizon)),
-            "rmse_ratio_to_persistence": (_mean(square) / _mean(squares)) ** 0.5,
-            "crps_ratio_to_persistence": _mean(crps) / _mean(reference),
+            "rmse_ratio_to_persistence": _ratio(_mean(square), _mean(squares)) ** 0.5,
+            "crps_ratio_to_persistence": _ratio(_mean(crps), _mean(reference)),
         }
         intervals = {
             "rmse_ratio": ratio_interval(square, squares, horizon, power=0.5),
@@ -135,6 +135,11 @@ class Backtest:
 def _mean(values: Array) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def _ratio(value: float, to: float) -> float:
+    """NaN where there is nothing to compare with."""
+    return value / to if to > 0 else float("nan")
 
 
 def _told(value: Any) -> Any:

@@ -22,7 +22,7 @@ def panel_facts(panel: Panel) -> dict[str, Any]:
     -------
     dict
         Regions, first and last year, price basis, hash; for each variable its unit, its first and last year, how many
-        values are missing between these years, and the regions that lack the last one, from which forecasts start.
+        values are missing between these years, and the regions that lack the last one; none where it has no values.
     """
     return {
         "name": panel.name,
@@ -66,7 +66,9 @@ def _variable_facts(panel: Panel, name: str) -> dict[str, Any]:
         "years": [years[0], years[-1]] if years else [],
         "missing": int(np.isnan(panel[name][:, first : last + 1]).sum()),
         "without_last_year": [
-            region.code for region, value in zip(panel.regions, panel[name][:, last], strict=True) if np.isnan(value)
+            region.code
+            for region, value in zip(panel.regions, panel[name][:, last], strict=True)
+            if years and np.isnan(value)
         ],
         "derived": bool((panel.flags.of(name) == "derived").any()),
     }
@@ -76,7 +78,7 @@ def _variable_words(facts: dict[str, Any]) -> tuple[str, str]:
     years = "{}-{}".format(*facts["years"]) if facts["years"] else "empty"
     notes = [facts["unit"]]
     notes += [f"{facts['missing']} missing"] if facts["missing"] else []
-    if facts["years"] and (late := facts["without_last_year"]):
+    if late := facts["without_last_year"]:
         rest = f" and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
         notes.append(f"none in {facts['years'][-1]} for {', '.join(late[:SHOWN])}{rest}")
     notes += ["derived"] if facts["derived"] else []

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import norm
 
-from benchmarks.perfect import LEVELS, holding, perfect, scored_cells, told
+from benchmarks.perfect import LEVELS, Scored, holding, normal_scores, perfect, scored, told
 from calibration.forecasting import Backtest, backtest
 from calibration.forecasting.models import baselines
 from tests.calibration.forecasting.series import panel_of, walk
@@ -14,7 +15,16 @@ from tests.calibration.forecasting.series import panel_of, walk
 def results() -> dict[str, Backtest]:
     known = baselines()
     models = {"persistence": known["persistence"], "gapsim": known["pull"]}
-    return {"Made": backtest(panel_of(walk(6, 24)), models=models, horizons=(1, 2, 5), draws=40)}
+    logs = walk(6, 24)
+    logs[0, -2:] = np.nan
+    return {"Made": backtest(panel_of(logs), models=models, horizons=(1, 2, 5), draws=40)}
+
+
+def made(known: np.ndarray, shared: float = 0.0, horizons: tuple[int, ...] = (1, 3)) -> Scored:
+    rng = np.random.default_rng(1)
+    own, common = rng.normal(size=(400, known.shape[1])), rng.normal(size=(400, 1))
+    shocks = normal_scores(np.sqrt(shared) * common + np.sqrt(1 - shared) * own)
+    return Scored(horizons=horizons, known=known, shocks=shocks)
 
 
 def test_intervals_that_hold_are_those_of_the_table(results: dict[str, Backtest]) -> None:
@@ -25,25 +35,47 @@ def test_intervals_that_hold_are_those_of_the_table(results: dict[str, Backtest]
         for level in LEVELS
     ]
     assert holding(results) == expected
-    assert f"Of 6 intervals of coverage {sum(expected)} contain" in told(results)
 
 
-def test_cells_that_were_scored_are_those_with_an_error(results: dict[str, Backtest]) -> None:
-    ((horizons, known),) = scored_cells(results)
-    assert horizons == (1, 2, 5)
-    # 24 years, of which the ninth to the last but one are origins.
-    assert known.shape == (15, 6, 3)
-    assert known.all(axis=1).sum(axis=0).tolist() == [15, 14, 11]
+def test_what_was_scored_is_what_has_an_error(results: dict[str, Backtest]) -> None:
+    (panel,) = scored(results)
+    assert panel.horizons == (1, 2, 5)
+    # 24 years, of which the ninth to the last but one are origins; one region ends two years early.
+    assert panel.known.shape == (15, 6, 3)
+    assert panel.known[:, 1].sum(axis=0).tolist() == [15, 14, 11]
+    assert panel.known[:, 0].sum(axis=0).tolist() == [13, 12, 9]
+    pit = results["Made"].scores["pit"].sel(model="gapsim", horizon=1).transpose("origin", "region").values
+    assert_allclose(panel.shocks, normal_scores(pit))
 
 
-def test_a_perfect_forecaster_has_nine_of_ten_on_average() -> None:
-    panels = [((1, 3), np.ones((30, 20, 2), dtype=bool))] * 2
+def test_normal_scores_keep_ranks_and_holes() -> None:
+    values = np.array([[3.0, np.nan], [1.0, 2.0]])
+    assert_allclose(normal_scores(values), norm.ppf([[5 / 6, np.nan], [1 / 6, 3 / 6]]))
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+def test_a_perfect_forecaster_has_nine_of_ten_on_average(shared: float) -> None:
+    panels = [made(np.ones((30, 20, 2), dtype=bool), shared)] * 2
     found = perfect(panels, repetitions=60)
     assert found.max() <= 8
     # 480 intervals, dependent within a panel.
-    assert_allclose(found.mean() / 8, 0.9, atol=0.06)
+    assert_allclose(found.mean() / 8, 0.9, atol=0.08)
     assert (perfect(panels, repetitions=3) == found[:3]).all()
 
 
-def test_panels_that_are_too_short_for_an_interval_do_not_count() -> None:
-    assert perfect([((5,), np.ones((4, 3, 1), dtype=bool))], repetitions=2).tolist() == [0, 0]
+def test_only_cells_that_were_scored_count() -> None:
+    whole, part = np.ones((30, 20, 2), dtype=bool), np.ones((30, 20, 2), dtype=bool)
+    # From three origins on no interval can be told.
+    part[3:, :, 1] = False
+    assert perfect([made(part)], repetitions=20).max() <= 2 < perfect([made(whole)], repetitions=20).max()
+    assert perfect([made(np.ones((4, 3, 1), dtype=bool), horizons=(5,))], repetitions=2).tolist() == [0, 0]
+
+
+def test_the_page_is_told_what_was_counted(results: dict[str, Backtest]) -> None:
+    ours, theirs = holding(results), perfect(scored(results), repetitions=50)
+    low, high = np.quantile(theirs, (0.05, 0.95))
+    text = told(results, repetitions=50)
+    assert f"Of 6 intervals of coverage {sum(ours)} contain" in text
+    assert f"would have {theirs.mean():.0f} on panels" in text
+    assert f"{low:.0f} to {high:.0f} in 90 of 100 sets" in text
+    assert f"every one in {100 * np.mean(theirs == 6):.0f} of 100 (50 sets simulated)" in text

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.forecasting.baselines.history import Array, carried, held
+from pysd_runner.errors import InvalidInput
 
 LEAST_ROWS = 10
 # Standard deviation of a normal distribution whose absolute values have median 1.
 NORMAL_OF_MEDIAN = 1.4826
+# Changes of logs that are no changes.
+ROUNDING = 1e-12
 
 
 def coefficients(history: Array, step: int, largest: float = math.inf) -> tuple[float, float] | None:
@@ -62,11 +65,17 @@ def usual_change(history: Array) -> float:
     Parameters
     ----------
     history
-        Shape (region, year), NaN where missing; infinite where half of the changes or more are zero.
+        Shape (region, year), NaN where missing.
+
+    Returns
+    -------
+    float
+        Infinite where more than half of the changes are zero but for rounding, or none is known.
     """
     changes = np.abs(np.diff(history, axis=1))
     known = changes[np.isfinite(changes)]
-    return float(NORMAL_OF_MEDIAN * np.median(known)) or math.inf if known.size else math.inf
+    middle = float(np.median(known)) if known.size else 0.0
+    return NORMAL_OF_MEDIAN * middle if middle > ROUNDING else math.inf
 
 
 def last_state(history: Array) -> tuple[Array, Array]:
@@ -124,14 +133,19 @@ class ShrunkenErrorCorrection:
         Years that no effect of the last change counts for, :math:`n_b`.
     most
         Last changes beyond so many times the `usual_change` count as if they were so large: they are shocks to the
-        level more than news about what comes. 1.345 is the bound of Huber (1964, Ann. Math. Stat. 35: 73-101) that
-        keeps 95 % of efficiency under the normal law; infinite takes changes as they are.
+        level more than news about what comes. The function is that of Huber (1964, Ann. Math. Stat. 35: 73-101), who
+        bounds errors, and 1.345 the bound it is mostly given there; that it suits a regressor is a judgement. Infinite
+        takes changes as they are.
     """
 
     rate: float = 0.02
     level_years: float = 4.0
     change_years: float = 0.5
     most: float = 1.345
+
+    def __post_init__(self) -> None:
+        if not self.most > 0:
+            raise InvalidInput(f"most is {self.most}; expected a number of usual changes above 0")
 
     def points(self, history: Array, horizon: int) -> Array:
         """Forecast; see `PointMethod`."""

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from calibration import backtest, backtest_command
+from calibration.backtest_command import intervals
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
@@ -302,9 +303,41 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
     ]
     after = told.split("pull, with 90 % block-bootstrap intervals over origins")[1].splitlines()
     assert " ".join(after[3].split()) == " ".join(["2 y", *cells])
+    # Five years ahead five origins are fewer than a block and one more.
+    (row,) = (line for line in after if line.startswith("5 y"))
+    assert "nan" not in row
     # From two origins no interval can be told.
     assert main([*line, "--draws", "20", "--first-origin", "2006"]) == 0
     assert "bootstrap" not in capsys.readouterr().out
+
+
+def test_regions_that_grow_alike_are_no_reason_to_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = np.repeat(np.linspace(9, 10, 4)[:, None], 16, axis=1) + 0.02 * np.arange(16)
+    line = ["backtest", str(write(tmp_path / "mine.csv", logs)), "--model", "gapsim", "--draws", "20", "--json"]
+    code = main(line)
+    told = capsys.readouterr()
+    assert "bug" not in told.err
+    assert code in (0, 2)
+
+
+def test_intervals_that_cannot_be_told_are_not_printed() -> None:
+    row = {
+        "horizon": 3,
+        "rmse_ratio_to_persistence": 0.9,
+        "rmse_ratio_low": 0.8,
+        "rmse_ratio_high": 1.0,
+        "crps_ratio_to_persistence": 0.9,
+        "crps_ratio_low": None,
+        "crps_ratio_high": None,
+        "coverage_50": 1.0,
+        "coverage_50_low": 1.0,
+        "coverage_50_high": 1.0,
+        "coverage_90": None,
+        "coverage_90_low": None,
+        "coverage_90_high": None,
+    }
+    cells = intervals(pd.DataFrame([row])).loc["3 y"].tolist()
+    assert cells == ["0.900 (0.800-1.000)", "0.900", "1.000", "-"]
 
 
 def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

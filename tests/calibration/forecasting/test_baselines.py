@@ -30,6 +30,7 @@ from calibration.forecasting.baselines.error_correction import coefficients, usu
 from calibration.forecasting.baselines.univariate import quiet
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
+from pysd_runner.errors import InvalidInput
 from tests.calibration.forecasting.series import autoregressive, walk
 
 QUICK = {name: method for name, method in METHODS.items() if name not in ("theta", "ets", "arima")}
@@ -119,6 +120,17 @@ def test_the_usual_change_is_a_standard_deviation_that_some_jumps_do_not_move() 
     steps[0, 3] = np.nan
     assert_allclose(usual_change(steps.cumsum(axis=1)[1:]), 0.02, rtol=0.2)
     assert usual_change(np.zeros((4, 9))) == usual_change(np.zeros((4, 1))) == np.inf
+    # Relative output of regions that grow alike changes by rounding.
+    assert usual_change(1e-15 * steps.cumsum(axis=1)) == np.inf
+    some = np.array([[0.0, 0.1, 0.1, 0.1, 0.3]])
+    assert usual_change(some[:, :4]) == np.inf
+    assert_allclose(usual_change(some), 1.4826 * 0.05)
+
+
+@pytest.mark.parametrize("most", [0.0, -1.0, np.nan])
+def test_impossible_bounds_are_refused(most: float) -> None:
+    with pytest.raises(InvalidInput, match=r"most is .*; expected a number of usual changes above 0"):
+        ShrunkenErrorCorrection(most=most)
 
 
 def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() -> None:

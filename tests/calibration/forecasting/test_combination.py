@@ -61,6 +61,12 @@ def test_each_horizon_has_its_dilation_held_near_that_of_all() -> None:
     # Thirty origins that count half, overlapping two years ahead, against three.
     common, parts = both ** (15 / 18), np.array([15 / 18, 7.5 / 10.5])
     assert_allclose(learn_dilation(items, HALF, 3.0), common ** (1 - parts) * own**parts)
+    # What came two years after the last ten origins is not known yet.
+    young = [replace(item, known=item.known & np.array([True, place < 20])) for place, item in enumerate(items)]
+    own[1] = FACTORS[dilated_scores(young, HALF)[:, 1].argmin()]
+    both = FACTORS[dilated_scores(young, HALF).mean(axis=1).argmin()]
+    common, parts = both ** (15 / 18), np.array([15 / 18, 5 / 8])
+    assert_allclose(learn_dilation(young, HALF, 3.0), common ** (1 - parts) * own**parts)
     unknown = [replace(item, known=item.known & np.array([True, False])) for item in items]
     alone = learn_dilation(unknown, HALF, 3.0)
     assert_allclose(alone, [own[0] ** (15 / 18 * (1 - 15 / 18) + 15 / 18), own[0] ** (15 / 18)])
@@ -85,8 +91,33 @@ def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> N
     learnt = free.learn(origin, draws=40, seed=0).dilation
     assert learnt[0] < 0.95
     assert len(set(learnt)) > 1
+    assert as_it_is.draws.std() > 0
+    # At the first origins nothing is judged yet.
+    early = origin_at(target, 1993)
+    assert free.learn(early, draws=40, seed=0).dilation.tolist() == [1.0] * 5
     # Beyond the years by which members are judged the last one holds.
     assert_allclose(ratios, np.broadcast_to([*learnt, learnt[-1], learnt[-1]], ratios.shape))
+
+
+def test_the_dilation_is_that_of_moves_that_were_cut() -> None:
+    """Members that go too far are cut to the last level, and what is left of their errors tells their width."""
+    target = target_of(panel_of(walk(6, 30)))
+    member = Shifted("far", 0.3)
+    origin = origin_at(target, 2015)
+    cut, whole = (
+        Combination(name="mixture", members=(member,), slope_sd=slope, undilated=0.0).learn(origin, draws=40, seed=0)
+        for slope in (10.0, 0.0)
+    )
+    assert cut.reach < 0.1
+    # Uncut errors are ten times as wide as the draws.
+    assert whole.dilation[0] == FACTORS[-1]
+    assert cut.dilation[0] < 1.0
+
+
+@pytest.mark.parametrize("undilated", [-1.0, np.nan])
+def test_impossible_numbers_of_origins_are_refused(undilated: float) -> None:
+    with pytest.raises(InvalidInput, match=r"undilated is .*; expected a number of origins, 0 or more"):
+        Combination(name="mixture", members=(Shifted("one", 0.0),), undilated=undilated)
 
 
 def test_losses_are_those_of_a_plain_loop() -> None:
