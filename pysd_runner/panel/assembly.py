@@ -338,29 +338,41 @@ def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
 
 
 def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
-    """Report the first of the changes by more than `JUMP` between years next to each other, or of those by `LEAP`."""
+    """Report the first of the changes by `LEAP` since a region was last seen, or of those by `JUMP` within a year."""
+    before = _last_seen(grid.values)
+    earlier = np.take_along_axis(grid.values, np.maximum(before, 0), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = grid.values[:, 1:] / grid.values[:, :-1]
-    size = np.maximum(ratio, 1 / np.where(ratio > 0, ratio, np.nan))
-    for factor, severity in ((LEAP, "error"), (JUMP, "warning")):
-        places = np.argwhere(np.nan_to_num(size, nan=1.0) >= factor)
+        ratio = np.where(before >= 0, grid.values / earlier, np.nan)
+    size = np.nan_to_num(np.maximum(ratio, 1 / np.where(ratio > 0, ratio, np.nan)), nan=1.0)
+    beside = before == np.arange(grid.values.shape[1]) - 1
+    for changes, factor, severity in ((size, LEAP, "error"), (np.where(beside, size, 1.0), JUMP, "warning")):
+        places = np.argwhere(changes >= factor)
         if len(places):
             region, column = places[0]
+            start = before[region, column]
             count = f" (the first of {len(places)} such changes)" if len(places) > 1 else ""
             return [
                 Problem(
                     rule=JUMPED,
                     message=f"{variable} of region {axes.regions[region].code} changes by a factor of "
-                    f"{size[region, column]:,.3g} from {axes.years[column]} to {axes.years[column + 1]}{count}; "
+                    f"{size[region, column]:,.3g} from {axes.years[start]} to {axes.years[column]}{count}; "
                     "does the column hold two units, or is a decimal point misplaced?",
-                    row=int(grid.rows[region, column + 1]),
-                    column=str(grid.columns[region, column + 1]),
-                    found=f"{grid.texts[region, column]}, then {grid.texts[region, column + 1]}",
+                    row=int(grid.rows[region, column]),
+                    column=str(grid.columns[region, column]),
+                    found=f"{grid.texts[region, start]}, then {grid.texts[region, column]}",
                     expected=f"changes by less than a factor of {factor:g}, in one unit and steady prices",
                     severity="error" if severity == "error" else "warning",
                 )
             ]
     return []
+
+
+def _last_seen(values: FloatArray) -> IndexArray:
+    """Column before each in which the region was last seen, -1 where there is none."""
+    seen = np.where(np.isfinite(values), np.arange(values.shape[1]), -1)
+    before = np.full(values.shape, -1, dtype=np.int64)
+    before[:, 1:] = np.maximum.accumulate(seen, axis=1)[:, :-1]
+    return before
 
 
 def _strangers(grid: Grid, axes: Axes) -> list[Problem]:

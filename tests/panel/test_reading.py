@@ -243,6 +243,16 @@ def test_output_per_head_without_a_unit_may_be_on_any_scale_but_a_single_value_o
     assert load_panel(units).units["output_per_head"] == "Colombian peso/(Year*Person)"
 
 
+def test_a_year_without_a_value_does_not_hide_that_the_unit_changes(write: Write) -> None:
+    rows = "A,2000,15000\nA,2002,15.5\nB,2000,9000\nB,2001,9100\nB,2002,9200\n"
+    (jump,) = (item for item in check_panel(write("region,year,output_per_head\n" + rows)) if item.rule == "jump")
+    assert (jump.severity, jump.row, jump.found) == ("error", 3, "15000, then 15.5")
+    assert "from 2000 to 2002" in jump.message
+    # What may have grown in the years between is no doubt.
+    rows = "A,2000,1500\nA,2002,9000\nB,2000,900\nB,2001,950\nB,2002,990\n"
+    assert not [item for item in check_panel(write("region,year,output_per_head\n" + rows)) if item.rule == "jump"]
+
+
 # Workbooks
 
 
