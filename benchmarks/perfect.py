@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from calibration.forecasting import Backtest
 from calibration.forecasting.comparison import mean_interval
 from calibration.forecasting.models import FINAL
+from calibration.forecasting.scores import percent
 
 Array = NDArray[np.float64]
 
@@ -55,7 +56,7 @@ def holding(results: Mapping[str, Backtest]) -> list[bool]:
 
 
 def _ends(row: Mapping[str, float | None], level: float) -> tuple[float | None, float | None]:
-    name = f"coverage_{round(100 * level)}"
+    name = f"coverage_{percent(level)}"
     return row[f"{name}_low"], row[f"{name}_high"]
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # loads numpy
     from collections.abc import Sequence
 
     from calibration.forecasting import Outlook, PolicyOutlook
-    from calibration.forecasting.target import Target
     from pysd_runner.projection import Projection
 
 PANEL, AHEAD = "china", 10
@@ -120,15 +119,17 @@ def forecast(
     inputs = [*choice.files, *files_of(fit), *files_of(results)]
     folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
     fitted = None if fit is None else read_fit(fit)
-    found = None if results is None else _load_run(results)
-    if fitted is not None:
-        read = choice.read_to_compare(session, regions=fitted.regions)
-    else:
-        read = choice.read_to_compare(session, regions=() if found is None else _regions(found), of="run")
+    found = None
+    if results is not None:
+        from pysd_runner.projection import load_projection
+
+        found = load_projection(results)
+    kept, of = (_regions(found), "run") if fitted is None else (fitted.regions, "fit")
+    read = choice.read_to_compare(session, regions=kept, of=of)
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of, under_policies
     from calibration.forecasting.outlook import check_forecast
-    from calibration.forecasting.policies import FEW_DRAWS
+    from calibration.forecasting.policies import FEW_DRAWS, check_projection
     from calibration.forecasting.target import doubts
 
     aim = target_of(read)
@@ -138,12 +139,13 @@ def forecast(
     asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
     asked["events"] = events or ()
     check_forecast(read, **asked)
-    projection = None if found is None else _checked(found, aim, last)
-    if projection is not None and projection.data.sizes["draw"] < FEW_DRAWS:
-        session.warn(
-            f"The run has {projection.data.sizes['draw']} draws: the intervals of its effects say little; run it with "
-            f"{FEW_DRAWS} or more."
-        )
+    if found is not None:
+        check_projection(found, dict(zip(aim.regions, map(float, aim.values[:, -1]), strict=True)), aim.years[-1], last)
+        if found.data.sizes["draw"] < FEW_DRAWS:
+            session.warn(
+                f"The run has {found.data.sizes['draw']} draws: the intervals of its effects say little; run it with "
+                f"{FEW_DRAWS} or more."
+            )
     if fitted is not None:
         from pysd_runner.draws import panel_differences
 
@@ -151,9 +153,9 @@ def forecast(
             session.warn(text)
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=past, progress=stage.at, **asked)
-    policies = () if projection is None else under_policies(result, projection)
+    policies = () if found is None else under_policies(result, found)
     _say(session, result, policies, lang.value)
-    session.data["run"] = None if projection is None else _made(results, projection)
+    session.data["run"] = None if found is None else _made(results, found)
     if folder is not None:
         with folder:
             _write(result, policies, session.data["run"], folder.draft, lang.value)
@@ -175,25 +177,11 @@ def _part(projection: "Projection", name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _load_run(folder: Path) -> "Projection":
-    """Read what `gapsim run` wrote."""
-    from pysd_runner.projection import load_projection
-
-    return load_projection(folder)
-
-
-def _regions(projection: "Projection") -> tuple[str, ...]:
-    """Codes of the regions of a run; none where the file holds none."""
-    return tuple(map(str, projection.data["region"].to_numpy())) if "region" in projection.data else ()
-
-
-def _checked(projection: "Projection", aim: "Target", until: int) -> "Projection":
-    """Refuse a run that does not belong to the forecast."""
-    from calibration.forecasting.policies import check_projection
-
-    last = dict(zip(aim.regions, (float(value) for value in aim.values[:, -1]), strict=True))
-    check_projection(projection, last, aim.years[-1], until)
-    return projection
+def _regions(projection: "Projection | None") -> tuple[str, ...]:
+    """Codes of the regions of a run; none without a run, or where its file holds none."""
+    if projection is None or "region" not in projection.data:
+        return ()
+    return tuple(map(str, projection.data["region"].to_numpy()))
 
 
 def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]", lang: str) -> None:

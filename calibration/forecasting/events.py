@@ -27,7 +27,7 @@ FORMS = (
 _TOLD = 6
 # Logs that differ by less are equal: means of classes are rounded.
 _SMALLEST = 1e-9
-_LEADER = ("the leader", "leader")
+_LEADER = "leader"
 _NUMBER = r"(?P<size>\d+(?:\.\d+)?) ?%"
 _YEAR = r" (?:by|in) (?P<year>\d{4})"
 
@@ -76,7 +76,7 @@ class Futures:
     classes: tuple[str, ...] = ()
 
     def of(self, name: str) -> NDArray[np.intp]:
-        """Positions of the regions a name stands for, in whatever case it is written.
+        """Positions of the regions a name stands for, in whatever case it is written; the leader is the highest one.
 
         Raises
         ------
@@ -87,6 +87,8 @@ class Futures:
         asked = name.strip().casefold()
         if asked not in known:
             asked = asked.removeprefix("the ")
+        if asked not in known and asked == _LEADER:
+            return np.array([int(np.nanargmax(self.last))], dtype=np.intp)
         if asked not in known:
             raise UnknownName(
                 f"the panel has no region or class {name!r}: {self._known()}.{suggest(asked, list(self.places))}"
@@ -223,28 +225,16 @@ def _size(parts: Mapping[str, str], event: str) -> float:
 
 
 def _closes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[np.bool_]:
-    who, other = futures.of(parts["who"]), _other_end(parts["other"], futures)
-    part = _size(parts, "closing a gap")
-    if other is None:
-        gap, after = float(futures.last[who].mean()), then[:, who].mean(axis=1)
-        whom = "the mean of the regions"
-    else:
-        gap = float(futures.last[who].mean() - futures.last[other].mean())
-        after, whom = then[:, who].mean(axis=1) - then[:, other].mean(axis=1), parts["other"]
+    who, part = futures.of(parts["who"]), _size(parts, "closing a gap")
+    gap, after, whom = float(futures.last[who].mean()), then[:, who].mean(axis=1), "the mean of the regions"
+    if parts["other"] is not None:
+        other, whom = futures.of(parts["other"]), parts["other"]
+        gap, after = gap - float(futures.last[other].mean()), after - then[:, other].mean(axis=1)
     if gap > -_SMALLEST:
         raise InvalidInput(
             f"{parts['who']} is not below {whom} in the last observed year, so it has no gap to close to it"
         )
     return np.asarray(after >= (1 - part) * gap)
-
-
-def _other_end(name: str | None, futures: Futures) -> NDArray[np.intp] | None:
-    """Where a gap is counted to: regions, or None for the mean of all."""
-    if name is None:
-        return None
-    if name.casefold() in _LEADER and not {known.casefold() for known in futures.places} & set(_LEADER):
-        return np.array([int(np.nanargmax(futures.last))], dtype=np.intp)
-    return futures.of(name)
 
 
 def is_gap_to_mean(event: str) -> bool:

@@ -17,7 +17,8 @@ Array = NDArray[np.float64]
 # errors one in eighty lies beyond it and the estimates lose next to nothing.
 BEND = 2.5
 
-_MAD_TO_SD = 1.4826
+# Standard deviation of a normal distribution whose absolute values have median 1.
+MAD_TO_SD = 1.4826
 _ROUNDS = 100
 _CLOSE = 1e-10
 
@@ -86,6 +87,18 @@ def log_mass() -> float:
     return log(sqrt(2 * pi) * erf(BEND / sqrt(2)) + 2 * exp(-0.5 * BEND**2) / BEND)
 
 
+def median_size(values: Array) -> float:
+    """Median absolute value of what is finite; 0 of nothing.
+
+    Parameters
+    ----------
+    values
+        Any shape.
+    """
+    known = np.abs(values[np.isfinite(values)])
+    return float(np.median(known)) if known.size else 0.0
+
+
 def held(values: Array) -> Array:
     """Hold values within `BEND` robust standard deviations (1.4826 times the median absolute value) of zero.
 
@@ -99,8 +112,7 @@ def held(values: Array) -> Array:
     ndarray
         Shape of `values`.
     """
-    known = np.abs(values[np.isfinite(values)])
-    limit = BEND * _MAD_TO_SD * float(np.median(known)) if known.size else 0.0
+    limit = BEND * MAD_TO_SD * median_size(values)
     return np.clip(values, -limit, limit) if limit > 0 else values
 
 

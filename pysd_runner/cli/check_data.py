@@ -16,9 +16,6 @@ from pysd_runner.cli.session import Session
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Problem
 
-# Problems of one kind in one column that are printed.
-SHOWN = 5
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -90,6 +87,8 @@ def _say(session: Session, file: str, problems: "list[Problem]", errors: int) ->
 
 def _lines(problems: "list[Problem]") -> list[str]:
     """Every problem, but of one kind in one column only the first ones: a mistake of the whole file is one mistake."""
+    from pysd_runner.panel.problems import SHOWN
+
     of_kind = Counter(map(_kind, problems))
     told: Counter[tuple[str, str, str, str]] = Counter()
     lines = []

@@ -79,13 +79,11 @@ class PanelChoice:
         InvalidPanel
             If anything is wrong with it, or it has too many regions.
         """
-        from pysd_runner.panel import check_size, with_output
+        from pysd_runner.panel import with_output
 
-        panel = self.load()
-        self._warn(session, panel.problems)
+        panel = self._opened(session, regions, "fit")
         if regions and set(regions) <= set(panel.codes):
-            return self._those(session, panel, regions, "fit")
-        check_size(panel)
+            return panel
         cut = with_output(panel, first_year=first_year, last_year=last_year)
         if cut is not panel:
             session.warn(f"{self.source}: {cut.problems[0].message}")
@@ -108,27 +106,22 @@ class PanelChoice:
         InvalidPanel
             If anything is wrong with it, or it has too many regions.
         """
-        from pysd_runner.panel import check_size
+        return self._opened(session, regions, of, unsaid=SCALE)
 
-        panel = self.load()
-        self._warn(session, [problem for problem in panel.problems if problem.rule not in SCALE])
-        if regions and set(regions) <= set(panel.codes):
-            return self._those(session, panel, regions, of)
-        check_size(panel)
-        return panel
-
-    def _warn(self, session: Session, problems: "Sequence[Problem]") -> None:
+    def _opened(self, session: Session, regions: Sequence[str], of: str, *, unsaid: Sequence[str] = ()) -> "Panel":
+        """Read the panel, say its heaviest warning of those that matter, and cut it to regions where it holds them."""
+        from pysd_runner.panel import check_size, of_regions
         from pysd_runner.panel.problems import heaviest_first
 
+        panel = self.load()
+        problems = heaviest_first(problem for problem in panel.problems if problem.rule not in unsaid)
         if problems:
-            first = f"{heaviest_first(problems)[0]}".removeprefix("warning: ")
-            count = len(problems) - 1
+            first, count = f"{problems[0]}".removeprefix("warning: "), len(problems) - 1
             more = f" (and {count} more: `gapsim data check` lists them)" if count else ""
             session.warn(f"{self.source}: {first}{more}")
-
-    def _those(self, session: Session, panel: "Panel", regions: Sequence[str], of: str) -> "Panel":
-        from pysd_runner.panel import of_regions
-
+        if not (regions and set(regions) <= set(panel.codes)):
+            check_size(panel)
+            return panel
         cut = of_regions(panel, regions)
         if cut is not panel:
             session.note(f"{self.source}: {len(cut.regions)} of its {len(panel.regions)} regions, those of the {of}")

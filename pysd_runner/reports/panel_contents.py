@@ -5,9 +5,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.panel import Panel
-
-# Regions that are named before the rest is counted.
-SHOWN = 5
+from pysd_runner.panel.problems import SHOWN
 
 
 def panel_facts(panel: Panel) -> dict[str, Any]:

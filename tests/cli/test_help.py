@@ -1,10 +1,10 @@
 """Help: every command has one with an example, and the examples are real command lines."""
 
 import re
-import resource
 import shlex
 import subprocess
 import sys
+from time import perf_counter
 
 import pytest
 
@@ -76,17 +76,16 @@ def test_version(gapsim):
     assert re.fullmatch(r"gapsim \d+\.\d+\.\d+\n", gapsim("--version").out)
 
 
-def test_help_needs_less_than_0_4_s_of_a_processor():
-    """Time of the processor, because a machine may be busy with something else; the best of three."""
+def test_help_answers_in_under_0_4_s():
+    """The best of five, because a machine may be busy with something else."""
 
     def seconds():
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = perf_counter()
         asked = "import sys; from pysd_runner.cli import main; sys.exit(main(['--help']))"
         subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return perf_counter() - start
 
-    assert min(seconds() for _ in range(3)) < 0.4
+    assert min(seconds() for _ in range(5)) < 0.4
 
 
 def test_nothing_heavy_is_imported_to_complete_a_word():

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.forecasting.baselines.history import Array, carried, held
+from calibration.observation.robust import MAD_TO_SD, median_size
 from pysd_runner.errors import InvalidInput
 
 LEAST_ROWS = 10
-# Standard deviation of a normal distribution whose absolute values have median 1.
-NORMAL_OF_MEDIAN = 1.4826
 # Changes of logs that are no changes.
 ROUNDING = 1e-12
 
@@ -72,10 +71,8 @@ def usual_change(history: Array) -> float:
     float
         Infinite where more than half of the changes are zero but for rounding, or none is known.
     """
-    changes = np.abs(np.diff(history, axis=1))
-    known = changes[np.isfinite(changes)]
-    middle = float(np.median(known)) if known.size else 0.0
-    return NORMAL_OF_MEDIAN * middle if middle > ROUNDING else math.inf
+    middle = median_size(np.diff(history, axis=1))
+    return MAD_TO_SD * middle if middle > ROUNDING else math.inf
 
 
 def last_state(history: Array) -> tuple[Array, Array]:
