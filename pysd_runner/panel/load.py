@@ -16,6 +16,7 @@ from pysd_runner.panel.layout import Layout, interpret, missing_column
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
 from pysd_runner.panel.names import key
 from pysd_runner.panel.national import SIDECAR, Series, read_national
+from pysd_runner.panel.number_style import styles_of
 from pysd_runner.panel.observations import IndexArray, Observations, observe
 from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
 from pysd_runner.panel.places import Places, places_of
@@ -23,10 +24,12 @@ from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summar
 from pysd_runner.panel.regions import RegionBook, read_regions, with_tiles
 from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
 from pysd_runner.panel.tables import Table, read_table
+from pysd_runner.panel.totals import totals
 from pysd_runner.panel.unit_row import take_unit_row
 from pysd_runner.panel.units import YUAN, canonical_text
-from pysd_runner.panel.validation import Numbers, numbers_of, years_of
+from pysd_runner.panel.validation import Numbers, numbers_of
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
+from pysd_runner.panel.years import years_of
 
 logger = logging.getLogger(__name__)
 
@@ -315,9 +318,11 @@ def _assembled(context: _Context, table: Table, layout: Layout, observations: Ob
     problems += found
     years, found = _years(observations, layout)
     problems += found
+    styles, found = styles_of(observations, missing, context.mapping.decimal)
+    problems += found
     numbers: list[Numbers] = []
     for cells in observations.cells:
-        read, found = numbers_of(cells, observations.keys, measured[cells.variable], missing)
+        read, found = numbers_of(cells, observations.keys, measured[cells.variable], missing, styles[cells.variable])
         numbers.append(read)
         problems += found
     if places is None or years is None or not observations.cells:
@@ -329,6 +334,7 @@ def _assembled(context: _Context, table: Table, layout: Layout, observations: Ob
     grids, found = _grids(observations, numbers, places, years, axes)
     problems += found
     problems += _between_cells(grids, axes, measured)
+    problems += totals(grids, axes, heading)
     panel = _panel(context, table, layout, axes, grids, measured)
     return _Examination(problems=problems, panel=panel)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pysd_runner.errors import InvalidPanel, suggest
+from pysd_runner.panel.number_style import DECIMALS
 
 SCHEMA = 1
 
@@ -31,6 +32,8 @@ class PanelMapping:
         File of national series.
     encoding, sheet
         Encoding of a text file; sheet of a workbook.
+    decimal
+        Decimal point of the numbers, ``"."`` or ``","``; None finds it.
     yuan_per_unit
         Yuan for one unit of the panel's currency; None keeps the currency.
     price_basis
@@ -46,6 +49,7 @@ class PanelMapping:
     national: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    decimal: str | None = None
     yuan_per_unit: float | None = None
     price_basis: str = ""
 
@@ -84,8 +88,8 @@ def load_mapping(path: str | Path) -> PanelMapping:
     ----------
     path
         YAML 1.2 with the keys ``schema``, ``columns``, ``units``, ``drop``, ``keep``, ``missing``,
-        ``regions``, ``national``, ``encoding``, ``sheet``, ``yuan_per_unit``, ``price_basis``; all but
-        ``schema`` optional.
+        ``regions``, ``national``, ``encoding``, ``sheet``, ``decimal``, ``yuan_per_unit``, ``price_basis``; all
+        but ``schema`` optional.
 
     Returns
     -------
@@ -143,6 +147,8 @@ def _mapping(content: dict[str, object], file: Path) -> PanelMapping:
             fields[name] = _list(value, where)
         elif name == "yuan_per_unit":
             fields[name] = _positive(value, where)
+        elif name == "decimal":
+            fields[name] = _decimal(value, where)
         else:
             fields[name] = _text(value, where)
     for name in ("regions", "national"):
@@ -176,6 +182,12 @@ def _list(value: object, where: str) -> tuple[str, ...]:
     if isinstance(value, dict):
         raise InvalidPanel(f"{where}: expected a list such as [a, b]; found {value!r}")
     return tuple(str(entry) for entry in (value if isinstance(value, list) else [value]))
+
+
+def _decimal(value: object, where: str) -> str:
+    if value not in DECIMALS:
+        raise InvalidPanel(f"{where}: expected {' or '.join(map(repr, DECIMALS))}; found {value!r}")
+    return str(value)
 
 
 def _positive(value: object, where: str) -> float:

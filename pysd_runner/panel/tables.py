@@ -195,12 +195,13 @@ def _split(text: str) -> Rows:
         return []
     # One unclosed quote makes the rest of the file one cell; it is reported, not refused for its length.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(io.StringIO("".join(body), newline=""), delimiter=_delimiter(body[0]))
+    reader = csv.reader(io.StringIO("".join(body), newline=""), delimiter=_delimiter(*body[:2]))
     return list(_numbered(reader, skipped))
 
 
-def _delimiter(header: str) -> str:
-    return max(_DELIMITERS, key=header.count) if not header.count(",") else ","
+def _delimiter(header: str, first: str = "") -> str:
+    """The mark that is there most often in the header, and in the first row as well: units and numbers have commas."""
+    return max(_DELIMITERS, key=lambda mark: (min(header.count(mark), first.count(mark)), header.count(mark)))
 
 
 def _numbered(reader: Iterator[list[str]], skipped: int) -> Iterator[tuple[int, list[str]]]:

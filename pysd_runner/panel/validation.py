@@ -8,20 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.panel.conversion import Measure
-from pysd_runner.panel.observations import Cells, IndexArray, Keys, TextArray
+from pysd_runner.panel.number_style import PLAIN, STYLES, NumberStyle
+from pysd_runner.panel.observations import Cells, Keys
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.variables import VARIABLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FIRST_YEAR, LAST_YEAR = 1800, 2100
 PERCENT = 0.01
 
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*年?")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:[,，'\s][0-9]{3})+(?:\.[0-9]*)?")
-_NO_YEAR = -1
+_EITHER_WAY = re.compile(r"[+-]?[0-9]{1,3}[,，][0-9]{3}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,60 +63,9 @@ def failures(schema: Any, frame: "pd.DataFrame") -> "list[tuple[int, str]]":
     return []
 
 
-def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Problem]]:
-    """Read the year column.
-
-    Parameters
-    ----------
-    texts
-        Its cells.
-    rows
-        Row of the file of each.
-    heading
-        Its heading.
-
-    Returns
-    -------
-    tuple[IndexArray, list[Problem]]
-        Year of each cell, -1 where it has none; cells that are not a whole year, or one out of range.
-    """
-    import pandas as pd
-    import pandera.pandas as pa
-
-    years = np.array([_year(text) for text in texts], dtype=np.int64)
-    within = pa.Check(
-        lambda year: (year == _NO_YEAR) | year.between(FIRST_YEAR, LAST_YEAR),
-        name="year-range",
-        error="year-range",
-    )
-    whole = pa.Check(lambda year: year != _NO_YEAR, name="not-a-year", error="not-a-year")
-    schema = pa.DataFrameSchema({"year": pa.Column(int, checks=[whole, within])})
-    problems = []
-    for position, rule in failures(schema, pd.DataFrame({"year": years})):
-        text = str(texts[position])
-        message = (
-            "the year is out of range" if rule == "year-range" else "not a whole year" if text else "the year is empty"
-        )
-        problems.append(
-            Problem(
-                rule=rule,
-                message=message,
-                row=int(rows[position]),
-                column=heading,
-                found=text,
-                expected=f"a whole year from {FIRST_YEAR} to {LAST_YEAR}",
-            )
-        )
-    years[(years < FIRST_YEAR) | (years > LAST_YEAR)] = _NO_YEAR
-    return years, problems
-
-
-def _year(text: str) -> int:
-    match = _WHOLE_YEAR.fullmatch(text)
-    return int(match[1]) if match else _NO_YEAR
-
-
-def numbers_of(cells: Cells, keys: Keys, measure: Measure, missing: frozenset[str]) -> tuple[Numbers, list[Problem]]:
+def numbers_of(
+    cells: Cells, keys: Keys, measure: Measure, missing: frozenset[str], style: NumberStyle = PLAIN
+) -> tuple[Numbers, list[Problem]]:
     """Read the cells of one variable.
 
     Parameters
@@ -130,13 +76,15 @@ def numbers_of(cells: Cells, keys: Keys, measure: Measure, missing: frozenset[st
         How the file measures the variable.
     missing
         Texts that stand for a missing value.
+    style
+        How the file writes its numbers.
 
     Returns
     -------
     tuple[Numbers, list[Problem]]
         The numbers, converted; cells that are not a number, and impossible values.
     """
-    raw, not_numbers = _parse(cells, keys, missing)
+    raw, not_numbers = _parse(cells, keys, missing, style)
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
     raw[unclear] = np.nan
     values = raw * measure.factor if measure.factor >= 1 else raw / (1 / measure.factor)
@@ -149,7 +97,9 @@ def numbers_of(cells: Cells, keys: Keys, measure: Measure, missing: frozenset[st
     return Numbers(values=values, faulty=faulty), problems + doubts
 
 
-def _parse(cells: Cells, keys: Keys, missing: frozenset[str]) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
+def _parse(
+    cells: Cells, keys: Keys, missing: frozenset[str], style: NumberStyle
+) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
     import pandas as pd
     import pandera.pandas as pa
 
@@ -157,7 +107,7 @@ def _parse(cells: Cells, keys: Keys, missing: frozenset[str]) -> tuple[NDArray[n
     if missing:
         texts[np.isin(texts.astype(str), list(missing))] = ""
     is_number = pa.Check(
-        lambda column: (column == "") | column.str.fullmatch(_NUMBER),
+        lambda column: (column == "") | column.map(style.fits),
         name="not-a-number",
         error="not-a-number",
     )
@@ -165,20 +115,18 @@ def _parse(cells: Cells, keys: Keys, missing: frozenset[str]) -> tuple[NDArray[n
     bad = failures(pa.DataFrameSchema({"cell": pa.Column(checks=[is_number])}), frame)
     problems = [(position, _not_a_number(cells, keys, position)) for position, _ in bad]
     texts[[position for position, _ in bad]] = ""
-    texts[texts == ""] = "nan"
-    return texts.astype(float), problems
+    numbers = np.array([float(style.plain(text)) if text else np.nan for text in texts], dtype=float)
+    return numbers, problems
 
 
 def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
     text = str(cells.texts[position])
-    if _THOUSANDS.fullmatch(text):
-        advice = "; write it without thousands separators"
-        if text.count(",") == 1 and "." not in text:
-            advice += ", or with a dot if the comma is the decimal point"
+    if _EITHER_WAY.fullmatch(text):
+        advice = "; is the comma the decimal point? say `decimal: ','` or `decimal: '.'` in a mapping file"
+    elif any(style.fits(text) for style in STYLES):
+        advice = "; others are written in another way; write it like them, or say `decimal` in a mapping file"
     elif text.endswith(("%", "％", "‰")):
         advice = "; write the number alone and give the unit in the heading"
-    elif re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text):
-        advice = "; write the decimal point as a dot"
     else:
         advice = "; leave the cell empty where nothing was observed, or list the text under `missing` in a mapping file"
     return Problem(

@@ -58,7 +58,7 @@ def test_a_mistake_of_the_whole_file_is_printed_once(gapsim, tmp_path):
     assert answer.out.startswith("commas.csv: 40 errors")
     assert "... and 35 more of this kind; --json lists them all" in answer.out
     assert answer.out.count("is not a number") == 5
-    assert "write it without thousands separators, or with a dot if the comma is the decimal point" in answer.out
+    assert "is the comma the decimal point? say `decimal: ','`" in answer.out
     assert len(gapsim("data", "check", "commas.csv", "--json").json["data"]["problems"]) >= 40
     mixed = [row if place % 8 else row.replace(",", ".") for place, row in enumerate(rows)]
     (tmp_path / "typing.csv").write_text("\n".join(["region;year;output_per_head", *mixed[:8]]), encoding="utf-8")

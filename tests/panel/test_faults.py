@@ -60,7 +60,7 @@ def test_twelve_faults_in_one_file_are_exactly_those_twelve(write: Write) -> Non
     by_row = {problem.row: problem for problem in problems}
     assert by_row[3].found == "n/a"
     assert by_row[4].found == "4,650.84"
-    assert "separators" in by_row[4].message
+    assert "others are written in another way" in by_row[4].message
     assert by_row[9].found == "120000, 2001 in rows 8 and 9"
     assert "Beijing" in by_row[11].message
     assert by_row[8].severity == "warning"
@@ -77,7 +77,32 @@ ONE_FAULT = [
     pytest.param(HEAD + "A,2000,1e999,1\n", [(2, "impossible-value", "output [yuan]")], id="infinite"),
     pytest.param(HEAD + "A,2000,nan,1\n", [(2, "not-a-number", "output [yuan]")], id="nan is text"),
     pytest.param(HEAD + "A,2000,１２３４,1\n", [(2, "not-a-number", "output [yuan]")], id="full-width digits"),
-    pytest.param(HEAD + "A,2000,12 345,1\n", [(2, "not-a-number", "output [yuan]")], id="space in a number"),
+    pytest.param(HEAD + "A,2000,12 34,1\n", [(2, "not-a-number", "output [yuan]")], id="space in a number"),
+    pytest.param(HEAD + 'A,2000,"12,345",1\n', [(2, "not-a-number", "output [yuan]")], id="a comma of either meaning"),
+    pytest.param(
+        HEAD + 'A,2000,"12345,5",1\nA,2001,12345.5,1\n',
+        [(2, "not-a-number", "output [yuan]")],
+        id="two decimal points",
+    ),
+    pytest.param(
+        HEAD + 'A,2000,"1,234,567",2\nA,2001,1234568,2\n',
+        [(2, "not-a-number", "output [yuan]")],
+        id="thousands apart in one of two",
+    ),
+    pytest.param(
+        HEAD + "A,2000/01,50000,1\nA,2001,50000,1\n", [(2, "not-a-year", "year")], id="one of two years a span"
+    ),
+    pytest.param(HEAD + "A,2000-01,50000,1\n", [(2, "not-a-year", "year")], id="a span, or a month"),
+    pytest.param(
+        HEAD + "A,2000-02,50000,1\nA,2001-03,50000,1\n",
+        [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
+        id="months",
+    ),
+    pytest.param(
+        HEAD + "A,2000-12-31,50000,1\nA,2001-06-30,50000,1\n",
+        [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
+        id="dates of two days",
+    ),
     pytest.param(HEAD + "A,2000,50000,0\n", [(2, "impossible-value", "population [persons]")], id="nobody"),
     pytest.param(HEAD + "A,2000,-5,1\n", [(2, "impossible-value", "output [yuan]")], id="negative output"),
     pytest.param(HEAD + "A,2000,50,1\n", [(2, "magnitude", "output [yuan]")], id="output too small"),
@@ -209,6 +234,19 @@ WARNINGS = [
         "region,year,variable,value,unit\nA,2000,gdp,50000,yuan\nA,2000,population,1,persons\nA,2000,rain,1,mm\n",
         [(4, "own-variable", "variable")],
         id="a variable of one's own",
+    ),
+    pytest.param(HEAD + "A,2000,12 345,1\n", [(2, "number-style", "output [yuan]")], id="thousands set apart"),
+    pytest.param(HEAD + "A,2000/01,5e4,1\nA,2001/02,5e4,1\n", [(2, "year-form", "year")], id="years that span two"),
+    pytest.param(HEAD + "全国,2000,5e4,1\nA,2000,5e4,1\n", [(2, "total", "region")], id="a name for all of them"),
+    pytest.param(
+        HEAD
+        + "".join(
+            f"{code},{year},{size}e4,{size}\n"
+            for year in (2001, 2002, 2003)
+            for code, size in zip("ABCS", (1, 2, 3, 6), strict=True)
+        ),
+        [(5, "total", "region")],
+        id="the sum of the others",
     ),
 ]
 

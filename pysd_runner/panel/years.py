@@ -1,0 +1,96 @@
+"""The years of a file's rows: whole years, years that span two, and dates."""
+
+import re
+
+import numpy as np
+
+from pysd_runner.panel.observations import IndexArray, TextArray
+from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.validation import failures
+
+FIRST_YEAR, LAST_YEAR = 1800, 2100
+
+_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*年?")
+# 2004/05 or 2004-2005, and 2004-12-31, as workbooks give it with the hour.
+_SPAN = re.compile(r"([0-9]{4})\s*[-/–—]\s*([0-9]{2}|[0-9]{4})")
+_DATE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2}[-/.][0-9]{1,2})(?:[ T]00:00:00)?")
+_NO_YEAR = -1
+
+
+def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Problem]]:
+    """Read the year column.
+
+    A column of years that span two, such as 2004/05, is read as the year each begins in; a column of dates of one day
+    of the year as their years. Both are said. A column that mixes forms is not read.
+
+    Parameters
+    ----------
+    texts
+        Its cells.
+    rows
+        Row of the file of each.
+    heading
+        Its heading.
+
+    Returns
+    -------
+    tuple[IndexArray, list[Problem]]
+        Year of each cell, -1 where it has none; cells that are not a whole year, or one out of range, and a warning
+        when years are not written as years.
+    """
+    import pandas as pd
+    import pandera.pandas as pa
+
+    forms, told = _form(texts)
+    years = np.array([_NO_YEAR if (match := forms.fullmatch(text)) is None else int(match[1]) for text in texts])
+    within = pa.Check(
+        lambda year: (year == _NO_YEAR) | year.between(FIRST_YEAR, LAST_YEAR),
+        name="year-range",
+        error="year-range",
+    )
+    whole = pa.Check(lambda year: year != _NO_YEAR, name="not-a-year", error="not-a-year")
+    schema = pa.DataFrameSchema({"year": pa.Column(int, checks=[whole, within])})
+    problems = [_as_years(told, texts, rows, heading)] if told else []
+    for position, rule in failures(schema, pd.DataFrame({"year": years})):
+        text = str(texts[position])
+        message = (
+            "the year is out of range" if rule == "year-range" else "not a whole year" if text else "the year is empty"
+        )
+        problems.append(
+            Problem(
+                rule=rule,
+                message=message,
+                row=int(rows[position]),
+                column=heading,
+                found=text,
+                expected=f"a whole year from {FIRST_YEAR} to {LAST_YEAR}",
+            )
+        )
+    years[(years < FIRST_YEAR) | (years > LAST_YEAR)] = _NO_YEAR
+    return years, problems
+
+
+def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
+    """The form in which all cells can be read, and what is to be said of it."""
+    held = {str(text) for text in texts} - {""}
+    spans = [_SPAN.fullmatch(text) for text in held]
+    # 2004-05 alone could be the month of May; of several years it is not.
+    if len(spans) > 1 and all(span is not None and int(span[2][-2:]) == (int(span[1]) + 1) % 100 for span in spans):
+        return _SPAN, "years that span two are read as the one they begin in"
+    dates = [_DATE.fullmatch(text) for text in held]
+    if dates and all(dates) and len({date[2] for date in dates if date is not None}) == 1:
+        return _DATE, "dates are read as their years"
+    return _WHOLE_YEAR, ""
+
+
+def _as_years(told: str, texts: TextArray, rows: IndexArray, heading: str) -> Problem:
+    first = int(np.flatnonzero(texts != "")[0])
+    return Problem(
+        rule="year-form",
+        message=told,
+        row=int(rows[first]),
+        column=heading,
+        found=str(texts[first]),
+        expected=str(texts[first])[:4],
+        severity="warning",
+    )

@@ -1,0 +1,131 @@
+"""Numbers as they are written elsewhere: read where they have one meaning, refused where they have two."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pysd_runner.errors import InvalidPanel
+from pysd_runner.panel import PanelMapping, check_panel, load_panel
+from pysd_runner.panel.number_style import PLAIN, STYLES, NumberStyle
+
+Write = Callable[..., Path]
+
+HEAD = "region;year;output per head [euro]\n"
+
+
+def file_of(*texts: str) -> str:
+    return HEAD + "".join(f"A;{2000 + place};{text}\n" for place, text in enumerate(texts))
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers", "said"),
+    [
+        (("12345,6", "12400"), (12345.6, 12400), "decimal comma;"),
+        (("12.345,6", "12.400"), (12345.6, 12400), "decimal comma, thousands set apart by points"),
+        (("12 345,6", "12\u202f400", "9800", "12\u00a0401"), (12345.6, 12400, 9800, 12401), "apart by spaces"),
+        (("12,345.6", "12,400"), (12345.6, 12400), "decimal point, thousands set apart by commas"),
+        (("12'345.6", "12’400"), (12345.6, 12400), "apart by apostrophes"),
+        (("1,12,345", "1,12,400", "91,200"), (112345, 112400, 91200), "apart by commas"),
+        (("1，234，567", "1，234，568"), (1234567, 1234568), "apart by commas"),
+        (("12345.6", "1.24e4"), (12345.6, 12400), ""),
+    ],
+)
+def test_numbers_with_one_meaning_are_read_and_that_is_said(
+    write: Write, texts: tuple[str, ...], numbers: tuple[float, ...], said: str
+) -> None:
+    panel = load_panel(write(file_of(*texts)))
+    assert panel["output_per_head"].tolist() == [list(numbers)]
+    assert list(panel.original["output_per_head"][0]) == list(texts)
+    told = [problem for problem in panel.problems if problem.rule == "number-style"]
+    assert len(told) == (1 if said else 0)
+    assert all(said in problem.message and problem.row == 2 and problem.found == texts[0] for problem in told)
+
+
+@pytest.mark.parametrize("texts", [("12,345", "12,400"), ("12,345", "11000"), ("12,345.6", "11000"), ("812,5", "812.6")])
+def test_numbers_with_two_meanings_or_none_are_refused(write: Write, texts: tuple[str, ...]) -> None:
+    problems = [problem for problem in check_panel(write(file_of(*texts))) if problem.severity == "error"]
+    assert {problem.rule for problem in problems} == {"not-a-number"}
+    assert all("`decimal" in problem.message for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("decimal", "texts", "numbers"),
+    [
+        (".", ("12,345", "11000"), (12345.0, 11000.0)),
+        (",", ("812,345", "811,5"), (812.345, 811.5)),
+        (".", ("812.345", "811.5"), (812.345, 811.5)),
+        (",", ("12.345", "12.400"), (12345.0, 12400.0)),
+    ],
+)
+def test_the_user_may_say_which_mark_is_the_decimal_point(
+    write: Write, tmp_path: Path, decimal: str, texts: tuple[str, ...], numbers: tuple[float, ...]
+) -> None:
+    panel = load_panel(write(file_of(*texts)), mapping=PanelMapping(decimal=decimal))
+    assert panel["output_per_head"].tolist() == [list(numbers)]
+    (tmp_path / "mapping.yaml").write_text(f"schema: 1\ndecimal: '{decimal}'\n", encoding="utf-8")
+    again = load_panel(write(file_of(*texts)), mapping=tmp_path / "mapping.yaml")
+    assert again["output_per_head"].tolist() == [list(numbers)]
+
+
+def test_a_number_that_disagrees_with_the_user_is_refused(write: Write) -> None:
+    problems = check_panel(write(file_of("811,5", "811.5")), mapping=PanelMapping(decimal=","))
+    assert [(problem.row, problem.found) for problem in problems if problem.severity == "error"] == [(3, "811.5")]
+
+
+def test_a_decimal_point_that_is_none(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "mapping.yaml").write_text("schema: 1\ndecimal: ';'\n", encoding="utf-8")
+    with pytest.raises(InvalidPanel, match=r"decimal: expected '\.' or ','; found ';'"):
+        load_panel(write(file_of("1")), mapping=tmp_path / "mapping.yaml")
+
+
+def test_each_variable_sets_thousands_apart_in_its_own_way(write: Write) -> None:
+    text = "region;year;output [euro];population [persons]\nA;2000;1.234.567,5;1400\nA;2001;1.300.000;1401\n"
+    panel = load_panel(write(text))
+    assert panel["output"].tolist() == [[1234567.5, 1300000.0]]
+    assert panel["population"].tolist() == [[1400.0, 1401.0]]
+
+
+def test_commas_in_headings_and_numbers_do_not_hide_semicolons(write: Write) -> None:
+    path = write("region;year;output, real\nA;2000;812,5\nA;2001;813,5\n")
+    panel = load_panel(path, mapping={"output, real": "output_per_head"})
+    assert panel["output_per_head"].tolist() == [[812.5, 813.5]]
+
+
+@pytest.mark.parametrize(
+    ("years", "first"),
+    [
+        (("2004/05", "2005/06"), 2004),
+        (("2004-05", "2005-06"), 2004),
+        (("2004-2005", "2005-2006"), 2004),
+        (("1999–00", "2000–01"), 1999),
+        (("2004-12-31", "2005-12-31"), 2004),
+        (("2004-12-31 00:00:00", "2005-12-31 00:00:00"), 2004),
+    ],
+)
+def test_years_in_other_forms(write: Write, years: tuple[str, ...], first: int) -> None:
+    path = write("region,year,output per head [yuan]\n" + "".join(f"A,{year},50000\n" for year in years))
+    panel = load_panel(path)
+    assert panel.years == (first, first + 1)
+    (told,) = (problem for problem in panel.problems if problem.rule == "year-form")
+    assert (told.row, told.found, told.expected) == (2, years[0], str(first))
+
+
+def grouped(value: int, style: NumberStyle) -> str:
+    return f"{value:,}".replace(",", style.thousands)
+
+
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=1), st.sampled_from(STYLES), st.integers(0, 99))
+def test_every_style_reads_what_it_writes(values: list[int], style: NumberStyle, cents: int) -> None:
+    for value in values:
+        text = f"{grouped(value, style)}{style.decimal}{cents:02}"
+        assert style.fits(text)
+        assert float(style.plain(text)) == float(f"{value}.{cents:02}")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_what_python_writes_is_plain(value: float) -> None:
+    assert PLAIN.fits(repr(value))
+    assert float(PLAIN.plain(repr(value))) == value
