@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from benchmarks.perfect import told
 from benchmarks.vintages import CORE, DATA, OLD
 from benchmarks.vintages import results as vintages
+from calibration.backtest_command import intervals
 from calibration.forecasting import Backtest, backtest, models
 from calibration.forecasting.comparison import ratio_interval
 from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
@@ -133,27 +133,15 @@ def final_table(title: str, result: Backtest) -> str:
         f"| {title}, years ahead | origins | RMSE ratio | p | CRPS ratio | 50 % intervals hold | 90 % intervals hold |",
         "|" + "---|" * 7,
     ]
-    for row in (item for item in result.skill() if item["model"] == FINAL):
-        cells = [
-            str(row["horizon"]),
-            str(row["origins"]),
-            _with_interval(row, "rmse_ratio_to_persistence", "rmse_ratio"),
-            _number(row["dm_squared_p"]),
-            _with_interval(row, "crps_ratio_to_persistence", "crps_ratio"),
-            _with_interval(row, "coverage_50", "coverage_50"),
-            _with_interval(row, "coverage_90", "coverage_90"),
-        ]
+    rows = result.table()
+    rows = rows[rows["model"] == FINAL]
+    told = intervals(rows)
+    for (_, row), (_, scores) in zip(rows.iterrows(), told.iterrows(), strict=True):
+        ratio, crps, *coverage = scores
+        p = "-" if pd.isna(row["dm_squared_p"]) else f"{row['dm_squared_p']:.3f}"
+        cells = [str(row["horizon"]), str(row["origins"]), ratio, p, crps, *coverage]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _with_interval(row: Mapping[str, Any], value: str, interval: str) -> str:
-    low, high = row[f"{interval}_low"], row[f"{interval}_high"]
-    return f"{_number(row[value])} ({_number(low)}-{_number(high)})"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def ablation_table(result: Backtest) -> str:

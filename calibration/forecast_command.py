@@ -27,6 +27,7 @@ HEADING = {
     "zh": "相对各地区几何均值（%），{origin} 年（最近值）与 {until} 年",
 }
 LAST = {"en": "last", "zh": "最近值"}
+LAST_YEAR = {"en": "of", "zh": "年份"}
 CHANCE = {"en": "{probability:>4} in {year}  {event}", "zh": "{year} 年的概率 {probability:>4}  {event}"}
 WRITTEN = {"en": "Figure, tables, draws and text: {folder}", "zh": "图、表、抽样与文字：{folder}"}
 
@@ -211,7 +212,10 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
     final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
     session.say()
     session.say(HEADING[lang].format(origin=result.origin, until=int(final["year"].iloc[0])))
-    shown = final[["last", "q05", "q20", "q50", "q80", "q95"]].rename(columns={"last": LAST[lang]})
+    # The year is told where it is not that of the heading for all of them.
+    dated = ["last_year"] if (final["last_year"] != result.origin).any() else []
+    shown = final[["last", *dated, "q05", "q20", "q50", "q80", "q95"]]
+    shown = shown.rename(columns={"last": LAST[lang], "last_year": LAST_YEAR[lang]})
     session.say(shown.to_string(float_format="{:.0f}".format))
     if result.chances:
         session.say()

@@ -99,15 +99,23 @@ class Outlook:
         """Last level that was observed of each region, shape (region,)."""
         return last_level(self.history.to_numpy())
 
+    @property
+    def last_years(self) -> NDArray[np.int64]:
+        """Year of it, shape (region,); the origin where there is none."""
+        seen = np.isfinite(self.history.to_numpy())[:, ::-1]
+        years = self.history["year"].to_numpy()[::-1]
+        return np.asarray(years[seen.argmax(axis=1)], dtype=np.int64)
+
     def bands(self) -> xr.DataArray:
         """Quantiles over draws, dimensions (level, region, year)."""
         return bands(self.draws)
 
     def table(self) -> pd.DataFrame:
-        """One row a region and year: per cent of the geometric mean of regions; median, bands, last observed level."""
+        """One row a region and year: per cent of the geometric mean of regions; median, bands, last level, its year."""
         result = levels(self.draws, self.names)
-        last = dict(zip(self.draws["region"].to_numpy(), 100 * np.exp(self.last), strict=True))
-        result["last"] = result["region"].map(last)
+        codes = self.draws["region"].to_numpy()
+        result["last"] = result["region"].map(dict(zip(codes, 100 * np.exp(self.last), strict=True)))
+        result["last_year"] = result["region"].map(dict(zip(codes, self.last_years, strict=True)))
         return result
 
 

@@ -97,7 +97,7 @@ def percent(logs: xr.DataArray) -> xr.DataArray:
 
 def _drawn(outlook: Outlook) -> pd.DataFrame:
     names = ["region", "name_en", "name_zh", "year"]
-    ahead = outlook.table().drop(columns="last").melt(id_vars=names, var_name="quantile")
+    ahead = outlook.table().drop(columns=["last", "last_year"]).melt(id_vars=names, var_name="quantile")
     behind = percent(outlook.history.isel(year=slice(-_BEHIND, None))).to_series().dropna().reset_index(name="value")
     found = pd.concat((behind.assign(quantile="observed"), ahead), ignore_index=True)
     for place, column in enumerate(("name_en", "name_zh")):

@@ -44,7 +44,9 @@ def test_numbers_with_one_meaning_are_read_and_that_is_said(
     assert all(said in problem.message and problem.row == 2 and problem.found == texts[0] for problem in told)
 
 
-@pytest.mark.parametrize("texts", [("12,345", "12,400"), ("12,345", "11000"), ("12,345.6", "11000"), ("812,5", "812.6")])
+@pytest.mark.parametrize(
+    "texts", [("12,345", "12,400"), ("12,345", "11000"), ("12,345.6", "11000"), ("812,5", "812.6")]
+)
 def test_numbers_with_two_meanings_or_none_are_refused(write: Write, texts: tuple[str, ...]) -> None:
     problems = [problem for problem in check_panel(write(file_of(*texts))) if problem.severity == "error"]
     assert {problem.rule for problem in problems} == {"not-a-number"}

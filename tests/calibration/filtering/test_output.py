@@ -261,6 +261,32 @@ def test_couplings_that_begin_after_the_panel_move_output_from_then_on() -> None
         assert_allclose(late.moves[..., place], movements(known, laws, known.years[place - 1]), atol=1e-15)
 
 
+def test_where_a_region_is_not_seen_couplings_surprise_relative_to_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a law without momentum and pull what a year moved is its surprise, less the mean of regions it shows in."""
+    given = {}
+
+    def keep(seen: np.ndarray, made: np.ndarray, *rest: object) -> tuple[np.ndarray, np.ndarray]:
+        given["made"] = made
+        return np.zeros(len(made)), np.eye(len(made))
+
+    monkeypatch.setattr("calibration.filtering.couplings._regressed", keep)
+    values = walks(4, 12)
+    values[1, 6:] = np.nan
+    settings = replace(STILL, couplings=1.0)
+    known = evidence(values)
+    laws = learn_laws(values, known.groups, settings)
+    moves = learn_couplings(known, laws, settings, known.years[0]).moves
+    size = laws.likely.sd[:, None] * laws.likely.by_region
+    for group, change in enumerate(moves):
+        made = given["made"][group, 0, :, 1:] * size[0][:, None]
+        seen = np.isfinite(values[:, 1:])
+        relative = change - np.nanmean(np.where(seen, change, np.nan), axis=0)
+        assert_allclose(made[seen], relative[seen], rtol=1e-6, atol=1e-12)
+        assert np.abs(change[1, 5:]).min() > 1e-5
+
+
 def test_a_lone_region_is_known_and_surprises_nobody() -> None:
     values = walks(5, 24, seed=2)
     values[1:, :10] = np.nan

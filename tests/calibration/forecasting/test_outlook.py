@@ -113,6 +113,8 @@ def test_regions_not_observed_in_the_last_year_are_named_and_start_from_their_la
     table = found.table().groupby("region")["last"].first()
     assert_allclose(table, 100 * np.exp(found.last))
     assert found.last[1] == found.history.to_numpy()[1, -2]
+    years = found.table().groupby("region")["last_year"].first()
+    assert years.tolist() == [2003, 2002, 2001, 2003, 2003, 2003]
     logs[:4, -1] = np.nan
     many = paragraph(forecast(panel_of(logs), until=2005, model="damped_drift", draws=60, past=False))
     assert "and 1 more (4 of 6 regions)" in many
