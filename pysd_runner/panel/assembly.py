@@ -389,10 +389,11 @@ def _strangers(grid: Grid, axes: Axes) -> list[Problem]:
     first = int(places[0])
     column = int(np.flatnonzero(np.isfinite(grid.values[first]))[0])
     codes = ", ".join(axes.regions[place].code for place in places[:SHOWN]) + (", ..." if len(places) > SHOWN else "")
+    times = f"{away[first]:,.0f}" if away[first] < 1e12 else f"{away[first]:.0e}"
     return [
         Problem(
             rule="mixed-units",
-            message=f"output per head of {codes} is {away[first]:,.0f} times away from the middle of the regions; "
+            message=f"output per head of {codes} is {times} times away from the middle of the regions; "
             "does the column hold two units?",
             row=int(grid.rows[first, column]),
             column=str(grid.columns[first, column]),

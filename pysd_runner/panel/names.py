@@ -184,15 +184,36 @@ def tidy(text: str) -> str:
     return unicodedata.normalize("NFKC", text.replace("\ufeff", "")).strip()
 
 
+# They change how letters of some scripts are joined.
+_JOINERS = "\u200c\u200d"
+
+
+def visible(text: str) -> str:
+    """A name without characters that cannot be seen, which would make two of it, composed (NFC), without outer space.
+
+    Parameters
+    ----------
+    text
+        As it stands in the file.
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    seen = [sign for sign in text if sign in _JOINERS or unicodedata.category(sign) not in ("Cc", "Cf")]
+    return unicodedata.normalize("NFC", "".join(seen)).strip()
+
+
 def key(text: str) -> str:
-    """Form of a name in which case, spaces, underscores and dashes do not matter.
+    """Form of a name in which case, spaces, underscores, dashes and what cannot be seen do not matter.
 
     Parameters
     ----------
     text
         A heading or a name.
     """
-    return _SEPARATORS.sub("", tidy(text).casefold())
+    plain = tidy(text)
+    if not plain.isascii():
+        plain = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
+    return _SEPARATORS.sub("", plain.casefold())
 
 
 def _table(aliases: dict[str, tuple[str, ...]], own: Iterable[str]) -> dict[str, str]:

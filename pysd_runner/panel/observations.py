@@ -1,5 +1,6 @@
 """The cells of a panel file in one form, whatever its shape: keys, and for each variable its texts."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.errors import suggest
 from pysd_runner.panel.layout import IGNORE, Layout, mapped, variable_name
-from pysd_runner.panel.names import VARIABLE_OF, key, split_unit
+from pysd_runner.panel.names import VARIABLE_OF, key, split_unit, visible
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.tables import Table
 from pysd_runner.panel.variables import VARIABLES
@@ -98,17 +99,19 @@ def observe(table: Table, layout: Layout, columns: Mapping[str, str]) -> tuple[O
         The cells; problems are variable names that clash or are empty.
     """
     text = _text_columns(table)
+    invisible = _without_invisible(table, layout, text)
     keys = _keys(table, layout, text)
     if layout.shape == "wide":
-        return Observations(keys=keys, cells=_wide(table, layout, keys, text)), []
+        return Observations(keys=keys, cells=_wide(table, layout, keys, text)), invisible
     if layout.shape == "years" and "variable" not in layout.roles:
         everything = np.arange(len(keys.rows))
         chosen = [(layout.value_variable, everything)] if layout.value_variable else []
         units = _optional(text, layout, "unit", len(keys.rows))
         return Observations(
             keys=keys, cells=tuple(_by_year(name, rows, layout, table, text, units) for name, rows in chosen)
-        ), []
-    return _named(table, layout, columns, keys, text)
+        ), invisible
+    observations, problems = _named(table, layout, columns, keys, text)
+    return observations, invisible + problems
 
 
 def _text_columns(table: Table) -> list[TextArray]:
@@ -118,6 +121,32 @@ def _text_columns(table: Table) -> list[TextArray]:
         column[:] = [cells[position].strip() for cells in table.cells]
         columns.append(column)
     return columns
+
+
+def _without_invisible(table: Table, layout: Layout, text: Sequence[TextArray]) -> list[Problem]:
+    """Take characters that cannot be seen out of names of regions and groups, in place; each spelling once."""
+    problems: dict[tuple[str, str], Problem] = {}
+    for role in ("region", "region_name", "group"):
+        if (position := layout.position(role)) is None:
+            continue
+        column = text[position]
+        for place, found in enumerate(column):
+            column[place] = seen = visible(found)
+            # Composed letters look as they did.
+            if seen != unicodedata.normalize("NFC", found):
+                problems.setdefault(
+                    (role, found),
+                    Problem(
+                        rule="invisible",
+                        message=f"the name holds characters that cannot be seen, and is read as {seen!r}",
+                        row=table.numbers[place],
+                        column=table.header[position],
+                        found=ascii(found),
+                        expected=seen,
+                        severity="warning",
+                    ),
+                )
+    return list(problems.values())
 
 
 def _optional(text: Sequence[TextArray], layout: Layout, role: str, count: int) -> TextArray:

@@ -11,6 +11,9 @@ SHOWN = 5
 LONGEST_FOUND = 500
 # Rules of warnings: what changes results most comes first, what may not matter at all last, all others between.
 HEAVIEST = (
+    # Two spellings of a region come with gaps and jumps of both.
+    "region-spelling",
+    "invisible",
     "jump",
     "magnitude",
     "unit-doubt",
@@ -21,7 +24,6 @@ HEAVIEST = (
     "incomplete-region",
     "left-out",
     "absent-region",
-    "region-spelling",
     "other-sheets",
     "unused-column",
 )

@@ -114,8 +114,22 @@ def _decode(content: bytes, encoding: str | None) -> tuple[str, str, list[Proble
         except UnicodeDecodeError as error:
             failures.append(_undecodable(content, error))
         else:
+            if "\0" in text:
+                return _with_nothing(text, name)
             return text, name, [] if encoding else _doubts(text, name, content)
     return failures[0]
+
+
+def _with_nothing(text: str, name: str) -> Problem:
+    row = text.count("\n", 0, text.index("\0")) + 1
+    return Problem(
+        rule="encoding",
+        message=f"read as {name}, the text has characters of value zero, as UTF-16 and UTF-32 without a mark at the "
+        "beginning do; name the encoding",
+        row=row,
+        found="\\x00",
+        expected="text, for instance in utf-16-le",
+    )
 
 
 def _undecodable(content: bytes, error: UnicodeDecodeError) -> Problem:

@@ -53,9 +53,7 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
     problems = [_as_years(told, texts, rows, heading)] if told else []
     for position, rule in failures(schema, pd.DataFrame({"year": years})):
         text = str(texts[position])
-        message = (
-            "the year is out of range" if rule == "year-range" else "not a whole year" if text else "the year is empty"
-        )
+        message = "the year is out of range" if rule == "year-range" else _no_year(text)
         problems.append(
             Problem(
                 rule=rule,
@@ -68,6 +66,14 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
         )
     years[(years < FIRST_YEAR) | (years > LAST_YEAR)] = _NO_YEAR
     return years, problems
+
+
+def _no_year(text: str) -> str:
+    if not text:
+        return "the year is empty"
+    if _SPAN.fullmatch(text) or _DATE.fullmatch(text):
+        return "not a whole year; years that span two, or dates of one day of the year, must fill the whole column"
+    return "not a whole year"
 
 
 def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:

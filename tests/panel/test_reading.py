@@ -182,6 +182,40 @@ def test_mixed_spelling_of_one_unit_is_no_mixture(write: Write) -> None:
     assert [(problem.row, problem.rule) for problem in problems] == [(5, "mixed-units")]
 
 
+@pytest.mark.parametrize(
+    "name", ["Be\u200bta", "Beta\u00ad", "\u200eBeta", "Be\u2060ta", "Be\x07ta", "\x1bBeta", "B\u202eeta\u202c"]
+)
+def test_what_cannot_be_seen_makes_no_region_of_its_own(write: Write, name: str) -> None:
+    panel = load_panel(write(f"region,year,output per head [yuan]\nBeta,2019,50000\n{name},2020,50001\n"))
+    assert panel.codes == ("Beta",)
+    (told,) = (problem for problem in panel.problems if problem.rule == "invisible")
+    assert (told.row, told.found, told.expected) == (3, ascii(name), "Beta")
+
+
+def test_composed_and_decomposed_letters_are_one_region(write: Write) -> None:
+    panel = load_panel(write("region,year,output per head [yuan]\nCôte,2019,50000\nCo\u0302te,2020,50001\n"))
+    assert panel.codes == ("Côte",)
+    assert not [problem for problem in panel.problems if problem.rule in ("invisible", "region-spelling")]
+
+
+def test_joiners_of_scripts_that_need_them_stay_and_are_doubted(write: Write) -> None:
+    name = "می\u200cخواهم"
+    panel = load_panel(
+        write(f"region,year,output per head [yuan]\n{name},2019,5e4\n{name.replace(chr(0x200C), '')},2019,5e4\n")
+    )
+    assert panel.codes[0] == name
+    assert "region-spelling" in {problem.rule for problem in panel.problems}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-be"])
+def test_wide_characters_without_a_mark_are_told_by_their_zeros(write: Write, encoding: str) -> None:
+    path = write("region,year,output per head [yuan]\nA,2019,50000\nA,2020,50001\n", encoding=encoding)
+    (problem,) = check_panel(path)
+    assert (problem.rule, problem.row) == ("encoding", 1)
+    assert "name the encoding" in problem.message
+    assert load_panel(path, encoding=encoding).years == (2019, 2020)
+
+
 def test_texts_for_missing_are_named_never_guessed(write: Write) -> None:
     path = write("region,year,output [yuan],population [persons]\nA,2019,n/a,1\nA,2020,5e4,1\n")
     assert [problem.rule for problem in check_panel(path)] == ["not-a-number"]
