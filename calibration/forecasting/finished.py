@@ -1,5 +1,6 @@
 """What a back-test has finished so far, an origin a file, so that a kill costs the origin at hand alone."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from pysd_runner.errors import InvalidInput
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
-SCHEMA = 1
+SCHEMA = 2
 PLAN = "backtest.json"
+SEAL = "seal"
 
 
 class Finished:
@@ -34,21 +36,27 @@ class Finished:
     """
 
     def __init__(self, folder: str | Path | None, digest: str) -> None:
-        self._folder = None if folder is None else Path(folder)
+        self._folder, self._digest = None if folder is None else Path(folder), digest
         if self._folder is None:
             return
         label = self._folder / PLAN
         if not label.exists():
-            if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
+            # Another back-test may be writing its label at this moment, under a hidden name.
+            if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.glob("[!.]*"))):
                 raise InvalidInput(f"{self._folder} is no checkpoint of a back-test; name a new or an empty folder")
             write_text_whole(label, json.dumps({"schema": SCHEMA, "digest": digest}) + "\n")
-            return
         try:
             content = json.loads(label.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InvalidInput(f"{label} is no checkpoint of a back-test: {error}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise InvalidInput(
+                f"{label} cannot be read: it is damaged, or no label of a back-test; delete {self._folder} to start "
+                "anew, or name another folder"
+            ) from error
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise InvalidInput(f"{label} is no checkpoint of a back-test: expected schema {SCHEMA}")
+            raise InvalidInput(
+                f"{label} is none of this version (schema {SCHEMA}); delete {self._folder} to start anew, or name "
+                "another folder"
+            )
         if content.get("digest") != digest:
             raise InvalidInput(
                 f"{self._folder} belongs to another back-test: panel, forecasters, horizons, origins, draws or seed "
@@ -61,7 +69,7 @@ class Finished:
         Raises
         ------
         InvalidInput
-            If the file cannot be read.
+            If the file is not as this back-test wrote it under this name.
         """
         path = self._path(what)
         if path is None or not path.exists():
@@ -69,9 +77,16 @@ class Finished:
         try:
             # Read whole, because a file that is no archive would be left open.
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
-                return {name: content[name] for name in content.files}
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise InvalidInput(f"{path} cannot be read: {error}; delete the file") from error
+                found = {name: content[name] for name in content.files}
+            intact = str(found.pop(SEAL)) == self._seal(what, found)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise InvalidInput(f"{path} cannot be read: it is damaged; delete the file and start again") from error
+        if not intact:
+            raise InvalidInput(
+                f"{path} is not what this back-test wrote: it was changed, or belongs to another one or another year; "
+                "delete the file and start again"
+            )
+        return found
 
     def keep(self, what: str, arrays: Mapping[str, NDArray[np.float64]]) -> None:
         """Write arrays under a name."""
@@ -79,8 +94,17 @@ class Finished:
         if path is None:
             return
         stream = io.BytesIO()
-        np.savez(stream, allow_pickle=False, **arrays)
+        np.savez(stream, allow_pickle=False, **{**arrays, SEAL: np.array(self._seal(what, arrays))})
         write_bytes_whole(path, stream.getvalue())
+
+    def _seal(self, what: str, arrays: Mapping[str, NDArray[np.float64]]) -> str:
+        """Digest of the back-test, the name and the arrays."""
+        seal = hashlib.blake2b(repr((self._digest, what, sorted(arrays))).encode(), digest_size=16)
+        for name in sorted(arrays):
+            array = np.ascontiguousarray(arrays[name])
+            seal.update(f"{array.dtype.str} {array.shape}".encode())
+            seal.update(array.tobytes())
+        return seal.hexdigest()
 
     def _path(self, what: str) -> Path | None:
         return None if self._folder is None else self._folder / f"{what}.npz"

@@ -77,7 +77,8 @@ class Learnt:
         if spread is None:
             raise InvalidInput(
                 f"{self.name} cannot learn its widths in {origin.year}: {len(origin.target.years)} years hold no error "
-                f"of it other than zero; give an origin with at least {FIRST_SEEN + 1} years before it"
+                "of it other than zero, as when all regions grow alike; check that output of each region was observed, "
+                f"or give an origin with at least {FIRST_SEEN + 1} years before it"
             )
         sizes, together = self._shape(past, spread, origin, horizon)
         point = self.points(origin, horizon)

@@ -186,7 +186,7 @@ def target_of(panel: Panel) -> Target:
             "regions needs at least two"
         )
     if never_changes(np.asarray(values[held])):
-        raise InvalidPanel(f"panel {panel.name!r}, {VARIABLE}: {FILLED_IN}")
+        raise InvalidPanel(f"panel {panel.name!r}, {VARIABLE}: {FILLED_IN}; give what was observed in each year")
     with np.errstate(divide="ignore"):
         logs = np.log(values[held])
     years, on_all = consecutive(panel.years, logs)

@@ -1,11 +1,13 @@
 """Processes that forecast at the same time, and end quietly with the one that started them."""
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 
 from pysd_runner.errors import InvalidInput
 
@@ -38,7 +40,7 @@ def processes(count: int) -> Iterator[Executor]:
         If the processes cannot start, because a script calls this while it is imported, or if one ends early.
     """
     others = set(active_children())
-    own = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_ignore_interruption)
+    own = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
     try:
         _start(own, count)
         yield own
@@ -84,3 +86,16 @@ def _interruption_held() -> Iterator[None]:
 def _ignore_interruption() -> None:
     """Leave Ctrl-C to the process that gives the work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the process that gives the work, and end when it ends, even if it is killed."""
+    _ignore_interruption()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,4 +1,4 @@
-"""Ctrl-C that is never lost."""
+"""Ctrl-C, a request to end and a terminal that goes away: none is lost, and all end in the same orderly way."""
 
 import signal
 import sys
@@ -6,6 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+# Ctrl-C; what `timeout` and services send; a terminal that is closed (not known on Windows).
+ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interruption:
@@ -44,7 +47,7 @@ class Interruption:
 
 @contextmanager
 def listening() -> Iterator[Interruption]:
-    """Listen for Ctrl-C while a command runs; the former handler comes back afterwards.
+    """Listen for Ctrl-C and what else asks to end while a command runs; the former handlers come back afterwards.
 
     Yields
     ------
@@ -53,13 +56,16 @@ def listening() -> Iterator[Interruption]:
     """
     interruption = Interruption()
     # Signals can only be handled in the main thread, and a caller that ignores them wants that.
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    former, former_hook = signal.signal(signal.SIGINT, interruption.ask), sys.unraisablehook
+    heard = [kind for kind in ASKING if signal.getsignal(kind) not in (signal.SIG_IGN, None)]
+    former = {kind: signal.signal(kind, interruption.ask) for kind in heard}
+    former_hook = sys.unraisablehook
     sys.unraisablehook = lambda lost: None if lost.exc_type is KeyboardInterrupt else former_hook(lost)
     try:
         yield interruption
     finally:
-        signal.signal(signal.SIGINT, former)
+        for kind, handler in former.items():
+            signal.signal(kind, handler)
         sys.unraisablehook = former_hook

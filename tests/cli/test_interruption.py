@@ -1,5 +1,6 @@
 """Ctrl-C: exit code 130, what was finished is kept, nothing is left half written."""
 
+import json
 import os
 import signal
 import subprocess
@@ -25,8 +26,8 @@ sys.exit(main(sys.argv[3:]))
 """
 
 
-def interrupt(small_panel, fit, arguments, seen, folder, times=1):
-    """Run a command, send SIGINT when a line with a text appears on standard error, and wait."""
+def interrupt(small_panel, fit, arguments, seen, folder, times=1, kind=signal.SIGINT):
+    """Run a command, send a signal when a line with a text appears on standard error, and wait."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(small_panel), str(fit), *map(str, arguments)],
         cwd=folder,
@@ -40,7 +41,7 @@ def interrupt(small_panel, fit, arguments, seen, folder, times=1):
         said += line
         if seen in line:
             for _ in range(times):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(kind)
                 time.sleep(0.02)
             break
     out, err = process.communicate(timeout=60)
@@ -107,3 +108,45 @@ def test_an_interruption_that_a_callback_swallows_is_not_lost(gapsim, monkeypatc
     before = signal.getsignal(signal.SIGINT)
     assert guarded(session, work) == 130
     assert signal.getsignal(signal.SIGINT) == before
+
+
+@pytest.mark.parametrize("kind", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_and_a_terminal_that_goes_away_are_interruptions(kind, small_panel, fit, tmp_path):
+    panel = ["--panel", small_panel, "--regions", small_panel.with_name("regions.csv")]
+    arguments = ["run", "zoned_need", *panel, "--draws", 3000, "--until", 2060, "--out", "some/where", "--json"]
+    code, out, err = interrupt(small_panel, fit, arguments, "Projecting", tmp_path, kind=getattr(signal, kind))
+    assert code == 130, err
+    assert json.loads(out)["error"]["exit_code"] == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_signals_that_the_caller_ignores_stay_ignored():
+    from pysd_runner.cli.interruption import listening
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with listening():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_workers_end_with_a_back_test_that_is_killed(small_panel, tmp_path):
+    """A kill cannot be handled by who gets it: the workers see that it is gone."""
+    arguments = ["backtest", str(small_panel), "--model", "arima", "--workers", "2", "--first-origin", "2021"]
+    program = "import sys; from pysd_runner.cli import main\nif __name__ == '__main__': sys.exit(main(sys.argv[1:]))"
+    (tmp_path / "program.py").write_text(program)
+    process = subprocess.Popen([sys.executable, "program.py", *arguments], cwd=tmp_path, stderr=subprocess.PIPE)
+    # They have the other end of this pipe: it is closed when the last of them is gone.
+    for line in process.stderr:
+        if b"points of" in line:
+            break
+    process.kill()
+    process.wait(timeout=60)
+    with process.stderr as stream:
+        os.set_blocking(stream.fileno(), False)
+        last = time.monotonic() + 30
+        while stream.read() != b"" and time.monotonic() < last:
+            time.sleep(0.1)
+        assert stream.read() == b""

@@ -166,6 +166,48 @@ def test_a_damaged_file_of_a_checkpoint_is_named(tmp_path: Path) -> None:
     damaged.write_bytes(damaged.read_bytes()[:200])
     with pytest.raises(InvalidInput, match=f"{damaged.name} cannot be read.*delete the file"):
         small(checkpoint=tmp_path / "kept", models=["pull"])
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for content in (b"", b"\x00" * 500, (tmp_path / "array.npy").read_bytes()):
+        damaged.write_bytes(content)
+        with pytest.raises(InvalidInput, match=f"{damaged.name} cannot be read.*delete the file"):
+            small(checkpoint=tmp_path / "kept", models=["pull"])
+    damaged.unlink()
+    xr.testing.assert_identical(
+        small(checkpoint=tmp_path / "kept", models=["pull"]).scores, small(models=["pull"]).scores
+    )
+
+
+def test_files_of_another_back_test_or_year_and_changed_ones_are_not_taken(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    small(checkpoint=kept, models=["pull"])
+    small(checkpoint=tmp_path / "other", models=["pull"], seed=1)
+    first, second = sorted(kept.glob("origin-*.npz"))[:2]
+    whole = first.read_bytes()
+    with np.load(first) as content:
+        arrays = {name: content[name] for name in content.files}
+    name = next(name for name, array in arrays.items() if array.dtype.kind == "f" and array.size)
+    np.savez(tmp_path / "changed.npz", **{**arrays, name: arrays[name] + 1e-12})
+    points = next(kept.glob("points-*.npz"))
+    for source in (tmp_path / "other" / first.name, second, points, tmp_path / "changed.npz"):
+        first.write_bytes(source.read_bytes())
+        with pytest.raises(InvalidInput, match=f"{first.name} is not what this back-test wrote.*delete the file"):
+            small(checkpoint=kept, models=["pull"])
+    first.write_bytes(whole)
+    small(checkpoint=kept, models=["pull"])
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "[]", '{"schema": 1, "digest": ""}'])
+def test_a_damaged_label_of_a_checkpoint_says_what_to_do(tmp_path: Path, content: str) -> None:
+    (tmp_path / "backtest.json").write_text(content)
+    with pytest.raises(InvalidInput, match="to start anew, or name another folder"):
+        small(checkpoint=tmp_path, models=["pull"])
+
+
+def test_two_that_begin_at_once_share_a_checkpoint(tmp_path: Path) -> None:
+    """The label of the other is under way, under a hidden name."""
+    (tmp_path / ".backtest.json.abc.part").write_text("")
+    found = small(checkpoint=tmp_path, models=["pull"])
+    xr.testing.assert_identical(found.scores, small(models=["pull"]).scores)
 
 
 def test_scores_are_those_of_a_plain_loop() -> None:
