@@ -11,7 +11,7 @@ from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
 from pysd_runner.counts import cores
 from pysd_runner.errors import InvalidInput
-from pysd_runner.reports.folders import check_file
+from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # loads numpy
     import pandas as pd
@@ -142,11 +142,13 @@ def backtest(
     with session.stage("Forecasting from past years") as stage:
         result = scored(read, workers=_processes(read) if workers is None else workers, progress=stage.at, **asked)
     session.kept.clear()
-    _say(session, result)
+    # Written before anything is printed: who reads may be gone.
     if out is not None:
         from pysd_runner.export.frames import save_csv
 
-        save_csv(result.table(), out)
+        save_whole(out, ".csv", lambda path: save_csv(result.table(), path), replace=force)
+    _say(session, result)
+    if out is not None:
         session.say()
         session.say(f"Every score: {out}")
 

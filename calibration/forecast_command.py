@@ -155,11 +155,14 @@ def forecast(
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=past, progress=stage.at, **asked)
     policies = () if found is None else under_policies(result, found)
-    _say(session, result, policies, lang.value)
-    session.data["run"] = None if found is None else _made(results, found)
+    made = None if found is None else _made(results, found)
+    # Written before anything is printed: who reads may be gone.
     if folder is not None:
         with folder:
-            _write(result, policies, session.data["run"], folder.draft, lang.value)
+            _write(result, policies, made, folder.draft, lang.value)
+    _say(session, result, policies, lang.value)
+    session.data["run"] = made
+    if folder is not None:
         session.say()
         session.say(WRITTEN[lang].format(folder=folder.path))
 

@@ -185,14 +185,14 @@ def load_projection(folder: str | Path) -> Projection:
     """
     folder = Path(folder)
     missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no folder {str(folder)!r}; give the folder that `gapsim run` wrote")
     if missing:
         raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
     file = folder / "run.json"
     record = _read_record(file)
     data, history = (_read_dataset(folder / name) for name in ("projection.nc", "history.nc"))
-    lacking = [name for name in ("scenario", "draw", "year") if name not in data.coords]
-    if lacking:
-        raise InvalidInput(f"{folder / 'projection.nc'}: no coordinate {lacking[0]!r}; expected a projection")
+    _check_dataset(data, folder / "projection.nc")
     names = {str(name) for name in data["scenario"].to_numpy()}
     if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
         raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
@@ -207,11 +207,25 @@ def load_projection(folder: str | Path) -> Projection:
     )
 
 
+def _check_dataset(data: "xr.Dataset", file: Path) -> None:
+    """Make sure that coordinates are there, once each, and that what they belong to are numbers."""
+    for name in ("scenario", "draw", "region", "year"):
+        if name not in data.coords:
+            raise InvalidInput(f"{file}: no coordinate {name!r}; expected a projection")
+        values = data[name].to_numpy().tolist()
+        twice = [value for value in values if values.count(value) > 1]
+        if twice:
+            raise InvalidInput(f"{file}: {name} {twice[0]!r} is there twice; run the scenarios again")
+    texts = [name for name, values in data.data_vars.items() if values.dtype.kind not in "fiub"]
+    if texts:
+        raise InvalidInput(f"{file}: {texts[0]}: expected numbers; run the scenarios again")
+
+
 def _read_record(file: Path) -> dict[str, Any]:
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{file} is not valid JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{file} is not valid JSON: {error}; run the scenarios again") from error
     if not isinstance(record, dict) or record.get("schema") != 1:
         raise InvalidInput(f"{file}: expected a record with schema 1")
     for name, (kind, expected) in RECORDED.items():
@@ -230,7 +244,9 @@ def _read_dataset(file: Path) -> "xr.Dataset":
     try:
         return load_netcdf(file)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise InvalidInput(f"{file} cannot be read: {error}; expected a netCDF file of a projection") from error
+        raise InvalidInput(
+            f"{file} cannot be read: {error}; expected the netCDF file of a projection: run the scenarios again"
+        ) from error
 
 
 def project(

@@ -9,6 +9,7 @@ import xarray as xr
 
 from pysd_runner.draws import carried_states, parameter_draws
 from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.projection import load_projection, project
@@ -319,6 +320,29 @@ def test_a_data_set_of_something_else(folder):
     (folder / "projection.nc").write_bytes((folder / "history.nc").read_bytes())
     with pytest.raises(InvalidInput, match=r"projection\.nc: no coordinate 'scenario'"):
         load_projection(folder)
+
+
+@pytest.mark.parametrize("name", ["scenario", "draw", "region", "year"])
+def test_coordinates_are_there_once_each(folder, name):
+    data = load_netcdf(folder / "projection.nc")
+    save_netcdf(xr.concat([data, data.isel({name: [0]})], dim=name, data_vars="minimal"), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=rf"projection\.nc: {name} .* is there twice; run the scenarios again"):
+        load_projection(folder)
+    save_netcdf(data.rename({name: "other"}), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=rf"projection\.nc: no coordinate '{name}'"):
+        load_projection(folder)
+
+
+def test_texts_in_the_place_of_numbers(folder):
+    data = load_netcdf(folder / "projection.nc")
+    save_netcdf(data.assign(output_per_head=data["output_per_head"].astype(str)), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=r"projection\.nc: output_per_head: expected numbers"):
+        load_projection(folder)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(InvalidInput, match=r"there is no folder '.*nothing'; give the folder that `gapsim run` wrote"):
+        load_projection(tmp_path / "nothing")
 
 
 def test_prior_draws_stay_within_bounds_and_do_not_move_each_other(model):

@@ -1,15 +1,17 @@
 """Where the command line starts and ends."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import typer
 
 from pysd_runner.cli.failures import BAD_INPUT, INTERRUPTED
 from pysd_runner.cli.session import SCHEMA_VERSION
-from pysd_runner.cli.streams import never_refuse, silence, write_line
+from pysd_runner.cli.streams import STANDARD_OUTPUT, finish, never_refuse, silence, write_line
 
 # The parser's own family of errors; its module moved between versions of typer, its children did not.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -30,15 +32,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         simulation failed, 130 interrupted (finished work is kept).
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    # A stream that was closed before the start is None, and its number would go to the next file that is opened.
+    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         never_refuse(stream)
     code = _run(given)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            silence(stream)
+    if not finish(sys.stdout):
+        code = code or BAD_INPUT
+    finish(sys.stderr)
     return code
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _run(given: list[str]) -> int:
@@ -50,6 +56,11 @@ def _run(given: list[str]) -> int:
         return _usage(error, as_json="--json" in given)
     except typer.Abort:
         return INTERRUPTED
+    except OSError as error:
+        # Help and version are written outside of any command.
+        silence(sys.stdout)
+        write_line(f"error: {STANDARD_OUTPUT}: {error.strerror}", err=True)
+        return BAD_INPUT
     return code if isinstance(code, int) else 0
 
 

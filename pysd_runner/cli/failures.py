@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pysd_runner.cli.interruption import listening
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.streams import write_line
+from pysd_runner.cli.streams import STANDARD_OUTPUT, write_line
 from pysd_runner.errors import GapsimError
 
 BUG, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -61,7 +61,8 @@ def _interrupted(session: Session) -> str:
 
 def _system(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}; choose another file or folder, or make room"
+    advice = "send it elsewhere" if error.filename == STANDARD_OUTPUT else "choose another file or folder, or make room"
+    return f"{where}{error.strerror or error}; {advice}"
 
 
 def _bug(error: Exception) -> str:

@@ -6,6 +6,8 @@ from typing import TextIO
 
 import typer
 
+STANDARD_OUTPUT = "standard output"
+
 
 def write_line(text: str, *, err: bool = False) -> None:
     """Write a line; when nobody reads any more, the work goes on in silence.
@@ -16,11 +18,38 @@ def write_line(text: str, *, err: bool = False) -> None:
         The line.
     err
         Whether it goes to standard error.
+
+    Raises
+    ------
+    OSError
+        If standard output cannot be written for another reason, a full disk for instance; further lines go nowhere.
     """
+    stream = sys.stderr if err else sys.stdout
     try:
         typer.echo(text, err=err)
     except BrokenPipeError:
-        silence(sys.stderr if err else sys.stdout)
+        silence(stream)
+    except OSError as error:
+        silence(stream)
+        if not err:
+            error.filename = STANDARD_OUTPUT
+            raise
+
+
+def finish(stream: TextIO) -> bool:
+    """Write what a stream holds back; whether that worked, or nobody reads it any more.
+
+    Parameters
+    ----------
+    stream
+        Standard output or standard error.
+    """
+    try:
+        stream.flush()
+    except OSError as error:
+        silence(stream)
+        return isinstance(error, BrokenPipeError)
+    return True
 
 
 def silence(stream: TextIO) -> None:

@@ -1,7 +1,7 @@
 """Results as netCDF files that describe themselves."""
 
+import io
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,13 +57,13 @@ def save_netcdf(
     if provenance is not None:
         prepared.attrs[PROVENANCE] = _as_json(provenance)
     encoding = {name: _encoding(prepared[name], single_precision) for name in prepared.variables}
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "draft.nc"
-        try:
-            prepared.to_netcdf(draft, engine="h5netcdf", format="NETCDF4", encoding=encoding)
-        except ValueError as cause:
-            raise InvalidInput(f"these results cannot be written as netCDF: {cause}") from cause
-        return write_bytes_whole(path, draft.read_bytes())
+    # In memory: HDF5 cannot close a file on a disk that is full, and takes the process with it.
+    draft = io.BytesIO()
+    try:
+        prepared.to_netcdf(draft, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+    except ValueError as cause:
+        raise InvalidInput(f"these results cannot be written as netCDF: {cause}") from cause
+    return write_bytes_whole(path, draft.getvalue())
 
 
 def load_netcdf(path: str | Path) -> xr.Dataset:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -62,18 +62,36 @@ class WholeFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            _publish(self.draft, self.path)
+            self._publish()
             return
         for item in self.draft.iterdir():
             if item.name not in self._finished:
                 _remove(item)
         if any(self.draft.iterdir()):
-            _publish(self.draft, self.path)
+            self._publish()
         else:
             self.draft.rmdir()
             for folder in self._made:
                 if not any(folder.iterdir()):
                     folder.rmdir()
+
+    def _publish(self) -> None:
+        """Move the draft to its name, or to one like it if something came there meanwhile.
+
+        Raises
+        ------
+        InvalidInput
+            If the draft went to another name; says which.
+        """
+        self.draft.chmod(0o755)
+        try:
+            check_target(self.path, replace=self._replace)
+            _move(self.draft, self.path)
+        except (InvalidInput, OSError) as cause:
+            kept = fresh_folder(self.path)
+            self.draft.rename(kept)
+            reason = cause if isinstance(cause, InvalidInput) else f"{self.path}: {cause.strerror}"
+            raise InvalidInput(f"{reason}. This came up when all was done: the results are in {kept}") from cause
 
 
 def check_target(path: Path, *, replace: bool) -> None:
@@ -91,9 +109,12 @@ def check_target(path: Path, *, replace: bool) -> None:
     InvalidInput
         If something is there that may not be replaced.
     """
-    if path.is_dir() and not any(path.iterdir()):
-        return
-    if not path.exists():
+    if path.is_mount() or path.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise InvalidInput(
+            f"{path} is the current folder or the top of a disk, which cannot be replaced as a whole; name a folder in "
+            "it with --out"
+        )
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not path.is_dir():
         raise InvalidInput(f"{path} is a file; results go into a folder: give another name with --out")
@@ -173,22 +194,57 @@ def fresh_folder(path: str | Path) -> Path:
         That name, or the first of name-2, name-3, ... that is free.
     """
     wanted = Path(path)
+    return _free(wanted, lambda number: wanted.with_name(f"{wanted.name}-{number}"))
+
+
+def _free(wanted: Path, other: Callable[[int], Path]) -> Path:
     candidate, number = wanted, 1
     while candidate.exists():
         number += 1
-        candidate = wanted.with_name(f"{wanted.name}-{number}")
+        candidate = other(number)
     return candidate
 
 
-def _publish(draft: Path, path: Path) -> None:
-    """Move the draft to its name; an earlier result goes only when the new one stands ready."""
-    draft.chmod(0o755)
+def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, replace: bool) -> None:
+    """Write a file that was checked when the work began, or one of a name like it if something came there meanwhile.
+
+    Parameters
+    ----------
+    path, ending, replace
+        As for `check_file`.
+    save
+        Writes to a path.
+
+    Raises
+    ------
+    InvalidInput
+        If the file went to another name; says which.
+    """
+    try:
+        check_file(path, ending, replace=replace)
+    except InvalidInput as cause:
+        kept = _free(path, lambda number: path.with_name(f"{path.stem}-{number}{path.suffix}"))
+        save(kept)
+        raise InvalidInput(f"{cause}. This came up when all was done: the results are in {kept}") from cause
+    save(path)
+
+
+def _move(draft: Path, path: Path) -> None:
+    """Move a folder to a name; an earlier result goes only when the new one stands there."""
     if not path.exists():
         draft.rename(path)
         return
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
-    path.rename(aside / path.name)
-    draft.rename(path)
+    try:
+        path.rename(aside / path.name)
+        try:
+            draft.rename(path)
+        except OSError:
+            (aside / path.name).rename(path)
+            raise
+    except OSError:
+        aside.rmdir()
+        raise
     _remove(aside)
 
 

@@ -134,6 +134,9 @@ class FittedParameters:
             raise InvalidInput("fitted parameters: estimates and covariance must be finite")
         if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12):
             raise InvalidInput("fitted parameters: covariance must be symmetric")
+        # Draws hold a little rounding below zero at zero; more than that is no covariance.
+        if size and np.linalg.eigvalsh(matrix).min() < -1e-8 * np.abs(matrix).max():
+            raise InvalidInput("fitted parameters: covariance has a negative variance in some direction")
 
     def as_values(self) -> dict[str, float]:
         """Point estimates and set values by parameter key.
@@ -250,16 +253,16 @@ def load_fitted(path: str | Path) -> FittedParameters:
         ) from error
     except OSError as error:
         raise InvalidInput(f"{path}: the fitted parameters cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidInput(f"{path.name}: not a fitted-parameter file: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path}: not a fitted-parameter file: {error}; calibrate again") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise InvalidInput(f"{path.name}: schema: this version reads fitted parameters of schema {SCHEMA}")
+        raise InvalidInput(f"{path}: schema: this version reads fitted parameters of schema {SCHEMA}")
     del content["schema"]
-    _check_entries(content, path.name)
+    _check_entries(content, str(path))
     try:
         return FittedParameters(**_restored(content))
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InvalidInput(f"{path.name}: {error}") from error
+        raise InvalidInput(f"{path}: {error}") from error
 
 
 def _check_entries(content: Mapping[str, Any], file: str) -> None:
@@ -278,6 +281,8 @@ def _restored(content: Mapping[str, Any]) -> dict[str, Any]:
     restored = dict(content)
     for name in ("regions", "keys", "at_bound"):
         restored[name] = tuple(content[name])
+        if not all(isinstance(part, str) for part in restored[name]):
+            raise ValueError(f"{name}: expected a list of texts; calibrate again")
     restored["draws"] = tuple(_numbers(row) for row in content.get("draws", ()))
     for name in ("estimates", "standard_errors", "contraction"):
         restored[name] = _numbers(content[name])

@@ -35,7 +35,7 @@ BAD = [
     (["describe", "zoned_ned"], "Did you mean 'zoned_need'?"),
     (["describe", "Acess Share"], "Did you mean 'Access Share'?"),
     (["schema", "--model", "nosuch"], "no shipped model is called 'nosuch'"),
-    (["plot", "nosuch"], "nosuch holds no projection"),
+    (["plot", "nosuch"], "there is no folder 'nosuch'"),
     (["init", "notes/plan.txt"], "notes/plan.txt"),
     (["schema", "--out", "notes/plan.txt/schema.json"], "choose another file or folder"),
 ]

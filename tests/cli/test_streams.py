@@ -1,8 +1,10 @@
 """Standard output for data, standard error for the rest, and readers that go away."""
 
 import io
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +99,52 @@ def test_warnings_of_the_packages_reach_the_reader_and_others_do_not(gapsim, res
     assert answer.code == 0
     assert answer.json["warnings"] == ["no font for Chinese was found"]
     assert "change its mind" not in answer.err
+
+
+FULL = Path("/dev/full")
+with_full_disk = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+START = [sys.executable, "-c", "import sys; from pysd_runner.cli import main; sys.exit(main(sys.argv[1:]))"]
+
+
+@with_full_disk
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["list", "--json"], ["--help"], ["--version"], ["list", "nonsense", "--json"]]
+)
+def test_output_that_cannot_be_written_is_said_without_a_traceback(arguments):
+    with FULL.open("w") as full:
+        done = subprocess.run([*START, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+    assert "standard output: No space left on device" in done.stderr or "nonsense" in done.stderr
+
+
+@with_full_disk
+def test_messages_that_cannot_be_written_stop_nothing():
+    with FULL.open("w") as full:
+        done = subprocess.run([*START, "list"], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "baseline" in done.stdout
+
+
+@with_full_disk
+def test_results_are_written_before_anything_is_printed(small_panel, tmp_path):
+    table, folder = tmp_path / "table.csv", tmp_path / "forecast"
+    for arguments in (
+        ["backtest", str(small_panel), "--model", "persistence", "--out", str(table)],
+        ["forecast", str(small_panel), "--model", "persistence", "--no-past", "--out", str(folder)],
+    ):
+        with FULL.open("w") as full:
+            done = subprocess.run([*START, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+        assert done.returncode == 2
+        assert "standard output: No space left on device; send it elsewhere" in done.stderr
+    assert table.read_text().startswith("model,")
+    assert (folder / "table.csv").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="streams are closed by a shell of another kind")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_were_closed_before_the_start_are_no_bug(closed):
+    line = " ".join([*(shlex.quote(word) for word in START), "list", "--json", "-q", closed])
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

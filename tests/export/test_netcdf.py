@@ -1,5 +1,8 @@
 """Results as netCDF."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -94,3 +97,23 @@ def test_the_dataset_given_is_left_as_it_was(futures, tmp_path):
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(OSError, match="nothing"):
         load_netcdf(tmp_path / "nothing.nc")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_a_disk_that_is_full_is_an_error_that_names_the_file_and_leaves_nothing(tmp_path):
+    """A limit on the size of files is what a process can have of a full disk; HDF5 would take the process with it."""
+    program = """
+import resource, signal, sys
+import numpy as np, xarray as xr
+from pysd_runner.export import save_netcdf
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    save_netcdf(xr.Dataset({"x": ("i", np.random.default_rng(0).random(50_000))}), sys.argv[1])
+except OSError as error:
+    print(error.filename)
+"""
+    path = tmp_path / "a.nc"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{path}\n", "")
+    assert not list(tmp_path.iterdir())

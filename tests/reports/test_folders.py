@@ -3,7 +3,7 @@
 import pytest
 
 from pysd_runner.errors import InvalidInput
-from pysd_runner.reports.folders import WholeFolder, check_file, check_inputs, fresh_folder
+from pysd_runner.reports.folders import WholeFolder, check_file, check_inputs, fresh_folder, save_whole
 
 
 class Trouble(Exception):
@@ -110,3 +110,60 @@ def test_what_is_read_is_never_written_over(tmp_path):
         check_inputs(tmp_path, [read])
     check_file(tmp_path / "new.csv", ".csv", replace=False, inputs=["china", read])
     check_inputs(tmp_path / "new", [read])
+
+
+def test_what_came_while_the_work_ran_stays_and_the_results_get_another_name(tmp_path):
+    results = tmp_path / "results"
+
+    def work_beside_another():
+        with WholeFolder(results) as folder:
+            (folder.draft / "run.json").write_text("new")
+            results.mkdir()
+            (results / "mine.txt").write_text("precious")
+
+    with pytest.raises(InvalidInput, match=r"no results of gapsim.*the results are in .*results-2$"):
+        work_beside_another()
+    assert names(tmp_path) == ["mine.txt", "results", "results-2", "run.json"]
+    file = tmp_path / "table.csv"
+    file.write_text("precious")
+    with pytest.raises(InvalidInput, match=r"exists already.*the results are in .*table-2\.csv"):
+        save_whole(file, ".csv", lambda path: path.write_text("new"), replace=False)
+    assert (file.read_text(), (tmp_path / "table-2.csv").read_text()) == ("precious", "new")
+    save_whole(file, ".csv", lambda path: path.write_text("newer"), replace=True)
+    assert file.read_text() == "newer"
+
+
+def test_a_name_that_cannot_be_taken_loses_neither_old_nor_new(tmp_path, monkeypatch):
+    old = tmp_path / "results"
+    old.mkdir()
+    (old / "run.json").write_text("old")
+    rename = type(tmp_path).rename
+
+    def refused(self, target):
+        if self.suffix == ".part" and target == old:
+            raise OSError(16, "Device or resource busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", refused)
+    with (
+        pytest.raises(InvalidInput, match=r"results: Device or resource busy.*the results are in .*results-2$"),
+        WholeFolder(old, replace=True) as folder,
+    ):
+        (folder.draft / "run.json").write_text("new")
+    assert ((old / "run.json").read_text(), (tmp_path / "results-2" / "run.json").read_text()) == ("old", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "results-2"]
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch, name):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InvalidInput, match="current folder"):
+        WholeFolder(name, replace=True)
+
+
+def test_the_top_of_a_disk_is_not_replaced(tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(type(tmp_path), "is_mount", lambda self: self.name == "disk")
+    with pytest.raises(InvalidInput, match="top of a disk"):
+        WholeFolder(tmp_path / "disk")

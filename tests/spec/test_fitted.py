@@ -58,8 +58,8 @@ def fitted_parameters(draw: st.DrawFn) -> FittedParameters:
     size = len(keys)
     column = st.lists(numbers, min_size=size, max_size=size).map(tuple)
     maybe = st.lists(numbers | st.just(math.nan), min_size=size, max_size=size).map(tuple)
-    triangle = [[draw(st.floats(-1e3, 1e3)) for _ in range(size)] for _ in range(size)]
-    covariance = tuple(tuple(triangle[max(i, j)][min(i, j)] for j in range(size)) for i in range(size))
+    root = np.array([[draw(st.floats(-30, 30)) for _ in range(size)] for _ in range(size)]).reshape(size, size)
+    covariance = tuple(tuple(row) for row in (root @ root.T).tolist())
     regions = tuple(draw(st.lists(words, max_size=3)))
     effects = st.lists(numbers, min_size=len(regions), max_size=len(regions)).map(tuple)
     json_values = st.recursive(
@@ -180,6 +180,8 @@ def test_draws_need_a_known_parameter_with_a_prior(spec: ModelSpec) -> None:
         ({"estimates": (0.1, math.nan, 0.1)}, "must be finite"),
         ({"covariance": ((1.0,),) * 3}, "3 by 3"),
         ({"covariance": ((1.0, 0.5, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "symmetric"),
+        ({"covariance": ((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "negative variance"),
+        ({"covariance": ((1.0, 2.0, 0.0), (2.0, 1.0, 0.0), (0.0, 0.0, 1.0))}, "negative variance"),
         ({"at_bound": ("", "", "both")}, "at_bound"),
         ({"region_effects": {"fdev": (0.1,)}}, "1 values for 2 regions"),
     ],

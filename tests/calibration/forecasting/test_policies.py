@@ -251,4 +251,4 @@ def test_the_command_reads_a_run_and_writes_what_its_policies_change(
         assert "which is read" in capsys.readouterr().err
     assert (results / "projection.nc").is_file()
     assert main([*line[:-1], str(tmp_path / "nothing")]) == 2
-    assert "holds no projection" in capsys.readouterr().err
+    assert "there is no folder" in capsys.readouterr().err
