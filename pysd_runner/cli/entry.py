@@ -54,7 +54,12 @@ def _run(given: list[str]) -> int:
         code = application()(given, prog_name="gapsim", standalone_mode=False)
     except UsageError as error:
         return _usage(error, as_json="--json" in given)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
+        # Before the command began to listen.
+        message = "Interrupted.\n  Nothing had been finished; nothing was written."
+        write_line(message, err=True)
+        if "--json" in given:
+            _fail("KeyboardInterrupt", message, INTERRUPTED)
         return INTERRUPTED
     except OSError as error:
         # Help and version are written outside of any command.
@@ -73,7 +78,12 @@ def _usage(error: Any, *, as_json: bool) -> int:
     message = error.format_message().replace("Value error, ", "")
     write_line(f"error: {message}\n  `{path} --help` shows what it takes, with an example.", err=True)
     if as_json:
-        failure = {"kind": "UsageError", "message": message, "exit_code": BAD_INPUT}
-        answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": None, "warnings": [], "error": failure}
-        write_line(json.dumps(answer, indent=2))
+        _fail("UsageError", message, BAD_INPUT)
     return BAD_INPUT
+
+
+def _fail(kind: str, message: str, code: int) -> None:
+    """Write the object of a command that never began."""
+    failure = {"kind": kind, "message": message, "exit_code": code}
+    answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": None, "warnings": [], "error": failure}
+    write_line(json.dumps(answer, indent=2))

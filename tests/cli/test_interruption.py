@@ -150,3 +150,16 @@ def test_workers_end_with_a_back_test_that_is_killed(small_panel, tmp_path):
         while stream.read() != b"" and time.monotonic() < last:
             time.sleep(0.1)
         assert stream.read() == b""
+
+
+def test_an_interruption_before_a_command_begins_is_told_as_well(capsys, monkeypatch):
+    from pysd_runner.cli import application, main
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(application, "application", interrupted)
+    assert main(["list", "--json"]) == 130
+    said = capsys.readouterr()
+    assert json.loads(said.out)["error"]["exit_code"] == 130
+    assert said.err.startswith("Interrupted.")
