@@ -11,7 +11,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Seed
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput, SimulationFailed
-from pysd_runner.reports.folders import check_file
+from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # these load numpy
     import pandas as pd
@@ -95,7 +95,7 @@ def ensemble(
             keep=Statistics() if statistics else "full",
             progress=stage.advance,
         )
-    found.save(out)
+    save_whole(out, ".nc", found.save, replace=force)
     _tell(session, found, out)
     if not found.complete:
         session.kept = [f"{found.draws} of {found.planned} draws had been finished and are kept in {out}."]
