@@ -1,5 +1,6 @@
 """Rows that are no region among the others, but all of them together."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -38,9 +39,12 @@ def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]
     """
     summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]
     by_number = np.any(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
+    groups = Counter(region.group for region in axes.regions)
     problems = []
     for place, region in enumerate(axes.regions):
-        called = not {key(region.code), key(region.name_en), key(region.group)}.isdisjoint(_NAMES)
+        # A class of many that is called "country" is no total.
+        own = {key(region.code), key(region.name_en)} | ({key(region.group)} if groups[region.group] == 1 else set())
+        called = not own.isdisjoint(_NAMES)
         if called or by_number[place]:
             why = "it is called like that" if called else f"it is the sum of the others within {CLOSE:.0%}"
             rows = np.concatenate([grid.rows[place] for grid in grids.values()])

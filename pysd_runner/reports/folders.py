@@ -1,5 +1,6 @@
 """Folders that are written whole or not at all, except for what was finished before an interruption."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -109,7 +110,7 @@ def check_target(path: Path, *, replace: bool) -> None:
     InvalidInput
         If something is there that may not be replaced.
     """
-    if path.is_mount() or path.resolve() in (Path.cwd(), *Path.cwd().parents):
+    if os.path.ismount(path) or path.resolve() in (Path.cwd(), *Path.cwd().parents):
         raise InvalidInput(
             f"{path} is the current folder or the top of a disk, which cannot be replaced as a whole; name a folder in "
             "it with --out"

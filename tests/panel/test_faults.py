@@ -263,7 +263,12 @@ def test_a_doubt_is_a_warning_and_the_panel_loads(
 
 
 @pytest.mark.parametrize(
-    "text", [HEAD + "A,2000,50000,1\nA,2003,50000,1\nA,2006,5e4,1\n", HEAD + "A,2000,50000,1\n\n\n"]
+    "text",
+    [
+        HEAD + "A,2000,50000,1\nA,2003,50000,1\nA,2006,5e4,1\n",
+        HEAD + "A,2000,50000,1\n\n\n",
+        HEAD.replace("year", "group,year") + "A,country,2000,50000,1\nB,country,2000,50000,1\n",
+    ],
 )
 def test_what_is_no_fault_is_not_reported(write: Write, text: str) -> None:
     assert check_panel(write(text)) == []

@@ -1,5 +1,7 @@
 """A folder appears whole or not at all, and nothing that is not ours is ever replaced."""
 
+from pathlib import Path
+
 import pytest
 
 from pysd_runner.errors import InvalidInput
@@ -164,6 +166,6 @@ def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch, name):
 
 def test_the_top_of_a_disk_is_not_replaced(tmp_path, monkeypatch):
     (tmp_path / "disk").mkdir()
-    monkeypatch.setattr(type(tmp_path), "is_mount", lambda self: self.name == "disk")
+    monkeypatch.setattr("os.path.ismount", lambda path: Path(path).name == "disk")
     with pytest.raises(InvalidInput, match="top of a disk"):
         WholeFolder(tmp_path / "disk")
