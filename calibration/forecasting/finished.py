@@ -17,6 +17,12 @@ from pysd_runner.export.files import write_bytes_whole, write_text_whole
 SCHEMA = 2
 PLAN = "backtest.json"
 SEAL = "seal"
+# What reading a damaged archive may raise, besides `RuntimeError` for a cipher or version that is none.
+WRONG = (ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+
+
+def _is_draft(path: Path) -> bool:
+    return path.name.startswith(f".{PLAN}.")
 
 
 class Finished:
@@ -42,7 +48,7 @@ class Finished:
         label = self._folder / PLAN
         if not label.exists():
             # Another back-test may be writing its label at this moment, under a hidden name.
-            if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.glob("[!.]*"))):
+            if self._folder.exists() and (not self._folder.is_dir() or not all(map(_is_draft, self._folder.iterdir()))):
                 raise InvalidInput(f"{self._folder} is no checkpoint of a back-test; name a new or an empty folder")
             write_text_whole(label, json.dumps({"schema": SCHEMA, "digest": digest}) + "\n")
         try:
@@ -79,7 +85,7 @@ class Finished:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
                 found = {name: content[name] for name in content.files}
             intact = str(found.pop(SEAL)) == self._seal(what, found)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, RuntimeError, *WRONG) as error:
             raise InvalidInput(f"{path} cannot be read: it is damaged; delete the file and start again") from error
         if not intact:
             raise InvalidInput(

@@ -48,6 +48,16 @@ def _nowhere() -> TextIO:
 
 
 def _run(given: list[str]) -> int:
+    try:
+        return _answered(given)
+    except OSError as error:
+        # Help, version and usage are written outside of any command.
+        silence(sys.stdout)
+        write_line(f"error: {STANDARD_OUTPUT}: {error.strerror}", err=True)
+        return BAD_INPUT
+
+
+def _answered(given: list[str]) -> int:
     from pysd_runner.cli.application import application
 
     try:
@@ -61,11 +71,6 @@ def _run(given: list[str]) -> int:
         if "--json" in given:
             _fail("KeyboardInterrupt", message, INTERRUPTED)
         return INTERRUPTED
-    except OSError as error:
-        # Help and version are written outside of any command.
-        silence(sys.stdout)
-        write_line(f"error: {STANDARD_OUTPUT}: {error.strerror}", err=True)
-        return BAD_INPUT
     return code if isinstance(code, int) else 0
 
 

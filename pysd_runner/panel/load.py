@@ -14,7 +14,7 @@ from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, 
 from pysd_runner.panel.derivation import derived, derived_unit
 from pysd_runner.panel.layout import Layout, interpret, missing_column
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
-from pysd_runner.panel.names import key
+from pysd_runner.panel.names import key, visible
 from pysd_runner.panel.national import SIDECAR, Series, read_national
 from pysd_runner.panel.number_style import styles_of
 from pysd_runner.panel.observations import IndexArray, Observations, observe
@@ -239,7 +239,10 @@ def _selected(table: Table, mapping: PanelMapping) -> tuple[Table, list[Problem]
             if position is None:
                 problems.append(_no_such_heading(heading, table, "drop" if dropping else "keep"))
                 continue
-            chosen = np.array([cells[position].strip() in values for cells in table.cells], dtype=bool)
+            chosen = np.array(
+                [not {cells[position].strip(), visible(cells[position])}.isdisjoint(values) for cells in table.cells],
+                dtype=bool,
+            )
             out = chosen if dropping else ~chosen
             kept &= ~out
             problems.append(_left_out(table, heading, values, out, dropping=dropping))

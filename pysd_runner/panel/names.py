@@ -168,6 +168,7 @@ _VARIABLE_ALIASES = {
     "terrain": ("terrain_cost", "地形", "地形系数"),
 }
 
+_SPACES = re.compile(r"\s+")
 _SEPARATORS = re.compile(r"[\s_\-./]+")
 _SUFFIX = re.compile(r"^(?P<label>.*?)\s*[(\[](?P<unit>[^()\[\]]+(?:\([^()]*\))?[^()\[\]]*)[)\]]$")
 _YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*年?(?:\s*\[YR\d{4}\])?")
@@ -198,8 +199,14 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text.strip()
-    seen = [sign for sign in text if sign in _JOINERS or unicodedata.category(sign) not in ("Cc", "Cf")]
-    return unicodedata.normalize("NFC", "".join(seen)).strip()
+    # A line break or a space of another kind parts words as a space does.
+    spaced = _SPACES.sub(" ", text)
+    seen = "".join(sign for sign in spaced if sign in _JOINERS or not _is_invisible(sign))
+    return unicodedata.normalize("NFC", seen).strip().strip(_JOINERS)
+
+
+def _is_invisible(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Cf") or "\ufe00" <= sign <= "\ufe0f" or sign == "\u034f"
 
 
 def key(text: str) -> str:
@@ -212,7 +219,7 @@ def key(text: str) -> str:
     """
     plain = tidy(text)
     if not plain.isascii():
-        plain = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf")
+        plain = "".join(sign for sign in plain if not _is_invisible(sign))
     return _SEPARATORS.sub("", plain.casefold())
 
 

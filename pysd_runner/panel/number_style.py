@@ -10,7 +10,9 @@ from pysd_runner.panel.problems import Problem
 DECIMALS = (".", ",")
 
 # Narrow, thin and non-breaking spaces, typographic apostrophes, the full-width comma and the true minus sign.
-_SIGNS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "‘": "'", "，": ",", "−": "-"})
+_SIGNS = str.maketrans(
+    {"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2007": " ", "’": "'", "‘": "'", "，": ",", "−": "-"}
+)
 _THOUSANDS = {"": "", ",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
 
 
@@ -46,9 +48,10 @@ class NumberStyle:
 
 def _pattern(style: NumberStyle) -> re.Pattern[str]:
     point, mark = re.escape(style.decimal), re.escape(style.thousands)
-    # In India a comma comes after every two digits but the last three.
-    inner = "{2,3}" if style.thousands == "," else "{3}"
-    apart = f"[0-9]{{1,3}}(?:{mark}[0-9]{inner})*{mark}[0-9]{{3}}|" if mark else ""
+    # No number begins with a group of zeros: 0.512 is a fraction.
+    apart = f"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+|" if mark else ""
+    if style.thousands == ",":  # in India after every two digits but the last three
+        apart += "[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}|"
     return re.compile(rf"[+-]?(?:(?:{apart}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -65,9 +68,10 @@ def styles_of(
 ) -> tuple[dict[str, NumberStyle], list[Problem]]:
     """Find the one way in which all numbers of a file can be read.
 
-    The decimal point is the same in the whole file, thousands are set apart alike in all cells of a variable. Where
-    numbers could be read in two ways that differ, as ``1,234`` alone can, or in none, or one sets thousands apart that
-    others do not, nothing is guessed: the plain style stays, in which such cells are no numbers.
+    A file whose numbers are all plain is read as it stands: a point is the decimal point. Otherwise the decimal point
+    is the same in the whole file, and thousands are set apart alike in all cells of a variable. Where numbers could be
+    read in two ways that differ, as ``1,234`` alone can, or in none, or one sets thousands apart that others of its
+    variable do not, nothing is guessed: the plain style stays, in which such cells are no numbers.
 
     Parameters
     ----------
@@ -87,22 +91,28 @@ def styles_of(
     if decimal in (None, PLAIN.decimal) and all(PLAIN.fits(text) for found in texts.values() for text in found):
         return dict.fromkeys(texts, PLAIN), []
     marks = DECIMALS if decimal is None else (decimal,)
-    ways = [way for mark in marks if (way := _in_one_way(texts, mark)) is not None]
-    even = decimal is not None or all(_even(style, texts[name]) for way in ways for name, style in way.items())
-    if len({_reading(way, texts) for way in ways}) != 1 or not even:
-        return dict.fromkeys(texts, NumberStyle(decimal=marks[0])), []
-    return ways[0], _told(observations, ways[0])
+    ways = [_in_one_way(texts, mark) for mark in marks]
+    # A variable that cannot be read in any way is at fault itself and decides nothing for the others.
+    fewest = min(len(texts) - len(way) for way in ways)
+    ways = [way for way in ways if len(texts) - len(way) == fewest]
+    plain = NumberStyle(decimal=marks[0])
+    if len({_reading(way, texts) for way in ways}) != 1:
+        return dict.fromkeys(texts, plain), []
+    found = {
+        name: style if decimal is not None or _even(style, texts[name]) else plain for name, style in ways[0].items()
+    }
+    styles = dict.fromkeys(texts, plain) | found
+    return styles, _told(observations, styles)
 
 
-def _in_one_way(texts: Mapping[str, set[str]], decimal: str) -> dict[str, NumberStyle] | None:
-    """The styles in which all numbers can be read with a decimal point; None where there is none, or no single one."""
+def _in_one_way(texts: Mapping[str, set[str]], decimal: str) -> dict[str, NumberStyle]:
+    """Styles in which all numbers of a variable can be read with a decimal point; without those that have none."""
     found = {}
     for variable, held in texts.items():
         numbers = {text for text in held if any(style.fits(text) for style in STYLES)}
         fitting = [style for style in STYLES if style.decimal == decimal and all(map(style.fits, numbers))]
-        if len({_values(style, numbers) for style in fitting}) != 1:
-            return None
-        found[variable] = fitting[0]
+        if fitting:
+            found[variable] = fitting[0]
     return found
 
 
@@ -113,32 +123,40 @@ def _reading(way: Mapping[str, NumberStyle], texts: Mapping[str, set[str]]) -> t
 def _even(style: NumberStyle, held: Iterable[str]) -> bool:
     """Whether thousands are set apart in all numbers or in none; of four digits a space is often left out."""
     least = 5 if style.thousands == " " else 4
-    return not style.thousands or not any(re.match(rf"[+-]?[0-9]{{{least}}}", text) for text in held)
+    return not style.thousands or not any(re.match(rf"[+-]?[0-9]{{{least}}}", text.translate(_SIGNS)) for text in held)
 
 
 def _values(style: NumberStyle, numbers: Iterable[str]) -> tuple[float, ...]:
     return tuple(float(style.plain(text)) for text in sorted(numbers))
 
 
-def _told(observations: Observations, way: Mapping[str, NumberStyle]) -> list[Problem]:
-    """Say how numbers are read, with the first of the file for which it matters."""
-    odd = [
-        (int(observations.keys.rows[take]), str(column), str(text), way[cells.variable])
-        for cells in observations.cells
-        for take, column, text in zip(cells.take, cells.columns, cells.texts, strict=True)
-        if way[cells.variable].fits(str(text)) and not PLAIN.fits(str(text))
-    ]
-    if not odd:
-        return []
-    row, column, text, style = min(odd, key=lambda item: item[0])
-    return [
-        Problem(
-            rule="number-style",
-            message=f"numbers are read with a {style}; if that is wrong, say `decimal` in a mapping file",
-            row=row,
-            column=column,
-            found=text,
-            expected=style.plain(text),
-            severity="warning",
-        )
-    ]
+def _told(observations: Observations, styles: Mapping[str, NumberStyle]) -> list[Problem]:
+    """Say for each variable how its numbers are read, with the first for which it matters."""
+    problems = []
+    for cells in observations.cells:
+        style = styles[cells.variable]
+        odd = [
+            (int(observations.keys.rows[take]), str(column), str(text))
+            for take, column, text in zip(cells.take, cells.columns, cells.texts, strict=True)
+            if style != PLAIN and style.fits(str(text)) and _read_otherwise(style, str(text))
+        ]
+        if odd:
+            row, column, text = min(odd, key=lambda item: item[0])
+            problems.append(
+                Problem(
+                    rule="number-style",
+                    message=f"numbers of {cells.variable} are read with a {style}; if that is wrong, say `decimal` in "
+                    "a mapping file",
+                    row=row,
+                    column=column,
+                    found=text,
+                    expected=style.plain(text),
+                    severity="warning",
+                )
+            )
+    return problems
+
+
+def _read_otherwise(style: NumberStyle, text: str) -> bool:
+    """Whether a number is none in plain style, or another one."""
+    return not PLAIN.fits(text) or float(PLAIN.plain(text)) != float(style.plain(text))

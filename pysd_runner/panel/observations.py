@@ -133,7 +133,7 @@ def _without_invisible(table: Table, layout: Layout, text: Sequence[TextArray]) 
         for place, found in enumerate(column):
             column[place] = seen = visible(found)
             # Composed letters look as they did.
-            if seen != unicodedata.normalize("NFC", found):
+            if seen != unicodedata.normalize("NFC", " ".join(found.split())):
                 problems.setdefault(
                     (role, found),
                     Problem(

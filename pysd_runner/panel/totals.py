@@ -26,7 +26,7 @@ LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 
 
 def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]:
-    """Doubt regions that are called like a total, or whose output or population is the sum of all others.
+    """Doubt regions that are called like a total, or whose output and population are the sums of all others.
 
     Parameters
     ----------
@@ -38,7 +38,9 @@ def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]
         Heading of the region column.
     """
     summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]
-    by_number = np.any(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
+    by_number = np.all(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
+    if len(axes.regions) == 1:
+        return []
     groups = Counter(region.group for region in axes.regions)
     problems = []
     for place, region in enumerate(axes.regions):
@@ -52,7 +54,7 @@ def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]
                 Problem(
                     rule="total",
                     message=f"{region.code} seems to be all regions together ({why}), and counts as one of them; "
-                    f"`drop: {{{heading}: [{region.code}]}}` in a mapping file leaves it out",
+                    f'`drop: {{"{heading}": ["{region.code}"]}}` in a mapping file leaves it out',
                     row=int(rows[rows > 0].min()) if (rows > 0).any() else None,
                     column=heading,
                     found=region.code,

@@ -1,5 +1,6 @@
 """The years of a file's rows: whole years, years that span two, and dates."""
 
+import datetime
 import re
 
 import numpy as np
@@ -79,14 +80,33 @@ def _no_year(text: str) -> str:
 def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
     """The form in which all cells can be read, and what is to be said of it."""
     held = {str(text) for text in texts} - {""}
-    spans = [_SPAN.fullmatch(text) for text in held]
-    # 2004-05 alone could be the month of May; of several years it is not.
-    if len(spans) > 1 and all(span is not None and int(span[2][-2:]) == (int(span[1]) + 1) % 100 for span in spans):
+    spans = [match for text in held if (match := _SPAN.fullmatch(text))]
+    # 2010-11 and 2011-12 could be months; of three years, or where no month has that number, they are not.
+    years = len(spans) > 2 or any(len(span[2]) == 4 or not 1 <= int(span[2]) <= 12 for span in spans)
+    if years and len(spans) == len(held) > 1 and all(map(_consecutive, spans)):
         return _SPAN, "years that span two are read as the one they begin in"
-    dates = [_DATE.fullmatch(text) for text in held]
-    if dates and all(dates) and len({date[2] for date in dates if date is not None}) == 1:
+    dates = [match for text in held if (match := _DATE.fullmatch(text))]
+    if len(dates) == len(held) > 0 and all(map(_is_date, dates)) and len({_day(date) for date in dates}) == 1:
         return _DATE, "dates are read as their years"
     return _WHOLE_YEAR, ""
+
+
+def _consecutive(span: re.Match[str]) -> bool:
+    digits = len(span[2])
+    return int(span[2]) == (int(span[1]) + 1) % int(10**digits)
+
+
+def _day(date: re.Match[str]) -> tuple[int, int]:
+    month, day = map(int, re.split(r"[-/.]", date[2]))
+    return month, day
+
+
+def _is_date(date: re.Match[str]) -> bool:
+    try:
+        datetime.date(int(date[1]), *_day(date))
+    except ValueError:
+        return False
+    return True
 
 
 def _as_years(told: str, texts: TextArray, rows: IndexArray, heading: str) -> Problem:

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,7 +70,9 @@ class WholeFolder:
             if item.name not in self._finished:
                 _remove(item)
         if any(self.draft.iterdir()):
-            self._publish()
+            # What ended the work early is what is to be told.
+            with suppress(InvalidInput):
+                self._publish()
         else:
             self.draft.rmdir()
             for folder in self._made:
@@ -115,10 +118,11 @@ def check_target(path: Path, *, replace: bool) -> None:
             f"{path} is the current folder or the top of a disk, which cannot be replaced as a whole; name a folder in "
             "it with --out"
         )
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return
     if not path.is_dir():
-        raise InvalidInput(f"{path} is a file; results go into a folder: give another name with --out")
+        what = "a file" if path.exists() else "a link to nothing"
+        raise InvalidInput(f"{path} is {what}; results go into a folder: give another name with --out")
     is_ours = any((path / mark).exists() for mark in MARKS)
     if not is_ours:
         raise InvalidInput(f"{path} holds files that are no results of gapsim; give another folder with --out")
@@ -200,7 +204,7 @@ def fresh_folder(path: str | Path) -> Path:
 
 def _free(wanted: Path, other: Callable[[int], Path]) -> Path:
     candidate, number = wanted, 1
-    while candidate.exists():
+    while os.path.lexists(candidate):
         number += 1
         candidate = other(number)
     return candidate
@@ -232,7 +236,7 @@ def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, repla
 
 def _move(draft: Path, path: Path) -> None:
     """Move a folder to a name; an earlier result goes only when the new one stands there."""
-    if not path.exists():
+    if not os.path.lexists(path):
         draft.rename(path)
         return
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
@@ -240,13 +244,14 @@ def _move(draft: Path, path: Path) -> None:
         path.rename(aside / path.name)
         try:
             draft.rename(path)
-        except OSError:
+        except BaseException:
             (aside / path.name).rename(path)
             raise
-    except OSError:
+    except BaseException:
         aside.rmdir()
         raise
-    _remove(aside)
+    # The new one stands; an old file that somebody holds open is no failure of it.
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _remove(path: Path) -> None:

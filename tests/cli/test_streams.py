@@ -108,7 +108,8 @@ START = [sys.executable, "-c", "import sys; from pysd_runner.cli import main; sy
 
 @with_full_disk
 @pytest.mark.parametrize(
-    "arguments", [["list"], ["list", "--json"], ["--help"], ["--version"], ["list", "nonsense", "--json"]]
+    "arguments",
+    [["list"], ["list", "--json"], ["--help"], ["--version"], ["list", "nonsense", "--json"], ["bogus", "--json"]],
 )
 def test_output_that_cannot_be_written_is_said_without_a_traceback(arguments):
     with FULL.open("w") as full:
@@ -116,7 +117,9 @@ def test_output_that_cannot_be_written_is_said_without_a_traceback(arguments):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
-    assert "standard output: No space left on device" in done.stderr or "nonsense" in done.stderr
+    assert (
+        "standard output: No space left on device" in done.stderr or "nonsense" in done.stderr or "bogus" in done.stderr
+    )
 
 
 @with_full_disk

@@ -103,6 +103,21 @@ ONE_FAULT = [
         [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
         id="dates of two days",
     ),
+    pytest.param(
+        HEAD + "A,2010-11,50000,1\nA,2011-12,50000,1\n",
+        [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
+        id="two spans, or months",
+    ),
+    pytest.param(
+        HEAD + "A,2000-2101,50000,1\nA,2001-2102,50000,1\n",
+        [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
+        id="a span of a century",
+    ),
+    pytest.param(
+        HEAD + "A,2000-13-45,50000,1\nA,2001-13-45,50000,1\n",
+        [(2, "not-a-year", "year"), (3, "not-a-year", "year")],
+        id="no day of the year",
+    ),
     pytest.param(HEAD + "A,2000,50000,0\n", [(2, "impossible-value", "population [persons]")], id="nobody"),
     pytest.param(HEAD + "A,2000,-5,1\n", [(2, "impossible-value", "output [yuan]")], id="negative output"),
     pytest.param(HEAD + "A,2000,50,1\n", [(2, "magnitude", "output [yuan]")], id="output too small"),
@@ -236,7 +251,7 @@ WARNINGS = [
         id="a variable of one's own",
     ),
     pytest.param(HEAD + "A,2000,12 345,1\n", [(2, "number-style", "output [yuan]")], id="thousands set apart"),
-    pytest.param(HEAD + "A,2000/01,5e4,1\nA,2001/02,5e4,1\n", [(2, "year-form", "year")], id="years that span two"),
+    pytest.param(HEAD + "A,2012/13,5e4,1\nA,2013/14,5e4,1\n", [(2, "year-form", "year")], id="years that span two"),
     pytest.param(HEAD + "全国,2000,5e4,1\nA,2000,5e4,1\n", [(2, "total", "region")], id="a name for all of them"),
     pytest.param(
         HEAD

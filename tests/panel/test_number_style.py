@@ -90,6 +90,29 @@ def test_each_variable_sets_thousands_apart_in_its_own_way(write: Write) -> None
     assert panel["population"].tolist() == [[1400.0, 1401.0]]
 
 
+def test_points_that_become_thousands_are_said_for_their_own_variable(write: Write) -> None:
+    """With a decimal comma in one variable a point in another sets thousands apart."""
+    text = "region;year;output [million euro];population [thousand]\nA;2000;9500,5;10.512\nA;2001;9800,5;10.514\n"
+    panel = load_panel(write(text))
+    assert panel["population"].tolist() == [[10_512_000.0, 10_514_000.0]]
+    told = {problem.column: problem.found for problem in panel.problems if problem.rule == "number-style"}
+    assert told == {"output [million euro]": "9500,5", "population [thousand]": "10.512"}
+
+
+def test_no_number_begins_with_a_group_of_zeros(write: Write) -> None:
+    text = "region;year;output [euro];population [persons];schooling\nA;2000;9500,5;1;0,512\nA;2001;9800;1;0,514\n"
+    assert load_panel(write(text))["schooling"].tolist() == [[0.512, 0.514]]
+    mixed = check_panel(write(text.replace("0,51", "0.51")))
+    assert {problem.found for problem in mixed if problem.severity == "error"} == {"9500,5"}
+
+
+def test_a_variable_that_cannot_be_read_leaves_the_others_alone(write: Write) -> None:
+    text = "region;year;output [euro];mine\nA;2000;1,234,567.5;1,5\nA;2001;1,234,568.5;1.5\n"
+    problems = check_panel(write(text.replace("output [euro]", "output per head [won]")), mapping={"mine": "mine"})
+    assert {problem.column for problem in problems if problem.severity == "error"} <= {"mine"}
+    assert "output per head [won]" in {problem.column for problem in problems if problem.rule == "number-style"}
+
+
 def test_commas_in_headings_and_numbers_do_not_hide_semicolons(write: Write) -> None:
     path = write("region;year;output, real\nA;2000;812,5\nA;2001;813,5\n")
     panel = load_panel(path, mapping={"output, real": "output_per_head"})
@@ -99,18 +122,20 @@ def test_commas_in_headings_and_numbers_do_not_hide_semicolons(write: Write) -> 
 @pytest.mark.parametrize(
     ("years", "first"),
     [
-        (("2004/05", "2005/06"), 2004),
-        (("2004-05", "2005-06"), 2004),
+        (("2004/05", "2005/06", "2006/07"), 2004),
+        (("2012/13", "2013/14"), 2012),
+        (("2004-05", "2005-06", "2006-07"), 2004),
         (("2004-2005", "2005-2006"), 2004),
         (("1999–00", "2000–01"), 1999),
         (("2004-12-31", "2005-12-31"), 2004),
+        (("2004-12-31", "2005/12/31"), 2004),
         (("2004-12-31 00:00:00", "2005-12-31 00:00:00"), 2004),
     ],
 )
 def test_years_in_other_forms(write: Write, years: tuple[str, ...], first: int) -> None:
     path = write("region,year,output per head [yuan]\n" + "".join(f"A,{year},50000\n" for year in years))
     panel = load_panel(path)
-    assert panel.years == (first, first + 1)
+    assert panel.years == tuple(range(first, first + len(years)))
     (told,) = (problem for problem in panel.problems if problem.rule == "year-form")
     assert (told.row, told.found, told.expected) == (2, years[0], str(first))
 

@@ -183,13 +183,32 @@ def test_mixed_spelling_of_one_unit_is_no_mixture(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Be\u200bta", "Beta\u00ad", "\u200eBeta", "Be\u2060ta", "Be\x07ta", "\x1bBeta", "B\u202eeta\u202c"]
+    "name",
+    [
+        "Be\u200bta",
+        "Beta\u00ad",
+        "\u200eBeta",
+        "Be\u2060ta",
+        "Be\x07ta",
+        "\x1bBeta",
+        "B\u202eeta\u202c",
+        "Beta\ufe0f",
+        "Beta\u200c",
+    ],
 )
 def test_what_cannot_be_seen_makes_no_region_of_its_own(write: Write, name: str) -> None:
     panel = load_panel(write(f"region,year,output per head [yuan]\nBeta,2019,50000\n{name},2020,50001\n"))
     assert panel.codes == ("Beta",)
     (told,) = (problem for problem in panel.problems if problem.rule == "invisible")
     assert (told.row, told.found, told.expected) == (3, ascii(name), "Beta")
+
+
+@pytest.mark.parametrize("space", ["\n", "\u00a0", "\t", "  \u2009"])
+def test_words_are_parted_by_any_space(write: Write, space: str) -> None:
+    text = f'region,year,output per head [yuan]\nNew York,2019,50000\n"New{space}York",2020,50001\n'
+    panel = load_panel(write(text))
+    assert panel.codes == ("New York",)
+    assert "invisible" not in {problem.rule for problem in panel.problems}
 
 
 def test_composed_and_decomposed_letters_are_one_region(write: Write) -> None:

@@ -169,3 +169,31 @@ def test_the_top_of_a_disk_is_not_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr("os.path.ismount", lambda path: Path(path).name == "disk")
     with pytest.raises(InvalidInput, match="top of a disk"):
         WholeFolder(tmp_path / "disk")
+
+
+def test_an_interruption_between_two_names_leaves_the_old_result_in_its_place(tmp_path, monkeypatch):
+    old = tmp_path / "results"
+    old.mkdir()
+    (old / "run.json").write_text("old")
+    rename = type(tmp_path).rename
+
+    def interrupted(self, target):
+        if self.suffix == ".part" and target == old:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(type(tmp_path), "rename", interrupted)
+
+    def work_interrupted():
+        with WholeFolder(old, replace=True) as folder:
+            (folder.draft / "run.json").write_text("new")
+
+    with pytest.raises(KeyboardInterrupt):
+        work_interrupted()
+    assert (old / "run.json").read_text() == "old"
+
+
+def test_a_link_to_nothing_is_no_folder(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "at all")
+    with pytest.raises(InvalidInput, match="a link to nothing"):
+        WholeFolder(tmp_path / "link")
