@@ -142,12 +142,14 @@ def backtest(
     with session.stage("Forecasting from past years") as stage:
         result = scored(read, workers=_processes(read) if workers is None else workers, progress=stage.at, **asked)
     session.kept.clear()
-    # Written before anything is printed: who reads may be gone.
-    if out is not None:
-        from pysd_runner.export.frames import save_csv
+    # Written before anything is printed, because who reads may be gone; printed all the same where that fails.
+    try:
+        if out is not None:
+            from pysd_runner.export.frames import save_csv
 
-        save_whole(out, ".csv", lambda path: save_csv(result.table(), path), replace=force)
-    _say(session, result)
+            save_whole(out, ".csv", lambda path: save_csv(result.table(), path), replace=force)
+    finally:
+        _say(session, result)
     if out is not None:
         session.say()
         session.say(f"Every score: {out}")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import operator
 import platform
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -212,8 +213,9 @@ def _check_dataset(data: "xr.Dataset", file: Path) -> None:
     for name in ("scenario", "draw", "region", "year"):
         if name not in data.coords:
             raise InvalidInput(f"{file}: no coordinate {name!r}; expected a projection")
-        values = data[name].to_numpy().tolist()
-        twice = [value for value in values if values.count(value) > 1]
+        if data[name].ndim != 1:
+            raise InvalidInput(f"{file}: {name}: expected a list; run the scenarios again")
+        twice = [value for value, count in Counter(data[name].to_numpy().tolist()).items() if count > 1]
         if twice:
             raise InvalidInput(f"{file}: {name} {twice[0]!r} is there twice; run the scenarios again")
     texts = [name for name, values in data.data_vars.items() if values.dtype.kind not in "fiub"]

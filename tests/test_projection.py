@@ -333,6 +333,12 @@ def test_coordinates_are_there_once_each(folder, name):
         load_projection(folder)
 
 
+def test_a_single_draw_without_its_dimension(folder):
+    save_netcdf(load_netcdf(folder / "projection.nc").isel(draw=0), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=r"projection\.nc: draw: expected a list"):
+        load_projection(folder)
+
+
 def test_texts_in_the_place_of_numbers(folder):
     data = load_netcdf(folder / "projection.nc")
     save_netcdf(data.assign(output_per_head=data["output_per_head"].astype(str)), folder / "projection.nc")

@@ -99,7 +99,8 @@ def styles_of(
     if len({_reading(way, texts) for way in ways}) != 1:
         return dict.fromkeys(texts, plain), []
     found = {
-        name: style if decimal is not None or _even(style, texts[name]) else plain for name, style in ways[0].items()
+        name: style if decimal is not None or _even(style, filter(style.fits, texts[name])) else plain
+        for name, style in ways[0].items()
     }
     styles = dict.fromkeys(texts, plain) | found
     return styles, _told(observations, styles)

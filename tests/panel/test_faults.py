@@ -252,6 +252,11 @@ WARNINGS = [
     ),
     pytest.param(HEAD + "A,2000,12 345,1\n", [(2, "number-style", "output [yuan]")], id="thousands set apart"),
     pytest.param(HEAD + "A,2012/13,5e4,1\nA,2013/14,5e4,1\n", [(2, "year-form", "year")], id="years that span two"),
+    pytest.param(
+        HEAD.replace("year", "group,year") + "US,NATION,2000,50000,1\nA,x,2000,50000,1\n",
+        [(2, "total", "region")],
+        id="a class for all of them",
+    ),
     pytest.param(HEAD + "全国,2000,5e4,1\nA,2000,5e4,1\n", [(2, "total", "region")], id="a name for all of them"),
     pytest.param(
         HEAD

@@ -99,6 +99,21 @@ def test_points_that_become_thousands_are_said_for_their_own_variable(write: Wri
     assert told == {"output [million euro]": "9500,5", "population [thousand]": "10.512"}
 
 
+def test_numbers_of_a_workbook_are_never_taken_for_thousands_of_texts_beside_them(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (
+        ("region", "year", "output per head [euro]", "population [thousand]"),
+        ("A", 2000, "51234,5", 812.345),
+        ("A", 2001, "51235,5", 812.5),
+    ):
+        book.active.append(row)
+    book.save(tmp_path / "panel.xlsx")
+    problems = check_panel(tmp_path / "panel.xlsx")
+    assert {problem.found for problem in problems if problem.severity == "error"} == {"51234,5", "51235,5"}
+
+
 def test_no_number_begins_with_a_group_of_zeros(write: Write) -> None:
     text = "region;year;output [euro];population [persons];schooling\nA;2000;9500,5;1;0,512\nA;2001;9800;1;0,514\n"
     assert load_panel(write(text))["schooling"].tolist() == [[0.512, 0.514]]
