@@ -185,9 +185,9 @@ def load_projection(folder: str | Path) -> Projection:
         If the folder does not hold a projection, or a file of it is damaged.
     """
     folder = Path(folder)
-    missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
     if not folder.is_dir():
         raise InvalidInput(f"there is no folder {str(folder)!r}; give the folder that `gapsim run` wrote")
+    missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
     if missing:
         raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
     file = folder / "run.json"

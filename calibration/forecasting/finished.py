@@ -17,8 +17,8 @@ from pysd_runner.export.files import write_bytes_whole, write_text_whole
 SCHEMA = 2
 PLAN = "backtest.json"
 SEAL = "seal"
-# What reading a damaged archive may raise, besides `RuntimeError` for a cipher or version that is none.
-WRONG = (ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+# What reading a damaged archive may raise; `RuntimeError` for a cipher or a version that is none.
+DAMAGES = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 def _is_draft(path: Path) -> bool:
@@ -85,7 +85,7 @@ class Finished:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
                 found = {name: content[name] for name in content.files}
             intact = str(found.pop(SEAL)) == self._seal(what, found)
-        except (OSError, EOFError, RuntimeError, *WRONG) as error:
+        except DAMAGES as error:
             raise InvalidInput(f"{path} cannot be read: it is damaged; delete the file and start again") from error
         if not intact:
             raise InvalidInput(

@@ -37,8 +37,7 @@ class NumberStyle:
 
     def plain(self, text: str) -> str:
         """A number of this style in plain digits with a point."""
-        whole = text.translate(_SIGNS).replace(self.thousands, "") if self.thousands else text.translate(_SIGNS)
-        return whole.replace(self.decimal, ".")
+        return text.translate(_SIGNS).replace(self.thousands, "").replace(self.decimal, ".")
 
     def __str__(self) -> str:
         """In words."""
@@ -135,11 +134,12 @@ def _told(observations: Observations, styles: Mapping[str, NumberStyle]) -> list
     """Say for each variable how its numbers are read, with the first for which it matters."""
     problems = []
     for cells in observations.cells:
-        style = styles[cells.variable]
+        if (style := styles[cells.variable]) == PLAIN:
+            continue
         odd = [
             (int(observations.keys.rows[take]), str(column), str(text))
             for take, column, text in zip(cells.take, cells.columns, cells.texts, strict=True)
-            if style != PLAIN and style.fits(str(text)) and _read_otherwise(style, str(text))
+            if style.fits(str(text)) and _read_otherwise(style, str(text))
         ]
         if odd:
             row, column, text = min(odd, key=lambda item: item[0])

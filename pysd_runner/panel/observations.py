@@ -125,28 +125,28 @@ def _text_columns(table: Table) -> list[TextArray]:
 
 def _without_invisible(table: Table, layout: Layout, text: Sequence[TextArray]) -> list[Problem]:
     """Take characters that cannot be seen out of names of regions and groups, in place; each spelling once."""
-    problems: dict[tuple[str, str], Problem] = {}
+    problems = []
     for role in ("region", "region_name", "group"):
         if (position := layout.position(role)) is None:
             continue
         column = text[position]
-        for place, found in enumerate(column):
-            column[place] = seen = visible(found)
+        as_seen = {found: visible(found) for found in dict.fromkeys(column)}
+        problems += [
+            Problem(
+                rule="invisible",
+                message=f"the name holds characters that cannot be seen, and is read as {seen!r}",
+                row=table.numbers[int(np.flatnonzero(column == found)[0])],
+                column=table.header[position],
+                found=ascii(found),
+                expected=seen,
+                severity="warning",
+            )
+            for found, seen in as_seen.items()
             # Composed letters look as they did.
-            if seen != unicodedata.normalize("NFC", " ".join(found.split())):
-                problems.setdefault(
-                    (role, found),
-                    Problem(
-                        rule="invisible",
-                        message=f"the name holds characters that cannot be seen, and is read as {seen!r}",
-                        row=table.numbers[place],
-                        column=table.header[position],
-                        found=ascii(found),
-                        expected=seen,
-                        severity="warning",
-                    ),
-                )
-    return list(problems.values())
+            if seen != unicodedata.normalize("NFC", " ".join(found.split()))
+        ]
+        column[:] = [as_seen[found] for found in column]
+    return problems
 
 
 def _optional(text: Sequence[TextArray], layout: Layout, role: str, count: int) -> TextArray:

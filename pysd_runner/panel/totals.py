@@ -37,10 +37,10 @@ def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]
     heading
         Heading of the region column.
     """
-    summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]
-    by_number = np.all(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
     if len(axes.regions) == 1:
         return []
+    summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]
+    by_number = np.all(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
     groups = Counter(region.group for region in axes.regions)
     problems = []
     for place, region in enumerate(axes.regions):

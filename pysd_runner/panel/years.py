@@ -92,8 +92,7 @@ def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
 
 
 def _consecutive(span: re.Match[str]) -> bool:
-    digits = len(span[2])
-    return int(span[2]) == (int(span[1]) + 1) % int(10**digits)
+    return str(int(span[1]) + 1).endswith(span[2])
 
 
 def _day(date: re.Match[str]) -> tuple[int, int]:

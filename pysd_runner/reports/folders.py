@@ -94,8 +94,8 @@ class WholeFolder:
         except (InvalidInput, OSError) as cause:
             kept = fresh_folder(self.path)
             self.draft.rename(kept)
-            reason = cause if isinstance(cause, InvalidInput) else f"{self.path}: {cause.strerror}"
-            raise InvalidInput(f"{reason}. This came up when all was done: the results are in {kept}") from cause
+            reason = f"{self.path}: {cause.strerror}" if isinstance(cause, OSError) else str(cause)
+            raise _elsewhere(reason, kept) from cause
 
 
 def check_target(path: Path, *, replace: bool) -> None:
@@ -230,8 +230,12 @@ def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, repla
     except InvalidInput as cause:
         kept = _free(path, lambda number: path.with_name(f"{path.stem}-{number}{path.suffix}"))
         save(kept)
-        raise InvalidInput(f"{cause}. This came up when all was done: the results are in {kept}") from cause
+        raise _elsewhere(str(cause), kept) from cause
     save(path)
+
+
+def _elsewhere(reason: str, kept: Path) -> InvalidInput:
+    return InvalidInput(f"{reason}. This came up when all was done: the results are in {kept}")
 
 
 def _move(draft: Path, path: Path) -> None:
@@ -240,14 +244,13 @@ def _move(draft: Path, path: Path) -> None:
         draft.rename(path)
         return
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
+    earlier = aside / path.name
     try:
-        path.rename(aside / path.name)
-        try:
-            draft.rename(path)
-        except BaseException:
-            (aside / path.name).rename(path)
-            raise
+        path.rename(earlier)
+        draft.rename(path)
     except BaseException:
+        if earlier.exists():
+            earlier.rename(path)
         aside.rmdir()
         raise
     # The new one stands; an old file that somebody holds open is no failure of it.

@@ -135,25 +135,39 @@ def test_what_came_while_the_work_ran_stays_and_the_results_get_another_name(tmp
     assert file.read_text() == "newer"
 
 
-def test_a_name_that_cannot_be_taken_loses_neither_old_nor_new(tmp_path, monkeypatch):
+@pytest.fixture
+def hindered(tmp_path, monkeypatch):
+    """An earlier result, and an error that meets the new one on the way to its name."""
     old = tmp_path / "results"
     old.mkdir()
     (old / "run.json").write_text("old")
     rename = type(tmp_path).rename
 
-    def refused(self, target):
-        if self.suffix == ".part" and target == old:
-            raise OSError(16, "Device or resource busy")
-        return rename(self, target)
+    def work_hindered(error):
+        def hinder(self, target):
+            if self.suffix == ".part" and target == old:
+                raise error
+            return rename(self, target)
 
-    monkeypatch.setattr(type(tmp_path), "rename", refused)
-    with (
-        pytest.raises(InvalidInput, match=r"results: Device or resource busy.*the results are in .*results-2$"),
-        WholeFolder(old, replace=True) as folder,
-    ):
-        (folder.draft / "run.json").write_text("new")
-    assert ((old / "run.json").read_text(), (tmp_path / "results-2" / "run.json").read_text()) == ("old", "new")
+        monkeypatch.setattr(type(tmp_path), "rename", hinder)
+        with WholeFolder(old, replace=True) as folder:
+            (folder.draft / "run.json").write_text("new")
+
+    return work_hindered
+
+
+def test_a_name_that_cannot_be_taken_loses_neither_old_nor_new(tmp_path, hindered):
+    with pytest.raises(InvalidInput, match=r"results: Device or resource busy.*the results are in .*results-2$"):
+        hindered(OSError(16, "Device or resource busy"))
+    old, new = (tmp_path / name / "run.json" for name in ("results", "results-2"))
+    assert (old.read_text(), new.read_text()) == ("old", "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "results-2"]
+
+
+def test_an_interruption_between_two_names_leaves_the_old_result_in_its_place(tmp_path, hindered):
+    with pytest.raises(KeyboardInterrupt):
+        hindered(KeyboardInterrupt())
+    assert (tmp_path / "results" / "run.json").read_text() == "old"
 
 
 @pytest.mark.parametrize("name", [".", ".."])
@@ -169,28 +183,6 @@ def test_the_top_of_a_disk_is_not_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr("os.path.ismount", lambda path: Path(path).name == "disk")
     with pytest.raises(InvalidInput, match="top of a disk"):
         WholeFolder(tmp_path / "disk")
-
-
-def test_an_interruption_between_two_names_leaves_the_old_result_in_its_place(tmp_path, monkeypatch):
-    old = tmp_path / "results"
-    old.mkdir()
-    (old / "run.json").write_text("old")
-    rename = type(tmp_path).rename
-
-    def interrupted(self, target):
-        if self.suffix == ".part" and target == old:
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    monkeypatch.setattr(type(tmp_path), "rename", interrupted)
-
-    def work_interrupted():
-        with WholeFolder(old, replace=True) as folder:
-            (folder.draft / "run.json").write_text("new")
-
-    with pytest.raises(KeyboardInterrupt):
-        work_interrupted()
-    assert (old / "run.json").read_text() == "old"
 
 
 def test_a_link_to_nothing_is_no_folder(tmp_path):
