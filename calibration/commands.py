@@ -494,7 +494,7 @@ def _sampled(
     finding = made.convergence.finding()
     if finding is not None:
         session.warn(finding.message)
-    return made.attached(problem, found)
+    return made.attached(found)
 
 
 def _draw(

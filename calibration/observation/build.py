@@ -12,6 +12,10 @@ from pysd_runner.spec import Measurement, ModelSpec
 
 Array = NDArray[np.float64]
 
+# Population that departs from its usual yearly change by more than this, and by more than so many of its usual
+# departures, was counted anew: births, deaths and migration do not move a region so far in one year. Judgement.
+RECOUNTED, USUAL_DEPARTURES = 0.015, 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:
@@ -111,7 +115,39 @@ def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tu
         return Absent(measurement.key, indicator, "not in the panel")
     if measurement.relative and len(panel.regions) < 2:
         return Absent(measurement.key, indicator, "compares regions, and there is only one; add at least a second")
-    return _series(measurement, indicator, window, _columns(panel, indicator, window), sd=measurement.sd)
+    raw = _columns(panel, indicator, window)
+    joints = recounts(panel, window) if measurement.increments else None
+    return _series(measurement, indicator, window, raw, sd=measurement.sd, joints=joints)
+
+
+def recounts(panel: Panel, years: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Find the years in which a region's population was counted anew.
+
+    A census moves population, and output per head with it, by several percent from one year to the next; the year after
+    nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
+
+    Parameters
+    ----------
+    panel
+        Observations.
+    years
+        Years looked at.
+
+    Returns
+    -------
+    ndarray of bool
+        Shape (region, year): the change from the year before joins two counts. All false without population.
+    """
+    if "population" not in panel:
+        return np.zeros((len(panel.regions), len(years)), dtype=bool)
+    logs = _logs(_columns(panel, "population", years))
+    changes = np.concatenate([np.full_like(logs[:, :1], np.nan), np.diff(logs, axis=1)], axis=1)
+    is_seen = np.isfinite(changes).any(axis=1)
+    departures = np.full_like(changes, np.nan)
+    departures[is_seen] = np.abs(changes[is_seen] - np.nanmedian(changes[is_seen], axis=1, keepdims=True))
+    usual = np.zeros((len(logs), 1))
+    usual[is_seen] = np.nanmedian(departures[is_seen], axis=1, keepdims=True)
+    return np.asarray(departures > np.maximum(RECOUNTED, USUAL_DEPARTURES * usual), dtype=bool)
 
 
 def share_of(spec: ModelSpec, measurement: Measurement) -> str:
@@ -152,13 +188,20 @@ def _columns(panel: Panel, variable: str, window: tuple[int, ...]) -> Array:
 
 
 def _series(
-    measurement: Measurement, name: str, window: tuple[int, ...], raw: Array, *, sd: float, direct: bool = False
+    measurement: Measurement,
+    name: str,
+    window: tuple[int, ...],
+    raw: Array,
+    *,
+    sd: float,
+    direct: bool = False,
+    joints: NDArray[np.bool_] | None = None,
 ) -> Series | Absent:
     national = bool(measurement.national)
     relative = measurement.relative and not direct
     increments = measurement.increments and not direct
     logs = raw if national else _logs(raw)
-    values, seen = _terms(logs, relative=relative, increments=increments)
+    values, seen = _terms(logs, relative=relative, increments=increments, joints=joints)
     if not seen[:, 1:].any():
         change = "change from one year to the next" if increments else "value"
         return Absent(measurement.key, name, f"no {change} to compare after {window[0]} and until {window[-1]}")
@@ -180,6 +223,7 @@ def _series(
         missing=int((~seen[:, 1:]).sum()),
         errors=measurement.errors,
         unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
+        recounted=0 if joints is None else int(joints[:, 1:].sum()),
     )
 
 
@@ -188,10 +232,14 @@ def _logs(raw: Array) -> Array:
     return np.asarray(np.log(positive), dtype=float)
 
 
-def _terms(logs: Array, *, relative: bool, increments: bool) -> tuple[Array, NDArray[np.bool_]]:
+def _terms(
+    logs: Array, *, relative: bool, increments: bool, joints: NDArray[np.bool_] | None
+) -> tuple[Array, NDArray[np.bool_]]:
     seen = np.isfinite(logs)
     if increments:
         seen = seen & np.concatenate([np.zeros_like(seen[:, :1]), seen[:, :-1]], axis=1)
+    if joints is not None:
+        seen = seen & ~joints
     if relative:
         # One region alone in a year says nothing about differences.
         seen = seen & (seen.sum(axis=0) > 1)

@@ -112,7 +112,7 @@ def _check(problem: CalibrationProblem, fit: FitResult) -> None:
         "model": (problem.model.sha256, fitted.model_sha256),
         "panel": (problem.panel.sha256, fitted.panel_sha256),
         "window": ((problem.first_year, problem.last_year), (fitted.first_year, fitted.last_year)),
-        "parameters": (tuple(item.key for item in problem.candidates), fitted.keys),
+        "parameters": (problem.space.keys, fitted.keys),
         "set values": (dict(problem.fixed), dict(fitted.fixed)),
     }
     for name, (here, there) in both.items():

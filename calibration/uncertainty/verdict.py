@@ -198,7 +198,7 @@ def identify(
     fit
         What was found.
     profiles
-        Whether every parameter is profiled; without, intervals are those of the normal approximation.
+        Whether the parameters that tables show are profiled; without, intervals are those of the normal approximation.
     level
         Probability of the intervals.
     progress
@@ -215,7 +215,8 @@ def identify(
         If the fit does not belong to the problem, or the level is not a probability.
     """
     at = fitted_point(problem, fit)
-    curves = profile(problem, fit, level=level, progress=progress) if profiles else ()
+    shown = [item.key for item in fit.shown]
+    curves = profile(problem, fit, shown, level=level, progress=progress) if profiles else ()
     known = {item.key: item for item in curves}
     partners = _partners(at)
     verdicts = [

@@ -14,6 +14,8 @@ LINE = 90
 _INDENT, _GAP = 2, 2
 # Normal score of the ends of a 90 % interval.
 _NINETY = 1.6448536269514722
+# Of a parameter that a panel is not asked for first, the least contraction with which it is shown.
+LEAST_SHOWN = 0.05
 # At most so many of the combinations that the data see least.
 MOST_DIRECTIONS = 4
 
@@ -64,9 +66,9 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     if verdicts:
         lines += _filled(say("certainty note", lang))
         lines += _filled(_unseen(verdicts, lang))
-    held = [key for key in fitted["keys"] if key not in shown]
-    if held:
-        lines += _filled(say("certainty held", lang, keys=", ".join(held)))
+    others = len(fitted["keys"]) - len(shown)
+    if others:
+        lines += _filled(say("certainty others", lang, count=others))
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
         lines += _filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling))
@@ -80,7 +82,7 @@ def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any
     rows = []
     for place in order:
         key, share = fitted["keys"][place], shares[place]
-        if not share > 0 and key not in judged:
+        if not (share > LEAST_SHOWN or spec.parameters[key].role.startswith("FREE")):
             continue
         verdict = judged.get(key)
         low, high = _interval(fitted, spec, place) if verdict is None else (verdict["low"], verdict["high"])

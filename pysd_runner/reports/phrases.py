@@ -24,11 +24,12 @@ PHRASES = {
         "equal shares": "population was not observed: what it weights, such as the gap of the nation and of classes, "
         "Theil and national output, is left out",
         "evidence": "How much is data, how much is prior",
-        "data": "data: {fitted} of {all} uncertain parameters were calibrated to {panel}, {first}-{last}; the panel "
-        "took more than half of the prior variance from {narrowed} of them",
+        "data": "data: {all} uncertain parameters were calibrated together to {panel}, {first}-{last}; the panel took "
+        "more than half of the prior variance from {narrowed} of them",
         "no data": "data: the starting state of {origin} alone; no parameter was calibrated",
-        "prior": "prior: the other {rest} parameters, among them most of those that carry digital policy to output and "
-        "every unit cost, come from the literature and from judgement",
+        "prior": "prior: {rest} parameters, among them most of those that carry digital policy to output and every "
+        "unit cost, rest on the literature and on judgement: the panel took less than a twentieth of their prior "
+        "variance",
         "prior alone": "prior: all {rest} parameters come from the literature and from judgement",
         "certainty": "The calibrated parameters these results rest on ({panel}, {first}-{last})",
         "column parameter": "parameter",
@@ -53,7 +54,7 @@ PHRASES = {
         "certainty directions": "the data see {seen} of {count} directions better than the prior; least of all: "
         "{weakest}",
         "certainty all seen": "the data see all {count} directions better than the prior",
-        "certainty held": "held at the prior, the panel says nothing about them: {keys}",
+        "certainty others": "{count} other parameters keep their priors: the panel says next to nothing about them",
         "sampled": "{draws} draws of the posterior, largest R-hat {rhat:.3f}, smallest effective sample size {ess:.0f}",
         "sampled badly": "WARNING: THE POSTERIOR SAMPLE HAS NOT CONVERGED: largest R-hat {rhat:.3f}, smallest "
         "effective sample size {ess:.0f}; do not quote intervals from its draws",
@@ -87,10 +88,11 @@ PHRASES = {
         "falls note": "差距下降：{year} 年全国差距小于 {origin} 年的抽样所占比例",
         "equal shares": "没有人口数据：全国及各类地区的差距、泰尔指数和全国产出等按人口加权的结果不予给出",
         "evidence": "多少来自数据，多少来自先验",
-        "data": "数据：{all} 个不确定参数中有 {fitted} 个按 {panel} {first}-{last} 年校准；"
+        "data": "数据：{all} 个不确定参数按 {panel} {first}-{last} 年共同校准；"
         "面板使其中 {narrowed} 个的方差降至先验的一半以下",
         "no data": "数据：仅 {origin} 年的初始状态；没有校准任何参数",
-        "prior": "先验：其余 {rest} 个参数（包括数字政策影响产出的大部分参数和全部单位成本）来自文献和判断",
+        "prior": "先验：{rest} 个参数（包括数字政策影响产出的大部分参数和全部单位成本）取决于文献和判断，"
+        "面板消除的方差不到先验的二十分之一",
         "prior alone": "先验：全部 {rest} 个参数来自文献和判断",
         "certainty": "这些结果所依据的校准参数（{panel}，{first}-{last} 年）",
         "column parameter": "参数",
@@ -114,7 +116,7 @@ PHRASES = {
         "仅凭数据：似然沿剖面能排除的取值，平坦表示无法区分；相关：后验相关系数",
         "certainty directions": "{count} 个方向中，数据比先验看得更清楚的有 {seen} 个；最看不清的：{weakest}",
         "certainty all seen": "全部 {count} 个方向上数据都比先验看得更清楚",
-        "certainty held": "固定于先验、面板未提供信息的参数：{keys}",
+        "certainty others": "其余 {count} 个参数保持先验：面板几乎没有提供信息",
         "sampled": "{draws} 次后验抽样，最大 R-hat {rhat:.3f}，最小有效样本量 {ess:.0f}",
         "sampled badly": "警告：后验抽样尚未收敛：最大 R-hat {rhat:.3f}，最小有效样本量 {ess:.0f}；"
         "请勿引用由其得到的区间",

@@ -108,7 +108,6 @@ def _parameter(key: str, table: Table) -> Parameter:
         upper=upper,
         prior=_prior(table, lower, upper),
         role=cast("Role", table.word("role", ROLES)),
-        free_with=table.text("free_with", ""),
         sources=table.texts("sources"),
         judgement=table.flag("judgement"),
         note=table.text("note", ""),
@@ -125,7 +124,7 @@ def _check_evidence(parameter: Parameter, table: Table) -> None:
         table.fail("sources", "a value without a source is judgement: cite a source or set judgement = true")
     if parameter.judgement and not parameter.note:
         table.fail("note", "a value that rests on judgement needs a note that says on what")
-    if parameter.prior is None and (parameter.role.startswith("FREE") or parameter.free_with):
+    if parameter.prior is None and parameter.role.startswith("FREE"):
         table.fail("prior", f"a {parameter.role} parameter that can be estimated needs a prior")
     if parameter.prior is not None and not parameter.prior.supports(parameter.value):
         table.fail("prior", f"gives the value {parameter.value:g} no probability")
@@ -224,7 +223,7 @@ def _proxy(table: Table) -> Proxy:
         indicators=table.texts("indicators"),
         loading=table.text("loading"),
         of=table.text("of", ""),
-        level=table.number("level"),
+        level=table.number_or_text("level"),
         cap=table.number("cap", 0.0),
     )
     table.finish()
@@ -256,7 +255,10 @@ def _measurement(key: str, table: Table) -> Measurement:
         en=table.text("en"),
         zh=table.text("zh"),
         errors=_errors(table),
+        alternatives=table.texts("alternatives"),
     )
+    if measurement.alternatives and not measurement.national:
+        table.fail("alternatives", "are other national series; the measurement is by region")
     if measurement.sd <= 0:
         table.fail("sd", f"must be positive, found {measurement.sd:g}")
     if bool(measurement.indicators) == bool(measurement.national):
@@ -274,7 +276,9 @@ def _errors(measurement: Table) -> ErrorModel:
         return USUAL_ERRORS
     words = {name: table.text(name, getattr(USUAL_ERRORS, name)) for name in ("family", "memory", "scale")}
     try:
-        errors = ErrorModel(**words, degrees=table.number("degrees", USUAL_ERRORS.degrees))
+        errors = ErrorModel(
+            **words, degrees=table.number("degrees", USUAL_ERRORS.degrees), known=table.flag("known", False)
+        )
     except InvalidInput as error:
         measurement.fail("errors", str(error))
     table.finish()
@@ -328,14 +332,20 @@ def _check_references(spec: ModelSpec, file: str) -> None:
         _check_loading(spec, f'{file}: measurements["{measurement.key}"]', measurement.loading)
     for ridge in spec.ridges.values():
         for key in ridge.keys:
-            if key not in spec.parameters:
-                place = f'{file}: ridges["{ridge.key}"].keys'
-                raise InvalidModel(f"{place}: no parameter {key!r}.{suggest(key, spec.parameters)}")
+            _check_parameter(spec, f'{file}: ridges["{ridge.key}"].keys', key)
     for region_input in spec.inputs.values():
         if region_input.proxy is not None:
-            _check_loading(spec, f'{file}: inputs["{region_input.key}"].proxy', region_input.proxy.loading)
+            place, proxy = f'{file}: inputs["{region_input.key}"].proxy', region_input.proxy
+            _check_loading(spec, place, proxy.loading)
+            if isinstance(proxy.level, str):
+                _check_parameter(spec, f"{place}.level", proxy.level)
 
 
 def _check_loading(spec: ModelSpec, place: str, loading: str) -> None:
-    if loading and loading not in spec.parameters:
-        raise InvalidModel(f"{place}.loading: no parameter {loading!r}.{suggest(loading, spec.parameters)}")
+    if loading:
+        _check_parameter(spec, f"{place}.loading", loading)
+
+
+def _check_parameter(spec: ModelSpec, place: str, key: str) -> None:
+    if key not in spec.parameters:
+        raise InvalidModel(f"{place}: no parameter {key!r}.{suggest(key, spec.parameters)}")
