@@ -394,7 +394,7 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -
     """What a reader must know about the run without policy."""
     if baseline is None:
         return [
-            "The run without policy is the path of the model, not a forecast: compare scenarios, and do not quote levels."
+            "The run without policy is the path of the model, not a forecast: compare scenarios, do not quote levels."
         ]
     found = []
     if baseline.panel_sha256 != panel.sha256:
