@@ -83,7 +83,9 @@ class Ending:
         apart = np.abs(self.staged - self.point) / self.spread if len(self.point) else np.zeros(0)
         shocks = self._shocks(residuals)
         return FitResult(
-            fitted=self._fitted(parameters, series, shocks, {"seed": seed, "starts": starts, "optimiser": optimiser}),
+            fitted=self._fitted(
+                parameters, series, shocks, residuals, {"seed": seed, "starts": starts, "optimiser": optimiser}
+            ),
             parameters=parameters,
             series=series,
             residuals=self._table(),
@@ -217,6 +219,14 @@ class Ending:
                     zh=ridge.zh,
                 )
 
+    def _growth(self, residuals: Mapping[str, Array]) -> dict[str, float]:
+        """Share of the squares of yearly relative growth that the fit explains."""
+        for item in self.problem.series:
+            if is_growth(item):
+                misses, changes = (np.where(item.used, table, 0.0) for table in (residuals[item.label], item.values))
+                return {"explained": 1 - float((misses**2).sum() / (changes**2).sum())}
+        return {}
+
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         declared = self.problem.spec.parameters.get(SHOCK_SD)
         for item in self.problem.series:
@@ -281,6 +291,7 @@ class Ending:
         parameters: tuple[ParameterEstimate, ...],
         series: tuple[SeriesFit, ...],
         shocks: Shocks | None,
+        residuals: Mapping[str, Array],
         settings: Mapping[str, Any],
     ) -> FittedParameters:
         problem, best = self.problem, self.ends.best
@@ -305,7 +316,7 @@ class Ending:
             residual_sd=_by_measurement(series),
             shock_sd=fallback if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
-            provenance=_provenance(problem, series, settings),
+            provenance={**_provenance(problem, series, settings), "growth": self._growth(residuals)},
         )
 
 

@@ -185,6 +185,16 @@ class CalibrationProblem:
         other._comparison = Comparison(other._forward, self.series)
         return other
 
+    @property
+    def alternatives(self) -> tuple[dict[str, str], ...]:
+        """Other definitions that this panel could be fitted with, one for each national series it has."""
+        return tuple(
+            {key: series}
+            for key, item in self.spec.measurements.items()
+            for series in item.alternatives
+            if series in self.panel.national
+        )
+
     def digest(self, *settings: object) -> str:
         """Fingerprint of everything that decides a fit, and of further settings.
 

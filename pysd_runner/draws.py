@@ -1,7 +1,7 @@
 """What all scenarios of a projection share, draw by draw: parameters, the state at the origin, shocks to growth."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class CommonDraws:
     ----------
     values
         By variable of the model, as for `pysd_runner.simulation.simulate`.
+    parameters
+        Drawn parameters by key, shape (draw,), those without a variable in the model among them.
     inputs
         Start values of the regions.
     draws
@@ -47,6 +49,7 @@ class CommonDraws:
     """
 
     values: Mapping[str, Any]
+    parameters: Mapping[str, Array]
     inputs: RegionInputs
     draws: tuple[int, ...]
     implied: ImpliedShocks | None
@@ -122,22 +125,38 @@ def common_draws(
         yuan_per_unit=yuan_per_unit,
     )
     values: dict[str, Any] = as_values(inputs, parameters, model)
-    everyone = tuple(range(draws))
+    common = CommonDraws(
+        values=values,
+        parameters=parameters,
+        inputs=inputs,
+        draws=tuple(range(draws)),
+        implied=None,
+        sources=("parameters",),
+    )
     if baseline is not None:
         target = _target(baseline, panel, bounds, draws, seed)
-        implied = implied_shocks(model, values, target, bounds, engine=engine, progress=progress)
-        kept = tuple(np.flatnonzero(implied.found).tolist())
-        if not kept:
-            raise InvalidInput("no draw of the model can follow the baseline; look at panel, fit and forecast")
-        values = {**only_draws(model, values, implied.found), SHOCK: implied.path}
-        return CommonDraws(
-            values=values, inputs=inputs, draws=kept, implied=implied, sources=("parameters", "forecast")
+        return _following(
+            common, model, implied_shocks(model, values, target, bounds, engine=engine, progress=progress)
         )
     if shocks and draws > 1:
         persistence = np.broadcast_to(yearly_memory(parameters["tau_m"], time_step(model)), (draws,))
         values[SHOCK] = growth_shocks(panel, fitted, persistence, bounds, shock_rng)
-        return CommonDraws(values=values, inputs=inputs, draws=everyone, implied=None, sources=("parameters", "shocks"))
-    return CommonDraws(values=values, inputs=inputs, draws=everyone, implied=None, sources=("parameters",))
+        return replace(common, values=values, sources=("parameters", "shocks"))
+    return common
+
+
+def _following(common: CommonDraws, model: Model, implied: ImpliedShocks) -> CommonDraws:
+    """The draws that can follow the baseline, with the shocks that make them."""
+    if not implied.found.any():
+        raise InvalidInput("no draw of the model can follow the baseline; look at panel, fit and forecast")
+    return replace(
+        common,
+        values={**only_draws(model, common.values, implied.found), SHOCK: implied.path},
+        parameters={key: value[implied.found] for key, value in common.parameters.items()},
+        draws=tuple(np.flatnonzero(implied.found).tolist()),
+        implied=implied,
+        sources=("parameters", "forecast"),
+    )
 
 
 def _target(baseline: Baseline, panel: Panel, bounds: tuple[int, int], draws: int, seed: int) -> Array:
@@ -154,7 +173,8 @@ def _target(baseline: Baseline, panel: Panel, bounds: tuple[int, int], draws: in
         )
     if until > baseline.years[-1]:
         raise InvalidInput(
-            f"the baseline ends in {baseline.years[-1]}, the projection in {until}; forecast until {until} or stop earlier"
+            f"the baseline ends in {baseline.years[-1]}, the projection in {until}; forecast until {until}, or stop "
+            "earlier"
         )
     return baseline.drawn(draws, seed)[:, :, : until - origin]
 

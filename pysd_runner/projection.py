@@ -261,10 +261,11 @@ def project(
 ) -> Projection:
     """Project the gaps of a panel under some scenarios.
 
-    Every path starts from the state observed at the origin. A draw is one vector of parameters and one path of shocks to
-    regional growth. With a baseline the shocks are those with which the run without policy is a draw of that forecast,
-    so that levels are forecasts; without one they are as large as those of the past, and levels are paths of the model.
-    All scenarios share the draws: the difference to the baseline has a band of its own, much narrower than the level's.
+    Every path starts from the state observed at the origin. A draw is one vector of parameters and one path of shocks
+    to regional growth. With a baseline the shocks are those with which the run without policy is a draw of that
+    forecast, so that levels are forecasts; without one they are as large as those of the past, and levels are paths of
+    the model. All scenarios share the draws: the difference to the baseline has a band of its own, much narrower than
+    the level's.
     A scenario with other assumptions keeps the shocks of the world as it is; its own baseline departs from the forecast
     by what the assumption does.
 
@@ -437,15 +438,29 @@ def _spec(model: Model, panel: Panel) -> ModelSpec:
     return model.spec
 
 
+def last_origin(panel: Panel) -> int:
+    """Last year in which every region of a panel has output per head.
+
+    Parameters
+    ----------
+    panel
+        Observations.
+
+    Raises
+    ------
+    InvalidPanel
+        If there is no such year.
+    """
+    complete = np.isfinite(panel["output_per_head"]).all(axis=0)
+    if not complete.any():
+        raise InvalidPanel(
+            f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
+        )
+    return panel.years[int(np.flatnonzero(complete)[-1])]
+
+
 def _origin(panel: Panel, origin: int | None, until: int) -> int:
-    if origin is None:
-        complete = np.isfinite(panel["output_per_head"]).all(axis=0)
-        if not complete.any():
-            raise InvalidPanel(
-                f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
-            )
-        origin = panel.years[int(np.flatnonzero(complete)[-1])]
-    origin = _whole("origin", origin)
+    origin = _whole("origin", last_origin(panel) if origin is None else origin)
     if origin not in panel.years:
         raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
     if until <= origin:

@@ -1,15 +1,14 @@
 """One paragraph about a forecast, made from its numbers, in English and Chinese."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from calibration.forecasting.events import is_gap_to_mean
 from calibration.forecasting.models import FILTERED
 from calibration.forecasting.outlook import Outlook
-from calibration.forecasting.policies import PolicyOutlook
+from pysd_runner.indicators.events import is_gap_to_mean
 
 _WORDS = {
     "en": {
@@ -60,17 +59,8 @@ _WORDS = {
         "fit": "The model's other parameters come from the fit to {panel}, {first} to {last}; at origins before "
         "{last}, whose future the fit knows, the model had its priors.",
         "baseline": "This is the forecaster {model!r}.",
-        "policy": "With the policy “{policy}” the dispersion of {until} is {change} without it; it lies below that of "
-        "{origin} with probability {falls} instead of {without}.",
-        "lower": "{middle} lower (nine chances in ten: {low} to {high}) than",
-        "higher": "{middle} higher (nine chances in ten: {low} to {high}) than",
-        "between": "changed by {middle} (nine chances in ten: {low} to {high}) against that",
-        "as_before": "the same as",
-        "other_world": "This effect was found in another world than the one that is forecast, against “{baseline}”.",
         "and": ", ",
         "gap": " ",
-        "effects": "Effects of policy are those of the simulation model and rest mostly on priors; past scores of the "
-        "forecast say nothing about them.",
     },
     "zh": {
         "spread": "{origin} 至 {until} 年，相对人均产出的离散度（对数标准差）{moves}，由 {before:.3f} 变为 "
@@ -115,16 +105,8 @@ _WORDS = {
         "fit": "模型的其余参数取自对 {panel}（{first} 至 {last} 年）的校准；{last} 年以前的起点使用先验，"
         "因为校准已知其后的情况。",
         "baseline": "本预测由“{model}”给出。",
-        "policy": "实施“{policy}”政策时，{until} 年的离散度{change}；其低于 {origin} 年水平的概率为 {falls}，"
-        "不实施时为 {without}。",
-        "lower": "比不实施时低 {middle}（90% 的可能：低 {low} 至 {high}）",
-        "higher": "比不实施时高 {middle}（90% 的可能：高 {low} 至 {high}）",
-        "between": "相对不实施时变动 {middle}（90% 的可能：{low} 至 {high}）",
-        "as_before": "与不实施时相同",
-        "other_world": "该效果是在另一个世界（以“{baseline}”为基准）中得到的，并非所预测的世界。",
         "and": "，",
         "gap": "",
-        "effects": "政策效果由仿真模型给出，主要依据先验；本预测以往的误差不能说明它们。",
     },
 }
 # Moves of less than this are not told.
@@ -169,52 +151,6 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
         parts.append(_past(outlook, words))
     parts += _made_of(outlook, words)
     return words["gap"].join(parts)
-
-
-def policies_paragraph(outlook: Outlook, policies: Sequence[PolicyOutlook], lang: str = "en") -> str:
-    """What policies change about a forecast; empty without any.
-
-    Parameters
-    ----------
-    outlook
-        The forecast.
-    policies
-        What `under_policies` found for it.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
-    if not policies:
-        return ""
-    found = [_policy(outlook, item, lang) for item in policies]
-    return _WORDS[lang]["gap"].join([*found, _WORDS[lang]["effects"]])
-
-
-def _policy(outlook: Outlook, policy: PolicyOutlook, lang: str) -> str:
-    words, place = _WORDS[lang], 0 if lang == "en" else 1
-    without, falls = policy.falls
-    text = words["policy"].format(
-        policy=policy.labels[place],
-        origin=outlook.origin,
-        until=int(outlook.draws["year"].to_numpy()[-1]),
-        change=_dispersion_change(policy, words),
-        falls=chance(falls),
-        without=chance(without),
-    )
-    if policy.same_world:
-        return text
-    return text + words["gap"] + words["other_world"].format(baseline=policy.baseline[place])
-
-
-def _dispersion_change(policy: PolicyOutlook, words: Mapping[str, str]) -> str:
-    """Of one sign its size, of both signs the numbers as they are."""
-    low, middle, high = (round(100 * value, 1) + 0.0 for value in policy.change)
-    if low == high == 0:
-        return words["as_before"]
-    if low < 0 < high:
-        return words["between"].format(middle=f"{middle:+.1f}%", low=f"{low:+.1f}%", high=f"{high:+.1f}%")
-    near, far = sorted((abs(low), abs(high)))
-    key = "lower" if low + high < 0 else "higher"
-    return words[key].format(middle=f"{abs(middle):.1f}%", low=f"{near:.1f}%", high=f"{far:.1f}%")
 
 
 def percent(share: float, *, signed: bool = False) -> str:

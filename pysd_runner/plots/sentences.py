@@ -14,7 +14,7 @@ from pysd_runner.plots.naming import Names
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
 
 #: What a band may include uncertainty about.
-UNCERTAINTIES = ("parameters", "start", "shocks", "structure", "data")
+UNCERTAINTIES = ("parameters", "forecast", "start", "shocks", "structure", "data")
 
 
 def sources_of(includes: Sequence[str] | None, drawn: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
@@ -208,7 +208,9 @@ def direction(value: float, quantity: Quantity, lang: str) -> str:
 def _included(includes: Sequence[str], lang: str) -> str:
     """What the bands include, and what they do not."""
     inside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang)
-    outside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in includes], "or", lang)
+    # A forecast holds the shocks to come and what is not known of the present; without one nobody misses it.
+    covered = {*includes, "forecast", *(("start", "shocks") if "forecast" in includes else ())}
+    outside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in covered], "or", lang)
     if not outside:
         return word("caption.includes_all", lang, included=inside)
     return word("caption.includes", lang, included=inside, excluded=outside)

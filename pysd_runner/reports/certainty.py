@@ -1,17 +1,17 @@
 """The calibrated parameters behind a result: how much of each is data, in a table that fits the screen."""
 
-import textwrap
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.reports.phrases import say
+from pysd_runner.reports.screen import aligned, filled
 from pysd_runner.spec import ModelSpec
 
-LINE = 90
-_INDENT, _GAP = 2, 2
+_INDENT = 2
+# Columns of numbers: estimate, interval, share of data.
+_NUMBERS = frozenset({1, 2, 3})
 # Normal score of the ends of a 90 % interval.
 _NINETY = 1.6448536269514722
 # Of a parameter that a panel is not asked for first, the least contraction with which it is shown.
@@ -62,17 +62,23 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     heads += ["profile", "moves with", "verdict"] if verdicts else []
     shown = [row[0] for row in rows]
     lines = [say("certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
-    lines += _table([[say(f"column {head}", lang, level=level) for head in heads], *rows])
+    lines += aligned(
+        [[say(f"column {head}", lang, level=level) for head in heads], *rows], words=_words(len(heads)), indent=_INDENT
+    )
     if verdicts:
-        lines += _filled(say("certainty note", lang))
-        lines += _filled(_unseen(verdicts, lang))
+        lines += filled(say("certainty note", lang), indent=_INDENT)
+        lines += filled(_unseen(verdicts, lang), indent=_INDENT)
     others = len(fitted["keys"]) - len(shown)
     if others:
-        lines += _filled(say("certainty others", lang, count=others))
+        lines += filled(say("certainty others", lang, count=others), indent=_INDENT)
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
-        lines += _filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling))
+        lines += filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling), indent=_INDENT)
     return lines
+
+
+def _words(count: int) -> frozenset[int]:
+    return frozenset(range(count)) - _NUMBERS
 
 
 def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], lang: str) -> list[list[str]]:
@@ -124,29 +130,3 @@ def _unseen(verdicts: Mapping[str, Any], lang: str) -> str:
     ]
     parts = {"seen": len(every) - len(weak), "count": len(every), "weakest": "; ".join(shown)}
     return say("certainty directions" if weak else "certainty all seen", lang, **parts)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as they must be: names and words to the left, numbers to the right."""
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = []
-        for column, cell in enumerate(row):
-            room = " " * (widths[column] - _width(cell))
-            cells.append(room + cell if column in (1, 2, 3) else cell + room)
-        lines.append((" " * _INDENT + (" " * _GAP).join(cells)).rstrip())
-    return lines
-
-
-def _width(text: str) -> int:
-    """Columns a text takes in a terminal; Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _filled(text: str) -> list[str]:
-    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
-    indent = " " * _INDENT
-    if any(unicodedata.east_asian_width(character) == "W" for character in text):
-        return [indent + text]
-    return textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent)

@@ -269,6 +269,48 @@ class Measurement:
     alternatives: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Definition:
+    """One of several national series that measure the same thing.
+
+    Attributes
+    ----------
+    key
+        Name of the series.
+    en, zh
+        What counts as what is measured.
+    """
+
+    key: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlausibleRange:
+    """Where an effect of policy is believed to lie by evidence from outside the model.
+
+    Attributes
+    ----------
+    key
+        Effect of policy, see `pysd_runner.policy.effects.effects`.
+    lower, upper
+        Ends of the range, in the unit of the effect.
+    sources, note
+        Keys of ``references.bib``; how the range follows from them.
+    en, zh
+        The effect in words.
+    """
+
+    key: str
+    lower: float
+    upper: float
+    sources: tuple[str, ...]
+    note: str
+    en: str
+    zh: str
+
+
 RIDGE_FORMS: Mapping[str, int] = {"product": 2, "turnover": 3}
 
 
@@ -343,7 +385,7 @@ class ModelSpec:
     ----------
     name
         Name of the model.
-    parameters, inputs, outcomes, measurements, levers, classes, ridges
+    parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible
         Declarations by key, in the order of the file.
     """
 
@@ -355,6 +397,8 @@ class ModelSpec:
     levers: Mapping[str, Lever]
     classes: Mapping[str, PolicyClass]
     ridges: Mapping[str, Ridge] = field(default_factory=dict)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
 
     def parameter(self, name: str) -> Parameter:
         """Give the parameter with this key or this name in the model file.

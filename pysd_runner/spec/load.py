@@ -11,6 +11,7 @@ from pysd_runner.spec.declarations import (
     RIDGE_FORMS,
     ROLES,
     USUAL_ERRORS,
+    Definition,
     ErrorModel,
     FallbackRule,
     Lever,
@@ -18,6 +19,7 @@ from pysd_runner.spec.declarations import (
     ModelSpec,
     Outcome,
     Parameter,
+    PlausibleRange,
     PolicyClass,
     Proxy,
     RegionInput,
@@ -67,6 +69,8 @@ def load_spec(path: str | Path) -> ModelSpec:
         levers=_section(root, "levers", _lever),
         classes=_section(root, "classes", _policy_class),
         ridges=_section(root, "ridges", _ridge),
+        definitions=_section(root, "definitions", _definition),
+        plausible=_section(root, "plausible", _plausible),
     )
     root.finish()
     _check_names(spec, path.name)
@@ -289,6 +293,25 @@ def _lever(key: str, table: Table) -> Lever:
     return Lever(key=key, element=table.text("element"), en=table.text("en"), zh=table.text("zh"))
 
 
+def _definition(key: str, table: Table) -> Definition:
+    return Definition(key=key, en=table.text("en"), zh=table.text("zh"))
+
+
+def _plausible(key: str, table: Table) -> PlausibleRange:
+    found = PlausibleRange(
+        key=key,
+        lower=table.number("lower"),
+        upper=table.number("upper"),
+        sources=table.texts("sources"),
+        note=table.text("note"),
+        en=table.text("en"),
+        zh=table.text("zh"),
+    )
+    if not found.lower < found.upper:
+        table.fail("upper", f"must lie above lower = {found.lower:g}, found {found.upper:g}")
+    return found
+
+
 def _ridge(key: str, table: Table) -> Ridge:
     form = table.word("form", tuple(RIDGE_FORMS))
     ridge = Ridge(
@@ -330,6 +353,11 @@ def _check_names(spec: ModelSpec, file: str) -> None:
 def _check_references(spec: ModelSpec, file: str) -> None:
     for measurement in spec.measurements.values():
         _check_loading(spec, f'{file}: measurements["{measurement.key}"]', measurement.loading)
+        if measurement.alternatives:
+            for series in (measurement.national, *measurement.alternatives):
+                if series not in spec.definitions:
+                    place = f'{file}: measurements["{measurement.key}"].alternatives'
+                    raise InvalidModel(f"{place}: no definition {series!r}.{suggest(series, spec.definitions)}")
     for ridge in spec.ridges.values():
         for key in ridge.keys:
             _check_parameter(spec, f'{file}: ridges["{ridge.key}"].keys', key)

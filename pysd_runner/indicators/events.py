@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.baselines.history import last_level
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
@@ -118,7 +117,7 @@ class Futures:
 
 
 def futures_of(
-    names: Mapping[str, tuple[str, str]], groups: Sequence[str], history: Array, draws: Array, years: tuple[int, ...]
+    names: Mapping[str, tuple[str, str]], groups: Sequence[str], last: Array, draws: Array, years: tuple[int, ...]
 ) -> Futures:
     """Draws with everything regions are called by.
 
@@ -128,9 +127,7 @@ def futures_of(
         English and Chinese name of each region by its code, in the order of the regions; empty ones are none.
     groups
         Class of each region, empty for none.
-    history
-        Observed log relative output, shape (region, year); the last value that is known stands at the origin.
-    draws, years
+    last, draws, years
         As in `Futures`.
     """
     places: dict[str, tuple[int, ...]] = {}
@@ -142,7 +139,7 @@ def futures_of(
         for name in (english, code, chinese):
             if name:
                 places[name] = (place,)
-    return Futures(last=last_level(history), draws=draws, years=years, places=places, classes=classes)
+    return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
 
 
 # Whether an event happens in each draw, from what it says, what is known and the draws of its year.
@@ -190,18 +187,6 @@ def _chance(event: str, futures: Futures) -> Chance:
     year = int(parts["year"])
     share = float(np.mean(happens(parts, futures, futures.at(year))))
     return Chance(event=event, year=year, probability=share)
-
-
-def is_same(event: str, other: str) -> bool:
-    """Whether two events differ in nothing but case, blanks, and words that mean the same.
-
-    Raises
-    ------
-    InvalidInput
-        If one of them has none of the forms.
-    """
-    (happens, parts), (also, others) = _read(event.casefold()), _read(other.casefold())
-    return happens is also and parts == others
 
 
 def _read(event: str) -> tuple[_Rule, dict[str, str]]:
