@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.mapping import keep_mappings
+from pysd_runner.engine.mapping import read_ranges
 from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, shortened, without_comments
 from pysd_runner.errors import InvalidModel
 
@@ -37,7 +37,7 @@ def read_vensim(path: Path) -> Any:
 
     read_literals_only(vensim_element)
     keep_brackets(vensim_element)
-    keep_mappings(vensim_element)
+    read_ranges(vensim_element)
     file = explained("this file", lambda: VensimFile(path))
     explained("this file", lambda: file.parse(parse_all=False))
     for section in file.sections:
