@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, without_comments
+from pysd_runner.engine.translation import Reading, explained, keep_brackets, read_literals_only, without_comments
 from pysd_runner.engine.wildcards import name_wildcards, read_array_functions
 from pysd_runner.errors import InvalidModel
 
@@ -26,7 +26,7 @@ _UNCLOSED = re.compile(
 )
 
 
-def read_xmile(path: Path) -> Any:
+def read_xmile(path: Path) -> Reading:
     """Read an XMILE file.
 
     Parameters
@@ -36,8 +36,8 @@ def read_xmile(path: Path) -> Any:
 
     Returns
     -------
-    AbstractModel
-        PySD's plain data classes.
+    Reading
+        What it holds.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def read_xmile(path: Path) -> Any:
         explained("this file", lambda: section.parse(parse_all=False))
         for item in section.components:
             explained(f"variable {item.name!r}", lambda item=item: item.parse(section.behaviors))  # type: ignore[misc]
-    return AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),))
+    return Reading(AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),)))
 
 
 def _root(data: bytes) -> Any:
