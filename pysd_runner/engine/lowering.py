@@ -31,7 +31,7 @@ CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME 
 XMILE_CONTROLS = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
-VERSION = 7
+VERSION = 8
 
 
 def lower(source: Source) -> ModelIr:
@@ -130,6 +130,7 @@ def _pass(
         fingerprint=_fingerprint(source, ranges, files),
         structural=known,
         files=dict(files.sha256),
+        integration=source.integration,
     )
     return model, scope.asked
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.engine.ir import Integration
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnknownName, suggest
 
@@ -30,12 +31,15 @@ class Source:
         PySD's ``AbstractModel``: plain data classes.
     groups
         Sector of each variable, by comparison key of its name.
+    integration
+        How the file wants its stocks integrated.
     """
 
     path: Path
     sha256: str
     abstract: Any
     groups: Mapping[str, str]
+    integration: Integration
 
     def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
         """Copy with other elements in some subscript ranges.
@@ -138,7 +142,7 @@ def _parse(path: Path, sha256: str) -> Source:
             found = read(path)
     except InvalidModel as error:
         raise type(error)(f"{path}: {error}") from error
-    return Source(path, sha256, found.abstract, found.groups)
+    return Source(path, sha256, found.abstract, found.groups, found.integration)
 
 
 def _read_vensim(path: Path) -> Any:

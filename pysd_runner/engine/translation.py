@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pysd_runner.engine.ir import Integration
 from pysd_runner.errors import InvalidModel
 
 Result = TypeVar("Result")
@@ -19,11 +20,14 @@ class Reading:
     ----------
     abstract
         PySD's ``AbstractModel``: plain data classes.
+    integration
+        How the file wants its stocks integrated.
     groups
         Sector of each variable, by comparison key of its name.
     """
 
     abstract: Any
+    integration: Integration
     groups: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -60,7 +60,7 @@ def read_vensim(path: Path) -> Reading:
         if section is None:
             raise InvalidModel(f"there is no equation outside of macros; {EXPECTED}")
         _parse_section(section)
-    return Reading(explained("this file", file.get_abstract_model), text.groups)
+    return Reading(explained("this file", file.get_abstract_model), text.integration, text.groups)
 
 
 def _parse_section(section: Any) -> None:

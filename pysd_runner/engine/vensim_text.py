@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pysd_runner.engine.ir import Integration
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
 
@@ -16,6 +17,21 @@ _DECLARED = re.compile(rb"\{([^{}\r\n]*)\}")
 
 # Encodings in which a line that cannot be read is shown, so that its author recognises the right one.
 _LIKELY = ("GB18030", "Windows-1252")
+
+_SETTINGS = re.compile(r":L\x7f?<%\^E!@")
+
+_METHOD = re.compile(r"^15:(?:[^,\n]*,){3}\s*([^,\n]*)", re.MULTILINE)
+
+# The fourth number of the line 15 of the settings. Vensim's two settings of second order, one of which adapts its
+# step, are not told apart; both are run by the method of fourth order.
+METHODS = {
+    "0": Integration(),
+    "1": Integration("rk4", "Runge and Kutta's method with automatic steps (Vensim's RK4 Auto)"),
+    "2": Integration("euler", "difference equations (Vensim's Diff), which save auxiliaries one interval later"),
+    "3": Integration("rk4", "Runge and Kutta's method of second order (Vensim's RK2)"),
+    "4": Integration("rk4", "Runge and Kutta's method of second order (Vensim's RK2)"),
+    "5": Integration("rk4"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,16 @@ class VensimText:
     def groups(self) -> Mapping[str, str]:
         """Sector of each variable, by comparison key of its name."""
         return dict(_groups(self.equations))
+
+    @property
+    def integration(self) -> Integration:
+        """How the settings want stocks integrated."""
+        settings = _SETTINGS.search(self.rest)
+        found = _METHOD.search(self.rest, settings.end()) if settings else None
+        if found is None:
+            return Integration()
+        asked = found[1].strip()
+        return METHODS.get(asked) or Integration(None, f"integration setting {asked[:20]!r}")
 
 
 def read_text(data: bytes) -> VensimText:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pysd_runner.engine.translation import Reading, explained, keep_brackets, read_literals_only, without_comments
 from pysd_runner.engine.wildcards import name_wildcards, read_array_functions
+from pysd_runner.engine.xmile_meaning import integration_of
 from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
@@ -63,7 +64,8 @@ def read_xmile(path: Path) -> Reading:
         explained("this file", lambda: section.parse(parse_all=False))
         for item in section.components:
             explained(f"variable {item.name!r}", lambda item=item: item.parse(section.behaviors))  # type: ignore[misc]
-    return Reading(AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),)))
+    abstract = AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),))
+    return Reading(abstract, integration_of(root))
 
 
 def _root(data: bytes) -> Any:
