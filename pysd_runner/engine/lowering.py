@@ -14,6 +14,7 @@ from pysd_runner.engine.expressions import UnknownFunction, lower_expression
 from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.left_sides import box_of, cut, left_side, takes_whole_arrays
+from pysd_runner.engine.limits import with_limits
 from pysd_runner.engine.lookups import is_table_function, table_functions
 from pysd_runner.engine.macros import Macro, is_stock
 from pysd_runner.engine.names import key, shown, tidy
@@ -126,7 +127,7 @@ def _pass(
     variables |= {name: _absent(name) for name in CONTROLS.values() if name not in variables}
     model = ModelIr(
         ranges=ranges.elements,
-        variables=variables,
+        variables=with_limits(variables, str(source.path)),
         fingerprint=_fingerprint(source, ranges, files),
         structural=known,
         files=dict(files.sha256),
