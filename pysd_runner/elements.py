@@ -124,6 +124,5 @@ def constant_values(model: Model, variable: str) -> Array:
     ndarray
         Over the subscripts of the variable.
     """
-    return np.asarray(
-        simulate(model, outcomes=[variable], stop=0, start=0, step=1, save_every=1)[variable][0, 0, ..., 0]
-    )
+    run = simulate(model, outcomes=[variable], stop=0, start=0, step=1, save_every=1, method="euler")
+    return np.asarray(run[variable][0, 0, ..., 0])

@@ -16,7 +16,7 @@ from pysd_runner.elements import constant_values, element_name, located, positio
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.derivatives import Direction, directions_of
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
@@ -24,14 +24,7 @@ from pysd_runner.linearised import Linearised, check_still
 from pysd_runner.model import Model
 from pysd_runner.showing import one_line, time_axis, time_unit
 from pysd_runner.simulation import failure_message
-from pysd_runner.task import (
-    Method,
-    Task,
-    failed_cases,
-    prepared,
-    provenance,
-    traced,
-)
+from pysd_runner.task import Task, failed_cases, prepared, provenance, traced
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -133,7 +126,7 @@ def jacobian(
     engine: Engine = "auto",
     seed: int = 0,
     threads: int | None = None,
-    method: Method = "euler",
+    method: Method | None = None,
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Jacobian:
@@ -232,7 +225,7 @@ def jacobian_function(
     step: float | None = None,
     save_every: float | None = None,
     engine: Engine = "auto",
-    method: Method = "euler",
+    method: Method | None = None,
 ) -> "JacobianFunction":
     """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case.
 

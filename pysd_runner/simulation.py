@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.choice import Engine, Precision
+from pysd_runner.engine.ir import Method
 from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import Model
 from pysd_runner.showing import one_line, time_axis, time_unit
-from pysd_runner.task import Method, computed, failed_cases, prepared, provenance, traced
+from pysd_runner.task import computed, failed_cases, prepared, provenance, traced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +137,7 @@ def simulate(
     seed: int = 0,
     threads: int | None = None,
     precision: Precision = "float64",
-    method: Method = "euler",
+    method: Method | None = None,
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Run:
@@ -167,9 +168,9 @@ def simulate(
     precision
         Type of the numbers; ``"float32"`` needs the compiled engine.
     method
-        How stocks are integrated: ``"euler"``, or ``"rk4"``, the classical method of Runge and Kutta. What moves once
-        per step (fixed delays, DELAY N, SMOOTH N, samples, random numbers) is held within a step. PySD knows
-        Euler only.
+        How stocks are integrated: ``"euler"``, or ``"rk4"``, the classical method of Runge and Kutta; None takes what
+        the file asks for, with a warning where that is neither. What moves once per step (fixed delays, DELAY N,
+        SMOOTH N, samples, random numbers) is held within a step. PySD knows Euler only.
     throw
         Whether a case that is not finite raises; otherwise it is counted and described in the result.
     progress

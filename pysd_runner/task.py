@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from pysd_runner.counts import whole
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, clocks, one_case
 from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.integration import integrated
-from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.integration import integrated, method_of
+from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.numpy_target import compiled, leading_shape, run
 from pysd_runner.engine.orders import check_orders
 from pysd_runner.engine.paths import TimePath
@@ -23,8 +23,6 @@ from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
-
-Method = Literal["euler", "rk4"]
 
 # At most this many failed cases are traced to their first variable; all are counted.
 TRACED = 3
@@ -135,7 +133,7 @@ def prepared(
     seed: int = 0,
     threads: int | None = None,
     precision: Precision = "float64",
-    method: Method = "euler",
+    method: Method | None = None,
 ) -> Task:
     """Check what a caller asks for.
 
@@ -165,16 +163,18 @@ def prepared(
     bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
     ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
     _refuse_tables(model, given)
-    if method not in get_args(Method) or (method != "euler" and engine == "pysd"):
-        raise InvalidInput(f"method must be 'euler' or 'rk4', and PySD knows 'euler' only; found {method!r}")
-    found = clocks(model.ir, model.path.name, ready, bounds, method=method, seed=seed)
+    by = method_of(model.ir, model.path.name, method)
+    if engine == "pysd" and by != "euler":
+        wish = "" if method else f", which {model.path.name} asks for; pass method='euler' to compare"
+        raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
+    found = clocks(model.ir, model.path.name, ready, bounds, method=by, seed=seed)
     clock = found.first
     task = Task(
         model=model,
         values=ready,
         clock=clock,
         clocks=found.cases,
-        method=method,
+        method=by,
         outcomes=tuple(_wanted(model, outcomes)),
         engine=engine,
         seed=seed,

@@ -12,8 +12,8 @@ from calibration.evaluation.subject import Subject
 from calibration.sdeval import conservation, integration_error, non_negativity
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.checks.experiments import Balance
+from pysd_runner.engine import Method
 from pysd_runner.errors import InvalidInput, UnknownName
-from pysd_runner.task import Method
 
 KEY = "numerics"
 
@@ -72,7 +72,8 @@ def _integration(subject: Subject) -> tuple[list[Judgement], pd.DataFrame]:
 
     step = subject.clock["step"]
     try:
-        found = integration_error(integrate, step=step, tolerance=TOLERANCE)
+        method = subject.base.provenance["method"]
+        found = integration_error(integrate, step=step, method=method, tolerance=TOLERANCE)
     except UnknownName:
         raise
     except InvalidInput as error:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from calibration.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.draws import HISTORY_YEARS, carried_states, check_fit, panel_differences
-from pysd_runner.engine import TimePath
+from pysd_runner.engine import Method, TimePath
 from pysd_runner.errors import InvalidInput
 from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel
 from pysd_runner.simulation import Run, simulate
-from pysd_runner.task import Method
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
@@ -253,8 +252,8 @@ class Subject:
         Run
             Cases that are not finite are described in it.
         """
-        # Euler's program is that of the base run.
-        saved = None if method == "euler" else outcomes
+        # The program of the base run is there already.
+        saved = None if method == self.base.provenance["method"] else outcomes
         return self._simulated(
             {**self.steady, **self.values},
             stop=self.stop,
@@ -270,7 +269,7 @@ class Subject:
         *,
         stop: float | None,
         step: float | None = None,
-        method: Method = "euler",
+        method: Method | None = None,
         outcomes: Sequence[str] | None = None,
         every: float | None = None,
     ) -> Run:

@@ -7,7 +7,7 @@ from typing import Literal
 from pysd_runner.checks.equivalences import unit_equivalences
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch, is_literal
 from pysd_runner.checks.units import Synonyms, Unit, parse_unit, with_equivalences
-from pysd_runner.engine.ir import Block, Expression, ModelIr, Variable, references
+from pysd_runner.engine.ir import Block, Expression, ModelIr, Variable, children, references
 from pysd_runner.engine.names import HIDDEN, ORDER, SPAN, key
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
@@ -172,7 +172,8 @@ def _sides(inference: Inference, variable: Variable, block: Block) -> Iterator[t
     else:
         flow = None if own is None or inference.time is None else own / inference.time
         yield "net flow", flow, block.expression
-    if block.initial is not None:
+    # The start of a limited flow is a part of its running equation, and checked with it.
+    if block.initial is not None and block.initial not in children(block.expression):
         yield "initial value", own, block.initial
 
 

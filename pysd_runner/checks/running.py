@@ -61,7 +61,11 @@ def _of_the_whole(model: Model, stopped: frozenset[str]) -> list[Obstacle]:
     """What is wrong with the clock and with the order of equations, taking what is stopped as given."""
     found = []
     outcomes = [name for name, item in model.variables.items() if item.kind != "lookup" and name not in stopped]
-    for check in (lambda: prepared(model, None, outcomes=()), lambda: plan(model.ir, outcomes, stopped, frozenset())):
+    ir, method = model.ir, model.ir.integration.method
+    for check in (
+        lambda: prepared(model, None, outcomes=(), method=method),
+        lambda: plan(ir, outcomes, stopped, frozenset()),
+    ):
         try:
             check()
         except InvalidInput as error:

@@ -45,7 +45,8 @@ def doctor(
 
 
 def _examine_model(session: Session, name: str) -> int:
-    from pysd_runner.checks import check_dimensions, check_running
+    from pysd_runner.checks import Obstacle, check_dimensions, check_running
+    from pysd_runner.engine.integration import difference_of_methods
     from pysd_runner.model import load_model
 
     model = load_model(name)
@@ -53,6 +54,9 @@ def _examine_model(session: Session, name: str) -> int:
     stopped = {item.variable for item in obstacles}
     problems = [item for item in check_dimensions(model) if item.is_failure or item.variable not in stopped]
     found = [_entry("cannot run", item, "", "", is_failure=True) for item in obstacles]
+    if difference := difference_of_methods(model.ir):
+        other = Obstacle(variable="", equation="", message=f"{model.path.name}: {difference}")
+        found.append(_entry("method", other, "", "", is_failure=False))
     found += [_entry(item.kind, item, item.expected, item.found, is_failure=item.is_failure) for item in problems]
     failures = len(obstacles) + sum(item.is_failure for item in problems)
     for entry in found:

@@ -4,6 +4,7 @@
 scenarios and draws at once, and ``reference`` runs the same model through PySD itself: the slow twin.
 """
 
+from pysd_runner.engine.ir import Method
 from pysd_runner.engine.paths import TimePath
 
-__all__ = ["TimePath"]
+__all__ = ["Method", "TimePath"]

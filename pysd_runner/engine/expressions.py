@@ -182,6 +182,8 @@ def _call(ast: Any, scope: Scope) -> Expression:
         return _reduction(name, arguments[0], scope)
     if name == "pi":
         return Number(float(np.pi))
+    if name not in FUNCTIONS and name not in CALLS and key(name) in scope.names:
+        raise InvalidModel(f"{scope.names[key(name)]!r} is called like a function, but holds no table of points.")
     if name not in FUNCTIONS and name not in CALLS:
         kind = UnsupportedFeature if _in_pysd(name) else UnknownFunction
         raise kind(f"function {name.replace('_', ' ').upper()}")

@@ -5,8 +5,10 @@ within a step is computed at four moments. ``with_own_steps`` turns stocks into 
 at hand, for models whose TIME STEP changes while they run.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from pysd_runner.engine.functions import operation, time_step
 from pysd_runner.engine.ir import (
     Block,
     Expression,
+    Method,
     ModelIr,
     Number,
     Random,
@@ -28,12 +31,80 @@ from pysd_runner.engine.ir import (
 from pysd_runner.engine.names import HELD, HIDDEN
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.rewriting import with_children
-from pysd_runner.errors import UnsupportedFeature
+from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 Array = NDArray[np.float64]
 
+METHODS = get_args(Method)
+
 # How far into the step each moment lies; the second and third count twice.
 MOMENTS = {1: 0.0, 2: 0.5, 3: 0.5, 4: 1.0}
+
+
+class OtherMethod(UserWarning):
+    """A model file asks for a method of integration that is not known here; the nearest one is taken."""
+
+
+def difference_of_methods(model: ModelIr) -> str:
+    """What a file asks for, and what is done instead; empty where it is done as asked.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+
+    Returns
+    -------
+    str
+        A sentence without its end.
+    """
+    method, asked = model.integration.method, model.integration.asked
+    if method is None or not asked:
+        return ""
+    return f"the file asks for {asked}; it is integrated by method {method!r} with the file's step"
+
+
+def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
+    """The method that integrates a run: what the caller asks for, otherwise what the file does.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    label
+        Name of its file, for messages.
+    asked
+        What the caller asks for.
+
+    Returns
+    -------
+    str
+        A method.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such method.
+    UnsupportedFeature
+        If the file asks for one that is not known here.
+
+    Warns
+    -----
+    OtherMethod
+        If the file is run by another method than it asks for.
+    """
+    if asked is not None:
+        if asked not in METHODS:
+            raise InvalidInput(f"method must be 'euler' or 'rk4'; found {asked!r}")
+        return asked
+    if model.integration.method is None:
+        raise UnsupportedFeature(
+            f"{label} asks for {model.integration.asked}, which this engine does not know; pass method='rk4' or "
+            "method='euler'"
+        )
+    if difference := difference_of_methods(model):
+        warnings.warn(f"{label}: {difference}. Pass method to choose another", OtherMethod, stacklevel=4)
+    return model.integration.method
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ STATEFUL: frozenset[str] = frozenset({"stock", "memory", "pipe"})
 
 Mode = Literal["interpolate", "extrapolate", "hold_backward", "look_forward", "raw"]
 
+# Euler's method, and the classical one of Runge and Kutta, of fourth order.
+Method = Literal["euler", "rk4"]
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -268,6 +271,22 @@ class Variable:
         return "\n".join(dict.fromkeys(block.text for block in self.blocks))
 
 
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """How a model file wants its stocks integrated.
+
+    Parameters
+    ----------
+    method
+        What does it; None where nothing here comes near what the file asks for.
+    asked
+        What the file asks for, where that is something else; otherwise empty.
+    """
+
+    method: Method | None = "euler"
+    asked: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIr:
     """A whole model, lowered.
@@ -284,6 +303,8 @@ class ModelIr:
         Hidden variables that decided how many levels a delay or smooth was expanded into, with the values they had.
     files
         Hash of every data file that was read, by its path; their numbers are in the equations.
+    integration
+        How the file wants its stocks integrated.
     """
 
     ranges: Mapping[str, tuple[str, ...]]
@@ -291,6 +312,7 @@ class ModelIr:
     fingerprint: str = field(compare=False)
     structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    integration: Integration = Integration()
 
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of the given ranges."""

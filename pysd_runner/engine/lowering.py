@@ -14,6 +14,7 @@ from pysd_runner.engine.expressions import UnknownFunction, lower_expression
 from pysd_runner.engine.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.left_sides import box_of, cut, left_side, takes_whole_arrays
+from pysd_runner.engine.limits import with_limits
 from pysd_runner.engine.lookups import is_table_function, table_functions
 from pysd_runner.engine.macros import Macro, is_stock
 from pysd_runner.engine.names import key, shown, tidy
@@ -31,7 +32,7 @@ CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME 
 XMILE_CONTROLS = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
-VERSION = 7
+VERSION = 8
 
 
 def lower(source: Source) -> ModelIr:
@@ -126,10 +127,11 @@ def _pass(
     variables |= {name: _absent(name) for name in CONTROLS.values() if name not in variables}
     model = ModelIr(
         ranges=ranges.elements,
-        variables=variables,
+        variables=with_limits(variables, str(source.path)),
         fingerprint=_fingerprint(source, ranges, files),
         structural=known,
         files=dict(files.sha256),
+        integration=source.integration,
     )
     return model, scope.asked
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.ir import ModelIr, Reduction, walk
+from pysd_runner.engine.limits import is_non_negative
 from pysd_runner.engine.names import key
 from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.order import plan
@@ -21,6 +22,10 @@ from pysd_runner.engine.source import Source
 from pysd_runner.errors import GapsimError, InvalidInput, SimulationFailed
 
 Array = NDArray[np.float64]
+
+
+class UnlimitedOutflow(UserWarning):
+    """PySD lets outflows of a non-negative stock go on when it is empty."""
 
 
 def run_reference(
@@ -62,8 +67,14 @@ def run_reference(
         If variables depend on each other at the same moment.
     SimulationFailed
         If PySD cannot build or run the model; the message holds PySD's own.
+
+    Warns
+    -----
+    UnlimitedOutflow
+        If the model has non-negative stocks, whose outflows PySD does not limit.
     """
     _refuse_missing_data(model, values)
+    _warn_of_limits(model)
     try:
         return _run_cases(source, model, values, clock, outcomes, progress)
     except SimulationFailed as error:
@@ -106,6 +117,17 @@ def _run_cases(
             if progress is not None:
                 progress(1)
     return data
+
+
+def _warn_of_limits(model: ModelIr) -> None:
+    names = [repr(name) for name, variable in model.variables.items() if is_non_negative(variable)]
+    if names:
+        warnings.warn(
+            f"PySD keeps the non-negative stock {names[0]} at zero while its outflows go on"
+            f"{f', and {len(names) - 1} others' if len(names) > 1 else ''}; the other engines limit them",
+            UnlimitedOutflow,
+            stacklevel=5,
+        )
 
 
 def _refuse_missing_data(model: ModelIr, values: Mapping[str, Array | TimePath]) -> None:

@@ -30,6 +30,7 @@ CLASSES: tuple[type[Any], ...] = (
     *get_args(ir.Expression),
     ir.Block,
     ir.Variable,
+    ir.Integration,
     ir.ModelIr,
 )
 

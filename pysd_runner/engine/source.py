@@ -2,14 +2,14 @@
 
 import copy
 import hashlib
-import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.engine.ir import Integration
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnknownName, suggest
 
@@ -31,12 +31,15 @@ class Source:
         PySD's ``AbstractModel``: plain data classes.
     groups
         Sector of each variable, by comparison key of its name.
+    integration
+        How the file wants its stocks integrated.
     """
 
     path: Path
     sha256: str
     abstract: Any
     groups: Mapping[str, str]
+    integration: Integration
 
     def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
         """Copy with other elements in some subscript ranges.
@@ -74,7 +77,7 @@ class Source:
             for found in section.subscripts
         ]
         abstract.sections = (section, *abstract.sections[1:])
-        return Source(self.path, self.sha256, abstract, self.groups)
+        return replace(self, abstract=abstract)
 
 
 def read_source(path: str | Path) -> Source:
@@ -136,11 +139,10 @@ def _parse(path: Path, sha256: str) -> Source:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            abstract = read(path)
+            found = read(path)
     except InvalidModel as error:
-        raise InvalidModel(f"{path}: {error}") from error
-    groups = _groups(path) if path.suffix.lower() in VENSIM else {}
-    return Source(path, sha256, abstract, groups)
+        raise type(error)(f"{path}: {error}") from error
+    return Source(path, sha256, found.abstract, found.groups, found.integration)
 
 
 def _read_vensim(path: Path) -> Any:
@@ -153,19 +155,3 @@ def _read_xmile(path: Path) -> Any:
     from pysd_runner.engine.xmile import read_xmile
 
     return read_xmile(path)
-
-
-# A Vensim group: a line of asterisks, a line that starts with a full stop, asterisks again.
-_GROUP = re.compile(r"^\*{4,}[ \t]*\n[ \t]*\.([^\n]*)\n\*{4,}~[^|]*\|", re.MULTILINE)
-
-
-def _groups(path: Path) -> dict[str, str]:
-    text = path.read_bytes().decode("utf-8", errors="replace").replace("\r\n", "\n")
-    parts = _GROUP.split(text.split("\\\\\\---///")[0])
-    found: dict[str, str] = {}
-    for group, body in zip(parts[1::2], parts[2::2], strict=True):
-        for entry in body.split("|"):
-            name = re.split(r"[\[=~:(]|<->", entry.strip(), maxsplit=1)[0]
-            if name.strip():
-                found.setdefault(key(name), group.strip())
-    return found

@@ -2,12 +2,34 @@
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pysd_runner.engine.ir import Integration
 from pysd_runner.errors import InvalidModel
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file holds.
+
+    Parameters
+    ----------
+    abstract
+        PySD's ``AbstractModel``: plain data classes.
+    integration
+        How the file wants its stocks integrated.
+    groups
+        Sector of each variable, by comparison key of its name.
+    """
+
+    abstract: Any
+    integration: Integration
+    groups: Mapping[str, str] = field(default_factory=dict)
+
 
 # Characters of a text of the file that a message quotes.
 QUOTED = 200

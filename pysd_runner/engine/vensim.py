@@ -4,8 +4,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.mapping import keep_mappings
-from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, shortened, without_comments
+from pysd_runner.engine.mapping import read_ranges
+from pysd_runner.engine.translation import (
+    Reading,
+    explained,
+    keep_brackets,
+    read_literals_only,
+    shortened,
+    without_comments,
+)
+from pysd_runner.engine.vensim_text import read_text
 from pysd_runner.errors import InvalidModel
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.
@@ -14,7 +22,7 @@ _SKETCH = re.compile(r"\s*\\+---///")
 EXPECTED = "expected: name = expression ~ unit ~ comment |"
 
 
-def read_vensim(path: Path) -> Any:
+def read_vensim(path: Path) -> Reading:
     """Read a Vensim file.
 
     Parameters
@@ -24,8 +32,8 @@ def read_vensim(path: Path) -> Any:
 
     Returns
     -------
-    AbstractModel
-        PySD's plain data classes.
+    Reading
+        What it holds.
 
     Raises
     ------
@@ -37,14 +45,22 @@ def read_vensim(path: Path) -> Any:
 
     read_literals_only(vensim_element)
     keep_brackets(vensim_element)
-    keep_mappings(vensim_element)
-    file = explained("this file", lambda: VensimFile(path))
+    read_ranges(vensim_element)
+    text = read_text(path.read_bytes())
+
+    class Decoded(VensimFile):  # type: ignore[misc]
+        """PySD's own leaves out bytes that do not fit the encoding."""
+
+        def _read(self, _encoding: str | None) -> str:
+            return text.equations + text.rest
+
+    file = explained("this file", lambda: Decoded(path))
     explained("this file", lambda: file.parse(parse_all=False))
     for section in file.sections:
         if section is None:
             raise InvalidModel(f"there is no equation outside of macros; {EXPECTED}")
         _parse_section(section)
-    return explained("this file", file.get_abstract_model)
+    return Reading(explained("this file", file.get_abstract_model), text.integration, text.groups)
 
 
 def _parse_section(section: Any) -> None:

@@ -96,11 +96,10 @@ def read_array_functions(module: Any, root: Any) -> None:
 
 def _lengths(root: Any) -> dict[str, int]:
     names = {"ns": root.nsmap[None]}
-    found = {}
-    for dim in root.xpath("ns:dimensions/ns:dim", namespaces=names):
-        size = dim.get("size", "")
-        found[key(dim.get("name", ""))] = int(size) if size.isdigit() else len(dim.xpath("ns:elem", namespaces=names))
-    return found
+    return {
+        key(dim.get("name", "")): len(dim.xpath("ns:elem", namespaces=names))
+        for dim in root.xpath("ns:dimensions/ns:dim", namespaces=names)
+    }
 
 
 def _over(node: Any) -> set[str]:

@@ -5,8 +5,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.translation import explained, keep_brackets, read_literals_only, without_comments
+from pysd_runner.engine.translation import Reading, explained, keep_brackets, read_literals_only, without_comments
 from pysd_runner.engine.wildcards import name_wildcards, read_array_functions
+from pysd_runner.engine.xmile_meaning import (
+    integration_of,
+    make_elements,
+    read_own_parts,
+    refuse_unknown,
+    settle_tables,
+    share_equations,
+    spread_behavior,
+)
 from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
@@ -26,7 +35,7 @@ _UNCLOSED = re.compile(
 )
 
 
-def read_xmile(path: Path) -> Any:
+def read_xmile(path: Path) -> Reading:
     """Read an XMILE file.
 
     Parameters
@@ -36,13 +45,15 @@ def read_xmile(path: Path) -> Any:
 
     Returns
     -------
-    AbstractModel
-        PySD's plain data classes.
+    Reading
+        What it holds.
 
     Raises
     ------
     InvalidModel
         If the file is no whole XMILE document, or an equation cannot be read; the message says where.
+    UnsupportedFeature
+        If it uses something that is not covered, such as conveyors.
     """
     from pysd.translators.structures.abstract_model import AbstractModel
     from pysd.translators.xmile import xmile_element
@@ -50,10 +61,16 @@ def read_xmile(path: Path) -> Any:
 
     read_literals_only(xmile_element)
     keep_brackets(xmile_element)
+    read_own_parts(xmile_element)
     _call_tables(xmile_element)
     root = _root(path.read_bytes())
+    refuse_unknown(root)
     _drop_comments(root)
     _check_parts(root)
+    make_elements(root)
+    spread_behavior(root)
+    share_equations(root)
+    settle_tables(root)
     name_wildcards(root)
     read_array_functions(xmile_element, root)
     section = Section("__main__", path.with_suffix(".py"), "main", [], [], root, root.nsmap[None], False, None)
@@ -63,7 +80,8 @@ def read_xmile(path: Path) -> Any:
         explained("this file", lambda: section.parse(parse_all=False))
         for item in section.components:
             explained(f"variable {item.name!r}", lambda item=item: item.parse(section.behaviors))  # type: ignore[misc]
-    return AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),))
+    abstract = AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),))
+    return Reading(abstract, integration_of(root))
 
 
 def _root(data: bytes) -> Any:
@@ -136,5 +154,8 @@ def _check_parts(root: Any) -> None:
             if not item.get("name", "").strip():
                 raise InvalidModel(f"line {item.sourceline}: <{item.tag.rpartition('}')[2]}> has no name")
     for item in root.xpath("ns:model/ns:variables/ns:*/descendant-or-self::ns:*", namespaces=names):
-        if item.tag.endswith(("}eqn", "}inflow", "}outflow", "}xpts", "}ypts")) and not (item.text or "").strip():
+        if (
+            item.tag.endswith(("}eqn", "}init_eqn", "}inflow", "}outflow", "}xpts", "}ypts"))
+            and not (item.text or "").strip()
+        ):
             raise InvalidModel(f"line {item.sourceline}: <{item.tag.rpartition('}')[2]}> is empty")

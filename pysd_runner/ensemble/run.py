@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.counts import cores, whole
 from pysd_runner.engine.choice import Engine, Precision
+from pysd_runner.engine.ir import Method
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure, seen
 from pysd_runner.ensemble.blocks import blocks, in_order
@@ -25,7 +26,7 @@ from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
 from pysd_runner.showing import time_unit
-from pysd_runner.task import TRACED, Method, compiled_ahead, computed, failed_cases, provenance, traced_case
+from pysd_runner.task import TRACED, compiled_ahead, computed, failed_cases, provenance, traced_case
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
@@ -45,7 +46,7 @@ def run_ensemble(
     step: float | None = None,
     save_every: float | None = None,
     engine: Engine = "auto",
-    method: Method = "euler",
+    method: Method | None = None,
     threads: int | None = None,
     seed: int = 0,
     draws: int | None = None,
@@ -79,7 +80,7 @@ def run_ensemble(
     engine
         What computes, as in `simulate`; ``"auto"`` is the compiled one where it can be loaded.
     method
-        How stocks are integrated: ``"euler"`` or ``"rk4"``.
+        How stocks are integrated: ``"euler"`` or ``"rk4"``; None takes what the file asks for.
     threads
         How many blocks are worked on at once; None takes every core the process may use.
     seed

@@ -360,6 +360,16 @@ def test_too_large_a_step_fails_the_numerics_alone(tmp_path: Path) -> None:
     }
 
 
+def test_the_step_is_halved_with_the_method_of_the_file(tmp_path: Path) -> None:
+    subject = alone(tmp_path, TANK.replace("Rate = 0.1", "Rate = 0.9"), step=1.0)
+    path = subject.model.path
+    settings = "\\\\\\---/// Sketch\n///---\\\\\\\n:L<%^E!@\n15:0,0,0,5,0,0\n"
+    path.write_text(path.read_text(encoding="utf-8") + settings, encoding="utf-8")
+    section = numerical_tests(Subject.of_model(load_model(path)))
+    assert failing(section) == {}
+    assert section.tables["integration"].set_index("outcome").loc["Water", "order"] > 3.5
+
+
 def test_a_negative_stock_fails_and_says_when(tmp_path: Path) -> None:
     subject = alone(tmp_path, TANK.replace("Outflow = Water * Rate", "Outflow = 8"))
     section = numerical_tests(subject)

@@ -9,7 +9,6 @@ from pysd_runner.engine.pipe import Pipe, steps_of
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
-from tests.engine.parity import assert_same
 from tests.engine.small_models import write_model
 
 
@@ -92,28 +91,6 @@ def test_an_order_is_reduced_only_for_the_draws_whose_delay_is_short(tmp_path):
     for draw, wait in enumerate(waits[0]):
         alone = simulate(model, {"wait": wait}, engine="pysd")["a"][0, 0]
         np.testing.assert_allclose(together[draw], alone, rtol=1e-12)
-
-
-STOCKS = """<?xml version="1.0" encoding="utf-8"?>
-<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
-<header><product>test</product><vendor>test</vendor></header>
-<sim_specs><start>0</start><stop>6</stop><dt>0.5</dt></sim_specs>
-<model><variables>
-<stock name="free"><eqn>2.5</eqn><outflow>drain</outflow></stock>
-<stock name="bounded"><eqn>2.5</eqn><outflow>drain</outflow><non_negative/></stock>
-<flow name="drain"><eqn>IF Time &lt; 4 THEN 1 ELSE -1</eqn></flow>
-</variables></model></xmile>
-"""
-
-
-def test_a_non_negative_stock_stops_at_zero(tmp_path):
-    path = tmp_path / "stocks.xmile"
-    path.write_text(STOCKS, encoding="utf-8")
-    model = load_model(path)
-    run = simulate(model)
-    assert run["bounded"][0, 0].tolist() == [2.5, 2, 1.5, 1, 0.5, 0, 0, 0, 0, 0.5, 1, 1.5, 2]
-    assert run["free"][0, 0].min() == -1.5
-    assert_same(run, simulate(model, engine="pysd"))
 
 
 ORDERS = (

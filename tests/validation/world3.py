@@ -17,7 +17,7 @@ import numpy as np
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.validation.canonical import Place, Published, columns_of, matched, read_published, variables_of
-from tests.validation.conformance import ENGINES
+from tests.validation.conformance import ENGINES, method_of
 
 # Vensim keeps single precision, so that its sums over hundreds of steps are good to about this, relative to the
 # largest value of a variable.
@@ -78,7 +78,8 @@ def compare(model_path: Path, run_path: Path, engines: Sequence[str]) -> dict[st
     places, _ = columns_of(model, published)
     result = {}
     for engine in engines:
-        run = simulate(model, outcomes=variables_of(places), engine=engine, throw=False)  # type: ignore[arg-type]
+        wanted, method = variables_of(places), method_of(engine)
+        run = simulate(model, outcomes=wanted, engine=engine, method=method, throw=False)  # type: ignore[arg-type]
         result[engine] = distances(published, places, run.data, run.years)
     return result
 

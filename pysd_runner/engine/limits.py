@@ -1,0 +1,155 @@
+"""Keeps non-negative stocks from falling below zero by limiting what leaves them, so that nothing is made of nothing.
+
+As the specification of XMILE 1.0 has it, an outflow is at most what the stock holds, for one step, less the outflows in
+front of it in the order of the file (sections 4.2 and 4.8.4). Stella adds what flows in during the step; here that can
+leave in the next one. What an inflow takes while it is negative is limited to what the outflows leave.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.ir import Block, Expression, Index, Number, Operation, Reference, Table, Variable
+from pysd_runner.engine.names import HIDDEN
+
+OUT, IN = -1, 1
+
+# A flow as one of the terms of a stock.
+Term = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What a flow may take: what a stock holds, less what others took from it before."""
+
+    stock: str
+    before: tuple[Term, ...]
+
+
+def is_non_negative(variable: Variable) -> bool:
+    """Whether a variable is a stock that stays at or above zero."""
+    return variable.kind == "stock" and any(block.non_negative for block in variable.blocks)
+
+
+def with_limits(variables: Mapping[str, Variable], label: str) -> dict[str, Variable]:
+    """Limit the flows of non-negative stocks.
+
+    Parameters
+    ----------
+    variables
+        Every variable of a model.
+    label
+        Name of its file, for messages.
+
+    Returns
+    -------
+    dict
+        The same, with limited flows. Where they cannot be limited, the stock and they say so in `Variable.uncovered`.
+    """
+    found = dict(variables)
+    stocks = [item for item in variables.values() if item.kind == "stock"]
+    limited = [item for item in stocks if is_non_negative(item)]
+    ends: dict[Term, list[str]] = defaultdict(list)
+    for stock in stocks if limited else ():
+        for term in _terms(stock):
+            ends[term].append(stock.name)
+    shares: dict[Term, _Share] = {}
+    for stock in limited:
+        takers = [term for term in _terms(stock) if term[0] == OUT]
+        takers += [term for term in _terms(stock) if term[0] == IN and not _is_positive(variables.get(term[1]))]
+        if reason := _obstacle(stock, takers, ends, variables):
+            for name in (stock.name, *(flow for _, flow in takers if flow)):
+                found[name] = replace(variables[name], uncovered=f"{label}: {reason}")
+        else:
+            shares |= {taker: _Share(stock.name, tuple(takers[:place])) for place, taker in enumerate(takers)}
+    for name in dict.fromkeys(flow for _, flow in shares):
+        found |= {item.name: item for item in _limited(found[name], shares)}
+    return found
+
+
+def _terms(stock: Variable) -> list[Term]:
+    """Its flows in the order of the file."""
+    flows = [term for block in stock.blocks for term in _signed(block.expression, IN)]
+    return list(dict.fromkeys(flows))
+
+
+def _signed(expression: Expression, sign: int) -> Iterator[Term]:
+    """Terms of a net flow; those that are no variable have no name."""
+    if isinstance(expression, Operation) and expression.name in ("add", "subtract", "negative"):
+        signs = {"add": (sign, sign), "subtract": (sign, -sign), "negative": (-sign,)}[expression.name]
+        for one, part in zip(signs, expression.arguments, strict=True):
+            yield from _signed(part, one)
+    elif expression != Number(0.0):
+        yield sign, expression.variable if isinstance(expression, Reference) else ""
+
+
+def _is_positive(flow: Variable | None) -> bool:
+    """Whether a flow is never negative by its own equations: numbers, or a maximum with zero."""
+    return flow is not None and all(_at_least_zero(block.expression) for block in flow.blocks)
+
+
+def _at_least_zero(expression: Expression) -> bool:
+    if isinstance(expression, Operation):
+        return expression.name == "max" and Number(0.0) in expression.arguments
+    values = expression.values if isinstance(expression, Table) else (getattr(expression, "value", -1.0),)
+    return min(values) >= 0
+
+
+def _obstacle(
+    stock: Variable, takers: Sequence[Term], ends: Mapping[Term, Sequence[str]], variables: Mapping[str, Variable]
+) -> str:
+    """Why the flows of a stock cannot be limited, empty if they can."""
+    for taker in takers:
+        way, flow = taker
+        if not flow:
+            fault = "one of its flows is no variable; give it a name"
+        elif len(ends[taker]) > 1:
+            both = " and ".join(map(repr, ends[taker]))
+            fault = f"{flow!r} {'leaves' if way == OUT else 'enters'} {both} at once; give each stock a flow of its own"
+        elif variables[flow].dims != stock.dims or variables[flow].kind not in ("auxiliary", "constant"):
+            fault = f"{flow!r} is no flow over the same dimensions; write one"
+        else:
+            continue
+        return f"stock {stock.name!r} is non-negative, but its flows cannot be limited: {fault}"
+    return ""
+
+
+def _limited(flow: Variable, shares: Mapping[Term, _Share]) -> Iterator[Variable]:
+    """A flow within its limits; one with limits at both ends has a hidden variable for the first of them."""
+    least, most = shares.get((IN, flow.name)), shares.get((OUT, flow.name))
+    blocks = flow.blocks
+    if most is not None:
+        blocks = tuple(_bounded(block, "min", _left(most, block.index, shares), most.stock) for block in blocks)
+        if least is not None:
+            name = _asked(flow.name)
+            yield replace(flow, name=name, kind="auxiliary", blocks=blocks, hidden=True)
+            blocks = tuple(replace(block, expression=Reference(name, block.index)) for block in blocks)
+    if least is not None:
+        blocks = tuple(
+            _bounded(block, "max", operation("negative", _left(least, block.index, shares)), least.stock)
+            for block in blocks
+        )
+    yield replace(flow, kind="auxiliary", blocks=blocks)
+
+
+def _asked(flow: str) -> str:
+    return f"{flow}{HIDDEN}before it enters"
+
+
+def _bounded(block: Block, function: str, bound: Expression, stock: str) -> Block:
+    """A block within a bound. Initial values of stocks follow from it without, as the stock has no value yet."""
+    start = block.expression if block.initial is None else block.initial
+    text = f"{block.text}, limited so that {stock!r} stays non-negative"
+    return replace(block, expression=operation(function, block.expression, bound), initial=start, text=text)
+
+
+def _left(share: _Share, index: tuple[Index, ...], shares: Mapping[Term, _Share]) -> Expression:
+    """What a stock holds for one step, less what was taken from it before."""
+    left: Expression = operation("divide", Reference(share.stock, index), time_step())
+    for way, flow in share.before:
+        name = _asked(flow) if way == OUT and (IN, flow) in shares else flow
+        value: Expression = Reference(name, index)
+        taken = value if way == OUT else operation("negative", value)
+        left = operation("subtract", left, operation("max", taken, Number(0.0)))
+    return operation("max", left, Number(0.0))

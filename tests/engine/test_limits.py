@@ -1,0 +1,202 @@
+"""Non-negative stocks of XMILE limit what leaves them, so that nothing is made of nothing and nothing is lost."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pysd_runner import jacobian
+from pysd_runner.engine.reference import UnlimitedOutflow
+from pysd_runner.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.simulation import simulate
+from tests.engine.xmile_files import DIMENSIONS, OVER_D, flow, load_xmile, stock
+
+ENGINES = ["numpy", "llvm"]
+NON_NEGATIVE = "<non_negative/>"
+
+
+def paths(run):
+    return {name: values[0, 0].tolist() for name, values in run.data.items()}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_an_empty_stock_cannot_give_does_not_arrive(engine, tmp_path):
+    variables = stock("a", 5, outflows=["o"], more=NON_NEGATIVE) + stock("b", 0, inflows=["o"]) + flow("o", 4)
+    run = simulate(load_xmile(tmp_path, variables), engine=engine)
+    assert paths(run) == {"a": [5, 1, 0, 0, 0], "b": [0, 4, 5, 5, 5], "o": [4, 1, 0, 0, 0]}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_outflows_are_served_in_their_order_and_inflows_leave_in_the_next_step(engine, tmp_path):
+    variables = stock("a", 1, inflows=["i"], outflows=["o", "p"], more=NON_NEGATIVE) + stock("b", 0, inflows=["o"])
+    variables += flow("p", 1) + flow("o", 2) + flow("i", 2.5)
+    run = simulate(load_xmile(tmp_path, variables), engine=engine)
+    found = paths(run)
+    assert found["o"] == [1, 2, 2, 2, 2]
+    assert found["p"] == [0, 0.5, 0.5, 0.5, 0.5]
+    assert found["a"] == [1, 2.5, 2.5, 2.5, 2.5]
+    assert found["b"] == [0, 1, 3, 5, 7]
+
+
+def test_an_inflow_takes_while_it_is_negative_what_the_outflows_leave(tmp_path):
+    # By hand: at time 1 stock b holds 3, the outflow takes 2 of it, and 1 of the 4 asked for flows back.
+    variables = stock("a", 4, outflows=["i"], more=NON_NEGATIVE)
+    variables += stock("b", 1, inflows=["i"], outflows=["j"], more=NON_NEGATIVE)
+    variables += flow("i", "3 - 7*TIME") + flow("j", 2)
+    found = paths(simulate(load_xmile(tmp_path, variables)))
+    assert found["i"] == [3, -1, 0, 0, 0]
+    assert found["j"] == [1, 2, 0, 0, 0]
+    assert found["a"] == [4, 1, 2, 2, 2]
+    assert found["b"] == [1, 3, 0, 0, 0]
+
+
+def test_a_flow_runs_both_ways_and_stops_at_either_end(tmp_path):
+    variables = stock("a", 1, outflows=["i"], more=NON_NEGATIVE) + stock("b", 1, inflows=["i"], more=NON_NEGATIVE)
+    variables += flow("i", "IF TIME &lt; 2 THEN 1.5 ELSE -1.5")
+    found = paths(simulate(load_xmile(tmp_path, variables)))
+    assert found["i"] == [1, 0, -1.5, -0.5, 0]
+    assert found["b"] == [1, 2, 2, 0.5, 0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_elements_are_limited_one_by_one(engine, tmp_path):
+    each = '<element subscript="a"><eqn>1</eqn></element><element subscript="b"><eqn>3</eqn></element>'
+    variables = stock("s", 4, outflows=["o"], more=OVER_D + NON_NEGATIVE) + f'<flow name="o">{OVER_D}{each}</flow>'
+    found = paths(simulate(load_xmile(tmp_path, variables), engine=engine))
+    assert found == {"o": [[1, 1, 1, 1, 0], [3, 1, 0, 0, 0]], "s": [[4, 3, 2, 1, 0], [4, 1, 0, 0, 0]]}
+
+
+def test_a_start_may_follow_from_the_flow_it_limits(tmp_path):
+    variables = stock("s", "2.5*o", outflows=["o"], more=NON_NEGATIVE) + flow("o", 2)
+    assert paths(simulate(load_xmile(tmp_path, variables))) == {"o": [2, 2, 1, 0, 0], "s": [5, 3, 1, 0, 0]}
+
+
+def test_a_behavior_of_the_file_or_of_the_model_is_one_of_every_stock_that_does_not_refuse(tmp_path):
+    variables = stock("a", 1, outflows=["o"]) + flow("o", 2)
+    variables += stock("b", 1, outflows=["p"], more="<non_negative>false</non_negative>") + flow("p", 2)
+    for behavior in ("<non_negative/>", "<stock><non_negative/></stock>"):
+        for place in ("before", "inside"):
+            text = f"<behavior>{behavior}</behavior>"
+            model = load_xmile(tmp_path, variables, **{place: text if place == "inside" else DIMENSIONS + text})
+            found = paths(simulate(model))
+            assert (found["a"], found["b"]) == ([1, 0, 0, 0, 0], [1, -1, -3, -5, -7])
+    behavior = "<behavior><stock><non_negative>false</non_negative></stock></behavior>"
+    assert paths(simulate(load_xmile(tmp_path, variables, inside=behavior)))["a"] == [1, -1, -3, -5, -7]
+
+
+def test_non_negative_flows_never_run_backwards(tmp_path):
+    variables = stock("s", 0, inflows=["i"]) + flow("i", "2 - TIME", NON_NEGATIVE)
+    assert paths(simulate(load_xmile(tmp_path, variables))) == {"i": [2, 1, 0, 0, 0], "s": [0, 2, 3, 3, 3]}
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            stock("a", 1, outflows=["o"], more=NON_NEGATIVE) + stock("b", 1, outflows=["o"]) + flow("o", 1),
+            "stock 'a' is non-negative, .* 'o' leaves 'a' and 'b' at once; give each stock a flow of its own",
+        ),
+        (
+            stock("a", 1, inflows=["i"], more=NON_NEGATIVE) + stock("b", 1, inflows=["i"]) + flow("i", "-TIME"),
+            "'i' enters 'a' and 'b' at once",
+        ),
+        (
+            stock("a", 1, outflows=["o*2"], more=NON_NEGATIVE) + flow("o", 1),
+            "one of its flows is no variable; give it a name",
+        ),
+        (
+            stock("a", 1, outflows=["o"], more=OVER_D + NON_NEGATIVE) + flow("o", 1),
+            "'o' is no flow over the same dimensions",
+        ),
+    ],
+)
+def test_flows_that_cannot_be_limited_are_refused(variables, message, tmp_path):
+    with pytest.raises(UnsupportedFeature, match=message):
+        simulate(load_xmile(tmp_path, variables), outcomes=["a"])
+
+
+def test_what_such_a_flow_enters_is_refused_as_well(tmp_path):
+    variables = stock("a", 1, outflows=["o"], more=NON_NEGATIVE) + stock("b", 1, outflows=["o"]) + flow("o", 1)
+    model = load_xmile(tmp_path, variables + stock("end", 0, inflows=["o"]) + stock("other", 3))
+    with pytest.raises(UnsupportedFeature, match="stock 'a' is non-negative"):
+        simulate(model, outcomes=["end"])
+    assert simulate(model, outcomes=["other"])["other"][0, 0, -1] == 3
+
+
+def test_an_outflow_that_depends_on_a_later_one_is_refused_by_name(tmp_path):
+    variables = stock("s", 4, outflows=["o", "p"], more=NON_NEGATIVE) + flow("o", "2*p") + flow("p", 1)
+    with pytest.raises(InvalidModel, match=r"'o' -> 'p' -> 'o'.* limited so that 's' stays non-negative"):
+        simulate(load_xmile(tmp_path, variables))
+    other = variables.replace("<outflow>o</outflow><outflow>p</outflow>", "<outflow>p</outflow><outflow>o</outflow>")
+    assert paths(simulate(load_xmile(tmp_path, other)))["o"] == [2, 0, 0, 0, 0]
+
+
+def test_pysd_lets_the_outflow_go_on_and_says_so(tmp_path):
+    variables = stock("a", 1, outflows=["o"], more=NON_NEGATIVE) + stock("b", 0, inflows=["o"]) + flow("o", 1)
+    model = load_xmile(tmp_path, variables)
+    with pytest.warns(UnlimitedOutflow, match="'a' at zero while its outflows go on"):
+        theirs = simulate(model, engine="pysd")
+    assert theirs["b"][0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert simulate(model)["b"][0, 0].tolist() == [0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("method", ["euler", "rk4"])
+def test_derivatives_of_limited_flows_are_those_of_a_run_beside(method, tmp_path):
+    variables = stock("a", "start", outflows=["o"], more=NON_NEGATIVE) + stock("b", 0, inflows=["o"])
+    variables += flow("o", "1.25") + '<aux name="start"><eqn>3.1</eqn></aux>'
+    model = load_xmile(tmp_path, variables)
+    slopes = jacobian(model, parameters=["start"], outcomes=["a", "b"], method=method)
+    more, less = (simulate(model, {"start": 3.1 + by}, method=method) for by in (1e-6, -1e-6))
+    for name in ("a", "b"):
+        np.testing.assert_allclose(slopes[name][0, 0, :, 0], (more[name] - less[name])[0, 0] / 2e-6, atol=1e-8)
+
+
+def slow_twin(holds, flows, steps, dt):
+    """Stocks in plain Python: each flow is (from, to, rate by time), limited in order where its source is a stock."""
+    saved = [list(holds)]
+    for step in range(steps):
+        left = [value / dt for value in holds]
+        for source, target, rate in flows:
+            moved = min(rate(step * dt), left[source])
+            left[source] -= moved
+            holds[source] -= moved * dt
+            if target is not None:
+                holds[target] += moved * dt
+        saved.append(list(holds))
+    return np.array(saved).T
+
+
+FLOWS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from([0, 1, 2, None]), st.floats(0, 4), st.floats(0, 1)),
+    min_size=1,
+    max_size=6,
+).filter(lambda flows: all(source != target for source, target, *_ in flows))
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    holds=st.lists(st.floats(0, 5), min_size=3, max_size=3),
+    flows=FLOWS,
+    dt=st.sampled_from([0.25, 1]),
+    method=st.sampled_from(["euler", "rk4"]),
+)
+def test_nothing_is_made_nothing_is_lost_and_nothing_falls_below_zero(holds, flows, dt, method, tmp_path_factory):
+    ends = [(f"f{place}", source, target) for place, (source, target, *_) in enumerate(flows)]
+    variables = stock("out", 0, inflows=[name for name, _, target in ends if target is None])
+    for number, start in enumerate(holds):
+        enter = [name for name, _, target in ends if target == number]
+        leave = [name for name, source, _ in ends if source == number]
+        variables += stock(f"s{number}", repr(start), enter, leave, NON_NEGATIVE)
+    for (name, *_), (*_, level, slope) in zip(ends, flows, strict=True):
+        variables += flow(name, f"{level!r} + {slope!r}*TIME", NON_NEGATIVE)
+    run = simulate(load_xmile(tmp_path_factory.mktemp("random"), variables, step=dt), engine="numpy", method=method)
+    stocks = np.array([run[name][0, 0] for name in ("s0", "s1", "s2")])
+    assert (stocks >= 0).all()
+    np.testing.assert_allclose(stocks.sum(axis=0) + run["out"][0, 0], sum(holds), rtol=1e-12, atol=1e-12)
+    if method == "euler":
+        rates = [
+            (source, target, lambda time, level=level, slope=slope: level + slope * time)
+            for source, target, level, slope in flows
+        ]
+        expected = slow_twin(list(holds), rates, run.years.size - 1, dt)
+        np.testing.assert_allclose(stocks, expected, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,169 @@
+"""What XMILE files say and PySD's translator passes over is done, or refused with its variable and what to do."""
+
+import pytest
+
+from pysd_runner.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.simulation import simulate
+from tests.engine.xmile_files import DIMENSIONS, OVER_D, OVER_N, aux, flow, load_xmile, stock, write_xmile
+
+
+def paths(model):
+    return {name: values[0, 0].tolist() for name, values in simulate(model).data.items()}
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            stock("waiting", 0, ["i"], ["o"], more="<queue/>") + flow("i", 1) + '<flow name="o"/>',
+            r"nor by PySD: <queue> of stock 'waiting' \(line 6\): write the stock with equations for what leaves it",
+        ),
+        (
+            stock("belt", 0, ["i"], ["o"], more="<conveyor><len>3</len></conveyor>") + flow("i", 1) + flow("o", 0),
+            "<conveyor> of stock 'belt'.*DELAY is a fixed delay",
+        ),
+        (stock("s", 0, [], ["o"]) + flow("o", 1, "<leak>0.1</leak>"), "<leak> of flow 'o'"),
+        (stock("s", 0, [], ["o"]) + flow("o", 1, "<overflow/>"), "<overflow> of flow 'o'"),
+        (
+            stock("s", 0, ["o"]) + flow("o", 1, "<multiplier>3</multiplier>"),
+            "<multiplier> of flow 'o'.*of its own",
+        ),
+        (aux("a", 1) + '<module name="m"><connect to="m.x" from="a"/></module>', "<module> of module 'm'"),
+    ],
+)
+def test_what_changes_a_variable_and_is_not_covered_is_refused_by_name(variables, message, tmp_path):
+    model = load_xmile(tmp_path, variables)
+    for engine in ("auto", "pysd"):
+        with pytest.raises(UnsupportedFeature, match=message):
+            simulate(model, engine=engine)
+
+
+def test_many_refusals_are_counted(tmp_path):
+    variables = "".join(stock(f"s{number}", 0, more="<queue/>") for number in range(7))
+    with pytest.raises(UnsupportedFeature, match=r"stock 's4' [^;]*; and 2 more"):
+        simulate(load_xmile(tmp_path, variables))
+
+
+def test_the_doctor_names_what_is_refused(tmp_path, capsys):
+    from pysd_runner.cli import main
+
+    path = write_xmile(tmp_path, stock("waiting", 0, more="<queue/>"))
+    assert main(["doctor", str(path)]) == 2
+    assert "<queue> of stock 'waiting'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm", "pysd"])
+def test_a_dimension_with_a_size_has_numbered_elements(engine, tmp_path):
+    variables = aux("x", 2, OVER_N) + aux("t", "SUM(x[*])") + aux("u", "g[3]")
+    variables += stock("s", 1, ["g"], more=OVER_N) + flow("g", "x*N", OVER_N)
+    model = load_xmile(tmp_path, variables)
+    assert model.ranges["N"] == ("1", "2", "3")
+    run = simulate(model, engine=engine)
+    assert run["t"][0, 0].tolist() == [6] * 5
+    assert run["u"][0, 0].tolist() == [6] * 5
+    assert run["s"][0, 0, :, -1].tolist() == [9, 17, 25]
+
+
+def test_size_and_mean_count_the_elements_that_were_made(tmp_path):
+    found = paths(load_xmile(tmp_path, aux("x", "N", OVER_N) + aux("mean", "MEAN(x[*])") + aux("count", "SIZE(x[*])")))
+    assert (found["mean"][0], found["count"][0]) == (2, 3)
+
+
+@pytest.mark.parametrize("size", ["", "0", "-3", "3.5", "many", "٣"])
+def test_a_dimension_without_elements_or_size_is_refused(size, tmp_path):
+    before = DIMENSIONS.replace('size="3"', f'size="{size}"')
+    with pytest.raises(InvalidModel, match="dimension 'N' has no elements; expected <elem"):
+        load_xmile(tmp_path, aux("a", 1), before=before)
+
+
+def test_a_dimension_of_too_many_elements_is_refused_before_they_are_made(tmp_path):
+    for size in ("100001", "9" * 400):
+        with pytest.raises(InvalidModel, match=r"range 'N' asks for [\d,]+ elements; at most 100,000 are made"):
+            load_xmile(tmp_path, aux("a", 1), before=DIMENSIONS.replace('size="3"', f'size="{size}"'))
+
+
+def table(y, x="", scale='<xscale min="0" max="2"/>'):
+    return f"<gf>{scale}{f'<xpts>{x}</xpts>' if x else ''}<ypts>{y}</ypts></gf>"
+
+
+def element(label, inside):
+    return f'<element subscript="{label}">{inside}</element>'
+
+
+A, B = table("0,1,2"), table("0,10,20")
+EQUATION_EACH = element("a", "<eqn>TIME</eqn>" + A) + element("b", "<eqn>TIME/2</eqn>" + B)
+ONE_EACH = {
+    "an equation each": (EQUATION_EACH, [[0, 1, 2, 2, 2], [0, 5, 10, 15, 20]]),
+    "one equation": ("<eqn>TIME</eqn>" + element("a", A) + element("b", B), [[0, 1, 2, 2, 2], [0, 10, 20, 20, 20]]),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm", "pysd"])
+@pytest.mark.parametrize("case", ONE_EACH)
+def test_every_element_reads_its_own_table(case, engine, tmp_path):
+    parts, expected = ONE_EACH[case]
+    model = load_xmile(tmp_path, f'<aux name="f">{OVER_D}{parts}</aux>')
+    assert simulate(model, engine=engine)["f"][0, 0].tolist() == expected
+
+
+POINTS = element("a", A[len("<gf>") : -len("</gf>")]) + element("b", B[len("<gf>") : -len("</gf>")])
+TABLES = {
+    "an auxiliary with equations": f'<aux name="f">{OVER_D}{EQUATION_EACH}</aux>',
+    "an auxiliary of tables alone": f'<aux name="f">{OVER_D}{element("a", A)}{element("b", B)}</aux>',
+    "a graphical function": f'<gf name="f">{OVER_D}{POINTS}</gf>',
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_tables_of_an_array_are_read_one_for_each_element(case, tmp_path):
+    variables = TABLES[case] + aux("y", "LOOKUP(f[D], TIME)", OVER_D) + aux("z", "LOOKUP(f[b], 0.5)")
+    for engine in ("numpy", "llvm"):
+        run = simulate(load_xmile(tmp_path, variables), engine=engine, outcomes=["y", "z"])
+        assert run["y"][0, 0].tolist() == [[0, 1, 2, 2, 2], [0, 10, 20, 20, 20]]
+        assert run["z"][0, 0, 0] == 5
+
+
+def test_points_that_are_listed_come_before_those_of_a_scale(tmp_path):
+    variables = aux("f", "TIME", table("0,6,8", x="0,1,4", scale='<xscale min="0" max="9"/>'))
+    assert paths(load_xmile(tmp_path, variables))["f"] == pytest.approx([0, 6, 6 + 2 / 3, 6 + 4 / 3, 8])
+
+
+def test_a_variable_that_is_called_but_is_no_table_is_named(tmp_path):
+    with pytest.raises(InvalidModel, match="'speed' is called like a function, but holds no table of points"):
+        simulate(load_xmile(tmp_path, aux("speed", 2) + aux("y", "LOOKUP(speed, TIME)")))
+
+
+def test_an_equation_that_holds_at_the_start_alone(tmp_path):
+    # The circle from the stock through the equation back to its start is cut there.
+    variables = stock("s", "wanted", ["i"]) + flow("i", "wanted - s") + aux("wanted", "s + 1", "<init_eqn>4</init_eqn>")
+    assert paths(load_xmile(tmp_path, variables)) == {"s": [4, 5, 6, 7, 8], "wanted": [5, 6, 7, 8, 9], "i": [1] * 5}
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ('<aux name="a"/>', r"line 6: aux 'a' has no <eqn>"),
+        (f'<aux name="a">{OVER_D}{element("a", "<eqn>1</eqn>")}{element("b", "")}</aux>', "aux 'a' has no <eqn>"),
+        (aux("a", 1, "<gf><xscale min='0' max='1'/></gf>"), "<gf> has no <ypts>"),
+        (aux("a", 1, table("1,2,3", x="1,2")), "a table has 2 x and 3 y"),
+        (
+            stock("s", 1, more=OVER_D) + f'<flow name="o">{OVER_D}{element("a", "<eqn>1</eqn><non_negative/>")}</flow>',
+            "<non_negative> holds for all elements of 'o'",
+        ),
+    ],
+)
+def test_parts_that_are_missing_or_misplaced_are_named(variables, message, tmp_path):
+    with pytest.raises(InvalidModel, match=message):
+        load_xmile(tmp_path, variables)
+
+
+def test_simlin_reads_tables_and_numbered_elements_alike(tmp_path):
+    simlin = pytest.importorskip("simlin")
+    variables = f'<aux name="f">{OVER_D}{EQUATION_EACH}</aux>'
+    variables += stock("s", 1, ["g"], more=OVER_N) + flow("g", "N*TIME", OVER_N)
+    model = load_xmile(tmp_path, variables)
+    theirs, ours = simlin.load(str(model.path)).run().results, simulate(model)
+    for place, label in enumerate("ab"):
+        assert ours["f"][0, 0, place].tolist() == theirs[f"f[{label}]"].tolist()
+    for place in range(3):
+        assert ours["s"][0, 0, place].tolist() == theirs[f"s[{place + 1}]"].tolist()
