@@ -213,8 +213,8 @@ def calibrate(
     """Fit the model to a panel, and write the parameters with their uncertainty.
 
     Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
-    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is written
-    anyway.
+    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
+    written anyway.
     """
     choice = PanelChoice(
         source=panel,

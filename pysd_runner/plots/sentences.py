@@ -252,9 +252,10 @@ def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, r
 
 
 def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, baseline: str) -> str:
-    """How far the scenario moves it from the baseline."""
+    """How far the scenario moves it from the baseline, in the direction it moves."""
     key = "sentence.difference_single" if bands.is_single else "sentence.difference"
     middle = float(bands.median[when])
+    ends = sorted(float(end[when]) * (-1 if middle < 0 else 1) for end in (bands.low, bands.high))
     return word(
         key,
         lang,
@@ -262,6 +263,6 @@ def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str,
         size=number(abs(middle), quantity.difference_digits),
         direction=direction(middle, quantity, lang),
         unit=quantity.counted_unit,
-        low=number(bands.low[when], quantity.difference_digits, signed=True),
-        high=number(bands.high[when], quantity.difference_digits, signed=True),
+        low=number(ends[0], quantity.difference_digits),
+        high=number(ends[1], quantity.difference_digits),
     )

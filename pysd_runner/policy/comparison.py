@@ -19,6 +19,8 @@ from pysd_runner.simulation import simulate
 from pysd_runner.stacking import scenario_values
 
 Array = NDArray[np.float64]
+# A parameter, and what was done with it.
+Case = tuple[str, str]
 
 OUTPUT, POPULATION, BUDGET = "Output", "Population", "Policy Budget"
 
@@ -26,8 +28,8 @@ OUTPUT, POPULATION, BUDGET = "Output", "Population", "Policy Budget"
 BATCH = 8
 # Draws with which the ranking is looked at again under other assumptions.
 SCANNED = 32
-# Factors of the unit costs looked at.
-FACTORS = (0.5, 2.0)
+# Factors of the unit costs looked at, by what they are called.
+FACTORS = {"half": 0.5, "twice": 2.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -43,13 +45,13 @@ class Comparison:
     year
         The year compared.
     cases
-        Share of draws in which each policy is first, by what was assumed; the first case is what was calibrated.
+        Share of draws in which each policy is first, by the parameter that was changed and how.
     """
 
     effects: xr.Dataset
     scenarios: Mapping[str, Scenario]
     year: int
-    cases: Mapping[str, pd.Series] = field(default_factory=dict)
+    cases: Mapping[Case, pd.Series] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
         """One row a policy: median and 90 % interval of every effect, share of draws in which it is first."""
@@ -163,7 +165,7 @@ def scanned(
     scenarios: Sequence[Scenario],
     bounds: tuple[int, int],
     costs: Mapping[str, str],
-) -> dict[str, pd.Series]:
+) -> dict[Case, pd.Series]:
     """Look again who is first when unit costs are half or twice as high.
 
     Parameters
@@ -176,16 +178,16 @@ def scanned(
     Returns
     -------
     dict
-        Share of draws in which each policy is first, by ``<key> x<factor>``.
+        Share of draws in which each policy is first, by key of the parameter and of `FACTORS`.
     """
     kept = np.arange(min(SCANNED, len(common.draws)))
     few = replace(common, values=only_draws(model, common.values, kept), draws=tuple(common.draws[: len(kept)]))
     found = {}
     for key, variable in costs.items():
-        for factor in FACTORS:
+        for name, factor in FACTORS.items():
             values = {**few.values, variable: factor * np.asarray(few.values[variable])}
             there = compare(model, panel, replace(few, values=values), scenarios, bounds)
-            found[f"{key} x{factor:g}"] = there.first
+            found[key, name] = there.first
     return found
 
 
@@ -252,7 +254,7 @@ def _quantiles(name: str, values: Array) -> dict[str, float]:
     return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
 
 
-def terciles(comparison: Comparison, key: str, values: Array) -> dict[str, pd.Series]:
+def terciles(comparison: Comparison, key: str, values: Array) -> dict[Case, pd.Series]:
     """Look again who is first in the draws in which a parameter is low, and in those in which it is high.
 
     Parameters
@@ -267,11 +269,11 @@ def terciles(comparison: Comparison, key: str, values: Array) -> dict[str, pd.Se
     Returns
     -------
     dict
-        Share of those draws in which each policy is first, by ``<key> low`` and ``<key> high``.
+        Share of those draws in which each policy is first, by key of the parameter and ``"low"`` or ``"high"``.
     """
     low, high = np.quantile(values, (1 / 3, 2 / 3))
     measured = comparison.effects[HEADLINE]
     return {
-        f"{key} {word}": first_shares(measured.isel(draw=np.flatnonzero(chosen)))
+        (key, word): first_shares(measured.isel(draw=np.flatnonzero(chosen)))
         for word, chosen in (("low", values <= low), ("high", values >= high))
     }

@@ -4,12 +4,16 @@ import numpy as np
 
 from pysd_runner.numbers import interval, percent, written
 from pysd_runner.policy.answer import Answer
-from pysd_runner.policy.comparison import SCANNED, Comparison
+from pysd_runner.policy.comparison import FACTORS, SCANNED, Comparison
 from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.projection import Projection
+from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import definition_label, headline_lines, label_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.screen import aligned, filled
+
+# Policies shown on the screen; the folder has them all.
+MOST_ROWS = 12
 
 
 def overview(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
@@ -33,6 +37,8 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
     if answer is None:
         return lines
     header, rows = policy_table(projection, answer, lang, is_short=True)
+    if len(rows) > MOST_ROWS:
+        rows = [*rows[:MOST_ROWS], [say("more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)]]
     draws = answer.main.effects.sizes["draw"]
     how = say("how single" if draws == 1 else "how", lang, draws=draws)
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
@@ -106,8 +112,9 @@ def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[
     for key, item in answer.comparisons.items():
         cases[definition_label(projection, key, lang) if key else say("case main", lang)] = item.first
     scan = say("case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
-    for key, series in answer.main.cases.items():
-        cases[f"{key} ({scan})" if " x" in key else key] = series
+    for (key, change), series in answer.main.cases.items():
+        title = f"{_meaning(projection, key, lang)}: {say(f'case {change}', lang)}"
+        cases[f"{title} ({scan})" if change in FACTORS else title] = series
     rows = []
     for title, series in cases.items():
         best = [
@@ -116,6 +123,10 @@ def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[
         ]
         rows.append([title, *best, *[""] * (2 - len(best))])
     return header, rows
+
+
+def _meaning(projection: Projection, key: str, lang: str) -> str:
+    return str(getattr(declarations_of(projection).parameters[key], lang))
 
 
 def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list[list[str]]]:
