@@ -17,6 +17,8 @@ FILE = "baseline.nc"
 VARIABLE = "log_relative_output"
 # Sets the order of a baseline's draws apart from other uses of the seed.
 ORDER = 7
+# Means over regions below this, in log points, are zero.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -63,7 +65,10 @@ class Baseline:
             raise InvalidInput(f"a baseline needs every year after its origin {self.origin}; found {self.years}")
         if not np.isfinite(self.paths).all():
             raise InvalidInput("a baseline holds values that are not finite")
-        object.__setattr__(self, "paths", self.paths - self.paths.mean(axis=1, keepdims=True))
+        mean = self.paths.mean(axis=1, keepdims=True)
+        # What is centred already keeps its bits, so that a file is read as it was written.
+        if np.abs(mean).max(initial=0) > ROUNDING:
+            object.__setattr__(self, "paths", self.paths - mean)
 
     def __len__(self) -> int:
         """Number of draws."""

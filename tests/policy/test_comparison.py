@@ -99,11 +99,12 @@ def test_unit_costs_are_scaled_one_at_a_time(model, panel, common, cast, compari
     variable = model.spec.parameters["c_S"].variable
     dear = scanned(model, panel, common, cast, BOUNDS, {"c_S": variable})
     assert set(dear) == {("c_S", "half"), ("c_S", "twice")}
-    # Training at a hundredth of its price is first everywhere: the scan reaches the model.
-    cheap = replace(common, values={**common.values, variable: 0.01 * np.asarray(common.values[variable])})
-    there = compare(model, panel, cheap, cast, BOUNDS)
-    before, after = (item.effects["gap_closed"].sel(scenario="only_skills_by_need") for item in (comparison, there))
-    assert (after > before).all()
+    # Each share is that of a comparison in which every draw has the scaled cost.
+    for end, factor in (("half", 0.5), ("twice", 2.0)):
+        values = {**common.values, variable: factor * np.asarray(common.values[variable])}
+        there = compare(model, panel, replace(common, values=values), cast, BOUNDS)
+        assert not there.effects["gap_closed"].equals(comparison.effects["gap_closed"])
+        assert dear["c_S", end].to_dict() == there.first.to_dict()
 
 
 def test_terciles_take_a_third_of_the_draws_each(comparison):
