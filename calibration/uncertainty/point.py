@@ -71,7 +71,7 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
     errors = fit.fitted.provenance["errors"]
     settled = problem.with_noise(
         {
-            label: Noise(item["sd"], item["persistence"], tuple(item.get("regional", ())))
+            label: Noise(item["sd"], item["persistence"], tuple(item["regional"]))
             for label, item in errors.items()
         }
     )
