@@ -244,12 +244,11 @@ def _read(kept: Path, setting: Setting) -> dict[int, Recovered]:
         return {}
     lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
     found = [line["panel"] for line in lines if line["setting"] == asdict(setting)]
-    return {
-        item["number"]: Recovered(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
-        )
-        for item in found
-    }
+    return {item["number"]: Recovered(**_tuples(item)) for item in found}
+
+
+def _tuples(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
 
 
 def report(setting: Setting, panels: Sequence[Recovered]) -> tuple[list[str], dict[str, Any]]:

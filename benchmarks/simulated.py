@@ -15,8 +15,10 @@ from pysd_runner.spec import Measurement, ModelSpec
 
 Array = NDArray[np.float64]
 
-DISTURBANCES = ("none", "heteroskedastic", "common", "start", "census")
+DISTURBANCES = ("none", "heteroskedastic", "common", "start", "census", "distances")
 
+# Share of an indicator's error that is left a year later: between those of the shipped panel, 0.79 to 0.95.
+MEMORY = 0.9
 # Standard deviation over regions of the logarithm of how large their errors are.
 UNLIKE = 0.7
 # Share of the variance of growth shocks that the regions of a group have in common, of two groups.
@@ -40,9 +42,10 @@ def simulated_panel(
 ) -> Panel:
     """Continue a panel by a simulation with known parameters and the errors the model declares.
 
-    Levels of indicators follow the outcome with their loading and independent errors; output grows as the model says
-    plus shocks that fade like its momentum; national levels have independent errors. The first year is as observed:
-    the simulation starts from it.
+    Levels of indicators follow the outcome with their loading and errors that fade; the first year is as observed, and
+    how far an indicator lies from its outcome then is the error that fades first. Output grows as the model says plus
+    shocks that fade like its momentum; national levels have independent errors. The declared standard deviations are
+    those of levels, not of what is new in a year.
 
     Parameters
     ----------
@@ -58,7 +61,8 @@ def simulated_panel(
         Source of randomness; all disturbances leave it the same errors.
     disturbance
         What a fit is not told: errors of unlike size by region; shocks to growth that groups of regions share; regions
-        that start elsewhere than the fallbacks; a census that finds another population, and so other values per head.
+        that start elsewhere than the fallbacks; a census that finds another population, and so other values per head;
+        indicators that keep their distance of the first year for ever, with errors that are forgotten at once.
     surveys
         National series that are observed in some years only, by name.
 
@@ -100,7 +104,9 @@ def simulated_panel(
         for name in item.indicators:
             if name in start:
                 errors = item.sd * _errors(rng, other, (len(start.regions), years), disturbance, item)
-                later[name] = _indicator(model, item, outcomes[item.outcome], start[name][:, -1], known, errors)
+                later[name] = _observed(
+                    model, item, outcomes[item.outcome], start[name][:, -1], known, errors, disturbance
+                )
     later["output"] = later["output_per_head"] * later["population"]
     if disturbance == "census":
         _recount(later, other)
@@ -152,16 +158,35 @@ def _errors(
     return errors
 
 
-def _indicator(
-    model: Model, item: Measurement, outcome: Array, first: Array, known: Mapping[str, float], errors: Array
+def _observed(
+    model: Model,
+    item: Measurement,
+    outcome: Array,
+    first: Array,
+    known: Mapping[str, float],
+    errors: Array,
+    disturbance: str,
 ) -> Array:
-    loading = known[item.loading] if item.loading else 1.0
+    """What an indicator says after the first year, shape (region, year)."""
+    logs = (known[item.loading] if item.loading else 1.0) * np.log(outcome)
+    apart = np.log(first) - logs[:, 0]
     if item.increments:
         memory = float(yearly_memory(np.asarray(known["tau_m"]), time_step(model)))
-        for year in range(1, errors.shape[1]):
-            errors[:, year] += memory * errors[:, year - 1]
-        errors = np.cumsum(errors, axis=1)
-    return np.asarray(first[:, None] * (outcome[:, 1:] / outcome[:, :1]) ** loading * np.exp(errors))
+        away = apart[:, None] + np.cumsum(_fading(np.zeros_like(apart), errors, memory), axis=1)
+    elif disturbance == "distances":
+        away = apart[:, None] + errors
+    else:
+        away = apart.mean() + _fading(apart - apart.mean(), np.sqrt(1 - MEMORY**2) * errors, MEMORY)
+    return np.asarray(np.exp(logs[:, 1:] + away))
+
+
+def _fading(start: Array, news: Array, memory: float) -> Array:
+    """Errors of which a share is left a year later, shape (region, year), from those of the first year."""
+    found, left = np.empty_like(news), start
+    for year in range(news.shape[1]):
+        left = memory * left + news[:, year]
+        found[:, year] = left
+    return found
 
 
 def _recount(later: dict[str, Array], rng: np.random.Generator) -> None:

@@ -50,7 +50,7 @@ PHRASES = {
         "verdict mostly prior": "mostly prior",
         "verdict prior only": "prior",
         "certainty note": "data: share of the prior variance the panel took away; data alone: what the likelihood "
-        "rules out along the profile, flat where it cannot tell values apart; moves with: posterior correlation",
+        "rules out along the profile, flat where it cannot tell values apart; moves with: strongest posterior correlation",
         "certainty directions": "the data see {seen} of {count} directions better than the prior; least of all: "
         "{weakest}",
         "certainty all seen": "the data see all {count} directions better than the prior",
@@ -113,7 +113,7 @@ PHRASES = {
         "verdict mostly prior": "主要来自先验",
         "verdict prior only": "先验",
         "certainty note": "数据：面板消除的先验方差份额；"
-        "仅凭数据：似然沿剖面能排除的取值，平坦表示无法区分；相关：后验相关系数",
+        "仅凭数据：似然沿剖面能排除的取值，平坦表示无法区分；相关：最强的后验相关系数",
         "certainty directions": "{count} 个方向中，数据比先验看得更清楚的有 {seen} 个；最看不清的：{weakest}",
         "certainty all seen": "全部 {count} 个方向上数据都比先验看得更清楚",
         "certainty others": "其余 {count} 个参数保持先验：面板几乎没有提供信息",
