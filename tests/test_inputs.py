@@ -53,7 +53,7 @@ def test_inferred_access_meets_the_national_value_and_follows_its_indicators(mod
         )
         / 2
     )
-    # An independent reading of the formula: the same access per unit of proxy, at the national value, bent at a ceiling.
+    # An independent reading of the formula: the same access per unit of proxy, at the national value, bent at ceilings.
     share = proxy * panel.national["internet_penetration"][2018] / national(proxy, people)
     bent = (share**-16 + limit**-16) ** (-1 / 16)
     np.testing.assert_allclose(access, bent, rtol=1e-12)

@@ -50,7 +50,8 @@ PHRASES = {
         "verdict mostly prior": "mostly prior",
         "verdict prior only": "prior",
         "certainty note": "data: share of the prior variance the panel took away; data alone: what the likelihood "
-        "rules out along the profile, flat where it cannot tell values apart; moves with: strongest posterior correlation",
+        "rules out along the profile, flat where it cannot tell values apart; moves with: strongest posterior "
+        "correlation",
         "certainty directions": "the data see {seen} of {count} directions better than the prior; least of all: "
         "{weakest}",
         "certainty all seen": "the data see all {count} directions better than the prior",

@@ -212,7 +212,7 @@ def test_definitions_that_are_not_declared_are_refused(panel: Panel, definitions
 
 
 def test_the_prior_leaves_the_level_of_skills_open_but_not_absurd() -> None:
-    """Nine of ten draws of the prior put the national share of skilled people in 2023 between a fifth and four fifths."""
+    """Nine of ten draws of the prior put the share of skilled people in 2023 between a fifth and four fifths."""
     whole = load_panel("china")
     problem = CalibrationProblem(load_model("regional_digital", regions=31), whole)
     z = problem.space.sample(np.random.default_rng(0), 400)

@@ -130,7 +130,9 @@ def test_a_density_that_is_not_normal_is_sampled_as_it_is() -> None:
     draws = found.chains.reshape(-1, 3)
     for place in range(3):
         below = (draws[:, place, None] < exact[place]).mean(axis=0)
-        error = np.sqrt(levels * (1 - levels) / min(found.convergence.ess_bulk[place], found.convergence.ess_tail[place]))
+        error = np.sqrt(
+            levels * (1 - levels) / min(found.convergence.ess_bulk[place], found.convergence.ess_tail[place])
+        )
         np.testing.assert_array_less(np.abs(below - levels), 4 * error)
     assert np.abs(stats.norm.cdf(exact[1] - mode[1]) - levels).max() > 0.2
 
@@ -214,7 +216,7 @@ def test_effective_sizes_of_an_autoregression_are_those_of_theory() -> None:
 
 
 def test_proposals_leave_their_reference_as_it_is() -> None:
-    """Reversible: the density of coming back over that of going is the reference's at the start over that at the end."""
+    """The density of coming back over that of going is the reference's at the start over that at the end."""
     random = np.random.RandomState(4)
     walked = random.standard_normal((400, 3)) * [0.5, 1.0, 3.0] + [0.2, 0.0, -1.0]
     reference = Reference(3)

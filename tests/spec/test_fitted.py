@@ -247,7 +247,10 @@ def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) ->
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"schema": 1}, "calibrated by an earlier version, which estimated only part of the parameters; calibrate again"),
+        (
+            {"schema": 1},
+            "calibrated by an earlier version, which estimated only part of the parameters; calibrate again",
+        ),
         ({"schema": 3}, "this version reads fitted parameters of schema 2"),
         ({"schema": None}, "this version reads fitted parameters of schema 2"),
         ({"extra": 1}, "extra: unknown entry"),
