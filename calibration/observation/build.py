@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes
@@ -12,9 +13,10 @@ from pysd_runner.spec import Measurement, ModelSpec
 
 Array = NDArray[np.float64]
 
-# Population that departs from its usual yearly change by more than this, and by more than so many of its usual
-# departures, was counted anew: births, deaths and migration do not move a region so far in one year. Judgement.
-RECOUNTED, USUAL_DEPARTURES = 0.015, 5.0
+# Population whose yearly change departs by more than this from those of the years around it (so many before and after),
+# and by more than so many of the region's usual departures, was counted anew: births, deaths and migration do not move
+# a region so far in one year alone. Judgement.
+RECOUNTED, USUAL_DEPARTURES, AROUND = 0.015, 5.0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,9 @@ def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tu
 def recounts(panel: Panel, years: tuple[int, ...]) -> NDArray[np.bool_]:
     """Find the years in which a region's population was counted anew.
 
-    A census moves population, and output per head with it, by several percent from one year to the next; the year after
-    nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
+    A census moves population, and output per head with it, by several percent from one year to the next; the year
+    after nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
+    A region that grows fast, or stops to, is none: its change is that of the years around it.
 
     Parameters
     ----------
@@ -138,16 +141,20 @@ def recounts(panel: Panel, years: tuple[int, ...]) -> NDArray[np.bool_]:
     ndarray of bool
         Shape (region, year): the change from the year before joins two counts. All false without population.
     """
-    if "population" not in panel:
-        return np.zeros((len(panel.regions), len(years)), dtype=bool)
-    logs = _logs(_columns(panel, "population", years))
-    changes = np.concatenate([np.full_like(logs[:, :1], np.nan), np.diff(logs, axis=1)], axis=1)
-    is_seen = np.isfinite(changes).any(axis=1)
-    departures = np.full_like(changes, np.nan)
-    departures[is_seen] = np.abs(changes[is_seen] - np.nanmedian(changes[is_seen], axis=1, keepdims=True))
-    usual = np.zeros((len(logs), 1))
-    usual[is_seen] = np.nanmedian(departures[is_seen], axis=1, keepdims=True)
-    return np.asarray(departures > np.maximum(RECOUNTED, USUAL_DEPARTURES * usual), dtype=bool)
+    found = np.zeros((len(panel.regions), len(years)), dtype=bool)
+    if "population" not in panel or len(years) < 2:
+        return found
+    changes = np.diff(_logs(_columns(panel, "population", years)), axis=1)
+    ends = ((0, 0), (AROUND, AROUND))
+    near = sliding_window_view(np.pad(changes, ends, constant_values=np.nan), 2 * AROUND + 1, axis=1)
+    departures = np.abs(changes - _median(near))
+    found[:, 1:] = departures > np.maximum(RECOUNTED, USUAL_DEPARTURES * _median(departures)[:, None])
+    return found
+
+
+def _median(values: Array) -> Array:
+    """Along the last axis, of what is known; NaN where nothing is."""
+    return np.asarray(np.ma.filled(np.ma.median(np.ma.masked_invalid(values), axis=-1), np.nan), dtype=float)
 
 
 def share_of(spec: ModelSpec, measurement: Measurement) -> str:

@@ -70,10 +70,7 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
     _check(problem, fit)
     errors = fit.fitted.provenance["errors"]
     settled = problem.with_noise(
-        {
-            label: Noise(item["sd"], item["persistence"], tuple(item.get("regional", ())))
-            for label, item in errors.items()
-        }
+        {label: Noise(item["sd"], item["persistence"], tuple(item["regional"])) for label, item in errors.items()}
     )
     point = settled.space.to_vector(fit.fitted.as_values())
     return point_at(settled, point)

@@ -107,8 +107,9 @@ def _shares(fitted: Mapping[str, Any]) -> list[float]:
 
 def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
     shape = "" if verdict["shape"] is None else say(f"profile {SHAPES[verdict['shape']]}", lang)
-    partners = ", ".join(f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items())
-    return [shape, partners, say(f"verdict {EVIDENCE[verdict['evidence']]}", lang)]
+    # The strongest comes first, and for two there is no room.
+    partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
+    return [shape, partner, say(f"verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
 
 def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[float, float]:

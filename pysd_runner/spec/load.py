@@ -261,12 +261,12 @@ def _measurement(key: str, table: Table) -> Measurement:
         errors=_errors(table),
         alternatives=table.texts("alternatives"),
     )
-    if measurement.alternatives and not measurement.national:
-        table.fail("alternatives", "are other national series; the measurement is by region")
     if measurement.sd <= 0:
         table.fail("sd", f"must be positive, found {measurement.sd:g}")
     if bool(measurement.indicators) == bool(measurement.national):
         table.fail("indicators", "give either indicators by region or one national series")
+    if measurement.alternatives and not measurement.national:
+        table.fail("alternatives", "are other national series; the measurement is by region")
     if measurement.national and measurement.errors.scale == "region":
         table.fail("errors", 'a national series has one scale; expected scale = "series"')
     if measurement.errors.memory == "momentum" and not measurement.increments:
@@ -279,10 +279,9 @@ def _errors(measurement: Table) -> ErrorModel:
     if table is None:
         return USUAL_ERRORS
     words = {name: table.text(name, getattr(USUAL_ERRORS, name)) for name in ("family", "memory", "scale")}
+    degrees, known = table.number("degrees", USUAL_ERRORS.degrees), table.flag("known", USUAL_ERRORS.known)
     try:
-        errors = ErrorModel(
-            **words, degrees=table.number("degrees", USUAL_ERRORS.degrees), known=table.flag("known", False)
-        )
+        errors = ErrorModel(**words, degrees=degrees, known=known)
     except InvalidInput as error:
         measurement.fail("errors", str(error))
     table.finish()
