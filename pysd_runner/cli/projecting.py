@@ -47,6 +47,8 @@ class Job:
         Policies that are compared and not projected, besides those that split the effect of the first.
     regions
         Regions shown in figures; empty for some spread over all.
+    events
+        Events whose probability under each scenario is wanted.
     settings
         ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default.
     lang
@@ -64,6 +66,7 @@ class Job:
     is_open: bool = False
     compared: Sequence["Scenario"] = ()
     regions: Sequence[str] = ()
+    events: Sequence[str] = ()
     settings: Mapping[str, Any]
     lang: str = "en"
     check: bool = False
@@ -210,6 +213,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     draws, until, seed = int(settings["draws"]), int(settings["until"]), int(settings["seed"])
     # Forecasts start where the projection does.
     seen = job.panel.subset(years=range(job.panel.years[0], last_origin(job.panel) + 1))
+    _check_events(seen, until, job.events)
     baseline = None
     if not job.is_open and until > seen.years[-1]:
         baseline = baseline_of(session, seen, job.fitted, job.folder, until=until, draws=draws, seed=seed)
@@ -225,13 +229,27 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
         )
     inputs = Inputs(panel=seen, source=job.source, fitted=job.fitted, baseline=baseline)
     found = _answered(session, job, model, cast, projection, inputs, settings)
-    report = write(session, projection, inputs, folder, job.lang, answer=found, regions=job.regions)
+    report = write(session, projection, inputs, folder, job.lang, answer=found, regions=job.regions, events=job.events)
     if not job.check:
         return report
     for text in checks.broken:
         session.warn(text)
     data = {**report.data, "checks": {"verdict": checks.verdict, "broken": checks.broken}}
     return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
+
+
+def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
+    """Read events before the work is done, not after it."""
+    import numpy as np
+
+    from pysd_runner.indicators.events import chances, futures_of
+
+    places = panel.regions
+    names = {place.code: (place.name_en, place.name_zh) for place in places}
+    heads = np.log(panel["output_per_head"][:, -1])
+    years = tuple(range(panel.years[-1] + 1, until + 1))
+    draws = np.zeros((1, len(places), len(years)))
+    chances(events, futures_of(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
 
 
 def _answered(
@@ -279,6 +297,7 @@ def write(
     *,
     answer: "Answer | None" = None,
     regions: Sequence[str] = (),
+    events: Sequence[str] = (),
 ) -> Report:
     """Write the results of a projection.
 
@@ -298,6 +317,8 @@ def write(
         How policies compare.
     regions
         Regions shown in figures.
+    events
+        Events whose probability under each scenario is wanted.
 
     Returns
     -------
@@ -305,7 +326,7 @@ def write(
         What there is to say.
     """
     from pysd_runner.reports.levels import level_table
-    from pysd_runner.reports.overview import overview
+    from pysd_runner.reports.overview import event_lines, overview
     from pysd_runner.reports.results import figure_count, write_results
 
     def finished(name: str) -> None:
@@ -319,6 +340,7 @@ def write(
             inputs=inputs,
             answer=answer,
             regions=regions,
+            events=events,
             lang=lang,
             progress=stage.advance,
             finished=finished,
@@ -336,7 +358,11 @@ def write(
         "imputed": list(projection.imputed),
         "figures": list(results.figures),
     }
-    return Report(lines=overview(projection, answer, lang=lang), data=data)
+    lines = overview(projection, answer, lang=lang)
+    if results.events is not None:
+        data["events"] = results.events.to_dict("index")
+        lines += event_lines(projection, results.events, lang)
+    return Report(lines=lines, data=data)
 
 
 def counted(number: int, noun: str) -> str:

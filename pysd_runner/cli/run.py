@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim run zoned_need --draws 50 --out need",
         "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
+        'gapsim run zoned_need --event "Gansu closes 10% of its gap by 2035" --out gansu',
         "gapsim run zoned --draws 20 --check",
         "gapsim run need/run.json --out again",
     )
@@ -103,6 +104,12 @@ def run(
     yuan_per_unit: YuanPerUnit = None,
     lang: Lang = Language.EN,
     region: ShownRegions = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event", metavar="TEXT", help="Event whose probability under each scenario is wanted; repeatable."
+        ),
+    ] = None,
     is_open: Annotated[
         bool,
         typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
@@ -117,14 +124,15 @@ def run(
     Starts from the forecast without policy, which is kept beside the fit. The baseline, scenarios that must be shown
     beside others, and the two by two that splits the effect of the first into who gets the money and what it is spent
     on are added. Prints the answer in a few sentences, then what each scenario changes. With the run.json of earlier
-    results the same run is made again and compared with them number by number.
+    results the same run is made again and compared with them number by number. Events are written as for `gapsim
+    forecast`.
     """
     from pysd_runner.reports.replay import is_record
 
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     if any(is_record(scenario) for scenario in scenarios):
-        given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, **settings}
+        given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, "event": events, **settings}
         _alone(scenarios, [key for key, value in given.items() if value])
         _again(session, Path(scenarios[0]), out, force=force, lang=lang)
         return 0
@@ -148,6 +156,7 @@ def run(
         folder=fit if fit is not None and fit.is_dir() else None,
         is_open=is_open,
         regions=region or (),
+        events=events or (),
         settings=settings,
         lang=lang,
         check=check,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
@@ -174,6 +176,46 @@ def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
         If it names no region or class.
     """
     return tuple(_chance(event, futures) for event in events)
+
+
+def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
+    """Look for events under each scenario of a projection.
+
+    Parameters
+    ----------
+    data
+        Of a projection: ``output_per_head`` over scenario, draw, region and year from the origin on, with the names and
+        classes of the regions as coordinates.
+    events
+        In one of the `FORMS`.
+
+    Returns
+    -------
+    DataFrame
+        Share of the draws, a row an event, a column a scenario.
+
+    Raises
+    ------
+    InvalidInput, UnknownName
+        As `chances`.
+    """
+    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year"))
+    relative = (logs - logs.mean("region")).to_numpy()
+    regions = data["region"].to_numpy()
+    names = {
+        str(code): (str(english), str(chinese))
+        for code, english, chinese in zip(
+            regions, data["name_en"].to_numpy(), data["name_zh"].to_numpy(), strict=True
+        )
+    }
+    groups = tuple(map(str, data["group"].to_numpy()))
+    years = tuple(map(int, data["year"].to_numpy()[1:]))
+    found = {}
+    for place, scenario in enumerate(data["scenario"].to_numpy()):
+        # All draws of all scenarios start where the regions were observed.
+        futures = futures_of(names, groups, relative[place, 0, :, 0], relative[place, :, :, 1:], years)
+        found[str(scenario)] = [item.probability for item in chances(events, futures)]
+    return pd.DataFrame(found, index=pd.Index(events, name="event"))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """A projection on one screen: the answer in a few sentences, then the policies beside each other."""
 
 import numpy as np
+import pandas as pd
 
 from pysd_runner.numbers import interval, percent, written
 from pysd_runner.policy.answer import Answer
@@ -42,6 +43,36 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
     draws = answer.main.effects.sizes["draw"]
     how = say("how single" if draws == 1 else "how", lang, draws=draws)
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
+
+
+def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
+    """How likely events are under each scenario.
+
+    Parameters
+    ----------
+    projection
+        What was projected.
+    shares
+        Share of the draws, a row an event, a column a scenario.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    header, rows
+        Texts.
+    """
+    header = [say("event", lang), *(label_of(projection, None, name, lang) for name in shares)]
+    return header, [[str(event), *(f"{percent(share)} %" for share in row)] for event, row in shares.iterrows()]
+
+
+def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list[str]:
+    """How likely events are under each scenario, for the screen: a block an event."""
+    header, rows = event_table(projection, shares, lang)
+    lines = ["", say("events", lang)]
+    for event, *cells in rows:
+        lines += ["", event, *aligned([list(pair) for pair in zip(header[1:], cells, strict=True)])]
+    return lines
 
 
 def policy_table(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pysd_runner.export import save_csv, to_iamc, write_text_whole
+from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.numbers import percent
 from pysd_runner.plots import save_figure
 from pysd_runner.policy.answer import Answer
@@ -21,7 +22,7 @@ from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.levels import level_table
-from pysd_runner.reports.overview import case_table, policy_table, split_table
+from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
 from pysd_runner.reports.phrases import say
 
 FIGURES = "figures"
@@ -46,6 +47,7 @@ CONTENTS = (
     "summary.csv",
     "ranking.csv",
     "levels.csv",
+    "events.csv",
     "below_baseline.csv",
     "projection_iamc.csv",
     "projection.nc",
@@ -67,10 +69,13 @@ class Results:
         Where.
     figures
         Names of the figures, without ending.
+    events
+        Share of the draws with each event under each scenario; None when none was asked for.
     """
 
     folder: Path
     figures: tuple[str, ...]
+    events: pd.DataFrame | None = None
 
 
 def write_results(
@@ -81,6 +86,7 @@ def write_results(
     answer: Answer | None = None,
     scenarios: Sequence[str] = (),
     regions: Sequence[str] = (),
+    events: Sequence[str] = (),
     lang: str = "en",
     progress: Callable[[int], None] | None = None,
     finished: Callable[[str], None] | None = None,
@@ -101,6 +107,8 @@ def write_results(
         Scenarios that get figures of their own; empty for all policies.
     regions
         Regions shown; empty for some spread over the ranks of the last observed year.
+    events
+        Events whose probability under each scenario is wanted, as `scenario_chances` reads them.
     lang
         Language of figures and page, ``"en"`` or ``"zh"``.
     progress
@@ -120,13 +128,16 @@ def write_results(
         If something cannot be written.
     """
     folder = Path(folder)
+    shares = scenario_chances(projection.data, events) if events else None
     before = set(folder.iterdir()) if folder.is_dir() else set()
     record = inputs.store(folder)
     kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
     kept.save(folder)
     _write_tables(projection, answer, folder, lang)
+    if shares is not None:
+        save_csv(shares.reset_index(), folder / "events.csv")
     sentences: dict[str, str] = {}
-    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, sentences, folder, lang)))
+    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
             finished(name)
@@ -136,8 +147,8 @@ def write_results(
         sentences[name] = figure.sentence
         if progress is not None:
             progress(1)
-    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, sentences, folder, lang)))
-    return Results(folder=folder, figures=tuple(sentences))
+    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
+    return Results(folder=folder, figures=tuple(sentences), events=shares)
 
 
 def _write_tables(projection: Projection, answer: Answer | None, folder: Path, lang: str) -> None:
@@ -170,13 +181,21 @@ def _below(projection: Projection) -> pd.DataFrame:
 
 
 def _page(
-    projection: Projection, answer: Answer | None, sentences: dict[str, str], folder: Path, lang: str
+    projection: Projection,
+    answer: Answer | None,
+    shares: pd.DataFrame | None,
+    sentences: dict[str, str],
+    folder: Path,
+    lang: str,
 ) -> Document:
     """The page that leads through the folder: the answer first, what it rests on below."""
     panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])
     parts: list[Part] = [Bullets(headline_lines(projection, answer, lang=lang))]
     if answer is not None:
         parts += _compared(projection, answer, year, lang)
+    if shares is not None:
+        header, rows = event_table(projection, shares, lang)
+        parts += [Heading(say("events", lang)), Table(header=header, rows=rows)]
     pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in sentences.items()]
     if pictures:
         parts += [Heading(say("figures", lang)), Paragraph(say("figures note", lang)), *pictures]
