@@ -153,7 +153,9 @@ def compare(
     ]
     data = xr.concat(parts, dim="scenario")
     names = {item.name: item.baseline_name for item in scenarios}
-    found = effects(data["output"], data["population"], data["budget"], names, start_of(panel))
+    # Money per head cannot be added up where people were not counted.
+    budget = data["budget"] if "population" in panel else None
+    found = effects(data["output"], data["population"], budget, names, start_of(panel))
     policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
     return Comparison(effects=found, scenarios=policies, year=bounds[1])
 

@@ -4,16 +4,20 @@ from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from pysd_runner.export.words import word
 from pysd_runner.indicators.laggards import mean_log_gap
 from pysd_runner.numbers import interval, percent, written
-from pysd_runner.policy.answer import Answer
+from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.comparison import Comparison
 from pysd_runner.policy.effects import HEADLINE, Start
 from pysd_runner.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.plausible import implausible
+
+Array = NDArray[np.float64]
 
 # Regions named one by one; of more only the number is told.
 NAMED = 4
@@ -42,7 +46,7 @@ def headline_lines(projection: Projection, answer: Answer | None, *, lang: str =
     """
     start = _start(projection)
     lines = list(_verdict(projection, answer, lang)) if answer is not None else []
-    if start is not None and start.behind.any():
+    if start.behind.any():
         lines.append(_without_policy(projection, start, lang))
     if answer is not None:
         lines += _of_policy(projection, answer, lang)
@@ -63,22 +67,24 @@ def definition_label(projection: Projection, key: str, lang: str) -> str:
     return getattr(known[key], lang) if key in known else key
 
 
-def _start(projection: Projection) -> Start | None:
-    """The origin as it was observed; None without population."""
-    if "population" not in projection.data or "output" not in projection.data:
-        return None
-    first = projection.data[["output", "population"]].isel(scenario=0, draw=0, year=0)
+def _counted(projection: Projection, scenario: str) -> tuple[Array, Array]:
+    """Output and population of a scenario, shape (draw, region, year); where people were not counted, one a region."""
+    data = projection.data.sel(scenario=scenario).transpose("draw", "region", "year", ...)
+    heads = data["output_per_head"].to_numpy()
+    people = data["population"].to_numpy() if "population" in data else np.ones_like(heads)
+    return heads * people, people
+
+
+def _start(projection: Projection) -> Start:
+    """The origin as it was observed."""
+    output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
     groups = tuple(map(str, projection.data["group"].to_numpy()))
-    return Start(
-        output=first["output"].to_numpy(),
-        population=first["population"].to_numpy(),
-        classes=groups if all(groups) else (),
-    )
+    return Start(output=output, population=people, classes=groups if all(groups) else ())
 
 
 def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
     """Whether a policy is best whatever is assumed."""
-    if len(answer.main.scenarios) < 2:
+    if len(answer.main.scenarios) < 2 or len(projection.data["draw"]) < 2:
         return
     if answer.robust:
         least = min(
@@ -100,13 +106,36 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
                 definition=definition_label(projection, key, lang),
             )
         )
-    yield say("not robust", lang, parts=say("list", lang).join(parts))
+    parts += _against(projection, answer, lang)
+    yield say("not robust", lang, parts=say("clauses", lang).join(parts))
+
+
+def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
+    """The case that another policy wins, where all definitions agree on one."""
+    firsts = {str(item.first.idxmax()) for item in answer.comparisons.values()}
+    if len(firsts) > 1 or any(float(item.first.max()) < ROBUST for item in answer.comparisons.values()):
+        return
+    (name,) = firsts
+    (key, change), series = min(answer.main.cases.items(), key=lambda case: float(case[1].get(name, 0.0)))
+    best = str(series.idxmax())
+    yield say(
+        "first if",
+        lang,
+        policy=label_of(projection, answer, best, lang),
+        share=percent(float(series[best])),
+        case=case_label(projection, key, change, lang),
+    )
+
+
+def case_label(projection: Projection, key: str, change: str, lang: str) -> str:
+    """What is assumed of a parameter in a case of the comparison."""
+    meaning = getattr(declarations_of(projection).parameters[key], lang)
+    return say("case", lang, meaning=meaning, change=say(f"case {change}", lang))
 
 
 def _without_policy(projection: Projection, start: Start, lang: str) -> str:
     reference = next(iter(projection.baselines.values()))
-    data = projection.data[["output", "population"]].sel(scenario=reference).transpose("draw", "region", "year")
-    gaps = mean_log_gap(data["output"].to_numpy(), data["population"].to_numpy(), start.behind, axis=1)
+    gaps = mean_log_gap(*_counted(projection, reference), start.behind, axis=1)
     shortfall = 100 * -np.expm1(-gaps)
     low, middle, high = np.quantile(shortfall[:, -1], (0.05, 0.5, 0.95))
     key = "without policy" if projection.provenance.get("baseline") else "without policy, model"
@@ -134,7 +163,7 @@ def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[st
         policy=label,
         year=main.year,
         closed=_middle(closed),
-        range=_range(closed),
+        range=_range(closed, lang),
         share=_middle(main.effects["gap_closed_share"].sel(scenario=name), 0),
         others=_others(projection, answer, name, lang),
     )
@@ -147,9 +176,12 @@ def _middle(values: xr.DataArray, digits: int = 1) -> str:
     return written(float(np.median(values.to_numpy())), digits)
 
 
-def _range(values: xr.DataArray, digits: int = 1) -> str:
+def _range(values: xr.DataArray, lang: str) -> str:
+    """The interval in brackets; nothing for a single draw."""
+    if values.size < 2:
+        return ""
     low, high = np.quantile(values.to_numpy(), (0.05, 0.95))
-    return interval(float(low), float(high), digits)
+    return say("interval", lang, range=interval(float(low), float(high), 1))
 
 
 def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str:
@@ -175,8 +207,10 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
         parts = main.split(name)
     except KeyError:
         return
+    is_single = main.effects.sizes["draw"] < 2
     found = {
-        key: f"{written(row['change_p50'], 1)} ({interval(row['change_p05'], row['change_p95'], 1)})"
+        key: written(row["change_p50"], 1)
+        + ("" if is_single else f" ({interval(row['change_p05'], row['change_p95'], 1)})")
         for key, row in parts.to_dict("index").items()
     }
     yield say("who and what", lang, who=found["who"], what=found["what"])
@@ -185,7 +219,7 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
 def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
     if "present_cost" not in main.effects:
         return
-    money = _money_of(projection)
+    money = _money_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
     known = per_point[np.isfinite(per_point)]
     text = say("cost", lang, cost=amount(float(np.median(cost)), money, lang))
@@ -214,18 +248,21 @@ def amount(value: float, money: str, lang: str) -> str:
     return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
 
 
-def _money_of(projection: Projection) -> str:
-    return str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
+def _money_of(projection: Projection, lang: str) -> str:
+    name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
+    return say("yuan", lang) if name == "Yuan" else name
 
 
 def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterator[str]:
     """Regions that most draws leave below their path without policy."""
+    if len(projection.data["draw"]) < 2:
+        return
     heads = projection.data["output_per_head"].isel(year=-1).transpose("scenario", "draw", "region")
     below = heads.sel(scenario=name).to_numpy() < heads.sel(scenario=projection.baselines[name]).to_numpy()
     shares = below.mean(axis=0)
     names = projection.data[f"name_{lang}"].to_numpy()
     losing = [str(names[place]) for place in np.argsort(-shares, kind="stable") if shares[place] > 0.5]
-    listed = say("list", lang).join(losing[:NAMED])
+    listed = word("list.separator", lang).join(losing[:NAMED])
     listed += say("more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
     key = "losers" if losing else "no losers"
     yield say(key, lang, policy=label, count=len(losing), all=len(shares), names=listed)
@@ -233,6 +270,8 @@ def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterato
 
 def _rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[str]:
     """What the numbers rest on, and where they leave what is plausible."""
+    if "population" not in projection.data:
+        yield say("equal shares", lang)
     fitted = projection.provenance.get("fitted")
     growth = (fitted or {}).get("provenance", {}).get("growth") or {}
     if fitted is None:

@@ -8,8 +8,7 @@ from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.comparison import FACTORS, SCANNED, Comparison
 from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.projection import Projection
-from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.reports.headline import definition_label, headline_lines, label_of
+from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.screen import aligned, filled
 
@@ -144,7 +143,7 @@ def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[
         cases[definition_label(projection, key, lang) if key else say("case main", lang)] = item.first
     scan = say("case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
     for (key, change), series in answer.main.cases.items():
-        title = f"{_meaning(projection, key, lang)}: {say(f'case {change}', lang)}"
+        title = case_label(projection, key, change, lang)
         cases[f"{title} ({scan})" if change in FACTORS else title] = series
     rows = []
     for title, series in cases.items():
@@ -154,10 +153,6 @@ def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[
         ]
         rows.append([title, *best, *[""] * (2 - len(best))])
     return header, rows
-
-
-def _meaning(projection: Projection, key: str, lang: str) -> str:
-    return str(getattr(declarations_of(projection).parameters[key], lang))
 
 
 def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list[list[str]]]:
