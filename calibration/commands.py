@@ -353,13 +353,14 @@ def demo(
         problem, search = _problem(panel), Search(starts, seed)
         found = _fit(session, problem, search)
         found = _judged(session, problem, found, folder.draft / FIT, profiles=False)
-        found = _sampled(session, problem, found, folder.draft / FIT, draws=DRAWS_KEPT, seed=seed)
         found.save(folder.draft / FIT)
         folder.finished(FIT)
         session.kept.append(
             f"The calibration had finished and is kept in {folder.path / FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / FIT}`"
         )
+        found = _sampled(session, problem, found, folder.draft / FIT, draws=DRAWS_KEPT, seed=seed)
+        found.save(folder.draft / FIT)
         others = _alternatives(session, panel, problem, search, folder.draft / FIT, {}, sample=DRAWS_KEPT)
         _draw(session, problem, found, folder.draft / FIT, lang, panel)
         job = Job(

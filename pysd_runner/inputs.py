@@ -350,14 +350,16 @@ def smooth_minimum(share: Array, limit: Array) -> Array:
     Parameters
     ----------
     share, limit
-        Positive, shapes that broadcast.
+        Not negative, shapes that broadcast.
 
     Returns
     -------
     ndarray
         In the unit of the two.
     """
-    return np.asarray(share / (1 + (share / limit) ** SHARPNESS) ** (1 / SHARPNESS))
+    smaller, larger = np.minimum(share, limit), np.maximum(share, limit)
+    ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
+    return np.asarray(smaller / (1 + ratio**SHARPNESS) ** (1 / SHARPNESS))
 
 
 def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:

@@ -126,7 +126,7 @@ def test_an_indicator_that_never_changes_is_left_out_and_the_rest_works(gapsim, 
     answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit")
     assert answer.code in (0, 3)
     assert "access (access): no region's value ever changes: that looks filled in, not observed" in answer.err
-    assert "q_a: no series of this panel observes the block 'Access'" in answer.err
+    assert "In blocks without a series, so close to their priors:\n  Access: p_a, q_a" in answer.err
 
 
 @pytest.mark.parametrize("command", ["calibrate", "forecast", "evaluate --panel", "run zoned_need --panel"])
