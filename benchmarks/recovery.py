@@ -301,7 +301,7 @@ def _judged(setting: Setting, keys: Sequence[str], ranks: Array) -> tuple[list[s
     wrong = rejected(rows)
     named = [row for row in rows if row.name in ASKED or any(row.name == name for name, _ in wrong)]
     limits = _limits(setting, asked, {row.name: row for row in rows})
-    lines = [*table([*named, *together]), *limits]
+    lines = [*table([*named, *together], wrong), *limits]
     tested = f"{len(rows) * len(LEVELS)} binomial tests with Holm's correction: "
     lines.append(tested + ("all pass" if not wrong else ", ".join(f"{name} at {level:.0%}" for name, level in wrong)))
     record = {
