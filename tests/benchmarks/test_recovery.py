@@ -72,6 +72,12 @@ def test_former_parameters_alone_are_drawn_with_the_others_as_declared(panels):
     lines, record = report(replace(SMALL, truth="declared"), [found, replace(found, number=4)])
     assert not any(line.startswith("all ") for line in lines)
     assert len(record["methods"]["normal"]["rows"]) == len(ASKED) + 1
+    # Truths in the middle of their intervals are no fault here, and truths at the ends are.
+    for rank, holds in ((0.5, True), (0.99, False)):
+        many = [replace(found, number=number, normal=(rank,) * len(ASKED)) for number in range(60)]
+        lines, record = report(replace(SMALL, truth="declared"), many)
+        assert record["methods"]["normal"]["holds"] == holds
+        assert ("the 13 pooled, at least 46, 76, 92 %: " + ("kept" if holds else "MISSED")) in lines
 
 
 def test_an_interrupted_run_goes_on(tmp_path, panels):
