@@ -52,7 +52,7 @@ class Setting:
         Size of the panels: every so-manieth province in 2014, and years after it.
     truth
         ``"prior"``: all parameters are drawn from their priors; ``"declared"``: those of `ASKED` are, the others are as
-        declared, near the middle of their priors. Intervals then hold more truths than they say, and only too few count.
+        declared, near the middle of their priors. Intervals then hold more truths than they say; only too few count.
     disturb
         What is wrong with the panels, see `benchmarks.simulated`.
     sampler
