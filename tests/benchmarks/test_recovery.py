@@ -80,6 +80,19 @@ def test_former_parameters_alone_are_drawn_with_the_others_as_declared(panels):
         assert ("the 13 pooled, at least 46, 76, 92 %: " + ("kept" if holds else "MISSED")) in lines
 
 
+def test_held_parameters_are_not_ranked_and_make_intervals_too_narrow(panels):
+    found = [recover(number, replace(SMALL, estimate="asked")) for number in range(8)]
+    assert set(found[3].keys) == set(ASKED)
+    place, former = panels[3].keys.index("q_a"), found[3].keys.index("q_a")
+    assert found[3].truth[former] == panels[3].truth[place]
+    # The same truths lie farther out in posteriors that take the other parameters for known.
+    narrow, wide = (
+        np.mean([ndtri(np.clip(item.normal[item.keys.index("q_a")], 1e-9, 1 - 1e-9)) ** 2 for item in made])
+        for made in (found, panels[:8])
+    )
+    assert narrow > 2 * wide
+
+
 def test_an_interrupted_run_goes_on(tmp_path, panels):
     kept = tmp_path / "kept.jsonl"
     first = recovered(SMALL, 2, kept=kept)
@@ -101,7 +114,8 @@ def test_the_command_prints_tables_and_writes_numbers(tmp_path, capsys):
     arguments = ["--panels", "2", "--regions", "3", "--years", "6", "--processes", "1", "--disturb", "census"]
     main([*arguments, "--json", str(target)])
     shown = capsys.readouterr().out
-    assert "2 panels of 3 regions and 6 years after 2014; truths drawn from the priors; disturbance: census" in shown
+    assert "2 panels of 3 regions and 6 years after 2014; truths drawn from the priors; estimated: all; " in shown
+    assert "disturbance: census" in shown
     assert "tau_m at 95 %, at least 88%:" in shown
     assert "pooled, within" not in shown
     record = json.loads(target.read_text(encoding="utf-8"))
