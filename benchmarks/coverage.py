@@ -1,6 +1,6 @@
 """How often intervals hold the truth, in many simulated panels, and how sure that is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,20 +115,21 @@ def holm(values: Sequence[float]) -> list[bool]:
     return found
 
 
-def table(rows: Sequence[Coverage]) -> list[str]:
-    """The rows as text; a star marks what Holm's test rejects, and rows of several parameters have standard errors.
+def table(rows: Sequence[Coverage], wrong: Collection[tuple[str, float]]) -> list[str]:
+    """The rows as text; rows of several parameters have standard errors.
 
     Parameters
     ----------
     rows
         What `coverage` gave.
+    wrong
+        What `rejected` gave for all parameters; marked by a star.
 
     Returns
     -------
     list of str
         Lines.
     """
-    wrong = rejected([row for row in rows if row.binomial])
     width = max(len(row.name) for row in rows)
     lines = [f"{'':<{width}}{'panels':>8}" + "".join(f"{100 * level:>15.0f} %" for level in LEVELS)]
     for row in rows:

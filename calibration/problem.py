@@ -360,13 +360,8 @@ class CalibrationProblem:
         """Log density of many vectors and the panel, per unit of the unbounded scale, from one simulation.
 
         ``log p(z, panel) = log p(panel | z) + sum_k log p_k(z_k)``. The likelihood is that of `log_likelihood_batch`;
-        ``p_k`` is the prior density of a parameter on its unbounded scale. With the residuals ``r`` of `residuals`, ::
-
-            log p(z, panel) = -1/2 sum r(z)^2 + sum_k log |dr_k / dz_k| + constant,
-
-        the middle sum over the residuals of the priors. It is constant for normal and lognormal priors. Searches
-        minimise ``1/2 sum r^2`` alone, which is the mode in the priors' normal scores and does not hang on the scale
-        of a prior on an interval; draws must follow the whole density.
+        ``p_k`` is the prior density of a parameter on its unbounded scale, where it is normal. With the residuals ``r``
+        of `residuals` it is ``-1/2 sum r(z)^2`` up to a constant, which is what searches maximise.
 
         Parameters
         ----------

@@ -154,7 +154,10 @@ def recounts(panel: Panel, years: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def _median(values: Array) -> Array:
     """Along the last axis, of what is known; NaN where nothing is."""
-    return np.asarray(np.ma.filled(np.ma.median(np.ma.masked_invalid(values), axis=-1), np.nan), dtype=float)
+    found = np.full(values.shape[:-1], np.nan)
+    known = np.isfinite(values).any(axis=-1)
+    found[known] = np.nanmedian(values[known], axis=-1)
+    return found
 
 
 def share_of(spec: ModelSpec, measurement: Measurement) -> str:

@@ -72,6 +72,25 @@ def test_former_parameters_alone_are_drawn_with_the_others_as_declared(panels):
     lines, record = report(replace(SMALL, truth="declared"), [found, replace(found, number=4)])
     assert not any(line.startswith("all ") for line in lines)
     assert len(record["methods"]["normal"]["rows"]) == len(ASKED) + 1
+    # Truths in the middle of their intervals are no fault here, and truths at the ends are.
+    for rank, holds in ((0.5, True), (0.99, False)):
+        many = [replace(found, number=number, normal=(rank,) * len(ASKED)) for number in range(60)]
+        lines, record = report(replace(SMALL, truth="declared"), many)
+        assert record["methods"]["normal"]["holds"] == holds
+        assert ("the 13 pooled, at least 46, 76, 92 %: " + ("kept" if holds else "MISSED")) in lines
+
+
+def test_held_parameters_are_not_ranked_and_make_intervals_too_narrow(panels):
+    found = [recover(number, replace(SMALL, estimate="asked")) for number in range(8)]
+    assert set(found[3].keys) == set(ASKED)
+    place, former = panels[3].keys.index("q_a"), found[3].keys.index("q_a")
+    assert found[3].truth[former] == panels[3].truth[place]
+    # The same truths lie farther out in posteriors that take the other parameters for known.
+    narrow, wide = (
+        np.mean([ndtri(np.clip(item.normal[item.keys.index("q_a")], 1e-9, 1 - 1e-9)) ** 2 for item in made])
+        for made in (found, panels[:8])
+    )
+    assert narrow > 2 * wide
 
 
 def test_an_interrupted_run_goes_on(tmp_path, panels):
@@ -95,7 +114,8 @@ def test_the_command_prints_tables_and_writes_numbers(tmp_path, capsys):
     arguments = ["--panels", "2", "--regions", "3", "--years", "6", "--processes", "1", "--disturb", "census"]
     main([*arguments, "--json", str(target)])
     shown = capsys.readouterr().out
-    assert "2 panels of 3 regions and 6 years after 2014; truths drawn from the priors; disturbance: census" in shown
+    assert "2 panels of 3 regions and 6 years after 2014; truths drawn from the priors; estimated: all; " in shown
+    assert "disturbance: census" in shown
     assert "tau_m at 95 %, at least 88%:" in shown
     assert "pooled, within" not in shown
     record = json.loads(target.read_text(encoding="utf-8"))
@@ -190,7 +210,8 @@ def test_right_ranks_pass_and_wrong_ones_are_named():
     narrow[:, 1] = ndtr(1.5 * ndtri(ranks[:, 1]))
     rows = [coverage(key, narrow[:, place]) for place, key in enumerate(keys)]
     assert {key for key, _ in rejected(rows)} == {"b"}
-    assert any(line.startswith("b ") and "*" in line for line in table(rows))
+    lines = table(rows, rejected(rows))
+    assert [line[0] for line in lines if "*" in line] == ["b"]
     assert outside(coverage("all", ndtr(1.5 * ndtri(ranks)))) == [0.5, 0.8, 0.95]
 
 
@@ -202,7 +223,7 @@ def test_standard_errors_are_clustered_by_panel():
         assert found.covered[level] == shares.mean()
         assert found.errors[level] == pytest.approx(np.sqrt(((shares - shares.mean()) ** 2).sum() / 3 / 4))
     assert not found.binomial
-    assert "(21.3)" in table([found])[1]
+    assert "(21.3)" in table([found], ())[1]
 
 
 def test_p_values_are_those_of_the_binomial_distribution():
