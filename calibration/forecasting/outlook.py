@@ -17,7 +17,7 @@ from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import FINAL, models_named
-from calibration.forecasting.plan import FIRST_ORIGIN, check_draws
+from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
@@ -260,7 +260,7 @@ def _mixed(
     if not isinstance(chosen, Combination):
         return {chosen.name: 1.0}, 1.0
     settings = {"draws": asked.draws, "seed": asked.seed}
-    years = origin.target.years[FIRST_JUDGED - 1 : -1]
+    years = origin.target.seen[FIRST_JUDGED - 1 : -1]
     for done, year in enumerate(years):
         chosen.remember(origin, year, **settings)
         if progress is not None:
@@ -331,11 +331,12 @@ def _check_numbers(target: Target, until: int, draws: int) -> None:
             f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {target.years[-1]}"
         )
     check_draws(draws)
-    if len(target.years) < LEAST_YEARS:
+    if len(target.seen) < LEAST_YEARS:
         raise InvalidInput(
-            f"panel {target.name!r} has {len(target.years)} years of output; a forecast needs "
+            f"panel {target.name!r} has {len(target.seen)} years of output; a forecast needs "
             f"{LEAST_YEARS} to learn from"
         )
+    check_yearly(target)
 
 
 def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...]) -> Futures:
@@ -351,7 +352,7 @@ def _past(
     panel: Panel, target: Target, chosen: Forecaster, seed: int, progress: Progress | None
 ) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
     """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
-    years = target.years
+    years = target.seen
     usual = len(years) > FIRST_ORIGIN
     origins = None if usual else years[FIRST_SEEN:-1]
     result = backtest(
