@@ -71,9 +71,7 @@ def test_output_that_couplings_made_is_neither_momentum_nor_passing(
         last = slice(max(0, year - 9), year + 1)
         aim = persistence * np.where(seen[:, last], path[:, last], 0.0).sum(axis=1) / seen[:, last].sum(axis=1)
         path[:, year + 1] = aim + (1 - pull) * (path[:, year] - aim) + moves[:, year]
-    found = followed(np.where(seen, path, np.nan), trend, 40).drawn(
-        moves, ("",) * REGIONS, np.random.default_rng(0)
-    )
+    found = followed(np.where(seen, path, np.nan), trend, 40).drawn(moves, ("",) * REGIONS, np.random.default_rng(0))
     assert_allclose(found.drift.mean(axis=0), 0.0, atol=1e-15)
     assert_allclose(found.cycle.mean(axis=0), 0.0, atol=1e-15)
     assert_allclose(found.level.mean(axis=0), path[:, -1], atol=1e-15)
