@@ -16,6 +16,7 @@ from calibration.forecasting.events import Chance, Futures, chances, futures_of
 from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
+from calibration.forecasting.memory import Memory
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
@@ -207,10 +208,11 @@ def forecast(
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
+    # The past comes first: what the mixture learns from it is not computed again.
+    rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
     weights, reach = _mixed(chosen, start, asked, progress)
     found = asked.of(chosen, start)
     couplings = _couplings(chosen, weights, start, asked)
-    rows, origins = _past(panel, target, chosen, seed, progress) if past else ((), ())
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
     return Outlook(
@@ -349,7 +351,7 @@ def _names(target: Target, panel: Panel) -> dict[str, tuple[str, str]]:
 
 
 def _past(
-    panel: Panel, target: Target, chosen: Forecaster, seed: int, progress: Progress | None
+    panel: Panel, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
 ) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
     """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
     years = target.seen
@@ -362,6 +364,7 @@ def _past(
         horizons=None if origins is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
         seed=seed,
         progress=progress,
+        memory=memory,
     )
     rows = (row for row in result.skill() if row["model"] == chosen.name and row["horizon"] in PAST_HORIZONS)
     return tuple(rows), tuple(int(year) for year in result.scores["origin"].values)

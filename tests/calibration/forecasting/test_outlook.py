@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 
 from calibration import backtest, forecast
-from calibration.forecasting import Combination, Outlook, models, origin_at, target_of
+from calibration.forecasting import Combination, FilteredModel, Forecast, Origin, Outlook, models, origin_at, target_of
 from calibration.forecasting.events import Futures, chances
 from calibration.forecasting.words import chance, paragraph, percent
 from calibration.reporting.outlook import plot_outlook
@@ -312,7 +313,7 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
     answer = json.loads(capsys.readouterr().out)
     assert code == 0
     assert len(answer["data"]["table"]) == 8
-    assert list(answer["data"]["weights"]) == ["filtered", "error_correction_shrunken"]
+    assert list(answer["data"]["weights"]) == ["filtered", "error_correction_shrunken", "shrunken_means"]
     assert pd.read_csv(out / "events.csv").to_dict("records") == answer["data"]["events"]
     assert set(answer["data"]["text"]) == {"en", "zh"}
     names = {
@@ -378,3 +379,27 @@ def test_past_scores_are_written_as_data(tmp_path: Path, capsys: pytest.CaptureF
     assert list(written["horizon"]) == [1, 3]
     assert_allclose(written["crps"], [row["crps"] for row in rows], rtol=1e-6)
     assert not (out / "events.csv").exists()
+
+
+def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights come from the forecasts that are scored, and are those of a forecast that is not scored."""
+    asked = []
+    original = FilteredModel.forecast
+
+    def noted(self: FilteredModel, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        asked.append((self.settings.couplings, origin.year, horizon, draws))
+        return original(self, origin, horizon=horizon, draws=draws, seed=seed)
+
+    panel = panel_of(walk(4, 12))
+    plain = forecast(panel, until=2004, draws=600, past=False)
+    monkeypatch.setattr(FilteredModel, "forecast", noted)
+    found = forecast(panel, until=2004, draws=600)
+    assert len(set(asked)) == len(asked)
+    # At the origin once with couplings and once without, before it once a year.
+    assert sorted(asked) == [
+        (0.0, 2001, 3, 600),
+        *[(1.0, year, 5, 500) for year in range(1993, 2001)],
+        (1.0, 2001, 3, 600),
+    ]
+    assert found.weights == plain.weights
+    xr.testing.assert_equal(found.draws, plain.draws)
