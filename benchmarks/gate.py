@@ -67,19 +67,21 @@ def rows(title: str, result: Backtest) -> pd.DataFrame:
     return table[["model", "horizon", *SCORES]].assign(panel=title)
 
 
-def cells(scores: pd.DataFrame) -> pd.DataFrame:
+def cells(scores: pd.DataFrame, model: str = FINAL) -> pd.DataFrame:
     """A row for each panel and horizon: ratio to persistence, regret against the best baseline, coverage.
 
     Parameters
     ----------
     scores
         Of all panels, as `rows` makes them.
+    model
+        Name of a forecaster.
     """
     wide = scores.pivot(index=["panel", "horizon"], columns="model", values="rmse")
     best = wide[[name for name in wide if name in baselines()]].min(axis=1)
-    own = scores[scores["model"] == FINAL].set_index(["panel", "horizon"])
+    own = scores[scores["model"] == model].set_index(["panel", "horizon"])
     return own[["coverage_50", "coverage_90", "origins"]].assign(
-        ratio=wide[FINAL] / wide[REFERENCE], regret=wide[FINAL] / best - 1
+        ratio=wide[model] / wide[REFERENCE], regret=wide[model] / best - 1
     )
 
 
@@ -157,6 +159,24 @@ def gate_table(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def models_table(scores: pd.DataFrame) -> str:
+    """The measures of every forecaster, best mean ratio first.
+
+    Parameters
+    ----------
+    scores
+        Of all panels.
+    """
+    found = {str(name): measures(cells(scores, str(name))) for name in scores["model"].unique()}
+    names = list(LINES)[:3]
+    lines = ["| forecaster | " + " | ".join(names) + " |", "|" + "---|" * (1 + len(names))]
+    lines += [
+        f"| `{model}` | " + " | ".join(f"{found[model][name]:.4f}" for name in names) + " |"
+        for model in sorted(found, key=lambda item: found[item]["mean ratio to persistence"])
+    ]
+    return "\n".join(lines)
+
+
 def coverage_table(table: pd.DataFrame) -> str:
     """Coverage by horizon, mean over panels with a 90 % interval clustered by panel.
 
@@ -217,6 +237,8 @@ def told(scores: pd.DataFrame, before: pd.DataFrame | None = None) -> str:
     parts = [
         f"{count} panels and {len(table)} pairs of panel and horizon of {LEAST_ORIGINS} origins or more.",
         gate_table(table),
+        "The same of every forecaster; regret is against the best baseline of each pair, picked with hindsight:",
+        models_table(scores),
         "Coverage, mean over panels with 90 % intervals clustered by panel:",
         coverage_table(table),
         panel_table(table, before),

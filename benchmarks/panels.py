@@ -60,7 +60,14 @@ SOURCES = (
 # What defaults are chosen on, and nothing else.
 CHOSEN_ON = (
     Source(name="china", title="China to 2014", origins=(0, 2014)),
-    Source(name="us_early", title="US to 1959", file="us_states.csv", variable=INCOME, years=(1929, 1959)),
+    Source(
+        name="us_early",
+        title="US to 1959",
+        file="us_states.csv",
+        variable=INCOME,
+        years=(1929, 1965),
+        origins=(0, 1959),
+    ),
     Source(name="world_early", title="World to 2005", file="world_countries.csv", variable=WORLD, years=(1990, 2005)),
 )
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from benchmarks import gate, panels
-from benchmarks.gate import BEGIN, END, cells, clustered, gate_table, measures, told, without_one
+from benchmarks.gate import BEGIN, END, cells, clustered, gate_table, measures, models_table, told, without_one
 from benchmarks.panels import CHOSEN_ON, SOURCES, countries, eu_regions, read
 from benchmarks.scoreboard import PAGE
 from calibration.forecasting import backtest
@@ -39,6 +39,13 @@ def test_regret_is_against_the_best_baseline_of_each_panel_and_horizon() -> None
     assert_allclose(found["coverage of 50 %"], (0.6 + 0.5 + 0.5) / 3)
     low, high = without_one(table)["mean ratio to persistence"]
     assert_allclose((low, high), (0.95, 1.02))
+
+
+def test_every_forecaster_has_the_same_measures() -> None:
+    lines = models_table(scores()).splitlines()[2:]
+    assert [line.split("`")[1] for line in lines] == ["filtered", "gapsim", "persistence", "pull"]
+    # Persistence is best in two panels of three, a quarter worse than pull in the other.
+    assert lines[2].split("|")[2:5] == [" 0.0000 ", " 0.2500 ", " 1.0000 "]
 
 
 def test_what_does_not_hold_is_bold() -> None:

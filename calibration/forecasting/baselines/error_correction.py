@@ -144,7 +144,8 @@ class ShrunkenErrorCorrection:
 
     Where regions have groups (countries, classes) the means of groups have coefficients of their own, and so have the
     deviations from them: the between and the within estimate, each shrunken to the common one by
-    :math:`m / (m + m_0)`, m its degrees of freedom (partial pooling).
+    :math:`m / (m + m_0)` (partial pooling), with the degrees of freedom :math:`m = n_h (G - 1)` of G groups and
+    :math:`n_h (N - G)` of N regions in them.
 
     Attributes
     ----------
@@ -171,7 +172,7 @@ class ShrunkenErrorCorrection:
     level_years: float = 2.0
     change_years: float = 0.5
     most: float = 1.345
-    most_level: float = 2.0
+    most_level: float = 3.0
     common_freedom: float = 100.0
     groups: tuple[str, ...] = ()
 
