@@ -122,7 +122,7 @@ def test_shrunken_error_correction_by_a_plain_loop(step: int, groups: tuple[str,
 
     def shrunken(level: np.ndarray, change: np.ndarray, answer: np.ndarray) -> np.ndarray:
         found = sm.OLS(answer, np.column_stack((level, change))).fit().params
-        return np.array([(years * found[0] + 2 * prior) / (years + 2), years / (years + 0.5) * found[1]])
+        return np.array([min((years * found[0] + 2 * prior) / (years + 2), 0.0), years / (years + 0.5) * found[1]])
 
     common = shrunken(*table[:, 2:].T)
     last = np.array([row[np.isfinite(row)][-1] for row in values])
@@ -166,6 +166,12 @@ def test_where_countries_move_and_regions_do_not_each_level_has_its_own_law() ->
     assert errors["two"] < 0.97 * errors["one"]
 
 
+def test_gaps_are_not_taken_to_grow_by_themselves() -> None:
+    values = autoregressive(8, 20, level=0.1, change=0.0, size=1e-6)
+    assert coefficients(values, 1)[0] > 0.05
+    assert_allclose(ShrunkenErrorCorrection(change_years=1e12).points(values, 3), Persistence().points(values, 3))
+
+
 def test_means_of_groups_are_over_the_regions_that_were_seen() -> None:
     values = np.array([[1.0, np.nan], [3.0, 4.0], [5.0, np.nan]])
     found = group_means(values, np.array([0, 0, 1]))
@@ -197,7 +203,8 @@ def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() 
     values = holed()
     as_they_are = {"most": np.inf, "most_level": np.inf}
     free = ShrunkenErrorCorrection(level_years=0, change_years=0, **as_they_are)
-    assert_allclose(free.points(values, 5), ErrorCorrection().points(values, 5))
+    converging = autoregressive(12, 30, level=-0.1, change=0.3)
+    assert_allclose(free.points(converging, 5), ErrorCorrection().points(converging, 5))
     bound = ShrunkenErrorCorrection(rates=(0.03,), level_years=1e12, change_years=1e12, **as_they_are)
     assert_allclose(bound.points(values, 5), Pull(0.03).points(values, 5), rtol=1e-6)
     one = ShrunkenErrorCorrection(rates=(0.02,), **as_they_are)
