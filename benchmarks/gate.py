@@ -142,20 +142,21 @@ LINES: dict[str, tuple[str, Callable[[float], bool]]] = {
 
 
 def gate_table(table: pd.DataFrame) -> str:
-    """Each measure beside what is asked of it, and its range when one panel is left out.
+    """Each measure beside what is asked of it, without and with countries as panels, and when one panel is left out.
 
     Parameters
     ----------
     table
         Of `cells`.
     """
-    lines = ["| measure | asked | found | one panel left out |", "|" + "---|" * 4]
-    ranges = without_one(table)
+    whole = table[table.index.get_level_values("panel").isin([source.title for source in SOURCES])]
+    lines = ["| measure | asked | data sets | and their countries | one panel left out |", "|" + "---|" * 5]
+    found, ranges = measures(whole), without_one(table)
     for name, value in measures(table).items():
         asked, holds = LINES[name]
+        shown = [f"{item:.4f}" if holds(item) else f"**{item:.4f}**" for item in (found[name], value)]
         low, high = ranges[name]
-        shown = f"{value:.4f}" if holds(value) else f"**{value:.4f}**"
-        lines.append(f"| {name} | {asked} | {shown} | {low:.4f} to {high:.4f} |")
+        lines.append(f"| {name} | {asked} | {' | '.join(shown)} | {low:.4f} to {high:.4f} |")
     return "\n".join(lines)
 
 

@@ -49,8 +49,16 @@ def test_every_forecaster_has_the_same_measures() -> None:
 
 
 def test_what_does_not_hold_is_bold() -> None:
-    lines = gate_table(cells(scores())).splitlines()[2:]
-    assert [("**" in line) for line in lines] == [True, True, False, False, False]
+    made = scores().replace({"panel": {"A": "China"}})
+    cut = [line.split("|")[3:5] for line in gate_table(cells(made)).splitlines()[2:]]
+    # China alone is a data set of its own, and its intervals are too wide.
+    assert [["**" in cell for cell in line] for line in cut] == [
+        [True, True],
+        [True, True],
+        [False, False],
+        [True, False],
+        [False, False],
+    ]
 
 
 def test_coverage_is_as_sure_as_panels_are_many() -> None:
