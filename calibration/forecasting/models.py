@@ -209,6 +209,9 @@ shape of error correction, mean width           -.1789    .014   .015  .889 / .9
 ==============================================  =======  =====  =====  ====================  ====================
 
 Taken: with the mean of all, the simplest of what does alike.
+
+What came after that (one prior of the couplings, groups, prior mean reversion, bounded levels, the third member) is
+told in ``docs/forecast_choices.md``.
 """
 
 import math
