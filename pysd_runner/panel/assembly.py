@@ -340,9 +340,9 @@ def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
 
 
 def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
-    """Report the first of the changes by `JUMP` within a year, or by `LEAP` since a region was last seen.
+    """Report the first of the changes by `LEAP` since a region was last seen, or by `JUMP` since the year before.
 
-    Over more than a year a region may have grown as fast as `FASTEST` before a change is one by `LEAP`.
+    Over years without data it may have grown as fast as `FASTEST` before.
     """
     before = _last_seen(grid.values)
     earlier = np.take_along_axis(grid.values, np.maximum(before, 0), axis=1)
@@ -352,7 +352,8 @@ def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
     years = np.asarray(axes.years)
     apart = np.maximum(years - years[np.maximum(before, 0)], 1)
     slow = size / FASTEST ** (apart - 1.0)
-    for changes, factor, severity in ((slow, LEAP, "error"), (np.where(apart == 1, size, 1.0), JUMP, "warning")):
+    beside = before == np.arange(grid.values.shape[1]) - 1
+    for changes, factor, severity in ((slow, LEAP, "error"), (np.where(beside, slow, 1.0), JUMP, "warning")):
         places = np.argwhere(changes >= factor)
         if len(places):
             region, column = places[0]
