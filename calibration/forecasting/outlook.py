@@ -16,8 +16,9 @@ from calibration.forecasting.combination import FIRST_JUDGED, Combination, membe
 from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
+from calibration.forecasting.memory import Memory
 from calibration.forecasting.models import FINAL, models_named
-from calibration.forecasting.plan import FIRST_ORIGIN, check_draws
+from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
@@ -231,10 +232,11 @@ def forecast(
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
+    # The past comes first: what the mixture learns from it is not computed again.
+    rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
     weights, reach = _mixed(chosen, start, asked, progress)
     found = asked.of(chosen, start)
     couplings = _couplings(chosen, weights, start, asked)
-    rows, origins = _past(panel, target, chosen, seed, progress) if past else ((), ())
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
     return Outlook(
@@ -317,7 +319,7 @@ def _mixed(
     if not isinstance(chosen, Combination):
         return {chosen.name: 1.0}, 1.0
     settings = {"draws": asked.draws, "seed": asked.seed}
-    years = origin.target.years[FIRST_JUDGED - 1 : -1]
+    years = origin.target.seen[FIRST_JUDGED - 1 : -1]
     for done, year in enumerate(years):
         chosen.remember(origin, year, **settings)
         if progress is not None:
@@ -388,11 +390,12 @@ def _check_numbers(target: Target, until: int, draws: int) -> None:
             f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {target.years[-1]}"
         )
     check_draws(draws)
-    if len(target.years) < LEAST_YEARS:
+    if len(target.seen) < LEAST_YEARS:
         raise InvalidInput(
-            f"panel {target.name!r} has {len(target.years)} years of output; a forecast needs "
+            f"panel {target.name!r} has {len(target.seen)} years of output; a forecast needs "
             f"{LEAST_YEARS} to learn from"
         )
+    check_yearly(target)
 
 
 def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...]) -> Futures:
@@ -405,10 +408,10 @@ def _names(target: Target, panel: Panel) -> dict[str, tuple[str, str]]:
 
 
 def _past(
-    panel: Panel, target: Target, chosen: Forecaster, seed: int, progress: Progress | None
+    panel: Panel, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
 ) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
     """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
-    years = target.years
+    years = target.seen
     usual = len(years) > FIRST_ORIGIN
     origins = None if usual else years[FIRST_SEEN:-1]
     result = backtest(
@@ -418,6 +421,7 @@ def _past(
         horizons=None if origins is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
         seed=seed,
         progress=progress,
+        memory=memory,
     )
     rows = (row for row in result.skill() if row["model"] == chosen.name and row["horizon"] in PAST_HORIZONS)
     return tuple(rows), tuple(int(year) for year in result.scores["origin"].values)

@@ -31,12 +31,15 @@ _WORDS = {
         "mostly_known": "a good part of what will happen is foreseen",
         "event": "“{event}” has a probability of {probability} (looked at in {year}, not on the way{whom}).",
         "to_mean": "; the gap is that to the mean of the regions",
-        "past": "From past origins ({origins}) the same forecaster had, by root mean square, {errors}.",
+        "past": "On this very panel such forecasts have {verdict} so far: from past origins ({origins}) they had, by "
+        "root mean square, {errors}.",
         "past_few": "Past origins ({origins}) are fewer than {least}, too few to judge this forecaster; for the "
         "record, it had, by root mean square, {errors}.",
         "error": "{change} {horizon} ahead ({range}{count}; intervals of 90% held {share} of what came)",
         "error_range": "{low} to {high} with nine chances in ten; ",
-        "worse": "On this panel persistence has done better so far.",
+        "better": "done better than persistence",
+        "worse": "done worse than persistence",
+        "alike": "done neither better nor worse than persistence throughout",
         "smaller": "{change} smaller errors than persistence",
         "larger": "{change} larger errors than persistence",
         "same": "the same errors as persistence",
@@ -79,12 +82,14 @@ _WORDS = {
         "mostly_known": "相当一部分变化可以预见",
         "event": "“{event}”的概率为 {probability}（仅看 {year} 年当年，不看途中{whom}）。",
         "to_mean": "；差距指与各地区均值的差距",
-        "past": "以往的起点（{origins} 年）上，同一预测方法的误差（均方根）：{errors}。",
+        "past": "就本面板而言，迄今此类预测{verdict}：以往的起点（{origins} 年）上，其误差（均方根）：{errors}。",
         "past_few": "以往的起点（{origins} 年）不足 {least} 个，太少，不足以评判该预测方法；"
         "仅供记录，其误差（均方根）：{errors}。",
         "error": "{horizon}期{change}（{range}{count}；90% 区间覆盖 {share}）",
         "error_range": "90% 的可能在 {low} 至 {high} 之间；",
-        "worse": "在该面板上，迄今“维持不变”的预测更好。",
+        "better": "优于“维持不变”",
+        "worse": "不如“维持不变”",
+        "alike": "与“维持不变”互有优劣或相差无几",
         "smaller": "比“维持不变”小 {change}",
         "larger": "比“维持不变”大 {change}",
         "same": "与“维持不变”相同",
@@ -115,8 +120,8 @@ MOVE = 0.005
 STILL = 0.01
 # Regions that a sentence names before it counts the others.
 NAMED = 3
-# A ratio of errors to those of persistence from which on the forecast did worse.
-WORSE = 1.005
+# What a ratio of errors to those of persistence is away from 1 where the forecast did better or worse.
+APART = 0.005
 # Scores from fewer origins are reported, not counted.
 LEAST_ORIGINS = 8
 
@@ -268,15 +273,17 @@ def _past(outlook: Outlook, words: Mapping[str, str]) -> str:
     origins = str(first) if first == last else words["range"].format(first=first, last=last)
     all_few = all(_few(row) for row in outlook.past)
     errors = words["and"].join(_error(row, words, told=all_few) for row in outlook.past)
-    told = words["past_few" if all_few else "past"].format(origins=origins, errors=errors, least=LEAST_ORIGINS)
-    counted = [row for row in outlook.past if not _few(row)]
-    worse = bool(counted) and all(_did_worse(row) for row in counted)
-    return f"{told}{words['gap']}{words['worse']}" if worse else told
+    text = words["past_few" if all_few else "past"]
+    return text.format(verdict=words[_verdict(outlook.past)], origins=origins, errors=errors, least=LEAST_ORIGINS)
 
 
-def _did_worse(row: Mapping[str, Any]) -> bool:
-    ratio = row["rmse_ratio_to_persistence"]
-    return ratio is not None and ratio > WORSE
+def _verdict(past: Sequence[Mapping[str, Any]]) -> str:
+    """Whether forecasts from enough origins did better or worse than persistence, all of them."""
+    ratios = [row["rmse_ratio_to_persistence"] for row in past if not _few(row)]
+    ratios = [ratio for ratio in ratios if ratio is not None]
+    if ratios and max(ratios) < 1 - APART:
+        return "better"
+    return "worse" if ratios and min(ratios) > 1 + APART else "alike"
 
 
 def _few(row: Mapping[str, Any]) -> bool:
