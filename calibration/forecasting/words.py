@@ -1,7 +1,7 @@
 """One paragraph about a forecast, made from its numbers, in English and Chinese."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np

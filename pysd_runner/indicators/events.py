@@ -204,9 +204,7 @@ def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
     regions = data["region"].to_numpy()
     names = {
         str(code): (str(english), str(chinese))
-        for code, english, chinese in zip(
-            regions, data["name_en"].to_numpy(), data["name_zh"].to_numpy(), strict=True
-        )
+        for code, english, chinese in zip(regions, data["name_en"].to_numpy(), data["name_zh"].to_numpy(), strict=True)
     }
     groups = tuple(map(str, data["group"].to_numpy()))
     years = tuple(map(int, data["year"].to_numpy()[1:]))

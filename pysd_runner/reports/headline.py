@@ -242,9 +242,9 @@ def amount(value: float, money: str, lang: str) -> str:
     lang
         ``"en"`` or ``"zh"``.
     """
-    for size, word in _LARGE[lang]:
+    for size, name in _LARGE[lang]:
         if abs(value) >= size:
-            return f"{written(value / size, 1)}{word}{money if lang == 'zh' else f' {money}'}"
+            return f"{written(value / size, 1)}{name}{money if lang == 'zh' else f' {money}'}"
     return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
 
 

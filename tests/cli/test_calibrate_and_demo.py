@@ -34,7 +34,7 @@ def over_at_once(monkeypatch, found):
         return dataclasses.replace(found, fitted=fitted)
 
     monkeypatch.setattr(sys.modules["calibration.fit"], "fit", fit)
-    monkeypatch.setattr(commands, "_sampled", lambda session, problem, found, folder, **_: found)
+    monkeypatch.setattr(commands, "_sampled", lambda _session, _problem, found, _folder, **_: found)
 
 
 def failed(found):

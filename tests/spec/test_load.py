@@ -144,6 +144,14 @@ sd = 0.01
 en = "level"
 zh = "水平"
 
+[definitions.penetration]
+en = "users of any age"
+zh = "网民"
+
+[definitions."penetration by another definition"]
+en = "users of six years and more"
+zh = "六岁以上网民"
+
 [levers.access]
 element = "Access"
 en = "Access"

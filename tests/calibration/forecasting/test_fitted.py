@@ -40,7 +40,7 @@ def fit(**changes: object) -> FittedParameters:
         last_year=LAST,
         regions=panel().codes,
         keys=("q_a", "th_U", "c0"),
-        estimates=(0.61, 0.09, 0.2),
+        estimates=(0.61, 0.09, 0.12),
         standard_errors=(0.01, 0.01, 0.01),
         covariance=((1e-4, 0.0, 0.0), (0.0, 1e-4, 0.0), (0.0, 0.0, 1e-4)),
         contraction=(0.9, 0.9, 0.9),

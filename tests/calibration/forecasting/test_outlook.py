@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose
 
 from calibration import backtest, forecast
 from calibration.forecasting import Combination, FilteredModel, Forecast, Origin, Outlook, models, origin_at, target_of
-from calibration.forecasting.events import Futures, chances
 from calibration.forecasting.words import chance, paragraph, percent
 from calibration.reporting.outlook import plot_outlook
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.indicators.events import Futures, chances
 from tests.calibration.forecasting.series import panel_of, walk
 
 LAST = np.array([-0.4, -0.2, 0.1, 0.5])
@@ -348,7 +348,7 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
         "forecast.csv",
         "forecast.txt",
         "table.csv",
-        "draws.nc",
+        "baseline.nc",
         "forecast.md",
     }
     assert {path.name for path in out.iterdir()} == names
