@@ -90,7 +90,8 @@ def line_of(series: Series) -> str:
         What it is, how many cells it has, and how many are missing.
     """
     cells = int(series.used.sum())
-    text = f"{series.measurement} from {series.indicator}: {cells} {'changes' if series.increments else 'values'}"
+    noun = ("change" if series.increments else "value") + ("" if cells == 1 else "s")
+    text = f"{series.measurement} from {series.indicator}: {cells} {noun}"
     text += f", {series.errors.words}"
     if series.missing > series.recounted:
         text += f", {series.missing - series.recounted} missing and left out"
@@ -118,7 +119,7 @@ def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
         f"Errors of {item.measurement} ({item.indicator}) are declared independent although levels are compared: "
         "if they persist, every year counts as news and standard errors are too small."
         for item in series
-        if item.errors.memory == "independent" and not item.increments
+        if item.errors.memory == "independent" and not item.increments and (item.used.sum(axis=1) > 1).any()
     )
 
 

@@ -65,7 +65,7 @@ def predictive_checks(
     Returns
     -------
     tuple of PredictiveCheck
-        Two for each series.
+        Two for each series of more than one value.
 
     Raises
     ------
@@ -81,6 +81,7 @@ def predictive_checks(
     return tuple(
         _check(item, name, statistic, before[item.label], after[item.label])
         for item in at.problem.series
+        if item.used.sum() > 1
         for name, statistic in _STATISTICS.items()
     )
 

@@ -16,7 +16,7 @@ _NUMBERS = frozenset({1, 2, 3})
 _NINETY = 1.6448536269514722
 # Of a parameter that a panel is not asked for first, the least contraction with which it is shown.
 LEAST_SHOWN = 0.05
-# At most so many of the combinations that the data see least.
+# At most so many of the combinations that the data see best.
 MOST_DIRECTIONS = 4
 
 SHAPES = {
@@ -67,7 +67,7 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     )
     if verdicts:
         lines += filled(say("certainty note", lang), indent=_INDENT)
-        lines += filled(_unseen(verdicts, lang), indent=_INDENT)
+        lines += filled(_seen(verdicts, lang), indent=_INDENT)
     others = len(fitted["keys"]) - len(shown)
     if others:
         lines += filled(say("certainty others", lang, count=others), indent=_INDENT)
@@ -121,13 +121,13 @@ def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[f
     return float(prior.from_unbounded(centre - width)), float(prior.from_unbounded(centre + width))
 
 
-def _unseen(verdicts: Mapping[str, Any], lang: str) -> str:
-    """Which combinations the data say less about than the prior."""
+def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
+    """Which combinations the data say more about than the prior."""
     every = verdicts["directions"]
-    weak = [item for item in every if not item["strength"] > 1]
+    seen = [item for item in every if item["strength"] > 1]
     shown = [
         " ".join(f"{size:+.1f} {key}" for key, size in item["weights"].items()).lstrip("+").replace("-", "−")
-        for item in reversed(weak[-MOST_DIRECTIONS:])
+        for item in seen[:MOST_DIRECTIONS]
     ]
-    parts = {"seen": len(every) - len(weak), "count": len(every), "weakest": "; ".join(shown)}
-    return say("certainty directions" if weak else "certainty all seen", lang, **parts)
+    parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
+    return say("certainty directions" if seen else "certainty none seen", lang, **parts)

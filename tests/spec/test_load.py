@@ -145,12 +145,12 @@ en = "level"
 zh = "水平"
 
 [definitions.penetration]
-en = "users of any age"
-zh = "网民"
+en = "use at least once a month"
+zh = "每月至少使用一次"
 
 [definitions."penetration by another definition"]
-en = "users of six years and more"
-zh = "六岁以上网民"
+en = "use every day"
+zh = "每日使用"
 
 [levers.access]
 element = "Access"
@@ -206,6 +206,7 @@ def test_everything_is_read(spec: ModelSpec) -> None:
     assert spec.measurements["size"].increments
     assert spec.measurements["level"].national == "penetration"
     assert spec.measurements["level"].alternatives == ("penetration by another definition",)
+    assert spec.definitions["penetration"].en == "use at least once a month"
     assert spec.levers["access"].element == "Access"
     assert spec.classes["lagging"].zh == "欠发达地区"
 
@@ -305,6 +306,12 @@ def test_declarations_survive_pickling(spec: ModelSpec) -> None:
             'alternatives = ["other"]\nloading = "loading"\nrel',
             'measurements["size"].alternatives',
             "the measurement is by region",
+        ),
+        (
+            "definitions.penetration",
+            "definitions.x",
+            'measurements["level"].alternatives',
+            "no definition 'penetration'",
         ),
         (
             "sd = 0.01",
