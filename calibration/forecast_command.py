@@ -105,6 +105,7 @@ def forecast(
     read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
+    from calibration.forecasting.models import FINAL
     from calibration.forecasting.outlook import check_forecast
     from calibration.forecasting.target import doubts
 
@@ -120,8 +121,14 @@ def forecast(
 
         for text in panel_differences(fitted, read):
             session.warn(text)
+    from pysd_runner.cli.baselines import keep, kept_in
+
+    beside = fit if fit is not None and fit.is_dir() else None
+    kept = None if beside is None else kept_in(beside, read, last, draws)
     with session.stage("Forecasting") as stage:
-        result = forecast_of(read, past=past, progress=stage.at, **asked)
+        result = forecast_of(read, past=past, kept=kept, progress=stage.at, **asked)
+    if beside is not None and kept is None and model == FINAL:
+        keep(session, result.baseline, beside)
     # Written before anything is printed: who reads may be gone.
     if folder is not None:
         with folder:
@@ -134,7 +141,6 @@ def forecast(
 
 def _say(session: Session, result: "Outlook", lang: str) -> None:
     """Print the paragraph, the last year and the events; keep everything for programs."""
-    from calibration.forecasting.outlook import OF_FIT
     from calibration.forecasting.words import chance, paragraph
 
     table = result.table()
@@ -151,7 +157,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "weights": dict(result.weights),
         "reach": result.reach,
         "couplings": result.couplings,
-        "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in OF_FIT},
+        "fit": result.baseline.provenance["fit"],
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
     }
     session.say(paragraph(result, lang))

@@ -24,6 +24,7 @@ from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.levels import level_table
 from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
 from pysd_runner.reports.phrases import say
+from pysd_runner.scenarios.scenario import BASELINE
 
 FIGURES = "figures"
 
@@ -128,7 +129,8 @@ def write_results(
         If something cannot be written.
     """
     folder = Path(folder)
-    shares = scenario_chances(projection.data, events) if events else None
+    forecast = None if inputs.baseline is None else inputs.baseline.paths
+    shares = scenario_chances(projection.data, events, reference=BASELINE, forecast=forecast) if events else None
     before = set(folder.iterdir()) if folder.is_dir() else set()
     record = inputs.store(folder)
     kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
