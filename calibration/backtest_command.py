@@ -9,8 +9,8 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
-from pysd_runner.counts import cores
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.counts import cores
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # loads numpy

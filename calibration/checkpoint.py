@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.observation import Noise
 from calibration.optimisers import Optimum, Outcome
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.spec.fitted import check_schema
 

@@ -29,7 +29,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, UNTIL, Job, files_of, project_job, target, tell
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import CalibrationFailed, InvalidInput, SimulationFailed
+from pysd_runner.core.errors import CalibrationFailed, InvalidInput, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
     from collections.abc import Sequence
@@ -598,7 +598,7 @@ def _say(session: Session, found: "FitResult", lang: str) -> None:
     """Print the parameters with their verdicts; what to keep in mind stands in the same text."""
     from dataclasses import asdict
 
-    from pysd_runner.paths import model_folder
+    from pysd_runner.core.paths import model_folder
     from pysd_runner.reports.certainty import certainty_lines
     from pysd_runner.spec import load_spec
 

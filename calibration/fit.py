@@ -27,7 +27,7 @@ from calibration.optimisers import (
 )
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
-from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]

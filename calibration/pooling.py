@@ -12,7 +12,7 @@ from calibration.optimisers import LeastSquares, Objective
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
 from calibration.uncertainty.point import FittedPoint, fitted_point
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.spec import FittedParameters
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from calibration.observation import Noise, Observed, Series, build_series
 from calibration.parameters import ParameterSpace, RidgeChange, applying, chosen, overrides
 from calibration.stages import Stage, declarations, stages_of
 from calibration.window import window_of
-from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.model import REGION_RANGE, Model, load_model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ErrorModel, ModelSpec

@@ -12,7 +12,7 @@ from calibration.description import Description
 from calibration.diagnostics import Finding
 from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.spec import FittedParameters
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from calibration.observation import Series
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 

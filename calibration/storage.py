@@ -12,7 +12,7 @@ from calibration.diagnostics import Finding
 from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from calibration.results import FitResult, ResidualTable
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.spec.fitted import check_schema, load_fitted
 

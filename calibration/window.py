@@ -3,7 +3,7 @@
 import numpy as np
 
 from calibration.observation.build import share_of
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ModelSpec
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput
 from pysd_runner.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
 from pysd_runner.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model

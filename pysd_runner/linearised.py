@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.task import Task, computed
 
 Array = NDArray[np.float64]

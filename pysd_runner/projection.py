@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.engine.choice import Engine
-from pysd_runner.errors import InvalidInput, InvalidPanel
 from pysd_runner.inputs import RegionInputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
@@ -100,7 +100,7 @@ class Projection:
         UnknownName
             If there is no such outcome.
         """
-        from pysd_runner.errors import UnknownName, suggest
+        from pysd_runner.core.errors import UnknownName, suggest
 
         names = [str(name) for name in self.data]
         if outcome not in names:

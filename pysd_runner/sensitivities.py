@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.elements import constant_values, element_name, located, position_of
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.choice import Engine
@@ -19,7 +20,6 @@ from pysd_runner.engine.derivatives import Direction, directions_of
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.linearised import Linearised, check_still
 from pysd_runner.model import Model
 from pysd_runner.showing import one_line, time_axis, time_unit

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import SimulationFailed
 from pysd_runner.engine.choice import Engine, Precision
 from pysd_runner.engine.ir import Method
 from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
-from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import Model
 from pysd_runner.showing import one_line, time_axis, time_unit
 from pysd_runner.task import computed, failed_cases, prepared, provenance, traced
@@ -72,7 +72,7 @@ class Run:
         UnknownName
             If the variable was not saved.
         """
-        from pysd_runner.errors import UnknownName, suggest
+        from pysd_runner.core.errors import UnknownName, suggest
 
         known = {key(item): item for item in self.data}
         if key(name) not in known:

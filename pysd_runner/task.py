@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.counts import whole
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, clocks, one_case
 from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
@@ -19,7 +20,6 @@ from pysd_runner.engine.orders import check_orders
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
 from pysd_runner.engine.values import fitted_to
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ import pytest
 @functools.cache
 def shipped_rules():
     from pysd_runner.checks import load_rules
-    from pysd_runner.paths import model_folder
+    from pysd_runner.core.paths import model_folder
 
     return load_rules(model_folder("regional_digital") / "checks.toml")
 

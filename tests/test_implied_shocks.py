@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pysd_runner import load_model, load_panel, project
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.draws import common_draws
-from pysd_runner.errors import InvalidInput
 from pysd_runner.implied_shocks import SHOCK
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.numbers import interval, percent, written
+from pysd_runner.core.numbers import interval, percent, written
 
 
 @pytest.mark.parametrize(

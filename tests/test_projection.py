@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.draws import carried_states, parameter_draws
-from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel

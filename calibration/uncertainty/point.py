@@ -10,7 +10,7 @@ from calibration.laplace import Laplace, laplace
 from calibration.observation import Noise
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]

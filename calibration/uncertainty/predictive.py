@@ -10,7 +10,7 @@ from calibration.observation import Noise, Series
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
 from calibration.uncertainty.point import FittedPoint, fitted_point
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
 from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
 from calibration.uncertainty.shape import Shape, shape_of
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
 

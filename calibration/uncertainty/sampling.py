@@ -13,7 +13,7 @@ from calibration.results import FitResult
 from calibration.uncertainty.convergence import Convergence, convergence
 from calibration.uncertainty.moves import Reference, moves
 from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Formatter
 from types import MappingProxyType
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 LANGUAGES = ("en", "zh")
 

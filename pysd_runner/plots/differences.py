@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.baselines import baselines_of
 from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word

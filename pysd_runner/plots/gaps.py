@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
 from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.projection import Projection
 

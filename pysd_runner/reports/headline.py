@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export.words import word
 from pysd_runner.indicators.laggards import mean_log_gap
-from pysd_runner.numbers import interval, percent, written
 from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.comparison import Comparison
 from pysd_runner.policy.effects import HEADLINE, Start

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pysd_runner.numbers import interval, percent, written
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.comparison import FACTORS, SCANNED, Comparison
 from pysd_runner.policy.effects import HEADLINE

@@ -17,7 +17,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.checkpoint import open_checkpoint
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
 from calibration.storage import record
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.panels import made_panel, model_of
 
 COUNT, YEARS, STARTS = 3, 4, 5

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.observation import Noise, Series, estimate_noise, loss_of
 from calibration.observation.estimation import PRIOR_OBSERVATIONS, PRIOR_REGION
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.spec import ErrorModel
 from tests.calibration.panels import made_panel, model_of, scaled
 from tests.calibration.test_observation import series_of

@@ -25,7 +25,7 @@ from calibration.evaluation.structure import structure_tests
 from pysd_runner.checks.experiments import Expectation, Experiment
 from pysd_runner.cli import main
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.inputs import as_values, region_inputs
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel

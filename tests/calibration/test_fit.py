@@ -15,7 +15,7 @@ from calibration.laplace import laplace
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome, Starts
 from calibration.parameters import ParameterSpace
 from calibration.storage import record
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Panel, PanelMapping, load_panel
 from pysd_runner.spec import load_fitted
 from tests.calibration.conftest import COUNT, TRUTH, YEARS

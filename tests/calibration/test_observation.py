@@ -22,9 +22,9 @@ from calibration.observation import (
 )
 from calibration.observation.build import recounts
 from calibration.observation.robust import robust_sd
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.paths import models_folder
 from pysd_runner.panel import Panel, load_panel
-from pysd_runner.paths import models_folder
 from pysd_runner.spec import ModelSpec, load_spec
 from tests.calibration.panels import FIRST, made_panel, without
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = np.ndarray
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from calibration.parameters import ParameterSpace, chosen, overrides, prior_median, prior_quantile
-from pysd_runner.errors import InvalidInput, UnknownName
-from pysd_runner.paths import models_folder
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.paths import models_folder
 from pysd_runner.spec import Beta, LogNormal, ModelSpec, Normal, Uniform, load_spec
 
 PRIORS = [Normal(0.45, 0.05), LogNormal(0.1, 0.7), Beta(2.4, 2.0, 0.4, 0.95), Uniform(-1.0, 2.0)]

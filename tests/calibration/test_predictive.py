@@ -8,7 +8,7 @@ import pytest
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.reporting import plot_predictive
 from calibration.uncertainty import PredictiveCheck, predictive_checks
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 from tests.calibration.conftest import COUNT
 from tests.calibration.panels import model_of

@@ -9,7 +9,7 @@ import pytest
 from calibration import CalibrationProblem
 from calibration.observation import Noise
 from calibration.problem import STEP
-from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel, load_panel
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed, start_panel, without

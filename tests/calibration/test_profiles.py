@@ -23,7 +23,7 @@ from calibration.uncertainty import (
 )
 from calibration.uncertainty.profiles import _profile
 from calibration.uncertainty.shape import shape_of
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.spec import Normal, Parameter
 from tests.calibration.panels import made_panel, model_of

@@ -12,7 +12,7 @@ from calibration import FitResult
 from calibration.reporting import draw_fit, report_of, write_report
 from calibration.reporting.fitness import cells_of, numbers_of, pooled_durbin_watson, regions_of, strongest_correlations
 from calibration.reporting.report_wording import REPORT
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots import save_figure
 from pysd_runner.reports.document import Table, to_markdown
 from tests.calibration.conftest import COUNT, YEARS

@@ -7,7 +7,7 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.reporting import draw_fit, plot_parameters, plot_regions, plot_residuals, plot_series
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots import save_figure
 from pysd_runner.plots.palette import INK, SCENARIO
 from tests.calibration.conftest import COUNT, YEARS

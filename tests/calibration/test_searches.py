@@ -26,7 +26,7 @@ from calibration.optimisers import (
     optimiser_named,
 )
 from calibration.optimisers.minimize import WITH_GRADIENT, WITHOUT_GRADIENT
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 
 Array = np.ndarray
 SEARCHES: list[Optimiser] = [

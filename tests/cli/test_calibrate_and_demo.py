@@ -118,7 +118,7 @@ def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, 
 
 
 def test_a_failed_projection_keeps_the_fit(gapsim, small_demo, known_fit, monkeypatch, tmp_path):
-    from pysd_runner.errors import SimulationFailed
+    from pysd_runner.core.errors import SimulationFailed
 
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite")

@@ -248,7 +248,7 @@ class TestReplay:
 
 
 def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeypatch):
-    from pysd_runner.errors import SimulationFailed
+    from pysd_runner.core.errors import SimulationFailed
 
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite in region R001 in 2025, draw 3")

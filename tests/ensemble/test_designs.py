@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.ensemble import (
     Design,
     UnbalancedDesign,
@@ -18,7 +19,6 @@ from pysd_runner.ensemble import (
     rows,
     sobol,
 )
-from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.spec import FittedParameters, LogNormal
 from tests.engine.small_models import write_model

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.ensemble import grid, latin_hypercube, rows, run_ensemble
-from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.sensitivities import jacobian
 from pysd_runner.simulation import simulate

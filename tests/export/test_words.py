@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pysd_runner
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export.words import LANGUAGES, blanks, dictionary, has_word, word
 
 ENGLISH, CHINESE = dictionary("en"), dictionary("zh")

@@ -6,8 +6,8 @@ from math import fsum
 import numpy as np
 import pytest
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.model import Model, load_model
-from pysd_runner.paths import model_folder
 from pysd_runner.scenarios import Scenario, Schedule, load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from tests.scenarios.places import Place

@@ -16,7 +16,7 @@ from calibration import backtest, backtest_command, forecast
 from calibration.backtest_command import intervals
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
-from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.panel import Panel
 from tests.calibration.forecasting.series import panel_of, walk
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 
 
 def models_folder() -> Path:
@@ -13,7 +13,7 @@ def models_folder() -> Path:
     Path
         ``models/`` inside the installed package, or beside it in a checkout.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "models"
     return installed if installed.is_dir() else package.parent / "models"
 
