@@ -7,7 +7,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.numbers import interval, percent, written
-from pysd_runner.export.words import word
 from pysd_runner.indicators.laggards import mean_log_gap
 from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.comparison import Comparison
@@ -16,6 +15,7 @@ from pysd_runner.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.plausible import implausible
+from pysd_runner.text.words import word
 
 Array = NDArray[np.float64]
 

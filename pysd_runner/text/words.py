@@ -84,7 +84,7 @@ def dictionary(lang: str) -> Mapping[str, str]:
     """
     if lang not in LANGUAGES:
         raise InvalidInput(f"lang={lang!r} is not a language of the labels; choose one of {', '.join(LANGUAGES)}")
-    text = files("pysd_runner.export").joinpath(f"words_{lang}.json").read_text(encoding="utf-8")
+    text = files("pysd_runner.text").joinpath(f"words_{lang}.json").read_text(encoding="utf-8")
     found: dict[str, str] = json.loads(text)
     return MappingProxyType(found)
 

@@ -7,7 +7,7 @@ import pytest
 
 import pysd_runner
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.export.words import LANGUAGES, blanks, dictionary, has_word, word
+from pysd_runner.text.words import LANGUAGES, blanks, dictionary, has_word, word
 
 ENGLISH, CHINESE = dictionary("en"), dictionary("zh")
 # Keys that are put together from a prefix and a name.
