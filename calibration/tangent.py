@@ -9,8 +9,8 @@ from calibration.forward import Forward
 from calibration.stages import declarations
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.inputs import RegionInputs, as_values
-from pysd_runner.linearised import Linearised
-from pysd_runner.task import prepared
+from pysd_runner.simulation.linearised import Linearised
+from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 

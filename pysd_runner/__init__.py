@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pysd_runner.panel import check_panel, load_panel
     from pysd_runner.projection import load_projection, project
     from pysd_runner.scenarios import load_scenario
-    from pysd_runner.sensitivities import jacobian
     from pysd_runner.simulation import simulate
+    from pysd_runner.simulation.sensitivities import jacobian
 
 __all__ = [
     "check_panel",
@@ -29,7 +29,7 @@ __all__ = [
 
 _HOMES = {
     "check_panel": "panel",
-    "jacobian": "sensitivities",
+    "jacobian": "simulation",
     "load_model": "model",
     "load_panel": "panel",
     "load_projection": "projection",

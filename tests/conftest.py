@@ -36,8 +36,8 @@ def behaviour_rules(request, monkeypatch):
     """Apply checks.toml to every run; the marker `unruly` is for tests that break a run on purpose."""
     if request.node.get_closest_marker("unruly"):
         return
-    from pysd_runner import simulation as module
     from pysd_runner.checks import check_behaviour
+    from pysd_runner.simulation import run as module
 
     make_run = module.Run
 

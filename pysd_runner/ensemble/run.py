@@ -25,8 +25,8 @@ from pysd_runner.ensemble.interruption import listening
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.model import Model
-from pysd_runner.showing import time_unit
-from pysd_runner.task import TRACED, compiled_ahead, computed, failed_cases, provenance, traced_case
+from pysd_runner.simulation.showing import time_unit
+from pysd_runner.simulation.task import TRACED, compiled_ahead, computed, failed_cases, provenance, traced_case
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]

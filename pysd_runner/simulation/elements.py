@@ -9,7 +9,7 @@ from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.names import key
 from pysd_runner.model import Model
-from pysd_runner.simulation import simulate
+from pysd_runner.simulation.run import simulate
 
 Array = NDArray[np.float64]
 Position = tuple[int, ...]

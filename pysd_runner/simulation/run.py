@@ -14,8 +14,8 @@ from pysd_runner.engine.ir import Method
 from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.model import Model
-from pysd_runner.showing import one_line, time_axis, time_unit
-from pysd_runner.task import computed, failed_cases, prepared, provenance, traced
+from pysd_runner.simulation.showing import one_line, time_axis, time_unit
+from pysd_runner.simulation.task import computed, failed_cases, prepared, provenance, traced
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ import pytest
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.ensemble import grid, latin_hypercube, rows, run_ensemble
 from pysd_runner.model import load_model
-from pysd_runner.sensitivities import jacobian
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.sensitivities import jacobian
 from tests.engine.small_models import write_model
 
 EQUATIONS = (

@@ -6,8 +6,8 @@ import pytest
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import load_model
-from pysd_runner.sensitivities import jacobian, jacobian_function
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.sensitivities import jacobian, jacobian_function
 from tests.engine.small_models import write_model
 
 EQUATIONS = (

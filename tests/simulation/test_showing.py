@@ -6,8 +6,8 @@ import pytest
 from pysd_runner.ensemble import Statistics, run_ensemble
 from pysd_runner.export import load_netcdf
 from pysd_runner.model import load_model
-from pysd_runner.sensitivities import jacobian
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.sensitivities import jacobian
 from tests.engine.small_models import write_model
 
 EQUATIONS = (

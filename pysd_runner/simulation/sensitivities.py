@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.elements import constant_values, element_name, located, position_of
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.derivatives import Direction, directions_of
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.linearised import Linearised, check_still
 from pysd_runner.model import Model
-from pysd_runner.showing import one_line, time_axis, time_unit
-from pysd_runner.simulation import failure_message
-from pysd_runner.task import Task, failed_cases, prepared, provenance, traced
+from pysd_runner.simulation.elements import constant_values, element_name, located, position_of
+from pysd_runner.simulation.linearised import Linearised, check_still
+from pysd_runner.simulation.run import failure_message
+from pysd_runner.simulation.showing import one_line, time_axis, time_unit
+from pysd_runner.simulation.task import Task, failed_cases, prepared, provenance, traced
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,7 +12,7 @@ from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_ST
 from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.task import Task, computed
+from pysd_runner.simulation.task import Task, computed
 
 Array = NDArray[np.float64]
 
