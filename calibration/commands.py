@@ -427,7 +427,7 @@ def _alternatives(
 def _forecast(session: Session, panel: "Panel", found: "FitResult", folder: Path, *, seed: int) -> None:
     """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
     from pysd_runner.cli.baselines import DRAWS, baseline_of
-    from pysd_runner.projection import last_origin
+    from pysd_runner.regional.projection import last_origin
 
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     until = max(UNTIL, seen.years[-1] + 1)

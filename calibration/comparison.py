@@ -19,7 +19,7 @@ from calibration.stages import Stage, declarations
 from calibration.tangent import Tangent
 from calibration.window import OUTPUT
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.inputs import time_step, yearly_memory, yearly_memory_slope
+from pysd_runner.regional.inputs import time_step, yearly_memory, yearly_memory_slope
 
 Array = NDArray[np.float64]
 Parameters = Mapping[str, Array | float]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.inputs import Imputed, RegionInputs, as_values, region_inputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
+from pysd_runner.regional.inputs import Imputed, RegionInputs, as_values, region_inputs
 from pysd_runner.simulation import simulate
 
 Array = NDArray[np.float64]

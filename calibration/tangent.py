@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calibration.forward import Forward
 from calibration.stages import declarations
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.inputs import RegionInputs, as_values
+from pysd_runner.regional.inputs import RegionInputs, as_values
 from pysd_runner.simulation.linearised import Linearised
 from pysd_runner.simulation.task import prepared
 

@@ -31,16 +31,24 @@ ROLES = {
 # Numbers outside the declarations that somebody chose: module, name, what it decides.
 CHOSEN = (
     (
-        "pysd_runner.inputs",
+        "pysd_runner.regional.inputs",
         "ACCESS_SHARE_OF_CEILING",
         "access where nothing observes it, as a share of what incomes can afford",
     ),
-    ("pysd_runner.inputs", "SHARPNESS", "how closely an inferred share follows the lower of itself and its ceiling"),
-    ("pysd_runner.inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
-    ("pysd_runner.inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
-    ("pysd_runner.shocks", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
-    ("pysd_runner.shocks", "WINDOW", "years of the panel that speak about the size of shocks"),
-    ("pysd_runner.shocks", "TYPICAL_SD", "yearly standard deviation of shocks where the panel is too short to tell"),
+    (
+        "pysd_runner.regional.inputs",
+        "SHARPNESS",
+        "how closely an inferred share follows the lower of itself and its ceiling",
+    ),
+    ("pysd_runner.regional.inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
+    ("pysd_runner.regional.inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
+    ("pysd_runner.regional.shocks", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
+    ("pysd_runner.regional.shocks", "WINDOW", "years of the panel that speak about the size of shocks"),
+    (
+        "pysd_runner.regional.shocks",
+        "TYPICAL_SD",
+        "yearly standard deviation of shocks where the panel is too short to tell",
+    ),
     ("pysd_runner.panel.coverage", "GAIN", "region-years must be multiplied by this before regions are left out"),
     ("pysd_runner.panel.coverage", "OLDEST", "years of news that are given up rather than leaving regions out"),
     ("pysd_runner.panel.assembly", "JUMP", "factor of a yearly change from which on a value is doubted"),

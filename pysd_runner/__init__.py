@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
     from pysd_runner.panel import check_panel, load_panel
-    from pysd_runner.projection import load_projection, project
+    from pysd_runner.regional.projection import load_projection, project
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.simulation import simulate
     from pysd_runner.simulation.sensitivities import jacobian
@@ -32,9 +32,9 @@ _HOMES = {
     "jacobian": "simulation",
     "load_model": "model",
     "load_panel": "panel",
-    "load_projection": "projection",
+    "load_projection": "regional.projection",
     "load_scenario": "scenarios",
-    "project": "projection",
+    "project": "regional.projection",
     "run_ensemble": "ensemble",
     "simulate": "simulation",
 }

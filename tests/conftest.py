@@ -41,6 +41,7 @@ def behaviour_rules(request, monkeypatch):
 
     make_run = module.Run
 
+    @functools.wraps(make_run)
     def checked(**parts):
         run = make_run(**parts)
         if parts["provenance"]["model"] == "regional_digital" and not run.failed.any():

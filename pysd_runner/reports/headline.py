@@ -11,7 +11,7 @@ from pysd_runner.indicators.laggards import mean_log_gap
 from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.comparison import Comparison
 from pysd_runner.policy.effects import HEADLINE, Start
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.plausible import implausible

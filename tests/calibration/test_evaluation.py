@@ -26,10 +26,10 @@ from pysd_runner.checks.experiments import Expectation, Experiment
 from pysd_runner.cli import main
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.inputs import as_values, region_inputs
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel
-from pysd_runner.projection import Projection, project
+from pysd_runner.regional.inputs import as_values, region_inputs
+from pysd_runner.regional.projection import Projection, project
 from pysd_runner.reports.document import Document, Table, to_html, to_markdown
 from pysd_runner.simulation import simulate
 from tests.calibration.panels import without

@@ -8,8 +8,8 @@ import pytest
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.pooling import TRIED, Pooled, _objective, pool
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.draws import region_effects
-from pysd_runner.inputs import region_inputs
+from pysd_runner.regional.draws import region_effects
+from pysd_runner.regional.inputs import region_inputs
 from pysd_runner.spec import load_fitted
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted
 

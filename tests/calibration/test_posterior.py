@@ -7,7 +7,7 @@ from scipy.integrate import quad
 
 from calibration import CalibrationProblem
 from calibration.observation import BEND, Noise, Series, Whitening, bounded, log_mass, loss_of
-from pysd_runner.inputs import yearly_memory
+from pysd_runner.regional.inputs import yearly_memory
 from pysd_runner.spec import ErrorModel
 from tests.calibration.panels import made_panel, model_of, scaled
 

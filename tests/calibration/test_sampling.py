@@ -23,8 +23,8 @@ from calibration.uncertainty import (
 )
 from calibration.uncertainty.moves import Reference
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.draws import parameter_draws
-from pysd_runner.projection import _untrusted_draws
+from pysd_runner.regional.draws import parameter_draws
+from pysd_runner.regional.projection import _untrusted_draws
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.spec import load_fitted
 from tests.calibration.test_profiles import Linear, linear_point

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from pysd_runner.projection import load_projection
+from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
 
 PROGRAM = """

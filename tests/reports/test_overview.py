@@ -7,7 +7,7 @@ import pytest
 
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.answer import answer
-from pysd_runner.projection import project
+from pysd_runner.regional.projection import project
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.headline import headline_lines
 from pysd_runner.reports.levels import level_table

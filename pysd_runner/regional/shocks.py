@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.inputs import relative_growth
 from pysd_runner.panel import Panel
+from pysd_runner.regional.inputs import relative_growth
 
 Array = NDArray[np.float64]
 

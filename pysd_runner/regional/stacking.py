@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.values import fitted_to
-from pysd_runner.inputs import time_step
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
+from pysd_runner.regional.inputs import time_step
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import simulate
 

@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.draws import carried_states, parameter_draws
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.projection import load_projection, project
+from pysd_runner.regional.draws import carried_states, parameter_draws
+from pysd_runner.regional.projection import load_projection, project
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
-from pysd_runner.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.shocks import shock_law, shock_paths
+from pysd_runner.regional.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
+from pysd_runner.regional.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
+from pysd_runner.regional.shocks import shock_law, shock_paths
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.engine.choice import Engine
-from pysd_runner.inputs import RegionInputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
+from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
+from pysd_runner.regional.inputs import RegionInputs
+from pysd_runner.regional.stacking import scenario_values
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
-from pysd_runner.stacking import scenario_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -316,7 +316,7 @@ def project(
     SimulationFailed
         If a case is not finite.
     """
-    from pysd_runner.labelling import history_dataset, projection_dataset, with_sources
+    from pysd_runner.regional.labelling import history_dataset, projection_dataset, with_sources
 
     until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
     spec = _spec(model, panel)

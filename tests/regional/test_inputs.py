@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import as_values, region_inputs, relative_growth, smooth_minimum
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
+from pysd_runner.regional.inputs import as_values, region_inputs, relative_growth, smooth_minimum
 from pysd_runner.simulation import simulate
 
 
