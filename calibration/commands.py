@@ -35,8 +35,8 @@ if TYPE_CHECKING:  # these load numpy
     from collections.abc import Sequence
 
     from calibration.evaluation import Evaluation, Subject
-    from calibration.problem import CalibrationProblem
-    from calibration.results import FitResult
+    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.results import FitResult
     from pysd_runner.panel import Panel
     from pysd_runner.scenarios import Scenario
 
@@ -129,7 +129,7 @@ def register(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How a calibration searches; the fields are those of `calibration.fit.fit`."""
+    """How a calibration searches; the fields are those of `calibration.fitting.fit.fit`."""
 
     starts: int
     seed: int
@@ -148,7 +148,7 @@ class Search:
         """Fit a problem."""
         from concurrent.futures import ThreadPoolExecutor
 
-        from calibration.fit import fit
+        from calibration.fitting.fit import fit
 
         with ThreadPoolExecutor(self.workers) if self.workers > 1 else nullcontext() as executor:
             return fit(
@@ -233,7 +233,7 @@ def calibrate(
     problem = _problem(read, **settings)
     if effect:
         # Before the work, not after it.
-        from calibration.pooling import check_poolable
+        from calibration.fitting.pooling import check_poolable
 
         check_poolable(problem, effect)
     session.note(str(problem.describe()))
@@ -385,7 +385,7 @@ def demo(
 
 def _problem(panel: "Panel", **settings: Any) -> "CalibrationProblem":
     """The shipped model and a panel, joined; settings that are None are left to their defaults."""
-    from calibration.problem import CalibrationProblem
+    from calibration.fitting.problem import CalibrationProblem
     from pysd_runner.model import load_model
 
     model = load_model(MODEL, regions=len(panel.regions))
@@ -448,7 +448,7 @@ def _compared(panel: "Panel") -> "Sequence[Scenario]":
 
 def _pooled(session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, effect: str) -> None:
     """Effects of regions, and a fit that holds them, in a folder of their own."""
-    from calibration.pooling import pool
+    from calibration.fitting.pooling import pool
     from pysd_runner.export.frames import save_csv
 
     with session.stage("Pooling effects of regions") as stage:
@@ -495,7 +495,7 @@ def _calibrated(session: Session, path: Path | None, reading: PanelChoice, until
     """A fit with its panel; made first where there is none."""
     from calibration.evaluation import Subject
     from calibration.evaluation.subject import UNTIL
-    from calibration.results import FitResult
+    from calibration.fitting.results import FitResult
 
     found = None if path is None else FitResult.load(path)
     source = reading.source or (PANEL if found is None else _panel_of(found))

@@ -54,8 +54,12 @@ CHOSEN = (
     ("pysd_runner.panel.assembly", "JUMP", "factor of a yearly change from which on a value is doubted"),
     ("pysd_runner.panel.assembly", "LEAP", "factor of a yearly change that is taken for another unit"),
     ("pysd_runner.panel.assembly", "STRANGE", "factor from the middle region that is taken for another unit"),
-    ("calibration.window", "LONGEST", "years a calibration looks back at most"),
-    ("calibration.window", "SHORTEST", "years below which an indicator does not decide where the window starts"),
+    ("calibration.fitting.window", "LONGEST", "years a calibration looks back at most"),
+    (
+        "calibration.fitting.window",
+        "SHORTEST",
+        "years below which an indicator does not decide where the window starts",
+    ),
     (
         "calibration.observation.build",
         "RECOUNTED",
@@ -74,11 +78,11 @@ CHOSEN = (
         "pairs of years without persistence that are added when the persistence of errors is estimated",
     ),
     (
-        "calibration.estimates",
+        "calibration.fitting.estimates",
         "LEAST_SHOWN",
         "contraction from which on tables show a parameter that a panel is not asked for first",
     ),
-    ("calibration.estimates", "EVIDENCE", "contraction from which on a phrase says what an estimate rests on"),
+    ("calibration.fitting.estimates", "EVIDENCE", "contraction from which on a phrase says what an estimate rests on"),
     ("calibration.evaluation.point_fit", "BIAS", "share of bias in squared errors above which they are systematic"),
     ("calibration.evaluation.residuals", "LEVEL", "level of every test of residuals"),
     ("calibration.evaluation.structure", "LEAST_CHANGE", "share of its own variation a loop must move an outcome by"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.results import FitResult
+from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Method, TimePath

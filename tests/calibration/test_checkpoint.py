@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.checkpoint import open_checkpoint
+from calibration.fitting.checkpoint import open_checkpoint
+from calibration.fitting.storage import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
-from calibration.storage import record
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.panels import made_panel, model_of
 
@@ -194,7 +194,7 @@ def test_optima_are_reported(problem: CalibrationProblem, whole: FitResult) -> N
 
 
 def test_equally_low_optima_are_a_warning(whole: FitResult) -> None:
-    from calibration.diagnostics import twin_findings
+    from calibration.fitting.diagnostics import twin_findings
 
     twin = replace(whole.optima[0], starts=(3,), rise=0.001, distance=1.3, furthest="pi")
     assert [item.rule for item in twin_findings([*whole.optima, twin])] == ["twin-optima"]

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
-from calibration.estimates import PRIOR_ONLY, evidence
-from calibration.laplace import laplace
+from calibration.fitting.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
+from calibration.fitting.estimates import PRIOR_ONLY, evidence
+from calibration.fitting.laplace import laplace
+from calibration.fitting.storage import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome, Starts
 from calibration.parameters import ParameterSpace
-from calibration.storage import record
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Panel, PanelMapping, load_panel
 from pysd_runner.spec import load_fitted

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from calibration.description import line_of
+from calibration.fitting.description import line_of
 from calibration.observation import (
     BEND,
     Absent,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.pooling import TRIED, Pooled, _objective, pool
+from calibration.fitting.pooling import TRIED, Pooled, _objective, pool
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.regional.draws import region_effects
 from pysd_runner.regional.inputs import region_inputs

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem
+from calibration.fitting.problem import STEP
 from calibration.observation import Noise
-from calibration.problem import STEP
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel, load_panel

@@ -122,7 +122,7 @@ def test_what_was_imputed_set_and_not_observed_is_said(result: FitResult) -> Non
 def test_an_estimate_on_a_bound_is_not_said_to_hold(result: FitResult, lang: str) -> None:
     from dataclasses import replace
 
-    from calibration.diagnostics import parameter_findings
+    from calibration.fitting.diagnostics import parameter_findings
 
     held = REPORT[lang]["passed"]
     clean = replace(result, findings=())

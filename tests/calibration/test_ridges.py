@@ -188,7 +188,7 @@ def test_the_optimum_is_that_of_the_search_without_coordinates(
 ) -> None:
     import sys
 
-    monkeypatch.setattr(sys.modules["calibration.fit"], "_turned", lambda search, _: search)
+    monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "_turned", lambda search, _: search)
     plain = fit(problem, starts=2)
     assert plain.cost == pytest.approx(result.cost, abs=1e-6)
     for key in FREE:

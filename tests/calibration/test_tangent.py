@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem
-from calibration.comparison import Comparison
+from calibration.fitting.comparison import Comparison
 from calibration.observation import BEND, Noise, Whitening, bounded, bounded_slope
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.regional.inputs import yearly_memory, yearly_memory_slope

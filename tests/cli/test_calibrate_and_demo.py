@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from calibration import FitResult, commands
-from calibration.diagnostics import Finding
+from calibration.fitting.diagnostics import Finding
 from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
 
@@ -33,7 +33,7 @@ def over_at_once(monkeypatch, found):
         fitted = dataclasses.replace(found.fitted, panel_sha256=problem.panel.sha256)
         return dataclasses.replace(found, fitted=fitted)
 
-    monkeypatch.setattr(sys.modules["calibration.fit"], "fit", fit)
+    monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "fit", fit)
     monkeypatch.setattr(commands, "_sampled", lambda _session, _problem, found, _folder, **_: found)
 
 

@@ -15,7 +15,7 @@ from pysd_runner.spec import load_fitted
 PROGRAM = """
 import sys
 from calibration import FitResult, commands
-from calibration.fit import fit
+from calibration.fitting.fit import fit
 from pysd_runner.cli import main
 commands.PANEL = sys.argv[1]
 found = FitResult.load(sys.argv[2])

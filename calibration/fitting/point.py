@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.laplace import Laplace, laplace
+from calibration.fitting.laplace import Laplace, laplace
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.observation import Noise
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
 from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forward import Forward
+from calibration.fitting.forward import Forward
+from calibration.fitting.stages import Stage, declarations
+from calibration.fitting.tangent import Tangent
+from calibration.fitting.window import OUTPUT
 from calibration.observation import (
     MOST_PERSISTENT,
     Noise,
@@ -15,9 +18,6 @@ from calibration.observation import (
     estimate_noise,
     loss_of,
 )
-from calibration.stages import Stage, declarations
-from calibration.tangent import Tangent
-from calibration.window import OUTPUT
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.regional.inputs import time_step, yearly_memory, yearly_memory_slope
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forward import Forward
-from calibration.stages import declarations
+from calibration.fitting.forward import Forward
+from calibration.fitting.stages import declarations
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.regional.inputs import RegionInputs, as_values
 from pysd_runner.simulation.linearised import Linearised

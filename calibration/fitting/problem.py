@@ -10,13 +10,13 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.comparison import Comparison
-from calibration.description import Description, line_of, notes_on, notes_on_errors
-from calibration.forward import Forward
+from calibration.fitting.comparison import Comparison
+from calibration.fitting.description import Description, line_of, notes_on, notes_on_errors
+from calibration.fitting.forward import Forward
+from calibration.fitting.stages import Stage, declarations, stages_of
+from calibration.fitting.window import window_of
 from calibration.observation import Noise, Observed, Series, build_series
 from calibration.parameters import ParameterSpace, RidgeChange, applying, chosen, overrides
-from calibration.stages import Stage, declarations, stages_of
-from calibration.window import window_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.model import REGION_RANGE, Model, load_model
 from pysd_runner.panel import Panel
@@ -43,7 +43,7 @@ class CalibrationProblem:
     panel
         Observations.
     first_year, last_year
-        Years of the window; None lets `calibration.window.window_of` choose. The first year is where the simulation
+        Years of the window; None lets `calibration.fitting.window.window_of` choose. The first year is where the simulation
         starts and gives no residual.
     free
         Parameters to estimate, by key or model name. None takes all that have a prior and are no policy choice, so that

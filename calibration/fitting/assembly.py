@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.comparison import is_growth
-from calibration.description import FIRST_YEAR
-from calibration.diagnostics import (
+from calibration.fitting.comparison import is_growth
+from calibration.fitting.description import FIRST_YEAR
+from calibration.fitting.diagnostics import (
     Finding,
     parameter_findings,
     search_findings,
@@ -20,13 +20,13 @@ from calibration.diagnostics import (
     stage_finding,
     twin_findings,
 )
-from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit, evidence
-from calibration.laplace import Laplace
+from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit, evidence
+from calibration.fitting.laplace import Laplace
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult, ResidualTable
 from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
 
 Array = NDArray[np.float64]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.assembly import at_bound
+from calibration.fitting.assembly import at_bound
+from calibration.fitting.point import FittedPoint, fitted_point
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
-from calibration.uncertainty.point import FittedPoint, fitted_point
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.spec import FittedParameters
 

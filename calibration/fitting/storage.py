@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from calibration.description import Description
-from calibration.diagnostics import Finding
-from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.fitting.description import Description
+from calibration.fitting.diagnostics import Finding
+from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import Shocks
-from calibration.results import FitResult, ResidualTable
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.spec.fitted import check_schema, load_fitted

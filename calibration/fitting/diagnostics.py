@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from calibration.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
-from calibration.laplace import Laplace
+from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, Search, SeriesFit
+from calibration.fitting.laplace import Laplace
 from calibration.optimisers import SAME_COST, Outcome, Starts
 
 Severity = Literal["error", "warning"]

@@ -10,11 +10,13 @@ from time import monotonic, perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.assembly import Ending
-from calibration.checkpoint import Checkpoint, Settled, open_checkpoint
-from calibration.laplace import Laplace, laplace
+from calibration.fitting.assembly import Ending
+from calibration.fitting.checkpoint import Checkpoint, Settled, open_checkpoint
+from calibration.fitting.laplace import Laplace, laplace
+from calibration.fitting.one_thread import one_thread
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.observation import Noise
-from calibration.one_thread import one_thread
 from calibration.optimisers import (
     Coordinates,
     LeastSquares,
@@ -25,8 +27,6 @@ from calibration.optimisers import (
     Turned,
     optimiser_named,
 )
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 Array = NDArray[np.float64]

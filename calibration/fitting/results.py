@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.description import Description
-from calibration.diagnostics import Finding
-from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.fitting.description import Description
+from calibration.fitting.diagnostics import Finding
+from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.spec import FittedParameters
@@ -245,7 +245,7 @@ class FitResult:
         OSError
             If a file cannot be written.
         """
-        from calibration.storage import write
+        from calibration.fitting.storage import write
 
         return write(self, Path(folder))
 
@@ -268,6 +268,6 @@ class FitResult:
         InvalidInput
             If the folder holds no fit, or one of another schema.
         """
-        from calibration.storage import read
+        from calibration.fitting.storage import read
 
         return read(Path(folder))
