@@ -339,7 +339,7 @@ def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> N
 
 
 def states() -> Path:
-    return Path(__file__).parents[3] / "shared" / "data" / "us_states.csv"
+    return Path(__file__).parents[4] / "shared" / "data" / "us_states.csv"
 
 
 @pytest.mark.skipif(not states().is_file(), reason="the data of the US states are not beside the checkout")

@@ -77,8 +77,8 @@ def test_a_killed_calibration_goes_on_and_repeats_nothing(
     problem: CalibrationProblem, whole: FitResult, tmp_path: Path
 ) -> None:
     file = tmp_path / "kept.json"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(file)], cwd=Path(__file__).parents[2], env=environment)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(file)], cwd=Path(__file__).parents[3], env=environment)
     try:
         end = time.monotonic() + 120
         while not (file.exists() and len(json.loads(file.read_text())["ends"]) >= 2):

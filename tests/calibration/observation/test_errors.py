@@ -12,8 +12,8 @@ from calibration.observation import Noise, Series, estimate_noise, loss_of
 from calibration.observation.estimation import PRIOR_OBSERVATIONS, PRIOR_REGION
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.spec import ErrorModel
+from tests.calibration.observation.test_observation import series_of
 from tests.calibration.panels import made_panel, model_of, scaled
-from tests.calibration.test_observation import series_of
 
 FAMILIES = [ErrorModel(family="normal"), ErrorModel(), ErrorModel(family="student", degrees=3)]
 FAMILIES.append(ErrorModel(family="student", degrees=40))

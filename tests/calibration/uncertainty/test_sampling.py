@@ -27,7 +27,7 @@ from pysd_runner.regional.draws import parameter_draws
 from pysd_runner.regional.projection import _untrusted_draws
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.spec import load_fitted
-from tests.calibration.test_profiles import Linear, linear_point
+from tests.calibration.uncertainty.test_profiles import Linear, linear_point
 
 Array = NDArray[np.float64]
 
