@@ -6,7 +6,8 @@ import sys
 import pandas as pd
 import pytest
 
-from calibration import FitResult, commands
+from calibration import FitResult
+from calibration.commands import calibrate as commands
 from calibration.fitting.diagnostics import Finding
 from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted

@@ -14,7 +14,8 @@ from pysd_runner.spec import load_fitted
 
 PROGRAM = """
 import sys
-from calibration import FitResult, commands
+from calibration import FitResult
+from calibration.commands import calibrate as commands
 from calibration.fitting.fit import fit
 from pysd_runner.cli import main
 commands.PANEL = sys.argv[1]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from calibration import backtest_command, forecast_command
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
     Draws,
@@ -123,8 +122,6 @@ def register(app: typer.Typer) -> None:
         "gapsim evaluate --model mine.mdl",
     )
     command(app, "evaluate", examples=evaluations)(evaluate)
-    backtest_command.register(app)
-    forecast_command.register(app)
 
 
 @dataclass(frozen=True, slots=True)
