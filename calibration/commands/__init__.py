@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from calibration.commands import backtest, calibrate, forecast
+from calibration.commands import backtest, calibrate, demo, evaluate, forecast
 
 if TYPE_CHECKING:
     import typer
@@ -16,5 +16,5 @@ def register(app: "typer.Typer") -> None:
     app
         The command line.
     """
-    for command in (calibrate, backtest, forecast):
+    for command in (demo, calibrate, evaluate, backtest, forecast):
         command.register(app)

@@ -43,8 +43,8 @@ class CalibrationProblem:
     panel
         Observations.
     first_year, last_year
-        Years of the window; None lets `calibration.fitting.window.window_of` choose. The first year is where the simulation
-        starts and gives no residual.
+        Years of the window; None lets `calibration.fitting.window.window_of` choose. The first year is where the
+        simulation starts and gives no residual.
     free
         Parameters to estimate, by key or model name. None takes all that have a prior and are no policy choice, so that
         one posterior holds what the panel says and what only the priors say. With a list the others stay at the centre

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from calibration import FitResult
-from calibration.commands import calibrate as commands
+from calibration.commands import steps
 from calibration.fitting.diagnostics import Finding
 from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
@@ -16,7 +16,7 @@ from pysd_runner.spec import load_fitted
 @pytest.fixture
 def small_demo(monkeypatch, small_panel):
     """The demonstration on the small panel."""
-    monkeypatch.setattr(commands, "PANEL", str(small_panel))
+    monkeypatch.setattr(steps, "PANEL", str(small_panel))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def over_at_once(monkeypatch, found):
         return dataclasses.replace(found, fitted=fitted)
 
     monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "fit", fit)
-    monkeypatch.setattr(commands, "_sampled", lambda _session, _problem, found, _folder, **_: found)
+    monkeypatch.setattr(steps, "sampled", lambda _session, _problem, found, _folder, **_: found)
 
 
 def failed(found):
