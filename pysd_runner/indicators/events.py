@@ -199,7 +199,7 @@ def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
     InvalidInput, UnknownName
         As `chances`.
     """
-    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year"))
+    logs: xr.DataArray = xr.apply_ufunc(np.log, data["output_per_head"].transpose("scenario", "draw", "region", "year"))
     relative = (logs - logs.mean("region")).to_numpy()
     regions = data["region"].to_numpy()
     names = {
