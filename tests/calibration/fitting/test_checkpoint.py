@@ -27,7 +27,7 @@ FREE = ("q_a", "q_u", "tau_m", "pi", "lambda_u")
 SCRIPT = """
 import sys, time
 from calibration.optimisers import LeastSquares
-from tests.calibration import test_checkpoint as here
+from tests.calibration.fitting import test_checkpoint as here
 
 class Slow(LeastSquares):
     def minimise(self, objective, start):
