@@ -1,6 +1,6 @@
 """The forecast a run starts from: the one beside the fit, or a new one from whoever registered to make it."""
 
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ def baseline_of(
     Baseline or None
         None, with a warning that says why, when this panel cannot be forecast.
     """
-    kept = None if folder is None else kept_in(folder, panel, until, draws)
+    kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
     if kept is not None:
         return kept
     found = list(entry_points(group=GROUP))
@@ -69,20 +69,22 @@ def baseline_of(
     return made
 
 
-def kept_in(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline | None":
+def kept_in(
+    folder: Path, panel: "Panel", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
+) -> "Baseline | None":
     """Read the forecast in the folder of a fit.
 
     Parameters
     ----------
     folder
         The folder.
-    panel, until, draws
+    panel, fitted, until, draws, seed
         As for `baseline_of`.
 
     Returns
     -------
     Baseline or None
-        None unless it is one of this panel, goes far enough and has enough draws.
+        None unless it was made of this panel and fit, with this seed and version, goes far enough and has enough draws.
     """
     from pysd_runner.spec import load_baseline
     from pysd_runner.spec.baseline import FILE
@@ -90,7 +92,13 @@ def kept_in(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline |
     if not (folder / FILE).is_file():
         return None
     found = load_baseline(folder)
-    is_same = found.panel_sha256 == panel.sha256 and found.regions == panel.codes
+    digest = (found.provenance.get("fit") or {}).get("sha256")
+    is_same = (
+        (found.panel_sha256, found.regions) == (panel.sha256, panel.codes)
+        and digest == (None if fitted is None else fitted.sha256)
+        and found.provenance.get("seed") == seed
+        and found.provenance.get("gapsim") == version("gapsim")
+    )
     return found if is_same and found.years[-1] >= until and len(found) >= draws else None
 
 

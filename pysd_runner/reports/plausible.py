@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from pysd_runner.core.numbers import interval, written
+from pysd_runner.core.numbers import written
 from pysd_runner.policy.comparison import Comparison
 from pysd_runner.reports.phrases import say
 from pysd_runner.spec import ModelSpec
@@ -25,23 +23,26 @@ def implausible(comparison: Comparison, spec: ModelSpec, lang: str) -> Iterator[
     Yields
     ------
     str
-        One sentence for each effect that leaves its range.
+        One sentence, where an effect leaves its range.
     """
+    parts = []
     for key, item in spec.plausible.items():
         if key not in comparison.effects:
             continue
         medians = comparison.effects[key].median("draw").to_series()
-        outside = medians[(medians < item.lower) | (medians > item.upper)]
-        if outside.empty:
-            continue
-        worst = str(outside.index[int(np.argmax(np.abs(outside.to_numpy())))])
-        yield say(
-            "implausible",
-            lang,
-            effect=getattr(item, lang),
-            range=interval(item.lower, item.upper, 1),
-            count=len(outside),
-            all=len(medians),
-            policy=str(comparison.scenarios[worst].label.get(lang, worst)),
-            value=written(float(outside[worst]), 1),
-        )
+        sides = []
+        for side, bound, outside in (
+            ("above", item.upper, medians[medians > item.upper].sort_values(ascending=False, kind="stable")),
+            ("below", item.lower, medians[medians < item.lower].sort_values(kind="stable")),
+        ):
+            if not outside.empty:
+                worst = str(outside.index[0])
+                label = str(comparison.scenarios[worst].label.get(lang, worst))
+                told = {"count": len(outside), "all": len(medians), "policy": label}
+                told |= {"bound": written(bound, 1), "value": written(float(outside.iloc[0]), 1)}
+                sides.append(say(f"implausible {side}", lang, **told))
+        if sides:
+            listed = say("list", lang).join(sides)
+            parts.append(say("implausible effect", lang, effect=getattr(item, lang), sides=listed))
+    if parts:
+        yield say("implausible", lang, parts=say("clauses", lang).join(parts))
