@@ -181,8 +181,8 @@ def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[st
         share=_middle(main.effects["gap_closed_share"].sel(scenario=name), 0),
         others=_others(projection, answer, name, lang),
     )
-    yield from _best(projection, answer, name, lang)
     yield from _who_and_what(main, name, lang)
+    yield from _best(projection, answer, name, lang)
     yield from _cost(projection, main, name, lang)
     yield from _losers(projection, name, label, lang)
 
