@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.engines import Array, Unavailable
 from benchmarks.models import Subject
+from pysd_runner.engine.frontend.translated.source import read_source
 from pysd_runner.engine.names import key
 from pysd_runner.engine.sanitised import Sanitised, sanitise
-from pysd_runner.engine.source import read_source
 
 Lookups = Literal["released", "patched", "kept"]
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from pysd_runner.engine import serial
+from pysd_runner.engine.frontend.translated.source import identify, read_source
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.source import identify, read_source
 from pysd_runner.engine.store import code_digest, default_store
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
@@ -79,7 +79,7 @@ def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Low
 
 
 def _lowered(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> Lowered:
-    from pysd_runner.engine.lowering import lower
+    from pysd_runner.engine.frontend.lowering.model import lower
 
     try:
         return Lowered(path, sha256, lower(read_source(path).with_ranges(elements)))

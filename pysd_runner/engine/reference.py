@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.frontend.lowering.limits import is_non_negative
+from pysd_runner.engine.frontend.translated.source import Source
 from pysd_runner.engine.ir import ModelIr, Reduction, walk
-from pysd_runner.engine.limits import is_non_negative
 from pysd_runner.engine.names import key
 from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.sanitised import Sanitised, sanitise
-from pysd_runner.engine.source import Source
 from pysd_runner.errors import GapsimError, InvalidInput, SimulationFailed
 
 Array = NDArray[np.float64]

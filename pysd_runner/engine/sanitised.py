@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.external import DataFiles, relative_name, with_listed_ranges
+from pysd_runner.engine.frontend.lowering.external import DataFiles, relative_name, with_listed_ranges
+from pysd_runner.engine.frontend.translated.source import Source
 from pysd_runner.engine.names import key
-from pysd_runner.engine.source import Source
 from pysd_runner.errors import UnsupportedFeature
 
 CONTROLS = {

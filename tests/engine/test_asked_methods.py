@@ -148,7 +148,7 @@ def test_the_doctor_says_what_is_done_otherwise_and_what_is_not(tmp_path, capsys
 
 
 def test_every_known_method_of_the_settings_is_one_that_runs():
-    from pysd_runner.engine.vensim_text import METHODS
+    from pysd_runner.engine.frontend.vensim.text import METHODS
 
     assert {item.method for item in METHODS.values()} <= set(integration.METHODS)
 

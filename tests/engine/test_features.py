@@ -21,7 +21,7 @@ def test_feature_agrees_with_pysd(feature, engine, tmp_path):
 
 
 def test_every_function_of_the_table_is_in_a_small_model():
-    from pysd_runner.engine.calls import CALLS
+    from pysd_runner.engine.frontend.lowering.calls import CALLS
     from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
 
     text = " ".join(FEATURES.values()).lower().replace(" ", "_")
@@ -187,8 +187,8 @@ def test_every_function_and_node_of_pysd_is_known():
     from pysd.builders.python.python_functions import functionspace
     from pysd.translators.structures import abstract_expressions
 
-    from pysd_runner.engine.calls import CALLS
-    from pysd_runner.engine.expressions import NODES
+    from pysd_runner.engine.frontend.lowering.calls import CALLS
+    from pysd_runner.engine.frontend.lowering.expressions import NODES
     from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
 
     assert set(functionspace) == {*FUNCTIONS, *CALLS, *REDUCTIONS, "elmcount", "pi"}

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pysd_runner import load_model
-from pysd_runner.engine import loading, lowering, source
+from pysd_runner.engine import loading
+from pysd_runner.engine.frontend.lowering import model as lowering
+from pysd_runner.engine.frontend.translated import source
 from pysd_runner.engine.store import code_digest
 from pysd_runner.errors import InvalidModel, UnknownName, UnsupportedFeature
 from pysd_runner.simulation import simulate

@@ -123,7 +123,7 @@ def test_a_seed_is_a_whole_number(model):
 def test_the_normal_quantile_is_good_to_full_precision():
     from scipy.special import ndtri
 
-    from pysd_runner.engine.distributions import FAR, FLANK, MIDDLE
+    from pysd_runner.engine.frontend.lowering.distributions import FAR, FLANK, MIDDLE
 
     def ratio(sides, x):
         return np.polyval(sides[0][::-1], x) / np.polyval(sides[1][::-1], x)

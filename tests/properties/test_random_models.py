@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pysd_runner.engine.calls import CALLS
-from pysd_runner.engine.expressions import NODES
+from pysd_runner.engine.frontend.lowering.calls import CALLS
+from pysd_runner.engine.frontend.lowering.expressions import NODES
+from pysd_runner.engine.frontend.lowering.lookups import POINTS
 from pysd_runner.engine.functions import FUNCTIONS, REDUCTIONS
-from pysd_runner.engine.lookups import POINTS
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

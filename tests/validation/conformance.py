@@ -21,9 +21,9 @@ from typing import Any, get_args
 import numpy as np
 
 from pysd_runner.engine import Method
+from pysd_runner.engine.frontend.translated.source import read_source
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.source import read_source
 from pysd_runner.errors import GapsimError, InvalidModel, UnsupportedFeature
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import Engine, simulate

@@ -5,9 +5,15 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.translation import Reading, explained, keep_brackets, read_literals_only, without_comments
-from pysd_runner.engine.wildcards import name_wildcards, read_array_functions
-from pysd_runner.engine.xmile_meaning import (
+from pysd_runner.engine.frontend.translated.translation import (
+    Reading,
+    explained,
+    keep_brackets,
+    read_literals_only,
+    without_comments,
+)
+from pysd_runner.engine.frontend.translated.wildcards import name_wildcards, read_array_functions
+from pysd_runner.engine.frontend.translated.xmile_meaning import (
     integration_of,
     make_elements,
     read_own_parts,

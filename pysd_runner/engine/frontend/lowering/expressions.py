@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine import arrays, delays
-from pysd_runner.engine.calls import CALLS
+from pysd_runner.engine.frontend.lowering import arrays, delays
+from pysd_runner.engine.frontend.lowering.calls import CALLS
+from pysd_runner.engine.frontend.lowering.macros import expanded
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.tables import interpolation, sorted_points
 from pysd_runner.engine.functions import ARITHMETIC, FUNCTIONS, LOGIC, REDUCTIONS, operation
 from pysd_runner.engine.ir import (
     Expression,
@@ -19,10 +22,7 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
 )
-from pysd_runner.engine.macros import expanded
 from pysd_runner.engine.names import key, shown
-from pysd_runner.engine.scope import Scope
-from pysd_runner.engine.tables import interpolation, sorted_points
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
 
 # Functions that read a table function by a rule of their own.

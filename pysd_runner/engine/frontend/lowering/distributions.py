@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import Expression, Number, Random
-from pysd_runner.engine.scope import Scope
 
 # Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile, good to about 1e-16; each has
 # numerator and denominator, from the constant term upwards: near the middle, in the flanks, and far out.

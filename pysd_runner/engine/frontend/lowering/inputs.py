@@ -4,9 +4,9 @@ Vensim compares the middle of the step at hand, ``Time + TIME STEP / 2``, so tha
 Whether an input is on does not change within a step, whatever the method of integration.
 """
 
+from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Time
-from pysd_runner.engine.scope import Scope
 
 
 def step(scope: Scope, height: Expression, start: Expression) -> Expression:

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.mapping import read_ranges
-from pysd_runner.engine.translation import (
+from pysd_runner.engine.frontend.translated.mapping import read_ranges
+from pysd_runner.engine.frontend.translated.translation import (
     Reading,
     explained,
     keep_brackets,
@@ -13,7 +13,7 @@ from pysd_runner.engine.translation import (
     shortened,
     without_comments,
 )
-from pysd_runner.engine.vensim_text import read_text
+from pysd_runner.engine.frontend.vensim.text import read_text
 from pysd_runner.errors import InvalidModel
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.

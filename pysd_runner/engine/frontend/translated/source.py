@@ -146,12 +146,12 @@ def _parse(path: Path, sha256: str) -> Source:
 
 
 def _read_vensim(path: Path) -> Any:
-    from pysd_runner.engine.vensim import read_vensim
+    from pysd_runner.engine.frontend.translated.vensim import read_vensim
 
     return read_vensim(path)
 
 
 def _read_xmile(path: Path) -> Any:
-    from pysd_runner.engine.xmile import read_xmile
+    from pysd_runner.engine.frontend.translated.xmile import read_xmile
 
     return read_xmile(path)

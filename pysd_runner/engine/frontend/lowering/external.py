@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, Points, sorted_points
+from pysd_runner.engine.frontend.translated.source import Source
 from pysd_runner.engine.ir import Mode
-from pysd_runner.engine.source import Source
-from pysd_runner.engine.tables import UNDEFINED, Points, sorted_points
 from pysd_runner.errors import InvalidModel
 
 SPREADSHEETS = frozenset({".xls", ".xlsx", ".xlsm", ".xlsb", ".odf", ".ods", ".odt"})

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.external import DataFiles
+from pysd_runner.engine.frontend.lowering.external import DataFiles
+from pysd_runner.engine.frontend.lowering.ranges import Ranges
+from pysd_runner.engine.frontend.lowering.tables import TableFunction
 from pysd_runner.engine.ir import (
     Axis,
     Block,
@@ -24,8 +26,6 @@ from pysd_runner.engine.ir import (
     joined_axes,
 )
 from pysd_runner.engine.names import HELD, HIDDEN, ORDER, SPAN, key
-from pysd_runner.engine.ranges import Ranges
-from pysd_runner.engine.tables import TableFunction
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 

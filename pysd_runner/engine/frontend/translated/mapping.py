@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from pysd_runner.engine.ranges import check_count
+from pysd_runner.engine.frontend.lowering.ranges import check_count
 from pysd_runner.errors import InvalidModel
 
 

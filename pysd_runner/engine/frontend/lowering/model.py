@@ -8,20 +8,20 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.engine.boxes import Box, remaining
-from pysd_runner.engine.definitions import check_definitions
-from pysd_runner.engine.expressions import UnknownFunction, lower_expression
-from pysd_runner.engine.external import DataFiles, with_listed_ranges
+from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
+from pysd_runner.engine.frontend.lowering.definitions import check_definitions
+from pysd_runner.engine.frontend.lowering.expressions import UnknownFunction, lower_expression
+from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
+from pysd_runner.engine.frontend.lowering.left_sides import box_of, cut, left_side, takes_whole_arrays
+from pysd_runner.engine.frontend.lowering.limits import with_limits
+from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
+from pysd_runner.engine.frontend.lowering.macros import Macro, is_stock
+from pysd_runner.engine.frontend.lowering.ranges import Ranges
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.translated.source import XMILE, Source
+from pysd_runner.engine.frontend.translated.text import equation_text
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
-from pysd_runner.engine.left_sides import box_of, cut, left_side, takes_whole_arrays
-from pysd_runner.engine.limits import with_limits
-from pysd_runner.engine.lookups import is_table_function, table_functions
-from pysd_runner.engine.macros import Macro, is_stock
 from pysd_runner.engine.names import key, shown, tidy
-from pysd_runner.engine.ranges import Ranges
-from pysd_runner.engine.scope import Scope
-from pysd_runner.engine.source import XMILE, Source
-from pysd_runner.engine.text import equation_text
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # Kinds of equations that give a variable its value.

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from pysd_runner.engine.boxes import Box
+from pysd_runner.engine.frontend.lowering.boxes import Box
+from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.ir import Axis, Block, Element, Expression, Index, Number, Reference
-from pysd_runner.engine.scope import Scope
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # What PySD calls functions and nodes that work on an array as a whole.

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from pysd_runner.engine import arrays, distributions, inputs
+from pysd_runner.engine.frontend.lowering import arrays, distributions, inputs
+from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import Expression, Number, Time
-from pysd_runner.engine.scope import Scope
 from pysd_runner.errors import UnsupportedFeature
 
 

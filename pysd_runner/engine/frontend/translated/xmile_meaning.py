@@ -4,8 +4,8 @@ import copy
 from functools import lru_cache
 from typing import Any
 
+from pysd_runner.engine.frontend.lowering.ranges import check_count
 from pysd_runner.engine.ir import Integration, Method
-from pysd_runner.engine.ranges import check_count
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # Tags that change what a variable computes, and what to write instead.

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.external import DataFiles
+from pysd_runner.engine.frontend.lowering.external import DataFiles
+from pysd_runner.engine.frontend.lowering.ranges import Ranges
+from pysd_runner.engine.frontend.lowering.tables import Points, TableFunction, sorted_points
 from pysd_runner.engine.ir import Mode
 from pysd_runner.engine.names import key
-from pysd_runner.engine.ranges import Ranges
-from pysd_runner.engine.tables import Points, TableFunction, sorted_points
 from pysd_runner.errors import InvalidModel
 
 # Nodes that are the points of a table function.

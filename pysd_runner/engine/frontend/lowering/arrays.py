@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import ArrayFunction, Axis, Expression, Number, Reduction, Reference, joined_axes
-from pysd_runner.engine.scope import Scope
 from pysd_runner.errors import InvalidModel
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.tables import TableFunction
+from pysd_runner.engine.frontend.translated.text import equation_text
 from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
 from pysd_runner.engine.names import HIDDEN, key, tidy
-from pysd_runner.engine.scope import Scope
-from pysd_runner.engine.tables import TableFunction
-from pysd_runner.engine.text import equation_text
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # What a macro may use of the model; Vensim marks it with a dollar sign.
