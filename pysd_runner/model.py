@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.frontend.translated.source import Source, read_source
+from pysd_runner.engine.frontend.translated.source import Translated, translate
 from pysd_runner.engine.ir import ModelIr, Variable
 from pysd_runner.engine.loading import changed_files, load_lowered
 from pysd_runner.engine.names import HIDDEN, key
@@ -81,15 +81,15 @@ class Model:
         return {name: item for name, item in self.ir.variables.items() if not item.hidden}
 
     @property
-    def source(self) -> Source:
-        """The parsed file with the ranges of this model.
+    def translated(self) -> Translated:
+        """The file as PySD's translators read it, with the ranges of this model.
 
         Raises
         ------
         InvalidModel
             If the file, or a data file it names, has changed since the model was loaded.
         """
-        source = read_source(self.path)
+        source = translate(self.path)
         changed = [self.path] if source.sha256 != self.sha256 else []
         if self.lowered is not None:
             changed += changed_files(self.lowered, self.path.parent)

@@ -1,18 +1,16 @@
 """The lowered form of a model file: from the cache when nothing it was made from has changed, else made anew.
 
-A hit needs neither PySD nor anything PySD imports, which is most of the time a first load takes.
+A hit needs no grammar, which is most of the time a first load takes.
 """
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from pysd_runner.engine import serial
-from pysd_runner.engine.frontend.translated.source import identify, read_source
+from pysd_runner.engine.frontend.source import identify, read_source
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.store import code_digest, default_store
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
@@ -93,7 +91,6 @@ def _key(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> str:
         str(path),
         sha256,
         {name: list(items) for name, items in elements.items()},
-        _pysd(),
         code_digest(Path(__file__).parent),
     ]
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
@@ -136,17 +133,3 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-@lru_cache(maxsize=1)
-def _pysd() -> str:
-    """Version of PySD, read from its file where there is one because importing it takes most of a second."""
-    found = importlib.util.find_spec("pysd")
-    if found is None or found.origin is None:
-        return ""
-    try:
-        return (Path(found.origin).parent / "_version.py").read_text(encoding="utf-8")
-    except OSError:
-        from importlib.metadata import version
-
-        return version("pysd")

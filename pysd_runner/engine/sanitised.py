@@ -10,15 +10,14 @@ names, numbers and the function names of its own table, and nothing else.
 import copy
 import re
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.frontend.lowering.external import DataFiles, relative_name, with_listed_ranges
-from pysd_runner.engine.frontend.translated.source import Source
+from pysd_runner.engine.frontend.lowering.external import relative_name
+from pysd_runner.engine.frontend.translated.source import Translated
 from pysd_runner.engine.names import key
 from pysd_runner.errors import UnsupportedFeature
 
@@ -58,7 +57,7 @@ class Sanitised:
     series: frozenset[str]
 
 
-def sanitise(source: Source, folder: Path) -> Sanitised:
+def sanitise(source: Translated, folder: Path) -> Sanitised:
     """Copy an abstract model with nothing of the file's text left in it.
 
     Parameters
@@ -80,8 +79,7 @@ def sanitise(source: Source, folder: Path) -> Sanitised:
     InvalidModel
         If a file that subscript ranges are read from is missing.
     """
-    with closing(DataFiles(source.path)) as files:
-        source = with_listed_ranges(source, files)
+    source = source.with_listed_ranges()
     macros = {key(item.name): f"gm{place:04d}" for place, item in enumerate(source.abstract.sections[1:])}
     main = _names(source, source.abstract.sections[0], macros, {})
     sections = [_section(source.abstract.sections[0], main, folder / "model.py")]
@@ -94,7 +92,7 @@ def sanitise(source: Source, folder: Path) -> Sanitised:
     return Sanitised(abstract, main.variables, main.ranges, main.elements, _series(source))
 
 
-def _series(source: Source) -> frozenset[str]:
+def _series(source: Translated) -> frozenset[str]:
     return frozenset(
         key(element.name)
         for element in source.abstract.sections[0].elements
@@ -120,7 +118,7 @@ class _Names:
         return generated + ("!" if text.rstrip().endswith("!") else "")
 
 
-def _names(source: Source, section: Any, macros: dict[str, str], known: dict[str, str]) -> _Names:
+def _names(source: Translated, section: Any, macros: dict[str, str], known: dict[str, str]) -> _Names:
     variables = dict(CONTROLS)
     if key(section.name) in macros:
         # What a macro returns is the variable that bears its name.

@@ -252,9 +252,18 @@ def test_data_that_are_not_needed_are_not_asked_for(tmp_path):
     ("equation", "message"),
     [
         ("a = GET DIRECT CONSTANTS('none.csv', ',', 'B2')", "variable 'a'.*'none.csv'.*there is no file"),
-        ("a = GET XLS CONSTANTS('numbers.xlsx', 'Nowhere', 'B2')", "variable 'a'.*'Nowhere'.*'B2'.*Worksheet"),
-        ("a = GET XLS CONSTANTS('numbers.xlsx', 'Across', 'no_name')", "variable 'a'.*'no_name'.*Doesn't exist"),
-        ("a = GET DIRECT CONSTANTS('numbers.csv', ',', 'ZZ99')", "variable 'a'.*'ZZ99'.*The cells are empty"),
+        (
+            "a = GET XLS CONSTANTS('numbers.xlsx', 'Nowhere', 'B2')",
+            "variable 'a'.*'Nowhere'.*'B2'.*no sheet 'Nowhere'; it has Across, Down",
+        ),
+        (
+            "a = GET XLS CONSTANTS('numbers.xlsx', 'Across', 'no_name')",
+            "variable 'a'.*the sheet 'Across' has no name 'no_name'",
+        ),
+        (
+            "a = GET DIRECT CONSTANTS('numbers.csv', ',', 'ZZ99')",
+            "variable 'a'.*'ZZ99'.*there are no cells at this place",
+        ),
         ("a = GET DIRECT CONSTANTS('numbers.csv', ',', 'A7')", "variable 'a'.*'A7'.*empty or no number"),
         ("a[R] := GET DIRECT DATA('numbers.csv', ',', 'ZZ', 'A7')", "variable 'a'.*'ZZ'"),
         ("a := GET DIRECT DATA('numbers.csv', ',', '7', 'D7')", "variable 'a'.*'D7'"),

@@ -1,19 +1,19 @@
 """Refuses a file that defines a name twice, or a name that stands for something else."""
 
 from collections.abc import Iterable
-from typing import Any
 
+from pysd_runner.engine.frontend.syntax import Range, Variable
 from pysd_runner.engine.names import key, tidy
 from pysd_runner.errors import InvalidModel, suggest
 
 
-def check_definitions(section: Any) -> None:
-    """See that every name of a section means one thing.
+def check_definitions(ranges: Iterable[Range], variables: Iterable[Variable]) -> None:
+    """See that every name of a model or macro means one thing.
 
     Parameters
     ----------
-    section
-        PySD's abstract section.
+    ranges, variables
+        Everything it defines.
 
     Raises
     ------
@@ -21,20 +21,23 @@ def check_definitions(section: Any) -> None:
         If a variable or a subscript range is defined twice, a range is a copy of one that does not exist, or a
         variable is called Time.
     """
-    _unique("subscript range", (item.name for item in section.subscripts))
-    _unique("variable", (element.name for element in section.elements))
-    ranges = {key(item.name): item.name for item in section.subscripts}
-    for item in section.subscripts:
-        if isinstance(item.subscripts, str) and key(item.subscripts) not in ranges:
+    _unique("subscript range", (item.name for item in ranges))
+    _unique("variable", (item.name for item in variables))
+    known = {key(item.name): item.name for item in ranges}
+    for item in ranges:
+        if item.copy_of is not None and key(item.copy_of) not in known:
             raise InvalidModel(
-                f"subscript range {tidy(item.name)!r} is a copy of {item.subscripts!r}, which is no subscript range."
-                f"{suggest(item.subscripts, ranges.values())}"
+                f"{item.place.at(0)}: subscript range {item.name!r} is a copy of {item.copy_of!r}, which is no "
+                f"subscript range.{suggest(item.copy_of, known.values())}"
             )
-    for element in section.elements:
-        if key(element.name) == "time":
-            raise InvalidModel("Time is the current time and cannot be defined; give the variable another name")
-        if len(element.components) > 1 and not any(part.subscripts[0] for part in element.components):
-            raise InvalidModel(f"variable {tidy(element.name)!r} is defined {len(element.components)} times")
+    for variable in variables:
+        place = variable.equations[-1].place.at(0)
+        if key(variable.name) == "time":
+            raise InvalidModel(
+                f"{place}: Time is the current time and cannot be defined; give the variable another name"
+            )
+        if len(variable.equations) > 1 and not any(part.subscripts for part in variable.equations):
+            raise InvalidModel(f"{place}: variable {variable.name!r} is defined {len(variable.equations)} times")
 
 
 def _unique(kind: str, names: Iterable[str]) -> None:

@@ -1,52 +1,54 @@
-"""Lowers one abstract expression; a table maps each node type to what it becomes."""
+"""Lowers one expression of the common tree; tables map each node and each function to what it becomes."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from pysd_runner.engine.frontend.lowering import arrays, delays
-from pysd_runner.engine.frontend.lowering.calls import CALLS
+from pysd_runner.engine.frontend import syntax
+from pysd_runner.engine.frontend.lowering import arrays
+from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.tables import interpolation, sorted_points
-from pysd_runner.engine.functions import ARITHMETIC, FUNCTIONS, LOGIC, REDUCTIONS, operation
-from pysd_runner.engine.ir import (
-    Expression,
-    Index,
-    Mode,
-    Number,
-    Reduction,
-    Reference,
-    Table,
-    Time,
-)
+from pysd_runner.engine.frontend.syntax import Array, Call, Name, Node, Stock, Text
+from pysd_runner.engine.functions import operation
+from pysd_runner.engine.ir import Expression, Index, Mode, Number, Reduction, Reference, Table, Time
 from pysd_runner.engine.names import key, shown
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
 
+ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "^": "power"}
+
+LOGIC = {
+    ":AND:": "and",
+    ":OR:": "or",
+    "=": "equal",
+    "<>": "not_equal",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+}
+
+REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest"}
+
 # Functions that read a table function by a rule of their own.
 LOOKUPS: dict[str, Mode] = {
-    "lookup_forward": "look_forward",
-    "lookup_backward": "hold_backward",
-    "lookup_extrapolate": "extrapolate",
+    "lookup forward": "look_forward",
+    "lookup backward": "hold_backward",
+    "lookup extrapolate": "extrapolate",
 }
 
 # A chain of additions longer than this is added in halves.
 LONG_SUM = 40
 
 
-class UnknownFunction(UnsupportedFeature):
-    """A function that neither this engine nor PySD has."""
-
-
-def lower_expression(ast: Any, scope: Scope) -> Expression:
-    """Lower one node of PySD's abstract model.
+def lower_expression(node: Node, scope: Scope) -> Expression:
+    """Lower one node of the common tree.
 
     Parameters
     ----------
-    ast
-        The node, a number or an array.
+    node
+        The node.
     scope
         What it may refer to.
 
@@ -62,27 +64,29 @@ def lower_expression(ast: Any, scope: Scope) -> Expression:
     InvalidModel
         If a name does not exist.
     """
-    if isinstance(ast, np.ndarray):
-        return scope.table(ast)
-    if isinstance(ast, int | float | np.number):
-        return Number(float(ast))
-    lower = NODES.get(type(ast).__name__)
-    if lower is None:
-        raise UnsupportedFeature(type(ast).__name__.removesuffix("Structure") or repr(ast))
-    return lower(ast, scope)
+    return NODES[type(node)](node, scope)
 
 
-def _arithmetic(ast: Any, scope: Scope) -> Expression:
-    parts = [lower_expression(part, scope) for part in ast.arguments]
-    if ast.operators == ["negative"]:
+def _operation(node: syntax.Operation, scope: Scope) -> Expression:
+    parts = [lower_expression(part, scope) for part in node.arguments]
+    operators = node.operators
+    if operators == ("negative",):
         return _negative(parts[0])
-    if len(parts) > LONG_SUM and set(ast.operators) <= {"+", "-"}:
-        return _long_sum(parts, ast.operators)
-    if set(ast.operators) == {"^"}:
-        return _powers(ast, parts)
+    if operators == (":NOT:",):
+        return operation("not", parts[0])
+    if operators[0] in LOGIC:
+        return _in_a_row(parts, [LOGIC[item] for item in operators])
+    if operators[0] == "^":
+        return _powers(parts)
+    if len(parts) > LONG_SUM and set(operators) <= {"+", "-"}:
+        return _long_sum(parts, operators)
+    return _in_a_row(parts, [ARITHMETIC[item] for item in operators])
+
+
+def _in_a_row(parts: Sequence[Expression], names: Sequence[str]) -> Expression:
     result = parts[0]
-    for operator, part in zip(ast.operators, parts[1:], strict=True):
-        result = operation(ARITHMETIC[operator], result, part)
+    for name, part in zip(names, parts[1:], strict=True):
+        result = operation(name, result, part)
     return result
 
 
@@ -90,15 +94,11 @@ def _negative(part: Expression) -> Expression:
     return Number(-part.value) if isinstance(part, Number) else operation("negative", part)
 
 
-def _powers(ast: Any, parts: Sequence[Expression]) -> Expression:
-    """Powers bind from the right, 2^3^2 is 2^9, and more tightly than a minus in front: -2^2 is -4, (-2)^2 is 4."""
+def _powers(parts: Sequence[Expression]) -> Expression:
+    """Powers bind from the right, 2^3^2 is 2^9."""
     result = parts[-1]
-    for node, part in zip(reversed(ast.arguments[:-1]), reversed(parts[:-1]), strict=True):
-        # A number in brackets is negated by a node of its own; see `source`.
-        if isinstance(node, int | float) and node < 0:
-            result = _negative(operation("power", Number(-float(node)), result))
-        else:
-            result = operation("power", part, result)
+    for part in reversed(parts[:-1]):
+        result = operation("power", part, result)
     return result
 
 
@@ -113,112 +113,85 @@ def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expressi
     return terms[0]
 
 
-def _logic(ast: Any, scope: Scope) -> Expression:
-    parts = [lower_expression(part, scope) for part in ast.arguments]
-    if ast.operators == [":NOT:"]:
-        return operation("not", parts[0])
-    if len(parts) == 2:
-        return operation(LOGIC[ast.operators[0]], *parts)
-    # :AND: binds tighter than :OR:, which the flat list of the abstract model leaves to the reader.
-    alternatives = [parts[0]]
-    for operator, part in zip(ast.operators, parts[1:], strict=True):
-        if operator == ":AND:":
-            alternatives[-1] = operation("and", alternatives[-1], part)
-        else:
-            alternatives.append(part)
-    result = alternatives[0]
-    for part in alternatives[1:]:
-        result = operation("or", result, part)
-    return result
-
-
-def _reference(ast: Any, scope: Scope) -> Expression:
-    name = key(ast.reference)
+def _reference(node: Name, scope: Scope) -> Expression:
+    name = key(node.name)
     if name == "time" or scope.names.get(name) == "TIME":
         return Time()
     if name not in scope.names:
-        return _place(ast, scope)
+        return _place(node, scope)
     if name in scope.tables and not scope.tables[name].has_value:
-        raise UnsupportedFeature(f"table function {ast.reference!r} used without an argument")
-    return Reference(scope.names[name], _index(ast, scope))
+        raise UnsupportedFeature(f"table function {node.name!r} used without an argument")
+    return Reference(scope.names[name], _index(node.name, node.subscripts, scope))
 
 
-def _index(ast: Any, scope: Scope) -> tuple[Index, ...]:
+def _index(name: str, subscripts: Sequence[Any] | None, scope: Scope) -> tuple[Index, ...]:
     """What the subscripts of a reference pick from the variable."""
-    dims = scope.dims[key(ast.reference)]
-    labels = list(ast.subscripts.subscripts) if ast.subscripts else list(dims)
+    dims = scope.dims[key(name)]
+    labels = list(subscripts) if subscripts else list(dims)
     labels += scope.implicit if len(labels) + len(scope.implicit) == len(dims) else ()
     if len(labels) != len(dims):
-        raise InvalidModel(f"{ast.reference!r} has {len(dims)} subscripts, {len(labels)} are given")
+        raise InvalidModel(f"{name!r} has {len(dims)} subscripts, {len(labels)} are given")
     return tuple(scope.pick(label, dim, labels) for label, dim in zip(labels, dims, strict=True))
 
 
-def _place(ast: Any, scope: Scope) -> Expression:
+def _place(node: Name, scope: Scope) -> Expression:
     """A range or an element used as a value is a place in the whole range, counted from one."""
-    name = scope.ranges.name_of(ast.reference)
+    name = scope.ranges.name_of(node.name)
     if name is None:
-        number = scope.ranges.number(ast.reference)
+        number = scope.ranges.number(node.name)
         if number is None:
-            raise InvalidModel(f"{ast.reference!r} is not defined.{suggest(ast.reference, scope.names.values())}")
+            raise InvalidModel(f"{node.name!r} is not defined.{suggest(node.name, scope.names.values())}")
         return Number(number)
     axis, items = scope.left(name) or (name, scope.ranges.keys(name))
     numbers = scope.ranges.numbers(items, name)
     return Number(numbers[0]) if axis is None else Table(numbers, (len(numbers),), (axis,))
 
 
-def _call(ast: Any, scope: Scope) -> Expression:
-    name = ast.function.reference
-    if key(name) in scope.macros:
-        return expanded(scope.macros[key(name)], ast.arguments, scope, lower_expression)
-    if name in LOOKUPS:
-        return _read_as(LOOKUPS[name], ast, scope)
-    if name == "elmcount":
-        return _element_count(ast.arguments[0].reference, scope)
-    if key(name) in scope.tables:
-        argument = lower_expression(_only_argument(ast), scope)
-        return scope.tables[key(name)].read(argument, _index(ast.function, scope))
-    arguments = [lower_expression(part, scope) for part in ast.arguments]
-    if name in REDUCTIONS:
-        return _reduction(name, arguments[0], scope)
-    if name == "pi":
-        return Number(float(np.pi))
-    if name not in FUNCTIONS and name not in CALLS and key(name) in scope.names:
-        raise InvalidModel(f"{scope.names[key(name)]!r} is called like a function, but holds no table of points.")
+def _call(node: Call, scope: Scope) -> Expression:
+    name = key(node.function)
+    if name in scope.macros:
+        return expanded(scope.macros[name], node.arguments, scope, lower_expression)
+    if name in scope.tables:
+        if len(node.arguments) != 1:
+            raise InvalidModel(f"table function {node.function!r} takes 1 argument, {len(node.arguments)} are given")
+        argument = lower_expression(node.arguments[0], scope)
+        return scope.tables[name].read(argument, _index(node.function, node.subscripts, scope))
+    if name in SPECIAL:
+        return SPECIAL[name](node, scope)
     if name not in FUNCTIONS and name not in CALLS:
-        kind = UnsupportedFeature if _in_pysd(name) else UnknownFunction
-        raise kind(f"function {name.replace('_', ' ').upper()}")
+        raise UnsupportedFeature(f"function {name.upper()}")
     count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
-    if len(arguments) != count:
-        raise InvalidModel(f"{name.replace('_', ' ').upper()} takes {count} arguments, {len(arguments)} are given")
+    if len(node.arguments) != count:
+        raise InvalidModel(f"{name.upper()} takes {count} arguments, {len(node.arguments)} are given")
+    arguments = [lower_expression(part, scope) for part in node.arguments]
     return build(*arguments) if name in FUNCTIONS else build(scope, *arguments)
 
 
-def _in_pysd(name: str) -> bool:
-    # Imported here because it takes long and only a message needs it.
-    from pysd.builders.python.python_functions import functionspace
-
-    return name in functionspace
-
-
-def _read_as(mode: Mode, ast: Any, scope: Scope) -> Expression:
+def _read_as(node: Call, scope: Scope) -> Expression:
     """A table function read by another rule than its own."""
-    if len(ast.arguments) != 2 or key(getattr(ast.arguments[0], "reference", "")) not in scope.tables:
-        raise InvalidModel(f"{ast.function.reference.replace('_', ' ').upper()} takes a table function and a number")
-    table, argument = ast.arguments
-    function = replace(scope.tables[key(table.reference)], mode=mode)
-    return function.read(lower_expression(argument, scope), _index(table, scope))
+    table = node.arguments[0] if node.arguments else None
+    if len(node.arguments) != 2 or not isinstance(table, Name) or key(table.name) not in scope.tables:
+        raise InvalidModel(f"{node.function.upper()} takes a table function and a number")
+    function = replace(scope.tables[key(table.name)], mode=LOOKUPS[key(node.function)])
+    argument = lower_expression(node.arguments[1], scope)
+    return function.read(argument, _index(table.name, table.subscripts, scope))
 
 
-def _element_count(label: str, scope: Scope) -> Expression:
-    name = scope.ranges.name_of(label)
+def _element_count(node: Call, scope: Scope) -> Expression:
+    label = node.arguments[0] if len(node.arguments) == 1 else None
+    name = scope.ranges.name_of(label.name) if isinstance(label, Name) else None
     if name is None:
-        raise InvalidModel(
-            f"ELMCOUNT of {label!r}, which is no subscript range.{suggest(label, scope.ranges.elements)}"
-        )
+        given = repr(label.name) if isinstance(label, Name) else "this"
+        near = suggest(label.name, scope.ranges.elements) if isinstance(label, Name) else ""
+        raise InvalidModel(f"ELMCOUNT of {given}, which is no subscript range.{near}")
     return Number(float(len(scope.ranges.elements[name])))
 
 
-def _reduction(name: str, argument: Expression, scope: Scope) -> Expression:
+def _reduction(node: Call, scope: Scope) -> Expression:
+    name = key(node.function)
+    if len(node.arguments) != 1:
+        raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
+    argument = lower_expression(node.arguments[0], scope)
     over = tuple(axis for axis in argument.axes if axis.endswith("!"))
     stray = set(argument.axes) - {*over, *scope.block_axes, *scope.outside, *scope.implicit}
     if stray:
@@ -241,75 +214,81 @@ def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> str:
     )
 
 
-def _only_argument(ast: Any) -> Any:
-    if len(ast.arguments) != 1:
-        raise InvalidModel(
-            f"table function {ast.function.reference!r} takes 1 argument, {len(ast.arguments)} are given"
-        )
-    return ast.arguments[0]
+def _inline_table(node: Call, scope: Scope) -> Expression:
+    argument, table = node.arguments
+    if not isinstance(table, syntax.Points):
+        raise InvalidModel("a table in an equation is a list of points, ((x, y), (x, y), ...)")
+    points = sorted_points(table.x, table.y)
+    return interpolation(lower_expression(argument, scope), [points], (), table.mode)
 
 
-def _inline_table(ast: Any, scope: Scope) -> Expression:
-    points = sorted_points(ast.lookups.x, ast.lookups.y)
-    return interpolation(lower_expression(ast.argument, scope), [points], (), ast.lookups.type)
+def _constants(node: Call, scope: Scope) -> Expression:
+    values = scope.files.constants(node, scope.ranges.counts(scope.block))
+    return scope.table(values.ravel().tolist()) if values.ndim else Number(float(values))
 
 
-def _constants(ast: Any, scope: Scope) -> Expression:
-    values = scope.files.constants(ast, scope.ranges.counts(scope.block))
-    return scope.table(values) if values.ndim else Number(float(values))
-
-
-def _series(ast: Any, scope: Scope) -> Expression:
-    points = scope.files.series(ast, scope.ranges.counts(scope.block), scope.mode)
+def _series(node: Call, scope: Scope) -> Expression:
+    points = scope.files.series(node, scope.ranges.counts(scope.block), scope.mode)
     axes, cells = scope.part()
     return interpolation(Time(), [points[cell] for cell in cells], axes, scope.mode)
 
 
-def _initial(ast: Any, scope: Scope) -> Expression:
-    return scope.hide("initial", lower_expression(ast.initial, scope), None)
+def _integ(node: Stock, scope: Scope) -> Expression:
+    flow, initial = lower_expression(node.flow, scope), lower_expression(node.initial, scope)
+    return scope.hide("stock", flow, initial, non_negative=node.non_negative)
 
 
-def _integ(ast: Any, scope: Scope) -> Expression:
-    flow, initial = lower_expression(ast.flow, scope), lower_expression(ast.initial, scope)
-    return scope.hide("stock", flow, initial, non_negative=bool(ast.non_negative))
-
-
-def _stateful(build: Callable[..., Expression], *names: str) -> Callable[[Any, Scope], Expression]:
-    """Lower some fields of a node and hand them to what builds it from hidden variables."""
-    return lambda ast, scope: build(scope, *(lower_expression(getattr(ast, name), scope) for name in names))
-
-
-def _allocate_available(ast: Any, scope: Scope) -> Expression:
-    request, available = lower_expression(ast.request, scope), lower_expression(ast.avail, scope)
+def _allocate_available(node: Call, scope: Scope) -> Expression:
+    if len(node.arguments) != 3:
+        raise InvalidModel(f"ALLOCATE AVAILABLE takes 3 arguments, {len(node.arguments)} are given")
+    request, profile, available = node.arguments
+    if not isinstance(profile, Name):
+        raise InvalidModel("the second argument of ALLOCATE AVAILABLE is the first number of a priority profile")
     # Vensim names the first number of the profile; meant are all four of them.
-    labels = list(ast.pp.subscripts.subscripts) if ast.pp.subscripts else []
-    dims = scope.dims.get(key(ast.pp.reference), ())
+    labels, dims = list(profile.subscripts or ()), scope.dims.get(key(profile.name), ())
     if len(labels) != len(dims) or not labels:
-        raise InvalidModel(f"{ast.pp.reference!r} has {len(dims)} subscripts, {len(labels)} are given")
-    whole = replace(ast.pp, subscripts=replace(ast.pp.subscripts, subscripts=[*labels[:-1], dims[-1]]))
-    return arrays.allocate_available(scope, request, lower_expression(whole, scope), available)
+        raise InvalidModel(f"{profile.name!r} has {len(dims)} subscripts, {len(labels)} are given")
+    whole = replace(profile, subscripts=(*labels[:-1], dims[-1]))
+    asked, there = lower_expression(request, scope), lower_expression(available, scope)
+    return arrays.allocate_available(scope, asked, lower_expression(whole, scope), there)
 
 
-# Node type of the abstract model -> how it is lowered.
-NODES: dict[str, Callable[[Any, Scope], Expression]] = {
-    "ArithmeticStructure": _arithmetic,
-    "LogicStructure": _logic,
-    "ReferenceStructure": _reference,
-    "CallStructure": _call,
-    "GameStructure": lambda ast, scope: lower_expression(ast.expression, scope),
-    "InlineLookupsStructure": _inline_table,
-    "GetConstantsStructure": _constants,
-    "GetDataStructure": _series,
-    "InitialStructure": _initial,
-    "IntegStructure": _integ,
-    "SmoothStructure": _stateful(delays.smooth, "input", "smooth_time", "initial", "order"),
-    "SmoothNStructure": _stateful(delays.smooth_n, "input", "smooth_time", "initial", "order"),
-    "DelayStructure": _stateful(delays.delay, "input", "delay_time", "initial", "order"),
-    "DelayNStructure": _stateful(delays.delay_n, "input", "delay_time", "initial", "order"),
-    "DelayFixedStructure": _stateful(delays.delay_fixed, "input", "delay_time", "initial"),
-    "TrendStructure": _stateful(delays.trend, "input", "average_time", "initial_trend"),
-    "ForecastStructure": _stateful(delays.forecast, "input", "average_time", "horizon", "initial_trend"),
-    "AllocateAvailableStructure": _allocate_available,
-    "AllocateByPriorityStructure": _stateful(arrays.allocate_by_priority, "request", "priority", "width", "supply"),
-    "SampleIfTrueStructure": _stateful(delays.sample_if_true, "condition", "input", "initial"),
+def _sketched(_node: Call, _scope: Scope) -> Expression:
+    raise UnsupportedFeature("A FUNCTION OF, which stands for an equation that is still to be written,")
+
+
+def _array(node: Array, scope: Scope) -> Expression:
+    return scope.table(node.values)
+
+
+def _text(node: Text, _scope: Scope) -> Expression:
+    raise InvalidModel(f"the text {node.value!r} stands where a number is expected.")
+
+
+def _points(_node: syntax.Points, _scope: Scope) -> Expression:
+    raise InvalidModel("a table stands where a number is expected.")
+
+
+# Functions that take more than numbers: tables, ranges, texts.
+SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
+    **dict.fromkeys(LOOKUPS, _read_as),
+    **dict.fromkeys(REDUCTIONS, _reduction),
+    "elmcount": _element_count,
+    "with lookup": _inline_table,
+    "get constants": _constants,
+    "get data": _series,
+    "allocate available": _allocate_available,
+    "a function of": _sketched,
+}
+
+# Node of the common tree -> how it is lowered.
+NODES: dict[type, Callable[[Any, Scope], Expression]] = {
+    syntax.Number: lambda node, _scope: Number(node.value),
+    Text: _text,
+    Array: _array,
+    syntax.Points: _points,
+    Name: _reference,
+    syntax.Operation: _operation,
+    Call: _call,
+    Stock: _integ,
 }

@@ -1,30 +1,29 @@
-"""Numbers that a model reads from files beside it: constants, table functions and series over time.
-
-PySD's own classes read them, so that a cell, a row or a named range means the same. The files are data: cells hold
-numbers or nothing, and nothing of a file is executed.
-"""
+"""Numbers that a model reads from files beside it: constants, table functions and series over time."""
 
 import hashlib
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, Points, sorted_points
-from pysd_runner.engine.frontend.translated.source import Source
+from pysd_runner.engine.frontend.sheets import Sheets, block, cell_place, column_place
+from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
 from pysd_runner.engine.ir import Mode
 from pysd_runner.errors import InvalidModel
 
-SPREADSHEETS = frozenset({".xls", ".xlsx", ".xlsm", ".xlsb", ".odf", ".ods", ".odt"})
+Array = NDArray[np.float64]
 
-# PySD keeps what it has read in a place that all threads share.
-_READING = threading.Lock()
+# What the arguments of the functions that read files are called in a message.
+_ROLES = {
+    "get constants": ("file", "sheet or separator", "cell"),
+    "get data": ("file", "sheet or separator", "along", "cell"),
+    "get lookups": ("file", "sheet or separator", "along", "cell"),
+    "get subscript": ("file", "sheet or separator", "first cell", "last cell", "prefix"),
+}
 
 
 @dataclass(slots=True)
@@ -44,15 +43,11 @@ class DataFiles:
     model: Path
     sha256: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
-    _sheets: dict[Any, Any] = field(default_factory=dict)
-    _books: dict[Any, Any] = field(default_factory=dict)
+    _sheets: Sheets = field(default_factory=Sheets)
 
     def close(self) -> None:
         """Let go of what was read; the hashes stay."""
-        for book in self._books.values():
-            book.close()
-        self._sheets.clear()
-        self._books.clear()
+        self._sheets.close()
 
     def path(self, name: str) -> Path:
         """Place of a data file; its hash is kept.
@@ -82,13 +77,13 @@ class DataFiles:
         self.by_name[relative] = self.sha256[str(path)]
         return path
 
-    def constants(self, node: Any, counts: Sequence[int]) -> NDArray[np.float64]:
+    def constants(self, call: Call, counts: Sequence[int]) -> Array:
         """Numbers of a GET XLS CONSTANTS or GET DIRECT CONSTANTS.
 
         Parameters
         ----------
-        node
-            PySD's ``GetConstantsStructure``.
+        call
+            File, sheet or separator, and first cell or name; an asterisk behind it swaps rows and columns.
         counts
             Number of elements each subscript on the left side stands for.
 
@@ -102,27 +97,46 @@ class DataFiles:
         InvalidModel
             If the file, the sheet or a number is missing.
         """
+        with _Reading(call):
+            file, tab, cell = _texts(call)
+            path, cell = self.path(file), cell.strip()
+            # Of more than two subscripts only those that stand for several elements lie along rows and columns.
+            wide = [count for count in counts if count > 1]
+            if len(wide) > 2:
+                raise InvalidModel(f"{len(wide)} subscripts do not fit into rows and columns")
+            shape = [1] * (2 - len(wide)) + wide
+            swapped = cell.endswith("*") and math.prod(counts) > 1
+            if swapped:
+                shape.reverse()
+            found = self._block(path, tab, cell.strip("*"), shape[0], shape[1])
+            values = (found.T if swapped else found).reshape(tuple(counts))
+            if np.isnan(values).any():
+                raise InvalidModel("a cell is empty or no number")
+            return values
 
-        def read(file: str, coords: dict[str, list[int]]) -> Any:
-            from pysd.py_backend.external import ExtConstant
+    def _block(self, path: Path, tab: str, cell: str, rows: int, columns: int) -> Array:
+        """Numbers in so many rows and columns, from a cell on or under a name."""
+        place = cell_place(cell)
+        if place is None:
+            named = self._sheets.named(path, tab, cell)
+            found = np.array(block(self._sheets.cells(path, tab), *named))
+        else:
+            wanted = slice(place[0], place[0] + rows), slice(place[1], place[1] + columns)
+            found = np.array(block(self._sheets.cells(path, tab), *wanted))
+        if found.shape != (rows, columns):
+            height, width = found.shape
+            raise InvalidModel(f"{rows} rows and {columns} columns are needed, {height} and {width} found")
+        return found
 
-            return ExtConstant(file, node.tab, node.cell, coords, self.model.parent, coords, "")
-
-        data = self._read(node, counts, read)
-        values = np.asarray(data, dtype=float).reshape(tuple(counts))
-        if np.isnan(values).any():
-            raise InvalidModel(_message(node, "a cell is empty or no number"))
-        return values
-
-    def series(self, node: Any, counts: Sequence[int], mode: Mode) -> list[Points]:
+    def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[Points]:
         """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT forms.
 
-        Missing values are filled in as PySD does, by the rule that holds between points.
+        Missing values are filled in by the rule that holds between points.
 
         Parameters
         ----------
-        node
-            PySD's ``GetDataStructure`` or ``GetLookupsStructure``.
+        call
+            File, sheet or separator, row, column or name of the times or x, and first cell or name of the values.
         counts
             Number of elements each subscript on the left side stands for.
         mode
@@ -138,36 +152,60 @@ class DataFiles:
         InvalidModel
             If the file, the sheet or all numbers are missing.
         """
+        with _Reading(call):
+            file, tab, along, cell = _texts(call)
+            x, columns = self._columns(self.path(file), tab, along.strip(), cell.strip(), math.prod(counts))
+            known = ~np.isnan(x)
+            if not known.any() or np.isnan(columns[:, known]).all():
+                raise InvalidModel("there is no number in it")
+            return [_points(x[known], column[known], mode) for column in columns]
 
-        def read(file: str, coords: dict[str, list[int]]) -> Any:
-            from pysd.py_backend.external import ExtData, ExtLookup
+    def _columns(self, path: Path, tab: str, along: str, cell: str, count: int) -> tuple[Array, Array]:
+        """Times or x, shape (point,), and values, shape (count, point)."""
+        cells, place = self._sheets.cells(path, tab), cell_place(cell)
+        if along.isdigit():
+            if place is None:
+                raise InvalidModel(f"{cell!r} is no cell such as 'B2'")
+            row, column = place
+            x = np.array(block(cells, slice(int(along) - 1, int(along)), slice(column, None)))[0]
+            found = np.array(block(cells, slice(row, row + count), slice(column, None)))
+        elif place is not None:
+            row, column = place
+            at = column_place(along)
+            x = np.array(block(cells, slice(row, None), slice(at, at + 1)))[:, 0]
+            found = np.array(block(cells, slice(row, None), slice(column, column + count))).T
+        else:
+            return self._named_columns(path, tab, along, cell, count)
+        if found.shape[0] != count:
+            raise InvalidModel(f"there are numbers for {found.shape[0]} of {count} elements")
+        length = max(x.size, found.shape[1])
+        return _longer(x[None, :], length)[0], _longer(found, length)
 
-            root = self.model.parent
-            if type(node).__name__ == "GetLookupsStructure":
-                return ExtLookup(file, node.tab, node.x_row_or_col, node.cell, coords, root, coords, "")
-            return ExtData(file, node.tab, node.time_row_or_col, node.cell, mode, coords, root, coords, "")
+    def _named_columns(self, path: Path, tab: str, along: str, cell: str, count: int) -> tuple[Array, Array]:
+        cells = self._sheets.cells(path, tab)
+        x = np.array(block(cells, *self._sheets.named(path, tab, along)))
+        found = np.array(block(cells, *self._sheets.named(path, tab, cell)))
+        if 1 not in x.shape:
+            raise InvalidModel(f"{along!r} stands for a table; expected one row or column")
+        found = found if x.shape[0] == 1 else found.T
+        if found.shape != (count, x.size):
+            series, points = found.shape
+            raise InvalidModel(f"{cell!r} has {series} series of {points} points, not {count} of {x.size}")
+        return x.ravel(), found
 
-        data = self._read(node, counts, read)
-        x = np.asarray(data[data.dims[0]], dtype=float)
-        columns = np.asarray(data, dtype=float).reshape(x.size, -1).T
-        known = ~np.isnan(x)
-        if not known.any() or np.isnan(columns[:, known]).all():
-            raise InvalidModel(_message(node, "there is no number in it"))
-        return [_points(x[known], column[known]) for column in columns]
-
-    def elements(self, name: str, found: Mapping[str, str]) -> list[str]:
+    def elements(self, name: str, call: Call) -> tuple[str, ...]:
         """Elements of a range that is a GET XLS SUBSCRIPT or GET DIRECT SUBSCRIPT.
 
         Parameters
         ----------
         name
             The range.
-        found
-            What PySD's translator read in the model: file, sheet, first and last cell, prefix.
+        call
+            File, sheet or separator, first and last cell, prefix.
 
         Returns
         -------
-        list of str
+        tuple of str
             The text of every cell that is not empty, after the prefix.
 
         Raises
@@ -175,69 +213,98 @@ class DataFiles:
         InvalidModel
             If the file or the sheet is missing, or all cells are empty.
         """
-        cells = [found[item] for item in ("tab", "firstcell", "lastcell", "prefix")]
         try:
-            path = self.path(found["file"])
-            _check_separator(path, found["tab"])
-            from pysd.py_backend.external import ExtSubscript
-
-            with self._own_sheets(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                elements = [str(item) for item in ExtSubscript(str(path), *cells, self.model.parent).subscript]
-            if not elements:
-                raise InvalidModel("all cells are empty")
-        except Exception as error:
-            # pandas, openpyxl and PySD raise whatever they run into.
-            reason = str(error) if isinstance(error, InvalidModel) else _reason(error)
-            place = ", ".join(f"{item} {text!r}" for item, text in found.items() if text)
-            raise InvalidModel(
-                f"{self.model}: subscript range {name!r}: reading {place}: {reason.rstrip('.')}."
-            ) from error
-        return elements
-
-    def _read(self, node: Any, counts: Sequence[int], build: Callable[[str, dict[str, list[int]]], Any]) -> Any:
-        coords = {f"d{place}": list(range(count)) for place, count in enumerate(counts)}
-        try:
-            path = self.path(node.file)
-            _check_separator(path, node.tab)
-            with self._own_sheets(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                reader = build(str(path), coords)
-                reader.initialize()
-                return reader.data
+            with _Reading(call):
+                file, tab, first, last, prefix = _texts(call)
+                path = self.path(file)
+                cells = self._sheets.cells(path, tab)
+                place = cell_place(first)
+                rows, columns = self._sheets.named(path, tab, first) if place is None else _area(place, last)
+                found = [prefix + _label(cell) for row in cells[rows] for cell in row[columns] if cell is not None]
+                if not found:
+                    raise InvalidModel("all cells are empty")
+                return tuple(found)
         except InvalidModel as error:
-            raise InvalidModel(_message(node, str(error))) from error
-        except Exception as error:
-            # pandas, openpyxl and PySD raise whatever they run into.
-            raise InvalidModel(_message(node, _reason(error))) from error
-
-    @contextmanager
-    def _own_sheets(self) -> Iterator[None]:
-        """Let PySD keep what it reads here, so that a later model does not see it."""
-        from pysd.py_backend.external import Excels
-
-        with _READING:
-            before = Excels._Excels, Excels._Excels_opyxl
-            Excels._Excels, Excels._Excels_opyxl = self._sheets, self._books
-            try:
-                yield
-            finally:
-                Excels._Excels, Excels._Excels_opyxl = before
+            raise InvalidModel(f"subscript range {name!r}: {error}") from error
 
 
-def with_listed_ranges(source: Source, files: DataFiles) -> Source:
+class _Reading:
+    """Adds what is being read to whatever goes wrong with it."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, InvalidModel | OSError):
+            roles = zip(_ROLES[self._call.function], _texts(self._call), strict=True)
+            places = ", ".join(f"{role} {text!r}" for role, text in roles if text)
+            raise InvalidModel(f"reading {places}: {str(error).rstrip('.')}.") from error
+
+
+def _texts(call: Call) -> list[str]:
+    return [item.value if isinstance(item, Text) else "" for item in call.arguments]
+
+
+def _area(first: tuple[int, int], last: str) -> tuple[slice, slice]:
+    """Rows and columns from a cell to another, to a row, to a column, or to the end."""
+    row, column = first
+    end = cell_place(last)
+    if end is not None:
+        return slice(row, end[0] + 1), slice(column, end[1] + 1)
+    if last.isdigit():
+        return slice(row, int(last)), slice(column, None)
+    return slice(row, None), slice(column, column_place(last) + 1 if last else None)
+
+
+def _label(cell: object) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _longer(values: Array, length: int) -> Array:
+    """Rows of so many numbers, NaN behind those there are."""
+    return np.pad(values, ((0, 0), (0, length - values.shape[1])), constant_values=np.nan)
+
+
+def _points(x: Array, y: Array, mode: Mode) -> Points:
+    if np.isnan(y).all():
+        return UNDEFINED
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
+    repeated = np.flatnonzero(np.diff(x) == 0)
+    if repeated.size:
+        raise InvalidModel(f"{x[repeated[0]]:g} stands there twice as a time or x")
+    known = ~np.isnan(y)
+    if mode == "raw":
+        return sorted_points(x.tolist(), y.tolist())
+    filled = np.where(known, y, _between(x, x[known], y[known], mode))
+    return sorted_points(x.tolist(), filled.tolist())
+
+
+def _between(wanted: Array, x: Array, y: Array, mode: Mode) -> Array:
+    """What holds between points; beyond them the nearest holds."""
+    if mode == "look_forward":
+        return np.asarray(y[np.minimum(np.searchsorted(x, wanted, side="left"), x.size - 1)])
+    if mode == "hold_backward":
+        return np.asarray(y[np.maximum(np.searchsorted(x, wanted, side="right") - 1, 0)])
+    return np.asarray(np.interp(wanted, x, y))
+
+
+def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
     """A model in whose subscript ranges no file is left to read.
 
     Parameters
     ----------
-    source
-        A parsed model.
+    syntax
+        A model file that was read.
     files
         Its data files.
 
     Returns
     -------
-    Source
+    Syntax
         The same with the elements that were read.
 
     Raises
@@ -245,10 +312,13 @@ def with_listed_ranges(source: Source, files: DataFiles) -> Source:
     InvalidModel
         If a file cannot be read.
     """
-    ranges = source.abstract.sections[0].subscripts
-    return source.with_ranges(
-        {item.name: files.elements(item.name, item.subscripts) for item in ranges if isinstance(item.subscripts, dict)}
-    )
+
+    def listed(item: Range) -> Range:
+        if item.source is None:
+            return item
+        return replace(item, elements=files.elements(item.name, item.source), source=None)
+
+    return replace(syntax, ranges=tuple(listed(item) for item in syntax.ranges))
 
 
 def relative_name(name: str) -> str:
@@ -275,23 +345,3 @@ def relative_name(name: str) -> str:
     if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
         raise InvalidModel(f"the file name {name!r} is not relative to the folder of the model")
     return windows.as_posix()
-
-
-def _check_separator(path: Path, tab: str) -> None:
-    """Refuse separators that pandas would take for a regular expression."""
-    if path.suffix.lower() not in SPREADSHEETS and len(tab) > 1 and not tab[0].isalnum() and tab != "\\t":
-        raise InvalidModel(f"the separator {tab!r} is more than one character")
-
-
-def _points(x: NDArray[np.float64], y: NDArray[np.float64]) -> Points:
-    return UNDEFINED if np.isnan(y).all() else sorted_points(x.tolist(), y.tolist())
-
-
-def _message(node: Any, reason: str) -> str:
-    names = {"file": "file", "tab": "sheet or separator", "cell": "cell"}
-    places = ", ".join(f"{names.get(item.name, 'along')} {getattr(node, item.name)!r}" for item in fields(node))
-    return f"reading {places}: {reason.rstrip('.')}."
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -1,23 +1,24 @@
 """What stands on the left side of an equation: the cells it names, and what its ranges stand for in a part of them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from pysd_runner.engine.frontend.lowering.boxes import Box
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.syntax import Call, Node, parts
 from pysd_runner.engine.ir import Axis, Block, Element, Expression, Index, Number, Reference
+from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
-# What PySD calls functions and nodes that work on an array as a whole.
+# Functions whose result for one element depends on all elements of an array.
 WHOLE_ARRAYS = frozenset(
     {
-        "invert_matrix",
-        "vector_sort_order",
-        "vector_rank",
-        "vector_reorder",
-        "AllocateAvailableStructure",
-        "AllocateByPriorityStructure",
+        "invert matrix",
+        "vector sort order",
+        "vector rank",
+        "vector reorder",
+        "allocate available",
+        "allocate by priority",
     }
 )
 
@@ -97,22 +98,9 @@ def _standing(name: str, places: Sequence[int], whole: Sequence[int], scope: Sco
     return scope.ranges.part(name, tuple(number for number, place in enumerate(whole) if place in kept))
 
 
-def takes_whole_arrays(node: Any) -> bool:
-    """Whether an abstract expression has a function whose result for one element depends on all of them."""
-    return any(
-        type(part).__name__ in WHOLE_ARRAYS or getattr(getattr(part, "function", None), "reference", "") in WHOLE_ARRAYS
-        for part in _parts(node)
-    )
-
-
-def _parts(node: Any) -> Iterator[Any]:
-    if is_dataclass(node):
-        yield node
-        for item in fields(node):
-            yield from _parts(getattr(node, item.name))
-    elif isinstance(node, list | tuple):
-        for item in node:
-            yield from _parts(item)
+def takes_whole_arrays(node: Node) -> bool:
+    """Whether an expression has a function whose result for one element depends on all of them."""
+    return any(isinstance(part, Call) and key(part.function) in WHOLE_ARRAYS for part in parts(node))
 
 
 def cut(block: Block, labels: Sequence[str], boxes: Sequence[Box], dims: Sequence[str], scope: Scope) -> list[Block]:

@@ -1,45 +1,37 @@
 """Finds the table functions of a model and the points of each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
+from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.tables import Points, TableFunction, sorted_points
+from pysd_runner.engine.frontend.syntax import Call, Node, Variable
 from pysd_runner.engine.ir import Mode
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
 
-# Nodes that are the points of a table function.
-POINTS = frozenset({"LookupsStructure", "GetLookupsStructure"})
 
-
-def is_table_function(element: Any) -> bool:
-    """Whether an element of a section is a table function, of any of its equations."""
-    return any(
-        type(component).__name__ == "AbstractLookup" or type(component.ast).__name__ in POINTS
-        for component in element.components
-    )
+def is_table_function(variable: Variable) -> bool:
+    """Whether a variable is a table function, of any of its equations."""
+    return any(equation.kind == "table" for equation in variable.equations)
 
 
 def table_functions(
-    section: Any, ranges: Ranges, dims: Mapping[str, tuple[str, ...]], path: Path, files: DataFiles
+    variables: Iterable[Variable], ranges: Ranges, dims: Mapping[str, tuple[str, ...]], files: DataFiles
 ) -> dict[str, TableFunction]:
-    """Every table function of a section.
+    """Every table function of a model or macro.
 
     Parameters
     ----------
-    section
-        PySD's ``AbstractSection``.
+    variables
+        Its variables.
     ranges
-        Its subscript ranges.
+        The subscript ranges.
     dims
-        Dimensions of its variables, by comparison key.
-    path
-        The model file, for messages.
+        Dimensions of the variables, by comparison key.
     files
         Where external points are read.
 
@@ -54,38 +46,44 @@ def table_functions(
         If points are missing or cannot be used.
     """
     found = {}
-    for element in section.elements:
-        if is_table_function(element):
+    for variable in variables:
+        name = key(variable.name)
+        if is_table_function(variable):
             try:
-                found[key(element.name)] = _table_function(element, ranges, dims[key(element.name)], files)
+                found[name] = _table_function(variable, ranges, dims[name], files)
             except InvalidModel as error:
-                raise type(error)(f"{path}: table function {element.name!r}: {error}") from error
-        elif _reads_tables(element) and key(element.name) in dims:
+                where = variable.equations[0].place.at(0)
+                raise type(error)(f"{where}: table function {variable.name!r}: {error}") from error
+        elif _reads_tables(variable) and name in dims:
             # XMILE may hand the table inside a variable to LOOKUP; one it cannot hand over is of no account.
             with suppress(InvalidModel):
-                own = _table_function(element, ranges, dims[key(element.name)], files)
-                found[key(element.name)] = replace(own, has_value=True)
+                found[name] = replace(_table_function(variable, ranges, dims[name], files), has_value=True)
     return found
 
 
-def _reads_tables(element: Any) -> bool:
-    return all(type(component.ast).__name__ == "InlineLookupsStructure" for component in element.components)
+def _reads_tables(variable: Variable) -> bool:
+    return all(_is_inline(equation.expression) for equation in variable.equations)
 
 
-def _table_function(element: Any, ranges: Ranges, dims: tuple[str, ...], files: DataFiles) -> TableFunction:
+def _is_inline(node: Node | None) -> bool:
+    return isinstance(node, Call) and node.function == "with lookup"
+
+
+def _table_function(variable: Variable, ranges: Ranges, dims: tuple[str, ...], files: DataFiles) -> TableFunction:
     tables: dict[tuple[int, ...], Points] = {}
     modes: set[Mode] = set()
-    for component in element.components:
-        labels, exceptions = component.subscripts
-        left_out = {place for group in exceptions for place in ranges.positions(group, dims)}
-        places = ranges.positions(labels, dims)
-        node = getattr(component.ast, "lookups", component.ast)
-        if type(node).__name__ == "GetLookupsStructure":
-            points = files.series(node, ranges.counts(labels), "interpolate")
+    for equation in variable.equations:
+        left_out = {place for group in equation.exceptions for place in ranges.positions(group, dims)}
+        places = ranges.positions(equation.subscripts, dims)
+        node = equation.expression
+        if isinstance(node, Call) and node.function == "with lookup":
+            node = node.arguments[1]
+        if isinstance(node, Call) and node.function == "get lookups":
+            points = files.series(node, ranges.counts(equation.subscripts), "interpolate")
             modes.add("interpolate")
-        elif type(node).__name__ == "LookupsStructure":
+        elif isinstance(node, syntax.Points):
             points = [sorted_points(node.x, node.y)] * len(places)
-            modes.add(node.type)
+            modes.add(node.mode)
         else:
             raise InvalidModel("some of its equations are no table")
         found = zip(places, points, strict=True)

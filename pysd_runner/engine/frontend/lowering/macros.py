@@ -2,26 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
-from pysd_runner.engine.frontend.translated.text import equation_text
+from pysd_runner.engine.frontend.syntax import Array, Equation, Name, Node, Number, Stock
+from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
-from pysd_runner.engine.names import HIDDEN, key, tidy
+from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # What a macro may use of the model; Vensim marks it with a dollar sign.
 OUTSIDE = ("time", "time step", "initial time", "final time", "saveper")
 
-Lower = Callable[[Any, Scope], Expression]
+Lower = Callable[[Node, Scope], Expression]
 
 
 @dataclass(frozen=True, slots=True)
-class Macro:
-    """A macro of a model file.
+class Expandable:
+    """A macro of a model file, ready to be expanded.
 
     Parameters
     ----------
@@ -29,19 +27,19 @@ class Macro:
         As written in the file.
     parameters
         Names of what it takes, in order.
-    elements
-        Its equations, as PySD's abstract elements.
+    variables
+        Its equations.
     tables
         Its table functions, by comparison key.
     """
 
     name: str
     parameters: tuple[str, ...]
-    elements: tuple[Any, ...]
+    variables: tuple[Defined, ...]
     tables: Mapping[str, TableFunction]
 
 
-def expanded(macro: Macro, arguments: Sequence[Any], scope: Scope, lower: Lower) -> Expression:
+def expanded(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Expression:
     """What a call of a macro gives back: the variable that bears the name of the macro.
 
     Every variable of the macro runs over the axes of the arguments, so that a macro called for every element of a range
@@ -52,7 +50,7 @@ def expanded(macro: Macro, arguments: Sequence[Any], scope: Scope, lower: Lower)
     macro
         The macro.
     arguments
-        What it is called with, as nodes of the abstract model.
+        What it is called with.
     scope
         Where it is called.
     lower
@@ -75,16 +73,16 @@ def expanded(macro: Macro, arguments: Sequence[Any], scope: Scope, lower: Lower)
     if macro.name in scope.calls:
         raise InvalidModel(f"macro {macro.name!r} calls itself: {' -> '.join([*scope.calls, macro.name])}.")
     inner = _inside(macro, arguments, scope, lower)
-    for element in macro.elements:
-        if key(element.name) not in macro.tables:
-            scope.hidden.append(_variable(element, macro, inner, lower))
+    for variable in macro.variables:
+        if key(variable.name) not in macro.tables:
+            scope.hidden.append(_variable(variable, macro, inner, lower))
     if key(macro.name) not in inner.names:
         raise InvalidModel(f"macro {macro.name!r} does not define the variable of its name, which it would give back.")
     index = tuple(scope.ranges.pick(label, label.removesuffix("!")) for label in inner.outside)
     return Reference(inner.names[key(macro.name)], index)
 
 
-def _inside(macro: Macro, arguments: Sequence[Any], scope: Scope, lower: Lower) -> Scope:
+def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Scope:
     """The scope of one call: parameters are hidden variables, or table functions handed over by name."""
     owner = f"{scope.owner}{HIDDEN}{macro.name} {next(scope.numbers)}"
     names = {f"{name}{mark}": name.upper() for name in OUTSIDE for mark in ("", "$")}
@@ -93,7 +91,7 @@ def _inside(macro: Macro, arguments: Sequence[Any], scope: Scope, lower: Lower) 
     bound: list[Reference] = []
     for parameter, argument in zip(macro.parameters, arguments, strict=True):
         name = key(parameter)
-        table = scope.tables.get(key(getattr(argument, "reference", "")))
+        table = scope.tables.get(key(argument.name)) if isinstance(argument, Name) else None
         if table is not None:
             tables[name], names[name], dims[name] = table, parameter, table.dims
             continue
@@ -103,10 +101,10 @@ def _inside(macro: Macro, arguments: Sequence[Any], scope: Scope, lower: Lower) 
     implicit = _plain(labels)
     if len(set(implicit)) != len(implicit):
         raise UnsupportedFeature(f"macro {macro.name!r} called over the same subscript range twice")
-    for element in macro.elements:
-        name = key(element.name)
-        names[name] = f"{owner}: {tidy(element.name)}"
-        dims[name] = tables[name].dims if name in tables else _dims(element, implicit, scope)
+    for variable in macro.variables:
+        name = key(variable.name)
+        names[name] = f"{owner}: {variable.name}"
+        dims[name] = tables[name].dims if name in tables else _dims(variable, implicit, scope)
     calls = (*scope.calls, macro.name)
     inner = replace(scope, dims=dims, names=names, tables=tables, owner=owner, implicit=implicit, calls=calls)
     inner.outside = labels
@@ -124,59 +122,47 @@ def _variable_of(value: Expression, scope: Scope) -> Reference:
     return scope.hide("auxiliary", value)
 
 
-def _dims(element: Any, implicit: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
+def _dims(variable: Defined, implicit: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
     """Its own ranges, then those of the call unless it holds numbers only."""
-    own = scope.ranges.dimensions([component.subscripts[0] for component in element.components])
-    return own if _is_literal(element) else (*own, *implicit)
+    own = scope.ranges.dimensions([equation.subscripts for equation in variable.equations])
+    return own if _is_literal(variable) else (*own, *implicit)
 
 
-def _is_literal(element: Any) -> bool:
-    return all(isinstance(component.ast, np.ndarray | int | float | np.number) for component in element.components)
+def _is_literal(variable: Defined) -> bool:
+    return all(isinstance(equation.expression, Number | Array) for equation in variable.equations)
 
 
-def is_stock(element: Any) -> bool:
-    """Whether all equations of a variable integrate; where only some do, those have hidden stocks.
-
-    Parameters
-    ----------
-    element
-        PySD's abstract element.
-
-    Returns
-    -------
-    bool
-        True for a stock.
-    """
-    return all(type(component.ast).__name__ == "IntegStructure" for component in element.components)
+def is_stock(variable: Defined) -> bool:
+    """Whether all equations of a variable integrate; where only some do, those have hidden stocks."""
+    return all(isinstance(equation.expression, Stock) for equation in variable.equations)
 
 
-def _variable(element: Any, macro: Macro, scope: Scope, lower: Lower) -> Variable:
-    name = scope.names[key(element.name)]
-    dims = scope.dims[key(element.name)]
-    stocks = is_stock(element)
-    kind: Kind = "stock" if stocks else "auxiliary"
+def _variable(variable: Defined, macro: Expandable, scope: Scope, lower: Lower) -> Variable:
+    name = scope.names[key(variable.name)]
+    dims = scope.dims[key(variable.name)]
+    kind: Kind = "stock" if is_stock(variable) else "auxiliary"
     blocks = []
-    for component in element.components:
-        shown = {key(item.name): tidy(item.name) for item in macro.elements}
-        text = equation_text(tidy(element.name), component.subscripts[0], component.ast, shown)
+    for equation in variable.equations:
         try:
-            blocks.append(_block(component, dims, text, scope, lower, stock=stocks))
+            blocks.append(_block(equation, dims, scope, lower, stock=kind == "stock"))
         except (UnsupportedFeature, InvalidModel) as error:
-            raise type(error)(f"{error} in macro {macro.name!r}, equation {text}") from error
+            raise type(error)(f"{error} in macro {macro.name!r}, equation {equation.text}") from error
     return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=tuple(blocks), hidden=True)
 
 
-def _block(component: Any, dims: tuple[str, ...], text: str, scope: Scope, lower: Lower, *, stock: bool) -> Block:
-    labels, exceptions = component.subscripts
-    if exceptions:
+def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, lower: Lower, *, stock: bool) -> Block:
+    labels, node = equation.subscripts, equation.expression
+    if equation.exceptions:
         raise UnsupportedFeature("EXCEPT")
+    if node is None:
+        raise UnsupportedFeature("data")
     scope.block = labels if len(labels) == len(dims) else [*labels, *scope.implicit]
     names = [name for label in scope.block if (name := scope.ranges.name_of(label)) is not None]
     scope.standing = {name: name for name in names}
     index: tuple[Index, ...] = tuple(
         scope.ranges.pick(label, dim) for label, dim in zip(scope.block, dims, strict=True)
     )
-    if not stock:
-        return Block(index, lower(component.ast, scope), None, text)
-    flow, initial = lower(component.ast.flow, scope), lower(component.ast.initial, scope)
-    return Block(index, flow, initial, text, non_negative=bool(component.ast.non_negative))
+    if not stock or not isinstance(node, Stock):
+        return Block(index, lower(node, scope), None, equation.text)
+    flow, initial = lower(node.flow, scope), lower(node.initial, scope)
+    return Block(index, flow, initial, equation.text, non_negative=node.non_negative)

@@ -1,4 +1,4 @@
-"""Lowers a parsed model file into the project's own representation."""
+"""Lowers a model file that was read into the project's own representation."""
 
 import hashlib
 import json
@@ -10,33 +10,29 @@ from typing import Any
 
 from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
 from pysd_runner.engine.frontend.lowering.definitions import check_definitions
-from pysd_runner.engine.frontend.lowering.expressions import UnknownFunction, lower_expression
+from pysd_runner.engine.frontend.lowering.expressions import lower_expression
 from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
 from pysd_runner.engine.frontend.lowering.left_sides import box_of, cut, left_side, takes_whole_arrays
 from pysd_runner.engine.frontend.lowering.limits import with_limits
 from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
-from pysd_runner.engine.frontend.lowering.macros import Macro, is_stock
+from pysd_runner.engine.frontend.lowering.macros import Expandable, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.translated.source import XMILE, Source
-from pysd_runner.engine.frontend.translated.text import equation_text
+from pysd_runner.engine.frontend.source import Source
+from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Stock
+from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
-from pysd_runner.engine.names import key, shown, tidy
+from pysd_runner.engine.names import key, shown
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
-# Kinds of equations that give a variable its value.
-EQUATIONS = frozenset({"AbstractComponent", "AbstractUnchangeableConstant", "AbstractData"})
-
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
-
-XMILE_CONTROLS = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
 
 # Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
 VERSION = 8
 
 
 def lower(source: Source) -> ModelIr:
-    """Lower a parsed model.
+    """Lower a model file that was read.
 
     Parameters
     ----------
@@ -63,14 +59,13 @@ def lower(source: Source) -> ModelIr:
 
 
 def _lowered(source: Source) -> ModelIr:
-    with closing(DataFiles(source.path)) as files:
-        source = with_listed_ranges(source, files)
-        try:
-            check_definitions(source.abstract.sections[0])
-            ranges = Ranges(source.abstract.sections[0].subscripts)
-        except InvalidModel as error:
-            raise type(error)(f"{source.path}: {error}") from error
-        return _resolved(source, ranges, files)
+    try:
+        with closing(DataFiles(source.path)) as files:
+            found = with_listed_ranges(source.syntax, files)
+            check_definitions(found.ranges, found.variables)
+            return _resolved(replace(source, syntax=found), Ranges(found.ranges), files)
+    except InvalidModel as error:
+        raise type(error)(f"{source.path}: {error}") from error
 
 
 def _resolved(source: Source, ranges: Ranges, files: DataFiles) -> ModelIr:
@@ -104,23 +99,25 @@ def _pass(
     source: Source, ranges: Ranges, files: DataFiles, known: Mapping[str, tuple[float, ...]]
 ) -> tuple[ModelIr, dict[str, Variable]]:
     """Lower every equation, given the orders of delays that are known."""
-    section = source.abstract.sections[0]
-    dims = {key(item.name): _dims(item, ranges, source) for item in section.elements}
+    syntax = source.syntax
+    dims = {key(item.name): _dims(item, ranges) for item in syntax.variables}
     scope = Scope(
         ranges=ranges,
-        dims=dict.fromkeys([*CONTROLS, *_other_names(source)], ()) | dims,
-        names={"time": "Time"}
-        | CONTROLS
-        | _other_names(source)
-        | {key(element.name): _name(element) for element in section.elements},
-        tables=table_functions(section, ranges, dims, source.path, files),
+        dims=dict.fromkeys([*CONTROLS, *syntax.other_names], ()) | dims,
+        names={
+            "time": "Time",
+            **CONTROLS,
+            **syntax.other_names,
+            **{key(item.name): _name(item) for item in syntax.variables},
+        },
+        tables=table_functions(syntax.variables, ranges, dims, files),
         files=files,
-        macros={key(item.name): _macro(item, ranges, source, files) for item in source.abstract.sections[1:]},
+        macros={key(item.name): _macro(item, ranges, files) for item in syntax.macros},
         known=known,
     )
     variables = {}
-    for element in section.elements:
-        variable = _variable(element, scope, source)
+    for item in syntax.variables:
+        variable = _variable(item, scope, source)
         variables[variable.name] = variable
     variables |= {item.name: item for item in scope.hidden}
     variables |= {name: scope.asked[name] for name in known if name in scope.asked}
@@ -131,20 +128,15 @@ def _pass(
         fingerprint=_fingerprint(source, ranges, files),
         structural=known,
         files=dict(files.sha256),
-        integration=source.integration,
+        integration=source.syntax.integration,
     )
     return model, scope.asked
 
 
-def _other_names(source: Source) -> dict[str, str]:
-    """What XMILE calls the time controls."""
-    return XMILE_CONTROLS if source.path.suffix.lower() in XMILE else {}
-
-
-def _macro(section: Any, ranges: Ranges, source: Source, files: DataFiles) -> Macro:
-    dims = {key(item.name): _dims(item, ranges, source) for item in section.elements if is_table_function(item)}
-    tables = table_functions(section, ranges, dims, source.path, files)
-    return Macro(tidy(section.name.replace("_", " ")), tuple(section.params), tuple(section.elements), tables)
+def _macro(macro: Macro, ranges: Ranges, files: DataFiles) -> Expandable:
+    dims = {key(item.name): _dims(item, ranges) for item in macro.variables if is_table_function(item)}
+    tables = table_functions(macro.variables, ranges, dims, files)
+    return Expandable(macro.name, macro.parameters, macro.variables, tables)
 
 
 def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
@@ -153,13 +145,9 @@ def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
     return hashlib.sha256(decisive.encode()).hexdigest()
 
 
-_REMEDY = 'run it with engine="pysd"'
-_NO_REMEDY = "PySD does not know it either: write the equation with other functions"
-
-
-def _name(element: Any) -> str:
+def _name(variable: Defined) -> str:
     """Name of a variable as written; the four time controls have one spelling."""
-    return CONTROLS.get(key(element.name), tidy(element.name))
+    return CONTROLS.get(key(variable.name), variable.name)
 
 
 def _absent(name: str) -> Variable:
@@ -168,109 +156,95 @@ def _absent(name: str) -> Variable:
     return Variable(name=name, unit="", dims=(), kind="control", doc="", group="", blocks=(block,), hidden=True)
 
 
-def _dims(element: Any, ranges: Ranges, source: Source) -> tuple[str, ...]:
-    given = [component.subscripts[0] for component in element.components]
+def _dims(variable: Defined, ranges: Ranges) -> tuple[str, ...]:
+    given = [equation.subscripts for equation in variable.equations]
+    where = variable.equations[-1].place.at(0)
     if len({len(labels) for labels in given}) != 1:
-        raise InvalidModel(f"{source.path}: variable {element.name!r} is defined with different numbers of subscripts")
+        raise InvalidModel(f"{where}: variable {variable.name!r} is defined with different numbers of subscripts")
     try:
         return ranges.dimensions(given)
     except InvalidModel as error:
-        raise InvalidModel(f"{source.path}: variable {element.name!r}: {error}") from error
+        raise InvalidModel(f"{where}: variable {variable.name!r}: {error}") from error
 
 
-def _variable(element: Any, scope: Scope, source: Source) -> Variable:
-    name = _name(element)
+def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
+    name = _name(defined)
     dims = scope.dims[key(name)]
     blocks: tuple[Block, ...] = ()
     kind: Kind = "auxiliary"
     uncovered = ""
     hidden = len(scope.hidden)
     try:
-        if _is_data(element):
-            kind, uncovered = "data", _request(name, source)
+        if any(equation.expression is None for equation in defined.equations):
+            kind, uncovered = "data", _request(name)
         else:
-            blocks, kind = _blocks(element, name, dims, scope, source)
+            blocks, kind = _blocks(defined, name, dims, scope)
     except UnsupportedFeature as error:
         uncovered = str(error)
         del scope.hidden[hidden:]
     return Variable(
         name=name,
-        unit=element.units.strip(),
+        unit=defined.unit,
         dims=dims,
         kind=kind,
-        doc=element.documentation.strip(),
-        group=source.groups.get(key(name), ""),
+        doc=defined.doc,
+        group=defined.group,
         blocks=blocks,
-        uncovered=uncovered,
-        limits=_limits(element),
+        uncovered=uncovered and f"{source.path}: {uncovered}",
+        limits=defined.limits,
     )
 
 
-def _limits(element: Any) -> tuple[float, ...]:
-    """Bounds that the file gives, if it gives both and they are an interval."""
-    low, high = element.limits
-    if low is None or high is None or not -math.inf < low < high < math.inf:
-        return ()
-    return float(low), float(high)
-
-
-def _is_data(element: Any) -> bool:
-    return any(type(component.ast).__name__ == "DataStructure" for component in element.components)
-
-
-def _request(name: str, source: Source) -> str:
+def _request(name: str) -> str:
     return (
-        f"{source.path}: variable {name!r} is data, and the model names no file to read it from; give its values: "
+        f"variable {name!r} is data, and the model names no file to read it from; give its values: "
         f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
     )
 
 
-def _blocks(
-    element: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source
-) -> tuple[tuple[Block, ...], Kind]:
-    if is_table_function(element):
-        return tuple(_points_block(component, name, dims, scope) for component in element.components), "lookup"
-    scope.owner, scope.stock = name, is_stock(element)
+def _blocks(defined: Defined, name: str, dims: tuple[str, ...], scope: Scope) -> tuple[tuple[Block, ...], Kind]:
+    if is_table_function(defined):
+        return tuple(_points_block(equation, dims, scope) for equation in defined.equations), "lookup"
+    scope.owner, scope.stock = name, is_stock(defined)
     blocks: list[Block] = []
-    for component, (whole, parts) in zip(element.components, _boxes(element, name, dims, scope, source), strict=True):
-        if parts != [whole] and takes_whole_arrays(component.ast):
-            block = _block(component, whole, name, dims, scope, source)
-            blocks += cut(block, component.subscripts[0], parts, dims, scope)
+    for equation, (whole, parts) in zip(defined.equations, _boxes(defined, dims, scope), strict=True):
+        if parts != [whole] and equation.expression is not None and takes_whole_arrays(equation.expression):
+            block = _block(equation, whole, name, dims, scope)
+            blocks += cut(block, equation.subscripts, parts, dims, scope)
         else:
-            blocks += [_block(component, box, name, dims, scope, source) for box in parts]
-    return tuple(blocks), _kind(name, element, blocks)
+            blocks += [_block(equation, box, name, dims, scope) for box in parts]
+    return tuple(blocks), _kind(name, defined, blocks)
 
 
-def _boxes(element: Any, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> list[tuple[Box, list[Box]]]:
+def _boxes(defined: Defined, dims: tuple[str, ...], scope: Scope) -> list[tuple[Box, list[Box]]]:
     """For each equation of a variable the cells it names, and those of them that it defines."""
 
-    def box(component: Any, labels: Sequence[str]) -> Box:
+    def box(equation: Equation, labels: Sequence[str]) -> Box:
         try:
             return box_of(labels, dims, scope)
         except InvalidModel as error:
-            text = _text(component, name, scope)
-            raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
+            raise InvalidModel(_about(defined.name, equation, str(error))) from error
 
-    named = [box(item, item.subscripts[0]) for item in element.components]
-    left_out = [[box(item, labels) for labels in item.subscripts[1]] for item in element.components]
+    named = [box(item, item.subscripts) for item in defined.equations]
+    left_out = [[box(item, labels) for labels in item.exceptions] for item in defined.equations]
     return list(zip(named, remaining(named, left_out), strict=True))
 
 
-def _text(component: Any, name: str, scope: Scope) -> str:
-    labels, exceptions = component.subscripts
-    return equation_text(name, labels, component.ast, scope.names, exceptions)
+def _about(name: str, equation: Equation, message: str) -> str:
+    """A message with the equation it is about."""
+    return f"{equation.place.at(0)}: variable {name!r}: {message} Equation: {equation.text}"
 
 
-def _points_block(component: Any, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
+def _points_block(equation: Equation, dims: tuple[str, ...], scope: Scope) -> Block:
     """A table function has no value of its own; its block holds the text, and which elements it is for."""
-    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(component.subscripts[0], dims, strict=True))
-    return Block(index, Number(0.0), None, _text(component, name, scope))
+    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(equation.subscripts, dims, strict=True))
+    return Block(index, Number(0.0), None, equation.text)
 
 
-def _kind(name: str, element: Any, blocks: Sequence[Block]) -> Kind:
+def _kind(name: str, defined: Defined, blocks: Sequence[Block]) -> Kind:
     if key(name) in CONTROLS:
         return "control"
-    if is_stock(element):
+    if is_stock(defined):
         return "stock"
     if all(_is_literal(block.expression) for block in blocks):
         return "constant"
@@ -283,35 +257,33 @@ def _is_literal(expression: Any) -> bool:
     return isinstance(expression, Number | Table)
 
 
-def _block(component: Any, box: Box, name: str, dims: tuple[str, ...], scope: Scope, source: Source) -> Block:
+def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
     """An equation for some of the cells it names."""
-    text = _text(component, name, scope)
+    node = equation.expression
     try:
-        if type(component).__name__ not in EQUATIONS:
-            raise UnsupportedFeature(f"{type(component).__name__.removeprefix('Abstract').lower()} variable")
-        scope.mode = getattr(component, "keyword", None) or "interpolate"
-        index = left_side(component.subscripts[0], box, dims, scope)
-        expression, initial = _parts(component.ast, scope)
-        block = Block(index, expression, initial, text, non_negative=scope.stock and component.ast.non_negative)
+        scope.mode = equation.mode
+        index = left_side(equation.subscripts, box, dims, scope)
+        expression, initial = _parts(node, scope)
+        non_negative = scope.stock and isinstance(node, Stock) and node.non_negative
+        block = Block(index, expression, initial, equation.text, non_negative=non_negative)
         _check_axes(block, scope)
     except UnsupportedFeature as error:
-        remedy = _NO_REMEDY if isinstance(error, UnknownFunction) else _REMEDY
         raise UnsupportedFeature(
-            f"{source.path}: {error} in variable {name!r} is not covered by this engine; {remedy}. Equation: {text}"
+            f"{equation.place.at(0)}: {error} in variable {name!r} is not covered; write the equation with other "
+            f"functions. Equation: {equation.text}"
         ) from error
     except InvalidModel as error:
-        raise InvalidModel(f"{source.path}: variable {name!r}: {error} Equation: {text}") from error
+        raise InvalidModel(_about(name, equation, str(error))) from error
     return block
 
 
-def _parts(ast: Any, scope: Scope) -> tuple[Any, Any]:
-    kind = type(ast).__name__
+def _parts(node: Any, scope: Scope) -> tuple[Any, Any]:
     if scope.stock:
-        return lower_expression(ast.flow, scope), lower_expression(ast.initial, scope)
-    if kind == "CallStructure" and ast.function.reference == "active_initial":
-        active, initial = ast.arguments
+        return lower_expression(node.flow, scope), lower_expression(node.initial, scope)
+    if isinstance(node, Call) and key(node.function) == "active initial" and len(node.arguments) == 2:
+        active, initial = node.arguments
         return lower_expression(active, scope), lower_expression(initial, scope)
-    return lower_expression(ast, scope), None
+    return lower_expression(node, scope), None
 
 
 def _check_axes(block: Block, scope: Scope) -> None:

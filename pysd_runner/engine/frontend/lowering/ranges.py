@@ -3,27 +3,11 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from pysd_runner.engine.frontend.syntax import Range, Target
 from pysd_runner.engine.ir import Axis, Element, Index
 from pysd_runner.engine.names import HIDDEN, key, tidy
 from pysd_runner.errors import InvalidModel, suggest
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a range is mapped to.
-
-    Parameters
-    ----------
-    name
-        The other range, as written.
-    listed
-        What of it each element stands for, an element or a range; None for one by one.
-    """
-
-    name: str
-    listed: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +63,7 @@ class Ranges:
     Parameters
     ----------
     found
-        PySD's abstract subscript ranges, their elements listed.
+        The subscript ranges of a file, their elements listed.
 
     Raises
     ------
@@ -87,7 +71,7 @@ class Ranges:
         If ranges stand for each other in a circle.
     """
 
-    def __init__(self, found: Iterable[Any]) -> None:
+    def __init__(self, found: Iterable[Range]) -> None:
         self.elements: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}
         self._targets: dict[str, list[Target]] = {}
@@ -100,13 +84,10 @@ class Ranges:
         for item in found:
             name = tidy(item.name)
             self._names[key(name)] = name
-            listed[name] = [item.subscripts] if isinstance(item.subscripts, str) else list(item.subscripts)
-            self._targets[name] = []
-            if isinstance(item.subscripts, str):
-                # PySD keeps the mappings of copies in a list that all of them share; a copy has none of its own.
+            listed[name] = list(item.elements) if item.copy_of is None else [item.copy_of]
+            self._targets[name] = list(item.targets)
+            if item.copy_of is not None:
                 self._copies.add(name)
-                continue
-            self._targets[name] += [Target(tidy(to), getattr(to, "listed", None)) for to in item.mapping]
         for name in [item for item in listed if item in self._copies]:
             self._map_copy(name, listed[name][0])
         for name in listed:

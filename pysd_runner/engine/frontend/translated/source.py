@@ -1,25 +1,27 @@
-"""Reads a model file into PySD's abstract model. Nothing is written and nothing of the file is executed."""
+"""A model file as PySD's translators read it. Nothing is written and nothing of the file is executed."""
 
 import copy
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.engine.frontend.lowering.external import DataFiles
+from pysd_runner.engine.frontend.source import VENSIM, XMILE, Source, identify
+from pysd_runner.engine.frontend.translated.convert import syntax_of
 from pysd_runner.engine.ir import Integration
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, UnknownName, suggest
+from pysd_runner.errors import InvalidModel
 
-VENSIM = frozenset({".mdl"})
-XMILE = frozenset({".xmile", ".xml", ".stmx"})
+XMILE_CONTROLS = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A parsed model file.
+class Translated:
+    """A model file that PySD translated.
 
     Parameters
     ----------
@@ -29,8 +31,6 @@ class Source:
         Hash of its bytes.
     abstract
         PySD's ``AbstractModel``: plain data classes.
-    groups
-        Sector of each variable, by comparison key of its name.
     integration
         How the file wants its stocks integrated.
     """
@@ -38,40 +38,15 @@ class Source:
     path: Path
     sha256: str
     abstract: Any
-    groups: Mapping[str, str]
     integration: Integration
 
-    def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
-        """Copy with other elements in some subscript ranges.
-
-        Parameters
-        ----------
-        elements
-            New elements by name of the range.
-
-        Returns
-        -------
-        Source
-            The same model over the new elements.
-
-        Raises
-        ------
-        UnknownName
-            If the file has no such range.
-        """
+    def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Translated":
+        """Copy with other elements in some of the subscript ranges."""
         if not elements:
             return self
         abstract = copy.copy(self.abstract)
         section = copy.copy(abstract.sections[0])
-        known = {key(found.name): found.name for found in section.subscripts}
-        wanted = {}
-        for name, items in elements.items():
-            if key(name) not in known:
-                raise UnknownName(
-                    f"{self.path}: no subscript range is called {name!r}; the file has "
-                    f"{', '.join(known.values()) or 'none'}.{suggest(name, known.values())}"
-                )
-            wanted[key(name)] = list(items)
+        wanted = {key(name): list(items) for name, items in elements.items()}
         section.subscripts = [
             type(found)(found.name, wanted.get(key(found.name), found.subscripts), found.mapping)
             for found in section.subscripts
@@ -79,79 +54,62 @@ class Source:
         abstract.sections = (section, *abstract.sections[1:])
         return replace(self, abstract=abstract)
 
+    def with_listed_ranges(self) -> "Translated":
+        """Copy in whose subscript ranges no file is left to read.
 
-def read_source(path: str | Path) -> Source:
-    """Parse a Vensim or XMILE file.
+        Raises
+        ------
+        InvalidModel
+            If a file cannot be read.
+        """
+        with closing(DataFiles(self.path)) as files:
+            read = {
+                item.name: files.elements(item.name, item.source)
+                for item in syntax_of(self.abstract).ranges
+                if item.source is not None
+            }
+        return self.with_ranges(read)
+
+    def source(self) -> Source:
+        """What it says, in the common tree."""
+        syntax = replace(syntax_of(self.abstract), integration=self.integration)
+        if self.path.suffix.lower() in XMILE:
+            syntax = replace(syntax, other_names=XMILE_CONTROLS)
+        return Source(self.path, self.sha256, syntax)
+
+
+def translate(path: str | Path) -> Translated:
+    """Read a model file with PySD's translators.
 
     Parameters
     ----------
     path
-        A ``.mdl``, ``.xmile``, ``.xml`` or ``.stmx`` file.
+        A Vensim or XMILE file.
 
     Returns
     -------
-    Source
+    Translated
         The abstract model with the hash of the file.
 
     Raises
     ------
     InvalidModel
-        If the file is missing, has another ending, or cannot be parsed.
+        If the file is missing, has another ending, or cannot be read.
     """
     path, sha256 = identify(path)
-    return _parse(path, sha256)
-
-
-def identify(path: str | Path) -> tuple[Path, str]:
-    """Find a model file.
-
-    Parameters
-    ----------
-    path
-        A ``.mdl``, ``.xmile``, ``.xml`` or ``.stmx`` file.
-
-    Returns
-    -------
-    tuple
-        Its absolute path and the hash of its bytes.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is missing, cannot be opened, or has another ending.
-    """
-    path = Path(path)
-    ending = path.suffix.lower()
-    try:
-        if not path.is_file():
-            raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
-        if ending not in VENSIM | XMILE:
-            known = ", ".join(sorted(VENSIM | XMILE))
-            raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {known}")
-        return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error
+    return _translated(path, sha256)
 
 
 @lru_cache(maxsize=16)
-def _parse(path: Path, sha256: str) -> Source:
-    read = _read_vensim if path.suffix.lower() in VENSIM else _read_xmile
+def _translated(path: Path, sha256: str) -> Translated:
+    from pysd_runner.engine.frontend.translated.vensim import read_vensim
+    from pysd_runner.engine.frontend.translated.xmile import read_xmile
+
+    read = read_vensim if path.suffix.lower() in VENSIM else read_xmile
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = read(path)
+            return Translated(path, sha256, found.abstract, found.integration)
     except InvalidModel as error:
         raise type(error)(f"{path}: {error}") from error
-    return Source(path, sha256, found.abstract, found.groups, found.integration)
-
-
-def _read_vensim(path: Path) -> Any:
-    from pysd_runner.engine.frontend.translated.vensim import read_vensim
-
-    return read_vensim(path)
-
-
-def _read_xmile(path: Path) -> Any:
-    from pysd_runner.engine.frontend.translated.xmile import read_xmile
-
-    return read_xmile(path)

@@ -1,0 +1,141 @@
+"""A model file as it was read, whatever its format. Nothing is written and nothing of the file is executed."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from pysd_runner.engine.frontend.syntax import Range, Syntax
+from pysd_runner.engine.names import key
+from pysd_runner.errors import InvalidModel, UnknownName, suggest
+
+VENSIM = frozenset({".mdl"})
+XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model file that was read.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        Hash of its bytes.
+    syntax
+        What it says.
+    """
+
+    path: Path
+    sha256: str
+    syntax: Syntax
+
+    def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
+        """Copy with other elements in some subscript ranges.
+
+        Parameters
+        ----------
+        elements
+            New elements by name of the range.
+
+        Returns
+        -------
+        Source
+            The same model over the new elements.
+
+        Raises
+        ------
+        UnknownName
+            If the file has no such range.
+        """
+        known = {key(found.name): found.name for found in self.syntax.ranges}
+        for name in elements:
+            if key(name) not in known:
+                raise UnknownName(
+                    f"{self.path}: no subscript range is called {name!r}; the file has "
+                    f"{', '.join(known.values()) or 'none'}.{suggest(name, known.values())}"
+                )
+        wanted = {key(name): tuple(items) for name, items in elements.items()}
+
+        def changed(item: Range) -> Range:
+            items = wanted.get(key(item.name))
+            return item if items is None else replace(item, elements=items, copy_of=None, source=None)
+
+        ranges = tuple(changed(item) for item in self.syntax.ranges)
+        return replace(self, syntax=replace(self.syntax, ranges=ranges))
+
+
+def read_source(path: str | Path) -> Source:
+    """Read a Vensim or XMILE file.
+
+    Parameters
+    ----------
+    path
+        A ``.mdl``, ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
+
+    Returns
+    -------
+    Source
+        What it says, with the hash of the file.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is missing, has another ending, or cannot be read.
+    """
+    path, sha256 = identify(path)
+    return _read(path, sha256)
+
+
+def identify(path: str | Path) -> tuple[Path, str]:
+    """Find a model file.
+
+    Parameters
+    ----------
+    path
+        A ``.mdl``, ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
+
+    Returns
+    -------
+    tuple
+        Its absolute path and the hash of its bytes.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is missing, cannot be opened, or has another ending.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    try:
+        if not path.is_file():
+            raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
+        if ending not in VENSIM | XMILE:
+            known = ", ".join(sorted(VENSIM | XMILE))
+            raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {known}")
+        return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=16)
+def _read(path: Path, sha256: str) -> Source:
+    read = _read_vensim if path.suffix.lower() in VENSIM else _read_xmile
+    try:
+        return Source(path, sha256, read(path))
+    except InvalidModel as error:
+        raise InvalidModel(f"{path}: {error}") from error
+
+
+def _read_vensim(path: Path) -> Syntax:
+    from pysd_runner.engine.frontend.vensim.reader import read_vensim
+
+    return read_vensim(path)
+
+
+def _read_xmile(path: Path) -> Syntax:
+    from pysd_runner.engine.frontend.translated.source import translate
+
+    return translate(path).source().syntax

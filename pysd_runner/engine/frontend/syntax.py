@@ -1,0 +1,231 @@
+"""What a model file says, before its names mean anything: one tree for Vensim and XMILE.
+
+Functions have the names of `functions`, whatever the format calls them; names of variables, ranges and elements stand
+as written.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.ir import Integration, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A literal text, such as the name of a file."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Numbers listed for all elements of a left side, row by row."""
+
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of a table function, in the order of the file."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    mode: Mode = "interpolate"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A subscript that stands for consecutive elements of a dimension, both ends included; None is the end itself."""
+
+    first: "Node | None"
+    last: "Node | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A variable, a range or an element; `at` is where it stands in its equation."""
+
+    name: str
+    subscripts: "tuple[Subscript, ...] | None" = None
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Operators of one rank in a row, ``a - b + c``: from the left, but powers from the right."""
+
+    operators: tuple[str, ...]
+    arguments: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function, a macro or a table function with its arguments.
+
+    Parameters
+    ----------
+    function
+        Name of a function in `functions`, or as the file spells it.
+    arguments
+        What it is called with.
+    subscripts
+        Of a table function.
+    outputs
+        Variables that a macro gives values to beside what it gives back.
+    at
+        Where it stands in its equation.
+    """
+
+    function: str
+    arguments: "tuple[Node, ...]"
+    subscripts: "tuple[Subscript, ...] | None" = None
+    outputs: tuple[Name, ...] = ()
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What integrates a flow; `non_negative`: it stops at zero."""
+
+    flow: "Node"
+    initial: "Node"
+    non_negative: bool = False
+
+
+Node = Number | Text | Array | Points | Name | Operation | Call | Stock
+
+# A label is a range, an element, a range with "!" that is reduced over, or "*" for a whole dimension.
+Subscript = str | Node | Span
+
+# What an equation gives: a value, a value nobody may change, points of a table, or a series over time.
+Kind = Literal["value", "unchangeable", "table", "data"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equation:
+    """One equation of a variable.
+
+    Parameters
+    ----------
+    subscripts
+        Ranges or elements of its left side.
+    exceptions
+        Groups of subscripts that it leaves out.
+    kind
+        What it gives.
+    expression
+        Its right side; None for data whose values come from whoever runs the model.
+    mode
+        What holds between the points of data.
+    text
+        The equation on one line, without comments.
+    place
+        Where its text stands.
+    """
+
+    subscripts: tuple[str, ...] = ()
+    exceptions: tuple[tuple[str, ...], ...] = ()
+    kind: Kind = "value"
+    expression: Node | None
+    mode: Mode = "interpolate"
+    text: str
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """Everything a file says about one variable."""
+
+    name: str
+    equations: tuple[Equation, ...]
+    unit: str = ""
+    doc: str = ""
+    group: str = ""
+    limits: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a range is mapped to.
+
+    Parameters
+    ----------
+    name
+        The other range, as written.
+    listed
+        What of it each element stands for, an element or a range; None for one by one.
+    """
+
+    name: str
+    listed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A subscript range.
+
+    Parameters
+    ----------
+    name
+        As written.
+    elements
+        Its elements, and other ranges that stand for theirs.
+    copy_of
+        The range it is another name for, None for one of its own.
+    targets
+        Ranges it is mapped to.
+    source
+        The call that reads its elements from a file, None where they are listed.
+    place
+        Where it is defined.
+    """
+
+    name: str
+    elements: tuple[str, ...] = ()
+    copy_of: str | None = None
+    targets: tuple[Target, ...] = ()
+    source: Call | None = None
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Macro:
+    """A macro: what it takes, what it gives beside the variable of its name, and its equations."""
+
+    name: str
+    parameters: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syntax:
+    """A whole model file."""
+
+    ranges: tuple[Range, ...]
+    variables: tuple[Variable, ...]
+    macros: tuple[Macro, ...] = ()
+    integration: Integration = Integration()
+    other_names: Mapping[str, str] = field(default_factory=dict)
+
+
+def parts(node: Any) -> Iterator[Any]:
+    """Every node of an expression, itself first."""
+    if is_dataclass(node):
+        yield node
+        for item in fields(node):
+            yield from parts(getattr(node, item.name))
+    elif isinstance(node, tuple):
+        for item in node:
+            yield from parts(item)
