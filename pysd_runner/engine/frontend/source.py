@@ -136,6 +136,6 @@ def _read_vensim(path: Path) -> Syntax:
 
 
 def _read_xmile(path: Path) -> Syntax:
-    from pysd_runner.engine.frontend.translated.source import translate
+    from pysd_runner.engine.frontend.xmile.reader import read_xmile
 
-    return translate(path).source().syntax
+    return read_xmile(path)

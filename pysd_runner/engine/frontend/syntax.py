@@ -220,6 +220,19 @@ class Syntax:
     other_names: Mapping[str, str] = field(default_factory=dict)
 
 
+def folded(node: Node) -> Node:
+    """A sum of numbers as one number; other nodes as they are."""
+    if not isinstance(node, Operation) or not set(node.operators) <= {"+", "-"}:
+        return node
+    values = [part.value for part in node.arguments if isinstance(part, Number)]
+    if len(values) < len(node.arguments):
+        return node
+    total = values[0]
+    for operator, value in zip(node.operators, values[1:], strict=True):
+        total = total + value if operator == "+" else total - value
+    return Number(total)
+
+
 def parts(node: Any) -> Iterator[Any]:
     """Every node of an expression, itself first."""
     if is_dataclass(node):

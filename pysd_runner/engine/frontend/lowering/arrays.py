@@ -1,7 +1,7 @@
 """Lowers functions of whole arrays: each becomes a hidden variable, and so do arguments that are none."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -80,22 +80,22 @@ def _applied(
     result: tuple[str, ...],
 ) -> Expression:
     """Hide the function and its arguments in variables of their own, so that a target handles plain arrays only."""
-    marked = [
-        _marked(scope, argument, core) if core else _plain(scope, argument)
+    plain = [
+        marked(scope, argument, core) if core else _plain(scope, argument)
         for argument, core in zip(arguments, cores, strict=True)
     ]
     names = tuple(tuple(f"{axis.removesuffix('!')}!" for axis in core) for core in cores)
     inner = {axis for core in names for axis in core}
     made = tuple(axis.removesuffix("!") for axis in result)
-    loop = tuple(axis for axis in joined_axes(*marked) if axis not in inner)
-    return scope.hide("auxiliary", ArrayFunction(name, tuple(marked), names, made, (*loop, *made)))
+    loop = tuple(axis for axis in joined_axes(*plain) if axis not in inner)
+    return scope.hide("auxiliary", ArrayFunction(name, tuple(plain), names, made, (*loop, *made)))
 
 
 def _plain(scope: Scope, argument: Expression) -> Expression:
     return argument if isinstance(argument, Number | Reference) else scope.hide("auxiliary", argument)
 
 
-def _marked(scope: Scope, argument: Expression, core: tuple[str, ...]) -> Reference:
+def marked(scope: Scope, argument: Expression, core: tuple[str, ...]) -> Reference:
     """A reference whose core axes end in an exclamation mark."""
     plain = argument if isinstance(argument, Reference) else scope.hide("auxiliary", argument)
     index = tuple(
@@ -103,18 +103,6 @@ def _marked(scope: Scope, argument: Expression, core: tuple[str, ...]) -> Refere
         for item in plain.index
     )
     return Reference(plain.variable, index)
-
-
-def whole(name: str) -> Callable[[Scope, Expression], Expression]:
-    """A reduction over every axis of its argument, as XMILE's MIN and MAX of one array."""
-
-    def build(scope: Scope, argument: Expression) -> Expression:
-        if not argument.axes:
-            return argument
-        inner = _marked(scope, argument, argument.axes)
-        return Reduction(name, inner, inner.axes, ())
-
-    return build
 
 
 # A result that must not be: computed, because a NaN written out is what a model calls missing.

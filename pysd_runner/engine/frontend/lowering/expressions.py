@@ -1,5 +1,6 @@
 """Lowers one expression of the common tree; tables map each node and each function to what it becomes."""
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,11 @@ from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.subscripts import selected, static_index
 from pysd_runner.engine.frontend.lowering.tables import interpolation, sorted_points
 from pysd_runner.engine.frontend.syntax import Array, Call, Name, Node, Stock, Text
 from pysd_runner.engine.functions import operation
-from pysd_runner.engine.ir import Expression, Index, Mode, Number, Reduction, Reference, Table, Time
+from pysd_runner.engine.ir import Expression, Mode, Number, Reduction, Reference, Table, Time
 from pysd_runner.engine.names import key, shown
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
 
@@ -115,27 +117,20 @@ def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expressi
 
 def _reference(node: Name, scope: Scope) -> Expression:
     name = key(node.name)
-    if name == "time" or scope.names.get(name) == "TIME":
+    if name == "time" or scope.names.get(name) == "Time":
         return Time()
     if name not in scope.names:
         return _place(node, scope)
     if name in scope.tables and not scope.tables[name].has_value:
         raise UnsupportedFeature(f"table function {node.name!r} used without an argument")
-    return Reference(scope.names[name], _index(node.name, node.subscripts, scope))
-
-
-def _index(name: str, subscripts: Sequence[Any] | None, scope: Scope) -> tuple[Index, ...]:
-    """What the subscripts of a reference pick from the variable."""
-    dims = scope.dims[key(name)]
-    labels = list(subscripts) if subscripts else list(dims)
-    labels += scope.implicit if len(labels) + len(scope.implicit) == len(dims) else ()
-    if len(labels) != len(dims):
-        raise InvalidModel(f"{name!r} has {len(dims)} subscripts, {len(labels)} are given")
-    return tuple(scope.pick(label, dim, labels) for label, dim in zip(labels, dims, strict=True))
+    return selected(node.name, node.subscripts, scope, lower_expression)
 
 
 def _place(node: Name, scope: Scope) -> Expression:
     """A range or an element used as a value is a place in the whole range, counted from one."""
+    dimension, dot, element = node.name.partition(".")
+    if dot and (inside := scope.ranges.name_of(dimension)) is not None and scope.ranges.holds(inside, element):
+        return Number(float(scope.ranges.places(element, inside)[0] + 1))
     name = scope.ranges.name_of(node.name)
     if name is None:
         number = scope.ranges.number(node.name)
@@ -155,7 +150,7 @@ def _call(node: Call, scope: Scope) -> Expression:
         if len(node.arguments) != 1:
             raise InvalidModel(f"table function {node.function!r} takes 1 argument, {len(node.arguments)} are given")
         argument = lower_expression(node.arguments[0], scope)
-        return scope.tables[name].read(argument, _index(node.function, node.subscripts, scope))
+        return scope.tables[name].read(argument, static_index(node.function, node.subscripts, scope, lower_expression))
     if name in SPECIAL:
         return SPECIAL[name](node, scope)
     if name not in FUNCTIONS and name not in CALLS:
@@ -174,7 +169,7 @@ def _read_as(node: Call, scope: Scope) -> Expression:
         raise InvalidModel(f"{node.function.upper()} takes a table function and a number")
     function = replace(scope.tables[key(table.name)], mode=LOOKUPS[key(node.function)])
     argument = lower_expression(node.arguments[1], scope)
-    return function.read(argument, _index(table.name, table.subscripts, scope))
+    return function.read(argument, static_index(table.name, table.subscripts, scope, lower_expression))
 
 
 def _element_count(node: Call, scope: Scope) -> Expression:
@@ -199,6 +194,70 @@ def _reduction(node: Call, scope: Scope) -> Expression:
     if not over:
         return argument
     return Reduction(REDUCTIONS[name], argument, over, tuple(axis for axis in argument.axes if axis not in over))
+
+
+def _of_array(node: Call, scope: Scope) -> Expression:
+    """A function of one array in XMILE: over its wildcards, and over all of an array that stands without subscripts."""
+    name = key(node.function).removesuffix(" of array")
+    if len(node.arguments) != 1:
+        raise InvalidModel(f"{name.upper()} takes 1 argument, {len(node.arguments)} are given")
+    given = node.arguments[0]
+    if name == "size" and isinstance(given, Name) and key(given.name) not in scope.names:
+        dimension = scope.ranges.name_of(given.name)
+        if dimension is not None:
+            return Number(float(len(scope.ranges.elements[dimension])))
+    argument = lower_expression(_with_wildcards(given, scope), scope)
+    over = tuple(axis for axis in argument.axes if axis.endswith("!"))
+    stray = set(argument.axes) - {*over, *scope.block_axes, *scope.outside, *scope.implicit}
+    if stray and name in ("min", "max") and not over:
+        argument = arrays.marked(scope, argument, argument.axes)
+        over = argument.axes
+    elif stray:
+        raise InvalidModel(_unmarked(name.upper(), argument, stray))
+    left = tuple(axis for axis in argument.axes if axis not in over)
+    count = Number(float(math.prod(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in over)))
+    return ARRAY_FUNCTIONS[name](argument, over, left, count)
+
+
+def _with_wildcards(node: Any, scope: Scope) -> Any:
+    """An expression in which arrays without subscripts have wildcards."""
+    if isinstance(node, Name):
+        dims = scope.dims.get(key(node.name), ()) if key(node.name) in scope.names else ()
+        return replace(node, subscripts=("*",) * len(dims)) if dims and node.subscripts is None else node
+    if isinstance(node, syntax.Operation | Call):
+        return replace(node, arguments=tuple(_with_wildcards(part, scope) for part in node.arguments))
+    return node
+
+
+def _reduced(name: str) -> Callable[..., Expression]:
+    def build(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], _count: Number) -> Expression:
+        return Reduction(name, argument, over, left) if over else argument
+
+    return build
+
+
+def _mean(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], count: Number) -> Expression:
+    return operation("divide", Reduction("sum", argument, over, left), count) if over else argument
+
+
+def _deviation(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], count: Number) -> Expression:
+    """Standard deviation of a sample, of n elements with the divisor n - 1."""
+    if not over:
+        return Number(0.0)
+    distance = operation("subtract", argument, _mean(argument, over, left, count))
+    squares = Reduction("sum", operation("multiply", distance, distance), over, left)
+    return operation("sqrt", operation("divide", squares, Number(max(count.value - 1.0, 1.0))))
+
+
+ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {
+    "sum": _reduced("sum"),
+    "prod": _reduced("product"),
+    "min": _reduced("least"),
+    "max": _reduced("largest"),
+    "mean": _mean,
+    "stddev": _deviation,
+    "size": lambda _argument, _over, _left, count: count,
+}
 
 
 def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> str:
@@ -273,6 +332,7 @@ def _points(_node: syntax.Points, _scope: Scope) -> Expression:
 SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     **dict.fromkeys(LOOKUPS, _read_as),
     **dict.fromkeys(REDUCTIONS, _reduction),
+    **{f"{name} of array": _of_array for name in ARRAY_FUNCTIONS},
     "elmcount": _element_count,
     "with lookup": _inline_table,
     "get constants": _constants,

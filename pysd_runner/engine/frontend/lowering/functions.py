@@ -111,8 +111,6 @@ CALLS: dict[str, tuple[int, Build]] = {
     "vector reorder": (2, arrays.vector_reorder),
     "vector select": (5, arrays.vector_select),
     "allocate by priority": (4, arrays.allocate_by_priority),
-    "least of all": (1, arrays.whole("least")),
-    "largest of all": (1, arrays.whole("largest")),
     "random 0 1": (0, distributions.standard),
     "random uniform": (3, _seeded(distributions.uniform)),
     "random normal": (5, _seeded(distributions.normal)),

@@ -11,9 +11,6 @@ from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Referenc
 from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
-# What a macro may use of the model; Vensim marks it with a dollar sign.
-OUTSIDE = ("time", "time step", "initial time", "final time", "saveper")
-
 Lower = Callable[[Node, Scope], Expression]
 
 
@@ -31,12 +28,15 @@ class Expandable:
         Its equations.
     tables
         Its table functions, by comparison key.
+    outside
+        What it may use of the model: by key the name there and the dimensions.
     """
 
     name: str
     parameters: tuple[str, ...]
     variables: tuple[Defined, ...]
     tables: Mapping[str, TableFunction]
+    outside: Mapping[str, tuple[str, tuple[str, ...]]]
 
 
 def expanded(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Expression:
@@ -85,8 +85,8 @@ def expanded(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: 
 def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Scope:
     """The scope of one call: parameters are hidden variables, or table functions handed over by name."""
     owner = f"{scope.owner}{HIDDEN}{macro.name} {next(scope.numbers)}"
-    names = {f"{name}{mark}": name.upper() for name in OUTSIDE for mark in ("", "$")}
-    dims: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
+    names = {name: found for name, (found, _) in macro.outside.items()}
+    dims = {name: found for name, (_, found) in macro.outside.items()}
     tables = dict(macro.tables)
     bound: list[Reference] = []
     for parameter, argument in zip(macro.parameters, arguments, strict=True):

@@ -101,18 +101,19 @@ def _pass(
     """Lower every equation, given the orders of delays that are known."""
     syntax = source.syntax
     dims = {key(item.name): _dims(item, ranges) for item in syntax.variables}
+    given = {"time": "Time", **CONTROLS, **syntax.other_names}
+    names = {**given, **{key(item.name): _name(item) for item in syntax.variables}}
+    every = dict.fromkeys(given, ()) | dims
+    # A macro knows the time; what else it uses of the model Vensim marks with a dollar sign.
+    outside = {name: (names[name], ()) for name in given}
+    outside |= {f"{name}$": (found, every[name]) for name, found in names.items()}
     scope = Scope(
         ranges=ranges,
-        dims=dict.fromkeys([*CONTROLS, *syntax.other_names], ()) | dims,
-        names={
-            "time": "Time",
-            **CONTROLS,
-            **syntax.other_names,
-            **{key(item.name): _name(item) for item in syntax.variables},
-        },
+        dims=every,
+        names=names,
         tables=table_functions(syntax.variables, ranges, dims, files),
         files=files,
-        macros={key(item.name): _macro(item, ranges, files) for item in syntax.macros},
+        macros={key(item.name): _macro(item, ranges, files, outside) for item in syntax.macros},
         known=known,
     )
     variables = {}
@@ -133,10 +134,12 @@ def _pass(
     return model, scope.asked
 
 
-def _macro(macro: Macro, ranges: Ranges, files: DataFiles) -> Expandable:
+def _macro(
+    macro: Macro, ranges: Ranges, files: DataFiles, outside: Mapping[str, tuple[str, tuple[str, ...]]]
+) -> Expandable:
     dims = {key(item.name): _dims(item, ranges) for item in macro.variables if is_table_function(item)}
     tables = table_functions(macro.variables, ranges, dims, files)
-    return Expandable(macro.name, macro.parameters, macro.variables, tables)
+    return Expandable(macro.name, macro.parameters, macro.variables, tables, outside)
 
 
 def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:

@@ -163,6 +163,18 @@ class Ranges:
             self._family[label] = self._family[name]
         return self._parts[name, places]
 
+    def again(self, name: str, number: int) -> str:
+        """Label of the elements of a range that run by themselves, beside others that run over the same range."""
+        label = f"{name}{HIDDEN}again {number}"
+        if label not in self.elements:
+            self.elements[label], self._keys[label] = self.elements[name], self._keys[name]
+            self._family[label] = self._family[name]
+        return label
+
+    def holds(self, dimension: str, element: str) -> bool:
+        """Whether a range has an element."""
+        return key(element) in self._place(dimension)
+
     def numbers(self, items: Iterable[str], name: str) -> tuple[float, ...]:
         """Values of elements of a range used as numbers: their places in the whole range, counted from one."""
         whole = self._place(self._family[name])

@@ -38,8 +38,8 @@ _NAMES = {
     "Xramp": "ramp on",
     "Xpulse": "impulse",
     "Xpulse_train": "impulses",
-    "vmin_xmile": "least of all",
-    "vmax_xmile": "largest of all",
+    "vmin_xmile": "min of array",
+    "vmax_xmile": "max of array",
 }
 
 

@@ -26,6 +26,7 @@ from pysd_runner.engine.frontend.syntax import (
     Range,
     Target,
     Text,
+    folded,
 )
 from pysd_runner.engine.frontend.vensim.functions import FUNCTIONS, vensim_call
 from pysd_runner.engine.ir import Mode
@@ -125,8 +126,7 @@ class _Reader(Transformer[Token, Any]):
     def rows(self, parts: list[Any]) -> Node:
         items = [item for row in parts for item in row]
         if len(items) == 1 and len(parts) == 1:
-            only: Node = items[0]
-            return only
+            return folded(items[0])
         return Array(tuple(_value(item, 0) for item in items))
 
     def row(self, parts: list[Any]) -> list[Any]:

@@ -1,0 +1,285 @@
+"""Every tag and attribute that is known, by where it stands: what is not here is refused by name.
+
+A tag is ``read`` when the numbers depend on it, otherwise the note says why it changes no number.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pysd_runner.engine.frontend.xmile.document import spelled
+from pysd_runner.errors import InvalidModel
+
+READ = "honoured"
+DRAWN = "how the model is drawn; no number depends on it"
+SHOWN = "how numbers are shown; none depends on it"
+PROGRAM = "settings of the program that wrote the file; no number depends on them"
+ABOUT = "about the file; no number depends on it"
+STUDY = "a study that the program offers beside the run; it is not done here"
+OUTPUT = "where the program writes results; nothing is written here"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What may stand at one place.
+
+    Parameters
+    ----------
+    note
+        What is done with it.
+    attributes
+        Its attributes, each with what is done with it.
+    parts
+        Tags inside it; None if whatever stands inside is of the same kind.
+    """
+
+    note: str = READ
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    parts: "Mapping[str, Known] | None" = field(default_factory=dict)
+
+
+def _apart(note: str) -> Known:
+    """Something whose inside is of no account."""
+    return Known(note, {}, None)
+
+
+def _named(*names: str, note: str = READ) -> dict[str, str]:
+    return dict.fromkeys(names, note)
+
+
+_NUMBERS = Known(attributes=_named("sep"))
+_TABLE = Known(
+    attributes=_named("name", "type", "discrete"),
+    parts={
+        "xscale": Known(attributes=_named("min", "max")),
+        "yscale": Known(SHOWN, _named("min", "max", note=SHOWN)),
+        "xpts": _NUMBERS,
+        "ypts": _NUMBERS,
+        "units": Known(),
+        "doc": Known(ABOUT),
+    },
+)
+_DIMENSIONS = Known(parts={"dim": Known(attributes=_named("name"))})
+_CONVEYOR = Known(
+    attributes=_named("discrete", "batch_integrity", "one_at_a_time", "exponential_leak", "force_leak_fraction"),
+    parts={name: Known() for name in ("len", "capacity", "in_limit", "sample", "arrest")},
+)
+_EVENTS = Known(
+    attributes=_named("min", "max", note=SHOWN),
+    parts={
+        "threshold": Known(
+            attributes=_named("direction", "value", "repeat", "interval", note=SHOWN),
+            parts={"event": Known(attributes=_named("sim_action", "isee.kind"), parts=None)},
+        )
+    },
+)
+_VARIABLE_ATTRIBUTES = {
+    **_named("name"),
+    **_named("access", "autoexport", note="which other models see it; modules see every variable here"),
+    **_named("isee.autocreated", "isee.derived_units", "ai_state", "flow_concept", "isee.unplaced", note=ABOUT),
+}
+_FLOW_ATTRIBUTES = _named("leak_start", "leak_end", "isee.spreadflow")
+_ELEMENT_PARTS = {
+    "eqn": Known(),
+    "init_eqn": Known(),
+    "gf": _TABLE,
+    "non_negative": Known(attributes=_named("value")),
+    "conveyor": _CONVEYOR,
+    "queue": Known(),
+    "inflow": Known(),
+    "outflow": Known(),
+    "leak": Known(),
+    "leak_integers": Known(),
+    "overflow": Known(),
+    "isee.distrib_eq": Known(),
+    "doc": Known(ABOUT),
+    "units": Known(),
+    "isee.summing": Known("says that it adds up; what it adds stands in its equation"),
+    "isee.delay_aux": Known("says that it has a memory; which one stands in its equation"),
+    "event_poster": _EVENTS,
+    "mathml": Known("its equation in another notation"),
+    "range": Known(attributes=_named("min", "max", "auto_fit")),
+    "scale": Known(SHOWN, _named("min", "max", "auto", "group", note=SHOWN)),
+    "format": Known(SHOWN, _named("precision", "scale_by", "display_as", "delimit_000s", note=SHOWN)),
+}
+_VARIABLE = Known(
+    attributes=_VARIABLE_ATTRIBUTES | _FLOW_ATTRIBUTES,
+    parts={
+        **_ELEMENT_PARTS,
+        "dimensions": _DIMENSIONS,
+        "element": Known(attributes=_named("subscript"), parts=_ELEMENT_PARTS),
+        # Drafts before the standard draw a variable where they define it.
+        "display": _apart(DRAWN),
+        "isee.display": _apart(DRAWN),
+    },
+)
+_MODULE = Known(
+    attributes={**_named("name", "model_name"), **_named("isee.label", "access", "autoexport", note=ABOUT)},
+    parts={
+        "connect": Known(attributes=_named("to", "from")),
+        "connect2": Known("the same as <connect>", _named("to", "from")),
+        "doc": Known(ABOUT),
+        "units": Known(ABOUT),
+        "display": _apart(DRAWN),
+    },
+)
+_GROUP = Known(
+    attributes={**_named("name"), **_named("run", "owner", note="which part the program runs; all of it is run here")},
+    parts={
+        "entity": Known(attributes=_named("name", "run")),
+        "doc": Known(ABOUT),
+        "var": Known(attributes=_named("name")),
+    },
+)
+_IN_MODEL = {
+    **dict.fromkeys(("aux", "flow", "stock"), _VARIABLE),
+    "gf": _TABLE,
+    "module": _MODULE,
+    "group": _GROUP,
+    "isee.dependencies": _apart("which variable depends on which; the equations say it"),
+}
+_VARIABLES = Known(parts=_IN_MODEL)
+_SIM_SPECS = Known(
+    attributes={
+        **_named("method", "time_units", "isee.save_interval"),
+        **_named("isee.sim_duration", "isee.simulation_delay", "isee.restore_on_start", "pause", note=PROGRAM),
+        **_named("isee.run_prefix", "isee.pause_after_rates", "isee.ignore_module_errors", note=PROGRAM),
+        **_named("isee.analyze_mode", "isee.strict_units", note=PROGRAM),
+        **_named("isee.loop_scores", "isee.loop_exhaustive_allowed", "isee.ltm_tag", note=STUDY),
+        "isee.instantaneous_flows": "whether flows are shown at a moment or averaged; they are of the moment here",
+    },
+    parts={
+        "start": Known(),
+        "stop": Known(),
+        "dt": Known(attributes=_named("reciprocal")),
+        "savestep": Known(),
+        "time_units": Known(ABOUT),
+        "method": Known(),
+    },
+)
+_MODEL = Known(
+    attributes={**_named("name"), **_named("isee.label", note=ABOUT)},
+    parts={
+        "variables": _VARIABLES,
+        "sim_specs": _SIM_SPECS,
+        "doc": Known(ABOUT),
+        "views": _apart(DRAWN),
+        "isee.extra_collection_variables": _apart(STUDY),
+        # Drafts before the standard list variables in the model itself.
+        **_IN_MODEL,
+        "display": _apart(DRAWN),
+        "interface": _apart(DRAWN),
+        "isee.display": _apart(DRAWN),
+    },
+)
+_MACRO = Known(
+    attributes={**_named("name"), **_named("namespace", note=ABOUT)},
+    parts={
+        "parm": Known(attributes=_named("default")),
+        "eqn": Known(),
+        "variables": _VARIABLES,
+        "format": Known(SHOWN),
+        "doc": Known(ABOUT),
+        "views": _apart(DRAWN),
+        "view": _apart(DRAWN),
+        "sim_specs": _SIM_SPECS,
+    },
+)
+_DATA = Known(
+    parts={
+        "export": _apart(OUTPUT),
+        "import": Known(
+            attributes=_named(
+                *("type", "enabled", "frequency", "orientation", "resource", "worksheet", "all", "interval"),
+                *("isee.format", "precomputed"),
+            ),
+            parts=None,
+        ),
+    }
+)
+_BEHAVIOUR_PART = Known(parts={"non_negative": Known(attributes=_named("value"))})
+_BEHAVIOUR = Known(
+    parts={"non_negative": Known(attributes=_named("value")), "flow": _BEHAVIOUR_PART, "stock": _BEHAVIOUR_PART}
+)
+_RANGES = Known(
+    parts={
+        "dim": Known(
+            attributes=_named("name", "size"),
+            parts={
+                "elem": Known(attributes=_named("name")),
+                "isee.maps_to": Known(),
+                "simlin.maps_to": Known(),
+                "doc": Known(ABOUT),
+            },
+        )
+    }
+)
+
+XMILE = Known(
+    attributes=_named("version", "level", note=ABOUT),
+    parts={
+        "header": _apart(ABOUT),
+        "sim_specs": _SIM_SPECS,
+        "model_units": _apart("names of units; they stand with the variables"),
+        "dimensions": _RANGES,
+        "behavior": _BEHAVIOUR,
+        "model": _MODEL,
+        "macro": _MACRO,
+        "data": _DATA,
+        "style": _apart(DRAWN),
+        "default_format": _apart(SHOWN),
+        "ai_information": _apart(ABOUT),
+        **{
+            f"isee.{name}": _apart(PROGRAM)
+            for name in ("prefs", "multiplayer_settings", "equation_prefs", "time_formats", "number_format_extenders")
+        },
+        **{f"isee.{name}": _apart(STUDY) for name in ("sensi_specs", "sensi_specs_list", "optimizations", "data_manager")},
+        **{f"isee.{name}": _apart(STUDY) for name in ("optimization_specs", "payoffs", "calibrations")},
+        "isee.controls": _apart("a setting of a control of the program, put on top of the equations by hand"),
+    },
+)
+
+
+def what_is_known(root: Any) -> Counter[tuple[str, str]]:
+    """Everything a file asks for, with what is done with it and how often it occurs.
+
+    Parameters
+    ----------
+    root
+        The outermost element.
+
+    Returns
+    -------
+    Counter
+        By tag, or tag and attribute, and note.
+
+    Raises
+    ------
+    InvalidModel
+        If a tag or attribute is not known; the message names it and its line.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    _walk(root, XMILE, found)
+    return found
+
+
+def _walk(item: Any, known: Known, found: Counter[tuple[str, str]]) -> None:
+    tag = spelled(item.tag)
+    found[f"<{tag}>", known.note] += 1
+    if known.parts is None:
+        return
+    for name in item.attrib:
+        if name not in known.attributes:
+            raise _unknown(item, f'the attribute {spelled(name)}="{item.get(name)}" of <{tag}>')
+        found[f"<{tag} {spelled(name)}>", known.attributes[name]] += 1
+    for part in item:
+        if part.tag not in known.parts:
+            raise _unknown(part, f"<{spelled(part.tag)}> in <{tag}>")
+        _walk(part, known.parts[part.tag], found)
+
+
+def _unknown(item: Any, what: str) -> InvalidModel:
+    return InvalidModel(
+        f"line {item.sourceline}: {what} is not known here, and the numbers may depend on it; remove it if they do not"
+    )

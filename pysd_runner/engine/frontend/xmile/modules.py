@@ -1,0 +1,147 @@
+"""Puts modules in place: variables of a model that another one holds bear the name of the module in front of theirs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Variable
+from pysd_runner.engine.frontend.xmile.document import children
+from pysd_runner.engine.frontend.xmile.expressions import plain_name
+from pysd_runner.engine.names import key
+from pysd_runner.errors import InvalidModel
+
+Read = Callable[[Any], list[Variable]]
+
+
+def flattened(root: Any, read: Read) -> list[Variable]:
+    """All variables of a file, those of its modules under names such as ``module.variable``.
+
+    Parameters
+    ----------
+    root
+        The outermost element.
+    read
+        Reads the variables of one model.
+
+    Returns
+    -------
+    list of Variable
+        In the order of the file, those of a module after those of the model that holds it.
+
+    Raises
+    ------
+    InvalidModel
+        If a module has no model, or models hold each other in a circle.
+    """
+    models = {key(plain_name(item.get("name", ""))): item for item in children(root, "model")}
+    outermost = next((item for item in children(root, "model") if not item.get("name")), None)
+    if outermost is None:
+        outermost = next(iter(children(root, "model")), None)
+    if outermost is None:
+        raise InvalidModel("there is no <model>")
+    return list(_Place(models, read).variables(outermost, (), ()))
+
+
+class _Place:
+    """Walks from a model to the modules it holds."""
+
+    def __init__(self, models: Mapping[str, Any], read: Read) -> None:
+        self._models, self._read = models, read
+
+    def variables(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[Variable]:
+        """Variables of a model that stands at a path of modules."""
+        if model in above:
+            raise InvalidModel(f"line {model.sourceline}: models hold each other: {'.'.join(path)}")
+        own = self._read(model)
+        modules = [item for group in (model, *children(model, "variables")) for item in children(group, "module")]
+        names = {key(item.name) for item in own} | {key(plain_name(item.get("name", ""))) for item in modules}
+        for variable in own:
+            yield _renamed(variable, path, names)
+        given = _connections(modules)
+        for item in modules:
+            name = plain_name(item.get("name", ""))
+            inner = self._model_of(item, name, path)
+            for variable in self.variables(inner, (*path, name), (*above, model)):
+                yield _connected(variable, given, path)
+
+    def _model_of(self, module: Any, name: str, path: tuple[str, ...]) -> Any:
+        wanted = plain_name(module.get("model_name", name))
+        for candidate in (".".join((*path, wanted)), wanted):
+            if key(candidate) in self._models:
+                return self._models[key(candidate)]
+        raise InvalidModel(f"line {module.sourceline}: there is no <model> for the module {name!r}")
+
+
+def _connections(modules: list[Any]) -> dict[str, tuple[str, Any]]:
+    """What every input of a module takes, by its name as the model that holds the module sees it."""
+    found = {}
+    for module in modules:
+        own = plain_name(module.get("name", ""))
+        for item in children(module, "connect", "connect2"):
+            to, source = _path(item.get("to", "")), _path(item.get("from", ""))
+            if not to or not source:
+                continue
+            if "." not in to:
+                to = f"{own}.{to}"
+            found[key(to)] = (source, item)
+    return found
+
+
+def _path(text: str) -> str:
+    """A name that may go through modules, without quotes around its parts."""
+    parts, inside, current = [], False, ""
+    for character in text.strip():
+        inside ^= character == '"'
+        if character == "." and not inside:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return ".".join(plain_name(part) for part in (*parts, current))
+
+
+def _connected(variable: Variable, given: Mapping[str, tuple[str, Any]], path: tuple[str, ...]) -> Variable:
+    """A variable of a module with the equation that a connection gives it."""
+    prefix = ".".join(path)
+    local = variable.name[len(prefix) + 1 :] if prefix else variable.name
+    if key(local) not in given:
+        return variable
+    source, item = given[key(local)]
+    name = source.removeprefix(".") if source.startswith(".") or not prefix else f"{prefix}.{source}"
+    subscripts = variable.equations[0].subscripts
+    equation = Equation(
+        subscripts=subscripts,
+        expression=Name(name, subscripts or None),
+        text=f"{variable.name} = {name}",
+        place=Place(item.sourceline or 0),
+    )
+    return replace(variable, equations=(equation,))
+
+
+def _renamed(variable: Variable, path: tuple[str, ...], names: set[str]) -> Variable:
+    """A variable with the path of its module in front of its name and of all it refers to in its own model."""
+    prefix = ".".join(path)
+
+    def called(name: str) -> str:
+        if name.startswith("."):
+            return name[1:]
+        first = key(name.split(".")[0])
+        return f"{prefix}.{name}" if prefix and (key(name) in names or first in names) else name
+
+    equations = tuple(replace(item, expression=_with_names(item.expression, called)) for item in variable.equations)
+    name = f"{prefix}.{variable.name}" if prefix else variable.name
+    return replace(variable, name=name, equations=equations)
+
+
+def _with_names(node: Any, called: Callable[[str], str]) -> Any:
+    if isinstance(node, Name):
+        return replace(node, name=called(node.name), subscripts=_with_names(node.subscripts, called))
+    if isinstance(node, Call):
+        arguments, subscripts = _with_names(node.arguments, called), _with_names(node.subscripts, called)
+        return replace(node, function=called(node.function), arguments=arguments, subscripts=subscripts)
+    if isinstance(node, tuple):
+        return tuple(_with_names(item, called) for item in node)
+    if is_dataclass(node) and not isinstance(node, type):
+        return replace(node, **{item.name: _with_names(getattr(node, item.name), called) for item in fields(node)})
+    return node

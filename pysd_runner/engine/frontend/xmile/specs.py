@@ -1,0 +1,68 @@
+"""When a run of an XMILE file starts and stops, how long a step is, and how it is integrated."""
+
+from typing import Any
+
+from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.frontend.syntax import Equation, Name, Node, Number, Operation, Variable
+from pysd_runner.engine.frontend.xmile.document import child, text_of
+from pysd_runner.engine.frontend.xmile.expressions import read_expression
+from pysd_runner.errors import InvalidModel
+
+# What XMILE calls the time controls.
+NAMES = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
+
+
+def controls(specs: Any) -> list[Variable]:
+    """The four time controls.
+
+    Parameters
+    ----------
+    specs
+        The ``<sim_specs>``, None if there are none.
+
+    Returns
+    -------
+    list of Variable
+        INITIAL TIME, FINAL TIME, TIME STEP and SAVEPER.
+
+    Raises
+    ------
+    InvalidModel
+        If start, stop or step are missing or no numbers.
+    """
+    if specs is None or any(child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop", "dt")):
+        raise InvalidModel("there is no <sim_specs> with <start>, <stop> and <dt>")
+    unit = specs.get("time_units", "")
+    step = child(specs, "dt")
+    length = _value(step)
+    if step.get("reciprocal", "").lower() == "true":
+        length = Operation(("/",), (Number(1.0), length))
+    saved: Node = Name("TIME STEP")
+    if specs.get("isee.save_interval"):
+        saved = _number(specs, specs.get("isee.save_interval"))
+    elif child(specs, "savestep") is not None:
+        saved = _value(child(specs, "savestep"))
+    found = {
+        "INITIAL TIME": _value(child(specs, "start")),
+        "FINAL TIME": _value(child(specs, "stop")),
+        "TIME STEP": length,
+        "SAVEPER": saved,
+    }
+    return [_control(name, node, unit, specs) for name, node in found.items()]
+
+
+def _value(item: Any) -> Node:
+    return _number(item, text_of(item))
+
+
+def _number(item: Any, text: str) -> Node:
+    found = read_expression(text, Place(item.sourceline or 0, 1, text), frozenset())
+    if found is None:
+        raise InvalidModel(f"line {item.sourceline}: <{item.tag}> is no number: {text!r}")
+    return found
+
+
+def _control(name: str, node: Node, unit: str, specs: Any) -> Variable:
+    place = Place(specs.sourceline or 0)
+    equation = Equation(expression=node, text=f"{name} = <sim_specs>", place=place)
+    return Variable(name=name, equations=(equation,), unit=unit)

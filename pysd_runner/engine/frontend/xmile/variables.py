@@ -1,0 +1,215 @@
+"""Variables of an XMILE file in the common tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Node, Number, Operation, Points, Stock, Variable
+from pysd_runner.engine.frontend.xmile.document import child, children, text_of
+from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
+from pysd_runner.engine.frontend.xmile.functions import negative
+from pysd_runner.engine.ir import Mode
+from pysd_runner.errors import InvalidModel
+
+_MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What holds for all variables of a file.
+
+    Parameters
+    ----------
+    flows, stocks
+        Whether they are not negative unless they say otherwise.
+    defined
+        Keys of names that go before functions and numbers of the same name.
+    elements
+        Elements of every dimension, by key.
+    """
+
+    flows: bool = False
+    stocks: bool = False
+    defined: frozenset[str] = frozenset()
+    elements: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def read_variable(item: Any, habits: Habits) -> Variable:
+    """One variable.
+
+    Parameters
+    ----------
+    item
+        An ``<aux>``, ``<flow>``, ``<stock>`` or ``<gf>``.
+    habits
+        What holds for all variables.
+
+    Returns
+    -------
+    Variable
+        With one equation, or one for each element.
+
+    Raises
+    ------
+    InvalidModel
+        If it has no name, or an equation cannot be read.
+    """
+    name = plain_name(item.get("name", ""))
+    if not name:
+        raise InvalidModel(f"line {item.sourceline}: <{item.tag}> has no name")
+    try:
+        equations = tuple(_equations(item, name, habits))
+    except InvalidModel as error:
+        raise InvalidModel(f"variable {name!r}: {error}") from error
+    bounds = child(item, "range")
+    return Variable(
+        name=name,
+        equations=equations,
+        unit=_text(item, "units"),
+        doc=_text(item, "doc"),
+        limits=() if bounds is None else _limits(bounds),
+    )
+
+
+def _text(item: Any, tag: str) -> str:
+    found = child(item, tag)
+    return "" if found is None else text_of(found)
+
+
+def _limits(bounds: Any) -> tuple[float, ...]:
+    try:
+        low, high = float(bounds.get("min", "nan")), float(bounds.get("max", "nan"))
+    except ValueError:
+        return ()
+    return (low, high) if -np.inf < low < high < np.inf else ()
+
+
+def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
+    dims = [plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in children(group, "dim")]
+    parts = list(children(item, "element"))
+    if parts:
+        return [
+            _equation(item, part, name, [plain_name(label) for label in part.get("subscript", "").split(",")], habits)
+            for part in parts
+        ]
+    several = list(children(item, "eqn"))
+    if len(several) > 1 and len(dims) == 1:
+        labels = habits.elements.get(dims[0].casefold(), ())
+        return [
+            _given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=False)
+        ]
+    return [_equation(item, item, name, dims, habits)]
+
+
+def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits) -> Equation:
+    """The equation of a variable, or of an element of it."""
+    return _given(item, part, name, subscripts, habits, child(part, "eqn"))
+
+
+def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits, eqn: Any) -> Equation:
+    source = "" if eqn is None else eqn.text or ""
+    place = Place((part if eqn is None else eqn).sourceline or 0, 1, source)
+    node = read_expression(source, place, habits.defined)
+    table = child(part, "gf") if child(part, "gf") is not None else child(item, "gf")
+    if item.tag == "gf":
+        table = item
+    points = None if table is None else read_points(table)
+    left = f"{name}[{', '.join(subscripts)}]" if subscripts else name
+    text = f"{left} = {' '.join(source.split())}"
+    if item.tag == "stock":
+        node, right = _stock(item, part, node, source, habits)
+        text = f"{left} = {right}"
+    elif points is not None:
+        if node is None:
+            return Equation(subscripts=tuple(subscripts), kind="table", expression=points, text=left, place=place)
+        node = Call("with lookup", (node, points))
+    if item.tag == "flow" and node is not None and _non_negative(item, part, habits.flows):
+        node = Call("max", (node, Number(0.0)))
+    start = child(part, "init_eqn")
+    if start is not None and node is not None and text_of(start):
+        initial = read_expression(text_of(start), Place(start.sourceline or 0, 1, text_of(start)), habits.defined)
+        node = node if initial is None else Call("active initial", (node, initial))
+    return Equation(subscripts=tuple(subscripts), expression=node, text=text, place=place)
+
+
+def _non_negative(item: Any, part: Any, habit: bool) -> bool:  # noqa: FBT001
+    found = child(part, "non_negative")
+    found = child(item, "non_negative") if found is None else found
+    if found is None:
+        return habit
+    return "false" not in (found.text or found.get("value", "")).lower()
+
+
+def _stock(item: Any, part: Any, initial: Node | None, source: str, habits: Habits) -> tuple[Node | None, str]:
+    """A stock, and its equation as a person would write it."""
+    inflows, outflows = (_flows(part, tag) or _flows(item, tag) for tag in ("inflow", "outflow"))
+    flow = _net(inflows, outflows)
+    names = " + ".join(item.name for item in inflows) + "".join(f" - {item.name}" for item in outflows)
+    text = f"INTEG({names.strip() or '0'}, {' '.join(source.split())})"
+    if initial is None:
+        return None, text
+    return Stock(flow, initial, _non_negative(item, part, habits.stocks)), text
+
+
+def _flows(item: Any, tag: str) -> list[Name]:
+    found = []
+    for flow in children(item, tag):
+        if not text_of(flow):
+            raise InvalidModel(f"line {flow.sourceline}: <{tag}> is empty")
+        found.append(Name(plain_name(text_of(flow))))
+    return found
+
+
+def _net(inflows: Sequence[Node], outflows: Sequence[Node]) -> Node:
+    """What flows in, less what flows out."""
+    first, *rest = [*inflows, *outflows] or [Number(0.0)]
+    if not inflows and outflows:
+        first = negative(first)
+    if not rest:
+        return first
+    signs = ["+"] * (len(inflows) - 1) + ["-"] * (len(outflows) if inflows else len(outflows) - 1)
+    return Operation(tuple(signs), (first, *rest))
+
+
+def read_points(table: Any) -> Points:
+    """Points of a ``<gf>``.
+
+    Raises
+    ------
+    InvalidModel
+        If they are missing or no numbers.
+    """
+    y = _numbers(table, "ypts")
+    scale = child(table, "xscale")
+    if scale is not None and child(table, "xpts") is None:
+        x = np.linspace(_attribute(scale, "min"), _attribute(scale, "max"), len(y)).tolist()
+    else:
+        x = _numbers(table, "xpts")
+    if len(x) != len(y):
+        raise InvalidModel(f"line {table.sourceline}: a table has {len(x)} x and {len(y)} y")
+    kind = table.get("type", "discrete" if table.get("discrete", "").lower() == "true" else "continuous")
+    if kind not in _MODES:
+        raise InvalidModel(f"line {table.sourceline}: the type {kind!r} of a table is none of {', '.join(_MODES)}")
+    order = np.argsort(x, kind="stable")
+    return Points(tuple(np.array(x)[order].tolist()), tuple(np.array(y)[order].tolist()), _MODES[kind])
+
+
+def _attribute(scale: Any, name: str) -> float:
+    try:
+        return float(scale.get(name, ""))
+    except ValueError:
+        raise InvalidModel(f"line {scale.sourceline}: <xscale> needs numbers as min and max") from None
+
+
+def _numbers(table: Any, tag: str) -> list[float]:
+    found = child(table, tag)
+    if found is None or not text_of(found):
+        where = (table if found is None else found).sourceline
+        raise InvalidModel(f"line {where}: <{tag}> is empty; a table needs its points")
+    try:
+        return [float(part) for part in text_of(found).split(found.get("sep", ",")) if part.strip()]
+    except ValueError:
+        raise InvalidModel(f"line {found.sourceline}: <{tag}> could not be read to its end as numbers") from None
