@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering import arrays
+from pysd_runner.engine.frontend.lowering import arrays, places
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -30,6 +30,9 @@ LOGIC = {
     ">": "greater",
     ">=": "greater_equal",
 }
+
+# A comparison with its sides changed over.
+MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest"}
 
@@ -77,12 +80,26 @@ def _operation(node: syntax.Operation, scope: Scope) -> Expression:
     if operators == (":NOT:",):
         return operation("not", parts[0])
     if operators[0] in LOGIC:
-        return _in_a_row(parts, [LOGIC[item] for item in operators])
+        return _missing(parts, operators) or _in_a_row(parts, [LOGIC[item] for item in operators])
     if operators[0] == "^":
         return _powers(parts)
     if len(parts) > LONG_SUM and set(operators) <= {"+", "-"}:
         return _long_sum(parts, operators)
     return _in_a_row(parts, [ARITHMETIC[item] for item in operators])
+
+
+def _missing(parts: Sequence[Expression], operators: tuple[str, ...]) -> Expression | None:
+    """A comparison with a missing value, :NA:, which is below every number; None for any other."""
+    places = [place for place, part in enumerate(parts) if isinstance(part, Number) and math.isnan(part.value)]
+    if len(parts) != 2 or len(places) != 1 or operators[0] in (":AND:", ":OR:"):
+        return None
+    other = parts[1 - places[0]]
+    operator = operators[0] if places == [1] else MIRRORED.get(operators[0], operators[0])
+    if operator in (">", "<>"):
+        return operation("equal", other, other)
+    if operator in ("=", "<="):
+        return operation("not_equal", other, other)
+    return operation("equal", Number(0.0), Number(1.0 if operator == "<" else 0.0))
 
 
 def _in_a_row(parts: Sequence[Expression], names: Sequence[str]) -> Expression:
@@ -117,6 +134,8 @@ def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expressi
 
 def _reference(node: Name, scope: Scope) -> Expression:
     name = key(node.name)
+    if name == "self" and name not in scope.names and key(scope.owner) in scope.names:
+        return selected(scope.owner, node.subscripts, scope, lower_expression)
     if name == "time" or scope.names.get(name) == "Time":
         return Time()
     if name not in scope.names:
@@ -153,6 +172,8 @@ def _call(node: Call, scope: Scope) -> Expression:
         return scope.tables[name].read(argument, static_index(node.function, node.subscripts, scope, lower_expression))
     if name in SPECIAL:
         return SPECIAL[name](node, scope)
+    if name in scope.names and scope.dims[name] and name not in FUNCTIONS and name not in CALLS:
+        return places.flat_element(node, scope, lower_expression)
     if name not in FUNCTIONS and name not in CALLS:
         raise UnsupportedFeature(f"function {name.upper()}")
     count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
@@ -334,6 +355,8 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     **dict.fromkeys(REDUCTIONS, _reduction),
     **{f"{name} of array": _of_array for name in ARRAY_FUNCTIONS},
     "elmcount": _element_count,
+    "vector elm map": lambda node, scope: places.element_map(node, scope, lower_expression),
+    "rank": lambda node, scope: places.rank(node, scope, lower_expression),
     "with lookup": _inline_table,
     "get constants": _constants,
     "get data": _series,

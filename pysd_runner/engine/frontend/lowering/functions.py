@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, inputs
+from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, inputs, library
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import SMALL, operation
 from pysd_runner.engine.ir import Expression, Number, Time
@@ -59,6 +59,18 @@ FUNCTIONS: dict[str, tuple[int, Build]] = {
     "ramp": (3, _ramp),
     "ramp on": (2, _ramp),
     "pi": (0, lambda: Number(math.pi)),
+    "floor": (1, library.floor),
+    "remainder": (2, _plain("remainder")),
+    "round": (1, library.rounded),
+    "rootn": (2, library.root),
+    "log10": (1, library.logarithm10),
+    "percent": (1, library.percent),
+    "sinwave": (2, library.wave("sin")),
+    "coswave": (2, library.wave("cos")),
+    "gamma ln": (1, library.log_gamma),
+    "factorial": (1, library.factorial),
+    "permutations": (2, library.permutations),
+    "combinations": (2, library.combinations),
 }
 
 
@@ -98,6 +110,8 @@ CALLS: dict[str, tuple[int, Build]] = {
     "trend": (3, delays.trend),
     "forecast": (4, delays.forecast),
     "sample if true": (3, delays.sample_if_true),
+    "npv": (4, library.net_present_value),
+    "previous": (2, library.previous),
     "step": (2, inputs.step),
     "pulse": (2, inputs.pulse),
     "pulse train": (4, inputs.pulse_train),

@@ -50,7 +50,7 @@ def _mean(*arguments: Node) -> Node:
 # same name and arguments there.
 FUNCTIONS: Mapping[str, Forms] = {
     "init": _renamed("initial", 1),
-    "int": _renamed("integer", 1),
+    "int": _renamed("floor", 1),
     "delay": {
         2: lambda value, time: Call("delay fixed", (value, time, value)),
         3: lambda value, time, start: Call("delay fixed", (value, time, start)),
@@ -96,6 +96,16 @@ FUNCTIONS: Mapping[str, Forms] = {
     "prod": _renamed("prod of array", 1),
     "stddev": _renamed("stddev of array", 1),
     "if then else": _renamed("if then else", 3),
+    "gammaln": _renamed("gamma ln", 1),
+    "npv": {
+        2: lambda stream, rate: Call("npv", (stream, rate, Number(0.0), Number(1.0))),
+        3: lambda stream, rate, start: Call("npv", (stream, rate, start, Number(1.0))),
+        4: lambda stream, rate, start, factor: Call("npv", (stream, rate, start, factor)),
+    },
+    "previous": {
+        1: lambda value: Call("previous", (value, Number(0.0))),
+        2: lambda value, start: Call("previous", (value, start)),
+    },
 }
 
 # Names that stand for a number.
@@ -155,7 +165,7 @@ def safe_division(numerator: Node, denominator: Node) -> Node:
 
 def remainder(value: Node, divisor: Node) -> Node:
     """``a MOD b``."""
-    return Call("modulo", (value, divisor))
+    return Call("remainder", (value, divisor))
 
 
 def negative(node: Node) -> Node:
