@@ -101,7 +101,61 @@ class Stock:
     non_negative: bool = False
 
 
-Node = Number | Text | Array | Points | Name | Operation | Call | Stock
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A flow that leaks from a conveyor on its way, between two shares of its length counted from where it begins."""
+
+    flow: str
+    fraction: "Node"
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inflow:
+    """A flow onto a conveyor: what it asks for, None if another conveyor or a queue decides; `even`: over all of it."""
+
+    flow: str
+    request: "Node | None"
+    even: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belt:
+    """A stock that works as a conveyor: what comes on leaves it after its transit time.
+
+    Parameters
+    ----------
+    length
+        The transit time.
+    initial
+        What lies on it at the start.
+    inflows
+        In the order in which they are let on.
+    leaks
+        In the order in which they take.
+    capacity, limit
+        Most that may lie on it, and most that may come on in a unit of time; None for no limit.
+    arrest
+        Stands still while this is not zero; None for never.
+    exponential
+        Whether a leak takes a share of what is there in a unit of time, not of what came on until it leaves.
+    discrete
+        Whether only whole units come on.
+    """
+
+    length: "Node"
+    initial: "Node"
+    inflows: tuple[Inflow, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    capacity: "Node | None" = None
+    limit: "Node | None" = None
+    arrest: "Node | None" = None
+    exponential: bool = False
+    discrete: bool = False
+
+
+Node = Number | Text | Array | Points | Name | Operation | Call | Stock | Belt
 
 # A label is a range, an element, a range with "!" that is reduced over, or "*" for a whole dimension.
 Subscript = str | Node | Span

@@ -7,14 +7,15 @@ from typing import Any
 
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays, places
+from pysd_runner.engine.frontend.lowering.belts import Parts
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.lowering.subscripts import selected, static_index
+from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, selected, static_index
 from pysd_runner.engine.frontend.lowering.tables import interpolation, sorted_points
-from pysd_runner.engine.frontend.syntax import Array, Call, Name, Node, Stock, Text
+from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Name, Node, Stock, Text
 from pysd_runner.engine.functions import operation
-from pysd_runner.engine.ir import Expression, Mode, Number, Reduction, Reference, Table, Time
+from pysd_runner.engine.ir import Axis, Element, Expression, Mode, Number, Reduction, Reference, Table, Time
 from pysd_runner.engine.names import key, shown
 from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
 
@@ -142,7 +143,22 @@ def _reference(node: Name, scope: Scope) -> Expression:
         return _place(node, scope)
     if name in scope.tables and not scope.tables[name].has_value:
         raise UnsupportedFeature(f"table function {node.name!r} used without an argument")
+    if name in scope.belts and node.subscripts and len(node.subscripts) == len(scope.dims[name]) + 1:
+        return _slats(node, scope)
     return selected(node.name, node.subscripts, scope, lower_expression)
+
+
+def _slats(node: Name, scope: Scope) -> Expression:
+    """What lies on a slat of a conveyor, counted from one at the exit, or on all of them."""
+    parts = _parts_of(Name(node.name), scope)
+    *own, last = node.subscripts or ()
+    index = static_index(node.name, own or None, scope, lower_expression)
+    if last == WILDCARD:
+        return Reference(parts.slats, (Axis(f"{parts.slat}!"), *index))
+    count = len(scope.ranges.elements[parts.slat])
+    if not isinstance(last, syntax.Number) or not 1 <= last.value <= count:
+        raise InvalidModel(f"{node.name!r} is a conveyor with slats 1 to {count}.")
+    return Reference(parts.slats, (Element(int(last.value) - 1), *index))
 
 
 def _place(node: Name, scope: Scope) -> Expression:
@@ -244,6 +260,8 @@ def _with_wildcards(node: Any, scope: Scope) -> Any:
     """An expression in which arrays without subscripts have wildcards."""
     if isinstance(node, Name):
         dims = scope.dims.get(key(node.name), ()) if key(node.name) in scope.names else ()
+        if key(node.name) in scope.belts and not dims and node.subscripts is None:
+            return replace(node, subscripts=(WILDCARD,))
         return replace(node, subscripts=("*",) * len(dims)) if dims and node.subscripts is None else node
     if isinstance(node, syntax.Operation | Call):
         return replace(node, arguments=tuple(_with_wildcards(part, scope) for part in node.arguments))
@@ -262,12 +280,12 @@ def _mean(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], co
 
 
 def _deviation(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], count: Number) -> Expression:
-    """Standard deviation of a sample, of n elements with the divisor n - 1."""
+    """Standard deviation of all elements, with their number as the divisor."""
     if not over:
         return Number(0.0)
     distance = operation("subtract", argument, _mean(argument, over, left, count))
     squares = Reduction("sum", operation("multiply", distance, distance), over, left)
-    return operation("sqrt", operation("divide", squares, Number(max(count.value - 1.0, 1.0))))
+    return operation("sqrt", operation("divide", squares, count))
 
 
 ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {
@@ -333,6 +351,36 @@ def _allocate_available(node: Call, scope: Scope) -> Expression:
     return arrays.allocate_available(scope, asked, lower_expression(whole, scope), there)
 
 
+def _belt_part(node: Call, scope: Scope) -> Expression:
+    """What a conveyor decides about: a flow, by its name, or what may still come on."""
+    belt, part = node.arguments
+    parts = _parts_of(belt, scope)
+    wanted = key(part.value) if isinstance(part, Text) else ""
+    name = parts.room if wanted == "room" else parts.flows[wanted.removeprefix("flow ").strip()]
+    if not name:
+        return Number(math.inf)
+    index = static_index(belt.name, belt.subscripts, scope, lower_expression) if isinstance(belt, Name) else ()
+    return Reference(name, index)
+
+
+def _parts_of(belt: Node, scope: Scope) -> Parts:
+    found = scope.belts[key(belt.name)] if isinstance(belt, Name) else None
+    if isinstance(found, UnsupportedFeature):
+        raise found
+    if not isinstance(found, Parts):
+        raise InvalidModel("this is no conveyor")
+    return found
+
+
+def _belt(_node: Belt, scope: Scope) -> Expression:
+    """What lies on a conveyor, all slats together."""
+    parts = _parts_of(Name(scope.owner), scope)
+    over = f"{parts.slat}!"
+    own = static_index(scope.owner, None, scope, lower_expression)
+    slats = Reference(parts.slats, (Axis(over), *own))
+    return Reduction("sum", slats, (over,), tuple(axis for axis in slats.axes if axis != over))
+
+
 def _sketched(_node: Call, _scope: Scope) -> Expression:
     raise UnsupportedFeature("A FUNCTION OF, which stands for an equation that is still to be written,")
 
@@ -362,6 +410,7 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     "get data": _series,
     "allocate available": _allocate_available,
     "a function of": _sketched,
+    "belt part": _belt_part,
 }
 
 # Node of the common tree -> how it is lowered.
@@ -374,4 +423,5 @@ NODES: dict[type, Callable[[Any, Scope], Expression]] = {
     syntax.Operation: _operation,
     Call: _call,
     Stock: _integ,
+    Belt: _belt,
 }

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from pysd_runner.engine.frontend.lowering.belts import build_belt, with_fixed_transits
 from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
 from pysd_runner.engine.frontend.lowering.definitions import check_definitions
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
@@ -19,7 +20,7 @@ from pysd_runner.engine.frontend.lowering.macros import Expandable, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.source import Source
-from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Stock
+from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Stock
 from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.names import key, shown
@@ -75,7 +76,7 @@ def _resolved(source: Source, ranges: Ranges, files: DataFiles) -> ModelIr:
     while found := _orders(model, asked, known):
         known |= found
         model, asked = _pass(source, ranges, files, known)
-    return model
+    return with_fixed_transits(model)
 
 
 def _orders(
@@ -118,6 +119,8 @@ def _pass(
     )
     variables = {}
     for item in syntax.variables:
+        _prepare_belt(item, scope)
+    for item in syntax.variables:
         variable = _variable(item, scope, source)
         variables[variable.name] = variable
     variables |= {item.name: item for item in scope.hidden}
@@ -132,6 +135,19 @@ def _pass(
         integration=source.syntax.integration,
     )
     return model, scope.asked
+
+
+def _prepare_belt(defined: Defined, scope: Scope) -> None:
+    """Add the hidden variables of a conveyor before anything refers to them."""
+    node = defined.equations[0].expression
+    if not isinstance(node, Belt):
+        return
+    try:
+        scope.belts[key(defined.name)] = build_belt(_name(defined), node, scope, lower_expression)
+    except UnsupportedFeature as error:
+        scope.belts[key(defined.name)] = error
+    except InvalidModel as error:
+        raise InvalidModel(_about(defined.name, defined.equations[0], str(error))) from error
 
 
 def _macro(
@@ -176,7 +192,7 @@ def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
     blocks: tuple[Block, ...] = ()
     kind: Kind = "auxiliary"
     uncovered = ""
-    hidden = len(scope.hidden)
+    hidden, asked = len(scope.hidden), len(scope.asked)
     try:
         if any(equation.expression is None for equation in defined.equations):
             kind, uncovered = "data", _request(name)
@@ -184,7 +200,9 @@ def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
             blocks, kind = _blocks(defined, name, dims, scope)
     except UnsupportedFeature as error:
         uncovered = str(error)
-        del scope.hidden[hidden:]
+        # What was hidden may be what the order of a delay depends on, which a later pass asks for.
+        if len(scope.asked) == asked:
+            del scope.hidden[hidden:]
     return Variable(
         name=name,
         unit=defined.unit,

@@ -171,6 +171,13 @@ class Ranges:
             self._family[label] = self._family[name]
         return label
 
+    def counted(self, label: str, count: int) -> str:
+        """A range of its own that no file can name, of so many elements."""
+        self.elements[label] = tuple(str(number + 1) for number in range(count))
+        self._keys[label] = self.elements[label]
+        self._family[label] = label
+        return label
+
     def holds(self, dimension: str, element: str) -> bool:
         """Whether a range has an element."""
         return key(element) in self._place(dimension)

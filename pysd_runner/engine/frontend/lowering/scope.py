@@ -71,6 +71,8 @@ class Scope:
         Numbers of the calls of macros, and of the random functions, given out in order.
     asked
         Orders of delays met so far, by the name of the hidden variable that holds them.
+    belts
+        The conveyors, by comparison key: their hidden variables, or what is not covered about them.
     """
 
     ranges: Ranges
@@ -92,6 +94,7 @@ class Scope:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     sites: Iterator[int] = field(default_factory=count)
     asked: dict[str, Variable] = field(default_factory=dict)
+    belts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def block_axes(self) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """Reads an XMILE file into the common tree."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.frontend.syntax import Macro, Range, Syntax, Target, Variable
 from pysd_runner.engine.frontend.xmile.allowed import what_is_known
+from pysd_runner.engine.frontend.xmile.containers import with_containers
 from pysd_runner.engine.frontend.xmile.document import child, children, read_document, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
@@ -93,20 +95,15 @@ def _variables(model: Any, habits: Habits) -> list[Variable]:
         for group in _within(model, "group")
         for entity in children(group, "entity", "var")
     }
+    items = list(_within(model, "aux", "flow", "stock", "gf"))
     found = []
-    for item in _within(model, "aux", "flow", "stock", "gf"):
+    for item in items:
         if key(plain_name(item.get("name", ""))) in CONTROLS:
             continue
         variable = read_variable(item, habits)
         group = groups.get(key(variable.name), "")
-        found.append(variable if not group else _in_group(variable, group))
-    return found
-
-
-def _in_group(variable: Variable, group: str) -> Variable:
-    from dataclasses import replace
-
-    return replace(variable, group=group)
+        found.append(variable if not group else replace(variable, group=group))
+    return with_containers(items, found, habits.defined)
 
 
 def _within(model: Any, *tags: str) -> Iterator[Any]:
