@@ -244,6 +244,8 @@ def _of_array(node: Call, scope: Scope) -> Expression:
         if dimension is not None:
             return Number(float(len(scope.ranges.elements[dimension])))
     argument = lower_expression(_with_wildcards(given, scope), scope)
+    masks = tuple(scope.masks)
+    scope.masks.clear()
     over = tuple(axis for axis in argument.axes if axis.endswith("!"))
     stray = set(argument.axes) - {*over, *scope.block_axes, *scope.outside, *scope.implicit}
     if stray and name in ("min", "max") and not over:
@@ -251,9 +253,7 @@ def _of_array(node: Call, scope: Scope) -> Expression:
         over = argument.axes
     elif stray:
         raise InvalidModel(_unmarked(name.upper(), argument, stray))
-    left = tuple(axis for axis in argument.axes if axis not in over)
-    count = Number(float(math.prod(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in over)))
-    return ARRAY_FUNCTIONS[name](argument, over, left, count)
+    return ARRAY_FUNCTIONS[name](argument, over, masks, scope)
 
 
 def _with_wildcards(node: Any, scope: Scope) -> Any:
@@ -268,24 +268,45 @@ def _with_wildcards(node: Any, scope: Scope) -> Any:
     return node
 
 
+def _over(name: str, argument: Expression, over: tuple[str, ...], masks: Sequence[Expression]) -> Expression:
+    """A reduction; places that do not count give what changes nothing."""
+    for mask in masks:
+        argument = operation("where", mask, argument, Number(NOTHING[name]))
+    left = tuple(axis for axis in argument.axes if axis not in over)
+    return Reduction(name, argument, over, left) if over else argument
+
+
+NOTHING = {"sum": 0.0, "product": 1.0, "least": math.inf, "largest": -math.inf}
+
+
 def _reduced(name: str) -> Callable[..., Expression]:
-    def build(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], _count: Number) -> Expression:
-        return Reduction(name, argument, over, left) if over else argument
-
-    return build
+    return lambda argument, over, masks, _scope: _over(name, argument, over, masks)
 
 
-def _mean(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], count: Number) -> Expression:
-    return operation("divide", Reduction("sum", argument, over, left), count) if over else argument
+def _count(_argument: Expression, over: tuple[str, ...], masks: Sequence[Expression], scope: Scope) -> Expression:
+    if not masks:
+        return Number(float(math.prod(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in over)))
+    return _over("sum", _ones(over, scope), over, masks)
 
 
-def _deviation(argument: Expression, over: tuple[str, ...], left: tuple[str, ...], count: Number) -> Expression:
+def _ones(over: tuple[str, ...], scope: Scope) -> Table:
+    shape = tuple(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in over)
+    return Table((1.0,) * math.prod(shape), shape, over)
+
+
+def _mean(argument: Expression, over: tuple[str, ...], masks: Sequence[Expression], scope: Scope) -> Expression:
+    if not over:
+        return argument
+    return operation("divide", _over("sum", argument, over, masks), _count(argument, over, masks, scope))
+
+
+def _deviation(argument: Expression, over: tuple[str, ...], masks: Sequence[Expression], scope: Scope) -> Expression:
     """Standard deviation of all elements, with their number as the divisor."""
     if not over:
         return Number(0.0)
-    distance = operation("subtract", argument, _mean(argument, over, left, count))
-    squares = Reduction("sum", operation("multiply", distance, distance), over, left)
-    return operation("sqrt", operation("divide", squares, count))
+    distance = operation("subtract", argument, _mean(argument, over, masks, scope))
+    squares = _over("sum", operation("multiply", distance, distance), over, masks)
+    return operation("sqrt", operation("divide", squares, _count(argument, over, masks, scope)))
 
 
 ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {
@@ -295,7 +316,7 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Expression]] = {
     "max": _reduced("largest"),
     "mean": _mean,
     "stddev": _deviation,
-    "size": lambda _argument, _over, _left, count: count,
+    "size": _count,
 }
 
 

@@ -96,15 +96,7 @@ def _own(dims: tuple[str, ...], scope: Scope) -> list[Subscript]:
     """Subscripts of an array that is written without any: those of the left side, where that has the same ranges."""
     if dims and dims == scope.dims.get(key(scope.owner)) and len(scope.block) == len(dims):
         return list(scope.block)
-    return [_element_of(dim, scope) or dim for dim in dims]
-
-
-def _element_of(dim: str, scope: Scope) -> str | None:
-    """The element of a range that the left side names, if it names one and not the range."""
-    if scope.left(dim) is not None:
-        return None
-    found = [label for label in scope.block if scope.ranges.name_of(label) is None and scope.ranges.holds(dim, label)]
-    return found[0] if len(found) == 1 else None
+    return list(dims)
 
 
 def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, lower: Lower, found: Picked) -> None:
@@ -113,7 +105,7 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, lower: Low
     elif isinstance(item, Number):
         found.index.append(Element(_place(item, dim, scope)))
     elif isinstance(item, Span):
-        found.index.append(_span(item, dim, scope, found))
+        found.index.append(_span(item, dim, scope, lower, len(found.index) + 1))
     elif isinstance(item, str) and not _is_variable(item, dim, scope):
         found.index.append(scope.pick(_unqualified(item, scope), dim, labels))
     else:
@@ -139,24 +131,39 @@ def _place(number: Number, dim: str, scope: Scope) -> int:
     return int(number.value) - 1
 
 
-def _span(span: Span, dim: str, scope: Scope, found: Picked) -> Axis:
+def _span(span: Span, dim: str, scope: Scope, lower: Lower, number: int) -> Axis:
     """Consecutive places of a dimension, both ends included."""
+    ends = [_end(node, dim, scope) for node in (span.first, span.last)]
     count = len(scope.ranges.elements[dim])
-    ends = []
-    for node, default in ((span.first, 1), (span.last, count)):
-        if node is None:
-            ends.append(default)
-        elif isinstance(node, Number):
-            ends.append(_place(node, dim, scope) + 1)
-        elif isinstance(node, Name) and node.subscripts is None and scope.ranges.number(node.name) is not None:
-            ends.append(scope.ranges.places(node.name, dim)[0] + 1)
-        else:
-            raise InvalidModel("the ends of a span of subscripts are numbers or elements.")
-    if ends[0] > ends[1]:
-        raise InvalidModel(f"a span of subscripts from {ends[0]} to {ends[1]} holds nothing.")
-    places = tuple(range(ends[0] - 1, ends[1]))
+    first, last = ends[0] if span.first is not None else 1, ends[1] if span.last is not None else count
+    if first is None or last is None:
+        return _open_span(span, dim, scope, lower, number)
+    if first > last:
+        raise InvalidModel(f"a span of subscripts from {first} to {last} holds nothing.")
+    places = tuple(range(first - 1, last))
     label = scope.ranges.part(dim, places)
     return scope.ranges.axis(f"{label}!", dim, places)
+
+
+def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
+    """The place that is an end of a span, None if it is known in the run only."""
+    if isinstance(node, Number):
+        return _place(node, dim, scope) + 1
+    if isinstance(node, Name) and node.subscripts is None and scope.ranges.holds(dim, node.name):
+        return scope.ranges.places(node.name, dim)[0] + 1
+    return None
+
+
+def _open_span(span: Span, dim: str, scope: Scope, lower: Lower, number: int) -> Axis:
+    """All places of a dimension; which of them count is known in the run, and the function around leaves the others out."""
+    label = f"{scope.ranges.again(dim, 20 + number)}!"
+    count = len(scope.ranges.elements[dim])
+    places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
+    for node, name in ((span.first, "greater_equal"), (span.last, "less_equal")):
+        if node is not None:
+            end = operation("integer", operation("add", lower(node, scope), Value(SMALL)))
+            scope.masks.append(operation(name, places, end))
+    return Axis(label)
 
 
 def _is_variable(label: str, dim: str, scope: Scope) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from pysd_runner.engine.frontend.places import Place
-from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Variable
+from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Number, Variable, parts
 from pysd_runner.engine.frontend.xmile.document import children
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.names import key
@@ -56,14 +56,16 @@ class _Place:
         own = self._read(model)
         modules = [item for group in (model, *children(model, "variables")) for item in children(group, "module")]
         names = {key(item.name) for item in own} | {key(plain_name(item.get("name", ""))) for item in modules}
-        for variable in own:
-            yield _renamed(variable, path, names)
         given = _connections(modules)
+        for variable in own:
+            outer = given.get(f".{key(variable.name)}") if not path else None
+            connected = variable if outer is None else _with_source(variable, *outer)
+            yield _answered(_renamed(connected, path, names), {}, "")
         for item in modules:
             name = plain_name(item.get("name", ""))
             inner = self._model_of(item, name, path)
             for variable in self.variables(inner, (*path, name), (*above, model)):
-                yield _connected(variable, given, path)
+                yield _connected(_answered(variable, given, ".".join(path)), given, path)
 
     def _model_of(self, module: Any, name: str, path: tuple[str, ...]) -> Any:
         wanted = plain_name(module.get("model_name", name))
@@ -78,13 +80,15 @@ def _connections(modules: list[Any]) -> dict[str, tuple[str, Any]]:
     found = {}
     for module in modules:
         own = plain_name(module.get("name", ""))
-        for item in children(module, "connect", "connect2"):
+        # Stella writes every connection twice, the second time for versions before it.
+        for item in list(children(module, "connect")) or list(children(module, "connect2")):
             to, source = _path(item.get("to", "")), _path(item.get("from", ""))
             if not to or not source:
                 continue
             if "." not in to:
-                to = f"{own}.{to}"
-            found[key(to)] = (source, item)
+                outward = key(source.split(".")[0]) == key(own)
+                to = f".{to}" if outward else f"{own}.{to}"
+            found[f".{key(to[1:])}" if to.startswith(".") else key(to)] = (source, item)
     return found
 
 
@@ -108,8 +112,16 @@ def _connected(variable: Variable, given: Mapping[str, tuple[str, Any]], path: t
     if key(local) not in given:
         return variable
     source, item = given[key(local)]
-    name = source.removeprefix(".") if source.startswith(".") or not prefix else f"{prefix}.{source}"
+    name = source if source.startswith(".") or not prefix else f"{prefix}.{source}"
+    return _with_source(variable, name, item)
+
+
+def _with_source(variable: Variable, source: str, item: Any) -> Variable:
+    """A variable that takes the value of another one."""
+    name = source.removeprefix(".")
     subscripts = variable.equations[0].subscripts
+    if len(variable.equations) > 1:
+        subscripts = ()
     equation = Equation(
         subscripts=subscripts,
         expression=Name(name, subscripts or None),
@@ -117,6 +129,29 @@ def _connected(variable: Variable, given: Mapping[str, tuple[str, Any]], path: t
         place=Place(item.sourceline or 0),
     )
     return replace(variable, equations=(equation,))
+
+
+def _answered(variable: Variable, given: Mapping[str, Any], prefix: str) -> Variable:
+    """A variable in whose equations it is known whether an input of a module is connected."""
+
+    def answered(node: Any) -> Any:
+        if isinstance(node, Call) and key(node.function) == "ismoduleinput" and isinstance(node.arguments[0], Name):
+            name = node.arguments[0].name
+            local = name[len(prefix) + 1 :] if prefix and name.startswith(f"{prefix}.") else name
+            connected = key(local) in given
+            return Number(1.0) if connected else Number(0.0) if not prefix and "." not in local else node
+        if isinstance(node, tuple):
+            return tuple(answered(item) for item in node)
+        if is_dataclass(node) and not isinstance(node, type):
+            return replace(node, **{item.name: answered(getattr(node, item.name)) for item in fields(node)})
+        return node
+
+    equations = variable.equations
+    if not any(
+        isinstance(part, Call) and key(part.function) == "ismoduleinput" for item in equations for part in parts(item.expression)
+    ):
+        return variable
+    return replace(variable, equations=tuple(replace(item, expression=answered(item.expression)) for item in equations))
 
 
 def _renamed(variable: Variable, path: tuple[str, ...], names: set[str]) -> Variable:

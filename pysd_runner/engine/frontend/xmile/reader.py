@@ -120,7 +120,8 @@ def _macro(item: Any, habits: Habits) -> Macro:
 
     name = plain_name(item.get("name", ""))
     parameters = tuple(plain_name(text_of(part)) for part in children(item, "parm"))
-    variables = _variables(item, habits)
+    given = {key(name) for name in parameters}
+    variables = [variable for variable in _variables(item, habits) if key(variable.name) not in given]
     eqn = child(item, "eqn")
     source = "" if eqn is None else eqn.text or ""
     place = Place((item if eqn is None else eqn).sourceline or 0, 1, source)
