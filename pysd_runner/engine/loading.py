@@ -6,10 +6,11 @@ A hit needs no grammar, which is most of the time a first load takes.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pysd_runner.engine import serial
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.source import identify, read_source
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.store import code_digest, default_store
@@ -38,7 +39,12 @@ class Lowered:
     uncovered: str = ""
 
 
-def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Lowered:
+def load_lowered(
+    path: str | Path,
+    elements: Mapping[str, Sequence[str]],
+    files: Mapping[str, Path] | None = None,
+    budgets: Budgets = DEFAULT,
+) -> Lowered:
     """Lower a model file, or take what an earlier call left in the cache.
 
     Parameters
@@ -47,6 +53,10 @@ def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Low
         A Vensim or XMILE file.
     elements
         New elements by name of the subscript range.
+    files
+        Data files by the name that the model has for them.
+    budgets
+        The most it may ask for.
 
     Returns
     -------
@@ -61,39 +71,52 @@ def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Low
         If the file has no such range.
     """
     path, sha256 = identify(path)
+    asked = _Asked(path, sha256, elements, files or {}, budgets)
     store = default_store("ir")
     if store is None:
-        return _lowered(path, sha256, elements)
-    key = _key(path, sha256, elements)
+        return asked.lowered()
+    key = asked.key()
     cached = store.get(key)
     model = None if cached is None else _unchanged(cached, path.parent)
     if model is not None:
         return Lowered(path, sha256, model)
-    found = _lowered(path, sha256, elements)
+    found = asked.lowered()
     # A file that was written to meanwhile is not kept under the hash of what it was before.
     if found.model is not None and _same_files(found.model, path.parent) and _digest(path) == sha256:
         store.put(key, serial.dumps(found.model))
     return found
 
 
-def _lowered(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> Lowered:
-    from pysd_runner.engine.frontend.lowering.model import lower
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A model file to be lowered, as `load_lowered` takes it."""
 
-    try:
-        return Lowered(path, sha256, lower(read_source(path).with_ranges(elements)))
-    except UnsupportedFeature as error:
-        return Lowered(path, sha256, None, str(error))
+    path: Path
+    sha256: str
+    elements: Mapping[str, Sequence[str]]
+    files: Mapping[str, Path]
+    budgets: Budgets
 
+    def lowered(self) -> Lowered:
+        from pysd_runner.engine.frontend.lowering.model import lower
 
-def _key(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> str:
-    """Digest of everything but the data files that decides what a file is lowered to; messages in it hold its path."""
-    decisive = [
-        str(path),
-        sha256,
-        {name: list(items) for name, items in elements.items()},
-        code_digest(Path(__file__).parent),
-    ]
-    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+        try:
+            source = replace(read_source(self.path, self.budgets).with_ranges(self.elements), files=self.files)
+            return Lowered(self.path, self.sha256, lower(source, self.budgets))
+        except UnsupportedFeature as error:
+            return Lowered(self.path, self.sha256, None, str(error))
+
+    def key(self) -> str:
+        """Digest of all but the data files that decides what a file is lowered to; messages in it hold its path."""
+        decisive = [
+            str(self.path),
+            self.sha256,
+            {name: list(items) for name, items in self.elements.items()},
+            {name: str(path) for name, path in self.files.items()},
+            asdict(self.budgets),
+            code_digest(Path(__file__).parent),
+        ]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 def _unchanged(cached: bytes, folder: Path) -> ModelIr | None:

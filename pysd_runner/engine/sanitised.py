@@ -9,15 +9,16 @@ names, numbers and the function names of its own table, and nothing else.
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.frontend.lowering.external import relative_name
+from pysd_runner.engine.frontend.lowering.external import place_of
 from pysd_runner.engine.frontend.translated.source import Translated
+from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.names import key
 from pysd_runner.errors import UnsupportedFeature
 
@@ -89,7 +90,15 @@ def sanitise(source: Translated, folder: Path) -> Sanitised:
     abstract = copy.copy(source.abstract)
     abstract.original_path = folder / "model.mdl"
     abstract.sections = tuple(sections)
-    return Sanitised(abstract, main.variables, main.ranges, main.elements, _series(source))
+    elements = _by_plain_name(source.abstract.sections[0].subscripts, main.elements)
+    return Sanitised(abstract, main.variables, main.ranges, elements, _series(source))
+
+
+def _by_plain_name(ranges: Iterable[Any], elements: Mapping[str, str]) -> dict[str, str]:
+    """Elements under the names they have here as well: PySD keeps escaped characters as they are written."""
+    labels = [label for item in ranges if not isinstance(item.subscripts, str) for label in item.subscripts]
+    plain = {key(plain_name(label)): elements[key(label)] for label in labels if key(label) in elements}
+    return {**plain, **elements}
 
 
 def _series(source: Translated) -> frozenset[str]:
@@ -103,6 +112,7 @@ def _series(source: Translated) -> frozenset[str]:
 @dataclass(frozen=True, slots=True)
 class _Names:
     path: Path
+    files: Mapping[str, Path]
     variables: dict[str, str]
     ranges: dict[str, str]
     elements: dict[str, str]
@@ -132,7 +142,7 @@ def _names(source: Translated, section: Any, macros: dict[str, str], known: dict
             if key(label) not in ranges:
                 elements.setdefault(key(label), f"ge{len(elements):05d}")
     listed = {key(item.name): tuple(map(key, item.subscripts)) for item in section.subscripts}
-    return _Names(source.path, variables, ranges, elements, macros, listed)
+    return _Names(source.path, source.files, variables, ranges, elements, macros, listed)
 
 
 def _section(found: Any, names: _Names, path: Path) -> Any:
@@ -229,7 +239,7 @@ def _external(node: Any, names: _Names) -> Any:
             raise UnsupportedFeature(
                 f"{names.path}: {place} {text!r} of an external file cannot be handed to PySD safely"
             )
-    location = (names.path.parent / relative_name(texts["file"])).as_posix()
+    location = place_of(texts["file"], names.path, names.files).as_posix()
     if not _HARMLESS.match(location):
         raise UnsupportedFeature(f"{names.path}: the path {location!r} cannot be handed to PySD safely")
     return replace(node, file=location)

@@ -70,7 +70,7 @@ def test_nothing_is_included_from_other_files(tmp_path):
     (tmp_path / "secret.txt").write_text("1234567", encoding="utf-8")
     model = load(tmp_path, WHOLE.replace(b">comment<", f">comment{INCLUDED}<".encode()))
     assert model.ir.variables["a"].doc == "comment"
-    with pytest.raises(InvalidModel, match="<eqn> is empty"):
+    with pytest.raises(InvalidModel, match="<XInclude:include> in <eqn> is not known here"):
         load(tmp_path, WHOLE.replace(b"<eqn>2</eqn>", f"<eqn>{INCLUDED}</eqn>".encode(), 1))
     styled = WHOLE.replace(b"<xmile", b'<?xml-stylesheet href="secret.txt" type="text/xsl"?><xmile', 1)
     assert load(tmp_path, styled).ir.variables["a"].doc == "comment"
@@ -96,11 +96,11 @@ def test_comments_inside_an_equation_do_not_cut_it(tmp_path):
         ('<aux name="a">', "<aux>", "<aux> has no name"),
         ('<elem name="A"/>', "<elem/>", "<elem> has no name"),
         ("<dt>1</dt>", "", "no <sim_specs>"),
-        ("<eqn>2</eqn>", "<eqn/>", "<eqn> is empty"),
+        ("<eqn>2</eqn>", "<eqn/>", "line 7, column .*: variable 'a' has no equation; write one, or give its values"),
         ("<inflow>a</inflow>", "<inflow></inflow>", "<inflow> is empty"),
         ("0,1", "0,x,1", "variable 'f': .*could not be read to its end"),
-        ("0,1", "", "<ypts> is empty"),
-        ("<eqn>2</eqn>", "<eqn>2 +</eqn>", "variable 'a': it makes no sense from"),
+        ("0,1", "", "variable 'f': line 9, .*<gf> has no <ypts>"),
+        ("<eqn>2</eqn>", "<eqn>2 +</eqn>", r"variable 'a': line 7, column 41: '2 \+' ends too early; expected a name, a number"),
         ("<eqn>2</eqn>", "<eqn>NOSUCH(2)</eqn>", "NOSUCH"),
         ("<eqn>2</eqn>", "<eqn>spead</eqn>", "'spead' is not defined"),
         ("<xmile", "<model", "no XMILE document"),

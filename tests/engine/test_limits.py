@@ -101,7 +101,7 @@ def test_non_negative_flows_never_run_backwards(tmp_path):
             "'i' enters 'a' and 'b' at once",
         ),
         (
-            stock("a", 1, outflows=["o*2"], more=NON_NEGATIVE) + flow("o", 1),
+            stock("a", 1, inflows=["i"], more=NON_NEGATIVE) + flow("i", "-TIME", "<multiplier>2</multiplier>"),
             "one of its flows is no variable; give it a name",
         ),
         (

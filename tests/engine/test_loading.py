@@ -164,9 +164,9 @@ def test_a_file_that_is_written_to_while_it_is_read_is_not_kept(tmp_path, cache,
     path = write_model(tmp_path, FEATURES["stock"])
     lower = lowering.lower
 
-    def meanwhile(found):
+    def meanwhile(*arguments):
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-        return lower(found)
+        return lower(*arguments)
 
     monkeypatch.setattr(lowering, "lower", meanwhile)
     load_model(path)

@@ -1,31 +1,97 @@
-"""Limits of what a file may ask for before anything is computed; each is a number that whoever loads it can raise."""
+"""Limits of what a file may ask for before anything is computed, so that a slip of the pen does not fill the memory."""
 
-import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from pysd_runner.engine.frontend.syntax import Numbered, Range, labels_of
 from pysd_runner.errors import InvalidModel
 
-_NUMBERED = re.compile(r"(.*?)(\d+)\Z", re.DOTALL)
-
-# Elements of all subscript ranges together.
-MOST_ELEMENTS = 1_000_000
+# As much of a name is shown.
+_SHOWN = 40
 
 
-def numbered(first: str, last: str) -> list[str]:
-    """Elements from ``first`` to ``last``, which end in numbers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """The most that a model file may ask for.
 
-    Examples
-    --------
-    >>> numbered("a9", "a11")
-    ['a9', 'a10', 'a11']
+    Parameters
+    ----------
+    elements
+        Elements of all subscript ranges together, as far as the file counts them, ``(a1-a100)``, and slats of conveyors.
+    equations
+        Equations that macros and modules are expanded into.
+    name
+        Characters of a name.
     """
-    ends = [_NUMBERED.match(item) for item in (first, last)]
-    if ends[0] is None or ends[1] is None or not ends[0][1] or ends[0][1] != ends[1][1]:
-        raise InvalidModel(f"({first}-{last}) stands for elements that end in numbers, such as (a1-a9)")
-    low, high = int(ends[0][2]), int(ends[1][2])
-    if low >= high:
-        raise InvalidModel(f"({first}-{last}): the first number is not below the last")
-    if high - low >= MOST_ELEMENTS:
-        raise InvalidModel(
-            f"({first}-{last}) stands for {high - low + 1:,} elements; at most {MOST_ELEMENTS:,} are read"
-        )
-    return [f"{ends[0][1]}{number}" for number in range(low, high + 1)]
+
+    elements: int = 1_000_000
+    equations: int = 100_000
+    name: int = 1_000
+
+    def check(self, budget: str, count: float, asking: str) -> None:
+        """Refuse what goes beyond a budget.
+
+        Parameters
+        ----------
+        budget
+            Which one.
+        count
+            How much is asked for.
+        asking
+            Who asks for it, and of what: the beginning of the message.
+
+        Raises
+        ------
+        InvalidModel
+            If it is too much; the message says how to allow more.
+        """
+        most = getattr(self, budget)
+        if count > most:
+            unit = "characters" if budget == "name" else budget
+            raise InvalidModel(
+                f"{asking} {count:,.0f} {unit}; at most {most:,} are read, unless the model is loaded with "
+                f"load_model(path, budgets=Budgets({budget}={count:.0f}))"
+            )
+
+    def check_name(self, name: str) -> None:
+        """Refuse a name that is too long.
+
+        Raises
+        ------
+        InvalidModel
+            If it is; the message shows its beginning.
+        """
+        self.check("name", len(name), f"the name {name[:_SHOWN]!r}... has")
+
+
+DEFAULT = Budgets()
+
+
+def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[Range, ...]:
+    """Subscript ranges in which every element is listed.
+
+    Parameters
+    ----------
+    ranges
+        As a file defines them.
+    budgets
+        How many elements may be made.
+
+    Returns
+    -------
+    tuple of Range
+        The same.
+
+    Raises
+    ------
+    InvalidModel
+        If there would be too many elements.
+    """
+    made = 0
+    found = []
+    for item in ranges:
+        for part in item.elements:
+            made += part.count if isinstance(part, Numbered) else 0
+            budgets.check("elements", made, f"{item.place.at(0)}: subscript range {item.name!r} asks for")
+        found.append(replace(item, elements=tuple(labels_of(item.elements))))
+    return tuple(found)

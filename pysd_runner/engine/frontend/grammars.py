@@ -80,7 +80,7 @@ def parsed(parser: Lark, text: str, place: Place) -> Any:
 
 def _unexpected(error: UnexpectedInput, text: str, place: Place) -> InvalidModel:
     offset = error.pos_in_stream
-    if offset is None or not text[offset:].strip():
+    if offset is None or not text[offset:].strip() or getattr(getattr(error, "token", None), "type", "") == "$END":
         offset = len(text.rstrip())
     rest = text[offset:].strip()
     what = f"makes no sense from {shortened(rest)!r} on" if rest else "ends too early"

@@ -26,10 +26,19 @@ class Place:
 
     def at(self, offset: int) -> str:
         """Where a character of the text stands in the file, as a person would say it."""
+        offset = offset or len(self.text) - len(self.text.lstrip())
         before = self.text[: max(offset, 0)]
         breaks = before.count("\n")
         column = len(before) - before.rfind("\n") if breaks else self.column + len(before)
         return f"line {self.line + breaks}, column {column}"
+
+
+class Misplaced(InvalidModel):
+    """An error about one name of an equation; `at` is where the name stands in it."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 def fault(place: Place, offset: int, message: str) -> InvalidModel:

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.syntax import Range, Syntax
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnknownName, suggest
@@ -26,11 +27,14 @@ class Source:
         Hash of its bytes.
     syntax
         What it says.
+    files
+        Data files by the name that the model has for them.
     """
 
     path: Path
     sha256: str
     syntax: Syntax
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
         """Copy with other elements in some subscript ranges.
@@ -67,13 +71,15 @@ class Source:
         return replace(self, syntax=replace(self.syntax, ranges=ranges))
 
 
-def read_source(path: str | Path) -> Source:
+def read_source(path: str | Path, budgets: Budgets = DEFAULT) -> Source:
     """Read a Vensim or XMILE file.
 
     Parameters
     ----------
     path
         A ``.mdl``, ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
+    budgets
+        The most it may ask for.
 
     Returns
     -------
@@ -86,7 +92,7 @@ def read_source(path: str | Path) -> Source:
         If the file is missing, has another ending, or cannot be read.
     """
     path, sha256 = identify(path)
-    return _read(path, sha256)
+    return _read(path, sha256, budgets)
 
 
 def identify(path: str | Path) -> tuple[Path, str]:
@@ -121,12 +127,12 @@ def identify(path: str | Path) -> tuple[Path, str]:
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, sha256: str) -> Source:
-    read = _read_vensim if path.suffix.lower() in VENSIM else _read_xmile
+def _read(path: Path, sha256: str, budgets: Budgets) -> Source:
     try:
-        return Source(path, sha256, read(path))
+        syntax = _read_vensim(path) if path.suffix.lower() in VENSIM else _read_xmile(path, budgets)
     except InvalidModel as error:
-        raise InvalidModel(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
+    return Source(path, sha256, syntax)
 
 
 def _read_vensim(path: Path) -> Syntax:
@@ -135,7 +141,7 @@ def _read_vensim(path: Path) -> Syntax:
     return read_vensim(path)
 
 
-def _read_xmile(path: Path) -> Syntax:
+def _read_xmile(path: Path, budgets: Budgets) -> Syntax:
     from pysd_runner.engine.frontend.xmile.reader import read_xmile
 
-    return read_xmile(path)
+    return read_xmile(path, budgets)

@@ -4,8 +4,9 @@ Functions have the names of `functions`, whatever the format calls them; names o
 as written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from pysd_runner.engine.frontend.places import Place
@@ -81,6 +82,8 @@ class Call:
         Of a table function.
     outputs
         Variables that a macro gives values to beside what it gives back.
+    gives
+        Which output of a macro is meant; the variable of its name if empty.
     at
         Where it stands in its equation.
     """
@@ -89,6 +92,7 @@ class Call:
     arguments: "tuple[Node, ...]"
     subscripts: "tuple[Subscript, ...] | None" = None
     outputs: tuple[Name, ...] = ()
+    gives: str = ""
     at: int = field(default=0, compare=False)
 
 
@@ -223,6 +227,29 @@ class Target:
     listed: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Elements of a subscript range that are counted, ``a9``, ``a10``, ``a11``."""
+
+    prefix: str
+    first: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return self.last - self.first + 1
+
+    def names(self) -> Iterator[str]:
+        """Each of them."""
+        return (f"{self.prefix}{number}" for number in range(self.first, self.last + 1))
+
+
+def labels_of(elements: "Sequence[str | Numbered]") -> Iterator[str]:
+    """Elements of a range, one by one."""
+    return (name for item in elements for name in ((item,) if isinstance(item, str) else item.names()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
     """A subscript range.
@@ -232,7 +259,7 @@ class Range:
     name
         As written.
     elements
-        Its elements, and other ranges that stand for theirs.
+        Its elements, and other ranges that stand for theirs; many at once where they are counted.
     copy_of
         The range it is another name for, None for one of its own.
     targets
@@ -244,7 +271,7 @@ class Range:
     """
 
     name: str
-    elements: tuple[str, ...] = ()
+    elements: "tuple[str | Numbered, ...]" = ()
     copy_of: str | None = None
     targets: tuple[Target, ...] = ()
     source: Call | None = None
@@ -289,10 +316,16 @@ def folded(node: Node) -> Node:
 
 def parts(node: Any) -> Iterator[Any]:
     """Every node of an expression, itself first."""
-    if is_dataclass(node):
-        yield node
-        for item in fields(node):
-            yield from parts(getattr(node, item.name))
-    elif isinstance(node, tuple):
-        for item in node:
-            yield from parts(item)
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tuple):
+            waiting.extend(reversed(item))
+        elif is_dataclass(item):
+            yield item
+            waiting.extend(getattr(item, name) for name in reversed(_names_of(type(item))))
+
+
+@lru_cache(maxsize=32)
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))

@@ -119,14 +119,20 @@ def _moving_variables(model: ModelIr) -> set[str]:
     moving = set()
     for name, variable in model.variables.items():
         expressions = [block.expression for block in variable.blocks]
-        if variable.kind in STATEFUL or any(isinstance(part, Time | Random) for item in expressions for part in walk(item)):
+        if variable.kind in STATEFUL or any(
+            isinstance(part, Time | Random) for item in expressions for part in walk(item)
+        ):
             moving.add(name)
         for item in expressions:
             for needed in references(item):
                 users.setdefault(needed, []).append(name)
     waiting = list(moving)
     while waiting:
-        fresh = [name for name in users.get(waiting.pop(), ()) if name not in moving and model.variables[name].kind != "initial"]
+        fresh = [
+            name
+            for name in users.get(waiting.pop(), ())
+            if name not in moving and model.variables[name].kind != "initial"
+        ]
         moving.update(fresh)
         waiting += fresh
     return moving
@@ -162,7 +168,10 @@ class _Builder:
         for leak in leaks:
             after = operation("subtract", after, self._over_slats(leak))
         left = self._hidden("left", after, slats=True)
-        flows = {key(leak.flow): self._rate(number, name) for number, (leak, name) in enumerate(zip(node.leaks, leaks, strict=True))}
+        flows = {
+            key(leak.flow): self._rate(number, name)
+            for number, (leak, name) in enumerate(zip(node.leaks, leaks, strict=True))
+        }
         leaving = self._when_moving(operation("divide", self._at(left, 0), time_step()))
         flows[""] = self._hidden("exit", leaving)
         room, admitted = self._admitted(flows)
@@ -204,7 +213,9 @@ class _Builder:
             basis = f"{self.name}{HIDDEN}basis {number}"
             self.bases.append((basis, reaching))
             per_slat = zone / np.maximum(zone.sum(axis=0), 1.0)
-            wanted = operation("multiply", operation("multiply", fraction, self._table(per_slat)), self._over_slats(basis))
+            wanted = operation(
+                "multiply", operation("multiply", fraction, self._table(per_slat)), self._over_slats(basis)
+            )
             taken = operation("min", wanted, operation("max", rest, ZERO))
             names.append(self._hidden(f"leak {number}", self._when_moving(taken), slats=True))
             rest = operation("subtract", rest, self._over_slats(names[-1]))
@@ -215,7 +226,9 @@ class _Builder:
         first = np.where(self.zones[number] > 0, self.place, -1).max(axis=0)
         result: Expression = ONE
         for other in range(len(self.zones)):
-            before = (self.zones[other] * (self.place > first)).sum(axis=0) / np.maximum(self.zones[other].sum(axis=0), 1.0)
+            before = (self.zones[other] * (self.place > first)).sum(axis=0) / np.maximum(
+                self.zones[other].sum(axis=0), 1.0
+            )
             if other == number or not before.any():
                 continue
             lost = operation("multiply", self.fractions[other], self._table(before, slats=False))
@@ -280,7 +293,9 @@ class _Builder:
             free = operation("subtract", free, item)
         return operation("max", free, ZERO)
 
-    def _whole_units(self, requests: Sequence[object], room: Expression | None, limit: Expression | None) -> dict[str, str]:
+    def _whole_units(
+        self, requests: Sequence[object], room: Expression | None, limit: Expression | None
+    ) -> dict[str, str]:
         """What of the requests is let on in whole units; what is cleared and no whole unit waits.
 
         The limit counts since the last full unit of time.
@@ -348,14 +363,20 @@ class _Builder:
         self.scope.hidden.append(_variable(name, "memory", (self.slat, *self.dims), tuple(blocks)))
 
     def _with_entering(
-        self, behind: Expression | None, entering: Sequence[tuple[Array, Expression]], rows: slice | int, axes: tuple[str, ...]
+        self,
+        behind: Expression | None,
+        entering: Sequence[tuple[Array, Expression]],
+        rows: slice | int,
+        axes: tuple[str, ...],
     ) -> Expression:
         result = behind
         for shares, volume in entering:
             part = shares[rows]
             if not part.any():
                 continue
-            share: Expression = Table(tuple(part.ravel().tolist()), part.shape, axes) if part.shape else Number(float(part))
+            share: Expression = (
+                Table(tuple(part.ravel().tolist()), part.shape, axes) if part.shape else Number(float(part))
+            )
             came = operation("multiply", share, volume)
             result = came if result is None else operation("add", result, came)
         return ZERO if result is None else result
@@ -399,7 +420,10 @@ class _Builder:
 
     def _start_in_units(self, initial: Expression) -> Expression:
         """The same for every unit of time, on the last of its slats."""
-        step, place = time_step(), self._table(np.broadcast_to(self.place, (self.slats, *self.counts.shape)).astype(float))
+        step, place = (
+            time_step(),
+            self._table(np.broadcast_to(self.place, (self.slats, *self.counts.shape)).astype(float)),
+        )
 
         def unit(places: Expression) -> Expression:
             return floor(operation("add", operation("multiply", places, step), Number(SMALL)))

@@ -1,19 +1,22 @@
 """Refuses a file that defines a name twice, or a name that stands for something else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Range, Variable
 from pysd_runner.engine.names import key, tidy
 from pysd_runner.errors import InvalidModel, suggest
 
 
-def check_definitions(ranges: Iterable[Range], variables: Iterable[Variable]) -> None:
+def check_definitions(ranges: Sequence[Range], variables: Sequence[Variable], budgets: Budgets) -> None:
     """See that every name of a model or macro means one thing.
 
     Parameters
     ----------
     ranges, variables
         Everything it defines.
+    budgets
+        How long names may be.
 
     Raises
     ------
@@ -21,6 +24,11 @@ def check_definitions(ranges: Iterable[Range], variables: Iterable[Variable]) ->
         If a variable or a subscript range is defined twice, a range is a copy of one that does not exist, or a
         variable is called Time.
     """
+    for item in (*ranges, *variables):
+        budgets.check_name(item.name)
+    for item in ranges:
+        for label in item.elements:
+            budgets.check_name(label if isinstance(label, str) else label.prefix)
     _unique("subscript range", (item.name for item in ranges))
     _unique("variable", (item.name for item in variables))
     known = {key(item.name): item.name for item in ranges}

@@ -13,6 +13,7 @@ from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, selected, static_index
 from pysd_runner.engine.frontend.lowering.tables import interpolation, sorted_points
+from pysd_runner.engine.frontend.places import Misplaced, shortened
 from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Name, Node, Stock, Text
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import Axis, Element, Expression, Mode, Number, Reduction, Reference, Table, Time
@@ -170,7 +171,8 @@ def _place(node: Name, scope: Scope) -> Expression:
     if name is None:
         number = scope.ranges.number(node.name)
         if number is None:
-            raise InvalidModel(f"{node.name!r} is not defined.{suggest(node.name, scope.names.values())}")
+            near = suggest(node.name, scope.names.values())
+            raise Misplaced(f"{shortened(node.name)!r} is not defined.{near}", node.at)
         return Number(number)
     axis, items = scope.left(name) or (name, scope.ranges.keys(name))
     numbers = scope.ranges.numbers(items, name)
@@ -180,7 +182,7 @@ def _place(node: Name, scope: Scope) -> Expression:
 def _call(node: Call, scope: Scope) -> Expression:
     name = key(node.function)
     if name in scope.macros:
-        return expanded(scope.macros[name], node.arguments, scope, lower_expression)
+        return expanded(scope.macros[name], node, scope, lower_expression)
     if name in scope.tables:
         if len(node.arguments) != 1:
             raise InvalidModel(f"table function {node.function!r} takes 1 argument, {len(node.arguments)} are given")
@@ -191,6 +193,8 @@ def _call(node: Call, scope: Scope) -> Expression:
     if name in scope.names and scope.dims[name] and name not in FUNCTIONS and name not in CALLS:
         return places.flat_element(node, scope, lower_expression)
     if name not in FUNCTIONS and name not in CALLS:
+        if name in scope.names:
+            raise InvalidModel(f"{scope.names[name]!r} is called like a function, but holds no table of points.")
         raise UnsupportedFeature(f"function {name.upper()}")
     count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
     if len(node.arguments) != count:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -34,6 +34,8 @@ class DataFiles:
     ----------
     model
         The model file; names of data files are relative to its folder.
+    given
+        Data files by the name that the model has for them.
     sha256
         Hash of every file that was read, by its path.
     by_name
@@ -41,6 +43,7 @@ class DataFiles:
     """
 
     model: Path
+    given: Mapping[str, Path] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     by_name: dict[str, str] = field(default_factory=dict)
     _sheets: Sheets = field(default_factory=Sheets)
@@ -67,14 +70,13 @@ class DataFiles:
         InvalidModel
             If it is not there, or the name is no path relative to the model.
         """
-        relative = relative_name(name)
-        path = self.model.parent / relative
+        path = place_of(name, self.model, self.given)
         if not path.is_file():
             raise InvalidModel(f"there is no file {path}; put it there, or change its name in the model")
         path = path.resolve()
         if str(path) not in self.sha256:
             self.sha256[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.by_name[relative] = self.sha256[str(path)]
+        self.by_name[name] = self.sha256[str(path)]
         return path
 
     def constants(self, call: Call, counts: Sequence[int]) -> Array:
@@ -321,27 +323,36 @@ def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
     return replace(syntax, ranges=tuple(listed(item) for item in syntax.ranges))
 
 
-def relative_name(name: str) -> str:
-    """Name of a data file with forward slashes.
+def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:
+    """Place of a data file.
 
     Parameters
     ----------
     name
         As written in a model.
+    model
+        The model file.
+    given
+        Data files by the name that the model has for them.
 
     Returns
     -------
-    str
-        The same, relative.
+    Path
+        The file that is given, otherwise one in the folder of the model.
 
     Raises
     ------
     InvalidModel
-        If it is not relative to the folder of the model, or stands for a name that is only known elsewhere.
+        If it is not relative to that folder, or stands for a name that is only known elsewhere.
     """
+    if name in given:
+        return given[name]
     windows = PureWindowsPath(name)
     if name.startswith("?"):
-        raise InvalidModel(f"the file name {name!r} is set in Vensim's own settings; write the file's name instead")
+        raise InvalidModel(
+            f"what {name!r} stands for is set in Vensim, not in the file; say it: "
+            f"load_model(path, files={{{name!r}: 'data.xlsx'}})"
+        )
     if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
         raise InvalidModel(f"the file name {name!r} is not relative to the folder of the model")
-    return windows.as_posix()
+    return model.parent / windows.as_posix()

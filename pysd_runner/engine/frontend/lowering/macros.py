@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
-from pysd_runner.engine.frontend.syntax import Array, Equation, Name, Node, Number, Stock
+from pysd_runner.engine.frontend.syntax import Array, Call, Equation, Name, Node, Number, Stock, Syntax, parts
 from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
 from pysd_runner.engine.names import HIDDEN, key
@@ -39,8 +40,8 @@ class Expandable:
     outside: Mapping[str, tuple[str, tuple[str, ...]]]
 
 
-def expanded(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Expression:
-    """What a call of a macro gives back: the variable that bears the name of the macro.
+def expanded(macro: Expandable, call: Call, scope: Scope, lower: Lower) -> Expression:
+    """What a call of a macro gives back: the variable that bears the name of the macro, or another of its outputs.
 
     Every variable of the macro runs over the axes of the arguments, so that a macro called for every element of a range
     has stocks for every element.
@@ -49,8 +50,8 @@ def expanded(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: 
     ----------
     macro
         The macro.
-    arguments
-        What it is called with.
+    call
+        How it is called.
     scope
         Where it is called.
     lower
@@ -68,18 +69,32 @@ def expanded(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: 
     InvalidModel
         If the number of arguments is wrong, the macro calls itself, or one of its equations is wrong.
     """
-    if len(arguments) != len(macro.parameters):
-        raise InvalidModel(f"macro {macro.name!r} takes {len(macro.parameters)} arguments, {len(arguments)} are given.")
+    if len(call.arguments) != len(macro.parameters):
+        raise InvalidModel(
+            f"macro {macro.name!r} takes {len(macro.parameters)} arguments, {len(call.arguments)} are given."
+        )
     if macro.name in scope.calls:
         raise InvalidModel(f"macro {macro.name!r} calls itself: {' -> '.join([*scope.calls, macro.name])}.")
+    # Equations for all outputs of one call share what it is expanded into.
+    shared = (replace(call, gives=""), tuple(scope.block)) if call.outputs else None
+    inner = scope.expansions.get(shared) or _expansion(macro, call.arguments, scope, lower)
+    if shared is not None:
+        scope.expansions[shared] = inner
+    wanted = call.gives or macro.name
+    if key(wanted) not in inner.names:
+        raise InvalidModel(f"macro {macro.name!r} does not define {wanted!r}, which it would give back.")
+    labels = inner.outside if inner.dims[key(wanted)] else ()
+    index = tuple(scope.ranges.pick(label, label.removesuffix("!")) for label in labels)
+    return Reference(inner.names[key(wanted)], index)
+
+
+def _expansion(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Scope:
+    """The scope of one call, once all equations of the macro are lowered in it."""
     inner = _inside(macro, arguments, scope, lower)
     for variable in macro.variables:
         if key(variable.name) not in macro.tables:
             scope.hidden.append(_variable(variable, macro, inner, lower))
-    if key(macro.name) not in inner.names:
-        raise InvalidModel(f"macro {macro.name!r} does not define the variable of its name, which it would give back.")
-    index = tuple(scope.ranges.pick(label, label.removesuffix("!")) for label in inner.outside)
-    return Reference(inner.names[key(macro.name)], index)
+    return inner
 
 
 def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Scope:
@@ -166,3 +181,35 @@ def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, lower: Lower
         return Block(index, lower(node, scope), None, equation.text)
     flow, initial = lower(node.flow, scope), lower(node.initial, scope)
     return Block(index, flow, initial, equation.text, non_negative=node.non_negative)
+
+
+def check_expansions(syntax: Syntax, budgets: Budgets) -> None:
+    """Count the equations that the macros of a model will be expanded into, before they are.
+
+    Raises
+    ------
+    InvalidModel
+        If there are too many.
+    """
+    macros = {key(item.name): item for item in syntax.macros}
+    sizes: dict[str, int] = {}
+
+    def size_of(name: str) -> int:
+        if name not in sizes:
+            # A macro that calls itself is refused where it is expanded.
+            sizes[name] = 0
+            inside = macros[name].variables
+            sizes[name] = sum(len(item.equations) for item in inside) + expanded_by(inside)
+        return sizes[name]
+
+    def expanded_by(variables: Sequence[Defined]) -> int:
+        return sum(
+            size_of(key(part.function))
+            for item in variables
+            for equation in item.equations
+            for part in parts(equation.expression)
+            if isinstance(part, Call) and key(part.function) in macros
+        )
+
+    if macros:
+        budgets.check("equations", expanded_by(syntax.variables), "macros are expanded into")

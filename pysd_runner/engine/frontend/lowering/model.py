@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.belts import build_belt, with_fixed_transits
 from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
 from pysd_runner.engine.frontend.lowering.definitions import check_definitions
@@ -16,15 +18,16 @@ from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed
 from pysd_runner.engine.frontend.lowering.left_sides import box_of, cut, left_side, takes_whole_arrays
 from pysd_runner.engine.frontend.lowering.limits import with_limits
 from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
-from pysd_runner.engine.frontend.lowering.macros import Expandable, is_stock
+from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.places import shortened
 from pysd_runner.engine.frontend.source import Source
 from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Stock
 from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.names import key, shown
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.errors import InvalidInput, InvalidModel, UnsupportedFeature
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
@@ -32,13 +35,15 @@ CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME 
 VERSION = 8
 
 
-def lower(source: Source) -> ModelIr:
+def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
     """Lower a model file that was read.
 
     Parameters
     ----------
     source
         What `read_source` returned.
+    budgets
+        The most it may ask for.
 
     Returns
     -------
@@ -54,19 +59,29 @@ def lower(source: Source) -> ModelIr:
         If the model contradicts itself.
     """
     try:
-        return _lowered(source)
+        return _lowered(source, budgets)
     except RecursionError as error:
         raise UnsupportedFeature(f"{source.path}: an equation is nested too deeply to be read") from error
 
 
-def _lowered(source: Source) -> ModelIr:
+def _lowered(source: Source, budgets: Budgets) -> ModelIr:
     try:
-        with closing(DataFiles(source.path)) as files:
+        with closing(DataFiles(source.path, source.files)) as files:
             found = with_listed_ranges(source.syntax, files)
-            check_definitions(found.ranges, found.variables)
-            return _resolved(replace(source, syntax=found), Ranges(found.ranges), files)
+            check_definitions(found.ranges, found.variables, budgets)
+            check_expansions(found, budgets)
+            found = replace(found, ranges=with_numbered_elements(found.ranges, budgets))
+            model = _resolved(replace(source, syntax=found), Ranges(found.ranges), files)
+            _check_used(source.files, files.by_name)
+            return model
     except InvalidModel as error:
         raise type(error)(f"{source.path}: {error}") from error
+
+
+def _check_used(given: Mapping[str, Path], read: Mapping[str, str]) -> None:
+    for name in given:
+        if name not in read:
+            raise InvalidInput(f"the model reads no file {name!r}; it reads {', '.join(map(repr, read)) or 'none'}")
 
 
 def _resolved(source: Source, ranges: Ranges, files: DataFiles) -> ModelIr:
@@ -147,7 +162,7 @@ def _prepare_belt(defined: Defined, scope: Scope) -> None:
     except UnsupportedFeature as error:
         scope.belts[key(defined.name)] = error
     except InvalidModel as error:
-        raise InvalidModel(_about(defined.name, defined.equations[0], str(error))) from error
+        raise InvalidModel(_about(defined.name, defined.equations[0], error)) from error
 
 
 def _macro(
@@ -195,7 +210,7 @@ def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
     hidden, asked = len(scope.hidden), len(scope.asked)
     try:
         if any(equation.expression is None for equation in defined.equations):
-            kind, uncovered = "data", _request(name)
+            kind, uncovered = "data", _request(name, defined)
         else:
             blocks, kind = _blocks(defined, name, dims, scope)
     except UnsupportedFeature as error:
@@ -216,10 +231,16 @@ def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
     )
 
 
-def _request(name: str) -> str:
+def _request(name: str, defined: Defined) -> str:
+    if all(equation.kind == "data" for equation in defined.equations):
+        return (
+            f"variable {name!r} is data, and the model names no file to read it from; give its values: "
+            f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
+        )
+    empty = next(equation for equation in defined.equations if equation.expression is None)
     return (
-        f"variable {name!r} is data, and the model names no file to read it from; give its values: "
-        f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
+        f"{empty.place.at(0)}: variable {name!r} has no equation; write one, or give its values: "
+        f"simulate(model, {{{name!r}: ...}})"
     )
 
 
@@ -244,16 +265,29 @@ def _boxes(defined: Defined, dims: tuple[str, ...], scope: Scope) -> list[tuple[
         try:
             return box_of(labels, dims, scope)
         except InvalidModel as error:
-            raise InvalidModel(_about(defined.name, equation, str(error))) from error
+            raise InvalidModel(_about(defined.name, equation, error)) from error
 
     named = [box(item, item.subscripts) for item in defined.equations]
-    left_out = [[box(item, labels) for labels in item.exceptions] for item in defined.equations]
+    # An equation may leave out elements that it does not name.
+    left_out = [
+        [box(item, labels) for labels in item.exceptions if not _is_elsewhere(labels, dims, scope)]
+        for item in defined.equations
+    ]
     return list(zip(named, remaining(named, left_out), strict=True))
 
 
-def _about(name: str, equation: Equation, message: str) -> str:
+def _is_elsewhere(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> bool:
+    """Whether one of some subscripts is an element that exists, but not in its dimension."""
+    return any(
+        scope.ranges.number(label) is not None and not scope.ranges.holds(dim, label)
+        for label, dim in zip(labels, dims, strict=False)
+    )
+
+
+def _about(name: str, equation: Equation, error: InvalidModel) -> str:
     """A message with the equation it is about."""
-    return f"{equation.place.at(0)}: variable {name!r}: {message} Equation: {equation.text}"
+    where = equation.place.at(getattr(error, "at", 0))
+    return f"{where}: variable {name!r}: {error} Equation: {shortened(equation.text)}"
 
 
 def _points_block(equation: Equation, dims: tuple[str, ...], scope: Scope) -> Block:
@@ -291,10 +325,10 @@ def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope
     except UnsupportedFeature as error:
         raise UnsupportedFeature(
             f"{equation.place.at(0)}: {error} in variable {name!r} is not covered; write the equation with other "
-            f"functions. Equation: {equation.text}"
+            f"functions. Equation: {shortened(equation.text)}"
         ) from error
     except InvalidModel as error:
-        raise InvalidModel(_about(name, equation, str(error))) from error
+        raise InvalidModel(_about(name, equation, error)) from error
     return block
 
 

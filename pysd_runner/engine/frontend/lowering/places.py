@@ -24,9 +24,7 @@ def element_map(node: Call, scope: Scope, lower: Lower) -> Expression:
     base = _flat(static_index(vector.name, vector.subscripts, scope, lower), dims, scope)
     place = operation("add", base, _whole(lower(node.arguments[1], scope)))
     count = Number(float(math.prod(len(scope.ranges.elements[dim]) for dim in dims)))
-    inside = operation(
-        "and", operation("greater_equal", place, Number(0.0)), operation("less", place, count)
-    )
+    inside = operation("and", operation("greater_equal", place, Number(0.0)), operation("less", place, count))
     return operation("where", inside, _at(vector.name, place, scope), Number(math.nan))
 
 

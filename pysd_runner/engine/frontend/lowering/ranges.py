@@ -32,31 +32,6 @@ class Way:
     backwards: bool
 
 
-# A range of more elements than this is a slip of the pen, or would not fit into memory.
-MOST_ELEMENTS = 100_000
-
-
-def check_count(name: str, count: int) -> None:
-    """Refuse a range of too many elements before they are made.
-
-    Parameters
-    ----------
-    name
-        The range.
-    count
-        How many elements it asks for.
-
-    Raises
-    ------
-    InvalidModel
-        If there are more than `MOST_ELEMENTS`.
-    """
-    if count > MOST_ELEMENTS:
-        raise InvalidModel(
-            f"subscript range {tidy(name)!r} asks for {count:,} elements; at most {MOST_ELEMENTS:,} are made"
-        )
-
-
 class Ranges:
     """The subscript ranges of one model section.
 

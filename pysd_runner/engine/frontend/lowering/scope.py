@@ -73,6 +73,8 @@ class Scope:
         Orders of delays met so far, by the name of the hidden variable that holds them.
     belts
         The conveyors, by comparison key: their hidden variables, or what is not covered about them.
+    expansions
+        Calls of macros that give several values, each with the scope of its equations.
     masks
         Which places of spans of subscripts count, until the function of an array around them takes them away.
     """
@@ -97,6 +99,7 @@ class Scope:
     sites: Iterator[int] = field(default_factory=count)
     asked: dict[str, Variable] = field(default_factory=dict)
     belts: dict[str, Any] = field(default_factory=dict)
+    expansions: dict[Any, "Scope"] = field(default_factory=dict)
     masks: list[Expression] = field(default_factory=list)
 
     @property
@@ -171,7 +174,9 @@ class Scope:
                     axis = None if range_name is None else self.standing[range_name]
                     return axis, self.ranges.along(way, items)
         # A left side that names an element stands for it where the right side names its range.
-        own = [key(label) for label in self.block if self.ranges.name_of(label) is None and self.ranges.holds(name, label)]
+        own = [
+            key(label) for label in self.block if self.ranges.name_of(label) is None and self.ranges.holds(name, label)
+        ]
         return (None, (own[0],)) if len(own) == 1 else None
 
     def part(self) -> tuple[tuple[str, ...], list[int]]:

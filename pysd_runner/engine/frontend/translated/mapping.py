@@ -1,15 +1,8 @@
-"""Reads subscript ranges of Vensim: what mappings list is kept, and a range that is too long is refused.
+"""Keeps what a mapping of subscript ranges lists, which PySD's translator takes for elements of the mapped range."""
 
-PySD's translator takes what a mapping lists for elements of the mapped range, and makes as many elements as are asked.
-"""
-
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
-
-from pysd_runner.engine.frontend.lowering.ranges import check_count
-from pysd_runner.errors import InvalidModel
 
 
 class MappedRange(str):
@@ -33,8 +26,8 @@ class MappedRange(str):
         return found
 
 
-def read_ranges(module: Any) -> None:
-    """Make PySD's Vensim translator read subscript ranges as above.
+def keep_mappings(module: Any) -> None:
+    """Make PySD's Vensim translator keep what mappings list.
 
     Parameters
     ----------
@@ -47,13 +40,6 @@ def read_ranges(module: Any) -> None:
 @lru_cache(maxsize=1)
 def _visitor(module: Any) -> type:
     class Visitor(module.ElementsComponentVisitor):  # type: ignore[misc]
-        unwrapped_exceptions = (InvalidModel,)
-
-        def visit_subscript_range(self, node: Any, children: Sequence[Any]) -> None:
-            first, last = (int(re.findall(r"\d+", children[place])[-1]) for place in (2, 6))
-            check_count(self.name, last - first + 1)
-            super().visit_subscript_range(node, children)
-
         def visit_subscript_mapping(self, node: Any, _children: Any) -> None:
             name = next(_texts(node, "name_mapping"))
             listed = tuple(_texts(node, "subscript"))

@@ -4,7 +4,7 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,15 @@ class Translated:
         PySD's ``AbstractModel``: plain data classes.
     integration
         How the file wants its stocks integrated.
+    files
+        Data files by the name that the model has for them.
     """
 
     path: Path
     sha256: str
     abstract: Any
     integration: Integration
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Translated":
         """Copy with other elements in some of the subscript ranges."""
@@ -62,7 +65,7 @@ class Translated:
         InvalidModel
             If a file cannot be read.
         """
-        with closing(DataFiles(self.path)) as files:
+        with closing(DataFiles(self.path, self.files)) as files:
             read = {
                 item.name: files.elements(item.name, item.source)
                 for item in syntax_of(self.abstract).ranges
@@ -75,7 +78,7 @@ class Translated:
         syntax = replace(syntax_of(self.abstract), integration=self.integration)
         if self.path.suffix.lower() in XMILE:
             syntax = replace(syntax, other_names=XMILE_CONTROLS)
-        return Source(self.path, self.sha256, syntax)
+        return Source(self.path, self.sha256, syntax, self.files)
 
 
 def translate(path: str | Path) -> Translated:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.engine.frontend.translated.mapping import read_ranges
+from pysd_runner.engine.frontend.translated.mapping import keep_mappings
 from pysd_runner.engine.frontend.translated.translation import (
     Reading,
     explained,
@@ -45,7 +45,7 @@ def read_vensim(path: Path) -> Reading:
 
     read_literals_only(vensim_element)
     keep_brackets(vensim_element)
-    read_ranges(vensim_element)
+    keep_mappings(vensim_element)
     text = read_text(path.read_bytes())
 
     class Decoded(VensimFile):  # type: ignore[misc]

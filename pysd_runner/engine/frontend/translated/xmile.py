@@ -14,7 +14,6 @@ from pysd_runner.engine.frontend.translated.translation import (
 )
 from pysd_runner.engine.frontend.translated.wildcards import name_wildcards, read_array_functions
 from pysd_runner.engine.frontend.translated.xmile_meaning import (
-    integration_of,
     make_elements,
     read_own_parts,
     refuse_unknown,
@@ -22,6 +21,7 @@ from pysd_runner.engine.frontend.translated.xmile_meaning import (
     share_equations,
     spread_behavior,
 )
+from pysd_runner.engine.frontend.xmile.specs import integration
 from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
@@ -87,7 +87,12 @@ def read_xmile(path: Path) -> Reading:
         for item in section.components:
             explained(f"variable {item.name!r}", lambda item=item: item.parse(section.behaviors))  # type: ignore[misc]
     abstract = AbstractModel(original_path=path, sections=(explained("this file", section.get_abstract_section),))
-    return Reading(abstract, integration_of(root))
+    return Reading(abstract, integration(_method(root)))
+
+
+def _method(root: Any) -> str:
+    found: list[str] = root.xpath("ns:sim_specs/@method", namespaces={"ns": root.nsmap[None]})
+    return found[0] if found else ""
 
 
 def _root(data: bytes) -> Any:

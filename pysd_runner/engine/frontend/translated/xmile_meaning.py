@@ -4,8 +4,6 @@ import copy
 from functools import lru_cache
 from typing import Any
 
-from pysd_runner.engine.frontend.lowering.ranges import check_count
-from pysd_runner.engine.ir import Integration, Method
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # Tags that change what a variable computes, and what to write instead.
@@ -20,31 +18,6 @@ REFUSED = {
 
 # As many refusals are named.
 MOST_NAMED = 5
-
-# Methods of the specification that others stand in for, as it allows.
-_STAND_INS = ("rk2", "rk45")
-
-
-def integration_of(root: Any) -> Integration:
-    """How a file wants its stocks integrated: the first method of its list that is known here.
-
-    Parameters
-    ----------
-    root
-        The document.
-
-    Returns
-    -------
-    Integration
-        Euler's method if it names none.
-    """
-    text = _find(root, "ns:sim_specs")[0].get("method", "")
-    names = [part.strip().lower() for part in text.split(",") if part.strip()] or ["euler"]
-    known: dict[str, Method] = {"euler": "euler", "rk4": "rk4"}
-    method = next((known[name] for name in names if name in known), None)
-    if method is None and set(names) & set(_STAND_INS):
-        method = "rk4"
-    return Integration(method, "" if method == names[0] else f"method {text[:40]!r}")
 
 
 def refuse_unknown(root: Any) -> None:
@@ -67,7 +40,7 @@ def refuse_unknown(root: Any) -> None:
     ]
     if found:
         more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        raise UnsupportedFeature(f"not covered by this engine, nor by PySD: {'; '.join(found[:MOST_NAMED])}{more}")
+        raise UnsupportedFeature(f"PySD does not know {'; '.join(found[:MOST_NAMED])}{more}")
 
 
 def _owner(item: Any) -> str:
@@ -95,7 +68,6 @@ def make_elements(root: Any) -> None:
             raise InvalidModel(
                 f'line {dim.sourceline}: dimension {name!r} has no elements; expected <elem name="..."/> or size="3"'
             )
-        check_count(name, int(size[:20]))
         for number in range(1, int(size) + 1):
             dim.append(dim.makeelement(_named(root, "elem"), {"name": str(number)}))
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from lark import Lark, Token, Transformer
 
-from pysd_runner.engine.frontend.budgets import numbered
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
-from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.frontend.places import Place, shortened
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -21,6 +20,7 @@ from pysd_runner.engine.frontend.syntax import (
     Name,
     Node,
     Number,
+    Numbered,
     Operation,
     Points,
     Range,
@@ -45,6 +45,11 @@ _MODES: dict[str, Mode] = {
 # The limits in front of a table are for whoever draws it, and are read for nothing but to see that they are numbers.
 _LIMIT = r"\(\s*[-+]?[\d.eE+-]+\s*,\s*[-+]?[\d.eE+-]+\s*\)"
 _LIMITS = re.compile(rf"\[\s*{_LIMIT}\s*-\s*{_LIMIT}\s*(?:,\s*{_LIMIT}\s*)*,?\s*\]\s*,?")
+
+
+# The ends of (a1-a9); more digits than these count too many elements in any case.
+_NUMBERED = re.compile(r"(.+?)(\d+)\Z", re.DOTALL)
+_MOST_DIGITS = 18
 
 
 def read_definition(text: str, place: Place, macros: frozenset[str]) -> tuple[str, Equation] | Range:
@@ -118,7 +123,7 @@ class _Reader(Transformer[Token, Any]):
     def left(self, parts: list[Any]) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
         subscripts = next((item for item in parts if isinstance(item, _Labels)), _Labels())
         groups = tuple(item for item in parts if isinstance(item, _Group))
-        return tidy(parts[0]), tuple(subscripts), tuple(map(tuple, groups))
+        return tidy(parts[0]), subscripts, groups
 
     def group(self, parts: list[Token]) -> "_Group":
         return _Group(tidy(item) for item in parts)
@@ -137,7 +142,7 @@ class _Reader(Transformer[Token, Any]):
     def range(self, parts: list[Any]) -> Range:
         members = parts[1]
         source = next((item for item in members if isinstance(item, Call)), None)
-        elements = tuple(item for member in members for item in _elements(member))
+        elements = tuple(tidy(item) if isinstance(item, Token) else item for item in members if item is not source)
         targets = parts[2] if len(parts) > 2 else ()
         return Range(name=tidy(parts[0]), elements=elements, source=source, targets=targets)
 
@@ -147,11 +152,15 @@ class _Reader(Transformer[Token, Any]):
     def members(self, parts: list[Any]) -> list[Any]:
         return parts
 
-    def numbered(self, parts: list[Token]) -> list[str]:
-        try:
-            return numbered(tidy(parts[0]), tidy(parts[1]))
-        except InvalidModel as error:
-            raise Misread(str(error), _offset(parts[0])) from error
+    def numbered(self, parts: list[Token]) -> Numbered:
+        first, last = (_NUMBERED.match(tidy(item)) for item in parts)
+        shown = f"({shortened(parts[0])}-{shortened(parts[1])})"
+        if first is None or last is None or first[1] != last[1]:
+            raise Misread(f"{shown} stands for elements that end in numbers, such as (a1-a9)", _offset(parts[0]))
+        low, high = (int(found[2][:_MOST_DIGITS]) for found in (first, last))
+        if low >= high:
+            raise Misread(f"{shown}: the first number is not below the last", _offset(parts[0]))
+        return Numbered(first[1], low, high)
 
     def listed(self, parts: list[Token]) -> Call:
         if key(parts[0]) not in ("get xls subscript", "get direct subscript") or len(parts) != 6:
@@ -193,9 +202,9 @@ class _Reader(Transformer[Token, Any]):
         outputs: tuple[Name, ...] = ()
         for item in parts[1:]:
             if isinstance(item, _Labels):
-                subscripts = tuple(item)
+                subscripts = item
             elif isinstance(item, _Outputs):
-                outputs = tuple(item)
+                outputs = item
             else:
                 arguments = tuple(item)
         at = _offset(name)
@@ -206,13 +215,16 @@ class _Reader(Transformer[Token, Any]):
                 raise Misread(str(error), at) from error
             if known is not None:
                 return replace(known, at=at) if isinstance(known, Call) else known
-        return Call(tidy(name), arguments, subscripts, outputs, at)
+        return Call(tidy(name), arguments, subscripts, outputs, at=at)
 
     def arguments(self, parts: list[Any]) -> list[Any]:
         return [item for item in parts if not isinstance(item, Token)]
 
-    def outputs(self, parts: list[Token]) -> "_Outputs":
-        return _Outputs(Name(tidy(item), None, _offset(item)) for item in parts)
+    def outputs(self, parts: list[Name]) -> "_Outputs":
+        return _Outputs(parts)
+
+    def output(self, parts: list[Any]) -> Name:
+        return Name(tidy(parts[0]), parts[1] if len(parts) > 1 else None, _offset(parts[0]))
 
     def subscripts(self, parts: list[Any]) -> "_Labels":
         return _Labels(parts)
@@ -257,15 +269,15 @@ class _Reader(Transformer[Token, Any]):
         return Operation(("^",), (parts[0], parts[-1]))
 
 
-class _Labels(list[str]):
+class _Labels(tuple[str, ...]):
     """Subscripts."""
 
 
-class _Group(list[str]):
+class _Group(tuple[str, ...]):
     """Subscripts that an equation leaves out."""
 
 
-class _Outputs(list[Name]):
+class _Outputs(tuple[Name, ...]):
     """Variables a macro gives values to."""
 
 
@@ -281,12 +293,6 @@ def _mode(parts: Sequence[Any]) -> Mode:
         if isinstance(item, Token) and item.type == "KEYWORD":
             return _MODES[key(item.strip(": \n\t"))]
     return "interpolate"
-
-
-def _elements(member: Any) -> list[str]:
-    if isinstance(member, Call):
-        return []
-    return member if isinstance(member, list) else [tidy(member)]
 
 
 def _negative(node: Node) -> Node:

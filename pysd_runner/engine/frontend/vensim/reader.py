@@ -1,11 +1,12 @@
 """Reads a Vensim file into the common tree."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pysd_runner.engine.frontend.places import fault
-from pysd_runner.engine.frontend.syntax import Equation, Macro, Range, Syntax, Variable
+from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Range, Syntax, Variable, parts
 from pysd_runner.engine.frontend.vensim.entries import EXPECTED, Entry, Section, sections
 from pysd_runner.engine.frontend.vensim.equations import read_definition
 from pysd_runner.engine.frontend.vensim.text import read_text
@@ -40,12 +41,12 @@ def read_vensim(path: Path) -> Syntax:
     main, macros = sections(text.equations)
     if not main.entries:
         raise InvalidModel(f"there is no whole equation in this file; {EXPECTED}")
-    names = frozenset(key(_header(item)[0]) for item in macros)
-    ranges, variables = _definitions(main.entries, names)
+    outputs = {key(name): gives for name, _, gives in map(_header, macros)}
+    ranges, variables = _definitions(main.entries, outputs)
     return Syntax(
         ranges=ranges,
         variables=variables,
-        macros=tuple(_macro(item, names) for item in macros),
+        macros=tuple(_macro(item, outputs) for item in macros),
         integration=text.integration,
     )
 
@@ -60,16 +61,27 @@ def _header(section: Section) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     return tidy(found[1]), takes, gives
 
 
-def _macro(section: Section, macros: frozenset[str]) -> Macro:
-    name, parameters, outputs = _header(section)
-    ranges, variables = _definitions(section.entries, macros)
+def _macro(section: Section, outputs: Mapping[str, tuple[str, ...]]) -> Macro:
+    name, parameters, gives = _header(section)
+    ranges, variables = _definitions(section.entries, outputs)
     return Macro(
-        name=name, parameters=parameters, outputs=outputs, ranges=ranges, variables=variables, place=section.place
+        name=name, parameters=parameters, outputs=gives, ranges=ranges, variables=variables, place=section.place
     )
 
 
-def _definitions(entries: Iterable[Entry], macros: frozenset[str]) -> tuple[tuple[Range, ...], tuple[Variable, ...]]:
-    """Ranges and variables; equations for the same variable go together."""
+def _definitions(
+    entries: Iterable[Entry], outputs: Mapping[str, tuple[str, ...]]
+) -> tuple[tuple[Range, ...], tuple[Variable, ...]]:
+    """Ranges and variables; equations for the same variable go together.
+
+    Parameters
+    ----------
+    entries
+        Of the model, or of one macro.
+    outputs
+        What every macro of the file gives beside the variable of its name, by its key.
+    """
+    macros = frozenset(outputs)
     ranges: list[Range] = []
     found: dict[str, tuple[str, list[Equation], list[Entry]]] = {}
     for entry in entries:
@@ -80,10 +92,26 @@ def _definitions(entries: Iterable[Entry], macros: frozenset[str]) -> tuple[tupl
             ranges.append(definition)
             continue
         name, equation = definition
-        _, equations, stands_in = found.setdefault(key(name), (name, [], []))
-        equations.append(equation)
-        stands_in.append(entry)
+        for given, own in ((name, equation), *_given_by_macros(equation, outputs)):
+            _, equations, stands_in = found.setdefault(key(given), (given, [], []))
+            equations.append(own)
+            stands_in.append(entry)
     return tuple(ranges), tuple(_variable(*item) for item in found.values())
+
+
+def _given_by_macros(equation: Equation, outputs: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Equation]]:
+    """Variables that macros give values to in an equation of another one: ``y = MACRO(a : b)`` defines b as well."""
+    if ":" not in equation.text:
+        return
+    for node in parts(equation.expression):
+        if not isinstance(node, Call) or not node.outputs:
+            continue
+        gives = outputs.get(key(node.function), ())
+        if len(node.outputs) > len(gives):
+            raise fault(equation.place, 0, f"{node.function!r} gives {len(gives)} values behind the colon, not more")
+        for name, output in zip(node.outputs, gives, strict=False):
+            labels = equation.subscripts if name.subscripts is None else name.subscripts
+            yield name.name, replace(equation, subscripts=labels, expression=replace(node, gives=output))
 
 
 def _variable(name: str, equations: list[Equation], entries: list[Entry]) -> Variable:

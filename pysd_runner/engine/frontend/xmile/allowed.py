@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pysd_runner.engine.frontend.xmile.document import spelled
+from pysd_runner.engine.frontend.xmile.document import fault_at, spelled
 from pysd_runner.errors import InvalidModel
 
 READ = "honoured"
@@ -49,18 +49,23 @@ def _named(*names: str, note: str = READ) -> dict[str, str]:
 
 
 _NUMBERS = Known(attributes=_named("sep"))
+_DIMENSIONS = Known(parts={"dim": Known(attributes=_named("name"))})
+_POINTS = {
+    "xscale": Known(attributes=_named("min", "max")),
+    "yscale": Known(SHOWN, _named("min", "max", note=SHOWN)),
+    "xpts": _NUMBERS,
+    "ypts": _NUMBERS,
+}
 _TABLE = Known(
     attributes=_named("name", "type", "discrete"),
     parts={
-        "xscale": Known(attributes=_named("min", "max")),
-        "yscale": Known(SHOWN, _named("min", "max", note=SHOWN)),
-        "xpts": _NUMBERS,
-        "ypts": _NUMBERS,
+        **_POINTS,
         "units": Known(),
-        "doc": Known(ABOUT),
+        "doc": _apart(ABOUT),
+        "dimensions": _DIMENSIONS,
+        "element": Known(attributes=_named("subscript"), parts=_POINTS),
     },
 )
-_DIMENSIONS = Known(parts={"dim": Known(attributes=_named("name"))})
 _CONVEYOR = Known(
     attributes=_named("discrete", "batch_integrity", "one_at_a_time", "exponential_leak", "force_leak_fraction"),
     parts={name: Known() for name in ("len", "capacity", "in_limit", "sample", "arrest")},
@@ -91,9 +96,10 @@ _ELEMENT_PARTS = {
     "outflow": Known(),
     "leak": Known(),
     "leak_integers": Known(),
+    "multiplier": Known(),
     "overflow": Known(),
     "isee.distrib_eq": Known(),
-    "doc": Known(ABOUT),
+    "doc": _apart(ABOUT),
     "units": Known(),
     "isee.summing": Known("says that it adds up; what it adds stands in its equation"),
     "isee.delay_aux": Known("says that it has a memory; which one stands in its equation"),
@@ -119,7 +125,7 @@ _MODULE = Known(
     parts={
         "connect": Known(attributes=_named("to", "from")),
         "connect2": Known("the same as <connect>", _named("to", "from")),
-        "doc": Known(ABOUT),
+        "doc": _apart(ABOUT),
         "units": Known(ABOUT),
         "display": _apart(DRAWN),
     },
@@ -128,7 +134,7 @@ _GROUP = Known(
     attributes={**_named("name"), **_named("run", "owner", note="which part the program runs; all of it is run here")},
     parts={
         "entity": Known(attributes=_named("name", "run")),
-        "doc": Known(ABOUT),
+        "doc": _apart(ABOUT),
         "var": Known(attributes=_named("name")),
     },
 )
@@ -139,6 +145,10 @@ _IN_MODEL = {
     "group": _GROUP,
     "isee.dependencies": _apart("which variable depends on which; the equations say it"),
 }
+_BEHAVIOUR_PART = Known(parts={"non_negative": Known(attributes=_named("value"))})
+_BEHAVIOUR = Known(
+    parts={"non_negative": Known(attributes=_named("value")), "flow": _BEHAVIOUR_PART, "stock": _BEHAVIOUR_PART}
+)
 _VARIABLES = Known(parts=_IN_MODEL)
 _SIM_SPECS = Known(
     attributes={
@@ -163,7 +173,8 @@ _MODEL = Known(
     parts={
         "variables": _VARIABLES,
         "sim_specs": _SIM_SPECS,
-        "doc": Known(ABOUT),
+        "behavior": _BEHAVIOUR,
+        "doc": _apart(ABOUT),
         "views": _apart(DRAWN),
         "isee.extra_collection_variables": _apart(STUDY),
         # Drafts before the standard list variables in the model itself.
@@ -180,7 +191,7 @@ _MACRO = Known(
         "eqn": Known(),
         "variables": _VARIABLES,
         "format": Known(SHOWN),
-        "doc": Known(ABOUT),
+        "doc": _apart(ABOUT),
         "views": _apart(DRAWN),
         "view": _apart(DRAWN),
         "sim_specs": _SIM_SPECS,
@@ -198,10 +209,6 @@ _DATA = Known(
         ),
     }
 )
-_BEHAVIOUR_PART = Known(parts={"non_negative": Known(attributes=_named("value"))})
-_BEHAVIOUR = Known(
-    parts={"non_negative": Known(attributes=_named("value")), "flow": _BEHAVIOUR_PART, "stock": _BEHAVIOUR_PART}
-)
 _RANGES = Known(
     parts={
         "dim": Known(
@@ -210,7 +217,7 @@ _RANGES = Known(
                 "elem": Known(attributes=_named("name")),
                 "isee.maps_to": Known(),
                 "simlin.maps_to": Known(),
-                "doc": Known(ABOUT),
+                "doc": _apart(ABOUT),
             },
         )
     }
@@ -234,7 +241,10 @@ XMILE = Known(
             f"isee.{name}": _apart(PROGRAM)
             for name in ("prefs", "multiplayer_settings", "equation_prefs", "time_formats", "number_format_extenders")
         },
-        **{f"isee.{name}": _apart(STUDY) for name in ("sensi_specs", "sensi_specs_list", "optimizations", "data_manager")},
+        **{
+            f"isee.{name}": _apart(STUDY)
+            for name in ("sensi_specs", "sensi_specs_list", "optimizations", "data_manager")
+        },
         **{f"isee.{name}": _apart(STUDY) for name in ("optimization_specs", "payoffs", "calibrations")},
         "isee.controls": _apart("a setting of a control of the program, put on top of the equations by hand"),
     },
@@ -280,6 +290,4 @@ def _walk(item: Any, known: Known, found: Counter[tuple[str, str]]) -> None:
 
 
 def _unknown(item: Any, what: str) -> InvalidModel:
-    return InvalidModel(
-        f"line {item.sourceline}: {what} is not known here, and the numbers may depend on it; remove it if they do not"
-    )
+    return fault_at(item, f"{what} is not known here, and the numbers may depend on it; remove it if they do not")

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.engine.frontend.places import Place
 from pysd_runner.engine.frontend.syntax import (
     Belt,
     Call,
@@ -19,7 +18,7 @@ from pysd_runner.engine.frontend.syntax import (
     Text,
     Variable,
 )
-from pysd_runner.engine.frontend.xmile.document import child, children, text_of
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
@@ -27,9 +26,7 @@ from pysd_runner.errors import InvalidModel
 _OTHERWISE = ("beginning", "even")
 
 
-def with_containers(
-    items: Iterable[Any], variables: Sequence[Variable], defined: frozenset[str]
-) -> list[Variable]:
+def with_containers(items: Iterable[Any], variables: Sequence[Variable], defined: frozenset[str]) -> list[Variable]:
     """Variables with the equations that conveyors and queues give their flows.
 
     Parameters
@@ -93,11 +90,11 @@ class _Containers:
         leaks = [flow for flow in _flows(item, "outflow") if key(flow) in self.leaks]
         exits = [flow for flow in _flows(item, "outflow") if key(flow) not in self.leaks]
         if len(exits) != 1:
-            raise _fault(item, f"a conveyor has one outflow that is no leak; {len(exits)} are given")
+            raise fault_at(item, f"a conveyor has one outflow that is no leak; {len(exits)} are given")
         start, more = self._initial(variable)
         length = self._expression(options, "len")
         if length is None:
-            raise _fault(options, "a conveyor needs its transit time, <len>")
+            raise fault_at(options, "a conveyor needs its transit time, <len>")
         belt = Belt(
             length=length,
             initial=start,
@@ -125,14 +122,18 @@ class _Containers:
     def _check(self, item: Any, options: Any) -> None:
         for flag in ("batch_integrity", "force_leak_fraction"):
             if _is_true(options, flag):
-                raise _fault(options, f'a conveyor with {flag}="{options.get(flag)}" is not covered')
+                raise fault_at(options, f'a conveyor with {flag}="{options.get(flag)}" is not covered')
         for flow in _flows(item, "inflow"):
             found = self.items.get(key(flow))
             where = "beginning" if found is None else found.get("isee.spreadflow", "beginning")
+            if found is not None and child(found, "multiplier") is not None:
+                raise fault_at(found, "a flow with a <multiplier> that enters a conveyor is not covered")
             if where not in _OTHERWISE:
-                raise _fault(found, f'a flow onto a conveyor with isee:spreadflow="{where}" is not covered')
-        if child(options, "arrest") is not None and any(self.to.get(key(flow)) in self.belts for flow in _flows(item, "outflow")):
-            raise _fault(options, "a conveyor that can stop in front of another one is not covered")
+                raise fault_at(found, f'a flow onto a conveyor with isee:spreadflow="{where}" is not covered')
+        if child(options, "arrest") is not None and any(
+            self.to.get(key(flow)) in self.belts for flow in _flows(item, "outflow")
+        ):
+            raise fault_at(options, "a conveyor that can stop in front of another one is not covered")
 
     def _initial(self, variable: Variable) -> tuple[Node, list[Variable]]:
         """The initial value; where elements have their own, a variable that holds them."""
@@ -158,7 +159,9 @@ class _Containers:
             self.variables[key(name)] = replace(variable, name=name)
             dims = tuple(plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in group)
             first = variable.equations[0]
-            self.variables[key(flow)] = replace(variable, equations=(replace(first, subscripts=dims, expression=Name(name)),))
+            self.variables[key(flow)] = replace(
+                variable, equations=(replace(first, subscripts=dims, expression=Name(name)),)
+            )
             variable = self.variables[key(flow)]
         request = variable.equations[0].expression
         if request is None:
@@ -175,7 +178,7 @@ class _Containers:
     def _leak(self, flow: str) -> Leak:
         item = self.items[key(flow)]
         if child(item, "leak_integers") is not None:
-            raise _fault(item, "a leak of whole units is not covered")
+            raise fault_at(item, "a leak of whole units is not covered")
         own = self._expression(item, "leak")
         fraction = own if own is not None else self._expression(item, "eqn")
         start, end = (float(item.get(name, default)) for name, default in (("leak_start", "0"), ("leak_end", "1")))
@@ -190,7 +193,7 @@ class _Containers:
             subscripts=dims,
             expression=Call("belt part", (Name(belt), Text(part))),
             text=f"{variable.name} = flow of the conveyor {belt}",
-            place=Place(item.sourceline or 0),
+            place=place_of(item),
         )
         self.variables[key(flow)] = replace(variable, equations=(equation,))
 
@@ -222,7 +225,7 @@ class _Containers:
         overflows = [child(self.items[key(flow)], "overflow") is not None for flow in _flows(item, "outflow")]
         empty = text_of(child(item, "eqn")) in ("0", "0.0") if child(item, "eqn") is not None else False
         if place or (options.get("one_at_a_time", "true").lower() != "false" and not (any(overflows) and empty)):
-            raise _fault(
+            raise fault_at(
                 item, 'a queue whose batches enter a conveyor one at a time is not covered; set one_at_a_time="false"'
             )
 
@@ -236,7 +239,7 @@ class _Containers:
         found = child(item, tag)
         if found is None or not text_of(found):
             return None
-        return read_expression(found.text, Place(found.sourceline or 0, 1, found.text), self.defined)
+        return read_expression(found.text, place_of(found), self.defined)
 
 
 def _flows(item: Any, tag: str) -> list[str]:
@@ -245,8 +248,3 @@ def _flows(item: Any, tag: str) -> list[str]:
 
 def _is_true(item: Any, name: str) -> bool:
     return item.get(name, "false").lower() in ("true", "1")
-
-
-def _fault(item: Any, message: str) -> InvalidModel:
-    return InvalidModel(f"line {item.sourceline}: {message}")
-

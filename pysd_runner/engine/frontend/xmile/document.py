@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
+from pysd_runner.engine.frontend.places import Place, fault
 from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
+# What stands behind all variables of a model.
+_BEHIND = ("views",)
 
 # Namespaces of the standard and of the drafts before it, whose tags have no prefix here.
 STANDARD = frozenset({"http://docs.oasis-open.org/xmile/ns/XMILE/v1.0", "http://www.systemdynamics.org/XMILE"})
@@ -52,6 +56,10 @@ def read_document(data: bytes) -> Any:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, recover=True
     )
+    lines = data.decode(errors="replace").splitlines()
+    parser.set_element_class_lookup(
+        etree.ElementDefaultClassLookup(element=type("Item", (etree.ElementBase,), {"lines": lines}))
+    )
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
@@ -96,11 +104,11 @@ def _short(name: str, own: str) -> str:
 
 
 def _separate(root: Any) -> None:
-    """Put variables that stand inside one whose end tag is missing after it."""
-    for item in reversed(list(root.iter(*VARIABLES))):
+    """Put what stands inside a variable whose end tag is missing after it, or after all variables."""
+    for item in reversed(list(root.iter(*VARIABLES, *_BEHIND))):
         outer = [parent for parent in item.iterancestors() if parent.tag in VARIABLES]
         if outer:
-            outer[-1].addnext(item)
+            (outer[-1].getparent() if item.tag in _BEHIND else outer[-1]).addnext(item)
 
 
 def spelled(tag: str) -> str:
@@ -112,6 +120,22 @@ def spelled(tag: str) -> str:
     'isee:prefs'
     """
     return tag.replace(".", ":", 1)
+
+
+def place_of(item: Any) -> Place:
+    """Where the text of an element stands, or the element if it has none."""
+    text, line = item.text or "", item.sourceline or 1
+    row = unescape(item.lines[line - 1]) if line <= len(item.lines) else ""
+    first = text.partition("\n")[0]
+    if text.strip():
+        before = row.rfind(">") if not first.strip() else row.find(f">{first}")
+        return Place(line, before + 2, text)
+    return Place(line, max(row.find(f"<{item.tag}"), 0) + 1, text)
+
+
+def fault_at(item: Any, message: str) -> InvalidModel:
+    """An error about an element."""
+    return fault(place_of(item), 0, message)
 
 
 def text_of(item: Any) -> str:

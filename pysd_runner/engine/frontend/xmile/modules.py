@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Number, Variable, parts
-from pysd_runner.engine.frontend.xmile.document import children
+from pysd_runner.engine.frontend.xmile.document import children, fault_at, place_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
@@ -14,7 +14,7 @@ from pysd_runner.errors import InvalidModel
 Read = Callable[[Any], list[Variable]]
 
 
-def flattened(root: Any, read: Read) -> list[Variable]:
+def flattened(root: Any, read: Read, budgets: Budgets) -> list[Variable]:
     """All variables of a file, those of its modules under names such as ``module.variable``.
 
     Parameters
@@ -23,6 +23,8 @@ def flattened(root: Any, read: Read) -> list[Variable]:
         The outermost element.
     read
         Reads the variables of one model.
+    budgets
+        How many equations there may be.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def flattened(root: Any, read: Read) -> list[Variable]:
     Raises
     ------
     InvalidModel
-        If a module has no model, or models hold each other in a circle.
+        If a module has no model, models hold each other in a circle, or there are too many of them.
     """
     models = {key(plain_name(item.get("name", ""))): item for item in children(root, "model")}
     outermost = next((item for item in children(root, "model") if not item.get("name")), None)
@@ -40,7 +42,9 @@ def flattened(root: Any, read: Read) -> list[Variable]:
         outermost = next(iter(children(root, "model")), None)
     if outermost is None:
         raise InvalidModel("there is no <model>")
-    return list(_Place(models, read).variables(outermost, (), ()))
+    found = _Place(models, read)
+    budgets.check("equations", found.size(outermost, (), {}), "modules are expanded into")
+    return list(found.variables(outermost, (), ()))
 
 
 class _Place:
@@ -49,10 +53,21 @@ class _Place:
     def __init__(self, models: Mapping[str, Any], read: Read) -> None:
         self._models, self._read = models, read
 
+    def size(self, model: Any, path: tuple[str, ...], sizes: dict[Any, int]) -> int:
+        """Elements that the variables of a model and of its modules are made of, before they are read."""
+        if model not in sizes:
+            sizes[model] = 0
+            for item in model.iter("aux", "flow", "stock", "gf", "module"):
+                sizes[model] += 1
+                if item.tag == "module":
+                    name = plain_name(item.get("name", ""))
+                    sizes[model] += self.size(self._model_of(item, name, path), (*path, name), sizes)
+        return sizes[model]
+
     def variables(self, model: Any, path: tuple[str, ...], above: tuple[Any, ...]) -> Iterator[Variable]:
         """Variables of a model that stands at a path of modules."""
         if model in above:
-            raise InvalidModel(f"line {model.sourceline}: models hold each other: {'.'.join(path)}")
+            raise fault_at(model, f"models hold each other: {'.'.join(path)}")
         own = self._read(model)
         modules = [item for group in (model, *children(model, "variables")) for item in children(group, "module")]
         names = {key(item.name) for item in own} | {key(plain_name(item.get("name", ""))) for item in modules}
@@ -72,7 +87,7 @@ class _Place:
         for candidate in (".".join((*path, wanted)), wanted):
             if key(candidate) in self._models:
                 return self._models[key(candidate)]
-        raise InvalidModel(f"line {module.sourceline}: there is no <model> for the module {name!r}")
+        raise fault_at(module, f"there is no <model> for the module {name!r}")
 
 
 def _connections(modules: list[Any]) -> dict[str, tuple[str, Any]]:
@@ -126,7 +141,7 @@ def _with_source(variable: Variable, source: str, item: Any) -> Variable:
         subscripts=subscripts,
         expression=Name(name, subscripts or None),
         text=f"{variable.name} = {name}",
-        place=Place(item.sourceline or 0),
+        place=place_of(item),
     )
     return replace(variable, equations=(equation,))
 
@@ -148,7 +163,9 @@ def _answered(variable: Variable, given: Mapping[str, Any], prefix: str) -> Vari
 
     equations = variable.equations
     if not any(
-        isinstance(part, Call) and key(part.function) == "ismoduleinput" for item in equations for part in parts(item.expression)
+        isinstance(part, Call) and key(part.function) == "ismoduleinput"
+        for item in equations
+        for part in parts(item.expression)
     ):
         return variable
     return replace(variable, equations=tuple(replace(item, expression=answered(item.expression)) for item in equations))

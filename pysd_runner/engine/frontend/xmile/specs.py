@@ -2,14 +2,45 @@
 
 from typing import Any
 
-from pysd_runner.engine.frontend.places import Place
 from pysd_runner.engine.frontend.syntax import Equation, Name, Node, Number, Operation, Variable
-from pysd_runner.engine.frontend.xmile.document import child, text_of
+from pysd_runner.engine.frontend.xmile.document import child, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import read_expression
+from pysd_runner.engine.ir import Integration, Method
 from pysd_runner.errors import InvalidModel
 
 # What XMILE calls the time controls.
 NAMES = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
+
+
+# Methods of the specification that others stand in for, as it allows.
+_STAND_INS = frozenset({"rk2", "rk45"})
+
+
+def integration(text: str) -> Integration:
+    """How a file wants its stocks integrated: the first method of its list that is known here.
+
+    Parameters
+    ----------
+    text
+        The ``method`` of the ``<sim_specs>``.
+
+    Returns
+    -------
+    Integration
+        Euler's method if it names none.
+    """
+    names = [part.strip().lower() for part in text.split(",") if part.strip()] or ["euler"]
+    known: dict[str, Method] = {"euler": "euler", "rk4": "rk4"}
+    method = next((known[name] for name in names if name in known), None)
+    if method is None and _STAND_INS.intersection(names):
+        method = "rk4"
+    return Integration(method, "" if method == names[0] else f"method {text[:40]!r}")
+
+
+def method_of(specs: Any) -> Integration:
+    """How the ``<sim_specs>`` want stocks integrated; drafts before the standard have a tag for it."""
+    older = child(specs, "method")
+    return integration(specs.get("method", "") or ("" if older is None else text_of(older)))
 
 
 def controls(specs: Any) -> list[Variable]:
@@ -30,7 +61,9 @@ def controls(specs: Any) -> list[Variable]:
     InvalidModel
         If start, stop or step are missing or no numbers.
     """
-    if specs is None or any(child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop", "dt")):
+    if specs is None or any(
+        child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop", "dt")
+    ):
         raise InvalidModel("there is no <sim_specs> with <start>, <stop> and <dt>")
     unit = specs.get("time_units", "")
     step = child(specs, "dt")
@@ -56,13 +89,13 @@ def _value(item: Any) -> Node:
 
 
 def _number(item: Any, text: str) -> Node:
-    found = read_expression(text, Place(item.sourceline or 0, 1, text), frozenset())
+    found = read_expression(text, place_of(item), frozenset())
     if found is None:
-        raise InvalidModel(f"line {item.sourceline}: <{item.tag}> is no number: {text!r}")
+        raise fault_at(item, f"<{item.tag}> is no number: {text!r}")
     return found
 
 
 def _control(name: str, node: Node, unit: str, specs: Any) -> Variable:
-    place = Place(specs.sourceline or 0)
+    place = place_of(specs)
     equation = Equation(expression=node, text=f"{name} = <sim_specs>", place=place)
     return Variable(name=name, equations=(equation,), unit=unit)

@@ -1,17 +1,29 @@
 """Variables of an XMILE file in the common tree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.frontend.places import Place
-from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Node, Number, Operation, Points, Stock, Variable
-from pysd_runner.engine.frontend.xmile.document import child, children, text_of
+from pysd_runner.engine.frontend.syntax import (
+    Call,
+    Equation,
+    Name,
+    Node,
+    Number,
+    Numbered,
+    Operation,
+    Points,
+    Stock,
+    Variable,
+    labels_of,
+)
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.functions import negative
 from pysd_runner.engine.ir import Mode
+from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
 
 _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}
@@ -29,12 +41,15 @@ class Habits:
         Keys of names that go before functions and numbers of the same name.
     elements
         Elements of every dimension, by key.
+    multipliers
+        What a flow is multiplied by where it enters a stock, by key of the flow.
     """
 
     flows: bool = False
     stocks: bool = False
     defined: frozenset[str] = frozenset()
-    elements: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    elements: Mapping[str, tuple[str | Numbered, ...]] = field(default_factory=dict)
+    multipliers: Mapping[str, Node] = field(default_factory=dict)
 
 
 def read_variable(item: Any, habits: Habits) -> Variable:
@@ -59,7 +74,7 @@ def read_variable(item: Any, habits: Habits) -> Variable:
     """
     name = plain_name(item.get("name", ""))
     if not name:
-        raise InvalidModel(f"line {item.sourceline}: <{item.tag}> has no name")
+        raise fault_at(item, f"<{item.tag}> has no name")
     try:
         equations = tuple(_equations(item, name, habits))
     except InvalidModel as error:
@@ -97,25 +112,31 @@ def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
         ]
     several = list(children(item, "eqn"))
     if len(several) > 1 and len(dims) == 1:
-        labels = habits.elements.get(dims[0].casefold(), ())
-        return [
-            _given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=False)
-        ]
+        labels = labels_of(habits.elements.get(dims[0].casefold(), ()))
+        return [_given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=False)]
     return [_equation(item, item, name, dims, habits)]
 
 
 def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits) -> Equation:
-    """The equation of a variable, or of an element of it."""
-    return _given(item, part, name, subscripts, habits, child(part, "eqn"))
+    """The equation of a variable, or of an element of it, which may have a table of its own for that of the array."""
+    own = child(part, "eqn")
+    if own is None and child(part, "gf") is not None:
+        own = child(item, "eqn")
+    if part is not item and child(part, "non_negative") is not None:
+        raise fault_at(
+            part,
+            f"<non_negative> holds for all elements of {name!r}; write it outside of <element>",
+        )
+    return _given(item, part, name, subscripts, habits, own)
 
 
 def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits, eqn: Any) -> Equation:
     source = "" if eqn is None else eqn.text or ""
-    place = Place((part if eqn is None else eqn).sourceline or 0, 1, source)
+    place = place_of(part if eqn is None else eqn)
     node = read_expression(source, place, habits.defined)
     table = child(part, "gf") if child(part, "gf") is not None else child(item, "gf")
     if item.tag == "gf":
-        table = item
+        table = part
     points = None if table is None else read_points(table)
     left = f"{name}[{', '.join(subscripts)}]" if subscripts else name
     text = f"{left} = {' '.join(source.split())}"
@@ -126,39 +147,51 @@ def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: H
         if node is None:
             return Equation(subscripts=tuple(subscripts), kind="table", expression=points, text=left, place=place)
         node = Call("with lookup", (node, points))
-    if item.tag == "flow" and node is not None and _non_negative(item, part, habits.flows):
+    if item.tag == "flow" and node is not None and _non_negative(item, habits.flows):
         node = Call("max", (node, Number(0.0)))
     start = child(part, "init_eqn")
     if start is not None and node is not None and text_of(start):
-        initial = read_expression(text_of(start), Place(start.sourceline or 0, 1, text_of(start)), habits.defined)
+        initial = read_expression(start.text, place_of(start), habits.defined)
         node = node if initial is None else Call("active initial", (node, initial))
     return Equation(subscripts=tuple(subscripts), expression=node, text=text, place=place)
 
 
-def _non_negative(item: Any, part: Any, habit: bool) -> bool:  # noqa: FBT001
-    found = child(part, "non_negative")
-    found = child(item, "non_negative") if found is None else found
-    if found is None:
-        return habit
-    return "false" not in (found.text or found.get("value", "")).lower()
+def says_yes(wish: Any) -> bool:
+    """Whether an element such as ``<non_negative/>`` does not say the contrary."""
+    return "false" not in (wish.text or wish.get("value", "")).lower()
+
+
+def _non_negative(item: Any, habit: bool) -> bool:
+    wish = child(item, "non_negative")
+    return habit if wish is None else says_yes(wish)
 
 
 def _stock(item: Any, part: Any, initial: Node | None, source: str, habits: Habits) -> tuple[Node | None, str]:
     """A stock, and its equation as a person would write it."""
     inflows, outflows = (_flows(part, tag) or _flows(item, tag) for tag in ("inflow", "outflow"))
-    flow = _net(inflows, outflows)
-    names = " + ".join(item.name for item in inflows) + "".join(f" - {item.name}" for item in outflows)
+    flow = _net([_converted(item, habits) for item in inflows], outflows)
+    names = " + ".join(_shown(item, habits) for item in inflows) + "".join(f" - {item.name}" for item in outflows)
     text = f"INTEG({names.strip() or '0'}, {' '.join(source.split())})"
     if initial is None:
         return None, text
-    return Stock(flow, initial, _non_negative(item, part, habits.stocks)), text
+    return Stock(flow, initial, _non_negative(item, habits.stocks)), text
+
+
+def _converted(flow: Name, habits: Habits) -> Node:
+    """A flow in the units of the stock it enters."""
+    factor = habits.multipliers.get(key(flow.name))
+    return flow if factor is None else Operation(("*",), (factor, flow))
+
+
+def _shown(flow: Name, habits: Habits) -> str:
+    return flow.name if key(flow.name) not in habits.multipliers else f"{flow.name} * its multiplier"
 
 
 def _flows(item: Any, tag: str) -> list[Name]:
     found = []
     for flow in children(item, tag):
         if not text_of(flow):
-            raise InvalidModel(f"line {flow.sourceline}: <{tag}> is empty")
+            raise fault_at(flow, f"<{tag}> is empty")
         found.append(Name(plain_name(text_of(flow))))
     return found
 
@@ -189,10 +222,10 @@ def read_points(table: Any) -> Points:
     else:
         x = _numbers(table, "xpts")
     if len(x) != len(y):
-        raise InvalidModel(f"line {table.sourceline}: a table has {len(x)} x and {len(y)} y")
+        raise fault_at(table, f"a table has {len(x)} x and {len(y)} y")
     kind = table.get("type", "discrete" if table.get("discrete", "").lower() == "true" else "continuous")
     if kind not in _MODES:
-        raise InvalidModel(f"line {table.sourceline}: the type {kind!r} of a table is none of {', '.join(_MODES)}")
+        raise fault_at(table, f"the type {kind!r} of a table is none of {', '.join(_MODES)}")
     order = np.argsort(x, kind="stable")
     return Points(tuple(np.array(x)[order].tolist()), tuple(np.array(y)[order].tolist()), _MODES[kind])
 
@@ -201,15 +234,14 @@ def _attribute(scale: Any, name: str) -> float:
     try:
         return float(scale.get(name, ""))
     except ValueError:
-        raise InvalidModel(f"line {scale.sourceline}: <xscale> needs numbers as min and max") from None
+        raise fault_at(scale, "<xscale> needs numbers as min and max") from None
 
 
 def _numbers(table: Any, tag: str) -> list[float]:
     found = child(table, tag)
     if found is None or not text_of(found):
-        where = (table if found is None else found).sourceline
-        raise InvalidModel(f"line {where}: <{tag}> is empty; a table needs its points")
+        raise fault_at(table if found is None else found, f"<gf> has no <{tag}>")
     try:
         return [float(part) for part in text_of(found).split(found.get("sep", ",")) if part.strip()]
     except ValueError:
-        raise InvalidModel(f"line {found.sourceline}: <{tag}> could not be read to its end as numbers") from None
+        raise fault_at(found, f"<{tag}> could not be read to its end as numbers") from None
