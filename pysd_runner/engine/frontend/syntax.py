@@ -52,6 +52,13 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A subscript that stands for a dimension of the left side by its number, counted from one."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Name:
     """A variable, a range or an element; `at` is where it stands in its equation."""
 
@@ -162,7 +169,7 @@ class Belt:
 Node = Number | Text | Array | Points | Name | Operation | Call | Stock | Belt
 
 # A label is a range, an element, a range with "!" that is reduced over, or "*" for a whole dimension.
-Subscript = str | Node | Span
+Subscript = str | Node | Span | Position
 
 # What an equation gives: a value, a value nobody may change, points of a table, or a series over time.
 Kind = Literal["value", "unchangeable", "table", "data"]
@@ -201,7 +208,7 @@ class Equation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """Everything a file says about one variable."""
+    """Everything a file says about one variable; `dims` are its ranges, where the file lists them."""
 
     name: str
     equations: tuple[Equation, ...]
@@ -209,6 +216,7 @@ class Variable:
     doc: str = ""
     group: str = ""
     limits: tuple[float, ...] = ()
+    dims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

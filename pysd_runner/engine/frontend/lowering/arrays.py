@@ -10,7 +10,7 @@ from pysd_runner.engine.ir import ArrayFunction, Axis, Expression, Number, Reduc
 from pysd_runner.errors import InvalidModel
 
 
-def invert_matrix(scope: Scope, matrix: Expression, _size: Expression) -> Expression:
+def invert_matrix(scope: Scope, matrix: Expression) -> Expression:
     """INVERT MATRIX, of the last two subscripts."""
     core = _last(matrix, 2, "INVERT MATRIX")
     return _applied(scope, "invert_matrix", [matrix], [core], core)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.frontend import syntax
-from pysd_runner.engine.frontend.lowering import arrays, places
+from pysd_runner.engine.frontend.lowering import arrays, delays, places
 from pysd_runner.engine.frontend.lowering.belts import Parts
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, selected, static_index
+from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, selected, static_index, transposed
 from pysd_runner.engine.frontend.lowering.tables import interpolation, sorted_points
 from pysd_runner.engine.frontend.places import Misplaced, shortened
 from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Name, Node, Stock, Text
@@ -136,10 +136,14 @@ def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expressi
 
 def _reference(node: Name, scope: Scope) -> Expression:
     name = key(node.name)
+    if scope.sampled is not None and name == key(scope.owner):
+        return scope.sampled
     if name == "self" and name not in scope.names and key(scope.owner) in scope.names:
         return selected(scope.owner, node.subscripts, scope, lower_expression)
     if name == "time" or scope.names.get(name) == "Time":
         return Time()
+    if name not in scope.names and name.endswith("'") and name[:-1] in scope.names:
+        node, name = transposed(replace(node, name=node.name[:-1]), scope), name[:-1]
     if name not in scope.names:
         return _place(node, scope)
     if name in scope.tables and not scope.tables[name].has_value:
@@ -406,6 +410,35 @@ def _belt(_node: Belt, scope: Scope) -> Expression:
     return Reduction("sum", slats, (over,), tuple(axis for axis in slats.axes if axis != over))
 
 
+def _sample_if_true(node: Call, scope: Scope) -> Expression:
+    """SAMPLE IF TRUE; its own variable stands inside it for what was sampled last."""
+    if len(node.arguments) != 3:
+        raise InvalidModel(f"SAMPLE IF TRUE takes 3 arguments, {len(node.arguments)} are given")
+    condition, value, initial = node.arguments
+    start = lower_expression(initial, scope)
+    own = [part for part in syntax.parts((condition, value)) if isinstance(part, Name) and key(part.name) == key(scope.owner)]
+    if scope.stock or not own:
+        return delays.sample_if_true(scope, lower_expression(condition, scope), lower_expression(value, scope), start)
+    scope.sampled = scope.hide("memory", start, start, over=(scope.table([0.0] * math.prod(scope.ranges.counts(scope.block))),))
+    try:
+        parts = (lower_expression(condition, scope), lower_expression(value, scope), scope.sampled)
+        scope.replace_hidden(scope.sampled, operation("where", *parts))
+        return operation("where", *parts)
+    finally:
+        scope.sampled = None
+
+
+def _invert_matrix(node: Call, scope: Scope) -> Expression:
+    """INVERT MATRIX; a matrix whose subscripts are the same range twice is meant as a whole."""
+    if len(node.arguments) != 2:
+        raise InvalidModel(f"INVERT MATRIX takes 2 arguments, {len(node.arguments)} are given")
+    matrix = node.arguments[0]
+    if isinstance(matrix, Name) and matrix.subscripts and len(set(matrix.subscripts[-2:])) == 1:
+        dims = scope.dims.get(key(matrix.name), ())
+        matrix = replace(matrix, subscripts=(*matrix.subscripts[:-2], *dims[-2:]))
+    return arrays.invert_matrix(scope, lower_expression(matrix, scope))
+
+
 def _sketched(_node: Call, _scope: Scope) -> Expression:
     raise UnsupportedFeature("A FUNCTION OF, which stands for an equation that is still to be written,")
 
@@ -436,6 +469,9 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     "allocate available": _allocate_available,
     "a function of": _sketched,
     "belt part": _belt_part,
+    "transposed": lambda node, scope: lower_expression(transposed(node.arguments[0], scope), scope),
+    "sample if true": _sample_if_true,
+    "invert matrix": _invert_matrix,
 }
 
 # Node of the common tree -> how it is lowered.

@@ -192,9 +192,12 @@ def _absent(name: str) -> Variable:
 
 def _dims(variable: Defined, ranges: Ranges) -> tuple[str, ...]:
     given = [equation.subscripts for equation in variable.equations]
+    declared = tuple(name for label in variable.dims if (name := ranges.name_of(label)) is not None)
     where = variable.equations[-1].place.at(0)
     if len({len(labels) for labels in given}) != 1:
         raise InvalidModel(f"{where}: variable {variable.name!r} is defined with different numbers of subscripts")
+    if declared and len(declared) == len(given[0]):
+        return declared
     try:
         return ranges.dimensions(given)
     except InvalidModel as error:

@@ -75,6 +75,8 @@ class Scope:
         The conveyors, by comparison key: their hidden variables, or what is not covered about them.
     expansions
         Calls of macros that give several values, each with the scope of its equations.
+    sampled
+        What the variable being lowered sampled last, inside its SAMPLE IF TRUE.
     masks
         Which places of spans of subscripts count, until the function of an array around them takes them away.
     """
@@ -100,6 +102,7 @@ class Scope:
     asked: dict[str, Variable] = field(default_factory=dict)
     belts: dict[str, Any] = field(default_factory=dict)
     expansions: dict[Any, "Scope"] = field(default_factory=dict)
+    sampled: Reference | None = None
     masks: list[Expression] = field(default_factory=list)
 
     @property

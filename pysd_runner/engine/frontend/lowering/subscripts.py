@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.syntax import Name, Node, Number, Span, Subscript
+from pysd_runner.engine.frontend.syntax import Name, Node, Number, Position, Span, Subscript
 from pysd_runner.engine.functions import SMALL, operation
 from pysd_runner.engine.ir import Axis, Element, Expression, Index, Reduction, Reference, Table
 from pysd_runner.engine.ir import Number as Value
@@ -102,6 +102,8 @@ def _own(dims: tuple[str, ...], scope: Scope) -> list[Subscript]:
 def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, lower: Lower, found: Picked) -> None:
     if item == WILDCARD:
         found.index.append(_whole(dim, scope, found))
+    elif isinstance(item, Position):
+        found.index.append(scope.pick(_of_left_side(item, scope), dim, labels))
     elif isinstance(item, Number):
         found.index.append(Element(_place(item, dim, scope)))
     elif isinstance(item, Span):
@@ -122,6 +124,32 @@ def _whole(dim: str, scope: Scope, found: Picked) -> Axis:
     """All of a dimension; where it stands twice in one reference, the second runs by itself."""
     taken = sum(isinstance(item, Axis) and item.label.startswith(dim) for item in found.index)
     return Axis(f"{scope.ranges.again(dim, taken + 1) if taken else dim}!")
+
+
+def _of_left_side(position: Position, scope: Scope) -> str:
+    if not 1 <= position.number <= len(scope.block):
+        raise InvalidModel(f"@{position.number} is no dimension of the left side, which has {len(scope.block)}.")
+    return scope.block[position.number - 1]
+
+
+def transposed(node: Name, scope: Scope) -> Name:
+    """An array whose dimensions run with those of the left side in the reverse order.
+
+    Raises
+    ------
+    InvalidModel
+        If they are not as many.
+    """
+    given = list(node.subscripts or scope.dims[key(node.name)])
+    running = [place for place, item in enumerate(given) if isinstance(item, str) and scope.ranges.name_of(item)]
+    left = [label for label in scope.block if scope.ranges.name_of(label)]
+    if len(running) != len(left):
+        raise InvalidModel(
+            f"{node.name}' runs over {len(running)} dimensions, and the left side over {len(left)}; they are as many."
+        )
+    for place, label in zip(running, reversed(left), strict=True):
+        given[place] = label
+    return Name(node.name, tuple(given), node.at)
 
 
 def _place(number: Number, dim: str, scope: Scope) -> int:

@@ -20,6 +20,7 @@ from pysd_runner.engine.frontend.syntax import (
 )
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
+from pysd_runner.engine.frontend.xmile.variables import dimensions_of
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
 
@@ -106,7 +107,7 @@ class _Containers:
             exponential=_is_true(options, "exponential_leak"),
             discrete=_is_true(options, "discrete"),
         )
-        dims = [plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in group]
+        dims = dimensions_of(item)
         place = variable.equations[0].place
         text = f"{variable.name} = conveyor of {' '.join(text_of(child(options, 'len')).split())}"
         equation = Equation(subscripts=tuple(dims), expression=belt, text=text, place=place)
@@ -157,7 +158,7 @@ class _Containers:
         if len(variable.equations) != 1:
             name = f"{variable.name} asked for"
             self.variables[key(name)] = replace(variable, name=name)
-            dims = tuple(plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in group)
+            dims = tuple(dimensions_of(item))
             first = variable.equations[0]
             self.variables[key(flow)] = replace(
                 variable, equations=(replace(first, subscripts=dims, expression=Name(name)),)
@@ -188,7 +189,7 @@ class _Containers:
         variable, item = self.variables.get(key(flow)), self.items.get(key(flow))
         if variable is None or item is None:
             raise InvalidModel(f"the flow {flow!r} of a conveyor is not defined")
-        dims = tuple(plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in group)
+        dims = tuple(dimensions_of(item))
         equation = Equation(
             subscripts=dims,
             expression=Call("belt part", (Name(belt), Text(part))),

@@ -10,7 +10,7 @@ from lark import Lark, Token, Transformer
 
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
 from pysd_runner.engine.frontend.places import Place
-from pysd_runner.engine.frontend.syntax import Array, Call, Name, Node, Number, Operation, Span, Subscript, folded
+from pysd_runner.engine.frontend.syntax import Array, Call, Name, Node, Number, Operation, Position, Span, Subscript, folded
 from pysd_runner.engine.frontend.xmile.functions import (
     FUNCTIONS,
     negative,
@@ -155,6 +155,14 @@ class _Reader(Transformer[Token, Any]):
 
     def whole(self, _parts: list[Any]) -> str:
         return "*"
+
+    def position(self, parts: list[Token]) -> Position:
+        if not parts[0].isdigit():
+            raise Misread("@ stands before the number of a dimension", parts[0].start_pos or 0)
+        return Position(int(parts[0]))
+
+    def transposed(self, parts: list[Any]) -> Call:
+        return Call("transposed", (self.reference(parts),), at=parts[0].at)
 
     def part(self, parts: list[Any]) -> str:
         node = parts[-1]

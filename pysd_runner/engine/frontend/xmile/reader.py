@@ -15,7 +15,7 @@ from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
 from pysd_runner.engine.frontend.xmile.modules import flattened
 from pysd_runner.engine.frontend.xmile.specs import NAMES, controls, method_of
 from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
-from pysd_runner.engine.names import key
+from pysd_runner.engine.names import HIDDEN, key
 
 # A size of more digits counts too many elements in any case.
 _MOST_DIGITS = 18
@@ -51,8 +51,9 @@ def read_xmile(path: Path, budgets: Budgets) -> Syntax:
     habits = _habits(root, ranges, macros)
     variables = flattened(root, lambda item: _variables(item, habits), budgets)
     specs = child(root, "sim_specs")
+    repeated = dict.fromkeys(label for item in variables for label in item.dims if HIDDEN in label)
     return Syntax(
-        ranges=ranges,
+        ranges=(*ranges, *(Range(name=label, copy_of=label.split(HIDDEN)[0]) for label in repeated)),
         variables=(*variables, *controls(specs)),
         integration=method_of(specs),
         macros=tuple(_macro(item, habits) for item in macros),

@@ -1,7 +1,7 @@
 """Variables of an XMILE file in the common tree."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from pysd_runner.engine.frontend.xmile.document import child, children, fault_at
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.functions import negative
 from pysd_runner.engine.ir import Mode
-from pysd_runner.engine.names import key
+from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.errors import InvalidModel
 
 _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}
@@ -86,6 +86,7 @@ def read_variable(item: Any, habits: Habits) -> Variable:
         unit=_text(item, "units"),
         doc=_text(item, "doc"),
         limits=() if bounds is None else _limits(bounds),
+        dims=tuple(dimensions_of(item)),
     )
 
 
@@ -103,7 +104,7 @@ def _limits(bounds: Any) -> tuple[float, ...]:
 
 
 def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
-    dims = [plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in children(group, "dim")]
+    dims = dimensions_of(item)
     parts = list(children(item, "element"))
     if parts:
         return [
@@ -115,6 +116,34 @@ def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
         labels = labels_of(habits.elements.get(dims[0].casefold(), ()))
         return [_given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=False)]
     return [_equation(item, item, name, dims, habits)]
+
+
+def dimensions_of(item: Any) -> list[str]:
+    """Dimensions of a variable; one that stands there again has a name of its own."""
+    names = [plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in children(group, "dim")]
+    return [again(name, names[:place].count(name)) for place, name in enumerate(names)]
+
+
+def _with_repeats(node: Any) -> Any:
+    """An expression in which a dimension that a reference has again runs with the one the left side has again."""
+    if isinstance(node, Name | Call):
+        labels = node.subscripts
+        if labels is not None:
+            labels = tuple(
+                again(label, labels[:place].count(label)) if isinstance(label, str) and label not in ("*", "!") else label
+                for place, label in enumerate(labels)
+            )
+        if isinstance(node, Name):
+            return replace(node, subscripts=labels)
+        return replace(node, subscripts=labels, arguments=tuple(map(_with_repeats, node.arguments)))
+    if isinstance(node, Operation):
+        return replace(node, arguments=tuple(map(_with_repeats, node.arguments)))
+    return node
+
+
+def again(name: str, times: int) -> str:
+    """Name of a dimension where a variable or a reference has had it so many times."""
+    return f"{name}{HIDDEN}{times + 1}" if times else name
 
 
 def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits) -> Equation:
@@ -134,6 +163,8 @@ def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: H
     source = "" if eqn is None else eqn.text or ""
     place = place_of(part if eqn is None else eqn)
     node = read_expression(source, place, habits.defined)
+    if any(HIDDEN in label for label in subscripts):
+        node = _with_repeats(node)
     table = child(part, "gf") if child(part, "gf") is not None else child(item, "gf")
     if item.tag == "gf":
         table = part
