@@ -99,7 +99,7 @@ class Model:
             changed += changed_files(self.lowered, self.path.parent)
         if changed:
             raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
-        return replace(source, files=self.files).with_ranges(self.elements)
+        return replace(source, files={**source.files, **self.files}).with_ranges(self.elements)
 
     def find(self, name: str) -> str:
         """Name of a variable as written in the file.

@@ -6,7 +6,7 @@ A hit needs no grammar, which is most of the time a first load takes.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pysd_runner.engine import serial
@@ -101,10 +101,14 @@ class _Asked:
         from pysd_runner.engine.frontend.lowering.model import lower
 
         try:
-            source = replace(read_source(self.path, self.budgets).with_ranges(self.elements), files=self.files)
-            return Lowered(self.path, self.sha256, lower(source, self.budgets))
+            source = read_source(self.path, self.budgets).with_ranges(self.elements)
+            model = lower(source.with_files(self.files), self.budgets)
         except UnsupportedFeature as error:
             return Lowered(self.path, self.sha256, None, str(error))
+        for name, path in self.files.items():
+            if str(path.resolve()) not in model.files:
+                raise InvalidInput(f"{self.path} reads no file {name!r}; it reads {', '.join(model.files) or 'none'}")
+        return Lowered(self.path, self.sha256, model)
 
     def key(self) -> str:
         """Digest of all but the data files that decides what a file is lowered to; messages in it hold its path."""

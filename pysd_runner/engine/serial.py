@@ -31,6 +31,8 @@ CLASSES: tuple[type[Any], ...] = (
     ir.Block,
     ir.Variable,
     ir.Integration,
+    ir.Feature,
+    ir.Drawn,
     ir.ModelIr,
 )
 

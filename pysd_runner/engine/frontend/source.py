@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.syntax import Range, Syntax
@@ -70,6 +70,10 @@ class Source:
         ranges = tuple(changed(item) for item in self.syntax.ranges)
         return replace(self, syntax=replace(self.syntax, ranges=ranges))
 
+    def with_files(self, given: Mapping[str, Path]) -> "Source":
+        """Copy with other data files by the name that the model has for them."""
+        return replace(self, files={**self.files, **given})
+
 
 def read_source(path: str | Path, budgets: Budgets = DEFAULT) -> Source:
     """Read a Vensim or XMILE file.
@@ -93,6 +97,14 @@ def read_source(path: str | Path, budgets: Budgets = DEFAULT) -> Source:
     """
     path, sha256 = identify(path)
     return _read(path, sha256, budgets)
+
+
+def relative_path(name: str) -> str:
+    """A path in a model file with forward slashes; empty if it is not relative to the folder of the model."""
+    windows = PureWindowsPath(name)
+    if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
+        return ""
+    return windows.as_posix()
 
 
 def identify(path: str | Path) -> tuple[Path, str]:
@@ -132,7 +144,8 @@ def _read(path: Path, sha256: str, budgets: Budgets) -> Source:
         syntax = _read_vensim(path) if path.suffix.lower() in VENSIM else _read_xmile(path, budgets)
     except InvalidModel as error:
         raise type(error)(f"{path}: {error}") from error
-    return Source(path, sha256, syntax)
+    files = {name: path.parent / relative for name, file in syntax.files.items() if (relative := relative_path(file))}
+    return Source(path, sha256, syntax, files)
 
 
 def _read_vensim(path: Path) -> Syntax:

@@ -10,7 +10,9 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pysd_runner.engine.frontend.places import Place
-from pysd_runner.engine.ir import Integration, Mode
+from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
+
+EULER = Integration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,13 +302,32 @@ class Macro:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syntax:
-    """A whole model file."""
+    """A whole model file.
+
+    Parameters
+    ----------
+    ranges, variables, macros
+        What it defines.
+    integration
+        How it wants its stocks integrated.
+    other_names
+        Names that the format has for the time controls.
+    files
+        What names of data files stand for.
+    features
+        What it asks for beside its equations, and what is done with it.
+    sketch
+        Where variables are drawn.
+    """
 
     ranges: tuple[Range, ...]
     variables: tuple[Variable, ...]
     macros: tuple[Macro, ...] = ()
-    integration: Integration = Integration()
+    integration: Integration = EULER
     other_names: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    features: tuple[Feature, ...] = ()
+    sketch: tuple[Drawn, ...] = ()
 
 
 def folded(node: Node) -> Node:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.functions import operation
+from pysd_runner.engine.functions import operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Random
 
 # Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile, good to about 1e-16; each has
@@ -137,6 +137,77 @@ def normal_quantile(scope: Scope, probability: Expression) -> Expression:
     below = operation("less", centred, Number(0.0))
     signed = operation("where", below, operation("negative", flank), flank)
     return operation("where", operation("less_equal", operation("abs", centred), Number(MIDDLE_HALF)), inner, signed)
+
+
+def free_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
+    """Normal without bounds."""
+    # Zero would be infinitely far out: [0, 1) becomes (0, 1), evenly.
+    number = _random(scope, mean, deviation)
+    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
+    return operation("add", mean, operation("multiply", deviation, normal_quantile(scope, inside)))
+
+
+def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
+    """Log-normal with a mean and a standard deviation of its own: the exponential of a normal number."""
+    share = operation("divide", deviation, mean)
+    variance = operation("ln", operation("add", Number(1.0), operation("multiply", share, share)))
+    middle = operation("subtract", operation("ln", mean), operation("multiply", Number(0.5), variance))
+    return operation("exp", free_normal(scope, middle, operation("sqrt", variance)))
+
+
+def free_exponential(scope: Scope, mean: Expression) -> Expression:
+    """Exponential with a mean: ``-mean * ln(1 - u)``."""
+    return operation("multiply", mean, _waited(_random(scope, mean)))
+
+
+def triangular(scope: Scope, low: Expression, peak: Expression, high: Expression) -> Expression:
+    """Triangular between two bounds, with its peak between them."""
+    number, width = _random(scope, low, peak, high), operation("subtract", high, low)
+    rise, fall = operation("subtract", peak, low), operation("subtract", high, peak)
+    left = operation("sqrt", operation("multiply", number, operation("multiply", width, rise)))
+    rest = operation("subtract", Number(1.0), number)
+    right = operation("sqrt", operation("multiply", rest, operation("multiply", width, fall)))
+    rises = operation("less", operation("multiply", number, width), rise)
+    return operation("where", rises, operation("add", low, left), operation("subtract", high, right))
+
+
+def weibull(scope: Scope, shape: Expression, scale: Expression) -> Expression:
+    """Weibull: ``scale * (-ln(1 - u))^(1 / shape)``."""
+    waited = _waited(_random(scope, shape, scale))
+    return operation("multiply", scale, operation("power", waited, operation("divide", Number(1.0), shape)))
+
+
+def pareto(scope: Scope, shape: Expression, scale: Expression) -> Expression:
+    """Pareto, from its scale on: ``scale * (1 - u)^(-1 / shape)``."""
+    waited = operation("divide", _waited(_random(scope, shape, scale)), shape)
+    return operation("multiply", scale, operation("exp", waited))
+
+
+def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
+    """Logistic: ``mean + scale * ln(u / (1 - u))``."""
+    number = _random(scope, mean, scale)
+    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
+    odds = operation("divide", inside, operation("subtract", Number(1.0), inside))
+    return operation("add", mean, operation("multiply", scale, operation("ln", odds)))
+
+
+def chance(scope: Scope, percent: Expression) -> Expression:
+    """MONTECARLO: one for an event of so many percent in a unit of time, else zero."""
+    share = operation("divide", operation("multiply", percent, time_step()), Number(100.0))
+    return operation("where", operation("less", _random(scope, percent), share), Number(1.0), Number(0.0))
+
+
+def probability_between(low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
+    """NORMALCDF: probability that a normal number lies between two others."""
+    first, last = (
+        _probability(operation("divide", operation("subtract", end, mean), deviation)) for end in (low, high)
+    )
+    return operation("subtract", last, first)
+
+
+def _waited(number: Expression) -> Expression:
+    """Exponential of mean one."""
+    return operation("negative", operation("ln", operation("subtract", Number(1.0), number)))
 
 
 def _above(lower: Expression) -> Expression:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays, delays, places
 from pysd_runner.engine.frontend.lowering.belts import Parts
@@ -217,6 +219,21 @@ def _read_as(node: Call, scope: Scope) -> Expression:
     return function.read(argument, static_index(table.name, table.subscripts, scope, lower_expression))
 
 
+def _inverted_table(node: Call, scope: Scope) -> Expression:
+    """LOOKUP INVERT: where a table function that only rises, or only falls, has a value."""
+    table = node.arguments[0] if node.arguments else None
+    if len(node.arguments) != 2 or not isinstance(table, Name) or key(table.name) not in scope.tables:
+        raise InvalidModel("LOOKUP INVERT takes a table function and a number")
+    function = scope.tables[key(table.name)]
+    steps = [np.diff(points.y) for points in function.tables.values()]
+    if not all((step > 0).all() or (step < 0).all() for step in steps):
+        raise UnsupportedFeature("LOOKUP INVERT of a table that does not rise, or fall, throughout")
+    turned = {place: sorted_points(points.y, points.x) for place, points in function.tables.items()}
+    argument = lower_expression(node.arguments[1], scope)
+    index = static_index(table.name, table.subscripts, scope, lower_expression)
+    return replace(function, tables=turned).read(argument, index)
+
+
 def _element_count(node: Call, scope: Scope) -> Expression:
     label = node.arguments[0] if len(node.arguments) == 1 else None
     name = scope.ranges.name_of(label.name) if isinstance(label, Name) else None
@@ -416,10 +433,16 @@ def _sample_if_true(node: Call, scope: Scope) -> Expression:
         raise InvalidModel(f"SAMPLE IF TRUE takes 3 arguments, {len(node.arguments)} are given")
     condition, value, initial = node.arguments
     start = lower_expression(initial, scope)
-    own = [part for part in syntax.parts((condition, value)) if isinstance(part, Name) and key(part.name) == key(scope.owner)]
+    own = [
+        part
+        for part in syntax.parts((condition, value))
+        if isinstance(part, Name) and key(part.name) == key(scope.owner)
+    ]
     if scope.stock or not own:
         return delays.sample_if_true(scope, lower_expression(condition, scope), lower_expression(value, scope), start)
-    scope.sampled = scope.hide("memory", start, start, over=(scope.table([0.0] * math.prod(scope.ranges.counts(scope.block))),))
+    scope.sampled = scope.hide(
+        "memory", start, start, over=(scope.table([0.0] * math.prod(scope.ranges.counts(scope.block))),)
+    )
     try:
         parts = (lower_expression(condition, scope), lower_expression(value, scope), scope.sampled)
         scope.replace_hidden(scope.sampled, operation("where", *parts))
@@ -471,6 +494,7 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     "belt part": _belt_part,
     "transposed": lambda node, scope: lower_expression(transposed(node.arguments[0], scope), scope),
     "sample if true": _sample_if_true,
+    "lookup invert": _inverted_table,
     "invert matrix": _invert_matrix,
 }
 

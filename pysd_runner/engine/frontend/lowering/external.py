@@ -4,13 +4,14 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, Points, sorted_points
 from pysd_runner.engine.frontend.sheets import Sheets, block, cell_place, column_place
+from pysd_runner.engine.frontend.source import relative_path
 from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
 from pysd_runner.engine.ir import Mode
 from pysd_runner.errors import InvalidModel
@@ -347,12 +348,12 @@ def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:
     """
     if name in given:
         return given[name]
-    windows = PureWindowsPath(name)
     if name.startswith("?"):
         raise InvalidModel(
             f"what {name!r} stands for is set in Vensim, not in the file; say it: "
             f"load_model(path, files={{{name!r}: 'data.xlsx'}})"
         )
-    if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
+    relative = relative_path(name)
+    if not relative:
         raise InvalidModel(f"the file name {name!r} is not relative to the folder of the model")
-    return model.parent / windows.as_posix()
+    return model.parent / relative

@@ -106,6 +106,11 @@ def net_present_value(
     return operation("multiply", operation("add", worth, now), factor)
 
 
+def if_missing(value: Expression, otherwise: Expression) -> Expression:
+    """X IF MISSING: a value, or another where it is missing."""
+    return operation("where", operation("equal", value, value), value, otherwise)
+
+
 def previous(scope: Scope, value: Expression, initial: Expression) -> Expression:
     """PREVIOUS: the value one step ago."""
     return scope.hide("memory", value, initial)

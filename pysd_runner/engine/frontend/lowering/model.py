@@ -3,10 +3,9 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets, with_numbered_elements
@@ -25,9 +24,9 @@ from pysd_runner.engine.frontend.places import shortened
 from pysd_runner.engine.frontend.source import Source
 from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Stock
 from pysd_runner.engine.frontend.syntax import Variable as Defined
-from pysd_runner.engine.ir import Block, Kind, ModelIr, Number, Operation, Table, Variable
+from pysd_runner.engine.ir import Block, Drawn, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.names import key, shown
-from pysd_runner.errors import InvalidInput, InvalidModel, UnsupportedFeature
+from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 
@@ -71,17 +70,9 @@ def _lowered(source: Source, budgets: Budgets) -> ModelIr:
             check_definitions(found.ranges, found.variables, budgets)
             check_expansions(found, budgets)
             found = replace(found, ranges=with_numbered_elements(found.ranges, budgets))
-            model = _resolved(replace(source, syntax=found), Ranges(found.ranges), files)
-            _check_used(source.files, files.by_name)
-            return model
+            return _resolved(replace(source, syntax=found), Ranges(found.ranges), files)
     except InvalidModel as error:
         raise type(error)(f"{source.path}: {error}") from error
-
-
-def _check_used(given: Mapping[str, Path], read: Mapping[str, str]) -> None:
-    for name in given:
-        if name not in read:
-            raise InvalidInput(f"the model reads no file {name!r}; it reads {', '.join(map(repr, read)) or 'none'}")
 
 
 def _resolved(source: Source, ranges: Ranges, files: DataFiles) -> ModelIr:
@@ -147,9 +138,16 @@ def _pass(
         fingerprint=_fingerprint(source, ranges, files),
         structural=known,
         files=dict(files.sha256),
-        integration=source.syntax.integration,
+        integration=syntax.integration,
+        features=syntax.features,
+        sketch=_sketch(syntax.sketch, names),
     )
     return model, scope.asked
+
+
+def _sketch(drawn: Iterable[Drawn], names: Mapping[str, str]) -> tuple[Drawn, ...]:
+    """What is drawn of variables that exist, under their names."""
+    return tuple(replace(item, variable=names[key(item.variable)]) for item in drawn if key(item.variable) in names)
 
 
 def _prepare_belt(defined: Defined, scope: Scope) -> None:

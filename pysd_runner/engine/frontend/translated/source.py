@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.engine.frontend.lowering.external import DataFiles
-from pysd_runner.engine.frontend.source import VENSIM, XMILE, Source, identify
+from pysd_runner.engine.frontend.source import VENSIM, XMILE, Source, identify, relative_path
 from pysd_runner.engine.frontend.translated.convert import syntax_of
 from pysd_runner.engine.ir import Integration
 from pysd_runner.engine.names import key
@@ -113,6 +113,7 @@ def _translated(path: Path, sha256: str) -> Translated:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = read(path)
-            return Translated(path, sha256, found.abstract, found.integration)
+            places = {name: path.parent / place for name, file in found.files.items() if (place := relative_path(file))}
+            return Translated(path, sha256, found.abstract, found.integration, places)
     except InvalidModel as error:
         raise type(error)(f"{path}: {error}") from error

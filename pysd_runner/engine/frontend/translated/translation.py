@@ -22,13 +22,13 @@ class Reading:
         PySD's ``AbstractModel``: plain data classes.
     integration
         How the file wants its stocks integrated.
-    groups
-        Sector of each variable, by comparison key of its name.
+    files
+        What names of data files stand for.
     """
 
     abstract: Any
     integration: Integration
-    groups: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 # Characters of a text of the file that a message quotes.

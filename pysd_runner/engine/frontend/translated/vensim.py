@@ -13,6 +13,7 @@ from pysd_runner.engine.frontend.translated.translation import (
     shortened,
     without_comments,
 )
+from pysd_runner.engine.frontend.vensim.settings import aliases
 from pysd_runner.engine.frontend.vensim.text import read_text
 from pysd_runner.errors import InvalidModel
 
@@ -60,7 +61,7 @@ def read_vensim(path: Path) -> Reading:
         if section is None:
             raise InvalidModel(f"there is no equation outside of macros; {EXPECTED}")
         _parse_section(section)
-    return Reading(explained("this file", file.get_abstract_model), text.integration, text.groups)
+    return Reading(explained("this file", file.get_abstract_model), text.integration, aliases(text.settings))
 
 
 def _parse_section(section: Any) -> None:

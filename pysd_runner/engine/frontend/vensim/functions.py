@@ -60,6 +60,7 @@ FUNCTIONS: Mapping[str, Mapping[int, Build]] = {
             "allocate by priority", (request, priority, width, supply)
         )
     },
+    "x if missing": {2: lambda value, otherwise: Call("if missing", (value, otherwise))},
     "pulse train": {4: lambda start, width, interval, end: Call("pulse train", (start, interval, width, end))},
     "get xls data": _external("get data", 4),
     "get direct data": _external("get data", 4),

@@ -1,15 +1,19 @@
 """Reads a Vensim file into the common tree."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pysd_runner.engine.frontend.notes import DRAWN, READ, STUDY
 from pysd_runner.engine.frontend.places import fault
 from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Range, Syntax, Variable, parts
 from pysd_runner.engine.frontend.vensim.entries import EXPECTED, Entry, Section, sections
 from pysd_runner.engine.frontend.vensim.equations import read_definition
-from pysd_runner.engine.frontend.vensim.text import read_text
+from pysd_runner.engine.frontend.vensim.settings import aliases, features
+from pysd_runner.engine.frontend.vensim.sketch import drawn_in
+from pysd_runner.engine.frontend.vensim.text import VensimText, read_text
+from pysd_runner.engine.ir import Feature
 from pysd_runner.engine.names import key, tidy
 from pysd_runner.errors import InvalidModel
 
@@ -48,7 +52,25 @@ def read_vensim(path: Path) -> Syntax:
         variables=variables,
         macros=tuple(_macro(item, outputs) for item in macros),
         integration=text.integration,
+        files=aliases(text.settings),
+        features=(*_features(text, main, macros), *features(text.settings)),
+        sketch=tuple(drawn_in(text.sketch)),
     )
+
+
+def _features(text: VensimText, main: Section, macros: Sequence[Section]) -> Iterator[Feature]:
+    """What a file asks for in front of its settings."""
+    checks = sum(bool(_CHECK.search(item.equation)) for item in main.entries)
+    groups = {item.group for item in main.entries if item.group}
+    for name, done, count in (
+        ("equations", READ, len(main.entries) - checks),
+        ("macros", READ, len(macros)),
+        ("groups", "kept", len(groups)),
+        ("reality checks and test inputs", STUDY, checks),
+        ("sketch", DRAWN, bool(text.sketch.strip())),
+    ):
+        if count:
+            yield Feature(name, done, int(count))
 
 
 def _header(section: Section) -> tuple[str, tuple[str, ...], tuple[str, ...]]:

@@ -2,11 +2,10 @@
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pysd_runner.engine.ir import Integration
-from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.
@@ -50,11 +49,6 @@ class VensimText:
     rest: str
 
     @property
-    def groups(self) -> Mapping[str, str]:
-        """Sector of each variable, by comparison key of its name."""
-        return dict(_groups(self.equations))
-
-    @property
     def integration(self) -> Integration:
         """How the settings want stocks integrated."""
         settings = _SETTINGS.search(self.rest)
@@ -63,6 +57,20 @@ class VensimText:
             return Integration()
         asked = found[1].strip()
         return METHODS.get(asked) or Integration(None, f"integration setting {asked[:20]!r}")
+
+    @property
+    def settings(self) -> Iterator[tuple[int, str]]:
+        """Lines of the settings, each with its number."""
+        found = _SETTINGS.search(self.rest)
+        if found is not None:
+            before = self.equations.count("\n") + self.rest.count("\n", 0, found.end()) + 1
+            yield from enumerate(self.rest[found.end() :].split("\n"), before)
+
+    @property
+    def sketch(self) -> str:
+        """What stands between the equations and the settings."""
+        found = _SETTINGS.search(self.rest)
+        return self.rest if found is None else self.rest[: found.start()]
 
 
 def read_text(data: bytes) -> VensimText:
@@ -125,18 +133,3 @@ def _decoded(line: bytes, encoding: str) -> str:
         return line.decode(encoding)[:60]
     except UnicodeDecodeError:
         return ""
-
-
-# A Vensim group: a line of asterisks, a line that starts with a full stop, asterisks again.
-_GROUP = re.compile(r"^\*{4,}[ \t]*\n[ \t]*\.([^\n]*)\n\*{4,}~[^|]*\|", re.MULTILINE)
-
-
-def _groups(equations: str) -> Iterator[tuple[str, str]]:
-    parts = _GROUP.split(equations)
-    seen = set()
-    for group, body in zip(parts[1::2], parts[2::2], strict=True):
-        for entry in body.split("|"):
-            name = key(re.split(r"[\[=~:(]|<->", entry.strip(), maxsplit=1)[0])
-            if name and name not in seen:
-                seen.add(name)
-                yield name, group.strip()

@@ -4,20 +4,14 @@ A tag is ``read`` when the numbers depend on it, otherwise the note says why it 
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pysd_runner.engine.frontend.notes import ABOUT, DRAWN, OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.frontend.xmile.document import fault_at, spelled
+from pysd_runner.engine.ir import Feature
 from pysd_runner.errors import InvalidModel
-
-READ = "honoured"
-DRAWN = "how the model is drawn; no number depends on it"
-SHOWN = "how numbers are shown; none depends on it"
-PROGRAM = "settings of the program that wrote the file; no number depends on them"
-ABOUT = "about the file; no number depends on it"
-STUDY = "a study that the program offers beside the run; it is not done here"
-OUTPUT = "where the program writes results; nothing is written here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +26,20 @@ class Known:
         Its attributes, each with what is done with it.
     parts
         Tags inside it; None if whatever stands inside is of the same kind.
+    harmless
+        Attributes that may have no other values than these; an empty one stands for none.
+    refused
+        Why it is not done at all.
+    warns
+        Whether numbers would be other ones if it were done as the program does that wrote the file.
     """
 
     note: str = READ
     attributes: Mapping[str, str] = field(default_factory=dict)
     parts: "Mapping[str, Known] | None" = field(default_factory=dict)
+    harmless: Mapping[str, Collection[str]] = field(default_factory=dict)
+    refused: str = ""
+    warns: bool = False
 
 
 def _apart(note: str) -> Known:
@@ -75,7 +78,7 @@ _EVENTS = Known(
     parts={
         "threshold": Known(
             attributes=_named("direction", "value", "repeat", "interval", note=SHOWN),
-            parts={"event": Known(attributes=_named("sim_action", "isee.kind"), parts=None)},
+            parts={"event": Known(SHOWN, parts=None, harmless={"sim_action": ("", "pause", "message", "none")})},
         )
     },
 )
@@ -168,11 +171,12 @@ _SIM_SPECS = Known(
         "method": Known(),
     },
 )
+_OWN_CLOCK = Known(refused="a module or a macro with steps of its own; let it run with the steps of the whole model")
 _MODEL = Known(
     attributes={**_named("name"), **_named("isee.label", note=ABOUT)},
     parts={
         "variables": _VARIABLES,
-        "sim_specs": _SIM_SPECS,
+        "sim_specs": _OWN_CLOCK,
         "behavior": _BEHAVIOUR,
         "doc": _apart(ABOUT),
         "views": _apart(DRAWN),
@@ -194,19 +198,13 @@ _MACRO = Known(
         "doc": _apart(ABOUT),
         "views": _apart(DRAWN),
         "view": _apart(DRAWN),
-        "sim_specs": _SIM_SPECS,
+        "sim_specs": _OWN_CLOCK,
     },
 )
 _DATA = Known(
     parts={
         "export": _apart(OUTPUT),
-        "import": Known(
-            attributes=_named(
-                *("type", "enabled", "frequency", "orientation", "resource", "worksheet", "all", "interval"),
-                *("isee.format", "precomputed"),
-            ),
-            parts=None,
-        ),
+        "import": Known("values that are read from a file, switched off", parts=None, harmless={"enabled": ("false",)}),
     }
 )
 _RANGES = Known(
@@ -246,12 +244,16 @@ XMILE = Known(
             for name in ("sensi_specs", "sensi_specs_list", "optimizations", "data_manager")
         },
         **{f"isee.{name}": _apart(STUDY) for name in ("optimization_specs", "payoffs", "calibrations")},
-        "isee.controls": _apart("a setting of a control of the program, put on top of the equations by hand"),
+        "isee.controls": Known(
+            "controls of the program that stand in for equations; give their values to do the same",
+            parts=None,
+            warns=True,
+        ),
     },
 )
 
 
-def what_is_known(root: Any) -> Counter[tuple[str, str]]:
+def features(root: Any) -> list[Feature]:
     """Everything a file asks for, with what is done with it and how often it occurs.
 
     Parameters
@@ -261,28 +263,36 @@ def what_is_known(root: Any) -> Counter[tuple[str, str]]:
 
     Returns
     -------
-    Counter
-        By tag, or tag and attribute, and note.
+    list of Feature
+        Tags, and attributes of tags.
 
     Raises
     ------
     InvalidModel
-        If a tag or attribute is not known; the message names it and its line.
+        If a tag or attribute is not known, or asks for what is not done; the message names it and its line.
     """
-    found: Counter[tuple[str, str]] = Counter()
+    found: Counter[Feature] = Counter()
     _walk(root, XMILE, found)
-    return found
+    return [replace(feature, count=count) for feature, count in found.items()]
 
 
-def _walk(item: Any, known: Known, found: Counter[tuple[str, str]]) -> None:
+def _walk(item: Any, known: Known, found: Counter[Feature]) -> None:
     tag = spelled(item.tag)
-    found[f"<{tag}>", known.note] += 1
+    if known.refused:
+        raise fault_at(item, f"<{tag}> is not covered: {known.refused}")
+    found[Feature(f"<{tag}>", known.note, warns=known.warns)] += 1
+    for name, values in known.harmless.items():
+        if item.get(name, "").lower() not in values:
+            asked = f'{name}="{item.get(name)}"' if name in item.attrib else f"without {name}"
+            raise fault_at(
+                item, f"<{tag}> {asked} is not covered; expected {name}={' or '.join(map(repr, filter(None, values)))}"
+            )
     if known.parts is None:
         return
     for name in item.attrib:
         if name not in known.attributes:
             raise _unknown(item, f'the attribute {spelled(name)}="{item.get(name)}" of <{tag}>')
-        found[f"<{tag} {spelled(name)}>", known.attributes[name]] += 1
+        found[Feature(f"<{tag} {spelled(name)}>", known.attributes[name])] += 1
     for part in item:
         if part.tag not in known.parts:
             raise _unknown(part, f"<{spelled(part.tag)}> in <{tag}>")

@@ -78,11 +78,11 @@ def read_document(data: bytes) -> Any:
 def _harmless(faults: Any, *, whole: bool) -> bool:
     """Whether the end tag of a variable is missing; any other fault that may hide something is refused."""
     unclosed = False
-    for fault in faults:
-        if whole and _UNCLOSED.match(fault.message):
+    for found in faults:
+        if whole and _UNCLOSED.match(found.message):
             unclosed = True
-        elif fault.level_name != "WARNING" and fault.type_name not in HARMLESS:
-            raise InvalidModel(f"line {fault.line} is no well-formed XML: {fault.message.strip()}; is the file whole?")
+        elif found.level_name != "WARNING" and found.type_name not in HARMLESS:
+            raise InvalidModel(f"line {found.line} is no well-formed XML: {found.message.strip()}; is the file whole?")
     return unclosed
 
 

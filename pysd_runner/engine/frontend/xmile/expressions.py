@@ -10,7 +10,18 @@ from lark import Lark, Token, Transformer
 
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
 from pysd_runner.engine.frontend.places import Place
-from pysd_runner.engine.frontend.syntax import Array, Call, Name, Node, Number, Operation, Position, Span, Subscript, folded
+from pysd_runner.engine.frontend.syntax import (
+    Array,
+    Call,
+    Name,
+    Node,
+    Number,
+    Operation,
+    Position,
+    Span,
+    Subscript,
+    folded,
+)
 from pysd_runner.engine.frontend.xmile.functions import (
     FUNCTIONS,
     negative,

@@ -41,6 +41,14 @@ def _extreme(name: str) -> Forms:
     return {1: lambda values: Call(f"{name} of array", (values,)), None: of_several}
 
 
+def _random(name: str, count: int) -> Forms:
+    """A random function, with the seed that may stand behind what it takes: numbers go by the seed of the run."""
+    return {
+        count: lambda *arguments: Call(name, arguments),
+        count + 1: lambda *arguments: Call(name, arguments[:-1]),
+    }
+
+
 def _mean(*arguments: Node) -> Node:
     total = Operation(("+",) * (len(arguments) - 1), arguments)
     return Operation(("/",), (total, Number(float(len(arguments)))))
@@ -96,6 +104,30 @@ FUNCTIONS: Mapping[str, Forms] = {
     "prod": _renamed("prod of array", 1),
     "stddev": _renamed("stddev of array", 1),
     "if then else": _renamed("if then else", 3),
+    "random": _random("uniform", 2),
+    "uniform": _random("uniform", 2),
+    "exprnd": _random("free exponential", 1),
+    "lognormal": _random("log normal", 2),
+    "normal": {
+        **_random("free normal", 2),
+        5: lambda mean, deviation, seed, low, high: Call("random normal", (low, high, mean, deviation, seed)),
+    },
+    "triangular": _random("triangular", 3),
+    "weibull": _random("weibull", 2),
+    "pareto": _random("pareto", 2),
+    "logistic": _random("logistic", 2),
+    "montecarlo": _random("chance", 1),
+    "normalcdf": {
+        2: lambda low, high: Call("normal probability", (low, high, Number(0.0), Number(1.0))),
+        4: lambda low, high, mean, deviation: Call("normal probability", (low, high, mean, deviation)),
+    },
+    "invnorm": {
+        1: lambda chance: Call("normal quantile", (chance,)),
+        3: lambda chance, mean, deviation: Operation(
+            ("+",), (mean, Operation(("*",), (deviation, Call("normal quantile", (chance,)))))
+        ),
+    },
+    "lookupinv": _renamed("lookup invert", 2),
     "gammaln": _renamed("gamma ln", 1),
     "npv": {
         2: lambda stream, rate: Call("npv", (stream, rate, Number(0.0), Number(1.0))),

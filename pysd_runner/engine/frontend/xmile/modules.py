@@ -12,9 +12,11 @@ from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
 
 Read = Callable[[Any], list[Variable]]
+# Told of each model and of the path at which it stands.
+Seen = Callable[[Any, str], None]
 
 
-def flattened(root: Any, read: Read, budgets: Budgets) -> list[Variable]:
+def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Variable]:
     """All variables of a file, those of its modules under names such as ``module.variable``.
 
     Parameters
@@ -25,6 +27,8 @@ def flattened(root: Any, read: Read, budgets: Budgets) -> list[Variable]:
         Reads the variables of one model.
     budgets
         How many equations there may be.
+    seen
+        Told of each model, and of what stands in front of the names of its variables.
 
     Returns
     -------
@@ -42,7 +46,7 @@ def flattened(root: Any, read: Read, budgets: Budgets) -> list[Variable]:
         outermost = next(iter(children(root, "model")), None)
     if outermost is None:
         raise InvalidModel("there is no <model>")
-    found = _Place(models, read)
+    found = _Place(models, read, seen)
     budgets.check("equations", found.size(outermost, (), {}), "modules are expanded into")
     return list(found.variables(outermost, (), ()))
 
@@ -50,8 +54,8 @@ def flattened(root: Any, read: Read, budgets: Budgets) -> list[Variable]:
 class _Place:
     """Walks from a model to the modules it holds."""
 
-    def __init__(self, models: Mapping[str, Any], read: Read) -> None:
-        self._models, self._read = models, read
+    def __init__(self, models: Mapping[str, Any], read: Read, seen: Seen) -> None:
+        self._models, self._read, self._seen = models, read, seen
 
     def size(self, model: Any, path: tuple[str, ...], sizes: dict[Any, int]) -> int:
         """Elements that the variables of a model and of its modules are made of, before they are read."""
@@ -69,6 +73,7 @@ class _Place:
         if model in above:
             raise fault_at(model, f"models hold each other: {'.'.join(path)}")
         own = self._read(model)
+        self._seen(model, "".join(f"{name}." for name in path))
         modules = [item for group in (model, *children(model, "variables")) for item in children(group, "module")]
         names = {key(item.name) for item in own} | {key(plain_name(item.get("name", ""))) for item in modules}
         given = _connections(modules)

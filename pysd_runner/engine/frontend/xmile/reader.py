@@ -7,14 +7,16 @@ from typing import Any
 
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Equation, Macro, Node, Numbered, Range, Syntax, Target, Variable
-from pysd_runner.engine.frontend.xmile.allowed import what_is_known
+from pysd_runner.engine.frontend.xmile.allowed import features
 from pysd_runner.engine.frontend.xmile.containers import with_containers
 from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, read_document, text_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
 from pysd_runner.engine.frontend.xmile.modules import flattened
+from pysd_runner.engine.frontend.xmile.sketch import drawn_in
 from pysd_runner.engine.frontend.xmile.specs import NAMES, controls, method_of
 from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
+from pysd_runner.engine.ir import Drawn
 from pysd_runner.engine.names import HIDDEN, key
 
 # A size of more digits counts too many elements in any case.
@@ -45,11 +47,14 @@ def read_xmile(path: Path, budgets: Budgets) -> Syntax:
         where.
     """
     root = read_document(path.read_bytes())
-    what_is_known(root)
+    asked = features(root)
     ranges = tuple(_ranges(root))
     macros = list(children(root, "macro"))
     habits = _habits(root, ranges, macros)
-    variables = flattened(root, lambda item: _variables(item, habits), budgets)
+    drawn: list[Drawn] = []
+    variables = flattened(
+        root, lambda item: _variables(item, habits), budgets, lambda item, prefix: drawn.extend(drawn_in(item, prefix))
+    )
     specs = child(root, "sim_specs")
     repeated = dict.fromkeys(label for item in variables for label in item.dims if HIDDEN in label)
     return Syntax(
@@ -58,6 +63,8 @@ def read_xmile(path: Path, budgets: Budgets) -> Syntax:
         integration=method_of(specs),
         macros=tuple(_macro(item, habits) for item in macros),
         other_names=NAMES,
+        features=tuple(asked),
+        sketch=tuple(drawn),
     )
 
 

@@ -120,7 +120,9 @@ def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
 
 def dimensions_of(item: Any) -> list[str]:
     """Dimensions of a variable; one that stands there again has a name of its own."""
-    names = [plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in children(group, "dim")]
+    names = [
+        plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in children(group, "dim")
+    ]
     return [again(name, names[:place].count(name)) for place, name in enumerate(names)]
 
 
@@ -130,7 +132,9 @@ def _with_repeats(node: Any) -> Any:
         labels = node.subscripts
         if labels is not None:
             labels = tuple(
-                again(label, labels[:place].count(label)) if isinstance(label, str) and label not in ("*", "!") else label
+                again(label, labels[:place].count(label))
+                if isinstance(label, str) and label not in ("*", "!")
+                else label
                 for place, label in enumerate(labels)
             )
         if isinstance(node, Name):
