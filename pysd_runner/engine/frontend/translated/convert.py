@@ -23,6 +23,7 @@ from pysd_runner.engine.frontend.syntax import (
     Target,
     Text,
     Variable,
+    folded,
 )
 from pysd_runner.engine.names import tidy
 from pysd_runner.errors import UnsupportedFeature
@@ -107,7 +108,7 @@ def _equation(component: Any, name: str) -> Equation:
         subscripts=tuple(labels),
         exceptions=tuple(tuple(group) for group in exceptions),
         kind=kind,
-        expression=None if type(ast).__name__ == "DataStructure" else _node(ast),
+        expression=None if type(ast).__name__ == "DataStructure" else folded(_node(ast)),
         mode=getattr(component, "keyword", None) or "interpolate",
         text=f"{name} = ...",
     )
@@ -136,7 +137,7 @@ def _operation(ast: Any) -> Node:
     base = ast.arguments[0]
     if operators[0] == "^" and isinstance(base, int | float) and base < 0:
         # A number in brackets is negated by a node of its own; see `translation`.
-        return Operation(("negative",), (Operation(operators, (Number(-base), *arguments[1:])),))
+        return Operation(("negative",), (Operation(operators, (Number(-float(base)), *arguments[1:])),))
     return Operation(operators, tuple(arguments))
 
 

@@ -132,7 +132,7 @@ class _Reader:
         end = self.text.find(")", start)
         if end < 0:
             raise fault(self._place(start, start), 0, "a macro has no list of what it takes: :MACRO: NAME(a, b)")
-        self.current = Section(self.text[start : end + 1], self._place(start, end + 1))
+        self.current = Section(_CONTINUED.sub(" ", self.text[start : end + 1]), self._place(start, end + 1))
         self.macros.append(self.current)
         self.position = end + 1
 
