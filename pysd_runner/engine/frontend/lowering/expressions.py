@@ -9,7 +9,7 @@ import numpy as np
 
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays, delays, places
-from pysd_runner.engine.frontend.lowering.belts import Parts
+from pysd_runner.engine.frontend.lowering.conveyors.build import Parts
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.scope import Scope

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets, with_numbered_elements
-from pysd_runner.engine.frontend.lowering.belts import build_belt, with_fixed_transits
 from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
+from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor, with_fixed_transits
 from pysd_runner.engine.frontend.lowering.definitions import check_definitions
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
 from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
@@ -70,18 +70,18 @@ def _lowered(source: Source, budgets: Budgets) -> ModelIr:
             check_definitions(found.ranges, found.variables, budgets)
             check_expansions(found, budgets)
             found = replace(found, ranges=with_numbered_elements(found.ranges, budgets))
-            return _resolved(replace(source, syntax=found), Ranges(found.ranges), files)
+            return _resolved(replace(source, syntax=found), Ranges(found.ranges), files, budgets)
     except InvalidModel as error:
         raise type(error)(f"{source.path}: {error}") from error
 
 
-def _resolved(source: Source, ranges: Ranges, files: DataFiles) -> ModelIr:
+def _resolved(source: Source, ranges: Ranges, files: DataFiles, budgets: Budgets) -> ModelIr:
     known: dict[str, tuple[float, ...]] = {}
-    model, asked = _pass(source, ranges, files, known)
+    model, asked = _pass(source, ranges, files, known, budgets)
     # The order of a delay may depend on the order of another; each pass finds at least one of them.
     while found := _orders(model, asked, known):
         known |= found
-        model, asked = _pass(source, ranges, files, known)
+        model, asked = _pass(source, ranges, files, known, budgets)
     return with_fixed_transits(model)
 
 
@@ -103,7 +103,7 @@ def _orders(
 
 
 def _pass(
-    source: Source, ranges: Ranges, files: DataFiles, known: Mapping[str, tuple[float, ...]]
+    source: Source, ranges: Ranges, files: DataFiles, known: Mapping[str, tuple[float, ...]], budgets: Budgets
 ) -> tuple[ModelIr, dict[str, Variable]]:
     """Lower every equation, given the orders of delays that are known."""
     syntax = source.syntax
@@ -122,6 +122,7 @@ def _pass(
         files=files,
         macros={key(item.name): _macro(item, ranges, files, outside) for item in syntax.macros},
         known=known,
+        budgets=budgets,
     )
     variables = {}
     for item in syntax.variables:
@@ -155,9 +156,12 @@ def _prepare_belt(defined: Defined, scope: Scope) -> None:
     node = defined.equations[0].expression
     if not isinstance(node, Belt):
         return
+    hidden, asked = len(scope.hidden), len(scope.asked)
     try:
-        scope.belts[key(defined.name)] = build_belt(_name(defined), node, scope, lower_expression)
+        scope.belts[key(defined.name)] = build_conveyor(_name(defined), node, scope, lower_expression)
     except UnsupportedFeature as error:
+        if len(scope.asked) == asked:
+            del scope.hidden[hidden:]
         scope.belts[key(defined.name)] = error
     except InvalidModel as error:
         raise InvalidModel(_about(defined.name, defined.equations[0], error)) from error

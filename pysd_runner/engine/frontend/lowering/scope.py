@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
@@ -71,6 +72,8 @@ class Scope:
         Numbers of the calls of macros, and of the random functions, given out in order.
     asked
         Orders of delays met so far, by the name of the hidden variable that holds them.
+    budgets
+        The most that may be asked for.
     belts
         The conveyors, by comparison key: their hidden variables, or what is not covered about them.
     expansions
@@ -100,6 +103,7 @@ class Scope:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     sites: Iterator[int] = field(default_factory=count)
     asked: dict[str, Variable] = field(default_factory=dict)
+    budgets: Budgets = DEFAULT
     belts: dict[str, Any] = field(default_factory=dict)
     expansions: dict[Any, "Scope"] = field(default_factory=dict)
     sampled: Reference | None = None

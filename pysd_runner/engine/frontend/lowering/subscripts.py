@@ -183,7 +183,7 @@ def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
 
 
 def _open_span(span: Span, dim: str, scope: Scope, lower: Lower, number: int) -> Axis:
-    """All places of a dimension; which of them count is known in the run, and the function around leaves the others out."""
+    """All places of a dimension; which of them count the run tells, and the function around leaves the others out."""
     label = f"{scope.ranges.again(dim, 20 + number)}!"
     count = len(scope.ranges.elements[dim])
     places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
