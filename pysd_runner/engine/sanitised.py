@@ -235,6 +235,8 @@ _HARMLESS = re.compile(r"[\w .,;:*/()+-]*\Z")
 def _external(node: Any, names: _Names) -> Any:
     texts = {item.name: getattr(node, item.name) for item in fields(node)}
     for place, text in texts.items():
+        if place == "file" and text in names.files:
+            continue  # a path of the caller stands in for it
         if not isinstance(text, str) or not _HARMLESS.match(text):
             raise UnsupportedFeature(
                 f"{names.path}: {place} {text!r} of an external file cannot be handed to PySD safely"

@@ -95,8 +95,10 @@ def _operation(node: syntax.Operation, scope: Scope) -> Expression:
 def _missing(parts: Sequence[Expression], operators: tuple[str, ...]) -> Expression | None:
     """A comparison with a missing value, :NA:, which is below every number; None for any other."""
     places = [place for place, part in enumerate(parts) if isinstance(part, Number) and math.isnan(part.value)]
-    if len(parts) != 2 or len(places) != 1 or operators[0] in (":AND:", ":OR:"):
+    if len(parts) != 2 or not places or operators[0] in (":AND:", ":OR:"):
         return None
+    if len(places) == 2:
+        return operation("equal", Number(0.0), Number(0.0 if operators[0] in ("=", "<=", ">=") else 1.0))
     other = parts[1 - places[0]]
     operator = operators[0] if places == [1] else MIRRORED.get(operators[0], operators[0])
     if operator in (">", "<>"):

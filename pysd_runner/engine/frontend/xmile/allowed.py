@@ -284,9 +284,8 @@ def _walk(item: Any, known: Known, found: Counter[Feature]) -> None:
     for name, values in known.harmless.items():
         if item.get(name, "").lower() not in values:
             asked = f'{name}="{item.get(name)}"' if name in item.attrib else f"without {name}"
-            raise fault_at(
-                item, f"<{tag}> {asked} is not covered; expected {name}={' or '.join(map(repr, filter(None, values)))}"
-            )
+            expected = " or ".join(f'{name}="{value}"' for value in values if value)
+            raise fault_at(item, f"<{tag}> {asked} is not covered; expected {expected}")
     if known.parts is None:
         return
     for name in item.attrib:

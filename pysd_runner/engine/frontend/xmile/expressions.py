@@ -117,8 +117,14 @@ class _Reader(Transformer[Token, Any]):
         return Array(tuple(item.value for item in nodes))
 
     def name(self, parts: list[Token]) -> _Path:
-        found = _Path(".".join(plain_name(item) for item in parts if item.type == "NAME"))
+        found = _Path(".".join(plain_name(item) for item in parts if item.type in ("NAME", "WHOLE")))
         found.at = parts[0].start_pos or 0
+        return found
+
+    def outer_name(self, parts: list[Token]) -> _Path:
+        inner = self.name(parts)
+        found = _Path(f".{inner}")
+        found.at = inner.at
         return found
 
     def number(self, parts: list[Token]) -> Number:
