@@ -24,11 +24,18 @@ def asked(model):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        (aux("a", 1, "<mystery/>"), r"line 6, .*<mystery> in <aux> is not known here, and the numbers may depend on it"),
+        (
+            aux("a", 1, "<mystery/>"),
+            r"line 6, .*<mystery> in <aux> is not known here, and the numbers may depend on it",
+        ),
         ('<aux name="a" mystery="3"><eqn>1</eqn></aux>', 'attribute mystery="3" of <aux> is not known'),
         (flow("f", 1, '<gf kind="x"><ypts>1,2</ypts></gf>'), 'attribute kind="x" of <gf>'),
         (
-            aux("a", 1, '<event_poster min="0"><threshold value="1"><event sim_action="stop"/></threshold></event_poster>'),
+            aux(
+                "a",
+                1,
+                '<event_poster min="0"><threshold value="1"><event sim_action="stop"/></threshold></event_poster>',
+            ),
             '<event> sim_action="stop" is not covered; expected sim_action="pause"',
         ),
     ],
@@ -41,7 +48,10 @@ def test_what_is_not_known_of_a_variable_is_refused_by_name(variables, message, 
 @pytest.mark.parametrize(
     ("before", "message"),
     [
-        ('<data><import resource="x.csv"/></data>', '<import> without enabled is not covered; expected enabled="false"'),
+        (
+            '<data><import resource="x.csv"/></data>',
+            '<import> without enabled is not covered; expected enabled="false"',
+        ),
         ('<data><import resource="x.csv" enabled="true"/></data>', '<import> enabled="true"'),
         ("<mystery/>", "<mystery> in <xmile> is not known"),
     ],
@@ -147,7 +157,7 @@ def test_groups_and_places_of_an_xmile_view_are_kept(tmp_path):
     variables += '<group name="Tanks"><entity name="a_level"/></group></variables>'
     variables += (
         '<views><view name="main"><stock name="a level" x="10" y="20.5"/><aux name="rate" x="1" y="2"/>'
-        '<alias x="3" y="4"><of>a_level</of></alias><text_box x="9" y="9"/><aux name="gone" x="1" y="1"/></view></views>'
+        '<alias x="3" y="4"><of>a_level</of></alias><text_box x="9"/><aux name="gone" x="1" y="1"/></view></views>'
         "<variables>"
     )
     model = load_xmile(tmp_path, variables)

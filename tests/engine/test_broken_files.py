@@ -100,7 +100,11 @@ def test_comments_inside_an_equation_do_not_cut_it(tmp_path):
         ("<inflow>a</inflow>", "<inflow></inflow>", "<inflow> is empty"),
         ("0,1", "0,x,1", "variable 'f': .*could not be read to its end"),
         ("0,1", "", "variable 'f': line 9, .*<gf> has no <ypts>"),
-        ("<eqn>2</eqn>", "<eqn>2 +</eqn>", r"variable 'a': line 7, column 41: '2 \+' ends too early; expected a name, a number"),
+        (
+            "<eqn>2</eqn>",
+            "<eqn>2 +</eqn>",
+            r"variable 'a': line 7, column 41: '2 \+' ends too early; expected a name, a number",
+        ),
         ("<eqn>2</eqn>", "<eqn>NOSUCH(2)</eqn>", "NOSUCH"),
         ("<eqn>2</eqn>", "<eqn>spead</eqn>", "'spead' is not defined"),
         ("<xmile", "<model", "no XMILE document"),

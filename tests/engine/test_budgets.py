@@ -24,8 +24,8 @@ def doubling(depth):
     [
         (
             "R: (a1-a2000000000) ~~|\nk[R] = 1 ~~|",
-            r"line 2, column 1: subscript range 'R' asks for 2,000,000,000 elements; at most 1,000,000 are read, unless "
-            r"the model is loaded with load_model\(path, budgets=Budgets\(elements=2000000000\)\)",
+            r"line 2, column 1: subscript range 'R' asks for 2,000,000,000 elements; at most 1,000,000 are read, "
+            r"unless the model is loaded with load_model\(path, budgets=Budgets\(elements=2000000000\)\)",
         ),
         (f"R: (a1-a{'9' * 5000}) ~~|", "subscript range 'R' asks for"),
         ("".join(f"R{n}: (a1-a900000) ~~|\n" for n in range(9)), "subscript range 'R1' asks for 1,800,000 elements"),
@@ -53,7 +53,7 @@ def test_budgets_can_be_raised(tmp_path):
         load_model(macros, budgets=SMALL)
     assert simulate(load_model(macros, budgets=Budgets(equations=7)))["a"][0, 0, 0] == 8
     long = write_model(tmp_path, "a much longer name = 1 ~~|")
-    with pytest.raises(InvalidModel, match="'a much longer name'... has 18 characters; at most 12"):
+    with pytest.raises(InvalidModel, match=r"'a much longer name'\.\.\. has 18 characters; at most 12"):
         load_model(long, budgets=SMALL)
     assert simulate(load_model(long, budgets=Budgets(name=18)))["a much longer name"][0, 0, 0] == 1
 

@@ -26,7 +26,7 @@ def driven(name, more=""):
 
 
 def leak(fraction, attributes=""):
-    return f'<eqn>{fraction}</eqn><leak/></flow>\n'.join([f'<flow name="loss"{attributes}>', ""])
+    return f"<eqn>{fraction}</eqn><leak/></flow>\n".join([f'<flow name="loss"{attributes}>', ""])
 
 
 BELT = stock("belt", 6, ["i"], ["o"], more=conveyor(3))
@@ -108,7 +108,9 @@ def test_a_conveyor_can_stand_still(tmp_path):
 
 def test_each_element_has_its_own_transit_time(tmp_path):
     each = '<element subscript="a"><eqn>1</eqn></element><element subscript="b"><eqn>3</eqn></element>'
-    variables = stock("belt", 6, ["i"], ["o"], more=OVER_D + conveyor("wait[D]")) + f'<aux name="wait">{OVER_D}{each}</aux>'
+    variables = (
+        stock("belt", 6, ["i"], ["o"], more=OVER_D + conveyor("wait[D]")) + f'<aux name="wait">{OVER_D}{each}</aux>'
+    )
     variables += flow("i", 0, OVER_D) + driven("o", OVER_D)
     assert paths(load_xmile(tmp_path, variables))["o"] == [[6, 0, 0, 0, 0], [2, 2, 2, 0, 0]]
 
@@ -147,7 +149,7 @@ def test_a_queue_empties_into_a_stock_and_waits_for_a_conveyor(tmp_path):
             'batch_integrity="true" is not covered',
         ),
         (
-            BELT + f'<flow name="i" isee:spreadflow="source"><eqn>1</eqn></flow>' + driven("o"),
+            BELT + '<flow name="i" isee:spreadflow="source"><eqn>1</eqn></flow>' + driven("o"),
             'isee:spreadflow="source" is not covered',
         ),
     ],

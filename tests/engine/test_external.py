@@ -270,7 +270,10 @@ def test_data_that_are_not_needed_are_not_asked_for(tmp_path):
         ("f(GET DIRECT LOOKUPS('none.csv', ',', 'A', 'B2'))", "table function 'f'.*'none.csv'.*there is no file"),
         ("a = GET DIRECT CONSTANTS('/etc/passwd', ',', 'A1')", "not relative to the folder"),
         ("a = GET DIRECT CONSTANTS('C:/x.csv', ',', 'A1')", "not relative to the folder"),
-        ("a = GET DIRECT CONSTANTS('?x', ',', 'A1')", r"what '\?x' stands for is set in Vensim, .* files={'\?x': 'data.xlsx'}"),
+        (
+            "a = GET DIRECT CONSTANTS('?x', ',', 'A1')",
+            r"what '\?x' stands for is set in Vensim, .* files={'\?x': 'data.xlsx'}",
+        ),
         ("a = GET DIRECT CONSTANTS('numbers.csv', '(a+)+$', 'A1')", "more than one character"),
         ("a = GET DIRECT CONSTANTS('broken.xlsx', 'S', 'A1')", "variable 'a'.*'broken.xlsx'"),
     ],

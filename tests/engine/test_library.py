@@ -53,7 +53,9 @@ XMILE = {
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_functions_of_xmile(engine, tmp_path):
-    variables = "".join(aux(f"x{place}", text.replace("<", "&lt;").replace(">", "&gt;")) for place, text in enumerate(XMILE))
+    variables = "".join(
+        aux(f"x{place}", text.replace("<", "&lt;").replace(">", "&gt;")) for place, text in enumerate(XMILE)
+    )
     run = simulate(load_xmile(tmp_path, variables, stop=4), engine=engine)
     found = {text: run[f"x{place}"][0, 0, 3] for place, text in enumerate(XMILE)}
     assert found == pytest.approx(XMILE, rel=1e-13)
@@ -131,9 +133,7 @@ DISTRIBUTIONS = {
     "WEIBULL(1.5, 2)": stats.weibull_min(1.5, 0, 2),
     "PARETO(3, 2)": stats.pareto(3, 0, 2),
     "LOGISTIC(1, 2)": stats.logistic(1, 2),
-    "LOGNORMAL(10, 4)": stats.lognorm(
-        math.sqrt(math.log(1.16)), 0, math.exp(math.log(10) - 0.5 * math.log(1.16))
-    ),
+    "LOGNORMAL(10, 4)": stats.lognorm(math.sqrt(math.log(1.16)), 0, math.exp(math.log(10) - 0.5 * math.log(1.16))),
 }
 
 
@@ -195,7 +195,9 @@ def test_places_and_spans_in_arrays(case, engine, tmp_path):
 
 
 SQUARE = "".join(
-    f'<element subscript="{row}, {column}"><eqn>{10 * row + column}</eqn></element>' for row in (1, 2, 3) for column in (1, 2, 3)
+    f'<element subscript="{row}, {column}"><eqn>{10 * row + column}</eqn></element>'
+    for row in (1, 2, 3)
+    for column in (1, 2, 3)
 )
 TWICE = '<dimensions><dim name="N"/><dim name="N"/></dimensions>'
 

@@ -73,7 +73,7 @@ def test_modules_that_do_not_fit_are_refused(tmp_path):
     ring = "<model name='m'><variables>" + module("m") + aux("a", 1) + "</variables></model>"
     with pytest.raises(InvalidModel, match=r"models hold each other: m\.m"):
         load_xmile(tmp_path, with_models(module("m"), ring))
-    with pytest.raises(InvalidModel, match="'first.levl' is not defined"):
+    with pytest.raises(InvalidModel, match=r"'first\.levl' is not defined"):
         load_xmile(tmp_path, with_models(module("first", model="tank") + aux("a", "first.levl"), TANK))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.simulation import simulate
-from tests.engine.xmile_files import DIMENSIONS, OVER_D, OVER_N, aux, flow, load_xmile, stock, write_xmile
+from tests.engine.xmile_files import DIMENSIONS, OVER_D, OVER_N, aux, flow, load_xmile, stock
 
 
 def paths(model):

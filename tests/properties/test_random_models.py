@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pysd_runner.engine.frontend.lowering.expressions import REDUCTIONS, SPECIAL
+from pysd_runner.engine.frontend.lowering.expressions import SPECIAL
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
+from pysd_runner.engine.frontend.lowering.reductions import REDUCTIONS
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
@@ -106,8 +107,16 @@ NUMBERS = "time,a,b,c\n-0.5,2.5,-1,0.25\n0.75,1,,3\n1.25,-2,4.5,3\n2.5,0.5,1,-1\
 RANDOM = {name for name in CALLS if name.startswith("random")}
 # PySD solves these to eight digits only; test_features and test_array_functions compare them.
 SEARCHED = {"allocate available"}
-# Only XMILE writes these; test_xmile_functions does.
-XMILE = {"pi", "ramp on", "impulse", "impulses", "least of all", "largest of all"}
+# PySD's translators do not know these, or only those of XMILE; test_xmile_functions and test_library do.
+XMILE = {
+    *("pi", "ramp on", "impulse", "impulses", "floor", "remainder", "round", "rootn", "log10", "percent", "sinwave"),
+    *("coswave", "factorial", "permutations", "combinations", "gamma ln", "npv", "previous", "if missing"),
+    *("normal probability", "normal quantile", "uniform", "free normal", "log normal", "free exponential"),
+    *("triangular", "weibull", "pareto", "logistic", "chance", "lookup invert", "vector elm map", "rank", "transposed"),
+    *(f"{name} of array" for name in ("sum", "prod", "min", "max", "mean", "stddev", "size")),
+}
+# Conveyors make these; test_conveyors does.
+MADE = {"conveyor part"}
 # These say what they cannot do, or count; test_features and test_bad_models ask them.
 OTHERWISE = {"elmcount", "a function of", "lookup forward", "lookup backward", "lookup extrapolate"}
 
@@ -169,7 +178,7 @@ def test_random_expressions_agree_with_pysd(tmp_path, equations):
 def test_every_node_function_and_reduction_has_a_generator():
     assert set(FUNCTIONS) <= {*WRITTEN, *XMILE}
     assert set(CALLS) <= {*WHOLE, *WRITTEN, *RANDOM, *XMILE}
-    assert set(SPECIAL) <= {*WHOLE, *SUMS, *SEARCHED, *OTHERWISE}
+    assert set(SPECIAL) <= {*WHOLE, *SUMS, *SEARCHED, *OTHERWISE, *XMILE, *MADE}
     assert set(REDUCTIONS) == set(SUMS)
     nodes = {"stock", "macro", "game", "table", "get lookups"}
     assert {*WHOLE, *WRITTEN} <= {*FUNCTIONS, *CALLS, *SPECIAL, *nodes}

@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.validation.surveyed import Finding, examine, worst
+from tests.validation.surveyed import Comparison, Finding, examine, worst
 
 # Repository -> commit, all below https://github.com.
 COLLECTIONS = {
@@ -41,6 +41,8 @@ BEGINNING = 3000
 
 MANIFEST = Path(__file__).with_name("survey.csv")
 JUDGED = Path(__file__).with_name("survey.toml")
+
+PUBLISHED = "simlin differs from the numbers published beside the file, which are those here"
 
 # Kinds of files that are set aside, with the reason in `JUDGED`.
 ASIDE = ("incomplete", "malformed", "refused")
@@ -75,14 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for finding in _examined(given.folder, list(files), given.workers):
         entries.append(judged.entry(finding, files[finding.path]))
         if entries[-1].verdict == "fails" or "unexplained" in (entries[-1].references, entries[-1].simlin):
-            print(entries[-1].path, entries[-1].verdict, entries[-1].reason, sep="\n    ")
-    print(summary(entries))
+            last = entries[-1]
+            compared = f"references {last.references or '-'}, simlin {last.simlin or '-'}"
+            sys.stdout.write(f"{last.path}: {last.verdict}, {compared}\n    {last.reason}\n")
+    sys.stdout.write(f"{summary(entries)}\n")
     if given.write:
         write(entries)
         return 0
     known = {entry.path: entry for entry in read()}
     worse = [entry.path for entry in entries if _is_worse(entry, known.get(entry.path))]
-    print("\n".join(f"worse than the manifest says: {path}" for path in worse))
+    sys.stdout.writelines(f"worse than the manifest says: {path}\n" for path in worse)
     return 1 if worse else 0
 
 
@@ -91,7 +95,7 @@ def fetch(folder: Path) -> None:
     for repository, commit in COLLECTIONS.items():
         place = folder / repository
         if not place.is_dir():
-            print(f"fetching {repository}", file=sys.stderr)
+            sys.stderr.write(f"fetching {repository}\n")
             address = f"https://github.com/{repository}"
             subprocess.run(["git", "clone", "--quiet", "--filter=blob:none", address, place], check=True)
             subprocess.run(["git", "-C", place, "checkout", "--quiet", commit], check=True)
@@ -118,9 +122,9 @@ def _examined(folder: Path, paths: Sequence[str], workers: int) -> Iterator[Find
     # A fresh process from time to time, so that what other engines leave behind does not add up.
     with get_context("spawn").Pool(workers, maxtasksperchild=40) as pool:
         for number, finding in enumerate(pool.imap(_one, [(folder, path) for path in paths]), 1):
-            print(f"\r{number} of {len(paths)} files", end="", file=sys.stderr)
+            sys.stderr.write(f"\r{number} of {len(paths)} files")
             yield finding
-    print(file=sys.stderr)
+    sys.stderr.write("\n")
 
 
 def _one(task: tuple[Path, str]) -> Finding:
@@ -147,23 +151,26 @@ class Judged:
         if not finding.runs:
             message = re.sub(r"^\S+: ", "", finding.message)[:200]
             return Entry(path, digest, kind or "fails", self.reason(kind, path) if kind else message)
-        references = self._compared("reference", path, worst(finding.references), bool(finding.references))
-        simlin = self._compared(
-            "simlin", path, "" if finding.simlin is None else worst([finding.simlin]), finding.simlin is not None
-        )
-        reasons = [
-            self.reason(name, path) or worst(finding.references if name == "reference" else [finding.simlin])
-            for name, verdict in (("reference", references), ("simlin", simlin))
-            if verdict not in ("", "alike")
-        ]
-        return Entry(path, digest, "runs", "; ".join(dict.fromkeys(reasons)), references, simlin)
+        references, why = self._judge("reference", path, finding.references, worst(finding.references))
+        simlin, other = self._judge("simlin", path, [finding.simlin] if finding.simlin else [], _against(finding))
+        return Entry(path, digest, "runs", "; ".join(dict.fromkeys(filter(None, (why, other)))), references, simlin)
 
-    def _compared(self, kind: str, path: str, difference: str, there: bool) -> str:  # noqa: FBT001
-        if not there:
-            return ""
-        if not difference:
-            return "alike"
-        return "explained" if self.reason(kind, path) else "unexplained"
+    def _judge(self, kind: str, path: str, made: Sequence[Comparison], difference: str) -> tuple[str, str]:
+        """A verdict, and the reason for it."""
+        if not made:
+            return "", ""
+        if difference in ("", PUBLISHED):
+            return ("explained", PUBLISHED) if difference else ("alike", "")
+        reason = self.reason(kind, path)
+        return ("explained", reason) if reason else ("unexplained", difference)
+
+
+def _against(finding: Finding) -> str:
+    """How simlin differs; where the numbers published beside a file are those here, that is said."""
+    if finding.simlin is None or not finding.simlin.apart:
+        return ""
+    published = set().union(*(item.alike for item in finding.references))
+    return PUBLISHED if finding.simlin.apart.keys() <= published else str(finding.simlin)
 
 
 def summary(entries: Iterable[Entry]) -> str:

@@ -23,27 +23,30 @@ Array = NDArray[np.float64]
 # Times and values by the name of a cell, ``name[element,...]`` in lower case with underscores.
 Series = Mapping[str, tuple[Array, Array]]
 
-# How far numbers may be apart, relative to the largest value of their series.
-REFERENCE, OTHER_ENGINE = 1e-4, 1e-6
+# How far numbers may be apart, relative to the largest value of their series; and moments, relative to themselves.
+REFERENCE, OTHER_ENGINE = (1e-4, 1e-4), (1e-6, 1e-9)
 
 # Vensim and simlin write a missing value as a number of this size.
 MISSING = 1e28
 
-CLOCK = frozenset({"time", "saveper", "time_step", "initial_time", "final_time", "months", "dt", "starttime", "stoptime"})
+CLOCK = frozenset(
+    {"time", "saveper", "time_step", "initial_time", "final_time", "months", "dt", "starttime", "stoptime"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How many series were compared with others, and where they are farthest apart."""
+    """Series that are like those of another source, and where others are apart, the farthest first."""
 
     name: str
-    compared: int
-    apart: tuple[str, ...] = ()
+    alike: frozenset[str]
+    apart: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
+        count = len(self.alike) + len(self.apart)
         if not self.apart:
-            return f"{self.name}: {self.compared} alike"
-        return f"{self.name}: {len(self.apart)} of {self.compared} differ, first {self.apart[0]}"
+            return f"{self.name}: {count} alike"
+        return f"{self.name}: {len(self.apart)} of {count} differ, first {next(iter(self.apart.values()))}"
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ def examine(folder: Path, path: str) -> Finding:
         ours = _cells(model, run.data, run.years)
         for name, series in _published(file):
             compared = compare(name, ours, series, REFERENCE)
-            if compared.compared:
+            if compared.alike or compared.apart:
                 found.references.append(compared)
         theirs = simlin_series(file)
         if theirs:
@@ -106,6 +109,8 @@ def _specification(file: Path) -> dict[str, Any]:
 
 
 def _named_files(file: Path) -> dict[str, Path]:
+    if file.suffix.lower() != ".mdl":
+        return {}
     named = _specification(file).get("directData", {})
     return {name: file.parent / place for name, place in named.items() if (file.parent / place).is_file()}
 
@@ -124,12 +129,14 @@ def _data(model: Model, file: Path) -> dict[str, TimePath]:
 
 
 def _path(model: Model, name: str, series: Series) -> TimePath | None:
-    cells = [series[cell] for cell in _names(model, name) if cell in series]
-    shape = model.ir.shape(model.variables[name].dims)
-    if not cells or len(cells) != int(np.prod(shape)):
+    cells = [series.get(cell) for cell in _names(model, name)]
+    known = [cell for cell in cells if cell is not None]
+    if not known:
         return None
-    times = np.unique(np.concatenate([moments for moments, _ in cells]))
-    values = np.stack([np.interp(times, *cell) for cell in cells], axis=-1)
+    shape = model.ir.shape(model.variables[name].dims)
+    times = np.unique(np.concatenate([moments for moments, _ in known]))
+    rows = [np.full(times.size, np.nan) if cell is None else np.interp(times, *cell) for cell in cells]
+    values = np.stack(rows, axis=-1)
     return TimePath(times=times, values=values.reshape(times.size, *shape), interpolate="linear")
 
 
@@ -209,10 +216,13 @@ def simlin_series(file: Path) -> Series:
     times = next((values for name, values in found.items() if spelled(name) == "time"), None)
     if times is None:
         return {}
-    return {spelled(name): (times, values) for name, values in found.items() if values.size == times.size}
+    # Rows that were never saved hold zeros.
+    ends = np.flatnonzero(np.diff(times) <= 0)
+    rows = ends[0] + 1 if ends.size else times.size
+    return {spelled(name): (times[:rows], values[:rows]) for name, values in found.items() if values.size == times.size}
 
 
-def compare(name: str, ours: Series, theirs: Series, tolerance: float) -> Comparison:
+def compare(name: str, ours: Series, theirs: Series, tolerances: tuple[float, float]) -> Comparison:
     """Compare series that both have, at the moments that both have.
 
     Parameters
@@ -221,20 +231,19 @@ def compare(name: str, ours: Series, theirs: Series, tolerance: float) -> Compar
         What is compared with.
     ours, theirs
         Series by the name of their cell.
-    tolerance
-        How far they may be apart, relative to the largest value of the other one.
+    tolerances
+        How far values may be apart, relative to the largest of the other series, and moments, relative to themselves.
 
     Returns
     -------
     Comparison
         The farthest apart first.
     """
-    compared, apart = 0, []
+    alike, apart, (tolerance, near) = set(), [], tolerances
     for cell in sorted((ours.keys() & theirs.keys()) - CLOCK):
-        moments, found, expected = _matched(ours[cell], theirs[cell])
+        moments, found, expected = _matched(ours[cell], theirs[cell], near)
         if not moments.size:
             continue
-        compared += 1
         finite = np.isfinite(found) & np.isfinite(expected)
         same = (np.isnan(found) & np.isnan(expected)) | (found == expected)
         with np.errstate(invalid="ignore"):
@@ -244,8 +253,11 @@ def compare(name: str, ours: Series, theirs: Series, tolerance: float) -> Compar
         if distance[worst] > tolerance * largest and distance[worst] > _noise(largest):
             relative = distance[worst] / largest if largest else np.inf
             shown = f"{cell} at {moments[worst]:g}: {found[worst]:.6g} here, {expected[worst]:.6g} there"
-            apart.append((float(relative), shown))
-    return Comparison(name, compared, tuple(text for _, text in sorted(apart, key=lambda item: -item[0])))
+            apart.append((float(relative), cell, shown))
+        else:
+            alike.add(cell)
+    apart.sort(key=lambda item: -item[0])
+    return Comparison(name, frozenset(alike), {cell: text for _, cell, text in apart})
 
 
 def _noise(largest: float) -> float:
@@ -253,12 +265,12 @@ def _noise(largest: float) -> float:
     return 1e-9 if largest < 1e-9 else 0.0
 
 
-def _matched(ours: tuple[Array, Array], theirs: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+def _matched(ours: tuple[Array, Array], theirs: tuple[Array, Array], tolerance: float) -> tuple[Array, Array, Array]:
+    """Moments that both have, with the values of both."""
     years, found = ours
     moments, expected = theirs
     places = np.abs(years[:, None] - moments[None, :]).argmin(axis=0)
-    step = np.diff(years).min() if years.size > 1 else 1.0
-    near = np.abs(years[places] - moments) <= 1e-4 * np.maximum(1.0, np.abs(moments)) + 0.01 * step
+    near = np.abs(years[places] - moments) <= tolerance * np.maximum(1.0, np.abs(moments))
     return moments[near], _known(found[places][near]), _known(expected[near])
 
 

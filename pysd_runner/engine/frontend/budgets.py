@@ -17,7 +17,7 @@ class Budgets:
     Parameters
     ----------
     elements
-        Elements of all subscript ranges together, as far as the file counts them, ``(a1-a100)``, and slats of conveyors.
+        Elements of all subscript ranges that the file counts, ``(a1-a100)``, together; and slats of a conveyor.
     equations
         Equations that macros and modules are expanded into.
     name

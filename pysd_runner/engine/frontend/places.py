@@ -36,7 +36,7 @@ class Place:
 class Misplaced(InvalidModel):
     """An error about one name of an equation; `at` is where the name stands in it."""
 
-    def __init__(self, message: str, at: int) -> None:
+    def __init__(self, message: str, at: int = 0) -> None:
         super().__init__(message)
         self.at = at
 

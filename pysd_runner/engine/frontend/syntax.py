@@ -352,7 +352,8 @@ def parts(node: Any) -> Iterator[Any]:
             waiting.extend(reversed(item))
         elif is_dataclass(item):
             yield item
-            waiting.extend(getattr(item, name) for name in reversed(_names_of(type(item))))
+            kind: Any = type(item)
+            waiting.extend(getattr(item, name) for name in reversed(_names_of(kind)))
 
 
 @lru_cache(maxsize=32)

@@ -24,8 +24,8 @@ def check_definitions(ranges: Sequence[Range], variables: Sequence[Variable], bu
         If a variable or a subscript range is defined twice, a range is a copy of one that does not exist, or a
         variable is called Time.
     """
-    for item in (*ranges, *variables):
-        budgets.check_name(item.name)
+    for name in (*(item.name for item in ranges), *(item.name for item in variables)):
+        budgets.check_name(name)
     for item in ranges:
         for label in item.elements:
             budgets.check_name(label if isinstance(label, str) else label.prefix)

@@ -1,6 +1,6 @@
 """Macros, expanded where they are called: each call has hidden variables of its own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pysd_runner.engine.frontend.budgets import Budgets
@@ -11,8 +11,6 @@ from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
 from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.errors import InvalidModel, UnsupportedFeature
-
-Lower = Callable[[Node, Scope], Expression]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Expandable:
     outside: Mapping[str, tuple[str, tuple[str, ...]]]
 
 
-def expanded(macro: Expandable, call: Call, scope: Scope, lower: Lower) -> Expression:
+def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
     """What a call of a macro gives back: the variable that bears the name of the macro, or another of its outputs.
 
     Every variable of the macro runs over the axes of the arguments, so that a macro called for every element of a range
@@ -54,8 +52,6 @@ def expanded(macro: Expandable, call: Call, scope: Scope, lower: Lower) -> Expre
         How it is called.
     scope
         Where it is called.
-    lower
-        Lowers one node in a scope.
 
     Returns
     -------
@@ -77,27 +73,28 @@ def expanded(macro: Expandable, call: Call, scope: Scope, lower: Lower) -> Expre
         raise InvalidModel(f"macro {macro.name!r} calls itself: {' -> '.join([*scope.calls, macro.name])}.")
     # Equations for all outputs of one call share what it is expanded into.
     shared = (replace(call, gives=""), tuple(scope.block)) if call.outputs else None
-    inner = scope.expansions.get(shared) or _expansion(macro, call.arguments, scope, lower)
+    inner = scope.expansions.get(shared) or _expansion(macro, call.arguments, scope)
     if shared is not None:
         scope.expansions[shared] = inner
     wanted = call.gives or macro.name
     if key(wanted) not in inner.names:
-        raise InvalidModel(f"macro {macro.name!r} does not define {wanted!r}, which it would give back.")
+        what = repr(call.gives) if call.gives else "the variable of its name"
+        raise InvalidModel(f"macro {macro.name!r} does not define {what}, which it would give back.")
     labels = inner.outside if inner.dims[key(wanted)] else ()
     index = tuple(scope.ranges.pick(label, label.removesuffix("!")) for label in labels)
     return Reference(inner.names[key(wanted)], index)
 
 
-def _expansion(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Scope:
+def _expansion(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Scope:
     """The scope of one call, once all equations of the macro are lowered in it."""
-    inner = _inside(macro, arguments, scope, lower)
+    inner = _inside(macro, arguments, scope)
     for variable in macro.variables:
         if key(variable.name) not in macro.tables:
-            scope.hidden.append(_variable(variable, macro, inner, lower))
+            scope.hidden.append(_variable(variable, macro, inner))
     return inner
 
 
-def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: Lower) -> Scope:
+def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Scope:
     """The scope of one call: parameters are hidden variables, or table functions handed over by name."""
     owner = f"{scope.owner}{HIDDEN}{macro.name} {next(scope.numbers)}"
     names = {name: found for name, (found, _) in macro.outside.items()}
@@ -110,7 +107,7 @@ def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope, lower: L
         if table is not None:
             tables[name], names[name], dims[name] = table, parameter, table.dims
             continue
-        bound.append(_variable_of(lower(argument, scope), scope))
+        bound.append(_variable_of(scope.lowered(argument), scope))
         names[name], dims[name] = bound[-1].variable, _plain(bound[-1].axes)
     labels = joined_axes(*bound)
     implicit = _plain(labels)
@@ -152,20 +149,20 @@ def is_stock(variable: Defined) -> bool:
     return all(isinstance(equation.expression, Stock) for equation in variable.equations)
 
 
-def _variable(variable: Defined, macro: Expandable, scope: Scope, lower: Lower) -> Variable:
+def _variable(variable: Defined, macro: Expandable, scope: Scope) -> Variable:
     name = scope.names[key(variable.name)]
     dims = scope.dims[key(variable.name)]
     kind: Kind = "stock" if is_stock(variable) else "auxiliary"
     blocks = []
     for equation in variable.equations:
         try:
-            blocks.append(_block(equation, dims, scope, lower, stock=kind == "stock"))
+            blocks.append(_block(equation, dims, scope, stock=kind == "stock"))
         except (UnsupportedFeature, InvalidModel) as error:
             raise type(error)(f"{error} in macro {macro.name!r}, equation {equation.text}") from error
     return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=tuple(blocks), hidden=True)
 
 
-def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, lower: Lower, *, stock: bool) -> Block:
+def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, *, stock: bool) -> Block:
     labels, node = equation.subscripts, equation.expression
     if equation.exceptions:
         raise UnsupportedFeature("EXCEPT")
@@ -178,8 +175,8 @@ def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, lower: Lower
         scope.ranges.pick(label, dim) for label, dim in zip(scope.block, dims, strict=True)
     )
     if not stock or not isinstance(node, Stock):
-        return Block(index, lower(node, scope), None, equation.text)
-    flow, initial = lower(node.flow, scope), lower(node.initial, scope)
+        return Block(index, scope.lowered(node), None, equation.text)
+    flow, initial = scope.lowered(node.flow), scope.lowered(node.initial)
     return Block(index, flow, initial, equation.text, non_negative=node.non_negative)
 
 

@@ -112,7 +112,7 @@ def _pass(
     names = {**given, **{key(item.name): _name(item) for item in syntax.variables}}
     every = dict.fromkeys(given, ()) | dims
     # A macro knows the time; what else it uses of the model Vensim marks with a dollar sign.
-    outside = {name: (names[name], ()) for name in given}
+    outside: dict[str, tuple[str, tuple[str, ...]]] = {name: (names[name], ()) for name in given}
     outside |= {f"{name}$": (found, every[name]) for name, found in names.items()}
     scope = Scope(
         ranges=ranges,
@@ -120,6 +120,7 @@ def _pass(
         names=names,
         tables=table_functions(syntax.variables, ranges, dims, files),
         files=files,
+        lower=lower_expression,
         macros={key(item.name): _macro(item, ranges, files, outside) for item in syntax.macros},
         known=known,
         budgets=budgets,
@@ -158,7 +159,7 @@ def _prepare_belt(defined: Defined, scope: Scope) -> None:
         return
     hidden, asked = len(scope.hidden), len(scope.asked)
     try:
-        scope.belts[key(defined.name)] = build_conveyor(_name(defined), node, scope, lower_expression)
+        scope.belts[key(defined.name)] = build_conveyor(_name(defined), node, scope)
     except UnsupportedFeature as error:
         if len(scope.asked) == asked:
             del scope.hidden[hidden:]
@@ -339,11 +340,11 @@ def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope
 
 def _parts(node: Any, scope: Scope) -> tuple[Any, Any]:
     if scope.stock:
-        return lower_expression(node.flow, scope), lower_expression(node.initial, scope)
+        return scope.lowered(node.flow), scope.lowered(node.initial)
     if isinstance(node, Call) and key(node.function) == "active initial" and len(node.arguments) == 2:
         active, initial = node.arguments
-        return lower_expression(active, scope), lower_expression(initial, scope)
-    return lower_expression(node, scope), None
+        return scope.lowered(active), scope.lowered(initial)
+    return scope.lowered(node), None
 
 
 def _check_axes(block: Block, scope: Scope) -> None:

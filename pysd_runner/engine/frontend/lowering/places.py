@@ -1,8 +1,9 @@
 """Functions that find an element of an array by its place: VECTOR ELM MAP, RANK, an array called with a flat index."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from pysd_runner.engine.frontend.lowering.arrays import marked
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
 from pysd_runner.engine.frontend.syntax import Call, Name, Node
@@ -12,39 +13,39 @@ from pysd_runner.engine.names import key
 from pysd_runner.engine.rewriting import relabelled
 from pysd_runner.errors import InvalidModel
 
-Lower = Callable[[Node, Scope], Expression]
 
-
-def element_map(node: Call, scope: Scope, lower: Lower) -> Expression:
+def element_map(node: Call, scope: Scope) -> Expression:
     """VECTOR ELM MAP: the element so many places behind the one that is named, missing where there is none."""
     vector = node.arguments[0] if len(node.arguments) == 2 else None
     if not isinstance(vector, Name) or key(vector.name) not in scope.names:
         raise InvalidModel("VECTOR ELM MAP takes an element of a variable, x[first], and how many places to go on.")
     dims = scope.dims[key(vector.name)]
-    base = _flat(static_index(vector.name, vector.subscripts, scope, lower), dims, scope)
-    place = operation("add", base, _whole(lower(node.arguments[1], scope)))
+    base = _flat(static_index(vector.name, vector.subscripts, scope), dims, scope)
+    place = operation("add", base, _whole(scope.lowered(node.arguments[1])))
     count = Number(float(math.prod(len(scope.ranges.elements[dim]) for dim in dims)))
     inside = operation("and", operation("greater_equal", place, Number(0.0)), operation("less", place, count))
     return operation("where", inside, _at(vector.name, place, scope), Number(math.nan))
 
 
-def flat_element(node: Call, scope: Scope, lower: Lower) -> Expression:
+def flat_element(node: Call, scope: Scope) -> Expression:
     """An array called with the place of an element in it, row by row from one; zero where there is none."""
     if len(node.arguments) != 1:
         raise InvalidModel(f"{node.function!r} is an array and takes one place, {len(node.arguments)} are given")
-    place = operation("subtract", _whole(lower(node.arguments[0], scope)), Number(1.0))
+    place = operation("subtract", _whole(scope.lowered(node.arguments[0])), Number(1.0))
     return _at(node.function, place, scope)
 
 
-def rank(node: Call, scope: Scope, lower: Lower) -> Expression:
+def rank(node: Call, scope: Scope) -> Expression:
     """RANK: the place of the element that is so many from the smallest, row by row from one."""
     if len(node.arguments) not in (2, 3):
         raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
-    values = [lower(_wild(item, scope), scope) for item in (node.arguments[0], *node.arguments[2:])]
-    wanted = _whole(lower(node.arguments[1], scope))
+    values = [scope.lowered(_wild(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
+    wanted = _whole(scope.lowered(node.arguments[1]))
+    if not any(axis.endswith("!") for axis in values[0].axes):
+        values = [marked(scope, item, item.axes) for item in values]
     over = tuple(axis for axis in values[0].axes if axis.endswith("!"))
     if not over:
-        raise InvalidModel("RANK takes an array with a wildcard, x[*].")
+        raise InvalidModel("RANK takes an array, x[*].")
     others = {axis: f"{scope.ranges.again(axis.removesuffix('!'), 9)}!" for axis in over}
     own = _numbered(over, scope)
     keys = [*values, own]

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pysd_runner.engine.frontend.syntax import Range, Target
+from pysd_runner.engine.frontend.syntax import Range, Target, labels_of
 from pysd_runner.engine.ir import Axis, Element, Index
 from pysd_runner.engine.names import HIDDEN, key, tidy
 from pysd_runner.errors import InvalidModel, suggest
@@ -59,7 +59,7 @@ class Ranges:
         for item in found:
             name = tidy(item.name)
             self._names[key(name)] = name
-            listed[name] = list(item.elements) if item.copy_of is None else [item.copy_of]
+            listed[name] = list(labels_of(item.elements)) if item.copy_of is None else [item.copy_of]
             self._targets[name] = list(item.targets)
             if item.copy_of is not None:
                 self._copies.add(name)

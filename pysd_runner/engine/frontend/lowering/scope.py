@@ -1,7 +1,7 @@
 """What the equations of a model may refer to, and the hidden variables they are expanded into."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -12,6 +12,7 @@ from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
+from pysd_runner.engine.frontend.syntax import Node
 from pysd_runner.engine.ir import (
     Axis,
     Block,
@@ -46,6 +47,8 @@ class Scope:
         The table functions, by comparison key.
     files
         Where external numbers are read.
+    lower
+        Lowers one node in a scope.
     block
         Subscripts of the equation being lowered.
     standing
@@ -89,6 +92,7 @@ class Scope:
     names: Mapping[str, str]
     tables: Mapping[str, TableFunction]
     files: DataFiles
+    lower: Callable[[Node, "Scope"], Expression]
     block: Sequence[str] = ()
     standing: Mapping[str, str] = field(default_factory=dict)
     mode: Mode = "interpolate"
@@ -108,6 +112,10 @@ class Scope:
     expansions: dict[Any, "Scope"] = field(default_factory=dict)
     sampled: Reference | None = None
     masks: list[Expression] = field(default_factory=list)
+
+    def lowered(self, node: Node) -> Expression:
+        """What a node of the common tree becomes here."""
+        return self.lower(node, self)
 
     @property
     def block_axes(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What the subscripts of a reference pick, where they are more than names: wildcards, numbers, expressions, spans."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -10,8 +10,6 @@ from pysd_runner.engine.ir import Axis, Element, Expression, Index, Reduction, R
 from pysd_runner.engine.ir import Number as Value
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel
-
-Lower = Callable[[Node, Scope], Expression]
 
 WILDCARD = "*"
 
@@ -32,7 +30,7 @@ class Picked:
     chosen: list[tuple[str, Expression]] = field(default_factory=list)
 
 
-def static_index(name: str, subscripts: Sequence[Subscript] | None, scope: Scope, lower: Lower) -> tuple[Index, ...]:
+def static_index(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> tuple[Index, ...]:
     """What subscripts pick that are known before the run.
 
     Raises
@@ -40,15 +38,15 @@ def static_index(name: str, subscripts: Sequence[Subscript] | None, scope: Scope
     InvalidModel
         If there are too few or too many, or one is an expression.
     """
-    found = picked(name, subscripts, scope, lower)
+    found = picked(name, subscripts, scope)
     if found.chosen:
         raise InvalidModel(f"the subscripts of {name!r} are names here, not expressions")
     return tuple(found.index)
 
 
-def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope, lower: Lower) -> Expression:
+def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> Expression:
     """The value of a variable with its subscripts; zero where an expression picks a place that is not there."""
-    found = picked(name, subscripts, scope, lower)
+    found = picked(name, subscripts, scope)
     value: Expression = Reference(scope.names[key(name)], tuple(found.index))
     for label, counts in found.chosen:
         inner = operation("where", counts, value, Value(0.0))
@@ -56,7 +54,7 @@ def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope, lo
     return value
 
 
-def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope, lower: Lower) -> Picked:
+def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> Picked:
     """What every subscript of a reference stands for.
 
     Parameters
@@ -67,8 +65,6 @@ def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope, lowe
         As written; None for none.
     scope
         What there is.
-    lower
-        Lowers one node in a scope.
 
     Returns
     -------
@@ -88,7 +84,7 @@ def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope, lowe
     found = Picked()
     labels = [item for item in given if isinstance(item, str)]
     for item, dim in zip(given, dims, strict=True):
-        _pick(item, dim, labels, scope, lower, found)
+        _pick(item, dim, labels, scope, found)
     return found
 
 
@@ -99,7 +95,7 @@ def _own(dims: tuple[str, ...], scope: Scope) -> list[Subscript]:
     return list(dims)
 
 
-def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, lower: Lower, found: Picked) -> None:
+def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, found: Picked) -> None:
     if item == WILDCARD:
         found.index.append(_whole(dim, scope, found))
     elif isinstance(item, Position):
@@ -107,7 +103,7 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, lower: Low
     elif isinstance(item, Number):
         found.index.append(Element(_place(item, dim, scope)))
     elif isinstance(item, Span):
-        found.index.append(_span(item, dim, scope, lower, len(found.index) + 1))
+        found.index.append(_span(item, dim, scope, len(found.index) + 1))
     elif isinstance(item, str) and not _is_variable(item, dim, scope):
         found.index.append(scope.pick(_unqualified(item, scope), dim, labels))
     else:
@@ -115,7 +111,7 @@ def _pick(item: Subscript, dim: str, labels: list[str], scope: Scope, lower: Low
         label = f"{scope.ranges.again(dim, len(found.index) + 1)}!"
         numbers = tuple(float(place + 1) for place in range(len(scope.ranges.elements[dim])))
         # A number that is a little below a whole one by rounding alone counts as that.
-        wanted = operation("integer", operation("add", lower(node, scope), Value(SMALL)))
+        wanted = operation("integer", operation("add", scope.lowered(node), Value(SMALL)))
         found.chosen.append((label, operation("equal", Table(numbers, (len(numbers),), (label,)), wanted)))
         found.index.append(Axis(label))
 
@@ -159,13 +155,13 @@ def _place(number: Number, dim: str, scope: Scope) -> int:
     return int(number.value) - 1
 
 
-def _span(span: Span, dim: str, scope: Scope, lower: Lower, number: int) -> Axis:
+def _span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     """Consecutive places of a dimension, both ends included."""
     ends = [_end(node, dim, scope) for node in (span.first, span.last)]
     count = len(scope.ranges.elements[dim])
     first, last = ends[0] if span.first is not None else 1, ends[1] if span.last is not None else count
     if first is None or last is None:
-        return _open_span(span, dim, scope, lower, number)
+        return _open_span(span, dim, scope, number)
     if first > last:
         raise InvalidModel(f"a span of subscripts from {first} to {last} holds nothing.")
     places = tuple(range(first - 1, last))
@@ -182,14 +178,14 @@ def _end(node: Node | None, dim: str, scope: Scope) -> int | None:
     return None
 
 
-def _open_span(span: Span, dim: str, scope: Scope, lower: Lower, number: int) -> Axis:
+def _open_span(span: Span, dim: str, scope: Scope, number: int) -> Axis:
     """All places of a dimension; which of them count the run tells, and the function around leaves the others out."""
     label = f"{scope.ranges.again(dim, 20 + number)}!"
     count = len(scope.ranges.elements[dim])
     places = Table(tuple(float(place + 1) for place in range(count)), (count,), (label,))
     for node, name in ((span.first, "greater_equal"), (span.last, "less_equal")):
         if node is not None:
-            end = operation("integer", operation("add", lower(node, scope), Value(SMALL)))
+            end = operation("integer", operation("add", scope.lowered(node), Value(SMALL)))
             scope.masks.append(operation(name, places, end))
     return Axis(label)
 

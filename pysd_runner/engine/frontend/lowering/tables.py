@@ -103,6 +103,11 @@ class TableFunction:
         Interpolation
             Over the axes of the argument and of the index.
         """
+        axes, picked = self.picked(index)
+        return interpolation(argument, [self.tables.get(place, UNDEFINED) for place in picked], axes, self.mode)
+
+    def picked(self, index: Sequence[Index]) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
+        """Labels of the axes of an index, and positions of the tables it picks, in C order over them."""
         places = [_places(item, length) for item, length in zip(index, self.shape, strict=True)]
         # Axes with the same label run together.
         lengths = {item.label: len(found) for item, found in zip(index, places, strict=True) if isinstance(item, Axis)}
@@ -114,8 +119,8 @@ class TableFunction:
                 found[at[item.label]] if isinstance(item, Axis) else found[0]
                 for item, found in zip(index, places, strict=True)
             )
-            picked.append(self.tables.get(tuple(place), UNDEFINED))
-        return interpolation(argument, picked, axes, self.mode)
+            picked.append(tuple(place))
+        return axes, picked
 
 
 def _places(item: Index, length: int) -> tuple[int, ...]:

@@ -132,7 +132,7 @@ def _given_by_macros(equation: Equation, outputs: Mapping[str, tuple[str, ...]])
         if len(node.outputs) > len(gives):
             raise fault(equation.place, 0, f"{node.function!r} gives {len(gives)} values behind the colon, not more")
         for name, output in zip(node.outputs, gives, strict=False):
-            labels = equation.subscripts if name.subscripts is None else name.subscripts
+            labels = equation.subscripts if name.subscripts is None else tuple(map(str, name.subscripts))
             yield name.name, replace(equation, subscripts=labels, expression=replace(node, gives=output))
 
 

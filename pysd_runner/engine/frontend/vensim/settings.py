@@ -70,8 +70,8 @@ def features(lines: Iterable[tuple[int, str]]) -> list[Feature]:
         known = KNOWN.get(int(code)) if colon and code.strip().isdecimal() else None
         if known is None:
             raise InvalidModel(
-                f"line {number}: the setting {line.strip()[:60]!r} is not known here, and the numbers may depend on it; "
-                "remove it if they do not"
+                f"line {number}: the setting {line.strip()[:60]!r} is not known here, and the numbers may depend on "
+                "it; remove it if they do not"
             )
         found[f"setting: {known[0]}", known[1], int(code) in WARN] += 1
     return [Feature(name, done, count, warns) for (name, done, warns), count in found.items()]

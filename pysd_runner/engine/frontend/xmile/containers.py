@@ -192,7 +192,7 @@ class _Containers:
         dims = tuple(dimensions_of(item))
         equation = Equation(
             subscripts=dims,
-            expression=Call("belt part", (Name(belt), Text(part))),
+            expression=Call("conveyor part", (Name(belt), Text(part))),
             text=f"{variable.name} = flow of the conveyor {belt}",
             place=place_of(item),
         )
@@ -211,7 +211,7 @@ class _Containers:
             taken = waiting
             if target in self.belts:
                 self._check_batches(item, target, place)
-                taken = Call("min", (waiting, Call("belt part", (Name(self.variables[target].name), Text("room")))))
+                taken = Call("min", (waiting, Call("conveyor part", (Name(self.variables[target].name), Text("room")))))
             elif place and child(self.items[key(flow)], "overflow") is not None and not self._blocked(item):
                 taken = Number(0.0)
             self._give(flow, taken, variable.name)

@@ -178,8 +178,8 @@ def xmile_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
     if name in NAMES and not arguments:
         return NAMES[name]
     if name == "lookup" and len(arguments) == 2 and isinstance(arguments[0], Name):
-        table, argument = arguments
-        return Call(arguments[0].name, (argument,), arguments[0].subscripts, at=arguments[0].at)
+        table = arguments[0]
+        return Call(table.name, arguments[1:], table.subscripts, at=table.at)
     forms = FUNCTIONS.get(name)
     if forms is None:
         return None

@@ -106,8 +106,8 @@ def _with_behaviour(parent: Any, habits: Habits) -> Habits:
             for holder in (behaviour, *children(behaviour, kind)):
                 wish = child(holder, "non_negative")
                 if wish is not None:
-                    wishes[f"{kind}s"] = says_yes(wish)
-    return replace(habits, **wishes)
+                    wishes[kind] = says_yes(wish)
+    return replace(habits, flows=wishes.get("flow", habits.flows), stocks=wishes.get("stock", habits.stocks))
 
 
 def _variables(model: Any, habits: Habits) -> list[Variable]:

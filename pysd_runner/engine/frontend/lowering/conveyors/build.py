@@ -11,7 +11,7 @@ from pysd_runner.engine.frontend.lowering.conveyors.filling import (
     in_whole_units,
     move,
 )
-from pysd_runner.engine.frontend.lowering.conveyors.frame import SLATS, TRANSIT, Frame, Lower
+from pysd_runner.engine.frontend.lowering.conveyors.frame import SLATS, TRANSIT, Frame
 from pysd_runner.engine.frontend.lowering.conveyors.leaks import Leaks
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Belt, Name
@@ -42,7 +42,7 @@ class Parts:
     slat: str
 
 
-def build_conveyor(name: str, node: Belt, scope: Scope, lower: Lower) -> Parts:
+def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
     """Add the hidden variables of a conveyor.
 
     Parameters
@@ -53,8 +53,6 @@ def build_conveyor(name: str, node: Belt, scope: Scope, lower: Lower) -> Parts:
         What the file says about it.
     scope
         What its equations may refer to; its hidden variables are added there.
-    lower
-        Lowers one node in a scope.
 
     Returns
     -------
@@ -70,7 +68,7 @@ def build_conveyor(name: str, node: Belt, scope: Scope, lower: Lower) -> Parts:
     """
     dims = scope.dims[key(name)]
     own = replace(scope, owner=name, block=dims, standing={dim: dim for dim in dims}, stock=False)
-    frame = Frame(name, node, own, lower)
+    frame = Frame(name, node, own)
     leaks = Leaks(frame)
     taken = leaks.taken()
     left = frame.hide("left", _left(frame, taken), slats=True)

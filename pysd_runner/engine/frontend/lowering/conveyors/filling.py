@@ -7,7 +7,7 @@ import numpy as np
 from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.functions import SMALL, operation, time_step
-from pysd_runner.engine.ir import Axis, Block, Element, Expression, Number, Reference, Table
+from pysd_runner.engine.ir import Axis, Block, Element, Expression, Index, Number, Reference, Table
 from pysd_runner.errors import UnsupportedFeature
 
 # What comes on in a step, with the share of it that each slat takes.
@@ -47,15 +47,15 @@ def move(frame: Frame, name: str, source: str, came: Sequence[Entering], start: 
         front = tuple(range(frame.slats - 1))
         label = frame.scope.ranges.part(frame.slat, front)
         behind = Reference(source, (Axis(label, tuple(range(1, frame.slats))), *own))
-        index = (Axis(label, front), *own)
+        index: tuple[Index, ...] = (Axis(label, front), *own)
         value = _with_entering(behind, came, slice(0, -1), (label, *frame.dims))
         blocks.append(_block(frame, name, first, index, value))
-    last = (Element(frame.slats - 1), *own)
+    last: tuple[Index, ...] = (Element(frame.slats - 1), *own)
     blocks.append(_block(frame, name, first, last, _with_entering(None, came, -1, frame.dims)))
     frame.remember_slats(name, blocks)
 
 
-def _block(frame: Frame, name: str, first: str, index: tuple[Axis | Element, ...], value: Expression) -> Block:
+def _block(frame: Frame, name: str, first: str, index: tuple[Index, ...], value: Expression) -> Block:
     moved = frame.unless_still(value, Reference(name, index))
     return Block(index, moved, Reference(first, index), f"{frame.name} moves on")
 

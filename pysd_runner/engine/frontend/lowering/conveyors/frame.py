@@ -1,7 +1,8 @@
 """What all parts of a conveyor share: its slats, and how its hidden variables are named, made and referred to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from pysd_runner.engine.ir import Axis, Block, Element, Expression, Kind, Number
 from pysd_runner.engine.names import HELD, HIDDEN
 
 Array = NDArray[np.float64]
-Lower = Callable[[Node, Scope], Expression]
 
 ZERO, ONE = Number(0.0), Number(1.0)
 
@@ -32,8 +32,6 @@ class Frame:
         What the file says about it.
     scope
         What its equations may refer to; its hidden variables are added there.
-    lower
-        Lowers one node in a scope.
 
     Raises
     ------
@@ -43,8 +41,8 @@ class Frame:
         If it has too many slats.
     """
 
-    def __init__(self, name: str, node: Belt, scope: Scope, lower: Lower) -> None:
-        self.name, self.node, self.scope, self._lower = name, node, scope, lower
+    def __init__(self, name: str, node: Belt, scope: Scope) -> None:
+        self.name, self.node, self.scope = name, node, scope
         self.dims = tuple(scope.block)
         self.content = self.named(SLATS)
         self.counts = self._counts()
@@ -69,7 +67,7 @@ class Frame:
 
     def lower(self, node: Node, owner: str = "") -> Expression:
         """An expression of the file; a flow may own it."""
-        return self._lower(node, replace(self.scope, owner=owner) if owner else self.scope)
+        return (replace(self.scope, owner=owner) if owner else self.scope).lowered(node)
 
     def named(self, label: str) -> str:
         """Name of a hidden variable of this conveyor."""
@@ -120,7 +118,7 @@ class Frame:
         over = f"{self.slat}!"
         return Reduction("sum", Reference(name, self._axes((over, *self.dims))), (over,), self.dims)
 
-    def table(self, values: Array, *, slats: bool = True) -> Expression:
+    def table(self, values: NDArray[Any], *, slats: bool = True) -> Expression:
         """Numbers over the slats and the ranges of the conveyor, or over these alone."""
         shape = (self.slats, *self.counts.shape) if slats else self.counts.shape
         full = np.broadcast_to(values, shape)
