@@ -1,4 +1,4 @@
-"""Run the model files of public collections, and compare them with what is published beside them and with simlin.
+"""Run the model files of public collections, and compare them with what is published beside them, simlin and PySD.
 
 The collections are fetched from their public addresses and are no part of this project; a manifest says of every file
 what became of it. Run it as::
@@ -58,6 +58,15 @@ class Entry:
     reason: str = ""
     references: str = ""
     simlin: str = ""
+    pysd: str = ""
+
+
+# What runs are compared with: published numbers, another engine, and what another reader makes of the file.
+COMPARED = ("references", "simlin", "pysd")
+
+
+def _compared(entry: Entry) -> list[str]:
+    return [getattr(entry, name) for name in COMPARED]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,9 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     entries = []
     for finding in _examined(given.folder, list(files), given.workers):
         entries.append(judged.entry(finding, files[finding.path]))
-        if entries[-1].verdict == "fails" or "unexplained" in (entries[-1].references, entries[-1].simlin):
+        if entries[-1].verdict == "fails" or "unexplained" in _compared(entries[-1]):
             last = entries[-1]
-            compared = f"references {last.references or '-'}, simlin {last.simlin or '-'}"
+            compared = ", ".join(item or "-" for item in _compared(last))
             sys.stdout.write(f"{last.path}: {last.verdict}, {compared}\n    {last.reason}\n")
     sys.stdout.write(f"{summary(entries)}\n")
     if given.write:
@@ -153,7 +162,10 @@ class Judged:
             return Entry(path, digest, kind or "fails", self.reason(kind, path) if kind else message)
         references, why = self._judge("reference", path, finding.references, worst(finding.references))
         simlin, other = self._judge("simlin", path, [finding.simlin] if finding.simlin else [], _against(finding))
-        return Entry(path, digest, "runs", "; ".join(dict.fromkeys(filter(None, (why, other)))), references, simlin)
+        second = [finding.pysd] if finding.pysd else []
+        pysd, third = self._judge("pysd", path, second, worst(second))
+        reasons = "; ".join(dict.fromkeys(filter(None, (why, other, third))))
+        return Entry(path, digest, "runs", reasons, references, simlin, pysd)
 
     def _judge(self, kind: str, path: str, made: Sequence[Comparison], difference: str) -> tuple[str, str]:
         """A verdict, and the reason for it."""
@@ -185,7 +197,7 @@ def summary(entries: Iterable[Entry]) -> str:
             f"{format_name}: {len(own)} files, {counts['incomplete']} incomplete, {counts['malformed']} malformed, "
             f"{counts['refused']} to be refused; of the other {whole} run {counts['runs']} ({share})"
         )
-        for name in ("references", "simlin"):
+        for name in COMPARED:
             found = Counter(getattr(entry, name) for entry in own)
             lines.append(
                 f"  {name}: {found['alike']} alike, {found['explained']} explained, {found['unexplained']} unexplained"
@@ -196,14 +208,11 @@ def summary(entries: Iterable[Entry]) -> str:
 def _is_worse(entry: Entry, known: Entry | None) -> bool:
     if known is None or known.sha256 != entry.sha256:
         return entry.verdict == "fails"
-    order = ("unexplained", "explained", "alike", "")
+    order = ("unexplained", "explained", "alike")
     if known.verdict == "runs" and entry.verdict != "runs":
         return True
-    return any(
-        order.index(getattr(entry, name)) < order.index(getattr(known, name))
-        for name in ("references", "simlin")
-        if getattr(entry, name)
-    )
+    both = [(new, old) for new, old in zip(_compared(entry), _compared(known), strict=True) if new and old]
+    return any(order.index(new) < order.index(old) for new, old in both)
 
 
 def read() -> list[Entry]:
@@ -220,7 +229,7 @@ def write(entries: Iterable[Entry]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Entry.__dataclass_fields__)
         writer.writerows(
-            [entry.path, entry.sha256, entry.verdict, entry.reason, entry.references, entry.simlin] for entry in entries
+            [entry.path, entry.sha256, entry.verdict, entry.reason, *_compared(entry)] for entry in entries
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.frontend.lowering.model import lower
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import GapsimError
@@ -18,6 +19,7 @@ from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import simulate
 from tests.validation.canonical import published_file, read_published
 from tests.validation.conformance import data_beside
+from tests.validation.readers import differences
 
 Array = NDArray[np.float64]
 # Times and values by the name of a cell, ``name[element,...]`` in lower case with underscores.
@@ -58,6 +60,7 @@ class Finding:
     message: str = ""
     references: list[Comparison] = field(default_factory=list)
     simlin: Comparison | None = None
+    pysd: Comparison | None = None
 
 
 def examine(folder: Path, path: str) -> Finding:
@@ -96,7 +99,18 @@ def examine(folder: Path, path: str) -> Finding:
         theirs = simlin_series(file)
         if theirs:
             found.simlin = compare("simlin", ours, theirs, OTHER_ENGINE)
+        found.pysd = _second_reading(model)
     return found
+
+
+def _second_reading(model: Model) -> Comparison | None:
+    """What PySD's translators make of a file; None if they cannot read it."""
+    try:
+        other = lower(model.translated.source())
+    except GapsimError:
+        return None
+    apart = differences(model.ir, other)
+    return Comparison("PySD", frozenset(model.variables) - set(apart), {name: name for name in apart})
 
 
 def _specification(file: Path) -> dict[str, Any]:
