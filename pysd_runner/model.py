@@ -4,16 +4,18 @@ import operator
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.translated.source import Translated, translate
 from pysd_runner.engine.ir import ModelIr, Variable
 from pysd_runner.engine.loading import changed_files, load_lowered
 from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.paths import model_folder
 from pysd_runner.spec import ModelSpec, load_spec
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.frontend.translated.source import Translated
 
 REGION_RANGE = "Region"
 
@@ -85,7 +87,7 @@ class Model:
         return {name: item for name, item in self.ir.variables.items() if not item.hidden}
 
     @property
-    def translated(self) -> Translated:
+    def translated(self) -> "Translated":
         """The file as PySD's translators read it, with the ranges of this model.
 
         Raises
@@ -93,6 +95,8 @@ class Model:
         InvalidModel
             If the file, or a data file it names, has changed since the model was loaded.
         """
+        from pysd_runner.engine.frontend.translated.source import translate
+
         source = translate(self.path)
         changed = [self.path] if source.sha256 != self.sha256 else []
         if self.lowered is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pysd_runner.engine import serial
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.frontend.source import identify, read_source
+from pysd_runner.engine.frontend.files import identify
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.store import code_digest, default_store
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
@@ -98,7 +98,9 @@ class _Asked:
     budgets: Budgets
 
     def lowered(self) -> Lowered:
+        # A lowered model that is in the cache needs none of this.
         from pysd_runner.engine.frontend.lowering.model import lower
+        from pysd_runner.engine.frontend.source import read_source
 
         try:
             source = read_source(self.path, self.budgets).with_ranges(self.elements)

@@ -1,9 +1,7 @@
 """Limits of what a file may ask for before anything is computed, so that a slip of the pen does not fill the memory."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pysd_runner.engine.frontend.syntax import Numbered, Range, labels_of
 from pysd_runner.errors import InvalidModel
 
 # As much of a name is shown.
@@ -65,33 +63,3 @@ class Budgets:
 
 
 DEFAULT = Budgets()
-
-
-def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[Range, ...]:
-    """Subscript ranges in which every element is listed.
-
-    Parameters
-    ----------
-    ranges
-        As a file defines them.
-    budgets
-        How many elements may be made.
-
-    Returns
-    -------
-    tuple of Range
-        The same.
-
-    Raises
-    ------
-    InvalidModel
-        If there would be too many elements.
-    """
-    made = 0
-    found = []
-    for item in ranges:
-        for part in item.elements:
-            made += part.count if isinstance(part, Numbered) else 0
-            budgets.check("elements", made, f"{item.place.at(0)}: subscript range {item.name!r} asks for")
-        found.append(replace(item, elements=tuple(labels_of(item.elements))))
-    return tuple(found)

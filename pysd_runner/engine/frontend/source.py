@@ -1,18 +1,15 @@
 """A model file as it was read, whatever its format. Nothing is written and nothing of the file is executed."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
+from pysd_runner.engine.frontend.files import VENSIM, identify, relative_path
 from pysd_runner.engine.frontend.syntax import Range, Syntax
 from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidModel, UnknownName, suggest
-
-VENSIM = frozenset({".mdl"})
-XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,45 +94,6 @@ def read_source(path: str | Path, budgets: Budgets = DEFAULT) -> Source:
     """
     path, sha256 = identify(path)
     return _read(path, sha256, budgets)
-
-
-def relative_path(name: str) -> str:
-    """A path in a model file with forward slashes; empty if it is not relative to the folder of the model."""
-    windows = PureWindowsPath(name)
-    if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
-        return ""
-    return windows.as_posix()
-
-
-def identify(path: str | Path) -> tuple[Path, str]:
-    """Find a model file.
-
-    Parameters
-    ----------
-    path
-        A ``.mdl``, ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
-
-    Returns
-    -------
-    tuple
-        Its absolute path and the hash of its bytes.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is missing, cannot be opened, or has another ending.
-    """
-    path = Path(path)
-    ending = path.suffix.lower()
-    try:
-        if not path.is_file():
-            raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
-        if ending not in VENSIM | XMILE:
-            known = ", ".join(sorted(VENSIM | XMILE))
-            raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {known}")
-        return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error
 
 
 @lru_cache(maxsize=16)

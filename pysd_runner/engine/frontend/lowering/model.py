@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets, with_numbered_elements
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
 from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor, with_fixed_transits
 from pysd_runner.engine.frontend.lowering.definitions import check_definitions
@@ -18,7 +18,7 @@ from pysd_runner.engine.frontend.lowering.left_sides import box_of, cut, left_si
 from pysd_runner.engine.frontend.lowering.limits import with_limits
 from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
-from pysd_runner.engine.frontend.lowering.ranges import Ranges
+from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.places import shortened
 from pysd_runner.engine.frontend.source import Source

@@ -2,9 +2,10 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pysd_runner.engine.frontend.syntax import Range, Target, labels_of
+from pysd_runner.engine.frontend.budgets import Budgets
+from pysd_runner.engine.frontend.syntax import Numbered, Range, Target, labels_of
 from pysd_runner.engine.ir import Axis, Element, Index
 from pysd_runner.engine.names import HIDDEN, key, tidy
 from pysd_runner.errors import InvalidModel, suggest
@@ -30,6 +31,36 @@ class Way:
     name: str
     target: Target
     backwards: bool
+
+
+def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[Range, ...]:
+    """Subscript ranges in which every element is listed.
+
+    Parameters
+    ----------
+    ranges
+        As a file defines them.
+    budgets
+        How many elements may be made.
+
+    Returns
+    -------
+    tuple of Range
+        The same.
+
+    Raises
+    ------
+    InvalidModel
+        If there would be too many elements.
+    """
+    made = 0
+    found = []
+    for item in ranges:
+        for part in item.elements:
+            made += part.count if isinstance(part, Numbered) else 0
+            budgets.check("elements", made, f"{item.place.at(0)}: subscript range {item.name!r} asks for")
+        found.append(replace(item, elements=tuple(labels_of(item.elements))))
+    return tuple(found)
 
 
 class Ranges:
