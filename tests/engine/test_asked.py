@@ -54,6 +54,12 @@ def test_what_is_not_known_of_a_variable_is_refused_by_name(variables, message, 
         ),
         ('<data><import resource="x.csv" enabled="true"/></data>', '<import> enabled="true"'),
         ("<mystery/>", "<mystery> in <xmile> is not known"),
+        (
+            "<header><options><uses_arrays invalid_index_value='NaN'/></options></header>",
+            '<uses_arrays> invalid_index_value="NaN" is not covered; expected invalid_index_value="0"',
+        ),
+        ("<header><includes><include resource='x'/></includes></header>", "<includes> is not covered: other files are"),
+        ('<macro name="m"><eqn>1</eqn></macro><macro name="M"><eqn>2</eqn></macro>', "macro 'M' is defined twice"),
     ],
 )
 def test_what_is_not_known_of_a_file_is_refused_by_name(before, message, tmp_path):
@@ -179,3 +185,8 @@ def test_the_clock_of_xmile(tmp_path):
     run = simulate(load_model(path))
     assert run["a"][0, 0].tolist() == [0, 2, 4]
     assert run.provenance["step"] == 0.25
+    path.write_text(text.replace("<dt>1</dt>", ""), encoding="utf-8")
+    assert simulate(load_model(path)).provenance["step"] == 1
+    path.write_text(text.replace("<dt>1</dt>", '<dt>1</dt><run by="group"/>'), encoding="utf-8")
+    with pytest.raises(InvalidModel, match='<run> by="group" is not covered; expected by="all"'):
+        load_model(path)

@@ -93,7 +93,7 @@ def test_the_method_of_an_xmile_file_decides(asked, method, tmp_path):
     assert_integrated(simulate(load_xmile(tmp_path, SPECS, method=asked, stop=2, step=0.5)), method)
 
 
-@pytest.mark.parametrize("asked", ["rk2", "RK45", "gear, rk4"])
+@pytest.mark.parametrize("asked", ["rk2", "RK45", "gear, rk4", "rk4_auto"])
 def test_methods_of_xmile_that_rk4_stands_in_for_are_told(asked, tmp_path):
     model = load_xmile(tmp_path, SPECS, method=asked, stop=2, step=0.5)
     with pytest.warns(OtherMethod, match=f"asks for method '{asked}'"):

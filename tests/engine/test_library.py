@@ -157,7 +157,7 @@ ARRAYS = {
     "VECTOR": (
         aux("v", "3, 1, 2", OVER_N)
         + aux("first", "RANK(v[*], 1)")
-        + aux("last", "RANK(v[*], 3)")
+        + aux("last", "RANK(v, SIZE)")
         + aux("picked", "v[RANK(v[*], 2)]")
         + aux("flat", "v(2)")
         + aux("beyond", "v[TIME + 1]"),
@@ -171,7 +171,9 @@ ARRAYS = {
         + aux("until", "MEAN(v[:k])")
         + aux("from", "MAX(v[k:])")
         + aux("bare", "SUM(v) + SIZE(v) + SIZE(N) + STDDEV(v)")
-        + aux("element", "v[N.3] + N.2"),
+        + aux("element", "v[N.3] + N.2")
+        + aux("mixed", "MAX(v, 2.5) + MIN(v, 2, SUM(v[N.*]))")
+        + aux("each", "MAX(v, 2.5)", OVER_N),
         {
             "two": [4] * 4,
             "rest": [3] * 4,
@@ -179,6 +181,8 @@ ARRAYS = {
             "from": [2] * 4,
             "bare": [6 + 3 + 3 + math.sqrt(2 / 3)] * 4,
             "element": [4] * 4,
+            "mixed": [4] * 4,
+            "each": [[3] * 4, [2.5] * 4, [2.5] * 4],
         },
     ),
 }
@@ -190,7 +194,7 @@ def test_places_and_spans_in_arrays(case, engine, tmp_path):
     variables, expected = ARRAYS[case]
     run = simulate(load_xmile(tmp_path, variables, stop=3), engine=engine)
     assert {name: run[name][0, 0].tolist() for name in expected} == {
-        name: pytest.approx(values, rel=1e-14) for name, values in expected.items()
+        name: values if name == "each" else pytest.approx(values, rel=1e-14) for name, values in expected.items()
     }
 
 

@@ -8,13 +8,17 @@ from pysd_runner.engine.names import key, tidy
 from pysd_runner.errors import InvalidModel, suggest
 
 
-def check_definitions(ranges: Sequence[Range], variables: Sequence[Variable], budgets: Budgets) -> None:
+def check_definitions(
+    ranges: Sequence[Range], variables: Sequence[Variable], macros: Sequence[str], budgets: Budgets
+) -> None:
     """See that every name of a model or macro means one thing.
 
     Parameters
     ----------
     ranges, variables
         Everything it defines.
+    macros
+        Names of its macros.
     budgets
         How long names may be.
 
@@ -29,6 +33,7 @@ def check_definitions(ranges: Sequence[Range], variables: Sequence[Variable], bu
     for item in ranges:
         for label in item.elements:
             budgets.check_name(label if isinstance(label, str) else label.prefix)
+    _unique("macro", macros)
     _unique("subscript range", (item.name for item in ranges))
     _unique("variable", (item.name for item in variables))
     known = {key(item.name): item.name for item in ranges}

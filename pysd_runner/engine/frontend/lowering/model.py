@@ -67,7 +67,7 @@ def _lowered(source: Source, budgets: Budgets) -> ModelIr:
     try:
         with closing(DataFiles(source.path, source.files)) as files:
             found = with_listed_ranges(source.syntax, files)
-            check_definitions(found.ranges, found.variables, budgets)
+            check_definitions(found.ranges, found.variables, [item.name for item in found.macros], budgets)
             check_expansions(found, budgets)
             found = replace(found, ranges=with_numbered_elements(found.ranges, budgets))
             return _resolved(replace(source, syntax=found), Ranges(found.ranges), files, budgets)

@@ -40,7 +40,10 @@ def rank(node: Call, scope: Scope) -> Expression:
     if len(node.arguments) not in (2, 3):
         raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
     values = [scope.lowered(_wild(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
-    wanted = _whole(scope.lowered(node.arguments[1]))
+    place = node.arguments[1]
+    # The last place may be called SIZE.
+    is_last = isinstance(place, Name) and key(place.name) == "size" and "size" not in scope.names
+    wanted = _whole(scope.lowered(Call("size of array", (_wild(node.arguments[0], scope),)) if is_last else place))
     if not any(axis.endswith("!") for axis in values[0].axes):
         values = [marked(scope, item, item.axes) for item in values]
     over = tuple(axis for axis in values[0].axes if axis.endswith("!"))

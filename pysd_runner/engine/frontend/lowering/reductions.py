@@ -55,6 +55,20 @@ def _of_array(node: Call, scope: Scope) -> Expression:
     return ARRAY_FUNCTIONS[name](argument, over, masks, scope)
 
 
+def _of_several(node: Call, scope: Scope) -> Expression:
+    """MAX or MIN of several numbers; of an array that the left side does not run over, all elements count."""
+    name = key(node.function).removesuffix(" of several")
+    result: Expression | None = None
+    for item in node.arguments:
+        value = scope.lowered(item)
+        if set(value.axes) - {*scope.block_axes, *scope.outside, *scope.implicit}:
+            value = _of_array(Call(f"{name} of array", (item,)), scope)
+        result = value if result is None else operation(name, result, value)
+    if result is None:
+        raise InvalidModel(f"{name.upper()} takes an array, or several numbers.")
+    return result
+
+
 def _with_wildcards(node: Any, scope: Scope) -> Any:
     """An expression in which arrays without subscripts have wildcards."""
     if isinstance(node, Name):
@@ -136,4 +150,6 @@ def _unmarked(name: str, argument: Expression, stray: Collection[str]) -> str:
 REDUCTION_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
     **dict.fromkeys(REDUCTIONS, _reduction),
     **{f"{name} of array": _of_array for name in ARRAY_FUNCTIONS},
+    "max of several": _of_several,
+    "min of several": _of_several,
 }

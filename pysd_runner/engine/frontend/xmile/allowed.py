@@ -30,6 +30,8 @@ class Known:
         Attributes that may have no other values than these; an empty one stands for none.
     refused
         Why it is not done at all.
+    others
+        What is done with tags inside it that are not listed; empty if there may be none.
     warns
         Whether numbers would be other ones if it were done as the program does that wrote the file.
     """
@@ -39,6 +41,7 @@ class Known:
     parts: "Mapping[str, Known] | None" = field(default_factory=dict)
     harmless: Mapping[str, Collection[str]] = field(default_factory=dict)
     refused: str = ""
+    others: str = ""
     warns: bool = False
 
 
@@ -124,7 +127,11 @@ _VARIABLE = Known(
     },
 )
 _MODULE = Known(
-    attributes={**_named("name", "model_name"), **_named("isee.label", "access", "autoexport", note=ABOUT)},
+    attributes={
+        **_named("name", "model_name"),
+        **_named("isee.label", "access", "autoexport", note=ABOUT),
+        "resource": "where its model was; it stands in the file",
+    },
     parts={
         "connect": Known(attributes=_named("to", "from")),
         "connect2": Known("the same as <connect>", _named("to", "from")),
@@ -166,6 +173,7 @@ _SIM_SPECS = Known(
         "start": Known(),
         "stop": Known(),
         "dt": Known(attributes=_named("reciprocal")),
+        "run": Known(attributes=_named("by"), harmless={"by": ("", "all")}),
         "savestep": Known(),
         "time_units": Known(ABOUT),
         "method": Known(),
@@ -173,7 +181,11 @@ _SIM_SPECS = Known(
 )
 _OWN_CLOCK = Known(refused="a module or a macro with steps of its own; let it run with the steps of the whole model")
 _MODEL = Known(
-    attributes={**_named("name"), **_named("isee.label", note=ABOUT)},
+    attributes={
+        **_named("name"),
+        **_named("isee.label", "password", note=ABOUT),
+        "run": "which part the program runs; all of it is run here",
+    },
     parts={
         "variables": _VARIABLES,
         "sim_specs": _OWN_CLOCK,
@@ -207,6 +219,11 @@ _DATA = Known(
         "import": Known("values that are read from a file, switched off", parts=None, harmless={"enabled": ("false",)}),
     }
 )
+_USES = (
+    *("uses_conveyor", "uses_conveyors", "uses_queue", "uses_queues", "uses_submodels", "uses_macros"),
+    *("uses_event_posters", "has_model_view", "has_model_views", "uses_outputs", "uses_inputs", "uses_annotation"),
+    "uses_annotations",
+)
 _RANGES = Known(
     parts={
         "dim": Known(
@@ -221,10 +238,29 @@ _RANGES = Known(
     }
 )
 
+_ARRAYS = Known(
+    attributes=_named("maximum_dimensions", "max_dimensions", "invalid_index_value"),
+    harmless={"invalid_index_value": ("", "0")},
+)
+_OPTIONS = Known(
+    ABOUT,
+    _named("namespace", "version", "uses_arrays", *_USES, note=ABOUT),
+    {"uses_arrays": _ARRAYS, **{name: _apart(ABOUT) for name in _USES}},
+)
+_HEADER = Known(
+    ABOUT,
+    parts={
+        "options": _OPTIONS,
+        "smile": _OPTIONS,
+        "includes": Known(refused="other files are not read; put what they hold into this one"),
+    },
+    others=ABOUT,
+)
+
 XMILE = Known(
     attributes=_named("version", "level", note=ABOUT),
     parts={
-        "header": _apart(ABOUT),
+        "header": _HEADER,
         "sim_specs": _SIM_SPECS,
         "model_units": _apart("names of units; they stand with the variables"),
         "dimensions": _RANGES,
@@ -293,9 +329,9 @@ def _walk(item: Any, known: Known, found: Counter[Feature]) -> None:
             raise _unknown(item, f'the attribute {spelled(name)}="{item.get(name)}" of <{tag}>')
         found[Feature(f"<{tag} {spelled(name)}>", known.attributes[name])] += 1
     for part in item:
-        if part.tag not in known.parts:
+        if part.tag not in known.parts and not known.others:
             raise _unknown(part, f"<{spelled(part.tag)}> in <{tag}>")
-        _walk(part, known.parts[part.tag], found)
+        _walk(part, known.parts.get(part.tag) or _apart(known.others), found)
 
 
 def _unknown(item: Any, what: str) -> InvalidModel:

@@ -173,6 +173,9 @@ class _Reader(Transformer[Token, Any]):
     def whole(self, _parts: list[Any]) -> str:
         return "*"
 
+    def within(self, parts: list[Token]) -> str:
+        return f"{plain_name(parts[0])}!"
+
     def position(self, parts: list[Token]) -> Position:
         if not parts[0].isdigit():
             raise Misread("@ stands before the number of a dimension", parts[0].start_pos or 0)

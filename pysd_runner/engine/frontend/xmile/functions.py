@@ -30,15 +30,11 @@ def _delay(order: float) -> Forms:
 
 
 def _extreme(name: str) -> Forms:
-    """Of one array, or of several numbers."""
-
-    def of_several(*arguments: Node) -> Node:
-        result = arguments[0]
-        for item in arguments[1:]:
-            result = Call(name, (result, item))
-        return result
-
-    return {1: lambda values: Call(f"{name} of array", (values,)), None: of_several}
+    """Of one array, or of several numbers and arrays."""
+    return {
+        1: lambda values: Call(f"{name} of array", (values,)),
+        None: lambda *arguments: Call(f"{name} of several", arguments),
+    }
 
 
 def _random(name: str, count: int) -> Forms:

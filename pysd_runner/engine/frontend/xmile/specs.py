@@ -13,7 +13,7 @@ NAMES = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME
 
 
 # Methods of the specification that others stand in for, as it allows.
-_STAND_INS = frozenset({"rk2", "rk45"})
+_STAND_INS = frozenset({"rk2", "rk45", "rk2_auto", "rk4_auto"})
 
 
 def integration(text: str) -> Integration:
@@ -59,16 +59,14 @@ def controls(specs: Any) -> list[Variable]:
     Raises
     ------
     InvalidModel
-        If start, stop or step are missing or no numbers.
+        If start or stop are missing, or one is no number.
     """
-    if specs is None or any(
-        child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop", "dt")
-    ):
-        raise InvalidModel("there is no <sim_specs> with <start>, <stop> and <dt>")
+    if specs is None or any(child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop")):
+        raise InvalidModel("there is no <sim_specs> with <start> and <stop>")
     unit = specs.get("time_units", "")
     step = child(specs, "dt")
-    length = _value(step)
-    if step.get("reciprocal", "").lower() == "true":
+    length: Node = Number(1.0) if step is None else _value(step)
+    if step is not None and step.get("reciprocal", "").lower() == "true":
         length = Operation(("/",), (Number(1.0), length))
     saved: Node = Name("TIME STEP")
     if specs.get("isee.save_interval"):
