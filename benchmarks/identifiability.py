@@ -54,8 +54,11 @@ EXPECTED: Mapping[str, tuple[float, ...]] = {
 }
 EXPECTED_SEEN = (1, 5, 12, 13, 14)
 
-# Parameters of the measurement equations, which the shares of the prototype did not need.
-LOADINGS = ("lambda_s", "lambda_u")
+# Parameters of the measurement equations and of the start, which the shares of the prototype did not need.
+BESIDE = ("lambda_s", "lambda_u", "h_s", "h_u")
+
+# Directions listed of those about which the prior says more than the data.
+NEXT = 5
 
 # Parameters about which output says something.
 OUTPUT = ("th_U", "c0", "c1", "lam_I", "pi", "g0")
@@ -64,7 +67,7 @@ OUTPUT = ("th_U", "c0", "c1", "lam_I", "pi", "g0")
 SETS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("GDP", ("output",)),
     ("+ access", ("access", "access_level")),
-    ("+ skills", ("skills",)),
+    ("+ skills", ("skills", "skill_level")),
     ("+ application", ("application",)),
     ("+ migration", ("population",)),
 )
@@ -184,13 +187,15 @@ def table(found: Contractions, keys: Sequence[str] = ()) -> list[str]:
     return lines
 
 
-def verdict_table(found: Identifiability) -> list[str]:
+def verdict_table(found: Identifiability, keys: Sequence[str]) -> list[str]:
     """The verdicts of a calibration as a Markdown table.
 
     Parameters
     ----------
     found
         Verdicts.
+    keys
+        Parameters to show.
 
     Returns
     -------
@@ -202,6 +207,7 @@ def verdict_table(found: Identifiability) -> list[str]:
         f"| `{item.key}` | {item.estimate:.3g} | {item.low:.3g} to {item.high:.3g} | {item.contraction:.2f} | "
         f"{item.words} |"
         for item in sorted(found.verdicts, key=lambda verdict: -verdict.contraction)
+        if item.key in keys
     ]
     return lines
 
@@ -223,12 +229,13 @@ def page(panel: Panel) -> list[str]:
     list of str
         Lines.
     """
-    found = contractions(panel, (*EXPECTED, *LOADINGS))
-    forgetful = contractions(panel, (*EXPECTED, *LOADINGS), memory="independent")
+    found = contractions(panel, (*EXPECTED, *BESIDE))
+    forgetful = contractions(panel, (*EXPECTED, *BESIDE), memory="independent")
     problem = CalibrationProblem(load_model(MODEL, regions=len(panel.regions)), panel)
     result = fit(problem, starts=2, seed=0)
     verdicts = identify(problem, result)
     centre = directions(point_at(problem, problem.space.centre))
+    seen = [item for item in verdicts.directions if item.is_seen]
     window = f"{problem.first_year}-{problem.last_year}"
     return [
         f"Panel `{panel.name}`, {len(panel.regions)} regions, {window}.",
@@ -241,15 +248,19 @@ def page(panel: Panel) -> list[str]:
         "",
         *table(forgetful, OUTPUT),
         "",
-        f"### The calibration itself: {len(verdicts.verdicts)} parameters moved, errors estimated, profiles",
+        f"### The calibration itself: {len(verdicts.verdicts)} parameters estimated together, errors too, profiles",
         "",
-        *verdict_table(verdicts),
+        *verdict_table(verdicts, [item.key for item in result.shown]),
         "",
+        f"The other {len(result.parameters) - len(result.shown)} lose less than a twentieth of their prior variance. "
         f"Of {len(centre)} directions the data see {sum(item.is_seen for item in centre)} at the centre of the priors "
-        f"and {sum(item.is_seen for item in verdicts.directions)} at the estimate. Those they see less than the prior, "
-        "at the estimate:",
+        f"and {len(seen)} at the estimate:",
         "",
-        *_listed(verdicts.unseen),
+        *_listed(seen),
+        "",
+        f"The next {NEXT}, about which the prior says more:",
+        "",
+        *_listed(verdicts.unseen[:NEXT]),
     ]
 
 

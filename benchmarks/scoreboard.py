@@ -3,12 +3,12 @@
 import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.panels import SOURCES, Source, read
 from benchmarks.perfect import told
 from benchmarks.vintages import CORE, DATA, OLD
 from benchmarks.vintages import results as vintages
@@ -16,80 +16,14 @@ from calibration.backtest_command import intervals
 from calibration.forecasting import Backtest, backtest, models
 from calibration.forecasting.comparison import ratio_interval
 from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations
-from pysd_runner.panel import Panel, Region, load_panel
+from pysd_runner.panel import Panel
 
 BEGIN, END = "<!-- results: written by benchmarks.scoreboard -->", "<!-- end of results -->"
 PAGE = Path(__file__).parents[1] / "docs" / "forecasts.md"
 SHOWN = (1, 3, 5)
 MEAN = "mean_of_good"
-NATION = "NATION"
 # Libraries fit these region by region, minutes on fifty regions: beyond the shipped panel only when asked for.
 SLOW = ("theta", "ets", "arima")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """A panel that may be there.
-
-    Attributes
-    ----------
-    name, title
-        On the command line, and in tables.
-    file, variable
-        Where its output per head stands; no file for the shipped panel.
-    years
-        First and last.
-    """
-
-    name: str
-    title: str
-    file: str = ""
-    variable: str = ""
-    years: tuple[int, int] = (0, 9999)
-
-
-SOURCES = (
-    Source(name="china", title="China"),
-    Source(
-        name="us_income",
-        title="US income",
-        file="us_states.csv",
-        variable="per_capita_personal_income",
-        years=(1960, 2020),
-    ),
-    Source(name="us_output", title="US output", file="us_states.csv", variable="gdp_real_per_capita"),
-    Source(name="world", title="World", file="world_countries.csv", variable="gdp_per_capita_ppp"),
-)
-
-
-def read(source: Source, folder: Path) -> Panel | None:
-    """The panel of a source; None where its file is not there.
-
-    Parameters
-    ----------
-    source
-        Which one.
-    folder
-        Where files are.
-    """
-    if not source.file:
-        return load_panel(source.name)
-    if not (folder / source.file).exists():
-        return None
-    rows = pd.read_csv(folder / source.file, dtype={"region_code": str})
-    rows = rows[(rows["variable"] == source.variable) & (rows["group"] != NATION) & rows["year"].between(*source.years)]
-    wide = rows.pivot(index="region_code", columns="year", values="value").sort_index()
-    known = rows.drop_duplicates("region_code").set_index("region_code")
-    return Panel(
-        name=source.name,
-        regions=tuple(
-            Region(code=code, name_en=known.loc[code, "region"], name_zh="", group=known.loc[code, "group"])
-            for code in wide.index
-        ),
-        years=tuple(int(year) for year in wide.columns),
-        values={"output_per_head": wide.to_numpy(dtype=float)},
-        units={"output_per_head": "currency/(Year*Person)"},
-    )
 
 
 def skill_table(results: Mapping[str, Backtest]) -> str:
@@ -266,7 +200,7 @@ def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
     return "\n\n".join([*parts, *more])
 
 
-def write(text: str, page: Path) -> None:
+def write(text: str, page: Path, begin: str = BEGIN, end: str = END) -> None:
     """Put the results between the marks of a page.
 
     Parameters
@@ -275,9 +209,11 @@ def write(text: str, page: Path) -> None:
         In Markdown.
     page
         The page.
+    begin, end
+        The marks.
     """
-    head, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    page.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    head, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text(f"{head}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -20,7 +20,7 @@ from calibration.diagnostics import (
     stage_finding,
     twin_findings,
 )
-from calibration.estimates import HELD, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit, evidence
+from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit, evidence
 from calibration.laplace import Laplace
 from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
 from calibration.optimisers import Starts, basins
@@ -83,7 +83,9 @@ class Ending:
         apart = np.abs(self.staged - self.point) / self.spread if len(self.point) else np.zeros(0)
         shocks = self._shocks(residuals)
         return FitResult(
-            fitted=self._fitted(parameters, series, shocks, {"seed": seed, "starts": starts, "optimiser": optimiser}),
+            fitted=self._fitted(
+                parameters, series, shocks, residuals, {"seed": seed, "starts": starts, "optimiser": optimiser}
+            ),
             parameters=parameters,
             series=series,
             residuals=self._table(),
@@ -103,59 +105,39 @@ class Ending:
         return [item.label for item in self.problem.series]
 
     def _parameters(self) -> Iterator[ParameterEstimate]:
-        """Moved and held parameters in the order of the declarations."""
-        moved, held = self.problem.space, self.problem.held
-        slopes = moved.value_slopes(self.point)
-        scores = moved.prior_residuals(self.point)
-        for item in self.problem.candidates:
-            if item.key in held.keys:
-                prior = held.priors[held.keys.index(item.key)]
-                yield self._estimate(item.key, prior, prior_median(prior), _held_error(prior), 0.0, 0.0)
-                continue
-            place = moved.keys.index(item.key)
-            yield self._estimate(
-                item.key,
-                moved.priors[place],
-                float(moved.priors[place].from_unbounded(self.point[place])),
-                float(abs(slopes[place]) * self.spread[place]),
-                float(scores[place]),
-                float(self.curvature.contraction[place]),
+        """Estimates in the order of the declarations."""
+        space = self.problem.space
+        slopes, scores = space.value_slopes(self.point), space.prior_residuals(self.point)
+        for place, (item, prior) in enumerate(zip(space.parameters, space.priors, strict=True)):
+            estimate = float(prior.from_unbounded(self.point[place]))
+            contraction = float(self.curvature.contraction[place])
+            low, high = self._interval(place)
+            yield ParameterEstimate(
+                key=item.key,
+                name=item.variable or item.en,
+                unit=item.unit,
+                role=item.role,
+                stage=self.problem.stage_of(item.key).name,
+                estimate=estimate,
+                standard_error=float(abs(slopes[place]) * self.spread[place]),
+                low=low,
+                high=high,
+                lower_bound=item.lower,
+                upper_bound=item.upper,
+                prior_median=prior_median(prior),
+                prior_low=prior_quantile(prior, -NINETY),
+                prior_high=prior_quantile(prior, NINETY),
+                score=float(scores[place]),
+                contraction=contraction,
+                at_bound=at_bound(prior, estimate),
+                words=evidence(contraction),
+                price_basis=item.price_basis,
+                en=item.en,
+                zh=item.zh,
             )
 
-    def _estimate(
-        self, key: str, prior: Prior, estimate: float, error: float, score: float, contraction: float
-    ) -> ParameterEstimate:
-        item = self.problem.spec.parameters[key]
-        is_held = key in self.problem.held.keys
-        low, high = prior_quantile(prior, -NINETY), prior_quantile(prior, NINETY)
-        ends = (low, high) if is_held else self._interval(key, prior)
-        return ParameterEstimate(
-            key=key,
-            name=item.variable or item.en,
-            unit=item.unit,
-            role=item.role,
-            stage=self.problem.stage_of(key).name,
-            estimate=estimate,
-            standard_error=error,
-            low=ends[0],
-            high=ends[1],
-            lower_bound=item.lower,
-            upper_bound=item.upper,
-            prior_median=prior_median(prior),
-            prior_low=low,
-            prior_high=high,
-            score=score,
-            contraction=contraction,
-            at_bound="" if is_held else at_bound(prior, estimate),
-            words=HELD if is_held else evidence(contraction),
-            price_basis=item.price_basis,
-            en=item.en,
-            zh=item.zh,
-        )
-
-    def _interval(self, key: str, prior: Prior) -> tuple[float, float]:
-        place = self.problem.space.keys.index(key)
-        centre, spread = self.point[place], self.spread[place]
+    def _interval(self, place: int) -> tuple[float, float]:
+        prior, centre, spread = self.problem.space.priors[place], self.point[place], self.spread[place]
         low, high = (float(prior.from_unbounded(centre + sign * NINETY * spread)) for sign in (-1, 1))
         return low, high
 
@@ -237,6 +219,14 @@ class Ending:
                     zh=ridge.zh,
                 )
 
+    def _growth(self, residuals: Mapping[str, Array]) -> dict[str, float]:
+        """Share of the squares of yearly relative growth that the fit explains."""
+        for item in self.problem.series:
+            if is_growth(item):
+                misses, changes = (np.where(item.used, table, 0.0) for table in (residuals[item.label], item.values))
+                return {"explained": 1 - float((misses**2).sum() / (changes**2).sum())}
+        return {}
+
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
         declared = self.problem.spec.parameters.get(SHOCK_SD)
         for item in self.problem.series:
@@ -301,6 +291,7 @@ class Ending:
         parameters: tuple[ParameterEstimate, ...],
         series: tuple[SeriesFit, ...],
         shocks: Shocks | None,
+        residuals: Mapping[str, Array],
         settings: Mapping[str, Any],
     ) -> FittedParameters:
         problem, best = self.problem, self.ends.best
@@ -317,7 +308,7 @@ class Ending:
             keys=tuple(item.key for item in parameters),
             estimates=tuple(item.estimate for item in parameters),
             standard_errors=tuple(item.standard_error for item in parameters),
-            covariance=self._covariance(),
+            covariance=tuple(tuple(row) for row in self.curvature.covariance.tolist()),
             contraction=tuple(item.contraction for item in parameters),
             at_bound=tuple(item.at_bound for item in parameters),
             status=best.outcome.word,
@@ -325,25 +316,8 @@ class Ending:
             residual_sd=_by_measurement(series),
             shock_sd=fallback if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
-            provenance=_provenance(problem, series, settings),
+            provenance={**_provenance(problem, series, settings), "growth": self._growth(residuals)},
         )
-
-    def _covariance(self) -> tuple[tuple[float, ...], ...]:
-        """Of all parameters in the order of the declarations; held ones keep their prior's variance."""
-        keys = [item.key for item in self.problem.candidates]
-        matrix = np.zeros((len(keys), len(keys)))
-        moved = [keys.index(key) for key in self.problem.space.keys]
-        matrix[np.ix_(moved, moved)] = self.curvature.covariance
-        held = self.problem.held
-        for key, slope in zip(held.keys, held.prior_slopes(held.centre), strict=True):
-            matrix[keys.index(key), keys.index(key)] = 1 / slope**2
-        return tuple(tuple(row) for row in matrix.tolist())
-
-
-def _held_error(prior: Prior) -> float:
-    """Standard error that a prior alone gives, by the delta method at its median."""
-    step = 1e-4
-    return (prior_quantile(prior, step) - prior_quantile(prior, -step)) / (2 * step)
 
 
 def at_bound(prior: Prior, estimate: float) -> str:
@@ -405,7 +379,7 @@ def _provenance(
         "first_year_treatment": FIRST_YEAR,
         "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},
         "likelihood": {item.label: item.errors for item in series},
-        "held": dict(description.held),
+        "definitions": {key: item.national for key, item in problem.spec.measurements.items() if item.alternatives},
         "absent": list(description.absent),
         "imputed": list(description.imputed),
         "gapsim": metadata.version("gapsim"),

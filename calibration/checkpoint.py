@@ -13,10 +13,11 @@ from calibration.observation import Noise
 from calibration.optimisers import Optimum, Outcome
 from pysd_runner.errors import InvalidInput
 from pysd_runner.export.files import write_text_whole
+from pysd_runner.spec.fitted import check_schema
 
 Array = NDArray[np.float64]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -112,8 +113,7 @@ def open_checkpoint(path: str | Path | None, digest: str) -> Checkpoint:
         content = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{place} is no checkpoint of a calibration: {error}") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise InvalidInput(f"{place} is no checkpoint of a calibration: expected schema {SCHEMA}")
+    check_schema(content, place, "checkpoints of a calibration", SCHEMA)
     if content.get("digest") != digest:
         raise InvalidInput(
             f"{place} belongs to another calibration: model, panel, window, parameters, errors, seed or optimiser "

@@ -21,20 +21,24 @@ from pysd_runner.cli.options import (
     NationalFile,
     RegionFile,
     Seed,
+    ShownRegions,
     Unit,
     Until,
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, Job, files_of, project_job, target, tell
+from pysd_runner.cli.projecting import MODEL, UNTIL, Job, files_of, project_job, target, tell
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import CalibrationFailed, InvalidInput, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
+    from collections.abc import Sequence
+
     from calibration.evaluation import Evaluation, Subject
     from calibration.problem import CalibrationProblem
     from calibration.results import FitResult
     from pysd_runner.panel import Panel
+    from pysd_runner.scenarios import Scenario
 
 PANEL = "china"
 FIT = "fit"
@@ -44,8 +48,19 @@ STARTS = 4
 # Parts of an evaluation whose failures are those of the model itself, as in `gapsim run --check`.
 COMPUTED = ("structure", "numerics")
 
-# Zoned policies; the uniform mixes that they must be shown beside are added by the scenarios themselves.
-DEMONSTRATED = ("zoned_need", "zoned")
+# Policies whose paths the demonstration draws.
+DEMONSTRATED = ("zoned_need", "skills_programme")
+# Mixes that it compares, each with its money per head and by need, beside every single lever.
+CROSSED = (
+    "zoned",
+    "uniform_mean_mix",
+    "frontier_for_all",
+    "transition_for_all",
+    "lagging_for_all",
+    "uniform_sevenths",
+    "uniform_per_head",
+)
+DRAWS_KEPT = 1000
 
 Starts = Annotated[
     int, typer.Option("--starts", min=1, help="Number of searches: one led by the data, others from the prior.")
@@ -181,6 +196,10 @@ def calibrate(
             "--sample", min=1, metavar="N", help="Sample the posterior and keep N draws, which projections then use."
         ),
     ] = None,
+    forecast: Annotated[
+        bool,
+        typer.Option("--forecast/--no-forecast", help="Keep the forecast without policy beside the fit, for runs."),
+    ] = True,
     columns: Map = None,
     units: Unit = None,
     mapping: MappingFile = None,
@@ -193,8 +212,9 @@ def calibrate(
 ) -> None:
     """Fit the model to a panel, and write the parameters with their uncertainty.
 
-    Says what can be estimated from what before it starts. Exit code 3 when the diagnostics fail; the fit is written
-    anyway.
+    Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
+    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
+    written anyway.
     """
     choice = PanelChoice(
         source=panel,
@@ -223,6 +243,9 @@ def calibrate(
         found = _judged(session, problem, found, folder.draft, profiles=profiles)
         if sample is not None:
             found = _sampled(session, problem, found, folder.draft, draws=sample, seed=seed)
+        _alternatives(session, read, problem, search, folder.draft, settings, sample=sample)
+        if forecast:
+            _forecast(session, read, found, folder.draft, seed=seed)
         if effect:
             _pooled(session, problem, found, folder.draft / POOLED, effect)
         for path in found.save(folder.draft).iterdir():
@@ -309,15 +332,17 @@ def demo(
     until: Until = None,
     starts: Starts = STARTS,
     seed: Seed = 0,
+    region: ShownRegions = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the results [default: a new one, results/demo].")
     ] = None,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
-    """Go the whole way on the shipped panel: check, calibrate, project to 2040, draw, summarise.
+    """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise.
 
-    Compares no policy with two zoned policies and several uniform ones at the same cost. Takes a minute or two.
+    Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
+    and under both definitions of a digital skill. Takes two or three minutes.
     """
     folder = target(out, "demo", force=force)
     choice = PanelChoice(source=PANEL)
@@ -325,29 +350,34 @@ def demo(
     years = f"{panel.years[0]}-{panel.years[-1]}"
     session.note(f"Panel {PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
     with folder:
-        problem = _problem(panel)
-        found = _fit(session, problem, Search(starts, seed))
-        found = _judged(session, problem, found, folder.draft / FIT)
+        problem, search = _problem(panel), Search(starts, seed)
+        found = _fit(session, problem, search)
+        found = _judged(session, problem, found, folder.draft / FIT, profiles=False)
         found.save(folder.draft / FIT)
         folder.finished(FIT)
         session.kept.append(
             f"The calibration had finished and is kept in {folder.path / FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / FIT}`"
         )
+        found = _sampled(session, problem, found, folder.draft / FIT, draws=DRAWS_KEPT, seed=seed)
+        found.save(folder.draft / FIT)
+        others = _alternatives(session, panel, problem, search, folder.draft / FIT, {}, sample=DRAWS_KEPT)
         _draw(session, problem, found, folder.draft / FIT, lang, panel)
         job = Job(
             panel=panel,
             source=PANEL,
             scenarios=DEMONSTRATED,
             fitted=found.fitted,
+            others={name: item.fitted for name, item in others.items()},
+            folder=folder.draft / FIT,
+            compared=_compared(panel),
+            regions=region or (),
             settings={"until": until, "draws": draws, "seed": seed},
             lang=lang,
         )
         report = project_job(session, job, folder)
     for item in found.findings:
         session.warn(f"calibration: {item.message}")
-    session.say(f"Calibration: {found.fitted.message} Parameters: {folder.path / FIT / 'parameters.csv'}")
-    session.say()
     session.data = {"fit": _data(found)}
     tell(session, report, folder.path)
     _judge(found, folder.path / FIT)
@@ -367,6 +397,53 @@ def _fit(session: Session, problem: "CalibrationProblem", search: Search) -> "Fi
         session.kept.append(f"Finished searches are kept in {search.checkpoint}; the same command goes on from there.")
     with session.stage("Calibrating") as stage:
         return search.run(problem, stage.at)
+
+
+def _alternatives(
+    session: Session,
+    panel: "Panel",
+    problem: "CalibrationProblem",
+    search: Search,
+    folder: Path,
+    settings: dict[str, Any],
+    *,
+    sample: int | None,
+) -> "dict[str, FitResult]":
+    """Fits under the other definitions of what was measured, each in a folder of its own."""
+    found = {}
+    for definitions in problem.alternatives:
+        name = next(iter(definitions.values()))
+        other = _problem(panel, **settings, definitions=definitions)
+        session.note(f"Once more with {name}")
+        made = _fit(session, other, replace(search, checkpoint=None))
+        made.save(folder / name)
+        if sample is not None:
+            made = _sampled(session, other, made, folder / name, draws=sample, seed=search.seed)
+            made.save(folder / name)
+        found[name] = made
+    return found
+
+
+def _forecast(session: Session, panel: "Panel", found: "FitResult", folder: Path, *, seed: int) -> None:
+    """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
+    from pysd_runner.cli.baselines import DRAWS, baseline_of
+    from pysd_runner.projection import last_origin
+
+    seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
+    until = max(UNTIL, seen.years[-1] + 1)
+    baseline_of(session, seen, found.fitted, folder, until=until, draws=DRAWS, seed=seed)
+
+
+def _compared(panel: "Panel") -> "Sequence[Scenario]":
+    """The mixes of the demonstration and every lever alone, each with its money per head and by need."""
+    from pysd_runner.model import load_model
+    from pysd_runner.scenarios import load_scenario
+    from pysd_runner.scenarios.crossing import crossed, single_levers
+
+    model = load_model(MODEL, regions=len(panel.regions))
+    mixes = [replace(load_scenario(name, model=model), compare_with=()) for name in CROSSED]
+    budget = mixes[0].policy.budget
+    return crossed([*mixes, *single_levers(float(budget) if isinstance(budget, float) else 0.0, model=model)])
 
 
 def _pooled(session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, effect: str) -> None:
@@ -494,7 +571,7 @@ def _sampled(
     finding = made.convergence.finding()
     if finding is not None:
         session.warn(finding.message)
-    return made.attached(problem, found)
+    return made.attached(found)
 
 
 def _draw(

@@ -27,10 +27,9 @@ class Description:
         Available observations, a line each.
     absent
         Declared observations the panel does not make, with the reason.
-    estimated
-        Keys of the estimated parameters by stage.
-    held
-        Keys of the parameters that stay at the centre of their prior, with the reason; they keep its spread.
+    estimated, unobserved
+        Keys of the estimated parameters by block of the model; those of blocks that no series observes, which keep
+        their priors but for what other blocks say of them.
     fixed
         Values the user has set, by key.
     imputed
@@ -46,7 +45,7 @@ class Description:
     series: tuple[str, ...]
     absent: tuple[str, ...]
     estimated: Mapping[str, tuple[str, ...]]
-    held: Mapping[str, str]
+    unobserved: Mapping[str, tuple[str, ...]]
     fixed: Mapping[str, float]
     imputed: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
@@ -57,8 +56,8 @@ class Description:
         text = [f"Panel {self.panel}: {self.regions} {noun}, {self.first_year} to {self.last_year}. {FIRST_YEAR}"]
         text += _section("Observed", self.series)
         text += _section("Not observed", self.absent)
-        text += _section("Estimated", [f"{stage}: {', '.join(keys)}" for stage, keys in self.estimated.items() if keys])
-        text += _section("Held at the prior", [f"{key}: {reason}" for key, reason in self.held.items()])
+        text += _section("Estimated together", _blocks(self.estimated))
+        text += _section("In blocks without a series, so close to their priors", _blocks(self.unobserved))
         text += _section("Set by you", [f"{key} = {value:g}" for key, value in self.fixed.items()])
         text += _section("Start values not observed", self.imputed)
         text += _section("Note", self.notes)
@@ -67,6 +66,10 @@ class Description:
     def __str__(self) -> str:
         """All lines."""
         return "\n".join(self.lines())
+
+
+def _blocks(keys: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [f"{block}: {', '.join(names)}" for block, names in keys.items()]
 
 
 def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
@@ -87,10 +90,13 @@ def line_of(series: Series) -> str:
         What it is, how many cells it has, and how many are missing.
     """
     cells = int(series.used.sum())
-    text = f"{series.measurement} from {series.indicator}: {cells} {'changes' if series.increments else 'values'}"
+    noun = ("change" if series.increments else "value") + ("" if cells == 1 else "s")
+    text = f"{series.measurement} from {series.indicator}: {cells} {noun}"
     text += f", {series.errors.words}"
-    if series.missing:
-        text += f", {series.missing} missing and left out"
+    if series.missing > series.recounted:
+        text += f", {series.missing - series.recounted} missing and left out"
+    if series.recounted:
+        text += f", {series.recounted} left out because population was counted anew"
     if series.unusable:
         text += f", {series.unusable} without a logarithm (zero or less) and left out"
     return text
@@ -113,7 +119,7 @@ def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
         f"Errors of {item.measurement} ({item.indicator}) are declared independent although levels are compared: "
         "if they persist, every year counts as news and standard errors are too small."
         for item in series
-        if item.errors.memory == "independent" and not item.increments
+        if item.errors.memory == "independent" and not item.increments and (item.used.sum(axis=1) > 1).any()
     )
 
 

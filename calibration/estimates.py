@@ -11,7 +11,8 @@ EVIDENCE = (
     (0.05, "mostly prior"),
 )
 PRIOR_ONLY = "prior"
-HELD = "held at the prior"
+# Of a parameter that a panel is not asked for first, the least contraction with which tables show it.
+LEAST_SHOWN = 0.05
 
 
 def evidence(contraction: float) -> str:
@@ -88,6 +89,11 @@ class ParameterEstimate:
     price_basis: str
     en: str
     zh: str
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether tables show it: the panel is asked for it, or has something to say about it."""
+        return self.role.startswith("FREE") or self.contraction > LEAST_SHOWN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

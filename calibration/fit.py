@@ -14,6 +14,7 @@ from calibration.assembly import Ending
 from calibration.checkpoint import Checkpoint, Settled, open_checkpoint
 from calibration.laplace import Laplace, laplace
 from calibration.observation import Noise
+from calibration.one_thread import one_thread
 from calibration.optimisers import (
     Coordinates,
     LeastSquares,
@@ -39,6 +40,7 @@ TIGHT = 1e-9
 MOST_ROUNDS = 8
 
 
+@one_thread
 def fit(
     problem: CalibrationProblem,
     *,

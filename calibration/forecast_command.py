@@ -1,6 +1,5 @@
 """The command that forecasts relative output per head."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +12,9 @@ from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # loads numpy
-    from collections.abc import Sequence
-
-    from calibration.forecasting import Outlook, PolicyOutlook
-    from pysd_runner.projection import Projection
+    from calibration.forecasting import Outlook
 
 PANEL, AHEAD = "china", 10
-# What is told of a fit.
-FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year")
-
 HEADING = {
     "en": "Per cent of the geometric mean of the regions, {origin} (last) and {until}",
     "zh": "相对各地区几何均值（%），{origin} 年（最近值）与 {until} 年",
@@ -43,7 +36,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim forecast",
         'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
-        "gapsim forecast china --fit fit --run results/need",
+        "gapsim forecast china --fit fit",
         "gapsim forecast mine.csv --until 2030 --model damped_drift --no-past --json",
     )
     command(app, "forecast", examples=examples)(forecast)
@@ -71,14 +64,6 @@ def forecast(
         list[str] | None,
         typer.Option("--event", metavar="TEXT", help="Event whose probability in its year is wanted; repeatable."),
     ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            "--run",
-            metavar="FOLDER",
-            help="What `gapsim run` wrote for the same panel: what its policies change about the forecast.",
-        ),
-    ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000,
     seed: Seed = 0,
     past: Annotated[
@@ -104,8 +89,7 @@ def forecast(
     the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means in 2035,
     not on the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast,
     `gapsim`, weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and
-    quicker.
-    With --run the effects the simulation model gives to policies are added to the forecast, draw by draw.
+    quicker. `gapsim run` starts its scenarios from such a forecast, and gives the probability of events under each.
     """
     choice = PanelChoice(
         source=panel,
@@ -115,22 +99,13 @@ def forecast(
         regions=regions,
         encoding=encoding,
     )
-    results = run.parent if run is not None and run.is_file() else run
     # Refused before the work, not after it.
-    inputs = [*choice.files, *files_of(fit), *files_of(results)]
-    folder = None if out is None else target(out, "forecast", force=force, inputs=inputs)
+    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(fit)])
     fitted = None if fit is None else read_fit(fit)
-    found = None
-    if results is not None:
-        from pysd_runner.projection import load_projection
-
-        found = load_projection(results)
-    kept, of = (_regions(found), "run") if fitted is None else (fitted.regions, "fit")
-    read = choice.read_to_compare(session, regions=kept, of=of)
+    read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
     from calibration.forecasting import forecast as forecast_of
-    from calibration.forecasting import target_of, under_policies
+    from calibration.forecasting import target_of
     from calibration.forecasting.outlook import check_forecast
-    from calibration.forecasting.policies import FEW_DRAWS, check_projection
     from calibration.forecasting.target import doubts
 
     aim = target_of(read)
@@ -140,13 +115,6 @@ def forecast(
     asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
     asked["events"] = events or ()
     check_forecast(read, **asked)
-    if found is not None:
-        check_projection(found, dict(zip(aim.regions, map(float, aim.values[:, -1]), strict=True)), aim.years[-1], last)
-        if found.data.sizes["draw"] < FEW_DRAWS:
-            session.warn(
-                f"The run has {found.data.sizes['draw']} draws: the intervals of its effects say little; run it with "
-                f"{FEW_DRAWS} or more."
-            )
     if fitted is not None:
         from pysd_runner.draws import panel_differences
 
@@ -154,43 +122,20 @@ def forecast(
             session.warn(text)
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=past, progress=stage.at, **asked)
-    policies = () if found is None else under_policies(result, found)
-    made = None if found is None else _made(results, found)
     # Written before anything is printed: who reads may be gone.
     if folder is not None:
         with folder:
-            _write(result, policies, made, folder.draft, lang.value)
-    _say(session, result, policies, lang.value)
-    session.data["run"] = made
+            _write(result, folder.draft, lang.value)
+    _say(session, result, lang.value)
     if folder is not None:
         session.say()
         session.say(WRITTEN[lang].format(folder=folder.path))
 
 
-def _made(folder: Path | None, projection: "Projection") -> dict[str, Any]:
-    """How the run was made."""
-    settings, fitted = (_part(projection, name) for name in ("settings", "fitted"))
-    fit = {name: fitted.get(name) for name in FIT} if fitted else None
-    kept = {name: settings.get(name) for name in ("draws", "seed", "until")}
-    return {"folder": str(folder), "origin": projection.origin, **kept, "fit": fit}
-
-
-def _part(projection: "Projection", name: str) -> dict[str, Any]:
-    """A part of the record of a run; empty where there is none, as in files that others wrote."""
-    found = projection.provenance.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _regions(projection: "Projection | None") -> tuple[str, ...]:
-    """Codes of the regions of a run; none without a run, or where its file holds none."""
-    if projection is None or "region" not in projection.data:
-        return ()
-    return tuple(map(str, projection.data["region"].to_numpy()))
-
-
-def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]", lang: str) -> None:
-    """Print the paragraph, the last year, the events and the policies; keep everything for programs."""
-    from calibration.forecasting.words import chance, paragraph, policies_paragraph
+def _say(session: Session, result: "Outlook", lang: str) -> None:
+    """Print the paragraph, the last year and the events; keep everything for programs."""
+    from calibration.forecasting.outlook import OF_FIT
+    from calibration.forecasting.words import chance, paragraph
 
     table = result.table()
     session.data = {
@@ -206,9 +151,8 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
         "weights": dict(result.weights),
         "reach": result.reach,
         "couplings": result.couplings,
-        "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in FIT},
+        "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in OF_FIT},
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
-        **_policies(result, policies),
     }
     session.say(paragraph(result, lang))
     final = table[table["year"] == table["year"].max()].set_index("region")
@@ -224,47 +168,18 @@ def _say(session: Session, result: "Outlook", policies: "Sequence[PolicyOutlook]
         session.say()
         for item in result.chances:
             session.say(CHANCE[lang].format(probability=chance(item.probability), year=item.year, event=item.event))
-    if policies:
-        session.say()
-        session.say(policies_paragraph(result, policies, lang))
-    for policy in policies if result.chances else ():
-        session.say()
-        session.say(policy.labels[0 if lang == "en" else 1])
-        for item in policy.chances:
-            session.say(CHANCE[lang].format(probability=chance(item.probability), year=item.year, event=item.event))
 
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:
     return [{"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances]
 
 
-def _policies(result: "Outlook", policies: "Sequence[PolicyOutlook]") -> dict[str, Any]:
-    """What policies change, for programs."""
-    from calibration.forecasting.policies import policy_table
-    from calibration.forecasting.words import policies_paragraph
-
-    told = [
-        {
-            "scenario": item.scenario,
-            "dispersion_change": dict(zip(("q05", "q50", "q95"), item.change, strict=True)),
-            "text": {lang: policies_paragraph(result, [item], lang) for lang in ("en", "zh")},
-        }
-        for item in policies
-    ]
-    return {"policies": told, "policy_events": policy_table(result, policies).to_dict("records")}
-
-
-def _write(
-    result: "Outlook", policies: "Sequence[PolicyOutlook]", run: dict[str, Any] | None, out: Path, lang: str
-) -> None:
-    """Write the figure, the table, the draws, the paragraph, and what was asked of events, policies and the past."""
+def _write(result: "Outlook", out: Path, lang: str) -> None:
+    """Write the figure, the table, the draws, the paragraph, and what was asked of events and the past."""
     import pandas as pd
-    import xarray as xr
 
-    from calibration.forecasting.policies import policy_table
-    from calibration.forecasting.words import paragraph, policies_paragraph
+    from calibration.forecasting.words import paragraph
     from calibration.reporting.outlook import plot_outlook
-    from pysd_runner.export import save_netcdf
     from pysd_runner.export.files import write_text_whole
     from pysd_runner.export.frames import save_csv
     from pysd_runner.plots.save import save_figure
@@ -274,17 +189,5 @@ def _write(
     for name, rows in (("events", _events(result)), ("past", list(result.past))):
         if rows:
             save_csv(pd.DataFrame(rows), out / f"{name}.csv")
-    draws = result.draws.to_dataset(name="log_relative_output")
-    if policies:
-        save_csv(policy_table(result, policies), out / "policies.csv")
-        tables = pd.concat({item.scenario: item.table() for item in policies}, names=["scenario", None])
-        save_csv(tables.reset_index(level="scenario"), out / "policy_levels.csv")
-        names = pd.Index([item.scenario for item in policies], name="scenario")
-        draws["log_relative_output_with_policy"] = xr.concat([item.draws for item in policies], dim=names)
-        draws.attrs["run"] = json.dumps(run)
-    save_netcdf(draws, out / "draws.nc")
-    text = [
-        gap.join(part for part in (paragraph(result, name), policies_paragraph(result, policies, name)) if part)
-        for name, gap in (("en", " "), ("zh", ""))
-    ]
-    write_text_whole(out / "forecast.md", "\n\n".join(text) + "\n")
+    result.baseline.save(out)
+    write_text_whole(out / "forecast.md", "\n\n".join(paragraph(result, name) for name in ("en", "zh")) + "\n")

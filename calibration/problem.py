@@ -20,20 +20,13 @@ from calibration.window import window_of
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.model import REGION_RANGE, Model, load_model
 from pysd_runner.panel import Panel
-from pysd_runner.spec import ErrorModel, ModelSpec, Parameter
+from pysd_runner.spec import ErrorModel, ModelSpec
 
 Array = NDArray[np.float64]
 
 # Step of the differences in prior standard deviations. Rounding in a run is about 1e-14 of a residual's size and the
 # truncation of central differences goes with the square of the step; both stay near 1e-7 of a derivative here.
 STEP = 1e-3
-
-# A parameter is moved if the residuals of its own block, taken together, change by this many error sds over one prior
-# sd: the square is the gain in precision relative to the prior, so less is worth under one percent of its variance.
-LEAST_SENSITIVITY = 0.1
-
-_HELD_WITHOUT_SERIES = "no series of this panel observes the block {stage!r}"
-_HELD_WITHOUT_WORD = "{series} say next to nothing about it"
 
 
 class CalibrationProblem:
@@ -53,12 +46,16 @@ class CalibrationProblem:
         Years of the window; None lets `calibration.window.window_of` choose. The first year is where the simulation
         starts and gives no residual.
     free
-        Parameters to move, by key or model name. None takes all that the model declares as calibrated and that series
-        of their own block inform; the others stay at the centre of their prior and keep its spread.
+        Parameters to estimate, by key or model name. None takes all that have a prior and are no policy choice, so that
+        one posterior holds what the panel says and what only the priors say. With a list the others stay at the centre
+        of their priors.
     values
         Values to set instead, for instance ``{"alpha": 0.33}``.
     errors
         How the errors of a measurement are distributed instead of as declared, by key of the measurement.
+    definitions
+        National series that a measurement reads instead of the declared one, by key of the measurement: one of its
+        declared alternatives.
     yuan_per_unit
         Value of one unit of the panel's currency in yuan, the money of the model's cost parameters.
 
@@ -90,12 +87,12 @@ class CalibrationProblem:
         free: Iterable[str] | None = None,
         values: Mapping[str, float] | None = None,
         errors: Mapping[str, ErrorModel] | None = None,
+        definitions: Mapping[str, str] | None = None,
         yuan_per_unit: float = 1.0,
     ) -> None:
-        self.spec = _with_errors(declarations(model), errors or {})
+        self.spec = _with_errors(_with_definitions(declarations(model), definitions or {}), errors or {})
         self.fixed = overrides(self.spec, values)
-        self.candidates = chosen(self.spec, panel.variables, free=free, fixed=self.fixed)
-        self.is_chosen = free is not None
+        self.space = ParameterSpace.of(chosen(self.spec, free=free, fixed=self.fixed))
         self.first_year, self.last_year = window_of(self.spec, panel, first_year, last_year)
         self.panel = _until(panel, self.last_year)
         self.model = _with_regions(model, len(panel.regions))
@@ -153,8 +150,6 @@ class CalibrationProblem:
         for item in self.series:
             if item.label not in noise:
                 raise InvalidInput(f"no noise is given for series {item.label!r}")
-        # What is held is decided once, with the declared errors.
-        _ = self.space
         other = copy(self)
         other.noise = {item.label: noise[item.label] for item in self.series}
         return other
@@ -185,11 +180,20 @@ class CalibrationProblem:
         InvalidInput
             If there are not as many values as regions.
         """
-        _ = self.space
         other = copy(self)
         other._forward = replace(self._forward, effects=effects)
         other._comparison = Comparison(other._forward, self.series)
         return other
+
+    @property
+    def alternatives(self) -> tuple[dict[str, str], ...]:
+        """Other definitions that this panel could be fitted with, one for each national series it has."""
+        return tuple(
+            {key: series}
+            for key, item in self.spec.measurements.items()
+            for series in item.alternatives
+            if series in self.panel.national
+        )
 
     def digest(self, *settings: object) -> str:
         """Fingerprint of everything that decides a fit, and of further settings.
@@ -209,8 +213,7 @@ class CalibrationProblem:
             self.spec,
             self.panel.sha256,
             self.years,
-            [item.key for item in self.candidates],
-            self.is_chosen,
+            self.space.keys,
             sorted(self.fixed.items()),
             self.yuan_per_unit,
             sorted(self.noise.items()),
@@ -219,36 +222,6 @@ class CalibrationProblem:
             settings,
         )
         return sha256("\n".join(repr(part) for part in parts).encode("utf-8")).hexdigest()
-
-    @cached_property
-    def space(self) -> ParameterSpace:
-        """The parameters that are moved, in the order of ``z``."""
-        return ParameterSpace.of(item for item in self.candidates if item.key not in self.held_reasons)
-
-    @cached_property
-    def held(self) -> ParameterSpace:
-        """The parameters that stay at the centre of their prior."""
-        return ParameterSpace.of(item for item in self.candidates if item.key in self.held_reasons)
-
-    @cached_property
-    def held_reasons(self) -> Mapping[str, str]:
-        """Why a parameter is held, by key."""
-        if self.is_chosen:
-            return {}
-        reasons: dict[str, str] = {}
-        watched: list[Parameter] = []
-        for item in self.candidates:
-            stage = self.stage_of(item.key)
-            if any(stage.owns(series) for series in self.series):
-                watched.append(item)
-            else:
-                reasons[item.key] = _HELD_WITHOUT_SERIES.format(stage=stage.name)
-        for key, size in self._own_sensitivity(ParameterSpace.of(watched)).items():
-            # FREE* parameters are declared to say little; they move as far as the panel lets them.
-            if size < LEAST_SENSITIVITY and self.spec.parameters[key].role != "FREE*":
-                own = [item.measurement for item in self.series if self.stage_of(key).owns(item)]
-                reasons[key] = _HELD_WITHOUT_WORD.format(series=_listed(own))
-        return reasons
 
     @cached_property
     def ridges(self) -> RidgeChange:
@@ -269,17 +242,6 @@ class CalibrationProblem:
             One of `stages`.
         """
         return next((stage for stage in self.stages if key in stage.parameters), self.stages[-1])
-
-    def _own_sensitivity(self, space: ParameterSpace) -> dict[str, float]:
-        """Change of the residuals of a parameter's own block over one prior standard deviation, by key."""
-        if not len(space):
-            return {}
-        centre = space.centre
-        table = self._slopes(space, centre, range(len(space)))[1] / space.prior_slopes(centre)
-        return {
-            key: float(np.sqrt((table[self.rows(self.stage_of(key)), column] ** 2).sum()))
-            for column, key in enumerate(space.keys)
-        }
 
     def fitted(self, z: Array) -> list[Array]:
         """What the model says in the terms of each series, shape (region, year) each.
@@ -343,7 +305,7 @@ class CalibrationProblem:
         ndarray
             Shape (draw, cell + parameter).
         """
-        return np.concatenate([self._data_residuals(self.space, z), self.space.prior_residuals(z)], axis=1)
+        return np.concatenate([self._data_residuals(z), self.space.prior_residuals(z)], axis=1)
 
     def jacobian(self, z: Array, *, columns: Sequence[int] | None = None) -> Array:
         """Derivatives of the residuals; see `linearised`, of which this is the second part."""
@@ -370,7 +332,7 @@ class CalibrationProblem:
             Shape (cell + parameter, column).
         """
         wanted = list(range(len(self.space)) if columns is None else columns)
-        centre, slopes = self._slopes(self.space, z, wanted)
+        centre, slopes = self._slopes(z, wanted)
         priors = np.diag(self.space.prior_slopes(z))[:, wanted]
         residuals = np.concatenate([centre, self.space.prior_residuals(z)])
         return residuals, np.concatenate([slopes, priors], axis=0)
@@ -398,13 +360,8 @@ class CalibrationProblem:
         """Log density of many vectors and the panel, per unit of the unbounded scale, from one simulation.
 
         ``log p(z, panel) = log p(panel | z) + sum_k log p_k(z_k)``. The likelihood is that of `log_likelihood_batch`;
-        ``p_k`` is the prior density of a parameter on its unbounded scale. With the residuals ``r`` of `residuals`, ::
-
-            log p(z, panel) = -1/2 sum r(z)^2 + sum_k log |dr_k / dz_k| + constant,
-
-        the middle sum over the residuals of the priors. It is constant for normal and lognormal priors. Searches
-        minimise ``1/2 sum r^2`` alone, which is the mode in the priors' normal scores and does not hang on the scale
-        of a prior on an interval; draws must follow the whole density.
+        ``p_k`` is the prior density of a parameter on its unbounded scale, where it is normal. With the residuals ``r``
+        of `residuals` it is ``-1/2 sum r(z)^2`` up to a constant, which is what searches maximise.
 
         Parameters
         ----------
@@ -436,7 +393,7 @@ class CalibrationProblem:
         ndarray
             Shape (draw,); minus infinity where the simulation fails.
         """
-        return self._comparison.log_likelihood(self._data_residuals(self.space, z), self.noise)
+        return self._comparison.log_likelihood(self._data_residuals(z), self.noise)
 
     def gradient(self, z: Array) -> Array:
         """Derivatives of the log posterior; see `log_posterior_with_gradient`, of which this is the second part."""
@@ -461,7 +418,7 @@ class CalibrationProblem:
             Per unit of the unbounded scale, shape (parameter,); NaN where the value is minus infinity.
         """
         prior = float(self.space.log_density(z))
-        residuals, slopes = self._slopes(self.space, z, range(len(self.space)))
+        residuals, slopes = self._slopes(z, range(len(self.space)))
         value = prior + float(self._comparison.log_likelihood(residuals[None], self.noise)[0])
         if not np.isfinite(value):
             return -np.inf, np.full(len(z), np.nan)
@@ -472,42 +429,35 @@ class CalibrationProblem:
         return self._comparison.rows(stage)
 
     def parameters_at(self, z: Array) -> dict[str, Array | float]:
-        """Values of moved, held and set parameters by key; arrays of shape (draw,) for the moved ones."""
-        return self._parameters(self.space, np.atleast_2d(z))
+        """Values of estimated and set parameters by key; arrays of shape (draw,) for the estimated ones."""
+        return {**self.fixed, **self.space.to_values(np.atleast_2d(z))}
 
-    def _parameters(self, space: ParameterSpace, z: Array) -> dict[str, Array | float]:
-        central = ParameterSpace.of(item for item in self.candidates if item.key not in space.keys)
-        held = dict(zip(central.keys, central.medians.tolist(), strict=True))
-        return {**held, **self.fixed, **space.to_values(z)}
+    def _data_residuals(self, z: Array) -> Array:
+        return self._comparison.residuals(self.parameters_at(z), len(z), self.noise)
 
-    def _data_residuals(self, space: ParameterSpace, z: Array) -> Array:
-        return self._comparison.residuals(self._parameters(space, z), len(z), self.noise)
-
-    def _slopes(self, space: ParameterSpace, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
+    def _slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
-        parameters = {key: float(np.ravel(value)[0]) for key, value in self._parameters(space, z[None, :]).items()}
+        parameters = {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
         # Always along all of them, so that one program serves every stage; directions cost little.
-        everything = ParameterSpace.of(self.candidates)
-        spreads = np.abs(everything.value_slopes(everything.to_vector(parameters))) * everything.scale
-        moved = dict(zip(everything.keys, spreads.tolist(), strict=True))
-        if not moved:
-            return self._differences(space, z, columns)
+        spreads = np.abs(self.space.value_slopes(z)) * self.space.scale
+        if not len(spreads):
+            return self._differences(z, columns)
+        moved = dict(zip(self.space.keys, spreads.tolist(), strict=True))
         try:
             residuals, slopes = self._comparison.linearised(parameters, moved, self.noise)
         except UnsupportedFeature:
-            return self._differences(space, z, columns)
-        wanted = [everything.keys.index(space.keys[column]) for column in columns]
-        return residuals, slopes[:, wanted] * space.value_slopes(z)[list(columns)]
+            return self._differences(z, columns)
+        return residuals, slopes[:, columns] * self.space.value_slopes(z)[list(columns)]
 
-    def _differences(self, space: ParameterSpace, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
+    def _differences(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Data residuals at a point, shape (cell,), and their slopes, shape (cell, column)."""
-        lower, upper = space.bounds
-        step = STEP * space.scale
+        lower, upper = self.space.bounds
+        step = STEP * self.space.scale
         points = np.repeat(z[None, :], 2 * len(columns) + 1, axis=0)
         for place, column in enumerate(columns):
             points[2 * place, column] = min(z[column] + step[column], upper[column])
             points[2 * place + 1, column] = max(z[column] - step[column], lower[column])
-        values = self._data_residuals(space, points)
+        values = self._data_residuals(points)
         above, below = values[:-1:2], values[1:-1:2]
         widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
         return values[-1], np.asarray(((above - below) / widths[:, None]).T, dtype=float)
@@ -517,6 +467,7 @@ class CalibrationProblem:
         estimated = {
             stage.name: tuple(key for key in self.space.keys if key in stage.parameters) for stage in self.stages
         }
+        observed = {stage.name for stage in self.stages if any(stage.owns(item) for item in self.series)}
         return Description(
             panel=self.panel.name,
             regions=len(self.panel.regions),
@@ -524,8 +475,8 @@ class CalibrationProblem:
             last_year=self.last_year,
             series=tuple(line_of(item) for item in self.series),
             absent=tuple(str(item) for item in self.observed.absent),
-            estimated={name: keys for name, keys in estimated.items() if keys},
-            held=dict(self.held_reasons),
+            estimated={name: keys for name, keys in estimated.items() if keys and name in observed},
+            unobserved={name: keys for name, keys in estimated.items() if keys and name not in observed},
             fixed=dict(self.fixed),
             imputed=tuple(str(item) for item in self._forward.imputed(self.parameters_at(self.space.centre))),
             notes=(*notes_on(self.panel, self.yuan_per_unit), *notes_on_errors(self.series), *self._cut_ridges()),
@@ -558,8 +509,20 @@ def _with_errors(spec: ModelSpec, errors: Mapping[str, ErrorModel]) -> ModelSpec
     return replace(spec, measurements=measurements)
 
 
-def _listed(measurements: Sequence[str]) -> str:
-    return "the observations of " + " and ".join(dict.fromkeys(measurements))
+def _with_definitions(spec: ModelSpec, definitions: Mapping[str, str]) -> ModelSpec:
+    """The declarations with other national series."""
+    measurements = dict(spec.measurements)
+    for key, series in definitions.items():
+        if key not in measurements:
+            raise UnknownName(f"the model declares no measurement {key!r}.{suggest(key, measurements)}")
+        item = measurements[key]
+        if series not in (item.national, *item.alternatives):
+            known = [name for name in (item.national, *item.alternatives) if name]
+            raise UnknownName(
+                f"measurement {key!r} cannot be read from {series!r}; expected {' or '.join(known) or 'nothing else'}"
+            )
+        measurements[key] = replace(item, national=series)
+    return replace(spec, measurements=measurements)
 
 
 def _until(panel: Panel, last_year: int) -> Panel:

@@ -68,7 +68,7 @@ class FitResult:
     fitted
         Estimates and covariance as the runner reads them.
     parameters
-        One entry for each parameter, the held ones included.
+        One entry for each parameter that was estimated, in the order of the declarations.
     series
         Observations with their errors.
     residuals
@@ -118,6 +118,12 @@ class FitResult:
     def warnings(self) -> tuple[Finding, ...]:
         """Findings that do not stop the fit from being used."""
         return tuple(item for item in self.findings if item.severity == "warning")
+
+    @property
+    def shown(self) -> tuple[ParameterEstimate, ...]:
+        """The estimates a reader looks for first: those the panel is asked for, then those it says something about."""
+        found = [item for item in self.parameters if item.is_shown]
+        return tuple(sorted(found, key=lambda item: not item.role.startswith("FREE")))
 
     def parameter(self, key: str) -> ParameterEstimate:
         """Give the estimate of one parameter.
@@ -210,10 +216,12 @@ class FitResult:
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""
         lines = [self.headline]
-        width = max((len(item.key) for item in self.parameters), default=0)
-        for item in self.parameters:
+        width = max((len(item.key) for item in self.shown), default=0)
+        for item in self.shown:
             interval = f"{item.low:.4g} to {item.high:.4g}"
             lines.append(f"  {item.key:<{width}}  {item.estimate:>8.4g}  ({interval})  {item.unit}: {item.words}")
+        others = len(self.parameters) - len(self.shown)
+        lines += [f"  {others} others keep their priors: the panel says next to nothing about them."] if others else []
         return "\n".join([*lines, *self.remarks])
 
     def save(self, folder: str | Path) -> Path:

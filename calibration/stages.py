@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from calibration.observation import Series
 from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
-from pysd_runner.spec import Measurement, ModelSpec, Parameter
+from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 
 LAST = "Output"
 
@@ -37,8 +37,8 @@ def stages_of(model: Model) -> tuple[Stage, ...]:
     """Blocks of a model in the order they are fitted.
 
     A stock observed in levels makes a block with the parameters of its group in the model file and the loadings of its
-    measurement. A national series belongs to the block whose start values it sets. Everything else, with the
-    measurements in yearly changes, is the last block.
+    measurement. A national series belongs to the block whose start values it sets, or to that of its group. Everything
+    else, with the measurements in yearly changes, is the last block.
 
     Parameters
     ----------
@@ -106,15 +106,27 @@ def _home(model: Model, spec: ModelSpec, measurement: Measurement) -> str:
         return _group(model, measurement.outcome)
     for item in spec.inputs.values():
         if item.proxy is not None and item.proxy.of == measurement.national:
-            for other in spec.measurements.values():
-                if other.indicators == item.proxy.indicators:
-                    return _home(model, spec, other)
+            return _home_of_proxy(model, spec, item.proxy)
+    group = _group(model, measurement.outcome)
+    return group if group in {_home(model, spec, item) for item in _regional(spec)} else LAST
+
+
+def _home_of_proxy(model: Model, spec: ModelSpec, proxy: Proxy) -> str:
+    """Block of the measurement that reads the same indicators."""
+    for item in _regional(spec):
+        if item.indicators == proxy.indicators:
+            return _home(model, spec, item)
     return LAST
 
 
+def _regional(spec: ModelSpec) -> list[Measurement]:
+    return [item for item in spec.measurements.values() if not item.national]
+
+
 def _owner(model: Model, spec: ModelSpec, parameter: Parameter, home: dict[str, str]) -> str:
-    if not parameter.variable:
-        places = [home[key] for key, item in spec.measurements.items() if item.loading == parameter.key]
-        return places[0] if places else LAST
-    group = _group(model, parameter.variable)
-    return group if group in home.values() else LAST
+    if parameter.variable:
+        group = _group(model, parameter.variable)
+        return group if group in home.values() else LAST
+    places = [home[key] for key, item in spec.measurements.items() if item.loading == parameter.key]
+    places += [_home_of_proxy(model, spec, proxy) for proxy in spec.proxies if proxy.level == parameter.key]
+    return places[0] if places else LAST

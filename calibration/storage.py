@@ -14,9 +14,9 @@ from calibration.observation import Shocks
 from calibration.results import FitResult, ResidualTable
 from pysd_runner.errors import InvalidInput
 from pysd_runner.export.files import write_text_whole
-from pysd_runner.spec import load_fitted
+from pysd_runner.spec.fitted import check_schema, load_fitted
 
-SCHEMA = 1
+SCHEMA = 2
 FITTED, RECORD, RESIDUALS, PARAMETERS = "fitted.json", "fit.json", "residuals.csv", "parameters.csv"
 
 Kind = TypeVar("Kind")
@@ -58,7 +58,7 @@ def record(result: FitResult) -> dict[str, Any]:
     Returns
     -------
     dict
-        Schema 1.
+        Schema 2.
     """
     content = {
         "schema": SCHEMA,
@@ -106,8 +106,7 @@ def read(folder: Path) -> FitResult:
         content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except ValueError as error:
         raise InvalidInput(f"{folder / RECORD} is not valid JSON: {error}") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise InvalidInput(f"{folder / RECORD}: schema: this version reads fits of schema {SCHEMA}")
+    check_schema(content, folder / RECORD, "fits", SCHEMA)
     try:
         return FitResult(
             fitted=fitted,
@@ -115,9 +114,8 @@ def read(folder: Path) -> FitResult:
             series=_many(SeriesFit, content["series"]),
             residuals=_one(ResidualTable, content["residuals"]),
             searches=_many(Search, content["searches"]),
-            # Fits of earlier versions did not keep them.
-            optima=_many(LocalOptimum, content.get("optima", [])),
-            ridges=_many(RidgeEstimate, content.get("ridges", [])),
+            optima=_many(LocalOptimum, content["optima"]),
+            ridges=_many(RidgeEstimate, content["ridges"]),
             shocks=None if content["shocks"] is None else _one(Shocks, content["shocks"]),
             description=_one(Description, content["description"]),
             findings=_many(Finding, content["findings"]),

@@ -13,15 +13,16 @@ from pysd_runner.engine.ir import Table
 from pysd_runner.model import Model, load_model
 from pysd_runner.reports.description import prior_words
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, RegionInput
+from pysd_runner.spec.declarations import PlausibleRange
 
 PAGE = Path(__file__).with_name("judgement.md")
 MODEL = "regional_digital"
 MIXES = ("Uniform Mix", "Mix by Class")
 
 ROLES = {
-    "FREE": "Calibrated parameters: where their priors are centred",
+    "FREE": "Parameters a panel is asked for first: where their priors are centred",
     "FREE*": "Effects that a panel hardly moves",
-    "FIX": "Parameters that keep their prior",
+    "FIX": "Parameters estimated with them, which mostly keep their priors",
     "COST": "Unit costs: the ranking of levers rests on them",
     "ASM": "Assumptions without any estimate: show results with and without them",
     "POL": "Choices of policy and design: set, never drawn",
@@ -34,6 +35,7 @@ CHOSEN = (
         "ACCESS_SHARE_OF_CEILING",
         "access where nothing observes it, as a share of what incomes can afford",
     ),
+    ("pysd_runner.inputs", "SHARPNESS", "how closely an inferred share follows the lower of itself and its ceiling"),
     ("pysd_runner.inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
     ("pysd_runner.inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
     ("pysd_runner.shocks", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
@@ -47,15 +49,26 @@ CHOSEN = (
     ("calibration.window", "LONGEST", "years a calibration looks back at most"),
     ("calibration.window", "SHORTEST", "years below which an indicator does not decide where the window starts"),
     (
-        "calibration.problem",
-        "LEAST_SENSITIVITY",
-        "error standard deviations a parameter must move its series by to be estimated",
+        "calibration.observation.build",
+        "RECOUNTED",
+        "change of log population against the years around it from which on a region may have been counted anew",
     ),
+    ("calibration.observation.build", "USUAL_DEPARTURES", "the same in multiples of the region's usual departures"),
     ("calibration.observation.robust", "BEND", "standard deviations beyond which a cell counts less in the fit"),
     (
         "calibration.observation.estimation",
         "PRIOR_OBSERVATIONS",
         "observations the declared error of a series counts for",
+    ),
+    (
+        "calibration.observation.estimation",
+        "PRIOR_PAIRS",
+        "pairs of years without persistence that are added when the persistence of errors is estimated",
+    ),
+    (
+        "calibration.estimates",
+        "LEAST_SHOWN",
+        "contraction from which on tables show a parameter that a panel is not asked for first",
     ),
     ("calibration.estimates", "EVIDENCE", "contraction from which on a phrase says what an estimate rests on"),
     ("calibration.evaluation.point_fit", "BIAS", "share of bias in squared errors above which they are systematic"),
@@ -102,6 +115,7 @@ def page(model: Model) -> str:
     parts.append(
         _section("How a panel is believed: the declared errors", _ERROR, map(_error_row, spec.measurements.values()))
     )
+    parts.append(_section("What a policy may plausibly do", _RANGE, map(_plausible_row, spec.plausible.values())))
     header = ("lever", f"{MIXES[0]}: the same for all", *(f"{MIXES[1]}: {name}" for name in model.ranges["Class"]))
     parts.append(_section("Mixes that stand for a kind of policy", header, _mix_rows(model)))
     parts.append(_section("Numbers of the procedure", ("constant", "value", "what it decides"), _constant_rows()))
@@ -110,6 +124,7 @@ def page(model: Model) -> str:
 
 _PARAMETER = ("parameter", "value", "prior", "what it rests on")
 _INPUT = ("start value", "without an observation", "what that rests on")
+_RANGE = ("effect", "range", "what it rests on")
 _ERROR = ("observation", "standard deviation", "what it rests on")
 
 
@@ -138,13 +153,19 @@ def _input_rows(spec: ModelSpec) -> Iterator[tuple[str, ...]]:
 
 def _filling(item: RegionInput) -> str:
     if item.proxy is not None:
-        level = f"{item.proxy.level:g} of `{item.proxy.of}`" if item.proxy.of else f"{item.proxy.level:g}"
+        level = f"`{item.proxy.level}`" if isinstance(item.proxy.level, str) else f"{item.proxy.level:g}"
+        level += f" of `{item.proxy.of}`" if item.proxy.of else ""
         return f"{level}, spread by {', '.join(f'`{name}`' for name in item.proxy.indicators)}"
     return "equal shares" if item.fallback is None else f"{item.fallback:g} {item.unit}"
 
 
 def _error_row(item: Measurement) -> tuple[str, ...]:
-    return (f"{item.en} (`{item.key}`)", f"{item.sd:g}", item.note)
+    size = f"{item.sd:g}, not estimated again" if item.errors.known else f"{item.sd:g}"
+    return (f"{item.en} (`{item.key}`)", size, item.note)
+
+
+def _plausible_row(item: PlausibleRange) -> tuple[str, ...]:
+    return (f"{item.en} (`{item.key}`)", f"{item.lower:g} to {item.upper:g}", item.note)
 
 
 def _mix_rows(model: Model) -> Iterator[tuple[str, ...]]:

@@ -1,18 +1,22 @@
-"""What varies between the draws of a projection: parameters, unobserved stocks at the origin, shocks to growth."""
+"""What all scenarios of a projection share, draw by draw: parameters, the state at the origin, shocks to growth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput
-from pysd_runner.inputs import as_values, region_inputs
+from pysd_runner.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
+from pysd_runner.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.shocks import shock_law, shock_paths
 from pysd_runner.simulation import simulate
-from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 
 Array = NDArray[np.float64]
 
@@ -22,6 +26,157 @@ HISTORY_YEARS = 10
 # Levels of shares whose regional spread is observed but whose national level is not, and stocks nobody observes.
 CARRIED_LEVELS = {"s": "National Skill Share", "u": "Application Share"}
 CARRIED_STOCKS = {"X": "Shared Data", "G": "Governance Integration", "N": "Platform Linkage"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CommonDraws:
+    """Values that hold for every scenario.
+
+    Attributes
+    ----------
+    values
+        By variable of the model, as for `pysd_runner.simulation.simulate`.
+    parameters
+        Drawn parameters by key, shape (draw,), those without a variable in the model among them.
+    inputs
+        Start values of the regions.
+    draws
+        Number of each draw; those that could not follow the baseline are left out.
+    implied
+        The shocks with which the run without policy is the baseline; None without a baseline.
+    sources
+        What varies between the draws, see `pysd_runner.plots.UNCERTAINTIES`.
+    """
+
+    values: Mapping[str, Any]
+    parameters: Mapping[str, Array]
+    inputs: RegionInputs
+    draws: tuple[int, ...]
+    implied: ImpliedShocks | None
+    sources: tuple[str, ...]
+
+
+def common_draws(
+    model: Model,
+    panel: Panel,
+    fitted: FittedParameters | None,
+    baseline: Baseline | None,
+    *,
+    bounds: tuple[int, int],
+    draws: int,
+    seed: int,
+    shocks: bool = True,
+    yuan_per_unit: float = 1.0,
+    engine: Engine = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> CommonDraws:
+    """Draw what all scenarios share.
+
+    A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of which
+    it takes the shocks to growth that lead there. More draws keep those there were.
+
+    Parameters
+    ----------
+    model
+        A model with declarations, with as many regions as the panel.
+    panel
+        Observations up to the origin.
+    fitted
+        What a calibration found; None takes every parameter from its prior.
+    baseline
+        The forecast; None draws shocks as large as those of the past instead.
+    bounds
+        Origin and last year.
+    draws
+        How many; 1 gives central values.
+    seed
+        Decides every draw.
+    shocks
+        Without a baseline, whether growth is disturbed at all.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan.
+    engine
+        What simulates.
+    progress
+        Called with the number of draws that follow the baseline.
+
+    Returns
+    -------
+    CommonDraws
+        The values.
+
+    Raises
+    ------
+    InvalidInput
+        If baseline and panel do not fit together, or no draw can follow the baseline.
+    """
+    assert model.spec is not None  # noqa: S101
+    parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
+    parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
+    inputs = region_inputs(
+        model,
+        panel,
+        bounds[0],
+        parameters=parameters,
+        carried=carried_states(model, panel, bounds[0], parameters, fitted, yuan_per_unit),
+        effects=region_effects(fitted, panel),
+        momentum_gain=MOMENTUM_GAIN,
+        reference_years=HISTORY_YEARS,
+        yuan_per_unit=yuan_per_unit,
+    )
+    values: dict[str, Any] = as_values(inputs, parameters, model)
+    common = CommonDraws(
+        values=values,
+        parameters=parameters,
+        inputs=inputs,
+        draws=tuple(range(draws)),
+        implied=None,
+        sources=("parameters",),
+    )
+    if baseline is not None:
+        target = _target(baseline, panel, bounds, draws, seed)
+        return _following(
+            common, model, implied_shocks(model, values, target, bounds, engine=engine, progress=progress)
+        )
+    if shocks and draws > 1:
+        persistence = np.broadcast_to(yearly_memory(parameters["tau_m"], time_step(model)), (draws,))
+        values[SHOCK] = growth_shocks(panel, fitted, persistence, bounds, shock_rng)
+        return replace(common, values=values, sources=("parameters", "shocks"))
+    return common
+
+
+def _following(common: CommonDraws, model: Model, implied: ImpliedShocks) -> CommonDraws:
+    """The draws that can follow the baseline, with the shocks that make them."""
+    if not implied.found.any():
+        raise InvalidInput("no draw of the model can follow the baseline; look at panel, fit and forecast")
+    return replace(
+        common,
+        values={**only_draws(model, common.values, implied.found), SHOCK: implied.path},
+        parameters={key: value[implied.found] for key, value in common.parameters.items()},
+        draws=tuple(np.flatnonzero(implied.found).tolist()),
+        implied=implied,
+        sources=("parameters", "forecast"),
+    )
+
+
+def _target(baseline: Baseline, panel: Panel, bounds: tuple[int, int], draws: int, seed: int) -> Array:
+    """Paths of the baseline to the last year, shape (draw, region, year)."""
+    origin, until = bounds
+    if baseline.origin != origin:
+        raise InvalidInput(
+            f"the baseline starts in {baseline.origin}, the projection in {origin}; forecast from {origin}"
+        )
+    if baseline.regions != panel.codes:
+        raise InvalidInput(
+            f"the baseline was made for {len(baseline.regions)} regions of panel {baseline.panel!r}, and panel "
+            f"{panel.name!r} has others; forecast this panel"
+        )
+    if until > baseline.years[-1]:
+        raise InvalidInput(
+            f"the baseline ends in {baseline.years[-1]}, the projection in {until}; forecast until {until}, or stop "
+            "earlier"
+        )
+    return baseline.drawn(draws, seed)[:, :, : until - origin]
 
 
 def parameter_draws(

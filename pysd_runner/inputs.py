@@ -22,6 +22,9 @@ NEAR_YEARS = 3
 # Access where nothing observes it: this share of what a region's income can afford. Judgement.
 ACCESS_SHARE_OF_CEILING = 0.75
 
+# How closely a share that is inferred follows the lower of itself and its ceiling.
+SHARPNESS = 16
+
 # Share of last year's extra growth that is momentum rather than noise. Judgement; see the model's README.
 MOMENTUM_GAIN = 0.5
 
@@ -335,7 +338,28 @@ def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None
         work.mark(item, np.ones(len(work.panel.codes), dtype=bool), f"{level_how}; {how}")
     share = level * relative
     ceiling = _ceiling(work, item)
-    return share if ceiling is None or not proxy.cap else np.minimum(share, proxy.cap * ceiling)
+    return share if ceiling is None or not proxy.cap else smooth_minimum(share, proxy.cap * ceiling)
+
+
+def smooth_minimum(share: Array, limit: Array) -> Array:
+    """Keep a share below a limit without a kink, over which a search for parameters would stumble.
+
+    ``share / (1 + (share / limit) ** p) ** (1 / p)`` with ``p`` of `SHARPNESS`: within 0.5 percent of the share up to
+    three quarters of the limit, 4 percent below the limit where the two meet, never above either.
+
+    Parameters
+    ----------
+    share, limit
+        Not negative, shapes that broadcast.
+
+    Returns
+    -------
+    ndarray
+        In the unit of the two.
+    """
+    smaller, larger = np.minimum(share, limit), np.maximum(share, limit)
+    ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
+    return np.asarray(smaller / (1 + ratio**SHARPNESS) ** (1 / SHARPNESS))
 
 
 def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
@@ -361,26 +385,34 @@ def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
     """National level of a share, shape (draw, 1) or (draw, region), and where it comes from."""
     if item.key in work.carried:
         return np.atleast_1d(work.carried[item.key])[:, None], "national level carried on from the simulated history"
+    level, how = _declared_level(work, proxy)
     if not proxy.of:
-        return np.full((1, 1), proxy.level), f"national level {proxy.level:g}"
+        return level, f"national level {how}"
     if proxy.of in work.spec.inputs:
-        base = work.found[proxy.of]
+        base, variable = work.found[proxy.of], work.spec.inputs[proxy.of].variable
         if not any(_near(work, name) for name in proxy.indicators):
-            return proxy.level * base, f"{proxy.level:g} of the region's {work.spec.inputs[proxy.of].variable}"
+            return level * base, f"{how} of the region's {variable}"
         people = work.found[POPULATION]
         mean = (base * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
-        return proxy.level * mean, f"{proxy.level:g} of the national {work.spec.inputs[proxy.of].variable}"
+        return level * mean, f"{how} of the national {variable}"
     series = work.panel.national.get(proxy.of, {})
     # A national series may reach beyond the panel, whose last year is the last that may be used.
     years = [year for year in series if abs(year - work.year) <= NEAR_YEARS and year <= work.panel.years[-1]]
     if years:
         best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
-        return np.full((1, 1), proxy.level * series[best]), f"national {proxy.of} of {best}"
+        return level * series[best], f"national {proxy.of} of {best}"
     ceiling = _affordable(work)
     return (
         ACCESS_SHARE_OF_CEILING * ceiling,
         f"no national series; {ACCESS_SHARE_OF_CEILING:g} of what incomes can afford",
     )
+
+
+def _declared_level(work: _Work, proxy: Proxy) -> tuple[Array, str]:
+    """Level of a proxy, shape (draw, 1), a number or that of a parameter, and how to call it."""
+    if isinstance(proxy.level, str):
+        return work.parameter(proxy.level), f"the share {proxy.level}"
+    return np.full((1, 1), proxy.level), f"{proxy.level:g}"
 
 
 def _affordable(work: _Work) -> Array:

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from pysd_runner.indicators import indicators_of
+from pysd_runner.indicators.laggards import laggards, mean_log_gap
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario
 from pysd_runner.simulation import Run
@@ -146,8 +148,13 @@ def history_dataset(panel: Panel) -> xr.Dataset:
     dataset = xr.Dataset(arrays, coords=coords)
     if "population" not in panel or "output" not in panel:
         return dataset
-    found = indicators_of(dataset["output"], dataset["population"], classes=_classes(panel))
-    return dataset.assign({name: found[name] for name in found if name not in dataset})
+    output, population = dataset["output"], dataset["population"]
+    found = indicators_of(output, population, classes=_classes(panel))
+    dataset = dataset.assign({name: found[name] for name in found if name not in dataset})
+    last = [values.isel(year=-1).to_numpy() for values in (output, population)]
+    if not np.isfinite(last).all():
+        return dataset
+    return _with_laggards(dataset, output.drop_vars("group"), population.drop_vars("group"), laggards(last[0], last[1]))
 
 
 def region_coordinates(panel: Panel) -> dict[str, Any]:
@@ -169,6 +176,21 @@ def _classes(panel: Panel) -> list[str] | None:
 
 
 def _with_classes(dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, panel: Panel) -> xr.Dataset:
-    output = output.drop_vars("group")
-    found = indicators_of(output, population.drop_vars("group"), classes=_classes(panel))
-    return dataset.assign({name: found[name] for name in ADDED if name in found})
+    output, population = output.drop_vars("group"), population.drop_vars("group")
+    found = indicators_of(output, population, classes=_classes(panel))
+    dataset = dataset.assign({name: found[name] for name in ADDED if name in found})
+    first = [values.isel(scenario=0, draw=0, year=0).to_numpy() for values in (output, population)]
+    return _with_laggards(dataset, output, population, laggards(first[0], first[1]))
+
+
+def _with_laggards(
+    dataset: xr.Dataset, output: xr.DataArray, population: xr.DataArray, behind: NDArray[np.bool_]
+) -> xr.Dataset:
+    """The mean gap of the regions that lie below the mean in the last observed year, where there are any."""
+    if not behind.any():
+        return dataset
+    axis = output.get_axis_num("region")
+    gap = 100 * mean_log_gap(output.to_numpy(), population.to_numpy(), behind, axis=axis)
+    template = output.isel(region=0, drop=True).drop_vars(["name_en", "name_zh", "row", "column"], errors="ignore")
+    attrs = {"units": "log points x100", "long_name": "mean log gap of the regions below the mean"}
+    return dataset.assign(laggard_gap=template.copy(data=gap).assign_attrs(attrs))

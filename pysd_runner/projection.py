@@ -13,30 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.draws import (
-    HISTORY_YEARS,
-    carried_states,
-    check_fit,
-    growth_shocks,
-    panel_differences,
-    parameter_draws,
-    region_effects,
-)
+from pysd_runner.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.engine.choice import Engine
 from pysd_runner.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
+from pysd_runner.inputs import RegionInputs
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.simulation import Run, simulate
-from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 from pysd_runner.stacking import scenario_values
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-SHOCK = "Technology Shock"
 
 # What run.json holds besides the provenance: its type, and the words for it.
 RECORDED: dict[str, tuple[type, str]] = {
@@ -261,6 +251,7 @@ def project(
     draws: int = 200,
     seed: int = 0,
     origin: int | None = None,
+    baseline: Baseline | None = None,
     shocks: bool = True,
     engine: Engine = "auto",
     yuan_per_unit: float = 1.0,
@@ -270,9 +261,13 @@ def project(
 ) -> Projection:
     """Project the gaps of a panel under some scenarios.
 
-    Every path starts from the state observed at the origin. A draw is one vector of parameters (those that were fitted
-    from the fit, all others from their priors) and one path of shocks to regional growth; all scenarios share the
-    draws, so that the difference to the baseline has a band of its own, much narrower than that of the level.
+    Every path starts from the state observed at the origin. A draw is one vector of parameters and one path of shocks
+    to regional growth. With a baseline the shocks are those with which the run without policy is a draw of that
+    forecast, so that levels are forecasts; without one they are as large as those of the past, and levels are paths of
+    the model. All scenarios share the draws: the difference to the baseline has a band of its own, much narrower than
+    the level's.
+    A scenario with other assumptions keeps the shocks of the world as it is; its own baseline departs from the forecast
+    by what the assumption does.
 
     Parameters
     ----------
@@ -292,9 +287,12 @@ def project(
     seed
         Decides every draw, a whole number from 0; the same seed gives the same numbers.
     origin
-        Last year that may be used; None takes the last one in which every region has output.
+        Last year that may be used; None takes that of the baseline, or else the last one in which every region has
+        output.
+    baseline
+        The forecast without policy; None lets the model go its own way.
     shocks
-        Whether regional growth is disturbed as in the past.
+        Without a baseline, whether regional growth is disturbed as in the past.
     engine
         ``"numpy"`` or ``"pysd"``.
     yuan_per_unit
@@ -322,7 +320,7 @@ def project(
 
     until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
     spec = _spec(model, panel)
-    origin = _origin(panel, origin, until)
+    origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
     if fitted is not None:
         check_fit(fitted, model, origin)
     settings = {
@@ -335,25 +333,19 @@ def project(
     }
     seen = panel.subset(years=range(panel.years[0], origin + 1))
     cast = with_comparisons(_asked(scenarios, model), model=model)
-    parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
-    parameters = parameter_draws(spec, fitted, draws, parameter_rng)
-    carried = carried_states(model, seen, origin, parameters, fitted, yuan_per_unit)
-    inputs = region_inputs(
+    common = common_draws(
         model,
         seen,
-        origin,
-        parameters=parameters,
-        carried=carried,
-        effects=region_effects(fitted, seen),
-        momentum_gain=MOMENTUM_GAIN,
-        reference_years=HISTORY_YEARS,
+        fitted,
+        baseline,
+        bounds=(origin, until),
+        draws=draws,
+        seed=seed,
+        shocks=shocks,
         yuan_per_unit=yuan_per_unit,
+        engine=engine,
     )
-    values = as_values(inputs, parameters, model)
-    if shocks and draws > 1:
-        persistence = np.broadcast_to(yearly_memory(parameters["tau_m"], time_step(model)), (draws,))
-        values[SHOCK] = growth_shocks(seen, fitted, persistence, (origin, until), shock_rng)
-    values |= scenario_values(cast, model, panel, values, (origin, until))
+    values = {**common.values, **scenario_values(cast, model, panel, common.values, (origin, until))}
     run = simulate(
         model,
         values,
@@ -366,16 +358,52 @@ def project(
     )
     if inspect is not None:
         inspect(run)
-    data = projection_dataset(run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=inputs.has_population)
+    has_population = common.inputs.has_population
+    data = projection_dataset(run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=has_population)
     return Projection(
-        data=with_sources(data, ("parameters", "shocks") if SHOCK in values else ("parameters",)),
+        data=with_sources(data.assign_coords(draw=list(common.draws)), common.sources),
         history=history_dataset(seen),
         origin=origin,
         baselines={item.name: item.baseline_name for item in cast},
-        imputed=tuple(str(item) for item in inputs.imputed),
-        warnings=_warnings(fitted, panel, cast, inputs),
-        provenance=_provenance(run, panel, cast, fitted, settings),
+        imputed=tuple(str(item) for item in common.inputs.imputed),
+        warnings=(*_on_baseline(baseline, common, panel), *_warnings(fitted, panel, cast, common.inputs)),
+        provenance={
+            **_provenance(run, panel, cast, fitted, settings),
+            "baseline": None if baseline is None else _followed(baseline, common),
+        },
     )
+
+
+def _followed(baseline: Baseline, common: CommonDraws) -> dict[str, Any]:
+    """Which forecast the run without policy is, and what it took to follow it."""
+    assert common.implied is not None  # noqa: S101
+    systematic = dict(zip(baseline.regions, common.implied.systematic.tolist(), strict=True))
+    return {
+        "panel": baseline.panel,
+        "panel_sha256": baseline.panel_sha256,
+        "origin": baseline.origin,
+        "draws": len(baseline),
+        "made": dict(baseline.provenance),
+        "most_runs": int(common.implied.runs.max()),
+        "largest_error": float(common.implied.errors[common.implied.found].max()),
+        "left_out": np.flatnonzero(~common.implied.found).tolist(),
+        "systematic_shock": systematic,
+    }
+
+
+def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -> list[str]:
+    """What a reader must know about the run without policy."""
+    if baseline is None:
+        return [
+            "The run without policy is the path of the model, not a forecast: compare scenarios, do not quote levels."
+        ]
+    found = []
+    if baseline.panel_sha256 != panel.sha256:
+        found.append(f"The baseline was made from panel {baseline.panel!r} with other values than this one's.")
+    left = len(common.implied.found) - len(common.draws) if common.implied is not None else 0
+    if left:
+        found.append(f"{left} draws of the model cannot follow the forecast and were left out; run.json lists them.")
+    return found
 
 
 def _whole(name: str, value: object, *, least: int | None = None) -> int:
@@ -410,15 +438,29 @@ def _spec(model: Model, panel: Panel) -> ModelSpec:
     return model.spec
 
 
+def last_origin(panel: Panel) -> int:
+    """Last year in which every region of a panel has output per head.
+
+    Parameters
+    ----------
+    panel
+        Observations.
+
+    Raises
+    ------
+    InvalidPanel
+        If there is no such year.
+    """
+    complete = np.isfinite(panel["output_per_head"]).all(axis=0)
+    if not complete.any():
+        raise InvalidPanel(
+            f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
+        )
+    return panel.years[int(np.flatnonzero(complete)[-1])]
+
+
 def _origin(panel: Panel, origin: int | None, until: int) -> int:
-    if origin is None:
-        complete = np.isfinite(panel["output_per_head"]).all(axis=0)
-        if not complete.any():
-            raise InvalidPanel(
-                f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
-            )
-        origin = panel.years[int(np.flatnonzero(complete)[-1])]
-    origin = _whole("origin", origin)
+    origin = _whole("origin", last_origin(panel) if origin is None else origin)
     if origin not in panel.years:
         raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
     if until <= origin:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pysd_runner.errors import InvalidInput, InvalidPanel
-from pysd_runner.inputs import as_values, region_inputs, relative_growth
+from pysd_runner.inputs import as_values, region_inputs, relative_growth, smooth_minimum
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.simulation import simulate
@@ -42,8 +44,7 @@ def test_inferred_access_meets_the_national_value_and_follows_its_indicators(mod
     access = inputs.values["Initial Access Share"][0, 0]
     people = inputs.values["Initial Population"][0, 0]
     income = inputs.values["Initial Output per Capita"][0, 0]
-    ceiling = 0.95 * income / (income + 4000)
-    free = access < 0.98 * ceiling * (1 - 1e-12)
+    limit = 0.98 * 0.95 * income / (income + 4000)
     place = panel.years.index(2018)
     proxy = np.exp(
         sum(
@@ -52,11 +53,45 @@ def test_inferred_access_meets_the_national_value_and_follows_its_indicators(mod
         )
         / 2
     )
-    # An independent reading of the formula: every region below its ceiling has the same access per unit of proxy.
-    scale = access[free] / proxy[free]
-    np.testing.assert_allclose(scale, scale[0], rtol=1e-12)
-    assert national(scale[0] * proxy, people) == pytest.approx(panel.national["internet_penetration"][2018], rel=1e-12)
-    assert (access <= 0.98 * ceiling * (1 + 1e-12)).all()
+    # An independent reading of the formula: the same access per unit of proxy, at the national value, bent at ceilings.
+    share = proxy * panel.national["internet_penetration"][2018] / national(proxy, people)
+    bent = (share**-16 + limit**-16) ** (-1 / 16)
+    np.testing.assert_allclose(access, bent, rtol=1e-12)
+    assert (access < limit).all()
+    free = share < 0.75 * limit
+    assert 15 < free.sum() < 31
+    np.testing.assert_allclose(access[free], share[free], rtol=1e-3)
+
+
+sizes = st.floats(1e-6, 1e3)
+
+
+@given(share=sizes, limit=sizes, factor=st.floats(1.001, 10))
+def test_a_smooth_minimum_is_never_above_either(share, limit, factor):
+    found = float(smooth_minimum(np.array(share), np.array(limit)))
+    lower = min(share, limit)
+    assert 2 ** (-1 / 16) * lower * (1 - 1e-12) <= found <= lower * (1 + 1e-12)
+    assert found == pytest.approx(float(smooth_minimum(np.array(limit), np.array(share))), rel=1e-9)
+    assert smooth_minimum(np.array(factor * share), np.array(limit)) >= found * (1 - 1e-12)
+    if share < 0.75 * limit:
+        assert found == pytest.approx(share, rel=1e-3)
+
+
+def test_a_level_may_be_a_parameter(model, panel):
+    levels = np.array([0.3, 0.5])
+    inputs = region_inputs(model, panel, 2014, parameters={"h_s": levels})
+    people = inputs.values["Initial Population"][0, 0]
+    skills = inputs.values["Initial Skill Share"][0]
+    access = inputs.values["Initial Access Share"][0]
+    assert skills.shape == (2, 31)
+    for found, level in zip(skills, levels, strict=True):
+        # A little less than the level where the richest regions meet the ceiling.
+        assert 0.9 * level < national(found, people) / national(access[0], people) <= level * (1 + 1e-12)
+    declared = region_inputs(model, panel, 2014)
+    same = region_inputs(model, panel, 2014, parameters={"h_s": model.spec.parameters["h_s"].value})
+    np.testing.assert_array_equal(declared.values["Initial Skill Share"], same.values["Initial Skill Share"])
+    told = {item.key: item.how for item in declared.imputed}
+    assert told["s"].startswith("the share h_s of the national Initial Access Share; spread by ict_employment_share")
 
 
 def test_ladder_of_shares_holds(model, panel):

@@ -399,7 +399,17 @@ def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
     kept = {"output_per_head", "gap_to_leader", "sigma", "access", "skills", "application"}
     assert kept <= set(result.data)
     withheld = {str(name) for name in projection.data} - {str(name) for name in result.data}
-    told = ("national", "theil", "class", "output_share", "population", "policy_budget", "budget_share", "gini")
+    told = (
+        "national",
+        "theil",
+        "class",
+        "laggard",
+        "output_share",
+        "population",
+        "policy_budget",
+        "budget_share",
+        "gini",
+    )
     weighted = {str(name) for name in projection.data if str(name).startswith(told)}
     assert withheld == weighted | {"output", "relative_output", "log_gap", "skilled_people_share"}
     assert any("The panel has no population" in text for text in result.warnings)

@@ -135,7 +135,7 @@ def _of_runs(subject: Subject, made: Mapping[str, Any]) -> dict[str, object]:
 def _of_fit(calibrated: Calibrated) -> dict[str, object]:
     result = calibrated.result
     fitted, settings = result.fitted, result.fitted.provenance
-    moved = [item for item in result.parameters if item.key not in result.description.held]
+    moved = result.parameters
     bounds = "; ".join(f"{item.key} {item.lower_bound:g} to {item.upper_bound:g}" for item in moved)
     values = "; ".join(f"{item.key} {item.estimate:.4g}" for item in moved)
     observations = sum(item.observations for item in result.series)

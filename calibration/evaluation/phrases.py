@@ -215,7 +215,7 @@ _PHRASES: dict[str, tuple[str, str]] = {
     ),
     "no_scenarios": ("without a fit and shipped scenarios there is nothing to rank", "没有拟合和所附情景，无可排序"),
     "base_fails": ("the base run is not finite", "基准运行含非有限值"),
-    "held": ("held at the prior: the panel says nothing about it", "固定于先验：面板未提供信息"),
+    "prior_only": ("at its prior: the panel says next to nothing about it", "保持先验：面板几乎没有提供信息"),
     "at_bound": ("ended at a bound; bounds {low} to {high} {unit}", "终止于边界；边界 {low} 至 {high} {unit}"),
     "plausible": (
         "bounds {low} to {high} {unit}; {score} prior standard deviations from the prior median",

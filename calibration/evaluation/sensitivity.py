@@ -78,17 +78,19 @@ def factor_ranges(calibrated: Calibrated) -> dict[str, tuple[float, float]]:
     for key, item in ({} if spec is None else spec.parameters).items():
         if key in fixed or item.role == "POL" or not item.variable:
             continue
-        found |= {key: fitted[key]} if key in fitted else _prior_range(item)
+        ends = fitted[key] if key in fitted else _prior_range(item)
+        if ends is not None:
+            found[key] = (0.0 if item.role == "ASM" and item.lower == 0 else ends[0], ends[1])
     return {key: ends for key, ends in found.items() if ends[0] < ends[1]}
 
 
-def _prior_range(item: Parameter) -> dict[str, tuple[float, float]]:
+def _prior_range(item: Parameter) -> tuple[float, float] | None:
     if item.prior is None:
-        return {}
+        return None
     low, high = (
         float(np.clip(prior_quantile(item.prior, score), item.lower, item.upper)) for score in (-NINETY, NINETY)
     )
-    return {item.key: (0.0 if item.role == "ASM" and item.lower == 0 else low, high)}
+    return low, high
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from calibration.diagnostics import FAR
-from calibration.estimates import HELD, ParameterEstimate
+from calibration.estimates import ParameterEstimate
 from calibration.evaluation.experiments import try_experiment
 from calibration.evaluation.invariance import invariance_tests
 from calibration.evaluation.judgement import Judgement, Section, Verdict
@@ -134,8 +134,8 @@ def _parameters(subject: Subject) -> Iterator[Judgement]:
         yield _absent("parameter", "no_fit")
         return
     for item in subject.calibrated.result.parameters:
-        if item.words == HELD:
-            verdict, note = Verdict.NOT_TESTED, Phrase("held")
+        if not item.is_shown:
+            verdict, note = Verdict.NOT_TESTED, Phrase("prior_only")
         else:
             verdict = Verdict.of(not item.at_bound and abs(item.score) <= FAR)
             note = _plausibility(item)

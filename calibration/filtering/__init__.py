@@ -3,8 +3,8 @@
 Members are draws of parameters and states. Level, momentum and what passes of output are filtered exactly for each
 member's own law of motion; the digital stocks go through the compiled model, one run a year for all members, and are
 moved by the year's observations. Sizes of noise, momentum, what passes and the pull are weighed by how they foretold
-the panel up to the origin; every other coupling has its mode at the random walk. From the origin members go on with
-shocks.
+the panel up to the origin; every other coupling is as declared or fitted, as in a projection. From the origin members
+go on with shocks.
 """
 
 from calibration.filtering.dynamics import check_fit_of

@@ -27,11 +27,8 @@ CARRIED = {
     "N": "Platform Linkage",
     "D": "Digital Infrastructure",
 }
-# Couplings whose mode is the random walk, by what they have in common. The baseline pull c0 is learnt apart.
-GROUPS = {
-    "digital": ("lam_I", "c1", "th_U", "th_X", "eta_S"),
-    "mobility": ("m0", "mu_K", "eta_A"),
-}
+# Everything that links regions but the baseline pull c0, which is learnt: digital effects, then mobility.
+COUPLINGS = ("lam_I", "c1", "th_U", "th_X", "eta_S", "m0", "mu_K", "eta_A")
 # Small enough for a pull that is linear, large enough for differences of exponentials to keep ten digits.
 CURVATURE = 1e-6
 # What a share may be above one.
@@ -182,13 +179,11 @@ def drawn(
     evidence: Evidence,
     laws: Laws,
     chosen: NDArray[np.intp],
-    multipliers: Mapping[str, Array],
+    strength: float,
     rng: np.random.Generator,
     fit: FittedParameters | None = None,
 ) -> Drawn:
-    """Draw members: couplings by their multipliers, everything besides laws and couplings from the priors or a fit.
-
-    What multiplies the couplings was learnt relative to their declared values, so a fit has no say about them.
+    """Draw members: everything besides the laws from the priors or a fit, as in a projection.
 
     Parameters
     ----------
@@ -198,24 +193,22 @@ def drawn(
         What was learnt about output.
     chosen
         Law of each member, shape (member,).
-    multipliers
-        By group of couplings, relative to their declared priors, shape (member,).
+    strength
+        What multiplies the couplings; 0 leaves them out.
     rng
         Source of randomness.
     fit
-        Its draws take the place of the priors of what neither laws nor couplings decide; None keeps the priors.
+        Its draws take the place of the priors of what laws do not decide; None keeps the priors.
 
     Returns
     -------
     Drawn
         With arrays of shape (member,).
     """
-    regions, count = len(evidence.values), len(chosen)
+    regions = len(evidence.values)
     trend = laws.trend.of(chosen)
-    parameters = parameter_draws(spec_of(regions), None, count, rng)
-    if fit is not None:
-        parameters |= _fitted(parameters, fit, count, rng)
-    parameters |= _multiplied(parameters, multipliers)
+    parameters = parameter_draws(spec_of(regions), fit, len(chosen), rng)
+    parameters |= {key: strength * parameters[key] for key in COUPLINGS}
     parameters |= _linear(regions, trend.memory, trend.pull, trend.persistence, evidence.growth)
     return Drawn(
         parameters=parameters,
@@ -227,14 +220,12 @@ def drawn(
     )
 
 
-def central(evidence: Evidence, count: int, multipliers: Mapping[str, Array]) -> Drawn:
+def central(evidence: Evidence, couplings: Mapping[str, Array]) -> Drawn:
     """Members with the declared values, without momentum, pull and noise, that differ by their couplings alone."""
-    regions = len(evidence.values)
-    rng = np.random.default_rng(0)
-    single = parameter_draws(spec_of(regions), None, 1, rng)
-    parameters = {key: np.repeat(value, count) for key, value in single.items()}
+    regions, count = len(evidence.values), len(couplings[COUPLINGS[0]])
+    single = parameter_draws(spec_of(regions), None, 1, np.random.default_rng(0))
+    parameters = {key: np.repeat(value, count) for key, value in single.items()} | dict(couplings)
     nothing, half = np.zeros(count), np.full(count, 0.5)
-    parameters |= _multiplied(parameters, multipliers)
     parameters |= _linear(regions, half, nothing, nothing, evidence.growth)
     return Drawn(
         parameters=parameters,
@@ -244,19 +235,6 @@ def central(evidence: Evidence, count: int, multipliers: Mapping[str, Array]) ->
         cycle_memory=nothing,
         sd=nothing,
     )
-
-
-def _fitted(
-    parameters: Mapping[str, Array], fit: FittedParameters, count: int, rng: np.random.Generator
-) -> dict[str, Array]:
-    """Draws of a fit without the couplings; a stream of their own leaves every other draw as it was."""
-    couplings = {key for keys in GROUPS.values() for key in keys}
-    found = fit.sample(rng.spawn(1)[0], count, spec=spec_of(len(fit.regions)))
-    return {key: value for key, value in found.items() if key in parameters and key not in couplings}
-
-
-def _multiplied(parameters: Mapping[str, Array], multipliers: Mapping[str, Array]) -> dict[str, Array]:
-    return {key: parameters[key] * multipliers[name] for name, keys in GROUPS.items() for key in keys}
 
 
 def _linear(regions: int, memory: Array, pull: Array, persistence: Array, growth: float) -> dict[str, Array]:
@@ -378,8 +356,8 @@ def _astray(ended: Mapping[str, Array], before: State) -> NDArray[np.bool_]:
 
 
 def uncoupled(members: Members) -> Members:
-    """The same with the couplings of `GROUPS` switched off."""
-    nothing = {key: np.zeros_like(members.parameters[key]) for keys in GROUPS.values() for key in keys}
+    """The same with the `COUPLINGS` switched off."""
+    nothing = {key: np.zeros_like(members.parameters[key]) for key in COUPLINGS}
     return replace(members, parameters={**members.parameters, **nothing})
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.filtering.couplings import Couplings, learn_couplings
 from calibration.filtering.digital import from_free, observed_in, predicted_in, relaxed, share_of, to_free
 from calibration.filtering.dynamics import Members, State, advance, drawn, spec_of, start
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws, learn_laws
+from calibration.filtering.made import movements
 from calibration.filtering.output import Output, follow_output
 from calibration.filtering.settings import FilterSettings
 from calibration.filtering.shocks import heavy, left_of_relative, unrest
@@ -33,8 +33,8 @@ class Filtered:
     ----------
     members, state
         The ensemble.
-    laws, couplings
-        What was learnt about output, and about the strength of the other couplings.
+    laws
+        What was learnt about output.
     position
         Mean log relative output of the years up to the origin, shape (region,).
     values
@@ -46,7 +46,6 @@ class Filtered:
     members: Members
     state: State
     laws: Laws
-    couplings: Couplings
     position: Array
     values: Array
     groups: tuple[str, ...]
@@ -66,7 +65,7 @@ def estimate(
     seed
         Decides every random number.
     fit
-        Members draw from it what neither laws nor couplings decide; None for the priors.
+        Members draw from it what laws do not decide; None for the priors.
 
     Returns
     -------
@@ -78,9 +77,9 @@ def estimate(
     begin, origin = evidence.years[0], evidence.years[-1]
     first = max(begin, origin - settings.window)
     count = _count(settings.members, len(evidence.values))
-    couplings = learn_couplings(evidence, laws, settings, max(begin, origin - settings.coupling_years))
-    chosen, multipliers = laws.members(count, rng), couplings.draw(count, rng)
-    members, state = start(evidence, laws, first, drawn(evidence, laws, chosen, multipliers, rng, fit))
+    chosen = laws.members(count, rng)
+    draw = drawn(evidence, laws, chosen, settings.couplings, rng, fit)
+    members, state = start(evidence, laws, first, draw)
     work = _Work(
         evidence=evidence,
         settings=settings,
@@ -94,12 +93,11 @@ def estimate(
     state = work.begun(state)
     for year in range(first, origin):
         state = work.forward(work.with_output(state, output.expected(year - begin)), year)
-    state = work.with_output(state, output.drawn(couplings, multipliers, evidence.groups, rng))
+    state = work.with_output(state, output.drawn(movements(evidence, laws, draw, first), evidence.groups, rng))
     return Filtered(
         members=members,
         state=state,
         laws=laws,
-        couplings=couplings,
         position=work.position(origin),
         values=evidence.values,
         groups=evidence.groups,

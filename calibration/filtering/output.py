@@ -6,13 +6,11 @@ member (Rao-Blackwellised filtering, Doucet, de Freitas, Murphy & Russell 2000, 
 left with the digital stocks.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.filtering.couplings import Couplings
 from calibration.filtering.learning import Laws
 from calibration.filtering.made import taken_for
 from calibration.filtering.settings import FilterSettings
@@ -76,8 +74,7 @@ class OutputFilter:
 
     def drawn(
         self,
-        couplings: Couplings,
-        multipliers: Mapping[str, Array],
+        moves: Array,
         groups: tuple[str, ...],
         rng: np.random.Generator,
     ) -> Output:
@@ -85,10 +82,8 @@ class OutputFilter:
 
         Parameters
         ----------
-        couplings
-            With the movements that each group makes at its declared values.
-        multipliers
-            By group of couplings, shape (member,).
+        moves
+            Of relative output by the couplings, shape (region, year - 1).
         groups
             Class of each region.
         rng
@@ -97,14 +92,12 @@ class OutputFilter:
         Returns
         -------
         Output
-            Whose mean over members is free of sampling error but for that of laws and multipliers.
+            Whose mean over members is free of sampling error but for that of laws.
         """
         last = self.steps[-1]
         states = np.stack((last.level, last.drift, last.cycle))[:, self.law_of]
-        before = couplings.moves.shape[-1] - (len(self.steps) - 1)
-        for name, moves in zip(couplings.groups, couplings.moves, strict=True):
-            taken = taken_for(moves[:, before:], self.seen, self.trend, self.settings)
-            states -= multipliers[name][:, None] * taken.states[:, self.law_of]
+        before = moves.shape[1] - (len(self.steps) - 1)
+        states -= taken_for(moves[:, before:], self.seen, self.trend, self.settings)[:, self.law_of]
         noise = np.stack([heavy(rng, len(self.law_of), groups, self.shared, np.inf) for _ in range(STATES)])
         spread = np.einsum("mrij,jmr->imr", _root(last)[self.law_of], noise) * self.sizes[self.law_of]
         spread /= left_of_relative(groups, self.shared)

@@ -7,11 +7,10 @@ with more, the US ratio at five years is .90 to .92 instead of .87 to .90) with 
 `persistences` 0 and 1 or 0 alone (0 alone better by 0.01 in the US, equal in China); `half_life` 4, 5, 6, 8, 12, 16,
 30, errors of observation to 0.8 and 1.2 or none, `clip` 2, 3 and none, `tails` 3, 5, 10, `memory_years` 5, 10, 20,
 `momentum_scale` 0.3 and 0.6 (differences within 0.005 or of either sign: left as first written down); no momentum (no
-difference in the US, .93 / .91 / .92 in China); `couplings` 0, 0.1, 0.3, 1 (0.3 and below differ by 0.004 at most, 1
-is worse at one year); `width_weight` 1, 2, 4 and none with `width_half_life` 3, 4, 8 (coverage hardly moves in China;
-50 % intervals of the US sample cover .63 instead of .65 at one and three years, which is still too wide); `members`
-256 and 400 (with 400 ratios move by 0.002 to 0.006 with the seed, with 256 by 0.012); shrinkage of regional sizes by
-1, 3, 8 years (8 best).
+difference in the US, .93 / .91 / .92 in China); `width_weight` 1, 2, 4 and none with `width_half_life` 3, 4, 8
+(coverage hardly moves in China; 50 % intervals of the US sample cover .63 instead of .65 at one and three years, which
+is still too wide); `members` 256 and 400 (with 400 ratios move by 0.002 to 0.006 with the seed, with 256 by 0.012);
+shrinkage of regional sizes by 1, 3, 8 years (8 best).
 
 Scores of later origins had been seen with the earlier defaults (`pulls` to 0.08, both `persistences`, widths with 8
 and 4) when these were taken; they decided nothing. `unrest` came last, with 3, 4, 6, 10 and none (6 best: mean log
@@ -78,8 +77,6 @@ class FilterSettings:
     window
         Years that are filtered before the origin; with 0 members start from the state that was observed there, and
         momentum, which is not observed, at zero with the spread of its long run.
-    coupling_years
-        Years before the origin whose surprises tell how strong the other couplings are.
     memory_years
         Years whose mean relative level is a region's position.
     half_life
@@ -103,8 +100,8 @@ class FilterSettings:
     tempering
         Power of the likelihood; below 1 the panel counts less than its cells.
     couplings
-        Scale of the half-normal prior on what multiplies every other coupling (innovation, digital effects and
-        catch-up; migration, mobile capital, agglomeration), relative to its declared prior; 0 leaves them out.
+        What multiplies every other coupling (innovation, digital effects and catch-up; migration, mobile capital,
+        agglomeration): 1 takes them as declared or fitted, as a projection does, 0 leaves them out.
     tails
         Degrees of freedom of shocks.
     unrest
@@ -127,7 +124,6 @@ class FilterSettings:
 
     members: int = 400
     window: int = 15
-    coupling_years: int = 15
     memory_years: int = 10
     half_life: float = 8.0
     horizons: int = 5
@@ -140,7 +136,7 @@ class FilterSettings:
     momentum_scale: float = 0.3
     pull_scale: float = 0.02
     tempering: float = 1.0
-    couplings: float = 0.3
+    couplings: float = 1.0
     tails: float = 5.0
     unrest: float = 6.0
     clip: float = 3.0
@@ -158,7 +154,6 @@ class FilterSettings:
         if self.members < 32:
             raise InvalidInput(f"an ensemble of {self.members} members cannot carry covariances; give 32 or more")
         whole("window", self.window, least=0)
-        whole("coupling_years", self.coupling_years, least=1)
         whole("horizons", self.horizons, least=1)
         whole("memory_years", self.memory_years, least=1)
         if not 2 < self.tails < math.inf:

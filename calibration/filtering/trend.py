@@ -222,7 +222,7 @@ class Ahead:
 def forecasts(
     values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings, horizon: int
 ) -> Iterator[Ahead]:
-    """Forecasts from every year for the years after it that were observed.
+    """Forecasts from every year that was observed for the years after it that were.
 
     Parameters
     ----------
@@ -234,6 +234,8 @@ def forecasts(
     seen = np.isfinite(values)
     begun = seen.cumsum(axis=1) > 1
     for at in steps(values, centres, trend, sd, settings):
+        if not seen[:, at.year].any():
+            continue
         later = at
         for step in range(1, min(horizon, values.shape[1] - 1 - at.year) + 1):
             later = moved(later, trend, np.nan_to_num(centres[:, at.year]))

@@ -10,7 +10,6 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, Poi
 from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.models import baselines, models, models_named
 from calibration.forecasting.outlook import Outlook, forecast
-from calibration.forecasting.policies import PolicyOutlook, under_policies
 from calibration.forecasting.scored import Backtest
 from calibration.forecasting.target import Target, target_of
 
@@ -24,7 +23,6 @@ __all__ = [
     "Origin",
     "Outlook",
     "PointMethod",
-    "PolicyOutlook",
     "Target",
     "backtest",
     "baselines",
@@ -33,5 +31,4 @@ __all__ = [
     "models_named",
     "origin_at",
     "target_of",
-    "under_policies",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.combination import JUDGED_YEARS, Combination, forecast_key
+from calibration.forecasting.combination import JUDGED_DRAWS, JUDGED_YEARS, Combination, forecast_key
 from calibration.forecasting.finished import Finished
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
 from calibration.forecasting.learnt import Learnt
@@ -30,8 +30,8 @@ Progress = Callable[[str, int, int], None]
 
 DRAWS = 500
 SEPARATOR = "|"
-# By forecaster and years ahead.
-_Forecasts = dict[tuple[str, int], Forecast]
+# By forecaster, years ahead and draws.
+_Forecasts = dict[tuple[str, int, int], Forecast]
 
 
 def backtest(
@@ -46,6 +46,7 @@ def backtest(
     workers: int = 1,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> Backtest:
     """Forecast from rolling origins and score: everything is estimated again at each origin from data up to it.
 
@@ -73,6 +74,8 @@ def backtest(
         Folder that keeps finished origins; the same call goes on from there.
     progress
         Called with what is being done, how much is finished and of how much.
+    memory
+        Keeps what mixtures learn from earlier origins, for who goes on from there; None for one that is thrown away.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def backtest(
     own = executor is None and workers > 1
     # More processes than years would have nothing to do.
     with processes(min(workers, len(plan.seen))) if own else nullcontext(executor) as chosen:
-        run = _Run(plan, panel, finished, chosen, progress or _silent)
+        run = _Run(plan, panel, finished, chosen, progress or _silent, Memory() if memory is None else memory)
         run.repeat_points()
         return assembled(plan, run.scores())
 
@@ -151,15 +154,10 @@ class _Run:
     progress: Progress
     memory: Memory
 
-    def __init__(
-        self, plan: Plan, panel: Panel, finished: Finished, executor: Executor | None, progress: Progress
-    ) -> None:
-        self.plan, self.panel, self.finished = plan, panel, finished
-        self.executor, self.progress, self.memory = executor, progress, Memory()
-
     def repeat_points(self) -> None:
         """Compute the points of every method at every year, which all later origins learn from."""
-        methods = [model.method for model in self._leaves().values() if isinstance(model, Learnt)]
+        leaves = self._leaves().values()
+        methods = [model.method_for(self.plan.target) for model in leaves if isinstance(model, Learnt)]
         values, years = self.plan.target.values, self.plan.seen
         todo = []
         for year in years:
@@ -232,7 +230,8 @@ class _Run:
         origin = origin_at(plan.target, year, panel=self.panel, memory=self.memory)
         leaves = self._leaves()
         keys = {
-            (name, ahead): forecast_key(leaves[name], origin, ahead, plan.draws, plan.seed) for name, ahead in forecasts
+            (name, ahead, draws): forecast_key(leaves[name], origin, ahead, draws, plan.seed)
+            for name, ahead, draws in forecasts
         }
         self.memory.known |= {key: forecasts[place] for place, key in keys.items()}
         scores = {}
@@ -305,15 +304,15 @@ def _forecast(plan: Plan, leaves: Mapping[str, Forecaster], task: _Task) -> tupl
     forecasts: _Forecasts = {}
     scores = {}
     for name in task.names:
-        wanted = {plan.horizon, JUDGED_YEARS} if name in task.wanted else {plan.horizon}
+        judged = {(JUDGED_YEARS, min(plan.draws, JUDGED_DRAWS))} if name in task.wanted else set()
         found = {
-            ahead: leaves[name].forecast(task.origin, horizon=ahead, draws=plan.draws, seed=plan.seed)
-            for ahead in sorted(wanted)
+            (ahead, draws): leaves[name].forecast(task.origin, horizon=ahead, draws=draws, seed=plan.seed)
+            for ahead, draws in sorted({(plan.horizon, plan.draws)} | judged)
         }
         if task.origin.year in set(plan.origins) and name in plan.models:
-            scores[name] = _scored(found[plan.horizon], task.observed, task.origin)
+            scores[name] = _scored(found[plan.horizon, plan.draws], task.observed, task.origin)
         if name in task.wanted:
-            forecasts |= {(name, ahead): forecast for ahead, forecast in found.items()}
+            forecasts |= {(name, *asked): forecast for asked, forecast in found.items()}
     return forecasts, scores
 
 

@@ -1,4 +1,4 @@
-"""A mixture of forecasts whose weights are equal at first and follow how the members did before."""
+"""A mixture of forecasts whose weights are prior ones at first and follow how the members did before."""
 
 import math
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 KEPT = 20
 # Years ahead by which members are judged, whatever is asked: how far a forecast goes does not change what is learnt.
 JUDGED_YEARS = 5
+# Draws that members are judged by, if not fewer are asked for: 20 quantiles of them are kept.
+JUDGED_DRAWS = 500
 # First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
 FIRST_JUDGED = 6
 
@@ -52,11 +54,11 @@ class Mixture:
 class Combination:
     r"""A mixture of forecasters.
 
-    Weights are equal before anything is known, then :math:`w_m \propto \exp(-\eta L_m)` with the loss L that `losses`
-    counts: a member that does worse for all to see is soon left out, members that do alike stay alike (exponentially
-    weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2). Moves from the last
-    observation are cut by as much as earlier ones proved too long (`learn_reach`), and the draws are moved towards or
-    away from their mean by factors that would have served best, held near one (`learn_dilation`).
+    Weights are prior ones before anything is known, then :math:`w_m \propto w^0_m \exp(-\eta L_m)` with the loss L
+    that `losses` counts: a member that does worse for all to see is soon left out, members that do alike keep their
+    weights (exponentially weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2).
+    Moves from the last observation are cut by as much as earlier ones proved too long (`learn_reach`), and the draws
+    are moved towards or away from their mean by factors that would have served best, held near one (`learn_dilation`).
 
     Attributes
     ----------
@@ -64,6 +66,8 @@ class Combination:
         What tables call it.
     members
         The forecasters.
+    prior
+        Weights before anything is known, any positive numbers; empty for equal ones.
     rate
         How fast weights move, :math:`\eta`: at 1, a member that scores a tenth above the mean of the members one year
         ahead loses a tenth of its weight with each origin. Zero leaves them equal.
@@ -79,12 +83,15 @@ class Combination:
 
     name: str
     members: tuple[Forecaster, ...]
+    prior: tuple[float, ...] = ()
     rate: float = 1.2
     half_life: float = 8.0
     slope_sd: float = 0.5
     undilated: float = 3.0
 
     def __post_init__(self) -> None:
+        if self.prior and not (len(self.prior) == len(self.members) and min(self.prior) > 0):
+            raise InvalidInput(f"prior is {self.prior}; expected a positive weight for each of the members")
         if not 0 <= self.slope_sd < math.inf:
             raise InvalidInput(f"slope_sd is {self.slope_sd}; expected a standard deviation, 0 or more")
         if not self.undilated >= 0:
@@ -109,7 +116,7 @@ class Combination:
         """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""
         judged = self._judged(origin, draws, seed)
         loss = losses(judged) if judged else np.zeros(len(self.members))
-        weights = np.exp(-self.rate * (loss - loss.min()))
+        weights = np.array(self.prior or [1.0] * len(loss)) * np.exp(-self.rate * (loss - loss.min()))
         weights = weights / weights.sum()
         reach = learn_reach(judged, weights, self.slope_sd)
         if not judged:
@@ -125,7 +132,7 @@ class Combination:
         tuple[Array, Array]
             Quantiles, shape (member, quantile, region, `JUDGED_YEARS`), and the distances between members.
         """
-        key = self.key(origin, year, draws=draws, seed=seed)
+        key, draws = self.key(origin, year, draws=draws, seed=seed), min(draws, JUDGED_DRAWS)
 
         def compute() -> tuple[Array, Array]:
             then = origin if year == origin.year else origin.earlier(year)
@@ -139,14 +146,14 @@ class Combination:
     def key(self, origin: Origin, year: int, *, draws: int, seed: int) -> Key:
         """Where the memory keeps it."""
         seen = origin.target.values[:, : origin.target.position(year) + 1]
-        return ("quantiles", repr(self.members), draws, seed, digest(seen))
+        return ("quantiles", repr(self.members), min(draws, JUDGED_DRAWS), seed, digest(seen))
 
     def _judged(self, origin: Origin, draws: int, seed: int) -> list[Judged]:
         """Every earlier origin with what is known of what came."""
         years, observed = origin.target.years, origin.target.values
         held = carried(observed)
         result = []
-        for place in range(FIRST_JUDGED - 1, len(years) - 1):
+        for place in (place for place in origin.target.places[FIRST_JUDGED - 1 :] if place < len(years) - 1):
             kept, between = self.remember(origin, years[place], draws=draws, seed=seed)
             ahead = min(JUDGED_YEARS, len(years) - 1 - place)
             came = np.full(kept.shape[2:], np.nan)

@@ -21,9 +21,8 @@ class FilteredModel:
     settings
         Ensemble, grids and priors.
     fit
-        A calibration of the model to these regions: its draws take the place of the priors of what neither the laws of
-        output nor the couplings decide. Couplings keep what multiplies their declared values; effects of regions are
-        not taken. None for the priors.
+        A calibration of the model to these regions: its draws take the place of the priors of what the laws of output
+        do not decide. Effects of regions are not taken. None for the priors.
     fit_digest
         Of the fit, which stands for it in ``repr`` and comparisons; empty for none.
     """

@@ -1,7 +1,7 @@
 """The one protocol of everything that forecasts: what it may see, and what it answers."""
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,14 @@ class Forecaster(Protocol):
         Forecast
             Draws of shape (draw, region, horizon).
         """
+
+
+@runtime_checkable
+class GroupedMethod(Protocol):
+    """A point method that knows groups of regions, such as countries or classes."""
+
+    def with_groups(self, groups: tuple[str, ...]) -> "PointMethod":
+        """The method for regions with these groups, empty for none."""
 
 
 class PointMethod(Protocol):

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.forecasting.forecaster import Forecast, Origin, PointMethod
+from calibration.forecasting.baselines.history import last_level
+from calibration.forecasting.forecaster import Forecast, GroupedMethod, Origin, PointMethod
 from calibration.forecasting.memory import digest
 from calibration.forecasting.shape import over_horizons, over_regions, quantiles, root, stretched
 from calibration.forecasting.spread import Spread, WidthSettings, learn_spread
+from calibration.forecasting.target import Target
 from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
@@ -86,22 +88,29 @@ class Learnt:
         width = spread.by_region[:, None] * spread.by_horizon
         away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)
         # What all regions share is no change of relative output.
+        point = point - np.nanmean(point - last_level(origin.target.values)[:, None], axis=0)
         return Forecast(point=point, draws=point + away - np.nanmean(away, axis=1, keepdims=True))
+
+    def method_for(self, target: Target) -> PointMethod:
+        """The method, with the groups of the regions where it knows what to do with them."""
+        return self.method.with_groups(target.groups) if isinstance(self.method, GroupedMethod) else self.method
 
     def points(self, origin: Origin, horizon: int) -> Array:
         """The points at an origin, shape (region, horizon)."""
         return self._points(origin, len(origin.target.years), horizon)
 
     def _points(self, origin: Origin, seen: int, horizon: int) -> Array:
-        history = origin.target.values[:, :seen]
-        key = ("points", repr(self.method), horizon, digest(history))
-        return origin.memory.recall(key, lambda: self.method.points(history.copy(), horizon))
+        history, method = origin.target.values[:, :seen], self.method_for(origin.target)
+        key = ("points", repr(method), horizon, digest(history))
+        return origin.memory.recall(key, lambda: method.points(history.copy(), horizon))
 
     def past(self, origin: Origin, horizon: int, *, first: int = FIRST_SEEN) -> Past:
         """Errors of every earlier origin that has seen so many years, or of the last one, as known at this one."""
         values = origin.target.values
         years = values.shape[1]
-        seen = np.arange(max(min(first, years - 1), 1), years)
+        # Numbers of years up to those in which something was observed, and of which so many were.
+        counts = np.array([place + 1 for place in origin.target.places if place < years - 1], dtype=int)
+        seen = counts[min(first, len(counts)) - 1 :]
         steps = np.arange(1, horizon + 1)
         errors = np.full((len(seen), len(values), horizon), np.nan)
         for place, count in enumerate(seen):

@@ -209,6 +209,9 @@ shape of error correction, mean width           -.1789    .014   .015  .889 / .9
 ==============================================  =======  =====  =====  ====================  ====================
 
 Taken: with the mean of all, the simplest of what does alike.
+
+What came after that (one prior of the couplings, groups, prior mean reversion, bounded levels, the third member) is
+told in ``docs/forecast_choices.md``.
 """
 
 import math
@@ -259,7 +262,8 @@ METHODS: dict[str, PointMethod] = {
     "shrunken_means": ShrunkenMeans(),
     "mean_of_good": Mean(GOOD),
 }
-MEMBERS = (FILTERED, "error_correction_shrunken")
+# Prior weights of the members; shrunken means stand by for panels on which both others fail.
+MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, "shrunken_means": 0.1}
 
 
 def baselines() -> dict[str, Forecaster]:
@@ -272,7 +276,7 @@ def models() -> dict[str, Forecaster]:
     known: dict[str, Forecaster] = dict(baselines())
     known[FILTERED] = FilteredModel(name=FILTERED)
     members = tuple(known[name] for name in MEMBERS)
-    known[FINAL] = Combination(name=FINAL, members=members)
+    known[FINAL] = Combination(name=FINAL, members=members, prior=tuple(MEMBERS.values()))
     return known
 
 

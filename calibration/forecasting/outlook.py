@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,18 @@ from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
-from calibration.forecasting.events import Chance, Futures, chances, futures_of
 from calibration.forecasting.fitted import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
+from calibration.forecasting.memory import Memory
 from calibration.forecasting.models import FINAL, models_named
-from calibration.forecasting.plan import FIRST_ORIGIN, check_draws
+from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput
+from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.panel import Panel
-from pysd_runner.spec import FittedParameters
+from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -33,6 +35,8 @@ LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
 PAST_HORIZONS = (1, 3, 5)
 # Every region is forecast only where widths have something to be learnt from.
 LEAST_YEARS = FIRST_SEEN + 2
+# What is told of a fit.
+OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year")
 # So many years ahead a forecast says nothing that its bands do not.
 FARTHEST = 50
 
@@ -52,7 +56,7 @@ class Outlook:
         English and Chinese name of each region.
     groups
         Class of each region, empty for none.
-    panel, model, seed
+    panel, panel_sha256, model, seed
         What was forecast, with what.
     chances
         Probabilities of the events that were asked for.
@@ -79,6 +83,7 @@ class Outlook:
     names: Mapping[str, tuple[str, str]]
     groups: tuple[str, ...]
     panel: str
+    panel_sha256: str
     model: str
     seed: int
     chances: tuple[Chance, ...]
@@ -105,6 +110,26 @@ class Outlook:
         seen = np.isfinite(self.history.to_numpy())[:, ::-1]
         years = self.history["year"].to_numpy()[::-1]
         return np.asarray(years[seen.argmax(axis=1)], dtype=np.int64)
+
+    @property
+    def baseline(self) -> Baseline:
+        """The draws as the future without policy from which `pysd_runner.project` starts."""
+        return Baseline(
+            paths=self.draws.to_numpy(),
+            regions=tuple(map(str, self.draws["region"].to_numpy())),
+            years=tuple(map(int, self.draws["year"].to_numpy())),
+            origin=self.origin,
+            panel=self.panel,
+            panel_sha256=self.panel_sha256,
+            provenance={
+                "model": self.model,
+                "seed": self.seed,
+                "weights": dict(self.weights),
+                "reach": self.reach,
+                "fit": None if self.fit is None else {name: getattr(self.fit, name) for name in OF_FIT},
+                "gapsim": metadata.version("gapsim"),
+            },
+        )
 
     def bands(self) -> xr.DataArray:
         """Quantiles over draws, dimensions (level, region, year)."""
@@ -178,7 +203,7 @@ def forecast(
         it takes parameters, see `FilteredModel`; at origins before the last year of the fit, whose future the fit
         knows, the model has its priors. None for the priors.
     events
-        In words, see `calibration.forecasting.events`.
+        In words, see `pysd_runner.indicators.events`.
     draws
         Number of predictive draws.
     seed
@@ -207,10 +232,11 @@ def forecast(
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
+    # The past comes first: what the mixture learns from it is not computed again.
+    rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
     weights, reach = _mixed(chosen, start, asked, progress)
     found = asked.of(chosen, start)
     couplings = _couplings(chosen, weights, start, asked)
-    rows, origins = _past(panel, target, chosen, seed, progress) if past else ((), ())
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
     return Outlook(
@@ -223,6 +249,7 @@ def forecast(
         names={code: (english or code, chinese or code) for code, (english, chinese) in _names(target, panel).items()},
         groups=target.groups,
         panel=target.name,
+        panel_sha256=panel.sha256,
         model=model,
         seed=seed,
         chances=chances(events, _futures(target, panel, found, years)),
@@ -233,6 +260,38 @@ def forecast(
         couplings=None if couplings is None else reach * couplings,
         fit=fit,
     )
+
+
+def baseline_for(
+    panel: Panel,
+    fitted: FittedParameters | None,
+    *,
+    until: int,
+    draws: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Baseline:
+    """Forecast a panel as the future without policy from which projections start.
+
+    Parameters
+    ----------
+    panel, until, draws, seed, progress
+        As for `forecast`.
+    fitted
+        A calibration of the model to these regions; None for the priors.
+
+    Returns
+    -------
+    Baseline
+        Its draws.
+
+    Raises
+    ------
+    InvalidInput
+        As `forecast`.
+    """
+    outlook = forecast(panel, until=until, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)
+    return outlook.baseline
 
 
 def _chosen(model: str, fit: FittedParameters | None) -> Forecaster:
@@ -260,7 +319,7 @@ def _mixed(
     if not isinstance(chosen, Combination):
         return {chosen.name: 1.0}, 1.0
     settings = {"draws": asked.draws, "seed": asked.seed}
-    years = origin.target.years[FIRST_JUDGED - 1 : -1]
+    years = origin.target.seen[FIRST_JUDGED - 1 : -1]
     for done, year in enumerate(years):
         chosen.remember(origin, year, **settings)
         if progress is not None:
@@ -331,15 +390,16 @@ def _check_numbers(target: Target, until: int, draws: int) -> None:
             f"until is {until}; expected at most {FARTHEST} years after the last one of the panel, {target.years[-1]}"
         )
     check_draws(draws)
-    if len(target.years) < LEAST_YEARS:
+    if len(target.seen) < LEAST_YEARS:
         raise InvalidInput(
-            f"panel {target.name!r} has {len(target.years)} years of output; a forecast needs "
+            f"panel {target.name!r} has {len(target.seen)} years of output; a forecast needs "
             f"{LEAST_YEARS} to learn from"
         )
+    check_yearly(target)
 
 
 def _futures(target: Target, panel: Panel, draws: Array, years: tuple[int, ...]) -> Futures:
-    return futures_of(_names(target, panel), target.groups, target.values, draws, years)
+    return futures_of(_names(target, panel), target.groups, last_level(target.values), draws, years)
 
 
 def _names(target: Target, panel: Panel) -> dict[str, tuple[str, str]]:
@@ -348,10 +408,10 @@ def _names(target: Target, panel: Panel) -> dict[str, tuple[str, str]]:
 
 
 def _past(
-    panel: Panel, target: Target, chosen: Forecaster, seed: int, progress: Progress | None
+    panel: Panel, target: Target, chosen: Forecaster, seed: int, memory: Memory, progress: Progress | None
 ) -> tuple[tuple[dict[str, object], ...], tuple[int, ...]]:
     """How the forecaster did, as a back-test of the panel finds it, from fewer years only where there are no more."""
-    years = target.years
+    years = target.seen
     usual = len(years) > FIRST_ORIGIN
     origins = None if usual else years[FIRST_SEEN:-1]
     result = backtest(
@@ -361,6 +421,7 @@ def _past(
         horizons=None if origins is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
         seed=seed,
         progress=progress,
+        memory=memory,
     )
     rows = (row for row in result.skill() if row["model"] == chosen.name and row["horizon"] in PAST_HORIZONS)
     return tuple(rows), tuple(int(year) for year in result.scores["origin"].values)

@@ -10,7 +10,7 @@ from calibration.forecasting.forecaster import Forecaster
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.memory import digest
 from calibration.forecasting.models import REFERENCE, models, models_named
-from calibration.forecasting.target import Target
+from calibration.forecasting.target import Target, years_told
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput, InvalidPanel
 
@@ -54,15 +54,15 @@ class Plan:
     @property
     def seen(self) -> tuple[int, ...]:
         """Every year a forecaster may have to repeat itself at: from the first with enough years to the last origin."""
-        first = self.target.years[0] + FIRST_SEEN - 1
-        return tuple(range(min(first, self.origins[0]), self.origins[-1] + 1))
+        first = min(self.target.seen[FIRST_SEEN - 1], self.origins[0])
+        return tuple(year for year in self.target.seen if first <= year <= self.origins[-1])
 
     @property
     def digest(self) -> str:
         """Digest of the data and the settings."""
         content = [
             digest(self.target.values),
-            [self.target.years[0], list(self.target.regions)],
+            [self.target.years[0], list(self.target.regions), list(self.target.groups)],
             [[name, repr(model)] for name, model in self.models.items()],
             [list(self.horizons), self.horizon, list(self.origins), self.draws, self.seed],
         ]
@@ -101,23 +101,24 @@ def make_plan(
     """
     whole("seed", seed, least=0)
     check_draws(draws)
-    years = target.years
-    ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(years) >= LONG else NEAR
+    years, seen = target.years, target.seen
+    check_yearly(target)
+    ahead = tuple(sorted(set(horizons))) if horizons is not None else FAR if len(seen) >= LONG else NEAR
     chosen = tuple(sorted(set(origins))) if origins is not None else _default_origins(target)
     if not chosen:
         raise InvalidPanel(
-            f"panel {target.name!r} has {len(target.seen)} year(s) of output per head ({years[0]} to {years[-1]}); a "
+            f"panel {target.name!r} has {len(seen)} year(s) of output per head ({years[0]} to {years[-1]}); a "
             f"back-test needs {FIRST_ORIGIN + 1}: {FIRST_ORIGIN} to learn from and one to score; give `origins` "
             "(--first-origin) to try with fewer"
         )
     if not ahead or ahead[0] < 1 or ahead[-1] >= len(years):
         raise InvalidInput(f"horizons are {list(ahead)}; expected years ahead from 1 to {len(years) - 1}")
-    first, last = years[0] + FIRST_SEEN, years[-1] - 1
-    wrong = [year for year in chosen if not first <= year <= last]
+    able = seen[FIRST_SEEN:-1]
+    wrong = [year for year in chosen if year not in able]
     if wrong:
         raise InvalidInput(
-            f"origin {wrong[0]} cannot be scored: {target.name!r} runs from {years[0]} to {years[-1]}, so that origins "
-            f"run from {first} to {last}"
+            f"origin {wrong[0]} cannot be scored: {target.name!r} has output per head in {years_told(seen)}, so that "
+            + (f"origins are {years_told(able)}" if able else f"a back-test needs {FIRST_SEEN + 2} years")
         )
     unscored = [step for step in ahead if not _reach(target, step) & set(chosen)]
     # Defaults ask for what there is.
@@ -129,6 +130,27 @@ def make_plan(
             f"the forecasters are {', '.join(known)}; skill is measured against {REFERENCE!r}, which must be among them"
         )
     return Plan(target=target, models=known, horizons=ahead, origins=chosen, draws=draws, seed=seed)
+
+
+def check_yearly(target: Target) -> None:
+    """Refuse a panel whose years are so far apart that hardly a yearly change is known: forecasts are made of these.
+
+    Parameters
+    ----------
+    target
+        What is forecast.
+
+    Raises
+    ------
+    InvalidPanel
+        If fewer than four yearly changes were observed, although there are years enough.
+    """
+    if target.yearly < FIRST_SEEN <= len(target.seen) - 1:
+        raise InvalidPanel(
+            f"panel {target.name!r} has output per head in {years_told(target.seen)}, and forecasts are made from "
+            f"changes between one year and the next, of which it has {target.yearly}; give the years between, at least "
+            f"{FIRST_SEEN + 1} of them in a row"
+        )
 
 
 def check_draws(draws: int) -> None:
@@ -149,13 +171,13 @@ def check_draws(draws: int) -> None:
 
 
 def _default_origins(target: Target) -> tuple[int, ...]:
-    """From the ninth year to the last but one, without years of which nothing is known."""
-    return tuple(year for year in target.seen if target.years[0] + FIRST_ORIGIN - 1 <= year < target.years[-1])
+    """From the ninth year in which something was observed to the last but one."""
+    return target.seen[FIRST_ORIGIN - 1 : -1]
 
 
 def _reach(target: Target, step: int) -> set[int]:
     """Years from which forecasts so many years ahead can be scored."""
-    return {year - step for year in target.seen if year - step >= target.years[0] + FIRST_SEEN}
+    return {year - step for year in target.seen} & set(target.seen[FIRST_SEEN:])
 
 
 def _too_far(target: Target, step: int, origins: Sequence[int]) -> str:

@@ -14,8 +14,12 @@ Array = NDArray[np.float64]
 
 VARIABLE = "output_per_head"
 LEAST_REGIONS = 2
+# Years that are left when early ones before a long gap are not used.
+ENOUGH = 6
 # Movement of all others by a newcomer, log points, from which on it is said.
 WORTH_SAYING = 0.005
+# Rows of years that a message names.
+TOLD = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -33,7 +37,7 @@ class Target:
     years
         Consecutive.
     values
-        Shape (region, year), dimensionless; NaN where nothing was observed.
+        Shape (region, year), dimensionless; NaN where nothing was observed, as in years that the panel leaves out.
     """
 
     name: str
@@ -53,7 +57,18 @@ class Target:
     @property
     def seen(self) -> tuple[int, ...]:
         """Years in which some region was observed."""
-        return tuple(self.years[place] for place in np.flatnonzero(np.isfinite(self.values).any(axis=0)))
+        return tuple(self.years[place] for place in self.places)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Positions of the years in which some region was observed."""
+        return tuple(int(place) for place in np.flatnonzero(np.isfinite(self.values).any(axis=0)))
+
+    @property
+    def yearly(self) -> int:
+        """Number of years whose change from the year before was observed for some region."""
+        seen = np.isfinite(self.values)
+        return int((seen[:, 1:] & seen[:, :-1]).any(axis=0).sum())
 
     def position(self, year: int) -> int:
         """Position of a year.
@@ -113,7 +128,43 @@ def doubts(panel: Panel, target: Target) -> tuple[str, ...]:
     panel, target
         What was observed, and what is forecast of it.
     """
-    return (*unfinished_years(panel, target), *late_entries(target))
+    return (*early_years(panel, target), *unfinished_years(panel, target), *late_entries(target))
+
+
+def early_years(panel: Panel, target: Target) -> tuple[str, ...]:
+    """A sentence about years before a gap longer than themselves, which are not used.
+
+    Parameters
+    ----------
+    panel, target
+        What was observed, and what is forecast of it.
+    """
+    held = np.isfinite(panel[VARIABLE]).sum(axis=0) >= LEAST_REGIONS
+    early = [year for year, enough in zip(panel.years, held, strict=True) if enough and year < target.years[0]]
+    if not early:
+        return ()
+    return (
+        f"{years_told(early)} left out: the years without output per head that follow are more than those before; the "
+        f"first year is {target.years[0]}",
+    )
+
+
+def years_told(years: Sequence[int]) -> str:
+    """Years in words, those in a row as a range: ``1995, 2000-2010``.
+
+    Parameters
+    ----------
+    years
+        Ascending.
+    """
+    rows: list[list[int]] = []
+    for year in years:
+        if rows and year == rows[-1][-1] + 1:
+            rows[-1].append(year)
+        else:
+            rows.append([year])
+    told = [str(row[0]) if len(row) == 1 else f"{row[0]}-{row[-1]}" for row in rows]
+    return ", ".join(told if len(told) <= TOLD else [*told[:2], "...", told[-1]])
 
 
 def late_entries(target: Target) -> tuple[str, ...]:
@@ -195,6 +246,7 @@ def target_of(panel: Panel) -> Target:
     seen = np.flatnonzero(np.isfinite(result).any(axis=0))
     if not len(seen):
         raise InvalidPanel(f"panel {panel.name!r} has no year in which two regions have {VARIABLE}")
+    seen = seen[_first_kept(seen) :]
     return Target(
         name=panel.name,
         regions=tuple(region.code for region in chosen),
@@ -202,6 +254,15 @@ def target_of(panel: Panel) -> Target:
         years=years[seen[0] : seen[-1] + 1],
         values=result[:, seen[0] : seen[-1] + 1].copy(),
     )
+
+
+def _first_kept(seen: NDArray[np.intp]) -> int:
+    """Where to begin: what comes before a gap longer than itself tells nothing that is not out of date by then."""
+    begin = 0
+    for place in range(1, len(seen)):
+        if seen[place] - seen[place - 1] - 1 > place - begin:
+            begin = place
+    return begin if len(seen) - begin >= ENOUGH else 0
 
 
 def consecutive(years: Sequence[int], values: Array) -> tuple[tuple[int, ...], Array]:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from calibration.forecasting.events import is_gap_to_mean
 from calibration.forecasting.models import FILTERED
 from calibration.forecasting.outlook import Outlook
-from calibration.forecasting.policies import PolicyOutlook
+from pysd_runner.indicators.events import is_gap_to_mean
 
 _WORDS = {
     "en": {
@@ -32,12 +31,15 @@ _WORDS = {
         "mostly_known": "a good part of what will happen is foreseen",
         "event": "“{event}” has a probability of {probability} (looked at in {year}, not on the way{whom}).",
         "to_mean": "; the gap is that to the mean of the regions",
-        "past": "From past origins ({origins}) the same forecaster had, by root mean square, {errors}.",
+        "past": "On this very panel such forecasts have {verdict} so far: from past origins ({origins}) they had, by "
+        "root mean square, {errors}.",
         "past_few": "Past origins ({origins}) are fewer than {least}, too few to judge this forecaster; for the "
         "record, it had, by root mean square, {errors}.",
         "error": "{change} {horizon} ahead ({range}{count}; intervals of 90% held {share} of what came)",
         "error_range": "{low} to {high} with nine chances in ten; ",
-        "worse": "On this panel persistence has done better so far.",
+        "better": "done better than persistence",
+        "worse": "done worse than persistence",
+        "alike": "done neither better nor worse than persistence throughout",
         "smaller": "{change} smaller errors than persistence",
         "larger": "{change} larger errors than persistence",
         "same": "the same errors as persistence",
@@ -60,17 +62,8 @@ _WORDS = {
         "fit": "The model's other parameters come from the fit to {panel}, {first} to {last}; at origins before "
         "{last}, whose future the fit knows, the model had its priors.",
         "baseline": "This is the forecaster {model!r}.",
-        "policy": "With the policy “{policy}” the dispersion of {until} is {change} without it; it lies below that of "
-        "{origin} with probability {falls} instead of {without}.",
-        "lower": "{middle} lower (nine chances in ten: {low} to {high}) than",
-        "higher": "{middle} higher (nine chances in ten: {low} to {high}) than",
-        "between": "changed by {middle} (nine chances in ten: {low} to {high}) against that",
-        "as_before": "the same as",
-        "other_world": "This effect was found in another world than the one that is forecast, against “{baseline}”.",
         "and": ", ",
         "gap": " ",
-        "effects": "Effects of policy are those of the simulation model and rest mostly on priors; past scores of the "
-        "forecast say nothing about them.",
     },
     "zh": {
         "spread": "{origin} 至 {until} 年，相对人均产出的离散度（对数标准差）{moves}，由 {before:.3f} 变为 "
@@ -89,12 +82,14 @@ _WORDS = {
         "mostly_known": "相当一部分变化可以预见",
         "event": "“{event}”的概率为 {probability}（仅看 {year} 年当年，不看途中{whom}）。",
         "to_mean": "；差距指与各地区均值的差距",
-        "past": "以往的起点（{origins} 年）上，同一预测方法的误差（均方根）：{errors}。",
+        "past": "就本面板而言，迄今此类预测{verdict}：以往的起点（{origins} 年）上，其误差（均方根）：{errors}。",
         "past_few": "以往的起点（{origins} 年）不足 {least} 个，太少，不足以评判该预测方法；"
         "仅供记录，其误差（均方根）：{errors}。",
         "error": "{horizon}期{change}（{range}{count}；90% 区间覆盖 {share}）",
         "error_range": "90% 的可能在 {low} 至 {high} 之间；",
-        "worse": "在该面板上，迄今“维持不变”的预测更好。",
+        "better": "优于“维持不变”",
+        "worse": "不如“维持不变”",
+        "alike": "与“维持不变”互有优劣或相差无几",
         "smaller": "比“维持不变”小 {change}",
         "larger": "比“维持不变”大 {change}",
         "same": "与“维持不变”相同",
@@ -115,16 +110,8 @@ _WORDS = {
         "fit": "模型的其余参数取自对 {panel}（{first} 至 {last} 年）的校准；{last} 年以前的起点使用先验，"
         "因为校准已知其后的情况。",
         "baseline": "本预测由“{model}”给出。",
-        "policy": "实施“{policy}”政策时，{until} 年的离散度{change}；其低于 {origin} 年水平的概率为 {falls}，"
-        "不实施时为 {without}。",
-        "lower": "比不实施时低 {middle}（90% 的可能：低 {low} 至 {high}）",
-        "higher": "比不实施时高 {middle}（90% 的可能：高 {low} 至 {high}）",
-        "between": "相对不实施时变动 {middle}（90% 的可能：{low} 至 {high}）",
-        "as_before": "与不实施时相同",
-        "other_world": "该效果是在另一个世界（以“{baseline}”为基准）中得到的，并非所预测的世界。",
         "and": "，",
         "gap": "",
-        "effects": "政策效果由仿真模型给出，主要依据先验；本预测以往的误差不能说明它们。",
     },
 }
 # Moves of less than this are not told.
@@ -133,8 +120,8 @@ MOVE = 0.005
 STILL = 0.01
 # Regions that a sentence names before it counts the others.
 NAMED = 3
-# A ratio of errors to those of persistence from which on the forecast did worse.
-WORSE = 1.005
+# What a ratio of errors to those of persistence is away from 1 where the forecast did better or worse.
+APART = 0.005
 # Scores from fewer origins are reported, not counted.
 LEAST_ORIGINS = 8
 
@@ -169,52 +156,6 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
         parts.append(_past(outlook, words))
     parts += _made_of(outlook, words)
     return words["gap"].join(parts)
-
-
-def policies_paragraph(outlook: Outlook, policies: Sequence[PolicyOutlook], lang: str = "en") -> str:
-    """What policies change about a forecast; empty without any.
-
-    Parameters
-    ----------
-    outlook
-        The forecast.
-    policies
-        What `under_policies` found for it.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
-    if not policies:
-        return ""
-    found = [_policy(outlook, item, lang) for item in policies]
-    return _WORDS[lang]["gap"].join([*found, _WORDS[lang]["effects"]])
-
-
-def _policy(outlook: Outlook, policy: PolicyOutlook, lang: str) -> str:
-    words, place = _WORDS[lang], 0 if lang == "en" else 1
-    without, falls = policy.falls
-    text = words["policy"].format(
-        policy=policy.labels[place],
-        origin=outlook.origin,
-        until=int(outlook.draws["year"].to_numpy()[-1]),
-        change=_dispersion_change(policy, words),
-        falls=chance(falls),
-        without=chance(without),
-    )
-    if policy.same_world:
-        return text
-    return text + words["gap"] + words["other_world"].format(baseline=policy.baseline[place])
-
-
-def _dispersion_change(policy: PolicyOutlook, words: Mapping[str, str]) -> str:
-    """Of one sign its size, of both signs the numbers as they are."""
-    low, middle, high = (round(100 * value, 1) + 0.0 for value in policy.change)
-    if low == high == 0:
-        return words["as_before"]
-    if low < 0 < high:
-        return words["between"].format(middle=f"{middle:+.1f}%", low=f"{low:+.1f}%", high=f"{high:+.1f}%")
-    near, far = sorted((abs(low), abs(high)))
-    key = "lower" if low + high < 0 else "higher"
-    return words[key].format(middle=f"{abs(middle):.1f}%", low=f"{near:.1f}%", high=f"{far:.1f}%")
 
 
 def percent(share: float, *, signed: bool = False) -> str:
@@ -332,15 +273,17 @@ def _past(outlook: Outlook, words: Mapping[str, str]) -> str:
     origins = str(first) if first == last else words["range"].format(first=first, last=last)
     all_few = all(_few(row) for row in outlook.past)
     errors = words["and"].join(_error(row, words, told=all_few) for row in outlook.past)
-    told = words["past_few" if all_few else "past"].format(origins=origins, errors=errors, least=LEAST_ORIGINS)
-    counted = [row for row in outlook.past if not _few(row)]
-    worse = bool(counted) and all(_did_worse(row) for row in counted)
-    return f"{told}{words['gap']}{words['worse']}" if worse else told
+    text = words["past_few" if all_few else "past"]
+    return text.format(verdict=words[_verdict(outlook.past)], origins=origins, errors=errors, least=LEAST_ORIGINS)
 
 
-def _did_worse(row: Mapping[str, Any]) -> bool:
-    ratio = row["rmse_ratio_to_persistence"]
-    return ratio is not None and ratio > WORSE
+def _verdict(past: Sequence[Mapping[str, Any]]) -> str:
+    """Whether forecasts from enough origins did better or worse than persistence, all of them."""
+    ratios = [row["rmse_ratio_to_persistence"] for row in past if not _few(row)]
+    ratios = [ratio for ratio in ratios if ratio is not None]
+    if ratios and max(ratios) < 1 - APART:
+        return "better"
+    return "worse" if ratios and min(ratios) > 1 + APART else "alike"
 
 
 def _few(row: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, Series, in_terms, never_changes
@@ -11,6 +12,11 @@ from pysd_runner.panel import Panel
 from pysd_runner.spec import Measurement, ModelSpec
 
 Array = NDArray[np.float64]
+
+# Population whose yearly change departs by more than this from those of the years around it (so many before and after),
+# and by more than so many of the region's usual departures, was counted anew: births, deaths and migration do not move
+# a region so far in one year alone. Judgement.
+RECOUNTED, USUAL_DEPARTURES, AROUND = 0.015, 5.0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,47 @@ def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tu
         return Absent(measurement.key, indicator, "not in the panel")
     if measurement.relative and len(panel.regions) < 2:
         return Absent(measurement.key, indicator, "compares regions, and there is only one; add at least a second")
-    return _series(measurement, indicator, window, _columns(panel, indicator, window), sd=measurement.sd)
+    raw = _columns(panel, indicator, window)
+    joints = recounts(panel, window) if measurement.increments else None
+    return _series(measurement, indicator, window, raw, sd=measurement.sd, joints=joints)
+
+
+def recounts(panel: Panel, years: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Find the years in which a region's population was counted anew.
+
+    A census moves population, and output per head with it, by several percent from one year to the next; the year
+    after nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
+    A region that grows fast, or stops to, is none: its change is that of the years around it.
+
+    Parameters
+    ----------
+    panel
+        Observations.
+    years
+        Years looked at.
+
+    Returns
+    -------
+    ndarray of bool
+        Shape (region, year): the change from the year before joins two counts. All false without population.
+    """
+    found = np.zeros((len(panel.regions), len(years)), dtype=bool)
+    if "population" not in panel or len(years) < 2:
+        return found
+    changes = np.diff(_logs(_columns(panel, "population", years)), axis=1)
+    ends = ((0, 0), (AROUND, AROUND))
+    near = sliding_window_view(np.pad(changes, ends, constant_values=np.nan), 2 * AROUND + 1, axis=1)
+    departures = np.abs(changes - _median(near))
+    found[:, 1:] = departures > np.maximum(RECOUNTED, USUAL_DEPARTURES * _median(departures)[:, None])
+    return found
+
+
+def _median(values: Array) -> Array:
+    """Along the last axis, of what is known; NaN where nothing is."""
+    found = np.full(values.shape[:-1], np.nan)
+    known = np.isfinite(values).any(axis=-1)
+    found[known] = np.nanmedian(values[known], axis=-1)
+    return found
 
 
 def share_of(spec: ModelSpec, measurement: Measurement) -> str:
@@ -152,13 +198,20 @@ def _columns(panel: Panel, variable: str, window: tuple[int, ...]) -> Array:
 
 
 def _series(
-    measurement: Measurement, name: str, window: tuple[int, ...], raw: Array, *, sd: float, direct: bool = False
+    measurement: Measurement,
+    name: str,
+    window: tuple[int, ...],
+    raw: Array,
+    *,
+    sd: float,
+    direct: bool = False,
+    joints: NDArray[np.bool_] | None = None,
 ) -> Series | Absent:
     national = bool(measurement.national)
     relative = measurement.relative and not direct
     increments = measurement.increments and not direct
     logs = raw if national else _logs(raw)
-    values, seen = _terms(logs, relative=relative, increments=increments)
+    values, seen = _terms(logs, relative=relative, increments=increments, joints=joints)
     if not seen[:, 1:].any():
         change = "change from one year to the next" if increments else "value"
         return Absent(measurement.key, name, f"no {change} to compare after {window[0]} and until {window[-1]}")
@@ -180,6 +233,7 @@ def _series(
         missing=int((~seen[:, 1:]).sum()),
         errors=measurement.errors,
         unusable=int((np.isfinite(raw) & ~np.isfinite(logs)).sum()),
+        recounted=0 if joints is None else int(joints[:, 1:].sum()),
     )
 
 
@@ -188,10 +242,14 @@ def _logs(raw: Array) -> Array:
     return np.asarray(np.log(positive), dtype=float)
 
 
-def _terms(logs: Array, *, relative: bool, increments: bool) -> tuple[Array, NDArray[np.bool_]]:
+def _terms(
+    logs: Array, *, relative: bool, increments: bool, joints: NDArray[np.bool_] | None
+) -> tuple[Array, NDArray[np.bool_]]:
     seen = np.isfinite(logs)
     if increments:
         seen = seen & np.concatenate([np.zeros_like(seen[:, :1]), seen[:, :-1]], axis=1)
+    if joints is not None:
+        seen = seen & ~joints
     if relative:
         # One region alone in a year says nothing about differences.
         seen = seen & (seen.sum(axis=0) > 1)

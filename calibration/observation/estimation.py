@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.losses import Loss, loss_of
-from calibration.observation.noise import MOST_PERSISTENT, Noise
+from calibration.observation.noise import MOST_PERSISTENT, Noise, declared_noise
 from calibration.observation.robust import held
 from calibration.observation.series import Series
 from calibration.observation.whitening import Whitening
@@ -28,7 +28,7 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
     the declared one counting as `PRIOR_OBSERVATIONS` observations; each year whose mean was removed costs one degree of
     freedom. With Huber's and Student's families a few wild cells therefore hardly move either. With a scale for each
     region its standard deviation is found in the same way from its own cells, that of all regions counting as
-    `PRIOR_REGION` observations.
+    `PRIOR_REGION` observations. Errors whose size is declared to be known stay as declared.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ def estimate_noise(series: Series, residuals: Array, *, persistence: float | Non
         In the terms of the series.
     """
     cells = Whitening(series)
+    if series.errors.known:
+        return declared_noise(series)
     if series.errors.memory == "independent":
         persistence = 0.0
     if persistence is None:

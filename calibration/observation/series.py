@@ -39,8 +39,9 @@ class Series:
         What was observed in the terms above, shape (region, year), one row for a national series; NaN where missing.
     errors
         How the errors are distributed.
-    missing, unusable
-        Cells of the later years of the window without an observation; cells whose value has no logarithm.
+    missing, unusable, recounted
+        Cells of the later years of the window without an observation; cells whose value has no logarithm; changes that
+        join two counts of the population. The last are among the missing.
     """
 
     measurement: str
@@ -56,6 +57,7 @@ class Series:
     missing: int
     unusable: int
     errors: ErrorModel = USUAL_ERRORS
+    recounted: int = 0
 
     @property
     def label(self) -> str:

@@ -44,7 +44,7 @@ class LeastSquares:
             return ended(start, objective, Outcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
         watch = Watch(objective, seconds=self.seconds)
-        known = _Latest(watch)
+        known = _Latest(watch, objective.scale)
         if not np.isfinite(known.residuals(inside)).all():
             return ended(inside, objective, Outcome.NOT_FINITE)
         try:
@@ -79,8 +79,8 @@ class LeastSquares:
 class _Latest:
     """The condensed problem at the point asked for last, so that residuals and Jacobian cost one evaluation."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, watch: Watch, scale: Array) -> None:
+        self._watch, self._scale = watch, scale
         self._point: Array | None = None
         self._value = (np.zeros(0), np.zeros((0, 0)))
 
@@ -92,22 +92,47 @@ class _Latest:
 
     def _at(self, point: Array) -> tuple[Array, Array]:
         if self._point is None or not np.array_equal(point, self._point):
-            self._value = _condensed(*self._watch.linearised(point))
+            self._value = condensed(*self._watch.linearised(point), self._scale)
             self._point = point.copy()
         return self._value
 
 
-def _condensed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
-    """A small problem with the same cost, gradient and curvature: ``r'r``, ``J'r`` and ``J'J`` are kept.
+def condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, Array]:
+    """A problem of a few rows with the same cost, gradient and curvature: ``r'r``, ``J'r`` and ``J'J`` are kept.
 
     With ``J = QR`` it is ``(Q'r, the length of the rest)`` and ``(R, 0)``. The search sees nothing else of a problem,
-    and decomposing a thousand rows again at every step would cost more than the simulation does.
+    and decomposing a thousand rows again at every step would cost more than the simulation does. ``R`` comes from
+    ``J'J``, which rows of priors keep well conditioned, and from ``J`` itself only where it is singular.
+
+    Parameters
+    ----------
+    residuals, jacobian
+        Shape (residual,) and (residual, parameter).
+    scale
+        Typical size of each parameter, shape (parameter,).
+
+    Returns
+    -------
+    residuals, jacobian : ndarray
+        Shape (parameter + 1,) and (parameter + 1, parameter); NaN where the problem is not finite.
     """
-    variables = jacobian.shape[1]
-    if not (np.isfinite(residuals).all() and np.isfinite(jacobian).all()):
-        return np.full(variables + 1, np.nan), np.full((variables + 1, variables), np.nan)
-    missing = max(variables + 1 - len(residuals), 0)
-    # The triangle of (J, r) holds R, Q'r and the length of the rest, and Q itself is never made.
+    count = len(scale)
+    scaled = jacobian * scale
+    curvature = scaled.T @ scaled
+    if not (np.isfinite(residuals).all() and np.isfinite(curvature).all()):
+        return np.full(count + 1, np.nan), np.full((count + 1, count), np.nan)
+    try:
+        triangle = np.linalg.cholesky(curvature).T
+        turned = np.linalg.solve(triangle.T, scaled.T @ residuals)
+        rest = np.sqrt(max(float(residuals @ residuals - turned @ turned), 0.0))
+    except np.linalg.LinAlgError:
+        return _decomposed(residuals, jacobian)
+    return np.append(turned, rest), np.vstack([triangle / scale, np.zeros(count)])
+
+
+def _decomposed(residuals: Array, jacobian: Array) -> tuple[Array, Array]:
+    """The same for a curvature that is singular: the triangle of (J, r) holds R, Q'r and the length of the rest."""
+    missing = max(jacobian.shape[1] + 1 - len(residuals), 0)
     table = np.pad(np.column_stack([jacobian, residuals]), ((0, missing), (0, 0)))
     triangle = np.asarray(np.linalg.qr(table, mode="r"))
     return triangle[:, -1], triangle[:, :-1]

@@ -46,19 +46,15 @@ def overrides(spec: ModelSpec, values: Values) -> dict[str, float]:
     return checked
 
 
-def chosen(
-    spec: ModelSpec, panel_variables: Iterable[str], *, free: Free, fixed: Iterable[str]
-) -> tuple[Parameter, ...]:
-    """Choose the parameters a calibration may move.
+def chosen(spec: ModelSpec, *, free: Free, fixed: Iterable[str]) -> tuple[Parameter, ...]:
+    """Choose the parameters a calibration moves.
 
     Parameters
     ----------
     spec
         Declarations of the model.
-    panel_variables
-        Names of the variables the panel holds; some turn a ``FIX`` parameter into a ``FREE`` one.
     free
-        Keys or model names; None takes all ``FREE`` and ``FREE*`` ones and those the panel frees.
+        Keys or model names; None takes all that have a prior and are no policy choice.
     fixed
         Keys a user has set.
 
@@ -76,8 +72,7 @@ def chosen(
     """
     held = set(fixed)
     if free is None:
-        declared = (*spec.calibrated(panel_variables=panel_variables), *spec.with_role("FREE*"))
-        keys = {item.key for item in declared if item.key not in held and _acts(spec, item)}
+        keys = {item.key for item in _uncertain(spec) if item.key not in held}
     else:
         keys = {spec.parameter(name).key for name in _names(free)}
         _check_free(spec, keys, held)
@@ -94,15 +89,15 @@ def _check_free(spec: ModelSpec, keys: set[str], held: set[str]) -> None:
     for key in sorted(keys):
         if key in held:
             raise InvalidInput(f"parameter {key!r} is both set in `values` and listed in `free`; leave it in one")
-        if not _acts(spec, spec.parameters[key]):
+        if not spec.acts(spec.parameters[key]):
             raise InvalidInput(
-                f"parameter {key!r} is no constant of the model and no loading of a measurement; it cannot be moved"
+                f"parameter {key!r} stands in no equation, measurement or start value; it cannot be estimated"
             )
 
 
-def _acts(spec: ModelSpec, parameter: Parameter) -> bool:
-    """Whether a parameter stands in the model or is the loading of a measurement."""
-    return bool(parameter.variable) or any(item.loading == parameter.key for item in spec.measurements.values())
+def _uncertain(spec: ModelSpec) -> list[Parameter]:
+    """Parameters with a prior that act and are no policy choice."""
+    return [item for item in spec.parameters.values() if item.prior and item.role != "POL" and spec.acts(item)]
 
 
 def _number(name: str, value: object) -> float:

@@ -78,10 +78,10 @@ def prior_quantile(prior: Prior, score: float) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParameterSpace:
-    """Parameters as a vector on the unbounded scale of their priors (log, logit or the value itself).
+    """Parameters as a vector on the unbounded scale of their priors (log, normal score or the value itself).
 
-    On that scale posteriors are near normal and differences need no care near 0. Bounds that are still finite there
-    stay bounds of the search.
+    On that scale priors are normal, posteriors near normal, and differences need no care near 0. Bounds that are still
+    finite there stay bounds of the search.
 
     Parameters
     ----------
@@ -242,8 +242,6 @@ class ParameterSpace:
 
     def prior_slopes(self, z: Array) -> Array:
         """Slope of each prior residual on the unbounded scale: one over the prior's standard deviation there.
-
-        Constant for normal and lognormal priors; for priors on an interval it depends on the place.
 
         Parameters
         ----------

@@ -21,7 +21,7 @@ _LEAST, _MOST = 0.02, 50.0
 
 
 def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
-    """Draw the interval of every parameter before and after the panel was seen.
+    """Draw the intervals of the parameters that tables show, before and after the panel was seen.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
     lang = usable_language(lang)
     if not result.parameters:
         raise InvalidInput("the fit has no parameters to draw")
-    rows = result.parameters
+    rows = result.shown or result.parameters
     with drawing():
         sheet = open_sheet(
             width=PAGE_WIDTH,

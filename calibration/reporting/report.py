@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from calibration.estimates import HELD, ParameterEstimate, SeriesFit
+from calibration.estimates import ParameterEstimate, SeriesFit
 from calibration.observation import BEND
 from calibration.reporting.fitness import SeriesNumbers, numbers_of, regions_of, strongest_correlations
 from calibration.reporting.report_wording import words
@@ -118,9 +118,8 @@ def report_of(
 
 
 def _opening(result: FitResult, lang: str) -> Iterator[Part]:
-    moved = [item for item in result.parameters if item.words != HELD]
-    settled = sum(item.contraction >= _MOSTLY_PANEL for item in moved)
-    prior = sum(item.contraction < _MOSTLY_PRIOR for item in moved) + len(result.parameters) - len(moved)
+    settled = sum(item.contraction >= _MOSTLY_PANEL for item in result.parameters)
+    prior = sum(item.contraction < _MOSTLY_PRIOR for item in result.parameters)
     yield Paragraph(
         words(
             "lead",
@@ -135,7 +134,10 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
         )
     )
     failed = result.check()
-    yield Paragraph(words("failed", lang, count=len(failed)) if failed else words("passed", lang))
+    if failed:
+        yield Paragraph(words("failed", lang, count=len(failed)))
+    elif not result.findings:
+        yield Paragraph(words("passed", lang))
     if result.findings:
         yield Heading(words("findings", lang))
         yield Bullets([str(item) for item in result.findings])
@@ -149,7 +151,7 @@ def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Par
     listed = {
         "observed": found.series,
         "absent": found.absent,
-        "held": [f"{key}: {reason}" for key, reason in found.held.items()],
+        "unobserved": [f"{block} ({', '.join(names)})" for block, names in found.unobserved.items()],
         "set": [f"{key} = {value:g}" for key, value in found.fixed.items()],
         "imputed": found.imputed,
         "notes": found.notes,
@@ -172,12 +174,15 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
         yield Paragraph(words("profile_note", lang))
     header = ["parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "rests"]
     header += ["profile"] if has_profiles else []
-    rows = [_parameter_row(item, judged.get(item.key), lang) for item in result.parameters]
+    rows = [_parameter_row(item, judged.get(item.key), lang) for item in result.shown]
+    others = len(result.parameters) - len(result.shown)
     yield Table(
         header=[words(key, lang) for key in header],
         rows=[row[: len(header)] for row in rows],
         words=frozenset({1, 7, 8}),
     )
+    if others:
+        yield Paragraph(words("others", lang, count=others))
     pairs = strongest_correlations(result)
     if pairs:
         yield Table(
@@ -200,7 +205,7 @@ def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, l
         _range(low, high),
         _significant(item.prior_median),
         _range(item.prior_low, item.prior_high),
-        "–" if item.words == HELD else _number(item.contraction, 2),
+        _number(item.contraction, 2),
         say_evidence(item.words, lang),
         "–" if shape is None else say(f"profile {SHAPES[shape]}", lang),
     ]

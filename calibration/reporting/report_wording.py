@@ -12,7 +12,7 @@ REPORT = {
         "observed": "Observed",
         "absent": "Not observed, and so not used",
         "estimated": "Estimated: {keys}",
-        "held": "Held at the prior, whose spread they keep",
+        "unobserved": "In blocks that no series observes, so close to their priors",
         "set": "Set by you",
         "imputed": "Start values that nobody observed, and what stands in for them",
         "notes": "Notes",
@@ -27,6 +27,8 @@ REPORT = {
         "profile_note": "Where a parameter was profiled, the interval is that of its profile, and the last column says "
         "what the data alone rule out along it: flat where they cannot tell values apart.",
         "profile": "data alone",
+        "others": "{count} further parameters were estimated with these; the panel took less than a twentieth of their "
+        "prior variance. parameters.csv lists them all.",
         "parameter": "parameter",
         "unit": "unit",
         "estimate": "estimate",
@@ -102,7 +104,7 @@ REPORT = {
         "observed": "有观测",
         "absent": "无观测，因而未用",
         "estimated": "被估计：{keys}",
-        "held": "固定于先验（保留其离散程度）",
+        "unobserved": "所在模块没有序列观测，因而接近先验",
         "set": "由用户设定",
         "imputed": "无观测的起始值及其替代",
         "notes": "说明",
@@ -114,6 +116,7 @@ REPORT = {
         "profile_note": "做过剖面的参数，区间取自剖面；最后一列说明仅凭数据沿剖面能排除什么，"
         "平坦表示数据无法区分各取值。",
         "profile": "仅凭数据",
+        "others": "另有 {count} 个参数一同估计，面板消除的先验方差不到二十分之一；全部参数见 parameters.csv。",
         "parameter": "参数",
         "unit": "单位",
         "estimate": "估计值",

@@ -1,6 +1,6 @@
 """The words of the pictures of a fit, in English and Chinese."""
 
-from calibration.estimates import HELD, PRIOR_ONLY, SeriesFit
+from calibration.estimates import PRIOR_ONLY, SeriesFit
 from calibration.results import FitResult
 
 _WORDING = {
@@ -91,7 +91,6 @@ _EVIDENCE_ZH = {
     "panel and prior": "面板与先验",
     "mostly prior": "主要来自先验",
     PRIOR_ONLY: "先验",
-    HELD: "固定于先验",
 }
 _INDICATORS = {
     "output_per_head": ("output per head", "人均产出"),

@@ -2,7 +2,6 @@
 
 from calibration.uncertainty.convergence import Convergence, convergence
 from calibration.uncertainty.directions import Direction, directions
-from calibration.uncertainty.importance import WeightedDraws, weighted_draws
 from calibration.uncertainty.point import FittedPoint, fitted_point, point_at
 from calibration.uncertainty.predictive import PredictiveCheck, predictive_checks
 from calibration.uncertainty.profiles import Profile, half_quantile, profile
@@ -20,7 +19,6 @@ __all__ = [
     "Profile",
     "Shape",
     "Verdict",
-    "WeightedDraws",
     "convergence",
     "directions",
     "fitted_point",
@@ -31,5 +29,4 @@ __all__ = [
     "profile",
     "sample",
     "sample_at",
-    "weighted_draws",
 ]

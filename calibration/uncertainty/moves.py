@@ -8,21 +8,75 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Degrees of freedom of the independent proposals: tails heavier than any posterior with these priors.
-DEGREES = 5.0
+# Length of a step of Crank-Nicolson moves, drawn anew for every walker: short ones are accepted where the normal
+# approximation is poor, long ones forget where a walker was.
+SHORTEST, LONGEST = 0.2, 0.8
 
-# How often each move is made. Independent proposals forget where a walker was; differential evolution follows what the
-# normal approximation does not describe; whole differences jump between modes.
-SHARES = (0.5, 0.4, 0.1)
+# How often each move is made. Differential evolution follows what no normal distribution describes; whole differences
+# jump between modes.
+SHARES = (0.85, 0.10, 0.05)
+
+# Of the spread of walkers that is found while warming up, so much counts against the normal approximation's.
+TRUST = 0.7
 
 
-def moves(ensembles: int) -> list[tuple[Any, float]]:
+class Reference:
+    """The normal distribution, independent in every coordinate, that Crank-Nicolson moves leave as it is.
+
+    Parameters
+    ----------
+    count
+        Number of coordinates; it starts standard normal.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._centre, self._width = np.zeros(count), np.ones(count)
+
+    def learn(self, points: Array) -> None:
+        """Move to where walkers have been, shape (point, parameter); only while warming up."""
+        self._centre = points.mean(axis=0)
+        self._width = np.sqrt(TRUST * points.var(axis=0) + (1 - TRUST))
+
+    def propose(self, points: Array, random: np.random.RandomState) -> tuple[Array, Array]:
+        """Propose by preconditioned Crank-Nicolson: ``y' = sqrt(1 - b^2) y + b e`` in units of the reference.
+
+        Were the posterior the reference, every proposal would be accepted, whatever the number of parameters.
+
+        Parameters
+        ----------
+        points
+            Where the walkers are, shape (walker, parameter).
+        random
+            The generator emcee hands over.
+
+        Returns
+        -------
+        proposals : ndarray
+            Shape of `points`.
+        factors : ndarray
+            Logarithm of the density of coming back over that of going, shape (walker,).
+
+        References
+        ----------
+        Cotter, S. L., Roberts, G. O., Stuart, A. M. and White, D. (2013), MCMC methods for functions: modifying old
+        algorithms to make them faster, Statistical Science 28(3).
+        """
+        length = random.uniform(SHORTEST, LONGEST, size=(len(points), 1))
+        before = (points - self._centre) / self._width
+        after = np.sqrt(1 - length**2) * before + length * random.standard_normal(points.shape)
+        factors = 0.5 * ((after**2).sum(axis=1) - (before**2).sum(axis=1))
+        return self._centre + self._width * after, factors
+
+
+def moves(ensembles: int, reference: Reference) -> list[tuple[Any, float]]:
     """The moves of `calibration.uncertainty.sample` for emcee, where the normal approximation is standard normal.
 
     Parameters
     ----------
     ensembles
         Number of ensembles whose walkers lie one behind the other; they never look at each other.
+    reference
+        Of the Crank-Nicolson moves.
 
     Returns
     -------
@@ -36,37 +90,8 @@ def moves(ensembles: int) -> list[tuple[Any, float]]:
     """
     from emcee.moves import DEMove, MHMove
 
-    made = (MHMove(independent), _apart(DEMove(), ensembles), _apart(DEMove(gamma0=1.0), ensembles))
+    made = (MHMove(reference.propose), _apart(DEMove(), ensembles), _apart(DEMove(gamma0=1.0), ensembles))
     return list(zip(made, SHARES, strict=True))
-
-
-def independent(points: Array, random: np.random.RandomState) -> tuple[Array, Array]:
-    """Propose from a multivariate Student-t around the estimate, wherever a walker is.
-
-    Parameters
-    ----------
-    points
-        Where the walkers are, shape (walker, parameter).
-    random
-        The generator emcee hands over.
-
-    Returns
-    -------
-    proposals : ndarray
-        Shape of `points`.
-    factors : ndarray
-        Logarithm of the density of coming back over that of going, shape (walker,).
-    """
-    size = points.shape
-    width = np.sqrt(random.chisquare(DEGREES, size=(size[0], 1)) / DEGREES)
-    proposals = random.standard_normal(size) / width
-    return proposals, log_student(points) - log_student(proposals)
-
-
-def log_student(points: Array) -> Array:
-    """Log density of the proposals of `independent`, up to a constant, shape (walker,)."""
-    squares = (points**2).sum(axis=1)
-    return np.asarray(-0.5 * (DEGREES + points.shape[1]) * np.log1p(squares / DEGREES))
 
 
 def _apart(move: Any, ensembles: int) -> Any:

@@ -70,10 +70,7 @@ def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
     _check(problem, fit)
     errors = fit.fitted.provenance["errors"]
     settled = problem.with_noise(
-        {
-            label: Noise(item["sd"], item["persistence"], tuple(item.get("regional", ())))
-            for label, item in errors.items()
-        }
+        {label: Noise(item["sd"], item["persistence"], tuple(item["regional"])) for label, item in errors.items()}
     )
     point = settled.space.to_vector(fit.fitted.as_values())
     return point_at(settled, point)
@@ -112,7 +109,7 @@ def _check(problem: CalibrationProblem, fit: FitResult) -> None:
         "model": (problem.model.sha256, fitted.model_sha256),
         "panel": (problem.panel.sha256, fitted.panel_sha256),
         "window": ((problem.first_year, problem.last_year), (fitted.first_year, fitted.last_year)),
-        "parameters": (tuple(item.key for item in problem.candidates), fitted.keys),
+        "parameters": (problem.space.keys, fitted.keys),
         "set values": (dict(problem.fixed), dict(fitted.fixed)),
     }
     for name, (here, there) in both.items():

@@ -65,7 +65,7 @@ def predictive_checks(
     Returns
     -------
     tuple of PredictiveCheck
-        Two for each series.
+        Two for each series of more than one value.
 
     Raises
     ------
@@ -81,18 +81,17 @@ def predictive_checks(
     return tuple(
         _check(item, name, statistic, before[item.label], after[item.label])
         for item in at.problem.series
+        if item.used.sum() > 1
         for name, statistic in _STATISTICS.items()
     )
 
 
 def _posterior(at: FittedPoint, fit: FitResult, draws: int, rng: np.random.Generator) -> Array:
+    found = fit.fitted.sample(rng, draws, spec=at.problem.spec)
     space = at.problem.space
-    if fit.fitted.draws:
-        columns = [fit.fitted.keys.index(key) for key in space.keys]
-        rows = np.array(fit.fitted.draws)[rng.integers(len(fit.fitted.draws), size=draws)][:, columns]
-        return np.stack([space.to_vector(dict(zip(space.keys, row, strict=True))) for row in rows.tolist()])
-    root = np.linalg.cholesky(at.curvature.covariance)
-    return np.clip(at.point + rng.standard_normal((draws, len(at.point))) @ root.T, *space.bounds)
+    return np.stack(
+        [prior.to_unbounded(found[key]) for key, prior in zip(space.keys, space.priors, strict=True)], axis=1
+    )
 
 
 def _made(at: FittedPoint, z: Array, rng: np.random.Generator) -> dict[str, Array]:

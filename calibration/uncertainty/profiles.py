@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.one_thread import one_thread
 from calibration.optimisers import LeastSquares, Objective
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
@@ -100,6 +101,7 @@ def half_quantile(level: float) -> float:
     return 0.5 * float(ndtri(0.5 + 0.5 * level)) ** 2
 
 
+@one_thread
 def profile(
     problem: CalibrationProblem,
     fit: FitResult,
@@ -237,7 +239,7 @@ def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
         return point
 
     def linearised(part: Array) -> tuple[Array, Array]:
-        return _condensed(*problem.linearised(whole(part), columns=others), scale)
+        return problem.linearised(whole(part), columns=others)
 
     point = start
     if others:
@@ -246,22 +248,6 @@ def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
     residuals = problem.residuals(point)
     data = len(problem.rows())
     return _Held(point, 0.5 * float((residuals**2).sum()), 0.5 * float((residuals[:data] ** 2).sum()))
-
-
-def _condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, Array]:
-    """A problem of a few rows with the same cost, gradient and curvature.
-
-    The priors' rows keep ``J'J`` well conditioned in prior standard deviations, so that its triangle does instead of
-    that of ``J``: a profile needs hundreds of them, each of a thousand rows.
-    """
-    scaled = jacobian * scale
-    curvature = scaled.T @ scaled
-    if not (np.isfinite(curvature).all() and np.isfinite(residuals).all()):
-        return np.full(len(scale) + 1, np.nan), np.full((len(scale) + 1, len(scale)), np.nan)
-    triangle = np.linalg.cholesky(curvature).T
-    turned = np.linalg.solve(triangle.T, scaled.T @ residuals)
-    rest = np.sqrt(max(float(residuals @ residuals - turned @ turned), 0.0))
-    return np.append(turned, rest), np.vstack([triangle / scale, np.zeros(len(scale))])
 
 
 def _crossing(z: Array, rise: Array, side: int, limit: float) -> float:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.one_thread import one_thread
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
 from calibration.uncertainty.convergence import Convergence, convergence
-from calibration.uncertainty.moves import moves
+from calibration.uncertainty.moves import Reference, moves
 from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
 from pysd_runner.errors import InvalidInput
 
@@ -22,10 +23,13 @@ Array = NDArray[np.float64]
 # Entry of `FittedParameters.provenance` under which reports find how well the sample mixed.
 ENTRY = "sampling"
 
-FEWEST_WALKERS = 32
-# Steps between two looks at convergence. The first half of all steps is left out each time.
+# Walkers of an ensemble.
+WALKERS = 32
+# Steps with which walkers warm up, left out afterwards; half of all steps if these are fewer than twice as many.
+WARM_UP = 400
+# Steps between two looks at convergence, and between two looks at where the walkers are while they warm up.
 BLOCK = 100
-MOST_STEPS = 3000
+MOST_STEPS = 4000
 # Ensembles start this many posterior standard deviations apart, so that R-hat can notice one that stays where it was.
 APART = 1.5
 _TRIES = 200
@@ -40,7 +44,7 @@ class PosteriorSample:
     keys
         Parameters.
     chains
-        On the unbounded scale, without the first half of all steps, shape (ensemble, walker, step, parameter).
+        On the unbounded scale, without the warm-up, shape (ensemble, walker, step, parameter).
     draws
         The draws asked for, evenly taken from the chains, in the units of the parameters, shape (draw, parameter).
     convergence
@@ -87,26 +91,19 @@ class PosteriorSample:
         table["ess_bulk"], table["ess_tail"] = list(self.convergence.ess_bulk), list(self.convergence.ess_tail)
         return table
 
-    def attached(self, problem: CalibrationProblem, fit: FitResult) -> FitResult:
+    def attached(self, fit: FitResult) -> FitResult:
         """Put the draws into a fit: projections then use them in place of the normal approximation.
 
         Parameters
         ----------
-        problem
-            What was fitted.
         fit
             What the draws were made of.
 
         Returns
         -------
         FitResult
-            With draws of all its parameters, the held ones from their priors, and with the warning among its findings
-            if the draws may not be trusted.
+            With draws of all its parameters, and with the warning among its findings if they may not be trusted.
         """
-        rng = np.random.default_rng([self.seed, len(self.draws)])
-        held = problem.held.to_values(problem.held.sample(rng, len(self.draws)))
-        columns = {**held, **dict(zip(self.keys, self.draws.T, strict=True))}
-        rows = np.stack([columns[key] for key in fit.fitted.keys], axis=1)
         record = {
             "draws": len(self.draws),
             "rhat": self.convergence.worst_rhat,
@@ -118,7 +115,7 @@ class PosteriorSample:
         }
         fitted = replace(
             fit.fitted,
-            draws=tuple(tuple(row) for row in rows.tolist()),
+            draws=tuple(tuple(row) for row in self.draws.tolist()),
             provenance={**fit.fitted.provenance, ENTRY: record},
         )
         finding = self.convergence.finding()
@@ -138,8 +135,8 @@ def sample(
 ) -> PosteriorSample:
     """Sample the posterior with emcee, several independent ensembles stepping together on one batch of simulations.
 
-    Sampling goes on until R-hat and effective sample sizes keep their limits, or the steps are used up. The errors of
-    the series stay those of the fit.
+    After a warm-up, in which the moves learn where the posterior lies, sampling goes on until R-hat and effective
+    sample sizes keep their limits, or the steps are used up. The errors of the series stay those of the fit.
 
     Parameters
     ----------
@@ -171,6 +168,7 @@ def sample(
     return sample_at(fitted_point(problem, fit), draws, ensembles=ensembles, steps=steps, seed=seed, progress=progress)
 
 
+@one_thread
 def sample_at(
     at: FittedPoint,
     draws: int = 1000,
@@ -204,11 +202,14 @@ def sample_at(
             raise InvalidInput(f"{name} must be at least {least}; found {value}")
     if not len(at.problem.space):
         raise InvalidInput("there is nothing to sample: the fit moved no parameter")
-    run = _Run(at, ensembles, seed)
+    run = _Run(at, ensembles, seed, warm_up=min(WARM_UP, steps // 2))
     while True:
-        run.advance(min(BLOCK, steps - run.steps))
+        is_warm = not run.is_warming_up
+        run.advance(steps)
         if progress is not None:
             progress(run.steps, steps)
+        if not is_warm:
+            continue
         found = convergence(at.problem.space.keys, run.chains())
         if found.is_trusted or run.steps >= steps:
             return _taken(at, run, found, draws, seed)
@@ -235,25 +236,24 @@ def _taken(at: FittedPoint, run: "_Run", found: Convergence, draws: int, seed: i
 class _Run:
     """Walkers of all ensembles, in coordinates where the normal approximation is standard normal."""
 
-    def __init__(self, at: FittedPoint, ensembles: int, seed: int) -> None:
+    def __init__(self, at: FittedPoint, ensembles: int, seed: int, *, warm_up: int) -> None:
         import emcee
 
         self._centre = at.point
         self._root = np.linalg.cholesky(at.curvature.covariance)
-        self._ensembles = ensembles
+        self._ensembles, self._warm_up = ensembles, warm_up
         count = len(at.point)
-        # Differential evolution needs more walkers than twice the parameters, and two equal halves of each ensemble.
-        self._walkers = max(FEWEST_WALKERS, 2 * (count + 2))
+        self._reference = Reference(count)
         density = at.problem.log_posterior_batch
 
         def whitened(points: Array) -> Array:
             return density(self._turned(points))
 
         self._sampler: Any = emcee.EnsembleSampler(
-            ensembles * self._walkers, count, whitened, moves=moves(ensembles), vectorize=True
+            ensembles * WALKERS, count, whitened, moves=moves(ensembles, self._reference), vectorize=True
         )
         random = np.random.RandomState(seed)
-        start = _starts(whitened, random, ensembles, self._walkers, count)
+        start = _starts(whitened, random, ensembles, WALKERS, count)
         self._state: Any = emcee.State(start, random_state=random.get_state())
 
     @property
@@ -261,19 +261,27 @@ class _Run:
         return int(self._sampler.iteration)
 
     @property
+    def is_warming_up(self) -> bool:
+        return self.steps < self._warm_up
+
+    @property
     def acceptance(self) -> float:
         return float(np.mean(self._sampler.acceptance_fraction))
 
-    def advance(self, steps: int) -> None:
-        self._state = self._sampler.run_mcmc(self._state, steps, skip_initial_state_check=True)
+    def advance(self, most: int) -> None:
+        """Go on by a block, or to the end of the warm-up or of all steps if these come first."""
+        end = self._warm_up if self.is_warming_up else most
+        count = min(BLOCK, end - self.steps)
+        is_learning = self.is_warming_up
+        self._state = self._sampler.run_mcmc(self._state, count, skip_initial_state_check=True)
+        if is_learning:
+            latest = self._sampler.get_chain(discard=self.steps - max(count // 2, 1))
+            self._reference.learn(latest.reshape(-1, latest.shape[-1]))
 
     def chains(self) -> Array:
-        """The later half of all steps, shape (ensemble, walker, step, parameter)."""
-        points = self._sampler.get_chain(discard=self.steps // 2)
-        turned = self._turned(points)
-        return np.asarray(
-            turned.reshape(len(turned), self._ensembles, self._walkers, -1).transpose(1, 2, 0, 3), dtype=float
-        )
+        """All steps after the warm-up, shape (ensemble, walker, step, parameter)."""
+        turned = self._turned(self._sampler.get_chain(discard=self._warm_up))
+        return np.asarray(turned.reshape(len(turned), self._ensembles, WALKERS, -1).transpose(1, 2, 0, 3), dtype=float)
 
     def _turned(self, points: Array) -> Array:
         return np.asarray(self._centre + points @ self._root.T, dtype=float)

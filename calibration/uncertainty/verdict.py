@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibration.diagnostics import Finding
-from calibration.estimates import ParameterEstimate, evidence
+from calibration.estimates import LEAST_SHOWN, ParameterEstimate, evidence
 from calibration.problem import CalibrationProblem
 from calibration.results import FitResult
 from calibration.uncertainty.directions import Direction, directions
@@ -34,6 +34,8 @@ _SHAPE_WORDS = {
     Shape.FLAT: "the data alone rule out nothing within its prior",
     Shape.TWO_MODES: "two separate ranges fit",
 }
+# Of a flat profile whose interval is narrower than the prior's nevertheless.
+_TOGETHER = "the data rule values out only together with the priors of other parameters"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,7 +200,7 @@ def identify(
     fit
         What was found.
     profiles
-        Whether every parameter is profiled; without, intervals are those of the normal approximation.
+        Whether the parameters that tables show are profiled; without, intervals are those of the normal approximation.
     level
         Probability of the intervals.
     progress
@@ -215,7 +217,8 @@ def identify(
         If the fit does not belong to the problem, or the level is not a probability.
     """
     at = fitted_point(problem, fit)
-    curves = profile(problem, fit, level=level, progress=progress) if profiles else ()
+    shown = [item.key for item in fit.shown]
+    curves = profile(problem, fit, shown, level=level, progress=progress) if profiles else ()
     known = {item.key: item for item in curves}
     partners = _partners(at)
     verdicts = [
@@ -249,7 +252,8 @@ def _verdict(
 def _sentence(item: ParameterEstimate, curve: Profile | None, partners: Sequence[tuple[str, float]]) -> str:
     parts = [evidence(item.contraction)]
     if curve is not None:
-        parts.append(_SHAPE_WORDS[curve.shape])
+        is_narrower = item.contraction > LEAST_SHOWN
+        parts.append(_TOGETHER if curve.shape is Shape.FLAT and is_narrower else _SHAPE_WORDS[curve.shape])
     if partners:
         parts.append("moves with " + " and ".join(key for key, _ in partners))
     return "; ".join(parts)

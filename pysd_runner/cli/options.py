@@ -53,3 +53,11 @@ OptionalSeed = Annotated[
     int | None,
     typer.Option("--seed", min=0, help="Decides every random draw; the same seed gives the same numbers [default: 0]."),
 ]
+ShownRegions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        metavar="REGION",
+        help="Region shown in figures, by name or code; repeatable [default: six of them].",
+    ),
+]

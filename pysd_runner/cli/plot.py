@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Lang, Language
+from pysd_runner.cli.options import Lang, Language, ShownRegions
 from pysd_runner.cli.session import Session
 
 
@@ -29,6 +29,7 @@ def plot(
     scenario: Annotated[
         list[str] | None, typer.Option("--scenario", help="Scenario to draw; repeatable [default: all policies].")
     ] = None,
+    region: ShownRegions = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the figures [default: RESULT/figures].")] = None,
     lang: Lang = Language.EN,
 ) -> None:
@@ -42,7 +43,7 @@ def plot(
 
     folder = result.parent if result.is_file() else result
     projection = load_projection(folder)
-    jobs = figure_jobs(projection, kinds=kind or (), scenarios=scenario or ())
+    jobs = figure_jobs(projection, kinds=kind or (), scenarios=scenario or (), regions=region or ())
     target = folder / "figures" if out is None else out
     written: list[Path] = []
     session.data = {"folder": target, "files": written}

@@ -1,17 +1,20 @@
 """From a panel, scenarios and a fit to a folder of results; shared by the commands that project."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.model import Model
     from pysd_runner.panel import Panel
+    from pysd_runner.policy.answer import Answer
     from pysd_runner.projection import Projection
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.inputs import Inputs
+    from pysd_runner.scenarios import Scenario
     from pysd_runner.spec import FittedParameters
 
 MODEL = "regional_digital"
@@ -34,6 +37,18 @@ class Job:
         Shipped names and files.
     fitted
         What a calibration found, or None.
+    others
+        Fits under other definitions of what was measured, by the national series that says so.
+    folder
+        Folder of the fit, which keeps the forecast; None for none.
+    is_open
+        Whether the run follows the model alone, without a forecast.
+    compared
+        Policies that are compared and not projected, besides those that split the effect of the first.
+    regions
+        Regions shown in figures; empty for some spread over all.
+    events
+        Events whose probability under each scenario is wanted.
     settings
         ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default.
     lang
@@ -46,6 +61,12 @@ class Job:
     source: str
     scenarios: Sequence[str]
     fitted: "FittedParameters | None" = None
+    others: Mapping[str, "FittedParameters"] = field(default_factory=dict)
+    folder: Path | None = None
+    is_open: bool = False
+    compared: Sequence["Scenario"] = ()
+    regions: Sequence[str] = ()
+    events: Sequence[str] = ()
     settings: Mapping[str, Any]
     lang: str = "en"
     check: bool = False
@@ -135,6 +156,30 @@ def read_fit(path: Path) -> "FittedParameters":
     return load_fitted(path / FITTED_FILE if path.is_dir() else path)
 
 
+def read_others(path: Path | None) -> "dict[str, FittedParameters]":
+    """Read the fits under other definitions that stand in the folder of a fit.
+
+    Parameters
+    ----------
+    path
+        What `gapsim calibrate` wrote; None for nothing.
+
+    Returns
+    -------
+    dict
+        By the national series that is read instead.
+    """
+    if path is None or not path.is_dir():
+        return {}
+    found = {file.parent.name: read_fit(file) for file in sorted(path.glob(f"*/{FITTED_FILE}"))}
+    return {name: item for name, item in found.items() if name in definitions_of(item)}
+
+
+def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
+    """National series that a fit read where a measurement has several."""
+    return tuple(map(str, dict(fitted.provenance.get("definitions") or {}).values()))
+
+
 def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """Project and write the results.
 
@@ -152,8 +197,9 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     Report
         What there is to say.
     """
+    from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.projection import project
+    from pysd_runner.projection import last_origin, project
     from pysd_runner.reports.evidence import money_of
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks
@@ -163,17 +209,27 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
     cast = with_comparisons(asked, model=model)
     given = {key: value for key, value in job.settings.items() if value is not None}
-    settings = {"until": UNTIL, "draws": DRAWS, "yuan_per_unit": money_of(job.fitted), **given}
-    draws = int(settings["draws"])
-    title = f"Projecting {counted(len(cast), 'scenario')} to {settings['until']}, {counted(draws, 'draw')}"
+    settings = {"until": UNTIL, "draws": DRAWS, "seed": 0, "yuan_per_unit": money_of(job.fitted), **given}
+    draws, until, seed = int(settings["draws"]), int(settings["until"]), int(settings["seed"])
+    # Forecasts start where the projection does.
+    seen = job.panel.subset(years=range(job.panel.years[0], last_origin(job.panel) + 1))
+    _check_events(seen, until, job.events)
+    baseline = None
+    if not job.is_open and until > seen.years[-1]:
+        baseline = baseline_of(session, seen, job.fitted, job.folder, until=until, draws=draws, seed=seed)
+    title = f"Projecting {counted(len(cast), 'scenario')} to {until}, {counted(draws, 'draw')}"
     checks = ModelChecks(model)
+    inspection: dict[str, Any] = {}
     if job.check:
         checks.inspect_units()
-        settings |= {"inspect": checks.inspect, "also": checks.outcomes}
+        inspection = {"inspect": checks.inspect, "also": checks.outcomes}
     with session.stage(title, total=draws) as stage:
-        projection = project(model, job.panel, asked, job.fitted, progress=stage.advance, **settings)
-    inputs = Inputs(panel=job.panel, source=job.source, fitted=job.fitted)
-    report = write(session, projection, inputs, folder, job.lang)
+        projection = project(
+            model, seen, asked, job.fitted, baseline=baseline, progress=stage.advance, **settings, **inspection
+        )
+    inputs = Inputs(panel=seen, source=job.source, fitted=job.fitted, baseline=baseline)
+    found = _answered(session, job, model, cast, projection, inputs, settings)
+    report = write(session, projection, inputs, folder, job.lang, answer=found, regions=job.regions, events=job.events)
     if not job.check:
         return report
     for text in checks.broken:
@@ -182,7 +238,67 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
 
 
-def write(session: Session, projection: "Projection", inputs: "Inputs", folder: "WholeFolder", lang: str) -> Report:
+def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
+    """Read events before the work is done, not after it."""
+    import numpy as np
+
+    from pysd_runner.indicators.events import chances, futures_of
+
+    places = panel.regions
+    names = {place.code: (place.name_en, place.name_zh) for place in places}
+    heads = np.log(panel["output_per_head"][:, -1])
+    years = tuple(range(panel.years[-1] + 1, until + 1))
+    draws = np.zeros((1, len(places), len(years)))
+    chances(events, futures_of(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
+
+
+def _answered(
+    session: Session,
+    job: Job,
+    model: "Model",
+    cast: "Sequence[Scenario]",
+    projection: "Projection",
+    inputs: "Inputs",
+    settings: Mapping[str, Any],
+) -> "Answer | None":
+    """Compare the policies, with those that split the effect of the first, under each definition; None without any."""
+    from pysd_runner.policy.answer import answer
+    from pysd_runner.policy.comparison import start_of
+    from pysd_runner.scenarios import with_comparisons
+    from pysd_runner.scenarios.comparison import distinct
+    from pysd_runner.scenarios.crossing import two_by_two
+
+    if not projection.policies or not start_of(inputs.panel).behind.any():
+        return None
+    first = next(item for item in cast if item.name == projection.policies[0])
+    whole = distinct(with_comparisons([*cast, *two_by_two(first, model=model), *job.compared], model=model))
+    name = "" if job.fitted is None or not job.others else definitions_of(job.fitted)[0]
+    with session.stage(f"Comparing {counted(len(whole), 'scenario')}") as stage:
+        return answer(
+            model,
+            inputs.panel,
+            whole,
+            {name: job.fitted, **job.others},
+            inputs.baseline,
+            bounds=(projection.origin, int(settings["until"])),
+            draws=int(settings["draws"]),
+            seed=int(settings["seed"]),
+            yuan_per_unit=float(settings["yuan_per_unit"]),
+            progress=stage.at,
+        )
+
+
+def write(
+    session: Session,
+    projection: "Projection",
+    inputs: "Inputs",
+    folder: "WholeFolder",
+    lang: str,
+    *,
+    answer: "Answer | None" = None,
+    regions: Sequence[str] = (),
+    events: Sequence[str] = (),
+) -> Report:
     """Write the results of a projection.
 
     Parameters
@@ -197,6 +313,12 @@ def write(session: Session, projection: "Projection", inputs: "Inputs", folder: 
         Gets the results.
     lang
         Language of figures and tables.
+    answer
+        How policies compare.
+    regions
+        Regions shown in figures.
+    events
+        Events whose probability under each scenario is wanted.
 
     Returns
     -------
@@ -204,7 +326,7 @@ def write(session: Session, projection: "Projection", inputs: "Inputs", folder: 
         What there is to say.
     """
     from pysd_runner.reports.levels import level_table
-    from pysd_runner.reports.overview import overview
+    from pysd_runner.reports.overview import event_lines, overview
     from pysd_runner.reports.results import figure_count, write_results
 
     def finished(name: str) -> None:
@@ -213,22 +335,34 @@ def write(session: Session, projection: "Projection", inputs: "Inputs", folder: 
 
     with session.stage("Drawing and writing", total=figure_count(projection)) as stage:
         results = write_results(
-            projection, folder.draft, inputs=inputs, lang=lang, progress=stage.advance, finished=finished
+            projection,
+            folder.draft,
+            inputs=inputs,
+            answer=answer,
+            regions=regions,
+            events=events,
+            lang=lang,
+            progress=stage.advance,
+            finished=finished,
         )
     session.kept.clear()
     for text in projection.warnings:
         session.warn(text)
-    summary = results.summary
     data = {
         "origin": projection.origin,
         "settings": projection.provenance["settings"],
         "baselines": dict(projection.baselines),
-        "summary": [] if summary is None else summary.frame.reset_index().to_dict("records"),
+        "policies": [] if answer is None else answer.main.table().reset_index().to_dict("records"),
+        "robust": None if answer is None else answer.robust or None,
         "levels": level_table(projection).to_dict("records"),
         "imputed": list(projection.imputed),
         "figures": list(results.figures),
     }
-    return Report(lines=overview(projection, summary, lang=lang), data=data)
+    lines = overview(projection, answer, lang=lang)
+    if results.events is not None:
+        data["events"] = results.events.to_dict("index")
+        lines += event_lines(projection, results.events, lang)
+    return Report(lines=lines, data=data)
 
 
 def counted(number: int, noun: str) -> str:

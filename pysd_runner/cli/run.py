@@ -17,12 +17,24 @@ from pysd_runner.cli.options import (
     NationalFile,
     OptionalSeed,
     RegionFile,
+    ShownRegions,
     Unit,
     Until,
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, Job, counted, files_of, project_job, read_fit, target, tell, write
+from pysd_runner.cli.projecting import (
+    MODEL,
+    Job,
+    counted,
+    files_of,
+    project_job,
+    read_fit,
+    read_others,
+    target,
+    tell,
+    write,
+)
 from pysd_runner.cli.session import Session
 from pysd_runner.errors import InvalidInput, SimulationFailed
 
@@ -34,6 +46,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim run zoned_need --draws 50 --out need",
         "gapsim run my.yaml zoned --panel mine.csv --mapping mapping.yaml --fit fit --out results",
+        'gapsim run zoned_need --event "Gansu closes 10% of its gap by 2035" --out gansu',
         "gapsim run zoned --draws 20 --check",
         "gapsim run need/run.json --out again",
     )
@@ -90,6 +103,17 @@ def run(
     encoding: Encoding = None,
     yuan_per_unit: YuanPerUnit = None,
     lang: Lang = Language.EN,
+    region: ShownRegions = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event", metavar="TEXT", help="Event whose probability under each scenario is wanted; repeatable."
+        ),
+    ] = None,
+    is_open: Annotated[
+        bool,
+        typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Hold every draw to the behaviour rules beside the model; check its units.")
     ] = False,
@@ -97,15 +121,18 @@ def run(
 ) -> int:
     """Project gaps under one or more scenarios, and write a folder of results.
 
-    The baseline without policy, and scenarios that must be shown beside others, are added. Prints what each scenario
-    changes. With the run.json of earlier results the same run is made again and compared with them number by number.
+    Starts from the forecast without policy, which is kept beside the fit. The baseline, scenarios that must be shown
+    beside others, and the two by two that splits the effect of the first into who gets the money and what it is spent
+    on are added. Prints the answer in a few sentences, then what each scenario changes. With the run.json of earlier
+    results the same run is made again and compared with them number by number. Events are written as for `gapsim
+    forecast`.
     """
     from pysd_runner.reports.replay import is_record
 
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     if any(is_record(scenario) for scenario in scenarios):
-        given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, **settings}
+        given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, "event": events, **settings}
         _alone(scenarios, [key for key, value in given.items() if value])
         _again(session, Path(scenarios[0]), out, force=force, lang=lang)
         return 0
@@ -125,6 +152,11 @@ def run(
         source=choice.source,
         scenarios=scenarios,
         fitted=fitted,
+        others=read_others(fit),
+        folder=fit if fit is not None and fit.is_dir() else None,
+        is_open=is_open,
+        regions=region or (),
+        events=events or (),
         settings=settings,
         lang=lang,
         check=check,
@@ -145,7 +177,7 @@ def _alone(scenarios: list[str], given: list[str]) -> None:
 
 def _again(session: Session, record: Path, out: Path | None, *, force: bool, lang: str) -> None:
     """Run a record again; its results are written only where that was asked for."""
-    from pysd_runner.reports.overview import overview, summarise
+    from pysd_runner.reports.overview import overview
     from pysd_runner.reports.replay import draws_of, replay
 
     folder = None if out is None else target(out, "", force=force)
@@ -160,7 +192,7 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
         "changed": list(found.changed),
     }
     if folder is None:
-        for line in overview(found.projection, summarise(found.projection), lang=lang):
+        for line in overview(found.projection, None, lang=lang):
             session.say(line)
     else:
         with folder:

@@ -10,20 +10,13 @@ if TYPE_CHECKING:
     from pysd_runner.export.iamc import to_iamc
     from pysd_runner.export.long import to_long_frame
     from pysd_runner.export.netcdf import load_netcdf, provenance_of, save_netcdf
-    from pysd_runner.export.printing import below_baseline_markdown, summary_markdown, summary_text
-    from pysd_runner.export.summary import Summary, summary_table
 
 __all__ = [
-    "Summary",
-    "below_baseline_markdown",
     "csv_bytes",
     "load_netcdf",
     "provenance_of",
     "save_csv",
     "save_netcdf",
-    "summary_markdown",
-    "summary_table",
-    "summary_text",
     "to_iamc",
     "to_long_frame",
     "write_bytes_whole",
@@ -31,16 +24,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Summary": "summary",
-    "below_baseline_markdown": "printing",
     "csv_bytes": "frames",
     "load_netcdf": "netcdf",
     "provenance_of": "netcdf",
     "save_csv": "frames",
     "save_netcdf": "netcdf",
-    "summary_markdown": "printing",
-    "summary_table": "summary",
-    "summary_text": "printing",
     "to_iamc": "iamc",
     "to_long_frame": "long",
 }

@@ -20,6 +20,8 @@ LEAST_PER_HEAD, GREATEST_PER_HEAD = 1e2, 1e7
 FEW = 5
 # A change from one year to the next by this factor is a slip or a crisis; by the greater one it is another unit.
 JUMP, LEAP = 5.0, 50.0
+# Growth of a year that may go on for long, prices included: what a region has grown over a gap is no slip.
+FASTEST = 1.3
 JUMPED = "jump"
 # The richest economy of the world has about 35 times the output per head of the middle one, the poorest a 25th of it.
 STRANGE = 200.0
@@ -338,14 +340,20 @@ def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
 
 
 def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
-    """Report the first of the changes by `LEAP` since a region was last seen, or of those by `JUMP` within a year."""
+    """Report the first of the changes by `LEAP` since a region was last seen, or by `JUMP` since the year before.
+
+    Over years without data it may have grown as fast as `FASTEST` before.
+    """
     before = _last_seen(grid.values)
     earlier = np.take_along_axis(grid.values, np.maximum(before, 0), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(before >= 0, grid.values / earlier, np.nan)
     size = np.nan_to_num(np.maximum(ratio, 1 / np.where(ratio > 0, ratio, np.nan)), nan=1.0)
+    years = np.asarray(axes.years)
+    apart = np.maximum(years - years[np.maximum(before, 0)], 1)
+    slow = size / FASTEST ** (apart - 1.0)
     beside = before == np.arange(grid.values.shape[1]) - 1
-    for changes, factor, severity in ((size, LEAP, "error"), (np.where(beside, size, 1.0), JUMP, "warning")):
+    for changes, factor, severity in ((slow, LEAP, "error"), (np.where(beside, slow, 1.0), JUMP, "warning")):
         places = np.argwhere(changes >= factor)
         if len(places):
             region, column = places[0]

@@ -53,6 +53,8 @@ def plot_differences(
 ) -> ReportFigure:
     """Draw each scenario's difference to the baseline over time, and rank them in the last year.
 
+    Of gaps and measures of inequality it is drawn how much is closed, so that more is better.
+
     Draws are paired: each difference compares a scenario with the baseline under the same parameters, so that
     its band is that of the effect and not that of the level.
 
@@ -96,7 +98,7 @@ def plot_differences(
     pairs = _wanted(full, baselines_of(known, baseline), scenarios)
     effects = _effects(full, pairs, place, quantity, names)
     when = _position_of_year(full, year)
-    ranked = sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=not quantity.lower_is_better)
+    ranked = sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=True)
     references = set(pairs.values())
     reference = names.scenario(references.pop()) if len(references) == 1 else word("baseline.own", lang)
     has_regions = "region" in values.dims or "class" in values.dims
@@ -147,7 +149,12 @@ def _texts(
     parts.append(word("caption.conditional", lang))
     return _Texts(
         title=word(key, lang, region=where, quantity=quantity.inline),
-        unit=word("axis.difference", lang, baseline=baseline, unit=quantity.difference_unit),
+        unit=word(
+            "axis.difference_closed" if quantity.lower_is_better else "axis.difference",
+            lang,
+            baseline=baseline,
+            unit=quantity.difference_unit,
+        ),
         baseline=baseline,
         caption=joined_sentences(parts, lang),
     )
@@ -188,7 +195,8 @@ def _effects(full: xr.DataArray, pairs: dict[str, str], place: int, quantity: Qu
                 scenario=position_of(full, "scenario", name),
                 baseline=position_of(full, "scenario", reference),
                 region=place,
-                scale=quantity.scale,
+                # What is better the lower it is, is told by how much of it is closed.
+                scale=-quantity.scale if quantity.lower_is_better else quantity.scale,
             ),
         )
         for name, reference in pairs.items()
@@ -267,9 +275,11 @@ def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity
     """Say which side of the baseline is which, where there is room beside it."""
     low, high = limits
     pair = ("narrower", "wider") if quantity.is_gap else ("lower", "higher")
-    for key, height, align, share in ((pair[0], 0.03, "bottom", -low), (pair[1], 0.97, "top", high)):
+    below, above = pair[::-1] if quantity.lower_is_better else pair
+    kind = "closed" if quantity.lower_is_better else "arrow"
+    for key, height, align, share in ((below, 0.03, "bottom", -low), (above, 0.97, "top", high)):
         if share > 0.2 * (high - low):
-            text = word(f"direction.arrow_{key}", lang)
+            text = word(f"direction.{kind}_{key}", lang)
             axes.text(0.03, height, text, transform=axes.transAxes, va=align, size=6.5, color=MUTED, zorder=6)
 
 
@@ -350,7 +360,8 @@ def _table(
 ) -> pd.DataFrame:
     """Long table of the differences."""
     code = str(full["region"].to_numpy()[place])
-    behind = Behind(variable=f"{quantity.name}_minus_baseline", unit=quantity.difference_unit)
+    ending = "closed" if quantity.lower_is_better else "minus_baseline"
+    behind = Behind(variable=f"{quantity.name}_{ending}", unit=quantity.difference_unit)
     for effect in effects:
         behind.add_bands(effect.scenario, code, names.region(code), effect.bands)
     return behind.frame()
@@ -361,7 +372,7 @@ def _sentence(ranked: Sequence[_Effect], when: int, quantity: Quantity, where: s
     best = ranked[0].bands
     subject = word("sentence.subject", lang, region=where, quantity=quantity.inline) if where else quantity.title
     return word(
-        "sentence.best_single" if best.is_single else "sentence.best",
+        f"sentence.best{'_closed' if quantity.lower_is_better else ''}{'_single' if best.is_single else ''}",
         lang,
         subject=subject,
         count=len(ranked),

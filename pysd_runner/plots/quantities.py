@@ -6,11 +6,12 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.export.words import has_word, word
+from pysd_runner.numbers import written
 
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})
 _INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})
 _PROPER = frozenset({"Theil", "Gini"})
-_GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap"})
+_GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap", "laggard_gap"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,11 +122,7 @@ def number(value: float, digits: int, *, signed: bool = False) -> str:
     >>> number(-1.64, 1), number(0.04, 1, signed=True)
     ('−1.6', '0.0')
     """
-    rounded = round(float(value), digits)
-    if rounded == 0:
-        return f"{0:.{digits}f}"
-    sign = "+" if signed else "-"
-    return f"{rounded:{sign},.{digits}f}".replace("-", "−")
+    return written(float(value), digits, signed=signed)
 
 
 def _title(values: xr.DataArray, name: str, lang: str) -> str:

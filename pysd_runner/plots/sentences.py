@@ -14,7 +14,7 @@ from pysd_runner.plots.naming import Names
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
 
 #: What a band may include uncertainty about.
-UNCERTAINTIES = ("parameters", "start", "shocks", "structure", "data")
+UNCERTAINTIES = ("parameters", "forecast", "start", "shocks", "structure", "data")
 
 
 def sources_of(includes: Sequence[str] | None, drawn: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
@@ -208,7 +208,9 @@ def direction(value: float, quantity: Quantity, lang: str) -> str:
 def _included(includes: Sequence[str], lang: str) -> str:
     """What the bands include, and what they do not."""
     inside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang)
-    outside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in includes], "or", lang)
+    # A forecast holds the shocks to come and what is not known of the present; without one nobody misses it.
+    covered = {*includes, "forecast", *(("start", "shocks") if "forecast" in includes else ())}
+    outside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in covered], "or", lang)
     if not outside:
         return word("caption.includes_all", lang, included=inside)
     return word("caption.includes", lang, included=inside, excluded=outside)
@@ -250,9 +252,10 @@ def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, r
 
 
 def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, baseline: str) -> str:
-    """How far the scenario moves it from the baseline."""
+    """How far the scenario moves it from the baseline, in the direction it moves."""
     key = "sentence.difference_single" if bands.is_single else "sentence.difference"
     middle = float(bands.median[when])
+    ends = sorted(float(end[when]) * (-1 if middle < 0 else 1) for end in (bands.low, bands.high))
     return word(
         key,
         lang,
@@ -260,6 +263,6 @@ def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str,
         size=number(abs(middle), quantity.difference_digits),
         direction=direction(middle, quantity, lang),
         unit=quantity.counted_unit,
-        low=number(bands.low[when], quantity.difference_digits, signed=True),
-        high=number(bands.high[when], quantity.difference_digits, signed=True),
+        low=number(ends[0], quantity.difference_digits),
+        high=number(ends[1], quantity.difference_digits),
     )

@@ -36,6 +36,7 @@ def plot_tiles(
     scenario: str | None = None,
     baseline: str | None = "baseline",
     includes: Sequence[str] | None = None,
+    told: str | None = None,
     lang: str = "en",
 ) -> ReportFigure:
     """Draw one small fan chart for each region, on a tile grid.
@@ -58,6 +59,8 @@ def plot_tiles(
     includes
         What the draws vary, from `UNCERTAINTIES`, told in the caption; default: the attribute ``includes`` of what is
         drawn, or parameters alone.
+    told
+        Code or name of the region the sentence is about; default: the one that changes most.
     lang
         ``"en"`` or ``"zh"``.
 
@@ -103,7 +106,7 @@ def plot_tiles(
     figure = sheet.figure
     figure.data = table_behind(panels, quantity, chosen, reference)
     figure.sentence = figure_sentence(
-        values, region=_most_changed(panels), scenario=chosen, baseline=reference, lang=lang
+        values, region=told or _most_changed(panels), scenario=chosen, baseline=reference, lang=lang
     )
     return figure
 

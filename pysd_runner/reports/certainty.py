@@ -1,20 +1,22 @@
 """The calibrated parameters behind a result: how much of each is data, in a table that fits the screen."""
 
-import textwrap
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.reports.phrases import say
+from pysd_runner.reports.screen import aligned, filled
 from pysd_runner.spec import ModelSpec
 
-LINE = 90
-_INDENT, _GAP = 2, 2
+_INDENT = 2
+# Columns of numbers: estimate, interval, share of data.
+_NUMBERS = frozenset({1, 2, 3})
 # Normal score of the ends of a 90 % interval.
 _NINETY = 1.6448536269514722
-# At most so many of the combinations that the data see least.
+# Of a parameter that a panel is not asked for first, the least contraction with which it is shown.
+LEAST_SHOWN = 0.05
+# At most so many of the combinations that the data see best.
 MOST_DIRECTIONS = 4
 
 SHAPES = {
@@ -60,17 +62,23 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     heads += ["profile", "moves with", "verdict"] if verdicts else []
     shown = [row[0] for row in rows]
     lines = [say("certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
-    lines += _table([[say(f"column {head}", lang, level=level) for head in heads], *rows])
+    lines += aligned(
+        [[say(f"column {head}", lang, level=level) for head in heads], *rows], words=_words(len(heads)), indent=_INDENT
+    )
     if verdicts:
-        lines += _filled(say("certainty note", lang))
-        lines += _filled(_unseen(verdicts, lang))
-    held = [key for key in fitted["keys"] if key not in shown]
-    if held:
-        lines += _filled(say("certainty held", lang, keys=", ".join(held)))
+        lines += filled(say("certainty note", lang), indent=_INDENT)
+        lines += filled(_seen(verdicts, lang), indent=_INDENT)
+    others = len(fitted["keys"]) - len(shown)
+    if others:
+        lines += filled(say("certainty others", lang, count=others), indent=_INDENT)
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
-        lines += _filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling))
+        lines += filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling), indent=_INDENT)
     return lines
+
+
+def _words(count: int) -> frozenset[int]:
+    return frozenset(range(count)) - _NUMBERS
 
 
 def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any], lang: str) -> list[list[str]]:
@@ -80,7 +88,7 @@ def _rows(fitted: Mapping[str, Any], spec: ModelSpec, verdicts: Mapping[str, Any
     rows = []
     for place in order:
         key, share = fitted["keys"][place], shares[place]
-        if not share > 0 and key not in judged:
+        if not (share > LEAST_SHOWN or spec.parameters[key].role.startswith("FREE")):
             continue
         verdict = judged.get(key)
         low, high = _interval(fitted, spec, place) if verdict is None else (verdict["low"], verdict["high"])
@@ -99,8 +107,9 @@ def _shares(fitted: Mapping[str, Any]) -> list[float]:
 
 def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
     shape = "" if verdict["shape"] is None else say(f"profile {SHAPES[verdict['shape']]}", lang)
-    partners = ", ".join(f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items())
-    return [shape, partners, say(f"verdict {EVIDENCE[verdict['evidence']]}", lang)]
+    # The strongest comes first, and for two there is no room.
+    partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
+    return [shape, partner, say(f"verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
 
 def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[float, float]:
@@ -112,39 +121,13 @@ def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[f
     return float(prior.from_unbounded(centre - width)), float(prior.from_unbounded(centre + width))
 
 
-def _unseen(verdicts: Mapping[str, Any], lang: str) -> str:
-    """Which combinations the data say less about than the prior."""
+def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
+    """Which combinations the data say more about than the prior."""
     every = verdicts["directions"]
-    weak = [item for item in every if not item["strength"] > 1]
+    seen = [item for item in every if item["strength"] > 1]
     shown = [
         " ".join(f"{size:+.1f} {key}" for key, size in item["weights"].items()).lstrip("+").replace("-", "−")
-        for item in reversed(weak[-MOST_DIRECTIONS:])
+        for item in seen[:MOST_DIRECTIONS]
     ]
-    parts = {"seen": len(every) - len(weak), "count": len(every), "weakest": "; ".join(shown)}
-    return say("certainty directions" if weak else "certainty all seen", lang, **parts)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as they must be: names and words to the left, numbers to the right."""
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = []
-        for column, cell in enumerate(row):
-            room = " " * (widths[column] - _width(cell))
-            cells.append(room + cell if column in (1, 2, 3) else cell + room)
-        lines.append((" " * _INDENT + (" " * _GAP).join(cells)).rstrip())
-    return lines
-
-
-def _width(text: str) -> int:
-    """Columns a text takes in a terminal; Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _filled(text: str) -> list[str]:
-    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
-    indent = " " * _INDENT
-    if any(unicodedata.east_asian_width(character) == "W" for character in text):
-        return [indent + text]
-    return textwrap.wrap(text, LINE, initial_indent=indent, subsequent_indent=indent)
+    parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
+    return say("certainty directions" if seen else "certainty none seen", lang, **parts)

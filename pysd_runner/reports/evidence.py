@@ -2,6 +2,7 @@
 
 from pysd_runner.paths import model_folder
 from pysd_runner.projection import Projection
+from pysd_runner.reports.certainty import LEAST_SHOWN
 from pysd_runner.reports.phrases import say
 from pysd_runner.spec import FittedParameters, ModelSpec, load_spec
 
@@ -24,21 +25,17 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
     list of str
         Two or three sentences.
     """
-    provenance = projection.provenance
     spec = declarations_of(projection)
     drawn = [key for key, item in spec.parameters.items() if item.prior is not None and item.role != "POL"]
-    fitted = provenance.get("fitted")
-    lines = []
+    fitted = projection.provenance.get("fitted")
     if fitted is None:
-        moved = 0
-        lines.append(say("no data", lang, origin=projection.origin))
+        lines = [say("no data", lang, origin=projection.origin), say("prior alone", lang, rest=len(drawn))]
     else:
-        # A parameter that is held keeps its prior: the panel takes exactly nothing of its variance.
-        moved = sum(value is None or not value <= 0 for value in fitted["contraction"])
-        narrowed = sum(value is not None and value > INFORMED for value in fitted["contraction"])
+        shares = [0.0 if share is None else share for share in fitted["contraction"]]
+        narrowed = sum(share > INFORMED for share in shares)
+        rest = len(drawn) - sum(share > LEAST_SHOWN for share in shares)
         years = {"first": fitted["first_year"], "last": fitted["last_year"], "panel": fitted["panel"]}
-        lines.append(say("data", lang, fitted=moved, all=len(drawn), narrowed=narrowed, **years))
-    lines.append(say("prior" if moved else "prior alone", lang, rest=len(drawn) - moved))
+        lines = [say("data", lang, all=len(shares), narrowed=narrowed, **years), say("prior", lang, rest=rest)]
     if projection.imputed:
         lines.append(say("imputed", lang, count=len(projection.imputed)))
     return lines

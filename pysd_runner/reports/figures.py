@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
+
 from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.projection import Projection
@@ -12,7 +14,9 @@ from pysd_runner.projection import Projection
 OUTPUT = "national_output"
 # A gap takes two.
 FEWEST = 2
-DIFFERENCES = ("national_gap", "theil", OUTPUT)
+DIFFERENCES = ("laggard_gap", "theil_between", OUTPUT)
+# Regions drawn where none are asked for, spread evenly over their ranks in the last observed year.
+SHOWN = 6
 
 
 class Draw(Protocol):
@@ -25,7 +29,9 @@ class Draw(Protocol):
 Jobs = list[tuple[str, Draw]]
 
 
-def figure_jobs(projection: Projection, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = ()) -> Jobs:
+def figure_jobs(
+    projection: Projection, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = (), regions: Sequence[str] = ()
+) -> Jobs:
     """Figures of a projection, each by the name of its files and as a function that draws it.
 
     Parameters
@@ -33,9 +39,11 @@ def figure_jobs(projection: Projection, *, kinds: Sequence[str] = (), scenarios:
     projection
         What to draw.
     kinds
-        From `KINDS`; empty for all that the projection has data for.
+        From `KINDS`; empty for the differences, and the others of the first scenario alone.
     scenarios
         Scenarios that get figures of their own; empty for all policies.
+    regions
+        Codes or names of the regions shown; empty for `SHOWN` of them, the same in every figure.
 
     Returns
     -------
@@ -57,10 +65,35 @@ def figure_jobs(projection: Projection, *, kinds: Sequence[str] = (), scenarios:
                 f"the results hold no scenario {name!r}; they hold {', '.join(known)}.{suggest(name, known)}"
             )
     shown = list(scenarios or projection.policies or projection.scenarios)
-    return [job for kind in kinds or KINDS for job in _JOBS[kind](projection, shown)]
+    codes = list(regions) or spread_regions(projection)
+    if kinds or scenarios:
+        return [job for kind in kinds or KINDS for job in _JOBS[kind](projection, shown, codes)]
+    return [
+        job for kind in KINDS for job in _JOBS[kind](projection, shown if kind == "differences" else shown[:1], codes)
+    ]
 
 
-def _differences(projection: Projection, shown: Sequence[str]) -> Jobs:
+def spread_regions(projection: Projection) -> list[str]:
+    """Regions spread evenly over their ranks by output per head in the last observed year, the first one left out.
+
+    Parameters
+    ----------
+    projection
+        Where the history stands.
+
+    Returns
+    -------
+    list of str
+        Codes; all regions where there are few.
+    """
+    last = projection.history["output_per_head"].isel(year=-1)
+    codes = [str(code) for code in last["region"].to_numpy()[np.argsort(-last.to_numpy(), kind="stable")]]
+    if len(codes) <= SHOWN + 1:
+        return codes
+    return [codes[place] for place in np.round(np.linspace(0, len(codes) - 1, SHOWN + 1)[1:]).astype(int)]
+
+
+def _differences(projection: Projection, shown: Sequence[str], _: Sequence[str]) -> Jobs:
     """One figure for each quantity and each set of assumptions."""
     by_baseline: dict[str, list[str]] = {}
     for name in shown:
@@ -94,7 +127,7 @@ def _as_share(values: Any, baseline: str) -> Any:
     return share.rename(f"{OUTPUT}_share")
 
 
-def _classes(projection: Projection, shown: Sequence[str]) -> Jobs:
+def _classes(projection: Projection, shown: Sequence[str], _: Sequence[str]) -> Jobs:
     """Gaps by class with the dispersion over all regions, where there are classes to compare."""
     if "class_gap" not in projection.data or projection.data.sizes["class"] < FEWEST:
         return []
@@ -102,18 +135,20 @@ def _classes(projection: Projection, shown: Sequence[str]) -> Jobs:
     return [(f"classes_{name}", _of_one(plot_dispersion, projection.data, history, projection, name)) for name in shown]
 
 
-def _gaps(projection: Projection, shown: Sequence[str]) -> Jobs:
+def _gaps(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     if projection.gaps.sizes["region"] < FEWEST:
         return []
     history = projection.history.get("gap_to_leader")
-    return [(f"gaps_{name}", _of_one(plot_gaps, projection.gaps, history, projection, name)) for name in shown]
+    plot = partial(plot_gaps, regions=list(regions))
+    return [(f"gaps_{name}", _of_one(plot, projection.gaps, history, projection, name)) for name in shown]
 
 
-def _tiles(projection: Projection, shown: Sequence[str]) -> Jobs:
+def _tiles(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
     if projection.gaps.sizes["region"] < FEWEST:
         return []
     history = projection.history.get("gap_to_leader")
-    return [(f"tiles_{name}", _of_one(plot_tiles, projection.gaps, history, projection, name)) for name in shown]
+    plot = partial(plot_tiles, told=regions[0])
+    return [(f"tiles_{name}", _of_one(plot, projection.gaps, history, projection, name)) for name in shown]
 
 
 def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projection: Projection, name: str) -> Draw:
@@ -128,7 +163,7 @@ def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projec
     )
 
 
-_JOBS: dict[str, Callable[[Projection, Sequence[str]], Jobs]] = {
+_JOBS: dict[str, Callable[[Projection, Sequence[str], Sequence[str]], Jobs]] = {
     "differences": _differences,
     "classes": _classes,
     "gaps": _gaps,

@@ -11,14 +11,15 @@ from pysd_runner.errors import InvalidInput
 from pysd_runner.export import write_text_whole
 from pysd_runner.panel import Panel
 from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict
-from pysd_runner.spec import FittedParameters, load_fitted
+from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
+from pysd_runner.spec.baseline import FILE
 
 PANEL, FITTED = "panel.json", "fitted.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """Panel and fit of a projection.
+    """Panel, fit and forecast of a projection.
 
     Parameters
     ----------
@@ -28,19 +29,22 @@ class Inputs:
         Shipped name or file it was read from.
     fitted
         Parameters of a calibration, or None.
+    baseline
+        The forecast it started from, or None.
     """
 
     panel: Panel
     source: str
     fitted: FittedParameters | None = None
+    baseline: Baseline | None = None
 
     def store(self, folder: Path) -> dict[str, Any]:
-        """Write the panel and the fitted parameters into a folder of results.
+        """Write them into a folder of results.
 
         Parameters
         ----------
         folder
-            The folder; gets ``panel.json`` and, with a fit, ``fitted.json``.
+            The folder; gets ``panel.json``, with a fit ``fitted.json``, and with a forecast ``baseline.nc``.
 
         Returns
         -------
@@ -51,6 +55,8 @@ class Inputs:
         stored = {"source": self.source, "panel": _entry(write_text_whole(folder / PANEL, text + "\n"), folder)}
         if self.fitted is not None:
             stored["fitted"] = _entry(self.fitted.save(folder / FITTED), folder)
+        if self.baseline is not None:
+            stored["baseline"] = _entry(self.baseline.save(folder / FILE), folder)
         return stored
 
 
@@ -75,8 +81,9 @@ def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
         If a file is missing or is not the one that was written.
     """
     fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
-    text = _checked(record["panel"], folder).read_text(encoding="utf-8")
-    return Inputs(panel=panel_from_dict(json.loads(text)), source=str(record["source"]), fitted=fitted)
+    baseline = load_baseline(_checked(record["baseline"], folder)) if "baseline" in record else None
+    panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
+    return Inputs(panel=panel, source=str(record["source"]), fitted=fitted, baseline=baseline)
 
 
 def _entry(path: Path, folder: Path) -> dict[str, str]:

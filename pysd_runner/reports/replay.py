@@ -116,6 +116,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
         inputs.panel,
         scenarios,
         inputs.fitted,
+        baseline=inputs.baseline,
         engine=record["simulation"]["engine"],
         progress=progress,
         **settings,

@@ -1,21 +1,28 @@
 """The folder of results: projection, tables, figures, summary, and what is needed to run it again."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from pysd_runner.export import Summary, save_csv, summary_markdown, to_iamc, write_text_whole
-from pysd_runner.export.printing import below_baseline_markdown
+from pysd_runner.export import save_csv, to_iamc, write_text_whole
+from pysd_runner.indicators.events import scenario_chances
+from pysd_runner.numbers import percent
 from pysd_runner.plots import save_figure
+from pysd_runner.policy.answer import Answer
 from pysd_runner.projection import Projection
+from pysd_runner.reports.certainty import certainty_lines
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
+from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.figures import figure_jobs
+from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.levels import level_table
-from pysd_runner.reports.overview import overview, summarise
+from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
 from pysd_runner.reports.phrases import say
 
 FIGURES = "figures"
@@ -35,32 +42,21 @@ TABLED = (
     "class_relative_output",
 )
 
-CONTENTS = {
-    "en": {
-        "summary.md": "this page",
-        "summary.csv": "one row a scenario: medians, 5th and 95th percentiles, probabilities",
-        "levels.csv": "gaps, Theil and sigma at the start and at the end, with intervals",
-        "below_baseline.csv": "probability that a region's output per head lies below the baseline's",
-        "projection_iamc.csv": "medians and intervals by region and year, in the IAMC layout",
-        "projection.nc": "every draw of every outcome (netCDF)",
-        "history.nc": "what was observed (netCDF)",
-        "panel.json": "the panel, as it was read",
-        "fitted.json": "the calibrated parameters, with their covariance",
-        "run.json": "settings, scenarios, hashes and versions; `gapsim run run.json` makes these results again",
-    },
-    "zh": {
-        "summary.md": "本页",
-        "summary.csv": "每个情景一行：中位数、第 5 与第 95 百分位、概率",
-        "levels.csv": "差距、泰尔指数和 σ 的起点值与终点值及区间",
-        "below_baseline.csv": "各地区人均产出低于基准的概率",
-        "projection_iamc.csv": "按地区和年份的中位数与区间，IAMC 格式",
-        "projection.nc": "所有结果的每次抽样（netCDF）",
-        "history.nc": "观测值（netCDF）",
-        "panel.json": "所读入的面板",
-        "fitted.json": "校准得到的参数及其协方差",
-        "run.json": "设置、情景、哈希和版本；`gapsim run run.json` 可重新得到这些结果",
-    },
-}
+CONTENTS = (
+    "summary.md",
+    "summary.csv",
+    "ranking.csv",
+    "levels.csv",
+    "events.csv",
+    "below_baseline.csv",
+    "projection_iamc.csv",
+    "projection.nc",
+    "history.nc",
+    "panel.json",
+    "fitted.json",
+    "baseline.nc",
+    "run.json",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,15 +67,15 @@ class Results:
     ----------
     folder
         Where.
-    summary
-        The summary table; None when no policy was projected.
     figures
         Names of the figures, without ending.
+    events
+        Share of the draws with each event under each scenario; None when none was asked for.
     """
 
     folder: Path
-    summary: Summary | None
     figures: tuple[str, ...]
+    events: pd.DataFrame | None = None
 
 
 def write_results(
@@ -87,7 +83,10 @@ def write_results(
     folder: str | Path,
     *,
     inputs: Inputs,
+    answer: Answer | None = None,
     scenarios: Sequence[str] = (),
+    regions: Sequence[str] = (),
+    events: Sequence[str] = (),
     lang: str = "en",
     progress: Callable[[int], None] | None = None,
     finished: Callable[[str], None] | None = None,
@@ -102,8 +101,14 @@ def write_results(
         An existing or new folder.
     inputs
         What it was made from; copied so that the folder can be run again elsewhere.
+    answer
+        How policies compare; None when there is nothing to compare.
     scenarios
         Scenarios that get figures of their own; empty for all policies.
+    regions
+        Regions shown; empty for some spread over the ranks of the last observed year.
+    events
+        Events whose probability under each scenario is wanted, as `scenario_chances` reads them.
     lang
         Language of figures and page, ``"en"`` or ``"zh"``.
     progress
@@ -115,7 +120,7 @@ def write_results(
     Returns
     -------
     Results
-        Folder, summary and figures.
+        Folder and figures.
 
     Raises
     ------
@@ -123,31 +128,38 @@ def write_results(
         If something cannot be written.
     """
     folder = Path(folder)
+    shares = scenario_chances(projection.data, events) if events else None
     before = set(folder.iterdir()) if folder.is_dir() else set()
     record = inputs.store(folder)
     kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
     kept.save(folder)
-    summary = summarise(projection)
-    _write_tables(projection, summary, folder)
+    _write_tables(projection, answer, folder, lang)
+    if shares is not None:
+        save_csv(shares.reset_index(), folder / "events.csv")
     sentences: dict[str, str] = {}
-    write_text_whole(folder / "summary.md", _page(kept, summary, sentences, lang))
+    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
             finished(name)
-    for name, draw in figure_jobs(projection, scenarios=scenarios):
+    for name, draw in figure_jobs(projection, scenarios=scenarios, regions=regions):
         figure = draw(lang=lang)
         save_figure(figure, folder / FIGURES, name)
         sentences[name] = figure.sentence
         if progress is not None:
             progress(1)
-    write_text_whole(folder / "summary.md", _page(kept, summary, sentences, lang))
-    return Results(folder=folder, summary=summary, figures=tuple(sentences))
+    write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
+    return Results(folder=folder, figures=tuple(sentences), events=shares)
 
 
-def _write_tables(projection: Projection, summary: Summary | None, folder: Path) -> None:
-    if summary is not None:
-        save_csv(summary.frame.reset_index(), folder / "summary.csv")
-        save_csv(_losers(summary), folder / "below_baseline.csv")
+def _write_tables(projection: Projection, answer: Answer | None, folder: Path, lang: str) -> None:
+    if answer is not None:
+        tables = {key: item.table() for key, item in answer.comparisons.items()}
+        whole = pd.concat(tables, names=["definition"]).reset_index()
+        save_csv(whole if any(tables) else whole.drop(columns="definition"), folder / "summary.csv")
+        header, rows = case_table(projection, answer, lang)
+        save_csv(pd.DataFrame(rows, columns=header), folder / "ranking.csv")
+    if projection.policies:
+        save_csv(_below(projection), folder / "below_baseline.csv")
     save_csv(level_table(projection), folder / "levels.csv")
     tabled = [name for name in TABLED if name in projection.data]
     save_csv(to_iamc(projection.data[tabled]), folder / "projection_iamc.csv")
@@ -158,42 +170,89 @@ def figure_count(projection: Projection, *, scenarios: Sequence[str] = ()) -> in
     return len(figure_jobs(projection, scenarios=scenarios))
 
 
-def _losers(summary: Summary) -> pd.DataFrame:
-    """Probability of losing, one row a region, with names."""
-    frame = summary.below_baseline.T.drop(columns=sorted(set(summary.baselines.values())))
-    frame.insert(0, "name_en", [summary.labels["en"].get(str(code), str(code)) for code in frame.index])
-    frame.insert(1, "name_zh", [summary.labels["zh"].get(str(code), str(code)) for code in frame.index])
-    return frame.reset_index()
+def _below(projection: Projection) -> pd.DataFrame:
+    """Share of draws in which output per head ends below the path without policy, a row a region."""
+    heads = projection.data["output_per_head"].isel(year=-1)
+    frame = pd.DataFrame({name: heads[name].to_numpy() for name in ("region", "name_en", "name_zh")})
+    for name in projection.policies:
+        own, other = heads.sel(scenario=name), heads.sel(scenario=projection.baselines[name])
+        frame[name] = np.asarray((own.drop_vars("scenario") < other.drop_vars("scenario")).mean("draw"))
+    return frame
 
 
-def _page(projection: Projection, summary: Summary | None, sentences: dict[str, str], lang: str) -> str:
-    """The page that leads through the folder."""
+def _page(
+    projection: Projection,
+    answer: Answer | None,
+    shares: pd.DataFrame | None,
+    sentences: dict[str, str],
+    folder: Path,
+    lang: str,
+) -> Document:
+    """The page that leads through the folder: the answer first, what it rests on below."""
     panel, year = str(projection.provenance["panel"]["name"]), int(projection.data["year"][-1])
-    parts = [
-        f"# {say('report', lang, year=year, panel=panel)}",
-        "\n".join(["```", *overview(projection, summary, lang=lang), "```"]),
-    ]
-    parts += [_section("warnings", projection.warnings, lang), _section("inferred", projection.imputed, lang)]
-    if summary is not None:
-        parts.append(f"## {say('table', lang)}\n\n{summary_markdown(summary, lang=lang).rstrip()}")
-        parts.append(f"## {say('losers', lang)}\n\n{below_baseline_markdown(summary, lang=lang).rstrip()}")
-    pictures = [f"![{text}]({FIGURES}/{name}.png)\n\n{text}" for name, text in sentences.items()]
+    parts: list[Part] = [Bullets(headline_lines(projection, answer, lang=lang))]
+    if answer is not None:
+        parts += _compared(projection, answer, year, lang)
+    if shares is not None:
+        header, rows = event_table(projection, shares, lang)
+        parts += [Heading(say("events", lang)), Table(header=header, rows=rows)]
+    pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in sentences.items()]
     if pictures:
-        parts.append("\n\n".join([f"## {say('figures', lang)}", say("figures note", lang), *pictures]))
-    parts += [_section("files", _contents(projection, summary, lang), lang)]
-    return "\n\n".join([part for part in parts if part] + [_made(projection, lang)]) + "\n"
+        parts += [Heading(say("figures", lang)), Paragraph(say("figures note", lang)), *pictures]
+    parts += _behind(projection, lang)
+    parts += _listed("warnings", projection.warnings, lang)
+    parts += _listed("inferred", projection.imputed, lang)
+    if projection.policies:
+        parts += list(_losers(projection, answer, lang))
+    present = [name for name in CONTENTS if (folder / name).exists() or name == "summary.md"]
+    parts += _listed("files", [f"`{name}`: {say(f'file {name}', lang)}" for name in present], lang)
+    return Document(
+        title=say("report", lang, year=year, panel=panel), lang=lang, parts=[*parts, Paragraph(_made(projection, lang))]
+    )
 
 
-def _contents(projection: Projection, summary: Summary | None, lang: str) -> list[str]:
-    """The files of the folder, each with what it holds."""
-    absent = set() if summary is not None else {"summary.csv", "below_baseline.csv"}
-    absent |= {"fitted.json"} if projection.provenance.get("fitted") is None else set()
-    return [f"`{name}`: {text}" for name, text in CONTENTS[lang].items() if name not in absent]
+def _compared(projection: Projection, answer: Answer, year: int, lang: str) -> Iterator[Part]:
+    """Policies beside each other, what the first is made of, and what the ranking hangs on."""
+    header, rows = policy_table(projection, answer, lang)
+    yield Heading(say("table", lang, year=year))
+    yield Table(header=header, rows=rows)
+    draws = answer.main.effects.sizes["draw"]
+    yield Paragraph(say("how single" if draws == 1 else "how", lang, draws=draws))
+    name = projection.policies[0]
+    header, rows = split_table(answer.main, name, lang)
+    if rows:
+        yield Table(
+            header=header, rows=rows, caption=say("split", lang, policy=label_of(projection, answer, name, lang))
+        )
+    if len(answer.main.scenarios) > 1 and draws > 1:
+        header, rows = case_table(projection, answer, lang)
+        yield Heading(say("ranking", lang))
+        yield Table(header=header, rows=rows, words=frozenset({1, 2}))
 
 
-def _section(key: str, lines: Sequence[str], lang: str) -> str:
+def _behind(projection: Projection, lang: str) -> list[Part]:
+    """What is data and what is prior."""
+    parts: list[Part] = [Heading(say("evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
+    fitted = projection.provenance.get("fitted")
+    lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
+    return [*parts, Paragraph("\n".join(["```", *lines, "```"]))] if lines else parts
+
+
+def _losers(projection: Projection, answer: Answer | None, lang: str) -> Iterator[Part]:
+    frame = _below(projection)
+    yield Heading(say("below", lang))
+    yield Table(
+        header=[say("region", lang), *(label_of(projection, answer, name, lang) for name in projection.policies)],
+        rows=[
+            [str(row[f"name_{lang}"]), *(f"{percent(row[name])} %" for name in projection.policies)]
+            for row in frame.to_dict("records")
+        ],
+    )
+
+
+def _listed(key: str, lines: Sequence[str], lang: str) -> list[Part]:
     """A heading and a list; nothing without lines."""
-    return "\n".join([f"## {say(key, lang)}", "", *(f"- {line}" for line in lines)]) if lines else ""
+    return [Heading(say(key, lang)), Bullets(lines)] if lines else []
 
 
 def _made(projection: Projection, lang: str) -> str:

@@ -43,6 +43,25 @@ def with_comparisons(
     return tuple(complete.values())
 
 
+def distinct(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """Leave out scenarios that differ from an earlier one in nothing but their names.
+
+    Parameters
+    ----------
+    scenarios
+        Baselines and policies.
+
+    Returns
+    -------
+    tuple of Scenario
+        In the same order.
+    """
+    kept: dict[tuple[object, object], Scenario] = {}
+    for scenario in scenarios:
+        kept.setdefault((scenario.policy, scenario.assumptions), scenario)
+    return tuple(kept.values())
+
+
 def _companions(scenario: Scenario, model: str | ScenarioModel) -> Iterator[Scenario]:
     for name in scenario.compare_with:
         yield _beside(load_scenario(name, model=model), scenario)

@@ -1,6 +1,6 @@
-"""Declarations of a model, and the parameters a calibration found for it.
+"""Declarations of a model, the parameters a calibration found for it, and the forecast its projections start from.
 
-Fitted parameters are looked up when they are first used: loading a model needs none.
+Fitted parameters and forecasts are looked up when they are first used: loading a model needs none.
 """
 
 from importlib import import_module
@@ -23,10 +23,12 @@ from pysd_runner.spec.load import load_spec
 from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
 
 if TYPE_CHECKING:
+    from pysd_runner.spec.baseline import Baseline, load_baseline
     from pysd_runner.spec.fitted import FittedParameters, load_fitted
 
 __all__ = [
     "USUAL_ERRORS",
+    "Baseline",
     "Beta",
     "ErrorModel",
     "FittedParameters",
@@ -43,15 +45,18 @@ __all__ = [
     "RegionInput",
     "Ridge",
     "Uniform",
+    "load_baseline",
     "load_fitted",
     "load_spec",
 ]
 
+_HOMES = {"Baseline": "baseline", "load_baseline": "baseline", "FittedParameters": "fitted", "load_fitted": "fitted"}
+
 
 def __getattr__(name: str) -> Any:
     """Import what fits have left behind only when it is asked for."""
-    if name in ("FittedParameters", "load_fitted"):
-        return getattr(import_module(f"{__name__}.fitted"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

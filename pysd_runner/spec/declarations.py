@@ -1,6 +1,6 @@
 """What a model declares about itself: parameters, inputs, outcomes, measurements, levers and classes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, TypeVar, get_args
@@ -32,10 +32,9 @@ class Parameter:
     prior
         Belief before the panel; None for policy choices and structural alternatives (compared, not drawn).
     role
-        ``FREE`` calibrated; ``FREE*`` sampled from the prior, a panel says little; ``FIX`` from literature;
-        ``COST`` unit cost; ``ASM`` assumption without an estimate; ``POL`` policy or design choice.
-    free_with
-        Panel variable that turns a ``FIX`` parameter into a ``FREE`` one; empty for none.
+        ``FREE`` what a panel is asked for first; ``FREE*`` the same, a panel says little; ``FIX`` from literature;
+        ``COST`` unit cost; ``ASM`` assumption without an estimate; ``POL`` policy or design choice. A calibration moves
+        all but the last that have a prior; tables show ``FREE`` ones first.
     sources
         Keys of ``references.bib``.
     judgement
@@ -56,7 +55,6 @@ class Parameter:
     upper: float
     prior: Prior | None
     role: Role
-    free_with: str
     sources: tuple[str, ...]
     judgement: bool
     note: str
@@ -83,13 +81,13 @@ class Proxy:
     of
         Key of the input, or name of the national series, that gives the level; empty: ``level`` is the level.
     level, cap
-        Dimensionless; ``cap`` is 0 where no ceiling applies.
+        Dimensionless; a level that is uncertain is the key of a parameter. ``cap`` is 0 where no ceiling applies.
     """
 
     indicators: tuple[str, ...]
     loading: str
     of: str
-    level: float
+    level: float | str
     cap: float
 
 
@@ -179,6 +177,8 @@ class ErrorModel:
         share that is left of extra growth in the model itself, for yearly changes of output.
     scale
         ``"series"``: one standard deviation; ``"region"``: one for each region, pulled towards the common one.
+    known
+        Whether the declared standard deviation holds; otherwise it is estimated again from the residuals.
 
     Raises
     ------
@@ -190,6 +190,7 @@ class ErrorModel:
     degrees: float = 5.0
     memory: str = "ar1"
     scale: str = "series"
+    known: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in (("family", ERROR_FAMILIES), ("memory", ERROR_MEMORIES), ("scale", ERROR_SCALES)):
@@ -211,7 +212,8 @@ class ErrorModel:
         }
         memories = {"ar1": "AR(1)", "independent": "independent", "momentum": "fading like the model's momentum"}
         scales = {"series": "one scale", "region": "a scale for each region"}
-        return f"errors {families[self.family]}, {memories[self.memory]}, {scales[self.scale]}"
+        size = ", size known" if self.known else ""
+        return f"errors {families[self.family]}, {memories[self.memory]}, {scales[self.scale]}{size}"
 
 
 USUAL_ERRORS = ErrorModel()
@@ -239,6 +241,8 @@ class Measurement:
         Standard deviation of the error: log points, or the unit of the outcome for a national series.
     national
         Name of the national series; empty for an observation by region.
+    alternatives
+        National series that measure the same thing by another definition; a calibration reads one of them.
     requires
         Panel variable without which the measurement is left out; empty for none.
     errors
@@ -262,6 +266,49 @@ class Measurement:
     en: str
     zh: str
     errors: ErrorModel = USUAL_ERRORS
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Definition:
+    """One of several national series that measure the same thing.
+
+    Attributes
+    ----------
+    key
+        Name of the series.
+    en, zh
+        What counts as what is measured.
+    """
+
+    key: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlausibleRange:
+    """Where an effect of policy is believed to lie by evidence from outside the model.
+
+    Attributes
+    ----------
+    key
+        Effect of policy, see `pysd_runner.policy.effects.effects`.
+    lower, upper
+        Ends of the range, in the unit of the effect.
+    sources, note
+        Keys of ``references.bib``; how the range follows from them.
+    en, zh
+        The effect in words.
+    """
+
+    key: str
+    lower: float
+    upper: float
+    sources: tuple[str, ...]
+    note: str
+    en: str
+    zh: str
 
 
 RIDGE_FORMS: Mapping[str, int] = {"product": 2, "turnover": 3}
@@ -338,7 +385,7 @@ class ModelSpec:
     ----------
     name
         Name of the model.
-    parameters, inputs, outcomes, measurements, levers, classes, ridges
+    parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible
         Declarations by key, in the order of the file.
     """
 
@@ -350,6 +397,8 @@ class ModelSpec:
     levers: Mapping[str, Lever]
     classes: Mapping[str, PolicyClass]
     ridges: Mapping[str, Ridge] = field(default_factory=dict)
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
 
     def parameter(self, name: str) -> Parameter:
         """Give the parameter with this key or this name in the model file.
@@ -371,25 +420,16 @@ class ModelSpec:
         """
         return _find(self.parameters, name, "parameter")
 
-    def calibrated(self, *, panel_variables: Iterable[str]) -> tuple[Parameter, ...]:
-        """Give the parameters a calibration on this panel may move: ``FREE``, and those the panel frees.
+    @property
+    def proxies(self) -> tuple[Proxy, ...]:
+        """Proxies of the inputs that have one."""
+        return tuple(item.proxy for item in self.inputs.values() if item.proxy is not None)
 
-        Parameters
-        ----------
-        panel_variables
-            Names of the variables the panel holds.
-
-        Returns
-        -------
-        tuple of Parameter
-            In the order of the file.
-        """
-        known = set(panel_variables)
-        return tuple(
-            parameter
-            for parameter in self.parameters.values()
-            if parameter.role == "FREE" or parameter.free_with in known
-        )
+    def acts(self, parameter: Parameter) -> bool:
+        """Whether a parameter stands in the model, in a measurement or in the start values of regions."""
+        beside = {item.loading for item in self.measurements.values()}
+        beside |= {name for proxy in self.proxies for name in (proxy.loading, proxy.level) if isinstance(name, str)}
+        return bool(parameter.variable) or parameter.key in beside
 
     def with_role(self, *roles: Role) -> tuple[Parameter, ...]:
         """Give the parameters that have one of these roles, in the order of the file.

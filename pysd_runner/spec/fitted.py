@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,13 @@ from pysd_runner.export.files import write_text_whole
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import FloatArray, Prior
 
-SCHEMA = 1
+SCHEMA = 2
+# What every file of an earlier schema is refused with.
+EARLIER = "calibrated by an earlier version, which estimated only part of the parameters; calibrate again"
 AT_BOUND = ("", "lower", "upper")
+
+# Normal draws are made in blocks of so many, and given up when so many for each one wanted were made.
+BLOCK, MOST_TRIES = 256, 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +156,8 @@ class FittedParameters:
     def sample(self, rng: np.random.Generator, draws: int, *, spec: ModelSpec) -> dict[str, FloatArray]:
         """Draw parameter vectors: from the sampled posterior where there is one, else from its normal approximation.
 
-        The approximation is normal on the unbounded scale, mapped back, held within the bounds.
+        The approximation is normal on the unbounded scale, mapped back. A draw past a declared bound is drawn again, so
+        that none lies on one; more draws keep those there were.
 
         Parameters
         ----------
@@ -171,7 +177,8 @@ class FittedParameters:
         Raises
         ------
         InvalidInput
-            If ``draws`` is below 1, or a parameter has no prior and so no scale.
+            If ``draws`` is below 1, a parameter has no prior and so no scale, or hardly a normal draw lies within the
+            bounds.
         UnknownName
             If the model declares no such parameter.
         """
@@ -182,16 +189,33 @@ class FittedParameters:
         if self.draws:
             rows = np.array(self.draws, dtype=float)[rng.integers(len(self.draws), size=draws)]
             return constant | {key: rows[:, column] for column, key in enumerate(self.keys)}
-        centre = [float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)]
-        # Not Cholesky: a direction that is pinned down exactly has variance zero. The symmetric root, because signs and
-        # order of eigenvectors are arbitrary: nearly the same covariance must give nearly the same draws.
-        variances, vectors = np.linalg.eigh(self._covariance_matrix())
-        root = (vectors * np.sqrt(np.clip(variances, 0, None))) @ vectors.T
-        unbounded = np.array(centre) + rng.standard_normal((draws, len(self.keys))) @ root
+        unbounded = self._within_bounds(rng, draws, priors)
         return constant | {
             key: prior.from_unbounded(unbounded[:, column])
             for column, (key, prior) in enumerate(zip(self.keys, priors, strict=True))
         }
+
+    def _within_bounds(self, rng: np.random.Generator, draws: int, priors: Sequence[Prior]) -> FloatArray:
+        """Normal draws on the unbounded scale, shape (draw, parameter): the first ones that keep all bounds."""
+        centre = np.array([float(prior.to_unbounded(x)) for prior, x in zip(priors, self.estimates, strict=True)])
+        lower, upper = np.array([prior.unbounded_bounds for prior in priors], dtype=float).reshape(-1, 2).T
+        # Not Cholesky: a direction that is pinned down exactly has variance zero. The symmetric root, because signs and
+        # order of eigenvectors are arbitrary: nearly the same covariance must give nearly the same draws.
+        variances, vectors = np.linalg.eigh(self._covariance_matrix())
+        root = (vectors * np.sqrt(np.clip(variances, 0, None))) @ vectors.T
+        kept = np.empty((0, len(self.keys)))
+        for _ in range(-(-draws * MOST_TRIES // BLOCK)):
+            # Blocks of one size, because the last digits of a product hang on the shape of its factors.
+            block = centre + rng.standard_normal((BLOCK, len(self.keys))) @ root
+            kept = np.concatenate([kept, block[((block >= lower) & (block <= upper)).all(axis=1)]])
+            if len(kept) >= draws:
+                return kept[:draws]
+        marked = [key for key, mark in zip(self.keys, self.at_bound, strict=True) if mark]
+        raise InvalidInput(
+            f"only {len(kept)} of {draws} draws were found: fewer than one in {MOST_TRIES} of the normal approximation "
+            f"lies within the declared bounds (estimates on a bound: {', '.join(marked) or 'none'}); sample the "
+            "posterior instead (gapsim calibrate --sample)"
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the file, whole or not at all.
@@ -230,7 +254,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
     Parameters
     ----------
     path
-        A fitted-parameter file, schema 1.
+        A fitted-parameter file, schema 2.
 
     Returns
     -------
@@ -240,7 +264,8 @@ def load_fitted(path: str | Path) -> FittedParameters:
     Raises
     ------
     InvalidInput
-        If the file is missing, is not JSON, has another schema, or lacks or adds an entry.
+        If the file is missing, is not JSON, has another schema (earlier ones are refused by name), or lacks or adds an
+        entry.
     """
     path = Path(path)
     try:
@@ -255,8 +280,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
         raise InvalidInput(f"{path}: the fitted parameters cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path}: not a fitted-parameter file: {error}; calibrate again") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise InvalidInput(f"{path}: schema: this version reads fitted parameters of schema {SCHEMA}")
+    check_schema(content, path, "fitted parameters", SCHEMA)
     del content["schema"]
     _check_entries(content, str(path))
     try:
@@ -265,14 +289,39 @@ def load_fitted(path: str | Path) -> FittedParameters:
         raise InvalidInput(f"{path}: {error}") from error
 
 
+def check_schema(content: Any, path: Path, what: str, schema: int) -> None:
+    """Refuse a file of another schema than the one that is read.
+
+    Parameters
+    ----------
+    content
+        What the file holds.
+    path
+        The file.
+    what
+        What it should hold.
+    schema
+        The one that is read.
+
+    Raises
+    ------
+    InvalidInput
+        With what to do; files of earlier versions are named as such.
+    """
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found in range(1, schema):
+        raise InvalidInput(f"{path}: {EARLIER}")
+    if found != schema:
+        raise InvalidInput(f"{path}: schema: this version reads {what} of schema {schema}")
+
+
 def _check_entries(content: Mapping[str, Any], file: str) -> None:
     known = [item.name for item in fields(FittedParameters)]
     for key in content:
         if key not in known:
             raise InvalidInput(f"{file}: {key}: unknown entry.{suggest(key, known)}")
     for key in known:
-        # Files written before posteriors were sampled have no draws.
-        if key not in content and key != "draws":
+        if key not in content:
             raise InvalidInput(f"{file}: {key}: is missing")
 
 
@@ -283,7 +332,7 @@ def _restored(content: Mapping[str, Any]) -> dict[str, Any]:
         restored[name] = tuple(content[name])
         if not all(isinstance(part, str) for part in restored[name]):
             raise ValueError(f"{name}: expected a list of texts; calibrate again")
-    restored["draws"] = tuple(_numbers(row) for row in content.get("draws", ()))
+    restored["draws"] = tuple(_numbers(row) for row in content["draws"])
     for name in ("estimates", "standard_errors", "contraction"):
         restored[name] = _numbers(content[name])
     restored["covariance"] = tuple(_numbers(row) for row in content["covariance"])

@@ -11,6 +11,7 @@ from pysd_runner.spec.declarations import (
     RIDGE_FORMS,
     ROLES,
     USUAL_ERRORS,
+    Definition,
     ErrorModel,
     FallbackRule,
     Lever,
@@ -18,6 +19,7 @@ from pysd_runner.spec.declarations import (
     ModelSpec,
     Outcome,
     Parameter,
+    PlausibleRange,
     PolicyClass,
     Proxy,
     RegionInput,
@@ -67,6 +69,8 @@ def load_spec(path: str | Path) -> ModelSpec:
         levers=_section(root, "levers", _lever),
         classes=_section(root, "classes", _policy_class),
         ridges=_section(root, "ridges", _ridge),
+        definitions=_section(root, "definitions", _definition),
+        plausible=_section(root, "plausible", _plausible),
     )
     root.finish()
     _check_names(spec, path.name)
@@ -108,7 +112,6 @@ def _parameter(key: str, table: Table) -> Parameter:
         upper=upper,
         prior=_prior(table, lower, upper),
         role=cast("Role", table.word("role", ROLES)),
-        free_with=table.text("free_with", ""),
         sources=table.texts("sources"),
         judgement=table.flag("judgement"),
         note=table.text("note", ""),
@@ -125,7 +128,7 @@ def _check_evidence(parameter: Parameter, table: Table) -> None:
         table.fail("sources", "a value without a source is judgement: cite a source or set judgement = true")
     if parameter.judgement and not parameter.note:
         table.fail("note", "a value that rests on judgement needs a note that says on what")
-    if parameter.prior is None and (parameter.role.startswith("FREE") or parameter.free_with):
+    if parameter.prior is None and parameter.role.startswith("FREE"):
         table.fail("prior", f"a {parameter.role} parameter that can be estimated needs a prior")
     if parameter.prior is not None and not parameter.prior.supports(parameter.value):
         table.fail("prior", f"gives the value {parameter.value:g} no probability")
@@ -224,7 +227,7 @@ def _proxy(table: Table) -> Proxy:
         indicators=table.texts("indicators"),
         loading=table.text("loading"),
         of=table.text("of", ""),
-        level=table.number("level"),
+        level=table.number_or_text("level"),
         cap=table.number("cap", 0.0),
     )
     table.finish()
@@ -256,11 +259,14 @@ def _measurement(key: str, table: Table) -> Measurement:
         en=table.text("en"),
         zh=table.text("zh"),
         errors=_errors(table),
+        alternatives=table.texts("alternatives"),
     )
     if measurement.sd <= 0:
         table.fail("sd", f"must be positive, found {measurement.sd:g}")
     if bool(measurement.indicators) == bool(measurement.national):
         table.fail("indicators", "give either indicators by region or one national series")
+    if measurement.alternatives and not measurement.national:
+        table.fail("alternatives", "are other national series; the measurement is by region")
     if measurement.national and measurement.errors.scale == "region":
         table.fail("errors", 'a national series has one scale; expected scale = "series"')
     if measurement.errors.memory == "momentum" and not measurement.increments:
@@ -273,8 +279,9 @@ def _errors(measurement: Table) -> ErrorModel:
     if table is None:
         return USUAL_ERRORS
     words = {name: table.text(name, getattr(USUAL_ERRORS, name)) for name in ("family", "memory", "scale")}
+    degrees, known = table.number("degrees", USUAL_ERRORS.degrees), table.flag("known", USUAL_ERRORS.known)
     try:
-        errors = ErrorModel(**words, degrees=table.number("degrees", USUAL_ERRORS.degrees))
+        errors = ErrorModel(**words, degrees=degrees, known=known)
     except InvalidInput as error:
         measurement.fail("errors", str(error))
     table.finish()
@@ -283,6 +290,25 @@ def _errors(measurement: Table) -> ErrorModel:
 
 def _lever(key: str, table: Table) -> Lever:
     return Lever(key=key, element=table.text("element"), en=table.text("en"), zh=table.text("zh"))
+
+
+def _definition(key: str, table: Table) -> Definition:
+    return Definition(key=key, en=table.text("en"), zh=table.text("zh"))
+
+
+def _plausible(key: str, table: Table) -> PlausibleRange:
+    found = PlausibleRange(
+        key=key,
+        lower=table.number("lower"),
+        upper=table.number("upper"),
+        sources=table.texts("sources"),
+        note=table.text("note"),
+        en=table.text("en"),
+        zh=table.text("zh"),
+    )
+    if not found.lower < found.upper:
+        table.fail("upper", f"must lie above lower = {found.lower:g}, found {found.upper:g}")
+    return found
 
 
 def _ridge(key: str, table: Table) -> Ridge:
@@ -326,16 +352,27 @@ def _check_names(spec: ModelSpec, file: str) -> None:
 def _check_references(spec: ModelSpec, file: str) -> None:
     for measurement in spec.measurements.values():
         _check_loading(spec, f'{file}: measurements["{measurement.key}"]', measurement.loading)
+        if measurement.alternatives:
+            for series in (measurement.national, *measurement.alternatives):
+                if series not in spec.definitions:
+                    place = f'{file}: measurements["{measurement.key}"].alternatives'
+                    raise InvalidModel(f"{place}: no definition {series!r}.{suggest(series, spec.definitions)}")
     for ridge in spec.ridges.values():
         for key in ridge.keys:
-            if key not in spec.parameters:
-                place = f'{file}: ridges["{ridge.key}"].keys'
-                raise InvalidModel(f"{place}: no parameter {key!r}.{suggest(key, spec.parameters)}")
+            _check_parameter(spec, f'{file}: ridges["{ridge.key}"].keys', key)
     for region_input in spec.inputs.values():
         if region_input.proxy is not None:
-            _check_loading(spec, f'{file}: inputs["{region_input.key}"].proxy', region_input.proxy.loading)
+            place, proxy = f'{file}: inputs["{region_input.key}"].proxy', region_input.proxy
+            _check_loading(spec, place, proxy.loading)
+            if isinstance(proxy.level, str):
+                _check_parameter(spec, f"{place}.level", proxy.level)
 
 
 def _check_loading(spec: ModelSpec, place: str, loading: str) -> None:
-    if loading and loading not in spec.parameters:
-        raise InvalidModel(f"{place}.loading: no parameter {loading!r}.{suggest(loading, spec.parameters)}")
+    if loading:
+        _check_parameter(spec, f"{place}.loading", loading)
+
+
+def _check_parameter(spec: ModelSpec, place: str, key: str) -> None:
+    if key not in spec.parameters:
+        raise InvalidModel(f"{place}: no parameter {key!r}.{suggest(key, spec.parameters)}")

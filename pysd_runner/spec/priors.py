@@ -11,7 +11,7 @@ from pysd_runner.errors import InvalidInput
 
 FloatArray = NDArray[np.float64]
 
-# Keeps normal scores and logits finite at the ends of an interval (a score of about 7).
+# Keeps normal scores finite at the ends of an interval (a score of about 7).
 _EDGE = 1e-12
 
 
@@ -238,9 +238,59 @@ class LogNormal:
         return Normal(log(self.median), self.sdlog, *self.unbounded_bounds)
 
 
+class _OnInterval:
+    """A prior between two ends, whose unbounded scale is its own normal score: there the prior is standard normal."""
+
+    __slots__ = ()
+
+    lower: float
+    upper: float
+
+    @property
+    def unbounded_bounds(self) -> tuple[float, float]:
+        """Minus and plus infinity: the score has no ends."""
+        return (-inf, inf)
+
+    @property
+    def unbounded_sd(self) -> float:
+        """One."""
+        return 1.0
+
+    def log_density(self, x: ArrayLike) -> FloatArray:
+        """Natural logarithm of the density; ``-inf`` outside the interval."""
+        raise NotImplementedError
+
+    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
+        """``phi(z) / p(x)``: the standard normal density over that of ``x``; 0 where both vanish."""
+        exponent = self.unbounded_log_density(self.to_unbounded(x)) - self.log_density(x)
+        return np.asarray(np.exp(np.where(np.isnan(exponent), -inf, exponent)), dtype=float)
+
+    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
+        """``-z^2 / 2 - log sqrt(2 pi)``."""
+        return -0.5 * np.asarray(z, dtype=float) ** 2 - 0.5 * log(2 * pi)
+
+    def unbounded_score(self, z: ArrayLike) -> FloatArray:
+        """``-z``."""
+        return -np.asarray(z, dtype=float)
+
+    def to_unbounded(self, x: ArrayLike) -> FloatArray:
+        """Normal score of the cumulative probability, within about -7 to 7."""
+        return self.residual(x)
+
+    def residual(self, x: ArrayLike) -> FloatArray:
+        """Normal score of the cumulative probability, within about -7 to 7."""
+        raise NotImplementedError
+
+    def _share(self, x: ArrayLike) -> FloatArray:
+        return (np.asarray(x, dtype=float) - self.lower) / (self.upper - self.lower)
+
+    def _at(self, share: FloatArray) -> FloatArray:
+        return np.clip(self.lower + (self.upper - self.lower) * share, self.lower, self.upper)
+
+
 @dataclass(frozen=True, slots=True)
-class Beta:
-    """Beta prior stretched over an interval; its unbounded scale is the logit of the position in it.
+class Beta(_OnInterval):
+    """Beta prior stretched over an interval; its unbounded scale is its normal score.
 
     Parameters
     ----------
@@ -268,21 +318,7 @@ class Beta:
     def __post_init__(self) -> None:
         _require_positive(self.a, "a")
         _require_positive(self.b, "b")
-        _require_order(self.lower, self.upper)
-        if not (isfinite(self.lower) and isfinite(self.upper)):
-            raise InvalidInput(f"a prior on an interval needs finite ends, found [{self.lower}, {self.upper}]")
-
-    @property
-    def unbounded_bounds(self) -> tuple[float, float]:
-        """Minus and plus infinity: the logit has no ends."""
-        return (-inf, inf)
-
-    @property
-    def unbounded_sd(self) -> float:
-        """Standard deviation of the logit: root of trigamma(a) + trigamma(b)."""
-        from scipy.special import polygamma
-
-        return float(np.sqrt(polygamma(1, self.a) + polygamma(1, self.b)))
+        _require_interval(self.lower, self.upper)
 
     def supports(self, x: float) -> bool:
         """Whether ``x`` lies in the interval; an end does where the density does not fall to zero there."""
@@ -295,61 +331,30 @@ class Beta:
 
         x = np.asarray(x, dtype=float)
         inside = (x >= self.lower) & (x <= self.upper)
-        share = np.where(inside, (x - self.lower) / (self.upper - self.lower), 0.5)
+        share = np.where(inside, self._share(x), 0.5)
         kernel = xlogy(self.a - 1, share) + xlog1py(self.b - 1, -share)
         return np.where(inside, kernel - betaln(self.a, self.b) - log(self.upper - self.lower), -inf)
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Scaled beta draws."""
-        share = rng.beta(self.a, self.b, size=n)
-        return np.asarray(self.lower + (self.upper - self.lower) * share, dtype=float)
-
-    def to_unbounded(self, x: ArrayLike) -> FloatArray:
-        """``log(share / (1 - share))`` of the position in the interval; finite at its ends."""
-        share = self._share(x)
-        return np.log(share) - np.log1p(-share)
+        return self._at(rng.beta(self.a, self.b, size=n))
 
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
-        """``lower + (upper - lower) / (1 + exp(-z))``."""
-        from scipy.special import expit
+        """``lower + (upper - lower) q`` with ``q`` the beta quantile of ``Phi(z)``."""
+        from scipy.special import betaincinv, ndtr
 
-        x = self.lower + (self.upper - self.lower) * expit(np.asarray(z, dtype=float))
-        return np.clip(x, self.lower, self.upper)
-
-    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
-        """``(x - lower) (upper - x) / (upper - lower)``."""
-        x = np.asarray(x, dtype=float)
-        return np.asarray((x - self.lower) * (self.upper - x) / (self.upper - self.lower), dtype=float)
-
-    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
-        """``a log p + b log(1 - p) - log B(a, b)`` with ``p = 1 / (1 + exp(-z))``."""
-        from scipy.special import betaln, log_expit
-
-        z = np.asarray(z, dtype=float)
-        return np.asarray(self.a * log_expit(z) + self.b * log_expit(-z) - betaln(self.a, self.b), dtype=float)
-
-    def unbounded_score(self, z: ArrayLike) -> FloatArray:
-        """``a (1 - p) - b p`` with ``p = 1 / (1 + exp(-z))``."""
-        from scipy.special import expit
-
-        z = np.asarray(z, dtype=float)
-        return np.asarray(self.a * expit(-z) - self.b * expit(z), dtype=float)
+        return self._at(betaincinv(self.a, self.b, ndtr(np.asarray(z, dtype=float))))
 
     def residual(self, x: ArrayLike) -> FloatArray:
-        """Give the normal score of the cumulative probability, within about -7 to 7."""
-        from scipy.special import betainc, ndtri
+        """Normal score of the cumulative probability, within about -7 to 7."""
+        from scipy.special import betainc
 
-        probability = betainc(self.a, self.b, self._share(x))
-        return np.asarray(ndtri(np.clip(probability, _EDGE, 1 - _EDGE)), dtype=float)
-
-    def _share(self, x: ArrayLike) -> FloatArray:
-        share = (np.asarray(x, dtype=float) - self.lower) / (self.upper - self.lower)
-        return np.clip(share, _EDGE, 1 - _EDGE)
+        return _score(betainc(self.a, self.b, np.clip(self._share(x), 0, 1)))
 
 
 @dataclass(frozen=True, slots=True)
-class Uniform:
-    """Uniform prior on an interval; its unbounded scale is the logit of the position in it.
+class Uniform(_OnInterval):
+    """Uniform prior on an interval; its unbounded scale is the normal score of the position in it.
 
     Parameters
     ----------
@@ -371,17 +376,7 @@ class Uniform:
     upper: float
 
     def __post_init__(self) -> None:
-        self._as_beta()
-
-    @property
-    def unbounded_bounds(self) -> tuple[float, float]:
-        """Minus and plus infinity: the logit has no ends."""
-        return (-inf, inf)
-
-    @property
-    def unbounded_sd(self) -> float:
-        """Standard deviation of the logistic distribution, pi / sqrt(3)."""
-        return self._as_beta().unbounded_sd
+        _require_interval(self.lower, self.upper)
 
     def supports(self, x: float) -> bool:
         """Whether ``x`` lies in the interval."""
@@ -389,38 +384,35 @@ class Uniform:
 
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Minus the logarithm of the width of the interval."""
-        return self._as_beta().log_density(x)
+        x = np.asarray(x, dtype=float)
+        return np.where((x >= self.lower) & (x <= self.upper), -log(self.upper - self.lower), -inf)
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Uniform draws."""
         return rng.uniform(self.lower, self.upper, size=n)
 
-    def to_unbounded(self, x: ArrayLike) -> FloatArray:
-        """``log(share / (1 - share))`` of the position in the interval; finite at its ends."""
-        return self._as_beta().to_unbounded(x)
-
     def from_unbounded(self, z: ArrayLike) -> FloatArray:
-        """``lower + (upper - lower) / (1 + exp(-z))``."""
-        return self._as_beta().from_unbounded(z)
+        """``lower + (upper - lower) Phi(z)``."""
+        from scipy.special import ndtr
 
-    def unbounded_slope(self, x: ArrayLike) -> FloatArray:
-        """``(x - lower) (upper - x) / (upper - lower)``."""
-        return self._as_beta().unbounded_slope(x)
-
-    def unbounded_log_density(self, z: ArrayLike) -> FloatArray:
-        """Natural logarithm of the logistic density, ``log p + log(1 - p)`` with ``p = 1 / (1 + exp(-z))``."""
-        return self._as_beta().unbounded_log_density(z)
-
-    def unbounded_score(self, z: ArrayLike) -> FloatArray:
-        """``1 - 2 p`` with ``p = 1 / (1 + exp(-z))``."""
-        return self._as_beta().unbounded_score(z)
+        return self._at(ndtr(np.asarray(z, dtype=float)))
 
     def residual(self, x: ArrayLike) -> FloatArray:
-        """Give the normal score of the position in the interval, within about -7 to 7."""
-        return self._as_beta().residual(x)
+        """Normal score of the position in the interval, within about -7 to 7."""
+        return _score(self._share(x))
 
-    def _as_beta(self) -> Beta:
-        return Beta(1.0, 1.0, self.lower, self.upper)
+
+def _score(probability: FloatArray) -> FloatArray:
+    """Normal score of a probability, finite also at 0 and 1."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(np.clip(probability, _EDGE, 1 - _EDGE)), dtype=float)
+
+
+def _require_interval(lower: float, upper: float) -> None:
+    _require_order(lower, upper)
+    if not (isfinite(lower) and isfinite(upper)):
+        raise InvalidInput(f"a prior on an interval needs finite ends, found [{lower}, {upper}]")
 
 
 def _log(x: float) -> float:

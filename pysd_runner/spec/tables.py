@@ -77,6 +77,26 @@ class Table:
             self.fail(key, f"expected a finite number, found {value!r}")
         return float(value)
 
+    def number_or_text(self, key: str) -> float | str:
+        """Read a finite number, or a name that stands for one.
+
+        Parameters
+        ----------
+        key
+            Name of the entry.
+
+        Returns
+        -------
+        float or str
+            The entry.
+
+        Raises
+        ------
+        InvalidModel
+            If the entry is missing, or is neither.
+        """
+        return self.text(key) if isinstance(self._values.get(key), str) else self.number(key)
+
     def optional_number(self, key: str) -> float | None:
         """Read a finite number, or None when the entry is missing.
 

@@ -5,16 +5,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from benchmarks.panels import SOURCES, read
 from benchmarks.scoreboard import (
     BEGIN,
     END,
     PAGE,
-    SOURCES,
     ablation_table,
     main,
     mean_coverage,
     mean_table,
-    read,
     regrets,
     written,
 )

@@ -135,14 +135,19 @@ def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: P
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is no checkpoint"), ('{"schema": 9}', "expected schema 1"), ("[]", "expected schema 1")],
+    [
+        ("{", "is no checkpoint"),
+        ('{"schema": 1, "digest": "digest"}', "calibrated by an earlier version, which estimated only part of the"),
+        ('{"schema": 9}', "reads checkpoints of a calibration of schema 2"),
+        ("[]", "reads checkpoints of a calibration of schema 2"),
+    ],
 )
 def test_files_that_are_no_checkpoints(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "kept.json"
     file.write_text(text)
     with pytest.raises(InvalidInput, match=message):
         open_checkpoint(file, "digest")
-    file.write_text(json.dumps({"schema": 1, "digest": "digest", "noise": {}, "is_settled": True, "staged": []}))
+    file.write_text(json.dumps({"schema": 2, "digest": "digest", "noise": {}, "is_settled": True, "staged": []}))
     with pytest.raises(InvalidInput, match="an entry is missing or malformed: 'ends'"):
         open_checkpoint(file, "digest")
 

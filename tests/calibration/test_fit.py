@@ -10,7 +10,7 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
-from calibration.estimates import HELD, evidence
+from calibration.estimates import PRIOR_ONLY, evidence
 from calibration.laplace import laplace
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome, Starts
 from calibration.parameters import ParameterSpace
@@ -32,7 +32,10 @@ def test_the_truth_is_found_within_its_errors(fitted_problem: CalibrationProblem
     apart = space.to_vector({key: result.parameter(key).estimate for key in space.keys}) - space.to_vector(truth)
     covariance = np.array(result.fitted.covariance)
     places = [result.fitted.keys.index(key) for key in space.keys]
-    away = apart / np.sqrt(np.diag(covariance)[places])
+    # Values declared at an end of their interval are infinitely far on its unbounded scale.
+    is_inside = np.abs(space.prior_residuals(space.to_vector(truth))) < 5
+    away = (apart / np.sqrt(np.diag(covariance)[places]))[is_inside]
+    assert len(away) > 50
     assert np.abs(away).max() < 3
     assert np.sqrt(np.mean(away**2)) < 1.4
     assert not result.check()
@@ -45,7 +48,7 @@ def test_without_noise_informed_parameters_are_recovered() -> None:
     found = fit(CalibrationProblem(model_of(COUNT), made, free=list(truth)), starts=1)
     for key, value in truth.items():
         # The declared errors count as a few observations, so the prior still pulls a little.
-        assert found.parameter(key).estimate == pytest.approx(value, rel=0.06)
+        assert found.parameter(key).estimate == pytest.approx(value, rel=0.1)
 
 
 def test_the_same_seed_gives_the_same_numbers(fitted_problem: CalibrationProblem, result: FitResult) -> None:
@@ -71,15 +74,32 @@ def test_starts_find_one_optimum(result: FitResult) -> None:
     assert max(item.distance for item in result.searches) < 0.01
 
 
-def test_held_parameters_keep_their_prior(result: FitResult) -> None:
-    held = result.parameter("g0")
-    assert (held.words, held.contraction, held.at_bound) == (HELD, 0.0, "")
-    assert held.estimate == 0.03
-    place = result.fitted.keys.index("g0")
-    row = np.array(result.fitted.covariance)[place]
-    assert row[place] == pytest.approx(0.5**2, rel=1e-6)
-    assert np.count_nonzero(row) == 1
-    assert (held.low, held.high) == (held.prior_low, held.prior_high)
+def test_parameters_of_which_the_panel_says_nothing_keep_their_priors(
+    fitted_problem: CalibrationProblem, result: FitResult
+) -> None:
+    # Without policies no unit cost acts.
+    for key in ("c_X", "c_N", "c_R"):
+        item = result.parameter(key)
+        assert item.words == PRIOR_ONLY
+        assert item.contraction == pytest.approx(0, abs=1e-6)
+        assert item.estimate == pytest.approx(item.prior_median, rel=1e-3)
+        assert (item.low, item.high) == pytest.approx((item.prior_low, item.prior_high), rel=1e-3)
+        place = result.fitted.keys.index(key)
+        row = np.array(result.fitted.covariance)[place] / fitted_problem.space.scale
+        assert row[place] == pytest.approx(fitted_problem.space.scale[place], rel=1e-6)
+        assert np.abs(np.delete(row, place)).max() < 1e-6
+
+
+def test_what_is_asked_for_is_shown_first_and_what_says_nothing_not_at_all(result: FitResult) -> None:
+    shown = [item.key for item in result.shown]
+    asked = [item.key for item in result.parameters if item.role.startswith("FREE")]
+    assert shown[: len(asked)] == asked
+    assert len(shown) < len(result.parameters)
+    assert all(result.parameter(key).contraction > 0.05 for key in shown[len(asked) :])
+    assert "c_X" not in shown
+    text = result.summary()
+    assert f"{len(result.parameters) - len(shown)} others keep their priors" in text
+    assert "\n  c_X " not in text
 
 
 def test_errors_and_intervals_fit_together(result: FitResult) -> None:
@@ -89,8 +109,8 @@ def test_errors_and_intervals_fit_together(result: FitResult) -> None:
         # A lognormal interval is as wide as its standard error says, to first order.
         assert item.high - item.low == pytest.approx(2 * 1.645 * item.standard_error, rel=0.6)
     settled = result.parameter("q_a")
-    assert settled.contraction > 0.9
-    assert settled.words == "settled by the panel"
+    assert settled.contraction > 0.7
+    assert settled.words == "mostly the panel"
 
 
 def test_draws_follow_the_fit(fitted_problem: CalibrationProblem, result: FitResult) -> None:
@@ -114,7 +134,8 @@ def test_residuals_are_fitted_less_observed_by_region_and_series(fitted_panel: P
     levels = frame[frame["measurement"] == "skills"]
     assert not levels[levels["year"] == FIRST]["used"].any()
     assert levels[levels["year"] == FIRST]["standardised"].isna().all()
-    assert levels[levels["year"] == FIRST]["residual"].abs().max() < 1e-9
+    # Shares start a little lower where they near their ceiling.
+    assert levels[levels["year"] == FIRST]["residual"].abs().max() < 2e-3
     assert frame[frame["measurement"] == "access_level"]["region"].eq("").all()
 
 
@@ -123,7 +144,7 @@ def test_the_table_has_a_row_for_each_parameter(result: FitResult) -> None:
     assert table["key"].tolist() == list(result.fitted.keys)
     assert table.loc[table["key"] == "q_a", "unit"].item() == "1/Year"
     assert table.loc[table["key"] == "lambda_s", "name"].item().startswith("loading of log skills")
-    assert set(table["words"]) & {HELD, "settled by the panel"}
+    assert {PRIOR_ONLY, "mostly the panel"} <= set(table["words"])
 
 
 def test_scales_are_reported_with_the_series(result: FitResult) -> None:
@@ -175,8 +196,9 @@ def test_a_folder_without_a_fit_is_refused(result: FitResult, tmp_path: Path) ->
     folder = result.save(tmp_path / "fit")
     for text, message in (
         ("{", "not valid JSON"),
-        ('{"schema": 7}', "reads fits of schema 1"),
-        ('{"schema": 1}', "missing or malformed"),
+        ('{"schema": 7}', "reads fits of schema 2"),
+        ('{"schema": 1}', "calibrated by an earlier version, which estimated only part of the parameters"),
+        ('{"schema": 2}', "missing or malformed"),
     ):
         (folder / "fit.json").write_text(text, encoding="utf-8")
         with pytest.raises(InvalidInput, match=message):
@@ -310,7 +332,8 @@ def test_the_search_is_a_small_protocol(fitted_problem: CalibrationProblem) -> N
             return Optimum(point=start, cost=cost, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1)
 
     found = fit(fitted_problem, starts=1, optimiser=Still())
-    assert found.stage_distance == 0
+    # Along and across the ridges and back again.
+    assert found.stage_distance < 1e-12
     assert found.searches[0].evaluations == 1
     assert MultiStart(Still()).optimiser is not None
 
@@ -330,9 +353,10 @@ def test_us_states_move_the_macro_parameters_only() -> None:
     problem = CalibrationProblem(model_of(51), panel, first_year=2010, values={"alpha": 1 / 3}, yuan_per_unit=7)
     found = fit(problem, starts=1)
     assert not found.check()
-    assert set(problem.space.keys) <= {"th_U", "c0", "c1", "lam_I", "pi", "tau_m"}
-    assert found.parameter("q_a").words == HELD
-    assert "q_a: no series of this panel observes the block 'Access'" in str(found.description)
+    informed = {item.key for item in found.parameters if item.contraction > 0.05}
+    assert {"tau_m"} <= informed
+    assert found.parameter("q_a").words == PRIOR_ONLY
+    assert "q_a" in found.description.unobserved["Access"]
     assert found.fitted.fixed == {"alpha": 1 / 3}
     assert 0.01 < found.fitted.shock_sd < 0.04
 

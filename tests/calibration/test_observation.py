@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from calibration.description import line_of
 from calibration.observation import (
     BEND,
     Absent,
@@ -19,9 +20,10 @@ from calibration.observation import (
     estimate_noise,
     summarise_shocks,
 )
+from calibration.observation.build import recounts
 from calibration.observation.robust import robust_sd
 from pysd_runner.errors import InvalidInput
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Panel, load_panel
 from pysd_runner.paths import models_folder
 from pysd_runner.spec import ModelSpec, load_spec
 from tests.calibration.panels import FIRST, made_panel, without
@@ -112,6 +114,75 @@ def test_what_is_absent_says_why(spec: ModelSpec, panel: Panel) -> None:
     assert reasons["application", "firms_with_ecommerce"] == "not in the panel"
     assert "no such national series" in reasons["access_level", "internet_penetration"]
     assert str(Absent("a", "b", "why")) == "a (b): why"
+
+
+def peopled(panel: Panel, logs: np.ndarray) -> Panel:
+    """The panel with a population of these logarithms; totals of output stay."""
+    people = np.exp(logs)
+    head = panel["output"] / people
+    return panel.with_variable("population", people, unit="Person").with_variable(
+        "output_per_head", head, unit="yuan/(Year*Person)"
+    )
+
+
+def test_joints_of_the_shipped_panel_are_found() -> None:
+    """Those that its documentation names, and a year of quarantine in Hubei; no region that grows fast or stops to."""
+    panel = load_panel("china")
+    recent, every = tuple(range(2014, 2025)), panel.years
+    names = [region.name_en for region in panel.regions]
+    found = {(names[region], recent[year]) for region, year in np.argwhere(recounts(panel, recent))}
+    assert found == {("Hubei", 2020)}
+    found = {(names[region], every[year]) for region, year in np.argwhere(recounts(panel, every))}
+    assert {("Hunan", 2005), ("Guangxi", 2005), ("Guizhou", 2005), ("Guangxi", 2010), ("Shanxi", 2010)} <= found
+    # Beijing grew by 5 percent a year until 2010, Xinjiang by 2 until 2020.
+    assert {name for name, _ in found}.isdisjoint({"Beijing", "Shanghai", "Guangdong", "Xinjiang"})
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 2**32), growth=st.floats(-0.05, 0.08), turn=st.integers(3, 8))
+def test_fast_growth_and_its_end_are_no_joints_and_a_jump_is(seed: int, growth: float, turn: int) -> None:
+    panel = made_panel(3, 9)
+    rng = np.random.default_rng(seed)
+    changes = 0.002 * rng.standard_normal((3, len(panel.years) - 1))
+    changes[0] += growth
+    changes[1, turn:] += growth
+    logs = 17 + np.concatenate([np.zeros((3, 1)), np.cumsum(changes, axis=1)], axis=1)
+    assert not recounts(peopled(panel, logs), panel.years).any()
+    logs[2, turn + 1 :] += 0.04
+    found = recounts(peopled(panel, logs), panel.years)
+    assert found.sum() == 1
+    assert found[2, turn + 1]
+
+
+def test_a_joint_is_left_out_of_growth_and_counted(spec: ModelSpec, panel: Panel) -> None:
+    logs = np.log(panel["population"])
+    place = panel.years.index(FIRST + 4)
+    moved = logs.copy()
+    moved[3, place:] += 0.05
+    years = {"first_year": FIRST, "last_year": FIRST + 6}
+    plain, joined = (build_series(spec, peopled(panel, made), **years).series for made in (logs, moved))
+    found, before = joined[0], plain[0]
+    assert (before.recounted, before.missing) == (0, 0)
+    assert (found.recounted, found.missing) == (1, 1)
+    assert np.isnan(found.values[3, 4])
+    # The other regions of that year are compared with the mean of those that are left.
+    growth = np.diff(np.log(panel["output"] / np.exp(logs)), axis=1)[:, place - 1]
+    others = np.delete(growth, 3)
+    np.testing.assert_allclose(np.delete(found.values[:, 4], 3), others - others.mean(), atol=1e-12)
+    np.testing.assert_allclose(np.delete(found.values, 4, axis=1), np.delete(before.values, 4, axis=1), atol=1e-12)
+    assert "1 left out because population was counted anew" in line_of(found)
+    assert "missing" not in line_of(found)
+    # Levels keep their cells: the error of a share is not that of a change.
+    assert all(item.recounted == 0 for item in joined[1:])
+
+
+def test_without_population_or_with_gaps_nothing_is_a_joint(panel: Panel) -> None:
+    assert not recounts(without(panel, "population"), panel.years).any()
+    assert not recounts(panel, panel.years[:1]).any()
+    people = np.full_like(panel["population"], np.nan)
+    people[0] = panel["population"][0]
+    people[1, ::2] = 1e6
+    assert not recounts(panel.with_variable("population", people, unit="Person"), panel.years).any()
 
 
 def test_natural_growth_lets_population_be_compared(spec: ModelSpec, panel: Panel) -> None:

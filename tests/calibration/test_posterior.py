@@ -99,7 +99,8 @@ def test_many_vectors_give_what_single_ones_give(problem: CalibrationProblem) ->
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradient_is_that_of_differences(problem: CalibrationProblem, seed: int) -> None:
-    z, width = somewhere(problem, seed), 5e-3 * problem.space.scale
+    # Steps so short that hardly a cell crosses the bend of its loss on the way.
+    z, width = somewhere(problem, seed), 1e-3 * problem.space.scale
     steps = np.concatenate([k * np.diag(width) for k in (-2, -1, 1, 2)])
     values = problem.log_posterior_batch(z + steps).reshape(4, -1)
     exact = np.array([1, -8, 8, -1]) @ values / (12 * width)
@@ -107,17 +108,14 @@ def test_the_gradient_is_that_of_differences(problem: CalibrationProblem, seed: 
     assert problem.log_posterior_with_gradient(z)[0] == pytest.approx(problem.log_posterior(z), rel=1e-12)
 
 
-def test_the_residual_form_differs_by_the_volume_of_priors_on_intervals_alone(problem: CalibrationProblem) -> None:
+def test_the_residual_form_is_the_log_posterior_up_to_a_constant(problem: CalibrationProblem) -> None:
+    """Priors are normal on their unbounded scale, those on an interval by their normal score."""
     z = np.stack([somewhere(problem, seed) for seed in range(4)])
     halves = -0.5 * (problem.residual_batch(z) ** 2).sum(axis=1)
-    volumes = np.array([np.log(problem.space.prior_slopes(row)).sum() for row in z])
-    apart = problem.log_posterior_batch(z) - halves - volumes
+    apart = problem.log_posterior_batch(z) - halves
     np.testing.assert_allclose(apart, apart[0], rtol=1e-8)
-    # All but the structural gap persistence have normal or lognormal priors.
-    place = problem.space.keys.index("pi")
     slopes = np.stack([problem.space.prior_slopes(row) for row in z])
-    assert np.ptp(np.delete(slopes, place, axis=1), axis=0).max() < 1e-6
-    assert np.ptp(slopes[:, place]) > 1e-3
+    np.testing.assert_allclose(slopes * problem.space.scale, 1.0, rtol=1e-6)
 
 
 def test_the_prior_integrates_to_one_on_the_unbounded_scale(problem: CalibrationProblem) -> None:
@@ -150,8 +148,8 @@ def test_a_failing_simulation_is_minus_infinity_and_spoils_no_other_draw(
     good = somewhere(problem, 0)
     residuals = problem._data_residuals
 
-    def spoilt(space: object, z: np.ndarray) -> np.ndarray:
-        found = residuals(space, z)
+    def spoilt(z: np.ndarray) -> np.ndarray:
+        found = residuals(z)
         found[1, 3] = np.nan
         return found
 

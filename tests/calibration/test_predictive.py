@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, FitResult
+from calibration import CalibrationProblem, FitResult, fit
 from calibration.reporting import plot_predictive
 from calibration.uncertainty import PredictiveCheck, predictive_checks
 from pysd_runner.errors import InvalidInput
+from pysd_runner.panel import Panel
+from tests.calibration.conftest import COUNT
+from tests.calibration.panels import model_of
 from tests.plots.reading import covered_texts, cut_texts
 
 
@@ -25,6 +28,18 @@ def test_panels_of_the_posterior_look_like_the_one_the_model_made(
     assert np.mean(inside) > 0.6
     for item in checks:
         assert item.posterior[0] < item.posterior[2]
+
+
+def test_a_series_of_one_value_has_neither_spread_nor_movement(fitted_panel: Panel) -> None:
+    surveyed = replace(
+        fitted_panel, national={**fitted_panel.national, "digital_skill_intermediate": {fitted_panel.years[-2]: 0.6}}
+    )
+    problem = CalibrationProblem(model_of(COUNT), surveyed, free=["lam_U", "h_s"])
+    found = fit(problem, starts=1)
+    checks = predictive_checks(problem, found, draws=20)
+    assert len(checks) == 2 * (len(problem.series) - 1)
+    assert all(item.observed > 0 for item in checks)
+    plot_predictive(found, checks)
 
 
 def test_errors_of_the_wrong_size_are_noticed(fitted_problem: CalibrationProblem, result: FitResult) -> None:

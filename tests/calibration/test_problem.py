@@ -11,7 +11,7 @@ from calibration.observation import Noise
 from calibration.problem import STEP
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.model import load_model
-from pysd_runner.panel import Panel
+from pysd_runner.panel import Panel, load_panel
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed, start_panel, without
 
 COUNT = 6
@@ -35,9 +35,11 @@ def somewhere(problem: CalibrationProblem, seed: int = 0) -> np.ndarray:
 def test_the_truth_leaves_no_residual_without_noise() -> None:
     truth = {"q_a": 0.3, "lam_U": 0.25, "q_u": 0.3, "c0": 0.02, "pi": 0.4, "tau_m": 1.0, "lambda_s": 2.0}
     problem = CalibrationProblem(model_of(COUNT), made_panel(COUNT, 8, truth), free=list(truth))
-    z = problem.space.to_vector(truth)
-    data = problem.residuals(z)[: len(problem.rows())]
-    assert np.abs(data).max() < 1e-9
+    for item, left in zip(problem.series, problem.raw_residuals(problem.space.to_vector(truth)), strict=True):
+        # Levels keep the distance of the first year: shares start a little lower where they near their ceiling.
+        start = 0.0 if item.increments or item.national else left[:, :1]
+        assert np.nanmax(np.abs((left - start)[:, 1:])) < 1e-9
+        assert np.nanmax(np.abs(start)) < 1e-3
 
 
 def test_the_window_starts_where_the_last_indicator_begins(problem: CalibrationProblem) -> None:
@@ -111,7 +113,7 @@ def test_currency_does_not_matter(panel: Panel, problem: CalibrationProblem) -> 
     )
 
 
-def test_parameters_no_series_speaks_of_are_held_and_named(panel: Panel) -> None:
+def test_parameters_no_series_speaks_of_are_named(panel: Panel, problem: CalibrationProblem) -> None:
     bare = without(
         panel,
         "mobile_internet_per_100",
@@ -120,20 +122,112 @@ def test_parameters_no_series_speaks_of_are_held_and_named(panel: Panel) -> None
         "firms_with_ecommerce",
         national=False,
     )
-    problem = CalibrationProblem(model_of(COUNT), bare)
-    assert set(problem.space.keys) <= {"th_U", "c0", "c1", "lam_I", "pi", "tau_m"}
-    assert {"q_a", "g_D", "lam_S", "lam_U", "q_u", "lambda_s", "lambda_u"} <= set(problem.held.keys)
-    assert "no series" in problem.held_reasons["q_a"]
-    assert "next to nothing" in problem.held_reasons["g0"]
-    text = str(problem.describe())
-    assert "Held at the prior:" in text
+    alone = CalibrationProblem(model_of(COUNT), bare)
+    # They are estimated like all others, and their priors go into one posterior with what output says.
+    assert alone.space.keys == problem.space.keys
+    found = alone.describe()
+    assert list(found.estimated) == ["Output"]
+    assert list(found.unobserved) == ["Access", "Skills", "Application"]
+    assert {"q_a", "g_D"} <= set(found.unobserved["Access"])
+    assert {"lam_S", "lam_U", "lambda_s", "h_s"} <= set(found.unobserved["Skills"])
+    assert {"q_u", "lambda_u", "h_u"} <= set(found.unobserved["Application"])
+    assert {"c0", "alpha", "c_R"} <= set(found.estimated["Output"])
+    text = str(found)
+    assert "In blocks without a series, so close to their priors:\n  Access: " in text
     assert "access (mobile_internet_per_100): not in the panel" in text
 
 
 def test_a_choice_of_free_parameters_is_kept(panel: Panel) -> None:
     problem = CalibrationProblem(model_of(COUNT), panel, free=["g0", "c0"])
     assert problem.space.keys == ("g0", "c0")
-    assert len(problem.held) == 0
+    assert problem.describe().estimated == {"Output": ("g0", "c0")}
+
+
+def test_a_ridge_of_which_a_part_is_moved_is_told(panel: Panel, problem: CalibrationProblem) -> None:
+    assert "is cut because" not in str(problem.describe())
+    assert [item.key for item in problem.ridges.ridges] == ["migration", "skills"]
+    cut = CalibrationProblem(model_of(COUNT), panel, free=["lam_S", "lam_U", "m0"])
+    text = str(cut.describe())
+    assert "The ridge migration (m0, eps) is cut because eps is not moved" in text
+    assert "The ridge skills (lam_S, lam_U, dep_S) is cut because dep_S is not moved" in text
+
+
+def anchored(panel: Panel, **levels: float) -> Panel:
+    """The panel with surveys of digital skills in one year."""
+    return replace(panel, national={**panel.national, **{name: {FIRST + 6: value} for name, value in levels.items()}})
+
+
+def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Panel) -> None:
+    problem = CalibrationProblem(model_of(COUNT), anchored(panel, digital_skill_intermediate=0.6))
+    assert problem.series[-1].label == "skill_level:digital_skill_intermediate"
+    assert problem.stages[1].measurements == ("skills", "skill_level")
+    z = somewhere(problem)
+    run = problem._forward.outcomes(problem.parameters_at(z), ["Skilled People", "Connected People"])
+    share = run["Skilled People"].sum(axis=1) / run["Connected People"].sum(axis=1)
+    assert problem.raw_residuals(z)[-1][0, 6] == pytest.approx(share[0, 6] - 0.6, rel=1e-12)
+    text = str(problem.describe())
+    assert (
+        "skill_level from digital_skill_intermediate: 1 value, errors normal, independent, one scale, size known"
+        in text
+    )
+    assert "declared independent although" not in text
+    assert problem.residuals(z)[problem.rows()][-1] == pytest.approx((share[0, 6] - 0.6) / 0.04, rel=1e-12)
+
+
+def test_an_anchors_error_is_known_and_never_estimated_again(panel: Panel) -> None:
+    problem = CalibrationProblem(model_of(COUNT), anchored(panel, digital_skill_intermediate=0.99))
+    label = problem.series[-1].label
+    assert problem.noise[label] == Noise(0.04, 0.0)
+    for seed in range(3):
+        z = somewhere(problem, seed)
+        assert abs(problem.raw_residuals(z)[-1][0, 6]) > 0.1  # so far off that another error would be found
+        found = problem.estimated_noise(z)
+        assert found[label] == Noise(0.04, 0.0)
+        assert found["skills:ict_employment_share"] != problem.noise["skills:ict_employment_share"]
+    # Declared as unknown it is estimated, and takes the contradiction away.
+    open_ended = replace(problem.spec.measurements["skill_level"].errors, known=False)
+    other = CalibrationProblem(model_of(COUNT), problem.panel, errors={"skill_level": open_ended})
+    assert other.estimated_noise(somewhere(other))[label].sd > 0.045
+
+
+def test_another_definition_of_a_national_series_is_read(panel: Panel) -> None:
+    both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
+    declared = CalibrationProblem(model_of(COUNT), both)
+    other = CalibrationProblem(model_of(COUNT), both, definitions={"skill_level": "digital_skill_basic"})
+    same = CalibrationProblem(model_of(COUNT), both, definitions={"skill_level": "digital_skill_intermediate"})
+    assert [item.label for item in other.series][-1] == "skill_level:digital_skill_basic"
+    assert other.digest() != declared.digest()
+    assert same.digest() == declared.digest()
+    z = somewhere(declared)
+    apart = declared.raw_residuals(z)[-1] - other.raw_residuals(z)[-1]
+    assert apart[0, 6] == pytest.approx(0.27)
+
+
+@pytest.mark.parametrize(
+    ("definitions", "says"),
+    [
+        ({"skill_level": "digital_skill_advanced"}, "expected digital_skill_intermediate or digital_skill_basic"),
+        ({"access_level": "internet_penetration_rural"}, "cannot be read from .* expected internet_penetration"),
+        ({"output": "digital_skill_basic"}, "expected nothing else"),
+        ({"skils_level": "digital_skill_basic"}, "no measurement 'skils_level'.*Did you mean 'skill_level'"),
+    ],
+)
+def test_definitions_that_are_not_declared_are_refused(panel: Panel, definitions: dict[str, str], says: str) -> None:
+    with pytest.raises(UnknownName, match=says):
+        CalibrationProblem(model_of(COUNT), panel, definitions=definitions)
+
+
+def test_the_prior_leaves_the_level_of_skills_open_but_not_absurd() -> None:
+    """Nine of ten draws of the prior put the share of skilled people in 2023 between a fifth and four fifths."""
+    whole = load_panel("china")
+    problem = CalibrationProblem(load_model("regional_digital", regions=31), whole)
+    z = problem.space.sample(np.random.default_rng(0), 400)
+    share = problem._forward.outcomes(problem.parameters_at(z), ["National Skill Share"])["National Skill Share"]
+    found = share[:, problem.years.index(2023)]
+    low, high = np.quantile(found, [0.05, 0.95])
+    assert 0.2 <= low < high <= 0.8
+    # The declared definition is in the middle of it, before anything is fitted: .604 of the users, .775 of the people.
+    assert low < 0.604 * 0.775 < high
 
 
 def test_values_hold_and_change_the_residuals(panel: Panel, problem: CalibrationProblem) -> None:
@@ -158,7 +252,8 @@ def test_the_description_tells_everything_before_it_starts(problem: CalibrationP
         "output from output_per_head: 48 changes",
         "access_level from internet_penetration: 8 values",
         "needs 'natural_growth'",
-        "Access: q_a, g_D",
+        "Access: p_a, q_a, a_max",
+        "Estimated together:",
         "Initial Governance Integration: no series; 0.25",
     ):
         assert text in lines

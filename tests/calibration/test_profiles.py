@@ -137,16 +137,28 @@ def test_a_profile_is_never_above_a_slice_of_the_posterior(
     assert (found.rise < costs - costs.min() - 0.05).any()
 
 
-def test_verdicts_tell_data_from_prior(verdicts: Identifiability) -> None:
+def test_verdicts_tell_data_from_prior(verdicts: Identifiability, result: FitResult) -> None:
     by_key = {item.key: item for item in verdicts.verdicts}
-    assert by_key["q_a"].shape is Shape.BOTH
-    assert by_key["q_a"].words.startswith("settled by the panel; the data alone bound it on both sides")
+    assert by_key["tau_m"].shape is Shape.ABOVE
+    assert by_key["tau_m"].words.startswith("mostly the panel; the data alone only rule out high values")
+    # Others give way when it is moved, so that only with their priors the panel tells something about it.
+    assert by_key["q_a"].shape is Shape.FLAT
+    assert by_key["q_a"].words.startswith("mostly the panel; the data rule values out only together with the priors")
     assert by_key["th_U"].shape is Shape.FLAT
     assert by_key["th_U"].words.startswith("prior; the data alone rule out nothing")
-    assert ("g_D", pytest.approx(-0.9, abs=0.15)) in by_key["q_a"].partners
+    assert ("h0", pytest.approx(-0.7, abs=0.15)) in by_key["q_a"].partners
     assert len(verdicts.directions) == len(verdicts.verdicts)
-    assert {"th_U", "c1"} & set(dict(verdicts.unseen[-1].weights))
+    assert sum(item.is_seen for item in verdicts.directions) < 12
     assert not verdicts.findings()
+    # Those that tables show are profiled, the others have the interval of the normal approximation.
+    shown = {item.key for item in result.shown}
+    assert {item.key for item in verdicts.profiles} == shown
+    for item in verdicts.verdicts:
+        if item.key not in shown:
+            assert item.shape is None
+            assert (item.low, item.high) == pytest.approx(
+                (result.parameter(item.key).low, result.parameter(item.key).high), rel=1e-6
+            )
 
 
 def test_verdicts_travel_with_the_fit_and_reports_print_them(
@@ -154,27 +166,32 @@ def test_verdicts_travel_with_the_fit_and_reports_print_them(
 ) -> None:
     attached = verdicts.attached(result)
     lines = certainty_lines(asdict(attached.fitted), fitted_problem.spec)
-    row = next(line for line in lines if line.split()[0] == "q_a")
-    assert row.endswith("settled by the panel")
+    row = next(line for line in lines if line.split()[0] == "tau_m")
+    assert row.endswith("mostly the panel")
     assert "bounded" in row
-    assert "g_D −" in row
-    shares = [int(line.split(" %")[0].split()[-1]) for line in lines[2 : 2 + len(verdicts.verdicts)]]
+    assert "h0 −" in next(line for line in lines if line.split()[0] == "q_a")
+    count = len(result.shown)
+    shares = [int(line.split(" %")[0].split()[-1]) for line in lines[2 : 2 + count]]
     assert shares == sorted(shares, reverse=True)
-    assert any("held at the prior" in line and "g0" in line for line in lines)
-    assert any("12 directions" in line or "13 directions" in line for line in lines)
+    text = " ".join(line.strip() for line in lines)
+    others = len(verdicts.verdicts) - count
+    assert f"{others} other parameters keep their priors" in text
+    seen = sum(item.is_seen for item in verdicts.directions)
+    assert f"{seen} of {len(verdicts.verdicts)} directions better than the prior, best of all: 1.0" in text
     assert max(len(line) for line in lines) <= 100
     plain = certainty_lines(asdict(result.fitted), fitted_problem.spec)
-    assert "settled" not in "".join(plain)
-    assert len(plain) == 3 + len(verdicts.verdicts)
+    assert "mostly the panel" not in "".join(plain)
+    assert len([line for line in plain[2:] if " %" in line]) == count
     chinese = certainty_lines(asdict(attached.fitted), fitted_problem.spec, lang="zh")
-    assert "由面板确定" in "".join(chinese)
+    assert "主要来自面板" in "".join(chinese)
 
 
-def test_tables_hold_the_numbers_of_the_verdicts(verdicts: Identifiability) -> None:
+def test_tables_hold_the_numbers_of_the_verdicts(verdicts: Identifiability, result: FitResult) -> None:
     table = verdicts.table().set_index("key")
     assert table.loc["tau_m", "low"] == next(item.low for item in verdicts.verdicts if item.key == "tau_m")
+    assert list(table.index) == list(result.fitted.keys)
     curves = verdicts.curves()
-    assert set(curves["key"]) == set(table.index)
+    assert set(curves["key"]) == set(table.index[table["profile"] != ""])
     assert (curves["rise"] >= 0).all()
 
 

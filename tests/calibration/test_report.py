@@ -61,8 +61,10 @@ def test_the_page_holds_everything_and_needs_nothing(written: Path, result: FitR
     assert all(image["alt"] for image in reader.images)
     assert all(address.startswith("data:image/png;base64,") for address in reader.addresses)
     said = " ".join(reader.texts)
-    for item in result.parameters:
+    for item in result.shown:
         assert f"{item.key}: {item.en}" in said
+    others = len(result.parameters) - len(result.shown)
+    assert f"{others} further parameters were estimated with these" in said
     assert result.fitted.panel_sha256[:12] in said
 
 
@@ -82,7 +84,7 @@ def test_every_table_is_rectangular(result: FitResult) -> None:
 
 def test_parameters_show_the_numbers_of_the_fit(result: FitResult) -> None:
     text = to_markdown(report_of(result, figures={}))
-    for item in result.parameters:
+    for item in result.shown:
         row = next(line for line in text.splitlines() if line.startswith(f"| {item.key}: "))
         assert f" {item.estimate:.3g} ".replace("-", "−") in row
         assert f"{item.low:.3g} … {item.high:.3g}".replace("-", "−") in row
@@ -92,7 +94,7 @@ def test_parameters_show_the_numbers_of_the_fit(result: FitResult) -> None:
 def test_a_profile_gives_the_interval_and_says_what_the_data_alone_rule_out(result: FitResult) -> None:
     from dataclasses import replace
 
-    first = result.parameters[0]
+    first = result.shown[0]
     verdict = {"low": 0.123, "high": 0.987, "shape": "flat", "evidence": "prior", "partners": {}}
     record = {"level": 0.9, "parameters": {first.key: verdict}, "directions": []}
     known = replace(result.fitted, provenance={**result.fitted.provenance, "identifiability": record})
@@ -103,13 +105,37 @@ def test_a_profile_gives_the_interval_and_says_what_the_data_alone_rule_out(resu
     assert "| data alone |" in text
 
 
-def test_what_was_held_and_imputed_is_said(result: FitResult) -> None:
+def test_what_was_imputed_set_and_not_observed_is_said(result: FitResult) -> None:
+    from dataclasses import replace
+
     text = to_markdown(report_of(result, figures={}))
     for line in (*result.description.imputed, *result.description.absent, *result.description.notes):
         assert line in text
-    for key, reason in result.description.held.items():
-        assert f"{key}: {reason}" in text
     assert "dep_u = 0.02" in text
+    unseen = replace(result.description, unobserved={"Skills": ("lam_S", "lam_U")})
+    text = to_markdown(report_of(replace(result, description=unseen), figures={}))
+    assert "In blocks that no series observes, so close to their priors" in text
+    assert "Skills (lam_S, lam_U)" in text
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_estimate_on_a_bound_is_not_said_to_hold(result: FitResult, lang: str) -> None:
+    from dataclasses import replace
+
+    from calibration.diagnostics import parameter_findings
+
+    held = REPORT[lang]["passed"]
+    clean = replace(result, findings=())
+    assert held in to_markdown(report_of(clean, figures={}, lang=lang))
+    for role, is_failure in (("FREE", True), ("FREE*", False), ("FIX", False)):
+        item = replace(result.shown[0], role=role, at_bound="upper", estimate=result.shown[0].upper_bound)
+        found = tuple(parameter_findings([item]))
+        assert [one.rule for one in found] == ["at-bound"]
+        bound = replace(clean, findings=found)
+        text = to_markdown(report_of(bound, figures={}, lang=lang))
+        assert held not in text
+        assert found[0].message.split(":")[0] in text
+        assert bool(bound.check()) == is_failure
 
 
 def test_fit_of_a_series_is_the_one_of_its_definition(result: FitResult) -> None:
@@ -185,7 +211,7 @@ def test_both_languages_have_the_same_words_and_blanks() -> None:
 def test_chinese(result: FitResult) -> None:
     text = to_markdown(report_of(result, figures={}, lang="zh"))
     assert "## 残差检验" in text
-    assert result.parameters[0].zh in text
+    assert result.shown[0].zh in text
     with pytest.raises(InvalidInput, match="no reports in language 'fr'"):
         report_of(result, figures={}, lang="fr")
 

@@ -49,7 +49,7 @@ def test_paths_add_up_the_yearly_changes(result: FitResult) -> None:
 def test_a_series_of_levels_starts_where_it_was_observed(result: FitResult) -> None:
     figure = plot_regions(result, "skills:ict_employment_share")
     observed, fitted = (lines_of(figure.axes[1], colour)[0][1] for colour in (INK, SCENARIO))
-    assert observed[0] == pytest.approx(fitted[0], abs=1e-9)
+    assert observed[0] == pytest.approx(fitted[0], abs=1e-3)
     assert "share of ICT employment" in "".join(text.get_text() for text in texts_of(figure))
 
 
@@ -63,8 +63,8 @@ def test_cells_are_the_standardised_innovations(result: FitResult) -> None:
 
 def test_parameters_are_drawn_in_their_order(result: FitResult) -> None:
     figure = plot_parameters(result)
-    assert figure.data["key"].tolist() == list(result.fitted.keys)
-    assert "settled by the panel" in [text.get_text() for text in texts_of(figure)]
+    assert figure.data["key"].tolist() == [item.key for item in result.shown]
+    assert "mostly the panel" in [text.get_text() for text in texts_of(figure)]
 
 
 def test_scatter_plots_hold_the_used_cells(result: FitResult) -> None:

@@ -40,9 +40,13 @@ def test_slopes_of_the_residuals_are_those_of_many_runs(problem, seed):
     data = slice(0, len(problem.rows()))
     residuals, found = problem.linearised(z)
     np.testing.assert_allclose(residuals, problem.residuals(z), rtol=1e-10, atol=1e-11)
+    largest = np.abs(found[data] * problem.space.scale).max()
     for column, scale in enumerate(problem.space.scale):
         exact = sixth_order(problem.residuals, z, column, 5e-3 * scale)[data]
-        np.testing.assert_allclose(found[data, column], exact, atol=1e-8 * np.abs(exact).max())
+        # Rounding in the runs is that of the residuals, also where a parameter hardly moves them.
+        np.testing.assert_allclose(
+            found[data, column] * scale, exact * scale, atol=1e-8 * np.abs(exact * scale).max() + 1e-11 * largest
+        )
 
 
 def test_parameters_that_enter_only_beside_the_model_count(problem):

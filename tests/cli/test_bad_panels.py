@@ -106,6 +106,16 @@ def test_a_misplaced_decimal_point_is_doubted_and_the_panel_works(gapsim, panel)
     assert "is a decimal point misplaced?" in answer.out
 
 
+@pytest.mark.parametrize(("before", "code", "doubt"), [(1, 2, True), (50, 0, False)])
+def test_what_a_region_grew_over_a_long_gap_is_no_jump(gapsim, panel, before, code, doubt) -> None:
+    values = good() * 10
+    values[:, 0] /= 60
+    name = panel(values, [YEARS[1] - before, *YEARS[1:]])
+    answer = gapsim("data", "check", name)
+    assert answer.code == code
+    assert ("changes by a factor of" in answer.out + answer.err) is doubt
+
+
 def test_ten_thousand_regions_are_refused_at_once(gapsim, panel) -> None:
     name = panel(good(10_000)[:, :3], YEARS[:3])
     start = time.monotonic()
@@ -126,7 +136,7 @@ def test_an_indicator_that_never_changes_is_left_out_and_the_rest_works(gapsim, 
     answer = gapsim("calibrate", "mine.csv", "--starts", 1, "--no-profiles", "--out", "fit")
     assert answer.code in (0, 3)
     assert "access (access): no region's value ever changes: that looks filled in, not observed" in answer.err
-    assert "q_a: no series of this panel observes the block 'Access'" in answer.err
+    assert "In blocks without a series, so close to their priors:\n  Access: p_a, q_a" in answer.err
 
 
 @pytest.mark.parametrize("command", ["calibrate", "forecast", "evaluate --panel", "run zoned_need --panel"])

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 
+import pandas as pd
 import pytest
 
 from calibration import FitResult, commands
@@ -33,6 +34,7 @@ def over_at_once(monkeypatch, found):
         return dataclasses.replace(found, fitted=fitted)
 
     monkeypatch.setattr(sys.modules["calibration.fit"], "fit", fit)
+    monkeypatch.setattr(commands, "_sampled", lambda _session, _problem, found, _folder, **_: found)
 
 
 def failed(found):
@@ -43,6 +45,7 @@ def failed(found):
 def test_a_fit_is_written_with_its_figures_and_read_again(fit):
     names = {path.name for path in fit.iterdir()}
     assert names == {
+        "baseline.nc",
         "figures",
         "fit.json",
         "fitted.json",
@@ -62,7 +65,7 @@ def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
     assert answer.code == 0
     described, _, after = answer.err.partition("Calibrating ...")
     assert "4 regions, 2016 to 2023" in described
-    assert "Estimated:" in described
+    assert "Estimated together:" in described
     assert "searching from several starts" in after
     assert "tau_m" in answer.out
     assert "Fit: fit" in answer.out
@@ -93,11 +96,14 @@ def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_pane
 def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp_path):
     answer = gapsim("demo", "--draws", 2, "--until", 2027, "--out", "demo")
     assert answer.code == 0
-    assert "Calibration: The search converged" in answer.out
+    assert "“Zoned by class, by need” closes" in answer.out
     assert "Results: demo" in answer.out
     projection = load_projection(tmp_path / "demo")
     policies = [name for name in projection.scenarios if projection.baselines[name] != name]
-    assert {"zoned", "zoned_need", "uniform_per_head", "uniform_mean_mix", "uniform_sevenths"} <= set(policies)
+    assert set(policies) == {"zoned_need", "skills_programme"}
+    table = pd.read_csv(tmp_path / "demo" / "summary.csv")
+    assert len(table) == len(set(table["scenario"])) == 28
+    assert {"zoned_need", "skills_programme", "uniform_mean_mix_by_need"} <= set(table["scenario"])
     assert {path.name for path in (tmp_path / "demo" / "fit").iterdir()} >= {"fitted.json", "figures", "parameters.csv"}
     again = gapsim("run", "demo/run.json")
     assert "identical to the recorded ones, bit by bit" in again.out
@@ -107,7 +113,7 @@ def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, 
     over_at_once(monkeypatch, failed(known_fit))
     answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--json")
     assert answer.code == 3
-    assert set(answer.json["data"]) >= {"fit", "summary", "folder"}
+    assert set(answer.json["data"]) >= {"fit", "policies", "folder"}
     assert load_projection("demo").scenarios
 
 

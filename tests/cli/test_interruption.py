@@ -21,6 +21,8 @@ commands.PANEL = sys.argv[1]
 found = FitResult.load(sys.argv[2])
 sys.modules[fit.__module__].fit = lambda *_, **__: found
 commands._judged = lambda session, problem, found, folder, **_: found
+commands._sampled = lambda session, problem, found, folder, **_: found
+commands._alternatives = lambda *_, **__: {}
 commands._draw = lambda *_: None
 sys.exit(main(sys.argv[3:]))
 """

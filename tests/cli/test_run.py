@@ -12,6 +12,7 @@ from pysd_runner.cli import main
 from pysd_runner.projection import load_projection
 
 WRITTEN = {
+    "baseline.nc",
     "below_baseline.csv",
     "figures",
     "history.nc",
@@ -19,6 +20,7 @@ WRITTEN = {
     "panel.json",
     "projection.nc",
     "projection_iamc.csv",
+    "ranking.csv",
     "run.json",
     "summary.csv",
     "summary.md",
@@ -29,7 +31,7 @@ QUICK = ("--draws", 2, "--until", 2026)
 def test_the_folder_holds_everything_a_reader_needs(results):
     assert {path.name for path in results.iterdir()} == WRITTEN
     figures = {path.name for path in (results / "figures").iterdir()}
-    for name in ("gaps_zoned_need", "tiles_zoned_need", "classes_zoned_need", "differences_theil"):
+    for name in ("gaps_zoned_need", "tiles_zoned_need", "classes_zoned_need", "differences_laggard_gap"):
         assert {f"{name}.{ending}" for ending in ("png", "svg", "csv", "txt")} <= figures
     page = (results / "summary.md").read_text(encoding="utf-8")
     assert "](figures/gaps_zoned_need.png)" in page
@@ -42,16 +44,18 @@ def test_results_can_be_read_again(results):
     projection = load_projection(results)
     assert projection.scenarios == ("baseline", "zoned_need")
     assert projection.data.sizes["draw"] == 4
-    assert list(pd.read_csv(results / "summary.csv")["scenario"]) == ["baseline", "zoned_need"]
+    # The policy first, then those that split its effect.
+    names = set(pd.read_csv(results / "summary.csv")["scenario"])
+    assert names == {"zoned_need", "uniform_mean_mix", "zoned_need_per_head", "uniform_mean_mix_by_need"}
 
 
 def test_the_screen_shows_each_scenario_with_intervals_and_what_it_rests_on(gapsim, small):
     answer = gapsim("run", "zoned_need", *small, *QUICK)
     assert answer.code == 0
-    assert "No policy: change from 2024 to 2026" in answer.out
-    assert "Zoned and need-weighted: against “No policy” in 2026" in answer.out
-    assert "gap closed, percentage points" in answer.out
-    assert "How much is data, how much is prior" in answer.out
+    assert "Without policy, the regions below the mean (2), which lay" in answer.out
+    assert "“Zoned by class, by need” closes" in answer.out
+    assert "gap closed, points" in answer.out
+    assert "No parameter was calibrated: everything rests on the literature" in answer.out
     assert "…" in answer.out
     assert "Results: results/zoned_need" in answer.out
     assert max(map(len, answer.out.splitlines())) <= 100
@@ -72,8 +76,8 @@ def test_json_is_one_object(gapsim, small):
     data = answer.json["data"]
     assert data["folder"] == "results/zoned_need"
     assert data["settings"]["draws"] == 2
-    assert [row["scenario"] for row in data["summary"]] == ["baseline", "zoned_need"]
-    assert data["summary"][0]["gap_closed_p50"] is None
+    assert data["policies"][0]["scenario"] == "zoned_need"
+    assert data["policies"][0]["gap_closed_p05"] <= data["policies"][0]["gap_closed_p50"]
     assert any("No calibration" in text for text in answer.json["warnings"])
 
 
@@ -89,13 +93,15 @@ def test_one_draw_claims_no_uncertainty(gapsim, small):
     answer = gapsim("run", "zoned_need", *small, "--draws", 1, "--until", 2026)
     assert "says nothing about uncertainty" in answer.out
     assert "…" not in answer.out
-    assert "%" not in answer.out.partition("falls")[2].partition("gap:")[0]
+    assert "of the draws" not in answer.out
+    assert "in most draws" not in answer.out
 
 
 def test_without_a_policy_levels_are_shown(gapsim, small, tmp_path):
     answer = gapsim("run", "baseline", *small, *QUICK, "--out", "levels")
     assert answer.code == 0
-    assert "No policy: change from 2024 to 2026" in answer.out
+    assert "Without policy, the regions below the mean (2), which lay" in answer.out
+    assert "against" not in answer.out
     assert (tmp_path / "levels" / "levels.csv").is_file()
     assert not (tmp_path / "levels" / "summary.csv").exists()
 
@@ -108,7 +114,7 @@ def test_companions_and_assumption_sets_get_their_own_baseline(gapsim, small, tm
     assert answer.code == 0
     assert answer.json["data"]["baselines"]["mine"] == "baseline_mine"
     assert answer.json["data"]["baselines"]["uniform_per_head"] == "baseline"
-    assert answer.json["data"]["figures"] == ["differences_national_gap_baseline_mine"]
+    assert answer.json["data"]["figures"] == ["differences_laggard_gap_baseline_mine"]
 
 
 def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
@@ -123,7 +129,7 @@ def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
 def test_a_fit_is_used_and_kept_beside_the_results(gapsim, small, fit, tmp_path):
     answer = gapsim("run", "zoned_need", *small, *QUICK, "--fit", fit, "--out", "fitted")
     assert answer.code == 0
-    assert "uncertain parameters were calibrated to panel" in " ".join(answer.out.split())
+    assert "on judged unit costs, not on this panel" in " ".join(answer.out.split())
     assert "No calibration" not in answer.err
     assert "differs" not in answer.err
     assert (tmp_path / "fitted" / "fitted.json").is_file()
@@ -155,8 +161,34 @@ def test_labels_in_chinese(gapsim, small, tmp_path):
         patch.setattr("pysd_runner.plots.fonts._warn_once", lambda: None)
         answer = gapsim("run", "zoned_need", *small, *QUICK, "--lang", "zh", "--out", "zh")
     assert answer.code == 0
-    assert "无政策：2024 至 2026 年的变化" in answer.out
+    assert "无政策时，低于均值的 2 个地区 2024 年平均低" in answer.out
     assert "引用前请读" in (tmp_path / "zh" / "summary.md").read_text(encoding="utf-8")
+
+
+def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
+    events = ("Gansu closes 1% of its gap by 2026", "west overtakes 310000 by 2025")
+    asked = [part for event in events for part in ("--event", event)]
+    answer = gapsim("run", "zoned_need", *small, *QUICK, *asked, "--out", "events", "--json")
+    data = load_projection(tmp_path / "events").data
+    found = answer.json["data"]["events"]
+    assert list(found) == list(events)
+    for scenario in data["scenario"].to_numpy():
+        logs = np.log(data["output_per_head"].sel(scenario=scenario).transpose("draw", "region", "year").to_numpy())
+        place = list(data["region"].to_numpy()).index("620000")
+        gap = logs.mean(axis=1) - logs[:, place]
+        closed = np.mean(gap[:, -1] <= 0.99 * gap[:, 0])
+        assert found[events[0]][scenario] == closed
+        assert found[events[1]][scenario] == 0
+    table = pd.read_csv(tmp_path / "events" / "events.csv")
+    assert list(table["event"]) == list(events)
+    assert "share of draws" in (tmp_path / "events" / "summary.md").read_text(encoding="utf-8")
+
+
+def test_an_event_nobody_understands_is_refused_before_the_work(gapsim, small, tmp_path):
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--event", "Gansu does well", "--out", "events")
+    assert answer.code == 2
+    assert "is not understood; write it as one of" in answer.err
+    assert not (tmp_path / "events").exists()
 
 
 class TestReplay:
@@ -203,7 +235,8 @@ class TestReplay:
         assert answer.code == 2
         assert "panel.json is not the file this run wrote" in answer.err
         (tmp_path / "alone").mkdir()
-        shutil.copy(results / "run.json", tmp_path / "alone")
+        for name in ("run.json", "baseline.nc"):
+            shutil.copy(results / name, tmp_path / "alone")
         answer = gapsim("run", "alone/run.json")
         assert answer.code == 2
         assert "panel.json is missing; a run replays from its whole folder" in answer.err
@@ -243,5 +276,5 @@ def test_one_region_and_no_population(gapsim, tmp_path):
     )
     answer = gapsim("run", "zoned_need", "--panel", "bare.csv", *QUICK, "--out", "bare")
     assert answer.code == 0
-    assert "population was not observed" in answer.out
+    assert "Population was not observed: every region counts the same." in answer.out
     assert "bare.csv: row 1: there is no population" in answer.err

@@ -47,6 +47,8 @@ RENAMED = {
     "digital_skill_intermediate_share_of_users": "digital_skill_intermediate",
 }
 YEAR_END_ONLY = ("internet_penetration", "internet_penetration_rural")
+# Surveyed once: what a report derives for another year from the change it states is no second observation.
+ONCE = ("digital_skill_basic", "digital_skill_intermediate")
 
 # Year-end values that the download lacks: (year, period, value, flag, report, page it was read on).
 PENETRATION = (
@@ -104,6 +106,8 @@ def quoted_rows(downloads: Path) -> Iterator[tuple[str, ...]]:
         if variable not in NATIONAL_VARIABLES or int(row["year"]) not in YEARS:
             continue
         if variable in YEAR_END_ONLY and not row["period"].endswith("-12"):
+            continue
+        if variable in ONCE and row["flag"].startswith("derived"):
             continue
         flag = "" if row["flag"] == "quoted" else row["flag"]
         yield (

@@ -13,6 +13,7 @@ import pytest
 from pysd_runner.panel import Panel, check_panel, load_panel
 from pysd_runner.panel.shipped import shipped_panels
 from pysd_runner.panel.units import parse_unit
+from pysd_runner.spec import load_spec
 
 FOLDER = shipped_panels()["china"].parent
 
@@ -201,6 +202,25 @@ def test_every_column_has_its_source() -> None:
             assert parse_unit(column["unit"]).factor > 0
             assert column["reached_us"]
     assert set(declared["series"]) == {row["variable"] for row in rows("national.csv")}
+
+
+def test_every_national_series_is_read_or_says_why_not() -> None:
+    """By a measurement, one of its alternatives, or a start value."""
+    declared = tomllib.loads((FOLDER / "sources.toml").read_text(encoding="utf-8"))["series"]
+    spec = load_spec(FOLDER.parents[1] / "model.toml")
+    read = {proxy.of for proxy in spec.proxies}
+    for item in spec.measurements.values():
+        read |= {item.national, *item.alternatives}
+    for name, series in declared.items():
+        reason = series.get("not_used", "")
+        assert (name in read) != bool(reason), name
+        assert not reason or len(reason) > 40
+    assert {"internet_penetration", "digital_skill_basic", "digital_skill_intermediate"} <= read
+
+
+def test_surveys_of_skills_are_one_fact_each() -> None:
+    for name in ("digital_skill_basic", "digital_skill_intermediate"):
+        assert [(row["year"], row["flag"]) for row in rows("national.csv") if row["variable"] == name] == [("2023", "")]
 
 
 def test_no_index_that_is_not_official() -> None:

@@ -11,7 +11,18 @@ from pysd_runner.export.words import LANGUAGES, blanks, dictionary, has_word, wo
 
 ENGLISH, CHINESE = dictionary("en"), dictionary("zh")
 # Keys that are put together from a prefix and a name.
-BUILT = ("quantity.", "unit.", "scenario.", "region.", "class.", "uncertainty.", "direction.", "list.", "table.")
+BUILT = (
+    "quantity.",
+    "unit.",
+    "scenario.",
+    "region.",
+    "class.",
+    "uncertainty.",
+    "direction.",
+    "list.",
+    "report.",
+    "sentence.best",
+)
 SAME_IN_BOTH = {"title.gaps", "title.alone", "unit.percent"}
 
 

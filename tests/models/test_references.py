@@ -7,7 +7,8 @@ import pytest
 from bibtexparser.model import Entry
 
 from pysd_runner.paths import model_folder
-from pysd_runner.spec import load_spec
+from pysd_runner.spec import Parameter, load_spec
+from pysd_runner.spec.declarations import PlausibleRange
 
 FOLDER = model_folder("regional_digital")
 LIBRARY = bibtexparser.parse_file(str(FOLDER / "references.bib"))
@@ -24,9 +25,9 @@ def test_the_file_is_read_without_a_failed_block() -> None:
     assert len(ENTRIES) == len(LIBRARY.entries) > 30
 
 
-@pytest.mark.parametrize("key", sorted(SPEC.parameters))
-def test_sources_of_a_parameter_resolve(key: str) -> None:
-    assert not set(SPEC.parameters[key].sources) - set(ENTRIES)
+@pytest.mark.parametrize("item", [*SPEC.parameters.values(), *SPEC.plausible.values()], ids=lambda item: item.en)
+def test_sources_resolve(item: Parameter | PlausibleRange) -> None:
+    assert not set(item.sources) - set(ENTRIES)
 
 
 def test_works_named_like_keys_in_the_pages_resolve() -> None:
@@ -36,7 +37,8 @@ def test_works_named_like_keys_in_the_pages_resolve() -> None:
 
 
 def test_every_work_is_named_somewhere() -> None:
-    used = {source for parameter in SPEC.parameters.values() for source in parameter.sources}
+    declared = (*SPEC.parameters.values(), *SPEC.plausible.values())
+    used = {source for item in declared for source in item.sources}
     assert not set(ENTRIES) - used - NAMED_IN_PAGES
 
 

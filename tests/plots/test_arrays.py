@@ -101,7 +101,8 @@ def test_own_words_are_used_for_unknown_quantities():
         (-1.64, 1, False, "−1.6"),
         (0.04, 1, True, "0.0"),
         (-0.04, 1, True, "0.0"),
-        (2.5, 0, True, "+2"),
+        (2.5, 0, True, "+3"),
+        (0.645, 2, False, "0.65"),
         (1234.5, 1, False, "1,234.5"),
     ],
 )

@@ -16,7 +16,8 @@ def figure(futures):
 
 def test_draws_are_paired(figure, futures):
     gaps = 100 * futures["class_gap"].sel({"class": "West"})
-    paired = (gaps.sel(scenario="zoned_need") - gaps.sel(scenario="baseline")).to_numpy()
+    # Of a gap it is drawn how much is closed.
+    paired = (gaps.sel(scenario="baseline") - gaps.sel(scenario="zoned_need")).to_numpy()
     table = figure.data[figure.data["scenario"] == "zoned_need"].pivot_table(
         index="year", columns="quantile", values="value"
     )
@@ -56,7 +57,7 @@ def test_each_scenario_may_have_its_own_baseline(futures):
     own = {"baseline": "baseline", "uniform": "baseline", "zoned_need": "integration", "integration": "integration"}
     figure = plot_differences(theil, baseline=own)
     assert set(figure.data["scenario"]) == {"uniform", "zoned_need"}
-    expected = (theil.sel(scenario="zoned_need") - theil.sel(scenario="integration")).isel(year=-1).median("draw")
+    expected = (theil.sel(scenario="integration") - theil.sel(scenario="zoned_need")).isel(year=-1).median("draw")
     last = figure.data.query("scenario == 'zoned_need' and quantile == 0.5")["value"].iloc[-1]
     assert last == pytest.approx(float(expected))
     assert "its baseline" in figure.sentence

@@ -55,15 +55,16 @@ def test_origin_is_marked_and_named(figure):
     assert "last observed year 2024" in [text.get_text() for text in texts_of(figure)]
 
 
-def test_caption_in_natural_frequencies_says_what_is_inside(figure):
-    assert "about 30 lie within the darkest band" in figure.caption
-    assert "90 within the whole fan and 10 outside, where nothing is drawn" in figure.caption
+def test_caption_says_what_the_bands_are_and_what_is_inside(figure):
+    assert "The bands are 30, 60 and 90 % intervals of each year." in figure.caption
     assert "30 draws" in figure.caption
     assert "include uncertainty about model parameters; not about the starting state" in figure.caption
 
 
 def test_caption_lists_every_source_once(futures):
     everything = ("parameters", "start", "shocks", "structure", "data")
+    forecast = plot_gaps(futures["gap_to_leader"], regions=["130000"], includes=("parameters", "forecast")).caption
+    assert "about model parameters and the forecast without policy; not about model structure or data" in forecast
     caption = plot_gaps(futures["gap_to_leader"], regions=["130000"], includes=everything).caption
     assert "model parameters, the starting state, yearly shocks, model structure and data revisions." in caption
     assert "not about" not in caption
@@ -102,8 +103,11 @@ def test_the_sentence_has_region_year_median_interval_and_difference(figure, fut
     change = np.median(policy - baseline)
     assert figure.sentence.startswith(f"Province 3, 2035: gap to the leading region {median:.1f} % under “Zoned")
     low, high = np.quantile(policy, [0.05, 0.95])
-    assert f"between {low:.1f} and {high:.1f}" in figure.sentence
-    assert f"That is {abs(change):.2f} percentage points {'narrower' if change < 0 else 'wider'}" in figure.sentence
+    assert f"(90 % interval {low:.1f} … {high:.1f})" in figure.sentence
+    direction, sign = ("narrower", -1) if change < 0 else ("wider", 1)
+    ends = sorted(sign * np.quantile(policy - baseline, [0.05, 0.95]))
+    told = f"That is {abs(change):.2f} percentage points {direction} than under “No policy” (median; 90 % interval "
+    assert f"{told}{ends[0]:.2f} … {ends[1]:.2f})".replace("-", "−") in figure.sentence
 
 
 def test_sentence_in_chinese_and_for_one_draw(futures):

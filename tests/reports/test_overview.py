@@ -5,11 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidInput
-from pysd_runner.reports.evidence import evidence_lines
+from pysd_runner.numbers import interval, written
+from pysd_runner.policy.answer import answer
+from pysd_runner.projection import project
+from pysd_runner.reports.evidence import declarations_of, evidence_lines
+from pysd_runner.reports.headline import headline_lines
 from pysd_runner.reports.levels import level_table
-from pysd_runner.reports.overview import overview, summarise, trailing_classes
-from pysd_runner.reports.phrases import PHRASES, say
+from pysd_runner.reports.overview import overview, policy_table, split_table
+from pysd_runner.reports.plausible import implausible
+from pysd_runner.reports.screen import aligned, width
+from pysd_runner.scenarios import load_scenario, with_comparisons
+from pysd_runner.scenarios.comparison import distinct
+from pysd_runner.scenarios.crossing import two_by_two
 
 
 def national_gaps(projection, scenario, year):
@@ -35,34 +42,82 @@ def test_levels_are_those_of_a_plain_loop(projection):
     assert set(frame.index.get_level_values("variable")) == {"national_gap", "theil", "sigma", "class_gap"}
 
 
-def test_the_screen_shows_the_numbers_of_a_plain_loop(projection):
-    lines = overview(projection, summarise(projection))
-    place = next(number for number, line in enumerate(lines) if line.startswith("Zoned and need-weighted"))
-    closed = 100 * (national_gaps(projection, "baseline", 2028) - national_gaps(projection, "zoned_need", 2028))
-    assert lines[place + 1].split()[0] == f"{np.median(closed):.2f}".replace("-", "−")
+@pytest.fixture(scope="module")
+def compared(model, panel, projection):
+    first = load_scenario("zoned_need", model=model)
+    cast = distinct(with_comparisons([first, *two_by_two(first, model=model)], model=model))
+    settings = {"bounds": (2024, 2028), "draws": 5, "seed": 3}
+    return answer(model, panel, cast, {"": None}, None, **settings)
+
+
+def test_the_screen_shows_the_numbers_of_a_plain_loop(projection, compared):
+    text = " ".join(headline_lines(projection, compared))
+    data = projection.data.isel(year=-1)
+    closed = []
+    start = projection.data.isel(year=0, scenario=0, draw=0)
+    heads = [float(y / p) for y, p in zip(start["output"], start["population"], strict=True)]
+    mean = float(start["output"].sum() / start["population"].sum())
+    laggards = [place for place, head in enumerate(heads) if head < mean]
+    for draw in range(5):
+        gaps = []
+        for scenario in ("baseline", "zoned_need"):
+            here = data.sel(scenario=scenario).isel(draw=draw)
+            output, people = here["output"].to_numpy(), here["population"].to_numpy()
+            nation = np.log(output.sum() / people.sum())
+            gaps.append(np.mean([nation - np.log(output[place] / people[place]) for place in laggards]))
+        closed.append(100 * (gaps[0] - gaps[1]))
+    assert f"closes {written(float(np.median(closed)), 1)} points of that gap by 2028" in text
     low, high = np.quantile(closed, [0.05, 0.95])
-    assert lines[place + 2].split()[0] == f"{low:.2f}…{high:.2f}".replace("-", "−")
-    since = 100 * (national_gaps(projection, "baseline", 2024) - national_gaps(projection, "baseline", 2028))
-    place = next(number for number, line in enumerate(lines) if line.startswith("No policy: change from 2024 to 2028"))
-    assert lines[place + 1].split()[0] == f"{np.median(since):.2f}".replace("-", "−")
+    assert f"(90 % interval {interval(float(low), float(high), 1)})" in text
+    assert "not a forecast" in " ".join(projection.warnings)
 
 
-def test_columns_line_up_in_both_languages(projection):
-    import unicodedata
-
-    def width(text):
-        return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
+def test_at_most_ten_sentences_in_both_languages(projection, compared):
     for lang in ("en", "zh"):
-        lines = overview(projection, summarise(projection), lang=lang)
-        medians = [line for line in lines if line.endswith(" %") and "…" not in line]
-        assert len(medians) == 3
-        assert len({width(line) for line in medians}) == 1
+        lines = headline_lines(projection, compared, lang=lang)
+        assert 4 <= len(lines) <= 10
+        if lang == "zh":
+            assert all("一" <= line[0] <= "鿿" for line in lines if line[0].isalpha())
 
 
-def test_the_leading_class_is_left_out(projection):
-    assert trailing_classes(projection)
-    assert "East" not in trailing_classes(projection)
+def test_columns_line_up_in_both_languages(projection, compared):
+    for lang in ("en", "zh"):
+        header, rows = policy_table(projection, compared, lang, is_short=True)
+        lines = aligned([header, *rows])
+        assert len({width(line) for line in lines}) == 1
+        assert rows[0][0] in lines[1]
+
+
+def test_the_split_sums_to_the_effect(compared):
+    main = compared.main
+    values = {name: main.effects["gap_closed"].sel(scenario=name).to_numpy() for name in main.scenarios}
+    header, rows = split_table(main, "zoned_need", "en")
+    assert [row[0] for row in rows] == ["who gets the money", "what it is spent on", "interaction", "total"]
+    who = values["uniform_mean_mix_by_need"] - values["uniform_mean_mix"]
+    what = values["zoned_need_per_head"] - values["uniform_mean_mix"]
+    both = values["zoned_need"] - values["uniform_mean_mix"]
+    assert rows[0][1].startswith(written(float(np.median(who)), 2))
+    assert rows[2][1].startswith(written(float(np.median(both - who - what)), 2))
+    assert header[1] == "gap closed, points"
+
+
+def test_what_is_implausible_is_said(projection, compared):
+    spec = declarations_of(projection)
+    narrow = {"output_change": dataclasses.replace(spec.plausible["output_change"], lower=-0.001, upper=0.0)}
+    found = list(implausible(compared.main, dataclasses.replace(spec, plausible=narrow), "en"))
+    assert len(found) == 1
+    assert "national output against no policy" in found[0]
+    wide = {"output_change": dataclasses.replace(spec.plausible["output_change"], lower=-99, upper=99)}
+    assert not list(implausible(compared.main, dataclasses.replace(spec, plausible=wide), "en"))
+
+
+def test_one_draw_says_nothing_about_uncertainty(model, panel):
+    single = project(model, panel, ["zoned_need"], until=2026, draws=1)
+    first = load_scenario("zoned_need", model=model)
+    cast = distinct(with_comparisons([first, *two_by_two(first, model=model)], model=model))
+    found = answer(model, panel, cast, {"": None}, None, bounds=(2024, 2026), draws=1, seed=0)
+    lines = overview(single, found)
+    assert "One run at central values: it says nothing about uncertainty." in " ".join(lines)
 
 
 def test_it_says_how_much_is_data(projection):
@@ -71,21 +126,6 @@ def test_it_says_how_much_is_data(projection):
     spread = {"contraction": [0.9, 0.6, 0.1, 0.0, None], "panel": "china", "first_year": 2014, "last_year": 2024}
     fitted = dataclasses.replace(projection, provenance={**projection.provenance, "fitted": spread})
     text = evidence_lines(fitted)[0]
-    assert text.startswith("data: 4 of ")
-    assert "calibrated to china, 2014-2024; the panel took more than half of the prior variance from 2 of them" in text
+    assert text.startswith("data: 5 uncertain parameters were calibrated together to china, 2014-2024")
+    assert "more than half of the prior variance from 2 of them" in text
     assert all(any("\u4e00" <= letter <= "\u9fff" for letter in line) for line in evidence_lines(fitted, lang="zh"))
-
-
-def test_both_languages_say_the_same_things():
-    import string
-
-    english, chinese = PHRASES["en"], PHRASES["zh"]
-    assert english.keys() == chinese.keys()
-    for key, text in english.items():
-        blanks = {name for _, name, _, _ in string.Formatter().parse(text) if name}
-        assert blanks == {name for _, name, _, _ in string.Formatter().parse(chinese[key]) if name}, key
-
-
-def test_no_third_language():
-    with pytest.raises(InvalidInput, match="fr"):
-        say("gap", "fr")

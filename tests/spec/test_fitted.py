@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.paths import models_folder
-from pysd_runner.spec import FittedParameters, ModelSpec, load_fitted, load_spec
+from pysd_runner.spec import Beta, FittedParameters, LogNormal, ModelSpec, load_fitted, load_spec
 
 FITTED = FittedParameters(
     model="regional_digital",
@@ -99,7 +100,7 @@ def test_saving_loses_nothing(tmp_path: Path, fitted: FittedParameters) -> None:
 def test_not_available_is_null_in_the_file(tmp_path: Path) -> None:
     path = FITTED.save(tmp_path / "deep" / "fit.json")
     content = json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    assert content["schema"] == 1
+    assert content["schema"] == 2
     assert content["standard_errors"][1] is None
     assert content["message"].startswith("收敛")
     assert same(load_fitted(path), FITTED)
@@ -120,30 +121,75 @@ def test_values_by_key() -> None:
     assert FITTED.as_values() == {"c0": 0.01, "pi": 0.6, "g_D": 0.05, "alpha": 0.33}
 
 
+def scores(drawn: dict[str, np.ndarray], spec: ModelSpec) -> np.ndarray:
+    """Draws on the unbounded scales, shape (parameter, draw): logarithm, normal score of a Beta, the value itself."""
+    pi = spec.parameters["pi"].prior
+    assert isinstance(pi, Beta)
+    share = stats.beta(pi.a, pi.b, pi.lower, pi.upper - pi.lower).cdf(drawn["pi"])
+    return np.array([np.log(drawn["c0"]), stats.norm.ppf(share), drawn["g_D"]])
+
+
 def test_draws_follow_the_covariance_on_the_unbounded_scale(spec: ModelSpec) -> None:
     drawn = FITTED.sample(np.random.default_rng(0), 40_000, spec=spec)
     assert {key: values.shape for key, values in drawn.items()} == dict.fromkeys(("alpha", *FITTED.keys), (40_000,))
-    unbounded = np.array([np.log(drawn["c0"]), np.log(drawn["pi"] / (1 - drawn["pi"])), drawn["g_D"]])
+    unbounded = scores(drawn, spec)
+    centre = scores({key: np.array([value]) for key, value in FITTED.as_values().items()}, spec)[:, 0]
     np.testing.assert_allclose(np.cov(unbounded), FITTED.covariance, rtol=0.03, atol=2e-3)
-    np.testing.assert_allclose(unbounded.mean(axis=1), [np.log(0.01), np.log(0.6 / 0.4), 0.05], atol=0.01)
+    np.testing.assert_allclose(unbounded.mean(axis=1), centre, atol=0.01)
 
 
 def test_draws_repeat_with_the_seed_and_stay_inside_the_bounds(spec: ModelSpec) -> None:
-    wide = replace(FITTED, covariance=((25.0, 0.0, 0.0), (0.0, 900.0, 0.0), (0.0, 0.0, 4.0)))
+    wide = replace(FITTED, covariance=((25.0, 0.0, 0.0), (0.0, 9.0, 0.0), (0.0, 0.0, 4.0)))
     first, second = (wide.sample(np.random.default_rng(0), 500, spec=spec) for _ in range(2))
     for key in wide.keys:
         np.testing.assert_array_equal(first[key], second[key])
         parameter = spec.parameters[key]
-        assert first[key].min() >= parameter.lower
-        assert first[key].max() <= parameter.upper
+        assert first[key].min() > parameter.lower
+        assert first[key].max() < parameter.upper
+
+
+def test_draws_past_a_bound_are_drawn_again(spec: ModelSpec) -> None:
+    """As the normal distribution truncated at the bounds has it; held at a bound, half of them would lie on it."""
+    prior = spec.parameters["c0"].prior
+    assert isinstance(prior, LogNormal)
+    low, high = prior.unbounded_bounds
+    alone = replace(FITTED, covariance=((0.16, 0.0, 0.0), (0.0, 0.25, 0.0), (0.0, 0.0, 0.0004)))
+    drawn = replace(alone, estimates=(prior.upper, 0.6, 0.05)).sample(np.random.default_rng(0), 20_000, spec=spec)
+    found = np.log(drawn["c0"])
+    assert found.max() < high
+    expected = stats.truncnorm((low - high) / 0.4, 0.0, loc=high, scale=0.4)
+    assert stats.kstest(found, expected.cdf).pvalue > 0.001
+    # The others do not mind.
+    assert stats.kstest(drawn["g_D"], stats.norm(0.05, 0.02).cdf).pvalue > 0.001
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(few=st.integers(1, 300), more=st.integers(0, 700), seed=st.integers(0, 2**32))
+def test_more_draws_keep_those_there_were(spec: ModelSpec, few: int, more: int, seed: int) -> None:
+    at_bound = replace(FITTED, estimates=(0.15, 0.6, 0.3))
+    first, second = (at_bound.sample(np.random.default_rng(seed), count, spec=spec) for count in (few, few + more))
+    for key in FITTED.keys:
+        np.testing.assert_array_equal(second[key][:few], first[key])
+
+
+def test_draws_that_hardly_ever_keep_the_bounds_are_given_up(spec: ModelSpec) -> None:
+    # Sixteen spreads of the bounds' width lie past either bound of c0, and the same holds for g_D.
+    lost = replace(
+        FITTED,
+        covariance=((1e8, 0.0, 0.0), (0.0, 0.25, 0.0), (0.0, 0.0, 1e8)),
+        at_bound=("upper", "", ""),
+    )
+    with pytest.raises(InvalidInput, match=r"only 0 of 3 draws .* fewer than one in 1000 .*on a bound: c0.*--sample"):
+        lost.sample(np.random.default_rng(0), 3, spec=spec)
 
 
 def test_a_direction_without_variance_does_not_move(spec: ModelSpec) -> None:
     pinned = replace(FITTED, covariance=((0.04, 0.04, 0.0), (0.04, 0.04, 0.0), (0.0, 0.0, 0.0)))
     drawn = pinned.sample(np.random.default_rng(1), 100, spec=spec)
     np.testing.assert_allclose(drawn["g_D"], 0.05, rtol=1e-12)
-    shift = np.log(drawn["c0"] / 0.01) - np.log(drawn["pi"] / (1 - drawn["pi"]) / 1.5)
-    np.testing.assert_allclose(shift, 0.0, atol=1e-9)
+    centre = scores({key: np.array([value]) for key, value in FITTED.as_values().items()}, spec)
+    away = scores(drawn, spec) - centre
+    np.testing.assert_allclose(away[0], away[1], atol=1e-9)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -161,6 +207,13 @@ def test_nearly_the_same_covariance_gives_nearly_the_same_draws(spec: ModelSpec,
 def test_an_estimate_on_a_bound_can_be_drawn(spec: ModelSpec) -> None:
     drawn = replace(FITTED, estimates=(0.15, 1.0, 0.3)).sample(np.random.default_rng(2), 50, spec=spec)
     assert all(np.isfinite(values).all() for values in drawn.values())
+
+
+def test_sampled_draws_are_taken_as_they_are(spec: ModelSpec) -> None:
+    rows = ((0.01, 0.6, 0.05), (0.02, 0.5, 0.06))
+    drawn = replace(FITTED, draws=rows).sample(np.random.default_rng(0), 200, spec=spec)
+    found = set(zip(*(drawn[key].tolist() for key in FITTED.keys), strict=True))
+    assert found == set(rows)
 
 
 def test_draws_need_a_known_parameter_with_a_prior(spec: ModelSpec) -> None:
@@ -194,7 +247,12 @@ def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) ->
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"schema": 2}, "schema"),
+        (
+            {"schema": 1},
+            "calibrated by an earlier version, which estimated only part of the parameters; calibrate again",
+        ),
+        ({"schema": 3}, "this version reads fitted parameters of schema 2"),
+        ({"schema": None}, "this version reads fitted parameters of schema 2"),
         ({"extra": 1}, "extra: unknown entry"),
         ({"estimate": 1}, "Did you mean 'estimates'"),
         ({"keys": None}, "fit.json"),
@@ -228,6 +286,9 @@ def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Pa
         load_fitted(tmp_path)
     path.write_text("{", encoding="utf-8")
     with pytest.raises(InvalidInput, match="not a fitted-parameter file"):
+        load_fitted(path)
+    path.write_text('{"schema": 1, "keys": []}', encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"fit.json: calibrated by an earlier version"):
         load_fitted(path)
     path.write_text("[1]", encoding="utf-8")
     with pytest.raises(InvalidInput, match="schema"):

@@ -51,6 +51,30 @@ note = "set by hand"
 en = "loading"
 zh = "载荷"
 
+[parameters.part]
+unit = "Dmnl"
+value = 0.5
+lower = 0.0
+upper = 1.0
+prior = { family = "beta", a = 2.0, b = 2.0 }
+role = "FREE*"
+judgement = true
+note = "set by hand"
+en = "level"
+zh = "水平"
+
+[parameters.idle]
+unit = "Dmnl"
+value = 0.5
+lower = 0.0
+upper = 1.0
+prior = { family = "beta", a = 2.0, b = 2.0 }
+role = "ASM"
+judgement = true
+note = "set by hand"
+en = "nothing"
+zh = "无"
+
 [parameters.move]
 variable = "Movement Rate"
 unit = "1/Year"
@@ -59,9 +83,9 @@ lower = 0.0
 upper = 1.0
 prior = { family = "beta", a = 2.0, b = 2.0 }
 role = "FIX"
-free_with = "natural_growth"
 judgement = true
 note = "set by hand"
+price_basis = ""
 en = "rate of movement"
 zh = "流动率"
 
@@ -75,6 +99,16 @@ lower = 0.0
 upper = 1.0
 en = "initial share"
 zh = "初始比例"
+
+[inputs.y]
+variable = "Initial Part"
+unit = "Dmnl"
+rule = "proxy"
+proxy = { indicators = ["users"], loading = "loading", of = "x", level = "part", cap = 0.9 }
+lower = 0.0
+upper = 1.0
+en = "initial part"
+zh = "初始部分"
 
 [inputs.k]
 variable = "Initial Ratio"
@@ -105,9 +139,18 @@ zh = "规模"
 [measurements.level]
 outcome = "Share"
 national = "penetration"
+alternatives = ["penetration by another definition"]
 sd = 0.01
 en = "level"
 zh = "水平"
+
+[definitions.penetration]
+en = "use at least once a month"
+zh = "每月至少使用一次"
+
+[definitions."penetration by another definition"]
+en = "use every day"
+zh = "每日使用"
 
 [levers.access]
 element = "Access"
@@ -149,7 +192,7 @@ def spec(tmp_path: Path) -> ModelSpec:
 
 def test_everything_is_read(spec: ModelSpec) -> None:
     assert spec.name == "toy"
-    assert list(spec.parameters) == ["rate", "cost", "loading", "move"]
+    assert list(spec.parameters) == ["rate", "cost", "loading", "part", "idle", "move"]
     rate = spec.parameters["rate"]
     assert (rate.key, rate.variable, rate.unit, rate.value) == ("rate", "Growth Rate", "1/Year", 0.02)
     assert (rate.lower, rate.upper, rate.role, rate.sources) == (0.0, 0.1, "FREE", ("somebody2000",))
@@ -158,8 +201,12 @@ def test_everything_is_read(spec: ModelSpec) -> None:
     assert spec.inputs["k"].fallback == 3.0
     assert spec.inputs["x"].proxy is not None
     assert spec.inputs["x"].proxy.indicators == ("users",)
+    assert spec.inputs["x"].proxy.level == 0.5
+    assert [proxy.level for proxy in spec.proxies] == [0.5, "part"]
     assert spec.measurements["size"].increments
     assert spec.measurements["level"].national == "penetration"
+    assert spec.measurements["level"].alternatives == ("penetration by another definition",)
+    assert spec.definitions["penetration"].en == "use at least once a month"
     assert spec.levers["access"].element == "Access"
     assert spec.classes["lagging"].zh == "欠发达地区"
 
@@ -186,11 +233,22 @@ def test_parameters_are_found_by_key_and_by_model_name(spec: ModelSpec) -> None:
         spec.parameter("Growth Rat")
 
 
-def test_parameters_are_chosen_by_role_and_panel(spec: ModelSpec) -> None:
+def test_parameters_are_chosen_by_role(spec: ModelSpec) -> None:
     assert [item.key for item in spec.with_role("COST", "FIX")] == ["cost", "move"]
-    assert [item.key for item in spec.calibrated(panel_variables=["output"])] == ["rate", "loading"]
-    freed = spec.calibrated(panel_variables=["natural_growth"])
-    assert [item.key for item in freed] == ["rate", "loading", "move"]
+
+
+def test_a_parameter_acts_in_an_equation_a_measurement_or_a_start_value(spec: ModelSpec) -> None:
+    acting = [key for key, item in spec.parameters.items() if spec.acts(item)]
+    # `loading` only stands in a measurement, `part` only in a start value.
+    assert acting == ["rate", "cost", "loading", "part", "move"]
+
+
+def test_an_error_that_is_known_is_read_and_said(tmp_path: Path) -> None:
+    text = GOOD.replace("sd = 0.01", 'sd = 0.01\nerrors = { memory = "independent", known = true }', 1)
+    spec = load_spec(write(tmp_path, text))
+    assert spec.measurements["level"].errors == ErrorModel(memory="independent", known=True)
+    assert spec.measurements["level"].errors.words.endswith("size known")
+    assert "known" not in spec.measurements["size"].errors.words
 
 
 def test_names_in_the_model_leave_out_parameters_of_the_measurement(spec: ModelSpec) -> None:
@@ -199,6 +257,7 @@ def test_names_in_the_model_leave_out_parameters_of_the_measurement(spec: ModelS
         "cost": "Unit Cost",
         "move": "Movement Rate",
         "x": "Initial Share",
+        "y": "Initial Part",
         "k": "Initial Ratio",
         "size": "Size",
     }
@@ -240,6 +299,26 @@ def test_declarations_survive_pickling(spec: ModelSpec) -> None:
         ('rule = "constant"\nfallback = 3.0', 'rule = "constant"', 'inputs["k"].fallback', "is missing"),
         ('rule = "proxy"', 'rule = "required"', 'inputs["x"].proxy', "goes together"),
         ('loading = "loading", of', 'loading = "loding", of', 'inputs["x"].proxy.loading', "Did you mean"),
+        ('level = "part"', 'level = "prt"', 'inputs["y"].proxy.level', "Did you mean 'part'"),
+        ("level = 0.5", "level = true", 'inputs["x"].proxy.level', "expected a number"),
+        (
+            'loading = "loading"\nrel',
+            'alternatives = ["other"]\nloading = "loading"\nrel',
+            'measurements["size"].alternatives',
+            "the measurement is by region",
+        ),
+        (
+            "definitions.penetration",
+            "definitions.x",
+            'measurements["level"].alternatives',
+            "no definition 'penetration'",
+        ),
+        (
+            "sd = 0.01",
+            "sd = 0.01\nerrors = { known = 1 }",
+            'measurements["level"].errors.known',
+            "true or false",
+        ),
         ("cap = 0.9", "cap = 0.9, floor = 0.1", 'inputs["x"].proxy.floor', "unknown key"),
         ("sd = 0.02", "sd = 0.0", 'measurements["size"].sd', "must be positive"),
         ('loading = "loading"\nrel', 'loading = "load"\nrel', 'measurements["size"].loading', "no parameter"),
@@ -271,8 +350,8 @@ def test_a_fault_is_named_by_its_path(tmp_path: Path, old: str, new: str, place:
 
 
 def test_a_misspelt_optional_key_gets_a_suggestion(tmp_path: Path) -> None:
-    with pytest.raises(InvalidModel, match=r"parameters\[\"move\"\].free_wit: unknown key.*'free_with'"):
-        load_spec(changed(tmp_path, "free_with", "free_wit"))
+    with pytest.raises(InvalidModel, match=r"parameters\[\"move\"\].price_bass: unknown key.*'price_basis'"):
+        load_spec(changed(tmp_path, 'price_basis = ""', 'price_bass = ""'))
 
 
 def test_a_free_parameter_needs_a_prior(tmp_path: Path) -> None:

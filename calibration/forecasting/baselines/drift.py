@@ -17,12 +17,13 @@ def pace(history: Array, window: int) -> Array:
     window
         Number of years; fewer when the history is shorter.
     """
-    levels = carried(history)
     years = min(window, history.shape[1] - 1)
     if years < 1:
         return np.zeros(len(history))
-    result: Array = np.nan_to_num((levels[:, -1] - levels[:, -1 - years]) / years)
-    return result
+    levels, when = carried(history), carried(np.where(np.isfinite(history), np.arange(history.shape[1]), np.nan))
+    apart = when[:, -1] - when[:, -1 - years]
+    change = levels[:, -1] - levels[:, -1 - years]
+    return np.divide(change, apart, out=np.zeros(len(history)), where=apart > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Error correction: level and last change, with the same coefficients for all regions."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from calibration.forecasting.baselines.history import Array, carried, held
+from calibration.forecasting.baselines.history import Array, held, last_level
 from calibration.observation.robust import MAD_TO_SD, median_size
 from pysd_runner.errors import InvalidInput
 
@@ -14,10 +16,10 @@ LEAST_ROWS = 10
 ROUNDING = 1e-12
 
 
-def coefficients(history: Array, step: int, largest: float = math.inf) -> tuple[float, float] | None:
+def coefficients(history: Array, step: int) -> tuple[float, float] | None:
     r"""Least squares of the change over some years on level and last change, pooled over regions and years.
 
-    :math:`r_{i,t+h} - r_{it} = a_h r_{it} + b_h \psi(r_{it} - r_{i,t-1})`, :math:`\psi(d) = \max(-c, \min(c, d))`.
+    :math:`r_{i,t+h} - r_{it} = a_h r_{it} + b_h (r_{it} - r_{i,t-1})`.
 
     Parameters
     ----------
@@ -25,17 +27,19 @@ def coefficients(history: Array, step: int, largest: float = math.inf) -> tuple[
         Shape (region, year), NaN where missing.
     step
         Number of years, h.
-    largest
-        A last change beyond it counts as so large, c.
 
     Returns
     -------
     tuple[float, float] | None
         None when fewer than ten rows exist or the two do not vary apart.
     """
-    level, last, following = pairs(history, step)
-    whole = np.isfinite(level + last + following)
-    regressors = np.column_stack((level[whole], np.clip(last[whole], -largest, largest)))
+    return least_squares(*pairs(history, step))
+
+
+def least_squares(level: Array, change: Array, following: Array) -> tuple[float, float] | None:
+    """Coefficients of what followed on level and change, all of one shape with NaN where missing; None as above."""
+    whole = np.isfinite(level + change + following)
+    regressors = np.column_stack((level[whole], change[whole]))
     if len(regressors) < LEAST_ROWS or np.linalg.matrix_rank(regressors) < 2:
         return None
     on_level, on_change = np.linalg.lstsq(regressors, following[whole], rcond=None)[0]
@@ -48,9 +52,25 @@ def pairs(history: Array, step: int) -> tuple[Array, Array, Array]:
     return level, np.diff(history, axis=1)[:, : level.shape[1]], history[:, 1 + step :] - level
 
 
-def years_apart(history: Array, step: int) -> float:
-    """Number of years that `coefficients` rest on, divided by the years over which their changes overlap."""
-    return float(np.isfinite(sum(pairs(history, step))).any(axis=0).sum()) / step
+def group_means(values: Array, places: NDArray[np.intp]) -> Array:
+    """Mean over the regions of each one's group that were seen in the same year.
+
+    Parameters
+    ----------
+    values
+        Shape (region, year), NaN where missing.
+    places
+        Group of each region, from 0.
+
+    Returns
+    -------
+    Array
+        Shape (region, year), NaN where the region itself is missing.
+    """
+    member = np.eye(places.max() + 1)[places].T
+    total, count = member @ np.nan_to_num(values), member @ np.isfinite(values)
+    means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.where(np.isfinite(values), means[places], np.nan)
 
 
 def kept(years: float, against: float) -> float:
@@ -58,28 +78,28 @@ def kept(years: float, against: float) -> float:
     return years / (years + against) if years > 0 else 0.0
 
 
-def usual_change(history: Array) -> float:
-    """Size of yearly changes without the largest: 1.4826 times their median, a standard deviation if they are normal.
+def usual_size(values: Array) -> float:
+    """Size without the largest: 1.4826 times the median, a standard deviation if values are normal about zero.
 
     Parameters
     ----------
-    history
-        Shape (region, year), NaN where missing.
+    values
+        Any shape, NaN where missing.
 
     Returns
     -------
     float
-        Infinite where more than half of the changes are zero but for rounding, or none is known.
+        Infinite where more than half of them are zero but for rounding, or none is known.
     """
-    middle = median_size(np.diff(history, axis=1))
+    middle = median_size(values)
     return MAD_TO_SD * middle if middle > ROUNDING else math.inf
 
 
 def last_state(history: Array) -> tuple[Array, Array]:
     """Last level of each region and its change in the last year, 0 where unknown; shape (region,)."""
-    levels = carried(history)
-    level: Array = levels[:, -1]
-    return level, np.nan_to_num(level - levels[:, -2]) if history.shape[1] > 1 else np.zeros(len(level))
+    level = last_level(history)
+    # A change over more years, as after a hole, says nothing about one year.
+    return level, np.nan_to_num(history[:, -1] - history[:, -2]) if history.shape[1] > 1 else np.zeros(len(level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,51 +131,117 @@ class ErrorCorrection:
 
 @dataclass(frozen=True, slots=True)
 class ShrunkenErrorCorrection:
-    r"""Pooled error correction whose coefficients lean on a fixed pull by as much as they rest on few years.
+    r"""Error correction whose coefficients are shrunken to prior ones, and those of groups and regions to common ones.
 
-    :math:`\hat r_{i,T+h} = r_{iT} + a_h r_{iT} + b_h \Delta r_{iT}` with
-    :math:`a_h = \frac{n_h \hat a_h + n_a ((1 - \kappa)^h - 1)}{n_h + n_a}` and
-    :math:`b_h = \frac{n_h}{n_h + n_b} \hat b_h`. Regions share the shocks of a year and changes over h years overlap,
-    so that what counts is the number of years without overlap, :math:`n_h`, and not the number of rows. Nothing known
-    leaves the pull. Shrinking to what other panels say: Lindley & Smith (1972), J. R. Stat. Soc. B 34: 1-41; about 2 %
-    a year: Barro & Sala-i-Martin (1992), J. Polit. Econ. 100: 223-251.
+    :math:`\hat r_{i,T+h} = r_{iT} + a_h \psi(r_{iT}) + b_h \psi(\Delta r_{iT})` with
+    :math:`a_h = \frac{n_h \hat a_h + n_a p_h}{n_h + n_a}` and :math:`b_h = \frac{n_h}{n_h + n_b} \hat b_h`, where
+    :math:`\psi` bounds what is far out. Regions share the shocks of a year and changes over h years overlap, so that
+    what counts is the number of years without overlap, :math:`n_h`, and not the number of rows. Gaps are not taken to
+    grow by themselves: :math:`a_h` is at most 0, as the pull of the filter is at least 0. The prior mean
+    reversion :math:`p_h` is the mean of :math:`(1 - \kappa)^h - 1` over some rates, each weighed by
+    :math:`S_\kappa^{-n_h / 2}`, S the squared errors it would have made, as if each year were one observation.
+    Shrinking to what other panels say: Lindley & Smith (1972), J. R. Stat. Soc. B 34: 1-41; about 2 % a year: Barro &
+    Sala-i-Martin (1992), J. Polit. Econ. 100: 223-251.
+
+    Where regions have groups (countries, classes) the means of groups have coefficients of their own, and so have the
+    deviations from them: the between and the within estimate, each shrunken to the common one by
+    :math:`m / (m + m_0)` (partial pooling), with the degrees of freedom :math:`m = n_h (G - 1)` of G groups and
+    :math:`n_h (N - G)` of N regions in them.
 
     Attributes
     ----------
-    rate
-        Part of the gap that the pull closes in a year, :math:`\kappa`.
+    rates
+        Parts of a gap that may be closed in a year, :math:`\kappa`.
     level_years
-        Years that the pull counts for, :math:`n_a`.
+        Years that the prior mean reversion counts for, :math:`n_a`.
     change_years
         Years that no effect of the last change counts for, :math:`n_b`.
     most
-        Last changes beyond so many times the `usual_change` count as if they were so large: they are shocks to the
+        Last changes beyond so many times their `usual_size` count as if they were so large: they are shocks to the
         level more than news about what comes. The function is that of Huber (1964, Ann. Math. Stat. 35: 73-101), who
         bounds errors, and 1.345 the bound it is mostly given there; that it suits a regressor is a judgement. Infinite
         takes changes as they are.
+    most_level
+        The same for levels, of which a few are far out: capitals, oil.
+    common_freedom
+        Degrees of freedom that common coefficients count for against those of means or deviations, :math:`m_0`.
+    groups
+        Of each region; empty for none.
     """
 
-    rate: float = 0.02
-    level_years: float = 4.0
+    rates: tuple[float, ...] = (0.0, 0.01, 0.02)
+    level_years: float = 2.0
     change_years: float = 0.5
     most: float = 1.345
+    most_level: float = 3.0
+    common_freedom: float = 100.0
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.most > 0:
-            raise InvalidInput(f"most is {self.most}; expected a number of usual changes above 0")
+        for name in ("most", "most_level"):
+            if not getattr(self, name) > 0:
+                raise InvalidInput(f"{name} is {getattr(self, name)}; expected a number of usual sizes above 0")
+
+    def with_groups(self, groups: tuple[str, ...]) -> "ShrunkenErrorCorrection":
+        """The same for regions with groups."""
+        return replace(self, groups=groups)
 
     def points(self, history: Array, horizon: int) -> Array:
         """Forecast; see `PointMethod`."""
         level, change = last_state(history)
-        largest = self.most * usual_change(history)
-        change = np.clip(change, -largest, largest)
+        sizes = usual_size(level), usual_size(np.diff(history, axis=1))
+        bounds = np.array([self.most_level, self.most]) * sizes
+
+        def bounded(levels: Array, changes: Array) -> tuple[Array, Array]:
+            return np.clip(levels, -bounds[0], bounds[0]), np.clip(changes, -bounds[1], bounds[1])
+
+        state = np.stack(bounded(level, np.where(np.isfinite(level), change, np.nan)))
         result = held(level, horizon)
         for step in range(1, horizon + 1):
-            found = coefficients(history, step, largest)
-            on_level, on_change = found or (0.0, 0.0)
-            years = years_apart(history, step) if found else 0.0
-            pulled = (1 - self.rate) ** step - 1
-            on_level = pulled + kept(years, self.level_years) * (on_level - pulled)
-            on_change = kept(years, self.change_years) * on_change
-            result[:, step - 1] += on_level * level + on_change * change
+            before, last, following = pairs(history, step)
+            rows = np.stack((*bounded(before, last), following))
+            result[:, step - 1] += self._change(np.where(np.isfinite(rows.sum(axis=0)), rows, np.nan), state, step)
         return result
+
+    def _change(self, rows: Array, state: Array, step: int) -> Array:
+        """Change over some years, from rows of shape (3, region, year) and a state of shape (2, region)."""
+        found = least_squares(*rows)
+        years = float(np.isfinite(rows[0]).any(axis=0).sum()) / step if found else 0.0
+        prior = self._prior(rows, years, step)
+
+        def shrunken(own: tuple[float, float] | None) -> Array:
+            on_level, on_change = own or (0.0, 0.0)
+            on_level = prior + kept(years, self.level_years) * (on_level - prior)
+            return np.array([min(on_level, 0.0), kept(years, self.change_years) * on_change])
+
+        common = shrunken(found)
+        result = common @ state
+        for own_rows, own_state, freedom in self._levels(rows, state) if found else ():
+            if freedom and (own := least_squares(*own_rows)):
+                result += kept(years * freedom, self.common_freedom) * (shrunken(own) - common) @ own_state
+        return np.asarray(result)
+
+    def _prior(self, rows: Array, years: float, step: int) -> float:
+        """Prior coefficient on the level."""
+        level, _, following = rows
+        reverted = (1 - np.array(self.rates)) ** step - 1
+        if not years:
+            return float(reverted.mean())
+        errors = np.array([np.nansum((following - part * level) ** 2) for part in reverted])
+        errors = np.maximum(errors, ROUNDING**2)
+        weights = (errors / errors.min()) ** (-years / 2)
+        return float(weights @ reverted / weights.sum())
+
+    def _levels(self, rows: Array, state: Array) -> Iterator[tuple[Array, Array, int]]:
+        """Means of groups and deviations from them, each with its state and degrees of freedom; none without groups."""
+        if len(set(self.groups)) < 2:
+            return
+        # A region without a group is one of its own.
+        labels = [group or f"{place}" for place, group in enumerate(self.groups)]
+        places = np.unique(labels, return_inverse=True)[1]
+        means = np.stack([group_means(part, places) for part in rows])
+        middle = group_means(state.T, places).T
+        known = places[np.isfinite(state[0])]
+        groups = len(np.unique(known))
+        yield means, middle, groups - 1
+        yield rows - means, state - middle, len(known) - groups

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import ks_2samp
 from scipy.stats import t as student
 
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
-from calibration.filtering.couplings import learn_couplings, movements
-from calibration.filtering.dynamics import GROUPS, advance, central, model_of, start, uncoupled
+from calibration.filtering.dynamics import COUPLINGS, advance, central, model_of, spec_of, start, uncoupled
 from calibration.filtering.likelihood import composite_likelihood
 from calibration.filtering.shocks import apart_from, heavy, shared_part, unrest
 from calibration.filtering.trend import STEPS, Trend, positions, restlessness
@@ -19,6 +19,7 @@ from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.models import ablations, models_named
+from pysd_runner.draws import parameter_draws
 from pysd_runner.errors import InvalidInput
 from pysd_runner.inputs import time_step
 from pysd_runner.panel import Panel
@@ -164,7 +165,6 @@ def test_without_the_filter_nothing_but_the_state_at_the_origin_is_another() -> 
     known = evidence(values)
     settings = replace(SMALL, members=64, cycles=(0.3,), momenta=(0.3,))
     whole, bare = (estimate(known, replace(settings, window=window), seed=0) for window in (5, 0))
-    assert_allclose(bare.couplings.mean, whole.couplings.mean, rtol=0, atol=0)
     assert_allclose(bare.laws.weight, whole.laws.weight, rtol=0, atol=0)
     for key, drawn in whole.members.parameters.items():
         assert_allclose(bare.members.parameters[key], drawn, rtol=0, atol=0)
@@ -221,38 +221,23 @@ def test_holes_late_entries_and_silent_regions_are_borne() -> None:
     assert np.isfinite(np.delete(found.point, 3, axis=0)).all()
 
 
-def test_couplings_stay_near_zero_unless_the_panel_insists() -> None:
-    """Output is moved by the digital couplings at forty times their declared values, and by next to nothing else."""
-    panel, strength = _digital_panel(wild=False), 40.0
-    settings = replace(STILL, couplings=100.0)
-    flat = np.repeat(history(4, 1), len(panel.years), axis=1)
-    moved = flat.copy()
-    for place, year in enumerate(panel.years[:-1]):
-        known = evidence_of(moved[:, : place + 1], panel.years[: place + 1], panel.codes, [""] * 4, _until(panel, year))
-        law = learn_laws(moved[:, : place + 1], [""] * 4, settings)
-        moved[:, place + 1] = moved[:, place] + strength * movements(known, law, year)[0]
-    noise = np.cumsum(np.random.default_rng(8).normal(0, 0.001, moved.shape), axis=1)
-    found = {}
-    for name, values in {"moved": moved + noise, "still": flat + noise}.items():
-        values = values - values.mean(axis=0)
-        known = evidence_of(values, panel.years, panel.codes, [""] * 4, panel)
-        law = learn_laws(values, [""] * 4, settings)
-        found[name] = learn_couplings(known, law, settings, panel.years[0])
-    sd = np.sqrt(np.linalg.inv(found["moved"].precision)[0, 0])
-    assert abs(found["moved"].mean[0] - strength) < max(3 * sd, 0.2 * strength)
-    assert abs(found["still"].mean[0]) < 0.3 * strength
-    draws = found["moved"].draw(500, np.random.default_rng(0))
-    assert min(item.min() for item in draws.values()) >= 0
-    assert draws["digital"].mean() > 0.5 * strength
-    held = replace(found["moved"], precision=np.eye(2) * 1e20, mean=np.zeros(2)).draw(50, np.random.default_rng(0))
-    assert max(item.max() for item in held.values()) < 1e-8
+def test_couplings_are_those_of_a_projection() -> None:
+    """One prior: members have the draws that a projection without a fit has, but for what laws decide."""
+    values = history(4, 12)
+    found = estimate(evidence(values), replace(SMALL, members=200), seed=3).members.parameters
+    projected = parameter_draws(spec_of(4), None, 200, np.random.default_rng(0))
+    for key in COUPLINGS:
+        # Other random numbers, the same law.
+        assert ks_2samp(found[key], projected[key]).pvalue > 1e-3, key
+    without = estimate(evidence(values), replace(SMALL, couplings=0.0), seed=3).members.parameters
+    assert not any(without[key].any() for key in COUPLINGS)
 
 
 def test_a_member_whose_couplings_leave_the_model_without_a_value_goes_on_without_them() -> None:
     values = np.linspace(-2.0, 2.0, 4)[:, None] + 0.01 * history(4, 6)
     known = evidence(values - values.mean(axis=0))
     laws = learn_laws(known.values, known.groups, SMALL)
-    members, state = start(known, laws, 2005, central(known, 3, {name: np.ones(3) for name in GROUPS}))
+    members, state = start(known, laws, 2005, central(known, {key: np.ones(3) for key in COUPLINGS}))
     wild = {**members.parameters, "m0": np.array([0.0, 500.0, 0.0]), "eps": np.array([1.0, 40.0, 1.0])}
     position, shock = known.values[:, -1], np.zeros((3, 4))
     found = advance(state, replace(members, parameters=wild), shock, position)
@@ -261,10 +246,6 @@ def test_a_member_whose_couplings_leave_the_model_without_a_value_goes_on_withou
     assert_allclose(found.stocks["P"][1], calm.stocks["P"][1], rtol=0, atol=0)
     own = advance(state, replace(members, parameters={**wild, "m0": np.zeros(3)}), shock, position)
     assert_allclose(found.level[[0, 2]], own.level[[0, 2]], rtol=0, atol=0)
-
-
-def _until(panel: Panel, year: int) -> Panel:
-    return panel.subset(years=range(panel.years[0], year + 1))
 
 
 def test_walks_are_told_from_momentum() -> None:
@@ -454,8 +435,6 @@ def test_an_observation_of_one_region_moves_no_other_and_a_missing_one_none() ->
 def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
     with pytest.raises(InvalidInput, match="window must be a whole number from 0"):
         FilterSettings(window=-1)
-    with pytest.raises(InvalidInput, match="coupling_years must be a whole number from 1"):
-        FilterSettings(coupling_years=0)
     with pytest.raises(InvalidInput, match="32 or more"):
         FilterSettings(members=5)
     with pytest.raises(InvalidInput, match="pulls is empty"):

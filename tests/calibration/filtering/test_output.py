@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.filtering import FilterSettings, ahead, estimate, learn_laws
-from calibration.filtering.couplings import Couplings, learn_couplings, movements
+from calibration.filtering.dynamics import COUPLINGS, advance, central, drawn, start
 from calibration.filtering.learning import Laws
-from calibration.filtering.made import taken_for
+from calibration.filtering.made import movements, taken_for
 from calibration.filtering.output import OutputFilter, follow_output
 from calibration.filtering.shocks import heavy, left_of_relative
 from calibration.filtering.trend import Trend, forecasts, moved, positions, steps
@@ -42,13 +42,6 @@ def laws_of(trend: Trend, regions: int, shared: float = 0.0) -> Laws:
     )
 
 
-def still(regions: int, years: int) -> Couplings:
-    """Couplings that move nothing."""
-    return Couplings(
-        groups=("digital",), mean=np.zeros(1), precision=np.eye(1), moves=np.zeros((1, regions, years - 1))
-    )
-
-
 def walks(regions: int = REGIONS, years: int = YEARS, seed: int = 0) -> np.ndarray:
     """Log relative output, shape (region, year)."""
     values = np.cumsum(np.random.default_rng(seed).normal(0, SD, (regions, years)), axis=1)
@@ -78,29 +71,21 @@ def test_output_that_couplings_made_is_neither_momentum_nor_passing(
         last = slice(max(0, year - 9), year + 1)
         aim = persistence * np.where(seen[:, last], path[:, last], 0.0).sum(axis=1) / seen[:, last].sum(axis=1)
         path[:, year + 1] = aim + (1 - pull) * (path[:, year] - aim) + moves[:, year]
-    found = followed(np.where(seen, path, np.nan), trend, 40).drawn(
-        replace(still(REGIONS, YEARS), moves=moves[None]),
-        {"digital": np.ones(40)},
-        ("",) * REGIONS,
-        np.random.default_rng(0),
-    )
+    found = followed(np.where(seen, path, np.nan), trend, 40).drawn(moves, ("",) * REGIONS, np.random.default_rng(0))
     assert_allclose(found.drift.mean(axis=0), 0.0, atol=1e-15)
     assert_allclose(found.cycle.mean(axis=0), 0.0, atol=1e-15)
     assert_allclose(found.level.mean(axis=0), path[:, -1], atol=1e-15)
     # Without what is known of couplings it looks like momentum or like something that passes.
     taken = taken_for(moves, seen, trend, SETTINGS)
-    assert np.abs(taken.states[1:]).max() > 1e-3
+    assert np.abs(taken[1:]).max() > 1e-3
 
 
-def test_half_of_the_couplings_leaves_half_of_the_surprise() -> None:
+def test_half_of_the_movements_leaves_half_of_the_surprise() -> None:
     moves = np.random.default_rng(3).normal(0.0, 0.01, (REGIONS, YEARS - 1))
     moves -= moves.mean(axis=0)
-    couplings = replace(still(REGIONS, YEARS), moves=moves[None])
     values = walks()
     drifts = [
-        followed(values, law(), 4)
-        .drawn(couplings, {"digital": np.full(4, part)}, ("",) * REGIONS, np.random.default_rng(0))
-        .drift.mean(axis=0)
+        followed(values, law(), 4).drawn(part * moves, ("",) * REGIONS, np.random.default_rng(0)).drift.mean(axis=0)
         for part in (0.0, 0.5, 1.0)
     ]
     assert_allclose(drifts[1], (drifts[0] + drifts[2]) / 2, atol=1e-15)
@@ -114,7 +99,7 @@ def test_members_differ_as_the_kalman_filter_says_they_do() -> None:
     members = 20_000
     trend = law()
     found = followed(values, trend, members).drawn(
-        still(REGIONS, YEARS), {"digital": np.zeros(members)}, ("",) * REGIONS, np.random.default_rng(0)
+        np.zeros((REGIONS, YEARS - 1)), ("",) * REGIONS, np.random.default_rng(0)
     )
     *_, last = steps(values, positions(values, 10), trend, np.full((1, REGIONS), SD), SETTINGS)
     scale = SD**2 * REGIONS / (REGIONS - 1)  # the mean over regions is taken out later
@@ -142,7 +127,7 @@ def test_what_a_class_has_in_common_has_one_sign_in_all_its_regions() -> None:
     members = 400
     chosen = np.zeros(members, dtype=np.intp)
     filtered = follow_output(values, laws_of(law(), 8, shared=0.95), chosen, SETTINGS)
-    found = filtered.drawn(still(8, 20), {"digital": np.zeros(members)}, ("a",) * 8, np.random.default_rng(0))
+    found = filtered.drawn(np.zeros((8, 19)), ("a",) * 8, np.random.default_rng(0))
     assert np.corrcoef(found.drift.T).min() > 0.5
 
 
@@ -248,43 +233,26 @@ def test_an_early_jump_in_a_quiet_panel_is_forecast() -> None:
     assert np.isfinite(outlook.draws).all()
 
 
-def test_couplings_that_begin_after_the_panel_move_output_from_then_on() -> None:
-    """The first years of a panel are not those that tell about couplings, and movements keep their years."""
+def test_couplings_move_output_only_in_the_years_that_are_filtered() -> None:
+    """Movements keep their years, and are those of members at the mean of their couplings."""
     values = walks(4, 20)
-    settings = replace(STILL, couplings=1.0)
     known = evidence(values)
-    laws = learn_laws(values, known.groups, settings)
-    late = learn_couplings(known, laws, settings, known.years[-4])
-    assert late.moves.shape == (2, 4, 19)
-    assert not late.moves[..., :-3].any()
-    for place in (-3, -2, -1):
-        assert_allclose(late.moves[..., place], movements(known, laws, known.years[place - 1]), atol=1e-15)
-
-
-def test_where_a_region_is_not_seen_couplings_surprise_relative_to_those_that_are(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """By a law without momentum and pull what a year moved is its surprise, less the mean of regions it shows in."""
-    given = {}
-
-    def keep(seen: np.ndarray, made: np.ndarray, *rest: object) -> tuple[np.ndarray, np.ndarray]:
-        given["made"] = made
-        return np.zeros(len(made)), np.eye(len(made))
-
-    monkeypatch.setattr("calibration.filtering.couplings._regressed", keep)
-    values = walks(4, 12)
-    values[1, 6:] = np.nan
-    settings = replace(STILL, couplings=1.0)
-    known = evidence(values)
-    laws = learn_laws(values, known.groups, settings)
-    moves = learn_couplings(known, laws, settings, known.years[0]).moves
-    size = laws.likely.sd[:, None] * laws.likely.by_region
-    for group, change in enumerate(moves):
-        made = given["made"][group, 0, :, 1:] * size[0][:, None]
-        seen = np.isfinite(values[:, 1:])
-        relative = change - np.nanmean(np.where(seen, change, np.nan), axis=0)
-        assert_allclose(made[seen], relative[seen], rtol=1e-6, atol=1e-12)
-        assert np.abs(change[1, 5:]).min() > 1e-5
+    laws = learn_laws(values, known.groups, STILL)
+    chosen = laws.members(50, np.random.default_rng(0))
+    draw = drawn(known, laws, chosen, 1.0, np.random.default_rng(1))
+    late = movements(known, laws, draw, known.years[-4])
+    assert late.shape == (4, 19)
+    assert not late[:, :-3].any()
+    assert np.abs(late[:, -3:]).min() > 1e-6
+    assert_allclose(late[:, -3:], movements(known, laws, draw, known.years[0])[:, -3:], rtol=0, atol=0)
+    without = drawn(known, laws, chosen, 0.0, np.random.default_rng(1))
+    assert not movements(known, laws, without, known.years[0]).any()
+    # The model is run on a year from what was observed, once with couplings and once without.
+    means = {key: np.array([0.0, draw.parameters[key].mean()]) for key in COUPLINGS}
+    members, state = start(known, laws, known.years[-2], central(known, means))
+    position = state.level.mean(axis=0) - state.level.mean()
+    after = advance(state, members, np.zeros((2, 4)), position).level
+    assert_allclose(late[:, -1], np.subtract(*(after - after.mean(axis=1, keepdims=True))[::-1]), atol=1e-15)
 
 
 def test_a_lone_region_is_known_and_surprises_nobody() -> None:

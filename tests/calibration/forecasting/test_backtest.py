@@ -1,6 +1,7 @@
 """Origins see nothing later; workers, checkpoints and memories change no number; the command prints one object."""
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from calibration import backtest, backtest_command
+from calibration import backtest, backtest_command, forecast
 from calibration.backtest_command import intervals
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.panel import Panel
 from tests.calibration.forecasting.series import panel_of, walk
 
 NAMES = ("damped_drift", "error_correction", "gapsim")
@@ -34,7 +36,7 @@ def test_nothing_after_the_origin_moves_one_bit(name: str) -> None:
     wild[2, 13] = np.nan
     found = []
     for values in (logs, wild):
-        panel = panel_of(values)
+        panel = panel_of(values, groups=("a", "b"))
         origin = origin_at(target_of(panel), 2001, panel=panel)
         found.append(models()[name].forecast(origin, horizon=4, draws=20, seed=0))
     assert found[0].point.tobytes() == found[1].point.tobytes()
@@ -246,7 +248,8 @@ def test_holes_late_entries_and_missing_years_are_scored_around() -> None:
     logs[0, 10] = logs[1, :6] = logs[2, -1] = np.nan
     logs[:, 7] = np.nan
     row = backtest(panel_of(logs), models=["gapsim"], draws=20, horizons=(1,)).skill()[-1]
-    assert row["origins"] == 7
+    # Nine years are those in which something was observed.
+    assert row["origins"] == 6
     assert row["regions"] == 6
     assert row["rmse"] > 0
 
@@ -255,6 +258,52 @@ def test_years_of_which_nothing_is_known_are_no_origins() -> None:
     logs = walk(4, 16)
     logs[:, 10:13] = np.nan
     assert backtest(panel_of(logs), models=[], draws=10).scores["origin"].values.tolist() == [1998, 1999, 2003, 2004]
+
+
+def with_years(logs: np.ndarray, years: Sequence[int]) -> Panel:
+    """A panel that has these years and no others."""
+    return replace(panel_of(logs), years=tuple(years))
+
+
+def test_a_hole_in_the_years_of_a_panel_is_the_same_as_years_without_values() -> None:
+    years = [*range(1990, 2000), *range(2003, 2010)]
+    left_out = with_years(walk(4, len(years)), years)
+    logs = np.full((4, 20), np.nan)
+    logs[:, np.array(years) - 1990] = np.log(left_out["output_per_head"])
+    found, same = (backtest(item, models=["gapsim"], draws=20) for item in (left_out, panel_of(logs)))
+    assert found.scores["origin"].values.tolist() == [1998, 1999, *range(2003, 2009)]
+    xr.testing.assert_equal(found.scores, same.scores)
+    # From 1999 nothing came one to three years later.
+    errors = found.scores["error"].sel(model="gapsim", origin=1999)
+    assert np.isfinite(errors).all("region").values.tolist() == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("forecasts", [False, True])
+@pytest.mark.parametrize(
+    ("years", "text"),
+    [
+        (
+            range(1900, 2011, 10),
+            r"output per head in 1900, 1910, \.\.\., 2010, and .* of which it has 0; give the years",
+        ),
+        (range(1980, 2012, 2), "of which it has 0"),
+        ([*range(1980, 2000, 2), 1999, 2000, 2001], "of which it has 3"),
+    ],
+)
+def test_a_panel_without_yearly_changes_is_refused_with_the_reason(
+    years: Sequence[int], text: str, *, forecasts: bool
+) -> None:
+    panel = with_years(walk(4, len(years)), sorted(years))
+    with pytest.raises(InvalidPanel, match=text):
+        _ = forecast(panel, until=2020) if forecasts else backtest(panel)
+
+
+def test_only_years_with_data_are_origins() -> None:
+    panel = with_years(walk(4, 16), [*range(1990, 2000), *range(2003, 2009)])
+    with pytest.raises(
+        InvalidInput, match=r"origin 2001 cannot be scored: .* 1990-1999, 2003-2008, .* origins are 1994"
+    ):
+        backtest(panel, models=[], origins=[2001])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Every baseline against a closed form, a plain loop, or statsmodels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -26,7 +28,7 @@ from calibration.forecasting.baselines import (
     Theta,
 )
 from calibration.forecasting.baselines.autoregression import Pairs, profile, random_effects
-from calibration.forecasting.baselines.error_correction import coefficients, usual_change, years_apart
+from calibration.forecasting.baselines.error_correction import coefficients, group_means, usual_size
 from calibration.forecasting.baselines.univariate import quiet
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
@@ -96,61 +98,136 @@ def test_error_correction_without_strength_is_persistence() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3])
-def test_shrunken_error_correction_is_a_weighted_mean_of_the_estimate_and_the_pull(step: int) -> None:
+@pytest.mark.parametrize("groups", [(), ("a", "a", "a", "b", "b", "b", "b", "")])
+def test_shrunken_error_correction_by_a_plain_loop(step: int, groups: tuple[str, ...]) -> None:
+    """Least squares of statsmodels, prior rates weighed by their errors, means of groups and deviations apart."""
     values = holed()
-    values[3, -1] += 1.0
+    values[3, -1] += 2.0
     largest = 1.345 * 1.4826 * np.nanmedian(np.abs(np.diff(values)))
-    assert 0 < (np.abs(np.diff(values)) > largest).sum() < values.size / 2
-    found = coefficients(values, step, largest)
-    assert found is not None
-    years = (values.shape[1] - 1 - step) / step
-    assert_allclose(years_apart(values, step), years)
-    on_level = (years * found[0] + 4 * (0.98**step - 1)) / (years + 4)
-    on_change = years / (years + 0.5) * found[1]
-    points = ShrunkenErrorCorrection().points(values, 5)
-    for region in (3, 4, 5, 6, 7):
-        last, change = values[region, -1], np.clip(values[region, -1] - values[region, -2], -largest, largest)
-        assert_allclose(points[region, step - 1], last + on_level * last + on_change * change)
+    farthest = 3 * 1.4826 * np.median(np.abs([row[np.isfinite(row)][-1] for row in values]))
+    assert (np.abs(values) > farthest).any()
+    rows = []
+    for region, row in enumerate(values):
+        for year in range(1, len(row) - step):
+            level, change = (
+                np.clip(row[year], -farthest, farthest),
+                np.clip(row[year] - row[year - 1], -largest, largest),
+            )
+            rows.append((region, year, level, change, row[year + step] - row[year]))
+    table = np.array([row for row in rows if np.isfinite(row).all()])
+    years = len(set(table[:, 1])) / step
+    rates = np.array([0.98**step, 0.99**step, 1.0]) - 1
+    weights = np.array([((table[:, 4] - rate * table[:, 2]) ** 2).sum() ** (-years / 2) for rate in rates])
+    prior = (weights * rates).sum() / weights.sum()
+
+    def shrunken(level: np.ndarray, change: np.ndarray, answer: np.ndarray) -> np.ndarray:
+        found = sm.OLS(answer, np.column_stack((level, change))).fit().params
+        return np.array([min((years * found[0] + 2 * prior) / (years + 2), 0.0), years / (years + 0.5) * found[1]])
+
+    common = shrunken(*table[:, 2:].T)
+    last = np.array([row[np.isfinite(row)][-1] for row in values])
+    state = np.stack(
+        (
+            np.clip(last, -farthest, farthest),
+            np.clip(np.nan_to_num(values[:, -1] - values[:, -2]), -largest, largest),
+        )
+    )
+    expected = last + common @ state
+    if groups:
+        label = np.array([groups[int(region)] for region in table[:, 0]])
+        means = np.empty((len(table), 3))
+        for place, (year, group) in enumerate(zip(table[:, 1], label, strict=True)):
+            means[place] = table[(table[:, 1] == year) & (label == group), 2:].mean(axis=0)
+        middle = np.stack([state[:, [other == group for other in groups]].mean(axis=1) for group in groups], axis=1)
+        for own, part, freedom in ((means, middle, 3 - 1), (table[:, 2:] - means, state - middle, 8 - 3)):
+            expected += years * freedom / (years * freedom + 100) * (shrunken(*own.T) - common) @ part
+    points = ShrunkenErrorCorrection().with_groups(groups).points(values, 5)
+    assert_allclose(points[:, step - 1], expected, rtol=1e-9)
 
 
-def test_the_usual_change_is_a_standard_deviation_that_some_jumps_do_not_move() -> None:
+def test_where_countries_move_and_regions_do_not_each_level_has_its_own_law() -> None:
+    """Means of countries have momentum, deviations of regions none; one law for both is a compromise."""
+    rng = np.random.default_rng(5)
+    country = np.repeat(np.arange(20), 6)
+    growth = np.zeros((20, 40))
+    for year in range(1, 40):
+        growth[:, year] = 0.6 * growth[:, year - 1] + rng.normal(0, 0.02, 20)
+    values = growth.cumsum(axis=1)[country] + rng.normal(0, 0.01, (120, 40)).cumsum(axis=1)
+    values = values - values.mean(axis=0)
+    one, two = (
+        ShrunkenErrorCorrection(common_freedom=freedom, groups=tuple(f"C{place}" for place in country))
+        for freedom in (1e12, 100.0)
+    )
+    errors = {
+        name: np.mean([(method.points(values[:, :seen], 1)[:, 0] - values[:, seen]) ** 2 for seen in range(20, 40)])
+        for name, method in {"one": one, "two": two, "without": ShrunkenErrorCorrection()}.items()
+    }
+    assert_allclose(errors["one"], errors["without"], rtol=1e-6)
+    assert errors["two"] < 0.97 * errors["one"]
+
+
+def test_gaps_are_not_taken_to_grow_by_themselves() -> None:
+    values = autoregressive(8, 20, level=0.1, change=0.0, size=1e-6)
+    assert coefficients(values, 1)[0] > 0.05
+    assert_allclose(ShrunkenErrorCorrection(change_years=1e12).points(values, 3), Persistence().points(values, 3))
+
+
+def test_means_of_groups_are_over_the_regions_that_were_seen() -> None:
+    values = np.array([[1.0, np.nan], [3.0, 4.0], [5.0, np.nan]])
+    found = group_means(values, np.array([0, 0, 1]))
+    assert_allclose(found, [[2.0, np.nan], [2.0, 4.0], [5.0, np.nan]])
+
+
+def test_the_usual_size_is_a_standard_deviation_that_some_jumps_do_not_move() -> None:
     steps = np.random.default_rng(0).normal(0, 0.02, (50, 60))
-    assert_allclose(usual_change(steps.cumsum(axis=1)), 0.02, rtol=0.05)
+    assert_allclose(usual_size(steps), 0.02, rtol=0.05)
     steps[:, ::10] *= 100
     steps[0, 3] = np.nan
-    assert_allclose(usual_change(steps.cumsum(axis=1)[1:]), 0.02, rtol=0.2)
-    assert usual_change(np.zeros((4, 9))) == usual_change(np.zeros((4, 1))) == np.inf
+    assert_allclose(usual_size(steps), 0.02, rtol=0.2)
+    assert usual_size(np.zeros((4, 9))) == usual_size(np.zeros((4, 0))) == np.inf
     # Relative output of regions that grow alike changes by rounding.
-    assert usual_change(1e-15 * steps.cumsum(axis=1)) == np.inf
-    some = np.array([[0.0, 0.1, 0.1, 0.1, 0.3]])
-    assert usual_change(some[:, :4]) == np.inf
-    assert_allclose(usual_change(some), 1.4826 * 0.05)
+    assert usual_size(1e-15 * steps) == np.inf
+    some = np.array([[0.1, 0.0, 0.0, 0.2]])
+    assert usual_size(some[:, :3]) == np.inf
+    assert_allclose(usual_size(some), 1.4826 * 0.05)
 
 
 @pytest.mark.parametrize("most", [0.0, -1.0, np.nan])
 def test_impossible_bounds_are_refused(most: float) -> None:
-    with pytest.raises(InvalidInput, match=r"most is .*; expected a number of usual changes above 0"):
-        ShrunkenErrorCorrection(most=most)
+    for name in ("most", "most_level"):
+        with pytest.raises(InvalidInput, match=rf"{name} is .*; expected a number of usual sizes above 0"):
+            ShrunkenErrorCorrection(**{name: most})
 
 
 def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() -> None:
     values = holed()
-    free = ShrunkenErrorCorrection(level_years=0, change_years=0, most=np.inf)
-    assert_allclose(free.points(values, 5), ErrorCorrection().points(values, 5))
-    bound = ShrunkenErrorCorrection(rate=0.03, level_years=1e12, change_years=1e12)
+    as_they_are = {"most": np.inf, "most_level": np.inf}
+    free = ShrunkenErrorCorrection(level_years=0, change_years=0, **as_they_are)
+    converging = autoregressive(12, 30, level=-0.1, change=0.3)
+    assert_allclose(free.points(converging, 5), ErrorCorrection().points(converging, 5))
+    bound = ShrunkenErrorCorrection(rates=(0.03,), level_years=1e12, change_years=1e12, **as_they_are)
     assert_allclose(bound.points(values, 5), Pull(0.03).points(values, 5), rtol=1e-6)
+    one = ShrunkenErrorCorrection(rates=(0.02,), **as_they_are)
     for nothing_known in (values[:, :2], values[3:5, :5], np.repeat(values[:, -1:], 12, axis=1)):
         expected = Pull().points(nothing_known, 5)
-        assert_allclose(ShrunkenErrorCorrection().points(nothing_known, 5), expected)
-        assert_allclose(ShrunkenErrorCorrection(level_years=0).points(nothing_known, 5), expected)
+        assert_allclose(one.points(nothing_known, 5), expected)
+        assert_allclose(replace(one, level_years=0).points(nothing_known, 5), expected)
+        # Without years to weigh them by the rates are as likely.
+        mixed = np.mean([Pull(rate).points(nothing_known, 5) for rate in (0.0, 0.01, 0.02)], axis=0)
+        assert_allclose(ShrunkenErrorCorrection(most_level=np.inf).points(nothing_known, 5), mixed)
 
 
-def test_years_in_which_nothing_can_be_compared_do_not_count() -> None:
+def test_a_change_over_a_hole_is_no_change_of_a_year() -> None:
+    """Persistence after ten years without data, instead of going on with what happened in all of them."""
     values = history(years=12).copy()
-    values[:, 6] = np.nan
-    # A year counts as an origin with itself, the year before and the year after it.
-    assert years_apart(values, 1) == 10 - 3
-    assert years_apart(values[:, :2], 1) == 0
+    holed_ = np.concatenate((values[:, :-1], np.full((len(values), 9), np.nan), values[:, -1:] + 3.0), axis=1)
+    pace_of = DampedDrift(window=5, damping=1.0).points(holed_, 1)[:, 0] - holed_[:, -1]
+    assert_allclose(pace_of, (holed_[:, -1] - values[:, -2]) / 10)
+    at_once = ErrorCorrection().points(holed_, 1)[:, 0] - holed_[:, -1]
+    assert np.abs(at_once).max() < 1.0
+    found = coefficients(holed_, 1)
+    assert found is not None
+    assert_allclose(at_once, found[0] * holed_[:, -1])
 
 
 def test_pooled_convergence_is_regression_through_the_origin() -> None:

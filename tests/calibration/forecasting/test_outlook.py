@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 
 from calibration import backtest, forecast
-from calibration.forecasting import Combination, Outlook, models, origin_at, target_of
-from calibration.forecasting.events import Futures, chances
+from calibration.forecasting import Combination, FilteredModel, Forecast, Origin, Outlook, models, origin_at, target_of
 from calibration.forecasting.words import chance, paragraph, percent
 from calibration.reporting.outlook import plot_outlook
 from pysd_runner.cli import main
 from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.indicators.events import Futures, chances
 from tests.calibration.forecasting.series import panel_of, walk
 
 LAST = np.array([-0.4, -0.2, 0.1, 0.5])
@@ -147,12 +148,37 @@ def test_how_many_origins_there_were_is_told_and_when_they_are_too_few() -> None
     assert "以往的起点（2002 年）不足 8 个" in paragraph(alone, "zh")
     assert "1 个起点" in paragraph(alone, "zh")
     mixed = scored(9, 8, 7)
-    told = "From past origins (2002 to 2010) the same forecaster had, by root mean square, 20% smaller errors"
+    told = (
+        "have done better than persistence so far: from past origins (2002 to 2010) they had, by root mean square, 20%"
+    )
     assert told in paragraph(mixed)
     assert "3 years ahead (8 origins;" in paragraph(mixed)
     assert "5 years ahead (7 origins, too few to judge;" in paragraph(mixed)
     assert "5 年期比“维持不变”小 20%（7 个起点，太少，不足以评判" in paragraph(mixed, "zh")
     assert "the same errors as persistence 1 year ahead" in paragraph(scored(9, ratio=1.004))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "english", "chinese"),
+    [
+        (0.9, "done better than persistence", "优于“维持不变”"),
+        (1.004, "done neither better nor worse than persistence throughout", "与“维持不变”互有优劣或相差无几"),
+        (1.1, "done worse than persistence", "不如“维持不变”"),
+    ],
+)
+def test_one_sentence_says_how_such_forecasts_did_on_this_panel(ratio: float, english: str, chinese: str) -> None:
+    found = scored(9, 8, 2, ratio=ratio)
+    # Too few origins have no say.
+    found = replace(found, past=(*found.past[:2], {**found.past[2], "rmse_ratio_to_persistence": 2.0 - ratio}))
+    (sentence,) = (part for part in paragraph(found).split(". ") if "On this very panel" in part)
+    assert f"such forecasts have {english} so far: from past origins (2002 to 2010)" in sentence
+    assert f"就本面板而言，迄今此类预测{chinese}：" in paragraph(found, "zh")
+
+
+def test_better_at_one_horizon_and_worse_at_another_is_neither() -> None:
+    found = scored(9, 9)
+    mixed = (found.past[0], {**found.past[1], "rmse_ratio_to_persistence": 1.2})
+    assert "done neither better nor worse than persistence" in paragraph(replace(found, past=mixed))
 
 
 def test_how_sure_past_scores_are_is_told() -> None:
@@ -312,7 +338,7 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
     answer = json.loads(capsys.readouterr().out)
     assert code == 0
     assert len(answer["data"]["table"]) == 8
-    assert list(answer["data"]["weights"]) == ["filtered", "error_correction_shrunken"]
+    assert list(answer["data"]["weights"]) == ["filtered", "error_correction_shrunken", "shrunken_means"]
     assert pd.read_csv(out / "events.csv").to_dict("records") == answer["data"]["events"]
     assert set(answer["data"]["text"]) == {"en", "zh"}
     names = {
@@ -322,7 +348,7 @@ def test_the_command_writes_figure_table_draws_and_text(tmp_path: Path, capsys: 
         "forecast.csv",
         "forecast.txt",
         "table.csv",
-        "draws.nc",
+        "baseline.nc",
         "forecast.md",
     }
     assert {path.name for path in out.iterdir()} == names
@@ -378,3 +404,27 @@ def test_past_scores_are_written_as_data(tmp_path: Path, capsys: pytest.CaptureF
     assert list(written["horizon"]) == [1, 3]
     assert_allclose(written["crps"], [row["crps"] for row in rows], rtol=1e-6)
     assert not (out / "events.csv").exists()
+
+
+def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights come from the forecasts that are scored, and are those of a forecast that is not scored."""
+    asked = []
+    original = FilteredModel.forecast
+
+    def noted(self: FilteredModel, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        asked.append((self.settings.couplings, origin.year, horizon, draws))
+        return original(self, origin, horizon=horizon, draws=draws, seed=seed)
+
+    panel = panel_of(walk(4, 12))
+    plain = forecast(panel, until=2004, draws=600, past=False)
+    monkeypatch.setattr(FilteredModel, "forecast", noted)
+    found = forecast(panel, until=2004, draws=600)
+    assert len(set(asked)) == len(asked)
+    # At the origin once with couplings and once without, before it once a year.
+    assert sorted(asked) == [
+        (0.0, 2001, 3, 600),
+        *[(1.0, year, 5, 500) for year in range(1993, 2001)],
+        (1.0, 2001, 3, 600),
+    ]
+    assert found.weights == plain.weights
+    xr.testing.assert_equal(found.draws, plain.draws)

@@ -1,11 +1,19 @@
 """Relative output: who enters late moves the others, a last year of one region is left out, and that is said."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import target_of
-from calibration.forecasting.target import late_entries, unfinished_years
+from calibration.forecasting.target import early_years, late_entries, unfinished_years
 from tests.calibration.forecasting.series import panel_of
+
+
+def noise(regions: int, years: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(regions, years))
 
 
 def steady(regions: int = 5, years: int = 8) -> np.ndarray:
@@ -34,6 +42,33 @@ def test_nothing_is_said_of_holes_of_regions_that_fit_in_and_of_whole_panels() -
     middle = steady()
     middle[2, :4] = np.nan
     assert late_entries(target_of(panel_of(middle))) == ()
+
+
+@pytest.mark.parametrize(
+    ("years", "first", "told"),
+    [
+        ([1995, *range(2000, 2011)], 2000, "1995 left out"),
+        ([1900, *range(2000, 2016)], 2000, "1900 left out"),
+        ([1950, 1960, 1970, *range(1980, 1990)], 1980, "1950, 1960, 1970 left out"),
+        ([*range(1960, 1966), *range(1980, 1990)], 1980, "1960-1965 left out"),
+        ([*range(1960, 1970), *range(1975, 1985)], 1960, ""),
+        ([1990, 1992, 1994, *range(1996, 2004)], 1990, ""),
+        # Where too little would be left nothing is left out.
+        (range(1900, 2011, 10), 1900, ""),
+        ([1990, *range(2000, 2005)], 1990, ""),
+    ],
+)
+def test_years_before_a_gap_longer_than_themselves_are_left_out_and_named(
+    years: Sequence[int], first: int, told: str
+) -> None:
+    panel = replace(panel_of(steady(years=len(years)) + 0.01 * noise(5, len(years))), years=tuple(years))
+    target = target_of(panel)
+    assert target.years[0] == first
+    assert target.years[-1] == max(years)
+    assert target.seen == tuple(year for year in years if year >= first)
+    found = early_years(panel, target)
+    assert len(found) == bool(told)
+    assert told in "".join(found)
 
 
 def test_a_last_year_of_one_region_is_left_out_and_named() -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.forecasting.baselines.history import last_level
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
@@ -118,7 +119,7 @@ class Futures:
 
 
 def futures_of(
-    names: Mapping[str, tuple[str, str]], groups: Sequence[str], history: Array, draws: Array, years: tuple[int, ...]
+    names: Mapping[str, tuple[str, str]], groups: Sequence[str], last: Array, draws: Array, years: tuple[int, ...]
 ) -> Futures:
     """Draws with everything regions are called by.
 
@@ -128,9 +129,7 @@ def futures_of(
         English and Chinese name of each region by its code, in the order of the regions; empty ones are none.
     groups
         Class of each region, empty for none.
-    history
-        Observed log relative output, shape (region, year); the last value that is known stands at the origin.
-    draws, years
+    last, draws, years
         As in `Futures`.
     """
     places: dict[str, tuple[int, ...]] = {}
@@ -142,7 +141,7 @@ def futures_of(
         for name in (english, code, chinese):
             if name:
                 places[name] = (place,)
-    return Futures(last=last_level(history), draws=draws, years=years, places=places, classes=classes)
+    return Futures(last=last, draws=draws, years=years, places=places, classes=classes)
 
 
 # Whether an event happens in each draw, from what it says, what is known and the draws of its year.
@@ -179,6 +178,44 @@ def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     return tuple(_chance(event, futures) for event in events)
 
 
+def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
+    """Look for events under each scenario of a projection.
+
+    Parameters
+    ----------
+    data
+        Of a projection: ``output_per_head`` over scenario, draw, region and year from the origin on, with the names and
+        classes of the regions as coordinates.
+    events
+        In one of the `FORMS`.
+
+    Returns
+    -------
+    DataFrame
+        Share of the draws, a row an event, a column a scenario.
+
+    Raises
+    ------
+    InvalidInput, UnknownName
+        As `chances`.
+    """
+    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year"))
+    relative = (logs - logs.mean("region")).to_numpy()
+    regions = data["region"].to_numpy()
+    names = {
+        str(code): (str(english), str(chinese))
+        for code, english, chinese in zip(regions, data["name_en"].to_numpy(), data["name_zh"].to_numpy(), strict=True)
+    }
+    groups = tuple(map(str, data["group"].to_numpy()))
+    years = tuple(map(int, data["year"].to_numpy()[1:]))
+    found = {}
+    for place, scenario in enumerate(data["scenario"].to_numpy()):
+        # All draws of all scenarios start where the regions were observed.
+        futures = futures_of(names, groups, relative[place, 0, :, 0], relative[place, :, :, 1:], years)
+        found[str(scenario)] = [item.probability for item in chances(events, futures)]
+    return pd.DataFrame(found, index=pd.Index(events, name="event"))
+
+
 def _some(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = len(names) - _TOLD
@@ -190,18 +227,6 @@ def _chance(event: str, futures: Futures) -> Chance:
     year = int(parts["year"])
     share = float(np.mean(happens(parts, futures, futures.at(year))))
     return Chance(event=event, year=year, probability=share)
-
-
-def is_same(event: str, other: str) -> bool:
-    """Whether two events differ in nothing but case, blanks, and words that mean the same.
-
-    Raises
-    ------
-    InvalidInput
-        If one of them has none of the forms.
-    """
-    (happens, parts), (also, others) = _read(event.casefold()), _read(other.casefold())
-    return happens is also and parts == others
 
 
 def _read(event: str) -> tuple[_Rule, dict[str, str]]:

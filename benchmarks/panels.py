@@ -1,0 +1,172 @@
+"""Panels of others on which forecasts are scored: python -m benchmarks.panels FOLDER fetches what can be fetched."""
+
+import argparse
+import hashlib
+import io
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from pysd_runner.panel import Panel, Region, load_panel
+
+NATION = "NATION"
+# A country with fewer regions is no panel of its own.
+LEAST_REGIONS = 5
+# Gross domestic product per head of regions of level 2 of Eurostat (nama_10r_2gdp, unit PPS_EU27_2020_HAB, as of
+# February 2026). Eurostat revises; this copy stays as it is.
+EUROSTAT = (
+    "https://raw.githubusercontent.com/Chappuis5/EUcohesion/8747b9ac0ce0519bd876f80d5999b21b35b0b889/"
+    "data/raw/eurostat_gdp_pc_pps_nuts2.csv"
+)
+EUROSTAT_SHA256 = "63cc593478297cd4c8dc0ac7c39e4a749ac1b4243fc727fd10f4331c1a1a4fd8"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """A panel that may be there.
+
+    Attributes
+    ----------
+    name, title
+        On the command line, and in tables.
+    file, variable
+        Where its output per head stands; no file for the shipped panel.
+    years
+        First and last.
+    origins
+        First and last that the gate scores: those on which defaults were chosen, or all others.
+    """
+
+    name: str
+    title: str
+    file: str = ""
+    variable: str = ""
+    years: tuple[int, int] = (0, 9999)
+    origins: tuple[int, int] = (0, 9999)
+
+
+INCOME, WORLD = "per_capita_personal_income", "gdp_per_capita_ppp"
+SOURCES = (
+    Source(name="china", title="China", origins=(2015, 9999)),
+    Source(name="us_income", title="US income", file="us_states.csv", variable=INCOME, years=(1960, 2020)),
+    Source(name="us_output", title="US output", file="us_states.csv", variable="gdp_real_per_capita"),
+    Source(name="world", title="World", file="world_countries.csv", variable=WORLD, origins=(2006, 9999)),
+    Source(name="eu", title="EU", file="eu_regions.csv", variable="gdp_per_head_pps"),
+)
+# What defaults are chosen on, and nothing else.
+CHOSEN_ON = (
+    Source(name="china", title="China to 2014", origins=(0, 2014)),
+    Source(
+        name="us_early",
+        title="US to 1959",
+        file="us_states.csv",
+        variable=INCOME,
+        years=(1929, 1965),
+        origins=(0, 1959),
+    ),
+    Source(name="world_early", title="World to 2005", file="world_countries.csv", variable=WORLD, years=(1990, 2005)),
+)
+
+
+def read(source: Source, folder: Path) -> Panel | None:
+    """The panel of a source; None where its file is not there.
+
+    Parameters
+    ----------
+    source
+        Which one.
+    folder
+        Where files are.
+    """
+    if not source.file:
+        return load_panel(source.name)
+    if not (folder / source.file).exists():
+        return None
+    # Namibia has the code NA.
+    rows = pd.read_csv(folder / source.file, dtype={"region_code": str, "group": str}, keep_default_na=False)
+    rows = rows[(rows["variable"] == source.variable) & (rows["group"] != NATION) & rows["year"].between(*source.years)]
+    rows = rows.assign(value=pd.to_numeric(rows["value"]))
+    wide = rows.pivot(index="region_code", columns="year", values="value").sort_index()
+    known = rows.drop_duplicates("region_code").set_index("region_code")
+    return Panel(
+        name=source.name,
+        regions=tuple(
+            Region(code=code, name_en=known.loc[code, "region"], name_zh="", group=known.loc[code, "group"])
+            for code in wide.index
+        ),
+        years=tuple(int(year) for year in wide.columns),
+        values={"output_per_head": wide.to_numpy(dtype=float)},
+        units={"output_per_head": "currency/(Year*Person)"},
+    )
+
+
+def countries(panel: Panel) -> Iterator[Panel]:
+    """Each group with enough regions as a panel of its own.
+
+    Parameters
+    ----------
+    panel
+        Of several countries.
+    """
+    for group in sorted({region.group for region in panel.regions}):
+        codes = [region.code for region in panel.regions if region.group == group]
+        if len(codes) >= LEAST_REGIONS:
+            yield replace(panel.subset(regions=codes), name=f"{panel.name} {group}")
+
+
+def eu_regions(raw: bytes) -> pd.DataFrame:
+    """Rows of ``eu_regions.csv`` from the copy of Eurostat: regions of level 2 with a value in every year.
+
+    Parameters
+    ----------
+    raw
+        Columns geo, time and obs_value.
+    """
+    rows = pd.read_csv(io.BytesIO(raw), dtype={"geo": str}, keep_default_na=False)
+    rows = rows[rows["geo"].str.len() == 4].rename(columns={"geo": "region_code", "time": "year", "obs_value": "value"})
+    counts = rows.groupby("region_code")["year"].nunique()
+    whole = rows[rows["region_code"].map(counts) == rows["year"].nunique()]
+    made = whole.assign(region=whole["region_code"], group=whole["region_code"].str[:2], variable="gdp_per_head_pps")
+    return made[["region", "region_code", "group", "year", "variable", "value"]].sort_values(["region_code", "year"])
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Fetch, check and convert.
+
+    Parameters
+    ----------
+    given
+        Arguments; None takes those of the command line.
+
+    Returns
+    -------
+    int
+        Exit code: 1 where another file came than the one that was expected.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.panels", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where eu_regions.csv is written")
+    parser.add_argument("--copy", type=Path, default=None, help="a copy of the file that was fetched before")
+    options = parser.parse_args(given)
+    if options.copy is not None:
+        raw = options.copy.read_bytes()
+    else:
+        with urllib.request.urlopen(EUROSTAT, timeout=60) as answer:
+            raw = answer.read()
+    found = hashlib.sha256(raw).hexdigest()
+    if found != EUROSTAT_SHA256:
+        print(f"another file than expected: its SHA-256 is {found}, not {EUROSTAT_SHA256}", file=sys.stderr)
+        return 1
+    table = eu_regions(raw)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.folder / "eu_regions.csv", index=False)
+    regions, years = table["region_code"].nunique(), table["year"].nunique()
+    print(f"{options.folder / 'eu_regions.csv'}: {regions} regions, {years} years")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

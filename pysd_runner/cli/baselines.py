@@ -1,0 +1,90 @@
+"""The forecast a run starts from: the one beside the fit, or a new one from whoever registered to make it."""
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pysd_runner.cli.session import Session
+from pysd_runner.errors import InvalidInput
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.panel import Panel
+    from pysd_runner.spec import Baseline, FittedParameters
+
+GROUP = "gapsim.baselines"
+DRAWS = 1000
+
+
+def baseline_of(
+    session: Session,
+    panel: "Panel",
+    fitted: "FittedParameters | None",
+    folder: Path | None,
+    *,
+    until: int,
+    draws: int,
+    seed: int,
+) -> "Baseline | None":
+    """Read or make the forecast of a panel.
+
+    Parameters
+    ----------
+    session
+        Where progress and warnings go.
+    panel
+        Observations.
+    fitted
+        What a calibration found; None forecasts from the priors.
+    folder
+        Folder of the fit, which keeps the forecast; None for none.
+    until
+        Last year wanted.
+    draws
+        Draws wanted.
+    seed
+        Decides a new forecast.
+
+    Returns
+    -------
+    Baseline or None
+        None, with a warning that says why, when this panel cannot be forecast.
+    """
+    kept = None if folder is None else _kept(folder, panel, until, draws)
+    if kept is not None:
+        return kept
+    found = list(entry_points(group=GROUP))
+    if not found:
+        session.warn("No forecast: the package that makes them is not installed; the run follows the model alone.")
+        return None
+    with session.stage("Forecasting without policy") as stage:
+        try:
+            made: Baseline = found[0].load()(
+                panel, fitted, until=until, draws=max(draws, DRAWS), seed=seed, progress=stage.at
+            )
+        except InvalidInput as reason:
+            session.warn(f"No forecast, because {reason}: the run follows the model alone.")
+            return None
+    if folder is not None:
+        _keep(session, made, folder)
+    return made
+
+
+def _kept(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline | None":
+    """The forecast in a folder, if it is one of this panel and goes far enough."""
+    from pysd_runner.spec import load_baseline
+    from pysd_runner.spec.baseline import FILE
+
+    if not (folder / FILE).is_file():
+        return None
+    found = load_baseline(folder)
+    is_same = found.panel_sha256 == panel.sha256 and found.regions == panel.codes
+    return found if is_same and found.years[-1] >= until and len(found) >= draws else None
+
+
+def _keep(session: Session, made: "Baseline", folder: Path) -> None:
+    try:
+        path = made.save(folder)
+    except OSError as error:
+        session.warn(f"The forecast could not be kept in {folder}: {error.strerror}; the next run makes it again.")
+    else:
+        session.note(f"The forecast is kept in {path}.")

@@ -1,0 +1,76 @@
+"""How numbers are written for people: one rounding everywhere, a true minus sign, a dash where there is none."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from math import isfinite, isnan
+
+MINUS = "−"
+
+
+def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
+    """Write a number with so many decimals and commas between thousands, halves away from zero.
+
+    Parameters
+    ----------
+    value
+        The number.
+    digits
+        Decimals.
+    signed
+        Whether a plus sign is written.
+
+    Returns
+    -------
+    str
+        A dash for a missing number, an infinity sign for an infinite one.
+
+    Examples
+    --------
+    >>> written(0.645, 2), written(-0.004, 2), written(2.5), written(1.0, 1, signed=True)
+    ('0.65', '0.00', '3', '+1.0')
+    """
+    if isnan(value):
+        return "–"
+    if not isfinite(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    # The shortest decimal that is the number, so that 0.645 counts as a half although no binary number is one.
+    exact = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    text = f"{abs(exact):,f}"
+    if exact == 0:
+        return text
+    return f"{MINUS if exact < 0 else '+' if signed else ''}{text}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Write a share of 1 in per cent, without a sign for it.
+
+    Parameters
+    ----------
+    share
+        A part of 1.
+    digits
+        Decimals.
+
+    Examples
+    --------
+    >>> percent(0.645), percent(0.005, 1)
+    ('65', '0.5')
+    """
+    return written(round(100 * share, 12), digits)
+
+
+def interval(low: float, high: float, digits: int = 0) -> str:
+    """Write the two ends of an interval.
+
+    Parameters
+    ----------
+    low, high
+        The ends.
+    digits
+        Decimals.
+
+    Examples
+    --------
+    >>> interval(-0.5, 1.25, 1)
+    '−0.5 … 1.3'
+    """
+    return f"{written(low, digits)} … {written(high, digits)}"

@@ -1,0 +1,113 @@
+"""How policies compare, under each definition of what was measured and under other unit costs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.draws import common_draws
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.policy.comparison import Comparison, compare, scanned, terciles
+from pysd_runner.scenarios import Scenario
+from pysd_runner.spec import Baseline, FittedParameters
+
+# The parameter that says how far application had come, which no national series does.
+APPLICATION_LEVEL = "h_u"
+# A policy that is first in at least this share of the draws, whatever is assumed, is called robust.
+ROBUST = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Answer:
+    """Policies compared in several ways.
+
+    Attributes
+    ----------
+    comparisons
+        By definition of what was measured, the one of the fit first; under the empty name where there is one alone.
+    approximate
+        The same as the first with the normal approximation of the posterior; None where that is what the first has.
+    """
+
+    comparisons: Mapping[str, Comparison]
+    approximate: Comparison | None = None
+
+    @property
+    def main(self) -> Comparison:
+        """The comparison under the definition of the fit."""
+        return next(iter(self.comparisons.values()))
+
+    @property
+    def robust(self) -> str:
+        """The policy that is first in most draws under every definition and unit cost; empty when there is none."""
+        name = str(self.main.first.idxmax())
+        every = [series for item in self.comparisons.values() for series in (item.first, *item.cases.values())]
+        is_always = all(str(series.idxmax()) == name and float(series[name]) >= ROBUST for series in every)
+        return name if is_always else ""
+
+
+def answer(
+    model: Model,
+    panel: Panel,
+    scenarios: Sequence[Scenario],
+    fits: Mapping[str, FittedParameters | None],
+    baseline: Baseline | None,
+    *,
+    bounds: tuple[int, int],
+    draws: int,
+    seed: int,
+    yuan_per_unit: float = 1.0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Answer:
+    """Compare policies under each definition of what was measured.
+
+    Parameters
+    ----------
+    model
+        With as many regions as the panel.
+    panel
+        Observations up to the origin.
+    scenarios
+        Baselines and policies.
+    fits
+        Fits by definition, the main one first.
+    baseline
+        The forecast they all start from.
+    bounds
+        Origin and last year.
+    draws, seed, yuan_per_unit
+        As for `pysd_runner.project`.
+    progress
+        Called with what is being done, how much is finished and of how much.
+
+    Returns
+    -------
+    Answer
+        One comparison a fit, the first with its cases.
+    """
+    settings: dict[str, Any] = {"bounds": bounds, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    found: dict[str, Comparison] = {}
+    approximate = None
+    for done, (name, fitted) in enumerate(fits.items()):
+        if progress is not None:
+            progress(f"policies{f', {name}' if name else ''}", done, len(fits))
+        common = common_draws(model, panel, fitted, baseline, **settings)
+        made = compare(model, panel, common, scenarios, bounds)
+        if not found:
+            cases = scanned(model, panel, common, scenarios, bounds, _costs(model))
+            if APPLICATION_LEVEL in common.parameters and np.ptp(common.parameters[APPLICATION_LEVEL]) > 0:
+                cases |= terciles(made, APPLICATION_LEVEL, common.parameters[APPLICATION_LEVEL])
+            made = replace(made, cases=cases)
+            if fitted is not None and fitted.draws:
+                rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)
+                approximate = compare(model, panel, rough, scenarios, bounds)
+        found[name] = made
+    return Answer(comparisons=found, approximate=approximate)
+
+
+def _costs(model: Model) -> dict[str, str]:
+    """Variables of the unit costs by the key of their parameter."""
+    declared = {} if model.spec is None else model.spec.parameters
+    return {key: item.variable for key, item in declared.items() if item.role == "COST"}

@@ -1,0 +1,281 @@
+"""Policies beside each other on the same draws: how often each is first, and what its effect is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from pysd_runner.draws import CommonDraws
+from pysd_runner.implied_shocks import only_draws
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.policy.effects import HEADLINE, Start, effects
+from pysd_runner.scenarios import Policy, Scenario
+from pysd_runner.scenarios.crossing import REFERENCE
+from pysd_runner.simulation import simulate
+from pysd_runner.stacking import scenario_values
+
+Array = NDArray[np.float64]
+# A parameter, and what was done with it.
+Case = tuple[str, str]
+
+OUTPUT, POPULATION, BUDGET = "Output", "Population", "Policy Budget"
+
+# Scenarios simulated at a time: more need more memory and are no faster.
+BATCH = 8
+# Draws with which the ranking is looked at again under other assumptions.
+SCANNED = 32
+# Factors of the unit costs looked at, by what they are called.
+FACTORS = {"half": 0.5, "twice": 2.0}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Comparison:
+    """Effects of policies in one year, on the same draws.
+
+    Attributes
+    ----------
+    effects
+        What `pysd_runner.policy.effects.effects` gave, dimensions (scenario, draw).
+    scenarios
+        The policies by name.
+    year
+        The year compared.
+    cases
+        Share of draws in which each policy is first, by the parameter that was changed and how.
+    """
+
+    effects: xr.Dataset
+    scenarios: Mapping[str, Scenario]
+    year: int
+    cases: Mapping[Case, pd.Series] = field(default_factory=dict)
+
+    def table(self) -> pd.DataFrame:
+        """One row a policy: median and 90 % interval of every effect, share of draws in which it is first."""
+        rows = {}
+        for name in self.scenarios:
+            row: dict[str, float] = {}
+            for key, values in self.effects.sel(scenario=name).data_vars.items():
+                row |= _quantiles(str(key), values.to_numpy())
+            row["share_first"] = float(self.first.get(name, np.nan))
+            rows[name] = row
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("scenario")
+
+    @property
+    def first(self) -> pd.Series:
+        """Share of draws in which each policy closes most of the gap, the most frequent first."""
+        return first_shares(self.effects[HEADLINE])
+
+    def split(self, name: str, effect: str = HEADLINE) -> pd.DataFrame:
+        """Split the effect of a policy against the reference mix per head into who, what and interaction.
+
+        ``effect(policy) - effect(reference per head) = who + what + interaction``: who is what the reference mix gains
+        when its money is given as the policy gives it, what is what the policy's mix gains per head, the interaction is
+        the rest. The sum is exact in every draw.
+
+        Parameters
+        ----------
+        name
+            A policy; the three others of its two by two must be here as well.
+        effect
+            Key of an effect.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows ``who``, ``what``, ``interaction``, ``total``; median and 90 % interval.
+
+        Raises
+        ------
+        KeyError
+            If a policy of the two by two is missing.
+        """
+        policy, reference = self.scenarios[name], self._reference(name)
+        wanted = {
+            "reference": reference.policy,
+            "who": replace(reference.policy, redistribution=policy.policy.redistribution),
+            "what": replace(policy.policy, redistribution=reference.policy.redistribution),
+            "both": policy.policy,
+        }
+        values = {
+            key: self.effects[effect].sel(scenario=self._with(item, policy)).to_numpy() for key, item in wanted.items()
+        }
+        parts = {
+            "who": values["who"] - values["reference"],
+            "what": values["what"] - values["reference"],
+            "total": values["both"] - values["reference"],
+        }
+        parts["interaction"] = parts["total"] - parts["who"] - parts["what"]
+        order = ("who", "what", "interaction", "total")
+        return pd.DataFrame([_quantiles("change", parts[key]) for key in order], index=pd.Index(order, name="part"))
+
+    def _reference(self, name: str) -> Scenario:
+        own = f"{REFERENCE}_for_{name}"
+        return self.scenarios[own if own in self.scenarios else REFERENCE]
+
+    def _with(self, policy: Policy, like: Scenario) -> str:
+        """Name of the scenario that has a policy, under the assumptions of another."""
+        for name, item in self.scenarios.items():
+            if item.policy == policy and item.assumptions == like.assumptions:
+                return name
+        raise KeyError(f"the two by two of {like.name!r} was not run")
+
+
+def compare(
+    model: Model, panel: Panel, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
+) -> Comparison:
+    """Run policies beside their baselines, keeping nothing but output, population and money.
+
+    Parameters
+    ----------
+    model
+        With as many regions as the panel.
+    panel
+        Observations up to the origin.
+    common
+        What all scenarios share.
+    scenarios
+        Baselines and policies.
+    bounds
+        Origin and last year.
+
+    Returns
+    -------
+    Comparison
+        Without cases.
+    """
+    parts = [
+        _simulated(model, panel, common, scenarios[place : place + BATCH], bounds)
+        for place in range(0, len(scenarios), BATCH)
+    ]
+    data = xr.concat(parts, dim="scenario")
+    names = {item.name: item.baseline_name for item in scenarios}
+    # Money per head cannot be added up where people were not counted.
+    budget = data["budget"] if "population" in panel else None
+    found = effects(data["output"], data["population"], budget, names, start_of(panel))
+    policies = {item.name: item for item in scenarios if item.baseline_name != item.name}
+    return Comparison(effects=found, scenarios=policies, year=bounds[1])
+
+
+def scanned(
+    model: Model,
+    panel: Panel,
+    common: CommonDraws,
+    scenarios: Sequence[Scenario],
+    bounds: tuple[int, int],
+    costs: Mapping[str, str],
+) -> dict[Case, pd.Series]:
+    """Look again who is first when unit costs are half or twice as high.
+
+    Parameters
+    ----------
+    model, panel, common, scenarios, bounds
+        As for `compare`; the first `SCANNED` draws are taken.
+    costs
+        Variables of the unit costs by the key of their parameter.
+
+    Returns
+    -------
+    dict
+        Share of draws in which each policy is first, by key of the parameter and of `FACTORS`.
+    """
+    kept = np.arange(min(SCANNED, len(common.draws)))
+    few = replace(common, values=only_draws(model, common.values, kept), draws=tuple(common.draws[: len(kept)]))
+    found = {}
+    for key, variable in costs.items():
+        for name, factor in FACTORS.items():
+            values = {**few.values, variable: factor * np.asarray(few.values[variable])}
+            there = compare(model, panel, replace(few, values=values), scenarios, bounds)
+            found[key, name] = there.first
+    return found
+
+
+def first_shares(values: xr.DataArray) -> pd.Series:
+    """Share of draws in which each scenario has the largest value, the most frequent first; ties count for each.
+
+    Parameters
+    ----------
+    values
+        Dimensions (scenario, draw).
+    """
+    best = values.max("scenario")
+    shares = (values == best).mean("draw").to_series()
+    return shares.sort_values(ascending=False, kind="stable")
+
+
+def start_of(panel: Panel) -> Start:
+    """The last observed year of a panel.
+
+    Parameters
+    ----------
+    panel
+        Observations up to the origin.
+    """
+    groups = tuple(region.group for region in panel.regions)
+    people = panel["population"][:, -1] if "population" in panel else np.ones(len(groups))
+    return Start(
+        output=panel["output_per_head"][:, -1] * people, population=people, classes=groups if all(groups) else ()
+    )
+
+
+def _simulated(
+    model: Model, panel: Panel, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
+) -> xr.Dataset:
+    run = simulate(
+        model,
+        {**common.values, **scenario_values(scenarios, model, panel, common.values, bounds)},
+        start=bounds[0],
+        stop=bounds[1],
+        save_every=1,
+        outcomes=[OUTPUT, POPULATION, BUDGET],
+    )
+    lead = (len(scenarios), len(common.draws))
+    coords = {
+        "scenario": [item.name for item in scenarios],
+        "draw": list(common.draws),
+        "year": np.round(run.years).astype(int),
+    }
+    regional, national = ("scenario", "draw", "region", "year"), ("scenario", "draw", "year")
+    return xr.Dataset(
+        {
+            "output": (regional, np.broadcast_to(run[OUTPUT], (*lead, *run[OUTPUT].shape[2:]))),
+            "population": (regional, np.broadcast_to(run[POPULATION], (*lead, *run[POPULATION].shape[2:]))),
+            "budget": (national, np.broadcast_to(run[BUDGET], (*lead, *run[BUDGET].shape[2:]))),
+        },
+        coords=coords,
+    )
+
+
+def _quantiles(name: str, values: Array) -> dict[str, float]:
+    """Median and 90 % interval; NaN where no draw has the value."""
+    known = values[np.isfinite(values)]
+    levels = np.quantile(known, (0.05, 0.5, 0.95)) if known.size else np.full(3, np.nan)
+    return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
+
+
+def terciles(comparison: Comparison, key: str, values: Array) -> dict[Case, pd.Series]:
+    """Look again who is first in the draws in which a parameter is low, and in those in which it is high.
+
+    Parameters
+    ----------
+    comparison
+        The policies.
+    key
+        Of the parameter.
+    values
+        Its draws, shape (draw,).
+
+    Returns
+    -------
+    dict
+        Share of those draws in which each policy is first, by key of the parameter and ``"low"`` or ``"high"``.
+    """
+    low, high = np.quantile(values, (1 / 3, 2 / 3))
+    measured = comparison.effects[HEADLINE]
+    return {
+        (key, word): first_shares(measured.isel(draw=np.flatnonzero(chosen)))
+        for word, chosen in (("low", values <= low), ("high", values >= high))
+    }

@@ -1,0 +1,306 @@
+"""The first lines of a report: where regions are going, which choice matters, what it costs, who loses, how sure."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pysd_runner.export.words import word
+from pysd_runner.indicators.laggards import mean_log_gap
+from pysd_runner.numbers import interval, percent, written
+from pysd_runner.policy.answer import ROBUST, Answer
+from pysd_runner.policy.comparison import Comparison
+from pysd_runner.policy.effects import HEADLINE, Start
+from pysd_runner.projection import Projection
+from pysd_runner.reports.evidence import declarations_of
+from pysd_runner.reports.phrases import say
+from pysd_runner.reports.plausible import implausible
+
+Array = NDArray[np.float64]
+
+# Regions named one by one; of more only the number is told.
+NAMED = 4
+# Log points a year above which the forecast's departure from the model is told.
+TOLD_DRIFT = 0.003
+
+_LARGE = {"en": ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")), "zh": ((1e12, "万亿"), (1e8, "亿"))}
+
+
+def headline_lines(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
+    """Say what a projection found, in at most ten sentences that can be read aloud.
+
+    Parameters
+    ----------
+    projection
+        What was projected; the first policy is the one that is told.
+    answer
+        How policies compare; None when there was none, or nothing to compare.
+    lang
+        ``"en"`` or ``"zh"``.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    start = _start(projection)
+    lines = list(_verdict(projection, answer, lang)) if answer is not None else []
+    if start.behind.any():
+        lines.append(_without_policy(projection, start, lang))
+    if answer is not None:
+        lines += _of_policy(projection, answer, lang)
+    return [*lines, *_rests(projection, answer, lang)]
+
+
+def label_of(projection: Projection, answer: Answer | None, name: str, lang: str) -> str:
+    """Printed name of a scenario."""
+    if answer is not None and name in answer.main.scenarios:
+        return str(answer.main.scenarios[name].label.get(lang, name))
+    texts = projection.data[f"label_{lang}"].to_numpy()
+    return dict(zip(projection.scenarios, map(str, texts), strict=True)).get(name, name)
+
+
+def definition_label(projection: Projection, key: str, lang: str) -> str:
+    """What counts as what was measured, in words."""
+    known = declarations_of(projection).definitions
+    return getattr(known[key], lang) if key in known else key
+
+
+def _counted(projection: Projection, scenario: str) -> tuple[Array, Array]:
+    """Output and population of a scenario, shape (draw, region, year); where people were not counted, one a region."""
+    data = projection.data.sel(scenario=scenario).transpose("draw", "region", "year", ...)
+    heads = data["output_per_head"].to_numpy()
+    people = data["population"].to_numpy() if "population" in data else np.ones_like(heads)
+    return heads * people, people
+
+
+def _start(projection: Projection) -> Start:
+    """The origin as it was observed."""
+    output, people = (values[0, :, 0] for values in _counted(projection, projection.scenarios[0]))
+    groups = tuple(map(str, projection.data["group"].to_numpy()))
+    return Start(output=output, population=people, classes=groups if all(groups) else ())
+
+
+def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
+    """Whether a policy is best whatever is assumed."""
+    if len(answer.main.scenarios) < 2 or len(projection.data["draw"]) < 2:
+        return
+    if answer.robust:
+        least = min(
+            float(series[answer.robust])
+            for item in answer.comparisons.values()
+            for series in (item.first, *item.cases.values())
+        )
+        yield say("robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
+        return
+    parts = []
+    for key, item in answer.comparisons.items():
+        name = str(item.first.idxmax())
+        parts.append(
+            say(
+                "first under" if key else "first",
+                lang,
+                policy=label_of(projection, answer, name, lang),
+                share=percent(float(item.first[name])),
+                definition=definition_label(projection, key, lang),
+            )
+        )
+    parts += _against(projection, answer, lang)
+    yield say("not robust", lang, parts=say("clauses", lang).join(parts))
+
+
+def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
+    """The case that another policy wins, where all definitions agree on one."""
+    firsts = {str(item.first.idxmax()) for item in answer.comparisons.values()}
+    if len(firsts) > 1 or any(float(item.first.max()) < ROBUST for item in answer.comparisons.values()):
+        return
+    (name,) = firsts
+    (key, change), series = min(answer.main.cases.items(), key=lambda case: float(case[1].get(name, 0.0)))
+    best = str(series.idxmax())
+    yield say(
+        "first if",
+        lang,
+        policy=label_of(projection, answer, best, lang),
+        share=percent(float(series[best])),
+        case=case_label(projection, key, change, lang),
+    )
+
+
+def case_label(projection: Projection, key: str, change: str, lang: str) -> str:
+    """What is assumed of a parameter in a case of the comparison."""
+    meaning = getattr(declarations_of(projection).parameters[key], lang)
+    return say("case", lang, meaning=meaning, change=say(f"case {change}", lang))
+
+
+def _without_policy(projection: Projection, start: Start, lang: str) -> str:
+    reference = next(iter(projection.baselines.values()))
+    gaps = mean_log_gap(*_counted(projection, reference), start.behind, axis=1)
+    shortfall = 100 * -np.expm1(-gaps)
+    low, middle, high = np.quantile(shortfall[:, -1], (0.05, 0.5, 0.95))
+    key = "without policy" if projection.provenance.get("baseline") else "without policy, model"
+    return say(
+        key if len(shortfall) > 1 else "without policy, single",
+        lang,
+        origin=projection.origin,
+        year=int(projection.data["year"][-1]),
+        count=int(start.behind.sum()),
+        before=written(float(shortfall[0, 0])),
+        after=written(float(middle)),
+        range=interval(float(low), float(high)),
+        falls=percent(float((gaps[:, -1] < gaps[:, 0]).mean())),
+    )
+
+
+def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
+    """What the first policy does, what of it is who and what, what it costs, who loses."""
+    main, name = answer.main, projection.policies[0]
+    label = label_of(projection, answer, name, lang)
+    closed = main.effects[HEADLINE].sel(scenario=name)
+    yield say(
+        "closes",
+        lang,
+        policy=label,
+        year=main.year,
+        closed=_middle(closed),
+        range=_range(closed, lang),
+        share=_middle(main.effects["gap_closed_share"].sel(scenario=name), 0),
+        others=_others(projection, answer, name, lang),
+    )
+    yield from _who_and_what(main, name, lang)
+    yield from _cost(projection, main, name, lang)
+    yield from _losers(projection, name, label, lang)
+
+
+def _middle(values: xr.DataArray, digits: int = 1) -> str:
+    return written(float(np.median(values.to_numpy())), digits)
+
+
+def _range(values: xr.DataArray, lang: str) -> str:
+    """The interval in brackets; nothing for a single draw."""
+    if values.size < 2:
+        return ""
+    low, high = np.quantile(values.to_numpy(), (0.05, 0.95))
+    return say("interval", lang, range=interval(float(low), float(high), 1))
+
+
+def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str:
+    """The same number under other definitions, and with the normal approximation."""
+    parts = [
+        say(
+            "closes under",
+            lang,
+            definition=definition_label(projection, key, lang),
+            closed=_middle(item.effects[HEADLINE].sel(scenario=name)),
+        )
+        for key, item in list(answer.comparisons.items())[1:]
+        if name in item.scenarios
+    ]
+    if answer.approximate is not None:
+        rough = answer.approximate.effects[HEADLINE].sel(scenario=name)
+        parts.append(say("closes normal", lang, closed=_middle(rough)))
+    return say("others", lang, parts=say("list", lang).join(parts)) if parts else ""
+
+
+def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
+    try:
+        parts = main.split(name)
+    except KeyError:
+        return
+    is_single = main.effects.sizes["draw"] < 2
+    found = {
+        key: written(row["change_p50"], 1)
+        + ("" if is_single else f" ({interval(row['change_p05'], row['change_p95'], 1)})")
+        for key, row in parts.to_dict("index").items()
+    }
+    yield say("who and what", lang, who=found["who"], what=found["what"])
+
+
+def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
+    if "present_cost" not in main.effects:
+        return
+    money = _money_of(projection, lang)
+    cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
+    known = per_point[np.isfinite(per_point)]
+    text = say("cost", lang, cost=amount(float(np.median(cost)), money, lang))
+    if known.size < 0.95 * per_point.size:
+        text += say("cost unknown", lang, share=percent(1 - known.size / per_point.size))
+    else:
+        text += say("cost per point", lang, cost=amount(float(np.median(known)), money, lang))
+    yield text
+
+
+def amount(value: float, money: str, lang: str) -> str:
+    """Write an amount of money: 5.4 trillion yuan.
+
+    Parameters
+    ----------
+    value
+        The amount.
+    money
+        Name of the money.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+    for size, name in _LARGE[lang]:
+        if abs(value) >= size:
+            return f"{written(value / size, 1)}{name}{money if lang == 'zh' else f' {money}'}"
+    return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
+
+
+def _money_of(projection: Projection, lang: str) -> str:
+    name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
+    return say("yuan", lang) if name == "Yuan" else name
+
+
+def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterator[str]:
+    """Regions that most draws leave below their path without policy."""
+    if len(projection.data["draw"]) < 2:
+        return
+    heads = projection.data["output_per_head"].isel(year=-1).transpose("scenario", "draw", "region")
+    below = heads.sel(scenario=name).to_numpy() < heads.sel(scenario=projection.baselines[name]).to_numpy()
+    shares = below.mean(axis=0)
+    names = projection.data[f"name_{lang}"].to_numpy()
+    losing = [str(names[place]) for place in np.argsort(-shares, kind="stable") if shares[place] > 0.5]
+    listed = word("list.separator", lang).join(losing[:NAMED])
+    listed += say("more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
+    key = "losers" if losing else "no losers"
+    yield say(key, lang, policy=label, count=len(losing), all=len(shares), names=listed)
+
+
+def _rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[str]:
+    """What the numbers rest on, and where they leave what is plausible."""
+    if "population" not in projection.data:
+        yield say("equal shares", lang)
+    fitted = projection.provenance.get("fitted")
+    growth = (fitted or {}).get("provenance", {}).get("growth") or {}
+    if fitted is None:
+        yield say("rests on priors", lang)
+    elif growth:
+        yield say("rests", lang, explained=percent(growth["explained"]))
+    else:
+        yield say("rests, no growth", lang)
+    yield from _drift(projection, lang)
+    if answer is not None:
+        yield from implausible(answer.main, declarations_of(projection), lang)
+
+
+def _drift(projection: Projection, lang: str) -> Iterator[str]:
+    """How the forecast departs from the model, where that is much."""
+    baseline = projection.provenance.get("baseline") or {}
+    systematic: dict[str, float] = baseline.get("systematic_shock", {})
+    if not systematic:
+        return
+    slowed = min(systematic, key=lambda code: systematic[code])
+    if -systematic[slowed] < TOLD_DRIFT:
+        return
+    codes = [str(code) for code in projection.data["region"].to_numpy()]
+    names = projection.data[f"name_{lang}"].to_numpy()
+    size = float(np.sqrt(np.mean(np.square(list(systematic.values())))))
+    yield say(
+        "drift",
+        lang,
+        region=str(names[codes.index(slowed)]),
+        points=written(-100 * systematic[slowed], 1),
+        typical=written(100 * size, 1),
+    )

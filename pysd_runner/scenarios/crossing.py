@@ -1,0 +1,147 @@
+"""A policy is a mix of levers and a rule for who gets the money: the two are varied apart."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pysd_runner.scenarios.frozen import FrozenMapping
+from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
+from pysd_runner.scenarios.scenario import Scenario
+from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary
+
+# Who gets the money: exponent of need, the ending of names, and those of labels.
+WHO = {
+    "per_head": (0.0, {"en": ", per head", "zh": "，按人均"}),
+    "by_need": (1.0, {"en": ", by need", "zh": "，按需要"}),
+}
+
+# The mix that others are compared with: what a zoned policy spends on each lever, the same in every region.
+REFERENCE = "uniform_mean_mix"
+
+
+def crossed(mixes: Iterable[Scenario], *, who: Iterable[str] = tuple(WHO)) -> tuple[Scenario, ...]:
+    """Give the money of some policies in several ways.
+
+    Parameters
+    ----------
+    mixes
+        Policies that spend.
+    who
+        Keys of `WHO`.
+
+    Returns
+    -------
+    tuple of Scenario
+        Each policy in each way, named ``<policy>_<who>``; one that gives its money so already keeps its name.
+    """
+    keys = tuple(who)
+    return tuple(_given(scenario, key) for scenario in mixes for key in keys)
+
+
+def two_by_two(scenario: Scenario, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
+    """Policies that split the effect of one into who gets the money, what it is spent on, and their interaction.
+
+    Parameters
+    ----------
+    scenario
+        A policy that spends.
+    model
+        Name of a shipped model, or a loaded model.
+
+    Returns
+    -------
+    tuple of Scenario
+        The reference mix per head; the reference mix as the policy gives its money; the policy's mix per head; the
+        policy itself. Budget, start and assumptions are those of the policy.
+    """
+    reference = replace(
+        load_scenario(REFERENCE, model=model),
+        assumptions=scenario.assumptions,
+        assumption_set=scenario.assumption_set,
+    )
+    policy = replace(reference.policy, budget=scenario.policy.budget, start=scenario.policy.start)
+    if policy != reference.policy:
+        label = {lang: f"{text} ({scenario.label.get(lang, scenario.name)})" for lang, text in reference.label.items()}
+        name = f"{REFERENCE}_for_{scenario.name}"
+        reference = replace(reference, name=name, label=FrozenMapping(label), policy=policy)
+    alike = replace(reference, policy=replace(policy, redistribution=scenario.policy.redistribution))
+    if alike != reference:
+        alike = _named_after(alike, reference, scenario)
+    return (reference, alike, _given(scenario, "per_head"), scenario)
+
+
+def single_levers(budget: float, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
+    """Policies that spend everything on one lever, per head.
+
+    Parameters
+    ----------
+    budget
+        Share of national output a year.
+    model
+        Name of a shipped model, or a loaded model.
+
+    Returns
+    -------
+    tuple of Scenario
+        One a lever, named ``only_<lever>``.
+    """
+    root = load_scenario("baseline", model=model)
+    labels = {"en": "{} only", "zh": "仅{}"}
+    return tuple(
+        replace(
+            root,
+            name=f"only_{key}",
+            label=FrozenMapping(
+                (lang, labels[lang].format(text) + WHO["per_head"][1][lang])
+                for lang, text in (("en", word.en), ("zh", word.zh))
+            ),
+            note=FrozenMapping({"en": "", "zh": ""}),
+            policy=replace(root.policy, budget=budget, mix=FrozenMapping({key: 1.0}), redistribution=0.0),
+            changes=("policy.budget", "policy.mix"),
+            reference=root,
+        )
+        for key, word in load_vocabulary(model).levers.items()
+    )
+
+
+def who_of(scenario: Scenario) -> str:
+    """Key of `WHO` by which a policy gives its money; empty when it gives it in another way."""
+    given = scenario.policy.redistribution
+    return next((key for key, (exponent, _) in WHO.items() if given == exponent), "")
+
+
+def mix_of(name: str) -> str:
+    """Name of a policy without the ending that says who gets the money."""
+    return _without_endings(name, [f"_{key}" for key in WHO])
+
+
+def _given(scenario: Scenario, who: str) -> Scenario:
+    """The same policy with its money given in another way."""
+    exponent, endings = WHO[who]
+    if scenario.policy.redistribution == exponent:
+        return scenario
+    label = {
+        lang: _without_endings(text, [ending[lang] for _, ending in WHO.values()]) + endings[lang]
+        for lang, text in scenario.label.items()
+    }
+    return replace(
+        scenario,
+        name=f"{mix_of(scenario.name)}_{who}",
+        label=FrozenMapping(label),
+        policy=replace(scenario.policy, redistribution=exponent),
+        compare_with=(),
+    )
+
+
+def _named_after(alike: Scenario, reference: Scenario, scenario: Scenario) -> Scenario:
+    """The reference mix, called by how its money is given."""
+    key = who_of(scenario)
+    if key:
+        return _given(reference, key)
+    label = {lang: f"{text} / {scenario.label.get(lang, scenario.name)}" for lang, text in reference.label.items()}
+    return replace(alike, name=f"{reference.name}_as_{scenario.name}", label=FrozenMapping(label), compare_with=())
+
+
+def _without_endings(text: str, endings: Iterable[str]) -> str:
+    for ending in endings:
+        text = text.removesuffix(ending)
+    return text

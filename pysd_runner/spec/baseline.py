@@ -1,0 +1,180 @@
+"""The forecast without policy as draws, from which every projection starts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput
+
+Array = NDArray[np.float64]
+
+FILE = "baseline.nc"
+VARIABLE = "log_relative_output"
+# Sets the order of a baseline's draws apart from other uses of the seed.
+ORDER = 7
+# Means over regions below this, in log points, are zero.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Baseline:
+    """Draws of where regions are going without policy.
+
+    Attributes
+    ----------
+    paths
+        Log output per head relative to the mean of the regions, shape (draw, region, year), log points; the mean over
+        regions is 0 in every draw and year.
+    regions
+        Codes, in the order of the axis.
+    years
+        Years after the origin, ascending, without a hole.
+    origin
+        Last year the forecast saw.
+    panel, panel_sha256
+        Name of the panel it was made from, and digest of its content.
+    provenance
+        How it was made: anything JSON can hold.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes or years do not fit together, or a value is not finite.
+    """
+
+    paths: Array
+    regions: tuple[str, ...]
+    years: tuple[int, ...]
+    origin: int
+    panel: str
+    panel_sha256: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.paths.ndim != 3 or self.paths.shape[1:] != (len(self.regions), len(self.years)):
+            raise InvalidInput(
+                f"a baseline of {len(self.regions)} regions and {len(self.years)} years needs paths of shape "
+                f"(draw, region, year); found {self.paths.shape}"
+            )
+        if self.years != tuple(range(self.origin + 1, self.origin + 1 + len(self.years))):
+            raise InvalidInput(f"a baseline needs every year after its origin {self.origin}; found {self.years}")
+        if not np.isfinite(self.paths).all():
+            raise InvalidInput("a baseline holds values that are not finite")
+        mean = self.paths.mean(axis=1, keepdims=True)
+        # What is centred already keeps its bits, so that a file is read as it was written.
+        if np.abs(mean).max(initial=0) > ROUNDING:
+            object.__setattr__(self, "paths", self.paths - mean)
+
+    def __len__(self) -> int:
+        """Number of draws."""
+        return len(self.paths)
+
+    def __repr__(self) -> str:
+        return (
+            f"Baseline({len(self)} draws, {len(self.regions)} regions, {self.years[0]}-{self.years[-1]}, "
+            f"panel {self.panel!r})"
+        )
+
+    def drawn(self, draws: int, seed: int) -> Array:
+        """Take some draws, in an order that the seed alone decides: more draws keep those there were.
+
+        Parameters
+        ----------
+        draws
+            How many; 1 gives the median path of every region.
+        seed
+            A whole number from 0.
+
+        Returns
+        -------
+        ndarray
+            Shape (draw, region, year).
+
+        Raises
+        ------
+        InvalidInput
+            If there are not so many.
+        """
+        if draws > len(self):
+            raise InvalidInput(
+                f"the baseline holds {len(self)} draws, {draws} are wanted: take fewer, or forecast with more draws"
+            )
+        if draws == 1:
+            middle = np.median(self.paths, axis=0, keepdims=True)
+            return np.asarray(middle - middle.mean(axis=1, keepdims=True))
+        return self.paths[np.random.default_rng([seed, ORDER]).permutation(len(self))[:draws]]
+
+    def save(self, path: str | Path) -> Path:
+        """Write a netCDF file, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file, or the folder that gets it as ``baseline.nc``.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        import xarray as xr
+
+        from pysd_runner.export import save_netcdf
+
+        attrs = {"units": "log points", "long_name": "log output per head relative to the mean of the regions"}
+        coords = {"region": list(self.regions), "year": list(self.years)}
+        values = xr.DataArray(self.paths, dims=("draw", "region", "year"), coords=coords, attrs=attrs)
+        record = {"origin": self.origin, "panel": self.panel, "panel_sha256": self.panel_sha256}
+        data = values.to_dataset(name=VARIABLE).assign_attrs(record)
+        return save_netcdf(data, _file(Path(path)), provenance=dict(self.provenance))
+
+
+def load_baseline(path: str | Path) -> Baseline:
+    """Read a file of `Baseline.save`.
+
+    Parameters
+    ----------
+    path
+        The file, or the folder that holds it as ``baseline.nc``.
+
+    Returns
+    -------
+    Baseline
+        What was saved.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such file, or it holds no baseline.
+    """
+    from pysd_runner.export import load_netcdf, provenance_of
+
+    file = _file(Path(path))
+    try:
+        data = load_netcdf(file)
+        values = data[VARIABLE].transpose("draw", "region", "year")
+        return Baseline(
+            paths=np.asarray(values.to_numpy(), dtype=float),
+            regions=tuple(map(str, values["region"].to_numpy())),
+            years=tuple(map(int, values["year"].to_numpy())),
+            origin=int(data.attrs["origin"]),
+            panel=str(data.attrs["panel"]),
+            panel_sha256=str(data.attrs["panel_sha256"]),
+            provenance=provenance_of(data),
+        )
+    except (OSError, KeyError, ValueError, RuntimeError, json.JSONDecodeError) as error:
+        raise InvalidInput(f"{file} holds no baseline: {error}; expected a file that a forecast wrote") from error
+
+
+def _file(path: Path) -> Path:
+    return path / FILE if path.is_dir() else path

@@ -1,0 +1,134 @@
+"""The gate counts over all panels what back-tests say, and fetched panels are what was expected."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from benchmarks import gate, panels
+from benchmarks.gate import BEGIN, END, cells, clustered, gate_table, measures, models_table, told, without_one
+from benchmarks.panels import CHOSEN_ON, SOURCES, countries, eu_regions, read
+from benchmarks.scoreboard import PAGE
+from calibration.forecasting import backtest
+from calibration.forecasting.models import baselines
+from tests.calibration.forecasting.series import panel_of, walk
+
+
+def scores() -> pd.DataFrame:
+    """Three panels of made scores; pull is the best baseline of the first, persistence of the others."""
+    found = []
+    for panel, own, pull in (("A", 0.9, 0.8), ("B", 1.0, 1.1), ("C", 1.04, 1.2)):
+        for horizon in (1, 2):
+            for model, rmse in (("persistence", 1.0), ("pull", pull), ("filtered", 0.1), ("gapsim", own)):
+                covered = 0.5 + 0.1 * (panel == "A")
+                row = {"panel": panel, "horizon": horizon, "model": model, "rmse": rmse * horizon, "crps": rmse}
+                found.append({**row, "coverage_50": covered, "coverage_90": 0.9, "origins": 9})
+    return pd.DataFrame(found)
+
+
+def test_regret_is_against_the_best_baseline_of_each_panel_and_horizon() -> None:
+    table = cells(scores())
+    assert_allclose(table["regret"], np.repeat([0.9 / 0.8 - 1, 0.0, 0.04], 2))
+    assert_allclose(table["ratio"], np.repeat([0.9, 1.0, 1.04], 2))
+    found = measures(table)
+    assert_allclose(found["median regret"], 0.04)
+    assert_allclose(found["mean ratio to persistence"], 0.98)
+    assert_allclose(found["coverage of 50 %"], (0.6 + 0.5 + 0.5) / 3)
+    low, high = without_one(table)["mean ratio to persistence"]
+    assert_allclose((low, high), (0.95, 1.02))
+
+
+def test_every_forecaster_has_the_same_measures() -> None:
+    lines = models_table(scores()).splitlines()[2:]
+    assert [line.split("`")[1] for line in lines] == ["filtered", "gapsim", "persistence", "pull"]
+    # Persistence is best in two panels of three, a quarter worse than pull in the other.
+    assert lines[2].split("|")[2:5] == [" 0.0000 ", " 0.2500 ", " 1.0000 "]
+
+
+def test_what_does_not_hold_is_bold() -> None:
+    made = scores().replace({"panel": {"A": "China"}})
+    cut = [line.split("|")[3:5] for line in gate_table(cells(made)).splitlines()[2:]]
+    # China alone is a data set of its own, and its intervals are too wide.
+    assert [["**" in cell for cell in line] for line in cut] == [
+        [True, True],
+        [True, True],
+        [False, False],
+        [True, False],
+        [False, False],
+    ]
+
+
+def test_coverage_is_as_sure_as_panels_are_many() -> None:
+    values = np.random.default_rng(0).normal(0.5, 0.1, 400)
+    mean, low, high = clustered(pd.Series(values))
+    assert_allclose(mean, values.mean())
+    assert_allclose([low, high], mean + np.array([-1, 1]) * 1.645 * 0.1 / 20, atol=0.002)
+    few = clustered(pd.Series(values[:10]))
+    assert few[2] - few[1] > 3 * (high - low)
+
+
+def test_scores_of_another_version_are_set_beside_these() -> None:
+    before = scores()
+    before.loc[(before["panel"] == "B") & (before["model"] == "gapsim"), "rmse"] *= 0.8
+    text = told(scores(), before)
+    assert "mean 1.0833 over 6 pairs, largest 1.2500 (B, " in text
+    assert "before" not in told(scores())
+
+
+def test_panels_are_scored_from_origins_that_defaults_were_not_chosen_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {}
+    for name, sources in (("scored", SOURCES), ("chosen on", CHOSEN_ON)):
+        ((title, _, origins),) = gate.panels(tmp_path, [item for item in sources if item.name == "china"])
+        found[name] = origins
+    assert found == {"scored": tuple(range(2015, 2024)), "chosen on": tuple(range(2008, 2015))}
+    assert title == "China to 2014"
+    known = baselines()
+    quick = {name: known[name] for name in ("persistence", "pull")} | {"gapsim": known["damped_drift"]}
+    monkeypatch.setattr(gate, "models", lambda: quick)
+    monkeypatch.setattr(gate, "backtest", lambda panel, **rest: backtest(panel, **{**rest, "models": quick}))
+    out = tmp_path / "scores.csv"
+    line = ["--data", str(tmp_path), "--panel", "china", "eu", "--draws", "40", "--out", str(out)]
+    assert gate.main(line) == 0
+    answer = capsys.readouterr()
+    assert "EU: no eu_regions.csv" in answer.err
+    assert "1 panels and 5 pairs" in answer.out
+    page = tmp_path / "page.md"
+    page.write_text(f"a {BEGIN} old {END} z", encoding="utf-8")
+    assert gate.main(["--scores", str(out), "--page", str(page)]) == 0
+    assert answer.out.strip() in page.read_text(encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8").count(BEGIN) == 1
+
+
+def raw() -> bytes:
+    """A file as Eurostat makes them: a nation, regions, one of them with a hole."""
+    rows = ["freq,unit,geo,time,obs_value"]
+    for geo in ("NA", "NA1", "NA11", "NA12", "XX11"):
+        rows += [f"A,PPS,{geo},{year},{10 * year}" for year in (2000, 2001, 2002) if (geo, year) != ("NA12", 2001)]
+    return "\n".join(rows).encode()
+
+
+def test_regions_of_one_level_that_are_whole_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(eu_regions(raw())["region_code"].unique()) == ["NA11", "XX11"]
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(raw())
+    assert panels.main([str(tmp_path / "to"), "--copy", str(copy)]) == 1
+    assert not (tmp_path / "to").exists()
+    monkeypatch.setattr(panels, "EUROSTAT_SHA256", hashlib.sha256(raw()).hexdigest())
+    assert panels.main([str(tmp_path / "to"), "--copy", str(copy)]) == 0
+    assert "2 regions, 3 years" in capsys.readouterr().out
+    panel = read(next(item for item in SOURCES if item.name == "eu"), tmp_path / "to")
+    assert panel is not None
+    assert [(region.code, region.group) for region in panel.regions] == [("NA11", "NA"), ("XX11", "XX")]
+
+
+def test_countries_with_enough_regions_are_panels() -> None:
+    made = panel_of(walk(11, 12), groups=("a", "b"))
+    assert [(item.name, len(item.regions)) for item in countries(made)] == [("made a", 6), ("made b", 5)]
+    assert [item.name for item in countries(panel_of(walk(9, 12), groups=("a", "b")))] == ["made a"]

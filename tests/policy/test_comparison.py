@@ -1,0 +1,147 @@
+"""Effects of policies against plain loops; who is first; splits that close; unit costs that are changed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pysd_runner import load_model, load_panel
+from pysd_runner.draws import common_draws
+from pysd_runner.errors import InvalidInput
+from pysd_runner.policy.answer import answer
+from pysd_runner.policy.comparison import compare, first_shares, scanned, start_of, terciles
+from pysd_runner.policy.effects import DISCOUNT, Start, effects
+from pysd_runner.projection import project
+from pysd_runner.scenarios import load_scenario, with_comparisons
+from pysd_runner.scenarios.crossing import crossed, single_levers
+
+REGIONS = ("110000", "310000", "410000", "620000")
+BOUNDS = (2024, 2030)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return load_panel("china").subset(regions=REGIONS)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("regional_digital", regions=len(REGIONS))
+
+
+@pytest.fixture(scope="module")
+def cast(model):
+    mixes = [replace(load_scenario(name, model=model), compare_with=()) for name in ("zoned", "uniform_mean_mix")]
+    return with_comparisons(crossed([*mixes, *single_levers(0.003, model=model)[1:3]]), model=model)
+
+
+@pytest.fixture(scope="module")
+def common(model, panel):
+    return common_draws(model, panel, None, None, bounds=BOUNDS, draws=8, seed=1)
+
+
+@pytest.fixture(scope="module")
+def comparison(model, panel, common, cast):
+    return compare(model, panel, common, cast, BOUNDS)
+
+
+def test_effects_are_those_of_a_plain_loop(model, panel, cast, comparison):
+    projection = project(model, panel, list(cast), until=2030, draws=8, seed=1)
+    data, name = projection.data, "zoned_by_need"
+    money = data["policy_budget"].sel(scenario=name)
+    for draw in range(8):
+        base, own = (data.sel(scenario=item, year=2030).isel(draw=draw) for item in ("baseline", name))
+        y0, p0, y1, p1 = (np.asarray(d[k]) for d in (base, own) for k in ("output", "population"))
+        assert float(comparison.effects["output_change"].sel(scenario=name, draw=draw)) == pytest.approx(
+            100 * (y1.sum() / y0.sum() - 1)
+        )
+        lead = [1 - (y.sum() / p.sum()) / max(y / p) for y, p in ((y0, p0), (y1, p1))]
+        assert float(comparison.effects["leader_gap_closed"].sel(scenario=name, draw=draw)) == pytest.approx(
+            100 * (lead[0] - lead[1])
+        )
+        spent = [float(money.isel(draw=draw).sel(year=year)) for year in range(2025, 2031)]
+        present = sum(value / (1 + DISCOUNT) ** (place + 1) for place, value in enumerate(spent))
+        assert float(comparison.effects["present_cost"].sel(scenario=name, draw=draw)) == pytest.approx(present)
+        assert float(comparison.effects["benefit_cost_ratio"].sel(scenario=name, draw=draw)) == pytest.approx(
+            (y1.sum() - y0.sum()) / spent[-1]
+        )
+
+
+def test_headline_indicators_are_split_exactly(comparison):
+    for key in ("gap_closed", "theil_between_closed"):
+        parts = comparison.effects[f"{key}_by_laggards"] + comparison.effects[f"{key}_by_leaders"]
+        np.testing.assert_allclose(parts, comparison.effects[key], atol=1e-12)
+
+
+def test_who_what_and_interaction_sum_to_the_difference_in_every_draw(comparison):
+    values = comparison.effects["gap_closed"]
+    split = comparison.split("zoned_by_need")
+    whole = (values.sel(scenario="zoned_by_need") - values.sel(scenario="uniform_mean_mix").to_numpy()).to_numpy()
+    assert split.loc["total", "change_p50"] == pytest.approx(np.median(whole))
+    who = values.sel(scenario="uniform_mean_mix_by_need") - values.sel(scenario="uniform_mean_mix").to_numpy()
+    assert split.loc["who", "change_p50"] == pytest.approx(float(who.median()))
+    with pytest.raises(KeyError, match="two by two"):
+        replace(comparison, scenarios={k: v for k, v in comparison.scenarios.items() if k != "zoned"}).split(
+            "zoned_by_need"
+        )
+
+
+def test_shares_of_being_first_count_draws():
+    values = xr.DataArray(
+        [[1.0, 3.0, 2.0], [2.0, 1.0, 2.0]], dims=("scenario", "draw"), coords={"scenario": ["a", "b"]}
+    )
+    found = first_shares(values)
+    assert found.to_dict() == {"a": pytest.approx(2 / 3), "b": pytest.approx(2 / 3)}
+
+
+def test_unit_costs_are_scaled_one_at_a_time(model, panel, common, cast, comparison):
+    variable = model.spec.parameters["c_S"].variable
+    dear = scanned(model, panel, common, cast, BOUNDS, {"c_S": variable})
+    assert set(dear) == {("c_S", "half"), ("c_S", "twice")}
+    # Each share is that of a comparison in which every draw has the scaled cost.
+    for end, factor in (("half", 0.5), ("twice", 2.0)):
+        values = {**common.values, variable: factor * np.asarray(common.values[variable])}
+        there = compare(model, panel, replace(common, values=values), cast, BOUNDS)
+        assert not there.effects["gap_closed"].equals(comparison.effects["gap_closed"])
+        assert dear["c_S", end].to_dict() == there.first.to_dict()
+
+
+def test_terciles_take_a_third_of_the_draws_each(comparison):
+    values = comparison.effects["gap_closed"].sel(scenario="only_skills_by_need").to_numpy()
+    found = terciles(comparison, "h_u", values)
+    assert set(found) == {("h_u", "low"), ("h_u", "high")}
+    high = np.argsort(values)[-3:]
+    expected = first_shares(comparison.effects["gap_closed"].isel(draw=np.sort(high)))
+    assert found["h_u", "high"].to_dict() == expected.to_dict()
+
+
+def test_robust_needs_every_case(model, panel, cast):
+    found = answer(model, panel, cast, {"": None}, None, bounds=BOUNDS, draws=4, seed=0)
+    name = str(found.main.first.idxmax())
+    least = min(float(series[name]) for series in (found.main.first, *found.main.cases.values()))
+    is_best = all(series.idxmax() == name for series in found.main.cases.values())
+    assert found.robust == (name if is_best and least >= 0.5 else "")
+    assert found.approximate is None
+
+
+def test_nothing_to_compare_is_refused(comparison, panel):
+    output = xr.DataArray(
+        np.ones((1, 1, 4, 2)), dims=("scenario", "draw", "region", "year"), coords={"scenario": ["a"]}
+    )
+    with pytest.raises(InvalidInput, match="no policy was run"):
+        effects(output, output, None, {"a": "a"}, start_of(panel))
+
+
+def test_without_classes_and_without_laggards_what_is_left_is_computed():
+    rng = np.random.default_rng(0)
+    shape = (2, 3, 2, 2)
+    dims = ("scenario", "draw", "region", "year")
+    coords = {"scenario": ["base", "policy"], "draw": range(3), "year": [2024, 2025]}
+    output, people = (xr.DataArray(rng.uniform(1, 2, shape), dims=dims, coords=coords) for _ in range(2))
+    names = {"base": "base", "policy": "base"}
+    equal = Start(output=np.ones(2), population=np.ones(2))
+    found = effects(output, people, None, names, equal)
+    assert "gap_closed" not in found
+    assert "theil_between_closed" not in found
+    assert "output_change" in found
