@@ -94,20 +94,28 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
         )
         yield say("robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
         return
-    parts = []
-    for key, item in answer.comparisons.items():
-        name = str(item.first.idxmax())
-        parts.append(
-            say(
-                "first under" if key else "first",
-                lang,
-                policy=label_of(projection, answer, name, lang),
-                share=percent(float(item.first[name])),
-                definition=definition_label(projection, key, lang),
-            )
+    tops = {key: str(item.first.idxmax()) for key, item in answer.comparisons.items()}
+    shares = {key: percent(float(item.first[tops[key]])) for key, item in answer.comparisons.items()}
+    against = list(_against(projection, answer, lang))
+    if len(tops) > 1 and len(set(tops.values())) == 1 and not against:
+        label = label_of(projection, answer, next(iter(tops.values())), lang)
+        parts = [
+            say("share under", lang, share=share, definition=definition_label(projection, key, lang))
+            for key, share in shares.items()
+        ]
+        yield say("first but not robust", lang, policy=label, parts=say("list", lang).join(parts))
+        return
+    parts = [
+        say(
+            "first under" if key else "first",
+            lang,
+            policy=label_of(projection, answer, name, lang),
+            share=shares[key],
+            definition=definition_label(projection, key, lang),
         )
-    parts += _against(projection, answer, lang)
-    yield say("not robust", lang, parts=say("clauses", lang).join(parts))
+        for key, name in tops.items()
+    ]
+    yield say("not robust", lang, parts=say("clauses", lang).join([*parts, *against]))
 
 
 def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
