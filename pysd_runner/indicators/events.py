@@ -199,8 +199,8 @@ def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
     InvalidInput, UnknownName
         As `chances`.
     """
-    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year"))
-    relative = (logs - logs.mean("region")).to_numpy()
+    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year").to_numpy())
+    relative = logs - logs.mean(axis=2, keepdims=True)
     regions = data["region"].to_numpy()
     names = {
         str(code): (str(english), str(chinese))

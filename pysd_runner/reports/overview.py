@@ -61,7 +61,7 @@ def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tupl
     header, rows
         Texts.
     """
-    header = [say("event", lang), *(label_of(projection, None, name, lang) for name in shares)]
+    header = [say("event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
     return header, [[str(event), *(f"{percent(share)} %" for share in row)] for event, row in shares.iterrows()]
 
 
