@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine import serial
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.files import identify
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.store import code_digest, default_store
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import GapsimError, InvalidInput, SimulationFailed
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.frontend.lowering.limits import is_non_negative
 from pysd_runner.engine.frontend.translated.source import Translated
@@ -19,7 +20,6 @@ from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.sanitised import Sanitised, sanitise
-from pysd_runner.errors import GapsimError, InvalidInput, SimulationFailed
 
 Array = NDArray[np.float64]
 

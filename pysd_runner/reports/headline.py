@@ -6,16 +6,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.export.words import word
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.laggards import mean_log_gap
-from pysd_runner.numbers import interval, percent, written
 from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.comparison import Comparison
 from pysd_runner.policy.effects import HEADLINE, Start
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.plausible import implausible
+from pysd_runner.text.words import word
 
 Array = NDArray[np.float64]
 

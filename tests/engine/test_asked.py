@@ -3,7 +3,7 @@
 import pytest
 
 from pysd_runner import load_model, simulate
-from pysd_runner.errors import InvalidInput, InvalidModel
+from pysd_runner.core.errors import InvalidInput, InvalidModel
 from tests.engine.small_models import write_model
 from tests.engine.xmile_files import aux, flow, load_xmile, stock, write_xmile
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pysd_runner.errors import InvalidInput, InvalidModel, SimulationFailed, UnknownName, UnsupportedFeature
+from pysd_runner.core.errors import InvalidInput, InvalidModel, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
@@ -95,7 +95,7 @@ ATTACKS = [
 @pytest.mark.parametrize("engine", ["numpy", "pysd"])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_model_file_runs_no_code_and_leaves_no_file(attack, engine, tmp_path):
-    from pysd_runner.errors import GapsimError
+    from pysd_runner.core.errors import GapsimError
 
     path = write_model(tmp_path, attack, final=1)
     with contextlib.suppress(GapsimError):

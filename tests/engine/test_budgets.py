@@ -3,8 +3,8 @@
 import pytest
 
 from pysd_runner import load_model, simulate
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine import Budgets
-from pysd_runner.errors import InvalidModel
 from tests.engine.small_models import write_model
 from tests.engine.xmile_files import DIMENSIONS, aux, load_xmile
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner import jacobian
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.reference import UnlimitedOutflow
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.simulation import simulate
 from tests.engine.xmile_files import DIMENSIONS, OVER_D, flow, load_xmile, stock
 

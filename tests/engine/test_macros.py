@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same

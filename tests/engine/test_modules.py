@@ -2,7 +2,7 @@
 
 import pytest
 
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.xmile_files import OVER_D, aux, flow, load_xmile, stock, write_xmile

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.random_numbers import Chance, uniform
-from pysd_runner.errors import InvalidInput
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import RANDOM, write_model

@@ -2,10 +2,10 @@
 
 import pytest
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.engine.frontend.lowering.model import lower
 from pysd_runner.engine.frontend.source import read_source
 from pysd_runner.engine.frontend.translated.source import translate
-from pysd_runner.paths import model_folder
 from tests.engine.small_models import FEATURES, RANDOM, write_model
 from tests.engine.test_xmile_functions import EQUATIONS, write
 from tests.engine.xmile_files import OVER_D, aux, flow, stock, write_xmile

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.simulation import simulate
 from tests.engine.xmile_files import DIMENSIONS, OVER_D, OVER_N, aux, flow, load_xmile, stock
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import GapsimError
 from pysd_runner.engine.frontend.lowering.model import lower
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import GapsimError
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import simulate
 from tests.validation.canonical import published_file, read_published

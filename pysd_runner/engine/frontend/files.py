@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
 
 VENSIM = frozenset({".mdl"})
 XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})

@@ -5,8 +5,8 @@ from typing import Any
 
 from lark import Lark, Transformer, UnexpectedInput
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.places import Place, fault, shortened
-from pysd_runner.errors import InvalidModel
 
 # What a terminal of a grammar is called in a message; all others are shown as they are written.
 WORDS = {

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from pysd_runner.core.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.files import VENSIM, identify, relative_path
 from pysd_runner.engine.frontend.syntax import Range, Syntax
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, UnknownName, suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from pysd_runner.core.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.lowering import arrays, places
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import transposed
 from pysd_runner.engine.frontend.syntax import Call, Name
 from pysd_runner.engine.ir import Expression, Number
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, suggest
 
 
 def _element_count(node: Call, scope: Scope) -> Expression:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import ArrayFunction, Axis, Expression, Number, Reduction, Reference, joined_axes
-from pysd_runner.errors import InvalidModel
 
 
 def invert_matrix(scope: Scope, matrix: Expression) -> Expression:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from pysd_runner.core.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Range, Variable
 from pysd_runner.engine.names import key, tidy
-from pysd_runner.errors import InvalidModel, suggest
 
 
 def check_definitions(

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Reference, Table
 from pysd_runner.engine.names import ORDER
-from pysd_runner.errors import UnsupportedFeature
 
 # A chain longer than this is a slip of the pen.
 MOST_LEVELS = 1000

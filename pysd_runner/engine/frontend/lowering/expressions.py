@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature, suggest
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import delays, places
 from pysd_runner.engine.frontend.lowering.array_calls import ARRAY_CALLS
@@ -20,7 +21,6 @@ from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Name, Node, St
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import Expression, Number, Table, Time
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, UnsupportedFeature, suggest
 
 ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "^": "power"}
 

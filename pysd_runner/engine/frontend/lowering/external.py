@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.files import relative_path
 from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, Points, sorted_points
 from pysd_runner.engine.frontend.sheets import Sheets, block, cell_place, column_place
 from pysd_runner.engine.frontend.syntax import Call, Range, Syntax, Text
 from pysd_runner.engine.ir import Mode
-from pysd_runner.errors import InvalidModel
 
 Array = NDArray[np.float64]
 

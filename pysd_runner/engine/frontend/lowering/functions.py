@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, inputs, library
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.functions import SMALL, operation
 from pysd_runner.engine.ir import Expression, Number, Time
-from pysd_runner.errors import UnsupportedFeature
 
 Build = Callable[..., Expression]
 

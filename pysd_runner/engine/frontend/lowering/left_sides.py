@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.boxes import Box
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Call, Node, parts
 from pysd_runner.engine.ir import Axis, Block, Element, Expression, Index, Number, Reference
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # Functions whose result for one element depends on all elements of an array.
 WHOLE_ARRAYS = frozenset(

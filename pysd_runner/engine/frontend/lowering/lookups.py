@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
@@ -11,7 +12,6 @@ from pysd_runner.engine.frontend.lowering.tables import Points, TableFunction, s
 from pysd_runner.engine.frontend.syntax import Call, Node, Variable
 from pysd_runner.engine.ir import Mode
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel
 
 
 def is_table_function(variable: Variable) -> bool:

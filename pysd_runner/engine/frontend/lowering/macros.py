@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.tables import TableFunction
@@ -10,7 +11,6 @@ from pysd_runner.engine.frontend.syntax import Array, Call, Equation, Name, Node
 from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
 from pysd_runner.engine.names import HIDDEN, key
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 
 @dataclass(frozen=True, slots=True)

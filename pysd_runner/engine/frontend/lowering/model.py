@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
 from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor, with_fixed_transits
@@ -26,7 +27,6 @@ from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Stoc
 from pysd_runner.engine.frontend.syntax import Variable as Defined
 from pysd_runner.engine.ir import Block, Drawn, Kind, ModelIr, Number, Operation, Table, Variable
 from pysd_runner.engine.names import key, shown
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
 

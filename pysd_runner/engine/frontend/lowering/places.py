@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.lowering.arrays import marked
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
@@ -11,7 +12,6 @@ from pysd_runner.engine.functions import SMALL, operation
 from pysd_runner.engine.ir import Axis, Expression, Index, Number, Reduction, Reference, Table
 from pysd_runner.engine.names import key
 from pysd_runner.engine.rewriting import relabelled
-from pysd_runner.errors import InvalidModel
 
 
 def element_map(node: Call, scope: Scope) -> Expression:

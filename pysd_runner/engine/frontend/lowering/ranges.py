@@ -4,11 +4,11 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pysd_runner.core.errors import InvalidModel, suggest
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Numbered, Range, Target, labels_of
 from pysd_runner.engine.ir import Axis, Element, Index
 from pysd_runner.engine.names import HIDDEN, key, tidy
-from pysd_runner.errors import InvalidModel, suggest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import arrays
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -13,7 +14,6 @@ from pysd_runner.engine.frontend.syntax import Call, Name
 from pysd_runner.engine.functions import operation
 from pysd_runner.engine.ir import Expression, Number, Reduction, Reference, Table
 from pysd_runner.engine.names import key, shown
-from pysd_runner.errors import InvalidModel
 
 REDUCTIONS = {"sum": "sum", "prod": "product", "vmin": "least", "vmax": "largest"}
 

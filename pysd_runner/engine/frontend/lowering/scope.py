@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.lowering.ranges import Ranges
@@ -28,7 +29,6 @@ from pysd_runner.engine.ir import (
     joined_axes,
 )
 from pysd_runner.engine.names import HELD, HIDDEN, ORDER, SPAN, key
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 
 @dataclass(slots=True)

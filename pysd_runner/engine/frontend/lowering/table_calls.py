@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
@@ -12,7 +13,6 @@ from pysd_runner.engine.frontend.lowering.tables import UNDEFINED, TableFunction
 from pysd_runner.engine.frontend.syntax import Call, Name
 from pysd_runner.engine.ir import Expression, Mode, Number, Time
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 # Functions that read a table function by a rule of their own.
 LOOKUPS: dict[str, Mode] = {

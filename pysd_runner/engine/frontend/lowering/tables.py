@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode
-from pysd_runner.errors import InvalidModel
 
 
 @dataclass(frozen=True, slots=True)

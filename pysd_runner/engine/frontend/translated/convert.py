@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,
@@ -26,7 +27,6 @@ from pysd_runner.engine.frontend.syntax import (
     folded,
 )
 from pysd_runner.engine.names import tidy
-from pysd_runner.errors import UnsupportedFeature
 
 _KINDS: dict[str, Kind] = {
     "AbstractUnchangeableConstant": "unchangeable",

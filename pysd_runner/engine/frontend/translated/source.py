@@ -9,13 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.files import VENSIM, XMILE, identify, relative_path
 from pysd_runner.engine.frontend.lowering.external import DataFiles
 from pysd_runner.engine.frontend.source import Source
 from pysd_runner.engine.frontend.translated.convert import syntax_of
 from pysd_runner.engine.ir import Integration
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel
 
 XMILE_CONTROLS = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}
 

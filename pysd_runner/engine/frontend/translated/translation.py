@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.ir import Integration
-from pysd_runner.errors import InvalidModel
 
 Result = TypeVar("Result")
 

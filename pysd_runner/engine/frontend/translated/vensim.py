@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.translated.mapping import keep_mappings
 from pysd_runner.engine.frontend.translated.translation import (
     Reading,
@@ -15,7 +16,6 @@ from pysd_runner.engine.frontend.translated.translation import (
 )
 from pysd_runner.engine.frontend.vensim.settings import aliases
 from pysd_runner.engine.frontend.vensim.text import read_text
-from pysd_runner.errors import InvalidModel
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.
 _SKETCH = re.compile(r"\s*\\+---///")

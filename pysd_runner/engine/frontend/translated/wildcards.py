@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel
 
 WILDCARD = "*"
 

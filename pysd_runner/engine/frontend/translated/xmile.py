@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.translated.translation import (
     Reading,
     explained,
@@ -22,7 +23,6 @@ from pysd_runner.engine.frontend.translated.xmile_meaning import (
     spread_behavior,
 )
 from pysd_runner.engine.frontend.xmile.specs import integration
-from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
 

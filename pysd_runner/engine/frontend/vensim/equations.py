@@ -10,6 +10,7 @@ from typing import Any
 
 from lark import Lark, Token, Transformer
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
 from pysd_runner.engine.frontend.places import Place, shortened
 from pysd_runner.engine.frontend.syntax import (
@@ -31,7 +32,6 @@ from pysd_runner.engine.frontend.syntax import (
 from pysd_runner.engine.frontend.vensim.functions import FUNCTIONS, vensim_call
 from pysd_runner.engine.ir import Mode
 from pysd_runner.engine.names import key, tidy
-from pysd_runner.errors import InvalidModel
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 

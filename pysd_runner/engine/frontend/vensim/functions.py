@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import Call, Node, Number, Points, Stock, Text
-from pysd_runner.errors import InvalidModel
 
 Build = Callable[..., Node]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.notes import DRAWN, READ, STUDY
 from pysd_runner.engine.frontend.places import fault
 from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Range, Syntax, Variable, parts
@@ -15,7 +16,6 @@ from pysd_runner.engine.frontend.vensim.sketch import drawn_in
 from pysd_runner.engine.frontend.vensim.text import VensimText, read_text
 from pysd_runner.engine.ir import Feature
 from pysd_runner.engine.names import key, tidy
-from pysd_runner.errors import InvalidModel
 
 # Reality checks and test inputs of Vensim, which no run uses.
 _CHECK = re.compile(r":\s*(?:THE\s+CONDITION|TEST\s+INPUT|IMPLIES)\s*:", re.IGNORECASE)

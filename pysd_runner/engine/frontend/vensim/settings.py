@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.notes import ABOUT, OUTPUT, PROGRAM, READ, SHOWN, STUDY
 from pysd_runner.engine.ir import Feature
-from pysd_runner.errors import InvalidModel
 
 CALENDAR = "the calendar of the axis of time; no number depends on it"
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.ir import Integration
-from pysd_runner.errors import InvalidModel
 
 # What parts the equations from the sketch; some files have one backslash too many or too few.
 _SKETCH = re.compile(rb"\\+---///")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import (
     Belt,
     Call,
@@ -22,7 +23,6 @@ from pysd_runner.engine.frontend.xmile.document import child, children, fault_at
 from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
 from pysd_runner.engine.frontend.xmile.variables import dimensions_of
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel
 
 _OTHERWISE = ("beginning", "even")
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.places import Place, fault
-from pysd_runner.errors import InvalidModel
 
 VARIABLES = ("aux", "flow", "stock")
 # What stands behind all variables of a model.

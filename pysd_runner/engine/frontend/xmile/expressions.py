@@ -8,6 +8,7 @@ from typing import Any
 
 from lark import Lark, Token, Transformer
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
 from pysd_runner.engine.frontend.places import Place
 from pysd_runner.engine.frontend.syntax import (
@@ -31,7 +32,6 @@ from pysd_runner.engine.frontend.xmile.functions import (
     xmile_name,
 )
 from pysd_runner.engine.names import key, tidy
-from pysd_runner.errors import InvalidModel
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable, Mapping
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import Call, Name, Node, Number, Operation
-from pysd_runner.errors import InvalidModel
 
 Build = Callable[..., Node]
 # None stands for any other number of arguments.

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.frontend.syntax import Call, Equation, Name, Number, Variable, parts
 from pysd_runner.engine.frontend.xmile.document import children, fault_at, place_of
 from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel
 
 Read = Callable[[Any], list[Variable]]
 # Told of each model and of the path at which it stands.

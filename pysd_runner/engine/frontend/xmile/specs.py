@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import Equation, Name, Node, Number, Operation, Variable
 from pysd_runner.engine.frontend.xmile.document import child, fault_at, place_of, text_of
 from pysd_runner.engine.frontend.xmile.expressions import read_expression
 from pysd_runner.engine.ir import Integration, Method
-from pysd_runner.errors import InvalidModel
 
 # What XMILE calls the time controls.
 NAMES = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "FINAL TIME"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.syntax import (
     Call,
     Equation,
@@ -24,7 +25,6 @@ from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expre
 from pysd_runner.engine.frontend.xmile.functions import negative
 from pysd_runner.engine.ir import Mode
 from pysd_runner.engine.names import HIDDEN, key
-from pysd_runner.errors import InvalidModel
 
 _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.functions import SMALL, operation, time_step
 from pysd_runner.engine.ir import Axis, Block, Element, Expression, Index, Number, Reference, Table
-from pysd_runner.errors import UnsupportedFeature
 
 # What comes on in a step, with the share of it that each slat takes.
 Entering = tuple[Array, Expression]

@@ -2,6 +2,7 @@
 
 import math
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering.conveyors.build import Parts
 from pysd_runner.engine.frontend.lowering.scope import Scope
@@ -9,7 +10,6 @@ from pysd_runner.engine.frontend.lowering.subscripts import WILDCARD, static_ind
 from pysd_runner.engine.frontend.syntax import Belt, Call, Name, Node, Text
 from pysd_runner.engine.ir import Axis, Element, Expression, Number, Reduction, Reference
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 
 
 def read_part(node: Call, scope: Scope) -> Expression:
