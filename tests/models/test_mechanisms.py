@@ -848,7 +848,8 @@ def test_sameness_is_that_of_the_money_that_is_spent() -> None:
 def test_rolling_evaluation_leaves_the_share_of_an_inactive_lever_unspent() -> None:
     rolling = {"Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": 1.0}
     names = ["Policy Weight", "Spent Mix"]
-    found = simulated({**POLICY, **rolling, "Lever Active": without("skills")}, names, 25)
+    policy = {**POLICY, **rolling, "Policy Start Time": START, "Lever Active": without("skills")}
+    found = simulated(policy, names, 25)
     place = LEVERS.index("Skills")
     weight = found["Policy Weight"][0, 0]
     assert weight[place] == pytest.approx(np.broadcast_to(weight[place, :, :1], weight[place].shape), abs=1e-15)
