@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.checks.experiments import load_experiments
+from pysd_runner.checks.experiments import Loop, load_experiments
 from pysd_runner.inputs import time_step
 from pysd_runner.model import Model
 from pysd_runner.policy.comparison import start_of
@@ -229,17 +229,34 @@ def references(inputs: ProjectionInputs, scenario: Scenario) -> dict[str, dict[s
 def loop_values(model: Model) -> dict[str, dict[str, float]]:
     """Values that switch each feedback loop of a model off, by its name; the declarations say which.
 
+    Loops that a choice of policy switches off are left out.
+
     Parameters
     ----------
     model
         With a ``checks.toml`` beside its file.
     """
+    return {
+        loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)
+    }
+
+
+def loop_labels(model: Model, lang: str) -> dict[str, str]:
+    """The same loops in words, by name.
+
+    Parameters
+    ----------
+    model
+        The model.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+    return {loop.name: (loop.zh if lang == "zh" else loop.en) or loop.name for loop in _loops(model)}
+
+
+def _loops(model: Model) -> list[Loop]:
     file = model.path.parent / "checks.toml"
     if not file.is_file():
-        return {}
-    chosen = {} if model.spec is None else {key for key, item in model.spec.parameters.items() if item.role == "POL"}
-    return {
-        loop.name: {model.find(key): float(value) for key, value in loop.values.items()}
-        for loop in load_experiments(file).loops
-        if not chosen & set(loop.values)
-    }
+        return []
+    chosen = set() if model.spec is None else {key for key, item in model.spec.parameters.items() if item.role == "POL"}
+    return [loop for loop in load_experiments(file).loops if not chosen & set(loop.values)]
