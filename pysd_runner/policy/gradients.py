@@ -77,9 +77,9 @@ class Gradients:
         Returns
         -------
         values : dict
-            By key of the outcome, shape (policy, draw, year).
+            By key of the outcome, shape (policy, draw, year), with elements before the year where it has some.
         derivatives : dict
-            By key of the outcome, shape (policy, draw, year, direction).
+            By key of the outcome, one more axis (direction).
         """
         rows = []
         for first in range(0, self.study.draws, self._block):
@@ -115,7 +115,7 @@ class Gradients:
         data = {name: np.broadcast_to(value, (*lead, *value.shape[2:])) for name, value in data.items()}
         derivatives = {name: np.broadcast_to(value, (*lead, *value.shape[2:])) for name, value in derivatives.items()}
         values = {item.key: item.value(data) for item in self.outcomes}
-        return values, {item.key: _chained(item.slopes(data), derivatives) for item in self.outcomes}
+        return values, {item.key: _chained(item, data, derivatives) for item in self.outcomes}
 
     def _fitted(self, name: str, value: Any) -> Array | TimePath:
         """Seeds of a variable, over time where its values are."""
@@ -125,10 +125,10 @@ class Gradients:
         return slope
 
 
-def _chained(slopes: Mapping[str, Array], derivatives: Mapping[str, Array]) -> Array:
-    """Chain rule over the elements of every variable: shape (policy, draw, year, direction)."""
+def _chained(outcome: Outcome, data: Mapping[str, Array], derivatives: Mapping[str, Array]) -> Array:
+    """Chain rule over the elements of every variable, or element by element."""
     total: Any = 0.0
-    for name, slope in slopes.items():
+    for name, slope in outcome.slopes(data).items():
         product = slope[..., None] * derivatives[name]
-        total = total + product.sum(axis=tuple(range(2, product.ndim - 2)))
+        total = total + (product if outcome.by_element else product.sum(axis=tuple(range(2, product.ndim - 2))))
     return np.asarray(total)

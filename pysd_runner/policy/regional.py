@@ -1,19 +1,26 @@
 """The study of the shipped regional model: its levers, and gaps and output as outcomes with their derivatives."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.checks.experiments import Loop, load_experiments
+from pysd_runner.engine.paths import TimePath
 from pysd_runner.inputs import time_step
 from pysd_runner.model import Model
 from pysd_runner.policy.comparison import start_of
 from pysd_runner.policy.effects import Start
+from pysd_runner.policy.objective import Constraint
+from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
 from pysd_runner.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
+from pysd_runner.scenarios.frozen import FrozenMapping
+from pysd_runner.scenarios.policy import Schedule
 from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 
@@ -52,6 +59,8 @@ def regional_study(inputs: ProjectionInputs) -> Study:
         none=policy_values(inputs, load_scenario("baseline", model=model)),
         levers=levers,
         outcomes=regional_outcomes(start_of(panel)),
+        watched={"region_change": _regions()},
+        elements=tuple(region.name_en for region in panel.regions),
         notes=(
             "Effects of digital policy on output rest on priors from the literature passed through the structure; "
             "unit costs of the levers are judgement.",
@@ -95,19 +104,6 @@ def regional_outcomes(start: Start) -> dict[str, Outcome]:
     found.append(_national())
     found.append(_region("leader_change", start.leader, "output per head of the leader", "领先地区人均产出"))
     return {item.key: item for item in found}
-
-
-def region_outcome(place: int, key: str = "", en: str = "", zh: str = "") -> Outcome:
-    """Output per head of one region.
-
-    Parameters
-    ----------
-    place
-        Position of the region.
-    key, en, zh
-        Names.
-    """
-    return _region(key or f"region_{place}", place, en, zh)
 
 
 def _gap(behind: NDArray[np.bool_]) -> Outcome:
@@ -212,6 +208,26 @@ def _region(key: str, place: int, en: str, zh: str) -> Outcome:
     )
 
 
+def _regions() -> Outcome:
+    """Output per head of every region."""
+
+    def slopes(data: Data) -> dict[str, Array]:
+        made, people = data[OUTPUT], data[PEOPLE]
+        return {OUTPUT: 1 / people, PEOPLE: -made / people**2}
+
+    return Outcome(
+        key="region_change",
+        variables=(OUTPUT, PEOPLE),
+        value=lambda data: data[OUTPUT] / data[PEOPLE],
+        slopes=slopes,
+        unit="%",
+        en="output per head of each region",
+        zh="各地区人均产出",
+        is_relative=True,
+        by_element=True,
+    )
+
+
 def references(inputs: ProjectionInputs, scenario: Scenario) -> dict[str, dict[str, Any]]:
     """Policies that split the effect of a scenario into who gets the money and what it buys.
 
@@ -260,3 +276,171 @@ def _loops(model: Model) -> list[Loop]:
         return []
     chosen = set() if model.spec is None else {key for key, item in model.spec.parameters.items() if item.role == "POL"}
     return [loop for loop in load_experiments(file).loops if not chosen & set(loop.values)]
+
+
+def class_space(inputs: ProjectionInputs, scenario: Scenario, *, who: bool = True) -> tuple[Space, Array]:
+    """Shares of the levers in each class, and who gets the money.
+
+    Parameters
+    ----------
+    inputs
+        Model and regions.
+    scenario
+        Budget, start and everything that is not chosen.
+    who
+        Whether the exponent of need is chosen as well, between money that follows output and need.
+
+    Returns
+    -------
+    space : Space
+        What may be chosen.
+    start : ndarray
+        The scenario in it, shape (number,).
+    """
+    values = policy_values(inputs, scenario)
+    vocabulary = load_vocabulary(inputs.model)
+    names, ranges = POLICY_VARIABLES, inputs.model.ranges
+    knobs, start = [], []
+    mixes = np.asarray(values[names["class_mixes"]], dtype=float)
+    share = float(values.get(names["differentiation"], 0.0))
+    uniform = values[names["mix"]]
+    if isinstance(uniform, TimePath):
+        uniform = uniform.at(inputs.bounds[1])
+    for group in vocabulary.classes.values():
+        column = list(ranges["Class"]).index(group.element)
+        for lever in vocabulary.levers.values():
+            row = list(ranges["Lever"]).index(lever.element)
+            knobs.append(
+                Knob(
+                    key=f"{group.key}.{lever.key}",
+                    variable=names["class_mixes"],
+                    position=(row, column),
+                    group=group.key,
+                    en=f"{lever.en}, {group.en}",
+                    zh=f"{group.zh}：{lever.zh}",
+                )
+            )
+            start.append((1 - share) * float(uniform[row]) + share * float(mixes[row, column]))
+    if who:
+        knobs.append(_who(names["redistribution"]))
+        start.append(float(values.get(names["redistribution"], 0.0)))
+    base = {**values, names["differentiation"]: 1.0}
+    return Space(knobs=tuple(knobs), base=base, sums={group: 1.0 for group in vocabulary.classes}), np.array(start)
+
+
+def uniform_space(
+    inputs: ProjectionInputs, scenario: Scenario, *, who: bool = True, periods: Sequence[float] = ()
+) -> tuple[Space, Array]:
+    """Shares of the levers in one mix for all, which may change from period to period, and who gets the money.
+
+    Parameters
+    ----------
+    inputs
+        Model and regions.
+    scenario
+        Budget, start and everything that is not chosen.
+    who
+        Whether the exponent of need is chosen as well.
+    periods
+        First years of the periods; empty for one mix.
+
+    Returns
+    -------
+    space : Space
+        What may be chosen.
+    start : ndarray
+        The scenario in it, shape (number,); of class mixes their mean.
+    """
+    values = policy_values(inputs, scenario)
+    vocabulary = load_vocabulary(inputs.model)
+    names = POLICY_VARIABLES
+    elements = list(inputs.model.ranges["Lever"])
+    uniform = values[names["mix"]]
+    share = float(values.get(names["differentiation"], 0.0))
+    mean = np.asarray(values[names["class_mixes"]], dtype=float).mean(axis=1)
+    knobs, start, sums = [], [], {}
+    for first in periods or (None,):
+        group = "mix" if first is None else f"{first:g}"
+        sums[group] = 1.0
+        mix = uniform.at(first or inputs.bounds[1]) if isinstance(uniform, TimePath) else np.asarray(uniform)
+        mix = (1 - share) * mix + share * mean
+        for lever in vocabulary.levers.values():
+            row = elements.index(lever.element)
+            knobs.append(
+                Knob(
+                    key=lever.key if first is None else f"{group}.{lever.key}",
+                    variable=names["mix"],
+                    position=(row,),
+                    start=first,
+                    group=group,
+                    en=lever.en if first is None else f"{lever.en}, from {group}",
+                    zh=lever.zh if first is None else f"{group}年起：{lever.zh}",
+                )
+            )
+            start.append(float(mix[row]))
+    if who:
+        knobs.append(_who(names["redistribution"]))
+        start.append(float(values.get(names["redistribution"], 0.0)))
+    return Space(knobs=tuple(knobs), base={**values, names["differentiation"]: 0.0}, sums=sums), np.array(start)
+
+
+def _who(variable: str) -> Knob:
+    return Knob(
+        key="redistribution",
+        variable=variable,
+        lower=-1.0,
+        upper=2.0,
+        en="money by region (-1 output, 0 per head, 1 need)",
+        zh="地区间资金分配（−1 按产出，0 按人均，1 按需要）",
+    )
+
+
+DEFAULT_CONSTRAINTS = (
+    Constraint(outcome="output_change", share_of_draws=0.9),
+    Constraint(outcome="region_change", share_of_draws=0.5),
+    Constraint(outcome="leader_change"),
+)
+
+
+def chosen_scenario(scenario: Scenario, space: Space, point: Array, *, name: str, labels: Mapping[str, str]) -> Scenario:
+    """The scenario that a point of a space is.
+
+    Parameters
+    ----------
+    scenario
+        The one the space was made from.
+    space
+        What was chosen.
+    point
+        The numbers.
+    name
+        Name of the new scenario.
+    labels
+        In English and Chinese.
+
+    Returns
+    -------
+    Scenario
+        Its shares sum to one exactly to rounding.
+    """
+    mixes: dict[str, dict[str, float]] = {}
+    others: dict[str, float] = {}
+    for knob, value in zip(space.knobs, point, strict=True):
+        if knob.group:
+            mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = float(value)
+        else:
+            others[knob.key] = float(value)
+    shares = {
+        group: FrozenMapping((lever, share / sum(mix.values())) for lever, share in mix.items())
+        for group, mix in mixes.items()
+    }
+    policy = replace(scenario.policy, redistribution=others.get("redistribution", scenario.policy.redistribution))
+    if any(knob.variable == POLICY_VARIABLES["class_mixes"] for knob in space.knobs):
+        policy = replace(policy, differentiation=1.0, class_mixes=FrozenMapping(shares))
+    elif set(shares) == {"mix"}:
+        policy = replace(policy, differentiation=0.0, mix=shares["mix"])
+    else:
+        years = sorted(shares, key=float)
+        path = Schedule(times=tuple(map(float, years)), values=tuple(shares[year] for year in years))
+        policy = replace(policy, differentiation=0.0, mix=path)
+    return replace(scenario, name=name, label=FrozenMapping(labels), policy=policy, compare_with=())

@@ -77,6 +77,8 @@ class Outcome:
         Labels.
     is_relative
         Whether an effect is a change in per cent rather than a difference.
+    by_element
+        Whether there is a number for each element (region), before the axis of years.
     """
 
     key: str
@@ -88,6 +90,7 @@ class Outcome:
     en: str = ""
     zh: str = ""
     is_relative: bool = False
+    by_element: bool = False
 
     def label(self, lang: str) -> str:
         """Label in a language, ``"en"`` or ``"zh"``."""
@@ -121,6 +124,10 @@ class Study:
         What policies consist of, by key.
     outcomes
         What they are judged by, by key; the first one unless another is asked for.
+    watched
+        Outcomes with a number for each element, that a search may keep from falling.
+    elements
+        Names of those elements.
     notes
         What a reader must know.
     """
@@ -133,6 +140,8 @@ class Study:
     none: Values = field(default_factory=dict)
     levers: Mapping[str, Lever] = field(default_factory=dict)
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    watched: Mapping[str, Outcome] = field(default_factory=dict)
+    elements: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -165,6 +174,8 @@ class Study:
         """
         if not key:
             return next(iter(self.outcomes.values()))
+        if key in self.watched:
+            raise InvalidInput(f"{key!r} has a value for each region; an objective is one number")
         if key not in self.outcomes:
             known = ", ".join(self.outcomes)
             raise UnknownName(f"there is no outcome {key!r}; known: {known}.{suggest(key, self.outcomes)}")
