@@ -7,7 +7,17 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Draws, Force, Lang, Language, MappingFile, OptionalSeed, Until, YuanPerUnit
-from pysd_runner.cli.policies import PolicyJob, policy_inputs, policy_study, spending
+from pysd_runner.cli.policies import (
+    Fit,
+    OpenLoop,
+    Out,
+    OutcomeName,
+    Panel,
+    PolicyJob,
+    policy_inputs,
+    policy_study,
+    spending,
+)
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
@@ -20,25 +30,6 @@ def register(app: typer.Typer) -> None:
         "gapsim attribute zoned_need --outcome output_change --draws 50",
     )
     command(app, "attribute", examples=examples)(attribute)
-
-
-Panel = Annotated[
-    str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
-]
-Fit = Annotated[
-    Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior.")
-]
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results [default: a new one under results/].")]
-OpenLoop = Annotated[
-    bool, typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast.")
-]
-OutcomeName = Annotated[
-    str | None,
-    typer.Option(
-        "--outcome",
-        help="gap_closed, theil_closed, theil_between_closed, output_change or leader_change [default: gap_closed].",
-    ),
-]
 
 
 def attribute(

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import DRAWS, MODEL, UNTIL, read_fit
@@ -16,6 +18,24 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
 
 SHIPPED_PANEL = "china"
+
+Panel = Annotated[
+    str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
+]
+Fit = Annotated[
+    Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results [default: a new one under results/].")]
+OpenLoop = Annotated[
+    bool, typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast.")
+]
+OutcomeName = Annotated[
+    str | None,
+    typer.Option(
+        "--outcome",
+        help="gap_closed, theil_closed, theil_between_closed, output_change or leader_change [default: gap_closed].",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,11 +16,14 @@ Array = NDArray[np.float64]
 # time, as a `TimePath` of such values.
 Slopes = Mapping[str, Array | TimePath]
 
+# Directions computed in one run: more of them no longer fit the fast memory of a processor and cost more each.
+TOGETHER = 8
+
 
 class Gradients:
     """A function from policies to outcomes and their derivatives.
 
-    Compiled once; a call costs about one run for the values and 0.8 for each direction.
+    Compiled once; a call costs about one run for the values and one for each direction.
 
     Parameters
     ----------
@@ -48,19 +51,29 @@ class Gradients:
         self.study, self.outcomes, self.directions = study, tuple(outcomes), directions
         self.variables = list(dict.fromkeys(name for item in outcomes for name in item.variables))
         self.every = study.bounds[1] - study.bounds[0] if every is None else every
-        self._slopes = {
-            name: TimePath(times=study.times, values=self._over_time(value), interpolate="step")
-            if isinstance(value, TimePath)
-            else np.asarray(value, dtype=float)[None, None]
-            for name, value in slopes.items()
-        }
+        # Parts of equal size share a program; the last one is filled up with directions that move nothing.
+        self._size = -(-directions // -(-directions // TOGETHER))
+        self._parts = [
+            {name: self._some(value, first) for name, value in slopes.items()}
+            for first in range(0, directions, self._size)
+        ]
         ir = study.model.ir
         cells = sum(int(np.prod(ir.shape(ir.variables[name].dims))) for name in self.variables)
         moments = round((study.bounds[1] - study.bounds[0]) / self.every) + 1
-        self._block = max(8, MOST_CELLS // (cells * moments * (directions + 1)))
+        self._block = max(8, MOST_CELLS // (cells * moments * (self._size + 1)))
 
-    def _over_time(self, path: TimePath) -> Array:
-        return np.stack([np.asarray(path.at(time), dtype=float) for time in self.study.times])[:, None, None]
+    def _some(self, slope: Array | TimePath, first: int) -> Array | TimePath:
+        """Some of the directions of a variable, with the axes (scenario, draw) in front."""
+        if isinstance(slope, TimePath):
+            steps = np.stack([np.asarray(slope.at(time), dtype=float) for time in self.study.times])
+            return TimePath(times=self.study.times, values=self._filled(steps, first)[:, None, None], interpolate="step")
+        return self._filled(np.asarray(slope, dtype=float), first)[None, None]
+
+    def _filled(self, values: Array, first: int) -> Array:
+        found = np.zeros((*values.shape[:-1], self._size))
+        chosen = values[..., first : first + self._size]
+        found[..., : chosen.shape[-1]] = chosen
+        return found
 
     def __call__(
         self, policies: Sequence[Values], *, progress: Callable[[int], None] | None = None
@@ -95,7 +108,7 @@ class Gradients:
     def _part(self, kept: NDArray[np.intp], policies: Sequence[Values]) -> tuple[dict[str, Array], dict[str, Array]]:
         study = self.study if len(kept) == self.study.draws else self.study.only(kept)
         stacked = dict(study.stacked(policies))
-        for name, slope in self._slopes.items():
+        for name, slope in self._parts[0].items():
             value = stacked.get(name)
             value = study.own(name) if value is None else value
             if isinstance(slope, TimePath) and not isinstance(value, TimePath):
@@ -109,20 +122,29 @@ class Gradients:
             save_every=self.every,
             outcomes=self.variables,
         )
-        work = Linearised(task, (), seeded=tuple(self._slopes), more=self.directions)
+        work = Linearised(task, (), seeded=tuple(self._parts[0]), more=self._size)
         lead = (len(policies), len(kept))
-        data, derivatives = work.run(seeds={name: self._fitted(name, task.values[name]) for name in self._slopes})
-        data = {name: np.broadcast_to(value, (*lead, *value.shape[2:])) for name, value in data.items()}
-        derivatives = {name: np.broadcast_to(value, (*lead, *value.shape[2:])) for name, value in derivatives.items()}
-        values = {item.key: item.value(data) for item in self.outcomes}
-        return values, {item.key: _chained(item, data, derivatives) for item in self.outcomes}
+        rows = []
+        for part in self._parts:
+            seeds = {name: _fitted(slope, task.values[name]) for name, slope in part.items()}
+            data, derivatives = work.run(seeds=seeds)
+            data, derivatives = (
+                {name: np.broadcast_to(value, (*lead, *value.shape[2:])) for name, value in found.items()}
+                for found in (data, derivatives)
+            )
+            rows.append({item.key: _chained(item, data, derivatives) for item in self.outcomes})
+        slopes = {
+            item.key: np.concatenate([row[item.key] for row in rows], axis=-1)[..., : self.directions]
+            for item in self.outcomes
+        }
+        return {item.key: item.value(data) for item in self.outcomes}, slopes
 
-    def _fitted(self, name: str, value: Any) -> Array | TimePath:
-        """Seeds of a variable, over time where its values are."""
-        slope = self._slopes[name]
-        if isinstance(value, TimePath) and not isinstance(slope, TimePath):
-            return TimePath(times=value.times, values=np.stack([slope] * len(value.times)), interpolate="step")
-        return slope
+
+def _fitted(slope: Array | TimePath, value: Any) -> Array | TimePath:
+    """Seeds of a variable, over time where its values are."""
+    if isinstance(value, TimePath) and not isinstance(slope, TimePath):
+        return TimePath(times=value.times, values=np.stack([slope] * len(value.times)), interpolate="step")
+    return slope
 
 
 def _chained(outcome: Outcome, data: Mapping[str, Array], derivatives: Mapping[str, Array]) -> Array:

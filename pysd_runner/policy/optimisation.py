@@ -24,9 +24,9 @@ Array = NDArray[np.float64]
 Told = Callable[[str, int, int], None]
 
 # Draws of the first, coarse search of every start.
-COARSE = 48
-# Steps of a search, and the change of the objective, as a part of its size, at which it ends.
-MOST_STEPS, TOLERANCE = 60, 1e-5
+COARSE = 32
+# Steps of the search on few draws and on all, and changes of the objective, as a part of its size, at which they end.
+STEPS, TOLERANCES = (50, 20), (1e-5, 3e-5)
 # A constraint may be missed by this part of the size of its effects.
 SLACK = 1e-4
 # The near-optimal set: policies that lose at most this part of the objective.
@@ -75,6 +75,8 @@ class Optimum:
         Effects on the other draws by outcome, shape (draw,), and (draw, element) of watched ones.
     rivals
         Objective of the policies it is compared with, on the other draws.
+    breaking
+        Those of them that break a constraint there by more than the policy found does.
     starts
         The searches.
     binding
@@ -103,6 +105,7 @@ class Optimum:
     out_of_sample: float
     effects: Mapping[str, Array]
     rivals: Mapping[str, float]
+    breaking: tuple[str, ...]
     starts: tuple[Start, ...]
     binding: Mapping[str, float]
     residual: float
@@ -117,13 +120,14 @@ class Optimum:
 
     @property
     def best_rival(self) -> str:
-        """The policy that comes closest, or beats it; empty without rivals."""
-        return max(self.rivals, key=lambda name: self.rivals[name]) if self.rivals else ""
+        """The policy that comes closest, or beats it, among those that keep the constraints; empty without one."""
+        kept = {name: value for name, value in self.rivals.items() if name not in self.breaking}
+        return max(kept, key=lambda name: kept[name]) if kept else ""
 
     @property
     def beats_rivals(self) -> bool:
-        """Whether it is better than every policy it was compared with, on draws it never saw."""
-        return all(self.out_of_sample > value for value in self.rivals.values())
+        """Whether it is better than every policy that keeps the constraints, on draws the search never saw."""
+        return not self.best_rival or self.out_of_sample > self.rivals[self.best_rival]
 
     def table(self) -> pd.DataFrame:
         """One row a number: what was chosen and its near-optimal range."""
@@ -204,7 +208,7 @@ class _Problem:
         self.gradients = Gradients(study, self.outcomes, space.slopes(study), len(space))
         self.without = self._run([none])
         self.scale = scale
-        self.runs = 0
+        self._sizes: Array | None = None
         self._known: dict[bytes, dict[str, Array]] = {}
         self._sloped: dict[bytes, tuple[dict[str, Array], dict[str, Array]]] = {}
 
@@ -234,7 +238,6 @@ class _Problem:
     def several(self, points: Array) -> list[dict[str, Array]]:
         """Effects of several points."""
         found = self._run([self.space.policy(self.study, point) for point in points])
-        self.runs += len(points)
         changed = {item.key: item.effect(found[item.key], self.without[item.key]) for item in self.outcomes}
         return [{key: values[place] for key, values in changed.items()} for place in range(len(points))]
 
@@ -274,9 +277,27 @@ class _Problem:
 
     def margins(self, point: Array) -> Array:
         """Distances of all constraints above what they ask for, in one row."""
-        effects = self.effects(point)
+        return self.margins_of(self.effects(point))
+
+    def margins_of(self, effects: Mapping[str, Array]) -> Array:
+        """The same from effects."""
         parts = [np.atleast_1d(item.margin(effects[item.outcome])[0]) for item in self.constraints]
         return np.concatenate(parts) if parts else np.zeros(0)
+
+    @property
+    def sizes(self) -> Array:
+        """Size of the effects behind each constraint, by which they are scaled."""
+        if self._sizes is None:
+            effects = self.effects(_middle(self.space))
+            parts = [
+                np.full(
+                    np.size(item.margin(effects[item.outcome])[0]),
+                    max(float(np.abs(effects[item.outcome]).mean()), 1e-9),
+                )
+                for item in self.constraints
+            ]
+            self._sizes = np.concatenate(parts) if parts else np.zeros(0)
+        return self._sizes
 
     def margin_slopes(self, point: Array) -> Array:
         """Their derivatives, shape (constraint, number)."""
@@ -405,6 +426,7 @@ def optimise(
     if progress is not None:
         progress("searches", len(points), len(points))
     judged = _Problem(other, space, objective, subject_to, root, _best_known(other, known, objective, root), fine.scale)
+    rated, breaking = _rated(judged, known, root, _miss(judged, point) + SLACK)
     every = _all_effects(other, space.policy(other, point), root)
     ranges: dict[str, tuple[float, float]] = {}
     loss = float("nan")
@@ -421,7 +443,8 @@ def optimise(
         in_sample=fine.value(point),
         out_of_sample=judged.value(point),
         effects=every,
-        rivals=_rated(judged, known, root),
+        rivals=rated,
+        breaking=breaking,
         starts=tuple(found),
         binding=binding,
         residual=residual,
@@ -525,13 +548,21 @@ def _best_known(study: Study, rivals: Mapping[str, Values], objective: Objective
     )
 
 
-def _rated(problem: _Problem, rivals: Mapping[str, Values], none: Values) -> dict[str, float]:
-    """Objective of other policies."""
+def _rated(
+    problem: _Problem, rivals: Mapping[str, Values], none: Values, allowed: float
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Objective of other policies, and those that break a constraint."""
     if not rivals:
-        return {}
-    outcome, span = problem.outcome, problem.gradients.every
-    found = effects_of(problem.study, list(rivals.values()), [outcome], every=span, none=none)[outcome.key][..., -1]
-    return {name: problem.objective.value(found[place], problem.best) for place, name in enumerate(rivals)}
+        return {}, ()
+    outcomes, span = problem.outcomes, problem.gradients.every
+    found = effects_of(problem.study, list(rivals.values()), outcomes, every=span, none=none)
+    values, breaking = {}, []
+    for place, name in enumerate(rivals):
+        effects = {key: changed[place][..., -1] for key, changed in found.items()}
+        values[name] = problem.objective.value(effects[problem.outcome.key], problem.best)
+        if _missed(problem, effects) > allowed:
+            breaking.append(name)
+    return values, tuple(breaking)
 
 
 def _all_effects(study: Study, policy: Values, none: Values) -> dict[str, Array]:
@@ -544,17 +575,17 @@ def _all_effects(study: Study, policy: Values, none: Values) -> dict[str, Array]
 
 def _searched(coarse: _Problem, fine: _Problem, point: Array) -> Start:
     """A search on few draws, and from there on all."""
-    rough, steps = _solved(coarse, point)
-    ended, more = _solved(fine, rough)
+    rough, steps = _solved(coarse, point, STEPS[0], TOLERANCES[0])
+    ended, more = _solved(fine, rough, STEPS[1], TOLERANCES[1])
     return Start(
         point=tuple(ended.tolist()), value=fine.value(ended), miss=_miss(fine, ended), steps=steps + more
     )
 
 
-def _solved(problem: _Problem, point: Array) -> tuple[Array, int]:
+def _solved(problem: _Problem, point: Array, most: int, tolerance: float) -> tuple[Array, int]:
     """SLSQP from a point; the last point and how many steps it took."""
     size = problem.scale if problem.objective.statistic != "satisfied" else 1.0
-    units = _sizes(problem)
+    units = problem.sizes
     space = problem.space
     matrix, totals = space.equalities()
     rules: list[dict[str, Any]] = []
@@ -575,7 +606,7 @@ def _solved(problem: _Problem, point: Array) -> tuple[Array, int]:
         bounds=space.bounds,
         constraints=rules,
         method="SLSQP",
-        options={"maxiter": MOST_STEPS, "ftol": TOLERANCE},
+        options={"maxiter": most, "ftol": tolerance},
     )
     return space.projected(result.x), int(result.nit)
 
@@ -586,25 +617,19 @@ def _inside(space: Space, point: Array) -> Array:
     return np.clip(point, lower, upper)
 
 
-def _sizes(problem: _Problem) -> Array:
-    """Size of the effects behind each constraint, by which they are scaled."""
-    effects = problem.effects(_middle(problem.space))
-    parts = [
-        np.full(np.size(item.margin(effects[item.outcome])[0]), max(float(np.abs(effects[item.outcome]).mean()), 1e-9))
-        for item in problem.constraints
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
 def _miss(problem: _Problem, point: Array) -> float:
     """How far the worst constraint is from being met, as a part of the size of its effects."""
-    margins = problem.margins(point)
-    return float(max(0.0, (-margins / _sizes(problem)).max())) if margins.size else 0.0
+    return _missed(problem, problem.effects(point))
+
+
+def _missed(problem: _Problem, effects: Mapping[str, Array]) -> float:
+    margins = problem.margins_of(effects)
+    return float(max(0.0, (-margins / problem.sizes).max())) if margins.size else 0.0
 
 
 def _relaxed(problem: _Problem, nearest: Start) -> tuple[Start, float]:
     """The least common slack that makes the constraints possible, and the best policy under it."""
-    units, space = _sizes(problem), problem.space
+    units, space = problem.sizes, problem.space
     matrix, totals = space.equalities()
     count = len(space)
     rules: list[dict[str, Any]] = [
@@ -627,7 +652,7 @@ def _relaxed(problem: _Problem, nearest: Start) -> tuple[Start, float]:
         bounds=[*space.bounds, (0.0, None)],
         constraints=rules,
         method="SLSQP",
-        options={"maxiter": MOST_STEPS, "ftol": TOLERANCE},
+        options={"maxiter": STEPS[0], "ftol": TOLERANCES[0]},
     )
     point = space.projected(result.x[:count])
     slack = _miss(problem, point)
@@ -635,7 +660,7 @@ def _relaxed(problem: _Problem, nearest: Start) -> tuple[Start, float]:
         return Start(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
     # Under that slack the objective is made large: every constraint is lowered by it.
     lowered = _Lowered(problem, (slack + SLACK) * units)
-    ended, steps = _solved(lowered, point)
+    ended, steps = _solved(lowered, point, STEPS[1], TOLERANCES[1])
     if _miss(problem, ended) > slack + 2 * SLACK:
         ended = point
     return Start(point=tuple(ended.tolist()), value=problem.value(ended), miss=_miss(problem, ended), steps=steps), slack
@@ -667,7 +692,7 @@ def _conditions(problem: _Problem, point: Array, relaxation: float) -> tuple[dic
     .. math:: \min_{\lambda, \mu \ge 0, \nu} \| \nabla f + \sum \lambda \nabla g + \mu - A' \nu \| / \| \nabla f \|
     """
     slopes = problem.smooth_slopes(point)
-    units = _sizes(problem)
+    units = problem.sizes
     margins = problem.margins(point) / units if len(units) else np.zeros(0)
     active = np.flatnonzero(margins <= relaxation * -1 + 10 * SLACK)
     lower, upper = np.array(problem.space.bounds).T
@@ -704,9 +729,13 @@ def _conditions(problem: _Problem, point: Array, relaxation: float) -> tuple[dic
 
 
 def _ranges(problem: _Problem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:
-    """How far each number can go before `NEAR` of the objective is lost; others of its group keep their proportions."""
+    """How far each number can go before `NEAR` of the objective is lost or a constraint missed by as much.
+
+    Others of its group keep their proportions.
+    """
     best = problem.value(point)
-    worst = best - NEAR * abs(best)
+    least = best - NEAR * abs(best)
+    allowed = _miss(problem, point) + NEAR
     lower, upper = np.array(problem.space.bounds).T
     ends = [(place, bound[place]) for place in range(len(point)) for bound in (lower, upper)]
     reached = np.zeros(len(ends))
@@ -714,10 +743,7 @@ def _ranges(problem: _Problem, point: Array, progress: Told | None) -> dict[str,
     for step in range(6):
         middle = (low + high) / 2 if step else high
         points = np.array([_pushed(problem.space, point, *end, part) for end, part in zip(ends, middle, strict=True)])
-        values = [
-            problem.objective.value(found[problem.outcome.key], problem.best) for found in problem.several(points)
-        ]
-        is_near = np.array(values) >= worst
+        is_near = np.array([_is_near(problem, found, least, allowed) for found in problem.several(points)])
         low, high = np.where(is_near, middle, low), np.where(is_near, high, middle)
         reached = np.maximum(reached, np.where(is_near, middle, 0.0))
         if progress is not None:
@@ -729,6 +755,12 @@ def _ranges(problem: _Problem, point: Array, progress: Told | None) -> dict[str,
         ]
         found[knob.key] = (float(min(*sides, point[place])), float(max(*sides, point[place])))
     return found
+
+
+def _is_near(problem: _Problem, effects: Mapping[str, Array], least: float, allowed: float) -> bool:
+    """Whether a policy is nearly as good and keeps the constraints as well."""
+    value = problem.objective.value(effects[problem.outcome.key], problem.best)
+    return value >= least and _missed(problem, effects) <= allowed
 
 
 def _pushed(space: Space, point: Array, place: int, end: float, part: float) -> Array:

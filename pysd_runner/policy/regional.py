@@ -13,6 +13,7 @@ from pysd_runner.inputs import time_step
 from pysd_runner.model import Model
 from pysd_runner.policy.comparison import start_of
 from pysd_runner.policy.effects import Start
+from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
 from pysd_runner.policy.objective import Constraint
 from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
@@ -27,6 +28,10 @@ from pysd_runner.scenarios.vocabulary import load_vocabulary
 Array = NDArray[np.float64]
 
 OUTPUT, PEOPLE = "Output", "Population"
+# Assumptions about policy that have no estimate; a future has each of them or not.
+DOUBTED = ("h_hom", "q_f", "crowd")
+# Decimals with which a policy that was found is written.
+DIGITS = 6
 ACTIVE = POLICY_VARIABLES["levers"]
 
 
@@ -421,15 +426,15 @@ def chosen_scenario(scenario: Scenario, space: Space, point: Array, *, name: str
     Returns
     -------
     Scenario
-        Its shares sum to one exactly to rounding.
+        Its numbers have six decimals, before the shares are scaled to sum to one.
     """
     mixes: dict[str, dict[str, float]] = {}
     others: dict[str, float] = {}
     for knob, value in zip(space.knobs, point, strict=True):
         if knob.group:
-            mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = float(value)
+            mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = round(float(value), DIGITS)
         else:
-            others[knob.key] = float(value)
+            others[knob.key] = round(float(value), DIGITS)
     shares = {
         group: FrozenMapping((lever, share / sum(mix.values())) for lever, share in mix.items())
         for group, mix in mixes.items()
@@ -443,4 +448,34 @@ def chosen_scenario(scenario: Scenario, space: Space, point: Array, *, name: str
         years = sorted(shares, key=float)
         path = Schedule(times=tuple(map(float, years)), values=tuple(shares[year] for year in years))
         policy = replace(policy, differentiation=0.0, mix=path)
-    return replace(scenario, name=name, label=FrozenMapping(labels), policy=policy, compare_with=())
+    note = FrozenMapping({"en": "", "zh": ""})
+    return replace(scenario, name=name, label=FrozenMapping(labels), note=note, policy=policy, compare_with=())
+
+
+def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
+    """Futures of the shipped model: draws, unit costs, definitions of a skill, assumptions about policy.
+
+    Parameters
+    ----------
+    studies
+        By definition of what was measured.
+    seed
+        Decides costs and assumptions.
+    """
+    model = next(iter(studies.values())).model
+    declared = {} if model.spec is None else model.spec.parameters
+    costs = {
+        key: (Factor(key=key, unit=item.unit, en=item.en, zh=item.zh), item.variable)
+        for key, item in declared.items()
+        if item.role == "COST"
+    }
+    mechanisms = [
+        Mechanism(
+            factor=Factor(key=key, kind="switch", en=declared[key].en, zh=declared[key].zh),
+            off={declared[key].variable: 0.0},
+        )
+        for key in DOUBTED
+        if key in declared
+    ]
+    definition = Factor(key="definition", en="what counts as a digital skill", zh="数字技能的定义")
+    return futures_of(studies, costs, mechanisms, definition=definition if len(studies) > 1 else None, seed=seed)

@@ -252,7 +252,7 @@ class Study:
             rows = []
             for draws in _blocks(self.draws, size):
                 part = self if draws == slice(0, self.draws) else self.only(np.arange(self.draws)[draws])
-                rows.append(measure(part.simulated(policies[some], variables, every)))
+                rows.append(_measured(part.simulated(policies[some], variables, every), measure))
                 if progress is not None:
                     progress((draws.stop - draws.start) * (some.stop - some.start))
             parts.append({name: np.concatenate([row[name] for row in rows], axis=1) for name in rows[0]})
@@ -336,6 +336,16 @@ def variable_outcome(
         en=en,
         zh=zh,
     )
+
+
+def _measured(data: Data, measure: Callable[[Data], Data]) -> dict[str, Array]:
+    """Measures of each policy by itself, so that no rounding hangs on the others in its block."""
+    count = len(next(iter(data.values())))
+    each = [
+        measure({name: np.ascontiguousarray(values[place : place + 1]) for name, values in data.items()})
+        for place in range(count)
+    ]
+    return {name: np.concatenate([found[name] for found in each]) for name in each[0]}
 
 
 def _blocks(count: int, size: int) -> Iterator[slice]:

@@ -173,6 +173,24 @@ class Scenario:
 
         return to_dict(self)
 
+    def save(self, path: "str | Path") -> "Path":
+        """Write the scenario to a file that ``gapsim run`` takes, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            File to write, with the ending ``.yaml``.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        from pysd_runner.export.files import write_text_whole
+        from pysd_runner.scenarios.stored import to_yaml
+
+        return write_text_whole(path, to_yaml(self))
+
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> "Scenario":
         """Scenario from what `to_dict` gave.
