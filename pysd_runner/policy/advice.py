@@ -278,15 +278,11 @@ def _switches(
                         high, above = level, here
                     if high / low < 1.005:
                         break
-                switches.append(
-                    Switch(factor=factors[key], level=float(np.sqrt(low * high)), below=below, above=above)
-                )
+                switches.append(Switch(factor=factors[key], level=float(np.sqrt(low * high)), below=below, above=above))
     return switches
 
 
-def _best_at(
-    futures: Futures, policies: Mapping[str, Values], outcome: Outcome, variable: str, level: float
-) -> str:
+def _best_at(futures: Futures, policies: Mapping[str, Values], outcome: Outcome, variable: str, level: float) -> str:
     """The policy with the largest mean effect when a cost has one level in every future."""
     studies = []
     for study in futures.studies:

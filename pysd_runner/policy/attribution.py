@@ -154,9 +154,7 @@ class Attribution:
     def wedges(self) -> pd.DataFrame:
         """Contributions by year: one row a year, one column a lever, means over draws, which sum to the mean effect."""
         values = self.shapley.mean(axis=1).T
-        return pd.DataFrame(
-            values, index=pd.Index(self.years, name="year"), columns=[item.key for item in self.levers]
-        )
+        return pd.DataFrame(values, index=pd.Index(self.years, name="year"), columns=[item.key for item in self.levers])
 
     def frame(self) -> pd.DataFrame:
         """Everything by lever and year as a long table: lever, year, way, p05, p25, p50, p75, p95, mean."""
@@ -302,9 +300,7 @@ class _Values:
         return found[self._outcome.key]
 
 
-def _by_orders(
-    study: Study, name: str, outcome: Outcome, found: _Values, orders: list[tuple[int, ...]]
-) -> Attribution:
+def _by_orders(study: Study, name: str, outcome: Outcome, found: _Values, orders: list[tuple[int, ...]]) -> Attribution:
     """Contributions as means over orders drawn at random."""
     count = len(study.levers)
     everything = (True,) * count
@@ -331,9 +327,7 @@ def _by_orders(
     )
 
 
-def _gradual(
-    study: Study, policy: Values, outcome: Outcome, none: Values | None, progress: Told | None
-) -> Array:
+def _gradual(study: Study, policy: Values, outcome: Outcome, none: Values | None, progress: Told | None) -> Array:
     r"""Values of Aumann and Shapley, shape (lever, draw).
 
     .. math:: \int_0^1 \frac{\partial v}{\partial a_i}(t, \dots, t) \, dt
@@ -382,7 +376,9 @@ def _split(
     """Who, what, interaction and total, in the last year."""
     missing = {"reference", "who", "what"} - set(reference)
     if missing:
-        raise InvalidInput(f"reference needs the policies reference, who and what; {', '.join(sorted(missing))} missing")
+        raise InvalidInput(
+            f"reference needs the policies reference, who and what; {', '.join(sorted(missing))} missing"
+        )
     names = ("reference", "who", "what")
     policies = [*(reference[name] for name in names), policy]
     span = study.bounds[1] - study.bounds[0]

@@ -87,13 +87,13 @@ class Futures:
     def __len__(self) -> int:
         return len(self.levels)
 
-    def effects(self, policies: Sequence[Values], outcomes: Sequence[Outcome], progress: Any = None) -> dict[str, Array]:
+    def effects(
+        self, policies: Sequence[Values], outcomes: Sequence[Outcome], progress: Any = None
+    ) -> dict[str, Array]:
         """Effects in the last year, by outcome, shape (policy, future), with elements behind where it has some."""
         span = self.studies[0].bounds[1] - self.studies[0].bounds[0]
         parts = [effects_of(study, policies, outcomes, every=span, progress=progress) for study in self.studies]
-        return {
-            item.key: np.concatenate([part[item.key][..., -1] for part in parts], axis=1) for item in outcomes
-        }
+        return {item.key: np.concatenate([part[item.key][..., -1] for part in parts], axis=1) for item in outcomes}
 
     def column(self, key: str) -> Array:
         """Levels of one factor, shape (future,)."""

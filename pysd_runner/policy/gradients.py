@@ -66,7 +66,9 @@ class Gradients:
         """Some of the directions of a variable, with the axes (scenario, draw) in front."""
         if isinstance(slope, TimePath):
             steps = np.stack([np.asarray(slope.at(time), dtype=float) for time in self.study.times])
-            return TimePath(times=self.study.times, values=self._filled(steps, first)[:, None, None], interpolate="step")
+            return TimePath(
+                times=self.study.times, values=self._filled(steps, first)[:, None, None], interpolate="step"
+            )
         return self._filled(np.asarray(slope, dtype=float), first)[None, None]
 
     def _filled(self, values: Array, first: int) -> Array:

@@ -577,9 +577,7 @@ def _searched(coarse: _Problem, fine: _Problem, point: Array) -> Start:
     """A search on few draws, and from there on all."""
     rough, steps = _solved(coarse, point, STEPS[0], TOLERANCES[0])
     ended, more = _solved(fine, rough, STEPS[1], TOLERANCES[1])
-    return Start(
-        point=tuple(ended.tolist()), value=fine.value(ended), miss=_miss(fine, ended), steps=steps + more
-    )
+    return Start(point=tuple(ended.tolist()), value=fine.value(ended), miss=_miss(fine, ended), steps=steps + more)
 
 
 def _solved(problem: _Problem, point: Array, most: int, tolerance: float) -> tuple[Array, int]:
@@ -663,7 +661,9 @@ def _relaxed(problem: _Problem, nearest: Start) -> tuple[Start, float]:
     ended, steps = _solved(lowered, point, STEPS[1], TOLERANCES[1])
     if _miss(problem, ended) > slack + 2 * SLACK:
         ended = point
-    return Start(point=tuple(ended.tolist()), value=problem.value(ended), miss=_miss(problem, ended), steps=steps), slack
+    return Start(
+        point=tuple(ended.tolist()), value=problem.value(ended), miss=_miss(problem, ended), steps=steps
+    ), slack
 
 
 class _Lowered:
@@ -722,9 +722,7 @@ def _conditions(problem: _Problem, point: Array, relaxation: float) -> tuple[dic
     stacked = np.stack(columns, axis=1)
     # The gradient must be undone by what holds it back: -slopes = columns @ multipliers, multipliers not negative.
     multipliers, rest = nnls(stacked, -slopes)
-    binding = {
-        name: float(value) for name, value in zip(names, multipliers, strict=True) if name and value > 1e-9
-    }
+    binding = {name: float(value) for name, value in zip(names, multipliers, strict=True) if name and value > 1e-9}
     return binding, float(rest / max(np.linalg.norm(slopes), 1e-300))
 
 

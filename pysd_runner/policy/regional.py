@@ -257,9 +257,7 @@ def loop_values(model: Model) -> dict[str, dict[str, float]]:
     model
         With a ``checks.toml`` beside its file.
     """
-    return {
-        loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)
-    }
+    return {loop.name: {model.find(key): float(value) for key, value in loop.values.items()} for loop in _loops(model)}
 
 
 def loop_labels(model: Model, lang: str) -> dict[str, str]:
@@ -407,7 +405,9 @@ DEFAULT_CONSTRAINTS = (
 )
 
 
-def chosen_scenario(scenario: Scenario, space: Space, point: Array, *, name: str, labels: Mapping[str, str]) -> Scenario:
+def chosen_scenario(
+    scenario: Scenario, space: Space, point: Array, *, name: str, labels: Mapping[str, str]
+) -> Scenario:
     """The scenario that a point of a space is.
 
     Parameters

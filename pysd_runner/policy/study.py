@@ -244,9 +244,9 @@ class Study:
             By name of the measure, shape (policy, draw, ...).
         """
         parts: list[dict[str, Array]] = []
-        cells = sum(
-            int(np.prod(self.model.ir.shape(self.model.ir.variables[name].dims))) for name in variables
-        ) * max(2, round((self.bounds[1] - self.bounds[0]) / every) + 1)
+        cells = sum(int(np.prod(self.model.ir.shape(self.model.ir.variables[name].dims))) for name in variables) * max(
+            2, round((self.bounds[1] - self.bounds[0]) / every) + 1
+        )
         size = max(1, MOST_CELLS // (cells * min(MOST_POLICIES, len(policies))))
         for some in _blocks(len(policies), MOST_POLICIES):
             rows = []

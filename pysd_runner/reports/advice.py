@@ -88,7 +88,9 @@ def change_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
     share = _share(float(found.beaten(found.leading).max()))
     if found.box is not None and found.box.sides:
         parts = phrase("and", lang).join(_side(found, side, lang) for side in found.box.sides)
-        lines.append(phrase("advice box", lang, rival=rival, density=_share(found.box.density), parts=parts, share=share))
+        lines.append(
+            phrase("advice box", lang, rival=rival, density=_share(found.box.density), parts=parts, share=share)
+        )
     else:
         lines.append(phrase("advice no box", lang, rival=rival, share=share))
     return lines
@@ -131,7 +133,10 @@ def write_advice(found: Advice, labels: Mapping[str, str], folder: Path, lang: s
     effects = pd.DataFrame(found.effects.T, columns=list(found.names))
     save_csv(levels.join(effects), folder / "futures.csv")
     switches = pd.DataFrame(
-        [{"cost": item.factor.key, "level": item.level, "below": item.below, "above": item.above} for item in found.switches],
+        [
+            {"cost": item.factor.key, "level": item.level, "below": item.below, "above": item.above}
+            for item in found.switches
+        ],
         columns=["cost", "level", "below", "above"],
     )
     save_csv(switches, folder / "switches.csv")

@@ -89,13 +89,13 @@ def attribution_sentences(
     return lines
 
 
-def attribution_screen(found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None) -> list[str]:
+def attribution_screen(
+    found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None
+) -> list[str]:
     """An attribution for the screen: sentences, then one row a lever."""
     lines = [line for text in attribution_sentences(found, label, lang, loops=loops) for line in filled(text)]
     header, rows = _table(found, lang)
-    how = phrase(
-        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit, draws=found.total.shape[0]
-    )
+    how = phrase("unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit, draws=found.total.shape[0])
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
 
 
@@ -135,9 +135,7 @@ def write_attribution(
     )
     save_figure(figure, folder / "figures", "wedges")
     header, rows = _table(found, lang)
-    how = phrase(
-        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit, draws=found.total.shape[0]
-    )
+    how = phrase("unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit, draws=found.total.shape[0])
     parts: list[Part] = [
         Bullets(attribution_sentences(found, label, lang, loops=loops)),
         Table(header=header, rows=rows),
@@ -173,7 +171,9 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
         ]
     loops = found.loop_table()
     if len(loops):
-        rows = [[words.get(str(name), str(name)), _cell(row, "change")] for name, row in loops.head(MOST_ROWS).iterrows()]
+        rows = [
+            [words.get(str(name), str(name)), _cell(row, "change")] for name, row in loops.head(MOST_ROWS).iterrows()
+        ]
         parts += [
             Heading(phrase("loops", lang)),
             Table(header=[phrase("loop column", lang), phrase("change", lang)], rows=rows),

@@ -96,9 +96,11 @@ def _compared(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]
 def _names(found: Optimum, lang: str) -> dict[str, str]:
     """Constraints in words: national output and the leader by their labels, regions by name."""
     names = {f"region_change: {name}": name for name in found.elements}
-    return names | {"output_change": "全国产出" if lang == "zh" else "national output"} | {
-        "leader_change": "领先地区" if lang == "zh" else "the leader"
-    }
+    return (
+        names
+        | {"output_change": "全国产出" if lang == "zh" else "national output"}
+        | {"leader_change": "领先地区" if lang == "zh" else "the leader"}
+    )
 
 
 def optimum_screen(found: Optimum, labels: Mapping[str, str], lang: str) -> list[str]:
@@ -134,7 +136,10 @@ def write_optimum(
     save_csv(found.effect_table().reset_index(), folder / "effects.csv")
     save_csv(found.losers().reset_index(), folder / "losers.csv")
     rivals = pd.DataFrame(
-        [{"policy": name, "objective": value, "keeps": name not in found.breaking} for name, value in found.rivals.items()],
+        [
+            {"policy": name, "objective": value, "keeps": name not in found.breaking}
+            for name, value in found.rivals.items()
+        ],
         columns=["policy", "objective", "keeps"],
     )
     save_csv(rivals, folder / "compared.csv")

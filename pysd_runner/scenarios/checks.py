@@ -101,7 +101,6 @@ def _schedules(policy: dict[str, Any], document: Document) -> Iterator[Problem]:
         if isinstance(value, dict) and (key == "budget" or is_schedule(value)):
             yield from _check_years(("policy", key), value, document)
 
-
     for name, value in _mapping(policy.get("levers")).items():
         if isinstance(value, dict):
             yield from _check_years(("policy", "levers", name), value, document)

@@ -108,9 +108,9 @@ def test_who_and_what_sum_to_the_difference(found):
     parts = found.parts
     assert parts["who"] + parts["what"] + parts["interaction"] == pytest.approx(parts["total"], abs=1e-12)
     scenario = load_scenario("zoned_need", model=inputs().model)
-    reference = effects_of(
-        study(), [references(inputs(), scenario)["reference"]], [study().outcomes["theil_closed"]]
-    )["theil_closed"][0, :, -1]
+    reference = effects_of(study(), [references(inputs(), scenario)["reference"]], [study().outcomes["theil_closed"]])[
+        "theil_closed"
+    ][0, :, -1]
     assert parts["total"] == pytest.approx(found.total[:, -1] - reference, abs=1e-12)
 
 

@@ -127,9 +127,9 @@ def test_other_statistics_are_made_large_as_well(few, statistic):
     objective = Objective("theil_closed", statistic, level=0.5, target=0.02)
     rivals = {"skills": policy("skills_programme"), "access": policy("uniform_per_head")}
     kept = optimise(study(), few, objective=objective, rivals=rivals, starts=2, describe=False)
-    best = effects_of(
-        study().only(HALF), list(rivals.values()), [study().outcomes["theil_closed"]], every=5.0
-    )["theil_closed"][..., -1].max(axis=0)
+    best = effects_of(study().only(HALF), list(rivals.values()), [study().outcomes["theil_closed"]], every=5.0)[
+        "theil_closed"
+    ][..., -1].max(axis=0)
     lattice = [np.array(point) / 10 for point in product(range(11), repeat=3) if sum(point) == 10]
     values = [objective.value(row, best) for row in judged(lattice, few, HALF)]
     assert kept.in_sample >= max(values) - 0.02 * max(abs(value) for value in values) - 1e-9

@@ -73,9 +73,7 @@ def test_a_lever_over_time_is_switched_at_all_times():
 @pytest.mark.parametrize("periods", [(), (2025.0, 2027.0)])
 def test_gradients_agree_with_differences(periods):
     scenario = load_scenario("uniform_per_head" if periods else "zoned_need", model=inputs().model)
-    space, start = (
-        uniform_space(inputs(), scenario, periods=periods) if periods else class_space(inputs(), scenario)
-    )
+    space, start = uniform_space(inputs(), scenario, periods=periods) if periods else class_space(inputs(), scenario)
     outcomes = [*every(study().outcomes), *every(study().watched)]
     gradients = Gradients(study(), outcomes, space.slopes(study()), len(space))
     point = 0.9 * space.projected(start) + 0.1 * space.random(np.random.default_rng(0))

@@ -318,7 +318,9 @@ def test_a_schedule_that_makes_no_sense_is_refused(
 def test_levers_are_switched_off_and_on() -> None:
     policy = Policy(
         budget=0.003,
-        levers=FrozenMapping({"data": False, "skills": Schedule(times=(2.0, 10.0), values=(True, False), since_start=True)}),
+        levers=FrozenMapping(
+            {"data": False, "skills": Schedule(times=(2.0, 10.0), values=(True, False), since_start=True)}
+        ),
     )
     path = path_of(policy, "Lever Active")
     for year, active in ((2025, 0.0), (2026.75, 0.0), (2027, 1.0), (2034.75, 1.0), (2035, 0.0), (2050, 0.0)):
