@@ -112,7 +112,8 @@ def optimise(
     on average. An interrupted search goes on where it was when the command is given again.
     """
     from pysd_runner.policy.objective import Objective
-    from pysd_runner.policy.optimisation import front, optimise as optimised
+    from pysd_runner.policy.optimisation import front
+    from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.policy.regional import DEFAULT_CONSTRAINTS, chosen_scenario, policy_values
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.reports.policy_phrases import phrase

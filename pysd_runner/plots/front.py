@@ -12,8 +12,8 @@ from pysd_runner.plots.palette import INK, MUTED, SCENARIO, drawing
 _TEXTS = {
     "en": (
         "From {a0} to {a1} {unit_a} of {a}, {b} goes from {b0} to {b1} {unit_b}.",
-        "Every point is a policy that is best at the one aim for what it leaves of the other; means over draws that its "
-        "search never saw. No policy lies to the upper right of the line, as far as the search can tell.",
+        "Every point is a policy that is best at the one aim for what it leaves of the other; means over draws that "
+        "its search never saw. No policy lies to the upper right of the line, as far as the search can tell.",
     ),
     "zh": (
         "{a}从 {a0} 到 {a1} {unit_a}时，{b}从 {b0} 到 {b1} {unit_b}。",

@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
 from pysd_runner.numbers import written
-from pysd_runner.plots.figure import PAGE_WIDTH, LABEL_SIZE, ReportFigure, open_sheet
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import BASELINE, INK, MUTED, SCENARIO, drawing
 from pysd_runner.plots.typography import shortened
@@ -20,8 +20,8 @@ _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
 _TEXTS = {
     "en": (
         "{first} loses least against the best policy of a future: {value} {unit} on average and {most} at most.",
-        "Loss against the best policy of each future; a column is the mean of a group of futures, ordered by the regret "
-        "of the first policy. White is no regret.",
+        "Loss against the best policy of each future; a column is the mean of a group of futures, ordered by the "
+        "regret of the first policy. White is no regret.",
         "{factor}: {below} below {level}, {above} above it.",
         "Levels of a unit cost at which another policy becomes best on average, as multiples of its median.",
         "multiple of the median",

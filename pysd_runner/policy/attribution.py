@@ -365,7 +365,7 @@ def _lever_slopes(study: Study, policy: Values) -> dict[str, Any]:
                 else slopes
             )
         slopes = found[lever.variable].values if is_path else found[lever.variable]
-        place = (..., *lever.position) if lever.position else (...,)
+        place: Any = (..., *lever.position)
         slopes[(*place, number)] = own[place] - lever.off
     return found
 

@@ -134,7 +134,7 @@ def _score(factors: Array, hits: NDArray[np.bool_], limits: Array) -> float:
     """Density times coverage."""
     inside = _inside(factors, limits)
     caught = float((hits & inside).sum())
-    return caught / max(inside.sum(), 1) * caught / max(hits.sum(), 1)
+    return caught / max(int(inside.sum()), 1) * caught / max(int(hits.sum()), 1)
 
 
 def _slices(

@@ -143,7 +143,7 @@ def futures_of(
     for place, study in enumerate(studies.values()):
         values = dict(study.values)
         columns = []
-        for factor, variable in costs.values():
+        for _, variable in costs.values():
             low, high = np.log(FACTORS)
             factors = np.exp(rng.uniform(low, high, study.draws))
             changed = _spread(study, variable) * factors.reshape(1, -1, *[1] * (_spread(study, variable).ndim - 2))

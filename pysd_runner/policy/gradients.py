@@ -128,7 +128,7 @@ class Gradients:
         lead = (len(policies), len(kept))
         rows = []
         for part in self._parts:
-            seeds = {name: _fitted(slope, task.values[name]) for name, slope in part.items()}
+            seeds: dict[str, Any] = {name: _fitted(slope, task.values[name]) for name, slope in part.items()}
             data, derivatives = work.run(seeds=seeds)
             data, derivatives = (
                 {name: np.broadcast_to(value, (*lead, *value.shape[2:])) for name, value in found.items()}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import minimize, nnls
+from scipy.optimize import nnls
 
 from pysd_runner.counts import whole
 from pysd_runner.errors import InvalidInput, UnknownName
@@ -580,7 +580,7 @@ def _searched(coarse: _Problem, fine: _Problem, point: Array) -> Start:
     return Start(point=tuple(ended.tolist()), value=fine.value(ended), miss=_miss(fine, ended), steps=steps + more)
 
 
-def _solved(problem: _Problem, point: Array, most: int, tolerance: float) -> tuple[Array, int]:
+def _solved(problem: "_Problem | _Lowered", point: Array, most: int, tolerance: float) -> tuple[Array, int]:
     """SLSQP from a point; the last point and how many steps it took."""
     size = problem.scale if problem.objective.statistic != "satisfied" else 1.0
     units = problem.sizes
@@ -597,16 +597,24 @@ def _solved(problem: _Problem, point: Array, most: int, tolerance: float) -> tup
                 "jac": lambda x: problem.margin_slopes(_inside(space, x)) / units[:, None],
             }
         )
-    result = minimize(
+    result = _slsqp(
         lambda x: -problem.smooth(_inside(space, x)) / size,
         point,
         jac=lambda x: -problem.smooth_slopes(_inside(space, x)) / size,
         bounds=space.bounds,
         constraints=rules,
-        method="SLSQP",
-        options={"maxiter": most, "ftol": tolerance},
+        most=most,
+        tolerance=tolerance,
     )
     return space.projected(result.x), int(result.nit)
+
+
+def _slsqp(function: Callable[[Array], Any], point: Array, *, most: int, tolerance: float, **parts: Any) -> Any:
+    """Sequential least squares of SciPy, whose type hints do not know how rules are written."""
+    from scipy import optimize
+
+    call: Any = optimize.minimize
+    return call(function, point, method="SLSQP", options={"maxiter": most, "ftol": tolerance}, **parts)
 
 
 def _inside(space: Space, point: Array) -> Array:
@@ -643,14 +651,14 @@ def _relaxed(problem: _Problem, nearest: Start) -> tuple[Start, float]:
         wide = np.column_stack([matrix, np.zeros(len(matrix))])
         rules.append({"type": "eq", "fun": lambda x: matrix @ x[:count] - totals, "jac": lambda _: wide})
     slope = np.append(np.zeros(count), 1.0)
-    result = minimize(
+    result = _slsqp(
         lambda x: x[count],
         np.append(nearest.point, nearest.miss),
         jac=lambda _: slope,
         bounds=[*space.bounds, (0.0, None)],
         constraints=rules,
-        method="SLSQP",
-        options={"maxiter": STEPS[0], "ftol": TOLERANCES[0]},
+        most=STEPS[0],
+        tolerance=TOLERANCES[0],
     )
     point = space.projected(result.x[:count])
     slack = _miss(problem, point)
@@ -701,9 +709,9 @@ def _conditions(problem: _Problem, point: Array, relaxation: float) -> tuple[dic
     labels = problem.labels()
     if active.size:
         found = problem.margin_slopes(point)
-        for place in active:
-            columns.append(found[place])
-            names.append(labels[place])
+        for number in active.tolist():
+            columns.append(found[number])
+            names.append(labels[number])
     for place, knob in enumerate(problem.space.knobs):
         unit = np.zeros(len(point))
         unit[place] = 1.0
@@ -723,7 +731,7 @@ def _conditions(problem: _Problem, point: Array, relaxation: float) -> tuple[dic
     # The gradient must be undone by what holds it back: -slopes = columns @ multipliers, multipliers not negative.
     multipliers, rest = nnls(stacked, -slopes)
     binding = {name: float(value) for name, value in zip(names, multipliers, strict=True) if name and value > 1e-9}
-    return binding, float(rest / max(np.linalg.norm(slopes), 1e-300))
+    return binding, float(rest) / max(float(np.linalg.norm(slopes)), 1e-300)
 
 
 def _ranges(problem: _Problem, point: Array, progress: Told | None) -> dict[str, tuple[float, float]]:

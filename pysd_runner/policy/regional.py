@@ -55,7 +55,7 @@ def regional_study(inputs: ProjectionInputs) -> Study:
         key: Lever(key=key, variable=ACTIVE, position=(elements.index(word.element),), en=word.en, zh=word.zh)
         for key, word in load_vocabulary(model).levers.items()
     }
-    study = Study(
+    return Study(
         model=model,
         values=inputs.common.values,
         draws=len(inputs.common.draws),
@@ -71,7 +71,6 @@ def regional_study(inputs: ProjectionInputs) -> Study:
             "unit costs of the levers are judgement.",
         ),
     )
-    return study
 
 
 def policy_values(inputs: ProjectionInputs, scenario: Scenario) -> dict[str, Any]:
@@ -328,7 +327,7 @@ def class_space(inputs: ProjectionInputs, scenario: Scenario, *, who: bool = Tru
         knobs.append(_who(names["redistribution"]))
         start.append(float(values.get(names["redistribution"], 0.0)))
     base = {**values, names["differentiation"]: 1.0}
-    return Space(knobs=tuple(knobs), base=base, sums={group: 1.0 for group in vocabulary.classes}), np.array(start)
+    return Space(knobs=tuple(knobs), base=base, sums=dict.fromkeys(vocabulary.classes, 1.0)), np.array(start)
 
 
 def uniform_space(

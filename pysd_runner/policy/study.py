@@ -355,13 +355,12 @@ def _blocks(count: int, size: int) -> Iterator[slice]:
 
 def _moved(value: Array | TimePath, lever: Lever, share: float) -> Array | TimePath:
     """A value in which a lever is moved towards off."""
+    place: Any = (..., *lever.position)
     if isinstance(value, TimePath):
         values = np.array(value.values)
-        place = (..., *lever.position)
         values[place] = lever.off + share * (values[place] - lever.off)
         return TimePath(times=value.times, values=values, interpolate=value.interpolate)
     found = np.array(value)
-    place = (..., *lever.position)
     found[place] = lever.off + share * (found[place] - lever.off)
     return found
 

@@ -42,8 +42,8 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
         "rival": labels.get(rival, rival),
         "futures": len(found.futures),
         "beaten": _share(float(beaten.max())),
-        "first": _share(float(table.loc[leading, "share_first"])),
-        "value": written(float(table.loc[leading, "mean"]), DIGITS),
+        "first": _share(float(table["share_first"][leading])),
+        "value": written(float(table["mean"][leading]), DIGITS),
         "unit": found.outcome.unit,
     }
     lines = [phrase("advice recommended" if found.recommended else "advice none", lang, **common)]
@@ -53,7 +53,7 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
             "advice regret",
             lang,
             policy=labels.get(least, least),
-            value=written(float(table.loc[least, "largest_regret"]), DIGITS),
+            value=written(float(table["largest_regret"][least]), DIGITS),
             unit=found.outcome.unit,
         )
     )

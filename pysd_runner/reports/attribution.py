@@ -84,7 +84,7 @@ def attribution_sentences(
     table = found.loop_table()
     if len(table):
         best = str(table["change_p50"].idxmax())
-        value = float(table.loc[best, "change_p50"])
+        value = float(table["change_p50"][best])
         lines.append(phrase("loop", lang, loop=(loops or {}).get(best, best), value=written(value, DIGITS), unit=unit))
     return lines
 
@@ -157,7 +157,7 @@ def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[P
     if len(pairs):
         rows = [
             [f"{labels[one]} + {labels[two]}", _cell(row, "synergy")]
-            for (one, two), row in pairs.head(MOST_ROWS).iterrows()
+            for (one, two), (_, row) in zip(pairs.index, pairs.head(MOST_ROWS).iterrows(), strict=False)
         ]
         parts += [
             Heading(phrase("synergies", lang)),

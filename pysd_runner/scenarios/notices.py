@@ -1,7 +1,8 @@
 """Settings that are allowed but probably not meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from pysd_runner.scenarios.policy import Policy, Schedule
 from pysd_runner.scenarios.scenario import Scenario
@@ -25,9 +26,11 @@ def notices(scenario: Scenario) -> Scenario:
 
 def _paid(policy: Policy) -> set[str]:
     """Levers with a share in some mix that is used."""
-    used = [] if policy.differentiation == 1 else [policy.mix]
+    used: list[Any] = [] if policy.differentiation == 1 else [policy.mix]
     used += list(policy.class_mixes.values()) if policy.differentiation else []
-    mixes = [mix for item in used for mix in (item.values if isinstance(item, Schedule) else (item or {},))]
+    mixes: list[Mapping[str, float]] = []
+    for item in used:
+        mixes += item.values if isinstance(item, Schedule) else [item or {}]
     return {lever for mix in mixes for lever, share in mix.items() if share > 0}
 
 

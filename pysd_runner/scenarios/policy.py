@@ -161,14 +161,14 @@ class Policy:
             Keys that are left out keep the model's own value.
         """
         groups: dict[str, dict[str, Any]] = {"class_mixes": {}, "levers": {}}
-        fields = {}
+        fields: dict[str, Any] = {}
         for key, value in settings.items():
             group, _, name = key.partition(".")
             if group in groups:
                 groups[group][name] = value
             else:
                 fields[key.removeprefix("targets.")] = value
-        return cls(**fields, **{name: FrozenMapping(found) for name, found in groups.items()})
+        return cls(**fields, class_mixes=FrozenMapping(groups["class_mixes"]), levers=FrozenMapping(groups["levers"]))
 
 
 def _frozen(mix: Mapping[str, float] | Schedule[Any] | None) -> Mix | Schedule[Mix] | None:

@@ -8,6 +8,8 @@ from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.policy import Policy
 
 if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists scenarios
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,6 @@
 """Attributions of the shipped model against their definitions, each by runs of its own."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -12,8 +13,6 @@ from pysd_runner.policy.study import effects_of
 from pysd_runner.projection import project
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.simulation import simulate
-from dataclasses import replace
-
 from tests.policy.places import inputs, policy, study
 
 

@@ -10,7 +10,7 @@ from pysd_runner.policy.discovery import cart, prim
 
 
 def planted(seed, low=0.6, switch=True):
-    """Futures with five factors; it happens where the first is high and the last, a switch, is on; one in ten differs."""
+    """Futures with five factors: it happens where the first is high and the last, a switch, is on, with some noise."""
     rng = np.random.default_rng(seed)
     factors = np.column_stack([rng.uniform(size=(1500, 4)), rng.integers(0, 2, 1500)])
     box = (factors[:, 0] > low) & ((factors[:, 4] == 1) | (not switch))

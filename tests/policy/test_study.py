@@ -103,7 +103,7 @@ def test_a_variable_of_any_model_can_be_an_outcome():
 
 
 def test_unknown_outcomes_are_refused():
-    with pytest.raises(UnknownName, match="no outcome 'gap_close'.*gap_closed"):
+    with pytest.raises(UnknownName, match=r"no outcome 'gap_close'.*gap_closed"):
         study().outcome("gap_close")
     with pytest.raises(InvalidInput, match="a value for each region"):
         study().outcome("region_change")
