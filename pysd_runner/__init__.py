@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
     from pysd_runner.panel import check_panel, load_panel
-    from pysd_runner.projection import load_projection, project
+    from pysd_runner.regional.projection import load_projection, project
     from pysd_runner.scenarios import load_scenario
-    from pysd_runner.sensitivities import jacobian
     from pysd_runner.simulation import simulate
+    from pysd_runner.simulation.sensitivities import jacobian
 
 __all__ = [
     "check_panel",
@@ -29,12 +29,12 @@ __all__ = [
 
 _HOMES = {
     "check_panel": "panel",
-    "jacobian": "sensitivities",
+    "jacobian": "simulation",
     "load_model": "model",
     "load_panel": "panel",
-    "load_projection": "projection",
+    "load_projection": "regional.projection",
     "load_scenario": "scenarios",
-    "project": "projection",
+    "project": "regional.projection",
     "run_ensemble": "ensemble",
     "simulate": "simulation",
 }

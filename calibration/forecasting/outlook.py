@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,8 @@ from calibration.forecasting.memory import Memory
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
-from pysd_runner.counts import whole
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Baseline, FittedParameters
@@ -126,7 +127,7 @@ class Outlook:
                 "seed": self.seed,
                 "weights": dict(self.weights),
                 "reach": self.reach,
-                "fit": None if self.fit is None else {name: getattr(self.fit, name) for name in OF_FIT},
+                "fit": _told_of(self.fit),
                 "gapsim": metadata.version("gapsim"),
             },
         )
@@ -185,6 +186,7 @@ def forecast(
     draws: int = 1000,
     seed: int = 0,
     past: bool = True,
+    kept: Baseline | None = None,
     progress: Progress | None = None,
 ) -> Outlook:
     """Forecast from the last year of a panel.
@@ -210,6 +212,9 @@ def forecast(
         Decides every random number.
     past
         Whether the same forecaster is scored at past origins as `backtest` does, which says what to expect of it.
+    kept
+        The same forecast as it was made before, say for a run: its draws are taken, if there are enough of them and
+        they go far enough. One with another forecaster, seed, panel or fit is passed over.
     progress
         Called with what is being done, how much is finished and of how much.
 
@@ -234,8 +239,12 @@ def forecast(
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
     # The past comes first: what the mixture learns from it is not computed again.
     rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
-    weights, reach = _mixed(chosen, start, asked, progress)
-    found = asked.of(chosen, start)
+    if kept is not None and _is_this(kept, panel, target, model, fit, asked):
+        weights, reach = dict(kept.provenance["weights"]), float(kept.provenance["reach"])
+        found = kept.paths[:draws, :, : len(years)]
+    else:
+        weights, reach = _mixed(chosen, start, asked, progress)
+        found = asked.of(chosen, start)
     couplings = _couplings(chosen, weights, start, asked)
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
     regions = list(target.regions)
@@ -310,6 +319,25 @@ class _Asked:
     def of(self, forecaster: Forecaster, origin: Origin) -> Array:
         """Draws of a forecaster, shape (draw, region, year), computed once."""
         return member_forecast(forecaster, origin, self.horizon, self.draws, self.seed).draws
+
+
+def _told_of(fit: FittedParameters | None) -> dict[str, Any] | None:
+    """What a forecast remembers of a fit."""
+    return None if fit is None else {name: getattr(fit, name) for name in OF_FIT}
+
+
+def _is_this(
+    kept: Baseline, panel: Panel, target: Target, model: str, fit: FittedParameters | None, asked: _Asked
+) -> bool:
+    """Whether a forecast that was kept is the one that is asked for."""
+    record = kept.provenance
+    asked_for = {"model": model, "seed": asked.seed, "fit": _told_of(fit), "gapsim": metadata.version("gapsim")}
+    return (
+        (kept.origin, kept.regions, kept.panel_sha256) == (target.years[-1], target.regions, panel.sha256)
+        and all(record.get(name) == value for name, value in asked_for.items())
+        and len(kept) >= asked.draws
+        and len(kept.years) >= asked.horizon
+    )
 
 
 def _mixed(

@@ -65,7 +65,7 @@ def advise(
     """
     from pysd_runner.policy.advice import advise as advised
     from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
-    from pysd_runner.projection import projection_inputs
+    from pysd_runner.regional.projection import projection_inputs
     from pysd_runner.reports.advice import advice_screen, write_advice
     from pysd_runner.scenarios.comparison import distinct
 

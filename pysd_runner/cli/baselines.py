@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.panel import Panel
@@ -49,7 +49,7 @@ def baseline_of(
     Baseline or None
         None, with a warning that says why, when this panel cannot be forecast.
     """
-    kept = None if folder is None else _kept(folder, panel, until, draws)
+    kept = None if folder is None else kept_in(folder, panel, until, draws)
     if kept is not None:
         return kept
     found = list(entry_points(group=GROUP))
@@ -65,12 +65,25 @@ def baseline_of(
             session.warn(f"No forecast, because {reason}: the run follows the model alone.")
             return None
     if folder is not None:
-        _keep(session, made, folder)
+        keep(session, made, folder)
     return made
 
 
-def _kept(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline | None":
-    """The forecast in a folder, if it is one of this panel and goes far enough."""
+def kept_in(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline | None":
+    """Read the forecast in the folder of a fit.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    panel, until, draws
+        As for `baseline_of`.
+
+    Returns
+    -------
+    Baseline or None
+        None unless it is one of this panel, goes far enough and has enough draws.
+    """
     from pysd_runner.spec import load_baseline
     from pysd_runner.spec.baseline import FILE
 
@@ -81,7 +94,18 @@ def _kept(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline | N
     return found if is_same and found.years[-1] >= until and len(found) >= draws else None
 
 
-def _keep(session: Session, made: "Baseline", folder: Path) -> None:
+def keep(session: Session, made: "Baseline", folder: Path) -> None:
+    """Write a forecast into the folder of a fit; warn where that cannot be done.
+
+    Parameters
+    ----------
+    session
+        Where the note or warning goes.
+    made
+        The forecast.
+    folder
+        The folder.
+    """
     try:
         path = made.save(folder)
     except OSError as error:

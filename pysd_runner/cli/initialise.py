@@ -8,7 +8,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 SCENARIO_FILE = "scenario.yaml"
 

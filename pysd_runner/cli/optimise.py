@@ -25,7 +25,7 @@ from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.space import Space
-    from pysd_runner.projection import ProjectionInputs
+    from pysd_runner.regional.projection import ProjectionInputs
     from pysd_runner.scenarios import Scenario
 
 

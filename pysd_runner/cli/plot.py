@@ -38,7 +38,7 @@ def plot(
     Figures of the same name are replaced. Prints the names of the pictures.
     """
     from pysd_runner.plots import save_figure
-    from pysd_runner.projection import load_projection
+    from pysd_runner.regional.projection import load_projection
     from pysd_runner.reports.figures import figure_jobs
 
     folder = result.parent if result.is_file() else result

@@ -10,11 +10,11 @@ import typer
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import DRAWS, MODEL, UNTIL, read_fit
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.study import Study
-    from pysd_runner.projection import ProjectionInputs
+    from pysd_runner.regional.projection import ProjectionInputs
     from pysd_runner.scenarios import Scenario
 
 SHIPPED_PANEL = "china"
@@ -85,7 +85,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     """
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.projection import last_origin, projection_inputs
+    from pysd_runner.regional.projection import last_origin, projection_inputs
     from pysd_runner.reports.evidence import money_of
 
     fitted = None if job.fit is None else read_fit(job.fit)

@@ -36,7 +36,7 @@ from pysd_runner.cli.projecting import (
     write,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 SHIPPED_PANEL = "china"
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
 
@@ -178,8 +178,13 @@ def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
     return tuple(_chance(event, futures) for event in events)
 
 
-def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
+def scenario_chances(
+    data: xr.Dataset, events: Sequence[str], *, reference: str = "", forecast: Array | None = None
+) -> pd.DataFrame:
     """Look for events under each scenario of a projection.
+
+    A projection has fewer draws than the forecast it starts from. With the forecast the reference has the share of all
+    its draws, and a scenario has that plus how much oftener the event happens under it, on the draws of the projection.
 
     Parameters
     ----------
@@ -188,6 +193,10 @@ def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
         classes of the regions as coordinates.
     events
         In one of the `FORMS`.
+    reference
+        Scenario that is the forecast; empty for none.
+    forecast
+        All draws of log relative output, shape (draw, region, year), for the years after the origin or more.
 
     Returns
     -------
@@ -199,7 +208,7 @@ def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
     InvalidInput, UnknownName
         As `chances`.
     """
-    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year"))
+    logs: xr.DataArray = xr.apply_ufunc(np.log, data["output_per_head"].transpose("scenario", "draw", "region", "year"))
     relative = (logs - logs.mean("region")).to_numpy()
     regions = data["region"].to_numpy()
     names = {
@@ -213,7 +222,12 @@ def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
         # All draws of all scenarios start where the regions were observed.
         futures = futures_of(names, groups, relative[place, 0, :, 0], relative[place, :, :, 1:], years)
         found[str(scenario)] = [item.probability for item in chances(events, futures)]
-    return pd.DataFrame(found, index=pd.Index(events, name="event"))
+    table = pd.DataFrame(found, index=pd.Index(events, name="event"))
+    if forecast is None or reference not in table:
+        return table
+    futures = futures_of(names, groups, relative[0, 0, :, 0], forecast[:, :, : len(years)], years)
+    shares = np.array([item.probability for item in chances(events, futures)])
+    return table.add(shares - table[reference].to_numpy(), axis=0).clip(0, 1)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.numbers import written
+from pysd_runner.core.numbers import written
 from pysd_runner.plots.figure import PAGE_WIDTH, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, MUTED, SCENARIO, drawing

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
-from pysd_runner.numbers import written
+from pysd_runner.core.numbers import written
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import BASELINE, INK, MUTED, SCENARIO, drawing

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pysd_runner.numbers import written
+from pysd_runner.core.numbers import written
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, drawing

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.policy.discovery import Box, Leaf, cart, prim
 from pysd_runner.policy.futures import Factor, Futures
 from pysd_runner.policy.information import Worth, partial_information, perfect_information

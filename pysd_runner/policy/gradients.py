@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.linearised import Linearised
 from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values
-from pysd_runner.task import prepared
+from pysd_runner.simulation.linearised import Linearised
+from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 # By variable: how it moves with each number of a decision, dimensions of the variable and then (direction,); or over

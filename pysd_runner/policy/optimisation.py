@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from pysd_runner.counts import whole
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.policy.gradients import Gradients
 from pysd_runner.policy.objective import Constraint, Objective

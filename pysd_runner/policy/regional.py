@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from pysd_runner.checks.experiments import Loop, load_experiments
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.inputs import time_step
 from pysd_runner.model import Model
 from pysd_runner.policy.comparison import start_of
 from pysd_runner.policy.effects import Start
@@ -17,7 +16,8 @@ from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
 from pysd_runner.policy.objective import Constraint
 from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
-from pysd_runner.projection import ProjectionInputs
+from pysd_runner.regional.inputs import time_step
+from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.frozen import FrozenMapping

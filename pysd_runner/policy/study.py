@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.values import fitted_to
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.implied_shocks import only_draws
 from pysd_runner.model import Model
+from pysd_runner.regional.implied_shocks import only_draws
+from pysd_runner.regional.stacking import stacked_values
 from pysd_runner.simulation import simulate
-from pysd_runner.stacking import stacked_values
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pysd_runner.core.numbers import percent, written
 from pysd_runner.export import save_csv, write_text_whole
-from pysd_runner.numbers import percent, written
 from pysd_runner.policy.advice import Advice
 from pysd_runner.policy.discovery import Side
 from pysd_runner.policy.futures import Factor

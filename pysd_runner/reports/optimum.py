@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv, write_text_whole
-from pysd_runner.numbers import interval, percent, written
 from pysd_runner.policy.optimisation import Front, Optimum
 from pysd_runner.reports.document import Bullets, Document, Heading, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase

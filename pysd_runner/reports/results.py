@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc, write_text_whole
 from pysd_runner.indicators.events import scenario_chances
-from pysd_runner.numbers import percent
 from pysd_runner.plots import save_figure
 from pysd_runner.policy.answer import Answer
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
@@ -24,6 +24,7 @@ from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.levels import level_table
 from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
 from pysd_runner.reports.phrases import say
+from pysd_runner.scenarios.scenario import BASELINE
 
 FIGURES = "figures"
 
@@ -128,7 +129,8 @@ def write_results(
         If something cannot be written.
     """
     folder = Path(folder)
-    shares = scenario_chances(projection.data, events) if events else None
+    forecast = None if inputs.baseline is None else inputs.baseline.paths
+    shares = scenario_chances(projection.data, events, reference=BASELINE, forecast=forecast) if events else None
     before = set(folder.iterdir()) if folder.is_dir() else set()
     record = inputs.store(folder)
     kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})

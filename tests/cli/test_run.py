@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from numpy.testing import assert_allclose
 
 from pysd_runner.cli import main
-from pysd_runner.projection import load_projection
+from pysd_runner.regional.projection import load_projection
+from pysd_runner.spec import load_baseline
 
 WRITTEN = {
     "baseline.nc",
@@ -172,12 +174,14 @@ def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
     data = load_projection(tmp_path / "events").data
     found = answer.json["data"]["events"]
     assert list(found) == list(events)
-    for scenario in data["scenario"].to_numpy():
-        logs = np.log(data["output_per_head"].sel(scenario=scenario).transpose("draw", "region", "year").to_numpy())
-        place = list(data["region"].to_numpy()).index("620000")
-        gap = logs.mean(axis=1) - logs[:, place]
-        closed = np.mean(gap[:, -1] <= 0.99 * gap[:, 0])
-        assert found[events[0]][scenario] == closed
+    place = list(data["region"].to_numpy()).index("620000")
+    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year").to_numpy())
+    gap = logs.mean(axis=2) - logs[:, :, place]
+    closed = np.mean(gap[:, :, -1] <= 0.99 * gap[:, :, :1].mean(axis=-1), axis=1)
+    forecast = load_baseline(tmp_path / "events").paths[:, place, 2026 - 2025]
+    always = np.mean(-forecast <= 0.99 * gap[0, 0, 0])
+    for share, scenario in zip(closed, data["scenario"].to_numpy(), strict=True):
+        assert_allclose(found[events[0]][scenario], np.clip(always + share - closed[0], 0, 1), atol=1e-12)
         assert found[events[1]][scenario] == 0
     table = pd.read_csv(tmp_path / "events" / "events.csv")
     assert list(table["event"]) == list(events)
@@ -248,12 +252,12 @@ class TestReplay:
 
 
 def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeypatch):
-    from pysd_runner.errors import SimulationFailed
+    from pysd_runner.core.errors import SimulationFailed
 
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite in region R001 in 2025, draw 3")
 
-    monkeypatch.setattr("pysd_runner.projection.project", fail)
+    monkeypatch.setattr("pysd_runner.regional.projection.project", fail)
     answer = gapsim("run", "zoned_need", *small, *QUICK)
     assert answer.code == 4
     assert "error: Output is not finite" in answer.err

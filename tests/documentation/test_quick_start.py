@@ -32,7 +32,7 @@ def test_the_quick_start_runs(tmp_path: Path) -> None:
     for ending in ("png", "svg", "csv", "txt"):
         assert (tmp_path / "figures" / f"gaps.{ending}").stat().st_size > 0
     caption = (tmp_path / "figures" / "gaps.txt").read_text(encoding="utf-8")
-    assert "model parameters and yearly shocks; not about" in caption
+    assert "model parameters and the forecast without policy; not about" in caption
 
 
 def test_the_quick_start_is_python_in_both_languages() -> None:

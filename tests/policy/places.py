@@ -4,7 +4,7 @@ from functools import cache
 
 from pysd_runner import load_model, load_panel
 from pysd_runner.policy.regional import policy_values, regional_study
-from pysd_runner.projection import projection_inputs
+from pysd_runner.regional.projection import projection_inputs
 from pysd_runner.scenarios import load_scenario
 
 REGIONS = ("110000", "310000", "410000", "620000")

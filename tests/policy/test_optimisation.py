@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
 from pysd_runner.policy.optimisation import front, optimise
 from pysd_runner.policy.regional import chosen_scenario, class_space, policy_values, uniform_space

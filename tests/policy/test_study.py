@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.engine import TimePath
-from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.indicators import theil
 from pysd_runner.indicators.laggards import mean_log_gap
 from pysd_runner.policy import study as module

@@ -15,7 +15,7 @@ from calibration.forecasting import Combination, FilteredModel, Forecast, Origin
 from calibration.forecasting.words import chance, paragraph, percent
 from calibration.reporting.outlook import plot_outlook
 from pysd_runner.cli import main
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.indicators.events import Futures, chances
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -428,3 +428,13 @@ def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest
     ]
     assert found.weights == plain.weights
     xr.testing.assert_equal(found.draws, plain.draws)
+
+
+def test_a_forecast_that_was_kept_is_the_one_it_was_made_as_and_no_other() -> None:
+    panel, settings = panel_of(walk(4, 14)), {"model": "damped_drift", "past": False}
+    kept = forecast(panel, until=2008, draws=60, **settings).baseline
+    near = forecast(panel, until=2005, draws=40, kept=kept, **settings)
+    assert_allclose(near.draws, kept.paths[:40, :, : near.draws.sizes["year"]], rtol=0, atol=0)
+    for other in ({"seed": 1}, {"draws": 61}, {"until": 2009}, {"model": "persistence"}):
+        asked = {"until": 2005, "draws": 40, **settings, **other}
+        assert_allclose(forecast(panel, kept=kept, **asked).draws, forecast(panel, **asked).draws, rtol=0, atol=0)
