@@ -1,7 +1,8 @@
 """``gapsim attribute``: what each lever of a policy contributes."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +22,11 @@ from pysd_runner.cli.policies import (
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.run import shipped
 from pysd_runner.cli.session import Session
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.policy.cost import Costs
+    from pysd_runner.policy.study import Study
+    from pysd_runner.regional.projection import ProjectionInputs
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +65,8 @@ def attribute(
     """
     from pysd_runner.policy.attribution import attribute as attributed
     from pysd_runner.policy.regional import loop_labels, loop_values, policy_values, references
-    from pysd_runner.reports.attribution import attribution_screen, write_attribution
+    from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
+    from pysd_runner.reports.screen import filled
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     job = PolicyJob(panel=panel, mapping=mapping, fit=fit, settings=settings, is_open=is_open)
@@ -80,20 +87,53 @@ def attribute(
             loops=loop_values(inputs.model),
             progress=stage.at,
         )
+    with session.stage("Adding up costs"):
+        money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, outcome or "", none, lang)
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
     with folder, session.stage("Drawing and writing"):
-        write_attribution(found, label, folder.draft, lang, loops=loops)
+        write_attribution(found, label, folder.draft, lang, loops=loops, money=money)
     session.data = {
         "folder": folder.path,
         "outcome": found.outcome.key,
         "levers": found.table().reset_index().to_dict("records"),
         "synergy": found.pairs().reset_index().to_dict("records"),
         "split": found.split().reset_index().to_dict("records"),
+        "costs": [] if money is None else money[0].table().reset_index().to_dict("records"),
         "loops": found.loop_table().reset_index().to_dict("records"),
     }
     for line in attribution_screen(found, label, lang, loops=loops):
         session.say(line)
+    if money is not None:
+        session.say()
+        for text in cost_sentences(*money, lang):
+            for line in filled(text):
+                session.say(line)
     session.say()
     session.say(f"Results: {folder.path}")
     return 0
+
+
+def _money(
+    study: "Study",
+    inputs: "ProjectionInputs",
+    policy: Mapping[str, Any],
+    name: str,
+    outcome: str,
+    none: Mapping[str, Any],
+    lang: str,
+) -> "tuple[Costs, Costs, dict[str, str]] | None":
+    """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
+    from pysd_runner.core.errors import InvalidInput
+    from pysd_runner.policy.cost import costs
+    from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
+
+    whole = costs(study, {name: policy}, spent_money, MONEY_VARIABLES, outcome=outcome, against=none)
+    try:
+        policies = more_money(study, inputs, policy)
+    except InvalidInput:
+        return None
+    more = costs(study, policies, spent_money, MONEY_VARIABLES, outcome=outcome, against=policy)
+    names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
+    names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
+    return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}

@@ -41,7 +41,7 @@ def more_money(
     policy
         Values by variable.
     more
-        How much, as a share of national output a year.
+        How much, as a share of output a year: of the nation for a lever, of its own for a class or region.
 
     Returns
     -------
@@ -71,15 +71,18 @@ def more_money(
             NAMES["mix"]: (float(budget) * np.asarray(policy[NAMES["mix"]]) + extra) / whole,
             NAMES["class_mixes"]: (float(budget) * mixes + extra[:, None]) / whole,
         }
-    shares = study.simulated([policy], ["Region Budget Share"])["Region Budget Share"][0, :, :, 1].mean(axis=0)
+    first = study.simulated([policy], ["Region Budget Share", OUTPUT])
+    shares, made = (first[name][0, :, :, 1].mean(axis=0) for name in ("Region Budget Share", OUTPUT))
     target = np.asarray(policy.get(NAMES["targets.regions"], np.ones(len(shares))), dtype=float)
     for name, own in _groups(inputs).items():
         wanted = own * np.where(own.sum() > 1, shares, 1.0)
         if not (wanted.sum() > 0 and (shares[own > 0] > 0).all()):
             continue
-        goal = (float(budget) * shares + more * wanted / wanted.sum()) / whole
+        # As a share of its own output, so that no small region gets what it could never spend.
+        extra = more * float(own @ made) / float(made.sum())
+        goal = (float(budget) * shares + extra * wanted / wanted.sum()) / (float(budget) + extra)
         ratio = np.divide(goal, shares, out=np.zeros_like(goal), where=shares > 0)
-        found[name] = {**policy, NAMES["budget"]: whole, NAMES["targets.regions"]: target * ratio}
+        found[name] = {**policy, NAMES["budget"]: float(budget) + extra, NAMES["targets.regions"]: target * ratio}
     return found
 
 

@@ -179,7 +179,7 @@ def write_advice(found: Advice, labels: Mapping[str, str], folder: Path, lang: s
         *_worth_part(found, lang),
         *pictures,
         Heading(phrase("notes", lang)),
-        Bullets([phrase("futures note", lang), *found.notes]),
+        Bullets([phrase("futures note", lang), phrase("rolling note", lang), *found.notes]),
     ]
     title = _title(found, lang)
     write_text_whole(folder / "advice.md", to_markdown(Document(title=title, lang=lang, parts=parts)))
@@ -224,6 +224,9 @@ def _measure(found: Advice, lang: str) -> str:
     key = str(worths.index[0])
     value, error = float(worths["value"].iloc[0]), float(worths["error"].iloc[0])
     is_told = value > ERRORS * error
+    if value == 0:
+        everything = written(found.perfect.value, DIGITS + 1)
+        return phrase("advice nothing pays", lang, all=everything, unit=found.outcome.unit)
     return phrase(
         "advice measure" if is_told else "advice nothing to measure",
         lang,

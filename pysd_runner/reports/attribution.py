@@ -9,6 +9,7 @@ import pandas as pd
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.policy.attribution import Attribution
+from pysd_runner.policy.cost import Costs
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase
 from pysd_runner.reports.screen import aligned, filled
@@ -16,6 +17,8 @@ from pysd_runner.reports.screen import aligned, filled
 DIGITS = 2
 # Pairs and loops on the page; the files have them all.
 MOST_ROWS = 6
+# Money is written in trillions.
+TRILLION = 1e12
 
 
 def attribution_sentences(
@@ -99,8 +102,63 @@ def attribution_screen(
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
 
 
+def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[str]:
+    """Say what the policy costs and where the next money does most.
+
+    Parameters
+    ----------
+    whole
+        Of the policy.
+    more
+        Of a little more money, by ``lever.<key>``, ``class.<name>`` and ``region.<code>``.
+    names
+        Labels of those.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+    row = whole.table().iloc[0]
+    money = written(float(row["money_p50"]) / TRILLION, 1)
+    if row["reason"]:
+        lines = [phrase("cost unknown", lang, money=money, reason=phrase(str(row["reason"]), lang))]
+    else:
+        lines = [phrase("cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))]
+    table = more.table()
+    gains = table["effect_p50"] / table["money_p50"]
+    levers = gains[[name for name in gains.index if str(name).startswith("lever.")]]
+    regions = gains[[name for name in gains.index if str(name).startswith("region.")]]
+    if len(levers) and len(regions):
+        best, worst, region = (str(item) for item in (levers.idxmax(), levers.idxmin(), regions.idxmax()))
+        lines.append(phrase("next", lang, lever=names[best], worst=names[worst], region=names[region]))
+    return lines
+
+
+def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[Part]:
+    """The same with a table: levers, classes, and regions in which the next money does most and least."""
+    table = more.table()
+    rows = []
+    for name, row in table.iterrows():
+        if str(name).startswith("region."):
+            continue
+        reason = str(row["reason"])
+        scaled = {f"unit_cost_{part}": float(row[f"unit_cost_{part}"]) / TRILLION for part in ("p05", "p50", "p95")}
+        unit = phrase(reason, lang) if reason else _cell(pd.Series(scaled), "unit_cost")
+        rows.append([names[str(name)], _cell(row, "effect"), unit])
+    header = [phrase("next column", lang), phrase("more effect", lang), phrase("unit cost", lang)]
+    return [
+        Heading(phrase("next title", lang)),
+        Bullets(cost_sentences(whole, more, names, lang)),
+        Table(header=header, rows=rows, words=frozenset({2})),
+    ]
+
+
 def write_attribution(
-    found: Attribution, label: str, folder: Path, lang: str, *, loops: Mapping[str, str] | None = None
+    found: Attribution,
+    label: str,
+    folder: Path,
+    lang: str,
+    *,
+    loops: Mapping[str, str] | None = None,
+    money: tuple[Costs, Costs, Mapping[str, str]] | None = None,
 ) -> None:
     """Write tables, figures and a page into a folder.
 
@@ -116,6 +174,8 @@ def write_attribution(
         ``"en"`` or ``"zh"``.
     loops
         Loops in words, by name.
+    money
+        Costs of the policy and of more money, with labels, as `cost_sentences` takes them.
     """
     from pysd_runner.plots import save_figure
     from pysd_runner.plots.wedges import plot_wedges
@@ -142,9 +202,13 @@ def write_attribution(
         Paragraph(how),
         Picture("figures/wedges.png", figure.sentence),
         *_sections(found, lang, loops or {}),
+        *([] if money is None else cost_parts(*money, lang)),
         Heading(phrase("notes", lang)),
         Bullets(found.notes),
     ]
+    if money is not None:
+        both = pd.concat([item.table() for item in money[:2]])
+        save_csv(both.reset_index(), folder / "costs.csv")
     page = Document(title=phrase("attribution", lang, policy=label), lang=lang, parts=parts)
     write_text_whole(folder / "attribution.md", to_markdown(page))
 
