@@ -7,7 +7,17 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.optimise import rival_scenarios
-from pysd_runner.cli.options import Draws, Force, Lang, Language, MappingFile, OptionalSeed, Until, YuanPerUnit
+from pysd_runner.cli.options import (
+    Draws,
+    Force,
+    Lang,
+    Language,
+    MappingFile,
+    OptionalSeed,
+    RegionFile,
+    Until,
+    YuanPerUnit,
+)
 from pysd_runner.cli.policies import (
     Fit,
     OpenLoop,
@@ -47,6 +57,7 @@ def advise(
     outcome: OutcomeName = None,
     panel: Panel = None,
     mapping: MappingFile = None,
+    regions: RegionFile = None,
     fit: Fit = None,
     until: Until = None,
     draws: Draws = None,
@@ -70,10 +81,10 @@ def advise(
     from pysd_runner.scenarios.comparison import distinct
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    job = PolicyJob(panel=panel, mapping=mapping, fit=fit, settings=settings, is_open=is_open)
+    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
     folder = target(out, "advice", force=force, inputs=[*job.choice.files, *files_of(fit)])
     inputs = policy_inputs(session, job)
-    study = policy_study(session, inputs, outcome)
+    study = policy_study(session, inputs, outcome, lang)
     own = [spending(inputs, name) for name in scenarios or ()]
     root = own[0] if own else spending(inputs, "zoned_need")
     cast = list(distinct([*own, *rival_scenarios(inputs, root)]))
@@ -85,7 +96,7 @@ def advise(
             again = projection_inputs(
                 inputs.model, inputs.panel, fitted, baseline=inputs.baseline, **dict(inputs.settings)
             )
-        studies[name] = regional_study(again)
+        studies[name] = regional_study(again, lang=lang)
     with session.stage("Comparing policies in futures") as stage:
         found = advised(
             regional_futures(studies, seed=int(seed or 0)),

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Draws, Force, Lang, Language, MappingFile, OptionalSeed, Until, YuanPerUnit
+from pysd_runner.cli.options import (
+    Draws,
+    Force,
+    Lang,
+    Language,
+    MappingFile,
+    OptionalSeed,
+    RegionFile,
+    Until,
+    YuanPerUnit,
+)
 from pysd_runner.cli.policies import (
     Fit,
     OpenLoop,
@@ -47,6 +57,7 @@ def attribute(
     outcome: OutcomeName = None,
     panel: Panel = None,
     mapping: MappingFile = None,
+    regions: RegionFile = None,
     fit: Fit = None,
     until: Until = None,
     draws: Draws = None,
@@ -69,11 +80,11 @@ def attribute(
     from pysd_runner.reports.screen import filled
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    job = PolicyJob(panel=panel, mapping=mapping, fit=fit, settings=settings, is_open=is_open)
+    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
     name = f"attribution-{Path(scenario).stem}"
     folder = target(out, name, force=force, inputs=[*job.choice.files, *files_of(fit)])
     inputs = policy_inputs(session, job)
-    study = policy_study(session, inputs, outcome)
+    study = policy_study(session, inputs, outcome, lang)
     chosen = spending(inputs, scenario)
     none = policy_values(inputs, chosen.baseline())
     with session.stage("Attributing") as stage:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Draws, Force, Lang, Language, MappingFile, OptionalSeed, Until, YuanPerUnit
+from pysd_runner.cli.options import (
+    Draws,
+    Force,
+    Lang,
+    Language,
+    MappingFile,
+    OptionalSeed,
+    RegionFile,
+    Until,
+    YuanPerUnit,
+)
 from pysd_runner.cli.policies import (
     Fit,
     OpenLoop,
@@ -95,6 +105,7 @@ def optimise(
     ] = 0,
     panel: Panel = None,
     mapping: MappingFile = None,
+    regions: RegionFile = None,
     fit: Fit = None,
     until: Until = None,
     draws: Draws = None,
@@ -119,10 +130,10 @@ def optimise(
     from pysd_runner.reports.policy_phrases import phrase
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
-    job = PolicyJob(panel=panel, mapping=mapping, fit=fit, settings=settings, is_open=is_open)
+    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
     folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*job.choice.files, *files_of(fit)])
     inputs = policy_inputs(session, job)
-    study = policy_study(session, inputs, outcome)
+    study = policy_study(session, inputs, outcome, lang)
     root = spending(inputs, start)
     none = policy_values(inputs, root.baseline())
     rivals = rival_scenarios(inputs, root)

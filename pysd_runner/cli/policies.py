@@ -48,6 +48,8 @@ class PolicyJob:
         Panel file or name of a shipped panel; None for the shipped one.
     mapping
         Mapping file of the panel.
+    regions
+        Region file, or the name of a shipped panel.
     fit
         Folder or file of a fit; None for priors.
     settings
@@ -58,6 +60,7 @@ class PolicyJob:
 
     panel: str | None
     mapping: Path | None
+    regions: str | None
     fit: Path | None
     settings: Mapping[str, Any]
     is_open: bool = False
@@ -65,7 +68,7 @@ class PolicyJob:
     @property
     def choice(self) -> PanelChoice:
         """The panel."""
-        return PanelChoice(source=self.panel or SHIPPED_PANEL, mapping=self.mapping)
+        return PanelChoice(source=self.panel or SHIPPED_PANEL, mapping=self.mapping, regions=self.regions)
 
 
 def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
@@ -108,7 +111,7 @@ def policy_inputs(session: Session, job: PolicyJob) -> "ProjectionInputs":
     return found
 
 
-def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | None) -> "Study":
+def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | None, lang: str) -> "Study":
     """The study of some inputs, with a known outcome and its notes as warnings.
 
     Parameters
@@ -119,10 +122,12 @@ def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | No
         What every policy starts from.
     outcome
         Key of the outcome asked for; None for the first.
+    lang
+        Language of names.
     """
     from pysd_runner.policy.regional import regional_study
 
-    study = regional_study(inputs)
+    study = regional_study(inputs, lang=lang)
     study.outcome(outcome or "")
     for text in study.notes:
         session.warn(text)

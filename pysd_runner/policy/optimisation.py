@@ -89,6 +89,8 @@ class Optimum:
         For every number, how far it can go, the others of its group scaled, before 2 per cent of the objective is lost.
     rounding
         Objective lost, as a part of it, when shares are rounded to 5 per cent.
+    outcomes
+        Everything that is measured, by key.
     elements
         Names of the elements of watched outcomes.
     notes
@@ -112,6 +114,7 @@ class Optimum:
     relaxed: Mapping[str, float]
     ranges: Mapping[str, tuple[float, float]]
     rounding: float
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     elements: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -451,6 +454,7 @@ def optimise(
         relaxed=_given_way(fine, point) if relaxation else {},
         ranges=ranges,
         rounding=loss,
+        outcomes=study.outcomes,
         elements=study.elements,
         notes=study.notes,
     )
@@ -581,32 +585,40 @@ def _searched(coarse: _Problem, fine: _Problem, point: Array) -> Start:
 
 
 def _solved(problem: "_Problem | _Lowered", point: Array, most: int, tolerance: float) -> tuple[Array, int]:
-    """SLSQP from a point; the last point and how many steps it took."""
+    """SLSQP from a point, in parts of the width of every number; the last point and how many steps it took."""
     size = problem.scale if problem.objective.statistic != "satisfied" else 1.0
-    units = problem.sizes
-    space = problem.space
-    matrix, totals = space.equalities()
-    rules: list[dict[str, Any]] = []
-    if len(matrix):
-        rules.append({"type": "eq", "fun": lambda x: matrix @ x - totals, "jac": lambda _: matrix})
+    units, space = problem.sizes, problem.space
+    lower, widths = space.lower, space.widths
+    rules = _sums(space)
     if problem.constraints:
         rules.append(
             {
                 "type": "ineq",
-                "fun": lambda x: problem.margins(_inside(space, x)) / units,
-                "jac": lambda x: problem.margin_slopes(_inside(space, x)) / units[:, None],
+                "fun": lambda z: problem.margins(_inside(space, z)) / units,
+                "jac": lambda z: problem.margin_slopes(_inside(space, z)) * widths / units[:, None],
             }
         )
     result = _slsqp(
-        lambda x: -problem.smooth(_inside(space, x)) / size,
-        point,
-        jac=lambda x: -problem.smooth_slopes(_inside(space, x)) / size,
-        bounds=space.bounds,
+        lambda z: -problem.smooth(_inside(space, z)) / size,
+        (point - lower) / widths,
+        jac=lambda z: -problem.smooth_slopes(_inside(space, z)) * widths / size,
+        bounds=[(0.0, 1.0)] * len(space),
         constraints=rules,
         most=most,
         tolerance=tolerance,
     )
-    return space.projected(result.x), int(result.nit)
+    return space.projected(_inside(space, result.x)), int(result.nit)
+
+
+def _sums(space: Space, more: int = 0) -> list[dict[str, Any]]:
+    """Sums of groups as rules of SLSQP, in parts of the width of every number, with some more numbers behind."""
+    matrix, totals = space.equalities()
+    if not len(matrix):
+        return []
+    sizes = np.maximum(np.abs(matrix * space.widths).max(axis=1), 1e-300)
+    wide = np.column_stack([matrix * space.widths, np.zeros((len(matrix), more))]) / sizes[:, None]
+    rest = (totals - matrix @ space.lower) / sizes
+    return [{"type": "eq", "fun": lambda z: wide @ z - rest, "jac": lambda _: wide}]
 
 
 def _slsqp(function: Callable[[Array], Any], point: Array, *, most: int, tolerance: float, **parts: Any) -> Any:
@@ -617,10 +629,9 @@ def _slsqp(function: Callable[[Array], Any], point: Array, *, most: int, toleran
     return call(function, point, method="SLSQP", options={"maxiter": most, "ftol": tolerance}, **parts)
 
 
-def _inside(space: Space, point: Array) -> Array:
-    """A point within its bounds, which SLSQP oversteps by rounding."""
-    lower, upper = np.array(space.bounds).T
-    return np.clip(point, lower, upper)
+def _inside(space: Space, parts: Array) -> Array:
+    """Numbers from parts of their widths, within bounds, which SLSQP oversteps by rounding."""
+    return np.asarray(space.lower + space.widths * np.clip(parts, 0.0, 1.0))
 
 
 def _miss(problem: _Problem, point: Array) -> float:
@@ -636,31 +647,28 @@ def _missed(problem: _Problem, effects: Mapping[str, Array]) -> float:
 def _relaxed(problem: _Problem, nearest: Start) -> tuple[Start, float]:
     """The least common slack that makes the constraints possible, and the best policy under it."""
     units, space = problem.sizes, problem.space
-    matrix, totals = space.equalities()
     count = len(space)
-    rules: list[dict[str, Any]] = [
+    rules = _sums(space, more=1)
+    rules.append(
         {
             "type": "ineq",
-            "fun": lambda x: problem.margins(_inside(space, x[:count])) / units + x[count],
-            "jac": lambda x: np.column_stack(
-                [problem.margin_slopes(_inside(space, x[:count])) / units[:, None], np.ones(len(units))]
+            "fun": lambda z: problem.margins(_inside(space, z[:count])) / units + z[count],
+            "jac": lambda z: np.column_stack(
+                [problem.margin_slopes(_inside(space, z[:count])) * space.widths / units[:, None], np.ones(len(units))]
             ),
         }
-    ]
-    if len(matrix):
-        wide = np.column_stack([matrix, np.zeros(len(matrix))])
-        rules.append({"type": "eq", "fun": lambda x: matrix @ x[:count] - totals, "jac": lambda _: wide})
+    )
     slope = np.append(np.zeros(count), 1.0)
     result = _slsqp(
-        lambda x: x[count],
-        np.append(nearest.point, nearest.miss),
+        lambda z: z[count],
+        np.append((np.array(nearest.point) - space.lower) / space.widths, nearest.miss),
         jac=lambda _: slope,
-        bounds=[*space.bounds, (0.0, None)],
+        bounds=[*[(0.0, 1.0)] * count, (0.0, None)],
         constraints=rules,
         most=STEPS[0],
         tolerance=TOLERANCES[0],
     )
-    point = space.projected(result.x[:count])
+    point = space.projected(_inside(space, result.x[:count]))
     slack = _miss(problem, point)
     if slack <= SLACK:
         return Start(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
@@ -699,7 +707,8 @@ def _conditions(problem: _Problem, point: Array, relaxation: float) -> tuple[dic
 
     .. math:: \min_{\lambda, \mu \ge 0, \nu} \| \nabla f + \sum \lambda \nabla g + \mu - A' \nu \| / \| \nabla f \|
     """
-    slopes = problem.smooth_slopes(point)
+    widths = problem.space.widths
+    slopes = problem.smooth_slopes(point) * widths
     units = problem.sizes
     margins = problem.margins(point) / units if len(units) else np.zeros(0)
     active = np.flatnonzero(margins <= relaxation * -1 + 10 * SLACK)
@@ -708,21 +717,21 @@ def _conditions(problem: _Problem, point: Array, relaxation: float) -> tuple[dic
     names: list[str] = []
     labels = problem.labels()
     if active.size:
-        found = problem.margin_slopes(point)
+        found = problem.margin_slopes(point) * widths
         for number in active.tolist():
             columns.append(found[number])
             names.append(labels[number])
     for place, knob in enumerate(problem.space.knobs):
         unit = np.zeros(len(point))
         unit[place] = 1.0
-        if point[place] <= lower[place] + 1e-6:
+        if point[place] <= lower[place] + 1e-6 * widths[place]:
             columns.append(unit)
             names.append(f"{knob.key} >= {lower[place]:g}")
-        elif point[place] >= upper[place] - 1e-6:
+        elif point[place] >= upper[place] - 1e-6 * widths[place]:
             columns.append(-unit)
             names.append(f"{knob.key} <= {upper[place]:g}")
     matrix, _ = problem.space.equalities()
-    for row in matrix:
+    for row in matrix * widths:
         columns += [row, -row]
         names += ["", ""]
     if not columns:

@@ -35,13 +35,15 @@ DIGITS = 6
 ACTIVE = POLICY_VARIABLES["levers"]
 
 
-def regional_study(inputs: ProjectionInputs) -> Study:
+def regional_study(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
     """A study of the shipped model.
 
     Parameters
     ----------
     inputs
         What every scenario starts from.
+    lang
+        Language of the names of regions, ``"en"`` or ``"zh"``.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def regional_study(inputs: ProjectionInputs) -> Study:
         levers=levers,
         outcomes=regional_outcomes(start_of(panel)),
         watched={"region_change": _regions()},
-        elements=tuple(region.name_en for region in panel.regions),
+        elements=tuple(region.name_zh if lang == "zh" else region.name_en for region in panel.regions),
         notes=(
             "Effects of digital policy on output rest on priors from the literature passed through the structure; "
             "unit costs of the levers are judgement.",
@@ -134,6 +136,7 @@ def _gap(behind: NDArray[np.bool_]) -> Outcome:
         slopes=slopes,
         sign=-1.0,
         unit="log points x100",
+        unit_zh="对数点×100",
         en="gap closed",
         zh="差距缩小",
     )
@@ -172,6 +175,7 @@ def _theil(key: str, members: Array, en: str, zh: str) -> Outcome:
         slopes=slopes,
         sign=-1.0,
         unit="index x1000",
+        unit_zh="指数×1000",
         en=en,
         zh=zh,
     )

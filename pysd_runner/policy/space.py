@@ -75,6 +75,9 @@ class Space:
     def __post_init__(self) -> None:
         if not self.knobs:
             raise InvalidInput("there is nothing to choose")
+        for knob in self.knobs:
+            if not knob.lower < knob.upper:
+                raise InvalidInput(f"{knob.key!r} has nothing between {knob.lower:g} and {knob.upper:g}")
         missing = {knob.group for knob in self.knobs if knob.group} - set(self.sums)
         if missing:
             raise InvalidInput(f"no sum for {', '.join(sorted(missing))}")
@@ -86,6 +89,16 @@ class Space:
     def bounds(self) -> list[tuple[float, float]]:
         """Lower and upper bound of every number."""
         return [(knob.lower, knob.upper) for knob in self.knobs]
+
+    @property
+    def lower(self) -> Array:
+        """Lower bound of every number."""
+        return np.array([knob.lower for knob in self.knobs])
+
+    @property
+    def widths(self) -> Array:
+        """Distance of the bounds of every number."""
+        return np.array([knob.upper - knob.lower for knob in self.knobs])
 
     def equalities(self) -> tuple[Array, Array]:
         """Matrix and right side of the sums, shapes (group, number) and (group,)."""
@@ -137,7 +150,7 @@ class Space:
         lower, upper = np.array(self.bounds).T
         found = np.clip(point, lower, upper)
         for _ in range(200):
-            if not len(matrix) or np.abs(matrix @ found - totals).max() < 1e-13:
+            if not len(matrix) or (np.abs(matrix @ found - totals) <= 1e-13 * np.maximum(np.abs(totals), 1)).all():
                 break
             found = found + matrix.T @ ((totals - matrix @ found) / (matrix**2).sum(axis=1))
             found = np.clip(found, lower, upper)

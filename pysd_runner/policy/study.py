@@ -75,6 +75,8 @@ class Outcome:
         Of the effect.
     en, zh
         Labels.
+    unit_zh
+        The unit in Chinese; empty where it is the same.
     is_relative
         Whether an effect is a change in per cent rather than a difference.
     by_element
@@ -89,12 +91,17 @@ class Outcome:
     unit: str = ""
     en: str = ""
     zh: str = ""
+    unit_zh: str = ""
     is_relative: bool = False
     by_element: bool = False
 
     def label(self, lang: str) -> str:
         """Label in a language, ``"en"`` or ``"zh"``."""
         return (self.zh if lang == "zh" else self.en) or self.key
+
+    def unit_in(self, lang: str) -> str:
+        """Unit in a language."""
+        return self.unit_zh if lang == "zh" and self.unit_zh else self.unit
 
     def effect(self, with_policy: Array, without: Array) -> Array:
         """Change by a policy, positive when things get better; adding zero makes no minus of a zero."""

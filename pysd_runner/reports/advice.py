@@ -44,7 +44,7 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
         "beaten": _share(float(beaten.max())),
         "first": _share(float(table["share_first"][leading])),
         "value": written(float(table["mean"][leading]), DIGITS),
-        "unit": found.outcome.unit,
+        "unit": found.outcome.unit_in(lang),
     }
     lines = [phrase("advice recommended" if found.recommended else "advice none", lang, **common)]
     least = found.least_regret
@@ -54,7 +54,7 @@ def advice_sentences(found: Advice, labels: Mapping[str, str], lang: str) -> lis
             lang,
             policy=labels.get(least, least),
             value=written(float(table["largest_regret"][least]), DIGITS),
-            unit=found.outcome.unit,
+            unit=found.outcome.unit_in(lang),
         )
     )
     lines += _losing(found, labels, lang)
@@ -145,7 +145,7 @@ def write_advice(found: Advice, labels: Mapping[str, str], folder: Path, lang: s
     regret = plot_regret(
         rows,
         labels=[labels.get(name, name) for name in names],
-        unit=found.outcome.unit,
+        unit=found.outcome.unit_in(lang),
         title=phrase("regret figure", lang),
         lang=lang,
     )
@@ -226,7 +226,7 @@ def _measure(found: Advice, lang: str) -> str:
     is_told = value > ERRORS * error
     if value == 0:
         everything = written(found.perfect.value, DIGITS + 1)
-        return phrase("advice nothing pays", lang, all=everything, unit=found.outcome.unit)
+        return phrase("advice nothing pays", lang, all=everything, unit=found.outcome.unit_in(lang))
     return phrase(
         "advice measure" if is_told else "advice nothing to measure",
         lang,
@@ -234,7 +234,7 @@ def _measure(found: Advice, lang: str) -> str:
         value=written(value, DIGITS + 1),
         error=written(error, DIGITS + 1),
         all=written(found.perfect.value, DIGITS + 1),
-        unit=found.outcome.unit,
+        unit=found.outcome.unit_in(lang),
     )
 
 
@@ -246,7 +246,7 @@ def _worth_part(found: Advice, lang: str) -> list[Part]:
     return [
         Heading(phrase("worth", lang)),
         Table(header=[phrase("factor", lang), phrase("worth column", lang)], rows=rows),
-        Paragraph(found.outcome.unit),
+        Paragraph(found.outcome.unit_in(lang)),
     ]
 
 

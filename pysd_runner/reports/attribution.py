@@ -37,7 +37,7 @@ def attribution_sentences(
     loops
         Loops in words, by name.
     """
-    unit, total = found.outcome.unit, found.total[:, -1]
+    unit, total = found.outcome.unit_in(lang), found.total[:, -1]
     shares = np.median(found.shapley[..., -1], axis=1)
     first = int(np.argmax(np.abs(shares)))
     low, middle, high = np.quantile(total, (0.05, 0.5, 0.95))
@@ -98,7 +98,9 @@ def attribution_screen(
     """An attribution for the screen: sentences, then one row a lever."""
     lines = [line for text in attribution_sentences(found, label, lang, loops=loops) for line in filled(text)]
     header, rows = _table(found, lang)
-    how = phrase("unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit, draws=found.total.shape[0])
+    how = phrase(
+        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit_in(lang), draws=found.total.shape[0]
+    )
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
 
 
@@ -189,13 +191,15 @@ def write_attribution(
     figure = plot_wedges(
         found.wedges(),
         labels={lever.key: lever.label(lang) for lever in found.levers},
-        unit=f"{found.outcome.label(lang)}, {found.outcome.unit}",
+        unit=f"{found.outcome.label(lang)}, {found.outcome.unit_in(lang)}",
         title=phrase("attribution", lang, policy=label),
         lang=lang,
     )
     save_figure(figure, folder / "figures", "wedges")
     header, rows = _table(found, lang)
-    how = phrase("unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit, draws=found.total.shape[0])
+    how = phrase(
+        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit_in(lang), draws=found.total.shape[0]
+    )
     parts: list[Part] = [
         Bullets(attribution_sentences(found, label, lang, loops=loops)),
         Table(header=header, rows=rows),

@@ -39,7 +39,7 @@ def optimum_sentences(found: Optimum, labels: Mapping[str, str], lang: str) -> l
             statistic=phrase(f"statistic {found.objective.statistic}", lang),
             value=written(found.out_of_sample, DIGITS),
             inside=written(found.in_sample, DIGITS),
-            unit="" if found.objective.statistic == "satisfied" else found.outcome.unit,
+            unit="" if found.objective.statistic == "satisfied" else found.outcome.unit_in(lang),
             draws=draws,
         )
     ]
@@ -155,7 +155,7 @@ def write_optimum(
         figure = plot_front(
             between.values,
             labels=(between.first.label(lang), between.second.label(lang)),
-            units=(between.first.unit, between.second.unit),
+            units=(between.first.unit_in(lang), between.second.unit_in(lang)),
             title=phrase("front", lang, first=between.first.label(lang), second=between.second.label(lang)),
             lang=lang,
         )
@@ -211,9 +211,14 @@ def _effect_table(found: Optimum, lang: str) -> tuple[list[str], list[list[str]]
         low, middle, high = (float(row[part]) for part in ("p05", "p50", "p95"))
         rows.append(
             [
-                str(key),
+                _label(found, str(key), lang),
                 f"{written(middle, DIGITS)} ({interval(low, high, DIGITS)})",
                 f"{percent(float(row['share_positive']))} %",
             ]
         )
     return [phrase("outcome", lang), phrase("effect", lang), phrase("better in", lang)], rows
+
+
+def _label(found: Optimum, key: str, lang: str) -> str:
+    item = found.outcomes.get(key)
+    return key if item is None else f"{item.label(lang)}, {item.unit_in(lang)}"
