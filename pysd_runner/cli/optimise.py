@@ -39,12 +39,17 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
 
 
+# Length of a period of `Choice.PERIODS`, in years.
+PERIOD = 5
+
+
 class Choice(StrEnum):
     """What is chosen."""
 
     CLASSES = "classes"
     UNIFORM = "uniform"
     PERIODS = "periods"
+    MONEY = "money"
 
 
 class StatisticName(StrEnum):
@@ -81,7 +86,7 @@ def optimise(
         Choice,
         typer.Option(
             "--choose",
-            help="Shares by class, one uniform mix, or a uniform mix that may change every five years.",
+            help="Shares by class; one uniform mix; one that may change every five years; that and the money.",
         ),
     ] = Choice.CLASSES,
     outcome: OutcomeName = None,
@@ -219,7 +224,8 @@ def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tup
     if choose is Choice.UNIFORM:
         return uniform_space(inputs, root)
     first, until = inputs.bounds[0] + 1, inputs.bounds[1]
-    return uniform_space(inputs, root, periods=[float(year) for year in range(first, until, 5)])
+    periods = [float(year) for year in range(first, until, PERIOD)]
+    return uniform_space(inputs, root, periods=periods, budget=choose is Choice.MONEY)
 
 
 def _data(found: Any) -> dict[str, Any]:

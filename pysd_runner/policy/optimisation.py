@@ -91,6 +91,8 @@ class Optimum:
         Objective lost, as a part of it, when shares are rounded to 5 per cent.
     outcomes
         Everything that is measured, by key.
+    levers
+        Labels of the levers by key and language.
     elements
         Names of the elements of watched outcomes.
     notes
@@ -115,6 +117,7 @@ class Optimum:
     ranges: Mapping[str, tuple[float, float]]
     rounding: float
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    levers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     elements: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -455,6 +458,7 @@ def optimise(
         ranges=ranges,
         rounding=loss,
         outcomes=study.outcomes,
+        levers={key: {"en": lever.label("en"), "zh": lever.label("zh")} for key, lever in study.levers.items()},
         elements=study.elements,
         notes=study.notes,
     )

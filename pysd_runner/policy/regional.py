@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.checks.experiments import Loop, load_experiments
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import Model
 from pysd_runner.policy.comparison import start_of
-from pysd_runner.policy.effects import Start
+from pysd_runner.policy.effects import DISCOUNT, Start
 from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
 from pysd_runner.policy.objective import Constraint
 from pysd_runner.policy.space import Knob, Space
@@ -21,7 +22,7 @@ from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.scenarios.policy import Schedule
+from pysd_runner.scenarios.policy import BUDGET_LIMIT, Schedule
 from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 
@@ -32,6 +33,8 @@ OUTPUT, PEOPLE = "Output", "Population"
 DOUBTED = ("h_hom", "q_f", "crowd")
 # Decimals with which a policy that was found is written.
 DIGITS = 6
+# Group of the numbers that say how much is spent when, and how much more than on average that may be.
+MONEY, MOST_MONEY = "money", 3.0
 ACTIVE = POLICY_VARIABLES["levers"]
 
 
@@ -335,7 +338,12 @@ def class_space(inputs: ProjectionInputs, scenario: Scenario, *, who: bool = Tru
 
 
 def uniform_space(
-    inputs: ProjectionInputs, scenario: Scenario, *, who: bool = True, periods: Sequence[float] = ()
+    inputs: ProjectionInputs,
+    scenario: Scenario,
+    *,
+    who: bool = True,
+    periods: Sequence[float] = (),
+    budget: bool = False,
 ) -> tuple[Space, Array]:
     """Shares of the levers in one mix for all, which may change from period to period, and who gets the money.
 
@@ -349,6 +357,9 @@ def uniform_space(
         Whether the exponent of need is chosen as well.
     periods
         First years of the periods; empty for one mix.
+    budget
+        Whether the money of each period is chosen as well, at the present value of the scenario's; output without
+        policy decides what a share of it is worth.
 
     Returns
     -------
@@ -387,7 +398,38 @@ def uniform_space(
     if who:
         knobs.append(_who(names["redistribution"]))
         start.append(float(values.get(names["redistribution"], 0.0)))
+    if budget:
+        share = values[names["budget"]]
+        if isinstance(share, TimePath) or not periods:
+            raise InvalidInput("money over time needs periods and a scenario whose budget does not change")
+        worth = _worth(inputs, periods)
+        sums[MONEY] = float(share) * float(worth.sum())
+        for first, weight in zip(periods, worth, strict=True):
+            knobs.append(
+                Knob(
+                    key=f"{MONEY}.{first:g}",
+                    variable=names["budget"],
+                    upper=min(MOST_MONEY * float(share), BUDGET_LIMIT),
+                    start=first,
+                    group=MONEY,
+                    weight=float(weight),
+                    en=f"share of output spent, from {first:g}",
+                    zh=f"{first:g}年起：支出占产出比例",
+                )
+            )
+            start.append(float(share))
     return Space(knobs=tuple(knobs), base={**values, names["differentiation"]: 0.0}, sums=sums), np.array(start)
+
+
+def _worth(inputs: ProjectionInputs, periods: Sequence[float]) -> Array:
+    """Present value of output without policy in each period, as parts of the whole."""
+    study = regional_study(inputs)
+    output = study.simulated([study.none], [OUTPUT])[OUTPUT][0].sum(axis=1).mean(axis=0)
+    years = study.years
+    present = output / (1 + DISCOUNT) ** (years - years[0])
+    ends = [*periods[1:], years[-1] + 1]
+    parts = [present[(years >= first) & (years < end)].sum() for first, end in zip(periods, ends, strict=True)]
+    return np.asarray(parts) / present[years >= periods[0]].sum()
 
 
 def _who(variable: str) -> Knob:
@@ -433,8 +475,11 @@ def chosen_scenario(
     """
     mixes: dict[str, dict[str, float]] = {}
     others: dict[str, float] = {}
+    money: dict[float, float] = {}
     for knob, value in zip(space.knobs, point, strict=True):
-        if knob.group:
+        if knob.group == MONEY and knob.start is not None:
+            money[knob.start] = round(float(value), DIGITS)
+        elif knob.group:
             mixes.setdefault(knob.group, {})[knob.key.removeprefix(f"{knob.group}.")] = round(float(value), DIGITS)
         else:
             others[knob.key] = round(float(value), DIGITS)
@@ -442,6 +487,9 @@ def chosen_scenario(
         group: FrozenMapping((lever, share / sum(mix.values())) for lever, share in mix.items())
         for group, mix in mixes.items()
     }
+    if money:
+        spending = Schedule(times=tuple(money), values=tuple(money.values()))
+        scenario = replace(scenario, policy=replace(scenario.policy, budget=spending))
     policy = replace(scenario.policy, redistribution=others.get("redistribution", scenario.policy.redistribution))
     if any(knob.variable == POLICY_VARIABLES["class_mixes"] for knob in space.knobs):
         policy = replace(policy, differentiation=1.0, class_mixes=FrozenMapping(shares))

@@ -148,6 +148,13 @@ def write_optimum(
     parts.append(Table(header=header, rows=rows))
     header, rows = _effect_table(found, lang)
     parts += [Heading(phrase("effects", lang)), Table(header=header, rows=rows)]
+    shares = _shares(found, lang)
+    if len(shares):
+        from pysd_runner.plots.shares import plot_shares
+
+        figure = plot_shares(shares, title=phrase("shares figure", lang), lang=lang)
+        save_figure(figure, folder / "figures", "policy")
+        parts.append(Picture("figures/policy.png", figure.sentence))
     if between is not None:
         from pysd_runner.plots.front import plot_front
 
@@ -197,10 +204,11 @@ def _policy_table(found: Optimum, lang: str) -> tuple[list[str], list[list[str]]
     rows = []
     for knob, value in zip(found.space.knobs, found.point, strict=True):
         low, high = found.ranges.get(knob.key, (np.nan, np.nan))
-        if knob.group:
+        if knob.group and knob.weight == 1:
             cells = [f"{percent(float(value))} %", f"{percent(low)} … {percent(high)} %" if found.ranges else "–"]
         else:
-            cells = [written(float(value), DIGITS), interval(low, high, DIGITS) if found.ranges else "–"]
+            digits = DIGITS if knob.upper > 1 or knob.lower < 0 else DIGITS + 2
+            cells = [written(float(value), digits), interval(low, high, digits) if found.ranges else "–"]
         rows.append([knob.label(lang), *cells])
     return [phrase("chosen", lang), phrase("value", lang), phrase("range", lang)], rows
 
@@ -217,6 +225,16 @@ def _effect_table(found: Optimum, lang: str) -> tuple[list[str], list[list[str]]
             ]
         )
     return [phrase("outcome", lang), phrase("effect", lang), phrase("better in", lang)], rows
+
+
+def _shares(found: Optimum, lang: str) -> pd.DataFrame:
+    """Shares of the levers in every group, a row a group; empty where groups are no mixes."""
+    rows: dict[str, dict[str, float]] = {}
+    for knob, value in zip(found.space.knobs, found.point, strict=True):
+        if knob.group and knob.weight == 1 and found.space.sums[knob.group] == 1:
+            lever = knob.key.removeprefix(f"{knob.group}.")
+            rows.setdefault(knob.group, {})[found.levers.get(lever, {}).get(lang, lever)] = float(value)
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _label(found: Optimum, key: str, lang: str) -> str:

@@ -177,6 +177,23 @@ def test_periods_are_a_mix_over_time(scenario, tmp_path):
     assert start.sum() == pytest.approx(2 + 1)
 
 
+def test_money_over_time_keeps_its_present_value(scenario, tmp_path):
+    space, start = uniform_space(inputs(), scenario, periods=(2025.0, 2027.0), budget=True)
+    money = [place for place, knob in enumerate(space.knobs) if knob.group == "money"]
+    assert start[money] == pytest.approx([0.003, 0.003])
+    weights = np.array([space.knobs[place].weight for place in money])
+    assert weights.sum() == pytest.approx(1)
+    point = space.projected(start)
+    point[money] = [0.0045, (0.003 - 0.0045 * weights[0]) / weights[1]]
+    best = chosen_scenario(scenario, space, point, name="best", labels={"en": "Best", "zh": "最优"})
+    values = policy_values(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))
+    assert values["Policy Budget Share"].at(2026) == pytest.approx(0.0045)
+    found = effects_of(study(), [values, space.policy(study(), point)], [study().outcomes["gap_closed"]])
+    assert found["gap_closed"][0] == pytest.approx(found["gap_closed"][1], abs=1e-4)
+    with pytest.raises(InvalidInput, match="money over time needs periods"):
+        uniform_space(inputs(), scenario, budget=True)
+
+
 def test_a_front_trades_one_aim_for_the_other(few):
     found = front(study(), few, first="theil_closed", second="output_change", points=3)
     assert found.values.shape == (3, 2)
@@ -198,6 +215,8 @@ def test_bad_questions_are_refused(few):
         Constraint("x", share_of_draws=1.0)
     with pytest.raises(InvalidInput, match="nothing to choose"):
         Space(knobs=(), base={}, sums={})
+    with pytest.raises(InvalidInput, match="nothing between 1 and 1"):
+        Space(knobs=(Knob(key="a", variable="b", lower=1.0),), base={}, sums={})
     with pytest.raises(InvalidInput, match="no sum for mix"):
         Space(knobs=(Knob(key="a", variable="b", group="mix"),), base={}, sums={})
 
