@@ -31,7 +31,7 @@ from pysd_runner.policy import (
     regional_study,
     uniform_space,
 )
-from pysd_runner.policy.regional import DEFAULT_CONSTRAINTS
+from pysd_runner.policy.regional_space import DEFAULT_CONSTRAINTS
 from pysd_runner.policy.subsets import subsets
 from pysd_runner.regional.projection import ProjectionInputs, projection_inputs
 from pysd_runner.scenarios import load_scenario, shipped_scenarios

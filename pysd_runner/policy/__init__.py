@@ -10,14 +10,8 @@ if TYPE_CHECKING:
     from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
     from pysd_runner.policy.objective import Constraint, Objective
     from pysd_runner.policy.optimisation import Front, Optimum, front, optimise
-    from pysd_runner.policy.regional import (
-        chosen_scenario,
-        class_space,
-        policy_values,
-        regional_futures,
-        regional_study,
-        uniform_space,
-    )
+    from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
+    from pysd_runner.policy.regional_space import chosen_scenario, class_space, uniform_space
     from pysd_runner.policy.space import Knob, Space
     from pysd_runner.policy.study import Lever, Outcome, Study, effects_of, variable_outcome
 
@@ -39,8 +33,8 @@ _HOMES = {
     "Study": "study",
     "advise": "advice",
     "attribute": "attribution",
-    "chosen_scenario": "regional",
-    "class_space": "regional",
+    "chosen_scenario": "regional_space",
+    "class_space": "regional_space",
     "costs": "cost",
     "effects_of": "study",
     "front": "optimisation",
@@ -49,7 +43,7 @@ _HOMES = {
     "policy_values": "regional",
     "regional_futures": "regional",
     "regional_study": "regional",
-    "uniform_space": "regional",
+    "uniform_space": "regional_space",
     "variable_outcome": "study",
 }
 

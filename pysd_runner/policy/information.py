@@ -1,5 +1,6 @@
 """What it would be worth to know more before choosing. Arrays only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,14 +90,12 @@ def _perfect(effects: Array) -> float:
     return float(effects.max(axis=0).mean() - effects.mean(axis=1).max())
 
 
-def _with_error(effects: Array, value: "object", seed: int) -> Worth:
+def _with_error(effects: Array, value: Callable[[NDArray[np.intp]], float], seed: int) -> Worth:
     count = effects.shape[1]
     whole = np.arange(count)
     rng = np.random.default_rng([seed, 1])
-    call = value if callable(value) else None
-    assert call is not None  # noqa: S101
-    again = [call(rng.integers(0, count, count)) for _ in range(RESAMPLED)]
-    return Worth(value=float(call(whole)), error=float(np.std(again, ddof=1)))
+    again = [value(rng.integers(0, count, count)) for _ in range(RESAMPLED)]
+    return Worth(value=float(value(whole)), error=float(np.std(again, ddof=1)))
 
 
 def _gain(effects: Array, levels: Array, learn: NDArray[np.intp], judge: NDArray[np.intp]) -> float:

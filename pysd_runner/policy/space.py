@@ -156,6 +156,15 @@ class Space:
             found = np.clip(found, lower, upper)
         return found
 
+    def middle(self) -> Array:
+        """Equal shares in every group, the middle of other bounds."""
+        lower, upper = np.array(self.bounds).T
+        found = (lower + upper) / 2
+        for name, total in self.sums.items():
+            own = [place for place, knob in enumerate(self.knobs) if knob.group == name]
+            found[own] = total / sum(self.knobs[place].weight for place in own)
+        return self.projected(found)
+
     def random(self, rng: np.random.Generator) -> Array:
         """A point drawn at random: shares of each group uniform over what they may be, other numbers over bounds."""
         lower, upper = np.array(self.bounds).T

@@ -31,6 +31,7 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
     assert "earlier results" in again.err
 
 
+@pytest.mark.filterwarnings("ignore:no font for Chinese")
 def test_attribution_speaks_chinese(gapsim, small):
     answer = gapsim(
         "attribute", "skills_programme", *small, "--draws", 2, "--until", 2026, "--open-loop", "--lang", "zh"
@@ -56,6 +57,7 @@ def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     assert "Optimised" in run.out
 
 
+@pytest.mark.filterwarnings("ignore:no font for Chinese")
 def test_advice_is_one_page(gapsim, small, tmp_path):
     answer = gapsim("advise", *small, *QUICK, "--out", "advice")
     assert answer.code == 0, answer.err
