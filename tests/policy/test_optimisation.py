@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
@@ -222,6 +222,7 @@ def test_bad_questions_are_refused(few):
         Space(knobs=(Knob(key="a", variable="b", group="mix"),), base={}, sums={})
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=3, max_size=30), st.floats(0.05, 0.95))
 def test_weights_of_a_quantile(values, level):
     weights = quantile_weights(len(values), level)
@@ -230,6 +231,7 @@ def test_weights_of_a_quantile(values, level):
     assert min(values) - 1e-9 <= weights @ np.sort(values) <= max(values) + 1e-9
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(0.05, 1.0))
 def test_the_mean_of_the_worst_is_below_the_mean(values, level):
     effects = np.array(values)
@@ -237,6 +239,7 @@ def test_the_mean_of_the_worst_is_below_the_mean(values, level):
     assert len(worst(effects, level)) >= 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=5, max_size=5).filter(lambda found: sum(found) > 0.1))
 def test_rounded_shares_sum_to_one(values):
     knobs = tuple(Knob(key=str(place), variable="x", position=(place,), group="mix") for place in range(5))
@@ -248,6 +251,7 @@ def test_rounded_shares_sum_to_one(values):
     assert found / 0.05 == pytest.approx(np.round(found / 0.05))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_projected_points_keep_bounds_and_sums(seed):
     rng = np.random.default_rng(seed)

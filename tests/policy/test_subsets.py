@@ -5,7 +5,7 @@ from math import factorial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.policy.subsets import interactions, ladders, orders_of, sampled_shapley, shapley, subsets
@@ -28,16 +28,19 @@ games = st.integers(1, 4).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(games)
 def test_exact_values_are_means_over_all_orders(values):
     assert shapley(values) == pytest.approx(by_orders(values), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(games)
 def test_values_sum_to_what_all_do(values):
     assert shapley(values).sum() == pytest.approx(values[-1] - values[0], abs=1e-12)
 
 
+@settings(deadline=None)
 @given(games)
 def test_a_player_who_changes_nothing_gets_exactly_nothing(values):
     idle = np.concatenate([values, values])
@@ -47,6 +50,7 @@ def test_a_player_who_changes_nothing_gets_exactly_nothing(values):
         assert (interactions(idle)[-1] == 0).all()
 
 
+@settings(deadline=None)
 @given(games, games)
 def test_values_are_additive(one, two):
     size = min(len(one), len(two))
@@ -66,6 +70,7 @@ def test_interaction_is_what_two_do_only_together():
     assert found[0] == pytest.approx([0, 0, 0])
 
 
+@settings(deadline=None)
 @given(games)
 def test_interactions_of_two_are_their_synergy(values):
     if len(values) == 4:
