@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 import typer.core
 
-from pysd_runner.cli import check_data, describe, doctor, ensemble, initialise, listing, plot, run, schema
+from pysd_runner.cli import (
+    advise,
+    attribute,
+    check_data,
+    describe,
+    doctor,
+    ensemble,
+    initialise,
+    listing,
+    optimise,
+    plot,
+    run,
+    schema,
+)
 
 ENTRY_POINTS = "gapsim.commands"
 
@@ -18,6 +31,9 @@ ORDER = (
     "calibrate",
     "evaluate",
     "run",
+    "attribute",
+    "optimise",
+    "advise",
     "plot",
     "ensemble",
     "backtest",
@@ -75,7 +91,20 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_options)
-    for module in (initialise, check_data, run, plot, ensemble, listing, describe, schema, doctor):
+    for module in (
+        initialise,
+        check_data,
+        run,
+        attribute,
+        optimise,
+        advise,
+        plot,
+        ensemble,
+        listing,
+        describe,
+        schema,
+        doctor,
+    ):
         module.register(app)
     for point in entry_points(group=ENTRY_POINTS):
         point.load()(app)

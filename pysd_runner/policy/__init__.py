@@ -1,1 +1,92 @@
-"""Which policy: effects of policies on the same draws, what they are made of, and how surely one is better."""
+"""Which policy: effects of policies on the same draws, what they are made of, the best one, and how sure that is."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pysd_runner.policy.advice import Advice, advise
+    from pysd_runner.policy.attribution import Attribution, attribute
+    from pysd_runner.policy.cost import Costs, costs
+    from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
+    from pysd_runner.policy.objective import Constraint, Objective
+    from pysd_runner.policy.optimisation import Front, Optimum, front, optimise
+    from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
+    from pysd_runner.policy.regional_space import chosen_scenario, class_space, uniform_space
+    from pysd_runner.policy.space import Knob, Space
+    from pysd_runner.policy.study import Lever, Outcome, Study, effects_of, variable_outcome
+
+_HOMES = {
+    "Advice": "advice",
+    "Attribution": "attribution",
+    "Constraint": "objective",
+    "Costs": "cost",
+    "Factor": "futures",
+    "Front": "optimisation",
+    "Futures": "futures",
+    "Knob": "space",
+    "Lever": "study",
+    "Mechanism": "futures",
+    "Objective": "objective",
+    "Optimum": "optimisation",
+    "Outcome": "study",
+    "Space": "space",
+    "Study": "study",
+    "advise": "advice",
+    "attribute": "attribution",
+    "chosen_scenario": "regional_space",
+    "class_space": "regional_space",
+    "costs": "cost",
+    "effects_of": "study",
+    "front": "optimisation",
+    "futures_of": "futures",
+    "optimise": "optimisation",
+    "policy_values": "regional",
+    "regional_futures": "regional",
+    "regional_study": "regional",
+    "uniform_space": "regional_space",
+    "variable_outcome": "study",
+}
+
+__all__ = [
+    "Advice",
+    "Attribution",
+    "Constraint",
+    "Costs",
+    "Factor",
+    "Front",
+    "Futures",
+    "Knob",
+    "Lever",
+    "Mechanism",
+    "Objective",
+    "Optimum",
+    "Outcome",
+    "Space",
+    "Study",
+    "advise",
+    "attribute",
+    "chosen_scenario",
+    "class_space",
+    "costs",
+    "effects_of",
+    "front",
+    "futures_of",
+    "optimise",
+    "policy_values",
+    "regional_futures",
+    "regional_study",
+    "uniform_space",
+    "variable_outcome",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name, and what it needs with it, only when it is asked for."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Names that can be imported."""
+    return sorted(__all__)

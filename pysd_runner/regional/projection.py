@@ -241,6 +241,111 @@ def _read_dataset(file: Path) -> "xr.Dataset":
         ) from error
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ProjectionInputs:
+    """What every scenario of a projection starts from.
+
+    Attributes
+    ----------
+    model
+        With as many regions as the panel.
+    panel
+        Observations up to the origin.
+    fitted
+        What a calibration found; None for priors.
+    baseline
+        The forecast without policy; None where the model goes its own way.
+    common
+        Draws of parameters, start states and shocks.
+    bounds
+        Origin and last year.
+    settings
+        What decided the draws.
+    """
+
+    model: Model
+    panel: Panel
+    fitted: FittedParameters | None
+    baseline: Baseline | None
+    common: CommonDraws
+    bounds: tuple[int, int]
+    settings: Mapping[str, Any]
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Declarations of the model."""
+        assert self.model.spec is not None  # noqa: S101
+        return self.model.spec
+
+
+def projection_inputs(
+    model: Model,
+    panel: Panel,
+    fitted: FittedParameters | None = None,
+    *,
+    until: int = 2040,
+    draws: int = 200,
+    seed: int = 0,
+    origin: int | None = None,
+    baseline: Baseline | None = None,
+    shocks: bool = True,
+    engine: Engine = "auto",
+    yuan_per_unit: float = 1.0,
+) -> ProjectionInputs:
+    """Draw what every scenario of a projection starts from, without running any.
+
+    Parameters
+    ----------
+    model, panel, fitted, until, draws, seed, origin, baseline, shocks, engine, yuan_per_unit
+        As for `project`.
+
+    Returns
+    -------
+    ProjectionInputs
+        The same for the same seed.
+
+    Raises
+    ------
+    InvalidInput
+        As for `project`.
+    """
+    until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
+    _spec(model, panel)
+    origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
+    if fitted is not None:
+        check_fit(fitted, model, origin)
+    seen = panel.subset(years=range(panel.years[0], origin + 1))
+    common = common_draws(
+        model,
+        seen,
+        fitted,
+        baseline,
+        bounds=(origin, until),
+        draws=draws,
+        seed=seed,
+        shocks=shocks,
+        yuan_per_unit=yuan_per_unit,
+        engine=engine,
+    )
+    settings = {
+        "until": until,
+        "draws": draws,
+        "seed": seed,
+        "origin": origin,
+        "shocks": shocks,
+        "yuan_per_unit": yuan_per_unit,
+    }
+    return ProjectionInputs(
+        model=model,
+        panel=seen,
+        fitted=fitted,
+        baseline=baseline,
+        common=common,
+        bounds=(origin, until),
+        settings=settings,
+    )
+
+
 def project(
     model: Model,
     panel: Panel,
@@ -318,33 +423,22 @@ def project(
     """
     from pysd_runner.regional.labelling import history_dataset, projection_dataset, with_sources
 
-    until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
-    spec = _spec(model, panel)
-    origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
-    if fitted is not None:
-        check_fit(fitted, model, origin)
-    settings = {
-        "until": until,
-        "draws": draws,
-        "seed": seed,
-        "origin": origin,
-        "shocks": shocks,
-        "yuan_per_unit": yuan_per_unit,
-    }
-    seen = panel.subset(years=range(panel.years[0], origin + 1))
-    cast = with_comparisons(_asked(scenarios, model), model=model)
-    common = common_draws(
+    inputs = projection_inputs(
         model,
-        seen,
+        panel,
         fitted,
-        baseline,
-        bounds=(origin, until),
+        until=until,
         draws=draws,
         seed=seed,
+        origin=origin,
+        baseline=baseline,
         shocks=shocks,
-        yuan_per_unit=yuan_per_unit,
         engine=engine,
+        yuan_per_unit=yuan_per_unit,
     )
+    spec, common, seen = inputs.spec, inputs.common, inputs.panel
+    origin, until = inputs.bounds
+    cast = with_comparisons(_asked(scenarios, model), model=model)
     values = {**common.values, **scenario_values(cast, model, panel, common.values, (origin, until))}
     run = simulate(
         model,
@@ -368,7 +462,7 @@ def project(
         imputed=tuple(str(item) for item in common.inputs.imputed),
         warnings=(*_on_baseline(baseline, common, panel), *_warnings(fitted, panel, cast, common.inputs)),
         provenance={
-            **_provenance(run, panel, cast, fitted, settings),
+            **_provenance(run, panel, cast, fitted, inputs.settings),
             "baseline": None if baseline is None else _followed(baseline, common),
         },
     )

@@ -1,6 +1,7 @@
 """Puts the values of several scenarios on one scenario axis."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,30 @@ def scenario_values(
     step = time_step(model)
     times = np.arange(origin, until + step / 2, step)
     each = [item.values(model, panel.regions, default_start=float(origin + 1), times=times) for item in scenarios]
+    return stacked_values(each, model, common, times)
+
+
+def stacked_values(
+    each: Sequence[Mapping[str, Any]], model: Model, common: Mapping[str, Any], times: Array
+) -> dict[str, Array | TimePath]:
+    """Values of several policies, stacked along the scenario axis.
+
+    Parameters
+    ----------
+    each
+        Values by variable of every policy.
+    model
+        The model.
+    common
+        Values that hold where a policy says nothing; else those of the model file.
+    times
+        Moments of the run, at which paths over time are read.
+
+    Returns
+    -------
+    dict
+        By variable, shape (scenario, draw, ...), or a `TimePath` of such values.
+    """
     names = list(dict.fromkeys(name for values in each for name in values))
     stacked = {}
     for name in names:

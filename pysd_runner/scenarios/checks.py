@@ -25,6 +25,7 @@ _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
     ("assumptions",),
     ("policy", "targets"),
     ("policy", "class_mixes"),
+    ("policy", "levers"),
 )
 
 
@@ -65,6 +66,9 @@ def meaning_problems(document: Document, names: Names) -> Iterator[Problem]:
     for path, mix in _mixes(policy):
         yield from _check_mix(path, mix, document, names.vocabulary.levers)
     yield from _class_names(policy, document, names.vocabulary.classes)
+    yield from _unknown_words(
+        ("policy", "levers"), _mapping(policy.get("levers")), document, names.vocabulary.levers, "lever"
+    )
     yield from _targets(_mapping(policy.get("targets")), document, names)
     yield from _unusual(policy, document)
 
@@ -96,6 +100,12 @@ def _schedules(policy: dict[str, Any], document: Document) -> Iterator[Problem]:
         value = policy.get(key)
         if isinstance(value, dict) and (key == "budget" or is_schedule(value)):
             yield from _check_years(("policy", key), value, document)
+
+    for name, value in _mapping(policy.get("levers")).items():
+        if isinstance(value, dict):
+            yield from _check_years(("policy", "levers", name), value, document)
+            if value.get(INTERPOLATE, "step") != "step":
+                yield document.report(("policy", "levers", name, INTERPOLATE), "a lever is on or off, nothing between")
 
 
 def _check_years(path: KeyPath, schedule: dict[str, Any], document: Document) -> Iterator[Problem]:

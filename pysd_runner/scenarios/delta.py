@@ -13,6 +13,7 @@ from pysd_runner.scenarios.schema import (
     MixPath,
     PolicyPart,
     ScenarioFile,
+    SwitchPath,
     Targets,
 )
 from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
@@ -88,6 +89,8 @@ def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any
         settings["mix"] = _mix_setting(policy.mix, vocabulary.levers, default)
     for name, mix in (policy.class_mixes or {}).items():
         settings[f"class_mixes.{_canonical(name, vocabulary.classes)}"] = _mix(mix, vocabulary.levers)
+    for name, switch in (policy.levers or {}).items():
+        settings[f"levers.{_canonical(name, vocabulary.levers)}"] = _switch(switch)
     return settings | _targets(policy.targets or Targets(), vocabulary.classes)
 
 
@@ -133,6 +136,12 @@ def _mix_setting(mix: dict[str, float] | MixPath, levers: Words, default: Interp
         mixes = {key: _mix(entry, levers) for key, entry in mix.__pydantic_extra__.items()}
         return _schedule(mixes, mix.interpolate or default)
     return _mix(mix, levers)
+
+
+def _switch(switch: bool | str | SwitchPath) -> bool | Schedule[bool]:
+    if isinstance(switch, SwitchPath):
+        return _schedule({key: _switch(entry) for key, entry in switch.__pydantic_extra__.items()}, "step")
+    return switch if isinstance(switch, bool) else switch == "on"
 
 
 def _schedule(entries: Mapping[str, Any], interpolation: Interpolation) -> Schedule[Any]:

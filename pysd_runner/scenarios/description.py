@@ -78,6 +78,9 @@ class _Writer:
             f"{self.label(name, levers)} {self.percent(mix.get(name, 0.0))}" for name in names
         )
 
+    def switch(self, is_on: bool) -> str:
+        return self.phrases["on" if is_on else "off"]
+
     def year(self, time: float, since_start: bool) -> str:
         if not since_start:
             return f"{time:.10g}"
@@ -119,6 +122,9 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
         for name, mix in policy.class_mixes.items():
             head = writer.say("class_mix", name=writer.label(name, writer.vocabulary.classes))
             yield writer.line(head, writer.mix(mix))
+    for name, switch in policy.levers.items():
+        head = writer.say("lever", name=writer.label(name, writer.vocabulary.levers))
+        yield writer.line(head, _setting("levers", switch, writer))
     yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
     yield writer.line(writer.phrases["rolling"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
     yield writer.line(writer.phrases["targets"], _targets(policy, writer))
@@ -156,6 +162,7 @@ _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
     "mix": lambda value, writer: writer.over_time(value, writer.mix),
     "differentiation": _weight,
     "class_mixes": lambda value, writer: writer.mix(value),
+    "levers": lambda value, writer: writer.over_time(value, writer.switch),
     "redistribution": _redistribution,
     "rolling_evaluation": lambda value, writer: writer.phrases["on" if value else "off"],
     "targets": lambda value, writer: writer.phrases["comma"].join(value),
@@ -190,6 +197,9 @@ def _difference(key: str, old: Any, new: Any, writer: _Writer) -> str:
     if kind == "class_mixes":
         label = writer.label(name, writer.vocabulary.classes)
         return writer.say("new", key=writer.say("key.class_mixes", name=label))
+    if kind == "levers":
+        label = writer.label(name, writer.vocabulary.levers)
+        return writer.line(label, _setting(key, new, writer))
     word = writer.phrases[f"key.{key}"]
     if kind in ("mix", "targets"):
         return writer.say("new", key=word)

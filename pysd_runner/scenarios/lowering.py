@@ -96,6 +96,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
         "mix": lambda: _mix_value(policy.mix, moment, levers),
         "differentiation": lambda: policy.differentiation,
         "class_mixes": partial(_class_mixes, policy.class_mixes, levers, classes),
+        "levers": lambda: _active(policy.levers, moment, levers),
         "redistribution": lambda: policy.redistribution,
         "rolling_evaluation": lambda: None if policy.rolling_evaluation is None else float(policy.rolling_evaluation),
         "targets.regions": partial(_region_target, policy, bench),
@@ -211,6 +212,27 @@ def _class_mixes(mixes: Mapping[str, Mix], levers: _Axis, classes: _Axis) -> Flo
         if np.isnan(column).all():
             classes.bench.report("policy.class_mixes", f"class {element!r} has no mix")
     return columns
+
+
+def _active(switches: Mapping[str, bool | Schedule[bool]], start: float, levers: _Axis) -> ModelValue | None:
+    """1 where a lever is on, 0 where it is off; None where every lever is on."""
+    if not switches:
+        return None
+    places = {name: levers.position(name, f"policy.levers.{name}") for name in switches}
+    years = sorted({year for item in switches.values() if isinstance(item, Schedule) for year in item.years(start)})
+    times = np.array([years[0] - JUMP, *years]) if years else np.zeros(1)
+    values = np.ones((times.size, len(levers.elements)))
+    for name, place in places.items():
+        if place is not None:
+            values[:, place] = [_is_on(switches[name], start, time) for time in times]
+    return TimePath(times=times, values=values, interpolate="step") if years else values[0]
+
+
+def _is_on(switch: bool | Schedule[bool], start: float, time: float) -> bool:
+    if not isinstance(switch, Schedule):
+        return switch
+    passed = [value for year, value in zip(switch.years(start), switch.values, strict=True) if year <= time]
+    return passed[-1] if passed else False
 
 
 def _class_target(policy: Policy, classes: _Axis) -> FloatArray | None:

@@ -19,6 +19,7 @@ BUDGET_USUAL = 0.01
 REDISTRIBUTION_LIMIT = 3.0
 REDISTRIBUTION_USUAL = (-1.0, 2.0)
 NO_MIXES: FrozenMapping[Mix] = FrozenMapping()
+ALL_ON: "FrozenMapping[bool | Schedule[bool]]" = FrozenMapping()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +92,9 @@ class Policy:
         0 one mix for all, 1 a mix for each class (Dmnl).
     class_mixes
         Share of the budget by lever for each class; each sums to one.
+    levers
+        Levers that are switched off, or on and off over time; before the first year of a schedule a lever is off. The
+        money of a lever that is off stays unspent. Levers that are not named are on.
     redistribution
         Exponent of need in the money a region gets (Dmnl): -1 follows output, 0 per head, 1 need.
     rolling_evaluation
@@ -109,6 +113,7 @@ class Policy:
     mix: Mix | Schedule[Mix] | None = None
     differentiation: float | None = None
     class_mixes: FrozenMapping[Mix] = NO_MIXES
+    levers: "FrozenMapping[bool | Schedule[bool]]" = ALL_ON
     redistribution: float | None = None
     rolling_evaluation: bool | None = None
     regions: tuple[str, ...] | None = None
@@ -120,6 +125,7 @@ class Policy:
         object.__setattr__(
             self, "class_mixes", FrozenMapping((name, FrozenMapping(mix)) for name, mix in self.class_mixes.items())
         )
+        object.__setattr__(self, "levers", FrozenMapping(self.levers))
         complaints = list(_complaints(self))
         if complaints:
             raise InvalidScenario(f"this policy cannot be: {'; '.join(complaints)}")
@@ -135,7 +141,8 @@ class Policy:
         Returns
         -------
         dict
-            From dotted key (``"targets.regions"``, ``"class_mixes.lagging"``) to value; without unset keys.
+            From dotted key (``"targets.regions"``, ``"class_mixes.lagging"``, ``"levers.skills"``) to value; without
+            unset keys.
         """
         return {key: value for key, value in _flatten(self) if value is not None}
 
@@ -153,9 +160,15 @@ class Policy:
         Policy
             Keys that are left out keep the model's own value.
         """
-        fields = {key.removeprefix("targets."): value for key, value in settings.items() if not _is_class_mix(key)}
-        mixes = {key.removeprefix("class_mixes."): value for key, value in settings.items() if _is_class_mix(key)}
-        return cls(**fields, class_mixes=FrozenMapping(mixes))
+        groups: dict[str, dict[str, Any]] = {"class_mixes": {}, "levers": {}}
+        fields: dict[str, Any] = {}
+        for key, value in settings.items():
+            group, _, name = key.partition(".")
+            if group in groups:
+                groups[group][name] = value
+            else:
+                fields[key.removeprefix("targets.")] = value
+        return cls(**fields, class_mixes=FrozenMapping(groups["class_mixes"]), levers=FrozenMapping(groups["levers"]))
 
 
 def _frozen(mix: Mapping[str, float] | Schedule[Any] | None) -> Mix | Schedule[Mix] | None:
@@ -194,16 +207,13 @@ def _outside(key: str, value: float | None, lower: float, upper: float, *, slack
         yield f"{key} is {value:g}, expected {lower:g} to {upper:g}"
 
 
-def _is_class_mix(key: str) -> bool:
-    return key.startswith("class_mixes.")
-
-
 def _flatten(policy: Policy) -> Iterator[tuple[str, Any]]:
     yield "start", policy.start
     yield "budget", policy.budget
     yield "mix", policy.mix
     yield "differentiation", policy.differentiation
     yield from ((f"class_mixes.{name}", mix) for name, mix in policy.class_mixes.items())
+    yield from ((f"levers.{name}", value) for name, value in policy.levers.items())
     yield "redistribution", policy.redistribution
     yield "rolling_evaluation", policy.rolling_evaluation
     yield "targets.regions", policy.regions

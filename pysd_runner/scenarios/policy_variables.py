@@ -6,6 +6,7 @@ POLICY_VARIABLES: dict[str, str] = {
     "mix": "Uniform Mix",
     "differentiation": "Differentiation",
     "class_mixes": "Mix by Class",
+    "levers": "Lever Active",
     "redistribution": "Redistribution Exponent",
     "rolling_evaluation": "Rolling Evaluation Switch",
     "targets.regions": "Region Target",

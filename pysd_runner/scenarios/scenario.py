@@ -8,6 +8,8 @@ from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.policy import Policy
 
 if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists scenarios
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
@@ -172,6 +174,24 @@ class Scenario:
         from pysd_runner.scenarios.stored import to_dict
 
         return to_dict(self)
+
+    def save(self, path: "str | Path") -> "Path":
+        """Write the scenario to a file that ``gapsim run`` takes, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            File to write, with the ending ``.yaml``.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        from pysd_runner.export.files import write_text_whole
+        from pysd_runner.scenarios.stored import to_yaml
+
+        return write_text_whole(path, to_yaml(self))
 
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> "Scenario":

@@ -13,6 +13,7 @@ ALL = "all"
 # Letters of any script; spelt out so that editors, whose patterns are ASCII, agree.
 NAME_PATTERN = r"^[^\s!-/:-@\[-`{-~][^\s!-,/:-@\[-^`{-~]{0,63}$"
 CLASS_MIXES_TITLE = "Class mixes"
+LEVERS_TITLE = "Levers"
 
 # Tags of alternatives; the brackets keep them apart from keys of the file in error locations.
 TEXT, LANGUAGES, ALTERNATIVE_LIST = "<text>", "<languages>", "<list>"
@@ -85,6 +86,18 @@ BudgetSetting = Annotated[
     Annotated[Budget, Tag(CONSTANT)] | Annotated[BudgetPath, Tag(PATH)], Discriminator(_constant_or_path)
 ]
 MixSetting = Annotated[Annotated[Mix, Tag(CONSTANT)] | Annotated[MixPath, Tag(PATH)], Discriminator(_mix_or_path)]
+Switch = Annotated[bool | Literal["on", "off"], Field(description="on, off, true or false")]
+
+
+class SwitchPath(_Path):
+    """A lever that is switched on and off: year, or `start+5`, to on or off; before the first year it is off."""
+
+    __pydantic_extra__: dict[str, Switch]
+
+
+SwitchSetting = Annotated[
+    Annotated[Switch, Tag(CONSTANT)] | Annotated[SwitchPath, Tag(PATH)], Discriminator(_constant_or_path)
+]
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 Target = Annotated[
     Annotated[Literal["all"], Tag(TEXT)] | Annotated[Names, Tag(ALTERNATIVE_LIST)],
@@ -123,6 +136,9 @@ class PolicyPart(_Part):
     differentiation: Share | None = Field(default=None, description="0 one mix for all, 1 a mix for each class.")
     class_mixes: Annotated[dict[str, Mix], Field(title=CLASS_MIXES_TITLE)] | None = Field(
         default=None, description="A mix for each class; each sums to one."
+    )
+    levers: Annotated[dict[str, SwitchSetting], Field(title=LEVERS_TITLE)] | None = Field(
+        default=None, description="Levers that are off, or on and off over time; their money stays unspent."
     )
     redistribution: Annotated[float, Field(ge=-REDISTRIBUTION_LIMIT, le=REDISTRIBUTION_LIMIT)] | None = Field(
         default=None, description="Exponent of need: -1 money follows output, 0 per head, 1 need."
@@ -209,7 +225,7 @@ def _drop_null(schema: dict[str, Any]) -> None:
 def _keys_of(schema: dict[str, Any], vocabulary: Vocabulary) -> Words:
     if schema.get("title") == CLASS_MIXES_TITLE:
         return vocabulary.classes
-    return vocabulary.levers if schema.get("minProperties") else Words()
+    return vocabulary.levers if schema.get("minProperties") or schema.get("title") == LEVERS_TITLE else Words()
 
 
 def _name_keys(schema: dict[str, Any], words: Words) -> None:

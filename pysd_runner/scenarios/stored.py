@@ -1,5 +1,6 @@
 """Scenarios as plain data that a run keeps, so that it replays without the files."""
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,31 @@ def to_dict(scenario: Scenario) -> dict[str, Any]:
         "reference": None if scenario.reference is None else to_dict(scenario.reference),
         "model": scenario.model,
     }
+
+
+def to_yaml(scenario: Scenario) -> str:
+    """Scenario as a scenario file; see `Scenario.save`.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+
+    Returns
+    -------
+    str
+        YAML that stands by itself: it extends nothing but the root of all scenarios.
+    """
+    from ruamel.yaml import YAML
+
+    plain = {key: value for key, value in to_dict(scenario).items() if key not in _EXTRA and value not in ([], {})}
+    stream = io.StringIO()
+    writer = YAML()
+    writer.default_flow_style = False
+    writer.allow_unicode = True
+    writer.width = 120
+    writer.dump(plain, stream)
+    return stream.getvalue()
 
 
 def from_dict(stored: Mapping[str, Any]) -> Scenario:

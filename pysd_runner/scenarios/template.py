@@ -42,6 +42,9 @@ policy:
   # class_mixes:
   #   lagging: {access: 0.4, skills: 0.4, compensation: 0.2}
 
+  # Levers that are off, or on and off over time; their money stays unspent:
+  # levers: {data: off, skills: {start+2: on, start+10: off}}
+
   # Money by region: -1 follows output, 0 per head, 1 follows need.
   redistribution: 0
 

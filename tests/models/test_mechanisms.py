@@ -787,3 +787,72 @@ def test_figures_of_the_claim_table_are_those_of_this_build(
     figure = text.split()[0]
     decimals = len(figure.partition(".")[2])
     assert f"{100 * measure():.{decimals}f}" == figure
+
+
+ACTIVE = np.ones(len(LEVERS))
+
+
+def without(*names: str) -> Array:
+    """All levers but some."""
+    return np.array([float(name.casefold() not in names) for name in LEVERS])
+
+
+def test_a_lever_that_is_off_leaves_its_money_unspent() -> None:
+    budget = {**FOUR_REGIONS, **POLICY, "Lever Active": without("skills")}
+    found = run(budget, 15, ["Allocated Budget", "Policy Budget", "Delivered Fraction", "Spent Budget Share"])
+    place = LEVERS.index("Skills")
+    assert not found["Allocated Budget"][0, 0, place].any()
+    assert not found["Delivered Fraction"][0, 0, place].any()
+    spent, whole = found["Allocated Budget"][0, 0].sum(axis=(0, 1))[-1], found["Policy Budget"][0, 0, -1]
+    assert spent == pytest.approx((1 - UNIFORM[place]) * whole, rel=1e-12)
+    assert found["Spent Budget Share"][0, 0, -1] == pytest.approx(spent / whole * 0.003, rel=1e-12)
+
+
+@pytest.mark.parametrize("rolling", [0.0, 1.0])
+@pytest.mark.parametrize("off", ["levers", "mix", "column"])
+def test_money_nobody_may_spend_changes_nothing(rolling: float, off: str) -> None:
+    policy = {**POLICY, "Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": rolling}
+    changes = {
+        "levers": {"Lever Active": np.zeros(len(LEVERS))},
+        "mix": {"Mix by Class": np.zeros_like(BY_CLASS)},
+        "column": {"Mix by Class": BY_CLASS * [0.0, 1.0, 1.0]},
+    }[off]
+    names = ["Output", "Population", "Synergy Weight", "Physical Capital"]
+    found = simulated({**policy, **changes}, names, 25)
+    none = simulated({**policy, "Policy Budget Share": 0.0}, names, 25)
+    for name in names:
+        assert np.isfinite(found[name]).all()
+        assert off == "column" or (found[name] == none[name]).all()
+
+
+def test_crowding_out_takes_from_savings_only_what_is_spent() -> None:
+    def taken(active: Array) -> float:
+        policy = {**POLICY, "Lever Active": active, "Crowding Out Share": 1.0}
+        names = ["Investable Funds", "Output", "Investment Rate"]
+        found = simulated(policy, names, 15)
+        saved, output, rate = (found[name][0, 0, WEST, -1] for name in names)
+        return float(rate - saved / output)
+
+    assert taken(ACTIVE) == pytest.approx(0.003, rel=1e-9)
+    assert taken(without("skills", "access")) == pytest.approx(0.003 * 0.6, rel=1e-9)
+
+
+def test_sameness_is_that_of_the_money_that_is_spent() -> None:
+    own = np.array([[0.5, 0.1, 0.1], *[[0.0, 0.0, 0.0]] * 5, [0.5, 0.9, 0.9]])
+    policy = {**POLICY, "Differentiation": 1.0, "Mix by Class": own}
+    homogeneity = final({**policy, "Lever Active": without("compensation")}, "Policy Homogeneity")
+    assert homogeneity.max() == pytest.approx(homogeneity.min(), rel=1e-9)
+    assert np.ptp(final(policy, "Policy Homogeneity")) > 0.1
+
+
+def test_rolling_evaluation_leaves_the_share_of_an_inactive_lever_unspent() -> None:
+    rolling = {"Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": 1.0}
+    names = ["Policy Weight", "Spent Mix"]
+    policy = {**POLICY, **rolling, "Policy Start Time": START, "Lever Active": without("skills")}
+    found = simulated(policy, names, 25)
+    place = LEVERS.index("Skills")
+    weight = found["Policy Weight"][0, 0]
+    assert weight[place] == pytest.approx(np.broadcast_to(weight[place, :, :1], weight[place].shape), abs=1e-15)
+    assert weight.sum(axis=0) == pytest.approx(np.ones(weight.shape[1:]), abs=1e-12)
+    assert np.abs(weight[..., -1] - weight[..., 0]).max() > 0.01
+    assert found["Spent Mix"][0, 0].sum(axis=0) == pytest.approx(np.ones(weight.shape[1:]), abs=1e-12)

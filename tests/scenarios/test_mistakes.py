@@ -95,6 +95,13 @@ MISTAKES = {
         "policy:\n  mix: {interpolate: linear}\n",
         ["policy.mix: the schedule has no years"],
     ),
+    "half a lever": ("policy:\n  levers: {skills: half}\n", ["policy.levers.skills"]),
+    "unknown lever off": ("policy:\n  levers: {skils: off}\n", ["unknown lever 'skils'", "skills"]),
+    "a lever between on and off": (
+        "policy:\n  levers: {skills: {2026: on, interpolate: linear}}\n",
+        ["policy.levers.skills.interpolate: a lever is on or off"],
+    ),
+    "no year for a lever": ("policy:\n  levers: {skills: {soon: on}}\n", ["policy.levers.skills.soon: not a year"]),
     "a list for a mix": ("policy:\n  mix: [access]\n", ["policy.mix: not a mapping"]),
     "no value": ("policy:\n  budget:\n", [":3: policy.budget: the key has no value", "remove the key"]),
     "no region left": (

@@ -1,6 +1,7 @@
 """Scenarios kept in a run replay exactly, without the files they came from."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ policies = st.builds(
     mix=st.none() | mixes() | schedules(mixes()),
     differentiation=st.none() | st.floats(0, 1),
     class_mixes=st.dictionaries(st.sampled_from(["frontier", "lagging"]), mixes()).map(FrozenMapping),
+    levers=st.dictionaries(
+        st.sampled_from(["skills", "data"]),
+        st.booleans() | schedules(st.booleans()).map(lambda item: replace(item, interpolate="step")),
+    ).map(FrozenMapping),
     redistribution=st.none() | st.floats(-3, 3),
     rolling_evaluation=st.none() | st.booleans(),
     regions=st.none() | words,

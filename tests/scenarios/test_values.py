@@ -313,3 +313,18 @@ def test_a_schedule_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(InvalidScenario, match=message):
         Schedule(times=times, values=values)
+
+
+def test_levers_are_switched_off_and_on() -> None:
+    policy = Policy(
+        budget=0.003,
+        levers=FrozenMapping(
+            {"data": False, "skills": Schedule(times=(2.0, 10.0), values=(True, False), since_start=True)}
+        ),
+    )
+    path = path_of(policy, "Lever Active")
+    for year, active in ((2025, 0.0), (2026.75, 0.0), (2027, 1.0), (2034.75, 1.0), (2035, 0.0), (2050, 0.0)):
+        expected = [active if name == "Skills" else float(name != "Data") for name in LEVERS]
+        assert path.at(year).tolist() == expected
+    off = values_of(Policy(budget=0.003, levers=FrozenMapping({"data": False})))["Lever Active"]
+    assert np.array_equal(off, [float(name != "Data") for name in LEVERS])  # type: ignore[arg-type]

@@ -109,6 +109,7 @@ COMMENTED = {
     "mix: {start: {access: 1}, start+5: {skills: 1}}": "policy:\n  {}\n",
     "interpolate: step": "policy:\n  {}\n",
     "lagging: {access: 0.4, skills: 0.4, compensation: 0.2}": "policy:\n  class_mixes:\n    {}\n",
+    "levers: {data: off, skills: {start+2: on, start+10: off}}": "policy:\n  {}\n",
     "regions: [Gansu, 贵州, 530000]": "policy:\n  targets:\n    {}\n",
     "groups: [West]": "policy:\n  targets:\n    {}\n",
     "classes: [lagging, transition]": "policy:\n  targets:\n    {}\n",

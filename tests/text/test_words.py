@@ -12,6 +12,7 @@ from pysd_runner.text.words import LANGUAGES, blanks, dictionary, has_word, word
 ENGLISH, CHINESE = dictionary("en"), dictionary("zh")
 # Keys that are put together from a prefix and a name.
 BUILT = (
+    "policy.",
     "quantity.",
     "unit.",
     "scenario.",

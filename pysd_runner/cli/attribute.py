@@ -1,0 +1,150 @@
+"""``gapsim attribute``: what each lever of a policy contributes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Draws,
+    Force,
+    Lang,
+    Language,
+    MappingFile,
+    OptionalSeed,
+    RegionFile,
+    Until,
+    YuanPerUnit,
+)
+from pysd_runner.cli.policies import (
+    Fit,
+    OpenLoop,
+    Out,
+    OutcomeName,
+    Panel,
+    PolicyJob,
+    policy_inputs,
+    policy_study,
+    spending,
+)
+from pysd_runner.cli.projecting import files_of, target
+from pysd_runner.cli.run import shipped
+from pysd_runner.cli.session import Session
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.policy.cost import Costs
+    from pysd_runner.policy.study import Study
+    from pysd_runner.regional.projection import ProjectionInputs
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        "gapsim attribute zoned_need --fit fit --out parts",
+        "gapsim attribute zoned_need --outcome output_change --draws 50",
+    )
+    command(app, "attribute", examples=examples)(attribute)
+
+
+def attribute(
+    session: Session,
+    scenario: Annotated[
+        str, typer.Argument(help="A shipped scenario (`gapsim list`) or a scenario file.", autocompletion=shipped)
+    ],
+    *,
+    outcome: OutcomeName = None,
+    panel: Panel = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    fit: Fit = None,
+    until: Until = None,
+    draws: Draws = None,
+    seed: OptionalSeed = None,
+    yuan_per_unit: YuanPerUnit = None,
+    out: Out = None,
+    is_open: OpenLoop = False,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> int:
+    """Say what each lever of a policy contributes to its effect, with intervals.
+
+    Every subset of the levers is run on the same draws: a lever alone, the policy without it, and the mean over all
+    orders, which sums to the effect. Beside them stand the levers turned up together, the synergy of pairs, who gets
+    the money against what it buys, and the feedback loops.
+    """
+    from pysd_runner.policy.attribution import attribute as attributed
+    from pysd_runner.policy.regional import loop_labels, loop_values, policy_values, references
+    from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
+    from pysd_runner.reports.screen import filled
+
+    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
+    name = f"attribution-{Path(scenario).stem}"
+    folder = target(out, name, force=force, inputs=[*job.choice.files, *files_of(fit)])
+    inputs = policy_inputs(session, job)
+    study = policy_study(session, inputs, outcome, lang)
+    chosen = spending(inputs, scenario)
+    none = policy_values(inputs, chosen.baseline())
+    with session.stage("Attributing") as stage:
+        found = attributed(
+            study,
+            policy_values(inputs, chosen),
+            name=chosen.name,
+            outcome=outcome or "",
+            none=none,
+            reference=references(inputs, chosen),
+            loops=loop_values(inputs.model),
+            progress=stage.at,
+        )
+    with session.stage("Adding up costs"):
+        money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, outcome or "", none, lang)
+    loops = loop_labels(inputs.model, lang)
+    label = chosen.label.get(lang, chosen.name)
+    with folder, session.stage("Drawing and writing"):
+        write_attribution(found, label, folder.draft, lang, loops=loops, money=money)
+    session.data = {
+        "folder": folder.path,
+        "outcome": found.outcome.key,
+        "levers": found.table().reset_index().to_dict("records"),
+        "synergy": found.pairs().reset_index().to_dict("records"),
+        "split": found.split().reset_index().to_dict("records"),
+        "costs": [] if money is None else money[0].table().reset_index().to_dict("records"),
+        "loops": found.loop_table().reset_index().to_dict("records"),
+    }
+    for line in attribution_screen(found, label, lang, loops=loops):
+        session.say(line)
+    if money is not None:
+        session.say()
+        for text in cost_sentences(*money, lang):
+            for line in filled(text):
+                session.say(line)
+    session.say()
+    session.say(f"Results: {folder.path}")
+    return 0
+
+
+def _money(
+    study: "Study",
+    inputs: "ProjectionInputs",
+    policy: Mapping[str, Any],
+    name: str,
+    outcome: str,
+    none: Mapping[str, Any],
+    lang: str,
+) -> "tuple[Costs, Costs, dict[str, str]] | None":
+    """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
+    from pysd_runner.core.errors import InvalidInput
+    from pysd_runner.policy.cost import costs
+    from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
+
+    whole = costs(study, {name: policy}, spent_money, MONEY_VARIABLES, outcome=outcome, against=none)
+    try:
+        policies = more_money(study, inputs, policy)
+    except InvalidInput:
+        return None
+    more = costs(study, policies, spent_money, MONEY_VARIABLES, outcome=outcome, against=policy)
+    names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
+    names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
+    return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}

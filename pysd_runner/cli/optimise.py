@@ -1,0 +1,249 @@
+"""``gapsim optimise``: the best policy under uncertainty, by constraints."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Draws,
+    Force,
+    Lang,
+    Language,
+    MappingFile,
+    OptionalSeed,
+    RegionFile,
+    Until,
+    YuanPerUnit,
+)
+from pysd_runner.cli.policies import (
+    Fit,
+    OpenLoop,
+    Out,
+    OutcomeName,
+    Panel,
+    PolicyJob,
+    policy_inputs,
+    policy_study,
+    spending,
+)
+from pysd_runner.cli.projecting import files_of, target
+from pysd_runner.cli.run import shipped
+from pysd_runner.cli.session import Session
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.policy.space import Space
+    from pysd_runner.regional.projection import ProjectionInputs
+    from pysd_runner.scenarios import Scenario
+
+
+# Length of a period of `Choice.PERIODS`, in years.
+PERIOD = 5
+
+
+class Choice(StrEnum):
+    """What is chosen."""
+
+    CLASSES = "classes"
+    UNIFORM = "uniform"
+    PERIODS = "periods"
+    MONEY = "money"
+
+
+class StatisticName(StrEnum):
+    """What is made large over draws."""
+
+    MEAN = "mean"
+    CVAR = "cvar"
+    REGRET = "regret"
+    SATISFIED = "satisfied"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        "gapsim optimise --start zoned_need --fit fit --out best",
+        "gapsim optimise --choose periods --outcome theil_closed --fit fit",
+        "gapsim run best/optimised.yaml --fit fit",
+    )
+    command(app, "optimise", examples=examples)(optimise)
+
+
+def optimise(
+    session: Session,
+    *,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--start",
+            help="Scenario that gives budget, first year and the first start.",
+            autocompletion=shipped,
+        ),
+    ] = "zoned_need",
+    choose: Annotated[
+        Choice,
+        typer.Option(
+            "--choose",
+            help="Shares by class; one uniform mix; one that may change every five years; that and the money.",
+        ),
+    ] = Choice.CLASSES,
+    outcome: OutcomeName = None,
+    statistic: Annotated[
+        StatisticName,
+        typer.Option(
+            "--statistic",
+            help="Mean over draws, mean of the worst tenth, largest regret, or share of draws that reach --target.",
+        ),
+    ] = StatisticName.MEAN,
+    goal: Annotated[float, typer.Option("--target", help="Effect that satisfies, for --statistic satisfied.")] = 0.0,
+    is_free: Annotated[
+        bool,
+        typer.Option(
+            "--unconstrained", help="Let national output, the leader and other regions fall where that closes gaps."
+        ),
+    ] = False,
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Number of searches from different points.")] = 4,
+    points: Annotated[
+        int, typer.Option("--front", min=0, help="Policies between this aim and national output; 0 for none.")
+    ] = 0,
+    panel: Panel = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    fit: Fit = None,
+    until: Until = None,
+    draws: Draws = None,
+    seed: OptionalSeed = None,
+    yuan_per_unit: YuanPerUnit = None,
+    out: Out = None,
+    is_open: OpenLoop = False,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> int:
+    """Find the policy that closes most, and say how sure that is.
+
+    Half of the draws are searched with exact derivatives, the others judge what was found. By default national output
+    does not fall in 90 % of the draws, no region is more often worse off than better, and the leader is not held back
+    on average. An interrupted search goes on where it was when the command is given again.
+    """
+    from pysd_runner.policy.objective import Objective
+    from pysd_runner.policy.optimisation import front
+    from pysd_runner.policy.optimisation import optimise as optimised
+    from pysd_runner.policy.regional import policy_values
+    from pysd_runner.policy.regional_space import DEFAULT_CONSTRAINTS, chosen_scenario
+    from pysd_runner.reports.optimum import optimum_screen, write_optimum
+    from pysd_runner.reports.policy_phrases import phrase
+
+    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)
+    folder = target(out, f"optimise-{Path(start).stem}", force=force, inputs=[*job.choice.files, *files_of(fit)])
+    inputs = policy_inputs(session, job)
+    study = policy_study(session, inputs, outcome, lang)
+    root = spending(inputs, start)
+    none = policy_values(inputs, root.baseline())
+    rivals = rival_scenarios(inputs, root)
+    space, first = _space(inputs, root, choose)
+    kept = folder.path.with_name(f"{folder.path.name}.searches.json")
+    session.kept[:] = [f"Finished searches are kept in {kept}; the same command goes on from there."]
+    constraints = () if is_free else DEFAULT_CONSTRAINTS
+    with session.stage("Optimising") as stage:
+        found = optimised(
+            study,
+            space,
+            objective=Objective(outcome or "", statistic.value, target=goal),
+            subject_to=constraints,
+            start=first,
+            starts=starts,
+            none=none,
+            rivals={item.name: policy_values(inputs, item) for item in rivals},
+            seed=int(seed or 0),
+            checkpoint=kept,
+            progress=stage.at,
+        )
+    between = None
+    if points:
+        with session.stage("Between two aims") as stage:
+            between = front(
+                study,
+                space,
+                first=found.outcome.key,
+                second="output_change" if found.outcome.key != "output_change" else "theil_closed",
+                points=max(points, 2),
+                subject_to=constraints,
+                start=found.point,
+                none=none,
+                progress=stage.at,
+            )
+    labels = {item.name: item.label.get(lang, item.name) for item in rivals}
+    names = {key: phrase("optimum label", key, outcome=found.outcome.label(key)) for key in ("en", "zh")}
+    scenario = chosen_scenario(root, space, found.point, name="optimised", labels=names)
+    with folder, session.stage("Drawing and writing"):
+        write_optimum(found, labels, folder.draft, lang, between=between)
+        scenario.save(folder.draft / "optimised.yaml")
+    kept.unlink(missing_ok=True)
+    session.kept.clear()
+    session.data = {"folder": folder.path, **_data(found)}
+    for line in optimum_screen(found, labels, lang):
+        session.say(line)
+    session.say()
+    session.say(f"Results: {folder.path}")
+    session.say(f"  `gapsim run {folder.path / 'optimised.yaml'}` runs the policy.")
+    return 0
+
+
+def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scenario]":
+    """Shipped policies at the budget, the start and under the assumptions of a scenario; each once.
+
+    Parameters
+    ----------
+    inputs
+        Model and regions.
+    root
+        The scenario.
+    """
+    from dataclasses import replace
+
+    from pysd_runner.scenarios import load_scenario, shipped_scenarios
+    from pysd_runner.scenarios.comparison import distinct
+
+    found = [load_scenario(name, model=inputs.model) for name in shipped_scenarios(inputs.model)]
+    alike = [
+        replace(item, policy=replace(item.policy, budget=root.policy.budget, start=root.policy.start))
+        for item in found
+        if item.policy.spends and not item.assumptions
+    ]
+    alike = [replace(item, assumptions=root.assumptions, assumption_set=root.assumption_set) for item in alike]
+    return list(distinct(alike))
+
+
+def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tuple[Space, Any]":
+    from pysd_runner.policy.regional_space import class_space, uniform_space
+
+    if choose is Choice.CLASSES:
+        return class_space(inputs, root)
+    if choose is Choice.UNIFORM:
+        return uniform_space(inputs, root)
+    first, until = inputs.bounds[0] + 1, inputs.bounds[1]
+    periods = [float(year) for year in range(first, until, PERIOD)]
+    return uniform_space(inputs, root, periods=periods, budget=choose is Choice.MONEY)
+
+
+def _data(found: Any) -> dict[str, Any]:
+    """What the JSON object holds."""
+    return {
+        "outcome": found.outcome.key,
+        "in_sample": found.in_sample,
+        "out_of_sample": found.out_of_sample,
+        "policy": found.table().reset_index().to_dict("records"),
+        "effects": found.effect_table().reset_index().to_dict("records"),
+        "losers": found.losers().reset_index().to_dict("records"),
+        "compared": dict(found.rivals),
+        "breaking": list(found.breaking),
+        "beats": found.beats_rivals,
+        "binding": dict(found.binding),
+        "residual": found.residual,
+        "relaxed": dict(found.relaxed),
+        "rounding": found.rounding,
+        "starts": [{"value": item.value, "miss": item.miss, "steps": item.steps} for item in found.starts],
+    }

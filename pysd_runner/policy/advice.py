@@ -1,0 +1,292 @@
+"""Which policy to take when much is not known: ranks, regret, switching values, what would change the answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.policy.discovery import Box, Leaf, cart, prim
+from pysd_runner.policy.futures import Factor, Futures
+from pysd_runner.policy.information import Worth, partial_information, perfect_information
+from pysd_runner.policy.study import Outcome, Values
+
+Array = NDArray[np.float64]
+Told = Callable[[str, int, int], None]
+
+# A policy is recommended when no other beats it in more than this share of the futures.
+BEATEN = 0.4
+# Levels of a cost looked at for switches, and steps of bisection between two of them.
+LEVELS, BISECTIONS = 9, 12
+# A policy is no more than this part of its mean effect ahead: the two are called alike.
+ALIKE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Switch:
+    """A level of a cost at which another policy becomes best on average.
+
+    Attributes
+    ----------
+    factor
+        The cost.
+    level
+        Where, in its unit.
+    below, above
+        Names of the policies that are best below and above it.
+    """
+
+    factor: Factor
+    level: float
+    below: str
+    above: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Advice:
+    """Policies compared in many futures.
+
+    Attributes
+    ----------
+    names
+        Of the policies.
+    outcome
+        By what they are compared.
+    effects
+        Shape (policy, future); positive is better.
+    others
+        Other effects by outcome, shape (policy, future), or (policy, future, element).
+    futures
+        The futures.
+    switches
+        Switching values of costs.
+    box, leaves
+        Futures in which the first choice is beaten by the second: a box, and a small tree.
+    perfect
+        Value of knowing the future.
+    partial
+        Value of knowing each factor, by key.
+    elements
+        Names of the elements of other effects.
+    notes
+        What a reader must know.
+    """
+
+    names: tuple[str, ...]
+    outcome: Outcome
+    effects: Array
+    others: Mapping[str, Array]
+    futures: Futures
+    switches: tuple[Switch, ...] = ()
+    box: Box | None = None
+    leaves: tuple[Leaf, ...] = ()
+    perfect: Worth | None = None
+    partial: Mapping[str, Worth] = field(default_factory=dict)
+    elements: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def regret(self) -> Array:
+        """Loss against the best policy of each future, shape (policy, future)."""
+        return np.asarray(self.effects.max(axis=0) - self.effects)
+
+    @property
+    def leading(self) -> str:
+        """The policy with the largest mean effect."""
+        return self.names[int(self.effects.mean(axis=1).argmax())]
+
+    @property
+    def second(self) -> str:
+        """The policy that beats the leading one most often; empty when there is one alone."""
+        beaten = self.beaten(self.leading)
+        return str(beaten.idxmax()) if len(beaten) else ""
+
+    @property
+    def least_regret(self) -> str:
+        """The policy whose largest regret is least."""
+        return self.names[int(self.regret.max(axis=1).argmin())]
+
+    @property
+    def recommended(self) -> str:
+        """The leading policy where no other beats it in more than 40 % of the futures; empty when none is robust."""
+        beaten = self.beaten(self.leading)
+        return self.leading if not len(beaten) or float(beaten.max()) <= BEATEN else ""
+
+    def beaten(self, name: str) -> pd.Series:
+        """Share of the futures in which each other policy is better.
+
+        Parameters
+        ----------
+        name
+            The policy.
+        """
+        own = self.effects[self.names.index(name)]
+        return pd.Series(
+            {
+                other: float((values > own).mean())
+                for other, values in zip(self.names, self.effects, strict=True)
+                if other != name
+            },
+            dtype=float,
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row a policy, the best on average first: effect, share of futures first, mean rank, regret."""
+        best = self.effects.max(axis=0)
+        ranks = (-self.effects).argsort(axis=0, kind="stable").argsort(axis=0, kind="stable") + 1
+        rows = {}
+        for place, name in enumerate(self.names):
+            low, middle, high = np.quantile(self.effects[place], (0.05, 0.5, 0.95))
+            rows[name] = {
+                "mean": float(self.effects[place].mean()),
+                "p05": low,
+                "p50": middle,
+                "p95": high,
+                "share_first": float((self.effects[place] == best).mean()),
+                "mean_rank": float(ranks[place].mean()),
+                "mean_regret": float(self.regret[place].mean()),
+                "p95_regret": float(np.quantile(self.regret[place], 0.95)),
+                "largest_regret": float(self.regret[place].max()),
+            }
+        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("policy")
+        return found.sort_values("mean", ascending=False, kind="stable")
+
+    def losers(self, name: str) -> pd.DataFrame:
+        """Share of futures in which each element is worse off under a policy, the most frequent first.
+
+        Parameters
+        ----------
+        name
+            The policy.
+        """
+        place = self.names.index(name)
+        key = next((key for key, values in self.others.items() if values.ndim == 3), None)
+        if key is None:
+            return pd.DataFrame(columns=["share_worse", "median"])
+        values = self.others[key][place]
+        frame = pd.DataFrame(
+            {"share_worse": (values < 0).mean(axis=0), "median": np.median(values, axis=0)},
+            index=pd.Index(self.elements, name="region"),
+        )
+        return frame.sort_values("share_worse", ascending=False, kind="stable")
+
+    def worths(self) -> pd.DataFrame:
+        """Value of knowing each factor, the largest first, with its standard error."""
+        rows = {key: {"value": item.value, "error": item.error} for key, item in self.partial.items()}
+        found = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "error"]).rename_axis("factor")
+        return found.sort_values("value", ascending=False, kind="stable")
+
+
+def advise(
+    futures: Futures,
+    policies: Mapping[str, Values],
+    *,
+    outcome: str = "",
+    seed: int = 0,
+    progress: Told | None = None,
+) -> Advice:
+    """Compare policies in many futures and say what to do, or that nothing is robust.
+
+    Parameters
+    ----------
+    futures
+        Where they are compared.
+    policies
+        Values by variable, by name; at least two.
+    outcome
+        Key of what they are compared by; empty for the first one.
+    seed
+        Decides the resampling behind standard errors.
+    progress
+        Called with what is being done, how much of it is finished and of how much.
+
+    Returns
+    -------
+    Advice
+        With ranks, regret, switching values, scenario discovery and values of information.
+
+    Raises
+    ------
+    InvalidInput
+        If there is one policy alone.
+    """
+    if len(policies) < 2:
+        raise InvalidInput(f"there is nothing to choose between; give at least two policies, found {len(policies)}")
+    study = futures.studies[0]
+    measured = study.outcome(outcome)
+    outcomes = {measured.key: measured, **study.outcomes, **study.watched}
+    total, done = (len(policies) + 1) * len(futures), 0
+
+    def finished(runs: int) -> None:
+        nonlocal done
+        done += runs
+        if progress is not None:
+            progress("policies in futures", done, total)
+
+    values = futures.effects(list(policies.values()), list(outcomes.values()), finished)
+    found = Advice(
+        names=tuple(policies),
+        outcome=measured,
+        effects=values[measured.key],
+        others={key: item for key, item in values.items() if key != measured.key},
+        futures=futures,
+        elements=study.elements,
+        notes=study.notes,
+    )
+    if found.second:
+        first, second = (found.effects[found.names.index(name)] for name in (found.leading, found.second))
+        hits = second > first
+        found = replace(found, box=prim(futures.levels, hits), leaves=cart(futures.levels, hits))
+    partial = {
+        factor.key: partial_information(found.effects, futures.levels[:, place], seed=seed)
+        for place, factor in enumerate(futures.factors)
+    }
+    found = replace(found, perfect=perfect_information(found.effects, seed=seed), partial=partial)
+    return replace(found, switches=tuple(_switches(futures, policies, measured, found, progress)))
+
+
+def _switches(
+    futures: Futures, policies: Mapping[str, Values], outcome: Outcome, found: Advice, progress: Told | None
+) -> Sequence[Switch]:
+    """Switching values of every cost: looked for on a grid, and narrowed down by bisection."""
+    order = list(found.table().index)
+    # Policies that are far behind on average at every cost need not be run again and again.
+    names = order[: min(len(order), 6)]
+    chosen = {name: policies[name] for name in names}
+    switches: list[Switch] = []
+    factors = {factor.key: factor for factor in futures.factors}
+    for number, (key, variable) in enumerate(futures.costs.items()):
+        if progress is not None:
+            progress("switching values", number, len(futures.costs))
+        known = futures.column(key)
+        middle = float(np.median(known))
+        grid = np.exp(np.linspace(np.log(middle / 2), np.log(middle * 2), LEVELS))
+        best = [_best_at(futures, chosen, outcome, variable, level) for level in grid]
+        for place in range(LEVELS - 1):
+            if best[place] != best[place + 1]:
+                low, high = float(grid[place]), float(grid[place + 1])
+                below, above = best[place], best[place + 1]
+                for _ in range(BISECTIONS):
+                    level = float(np.sqrt(low * high))
+                    here = _best_at(futures, chosen, outcome, variable, level)
+                    if here == below:
+                        low = level
+                    else:
+                        high, above = level, here
+                    if high / low < 1.005:
+                        break
+                switches.append(Switch(factor=factors[key], level=float(np.sqrt(low * high)), below=below, above=above))
+    return switches
+
+
+def _best_at(futures: Futures, policies: Mapping[str, Values], outcome: Outcome, variable: str, level: float) -> str:
+    """The policy with the largest mean effect when a cost has one level in every future."""
+    studies = []
+    for study in futures.studies:
+        own: Any = study.values[variable]
+        studies.append(replace(study, values={**study.values, variable: np.full_like(np.asarray(own), level)}))
+    values = replace(futures, studies=tuple(studies)).effects(list(policies.values()), [outcome])[outcome.key]
+    return list(policies)[int(values.mean(axis=1).argmax())]

@@ -1,0 +1,429 @@
+"""What each lever of a policy contributes to its effect, in every draw."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.policy.gradients import Gradients
+from pysd_runner.policy.study import Lever, Outcome, Study, Values, effects_of
+from pysd_runner.policy.subsets import Mask, interactions, ladders, orders_of, sampled_shapley, shapley, subsets
+
+Array = NDArray[np.float64]
+Told = Callable[[str, int, int], None]
+
+# More levers than these are attributed by orders drawn at random.
+MOST_EXACT = 10
+# Orders drawn where there are more.
+ORDERS = 200
+# Points along the straight way from no policy to the policy.
+NODES = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Attribution:
+    """Contributions of levers to the effect of a policy.
+
+    Attributes
+    ----------
+    name
+        The policy.
+    outcome
+        What is measured; positive is better.
+    levers
+        In order.
+    years
+        Shape (year,); the first is the origin, in which everything is 0.
+    total
+        Effect of the policy, shape (draw, year).
+    alone
+        Effect of each lever when the others are off (first in), shape (lever, draw, year).
+    left_out
+        What is lost when the lever is switched off (last in), same shape.
+    shapley
+        Mean over all orders in which the levers may come in, same shape; sums to the total in every draw.
+    errors
+        Standard errors of `shapley` where orders were drawn at random; None where it is exact.
+    gradual
+        Values of Aumann and Shapley in the last year: all levers are turned up together, shape (lever, draw); None
+        where it was not asked for.
+    synergy
+        Interaction index of every pair in the last year, shape (lever, lever, draw); None where orders were drawn.
+    parts
+        Effect in the last year against a reference mix given per head, split into ``who``, ``what``, ``interaction``
+        and their ``total``, each of shape (draw,); empty where there is no reference.
+    loops
+        Effect in the last year less that without a feedback loop, by its name, shape (draw,).
+    notes
+        What a reader must know.
+    """
+
+    name: str
+    outcome: Outcome
+    levers: tuple[Lever, ...]
+    years: NDArray[np.intp]
+    total: Array
+    alone: Array
+    left_out: Array
+    shapley: Array
+    errors: Array | None = None
+    gradual: Array | None = None
+    synergy: Array | None = None
+    parts: Mapping[str, Array] = field(default_factory=dict)
+    loops: Mapping[str, Array] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        levers, draws = self.shapley.shape[:2]
+        return f"<Attribution of {self.outcome.key} of {self.name!r}: {levers} levers, {draws} draws>"
+
+    def table(self, year: int | None = None) -> pd.DataFrame:
+        """One row a lever, the largest contribution first: median and 90 % interval of every way to attribute.
+
+        Parameters
+        ----------
+        year
+            None takes the last; `gradual` is known there alone.
+
+        Returns
+        -------
+        pandas.DataFrame
+            In the unit of the outcome. The row ``total`` holds the effect of the policy; medians do not sum to it,
+            draws do.
+        """
+        place = self._place(year)
+        ways = {"shapley": self.shapley, "alone": self.alone, "left_out": self.left_out}
+        rows: dict[str, dict[str, float]] = {}
+        for number, lever in enumerate(self.levers):
+            row: dict[str, float] = {}
+            for name, values in ways.items():
+                row |= _band(name, values[number, :, place])
+            if self.gradual is not None and place == len(self.years) - 1:
+                row |= _band("gradual", self.gradual[number])
+            if self.errors is not None:
+                row["error"] = float(np.median(self.errors[number, :, place]))
+            rows[lever.key] = row
+        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("lever")
+        found = found.sort_values("shapley_p50", ascending=False, kind="stable")
+        sums = {name: values.sum(axis=0)[:, place] for name, values in ways.items()}
+        whole_row: dict[str, float] = {}
+        for name, values in sums.items():
+            whole_row |= _band(name, values)
+        if self.gradual is not None and place == len(self.years) - 1:
+            whole_row |= _band("gradual", self.gradual.sum(axis=0))
+        found.loc["total"] = pd.Series(whole_row)
+        return found
+
+    def pairs(self) -> pd.DataFrame:
+        """Synergy of every pair in the last year, the largest first: median and 90 % interval.
+
+        Positive: the two do more together. Empty where orders were drawn at random.
+        """
+        rows = {}
+        if self.synergy is not None:
+            for one in range(len(self.levers)):
+                for two in range(one + 1, len(self.levers)):
+                    name = (self.levers[one].key, self.levers[two].key)
+                    rows[name] = _band("synergy", self.synergy[one, two])
+        index = pd.MultiIndex.from_tuples(rows, names=["lever", "other"]) if rows else None
+        found = pd.DataFrame(list(rows.values()), index=index)
+        if rows:
+            order = found["synergy_p50"].abs().sort_values(ascending=False, kind="stable").index
+            found = found.loc[order]
+        return found
+
+    def split(self) -> pd.DataFrame:
+        """Who gets the money, what it buys, and their interaction, against the reference: median and 90 % interval."""
+        rows = {name: _band("change", values) for name, values in self.parts.items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("part")
+
+    def loop_table(self) -> pd.DataFrame:
+        """What each loop adds to the effect, the largest first: median and 90 % interval."""
+        rows = {name: _band("change", values) for name, values in self.loops.items()}
+        found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("loop")
+        if rows:
+            found = found.loc[found["change_p50"].abs().sort_values(ascending=False, kind="stable").index]
+        return found
+
+    def wedges(self) -> pd.DataFrame:
+        """Contributions by year: one row a year, one column a lever, means over draws, which sum to the mean effect."""
+        values = self.shapley.mean(axis=1).T
+        return pd.DataFrame(values, index=pd.Index(self.years, name="year"), columns=[item.key for item in self.levers])
+
+    def frame(self) -> pd.DataFrame:
+        """Everything by lever and year as a long table: lever, year, way, p05, p25, p50, p75, p95, mean."""
+        rows = []
+        for way, values in (("shapley", self.shapley), ("alone", self.alone), ("left_out", self.left_out)):
+            for number, lever in enumerate(self.levers):
+                rows += _long(lever.key, way, self.years, values[number])
+        rows += _long("total", "total", self.years, self.total)
+        return pd.DataFrame(rows)
+
+    def _place(self, year: int | None) -> int:
+        if year is None:
+            return len(self.years) - 1
+        if year not in self.years:
+            raise InvalidInput(f"there is no year {year}; known: {self.years[0]} to {self.years[-1]}")
+        return int(np.flatnonzero(self.years == year)[0])
+
+
+def attribute(
+    study: Study,
+    policy: Values,
+    *,
+    name: str = "policy",
+    outcome: str = "",
+    none: Values | None = None,
+    reference: Mapping[str, Values] | None = None,
+    loops: Mapping[str, Values] | None = None,
+    gradual: bool = True,
+    orders: int | None = None,
+    seed: int = 0,
+    progress: Told | None = None,
+) -> Attribution:
+    """Attribute the effect of a policy to its levers.
+
+    A lever is switched off and its money stays unspent; every subset of levers is run on the same draws.
+
+    Parameters
+    ----------
+    study
+        Model, draws, levers and outcomes.
+    policy
+        Values by variable of the policy.
+    name
+        What it is called.
+    outcome
+        Key of the outcome; empty for the first one.
+    none
+        Values without policy under the same assumptions; None takes those of the study.
+    reference
+        Policies ``reference``, ``who`` (its mix with the policy's way of giving money) and ``what`` (the policy's mix
+        with its way of giving money), which split the effect further.
+    loops
+        Values that switch a feedback loop off, by its name.
+    gradual
+        Whether values of Aumann and Shapley are computed as well.
+    orders
+        How many orders are drawn at random; None computes up to ten levers exactly and draws 200 orders for more.
+    seed
+        Decides those orders.
+    progress
+        Called with what is being done, how much of it is finished and of how much.
+
+    Returns
+    -------
+    Attribution
+        In every draw.
+
+    Raises
+    ------
+    InvalidInput
+        If the study has no levers, or an option is not usable.
+    UnknownName
+        If there is no such outcome.
+    SimulationFailed
+        If a case is not finite.
+
+    Notes
+    -----
+    First in (`alone`) and last in (`left_out`) are what ladders of measures show; where levers support or crowd out
+    each other they differ from each other and from the mean over orders, and neither sums to the total.
+
+    References
+    ----------
+    Shapley, L. S. (1953); Aumann, R. J. and Shapley, L. S. (1974), Values of Non-Atomic Games.
+    """
+    if not study.levers:
+        raise InvalidInput("the model declares no levers, so there is nothing to attribute to")
+    measured = study.outcome(outcome)
+    seed = whole("seed", seed, least=0)
+    exact = orders is None and len(study.levers) <= MOST_EXACT
+    count = ORDERS if orders is None else whole("orders", orders, least=2)
+    found = _Values(study, policy, measured, none, progress)
+    levers = tuple(study.levers.values())
+    if exact:
+        masks = subsets(len(levers))
+        values = found.of(masks)
+        single = [1 << place for place in range(len(levers))]
+        everything = len(masks) - 1
+        result = Attribution(
+            name=name,
+            outcome=measured,
+            levers=levers,
+            years=study.years,
+            total=values[everything] - values[0],
+            alone=np.stack([values[place] - values[0] for place in single]),
+            left_out=np.stack([values[everything] - values[everything ^ place] for place in single]),
+            shapley=shapley(values),
+            synergy=interactions(values[..., -1]) if len(levers) > 1 else None,
+            notes=study.notes,
+        )
+    else:
+        result = _by_orders(study, name, measured, found, orders_of(len(levers), count, np.random.default_rng(seed)))
+    if gradual:
+        result = replace(result, gradual=_gradual(study, policy, measured, none, progress))
+    if reference:
+        result = replace(result, parts=_split(study, policy, measured, none, reference))
+    if loops:
+        result = replace(result, loops=_without_loops(study, policy, measured, none, loops, result, progress))
+    return result
+
+
+class _Values:
+    """Effects of subsets of levers, each run once."""
+
+    def __init__(
+        self, study: Study, policy: Values, outcome: Outcome, none: Values | None, progress: Told | None
+    ) -> None:
+        self._study, self._policy, self._outcome, self._none, self._progress = study, policy, outcome, none, progress
+
+    def of(self, masks: list[Mask]) -> Array:
+        """Effects, shape (mask, draw, year)."""
+        total = (len(masks) + 1) * self._study.draws
+        done = 0
+
+        def finished(runs: int) -> None:
+            nonlocal done
+            done += runs
+            if self._progress is not None:
+                self._progress("subsets of levers", done, total)
+
+        policies = [self._study.switched(self._policy, map(float, mask)) for mask in masks]
+        found = effects_of(self._study, policies, [self._outcome], none=self._none, progress=finished)
+        return found[self._outcome.key]
+
+
+def _by_orders(study: Study, name: str, outcome: Outcome, found: _Values, orders: list[tuple[int, ...]]) -> Attribution:
+    """Contributions as means over orders drawn at random."""
+    count = len(study.levers)
+    everything = (True,) * count
+    wanted = dict.fromkeys(mask for order in orders for mask in ladders(order))
+    wanted |= dict.fromkeys(tuple(place == own for place in range(count)) for own in range(count))
+    wanted |= dict.fromkeys(tuple(place != own for place in range(count)) for own in range(count))
+    masks = list(wanted)
+    values = dict(zip(masks, found.of(masks), strict=True))
+    sampled = sampled_shapley(values.__getitem__, orders)
+    none = values[(False,) * count]
+    return Attribution(
+        name=name,
+        outcome=outcome,
+        levers=tuple(study.levers.values()),
+        years=study.years,
+        total=values[everything] - none,
+        alone=np.stack([values[tuple(place == own for place in range(count))] - none for own in range(count)]),
+        left_out=np.stack(
+            [values[everything] - values[tuple(place != own for place in range(count))] for own in range(count)]
+        ),
+        shapley=sampled.values,
+        errors=sampled.errors,
+        notes=study.notes,
+    )
+
+
+def _gradual(study: Study, policy: Values, outcome: Outcome, none: Values | None, progress: Told | None) -> Array:
+    r"""Values of Aumann and Shapley, shape (lever, draw).
+
+    .. math:: \int_0^1 \frac{\partial v}{\partial a_i}(t, \dots, t) \, dt
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    gradients = Gradients(study, [outcome], _lever_slopes(study, policy), len(study.levers))
+    total = np.zeros((len(study.levers), study.draws))
+    without = study.run(
+        [study.none if none is None else none],
+        lambda data: {outcome.key: outcome.value(data)},
+        outcome.variables,
+        every=gradients.every,
+    )[outcome.key][0, :, -1]
+    scale = outcome.sign * (100 / without if outcome.is_relative else np.ones_like(without))
+    for number, (node, weight) in enumerate(zip((nodes + 1) / 2, weights / 2, strict=True)):
+        _, slopes = gradients([study.switched(policy, [float(node)] * len(study.levers))])
+        total += weight * scale * slopes[outcome.key][0, :, -1].T
+        if progress is not None:
+            progress("levers turned up together", number + 1, NODES)
+    return total
+
+
+def _lever_slopes(study: Study, policy: Values) -> dict[str, Any]:
+    """How values move when each lever is turned up from off to what the policy has."""
+    found: dict[str, Any] = {}
+    for number, lever in enumerate(study.levers.values()):
+        value = study.own(lever.variable, policy.get(lever.variable))
+        is_path = isinstance(value, TimePath)
+        own = value.values[:, 0, 0] if isinstance(value, TimePath) else value[0, 0]
+        if lever.variable not in found:
+            slopes = np.zeros((*own.shape, len(study.levers)))
+            found[lever.variable] = (
+                TimePath(times=value.times, values=slopes, interpolate=value.interpolate)
+                if isinstance(value, TimePath)
+                else slopes
+            )
+        slopes = found[lever.variable].values if is_path else found[lever.variable]
+        place: Any = (..., *lever.position)
+        slopes[(*place, number)] = own[place] - lever.off
+    return found
+
+
+def _split(
+    study: Study, policy: Values, outcome: Outcome, none: Values | None, reference: Mapping[str, Values]
+) -> dict[str, Array]:
+    """Who, what, interaction and total, in the last year."""
+    missing = {"reference", "who", "what"} - set(reference)
+    if missing:
+        raise InvalidInput(
+            f"reference needs the policies reference, who and what; {', '.join(sorted(missing))} missing"
+        )
+    names = ("reference", "who", "what")
+    policies = [*(reference[name] for name in names), policy]
+    span = study.bounds[1] - study.bounds[0]
+    values = effects_of(study, policies, [outcome], every=span, none=none)[outcome.key][..., -1]
+    who, what, total = values[1] - values[0], values[2] - values[0], values[3] - values[0]
+    return {"who": who, "what": what, "interaction": total - who - what, "total": total}
+
+
+def _without_loops(
+    study: Study,
+    policy: Values,
+    outcome: Outcome,
+    none: Values | None,
+    loops: Mapping[str, Values],
+    found: Attribution,
+    progress: Told | None,
+) -> dict[str, Array]:
+    """Effect less the effect where a loop is off in the policy and in the run without one."""
+    span = study.bounds[1] - study.bounds[0]
+    root = study.none if none is None else none
+    changes = {}
+    for number, (name, values) in enumerate(loops.items()):
+        there = effects_of(study, [{**policy, **values}], [outcome], every=span, none={**root, **values})
+        changes[name] = found.total[:, -1] - there[outcome.key][0, :, -1]
+        if progress is not None:
+            progress("loops", number + 1, len(loops))
+    return changes
+
+
+def _band(name: str, values: Array) -> dict[str, float]:
+    """Median and 90 % interval."""
+    levels = np.quantile(values, (0.05, 0.5, 0.95))
+    return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))
+
+
+def _long(lever: str, way: str, years: NDArray[np.intp], values: Array) -> list[dict[str, Any]]:
+    levels = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0)
+    names = ("p05", "p25", "p50", "p75", "p95")
+    return [
+        {
+            "lever": lever,
+            "way": way,
+            "year": int(year),
+            **{label: float(levels[place, number]) for place, label in enumerate(names)},
+            "mean": float(values[:, number].mean()),
+        }
+        for number, year in enumerate(years)
+    ]

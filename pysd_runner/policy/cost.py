@@ -1,0 +1,147 @@
+"""What policies cost in present value, and what a point of the gap costs: on average, and with the next yuan."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pysd_runner.policy.effects import DISCOUNT
+from pysd_runner.policy.study import Data, Outcome, Study, Values
+
+Array = NDArray[np.float64]
+
+# More money, as a share of output, whose effect is looked at.
+MORE = 0.001
+# An effect whose sign is less sure than this has no cost per unit.
+SURE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Costs:
+    """Money and effects of policies, or of more money for a policy.
+
+    Attributes
+    ----------
+    names
+        Of the policies.
+    outcome
+        What is bought.
+    money
+        Present value at the origin, shape (policy, draw), in the money of the model.
+    effects
+        Shape (policy, draw); positive is better.
+    """
+
+    names: tuple[str, ...]
+    outcome: Outcome
+    money: Array
+    effects: Array
+
+    def unit_cost(self, place: int) -> Array | None:
+        """Money for a unit of the effect, shape (draw,); None where it is not sure that there is an effect.
+
+        Parameters
+        ----------
+        place
+            Position of the policy.
+        """
+        effects, money = self.effects[place], self.money[place]
+        if (effects > 0).mean() < SURE or (money <= 0).any():
+            return None
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.where(effects > 0, money / np.where(effects > 0, effects, 1.0), np.inf))
+
+    def table(self) -> pd.DataFrame:
+        """One row a policy: median and 90 % interval of money, effect and cost of a unit, and why that is missing."""
+        rows = []
+        for place, name in enumerate(self.names):
+            row: dict[str, float | str] = {"name": name}
+            row |= _band("money", self.money[place]) | _band("effect", self.effects[place])
+            unit = self.unit_cost(place)
+            row |= _band("unit_cost", np.full(1, np.nan) if unit is None else unit)
+            row["share_positive"] = float((self.effects[place] > 0).mean())
+            row["reason"] = self._reason(place) if unit is None else ""
+            rows.append(row)
+        return pd.DataFrame(rows).set_index("name")
+
+    def _reason(self, place: int) -> str:
+        effects, money = self.effects[place], self.money[place]
+        if (money <= 0).any():
+            return "no money is spent"
+        if (effects > 0).mean() <= 1 - SURE:
+            return "the effect is negative"
+        return "the effect changes sign between draws"
+
+
+def costs(
+    study: Study,
+    policies: Mapping[str, Values],
+    money: Callable[[Data], Array],
+    variables: tuple[str, ...],
+    *,
+    outcome: str = "",
+    against: Values | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Costs:
+    """Money and effects of policies against another, or against no policy.
+
+    Parameters
+    ----------
+    study
+        Model and draws.
+    policies
+        Values by variable, by name.
+    money
+        Money of a year, from data by variable to shape (policy, draw, year).
+    variables
+        What it is computed from.
+    outcome
+        Key of what is bought; empty for the first one.
+    against
+        What they are compared with; None for no policy.
+    progress
+        Called with the number of runs finished.
+
+    Returns
+    -------
+    Costs
+        Differences to `against`, draw by draw.
+    """
+    bought = study.outcome(outcome)
+
+    def measure(data: Data) -> dict[str, Array]:
+        return {"value": bought.value(data)[..., -1], "money": present_value(money(data), study.years)}
+
+    root = study.none if against is None else against
+    names = list(dict.fromkeys((*bought.variables, *variables)))
+    found = study.run([root, *policies.values()], measure, names, progress=progress)
+    return Costs(
+        names=tuple(policies),
+        outcome=bought,
+        money=found["money"][1:] - found["money"][:1],
+        effects=bought.effect(found["value"][1:], found["value"][:1]),
+    )
+
+
+def present_value(money: Array, years: NDArray[np.intp]) -> Array:
+    """Present value at the first year of the money of the years after it.
+
+    Parameters
+    ----------
+    money
+        Of each year, shape (..., year).
+    years
+        Shape (year,).
+    """
+    return np.asarray((money[..., 1:] / (1 + DISCOUNT) ** (years[1:] - years[0])).sum(axis=-1))
+
+
+def _band(name: str, values: Array) -> dict[str, float]:
+    if np.isnan(values).all():
+        levels = np.full(3, np.nan)
+    else:
+        # Infinite costs have no place between finite ones, so that no interpolation is done.
+        levels = np.quantile(values, (0.05, 0.5, 0.95), method="inverted_cdf")
+    return dict(zip((f"{name}_p05", f"{name}_p50", f"{name}_p95"), levels.tolist(), strict=True))

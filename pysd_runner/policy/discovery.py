@@ -1,0 +1,288 @@
+"""In which futures something happens: a box, a small tree. Arrays only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+
+Array = NDArray[np.float64]
+
+# Part of the futures in the box that a step of peeling cuts off, and least part of all futures a box keeps.
+PEEL, LEAST = 0.05, 0.1
+# A side must raise the share of hits by this much when the others stay.
+GAIN = 0.02
+# A border must lower the impurity of its part by this much of it.
+WORTH = 0.03
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """One side of a box.
+
+    Attributes
+    ----------
+    factor
+        Position of the factor.
+    low, high
+        Its limits; infinite where there is none.
+    gain
+        By how much the share of hits falls without this side, the others kept.
+    """
+
+    factor: int
+    low: float
+    high: float
+    gain: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """Futures in which something happens more often than elsewhere.
+
+    Attributes
+    ----------
+    sides
+        The most telling first; empty where no box is worth naming.
+    density
+        Share of the futures in it in which it happens.
+    coverage
+        Share of the futures in which it happens that lie in it.
+    mass
+        Share of all futures that lie in it.
+    """
+
+    sides: tuple[Side, ...]
+    density: float
+    coverage: float
+    mass: float
+
+    def inside(self, factors: Array) -> NDArray[np.bool_]:
+        """Which futures lie in it.
+
+        Parameters
+        ----------
+        factors
+            Shape (future, factor).
+        """
+        found = np.ones(len(factors), dtype=bool)
+        for side in self.sides:
+            found &= (factors[:, side.factor] >= side.low) & (factors[:, side.factor] <= side.high)
+        return found
+
+
+def prim(factors: Array, hits: NDArray[np.bool_], *, peel: float = PEEL, least: float = LEAST) -> Box:
+    """Find a box by peeling: thin slices are cut off, each time the one that raises the share of hits most.
+
+    Of the boxes on the way the one with the largest product of density and coverage is kept; sides that add little are
+    taken back.
+
+    Parameters
+    ----------
+    factors
+        Shape (future, factor); a switch has the values 0 and 1.
+    hits
+        Whether it happens, shape (future,).
+    peel
+        Part of the futures in the box that one slice holds.
+    least
+        Least part of all futures in a box.
+
+    Returns
+    -------
+    Box
+        Without sides where nothing helps.
+
+    Raises
+    ------
+    InvalidInput
+        If the shapes do not fit together.
+
+    References
+    ----------
+    Friedman, J. H. and Fisher, N. I. (1999), Bump hunting in high-dimensional data; Bryant, B. P. and Lempert, R. J.
+    (2010), Thinking inside the box.
+    """
+    factors, hits = _checked(factors, hits)
+    limits = np.tile([-np.inf, np.inf], (factors.shape[1], 1))
+    best, best_score = limits.copy(), _score(factors, hits, limits)
+    while True:
+        slices = _slices(factors, hits, limits, peel, least)
+        if not slices:
+            break
+        limits = max(slices, key=lambda item: item[0])[1]
+        score = _score(factors, hits, limits)
+        if score > best_score + 1e-12:
+            best, best_score = limits.copy(), score
+    return _box(factors, hits, _simplified(factors, hits, best))
+
+
+def _checked(factors: Array, hits: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
+    found, happened = np.asarray(factors, dtype=float), np.asarray(hits, dtype=bool)
+    if found.ndim != 2 or happened.shape != found.shape[:1] or not len(found):
+        raise InvalidInput(f"expected (future, factor) and (future,); found {found.shape} and {happened.shape}")
+    return found, happened
+
+
+def _inside(factors: Array, limits: Array) -> NDArray[np.bool_]:
+    return np.asarray(((factors >= limits[:, 0]) & (factors <= limits[:, 1])).all(axis=1))
+
+
+def _score(factors: Array, hits: NDArray[np.bool_], limits: Array) -> float:
+    """Density times coverage."""
+    inside = _inside(factors, limits)
+    caught = float((hits & inside).sum())
+    return caught / max(int(inside.sum()), 1) * caught / max(int(hits.sum()), 1)
+
+
+def _slices(
+    factors: Array, hits: NDArray[np.bool_], limits: Array, peel: float, least: float
+) -> list[tuple[float, Array]]:
+    """Boxes with one slice less, with their share of hits."""
+    inside = _inside(factors, limits)
+    found = []
+    for factor in range(factors.shape[1]):
+        values = factors[inside, factor]
+        kinds = np.unique(values)
+        if len(kinds) < 2:
+            continue
+        cuts = (
+            ((1, kinds[0]), (0, kinds[-1]))
+            if len(kinds) == 2
+            else ((0, np.quantile(values, peel)), (1, np.quantile(values, 1 - peel)))
+        )
+        for end, cut in cuts:
+            new = limits.copy()
+            if len(kinds) > 2:
+                # The slice goes away whole, also where many futures share its value.
+                rest = kinds[kinds > cut] if end == 0 else kinds[kinds < cut]
+                if not len(rest):
+                    continue
+                cut = rest[0] if end == 0 else rest[-1]
+            new[factor, end] = cut
+            left = _inside(factors, new)
+            if left.sum() >= max(1, least * len(factors)) and left.sum() < inside.sum():
+                found.append((float(hits[left].mean()), new))
+    return found
+
+
+def _simplified(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Array:
+    """Take back sides without which the share of hits hardly falls, the least telling first."""
+    current = limits.copy()
+    while True:
+        set_sides = [(factor, end) for factor, end in np.argwhere(np.isfinite(current)).tolist()]
+        if not set_sides:
+            return current
+        density = hits[_inside(factors, current)].mean()
+        losses = []
+        for factor, end in set_sides:
+            without = current.copy()
+            without[factor, end] = -np.inf if end == 0 else np.inf
+            losses.append((float(density - hits[_inside(factors, without)].mean()), without))
+        loss, without = min(losses, key=lambda item: item[0])
+        if loss >= GAIN:
+            return current
+        current = without
+
+
+def _box(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Box:
+    inside = _inside(factors, limits)
+    density = float(hits[inside].mean())
+    sides = []
+    for factor in np.flatnonzero(np.isfinite(limits).any(axis=1)).tolist():
+        without = limits.copy()
+        without[factor] = (-np.inf, np.inf)
+        gain = density - float(hits[_inside(factors, without)].mean())
+        sides.append(Side(factor=factor, low=float(limits[factor, 0]), high=float(limits[factor, 1]), gain=gain))
+    return Box(
+        sides=tuple(sorted(sides, key=lambda side: -side.gain)),
+        density=density,
+        coverage=float((hits & inside).sum() / max(hits.sum(), 1)),
+        mass=float(inside.mean()),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leaf:
+    """A part of the futures that a tree divides them into.
+
+    Attributes
+    ----------
+    conditions
+        Factor, whether it lies above, and the border, from the root on.
+    share
+        Share of its futures in which it happens.
+    mass
+        Share of all futures.
+    """
+
+    conditions: tuple[tuple[int, bool, float], ...]
+    share: float
+    mass: float
+
+
+def cart(factors: Array, hits: NDArray[np.bool_], *, depth: int = 2, least: float = LEAST) -> tuple[Leaf, ...]:
+    """Divide futures by a small tree, each time where the impurity of Gini falls most.
+
+    Parameters
+    ----------
+    factors, hits, least
+        As for `prim`.
+    depth
+        How many borders lie on a way.
+
+    Returns
+    -------
+    tuple of Leaf
+        The parts, from low to high.
+
+    References
+    ----------
+    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984), Classification and Regression Trees.
+    """
+    factors, hits = _checked(factors, hits)
+    return tuple(_grown(factors, hits, np.arange(len(hits)), (), depth, max(1, int(least * len(hits)))))
+
+
+def _grown(
+    factors: Array,
+    hits: NDArray[np.bool_],
+    own: NDArray[np.intp],
+    conditions: tuple[tuple[int, bool, float], ...],
+    depth: int,
+    least: int,
+) -> Sequence[Leaf]:
+    leaf = Leaf(conditions=conditions, share=float(hits[own].mean()), mass=len(own) / len(hits))
+    border = _border(factors[own], hits[own], least) if depth else None
+    if border is None:
+        return [leaf]
+    factor, value = border
+    above = factors[own, factor] > value
+    return [
+        *_grown(factors, hits, own[~above], (*conditions, (factor, False, value)), depth - 1, least),
+        *_grown(factors, hits, own[above], (*conditions, (factor, True, value)), depth - 1, least),
+    ]
+
+
+def _border(factors: Array, hits: NDArray[np.bool_], least: int) -> tuple[int, float] | None:
+    """Factor and border that lower the impurity most; None where none does."""
+    count = len(hits)
+    share = hits.mean()
+    best, found = (1 - WORTH) * share * (1 - share), None
+    for factor in range(factors.shape[1]):
+        order = np.argsort(factors[:, factor], kind="stable")
+        values, happened = factors[order, factor], np.cumsum(hits[order])
+        places = np.flatnonzero(values[1:] > values[:-1]) + 1
+        places = places[(places >= least) & (count - places >= least)]
+        if not len(places):
+            continue
+        low = happened[places - 1] / places
+        high = (happened[-1] - happened[places - 1]) / (count - places)
+        impurity = (places * low * (1 - low) + (count - places) * high * (1 - high)) / count
+        place = int(np.argmin(impurity))
+        if impurity[place] < best:
+            best = impurity[place]
+            found = (factor, float((values[places[place] - 1] + values[places[place]]) / 2))
+    return found

@@ -1,0 +1,178 @@
+"""Futures in which policies are compared: draws of the posterior, with other costs, definitions and mechanisms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.policy.study import Outcome, Study, Values, effects_of
+
+Array = NDArray[np.float64]
+
+# Costs lie between these multiples of what a draw says.
+FACTORS = (0.5, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Factor:
+    """One thing that differs between futures.
+
+    Attributes
+    ----------
+    key
+        Name in tables.
+    kind
+        ``"number"``: anything; ``"switch"``: 0 off, 1 on; ``"choice"``: the number of one of `choices`.
+    choices
+        Names of the values of a choice.
+    unit
+        Of a number.
+    en, zh
+        Labels.
+    """
+
+    key: str
+    kind: str = "number"
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    en: str = ""
+    zh: str = ""
+
+    def label(self, lang: str) -> str:
+        """Label in a language, ``"en"`` or ``"zh"``."""
+        return (self.zh if lang == "zh" else self.en) or self.key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Mechanism:
+    """A part of the model that a future has or has not.
+
+    Attributes
+    ----------
+    factor
+        Its name.
+    off
+        Values by variable that switch it off.
+    """
+
+    factor: Factor
+    off: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Futures:
+    """Futures on which every policy is run.
+
+    Attributes
+    ----------
+    studies
+        One for each definition, with the values of its futures.
+    factors
+        What differs between futures.
+    levels
+        Shape (future, factor), in the order of the studies.
+    costs
+        Variable of each cost among the factors, by its key.
+    """
+
+    studies: tuple[Study, ...]
+    factors: tuple[Factor, ...]
+    levels: Array
+    costs: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def effects(
+        self, policies: Sequence[Values], outcomes: Sequence[Outcome], progress: Any = None
+    ) -> dict[str, Array]:
+        """Effects in the last year, by outcome, shape (policy, future), with elements behind where it has some."""
+        span = self.studies[0].bounds[1] - self.studies[0].bounds[0]
+        parts = [effects_of(study, policies, outcomes, every=span, progress=progress) for study in self.studies]
+        return {item.key: np.concatenate([part[item.key][..., -1] for part in parts], axis=1) for item in outcomes}
+
+    def column(self, key: str) -> Array:
+        """Levels of one factor, shape (future,)."""
+        return self.levels[:, [factor.key for factor in self.factors].index(key)]
+
+
+def futures_of(
+    studies: Mapping[str, Study],
+    costs: Mapping[str, tuple[Factor, str]],
+    mechanisms: Sequence[Mechanism] = (),
+    *,
+    definition: Factor | None = None,
+    seed: int = 0,
+) -> Futures:
+    """Mix draws of the posterior with what no posterior knows.
+
+    Every draw becomes a future: each cost is multiplied by a number between a half and two, each mechanism is on or
+    off by halves; definitions take turns over the draws.
+
+    Parameters
+    ----------
+    studies
+        By definition of what was measured; the same number of draws each.
+    costs
+        Factor and variable of every cost, by key.
+    mechanisms
+        What may be switched off.
+    definition
+        Name of the factor that says which definition holds; None where there is one alone.
+    seed
+        Decides the numbers.
+
+    Returns
+    -------
+    Futures
+        As many as all studies have draws.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no study.
+    """
+    if not studies:
+        raise InvalidInput("there is no study, so there are no futures")
+    rng = np.random.default_rng(seed)
+    made, rows = [], []
+    for place, study in enumerate(studies.values()):
+        values = dict(study.values)
+        columns = []
+        for _, variable in costs.values():
+            low, high = np.log(FACTORS)
+            factors = np.exp(rng.uniform(low, high, study.draws))
+            changed = _spread(study, variable) * factors.reshape(1, -1, *[1] * (_spread(study, variable).ndim - 2))
+            values[variable] = changed
+            columns.append(changed.reshape(study.draws, -1).mean(axis=1))
+        for item in mechanisms:
+            on = rng.permutation(study.draws) % 2 == 0
+            for variable, off in item.off.items():
+                own = _spread(study, variable)
+                values[variable] = np.where(on.reshape(1, -1, *[1] * (own.ndim - 2)), own, off)
+            columns.append(on.astype(float))
+        if definition is not None:
+            columns.append(np.full(study.draws, float(place)))
+        made.append(replace(study, values=values))
+        rows.append(np.column_stack(columns) if columns else np.zeros((study.draws, 0)))
+    factors_of = [factor for factor, _ in costs.values()] + [item.factor for item in mechanisms]
+    if definition is not None:
+        factors_of.append(replace(definition, kind="choice", choices=tuple(studies)))
+    return Futures(
+        studies=tuple(made),
+        factors=tuple(factors_of),
+        levels=np.concatenate(rows),
+        costs={key: variable for key, (_, variable) in costs.items()},
+    )
+
+
+def _spread(study: Study, variable: str) -> Array:
+    """Values of a variable for every draw, shape (1, draw, ...)."""
+    own = study.own(variable)
+    if isinstance(own, TimePath):
+        raise InvalidInput(f"{variable!r} changes over time, so it cannot differ between futures")
+    return np.array(np.broadcast_to(own, (1, study.draws, *own.shape[2:])))

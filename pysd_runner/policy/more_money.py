@@ -1,0 +1,94 @@
+"""Policies of the shipped model with more money: for one lever, one class or one region."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.policy.cost import MORE
+from pysd_runner.policy.regional import OUTPUT
+from pysd_runner.policy.study import Data, Study
+from pysd_runner.regional.projection import ProjectionInputs
+from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES as NAMES
+from pysd_runner.scenarios.vocabulary import load_vocabulary
+
+Array = NDArray[np.float64]
+
+SPENT = "Spent Budget Share"
+# What the yearly money of a policy is computed from.
+MONEY_VARIABLES = (SPENT, OUTPUT)
+
+
+def spent_money(data: Data) -> Array:
+    """Money that is spent in a year, shape (policy, draw, year)."""
+    return np.asarray(data[SPENT] * data[OUTPUT].sum(axis=2))
+
+
+def more_money(
+    study: Study, inputs: ProjectionInputs, policy: Mapping[str, Any], *, more: float = MORE
+) -> dict[str, dict[str, Any]]:
+    """A policy with a little more money for each lever, each class and each region.
+
+    Parameters
+    ----------
+    study
+        Model and draws.
+    inputs
+        Regions and their classes.
+    policy
+        Values by variable.
+    more
+        How much, as a share of output a year: of the nation for a lever, of its own for a class or region.
+
+    Returns
+    -------
+    dict
+        Values by ``lever.<key>``, ``class.<key>`` and ``region.<code>``. Money of a class or region is added by its
+        claim, so that shares are as wanted in the first year and follow output and need from there.
+
+    Raises
+    ------
+    InvalidInput
+        If the budget or a mix changes over time.
+    """
+    budget = policy[NAMES["budget"]]
+    for key in ("budget", "mix"):
+        if isinstance(policy.get(NAMES[key]), TimePath):
+            raise InvalidInput(f"policy.{key} changes over time; cost curves need one that does not")
+    whole = float(budget) + more
+    found: dict[str, dict[str, Any]] = {}
+    elements = list(inputs.model.ranges["Lever"])
+    for word in load_vocabulary(inputs.model).levers.values():
+        extra = np.zeros(len(elements))
+        extra[elements.index(word.element)] = more
+        mixes = np.asarray(policy[NAMES["class_mixes"]], dtype=float)
+        found[f"lever.{word.key}"] = {
+            **policy,
+            NAMES["budget"]: whole,
+            NAMES["mix"]: (float(budget) * np.asarray(policy[NAMES["mix"]]) + extra) / whole,
+            NAMES["class_mixes"]: (float(budget) * mixes + extra[:, None]) / whole,
+        }
+    first = study.simulated([policy], ["Region Budget Share", OUTPUT])
+    shares, made = (first[name][0, :, :, 1].mean(axis=0) for name in ("Region Budget Share", OUTPUT))
+    target = np.asarray(policy.get(NAMES["targets.regions"], np.ones(len(shares))), dtype=float)
+    for name, own in _groups(inputs).items():
+        wanted = own * np.where(own.sum() > 1, shares, 1.0)
+        if not (wanted.sum() > 0 and (shares[own > 0] > 0).all()):
+            continue
+        # As a share of its own output, so that no small region gets what it could never spend.
+        extra = more * float(own @ made) / float(made.sum())
+        goal = (float(budget) * shares + extra * wanted / wanted.sum()) / (float(budget) + extra)
+        ratio = np.divide(goal, shares, out=np.zeros_like(goal), where=shares > 0)
+        found[name] = {**policy, NAMES["budget"]: float(budget) + extra, NAMES["targets.regions"]: target * ratio}
+    return found
+
+
+def _groups(inputs: ProjectionInputs) -> dict[str, Array]:
+    """Regions of each class of the panel, and each region, as a 1 for each member."""
+    regions = inputs.panel.regions
+    names = [name for name in dict.fromkeys(region.group for region in regions) if name]
+    found = {f"class.{name}": np.array([float(region.group == name) for region in regions]) for name in names}
+    return found | {f"region.{region.code}": np.eye(len(regions))[place] for place, region in enumerate(regions)}

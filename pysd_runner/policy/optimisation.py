@@ -1,0 +1,410 @@
+"""The best policy under uncertainty: exact gradients, constraints, several starts, judged on draws it never saw."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.policy.kept_searches import KeptSearches
+from pysd_runner.policy.near_optimal import near_optimal_ranges
+from pysd_runner.policy.objective import Constraint, Objective
+from pysd_runner.policy.problem import Problem
+from pysd_runner.policy.search import SLACK, Start, conditions, given_way, least_relaxed, searched
+from pysd_runner.policy.space import Space, rounded
+from pysd_runner.policy.study import Outcome, Study, Values, effects_of
+
+Array = NDArray[np.float64]
+Told = Callable[[str, int, int], None]
+
+# Draws of the first, coarse search of every start.
+COARSE = 32
+# Shares are rounded to multiples of this.
+ROUNDING = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Optimum:
+    """A policy found by a search.
+
+    Attributes
+    ----------
+    space, objective, constraints
+        What was asked for.
+    point
+        The numbers chosen, shape (number,).
+    values
+        Values by variable of the policy.
+    in_sample, out_of_sample
+        Objective on the draws of the search and on the others.
+    effects
+        Effects on the other draws by outcome, shape (draw,), and (draw, element) of watched ones.
+    rivals
+        Objective of the policies it is compared with, on the other draws.
+    breaking
+        Those of them that break a constraint there by more than the policy found does.
+    starts
+        The searches.
+    binding
+        Constraints that hold with equality, with their multipliers.
+    residual
+        Norm of what is left of the conditions of Karush, Kuhn and Tucker, as a part of that of the gradient.
+    relaxed
+        Constraints that cannot be met together, with the least by which each had to give way; empty where they can.
+    ranges
+        For every number, how far it can go, the others of its group scaled, before 2 per cent of the objective is lost.
+    rounding
+        Objective lost, as a part of it, when shares are rounded to 5 per cent.
+    outcomes
+        Everything that is measured, by key.
+    levers
+        Labels of the levers by key and language.
+    elements
+        Names of the elements of watched outcomes.
+    notes
+        What a reader must know.
+    """
+
+    space: Space
+    objective: Objective
+    outcome: Outcome
+    constraints: tuple[Constraint, ...]
+    point: Array
+    values: Values
+    in_sample: float
+    out_of_sample: float
+    effects: Mapping[str, Array]
+    rivals: Mapping[str, float]
+    breaking: tuple[str, ...]
+    starts: tuple[Start, ...]
+    binding: Mapping[str, float]
+    residual: float
+    relaxed: Mapping[str, float]
+    ranges: Mapping[str, tuple[float, float]]
+    rounding: float
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    levers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    elements: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Optimum of {self.outcome.key}: {self.out_of_sample:.3g} out of sample, {len(self.starts)} starts>"
+
+    @property
+    def best_rival(self) -> str:
+        """The policy that comes closest, or beats it, among those that keep the constraints; empty without one."""
+        kept = {name: value for name, value in self.rivals.items() if name not in self.breaking}
+        return max(kept, key=lambda name: kept[name]) if kept else ""
+
+    @property
+    def beats_rivals(self) -> bool:
+        """Whether it is better than every policy that keeps the constraints, on draws the search never saw."""
+        return not self.best_rival or self.out_of_sample > self.rivals[self.best_rival]
+
+    def table(self) -> pd.DataFrame:
+        """One row a number: what was chosen and its near-optimal range."""
+        rows = [
+            {"key": knob.key, "group": knob.group, "value": float(value), "low": low, "high": high}
+            for knob, value in zip(self.space.knobs, self.point, strict=True)
+            for low, high in [self.ranges.get(knob.key, (float("nan"), float("nan")))]
+        ]
+        return pd.DataFrame(rows).set_index("key")
+
+    def effect_table(self) -> pd.DataFrame:
+        """Median and 90 % interval of every effect, and the share of draws in which it is positive; out of sample."""
+        rows = {}
+        for key, values in self.effects.items():
+            if values.ndim == 1:
+                low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
+                rows[key] = {"p05": low, "p50": middle, "p95": high, "share_positive": float((values > 0).mean())}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("outcome")
+
+    def losers(self) -> pd.DataFrame:
+        """Share of draws in which each element is worse off, the most frequent first; out of sample."""
+        found = {key: (values < 0).mean(axis=0) for key, values in self.effects.items() if values.ndim == 2}
+        if not found:
+            return pd.DataFrame(columns=["share_worse", "median"])
+        key = next(iter(found))
+        frame = pd.DataFrame(
+            {"share_worse": found[key], "median": np.median(self.effects[key], axis=0)},
+            index=pd.Index(self.elements, name="region"),
+        )
+        return frame.sort_values("share_worse", ascending=False, kind="stable")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Front:
+    """Policies between two aims.
+
+    Attributes
+    ----------
+    first, second
+        Keys of the two outcomes.
+    points
+        Chosen numbers, shape (policy, number).
+    values
+        Mean effects out of sample, one row a policy: `first`, `second`; from the best of the one to that of the other.
+    space
+        What was chosen.
+    """
+
+    first: Outcome
+    second: Outcome
+    points: Array
+    values: Array
+    space: Space
+
+    def table(self) -> pd.DataFrame:
+        """One row a policy: both effects and the numbers chosen."""
+        frame = pd.DataFrame(self.values, columns=[self.first.key, self.second.key])
+        return frame.join(pd.DataFrame(self.points, columns=[knob.key for knob in self.space.knobs]))
+
+
+def optimise(
+    study: Study,
+    space: Space,
+    *,
+    objective: Objective | None = None,
+    subject_to: Sequence[Constraint] = (),
+    start: Array | None = None,
+    starts: int = 4,
+    none: Values | None = None,
+    rivals: Mapping[str, Values] | None = None,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    describe: bool = True,
+    progress: Told | None = None,
+) -> Optimum:
+    """Find the best policy of a space.
+
+    Every second draw is for the search, the others for what is reported. A search runs SLSQP with exact derivatives on
+    some draws first and then on all of its half; the best of several starts is kept. Where the constraints cannot be
+    met together, the least by which all of them must give way is found first, and the objective is made large under
+    that.
+
+    Parameters
+    ----------
+    study
+        Model, draws and outcomes; at least four draws.
+    space
+        What may be chosen.
+    objective
+        What is made large; None the mean of the first outcome.
+    subject_to
+        What must be kept.
+    start
+        Where the first search starts, shape (number,); None in the middle.
+    starts
+        How many searches; those after the second start at random.
+    none
+        Values without policy; None takes those of the study.
+    rivals
+        Policies it is compared with, by name.
+    seed
+        Decides the random starts.
+    checkpoint
+        File that keeps finished searches; a later call with the same question takes them from there.
+    describe
+        Whether near-optimal ranges and the loss from rounding are worked out.
+    progress
+        Called with what is being done, how much of it is finished and of how much.
+
+    Returns
+    -------
+    Optimum
+        The policy and how it was found.
+
+    Raises
+    ------
+    InvalidInput
+        If there are too few draws or an option is not usable.
+    UnknownName
+        If an outcome does not exist.
+    SimulationFailed
+        If a case is not finite.
+
+    References
+    ----------
+    Kraft, D. (1988), A software package for sequential quadratic programming; Rockafellar, R. T. and Uryasev, S.
+    (2000), Optimization of conditional value-at-risk.
+    """
+    objective = Objective() if objective is None else objective
+    starts, seed = whole("starts", starts, least=1), whole("seed", seed, least=0)
+    if study.draws < 4:
+        raise InvalidInput(f"a search needs at least four draws, half of them to judge it by; found {study.draws}")
+    root = study.none if none is None else none
+    known = dict(rivals or {})
+    half, other = study.only(np.arange(0, study.draws, 2)), study.only(np.arange(1, study.draws, 2))
+    best = _best_known(half, known, objective, root)
+    fine = Problem(half, space, objective, subject_to, root, best)
+    few = half.only(np.arange(min(COARSE, half.draws)))
+    coarse = Problem(few, space, objective, subject_to, root, None if best is None else best[: few.draws])
+    middle = space.middle()
+    first = middle if start is None else space.projected(np.asarray(start, dtype=float))
+    fine.scale = coarse.scale = _spread(coarse, (first, middle))
+    points = [first, middle][:starts] if start is not None else [middle]
+    rng = np.random.default_rng(seed)
+    points += [space.random(rng) for _ in range(starts - len(points))]
+    kept = KeptSearches(checkpoint, study, space, objective, subject_to, seed)
+    found: list[Start] = []
+    for number, point in enumerate(points):
+        if progress is not None:
+            progress("searches", number, len(points))
+        done = kept.get(number)
+        if done is None:
+            done = searched(coarse, fine, point)
+            kept.put(number, done)
+        found.append(done)
+    feasible = [item for item in found if item.miss <= SLACK]
+    relaxation = 0.0
+    if feasible:
+        chosen = max(feasible, key=lambda item: item.value)
+    else:
+        chosen, relaxation = least_relaxed(fine, min(found, key=lambda item: item.miss))
+    point = np.array(chosen.point)
+    binding, residual = conditions(fine, point, relaxation)
+    if progress is not None:
+        progress("searches", len(points), len(points))
+    judged = Problem(other, space, objective, subject_to, root, _best_known(other, known, objective, root), fine.scale)
+    rated, breaking = _rated(judged, known, root, judged.miss(point) + SLACK)
+    every = _all_effects(other, space.policy(other, point), root)
+    ranges: dict[str, tuple[float, float]] = {}
+    loss = float("nan")
+    if describe:
+        ranges = near_optimal_ranges(coarse, point, progress)
+        loss = 1 - fine.value(space.projected(rounded(space, point, ROUNDING))) / fine.value(point)
+    return Optimum(
+        space=space,
+        objective=objective,
+        outcome=fine.outcome,
+        constraints=tuple(subject_to),
+        point=point,
+        values=space.policy(study, point),
+        in_sample=fine.value(point),
+        out_of_sample=judged.value(point),
+        effects=every,
+        rivals=rated,
+        breaking=breaking,
+        starts=tuple(found),
+        binding=binding,
+        residual=residual,
+        relaxed=given_way(fine, point) if relaxation else {},
+        ranges=ranges,
+        rounding=loss,
+        outcomes=study.outcomes,
+        levers={key: {"en": lever.label("en"), "zh": lever.label("zh")} for key, lever in study.levers.items()},
+        elements=study.elements,
+        notes=study.notes,
+    )
+
+
+def front(
+    study: Study,
+    space: Space,
+    *,
+    first: str,
+    second: str,
+    points: int = 5,
+    subject_to: Sequence[Constraint] = (),
+    start: Array | None = None,
+    none: Values | None = None,
+    progress: Told | None = None,
+) -> Front:
+    """Policies between two aims: the mean of one effect is made large while the other is at least so large.
+
+    Parameters
+    ----------
+    study, space, subject_to, start, none
+        As for `optimise`.
+    first, second
+        Keys of the two outcomes.
+    points
+        How many policies, the two ends among them.
+    progress
+        As for `optimise`.
+
+    Returns
+    -------
+    Front
+        Every policy judged on draws its search never saw.
+    """
+    points = whole("points", points, least=2)
+    one, two = study.outcome(first), study.outcome(second)
+    settings: dict[str, Any] = {"starts": 1, "none": none, "describe": False}
+    ends = [
+        optimise(study, space, objective=Objective(outcome=key), subject_to=subject_to, start=start, **settings)
+        for key in (first, second)
+    ]
+    low, high = (float(end.effects[second].mean()) for end in ends)
+    found = [ends[0]]
+    for number, level in enumerate(np.linspace(low, high, points)[1:-1]):
+        if progress is not None:
+            progress("policies between the two aims", number, points)
+        bound = Constraint(outcome=second, at_least=float(level))
+        found.append(
+            optimise(
+                study,
+                space,
+                objective=Objective(outcome=first),
+                subject_to=[*subject_to, bound],
+                start=found[-1].point,
+                **settings,
+            )
+        )
+    found.append(ends[1])
+    return Front(
+        first=one,
+        second=two,
+        points=np.array([item.point for item in found]),
+        values=np.array([[item.effects[first].mean(), item.effects[second].mean()] for item in found]),
+        space=space,
+    )
+
+
+def _spread(problem: Problem, points: Sequence[Array]) -> float:
+    """Size of the effects, by which everything is measured."""
+    sizes = [np.abs(problem.effects(point)[problem.outcome.key]).mean() for point in points]
+    return float(max([*sizes, 1e-12]))
+
+
+def _best_known(study: Study, rivals: Mapping[str, Values], objective: Objective, none: Values) -> Array | None:
+    """Best effect of the rivals in each draw, for regret."""
+    if objective.statistic != "regret":
+        return None
+    if not rivals:
+        raise InvalidInput("regret is measured against other policies; give rivals")
+    outcome = study.outcome(objective.outcome)
+    span = study.bounds[1] - study.bounds[0]
+    return np.asarray(
+        effects_of(study, list(rivals.values()), [outcome], every=span, none=none)[outcome.key][..., -1].max(axis=0)
+    )
+
+
+def _rated(
+    problem: Problem, rivals: Mapping[str, Values], none: Values, allowed: float
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Objective of other policies, and those that break a constraint."""
+    if not rivals:
+        return {}, ()
+    outcomes, span = problem.outcomes, problem.gradients.every
+    found = effects_of(problem.study, list(rivals.values()), outcomes, every=span, none=none)
+    values, breaking = {}, []
+    for place, name in enumerate(rivals):
+        effects = {key: changed[place][..., -1] for key, changed in found.items()}
+        values[name] = problem.objective.value(effects[problem.outcome.key], problem.best)
+        if problem.missed(effects) > allowed:
+            breaking.append(name)
+    return values, tuple(breaking)
+
+
+def _all_effects(study: Study, policy: Values, none: Values) -> dict[str, Array]:
+    """Effects on every outcome in the last year."""
+    outcomes = [*study.outcomes.values(), *study.watched.values()]
+    span = study.bounds[1] - study.bounds[0]
+    found = effects_of(study, [policy], outcomes, every=span, none=none)
+    return {key: values[0][..., -1] for key, values in found.items()}

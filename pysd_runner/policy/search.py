@@ -1,0 +1,195 @@
+"""Searches for the best numbers by sequential quadratic programming, and what holds where one ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from pysd_runner.policy.problem import Problem
+from pysd_runner.policy.space import Space
+
+Array = NDArray[np.float64]
+
+# Steps of the search on few draws and on all, and changes of the objective, as a part of its size, at which they end.
+STEPS, TOLERANCES = (50, 20), (1e-5, 3e-5)
+# A constraint may be missed by this part of the size of its effects.
+SLACK = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """One search.
+
+    Attributes
+    ----------
+    point
+        Where it ended, shape (number,).
+    value
+        Objective there, on the draws of the search.
+    miss
+        Largest distance to a constraint that is not met, as a part of the size of its effects.
+    steps
+        How many steps it took.
+    """
+
+    point: tuple[float, ...]
+    value: float
+    miss: float
+    steps: int
+
+
+def searched(coarse: Problem, fine: Problem, point: Array) -> Start:
+    """A search on few draws, and from there on all."""
+    rough, steps = solved(coarse, point, STEPS[0], TOLERANCES[0])
+    ended, more = solved(fine, rough, STEPS[1], TOLERANCES[1])
+    return Start(point=tuple(ended.tolist()), value=fine.value(ended), miss=fine.miss(ended), steps=steps + more)
+
+
+def solved(problem: "Problem | Lowered", point: Array, most: int, tolerance: float) -> tuple[Array, int]:
+    """SLSQP from a point, in parts of the width of every number; the last point and how many steps it took."""
+    size = problem.scale if problem.objective.statistic != "satisfied" else 1.0
+    units, space = problem.sizes, problem.space
+    lower, widths = space.lower, space.widths
+    rules = _sums(space)
+    if problem.constraints:
+        rules.append(
+            {
+                "type": "ineq",
+                "fun": lambda z: problem.margins(_inside(space, z)) / units,
+                "jac": lambda z: problem.margin_slopes(_inside(space, z)) * widths / units[:, None],
+            }
+        )
+    result = _slsqp(
+        lambda z: -problem.smooth(_inside(space, z)) / size,
+        (point - lower) / widths,
+        jac=lambda z: -problem.smooth_slopes(_inside(space, z)) * widths / size,
+        bounds=[(0.0, 1.0)] * len(space),
+        constraints=rules,
+        most=most,
+        tolerance=tolerance,
+    )
+    return space.projected(_inside(space, result.x)), int(result.nit)
+
+
+def _sums(space: Space, more: int = 0) -> list[dict[str, Any]]:
+    """Sums of groups as rules of SLSQP, in parts of the width of every number, with some more numbers behind."""
+    matrix, totals = space.equalities()
+    if not len(matrix):
+        return []
+    sizes = np.maximum(np.abs(matrix * space.widths).max(axis=1), 1e-300)
+    wide = np.column_stack([matrix * space.widths, np.zeros((len(matrix), more))]) / sizes[:, None]
+    rest = (totals - matrix @ space.lower) / sizes
+    return [{"type": "eq", "fun": lambda z: wide @ z - rest, "jac": lambda _: wide}]
+
+
+def _slsqp(function: Callable[[Array], Any], point: Array, *, most: int, tolerance: float, **parts: Any) -> Any:
+    """Sequential least squares of SciPy, whose type hints do not know how rules are written."""
+    from scipy import optimize
+
+    call: Any = optimize.minimize
+    return call(function, point, method="SLSQP", options={"maxiter": most, "ftol": tolerance}, **parts)
+
+
+def _inside(space: Space, parts: Array) -> Array:
+    """Numbers from parts of their widths, within bounds, which SLSQP oversteps by rounding."""
+    return np.asarray(space.lower + space.widths * np.clip(parts, 0.0, 1.0))
+
+
+def least_relaxed(problem: Problem, nearest: Start) -> tuple[Start, float]:
+    """The least common slack that makes the constraints possible, and the best policy under it."""
+    units, space = problem.sizes, problem.space
+    count = len(space)
+    rules = _sums(space, more=1)
+    rules.append(
+        {
+            "type": "ineq",
+            "fun": lambda z: problem.margins(_inside(space, z[:count])) / units + z[count],
+            "jac": lambda z: np.column_stack(
+                [problem.margin_slopes(_inside(space, z[:count])) * space.widths / units[:, None], np.ones(len(units))]
+            ),
+        }
+    )
+    slope = np.append(np.zeros(count), 1.0)
+    result = _slsqp(
+        lambda z: z[count],
+        np.append((np.array(nearest.point) - space.lower) / space.widths, nearest.miss),
+        jac=lambda _: slope,
+        bounds=[*[(0.0, 1.0)] * count, (0.0, None)],
+        constraints=rules,
+        most=STEPS[0],
+        tolerance=TOLERANCES[0],
+    )
+    point = space.projected(_inside(space, result.x[:count]))
+    slack = problem.miss(point)
+    if slack <= SLACK:
+        return Start(point=tuple(point.tolist()), value=problem.value(point), miss=slack, steps=nearest.steps), 0.0
+    # Under that slack the objective is made large: every constraint is lowered by it.
+    lowered = Lowered(problem, (slack + SLACK) * units)
+    ended, steps = solved(lowered, point, STEPS[1], TOLERANCES[1])
+    if problem.miss(ended) > slack + 2 * SLACK:
+        ended = point
+    return Start(point=tuple(ended.tolist()), value=problem.value(ended), miss=problem.miss(ended), steps=steps), slack
+
+
+class Lowered:
+    """A problem whose constraints ask for less."""
+
+    def __init__(self, problem: Problem, less: Array) -> None:
+        self._problem, self._less = problem, less
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._problem, name)
+
+    def margins(self, point: Array) -> Array:
+        """Distances above what is asked for."""
+        return self._problem.margins(point) + self._less
+
+
+def given_way(problem: Problem, point: Array) -> dict[str, float]:
+    """By how much each constraint is missed, in the unit of its effect."""
+    margins = problem.margins(point)
+    return {name: float(-margin) for name, margin in zip(problem.labels(), margins, strict=True) if margin < 0}
+
+
+def conditions(problem: Problem, point: Array, relaxation: float) -> tuple[dict[str, float], float]:
+    r"""Multipliers of binding constraints and the residual of the conditions of Karush, Kuhn and Tucker.
+
+    .. math:: \min_{\lambda, \mu \ge 0, \nu} \| \nabla f + \sum \lambda \nabla g + \mu - A' \nu \| / \| \nabla f \|
+    """
+    widths = problem.space.widths
+    slopes = problem.smooth_slopes(point) * widths
+    units = problem.sizes
+    margins = problem.margins(point) / units if len(units) else np.zeros(0)
+    active = np.flatnonzero(margins <= relaxation * -1 + 10 * SLACK)
+    lower, upper = np.array(problem.space.bounds).T
+    columns: list[Array] = []
+    names: list[str] = []
+    labels = problem.labels()
+    if active.size:
+        found = problem.margin_slopes(point) * widths
+        for number in active.tolist():
+            columns.append(found[number])
+            names.append(labels[number])
+    for place, knob in enumerate(problem.space.knobs):
+        unit = np.zeros(len(point))
+        unit[place] = 1.0
+        if point[place] <= lower[place] + 1e-6 * widths[place]:
+            columns.append(unit)
+            names.append(f"{knob.key} >= {lower[place]:g}")
+        elif point[place] >= upper[place] - 1e-6 * widths[place]:
+            columns.append(-unit)
+            names.append(f"{knob.key} <= {upper[place]:g}")
+    matrix, _ = problem.space.equalities()
+    for row in matrix * widths:
+        columns += [row, -row]
+        names += ["", ""]
+    if not columns:
+        return {}, 1.0 if np.linalg.norm(slopes) else 0.0
+    stacked = np.stack(columns, axis=1)
+    # The gradient must be undone by what holds it back: -slopes = columns @ multipliers, multipliers not negative.
+    multipliers, rest = nnls(stacked, -slopes)
+    binding = {name: float(value) for name, value in zip(names, multipliers, strict=True) if name and value > 1e-9}
+    return binding, float(rest) / max(float(np.linalg.norm(slopes)), 1e-300)

@@ -1,0 +1,221 @@
+"""What a search may choose: numbers, their bounds, and how they become a policy."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.policy.study import Study, Values
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Knob:
+    """One number a search may choose.
+
+    Attributes
+    ----------
+    key
+        Name in tables.
+    variable
+        Constant of the model that carries it.
+    position
+        Place in that variable; empty for one without dimensions.
+    lower, upper
+        Bounds.
+    start
+        First year in which it holds; None for the whole run. It holds until the next one of the same place.
+    group
+        Numbers of one group have a fixed sum, weighted with `weight`; empty for none.
+    weight
+        Weight in that sum.
+    en, zh
+        Labels.
+    """
+
+    key: str
+    variable: str
+    position: tuple[int, ...] = ()
+    lower: float = 0.0
+    upper: float = 1.0
+    start: float | None = None
+    group: str = ""
+    weight: float = 1.0
+    en: str = ""
+    zh: str = ""
+
+    def label(self, lang: str) -> str:
+        """Label in a language, ``"en"`` or ``"zh"``."""
+        return (self.zh if lang == "zh" else self.en) or self.key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Space:
+    """Policies a search may choose from: straight lines from numbers to values of the model.
+
+    Attributes
+    ----------
+    knobs
+        What is chosen.
+    base
+        Values by variable of everything else.
+    sums
+        What the weighted numbers of each group add up to.
+    """
+
+    knobs: tuple[Knob, ...]
+    base: Values
+    sums: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if not self.knobs:
+            raise InvalidInput("there is nothing to choose")
+        for knob in self.knobs:
+            if not knob.lower < knob.upper:
+                raise InvalidInput(f"{knob.key!r} has nothing between {knob.lower:g} and {knob.upper:g}")
+        missing = {knob.group for knob in self.knobs if knob.group} - set(self.sums)
+        if missing:
+            raise InvalidInput(f"no sum for {', '.join(sorted(missing))}")
+
+    def __len__(self) -> int:
+        return len(self.knobs)
+
+    @property
+    def bounds(self) -> list[tuple[float, float]]:
+        """Lower and upper bound of every number."""
+        return [(knob.lower, knob.upper) for knob in self.knobs]
+
+    @property
+    def lower(self) -> Array:
+        """Lower bound of every number."""
+        return np.array([knob.lower for knob in self.knobs])
+
+    @property
+    def widths(self) -> Array:
+        """Distance of the bounds of every number."""
+        return np.array([knob.upper - knob.lower for knob in self.knobs])
+
+    def equalities(self) -> tuple[Array, Array]:
+        """Matrix and right side of the sums, shapes (group, number) and (group,)."""
+        matrix = np.array(
+            [[knob.weight if knob.group == name else 0.0 for knob in self.knobs] for name in self.sums]
+        ).reshape(len(self.sums), len(self.knobs))
+        return matrix, np.array(list(self.sums.values()), dtype=float)
+
+    def policy(self, study: Study, point: Iterable[float]) -> dict[str, Any]:
+        """Values by variable of a policy.
+
+        Parameters
+        ----------
+        study
+            The model.
+        point
+            The numbers, shape (number,).
+        """
+        numbers = np.asarray(list(point), dtype=float)
+        found: dict[str, Any] = dict(self.base)
+        for name, (own, starts) in self._carriers(study).items():
+            values = np.stack([own] * max(1, len(starts)))
+            for number, knob in zip(numbers, self.knobs, strict=True):
+                if knob.variable == name:
+                    values[self._rows(knob, starts), *knob.position] = number
+            found[name] = TimePath(times=np.array(starts), values=values, interpolate="step") if starts else values[0]
+        return found
+
+    def slopes(self, study: Study) -> dict[str, Array | TimePath]:
+        """How values move with each number, as `Gradients` takes them.
+
+        Parameters
+        ----------
+        study
+            The model.
+        """
+        found: dict[str, Array | TimePath] = {}
+        for name, (own, starts) in self._carriers(study).items():
+            values = np.zeros((max(1, len(starts)), *own.shape, len(self.knobs)))
+            for place, knob in enumerate(self.knobs):
+                if knob.variable == name:
+                    values[self._rows(knob, starts), *knob.position, place] = 1.0
+            found[name] = TimePath(times=np.array(starts), values=values, interpolate="step") if starts else values[0]
+        return found
+
+    def projected(self, point: Array) -> Array:
+        """Nearest point within bounds and sums, by turns; close to both already, it hardly moves."""
+        matrix, totals = self.equalities()
+        lower, upper = np.array(self.bounds).T
+        found = np.clip(point, lower, upper)
+        for _ in range(200):
+            if not len(matrix) or (np.abs(matrix @ found - totals) <= 1e-13 * np.maximum(np.abs(totals), 1)).all():
+                break
+            found = found + matrix.T @ ((totals - matrix @ found) / (matrix**2).sum(axis=1))
+            found = np.clip(found, lower, upper)
+        return found
+
+    def middle(self) -> Array:
+        """Equal shares in every group, the middle of other bounds."""
+        lower, upper = np.array(self.bounds).T
+        found = (lower + upper) / 2
+        for name, total in self.sums.items():
+            own = [place for place, knob in enumerate(self.knobs) if knob.group == name]
+            found[own] = total / sum(self.knobs[place].weight for place in own)
+        return self.projected(found)
+
+    def random(self, rng: np.random.Generator) -> Array:
+        """A point drawn at random: shares of each group uniform over what they may be, other numbers over bounds."""
+        lower, upper = np.array(self.bounds).T
+        found = rng.uniform(lower, upper)
+        for name, total in self.sums.items():
+            own = [place for place, knob in enumerate(self.knobs) if knob.group == name]
+            weights = np.array([self.knobs[place].weight for place in own])
+            found[own] = rng.dirichlet(np.ones(len(own))) * total / weights
+        return self.projected(found)
+
+    def _carriers(self, study: Study) -> dict[str, tuple[Array, list[float]]]:
+        """By variable: its own values, and the first years of its periods."""
+        found = {}
+        for name in dict.fromkeys(knob.variable for knob in self.knobs):
+            starts = sorted({knob.start for knob in self.knobs if knob.variable == name and knob.start is not None})
+            value = study.own(name, self.base.get(name))
+            own = value.at(study.bounds[1])[0, 0] if isinstance(value, TimePath) else value[0, 0]
+            if isinstance(value, TimePath) and not starts:
+                raise InvalidInput(f"{name!r} changes over time; give its numbers years in which they start")
+            found[name] = (np.array(own, dtype=float), starts)
+        return found
+
+    @staticmethod
+    def _rows(knob: Knob, starts: Sequence[float]) -> Any:
+        """Periods in which a number holds."""
+        if not starts or knob.start is None:
+            return slice(None)
+        return starts.index(knob.start)
+
+
+def rounded(space: Space, point: Array, step: float) -> Array:
+    """Shares of every group rounded to multiples of a step, keeping their sums: largest remainders get what is left.
+
+    Parameters
+    ----------
+    space
+        What may be chosen.
+    point
+        The numbers.
+    step
+        For instance 0.05.
+    """
+    found = np.array(point, dtype=float)
+    for name, total in space.sums.items():
+        own = [place for place, knob in enumerate(space.knobs) if knob.group == name]
+        if any(space.knobs[place].weight != 1 for place in own):
+            continue
+        parts = found[own] / step
+        whole = np.floor(parts + 1e-9)
+        left = round(total / step - whole.sum())
+        for place in np.argsort(whole - parts, kind="stable")[: max(0, left)]:
+            whole[place] += 1
+        found[own] = whole * step
+    return found

@@ -1,0 +1,277 @@
+"""An attribution in words, on one screen and as a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.export import save_csv, write_text_whole
+from pysd_runner.policy.attribution import Attribution
+from pysd_runner.policy.cost import Costs
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
+from pysd_runner.reports.policy_phrases import phrase
+from pysd_runner.reports.screen import aligned, filled
+
+DIGITS = 2
+# Pairs and loops on the page; the files have them all.
+MOST_ROWS = 6
+# Money is written in trillions.
+TRILLION = 1e12
+
+
+def attribution_sentences(
+    found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None
+) -> list[str]:
+    """Say what an attribution found.
+
+    Parameters
+    ----------
+    found
+        The attribution.
+    label
+        How the policy is called.
+    lang
+        ``"en"`` or ``"zh"``.
+    loops
+        Loops in words, by name.
+    """
+    unit, total = found.outcome.unit_in(lang), found.total[:, -1]
+    shares = np.median(found.shapley[..., -1], axis=1)
+    first = int(np.argmax(np.abs(shares)))
+    low, middle, high = np.quantile(total, (0.05, 0.5, 0.95))
+    whole = float(found.shapley[..., -1].mean(axis=1).sum())
+    part = found.shapley[first, :, -1].mean() / whole if whole else float("nan")
+    lines = [
+        phrase(
+            "attribution lead",
+            lang,
+            year=int(found.years[-1]),
+            policy=label,
+            outcome=found.outcome.label(lang),
+            total=written(middle, DIGITS),
+            unit=unit,
+            interval=interval(low, high, DIGITS),
+            first=found.levers[first].label(lang),
+            share=f"{percent(part)} %",
+        ),
+        phrase(
+            "attribution ladder",
+            lang,
+            alone=written(float(np.median(found.alone[..., -1].sum(axis=0))), DIGITS),
+            left=written(float(np.median(found.left_out[..., -1].sum(axis=0))), DIGITS),
+            unit=unit,
+        ),
+    ]
+    if found.errors is not None:
+        lines.append(phrase("attribution sampled", lang))
+    if found.gradual is not None:
+        apart = np.abs(np.median(found.gradual, axis=1) - shares).max()
+        missed = np.abs(found.gradual.sum(axis=0) - total).max()
+        lines.append(
+            phrase("gradual", lang, apart=written(float(apart), DIGITS), missed=written(float(missed), 3), unit=unit)
+        )
+    pairs = found.pairs()
+    if len(pairs):
+        one, two = pairs.index[0]
+        value = float(pairs["synergy_p50"].iloc[0])
+        labels = {lever.key: lever.label(lang) for lever in found.levers}
+        verb = phrase("support" if value > 0 else "replace", lang)
+        lines.append(
+            phrase("synergy", lang, one=labels[one], two=labels[two], verb=verb, value=_signed(value), unit=unit)
+        )
+    if found.parts:
+        middles = {name: _signed(float(np.median(values))) for name, values in found.parts.items()}
+        lines.append(phrase("who", lang, unit=unit, **middles))
+    table = found.loop_table()
+    if len(table):
+        best = str(table["change_p50"].idxmax())
+        value = float(table["change_p50"][best])
+        lines.append(phrase("loop", lang, loop=(loops or {}).get(best, best), value=written(value, DIGITS), unit=unit))
+    return lines
+
+
+def attribution_screen(
+    found: Attribution, label: str, lang: str, *, loops: Mapping[str, str] | None = None
+) -> list[str]:
+    """An attribution for the screen: sentences, then one row a lever."""
+    lines = [line for text in attribution_sentences(found, label, lang, loops=loops) for line in filled(text)]
+    header, rows = _table(found, lang)
+    how = phrase(
+        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit_in(lang), draws=found.total.shape[0]
+    )
+    return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
+
+
+def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[str]:
+    """Say what the policy costs and where the next money does most.
+
+    Parameters
+    ----------
+    whole
+        Of the policy.
+    more
+        Of a little more money, by ``lever.<key>``, ``class.<name>`` and ``region.<code>``.
+    names
+        Labels of those.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+    row = whole.table().iloc[0]
+    money = written(float(row["money_p50"]) / TRILLION, 1)
+    if row["reason"]:
+        lines = [phrase("cost unknown", lang, money=money, reason=phrase(str(row["reason"]), lang))]
+    else:
+        lines = [phrase("cost", lang, money=money, unit_cost=written(float(row["unit_cost_p50"]) / TRILLION, 1))]
+    table = more.table()
+    gains = table["effect_p50"] / table["money_p50"]
+    levers = gains[[name for name in gains.index if str(name).startswith("lever.")]]
+    regions = gains[[name for name in gains.index if str(name).startswith("region.")]]
+    if len(levers) and len(regions):
+        best, worst, region = (str(item) for item in (levers.idxmax(), levers.idxmin(), regions.idxmax()))
+        lines.append(phrase("next", lang, lever=names[best], worst=names[worst], region=names[region]))
+    return lines
+
+
+def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[Part]:
+    """The same with a table: levers, classes, and regions in which the next money does most and least."""
+    table = more.table()
+    rows = []
+    for name, row in table.iterrows():
+        if str(name).startswith("region."):
+            continue
+        reason = str(row["reason"])
+        scaled = {f"unit_cost_{part}": float(row[f"unit_cost_{part}"]) / TRILLION for part in ("p05", "p50", "p95")}
+        unit = phrase(reason, lang) if reason else _cell(pd.Series(scaled), "unit_cost")
+        rows.append([names[str(name)], _cell(row, "effect"), unit])
+    header = [phrase("next column", lang), phrase("more effect", lang), phrase("unit cost", lang)]
+    return [
+        Heading(phrase("next title", lang)),
+        Bullets(cost_sentences(whole, more, names, lang)),
+        Table(header=header, rows=rows, words=frozenset({2})),
+    ]
+
+
+def write_attribution(
+    found: Attribution,
+    label: str,
+    folder: Path,
+    lang: str,
+    *,
+    loops: Mapping[str, str] | None = None,
+    money: tuple[Costs, Costs, Mapping[str, str]] | None = None,
+) -> None:
+    """Write tables, figures and a page into a folder.
+
+    Parameters
+    ----------
+    found
+        The attribution.
+    label
+        How the policy is called.
+    folder
+        An existing or new folder.
+    lang
+        ``"en"`` or ``"zh"``.
+    loops
+        Loops in words, by name.
+    money
+        Costs of the policy and of more money, with labels, as `cost_sentences` takes them.
+    """
+    from pysd_runner.plots import save_figure
+    from pysd_runner.plots.wedges import plot_wedges
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_csv(found.table().reset_index(), folder / "attribution.csv")
+    save_csv(found.frame(), folder / "attribution_by_year.csv")
+    for name, table in (("synergy", found.pairs()), ("split", found.split()), ("loops", found.loop_table())):
+        if len(table):
+            save_csv(table.reset_index(), folder / f"{name}.csv")
+    figure = plot_wedges(
+        found.wedges(),
+        labels={lever.key: lever.label(lang) for lever in found.levers},
+        unit=f"{found.outcome.label(lang)}, {found.outcome.unit_in(lang)}",
+        title=phrase("attribution", lang, policy=label),
+        lang=lang,
+    )
+    save_figure(figure, folder / "figures", "wedges")
+    header, rows = _table(found, lang)
+    how = phrase(
+        "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit_in(lang), draws=found.total.shape[0]
+    )
+    parts: list[Part] = [
+        Bullets(attribution_sentences(found, label, lang, loops=loops)),
+        Table(header=header, rows=rows),
+        Paragraph(how),
+        Picture("figures/wedges.png", figure.sentence),
+        *_sections(found, lang, loops or {}),
+        *([] if money is None else cost_parts(*money, lang)),
+        Heading(phrase("notes", lang)),
+        Bullets(found.notes),
+    ]
+    if money is not None:
+        both = pd.concat([item.table() for item in money[:2]])
+        save_csv(both.reset_index(), folder / "costs.csv")
+    page = Document(title=phrase("attribution", lang, policy=label), lang=lang, parts=parts)
+    write_text_whole(folder / "attribution.md", to_markdown(page))
+
+
+def _sections(found: Attribution, lang: str, words: Mapping[str, str]) -> list[Part]:
+    """Pairs, who and what, and loops, each where it was computed."""
+    labels = {lever.key: lever.label(lang) for lever in found.levers}
+    parts: list[Part] = []
+    pairs = found.pairs()
+    if len(pairs):
+        rows = [
+            [f"{labels[one]} + {labels[two]}", _cell(row, "synergy")]
+            for (one, two), (_, row) in zip(pairs.index, pairs.head(MOST_ROWS).iterrows(), strict=False)
+        ]
+        parts += [
+            Heading(phrase("synergies", lang)),
+            Table(header=[phrase("pair", lang), phrase("synergy column", lang)], rows=rows),
+        ]
+    if found.parts:
+        rows = [[phrase(f"part {name}", lang), _cell(row, "change")] for name, row in found.split().iterrows()]
+        parts += [
+            Heading(phrase("split", lang)),
+            Table(header=[phrase("part", lang), phrase("change", lang)], rows=rows),
+        ]
+    loops = found.loop_table()
+    if len(loops):
+        rows = [
+            [words.get(str(name), str(name)), _cell(row, "change")] for name, row in loops.head(MOST_ROWS).iterrows()
+        ]
+        parts += [
+            Heading(phrase("loops", lang)),
+            Table(header=[phrase("loop column", lang), phrase("change", lang)], rows=rows),
+        ]
+    return parts
+
+
+def _table(found: Attribution, lang: str) -> tuple[list[str], list[list[str]]]:
+    """One row a lever, and the total."""
+    table = found.table()
+    columns = [("shapley", "shapley"), ("alone", "alone"), ("left_out", "left out")]
+    if found.gradual is not None:
+        columns.append(("gradual", "gradual column"))
+    header = [phrase("lever", lang), *(phrase(title, lang) for _, title in columns)]
+    if found.errors is not None:
+        header.append(phrase("error", lang))
+    labels = {lever.key: lever.label(lang) for lever in found.levers} | {"total": phrase("total", lang)}
+    rows = []
+    for name, row in table.iterrows():
+        cells = [labels[str(name)], *(_cell(row, key) for key, _ in columns)]
+        if found.errors is not None:
+            cells.append(written(float(row["error"]), DIGITS + 1))
+        rows.append(cells)
+    return header, rows
+
+
+def _cell(row: pd.Series, key: str) -> str:
+    low, middle, high = (float(row[f"{key}_{part}"]) for part in ("p05", "p50", "p95"))
+    return f"{written(middle, DIGITS)} ({interval(low, high, DIGITS)})"
+
+
+def _signed(value: float) -> str:
+    return written(value, DIGITS, signed=True)

@@ -1,0 +1,94 @@
+"""``gapsim attribute``, ``optimise`` and ``advise``: what they print and write, and that a policy found runs again."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pysd_runner.scenarios import load_scenario
+
+QUICK = ("--draws", 6, "--until", 2028, "--open-loop")
+
+
+def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
+    answer = gapsim("attribute", "zoned_need", *small, *QUICK, "--out", "parts", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json["data"]
+    rows = {row["lever"]: row for row in found["levers"]}
+    assert set(rows) == {
+        "access", "skills", "application", "data", "governance", "knowledge", "compensation", "total",
+    }  # fmt: skip
+    table = pd.read_csv(tmp_path / "parts" / "attribution_by_year.csv")
+    last = table[(table["year"] == 2028) & (table["way"] == "shapley")]
+    whole = table[(table["year"] == 2028) & (table["way"] == "total")]["mean"].item()
+    assert last["mean"].sum() == pytest.approx(whole, rel=1e-7)
+    for name in ("attribution.csv", "attribution.md", "synergy.csv", "split.csv", "loops.csv", "costs.csv"):
+        assert (tmp_path / "parts" / name).is_file()
+    for ending in ("png", "svg", "csv", "txt"):
+        assert (tmp_path / "parts" / "figures" / f"wedges.{ending}").is_file()
+    again = gapsim("attribute", "zoned_need", *small, *QUICK, "--out", "parts")
+    assert again.code == 2
+    assert "earlier results" in again.err
+
+
+@pytest.mark.filterwarnings("ignore:no font for Chinese")
+def test_attribution_speaks_chinese(gapsim, small):
+    answer = gapsim(
+        "attribute", "skills_programme", *small, "--draws", 2, "--until", 2026, "--open-loop", "--lang", "zh"
+    )
+    assert answer.code == 0, answer.err
+    assert "贡献是各工具按所有可能次序加入时的平均增量" in answer.out
+    assert "现值成本" in answer.out
+
+
+def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
+    arguments = ("--choose", "uniform", "--starts", 1, "--outcome", "theil_closed", "--unconstrained", "--front", 2)
+    answer = gapsim("optimise", *arguments, *small, *QUICK, "--out", "best", "--json")
+    assert answer.code == 0, answer.err
+    found = answer.json["data"]
+    assert sum(row["value"] for row in found["policy"] if row["group"] == "mix") == pytest.approx(1)
+    for name in ("optimum.md", "policy.csv", "effects.csv", "losers.csv", "compared.csv", "front.csv"):
+        assert (tmp_path / "best" / name).is_file()
+    assert not list(tmp_path.glob("*.searches.json"))
+    scenario = load_scenario(tmp_path / "best" / "optimised.yaml")
+    assert sum(scenario.policy.mix.values()) == pytest.approx(1)
+    run = gapsim("run", "best/optimised.yaml", *small, "--draws", 2, "--until", 2026, "--open-loop", "--out", "run")
+    assert run.code == 0, run.err
+    assert "Optimised" in run.out
+
+
+@pytest.mark.filterwarnings("ignore:no font for Chinese")
+def test_advice_is_one_page(gapsim, small, tmp_path):
+    answer = gapsim("advise", *small, *QUICK, "--out", "advice")
+    assert answer.code == 0, answer.err
+    assert ("Recommendation: “" in answer.out) != ("No policy is robust." in answer.out)
+    page = (tmp_path / "advice" / "advice.md").read_text(encoding="utf-8")
+    for text in ("What would change it", "Who loses most", "Compared with", "What knowing it is worth"):
+        assert text in page
+    assert (tmp_path / "advice" / "futures.csv").is_file()
+    assert (tmp_path / "advice" / "figures" / "regret.png").is_file()
+    other = gapsim("advise", *small, *QUICK, "--out", "advice", "--force", "--json", "--lang", "zh")
+    assert other.code == 0, other.err
+    data = json.loads(other.out)["data"]
+    if data["recommended"]:
+        assert data["recommended"] == data["leading"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("attribute", "baseline"), "spends no money"),
+        (("attribute", "zoned_need", "--outcome", "gap"), "no outcome 'gap'"),
+        (("attribute", "zoned"), "a search needs"),
+        (("optimise", "--start", "nothing"), "nothing"),
+        (("advise", "missing.yaml"), "missing.yaml"),
+    ],
+)
+def test_bad_command_lines_say_what_is_wrong(gapsim, small, arguments, message):
+    extra = ("--draws", 2, "--until", 2026, "--open-loop")
+    if arguments == ("attribute", "zoned"):
+        arguments = ("optimise",)
+    answer = gapsim(*arguments, *small, *extra)
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err

@@ -1,0 +1,31 @@
+"""A small study for the tests of policies: four provinces, six years, a few draws."""
+
+from functools import cache
+
+from pysd_runner import load_model, load_panel
+from pysd_runner.policy.regional import policy_values, regional_study
+from pysd_runner.regional.projection import projection_inputs
+from pysd_runner.scenarios import load_scenario
+
+REGIONS = ("110000", "310000", "410000", "620000")
+UNTIL, DRAWS = 2029, 8
+
+
+@cache
+def inputs():
+    """What every policy starts from."""
+    panel = load_panel("china").subset(regions=REGIONS)
+    model = load_model("regional_digital", regions=len(REGIONS))
+    return projection_inputs(model, panel, until=UNTIL, draws=DRAWS, seed=1)
+
+
+@cache
+def study():
+    """The study."""
+    return regional_study(inputs())
+
+
+@cache
+def policy(name="zoned_need"):
+    """Values of a shipped scenario."""
+    return policy_values(inputs(), load_scenario(name, model=inputs().model))

@@ -1,0 +1,173 @@
+"""Attributions of the shipped model against their definitions, each by runs of its own."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.policy.attribution import attribute
+from pysd_runner.policy.regional import loop_labels, loop_values, references
+from pysd_runner.policy.study import effects_of
+from pysd_runner.regional.projection import project
+from pysd_runner.scenarios import load_scenario
+from pysd_runner.simulation import simulate
+from tests.policy.places import inputs, policy, study
+
+
+@pytest.fixture(scope="module")
+def found():
+    scenario = load_scenario("zoned_need", model=inputs().model)
+    return attribute(
+        study(),
+        policy(),
+        outcome="theil_closed",
+        reference=references(inputs(), scenario),
+        loops={name: loop_values(inputs().model)[name] for name in ("catch-up", "migration")},
+    )
+
+
+def effect(active):
+    values = study().switched(policy(), active)
+    return effects_of(study(), [values], [study().outcomes["theil_closed"]])["theil_closed"][0]
+
+
+def test_contributions_sum_to_the_effect_in_every_draw_and_year(found):
+    assert np.abs(found.shapley.sum(axis=0) - found.total).max() < 1e-12
+    assert (found.total[:, 0] == 0).all()
+    assert found.total[:, -1] == pytest.approx(effect([1.0] * 7)[:, -1])
+
+
+def test_first_in_and_last_in_are_their_definitions(found):
+    for place in (0, 1, 6):
+        alone, without = np.zeros(7), np.ones(7)
+        alone[place], without[place] = 1.0, 0.0
+        assert found.alone[place] == pytest.approx(effect(alone), abs=1e-12)
+        assert found.left_out[place] == pytest.approx(effect([1.0] * 7) - effect(without), abs=1e-12)
+
+
+def test_contributions_are_means_over_orders():
+    # Three levers, all six orders, one run for each step.
+    few = replace(study(), levers={key: study().levers[key] for key in ("skills", "data", "knowledge")})
+    base = few.switched(policy(), [1, 1, 1])
+    outcome = few.outcomes["theil_closed"]
+    expected = np.zeros((3, few.draws))
+    for order in permutations(range(3)):
+        active = [0.0] * 3
+        before = effects_of(few, [few.switched(base, active)], [outcome])["theil_closed"][0, :, -1]
+        for player in order:
+            active[player] = 1.0
+            after = effects_of(few, [few.switched(base, active)], [outcome])["theil_closed"][0, :, -1]
+            expected[player] += (after - before) / 6
+            before = after
+    found = attribute(few, base, outcome="theil_closed", gradual=False)
+    assert found.shapley[..., -1] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_lever_without_money_gets_exactly_nothing():
+    mix = np.array(policy()["Mix by Class"])
+    mix[3] = 0
+    changed = {**policy(), "Mix by Class": mix / mix.sum(axis=0)}
+    found = attribute(study(), changed, outcome="gap_closed", loops={"idle": {}})
+    for values in (found.shapley, found.alone, found.left_out):
+        assert (values[3] == 0).all()
+    assert (found.gradual[3] == 0).all()
+    assert (found.synergy[3] == 0).all()
+    assert (found.loops["idle"] == 0).all()
+
+
+def test_levers_turned_up_together_nearly_sum_to_the_effect(found):
+    total = found.total[:, -1]
+    assert np.abs(found.gradual.sum(axis=0) - total).max() < 0.02 * np.abs(total).max()
+    # A slow twin: central differences along the way, for one lever.
+    nodes = (np.arange(40) + 0.5) / 40
+    step = 1e-4
+    slope = 0.0
+    for node in nodes:
+        up, down = np.full(7, node), np.full(7, node)
+        up[1] += step
+        down[1] -= step
+        slope = slope + (effect(up)[:, -1] - effect(down)[:, -1]) / (2 * step) / 40
+    assert found.gradual[1] == pytest.approx(slope, rel=0.03, abs=0.02 * np.abs(total).max())
+
+
+def test_synergy_of_two_levers_is_what_they_do_only_together():
+    few = replace(study(), levers={key: study().levers[key] for key in ("skills", "knowledge")})
+    found = attribute(few, policy(), outcome="theil_closed", gradual=False)
+    both, one, two, none = (
+        effects_of(few, [few.switched(policy(), active)], [few.outcomes["theil_closed"]])["theil_closed"][0, :, -1]
+        for active in ((1, 1), (1, 0), (0, 1), (0, 0))
+    )
+    assert found.synergy[0, 1] == pytest.approx(both - one - two + none, abs=1e-12)
+    assert found.pairs().index.tolist() == [("skills", "knowledge")]
+
+
+def test_who_and_what_sum_to_the_difference(found):
+    parts = found.parts
+    assert parts["who"] + parts["what"] + parts["interaction"] == pytest.approx(parts["total"], abs=1e-12)
+    scenario = load_scenario("zoned_need", model=inputs().model)
+    reference = effects_of(study(), [references(inputs(), scenario)["reference"]], [study().outcomes["theil_closed"]])[
+        "theil_closed"
+    ][0, :, -1]
+    assert parts["total"] == pytest.approx(found.total[:, -1] - reference, abs=1e-12)
+
+
+def test_a_loop_is_what_is_lost_without_it(found):
+    off = {"Base Migration Rate": 0.0}
+    values = {**inputs().common.values, **off}
+    runs = []
+    for item in (study().none, policy()):
+        run = simulate(
+            inputs().model,
+            {**values, **study().stacked([{**item, **off}])},
+            start=2024,
+            stop=2029,
+            save_every=1,
+            outcomes=["Output", "Population"],
+        )
+        runs.append(study().outcomes["theil_closed"].value({name: run[name] for name in run.data})[0, :, -1])
+    assert found.loops["migration"] == pytest.approx(found.total[:, -1] - (runs[0] - runs[1]), abs=1e-9)
+    assert set(loop_labels(inputs().model, "zh")) == set(loop_values(inputs().model))
+
+
+def test_orders_drawn_at_random_sum_as_well():
+    found = attribute(study(), policy(), outcome="theil_closed", orders=4, gradual=False, seed=0)
+    assert np.abs(found.shapley.sum(axis=0) - found.total).max() < 1e-12
+    assert found.errors.shape == found.shapley.shape
+    assert "error" in found.table()
+    assert found.pairs().empty
+
+
+def test_tables_hold_every_lever_and_the_sum(found):
+    table = found.table()
+    assert set(table.index) == {*study().levers, "total"}
+    assert table.loc["total", "shapley_p50"] == pytest.approx(np.median(found.total[:, -1]))
+    wedges = found.wedges()
+    assert wedges.sum(axis=1).to_numpy() == pytest.approx(found.total.mean(axis=0), abs=1e-12)
+    frame = found.frame()
+    assert set(frame["way"]) == {"shapley", "alone", "left_out", "total"}
+    assert found.table(2027).loc["total", "shapley_p50"] == pytest.approx(np.median(found.total[:, 3]))
+    with pytest.raises(InvalidInput, match="no year 2050"):
+        found.table(2050)
+
+
+def test_bad_questions_are_refused():
+    with pytest.raises(UnknownName, match="no outcome"):
+        attribute(study(), policy(), outcome="nothing")
+    with pytest.raises(InvalidInput, match="declares no levers"):
+        attribute(replace(study(), levers={}), policy())
+    with pytest.raises(InvalidInput, match="orders must be a whole number from 2"):
+        attribute(study(), policy(), orders=1)
+    with pytest.raises(InvalidInput, match="who missing"):
+        attribute(study(), policy(), reference={"reference": {}, "what": {}}, gradual=False)
+
+
+def test_a_projection_with_levers_off_is_the_attribution_of_the_rest(found):
+    scenario = load_scenario("zoned_need", model=inputs().model)
+    levers = {"access": False}
+    off = replace(scenario, name="off", policy=replace(scenario.policy, levers=levers))
+    data = project(inputs().model, inputs().panel, [off], until=2029, draws=8, seed=1).data
+    gap = data["theil"].isel(year=-1)
+    expected = found.total[:, -1] - found.left_out[0, :, -1]
+    assert 1000 * (gap[0] - gap[1]).to_numpy() == pytest.approx(expected, abs=1e-9)

@@ -1,0 +1,83 @@
+"""Present values against plain loops; costs of a unit, and where there are none; more money goes where it is said."""
+
+import numpy as np
+import pytest
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine import TimePath
+from pysd_runner.policy.cost import Costs, costs, present_value
+from pysd_runner.policy.effects import DISCOUNT
+from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
+from tests.policy.places import inputs, policy, study
+
+
+def test_present_value_is_that_of_a_plain_loop():
+    money = np.array([5.0, 1.0, 2.0, 3.0])
+    years = np.arange(2024, 2028)
+    expected = sum(value / (1 + DISCOUNT) ** (place + 1) for place, value in enumerate(money[1:]))
+    assert present_value(money, years) == pytest.approx(expected)
+
+
+def test_money_is_what_is_allocated():
+    off = study().switched(policy(), [1, 0, 1, 1, 1, 1, 1])
+    data = study().simulated([policy(), off], [*MONEY_VARIABLES, "Allocated Budget"])
+    assert spent_money(data) == pytest.approx(data["Allocated Budget"].sum(axis=(2, 3)), rel=1e-12)
+
+
+def test_costs_are_differences_of_runs():
+    found = costs(study(), {"zoned_need": policy()}, spent_money, MONEY_VARIABLES, outcome="gap_closed")
+    data = study().simulated([policy()], MONEY_VARIABLES)
+    assert found.money == pytest.approx(present_value(spent_money(data), study().years))
+    row = found.table().loc["zoned_need"]
+    unit = found.unit_cost(0)
+    if unit is None:
+        assert row["reason"]
+    else:
+        assert row["unit_cost_p50"] in unit.tolist()
+        assert unit == pytest.approx(found.money[0] / found.effects[0])
+
+
+@pytest.mark.parametrize(
+    ("effects", "money", "reason"),
+    [
+        ([1.0, -1.0], [1.0, 1.0], "the effect changes sign between draws"),
+        ([-1.0, -1.0], [1.0, 1.0], "the effect is negative"),
+        ([1.0, 1.0], [0.0, 0.0], "no money is spent"),
+        ([0.0, 0.0], [1.0, 1.0], "the effect is negative"),
+        ([1.0, 2.0], [1.0, 1.0], ""),
+    ],
+)
+def test_where_the_sign_is_not_sure_there_is_no_cost(effects, money, reason):
+    item = study().outcome("gap_closed")
+    found = Costs(names=("x",), outcome=item, money=np.array([money]), effects=np.array([effects])).table().loc["x"]
+    assert found["reason"] == reason
+    assert np.isnan(found["unit_cost_p50"]) == bool(reason)
+
+
+def test_a_rare_draw_without_effect_costs_infinitely_much():
+    item = study().outcome("gap_closed")
+    effects = np.full((1, 100), 2.0)
+    effects[0, 0] = -1.0
+    found = Costs(names=("x",), outcome=item, money=np.ones((1, 100)), effects=effects)
+    assert np.isinf(found.unit_cost(0)).sum() == 1
+    assert found.table().loc["x", "unit_cost_p95"] == 0.5
+
+
+def test_more_money_goes_where_it_is_said():
+    policies = more_money(study(), inputs(), policy(), more=1e-4)
+    names = ["lever.skills", "region.620000", "class.East"]
+    assert set(names) <= set(policies)
+    chosen = [policy(), *(policies[name] for name in names)]
+    spent = study().simulated(chosen, ["Allocated Budget"])["Allocated Budget"][..., 1].mean(axis=1)
+    more = spent[1:] - spent[0]
+    skills = list(inputs().model.ranges["Lever"]).index("Skills")
+    assert more[0][skills].sum() > 0.99 * more[0].sum() > 0
+    assert more[1][:, 3].sum() > 0.9 * np.abs(more[1]).sum() > 0
+    east = [place for place, region in enumerate(inputs().panel.regions) if region.group == "East"]
+    assert more[2][:, east].sum() > 0.9 * np.abs(more[2]).sum() > 0
+
+
+def test_costs_of_more_money_need_a_policy_that_stays():
+    path = TimePath(times=np.array([2024.0, 2026.0]), values=np.array([0.001, 0.002]), interpolate="step")
+    with pytest.raises(InvalidInput, match=r"policy\.budget changes over time"):
+        more_money(study(), inputs(), {**policy(), "Policy Budget Share": path})

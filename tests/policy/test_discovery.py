@@ -1,0 +1,73 @@
+"""Planted boxes and borders are found again."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.policy.discovery import cart, prim
+
+
+def planted(seed, low=0.6, switch=True):
+    """Futures with five factors: it happens where the first is high and the last, a switch, is on, with some noise."""
+    rng = np.random.default_rng(seed)
+    factors = np.column_stack([rng.uniform(size=(1500, 4)), rng.integers(0, 2, 1500)])
+    box = (factors[:, 0] > low) & ((factors[:, 4] == 1) | (not switch))
+    return factors, box ^ (rng.uniform(size=1500) < 0.05), box
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000))
+def test_a_planted_box_is_found(seed):
+    factors, hits, box = planted(seed)
+    found = prim(factors, hits)
+    assert {side.factor for side in found.sides} == {0, 4}
+    low = next(side.low for side in found.sides if side.factor == 0)
+    assert low == pytest.approx(0.6, abs=0.06)
+    inside = found.inside(factors)
+    assert (inside & box).sum() / (inside | box).sum() > 0.85
+    assert found.density > 0.85
+    assert found.coverage > 0.7
+    assert found.mass == pytest.approx(inside.mean())
+
+
+def test_sides_are_those_of_conditional_shares():
+    factors, hits, _ = planted(3)
+    found = prim(factors, hits)
+    for side in found.sides:
+        others = np.ones(len(hits), dtype=bool)
+        for other in found.sides:
+            if other is not side:
+                others &= (factors[:, other.factor] >= other.low) & (factors[:, other.factor] <= other.high)
+        inside = others & (factors[:, side.factor] >= side.low) & (factors[:, side.factor] <= side.high)
+        assert hits[inside].mean() == pytest.approx(found.density)
+        assert side.gain == pytest.approx(hits[inside].mean() - hits[others].mean())
+        assert hits[inside].mean() > hits[others & ~inside].mean() + 0.3
+
+
+def test_where_nothing_matters_no_side_is_named():
+    rng = np.random.default_rng(0)
+    found = prim(rng.uniform(size=(1000, 4)), np.ones(1000, dtype=bool))
+    assert found.sides == ()
+    assert (found.density, found.coverage, found.mass) == (1.0, 1.0, 1.0)
+
+
+def test_a_tree_finds_planted_borders():
+    factors, hits, _ = planted(1)
+    leaves = cart(factors, hits)
+    assert {condition[0] for leaf in leaves for condition in leaf.conditions} == {0, 4}
+    best = max(leaves, key=lambda leaf: leaf.share)
+    border = next(value for factor, above, value in best.conditions if factor == 0 and above)
+    assert border == pytest.approx(0.6, abs=0.05)
+    assert sum(leaf.mass for leaf in leaves) == pytest.approx(1)
+    assert sum(leaf.mass * leaf.share for leaf in leaves) == pytest.approx(hits.mean())
+
+
+def test_a_tree_does_not_divide_what_is_all_the_same():
+    assert len(cart(np.arange(50.0)[:, None], np.zeros(50, dtype=bool))) == 1
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(InvalidInput, match="expected"):
+        prim(np.zeros((3, 2)), np.zeros(4, dtype=bool))

@@ -1,0 +1,265 @@
+"""Optima against brute force and their laws: feasible, conditions hold, resumable, honest about what cannot be."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
+from pysd_runner.policy.optimisation import front, optimise
+from pysd_runner.policy.regional import policy_values
+from pysd_runner.policy.regional_space import chosen_scenario, class_space, uniform_space
+from pysd_runner.policy.space import Knob, Space, rounded
+from pysd_runner.policy.study import effects_of
+from pysd_runner.scenarios import load_scenario
+from tests.policy.places import inputs, policy, study
+
+KEYS = ("access", "skills", "knowledge")
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return load_scenario("zoned_need", model=inputs().model)
+
+
+@pytest.fixture(scope="module")
+def few(scenario):
+    """One mix of three levers."""
+    space, _ = uniform_space(inputs(), scenario, who=False)
+    knobs = tuple(knob for knob in space.knobs if knob.key in KEYS)
+    base = {**space.base, "Uniform Mix": np.zeros(7)}
+    return Space(knobs=knobs, base=base, sums={"mix": 1.0})
+
+
+@pytest.fixture(scope="module")
+def found(few):
+    rivals = {name: policy(name) for name in ("zoned_need", "skills_programme")}
+    return optimise(study(), few, objective=Objective("theil_closed"), starts=2, rivals=rivals)
+
+
+def judged(points, space, draws, outcome="theil_closed"):
+    some = study().only(draws)
+    policies = [space.policy(some, point) for point in points]
+    return effects_of(some, policies, [some.outcomes[outcome]], every=5.0)[outcome][..., -1]
+
+
+HALF, OTHER = np.arange(0, 8, 2), np.arange(1, 8, 2)
+
+
+def test_it_is_as_good_as_brute_force(few, found):
+    lattice = [np.array(point) / 20 for point in product(range(21), repeat=3) if sum(point) == 20]
+    best = judged(lattice, few, HALF).mean(axis=1).max()
+    assert found.in_sample >= best - 1e-3 * abs(best)
+    assert found.in_sample == pytest.approx(judged([found.point], few, HALF).mean())
+    assert found.out_of_sample == pytest.approx(judged([found.point], few, OTHER).mean())
+
+
+def test_shares_stay_within_bounds_and_sum_to_one(found):
+    assert found.point.sum() == pytest.approx(1, abs=1e-9)
+    assert (found.point >= 0).all()
+
+
+def test_searches_from_other_starts_end_as_well(found):
+    values = [item.value for item in found.starts]
+    assert len(values) == 2
+    assert max(values) - min(values) < 0.01 * max(values)
+    assert found.residual < 0.05
+
+
+def test_it_says_whether_it_beats_the_others(found):
+    assert set(found.rivals) == {"zoned_need", "skills_programme"}
+    assert found.beats_rivals == (found.out_of_sample > max(found.rivals.values()))
+    assert found.rivals[found.best_rival] == max(found.rivals.values())
+
+
+def test_near_optimal_ranges_are_near_optimal(few, found):
+    for place, knob in enumerate(few.knobs):
+        low, high = found.ranges[knob.key]
+        assert low <= found.point[place] <= high
+        for end in (low, high):
+            if abs(end - found.point[place]) < 1e-9:
+                continue
+            point = found.point * (1 - end) / (1 - found.point[place])
+            point[place] = end
+            assert judged([point], few, HALF).mean() >= found.in_sample * 0.98 - 1e-9
+
+
+def test_constraints_are_kept(few):
+    lattice = [np.array(point) / 20 for point in product(range(21), repeat=3) if sum(point) == 20]
+    theil = judged(lattice, few, HALF).mean(axis=1)
+    leader = judged(lattice, few, HALF, "leader_change").mean(axis=1)
+    bound = float((leader[theil.argmax()] + leader.max()) / 2)
+    rule = Constraint("leader_change", at_least=bound)
+    kept = optimise(study(), few, objective=Objective("theil_closed"), subject_to=[rule], starts=1, describe=False)
+    assert judged([kept.point], few, HALF, "leader_change").mean() >= bound - 1e-4
+    assert kept.in_sample >= theil[leader >= bound].max() - 1e-3 * theil.max()
+    assert kept.in_sample < theil.max()
+    assert kept.relaxed == {}
+    assert "leader_change" in kept.binding
+
+
+def test_what_cannot_be_is_relaxed_least(few):
+    rule = Constraint("output_change", at_least=50.0)
+    kept = optimise(study(), few, objective=Objective("theil_closed"), subject_to=[rule], starts=1, describe=False)
+    lattice = [np.array(point) / 20 for point in product(range(21), repeat=3) if sum(point) == 20]
+    most = judged(lattice, few, HALF, "output_change").mean(axis=1).max()
+    assert kept.relaxed["output_change"] == pytest.approx(50 - most, abs=0.02)
+
+
+def test_no_region_is_worse_off_in_more_than_a_share_of_draws(scenario):
+    space, start = class_space(inputs(), scenario)
+    rule = Constraint("region_change", share_of_draws=0.5)
+    kept = optimise(
+        study(), space, objective=Objective("gap_closed"), subject_to=[rule], start=start, starts=1, describe=False
+    )
+    some = study().only(HALF)
+    values = effects_of(some, [space.policy(some, kept.point)], [some.watched["region_change"]], every=5.0)
+    margins, _ = rule.margin(values["region_change"][0][..., -1])
+    assert margins.min() > -1e-3 or kept.relaxed
+    assert list(kept.losers().columns) == ["share_worse", "median"]
+
+
+@pytest.mark.parametrize("statistic", ["cvar", "regret", "satisfied"])
+def test_other_statistics_are_made_large_as_well(few, statistic):
+    objective = Objective("theil_closed", statistic, level=0.5, target=0.02)
+    rivals = {"skills": policy("skills_programme"), "access": policy("uniform_per_head")}
+    kept = optimise(study(), few, objective=objective, rivals=rivals, starts=2, describe=False)
+    best = effects_of(study().only(HALF), list(rivals.values()), [study().outcomes["theil_closed"]], every=5.0)[
+        "theil_closed"
+    ][..., -1].max(axis=0)
+    lattice = [np.array(point) / 10 for point in product(range(11), repeat=3) if sum(point) == 10]
+    values = [objective.value(row, best) for row in judged(lattice, few, HALF)]
+    assert kept.in_sample >= max(values) - 0.02 * max(abs(value) for value in values) - 1e-9
+
+
+def test_an_interrupted_search_goes_on(few, tmp_path, monkeypatch):
+    file = tmp_path / "searches.json"
+    question = {"objective": Objective("theil_closed"), "starts": 2, "describe": False, "checkpoint": file}
+    whole = optimise(study(), few, **question)
+    kept = json.loads(file.read_text())
+    del kept["searches"]["1"]
+    file.write_text(json.dumps(kept))
+    again = optimise(study(), few, **question)
+    assert again.starts == whole.starts
+    assert np.array_equal(again.point, whole.point)
+    with pytest.raises(InvalidInput, match="belongs to another question"):
+        optimise(study(), few, **{**question, "objective": Objective("gap_closed")})
+    file.write_text("{}")
+    with pytest.raises(InvalidInput, match="holds no searches"):
+        optimise(study(), few, **question)
+
+
+def test_a_policy_that_was_found_is_a_scenario_file(scenario, tmp_path):
+    for made in (class_space, uniform_space):
+        space, _ = made(inputs(), scenario)
+        point = space.random(np.random.default_rng(2))
+        best = chosen_scenario(scenario, space, point, name="best", labels={"en": "Best", "zh": "最优"})
+        again = load_scenario(best.save(tmp_path / "best.yaml"), model=inputs().model)
+        assert again.policy == best.policy
+        values, expected = policy_values(inputs(), again), space.policy(study(), point)
+        names = ("Mix by Class",) if made is class_space else ("Uniform Mix",)
+        for name in (*names, "Redistribution Exponent", "Differentiation"):
+            assert np.asarray(values[name]) == pytest.approx(np.asarray(expected[name]), abs=2e-6)
+
+
+def test_periods_are_a_mix_over_time(scenario, tmp_path):
+    space, start = uniform_space(inputs(), scenario, periods=(2025.0, 2027.0))
+    assert len(space) == 15
+    point = space.random(np.random.default_rng(0))
+    best = chosen_scenario(scenario, space, point, name="best", labels={"en": "Best", "zh": "最优"})
+    values = policy_values(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))
+    expected = space.policy(study(), point)["Uniform Mix"]
+    for year in (2025, 2026.75, 2027, 2029):
+        assert values["Uniform Mix"].at(year) == pytest.approx(expected.at(year), abs=2e-6)
+    assert start.sum() == pytest.approx(2 + 1)
+
+
+def test_money_over_time_keeps_its_present_value(scenario, tmp_path):
+    space, start = uniform_space(inputs(), scenario, periods=(2025.0, 2027.0), budget=True)
+    money = [place for place, knob in enumerate(space.knobs) if knob.group == "money"]
+    assert start[money] == pytest.approx([0.003, 0.003])
+    weights = np.array([space.knobs[place].weight for place in money])
+    assert weights.sum() == pytest.approx(1)
+    point = space.projected(start)
+    point[money] = [0.0045, (0.003 - 0.0045 * weights[0]) / weights[1]]
+    best = chosen_scenario(scenario, space, point, name="best", labels={"en": "Best", "zh": "最优"})
+    values = policy_values(inputs(), load_scenario(best.save(tmp_path / "b.yaml"), model=inputs().model))
+    assert values["Policy Budget Share"].at(2026) == pytest.approx(0.0045)
+    found = effects_of(study(), [values, space.policy(study(), point)], [study().outcomes["gap_closed"]])
+    assert found["gap_closed"][0] == pytest.approx(found["gap_closed"][1], abs=1e-4)
+    with pytest.raises(InvalidInput, match="money over time needs periods"):
+        uniform_space(inputs(), scenario, budget=True)
+
+
+def test_a_front_trades_one_aim_for_the_other(few):
+    found = front(study(), few, first="theil_closed", second="output_change", points=3)
+    assert found.values.shape == (3, 2)
+    assert found.values[0, 0] >= found.values[-1, 0] - 1e-6
+    assert found.values[-1, 1] >= found.values[0, 1] - 1e-6
+    assert list(found.table().columns[:2]) == ["theil_closed", "output_change"]
+
+
+def test_bad_questions_are_refused(few):
+    with pytest.raises(InvalidInput, match="at least four draws"):
+        optimise(study().only(np.arange(2)), few)
+    with pytest.raises(UnknownName, match="no outcome 'nothing' for a constraint"):
+        optimise(study(), few, subject_to=[Constraint("nothing")])
+    with pytest.raises(InvalidInput, match="regret is measured against other policies"):
+        optimise(study(), few, objective=Objective(statistic="regret"))
+    with pytest.raises(InvalidInput, match="statistic must be one of"):
+        Objective(statistic="median")
+    with pytest.raises(InvalidInput, match="share_of_draws lies between"):
+        Constraint("x", share_of_draws=1.0)
+    with pytest.raises(InvalidInput, match="nothing to choose"):
+        Space(knobs=(), base={}, sums={})
+    with pytest.raises(InvalidInput, match="nothing between 1 and 1"):
+        Space(knobs=(Knob(key="a", variable="b", lower=1.0),), base={}, sums={})
+    with pytest.raises(InvalidInput, match="no sum for mix"):
+        Space(knobs=(Knob(key="a", variable="b", group="mix"),), base={}, sums={})
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=3, max_size=30), st.floats(0.05, 0.95))
+def test_weights_of_a_quantile(values, level):
+    weights = quantile_weights(len(values), level)
+    assert weights.sum() == pytest.approx(1)
+    assert (weights >= 0).all()
+    assert min(values) - 1e-9 <= weights @ np.sort(values) <= max(values) + 1e-9
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(0.05, 1.0))
+def test_the_mean_of_the_worst_is_below_the_mean(values, level):
+    effects = np.array(values)
+    assert Objective("", "cvar", level=level).value(effects) <= effects.mean() + 1e-12
+    assert len(worst(effects, level)) >= 1
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=5, max_size=5).filter(lambda found: sum(found) > 0.1))
+def test_rounded_shares_sum_to_one(values):
+    knobs = tuple(Knob(key=str(place), variable="x", position=(place,), group="mix") for place in range(5))
+    space = Space(knobs=knobs, base={}, sums={"mix": 1.0})
+    point = np.array(values) / sum(values)
+    found = rounded(space, point, 0.05)
+    assert found.sum() == pytest.approx(1)
+    assert np.abs(found - point).max() < 0.05 + 1e-9
+    assert found / 0.05 == pytest.approx(np.round(found / 0.05))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000))
+def test_projected_points_keep_bounds_and_sums(seed):
+    rng = np.random.default_rng(seed)
+    knobs = tuple(Knob(key=str(place), variable="x", position=(place,), group="ab"[place % 2]) for place in range(6))
+    space = Space(knobs=knobs, base={}, sums={"a": 1.0, "b": 1.0})
+    found = space.projected(rng.normal(size=6))
+    matrix, totals = space.equalities()
+    assert matrix @ found == pytest.approx(totals, abs=1e-6)
+    assert (found >= 0).all()
+    inside = space.random(rng)
+    assert space.projected(inside) == pytest.approx(inside, abs=1e-12)
