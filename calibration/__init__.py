@@ -10,7 +10,7 @@ from typing import Any
 
 _DOORS = {
     "Backtest": "calibration.forecasting",
-    "CalibrationProblem": "calibration.problem",
+    "CalibrationProblem": "calibration.general.problem",
     "FitResult": "calibration.results",
     "backtest": "calibration.forecasting",
     "fit": "calibration.fit",

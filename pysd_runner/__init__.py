@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
-    from pysd_runner.panel import check_panel, load_panel
+    from pysd_runner.panel import check_panel, load_panel, load_table
     from pysd_runner.projection import load_projection, project
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.sensitivities import jacobian
@@ -22,6 +22,7 @@ __all__ = [
     "load_panel",
     "load_projection",
     "load_scenario",
+    "load_table",
     "project",
     "run_ensemble",
     "simulate",
@@ -34,6 +35,7 @@ _HOMES = {
     "load_panel": "panel",
     "load_projection": "projection",
     "load_scenario": "scenarios",
+    "load_table": "panel",
     "project": "projection",
     "run_ensemble": "ensemble",
     "simulate": "simulation",

@@ -12,7 +12,9 @@ from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.engine.source import Source, read_source
 from pysd_runner.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.paths import model_folder
+from pysd_runner.facts import facts_of
 from pysd_runner.spec import ModelSpec, load_spec
+from pysd_runner.spec.own import load_own_spec
 
 REGION_RANGE = "Region"
 
@@ -33,7 +35,8 @@ class Model:
     sha256
         Hash of its bytes.
     spec
-        Declarations that stand beside a shipped model, None for any other file.
+        Declarations that stand beside the file: ``model.toml`` of a shipped model, ``mine.toml`` beside ``mine.mdl``;
+        None where there are none.
     elements
         Subscript ranges whose elements were replaced.
     lowered
@@ -199,6 +202,10 @@ def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) 
     path, label, spec = _locate(name)
     elements = {} if regions is None else {REGION_RANGE: region_keys(regions)}
     found = load_lowered(path, elements)
+    beside = path.with_suffix(".toml")
+    if spec is None and found.model is not None and beside.is_file():
+        units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
+        spec = load_own_spec(beside, facts_of(found.model), units)
     return Model(
         name=label,
         path=found.path,
