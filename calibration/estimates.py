@@ -197,6 +197,46 @@ class SeriesFit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOut:
+    """How well a fit foretells observations it did not see.
+
+    Attributes
+    ----------
+    measurement
+        Key of the column.
+    observations
+        Values that were held out.
+    rmse, naive_rmse
+        Root mean square error of the median forecast, and of holding the last value that was seen; unit of the column.
+    bias
+        Mean of forecast less observed.
+    covered
+        Share of the values within the interval.
+    level
+        Probability of the interval.
+    """
+
+    measurement: str
+    observations: int
+    rmse: float
+    naive_rmse: float
+    bias: float
+    covered: float
+    level: float
+
+    @property
+    def words(self) -> str:
+        """One sentence for a report."""
+        ratio = self.rmse / self.naive_rmse if self.naive_rmse > 0 else float("inf")
+        gain = f"{ratio:.2f} times that of holding the last value"
+        verdict = "" if ratio < 1 else ": nothing is gained over it"
+        return (
+            f"Held out, {self.measurement}: {self.observations} values, root mean square error {self.rmse:.4g}, {gain}"
+            f"{verdict}; {100 * self.covered:.0f} % lie in the {100 * self.level:.0f} % interval"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
     """Where one search ended.
 

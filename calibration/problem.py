@@ -86,10 +86,10 @@ class CalibrationProblem:
         if data is not None:
             CalibrationProblem._kinds[data] = cls
 
-    def __new__(cls, model: Model, panel: object = None, **_: object) -> "CalibrationProblem":  # noqa: ARG004
-        """One for the kind of data."""
-        kind = CalibrationProblem._kinds.get(type(panel), cls) if cls is CalibrationProblem else cls
-        return object.__new__(kind)
+    def __new__(cls, *given: object, **_: object) -> "CalibrationProblem":
+        """One for the kind of data; copies are made without any."""
+        kind = CalibrationProblem._kinds.get(type(given[1]), cls) if len(given) > 1 else cls
+        return object.__new__(kind if cls is CalibrationProblem else cls)
 
     def __init__(
         self,
@@ -198,6 +198,11 @@ class CalibrationProblem:
         other._forward = replace(self._forward, effects=effects)
         other._comparison = Comparison(other._forward, self.series)
         return other
+
+    @property
+    def model_sha256(self) -> str:
+        """What a fit is bound to: the hash of the model file."""
+        return self.model.sha256
 
     @property
     def alternatives(self) -> tuple[dict[str, str], ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.description import Description
 from calibration.diagnostics import Finding
-from calibration.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.spec import FittedParameters
@@ -93,6 +93,10 @@ class FitResult:
         Largest distance between the end of the stages and the joint optimum, in posterior standard deviations.
     seconds
         Time taken.
+    time_unit
+        Unit of the model's time where the data are a table; empty for a panel of regions and years.
+    holdout
+        Scores of what was held out, if anything was.
     """
 
     fitted: FittedParameters
@@ -109,6 +113,8 @@ class FitResult:
     cost: float
     stage_distance: float
     seconds: float = field(default=0.0)
+    time_unit: str = ""
+    holdout: tuple[HeldOut, ...] = ()
 
     def check(self) -> list[Finding]:
         """List the diagnostics that failed; empty when the fit can be used as it is."""
@@ -202,7 +208,10 @@ class FitResult:
     @property
     def headline(self) -> str:
         """How the search ended, over which years, and how long it took."""
-        return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
+        if self.fitted.regions:
+            return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
+        unit = f" {self.time_unit}" if self.time_unit else ""
+        return f"{self.fitted.message} {self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}, {self.seconds:.1f} s."
 
     @property
     def remarks(self) -> list[str]:
@@ -211,7 +220,8 @@ class FitResult:
         optima = [f"  Optima: {item.words}." for item in self.optima] if len(self.searches) > 1 else []
         errors = [f"  {item.words}." for item in self.series if item.errors]
         ridges = [f"  {item.words}." for item in self.ridges]
-        return [*ridges, *shocks, *errors, *optima, *(f"  {item}" for item in self.findings)]
+        held = [f"  {item.words}." for item in self.holdout]
+        return [*ridges, *shocks, *errors, *optima, *held, *(f"  {item}" for item in self.findings)]
 
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""

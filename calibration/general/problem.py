@@ -17,11 +17,11 @@ from calibration.general.comparison import TableComparison
 from calibration.general.forward import Forward
 from calibration.general.free import Target, parameters_of, targets_of
 from calibration.general.series import ObservedSeries
-from calibration.observation import Noise
 from calibration.parameters import ParameterSpace
 from calibration.problem import CalibrationProblem
 from calibration.stages import Stage
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.general.equations import equations_hash, equations_of
 from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.panel.table import Table
@@ -31,6 +31,8 @@ from pysd_runner.task import prepared
 
 Array = NDArray[np.float64]
 
+# Step of differences along a model that jumps, in prior standard deviations.
+WIDE_STEP = 0.1
 # The one block of a model of which nobody said how its parts hang together.
 BLOCK = "Model"
 
@@ -111,6 +113,7 @@ class TableProblem(CalibrationProblem, data=Table):
         run = _run_of(model, kept, held, start)
         series, left_out = series_of(model, kept, binding, moments=run.moments, step=run.step)
         self.notes += tuple(left_out)
+        self._step: float | None = None
         self.model = model
         self.chosen: tuple[str, ...] = ()
         if free is None:
@@ -210,8 +213,51 @@ class TableProblem(CalibrationProblem, data=Table):
             return self.jacobian(z)
         return np.concatenate([slopes, np.diag(self.space.prior_slopes(z))], axis=0)
 
-    def _differences(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
-        return super()._differences(z, columns)
+    def _slopes(self, z: Array, columns: Sequence[int]) -> tuple[Array, Array]:
+        if self._step is None:
+            return super()._slopes(z, columns)
+        return self._wide_differences(z, columns, self._step)
+
+    def with_wide_steps(self) -> "TableProblem":
+        """The same problem with slopes from wide differences, for a model that jumps."""
+        other = copy(self)
+        other._step = WIDE_STEP
+        return other
+
+    def _wide_differences(self, z: Array, columns: Sequence[int], step: float) -> tuple[Array, Array]:
+        """Residuals at a point and slopes over a step in prior standard deviations to either side."""
+        lower, upper = self.space.bounds
+        points = np.repeat(z[None, :], 2 * len(columns) + 1, axis=0)
+        for place, column in enumerate(columns):
+            points[2 * place, column] = min(z[column] + step * self.space.scale[column], upper[column])
+            points[2 * place + 1, column] = max(z[column] - step * self.space.scale[column], lower[column])
+        values = self._data_residuals(points)
+        widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
+        return values[-1], np.asarray(((values[:-1:2] - values[1:-1:2]) / widths[:, None]).T, dtype=float)
+
+    @property
+    def runs(self) -> Forward:
+        """Runs of the model over the window."""
+        return self._runs
+
+    def runs_to(self, stop: float) -> tuple[Forward, float]:
+        """Runs that go on to a later moment, and their step.
+
+        Parameters
+        ----------
+        stop
+            The last moment, in the model's unit of time; the end of a step at or after it is taken.
+        """
+        clock = prepared(self.model, self._held, start=self.start, outcomes=[]).clock
+        steps = max(int(np.ceil((stop - clock.start) / clock.step - 1e-6)), 1)
+        end = clock.start + steps * clock.step
+        run = Forward(self.model, self.targets, held=self._held, outcomes=self._runs.outcomes, start=clock.start, stop=end)
+        return run, clock.step
+
+    @property
+    def model_sha256(self) -> str:
+        """What a fit is bound to: the hash of all equations."""
+        return equations_hash(equations_of(self.model))
 
     def describe(self) -> Description:
         """Say what can be estimated from what is there, before anything is fitted."""
@@ -324,8 +370,3 @@ _SCALES = {"level": "level", "log": "logarithm", "logit": "log odds"}
 
 def _prior_line(parameter: Any) -> str:
     return f"{parameter.key}: prior {parameter.note}."
-
-
-def residual_noise(problem: TableProblem, z: Array) -> dict[str, Noise]:
-    """Errors of every series from the residuals at a point."""
-    return problem.estimated_noise(z)

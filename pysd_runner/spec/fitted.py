@@ -36,7 +36,7 @@ class FittedParameters:
     panel, panel_sha256
         Name of the panel and digest of its content.
     first_year, last_year
-        Years of the panel that were used; the last is the origin.
+        Years of the panel that were used, or bounds of the run that was fitted; the last is the origin.
     regions
         Region codes, in the order of the panel.
     keys
@@ -77,8 +77,8 @@ class FittedParameters:
     model_sha256: str
     panel: str
     panel_sha256: str
-    first_year: int
-    last_year: int
+    first_year: float
+    last_year: float
     regions: tuple[str, ...]
     keys: tuple[str, ...]
     estimates: tuple[float, ...]
