@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
     from pysd_runner.panel import check_panel, load_panel, load_table
-    from pysd_runner.projection import load_projection, project
+    from pysd_runner.doors import project
+    from pysd_runner.projection import load_projection
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.sensitivities import jacobian
     from pysd_runner.simulation import simulate
@@ -36,7 +37,7 @@ _HOMES = {
     "load_projection": "projection",
     "load_scenario": "scenarios",
     "load_table": "panel",
-    "project": "projection",
+    "project": "doors",
     "run_ensemble": "ensemble",
     "simulate": "simulation",
 }

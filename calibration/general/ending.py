@@ -16,6 +16,7 @@ from calibration.general.problem import TableProblem
 from calibration.general.series import ObservedSeries
 from calibration.observation import BEND, Shocks, bounded
 from calibration.results import ResidualTable
+from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.equations import equations_of
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.weak import record_of
@@ -140,6 +141,8 @@ def _provenance(problem: TableProblem) -> dict[str, Any]:
         "declarations": [record_of(item) for item in problem.space.parameters],
         "measurements": {item.label: _observation(item) for item in problem.observations},
         "errors": {label: {**asdict(item), "regional": []} for label, item in problem.noise.items()},
+        "start": problem.first_year,
+        "held": {name: _held(value) for name, value in problem.held.items()},
         "notes": list(problem.notes),
         "chosen": list(problem.chosen),
         "time_unit": problem.time_unit,
@@ -153,3 +156,10 @@ def _provenance(problem: TableProblem) -> dict[str, Any]:
 
 def _observation(series: ObservedSeries) -> dict[str, Any]:
     return {**asdict(series.observation), "errors": asdict(series.errors)}
+
+
+def _held(value: Any) -> Any:
+    """A set value or a path as JSON can hold it."""
+    if isinstance(value, TimePath):
+        return {"times": value.times.tolist(), "values": value.values.tolist(), "interpolate": value.interpolate}
+    return np.asarray(value).tolist()

@@ -21,6 +21,7 @@ from calibration.parameters import ParameterSpace
 from calibration.problem import CalibrationProblem
 from calibration.stages import Stage
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.general.clock import in_time_of
 from pysd_runner.general.equations import equations_hash, equations_of
 from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
@@ -99,7 +100,8 @@ class TableProblem(CalibrationProblem, data=Table):
     ) -> None:
         if isinstance(free, str):
             raise InvalidInput(f"free must be a list of parameters, such as [{free!r}]; found the text {free!r}")
-        clocked, told = _in_time_of(model, table)
+        clock = prepared(model, None, start=start, outcomes=[]).clock
+        clocked, told = in_time_of(model, table, clock.start)
         self.table = clocked
         self.panel = clocked  # type: ignore[assignment]
         self.start, self.until = start, until
@@ -303,29 +305,6 @@ def _run_of(model: Model, table: Table, held: Mapping[str, Any], start: float | 
     stop = clock.start + steps * clock.step
     moments = clock.start + clock.step * np.arange(steps + 1)
     return RunOf(start=clock.start, stop=stop, step=clock.step, moments=moments)
-
-
-def _in_time_of(model: Model, table: Table) -> tuple[Table, list[str]]:
-    """The table with its times in the model's unit."""
-    unit = unit_of_time(time_unit(model))
-    if table.dates and unit:
-        clock = prepared(model, None, outcomes=[]).clock
-        counted = table.in_unit(unit)
-        if unit == "year":
-            if clock.start < 1000:
-                shifted = counted.times - counted.times[0] + clock.start
-                counted = replace(counted, times=shifted)
-                return counted, [f"{table.dates[0]:%Y-%m-%d} is moment {clock.start:g} of the model."]
-            return counted, []
-        counted = replace(counted, times=counted.times + clock.start)
-        return counted, [f"{table.dates[0]:%Y-%m-%d} is moment {clock.start:g} of the model, in {unit}s."]
-    theirs = unit_of_time(table.time_unit)
-    if unit and theirs and unit != theirs:
-        raise InvalidInput(
-            f"times of table {table.name!r} are in {table.time_unit}s, those of {model.path.name} in {unit}s; give dates, "
-            f"or convert the column, or say time_unit={unit!r} if the heading misleads"
-        )
-    return table, []
 
 
 def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
