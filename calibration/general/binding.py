@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.expressions import Expression, expression_of, same
+from calibration.general.expressions import Expression, expression_of
 from calibration.general.series import ObservedSeries, chosen_scale, to_scale, weights_of
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.general.matching import matched, same
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Column, Table
 from pysd_runner.spec import ModelSpec, Observation
@@ -79,14 +80,12 @@ def bound(model: Model, table: Table, *, spec: ModelSpec | None, measurements: M
         expression_of(model, item.outcome)
     taken = {item.column for item in observations.values()}
     driven: dict[str, Column] = {}
-    unused = []
-    for name, column in table.columns.items():
+    found = matched(model, table)
+    unused = [name for name in table.columns if name not in taken and name not in found]
+    for name, target in found.items():
         if name in taken:
             continue
-        target = column.variable or next((item for item in model.variables if same(item, name)), "")
-        if not target:
-            unused.append(name)
-            continue
+        column = table.columns[name]
         expression = expression_of(model, target)
         kinds = {model.ir.variables[item].kind for item in expression.variables}
         if kinds <= {"constant", "data"}:

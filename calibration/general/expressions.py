@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.elements import located
-from pysd_runner.engine.names import key
 from pysd_runner.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.model import Model
 
@@ -198,7 +197,3 @@ def _sum(da: Array | None, wa: Array | float, db: Array | None, wb: Array | floa
     parts = [np.asarray(w)[..., None] * d for w, d in ((wa, da), (wb, db)) if d is not None]
     return None if not parts else parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
-
-def same(name: str, other: str) -> bool:
-    """Whether two names are one but for case, spaces and underscores."""
-    return key(name) == key(other)
