@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calibration import backtest_command, forecast_command
+from calibration.table_commands import TableFitting, calibrate_table
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
     Draws,
@@ -29,6 +30,17 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, UNTIL, Job, files_of, project_job, target, tell
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import (
+    Entity,
+    Free,
+    ModelFile,
+    Start,
+    TableChoice,
+    TimeColumn,
+    TimeUnit,
+    names_of,
+    refuse,
+)
 from pysd_runner.errors import CalibrationFailed, InvalidInput, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
@@ -44,6 +56,7 @@ PANEL = "china"
 FIT = "fit"
 POOLED = "pooled"
 STARTS = 4
+LEAST_SQUARES = "least_squares"
 
 # Parts of an evaluation whose failures are those of the model itself, as in `gapsim run --check`.
 COMPUTED = ("structure", "numerics")
@@ -114,6 +127,7 @@ def register(app: typer.Typer) -> None:
         "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china.json",
         "gapsim calibrate china --sample 1000 --out fit",
         "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
+        'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
     )
     command(app, "calibrate", examples=examples)(calibrate)
     evaluations = (
@@ -172,7 +186,7 @@ def calibrate(
     ] = None,
     starts: Starts = STARTS,
     seed: Seed = 0,
-    optimiser: Optimiser = "least_squares",
+    optimiser: Optimiser = LEAST_SQUARES,
     seconds: Seconds = None,
     workers: Workers = 1,
     checkpoint: CheckpointFile = None,
@@ -207,15 +221,58 @@ def calibrate(
     national: NationalFile = None,
     encoding: Encoding = None,
     yuan_per_unit: YuanPerUnit = None,
+    model: ModelFile = None,
+    free: Free = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
+    start: Start = None,
+    until: Annotated[
+        float | None,
+        typer.Option("--until", help="Own model: last moment that is fitted; what comes later is held out and scored."),
+    ] = None,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
-    """Fit the model to a panel, and write the parameters with their uncertainty.
+    """Fit the model to a panel, or a model of your own to any table, and write the parameters with their uncertainty.
 
-    Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
+    With --model the data are a table of anything over time: columns called like variables of the model are compared
+    with them, --map column=variable names others, and `mine.toml` beside `mine.mdl` is read if it is there. Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
     digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
     written anyway.
     """
+    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity, "--start": start, "--until": until}
+    if model is not None:
+        regional = {"--pool": effect, "--first-year": first_year, "--last-year": last_year, "--mapping": mapping}
+        regional |= {"--regions": regions, "--national": national, "--yuan-per-unit": yuan_per_unit}
+        refuse(regional, "a model of your own has no regions")
+        table = TableChoice(
+            model=model,
+            source=panel,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            time_unit=time_unit,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        asked = TableFitting(
+            choice=table,
+            free=names_of(free),
+            start=start,
+            until=until,
+            starts=starts,
+            seed=seed,
+            optimiser=None if optimiser == LEAST_SQUARES else optimiser,
+            seconds=seconds,
+            workers=workers,
+            checkpoint=checkpoint,
+            profiles=profiles,
+            sample=sample,
+        )
+        calibrate_table(session, asked, out=out, force=force)
+        return
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
     choice = PanelChoice(
         source=panel,
         columns=columns or (),

@@ -18,6 +18,9 @@ from pysd_runner.spec import FittedParameters
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from matplotlib.axes import Axes
+
+    from pysd_runner.plots.figure import ReportFigure
 
 Array = NDArray[np.float64]
 
@@ -59,7 +62,7 @@ class ResidualTable:
 RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "observed", "fitted", "standardised")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class FitResult:
     """Parameters of a model as one panel sees them, and how they were found.
 
@@ -195,6 +198,40 @@ class FitResult:
         parameters = self.table().set_index("key").rename_axis("parameter").to_xarray()
         cells = self.to_frame().rename_axis("cell").rename(columns={"region": "region_code"}).to_xarray()
         return xr.merge([parameters, cells])
+
+    def __repr__(self) -> str:
+        span = f"{self.fitted.first_year:g} to {self.fitted.last_year:g}"
+        shown = ", ".join(f"{item.key} {item.estimate:.4g}" for item in self.shown[:4])
+        more = ", ..." if len(self.shown) > 4 else ""
+        return f"<FitResult of {self.fitted.model!r} on {self.fitted.panel!r}, {span}: {shown}{more}; {self.fitted.status}>"
+
+    def _repr_html_(self) -> str:
+        """The parameters that are looked for first, as a table."""
+        import pandas as pd
+
+        rows = [
+            {"": item.name, "unit": item.unit, "estimate": item.estimate, "low": item.low, "high": item.high, "rests on": item.words}
+            for item in self.shown[:20]
+        ]
+        return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
+
+    def plot(self, *, ax: "Axes | None" = None) -> "ReportFigure | Axes":
+        """Fitted against observed values over time.
+
+        Parameters
+        ----------
+        ax
+            Where to draw the first series; None makes a figure of all of them.
+        """
+        from pysd_runner.plots.observed import plot_fitted
+
+        return plot_fitted(self.to_frame(), ax=ax, time_unit=self.time_unit)
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the parameters, and observed and fitted values, into a workbook."""
+        from pysd_runner.export.workbooks import save_workbook
+
+        return save_workbook({"parameters": self.table(), "residuals": self.to_frame()}, path)
 
     def correlation(self) -> "pd.DataFrame":
         """Posterior correlations of the parameters on the unbounded scale, by key."""
