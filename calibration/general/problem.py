@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from calibration.general.comparison import TableComparison
 from calibration.general.forward import Forward
 from calibration.general.free import Target, parameters_of, targets_of
 from calibration.general.series import ObservedSeries
+from calibration.observation import Noise
 from calibration.parameters import ParameterSpace
 from calibration.problem import CalibrationProblem
 from calibration.stages import Stage
@@ -29,6 +30,9 @@ from pysd_runner.panel.table import Table
 from pysd_runner.showing import time_unit
 from pysd_runner.spec import ModelSpec, Prior
 from pysd_runner.task import prepared
+
+if TYPE_CHECKING:
+    from calibration.results import FitResult
 
 Array = NDArray[np.float64]
 
@@ -98,6 +102,7 @@ class TableProblem(CalibrationProblem, data=Table):
         until: float | None = None,
         seed: int = 0,
     ) -> None:
+        self._asked = {"values": values, "priors": priors, "measurements": measurements, "start": start, "seed": seed}
         if isinstance(free, str):
             raise InvalidInput(f"free must be a list of parameters, such as [{free!r}]; found the text {free!r}")
         clock = prepared(model, None, start=start, outcomes=[]).clock
@@ -236,6 +241,38 @@ class TableProblem(CalibrationProblem, data=Table):
         values = self._data_residuals(points)
         widths = np.array([points[2 * k, column] - points[2 * k + 1, column] for k, column in enumerate(columns)])
         return values[-1], np.asarray(((values[:-1:2] - values[1:-1:2]) / widths[:, None]).T, dtype=float)
+
+    def again(self, *, until: float | None, free: Iterable[str]) -> "TableProblem":
+        """The same problem with another last moment and these parameters.
+
+        Parameters
+        ----------
+        until
+            The last moment that is fitted.
+        free
+            Parameters.
+        """
+        asked = {**self._asked, "measurements": {item.label: item.observation for item in self.observations}}
+        return TableProblem(self.model, self.table, free=free, until=until, **asked)  # type: ignore[arg-type]
+
+    def with_noise_of(self, fit: "FitResult") -> "TableProblem":
+        """The same problem with the errors that a fit settled on.
+
+        Parameters
+        ----------
+        fit
+            Of this problem.
+        """
+        kept = fit.fitted.provenance["errors"]
+        noise = {
+            item.label: Noise(kept[item.label]["sd"], kept[item.label]["persistence"])
+            if item.label in kept
+            else self.noise[item.label]
+            for item in self.observations
+        }
+        other = self.with_noise(noise)
+        assert isinstance(other, TableProblem)  # noqa: S101
+        return other
 
     @property
     def runs(self) -> Forward:

@@ -1,6 +1,6 @@
 """One observed column as the model sees it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +140,21 @@ class ObservedSeries:
         if self.observation.scale == "log":
             return 1 / raw
         return 1 / (raw * (1 - raw)) if self.observation.scale == "logit" else np.ones_like(raw)
+
+    def at(self, times: Array, values: Array, moments: Array, step: float) -> "ObservedSeries":
+        """The same column at other moments.
+
+        Parameters
+        ----------
+        times
+            Shape (time,).
+        values
+            On the scale, shape (row, time).
+        moments, step
+            Of the run that is compared.
+        """
+        weights = weights_of(times, moments, self.observation.kind, step)[None]
+        return replace(self, times=times, raw=self.unscaled(values), values=values, weights=weights)
 
     def unscaled(self, values: Array) -> Array:
         """The inverse of `scaled`."""
