@@ -12,9 +12,9 @@ _DOORS = {
     "Backtest": "calibration.forecasting",
     "CalibrationProblem": "calibration.general.problem",
     "FitResult": "calibration.results",
-    "backtest": "calibration.forecasting",
+    "backtest": "calibration.doors",
     "fit": "calibration.fit",
-    "forecast": "calibration.forecasting",
+    "forecast": "calibration.doors",
 }
 
 __all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "forecast"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
 from calibration.filtering.stocks import StockLaw
-from calibration.forecasting.baselines import Arima, DampedDrift, Persistence, Theta
+from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
 from calibration.forecasting.learnt import Learnt
@@ -40,7 +40,7 @@ Progress = Callable[[str, int, int], None]
 MODEL, FINAL, REFERENCE = "model", "gapsim", "persistence"
 MEMBERS = 240
 # Baselines that the model is mixed with, and their prior weights; that of the model is one.
-BASELINES = {REFERENCE: 0.25, "damped_drift": 0.25, "theta": 0.25, "arima": 0.25}
+BASELINES = {REFERENCE: 0.25, "damped_drift": 0.25, "smoothing": 0.25, "autoregression": 0.25}
 # The model is fitted anew whenever the observations have grown by this share.
 ANEW = 1.3
 # Observations that a first fit needs beside one for each parameter.
@@ -50,6 +50,10 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 # A mixture that is not this much better than persistence has gained nothing.
 GAIN = 0.98
 MOST_AHEAD = 500
+# One series tells little of how wide a mixture should have been: its own width counts for this many origins.
+UNDILATED = 30.0
+# One series tells members apart slowly: weights that follow its last errors follow chance.
+RATE, HALF_LIFE = 0.3, 20.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -316,10 +320,23 @@ def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = Non
     given
         A fit to go by; None fits at every origin that asks for it.
     """
-    methods = {REFERENCE: Persistence(), "damped_drift": DampedDrift(), "theta": Theta(), "arima": Arima()}
+    methods = {
+        REFERENCE: Persistence(),
+        "damped_drift": DampedDrift(),
+        "smoothing": Smoothing(),
+        "autoregression": FixedEffects(),
+    }
     members: list[Forecaster] = [ModelForecaster(data=data, free=tuple(free), given=given)]
     members += [Learnt(name=name, method=method, is_relative=False) for name, method in methods.items()]
-    return Combination(name=FINAL, members=tuple(members), prior=(1.0, *BASELINES.values()))
+    return Combination(
+        name=FINAL,
+        members=tuple(members),
+        prior=(1.0, *BASELINES.values()),
+        rate=RATE,
+        half_life=HALF_LIFE,
+        slope_sd=0.0,
+        undilated=UNDILATED,
+    )
 
 
 def origin_of(data: Gridded, place: int, memory: Memory) -> Origin:
