@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting import forecast, target_of
-from pysd_runner.draws import CommonDraws, common_draws
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
 from pysd_runner.policy.comparison import Comparison, compare
-from pysd_runner.projection import project
+from pysd_runner.regional.draws import CommonDraws, common_draws
+from pysd_runner.regional.projection import project
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.crossing import crossed, single_levers
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
@@ -154,7 +154,7 @@ def future_lines(ground: Ground) -> Iterator[str]:
     for name, item in (("from the forecast", closed), ("the model alone", alone)):
         gap = item.data["gap_to_leader"].isel(scenario=0)
         wider = (gap.sel(year=COUNTED).median("draw") > gap.sel(year=origin).median("draw")).sum().item()
-        share = scenario_chances(item.data, [EVENT]).iloc[0, 0]
+        share = float(scenario_chances(item.data, [EVENT]).to_numpy()[0, 0])
         yield f"   {name}: the gap to the leader widens by {COUNTED} in {wider} regions; {EVENT}: {share:.2f}"
     record = closed.provenance["baseline"]
     shock = np.array(list(record["systematic_shock"].values()))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fit import fit
-from calibration.problem import CalibrationProblem
+from calibration.fitting.fit import fit
+from calibration.fitting.problem import CalibrationProblem
 from calibration.uncertainty import Direction, Identifiability, directions, identify, point_at
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel

@@ -44,7 +44,7 @@ def jacobians(context: Context) -> Finding:
         "central differences, one ensemble": Task(partial(differences, ours, row)),
     }
     try:
-        jacobian = import_module("pysd_runner.sensitivities").jacobian
+        jacobian = import_module("pysd_runner.simulation.sensitivities").jacobian
         values = dict(zip(subject.parameters, row.tolist(), strict=True))
         model = ours.loaded.model
         tasks["the labelled call"] = Task(

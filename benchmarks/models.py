@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model, region_keys
-from pysd_runner.paths import model_folder
 
 Array = NDArray[np.float64]
 

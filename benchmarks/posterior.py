@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recovery import ASKED, MODEL, PANEL
-from calibration.fit import fit
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
+from calibration.fitting.fit import fit
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.uncertainty import fitted_point, sample_at
-from pysd_runner.draws import parameter_draws
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
+from pysd_runner.regional.draws import parameter_draws
 
 Array = NDArray[np.float64]
 Result = TypeVar("Result")

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from benchmarks.coverage import LEVELS, POOLED, Coverage, coverage, outside, rejected, table
 from benchmarks.machine import machine, versions
 from benchmarks.simulated import DISTURBANCES, simulated_panel
-from calibration.fit import fit
+from calibration.fitting.fit import fit
+from calibration.fitting.problem import CalibrationProblem
 from calibration.parameters import ParameterSpace, chosen
-from calibration.problem import CalibrationProblem
 from calibration.uncertainty import fitted_point, sample_at
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel

@@ -12,7 +12,7 @@ from benchmarks.panels import SOURCES, Source, read
 from benchmarks.perfect import told
 from benchmarks.vintages import CORE, DATA, OLD
 from benchmarks.vintages import results as vintages
-from calibration.backtest_command import intervals
+from calibration.commands.backtest import intervals
 from calibration.forecasting import Backtest, backtest, models
 from calibration.forecasting.comparison import ratio_interval
 from calibration.forecasting.models import FILTERED, FINAL, REFERENCE, ablations

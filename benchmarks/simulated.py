@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.inputs import as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
+from pysd_runner.regional.inputs import as_values, region_inputs, time_step, yearly_memory
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Measurement, ModelSpec
 

@@ -3,43 +3,35 @@
 The front doors are looked up when they are first used, so that importing this package costs next to nothing.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_DOORS = {
-    "Backtest": "calibration.forecasting",
-    "CalibrationProblem": "calibration.general.problem",
-    "FitResult": "calibration.results",
-    "backtest": "calibration.doors",
-    "fit": "calibration.fit",
-    "forecast": "calibration.doors",
-}
+if TYPE_CHECKING:
+    from calibration.doors import backtest, forecast
+    from calibration.fitting.fit import fit
+    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.results import FitResult
+    from calibration.forecasting import Backtest
 
 __all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "forecast"]
 
-
-class _Door:
-    """A name that is imported when it is asked for.
-
-    A module of the same name (``calibration/fit.py``) is set on the package once it is imported; as this descriptor
-    takes the assignment, the name goes on meaning the front door.
-    """
-
-    def __init__(self, name: str, module: str) -> None:
-        self._name, self._module = name, module
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return getattr(import_module(self._module), self._name)
-
-    def __set__(self, instance: object, value: object) -> None:
-        """Take what the import system sets, and leave it: ``sys.modules`` has it."""
+_HOMES = {
+    "Backtest": "forecasting",
+    "CalibrationProblem": "general.problem",
+    "FitResult": "fitting.results",
+    "backtest": "doors",
+    "fit": "fitting.fit",
+    "forecast": "doors",
+}
 
 
-_Package = type("_Package", (ModuleType,), {name: _Door(name, module) for name, module in _DOORS.items()})
-sys.modules[__name__].__class__ = _Package
+def __getattr__(name: str) -> Any:
+    """Import a front door, and what it needs, only when it is asked for."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
+    """Names that can be imported."""
     return sorted(__all__)

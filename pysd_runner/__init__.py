@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
-    from pysd_runner.panel import check_panel, load_panel, load_table
     from pysd_runner.doors import project
-    from pysd_runner.projection import load_projection
+    from pysd_runner.panel import check_panel, load_panel, load_table
+    from pysd_runner.regional.projection import load_projection
     from pysd_runner.scenarios import load_scenario
-    from pysd_runner.sensitivities import jacobian
     from pysd_runner.simulation import simulate
+    from pysd_runner.simulation.sensitivities import jacobian
 
 __all__ = [
     "check_panel",
@@ -31,10 +31,10 @@ __all__ = [
 
 _HOMES = {
     "check_panel": "panel",
-    "jacobian": "sensitivities",
+    "jacobian": "simulation",
     "load_model": "model",
     "load_panel": "panel",
-    "load_projection": "projection",
+    "load_projection": "regional.projection",
     "load_scenario": "scenarios",
     "load_table": "panel",
     "project": "doors",

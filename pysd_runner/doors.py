@@ -7,8 +7,8 @@ from pysd_runner.general.projection import project_any
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.panel.table import Table
-from pysd_runner.projection import Projection
-from pysd_runner.projection import project as project_regions
+from pysd_runner.regional.projection import Projection
+from pysd_runner.regional.projection import project as project_regions
 from pysd_runner.spec import FittedParameters
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
+from pysd_runner.core.paths import model_folder
 from pysd_runner.engine.ir import ModelIr, Variable
 from pysd_runner.engine.loading import changed_files, load_lowered
 from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.engine.source import Source, read_source
-from pysd_runner.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
-from pysd_runner.paths import model_folder
 from pysd_runner.facts import facts_of
 from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.own import load_own_spec

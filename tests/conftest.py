@@ -9,7 +9,7 @@ import pytest
 @functools.cache
 def shipped_rules():
     from pysd_runner.checks import load_rules
-    from pysd_runner.paths import model_folder
+    from pysd_runner.core.paths import model_folder
 
     return load_rules(model_folder("regional_digital") / "checks.toml")
 
@@ -36,11 +36,12 @@ def behaviour_rules(request, monkeypatch):
     """Apply checks.toml to every run; the marker `unruly` is for tests that break a run on purpose."""
     if request.node.get_closest_marker("unruly"):
         return
-    from pysd_runner import simulation as module
     from pysd_runner.checks import check_behaviour
+    from pysd_runner.simulation import run as module
 
     make_run = module.Run
 
+    @functools.wraps(make_run)
     def checked(**parts):
         run = make_run(**parts)
         if parts["provenance"]["model"] == "regional_digital" and not run.failed.any():

@@ -15,7 +15,7 @@ from benchmarks.models import Subject
 from pysd_runner.engine.clock import Clock
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import simulate
-from pysd_runner.task import prepared
+from pysd_runner.simulation.task import prepared
 
 CONTROLS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 

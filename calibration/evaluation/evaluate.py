@@ -17,7 +17,7 @@ from calibration.evaluation.residuals import residual_tests
 from calibration.evaluation.sensitivity import QUICK, Effort, sensitivity_tests
 from calibration.evaluation.structure import structure_tests
 from calibration.evaluation.subject import Subject
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 # Packages whose versions decide the numbers.
 PACKAGES = ("gapsim", "numpy", "scipy", "pysd", "SALib")

@@ -9,7 +9,7 @@ from calibration.evaluation.judgement import Judgement, Verdict
 from calibration.evaluation.phrases import Phrase
 from calibration.evaluation.subject import Subject
 from pysd_runner.checks.units import Unit, parse_unit
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import REGION_RANGE
 
 Array = NDArray[np.float64]

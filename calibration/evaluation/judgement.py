@@ -119,7 +119,7 @@ class Evaluation:
         UnknownName
             If there is no such part.
         """
-        from pysd_runner.errors import UnknownName, suggest
+        from pysd_runner.core.errors import UnknownName, suggest
 
         for item in self.sections:
             if item.key == key:

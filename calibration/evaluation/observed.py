@@ -8,10 +8,10 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from calibration.estimates import SeriesFit
 from calibration.evaluation.subject import Calibrated
-from calibration.forward import Forward
-from calibration.results import FitResult
+from calibration.fitting.estimates import SeriesFit
+from calibration.fitting.forward import Forward
+from calibration.fitting.results import FitResult
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 
 Array = NDArray[np.float64]

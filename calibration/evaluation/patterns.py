@@ -9,7 +9,7 @@ from calibration.evaluation.judgement import Judgement, Section, Verdict
 from calibration.evaluation.observed import Pair
 from calibration.evaluation.phrases import Phrase
 from calibration.sdeval import BehaviourPatterns, behaviour_patterns
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 KEY = "patterns"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 LANGUAGES = ("en", "zh")
 

@@ -14,7 +14,7 @@ from calibration.evaluation.phrases import Phrase
 from calibration.evaluation.subject import Calibrated, Subject
 from calibration.parameters import prior_quantile
 from calibration.sdeval import Sensitivity, behavioural_sensitivity, morris, numerical_sensitivity, sobol
-from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.spec import Parameter
 
 Array = NDArray[np.float64]

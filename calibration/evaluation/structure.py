@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from calibration.diagnostics import FAR
-from calibration.estimates import ParameterEstimate
 from calibration.evaluation.experiments import try_experiment
 from calibration.evaluation.invariance import invariance_tests
 from calibration.evaluation.judgement import Judgement, Section, Verdict
 from calibration.evaluation.phrases import NOTHING, Phrase
 from calibration.evaluation.subject import Subject
+from calibration.fitting.diagnostics import FAR
+from calibration.fitting.estimates import ParameterEstimate
 from calibration.sdeval import Loop as KnockOut
 from calibration.sdeval import knock_out
 from pysd_runner.checks import check_behaviour, check_dimensions, experiments_of, rules_of

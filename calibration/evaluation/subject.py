@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.results import FitResult
+from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
-from pysd_runner.draws import HISTORY_YEARS, carried_states, check_fit, panel_differences
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Method, TimePath
-from pysd_runner.errors import InvalidInput
-from pysd_runner.inputs import MOMENTUM_GAIN, as_values, region_inputs
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel
+from pysd_runner.regional.draws import HISTORY_YEARS, carried_states, check_fit, panel_differences
+from pysd_runner.regional.inputs import MOMENTUM_GAIN, as_values, region_inputs
 from pysd_runner.simulation import Run, simulate
 
 Array = NDArray[np.float64]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws
-from pysd_runner.draws import check_fit, parameter_draws
-from pysd_runner.errors import InvalidInput, apart
-from pysd_runner.inputs import as_values, region_inputs, time_step
+from pysd_runner.core.errors import InvalidInput, apart
 from pysd_runner.model import Model, load_model
+from pysd_runner.regional.draws import check_fit, parameter_draws
+from pysd_runner.regional.inputs import as_values, region_inputs, time_step
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import FittedParameters, ModelSpec
 

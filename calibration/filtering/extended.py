@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from calibration.general.series import ObservedSeries
 from pysd_runner.engine.names import HIDDEN
-from pysd_runner.errors import UnsupportedFeature
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
 from pysd_runner.model import Model
-from pysd_runner.sensitivities import jacobian
-from pysd_runner.simulation import simulate
+from pysd_runner.simulation.sensitivities import jacobian
+from pysd_runner.simulation.run import simulate
 
 Array = NDArray[np.float64]
 
@@ -176,6 +176,6 @@ def _observations(
 
 
 def _step(law: Model, values: dict[str, float], names: Sequence[str], mean: Array, time: float) -> float:
-    from pysd_runner.task import prepared
+    from pysd_runner.simulation.task import prepared
 
     return float(prepared(law, _entered(values, names, mean), start=time, outcomes=[]).clock.step)

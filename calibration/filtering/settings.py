@@ -52,8 +52,8 @@ themselves the fewer they are. Mended, no ratio of either sample moves by more t
 import math
 from dataclasses import dataclass
 
-from pysd_runner.counts import whole
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput
 
 BELOW_ONE, FINITE = math.nextafter(1.0, 0.0), math.nextafter(math.inf, 0.0)
 # The largest value that each grid may have, and how it is said; the smallest is 0.

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from calibration.general.series import ObservedSeries
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import UnsupportedFeature
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
 from pysd_runner.model import Model
-from pysd_runner.simulation import simulate
+from pysd_runner.simulation.run import simulate
 
 Array = NDArray[np.float64]
 
@@ -223,6 +223,6 @@ class StockLaw:
 
 
 def _step_of(model: Model, values: Mapping[str, Any], start: float) -> float:
-    from pysd_runner.task import prepared
+    from pysd_runner.simulation.task import prepared
 
     return float(prepared(model, values, start=start, outcomes=[]).clock.step)

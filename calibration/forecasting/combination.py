@@ -13,7 +13,7 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
 from calibration.forecasting.judged import Judged
 from calibration.forecasting.memory import Key, digest
 from calibration.forecasting.reach import learn_reach, reached
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
 SCHEMA = 2

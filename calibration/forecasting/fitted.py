@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import FittedParameters
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.memory import Memory, digest
 from calibration.forecasting.target import Target
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 
 Array = NDArray[np.float64]

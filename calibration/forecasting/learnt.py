@@ -11,7 +11,7 @@ from calibration.forecasting.memory import digest
 from calibration.forecasting.shape import over_horizons, over_regions, quantiles, root, stretched
 from calibration.forecasting.spread import Spread, WidthSettings, learn_spread
 from calibration.forecasting.target import Target
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

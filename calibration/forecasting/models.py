@@ -238,7 +238,7 @@ from calibration.forecasting.combination import Combination
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecaster, PointMethod
 from calibration.forecasting.learnt import Learnt
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 
 REFERENCE = "persistence"
 FINAL = "gapsim"

@@ -20,8 +20,8 @@ from calibration.forecasting.memory import Memory
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
-from pysd_runner.counts import whole
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
 from pysd_runner.panel import Panel
 from pysd_runner.spec import Baseline, FittedParameters

@@ -21,8 +21,8 @@ from calibration.general.fitting import fit_table
 from calibration.general.predicted import disturbed
 from calibration.general.problem import TableProblem
 from calibration.general.series import ObservedSeries
-from calibration.results import FitResult
-from pysd_runner.errors import InvalidInput, SimulationFailed, UnsupportedFeature
+from calibration.fitting.results import FitResult
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.general.projection import fitted_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
@@ -397,7 +397,7 @@ class TableOutlook:
 
     def __getitem__(self, name: str) -> "xr.DataArray":
         """Draws of one column, dimensions (draw, entity, time), without ``entity`` for a single series."""
-        from pysd_runner.errors import UnknownName, suggest
+        from pysd_runner.core.errors import UnknownName, suggest
 
         if name not in self.draws:
             raise UnknownName(f"nothing called {name!r} was forecast.{suggest(name, self.draws)}")

@@ -11,8 +11,8 @@ from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.memory import digest
 from calibration.forecasting.models import REFERENCE, models, models_named
 from calibration.forecasting.target import Target, years_told
-from pysd_runner.counts import whole
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 
 # The first origin has seen this many years.
 FIRST_ORIGIN = 9

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.series import FILLED_IN, never_changes
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import Panel
 
 Array = NDArray[np.float64]

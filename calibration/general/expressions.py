@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.elements import located
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.simulation.elements import located
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]

@@ -10,18 +10,18 @@ from time import monotonic, perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.checkpoint import Checkpoint, Settled, open_checkpoint
-from calibration.diagnostics import Finding
+from calibration.fitting.checkpoint import Checkpoint, Settled, open_checkpoint
+from calibration.fitting.diagnostics import Finding
 from calibration.general.ending import TableEnding
 from calibration.general.holdout import held_out
 from calibration.general.jumps import jumping
 from calibration.general.problem import TableProblem
 from calibration.general.screening import Screening, screened
-from calibration.laplace import laplace
+from calibration.fitting.laplace import laplace
 from calibration.observation import Noise
 from calibration.optimisers import SAME_COST, LeastSquares, MultiStart, Objective, Optimiser, Starts, optimiser_named
-from calibration.results import FitResult
-from pysd_runner.errors import SimulationFailed
+from calibration.fitting.results import FitResult
+from pysd_runner.core.errors import SimulationFailed
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -68,7 +68,7 @@ def fit_table(
     checkpoint: str | Path | None,
     progress: Progress | None,
 ) -> FitResult:
-    """Fit any model to a table; see `calibration.fit`.
+    """Fit any model to a table; see `calibration.fitting.fit`.
 
     Draws of the prior are run once, all together: those that fail are counted and described, the nearest to the data
     start the searches. Errors are estimated from the residuals in turn with the parameters until they settle. Where

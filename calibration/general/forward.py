@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.general.free import Target
-from pysd_runner.elements import constant_values
+from pysd_runner.simulation.elements import constant_values
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.starting import with_starts
 from pysd_runner.model import Model
-from pysd_runner.sensitivities import JacobianFunction, jacobian_function
-from pysd_runner.simulation import Run, simulate
-from pysd_runner.task import Task, computed, prepared
+from pysd_runner.simulation.sensitivities import JacobianFunction, jacobian_function
+from pysd_runner.simulation.run import Run, simulate
+from pysd_runner.simulation.task import Task, computed, prepared
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
@@ -156,7 +156,7 @@ class Forward:
         if not target.position:
             return np.zeros(())
         if target.is_start:
-            from pysd_runner.simulation import simulate as run
+            from pysd_runner.simulation.run import simulate as run
 
             found = run(self.original, self._plain_held(), outcomes=[target.variable])[target.variable]
             return np.asarray(found[0, 0, ..., 0], dtype=float)

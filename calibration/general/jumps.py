@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.general.problem import TableProblem
-from pysd_runner.errors import UnsupportedFeature
+from pysd_runner.core.errors import UnsupportedFeature
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.description import Description
+from calibration.fitting.description import Description
 from calibration.general.binding import Measurements, bound, driven_paths, series_of
 from calibration.general.comparison import TableComparison
 from calibration.general.forward import Forward
@@ -19,20 +19,20 @@ from calibration.general.free import Target, parameters_of, targets_of
 from calibration.general.series import ObservedSeries
 from calibration.observation import Noise
 from calibration.parameters import ParameterSpace
-from calibration.problem import CalibrationProblem
-from calibration.stages import Stage
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.stages import Stage
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.general.clock import in_time_of
 from pysd_runner.general.equations import equations_hash, equations_of
 from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.panel.table import Table
-from pysd_runner.showing import time_unit
+from pysd_runner.simulation.showing import time_unit
 from pysd_runner.spec import ModelSpec, Prior
-from pysd_runner.task import prepared
+from pysd_runner.simulation.task import prepared
 
 if TYPE_CHECKING:
-    from calibration.results import FitResult
+    from calibration.fitting.results import FitResult
 
 Array = NDArray[np.float64]
 
@@ -354,7 +354,7 @@ def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
             if not target.position:
                 plain[target.variable] = float(value)
                 continue
-            from pysd_runner.elements import constant_values
+            from pysd_runner.simulation.elements import constant_values
 
             array = plain.setdefault(target.variable, np.array(constant_values(model, target.variable)))
             array[target.position] = float(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.diagnostics import Finding
+from calibration.fitting.diagnostics import Finding
 from calibration.general.problem import TableProblem
 
 Array = NDArray[np.float64]

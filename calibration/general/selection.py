@@ -12,7 +12,7 @@ from calibration.general.free import Target, parameters_of, targets_of
 from calibration.general.series import ObservedSeries
 from calibration.observation import Noise
 from calibration.parameters import ParameterSpace
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.facts import facts_of
 from pysd_runner.model import Model
 from pysd_runner.spec import Parameter

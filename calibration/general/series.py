@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from calibration.general.expressions import Expression
 from calibration.observation import Whitening
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import ErrorModel, Observation
 
 Array = NDArray[np.float64]

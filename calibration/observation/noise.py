@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.series import Series
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 MOST_PERSISTENT = 0.97
 

@@ -11,7 +11,7 @@ from calibration.optimisers.global_searches import BasinHopping, DifferentialEvo
 from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.minimize import Minimize
 from calibration.optimisers.objective import Optimiser
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 
 OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
     "least_squares": LeastSquares,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calibration.optimisers.exploring import explored
 from calibration.optimisers.objective import Objective, Optimum
 from calibration.optimisers.watch import Watch
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from calibration.optimisers.objective import Objective, Optimum
 from calibration.optimisers.outcome import Outcome
 from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 
 Array = NDArray[np.float64]
 

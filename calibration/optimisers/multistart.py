@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.optimisers.catalogue import prepared
 from calibration.optimisers.objective import Objective, Optimiser, Optimum
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 Keep = Callable[[int, Optimum], None]

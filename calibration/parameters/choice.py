@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 from numbers import Real
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import ModelSpec, Parameter
 
 Free = Iterable[str] | None

@@ -11,7 +11,7 @@ from pandas.api import types as pd_types
 
 from calibration.evaluation.judgement import Evaluation, Judgement, Section, Verdict, judgement_rows
 from calibration.evaluation.phrases import LANGUAGES, Phrase, has_phrase
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.reports.document import (
     Bullets,

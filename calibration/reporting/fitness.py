@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.estimates import SeriesFit
-from calibration.results import FitResult
+from calibration.fitting.estimates import SeriesFit
+from calibration.fitting.results import FitResult
 from calibration.sdeval import autocorrelation_band, durbin_watson, ljung_box, point_fit
 
 Array = NDArray[np.float64]

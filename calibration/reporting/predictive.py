@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from calibration.fitting.results import FitResult
 from calibration.reporting.wording import say, series_name, window
-from calibration.results import FitResult
 from calibration.uncertainty import PredictiveCheck
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import FAN, INK, RULE, SCENARIO, drawing

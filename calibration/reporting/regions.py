@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from calibration.estimates import SeriesFit
+from calibration.fitting.estimates import SeriesFit
+from calibration.fitting.results import FitResult
 from calibration.reporting.wording import say, series_name, window
-from calibration.results import FitResult
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, SCENARIO, drawing

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from calibration.estimates import ParameterEstimate, SeriesFit
+from calibration.fitting.estimates import ParameterEstimate, SeriesFit
+from calibration.fitting.results import FitResult
 from calibration.observation import BEND
 from calibration.reporting.fitness import SeriesNumbers, numbers_of, regions_of, strongest_correlations
 from calibration.reporting.report_wording import words
 from calibration.reporting.wording import say_evidence, series_name
-from calibration.results import FitResult
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.panel import Panel
 from pysd_runner.reports.certainty import SHAPES

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
-from calibration.estimates import SeriesFit
+from calibration.fitting.estimates import SeriesFit
+from calibration.fitting.results import FitResult
 from calibration.observation import BEND
 from calibration.reporting.wording import say, series_name, window
-from calibration.results import FitResult
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import BASELINE, GRID, INK, RULE, SCENARIO, drawing

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from calibration.description import Description
-from calibration.results import FitResult
+from calibration.fitting.description import Description
+from calibration.fitting.results import FitResult
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.plots.observed import plot_fitted
 from pysd_runner.plots.save import save_figure

@@ -1,7 +1,7 @@
 """The words of the pictures of a fit, in English and Chinese."""
 
-from calibration.estimates import PRIOR_ONLY, SeriesFit
-from calibration.results import FitResult
+from calibration.fitting.estimates import PRIOR_ONLY, SeriesFit
+from calibration.fitting.results import FitResult
 
 _WORDING = {
     "en": {

@@ -8,7 +8,7 @@ import pandas as pd
 from calibration.sdeval.modes import mode_differs
 from calibration.sdeval.pairs import FloatArray, ratio
 from calibration.sdeval.runs import BREAKDOWNS, Simulate, arrays_of
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 
 def numerical_sensitivity(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import Axis, FloatArray, ratio, series_of
 from calibration.sdeval.runs import Run, arrays_of, first_where
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 #: Runs a model with a step of time and a method; outcomes are at the same moments whatever the step.
 Integrate = Callable[[float, str], Run]

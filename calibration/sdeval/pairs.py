@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 FloatArray = NDArray[np.float64]
 

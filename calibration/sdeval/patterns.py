@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.sdeval.cycles import compare_autocorrelations, lagged_correlation, period
 from calibration.sdeval.pairs import Axis, FloatArray, line_up, ratio
 from calibration.sdeval.trends import Trend, check_trend, fit_trend, trend_difference
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Status = Literal["passed", "failed", "noted", "skipped"]
 StepName = Literal["trend", "period", "phase", "mean", "variation", "discrepancy"]

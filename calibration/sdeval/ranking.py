@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.sdeval.pairs import FloatArray
 from calibration.sdeval.runs import BREAKDOWNS, Run, Simulate
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

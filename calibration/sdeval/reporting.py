@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 
 NOT_REPORTED = "not reported"
 

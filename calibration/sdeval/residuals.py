@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from calibration.sdeval.pairs import Axis, FloatArray, line_up, numbers_of, ratio, series_of
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from calibration.sdeval.pairs import FloatArray
-from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 
 #: The outcomes of one run by name.
 Run = Mapping[str, ArrayLike]

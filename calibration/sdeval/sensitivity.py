@@ -13,7 +13,7 @@ import xarray as xr
 
 from calibration.sdeval.pairs import FloatArray
 from calibration.sdeval.runs import BREAKDOWNS, Run, Simulate, arrays_of
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 #: Runs many parameter sets at once; None where a run failed.
 Batch = Callable[[Sequence[Mapping[str, float]]], Sequence[Run | None]]

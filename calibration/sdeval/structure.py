@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.sdeval.modes import mode_differs, turning_points
 from calibration.sdeval.pairs import FloatArray, ratio
 from calibration.sdeval.runs import BREAKDOWNS, Run, Simulate, arrays_of, first_where
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 #: Takes the run under the test input and the base run; says whether, or where, the constraint holds.
 Constraint = Callable[[Run, Run], ArrayLike]

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from calibration.sdeval.pairs import FloatArray, ratio
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Trend = Literal["none", "linear", "quadratic", "exponential"]
 

@@ -1,8 +1,8 @@
 """How sure a fit is: profiles, posterior samples, and what the panel can and cannot tell apart."""
 
+from calibration.fitting.point import FittedPoint, fitted_point, point_at
 from calibration.uncertainty.convergence import Convergence, convergence
 from calibration.uncertainty.directions import Direction, directions
-from calibration.uncertainty.point import FittedPoint, fitted_point, point_at
 from calibration.uncertainty.predictive import PredictiveCheck, predictive_checks
 from calibration.uncertainty.profiles import Profile, half_quantile, profile
 from calibration.uncertainty.sampling import PosteriorSample, sample, sample_at

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.diagnostics import Finding
-from pysd_runner.errors import InvalidInput
+from calibration.fitting.diagnostics import Finding
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

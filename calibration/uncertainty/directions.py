@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.uncertainty.point import FittedPoint
+from calibration.fitting.point import FittedPoint
 
 Array = NDArray[np.float64]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.point import FittedPoint, fitted_point
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.observation import Noise, Series
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
-from calibration.uncertainty.point import FittedPoint, fitted_point
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.one_thread import one_thread
+from calibration.fitting.one_thread import one_thread
+from calibration.fitting.point import FittedPoint, Progress, fitted_point
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
-from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
 from calibration.uncertainty.shape import Shape, shape_of
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.one_thread import one_thread
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
+from calibration.fitting.one_thread import one_thread
+from calibration.fitting.point import FittedPoint, Progress, fitted_point
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.uncertainty.convergence import Convergence, convergence
 from calibration.uncertainty.moves import Reference, moves
-from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calibration.diagnostics import Finding
-from calibration.estimates import LEAST_SHOWN, ParameterEstimate, evidence
-from calibration.problem import CalibrationProblem
-from calibration.results import FitResult
+from calibration.fitting.diagnostics import Finding
+from calibration.fitting.estimates import LEAST_SHOWN, ParameterEstimate, evidence
+from calibration.fitting.point import FittedPoint, Progress, fitted_point
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult
 from calibration.uncertainty.directions import Direction, directions
-from calibration.uncertainty.point import FittedPoint, Progress, fitted_point
 from calibration.uncertainty.profiles import Profile, profile
 from calibration.uncertainty.shape import Shape
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.checks.rules import EVERYTHING, Kind, Rule
+from pysd_runner.core.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.engine.names import key
-from pysd_runner.errors import InvalidModel, UnknownName, suggest
 from pysd_runner.simulation import Run
 
 Array = NDArray[np.float64]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.model import Model
 from pysd_runner.spec.tables import Table
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.order import plan
-from pysd_runner.errors import InvalidInput
 from pysd_runner.model import Model
-from pysd_runner.task import prepared
+from pysd_runner.simulation.task import prepared
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NoReturn
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 # Vensim's own default equivalences, the plain words for "no unit", and the currency of the shipped model.
 SYNONYMS = (

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.panel import Panel

@@ -7,7 +7,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.failures import BUG
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.checks import DimensionProblem, Obstacle

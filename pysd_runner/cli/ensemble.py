@@ -10,7 +10,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Seed
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.reports.folders import check_file, save_whole
 
 if TYPE_CHECKING:  # these load numpy

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pysd_runner.cli.interruption import listening
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.streams import STANDARD_OUTPUT, write_line
-from pysd_runner.errors import GapsimError
+from pysd_runner.core.errors import GapsimError
 
 BUG, BAD_INPUT, INTERRUPTED = 1, 2, 130
 

@@ -10,7 +10,7 @@ from pysd_runner.cli.options import Force, Map
 from pysd_runner.cli.own_init import initialise_own
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, refuse
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 SCENARIO_FILE = "scenario.yaml"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import TableChoice
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
@@ -139,7 +139,7 @@ def _prior(prior: object) -> str:
 def _measurements(model: "Model", table: "Table | None") -> list[list[str]]:
     if table is None:
         return [["# [measurements.infected]", '# column = "infected"', '# outcome = "Infected"']]
-    from pysd_runner.errors import suggest
+    from pysd_runner.core.errors import suggest
     from pysd_runner.general.matching import matched
 
     pairs = matched(model, table)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.cli.session import Session
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Panel, PanelMapping, Problem

@@ -51,7 +51,7 @@ def plot(
                 session.say(str(path))
         return
     from pysd_runner.plots import save_figure
-    from pysd_runner.projection import load_projection
+    from pysd_runner.regional.projection import load_projection
     from pysd_runner.reports.figures import figure_jobs
 
     folder = result.parent if result.is_file() else result

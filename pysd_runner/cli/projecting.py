@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
     from pysd_runner.panel import Panel
     from pysd_runner.policy.answer import Answer
-    from pysd_runner.projection import Projection
+    from pysd_runner.regional.projection import Projection
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.scenarios import Scenario
@@ -199,7 +199,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
-    from pysd_runner.projection import last_origin, project
+    from pysd_runner.regional.projection import last_origin, project
     from pysd_runner.reports.evidence import money_of
     from pysd_runner.reports.inputs import Inputs
     from pysd_runner.reports.model_checks import ModelChecks

@@ -38,7 +38,7 @@ from pysd_runner.cli.projecting import (
 from pysd_runner.cli.own_run import run_own
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, refuse
-from pysd_runner.errors import InvalidInput, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 SHIPPED_PANEL = "china"
 

@@ -107,7 +107,7 @@ class Session:
             self.note(f"{title} ...")
             yield _Checked(_Lines(self), self.interruption)
         else:
-            from pysd_runner.progress import bar
+            from pysd_runner.core.progress import bar
 
             with bar(title, total) as shown:
                 yield _Checked(shown, self.interruption)

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.memory import machine_bytes
 from pysd_runner.ensemble.cases import Cases
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.floating]
 

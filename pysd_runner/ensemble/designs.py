@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.counts import whole
-from pysd_runner.draws import parameter_draws
-from pysd_runner.elements import element_name, located
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
+from pysd_runner.regional.draws import parameter_draws
+from pysd_runner.simulation.elements import element_name, located
 from pysd_runner.spec import FittedParameters, ModelSpec
 
 if TYPE_CHECKING:

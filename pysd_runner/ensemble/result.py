@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine.names import key
 from pysd_runner.engine.tracing import Failure
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
-from pysd_runner.errors import UnknownName, suggest
-from pysd_runner.showing import one_line, time_axis
+from pysd_runner.simulation.showing import one_line, time_axis
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.counts import cores, whole
+from pysd_runner.core.counts import cores, whole
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.engine.choice import Engine, Precision
 from pysd_runner.engine.ir import Method
 from pysd_runner.engine.paths import TimePath
@@ -23,10 +24,9 @@ from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.interruption import listening
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
-from pysd_runner.errors import InvalidInput, SimulationFailed
 from pysd_runner.model import Model
-from pysd_runner.showing import time_unit
-from pysd_runner.task import TRACED, compiled_ahead, computed, failed_cases, provenance, traced_case
+from pysd_runner.simulation.showing import time_unit
+from pysd_runner.simulation.task import TRACED, compiled_ahead, computed, failed_cases, provenance, traced_case
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
@@ -262,7 +262,7 @@ def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
     if callable(progress):
         yield progress
     elif progress:
-        from pysd_runner.progress import bar
+        from pysd_runner.core.progress import bar
 
         with bar(f"Running {draws} draws", draws) as shown:
             yield shown.advance

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble.moments import Moments, combined, joined_moments, moments_of
 from pysd_runner.ensemble.quantiles import QuantileSketch, Summary, joined_summaries
-from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 
 def baselines_of(scenarios: Sequence[str], baseline: str | Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import NATION, in_layout, layers_of
 from pysd_runner.export.long import quantiles_over_draws
 

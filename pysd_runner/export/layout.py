@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 DIMS = ("scenario", "draw", "region", "year")
 NATION = "nation"

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.panel.table import Table
-from pysd_runner.showing import time_unit
+from pysd_runner.simulation.showing import time_unit
 
 # Starts from here on are years of the calendar.
 FIRST_YEAR = 1000.0

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
 
 # Changed variables that a message names.

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.elements import constant_values, located
+from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput, InvalidScenario, SimulationFailed
+from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
 from pysd_runner.general.equations import check_equations, equations_of
 from pysd_runner.general.future import BASELINE, Future
 from pysd_runner.general.starting import PREFIX, with_starts
@@ -16,11 +16,11 @@ from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
-from pysd_runner.showing import time_unit
-from pysd_runner.simulation import failure_message, simulate
+from pysd_runner.simulation.showing import time_unit
+from pysd_runner.simulation.run import failure_message, simulate
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.weak import parameter_of
-from pysd_runner.task import prepared
+from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 
@@ -151,7 +151,7 @@ def spec_of(fitted: FittedParameters) -> ModelSpec:
     Parameters
     ----------
     fitted
-        What `calibration.fit` found on a table.
+        What `calibration.fitting.fit` found on a table.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pysd_runner.errors import InvalidInput, suggest
+from pysd_runner.core.errors import InvalidInput, suggest
 
 if TYPE_CHECKING:
     import xarray as xr

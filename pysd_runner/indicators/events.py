@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
 
@@ -199,7 +199,7 @@ def scenario_chances(data: xr.Dataset, events: Sequence[str]) -> pd.DataFrame:
     InvalidInput, UnknownName
         As `chances`.
     """
-    logs = np.log(data["output_per_head"].transpose("scenario", "draw", "region", "year"))
+    logs: xr.DataArray = xr.apply_ufunc(np.log, data["output_per_head"].transpose("scenario", "draw", "region", "year"))
     relative = (logs - logs.mean("region")).to_numpy()
     regions = data["region"].to_numpy()
     names = {

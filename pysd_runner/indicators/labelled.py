@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators.classes import class_names, class_totals
 from pysd_runner.indicators.dispersion import coefficient_of_variation, sigma_dispersion
 from pysd_runner.indicators.gini import gini

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators.regions import FloatArray, positive_regions_last
 
 Measure = Callable[[FloatArray, FloatArray], FloatArray]

@@ -5,7 +5,7 @@ import datetime
 import re
 from collections.abc import Callable, Iterable
 
-from pysd_runner.errors import InvalidInput, suggest
+from pysd_runner.core.errors import InvalidInput, suggest
 
 Date = datetime.date
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput, suggest
+from pysd_runner.core.errors import InvalidInput, suggest
 from pysd_runner.panel.names import VARIABLE_OF, key
 from pysd_runner.panel.observations import Cells, IndexArray, Observations
 from pysd_runner.panel.problems import Problem

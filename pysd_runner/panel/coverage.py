@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidPanel
+from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel.panel import Panel
 from pysd_runner.panel.problems import Problem
 

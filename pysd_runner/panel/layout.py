@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
 
-from pysd_runner.errors import suggest
+from pysd_runner.core.errors import suggest
 from pysd_runner.panel.names import ROLE_OF, ROLES, VARIABLE_OF, key, split_unit, year_heading
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.variables import REQUIRED, VARIABLES

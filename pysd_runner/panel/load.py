@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysd_runner.errors import InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidPanel, suggest
 from pysd_runner.panel.assembly import Axes, Grid, breaks, gaps, magnitudes, parts_and_wholes, to_grid
 from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
 from pysd_runner.panel.derivation import derived, derived_unit

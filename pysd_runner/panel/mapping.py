@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pysd_runner.errors import InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidPanel, suggest
 from pysd_runner.panel.number_style import DECIMALS
 
 SCHEMA = 1

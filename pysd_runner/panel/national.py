@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel.names import ROLE_OF, key, split_unit
 from pysd_runner.panel.tables import Table, read_table
 from pysd_runner.panel.units import parse_unit

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.errors import suggest
+from pysd_runner.core.errors import suggest
 from pysd_runner.panel.layout import IGNORE, Layout, mapped, variable_name
 from pysd_runner.panel.names import VARIABLE_OF, key, split_unit, visible
 from pysd_runner.panel.problems import Problem

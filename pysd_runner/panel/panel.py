@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.panel.problems import Problem
 
 if TYPE_CHECKING:

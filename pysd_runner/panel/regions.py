@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, sqrt
 from pathlib import Path
 
-from pysd_runner.errors import InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidPanel, suggest
 from pysd_runner.panel.names import key
 from pysd_runner.panel.panel import Region
 from pysd_runner.panel.tables import Table, read_table

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pysd_runner.errors import InvalidPanel, UnknownName, suggest
-from pysd_runner.paths import models_folder
+from pysd_runner.core.errors import InvalidPanel, UnknownName, suggest
+from pysd_runner.core.paths import models_folder
 
 DECLARATIONS = "sources.toml"
 SCHEMA = 1

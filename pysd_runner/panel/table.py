@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.panel.calendar import checked_unit, counted, unit_of_time
 from pysd_runner.panel.names import key
 from pysd_runner.panel.problems import Problem

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pysd_runner.errors import InvalidInput, InvalidPanel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, suggest
 from pysd_runner.panel import tables
 from pysd_runner.panel.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.panel.conversion import Measure

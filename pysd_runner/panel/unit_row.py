@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel.layout import Layout
 from pysd_runner.panel.names import ROLE_OF, key
 from pysd_runner.panel.tables import Table

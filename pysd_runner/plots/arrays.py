@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.layout import DIMS, in_layout
-from pysd_runner.export.words import has_word, word
+from pysd_runner.text.words import has_word, word
 
 
 def label_array(

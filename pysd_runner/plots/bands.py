@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 #: The median, and the edges of the bands that hold 30, 60 and 90 of 100 futures.
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)

@@ -9,10 +9,9 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.baselines import baselines_of
 from pysd_runner.export.layout import in_layout
-from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
 from pysd_runner.plots.behind import Behind
@@ -24,6 +23,7 @@ from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, GRID, INK,
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
 from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, shortened, text_width
+from pysd_runner.text.words import word
 
 _GAP = 0.16
 _HIGH = 1.05

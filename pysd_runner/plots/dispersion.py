@@ -8,9 +8,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
-from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import history_in_layout, origin_of
 from pysd_runner.plots.bands import Bands, joined
 from pysd_runner.plots.behind import Behind
@@ -23,6 +22,7 @@ from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader
 from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, wrapped
+from pysd_runner.text.words import word
 
 NEEDED = ("class_gap", "theil", "sigma")
 _LEFT, _LABELS, _BETWEEN = 0.44, 0.86, 0.62

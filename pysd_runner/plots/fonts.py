@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib import font_manager
 
-from pysd_runner.export.words import dictionary
+from pysd_runner.text.words import dictionary
 
 BASE = "DejaVu Sans"
 CANDIDATES = (

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
-from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import history_in_layout, origin_of, position_of
 from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, label_room, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
@@ -20,6 +19,7 @@ from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader
 from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, shortened, wrapped
+from pysd_runner.text.words import word
 
 MOST_PANELS = 12
 _CHOSEN_PANELS = 6

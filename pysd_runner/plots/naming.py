@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import position_of, region_label, scenario_label
 from pysd_runner.plots.fonts import can_draw
+from pysd_runner.text.words import word
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import KeyEntry, ReportFigure, open_sheet
 from pysd_runner.plots.palette import GRID, INK, SCENARIO, drawing
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from pysd_runner.export.words import has_word, word
-from pysd_runner.numbers import written
+from pysd_runner.core.numbers import written
+from pysd_runner.text.words import has_word, word
 
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})
 _INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})

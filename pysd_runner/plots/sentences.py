@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.layout import in_layout
-from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
+from pysd_runner.text.words import word
 
 #: What a band may include uncertainty about.
 UNCERTAINTIES = ("parameters", "forecast", "start", "shocks", "structure", "data")

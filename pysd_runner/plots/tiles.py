@@ -7,9 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
-from pysd_runner.export.words import word
 from pysd_runner.plots.arrays import history_in_layout, origin_of
 from pysd_runner.plots.fan import label_room, set_values, set_years
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
@@ -20,6 +19,7 @@ from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of,
 from pysd_runner.plots.quantities import quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import shortened
+from pysd_runner.text.words import word
 
 _GAP, _NAME, _SMALL = 0.09, 0.17, 6.2
 _NAME_SIZE = 7.2

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.draws import common_draws
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.policy.comparison import Comparison, compare, scanned, terciles
+from pysd_runner.regional.draws import common_draws
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters
 

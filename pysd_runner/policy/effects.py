@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators import gap_to_leader, theil, theil_decomposition
 from pysd_runner.indicators.laggards import Measure, laggards, mean_log_gap, split_change
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,8 +70,8 @@ def _scenarios(model: str) -> tuple[Entry, ...]:
 
 
 def _panels(model: str) -> tuple[Entry, ...]:
+    from pysd_runner.core.paths import model_folder
     from pysd_runner.panel.shipped import DECLARATIONS, shipped_panels
-    from pysd_runner.paths import model_folder
 
     home = model_folder(model)
     found = {name: path for name, path in shipped_panels().items() if home in path.parents}
@@ -85,7 +85,7 @@ def _coverage(sources: Path) -> str:
 
 
 def _models(_: str) -> tuple[Entry, ...]:
-    from pysd_runner.paths import models_folder
+    from pysd_runner.core.paths import models_folder
 
     files = sorted(models_folder().glob("*/model.mdl"))
     return tuple(Entry(kind="model", name=file.parent.name) for file in files)
@@ -93,7 +93,7 @@ def _models(_: str) -> tuple[Entry, ...]:
 
 def _declared(section: str, kind: str) -> Callable[[str], tuple[Entry, ...]]:
     def entries(model: str) -> tuple[Entry, ...]:
-        from pysd_runner.paths import model_folder
+        from pysd_runner.core.paths import model_folder
         from pysd_runner.spec import load_spec
 
         declared = getattr(load_spec(model_folder(model) / "model.toml"), section)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine.ir import Variable
-from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import shipped_panels
 from pysd_runner.reports.catalogue import catalogue

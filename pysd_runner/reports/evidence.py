@@ -1,7 +1,7 @@
 """How much of a projection is data and how much is prior, in words."""
 
-from pysd_runner.paths import model_folder
-from pysd_runner.projection import Projection
+from pysd_runner.core.paths import model_folder
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import LEAST_SHOWN
 from pysd_runner.reports.phrases import say
 from pysd_runner.spec import FittedParameters, ModelSpec, load_spec

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 
 # What a policy changes is shown for these; all of them are of the nation.
 OUTPUT = "national_output"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 # A folder that holds one of these was written by this package and may be replaced when that is asked for.
 MARKS = ("run.json", "fitted.json", "fit", "evaluation.json", "forecast.md")

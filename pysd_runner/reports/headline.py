@@ -6,16 +6,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pysd_runner.export.words import word
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.laggards import mean_log_gap
-from pysd_runner.numbers import interval, percent, written
 from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.comparison import Comparison
 from pysd_runner.policy.effects import HEADLINE, Start
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.plausible import implausible
+from pysd_runner.text.words import word
 
 Array = NDArray[np.float64]
 
@@ -94,20 +94,28 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
         )
         yield say("robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
         return
-    parts = []
-    for key, item in answer.comparisons.items():
-        name = str(item.first.idxmax())
-        parts.append(
-            say(
-                "first under" if key else "first",
-                lang,
-                policy=label_of(projection, answer, name, lang),
-                share=percent(float(item.first[name])),
-                definition=definition_label(projection, key, lang),
-            )
+    tops = {key: str(item.first.idxmax()) for key, item in answer.comparisons.items()}
+    shares = {key: percent(float(item.first[tops[key]])) for key, item in answer.comparisons.items()}
+    against = list(_against(projection, answer, lang))
+    if len(tops) > 1 and len(set(tops.values())) == 1 and not against:
+        label = label_of(projection, answer, next(iter(tops.values())), lang)
+        parts = [
+            say("share under", lang, share=share, definition=definition_label(projection, key, lang))
+            for key, share in shares.items()
+        ]
+        yield say("first but not robust", lang, policy=label, parts=say("list", lang).join(parts))
+        return
+    parts = [
+        say(
+            "first under" if key else "first",
+            lang,
+            policy=label_of(projection, answer, name, lang),
+            share=shares[key],
+            definition=definition_label(projection, key, lang),
         )
-    parts += _against(projection, answer, lang)
-    yield say("not robust", lang, parts=say("clauses", lang).join(parts))
+        for key, name in tops.items()
+    ]
+    yield say("not robust", lang, parts=say("clauses", lang).join([*parts, *against]))
 
 
 def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import write_text_whole
 from pysd_runner.panel import Panel
 from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pysd_runner.errors import GapsimError
-from pysd_runner.paths import models_folder
+from pysd_runner.core.errors import GapsimError
+from pysd_runner.core.paths import models_folder
 
 if TYPE_CHECKING:
     from pysd_runner.simulation import Run
@@ -108,8 +108,8 @@ def _writable(folder: Path) -> Callable[[], tuple[Verdict, str]]:
 
 def _processor() -> tuple[Verdict, str]:
     """What the compiled engine is made for on this machine."""
+    from pysd_runner.core.errors import UnsupportedFeature
     from pysd_runner.engine.llvm.compiler import host
-    from pysd_runner.errors import UnsupportedFeature
 
     try:
         found = host()

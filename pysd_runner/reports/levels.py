@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 
 QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 NATIONAL = ("national_gap", "theil", "sigma")

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from pysd_runner.numbers import interval, percent, written
+from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.comparison import FACTORS, SCANNED, Comparison
 from pysd_runner.policy.effects import HEADLINE
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of
 from pysd_runner.reports.phrases import say
 from pysd_runner.reports.screen import aligned, filled
@@ -61,7 +61,7 @@ def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tupl
     header, rows
         Texts.
     """
-    header = [say("event", lang), *(label_of(projection, None, name, lang) for name in shares)]
+    header = [say("event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
     return header, [[str(event), *(f"{percent(share)} %" for share in row)] for event, row in shares.iterrows()]
 
 

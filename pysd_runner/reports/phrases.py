@@ -1,6 +1,6 @@
 """What reports say, in English and Chinese."""
 
-from pysd_runner.export.words import word
+from pysd_runner.text.words import word
 
 
 def say(key: str, lang: str, **parts: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pysd_runner.numbers import interval, written
+from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.comparison import Comparison
 from pysd_runner.reports.phrases import say
 from pysd_runner.spec import ModelSpec

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from pysd_runner.paths import model_folder
+from pysd_runner.core.paths import model_folder
 
 _ENTRY = re.compile(r"^@\w+\{(?P<key>[^,\s]+),(?P<body>.*?)^\}", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTILINE)

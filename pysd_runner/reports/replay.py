@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
-from pysd_runner.projection import Projection, load_projection, project
+from pysd_runner.regional.projection import Projection, load_projection, project
 from pysd_runner.reports.inputs import Inputs, read_inputs
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc, write_text_whole
 from pysd_runner.indicators.events import scenario_chances
-from pysd_runner.numbers import percent
 from pysd_runner.plots import save_figure
 from pysd_runner.policy.answer import Answer
-from pysd_runner.projection import Projection
+from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
 from pysd_runner.reports.evidence import declarations_of, evidence_lines

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.errors import InvalidPanel
+from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import Flags, Panel, Region
 
 SCHEMA = 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pysd_runner.errors import UnknownName
+from pysd_runner.core.errors import UnknownName
 from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.vocabulary import ScenarioModel
 

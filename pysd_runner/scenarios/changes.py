@@ -8,7 +8,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
-from pysd_runner.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.document import Document, read_document
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.problems import InvalidScenarioFile

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.scenarios.document import Document, KeyPath
 from pysd_runner.scenarios.policy import (
     BUDGET_LIMIT,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pysd_runner.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
 from pysd_runner.scenarios.scenario import Scenario

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pysd_runner.errors import suggest
+from pysd_runner.core.errors import suggest
 from pysd_runner.scenarios.document import Document, KeyPath
 from pysd_runner.scenarios.problems import Problem, join_path, quoted
 from pysd_runner.scenarios.schema import SCHEMA_VERSION, TAGS, Languages, PolicyPart, ScenarioFile, Targets

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from pysd_runner.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.notices import notices
 from pysd_runner.scenarios.policy import Policy

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.scenarios.phrases import PHRASES
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule, changed_settings
 from pysd_runner.scenarios.scenario import Scenario

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import UnknownName, suggest
 from pysd_runner.scenarios.assumptions import examine
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES

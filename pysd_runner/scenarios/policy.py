@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import fsum
 from typing import Any, Generic, Literal, TypeVar
 
-from pysd_runner.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.frozen import FrozenMapping
 
 Interpolation = Literal["step", "linear"]

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from pysd_runner.errors import UnknownName, suggest
+from pysd_runner.core.errors import UnknownName, suggest
 
 _CHINESE_ENDING = re.compile(r"(?<=..)(省|市|(壮族|回族|维吾尔)?自治区|特别行政区)$")
 MOST_LISTED = 8

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pysd_runner.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios.checks import Names, meaning_problems
 from pysd_runner.scenarios.complaints import validation_problems
 from pysd_runner.scenarios.delta import both_languages, policy_settings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pysd_runner.paths import model_folder
+from pysd_runner.core.paths import model_folder
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.spec import ModelSpec, load_spec
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, TypeVar, get_args
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.spec.priors import Prior
 
 Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import FloatArray, Prior

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from pysd_runner.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
 from pysd_runner.spec.declarations import (
     FALLBACK_RULES,
     RIDGE_FORMS,

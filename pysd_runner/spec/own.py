@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from pysd_runner.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
 from pysd_runner.spec.declarations import DIRECTIONS, ROLES, ModelSpec, Observation, Outcome, Parameter, Role
 from pysd_runner.spec.load import parsed, read_errors, read_prior
 from pysd_runner.spec.tables import Table

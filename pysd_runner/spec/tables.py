@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from pysd_runner.errors import InvalidModel, suggest
+from pysd_runner.core.errors import InvalidModel, suggest
 
 
 class Table:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any, cast
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec.declarations import ROLES, Parameter, Role
 from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
 

@@ -187,6 +187,7 @@ FRONT_DOORS = {
         "shipped_scenarios",
         "with_comparisons",
     ],
+    "pysd_runner.simulation": ["Run", "jacobian", "simulate"],
     "pysd_runner.spec": [
         "USUAL_ERRORS",
         "Baseline",

@@ -13,7 +13,7 @@ from benchmarks import recovery
 from benchmarks.coverage import coverage, holm, outside, rejected, table
 from benchmarks.recovery import ASKED, FIRST, Setting, main, recover, recovered, report, template
 from benchmarks.simulated import CENSUS, DISTURBANCES, GROUPS, MEMORY, simulated_panel
-from calibration.problem import CalibrationProblem
+from calibration.fitting.problem import CalibrationProblem
 from pysd_runner.panel import Panel
 
 SMALL = Setting(regions=4, years=9)

@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.inputs import as_values, region_inputs
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, Region
+from pysd_runner.regional.inputs import as_values, region_inputs
 from pysd_runner.simulation import simulate
 
 Array = NDArray[np.float64]

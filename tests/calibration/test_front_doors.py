@@ -15,15 +15,15 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_fitting_needs_neither_pandas_nor_matplotlib_to_be_imported() -> None:
     heavy = "('pandas', 'matplotlib', 'scipy')"
-    code = f"import sys, calibration.fit; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, calibration.fitting.fit; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_a_module_of_the_same_name_does_not_hide_a_front_door() -> None:
-    module = import_module("calibration.fit")
+    module = import_module("calibration.fitting.fit")
     assert calibration.fit is module.fit
-    assert sys.modules["calibration.fit"] is module
+    assert sys.modules["calibration.fitting.fit"] is module
 
 
 def test_the_public_names() -> None:

@@ -5,9 +5,9 @@ import pytest
 
 from pysd_runner.checks import Experiments, experiments_of, load_rules
 from pysd_runner.checks.experiments import Expectation, Pulse, load_experiments
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model
-from pysd_runner.paths import model_folder
 
 RULE = '[[rule]]\nname = "never below zero"\nkind = "non_negative"\nvariables = ["Stock"]\n'
 REALITY = (

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.checks.rules import KINDS, load_rules, rules_of
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model
-from pysd_runner.paths import model_folder
 
 RULE = '[[rule]]\nname = "never below zero"\nkind = "non_negative"\nvariables = ["Stock"]\n'
 

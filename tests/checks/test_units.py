@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysd_runner.checks.units import DIMENSIONLESS, SYNONYMS, Unit, parse_unit, with_equivalences
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 NAMES = ("meter", "second", "kilogram", "ampere", "mole")
 

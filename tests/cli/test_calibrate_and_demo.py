@@ -6,16 +6,17 @@ import sys
 import pandas as pd
 import pytest
 
-from calibration import FitResult, commands
-from calibration.diagnostics import Finding
-from pysd_runner.projection import load_projection
+from calibration import FitResult
+from calibration.commands import steps
+from calibration.fitting.diagnostics import Finding
+from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
 
 
 @pytest.fixture
 def small_demo(monkeypatch, small_panel):
     """The demonstration on the small panel."""
-    monkeypatch.setattr(commands, "PANEL", str(small_panel))
+    monkeypatch.setattr(steps, "PANEL", str(small_panel))
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def over_at_once(monkeypatch, found):
         fitted = dataclasses.replace(found.fitted, panel_sha256=problem.panel.sha256)
         return dataclasses.replace(found, fitted=fitted)
 
-    monkeypatch.setattr(sys.modules["calibration.fit"], "fit", fit)
-    monkeypatch.setattr(commands, "_sampled", lambda _session, _problem, found, _folder, **_: found)
+    monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "fit", fit)
+    monkeypatch.setattr(steps, "sampled", lambda _session, _problem, found, _folder, **_: found)
 
 
 def failed(found):
@@ -118,12 +119,12 @@ def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, 
 
 
 def test_a_failed_projection_keeps_the_fit(gapsim, small_demo, known_fit, monkeypatch, tmp_path):
-    from pysd_runner.errors import SimulationFailed
+    from pysd_runner.core.errors import SimulationFailed
 
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite")
 
-    monkeypatch.setattr("pysd_runner.projection.project", fail)
+    monkeypatch.setattr("pysd_runner.regional.projection.project", fail)
     answer = gapsim("demo", "--draws", 2, "--out", "demo")
     assert answer.code == 4
     assert "is kept in demo/fit; go on with `gapsim run zoned_need --fit demo/fit`" in answer.err

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pysd_runner.paths import model_folder
+from pysd_runner.core.paths import model_folder
 from tests.engine.small_models import write_model
 
 

@@ -5,7 +5,7 @@ import typer
 
 from pysd_runner.cli import entry, failures
 from pysd_runner.cli.command import command
-from pysd_runner.errors import CalibrationFailed, GapsimError, InvalidPanel, SimulationFailed, UnknownName
+from pysd_runner.core.errors import CalibrationFailed, GapsimError, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.export.files import write_text_whole
 
 

@@ -9,21 +9,22 @@ import time
 
 import pytest
 
-from pysd_runner.projection import load_projection
+from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import load_fitted
 
 PROGRAM = """
 import sys
-from calibration import FitResult, commands
-from calibration.fit import fit
+from calibration import FitResult
+from calibration.commands import steps
+from calibration.fitting.fit import fit
 from pysd_runner.cli import main
-commands.PANEL = sys.argv[1]
+steps.PANEL = sys.argv[1]
 found = FitResult.load(sys.argv[2])
 sys.modules[fit.__module__].fit = lambda *_, **__: found
-commands._judged = lambda session, problem, found, folder, **_: found
-commands._sampled = lambda session, problem, found, folder, **_: found
-commands._alternatives = lambda *_, **__: {}
-commands._draw = lambda *_: None
+steps.judged = lambda session, problem, found, folder, **_: found
+steps.sampled = lambda session, problem, found, folder, **_: found
+steps.alternatives = lambda *_, **__: {}
+steps.draw = lambda *_: None
 sys.exit(main(sys.argv[3:]))
 """
 

@@ -105,7 +105,7 @@ def test_four_official_regions(gapsim, shared, tmp_path) -> None:
 
 def described(gapsim, monkeypatch, *arguments: object) -> str:
     """What is said before a calibration starts; it does not start."""
-    module = importlib.import_module("calibration.fit")
+    module = importlib.import_module("calibration.fitting.fit")
 
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from pysd_runner.cli import main
-from pysd_runner.projection import load_projection
+from pysd_runner.regional.projection import load_projection
 
 WRITTEN = {
     "baseline.nc",
@@ -248,12 +248,12 @@ class TestReplay:
 
 
 def test_a_simulation_that_fails_leaves_nothing(gapsim, small, tmp_path, monkeypatch):
-    from pysd_runner.errors import SimulationFailed
+    from pysd_runner.core.errors import SimulationFailed
 
     def fail(*_, **__):
         raise SimulationFailed("Output is not finite in region R001 in 2025, draw 3")
 
-    monkeypatch.setattr("pysd_runner.projection.project", fail)
+    monkeypatch.setattr("pysd_runner.regional.projection.project", fail)
     answer = gapsim("run", "zoned_need", *small, *QUICK)
     assert answer.code == 4
     assert "error: Output is not finite" in answer.err

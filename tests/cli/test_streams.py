@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pysd_runner.cli.session import Session
-from pysd_runner.progress import bar
+from pysd_runner.core.progress import bar
 
 
 def piped(*arguments, read):
@@ -56,7 +56,7 @@ def test_quiet_stages_say_nothing(capsys):
 def test_the_bar_shows_what_is_done_and_how_long_is_left(monkeypatch):
     from rich.console import Console
 
-    from pysd_runner import progress
+    from pysd_runner.core import progress
 
     stream = io.StringIO()
     monkeypatch.setattr(

@@ -11,8 +11,8 @@ from pysd_runner.engine import integration
 from pysd_runner.engine.integration import OtherMethod
 from pysd_runner.engine.ir import Integration
 from pysd_runner.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.sensitivities import jacobian_function
-from pysd_runner.task import prepared
+from pysd_runner.simulation.sensitivities import jacobian_function
+from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import write_model
 from tests.engine.xmile_files import aux, flow, load_xmile, stock, write_xmile
 

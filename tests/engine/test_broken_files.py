@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.model import load_model
-from pysd_runner.paths import model_folder
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model
 from tests.engine.test_hostile_files import ENGINES, xmile

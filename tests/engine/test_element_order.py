@@ -121,7 +121,7 @@ def test_a_long_chain_of_elements_is_ordered_quickly(tmp_path):
 
 @pytest.mark.parametrize("engine", ["numpy", "llvm"])
 def test_derivatives_pass_through_arrays_in_parts_and_in_order(engine, tmp_path):
-    from pysd_runner.sensitivities import jacobian
+    from pysd_runner.simulation.sensitivities import jacobian
 
     equations = (
         "R: A, B, C, D ~~|\nlater: B, C, D ~~|\nbefore: A, B, C -> later ~~|\nL: u, v ~~|\nk[R] = 1, 2, 3, 4 ~~|\n"

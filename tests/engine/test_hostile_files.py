@@ -13,7 +13,7 @@ import pytest
 from pysd_runner.errors import GapsimError
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
-from pysd_runner.task import Engine
+from pysd_runner.simulation.task import Engine
 from tests.engine.small_models import CONTROL
 
 ENGINES = [name for name in get_args(Engine) if name != "auto"]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.ensemble import (
     Design,
     UnbalancedDesign,
@@ -18,7 +19,6 @@ from pysd_runner.ensemble import (
     rows,
     sobol,
 )
-from pysd_runner.errors import InvalidInput, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.spec import FittedParameters, LogNormal
 from tests.engine.small_models import write_model
@@ -116,7 +116,7 @@ def test_bounds_come_from_the_declarations(shipped):
 
 
 def test_prior_draws_are_those_of_a_projection(shipped):
-    from pysd_runner.draws import parameter_draws
+    from pysd_runner.regional.draws import parameter_draws
 
     design = prior_draws(shipped, 7, seed=4)
     found = parameter_draws(shipped.spec, None, 7, np.random.default_rng(4))

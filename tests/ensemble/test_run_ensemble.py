@@ -11,10 +11,10 @@ import warnings
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.ensemble import Ensemble, Statistics, blocks, grid, latin_hypercube, run_ensemble
 from pysd_runner.ensemble import run as running
-from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.export import load_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import load_netcdf, provenance_of, save_netcdf
 
 

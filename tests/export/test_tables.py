@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import csv_bytes, save_csv, to_iamc, to_long_frame
 
 

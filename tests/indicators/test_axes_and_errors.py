@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators import (
     class_totals,
     coefficient_of_variation,

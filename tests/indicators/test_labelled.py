@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from pysd_runner import indicators
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators import INDICATORS, indicators_of, sigma_dispersion, theil, theil_decomposition
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.model import load_model
-from pysd_runner.paths import model_folder
 
 FOLDER = model_folder("regional_digital")
 PAGE = (FOLDER / "claims.md").read_text(encoding="utf-8")

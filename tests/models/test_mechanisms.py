@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import TimePath
-from pysd_runner.paths import model_folder
 from pysd_runner.simulation import Run
 from tests.validation.four_regions import (
     FOUR_REGIONS,

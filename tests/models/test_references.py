@@ -6,7 +6,7 @@ import bibtexparser
 import pytest
 from bibtexparser.model import Entry
 
-from pysd_runner.paths import model_folder
+from pysd_runner.core.paths import model_folder
 from pysd_runner.spec import Parameter, load_spec
 from pysd_runner.spec.declarations import PlausibleRange
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.engine.ir import Expression, Interpolation, Number, walk
-from pysd_runner.paths import model_folder
 from tests.validation.four_regions import FOUR_REGIONS, POLICY, START, Array, loaded, one, run, twenty_regions
 
 FOLDER = model_folder("regional_digital")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.errors import InvalidPanel, UnknownName
+from pysd_runner.core.errors import InvalidPanel, UnknownName
 from pysd_runner.panel import Problem, check_panel, load_panel
 from pysd_runner.panel.problems import heaviest_first
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.errors import InvalidPanel
+from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import PanelMapping, check_panel, load_panel
 from pysd_runner.panel.number_style import PLAIN, STYLES, NumberStyle
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Flags, Panel, Region, load_panel
 from pysd_runner.panel.derivation import derived
 

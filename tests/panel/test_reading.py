@@ -7,7 +7,7 @@ import numpy as np
 import openpyxl
 import pytest
 
-from pysd_runner.errors import InvalidPanel
+from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import PanelMapping, check_panel, load_panel
 from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, key, split_unit, year_heading
 from pysd_runner.panel.variables import VARIABLES

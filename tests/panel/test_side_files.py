@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.errors import InvalidPanel
+from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import PanelMapping, Region, check_panel, load_mapping, load_panel
 from pysd_runner.panel.national import read_national
 from pysd_runner.panel.regions import read_regions, with_tiles

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel.units import EXAMPLES, factor_for, parse_unit, price_basis
 from pysd_runner.panel.variables import CANONICAL, VARIABLES
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots import label_array, plot_gaps
 from pysd_runner.plots.arrays import position_of, region_label, scenario_label

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots import plot_differences
 from pysd_runner.plots.palette import SCENARIO
 from tests.plots.reading import lines_of, texts_of

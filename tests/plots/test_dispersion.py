@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots import plot_dispersion
 from pysd_runner.plots.palette import CLASSES, INK, SCENARIO
 from tests.plots.reading import lines_of, texts_of

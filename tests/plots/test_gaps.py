@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.plots import figure_sentence, plot_gaps
 from pysd_runner.plots.palette import BASELINE, FAN, INK, ORIGIN, SCENARIO
 from tests.plots.reading import lines_of, texts_of

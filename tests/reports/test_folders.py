@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.folders import WholeFolder, check_file, check_inputs, fresh_folder, save_whole
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import load_panel
 from pysd_runner.reports.inputs import Inputs, read_inputs
 from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pysd_runner.numbers import interval, written
+from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.answer import answer
-from pysd_runner.projection import project
+from pysd_runner.regional.projection import project
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.headline import headline_lines
 from pysd_runner.reports.levels import level_table

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pysd_runner.errors import UnknownName
+from pysd_runner.core.errors import UnknownName
 from pysd_runner.reports.figures import KINDS, figure_jobs
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.replay import is_record, replay

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pysd_runner.errors import UnknownName, suggest
-from pysd_runner.paths import model_folder
+from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.paths import model_folder
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.spec import ModelSpec, load_spec

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios import (
     InvalidScenarioFile,
     Policy,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.errors import GapsimError, UnknownName
+from pysd_runner.core.errors import GapsimError, UnknownName
 from pysd_runner.scenarios import InvalidScenarioFile, load_scenario
 from tests.scenarios.places import REGIONS, SmallModel, write
 

@@ -6,8 +6,8 @@ from math import fsum
 import numpy as np
 import pytest
 
+from pysd_runner.core.paths import model_folder
 from pysd_runner.model import Model, load_model
-from pysd_runner.paths import model_folder
 from pysd_runner.scenarios import Scenario, Schedule, load_scenario, shipped_scenarios, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from tests.scenarios.places import Place
@@ -239,8 +239,8 @@ def test_everything_to_be_compared_with_runs_under_the_same_assumptions() -> Non
 
 @pytest.mark.slow
 def test_the_mean_mix_is_that_of_the_provinces() -> None:
-    from pysd_runner.inputs import region_inputs
     from pysd_runner.panel import load_panel
+    from pysd_runner.regional.inputs import region_inputs
 
     if not (model_folder("regional_digital") / "data" / "china" / "panel.csv").is_file():
         pytest.skip("the shipped panel is not there")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.scenarios import Policy, Scenario, Schedule, load_scenario, shipped_scenarios
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.years import parse_year, write_year

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidScenario
 from pysd_runner.scenarios import Policy, Scenario, Schedule, load_scenario
 from pysd_runner.scenarios.frozen import FrozenMapping
 from tests.scenarios.places import CLASSES, LEVERS, REGIONS, SmallModel, loaded

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pysd_runner.scenarios
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.scenarios import (
     Policy,
     Scenario,

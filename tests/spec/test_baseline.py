@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import Baseline, load_baseline
 
 

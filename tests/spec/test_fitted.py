@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pysd_runner.errors import InvalidInput, UnknownName
-from pysd_runner.paths import models_folder
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.core.paths import models_folder
 from pysd_runner.spec import Beta, FittedParameters, LogNormal, ModelSpec, load_fitted, load_spec
 
 FITTED = FittedParameters(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pysd_runner.errors import InvalidModel, UnknownName
+from pysd_runner.core.errors import InvalidModel, UnknownName
 from pysd_runner.spec import Beta, ErrorModel, LogNormal, ModelSpec, Normal, Uniform, load_spec
 
 GOOD = """

@@ -21,12 +21,13 @@ from typing import Any, get_args
 import numpy as np
 
 from pysd_runner.engine import Method
+from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.source import read_source
 from pysd_runner.errors import GapsimError, InvalidModel, UnsupportedFeature
 from pysd_runner.model import Model, load_model
-from pysd_runner.simulation import Engine, simulate
+from pysd_runner.simulation import simulate
 from tests.validation.canonical import (
     Published,
     columns_of,

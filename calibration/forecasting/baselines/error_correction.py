@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.baselines.history import Array, held, last_level
 from calibration.observation.robust import MAD_TO_SD, median_size
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 LEAST_ROWS = 10
 # Changes of logs that are no changes.

@@ -19,10 +19,10 @@ from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.models import ablations, models_named
-from pysd_runner.draws import parameter_draws
-from pysd_runner.errors import InvalidInput
-from pysd_runner.inputs import time_step
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
+from pysd_runner.regional.draws import parameter_draws
+from pysd_runner.regional.inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
 
 SMALL = FilterSettings(members=48, window=5)

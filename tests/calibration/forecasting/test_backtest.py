@@ -12,11 +12,12 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from calibration import backtest, backtest_command, forecast
-from calibration.backtest_command import intervals
+from calibration import backtest, forecast
+from calibration.commands import backtest as backtest_command
+from calibration.commands.backtest import intervals
 from calibration.forecasting import Forecast, Origin, baselines, models, origin_at, target_of
 from pysd_runner.cli import main
-from pysd_runner.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
 from pysd_runner.panel import Panel
 from tests.calibration.forecasting.series import panel_of, walk
 

@@ -32,7 +32,7 @@ from calibration.forecasting.baselines.error_correction import coefficients, gro
 from calibration.forecasting.baselines.univariate import quiet
 from calibration.forecasting.models import METHODS
 from calibration.forecasting.target import relative
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.series import autoregressive, walk
 
 QUICK = {name: method for name, method in METHODS.items() if name not in ("theta", "ets", "arima")}

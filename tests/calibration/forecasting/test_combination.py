@@ -10,7 +10,7 @@ from calibration.forecasting import Combination, origin_at, target_of
 from calibration.forecasting.combination import distances, losses, shares
 from calibration.forecasting.dilation import FACTORS, dilated_scores, learn_dilation
 from calibration.forecasting.scores import crps
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.judging import Shifted, judged
 from tests.calibration.forecasting.series import panel_of, walk
 

@@ -15,7 +15,7 @@ from calibration.forecasting.comparison import (
     ratio_interval,
     spread_factor,
 )
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 
 def losses(origins: int = 40, regions: int = 5, seed: int = 0) -> np.ndarray:

@@ -14,7 +14,7 @@ from calibration.forecasting import FilteredModel, baselines, models, origin_at,
 from calibration.forecasting.fitted import SinceFit, with_fit
 from calibration.forecasting.words import paragraph
 from pysd_runner.cli import main
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import load_model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import FittedParameters

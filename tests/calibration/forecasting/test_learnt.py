@@ -9,7 +9,7 @@ from calibration.forecasting.baselines import Persistence
 from calibration.forecasting.shape import GRID, over_horizons, over_regions, quantiles, root, stretched, student
 from calibration.forecasting.spread import WidthSettings, learn_spread
 from calibration.forecasting.target import relative
-from pysd_runner.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from tests.calibration.forecasting.series import panel_of, walk
 
 

@@ -15,7 +15,7 @@ from calibration.forecasting import Combination, FilteredModel, Forecast, Origin
 from calibration.forecasting.words import chance, paragraph, percent
 from calibration.reporting.outlook import plot_outlook
 from pysd_runner.cli import main
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.indicators.events import Futures, chances
 from tests.calibration.forecasting.series import panel_of, walk
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from calibration.forecasting.workers import processes
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 PLACES = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 STARTING = "from calibration.forecasting.workers import processes\n"

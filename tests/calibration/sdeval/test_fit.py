@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from calibration.sdeval import PointFit, fit_table, point_fit, theil
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.sdeval import twins
 
 # Made up: bias, unequal swing and scatter.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.sdeval import conservation, first_nan, integration_error, non_negativity
-from pysd_runner.errors import InvalidInput, UnknownName
+from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.sdeval.models import YEARS, decay, epidemic
 
 

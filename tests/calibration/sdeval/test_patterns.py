@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from calibration.sdeval import PatternLimits, behaviour_patterns, discrepancy, patterns_table, theil
 from calibration.sdeval.cycles import autocorrelation_errors, compare_autocorrelations, lagged_correlation, period
 from calibration.sdeval.trends import fit_trend, trend_difference
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 TIME = np.arange(48.0)
 WAVE = np.sin(2 * np.pi * TIME / 12)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from calibration.sdeval import ranking_along, ranking_sensitivity
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 RNG = np.random.default_rng(11)
 RATE, NOISE = RNG.uniform(size=400), RNG.uniform(size=400)

@@ -3,7 +3,7 @@
 import pytest
 
 from calibration.sdeval import report_tables, requirements
-from pysd_runner.errors import UnknownName
+from pysd_runner.core.errors import UnknownName
 
 
 def test_without_anything_given_nothing_is_reported() -> None:

@@ -21,7 +21,7 @@ from calibration.sdeval import (
     residual_tests,
     white,
 )
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from tests.calibration.sdeval import twins
 
 # The vector whose statistics R's car::durbinWatsonTest gave, as recorded in the tests of statsmodels.

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from calibration.sdeval import behavioural_sensitivity, morris, numerical_sensitivity, sobol
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from tests.calibration.sdeval.models import EPIDEMIC, epidemic
 
 ISHIGAMI = dict.fromkeys(("x1", "x2", "x3"), (-math.pi, math.pi))

@@ -14,7 +14,7 @@ from calibration.sdeval import (
     reality_checks,
     turning_points,
 )
-from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from tests.calibration.sdeval.models import EPIDEMIC, epidemic
 
 

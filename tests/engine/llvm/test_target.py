@@ -11,7 +11,7 @@ from pysd_runner.engine.store import default_store
 from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
-from pysd_runner.task import prepared
+from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import FEATURES, RANDOM, write_model
 
 pytest.importorskip("llvmlite")

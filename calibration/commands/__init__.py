@@ -1,0 +1,20 @@
+"""The commands that calibrate and forecast, a file each; the command line finds them through an entry point."""
+
+from typing import TYPE_CHECKING
+
+from calibration.commands import backtest, calibrate, demo, evaluate, forecast
+
+if TYPE_CHECKING:
+    import typer
+
+
+def register(app: "typer.Typer") -> None:
+    """Add the commands to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    for command in (demo, calibrate, evaluate, backtest, forecast):
+        command.register(app)

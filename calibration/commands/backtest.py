@@ -1,0 +1,282 @@
+"""The command that scores forecasts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calibration.commands.own_model import backtest_own
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, Free, TableChoice, TimeColumn, TimeUnit, is_model_file, names_of, refuse
+from pysd_runner.core.counts import cores
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.reports.folders import check_file, save_whole
+
+if TYPE_CHECKING:  # loads numpy
+    import pandas as pd
+
+    from calibration.forecasting.scored import Backtest
+    from pysd_runner.panel import Panel
+
+PANEL = "china"
+# Cells of output per head, regions times years, up to which one process is the fastest.
+SMALL_PANEL = 400
+SHOWN = ("rmse", "rmse_ratio_to_persistence", "crps_ratio_to_persistence", "coverage_50", "coverage_90")
+# Columns that are printed with their interval, and what its ends are called in the table.
+WITH_INTERVALS = {
+    "rmse_ratio_to_persistence": "rmse_ratio",
+    "crps_ratio_to_persistence": "crps_ratio",
+    "coverage_50": "coverage_50",
+    "coverage_90": "coverage_90",
+}
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]; or a model file of your own."),
+]
+Horizons = Annotated[
+    list[int] | None,
+    typer.Option("--horizon", min=1, metavar="YEARS", help="Years ahead; repeatable [default: 1 to 5; 10 if it can]."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    examples = (
+        "gapsim backtest",
+        "gapsim backtest mine.csv --workers 2 --json",
+        "gapsim backtest china --model gapsim --model damped_drift --first-origin 2014",
+        "gapsim backtest obs.csv --model mine.mdl",
+    )
+    command(app, "backtest", examples=examples)(backtest)
+
+
+def backtest(
+    session: Session,
+    panel: Annotated[
+        str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
+    ] = PANEL,
+    *,
+    models: Models = None,
+    horizons: Horizons = None,
+    first_origin: Annotated[
+        int | None,
+        typer.Option("--first-origin", metavar="YEAR", help="First origin [default: ninth year of the panel]."),
+    ] = None,
+    last_origin: Annotated[
+        int | None, typer.Option("--last-origin", metavar="YEAR", help="Last origin [default: the last year but one].")
+    ] = None,
+    first_year: Annotated[
+        int | None, typer.Option("--first-year", metavar="YEAR", help="Leave out what is before it [default: nothing].")
+    ] = None,
+    last_year: Annotated[
+        int | None, typer.Option("--last-year", metavar="YEAR", help="Leave out what is after it [default: nothing].")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500,
+    seed: Seed = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes at the same time; results do not depend on it [default: every core, one for small panels].",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="FOLDER", help="Keeps finished origins; the same command goes on there."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the table of skill to this CSV file as well.")
+    ] = None,
+    force: Force = False,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    encoding: Encoding = None,
+    free: Free = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
+) -> None:
+    """Score forecasts of relative output per head: from every past year with what was known then, against what came.
+
+    The panel needs region, year and output per head (or output and population), nothing else. Everything is estimated
+    again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
+    that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
+    """
+    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
+    if models and len(models) == 1 and is_model_file(models[0]):
+        regional = {"--mapping": mapping, "--regions": regions, "--first-origin": first_origin, "--checkpoint": checkpoint}
+        refuse({**regional, "--first-year": first_year, "--last-year": last_year}, "a model of your own has no regions")
+        table = TableChoice(
+            model=Path(models[0]),
+            source=panel,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            time_unit=time_unit,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        backtest_own(
+            session, table, free=names_of(free), horizons=horizons or [], draws=draws, seed=seed, out=out, force=force
+        )
+        return
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    choice = PanelChoice(
+        source=panel,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        encoding=encoding,
+    )
+    if out is not None:
+        check_file(out, ".csv", replace=force, inputs=choice.files)
+    read = choice.read_to_compare(session)
+    if first_year is not None or last_year is not None:
+        start, stop = first_year or read.years[0], last_year or read.years[-1]
+        read = read.subset(years=range(start, stop + 1))
+    from calibration.forecasting import backtest as scored
+    from calibration.forecasting.backtest import check_backtest
+    from calibration.forecasting.target import doubts, target_of
+
+    asked: dict[str, Any] = {
+        "models": models,
+        "horizons": horizons,
+        "origins": _origins(read, first_origin, last_origin),
+        "draws": draws,
+        "seed": seed,
+        "checkpoint": checkpoint,
+    }
+    check_backtest(read, **asked)
+    for text in doubts(read, target_of(read)):
+        session.warn(text)
+    if checkpoint is not None:
+        session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")
+    with session.stage("Forecasting from past years") as stage:
+        result = scored(read, workers=_processes(read) if workers is None else workers, progress=stage.at, **asked)
+    session.kept.clear()
+    # Written before anything is printed, because who reads may be gone; printed all the same where that fails.
+    try:
+        if out is not None:
+            from pysd_runner.export.frames import save_csv
+
+            save_whole(out, ".csv", lambda path: save_csv(result.table(), path), replace=force)
+    finally:
+        _say(session, result)
+    if out is not None:
+        session.say()
+        session.say(f"Every score: {out}")
+
+
+def _processes(panel: "Panel") -> int:
+    """Every core, or one for a panel so small that starting others would take longer than the work."""
+    return cores() if len(panel.regions) * len(panel.years) > SMALL_PANEL else 1
+
+
+def _origins(panel: "Panel", first: int | None, last: int | None) -> list[int] | None:
+    """Years between the bounds that were given, without those of which nothing is known; None when none was given."""
+    if first is None and last is None:
+        return None
+    from calibration.forecasting.plan import FIRST_ORIGIN
+    from calibration.forecasting.target import target_of
+
+    target = target_of(panel)
+    years = target.years
+    start = first if first is not None else years[min(FIRST_ORIGIN, len(years)) - 1]
+    stop = last if last is not None else years[-1] - 1
+    if start > stop:
+        raise InvalidInput(f"the first origin {start} is after the last origin {stop}; give an earlier --first-origin")
+    unknown = set(years) - set(target.seen)
+    chosen = [year for year in range(start, stop + 1) if year not in unknown]
+    if not chosen:
+        raise InvalidInput(f"no region has output per head from {start} to {stop}; give other origins")
+    return chosen
+
+
+def _say(session: Session, result: "Backtest") -> None:
+    """Print the table, and keep everything for programs."""
+    table = result.table()
+    origins = [int(year) for year in result.scores["origin"].values]
+    session.data = {
+        "panel": result.panel,
+        "regions": [str(code) for code in result.scores["region"].values],
+        "origins": origins,
+        "draws": result.draws,
+        "seed": result.seed,
+        "skill": result.skill(),
+        "by_origin": result.by("origin").to_dict("records"),
+        "by_group": result.by("group").to_dict("records"),
+    }
+    session.say(
+        f"{result.panel}: {len(session.data['regions'])} regions, origins {origins[0]}-{origins[-1]}; "
+        "ratios below 1 are better than persistence"
+    )
+    session.say(_counted(table))
+    for column in SHOWN:
+        wide = table.pivot(index="model", columns="horizon", values=column).loc[list(dict.fromkeys(table["model"]))]
+        wide.columns = [f"{horizon} y" for horizon in wide.columns]
+        wide.index.name = None
+        session.say()
+        session.say(column.replace("_", " "))
+        session.say(wide.astype(float).to_string(float_format="{:.3f}".format, na_rep="-"))
+    last = table[table["model"] == table["model"].iloc[-1]]
+    if last["coverage_90_low"].notna().any():
+        session.say()
+        session.say(f"{last['model'].iloc[0]}, with 90 % block-bootstrap intervals over origins")
+        session.say(intervals(last).to_string())
+
+
+def _counted(table: "pd.DataFrame") -> str:
+    """How many origins each number of years ahead has, and whether they are enough."""
+    from calibration.forecasting.words import LEAST_ORIGINS
+
+    counts = table.groupby("horizon")["origins"].max()
+    told = f"origins at {', '.join(map(str, counts.index))} year(s) ahead: {', '.join(map(str, counts))}"
+    few = (counts < LEAST_ORIGINS).any()
+    return told + (f"; fewer than {LEAST_ORIGINS} are too few to judge by" if few else "")
+
+
+def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Scores of one forecaster with their intervals, horizons down.
+
+    Parameters
+    ----------
+    rows
+        Of the table of skill.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text; without an interval where the origins are too few for one.
+    """
+    import pandas as pd
+
+    cells = {
+        column.replace("_", " "): [
+            _cell(row[column], row[f"{stem}_low"], row[f"{stem}_high"]) for _, row in rows.iterrows()
+        ]
+        for column, stem in WITH_INTERVALS.items()
+    }
+    return pd.DataFrame(cells, index=[f"{horizon} y" for horizon in rows["horizon"]])
+
+
+def _cell(value: float | None, low: float | None, high: float | None) -> str:
+    import pandas as pd
+
+    if pd.isna(value):
+        return "-"
+    # Where no sample of origins differs from another the bootstrap cannot tell.
+    return f"{value:.3f}" if pd.isna(low) or low == high else f"{value:.3f} ({low:.3f}-{high:.3f})"

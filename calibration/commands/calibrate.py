@@ -1,0 +1,276 @@
+"""The command that fits a model to a panel."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calibration.commands import steps
+from calibration.commands.own_model import TableFitting, calibrate_table
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Encoding,
+    Force,
+    Lang,
+    Language,
+    Map,
+    MappingFile,
+    NationalFile,
+    RegionFile,
+    Seed,
+    Unit,
+    YuanPerUnit,
+)
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import MODEL, UNTIL, target
+from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import (
+    Entity,
+    Free,
+    ModelFile,
+    Start,
+    TableChoice,
+    TimeColumn,
+    TimeUnit,
+    names_of,
+    refuse,
+)
+
+if TYPE_CHECKING:  # these load numpy
+    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.results import FitResult
+    from pysd_runner.panel import Panel
+
+POOLED = "pooled"
+LEAST_SQUARES = "least_squares"
+
+Optimiser = Annotated[
+    str,
+    typer.Option(
+        "--optimiser",
+        metavar="NAME",
+        help="Search: least_squares, minimize, differential_evolution, dual_annealing, shgo, basinhopping or cma.",
+    ),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", min=0.001, help="Time budget of the calibration [default: none]."),
+]
+Workers = Annotated[
+    int,
+    typer.Option("--workers", min=1, help="Searches at the same time, each in a thread; results do not depend on it."),
+]
+Effect = Annotated[
+    str | None,
+    typer.Option(
+        "--pool",
+        metavar="INPUT",
+        help="Find a value of this input for each region, pulled towards zero; the fit with them goes into pooled/.",
+    ),
+]
+CheckpointFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE",
+        dir_okay=False,
+        help="Keeps finished searches; the same command goes on from there after a kill.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    examples = (
+        "gapsim calibrate china --out fit",
+        "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china.json",
+        "gapsim calibrate china --sample 1000 --out fit",
+        "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
+        'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
+    )
+    command(app, "calibrate", examples=examples)(calibrate)
+
+
+def calibrate(
+    session: Session,
+    panel: Annotated[str, typer.Argument(metavar="PANEL", help="Panel file, or the name of a shipped panel.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the fit [default: a new one under results/].")
+    ] = None,
+    starts: steps.Starts = steps.STARTS,
+    seed: Seed = 0,
+    optimiser: Optimiser = LEAST_SQUARES,
+    seconds: Seconds = None,
+    workers: Workers = 1,
+    checkpoint: CheckpointFile = None,
+    effect: Effect = None,
+    first_year: Annotated[
+        int | None,
+        typer.Option("--first-year", metavar="YEAR", help="Start of the window [default: found from the data]."),
+    ] = None,
+    last_year: Annotated[
+        int | None, typer.Option("--last-year", metavar="YEAR", help="End of it [default: the last complete year].")
+    ] = None,
+    profiles: Annotated[
+        bool,
+        typer.Option(
+            "--profiles/--no-profiles", help="Estimate all others again along each parameter: takes as long as the fit."
+        ),
+    ] = True,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", min=1, metavar="N", help="Sample the posterior and keep N draws, which projections then use."
+        ),
+    ] = None,
+    forecast: Annotated[
+        bool,
+        typer.Option("--forecast/--no-forecast", help="Keep the forecast without policy beside the fit, for runs."),
+    ] = True,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    national: NationalFile = None,
+    encoding: Encoding = None,
+    yuan_per_unit: YuanPerUnit = None,
+    model: ModelFile = None,
+    free: Free = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
+    start: Start = None,
+    until: Annotated[
+        float | None,
+        typer.Option("--until", help="Own model: last moment that is fitted; what comes later is held out and scored."),
+    ] = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> None:
+    """Fit the model to a panel, or a model of your own to any table, and write the parameters with their uncertainty.
+
+    With --model the data are a table of anything over time: columns called like variables of the model are compared
+    with them, --map column=variable names others, and `mine.toml` beside `mine.mdl` is read if it is there. Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
+    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
+    written anyway.
+    """
+    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity, "--start": start, "--until": until}
+    if model is not None:
+        regional = {"--pool": effect, "--first-year": first_year, "--last-year": last_year, "--mapping": mapping}
+        regional |= {"--regions": regions, "--national": national, "--yuan-per-unit": yuan_per_unit}
+        refuse(regional, "a model of your own has no regions")
+        table = TableChoice(
+            model=model,
+            source=panel,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            time_unit=time_unit,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        asked = TableFitting(
+            choice=table,
+            free=names_of(free),
+            start=start,
+            until=until,
+            starts=starts,
+            seed=seed,
+            optimiser=None if optimiser == LEAST_SQUARES else optimiser,
+            seconds=seconds,
+            workers=workers,
+            checkpoint=checkpoint,
+            profiles=profiles,
+            sample=sample,
+        )
+        calibrate_table(session, asked, out=out, force=force)
+        return
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    choice = PanelChoice(
+        source=panel,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        national=national,
+        encoding=encoding,
+    )
+    search = steps.Search(starts, seed, optimiser, seconds, workers, checkpoint)
+    search.check()
+    folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=choice.files)
+    settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
+    read = choice.read(session, first_year=first_year, last_year=last_year)
+    problem = steps.problem_of(read, **settings)
+    if effect:
+        # Before the work, not after it.
+        from calibration.fitting.pooling import check_poolable
+
+        check_poolable(problem, effect)
+    session.note(str(problem.describe()))
+    found = steps.fitted(session, problem, search)
+    with folder:
+        found.save(folder.draft)
+        found = steps.judged(session, problem, found, folder.draft, profiles=profiles)
+        if sample is not None:
+            found = steps.sampled(session, problem, found, folder.draft, draws=sample, seed=seed)
+        steps.alternatives(session, read, problem, search, folder.draft, settings, sample=sample)
+        if forecast:
+            _forecast(session, read, found, folder.draft, seed=seed)
+        if effect:
+            _pooled(session, problem, found, folder.draft / POOLED, effect)
+        for path in found.save(folder.draft).iterdir():
+            folder.finished(path.name)
+        session.kept.append(f"The fit is kept in {folder.path}; only its figures and its report are missing.")
+        steps.draw(session, problem, found, folder.draft, lang, read)
+    session.kept.clear()
+    _say(session, found, lang)
+    session.data = {"folder": folder.path, **steps.data_of(found)}
+    session.say()
+    session.say(f"Fit: {folder.path}")
+    session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
+    options = "".join(f" {name} {value}" for name, value in (("--mapping", mapping), ("--regions", regions)) if value)
+    session.say(f"  `gapsim run zoned_need --panel {panel}{options} --fit {folder.path}` projects with it.")
+    steps.refuse_failed(found, folder.path)
+
+
+def _forecast(session: Session, panel: "Panel", found: "FitResult", folder: Path, *, seed: int) -> None:
+    """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
+    from pysd_runner.cli.baselines import DRAWS, baseline_of
+    from pysd_runner.regional.projection import last_origin
+
+    seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
+    until = max(UNTIL, seen.years[-1] + 1)
+    baseline_of(session, seen, found.fitted, folder, until=until, draws=DRAWS, seed=seed)
+
+
+def _pooled(session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, effect: str) -> None:
+    """Effects of regions, and a fit that holds them, in a folder of their own."""
+    from calibration.fitting.pooling import pool
+    from pysd_runner.export.frames import save_csv
+
+    with session.stage("Pooling effects of regions") as stage:
+        pooled = pool(problem, found, effect, progress=lambda done, count: stage.at("pooling", done, count))
+    pooled.fitted.save(folder / "fitted.json")
+    save_csv(pooled.table(), folder / "region_effects.csv")
+    session.say(pooled.summary())
+
+
+def _say(session: Session, found: "FitResult", lang: str) -> None:
+    """Print the parameters with their verdicts; what to keep in mind stands in the same text."""
+    from dataclasses import asdict
+
+    from pysd_runner.core.paths import model_folder
+    from pysd_runner.reports.certainty import certainty_lines
+    from pysd_runner.spec import load_spec
+
+    spec = load_spec(model_folder(MODEL) / "model.toml")
+    for line in (found.headline, *certainty_lines(asdict(found.fitted), spec, lang=lang), *found.remarks):
+        session.say(line)
+    session.warnings += [str(item) for item in found.findings if str(item) not in session.warnings]

@@ -1,0 +1,123 @@
+"""The command that goes the whole way on the shipped panel."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from calibration.commands import steps
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Draws,
+    Force,
+    Lang,
+    Language,
+    Seed,
+    ShownRegions,
+    Until,
+)
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import MODEL, Job, project_job, target, tell
+from pysd_runner.cli.session import Session
+
+if TYPE_CHECKING:  # these load numpy
+    from collections.abc import Sequence
+
+    from pysd_runner.panel import Panel
+    from pysd_runner.scenarios import Scenario
+
+# Policies whose paths the demonstration draws.
+DEMONSTRATED = ("zoned_need", "skills_programme")
+# Mixes that it compares, each with its money per head and by need, beside every single lever.
+CROSSED = (
+    "zoned",
+    "uniform_mean_mix",
+    "frontier_for_all",
+    "transition_for_all",
+    "lagging_for_all",
+    "uniform_sevenths",
+    "uniform_per_head",
+)
+DRAWS_KEPT = 1000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --out demo"))(demo)
+
+
+def demo(
+    session: Session,
+    *,
+    draws: Draws = None,
+    until: Until = None,
+    starts: steps.Starts = steps.STARTS,
+    seed: Seed = 0,
+    region: ShownRegions = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results [default: a new one, results/demo].")
+    ] = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> None:
+    """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise.
+
+    Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
+    and under both definitions of a digital skill. Takes two or three minutes.
+    """
+    folder = target(out, "demo", force=force)
+    choice = PanelChoice(source=steps.PANEL)
+    panel = choice.read(session)
+    years = f"{panel.years[0]}-{panel.years[-1]}"
+    session.note(f"Panel {steps.PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
+    with folder:
+        problem, search = steps.problem_of(panel), steps.Search(starts, seed)
+        found = steps.fitted(session, problem, search)
+        found = steps.judged(session, problem, found, folder.draft / steps.FIT, profiles=False)
+        found.save(folder.draft / steps.FIT)
+        folder.finished(steps.FIT)
+        session.kept.append(
+            f"The calibration had finished and is kept in {folder.path / steps.FIT}; go on with "
+            f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / steps.FIT}`"
+        )
+        found = steps.sampled(session, problem, found, folder.draft / steps.FIT, draws=DRAWS_KEPT, seed=seed)
+        found.save(folder.draft / steps.FIT)
+        others = steps.alternatives(session, panel, problem, search, folder.draft / steps.FIT, {}, sample=DRAWS_KEPT)
+        steps.draw(session, problem, found, folder.draft / steps.FIT, lang, panel)
+        job = Job(
+            panel=panel,
+            source=steps.PANEL,
+            scenarios=DEMONSTRATED,
+            fitted=found.fitted,
+            others={name: item.fitted for name, item in others.items()},
+            folder=folder.draft / steps.FIT,
+            compared=_compared(panel),
+            regions=region or (),
+            settings={"until": until, "draws": draws, "seed": seed},
+            lang=lang,
+        )
+        report = project_job(session, job, folder)
+    for item in found.findings:
+        session.warn(f"calibration: {item.message}")
+    session.data = {"fit": steps.data_of(found)}
+    tell(session, report, folder.path)
+    steps.refuse_failed(found, folder.path / steps.FIT)
+
+
+def _compared(panel: "Panel") -> "Sequence[Scenario]":
+    """The mixes of the demonstration and every lever alone, each with its money per head and by need."""
+    from pysd_runner.model import load_model
+    from pysd_runner.scenarios import load_scenario
+    from pysd_runner.scenarios.crossing import crossed, single_levers
+
+    model = load_model(MODEL, regions=len(panel.regions))
+    mixes = [replace(load_scenario(name, model=model), compare_with=()) for name in CROSSED]
+    budget = mixes[0].policy.budget
+    return crossed([*mixes, *single_levers(float(budget) if isinstance(budget, float) else 0.0, model=model)])

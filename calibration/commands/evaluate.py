@@ -1,0 +1,188 @@
+"""The command that evaluates a calibrated model or a model file."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from calibration.commands import steps
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Encoding,
+    Force,
+    Lang,
+    Language,
+    Map,
+    MappingFile,
+    NationalFile,
+    RegionFile,
+    Seed,
+    Unit,
+    Until,
+)
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import files_of, target
+from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import CalibrationFailed, InvalidInput, SimulationFailed
+
+if TYPE_CHECKING:  # these load numpy
+    from calibration.evaluation import Evaluation, Subject
+    from calibration.fitting.results import FitResult
+
+# Parts of an evaluation whose failures are those of the model itself, as in `gapsim run --check`.
+COMPUTED = ("structure", "numerics")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    examples = (
+        "gapsim evaluate",
+        "gapsim evaluate fit --out evaluation",
+        "gapsim evaluate my_fit --panel mine.csv --regions regions.csv --quick",
+        "gapsim evaluate --model mine.mdl",
+    )
+    command(app, "evaluate", examples=examples)(evaluate)
+
+
+def evaluate(
+    session: Session,
+    fit: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FIT]", help="Folder that `gapsim calibrate` wrote [default: calibrates first]."),
+    ] = None,
+    *,
+    panel: Annotated[
+        str | None,
+        typer.Option("--panel", help="Panel file or shipped name [default: that of the fit, or else china]."),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="Evaluate this Vensim or XMILE file by itself: units, rules beside it, numerics."),
+    ] = None,
+    until: Until = None,
+    seed: Seed = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller designs, for a first look.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the report [default: a new one under results/].")
+    ] = None,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    national: NationalFile = None,
+    encoding: Encoding = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> int:
+    """Evaluate a calibrated model: what passed, what failed, what could not be tested and why.
+
+    Fit, residuals, patterns of behaviour, structure, numerics, sensitivity, ranking of policies, reporting guidelines;
+    as Markdown, HTML, CSV and JSON. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit
+    code 4 when a test of structure or numerics failed, 3 when another one did; the report is written anyway.
+    """
+    given = {"FIT": fit, "--panel": panel, "--until": until}
+    if model is not None and any(value is not None for value in given.values()):
+        names = ", ".join(name for name, value in given.items() if value is not None)
+        raise InvalidInput(f"--model evaluates a file by itself; leave {names} away")
+    reading = PanelChoice(
+        source=panel or "",
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        national=national,
+        encoding=encoding,
+    )
+    name, read = "evaluation", [*reading.files, *files_of(fit)]
+    if model is not None:
+        name, read = f"evaluation-{model.stem}", [model]
+    folder = target(out, name, force=force, inputs=read)
+    subject = _alone(model) if model is not None else _calibrated(session, fit, reading, until, seed)
+    found = _evaluated(session, subject, seed=seed, quick=quick)
+    with folder:
+        if fit is None and subject.calibrated is not None:
+            subject.calibrated.result.save(folder.draft / steps.FIT)
+        _report(session, found, folder.draft, lang)
+    return _tell(session, found, folder.path, lang)
+
+
+def _alone(path: Path) -> "Subject":
+    """A model file by itself."""
+    from calibration.evaluation import Subject
+    from pysd_runner.model import load_model
+
+    model = load_model(path)
+    if model.spec is not None:
+        raise InvalidInput(
+            f"--model takes a model file by itself; {model.name} ships with gapsim and is evaluated on a panel: leave "
+            "--model away"
+        )
+    return Subject.of_model(model)
+
+
+def _calibrated(session: Session, path: Path | None, reading: PanelChoice, until: int | None, seed: int) -> "Subject":
+    """A fit with its panel; made first where there is none."""
+    from calibration.evaluation import Subject
+    from calibration.evaluation.subject import UNTIL
+    from calibration.fitting.results import FitResult
+
+    found = None if path is None else FitResult.load(path)
+    source = reading.source or (steps.PANEL if found is None else _panel_of(found))
+    codes = () if found is None else found.fitted.regions
+    panel = replace(reading, source=source).read(session, regions=codes)
+    if found is None:
+        found = steps.fitted(session, steps.problem_of(panel), steps.Search(steps.STARTS, seed))
+        for item in found.findings:
+            session.warn(f"calibration: {item.message}")
+    return Subject.of_fit(found, panel, until=UNTIL if until is None else until)
+
+
+def _panel_of(found: "FitResult") -> str:
+    """Shipped name of the panel a fit was made on."""
+    from pysd_runner.panel.shipped import shipped_panels
+
+    name = found.fitted.panel
+    if name not in shipped_panels():
+        raise InvalidInput(
+            f"the fit was made on panel {name!r}, which does not ship with gapsim: give its file with --panel, and the "
+            "options it was read with"
+        )
+    return name
+
+
+def _evaluated(session: Session, subject: "Subject", *, seed: int, quick: bool) -> "Evaluation":
+    from calibration.evaluation import evaluate as all_tests
+
+    with session.stage("Evaluating") as stage:
+        return all_tests(subject, seed=seed, quick=quick, progress=stage.at)
+
+
+def _report(session: Session, found: "Evaluation", folder: Path, lang: str) -> None:
+    from calibration.reporting.evaluation import write_evaluation
+
+    with session.stage("Writing the report"):
+        write_evaluation(found, folder, lang=lang)
+
+
+def _tell(session: Session, found: "Evaluation", folder: Path, lang: str) -> int:
+    """Print the summary and what failed, and give the exit code."""
+    from calibration.evaluation.judgement import judgement_rows
+    from calibration.reporting.evaluation import counts, summary_line
+
+    session.say(summary_line(found, lang=lang))
+    rows = judgement_rows(found.failed, lang=lang)
+    for row in rows:
+        session.say(f"  {row['title']}: {row['subject']}")
+    session.say(f"Report: {folder / 'evaluation.md'}")
+    tests = judgement_rows(found.judgements, lang=lang)
+    session.data = {"folder": folder, **counts(found), "tests": tests}
+    if any(row["section"] in COMPUTED for row in rows):
+        return SimulationFailed.exit_code
+    return CalibrationFailed.exit_code if rows else 0

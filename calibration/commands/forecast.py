@@ -1,0 +1,234 @@
+"""The command that forecasts relative output per head."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calibration.commands.own_model import forecast_own
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import files_of, read_fit, target
+from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, Free, TableChoice, TimeColumn, TimeUnit, is_model_file, names_of, refuse
+
+if TYPE_CHECKING:  # loads numpy
+    from calibration.forecasting import Outlook
+
+PANEL, AHEAD = "china", 10
+HEADING = {
+    "en": "Per cent of the geometric mean of the regions, {origin} (last) and {until}",
+    "zh": "相对各地区几何均值（%），{origin} 年（最近值）与 {until} 年",
+}
+LAST = {"en": "last", "zh": "最近值"}
+LAST_YEAR = {"en": "of", "zh": "年份"}
+CHANCE = {"en": "{probability:>4} in {year}  {event}", "zh": "{year} 年的概率 {probability:>4}  {event}"}
+WRITTEN = {"en": "Figure, tables, draws and text: {folder}", "zh": "图、表、抽样与文字：{folder}"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application.
+
+    Parameters
+    ----------
+    app
+        The command line.
+    """
+    examples = (
+        "gapsim forecast",
+        'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
+        "gapsim forecast china --fit fit",
+        "gapsim forecast mine.csv --until 2030 --model damped_drift --no-past --json",
+        'gapsim forecast obs.csv --model mine.mdl --until 80 --event "infected above 100 at 80" --out outlook',
+    )
+    command(app, "forecast", examples=examples)(forecast)
+
+
+def forecast(
+    session: Session,
+    panel: Annotated[
+        str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
+    ] = PANEL,
+    *,
+    until: Annotated[
+        float | None,
+        typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: ten after the panel's last]."),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="Forecaster, one of those `gapsim backtest` scores; or a model file of your own, for any table.",
+        ),
+    ] = "gapsim",
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            "--fit", help="What `gapsim calibrate` wrote; without it the model's parameters have their priors."
+        ),
+    ] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--event", metavar="TEXT", help="Event whose probability in its year is wanted; repeatable."),
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws.")] = 1000,
+    seed: Seed = 0,
+    past: Annotated[
+        bool,
+        typer.Option("--past/--no-past", help="Score the same forecaster at past origins, as `gapsim backtest` does."),
+    ] = True,
+    lang: Lang = Language.EN,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Write figure, tables, draws and text there.")
+    ] = None,
+    force: Force = False,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    regions: RegionFile = None,
+    encoding: Encoding = None,
+    free: Free = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
+) -> None:
+    """Forecast output per head of regions relative to their mean, with bands and the probability of named events.
+
+    The panel needs region, year and output per head (or output and population), nothing else. Events are written like
+    "west closes 10% of its gap by 2035", "Gansu closes 10% of its gap to the leader by 2035", "Shandong overtakes
+    Chongqing by 2030", "Gansu below 60% of the mean in 2030" or "dispersion falls by 5% by 2035"; a class counts with
+    the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means in 2035,
+    not on the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast,
+    `gapsim`, weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and
+    quicker. `gapsim run` starts its scenarios from such a forecast, and gives the probability of events under each.
+    """
+    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
+    if is_model_file(model):
+        refuse({"--mapping": mapping, "--regions": regions}, "a model of your own has no regions")
+        table = TableChoice(
+            model=Path(model),
+            source=panel,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            time_unit=time_unit,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        forecast_own(
+            session,
+            table,
+            until=until,
+            fit=fit,
+            free=names_of(free),
+            events=events or [],
+            draws=draws,
+            seed=seed,
+            past=past,
+            out=out,
+            force=force,
+        )
+        return
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    choice = PanelChoice(
+        source=panel,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=regions,
+        encoding=encoding,
+    )
+    # Refused before the work, not after it.
+    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(fit)])
+    fitted = None if fit is None else read_fit(fit)
+    read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
+    from calibration.forecasting import forecast as forecast_of
+    from calibration.forecasting import target_of
+    from calibration.forecasting.outlook import check_forecast
+    from calibration.forecasting.target import doubts
+
+    aim = target_of(read)
+    for text in doubts(read, aim):
+        session.warn(text)
+    last = aim.years[-1] + AHEAD if until is None else int(until) if float(until).is_integer() else until
+    asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
+    asked["events"] = events or ()
+    check_forecast(read, **asked)
+    if fitted is not None:
+        from pysd_runner.regional.draws import panel_differences
+
+        for text in panel_differences(fitted, read):
+            session.warn(text)
+    with session.stage("Forecasting") as stage:
+        result = forecast_of(read, past=past, progress=stage.at, **asked)
+    # Written before anything is printed: who reads may be gone.
+    if folder is not None:
+        with folder:
+            _write(result, folder.draft, lang.value)
+    _say(session, result, lang.value)
+    if folder is not None:
+        session.say()
+        session.say(WRITTEN[lang].format(folder=folder.path))
+
+
+def _say(session: Session, result: "Outlook", lang: str) -> None:
+    """Print the paragraph, the last year and the events; keep everything for programs."""
+    from calibration.forecasting.outlook import OF_FIT
+    from calibration.forecasting.words import chance, paragraph
+
+    table = result.table()
+    session.data = {
+        "panel": result.panel,
+        "model": result.model,
+        "origin": result.origin,
+        "seed": result.seed,
+        "draws": int(result.draws.sizes["draw"]),
+        "table": table.to_dict("records"),
+        "events": _events(result),
+        "past": list(result.past),
+        "past_origins": list(result.past_origins),
+        "weights": dict(result.weights),
+        "reach": result.reach,
+        "couplings": result.couplings,
+        "fit": None if result.fit is None else {name: getattr(result.fit, name) for name in OF_FIT},
+        "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},
+    }
+    session.say(paragraph(result, lang))
+    final = table[table["year"] == table["year"].max()].set_index("region")
+    final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
+    session.say()
+    session.say(HEADING[lang].format(origin=result.origin, until=int(final["year"].iloc[0])))
+    # The year is told where it is not that of the heading for all of them.
+    dated = ["last_year"] if (final["last_year"] != result.origin).any() else []
+    shown = final[["last", *dated, "q05", "q20", "q50", "q80", "q95"]]
+    shown = shown.rename(columns={"last": LAST[lang], "last_year": LAST_YEAR[lang]})
+    session.say(shown.to_string(float_format="{:.0f}".format))
+    if result.chances:
+        session.say()
+        for item in result.chances:
+            session.say(CHANCE[lang].format(probability=chance(item.probability), year=item.year, event=item.event))
+
+
+def _events(result: "Outlook") -> list[dict[str, Any]]:
+    return [{"event": item.event, "year": item.year, "probability": item.probability} for item in result.chances]
+
+
+def _write(result: "Outlook", out: Path, lang: str) -> None:
+    """Write the figure, the table, the draws, the paragraph, and what was asked of events and the past."""
+    import pandas as pd
+
+    from calibration.forecasting.words import paragraph
+    from calibration.reporting.outlook import plot_outlook
+    from pysd_runner.export.files import write_text_whole
+    from pysd_runner.export.frames import save_csv
+    from pysd_runner.plots.save import save_figure
+
+    save_figure(plot_outlook(result, lang=lang), out, "forecast")
+    save_csv(result.table(), out / "table.csv")
+    for name, rows in (("events", _events(result)), ("past", list(result.past))):
+        if rows:
+            save_csv(pd.DataFrame(rows), out / f"{name}.csv")
+    result.baseline.save(out)
+    write_text_whole(out / "forecast.md", "\n\n".join(paragraph(result, name) for name in ("en", "zh")) + "\n")

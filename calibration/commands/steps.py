@@ -1,0 +1,190 @@
+"""What several commands do: fit a panel, judge, sample and draw the fit, and say what failed."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pysd_runner.cli.projecting import MODEL
+from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import CalibrationFailed
+
+if TYPE_CHECKING:  # these load numpy
+    from calibration.fitting.problem import CalibrationProblem
+    from calibration.fitting.results import FitResult
+    from pysd_runner.panel import Panel
+
+PANEL = "china"
+FIT = "fit"
+STARTS = 4
+
+Starts = Annotated[
+    int, typer.Option("--starts", min=1, help="Number of searches: one led by the data, others from the prior.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a calibration searches; the fields are those of `calibration.fitting.fit.fit`."""
+
+    starts: int
+    seed: int
+    optimiser: str = "least_squares"
+    seconds: float | None = None
+    workers: int = 1
+    checkpoint: Path | None = None
+
+    def check(self) -> None:
+        """Refuse an unknown optimiser before anything is read."""
+        from calibration.optimisers import optimiser_named
+
+        optimiser_named(self.optimiser)
+
+    def run(self, problem: "CalibrationProblem", progress: Callable[[str, int, int], None]) -> "FitResult":
+        """Fit a problem."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from calibration.fitting.fit import fit
+
+        with ThreadPoolExecutor(self.workers) if self.workers > 1 else nullcontext() as executor:
+            return fit(
+                problem,
+                starts=self.starts,
+                seed=self.seed,
+                optimiser=self.optimiser,
+                seconds=self.seconds,
+                executor=executor,
+                checkpoint=self.checkpoint,
+                progress=progress,
+            )
+
+
+def problem_of(panel: "Panel", **settings: Any) -> "CalibrationProblem":
+    """The shipped model and a panel, joined; settings that are None are left to their defaults."""
+    from calibration.fitting.problem import CalibrationProblem
+    from pysd_runner.model import load_model
+
+    model = load_model(MODEL, regions=len(panel.regions))
+    return CalibrationProblem(model, panel, **{key: value for key, value in settings.items() if value is not None})
+
+
+def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":
+    """The fit of a problem, with progress; says where finished searches are kept."""
+    if search.checkpoint is not None:
+        session.kept.append(f"Finished searches are kept in {search.checkpoint}; the same command goes on from there.")
+    with session.stage("Calibrating") as stage:
+        return search.run(problem, stage.at)
+
+
+def alternatives(
+    session: Session,
+    panel: "Panel",
+    problem: "CalibrationProblem",
+    search: Search,
+    folder: Path,
+    settings: dict[str, Any],
+    *,
+    sample: int | None,
+) -> "dict[str, FitResult]":
+    """Fits under the other definitions of what was measured, each in a folder of its own."""
+    found = {}
+    for definitions in problem.alternatives:
+        name = next(iter(definitions.values()))
+        other = problem_of(panel, **settings, definitions=definitions)
+        session.note(f"Once more with {name}")
+        made = fitted(session, other, replace(search, checkpoint=None))
+        made.save(folder / name)
+        if sample is not None:
+            made = sampled(session, other, made, folder / name, draws=sample, seed=search.seed)
+            made.save(folder / name)
+        found[name] = made
+    return found
+
+
+def judged(
+    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, *, profiles: bool = True
+) -> "FitResult":
+    """The fit with a verdict on every parameter; the tables behind the verdicts go into the folder."""
+    from calibration.uncertainty import identify
+    from pysd_runner.export.frames import save_csv
+
+    if not len(problem.space):
+        return found
+    with session.stage("Asking what is data and what is prior") as stage:
+        verdicts = identify(
+            problem, found, profiles=profiles, progress=lambda done, count: stage.at("profiling", done, count)
+        )
+    save_csv(verdicts.table(), folder / "identifiability.csv")
+    if profiles:
+        save_csv(verdicts.curves(), folder / "profiles.csv")
+    return verdicts.attached(found)
+
+
+def sampled(
+    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, *, draws: int, seed: int
+) -> "FitResult":
+    """The fit with draws of its posterior; a sample that has not converged is told at once and at the end."""
+    from calibration.uncertainty import sample
+    from pysd_runner.export.frames import save_csv
+
+    with session.stage("Sampling the posterior") as stage:
+        made = sample(
+            problem,
+            found,
+            draws,
+            seed=seed,
+            progress=lambda done, count: stage.at("steps of every walker", done, count),
+        )
+    save_csv(made.table(), folder / "posterior.csv")
+    finding = made.convergence.finding()
+    if finding is not None:
+        session.warn(finding.message)
+    return made.attached(found)
+
+
+def draw(
+    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, lang: str, panel: "Panel"
+) -> None:
+    """Draw the fit beside its files, and write its report."""
+    from calibration.reporting import draw_fit, plot_predictive, write_report
+    from calibration.uncertainty import predictive_checks
+    from pysd_runner.plots import save_figure
+
+    sentences = {}
+    with session.stage("Drawing the fit and writing its report"):
+        figures = list(draw_fit(found, lang=lang))
+        if len(problem.space):
+            checks = predictive_checks(problem, found)
+            figures.append(("predictive", plot_predictive(found, checks, lang=lang)))
+        for name, figure in figures:
+            save_figure(figure, folder / "figures", name)
+            sentences[name] = figure.sentence
+        write_report(found, folder, figures=sentences, panel=panel, lang=lang)
+
+
+def data_of(found: "FitResult") -> dict[str, Any]:
+    """The fit for programs."""
+    return {
+        "status": found.fitted.status,
+        "message": found.fitted.message,
+        "panel": found.fitted.panel,
+        "first_year": found.fitted.first_year,
+        "last_year": found.fitted.last_year,
+        "parameters": found.table().to_dict("records"),
+        "diagnostics_failed": [str(item) for item in found.check()],
+        "optima": [asdict(item) for item in found.optima],
+        "seconds": found.seconds,
+    }
+
+
+def refuse_failed(found: "FitResult", folder: Path) -> None:
+    """Raise when a diagnostic failed."""
+    failed = found.check()
+    if failed:
+        lines = "\n  ".join(item.message for item in failed)
+        raise CalibrationFailed(
+            f"the diagnostics of the calibration failed; look at the result in {folder} before you use it:\n  {lines}"
+        )

@@ -1,0 +1,397 @@
+"""From a finished search to a result: estimates, errors, residuals, findings."""
+
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fitting.comparison import is_growth
+from calibration.fitting.description import FIRST_YEAR
+from calibration.fitting.diagnostics import (
+    Finding,
+    parameter_findings,
+    search_findings,
+    series_findings,
+    settling_finding,
+    stage_finding,
+    twin_findings,
+)
+from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit, evidence
+from calibration.fitting.laplace import Laplace
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.results import FitResult, ResidualTable
+from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
+from calibration.optimisers import Starts, basins
+from calibration.parameters import prior_median, prior_quantile
+from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
+
+Array = NDArray[np.float64]
+
+# Normal score of the ends of a 90 % interval.
+NINETY = 1.6448536269514722
+
+# A parameter closer to a bound than this share of its prior standard deviation is at it.
+AT_BOUND = 1e-3
+# On the unbounded scale of an interval the ends are infinitely far: there the share of the interval counts.
+AT_END = 1e-4
+
+SHOCK_SD = "shock_sd"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """A finished search, and what it says.
+
+    Attributes
+    ----------
+    problem
+        With the errors that were used.
+    ends
+        Where the searches ended.
+    staged
+        Where the stages ended, on the unbounded scale.
+    curvature
+        Normal approximation at the best end.
+    """
+
+    problem: CalibrationProblem
+    ends: Starts
+    staged: Array
+    curvature: Laplace
+
+    @property
+    def point(self) -> Array:
+        """The estimate on the unbounded scale."""
+        return self.ends.best.point
+
+    @property
+    def spread(self) -> Array:
+        """Posterior standard deviations on the unbounded scale."""
+        return np.sqrt(np.diag(self.curvature.covariance))
+
+    def result(self, *, seed: int, starts: int, optimiser: str, is_settled: bool, seconds: float) -> FitResult:
+        """Put everything together."""
+        residuals = dict(zip(self._labels(), self.problem.raw_residuals(self.point), strict=True))
+        parameters = tuple(self._parameters())
+        series = tuple(self._series_fit(item, residuals[item.label]) for item in self.problem.series)
+        searches = tuple(self._searches())
+        optima = tuple(self._optima())
+        apart = np.abs(self.staged - self.point) / self.spread if len(self.point) else np.zeros(0)
+        shocks = self._shocks(residuals)
+        return FitResult(
+            fitted=self._fitted(
+                parameters, series, shocks, residuals, {"seed": seed, "starts": starts, "optimiser": optimiser}
+            ),
+            parameters=parameters,
+            series=series,
+            residuals=self._table(),
+            searches=searches,
+            optima=optima,
+            ridges=tuple(self._ridges()),
+            shocks=shocks,
+            description=self.problem.describe(),
+            findings=tuple(self._findings(parameters, series, searches, optima, apart, is_settled)),
+            region_names=self._region_names(),
+            cost=self.ends.best.cost,
+            stage_distance=float(apart.max()) if apart.size else 0.0,
+            seconds=seconds,
+            time_unit=self._time_unit(),
+        )
+
+    def _region_names(self) -> dict[str, tuple[str, str]]:
+        return {item.code: (item.name_en, item.name_zh) for item in self.problem.panel.regions}
+
+    def _time_unit(self) -> str:
+        return ""
+
+    def _labels(self) -> list[str]:
+        return [item.label for item in self.problem.series]
+
+    def _parameters(self) -> Iterator[ParameterEstimate]:
+        """Estimates in the order of the declarations."""
+        space = self.problem.space
+        slopes, scores = space.value_slopes(self.point), space.prior_residuals(self.point)
+        for place, (item, prior) in enumerate(zip(space.parameters, space.priors, strict=True)):
+            estimate = float(prior.from_unbounded(self.point[place]))
+            contraction = float(self.curvature.contraction[place])
+            low, high = self._interval(place)
+            yield ParameterEstimate(
+                key=item.key,
+                name=item.variable or item.en,
+                unit=item.unit,
+                role=item.role,
+                stage=self.problem.stage_of(item.key).name,
+                estimate=estimate,
+                standard_error=float(abs(slopes[place]) * self.spread[place]),
+                low=low,
+                high=high,
+                lower_bound=item.lower,
+                upper_bound=item.upper,
+                prior_median=prior_median(prior),
+                prior_low=prior_quantile(prior, -NINETY),
+                prior_high=prior_quantile(prior, NINETY),
+                score=float(scores[place]),
+                contraction=contraction,
+                at_bound=at_bound(prior, estimate),
+                words=evidence(contraction),
+                price_basis=item.price_basis,
+                en=item.en,
+                zh=item.zh,
+            )
+
+    def _interval(self, place: int) -> tuple[float, float]:
+        prior, centre, spread = self.problem.space.priors[place], self.point[place], self.spread[place]
+        low, high = (float(prior.from_unbounded(centre + sign * NINETY * spread)) for sign in (-1, 1))
+        return low, high
+
+    def _series_fit(self, series: Series, residuals: Array) -> SeriesFit:
+        noise = self.problem.noise[series.label]
+        cells = Whitening(series)
+        declared = self.problem.spec.measurements[series.measurement]
+        innovations = cells.standardised(residuals, noise)
+        table = _spread_out(series, cells, innovations)
+        return SeriesFit(
+            measurement=series.measurement,
+            indicator=series.indicator,
+            relative=series.relative,
+            increments=series.increments,
+            national=series.national,
+            observations=len(cells),
+            missing=series.missing,
+            unusable=series.unusable,
+            declared_sd=series.declared_sd,
+            sd=noise.sd,
+            persistence=noise.persistence,
+            total_sd=noise.total_sd,
+            rms=float(np.sqrt(np.mean(innovations**2))),
+            wild=int((np.abs(innovations) > BEND).sum()),
+            leftover=correlation_of(bounded(table[:, 1:]), bounded(table[:, :-1])),
+            errors=series.errors.words,
+            region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
+            en=declared.en,
+            zh=declared.zh,
+        )
+
+    def _searches(self) -> Iterator[Search]:
+        for number, end in enumerate(self.ends.optima):
+            away = np.abs(end.point - self.point) / self.spread if len(self.point) else np.zeros(1)
+            yield Search(
+                start="prior draw" if number else "staged",
+                cost=end.cost if np.isfinite(end.cost) else float("nan"),
+                outcome=end.outcome.word,
+                message=end.outcome.value,
+                evaluations=end.evaluations,
+                distance=float(away.max()),
+            )
+
+    def _optima(self) -> Iterator[LocalOptimum]:
+        """Where searches ended, the lowest first."""
+        scale = self.problem.space.scale
+        for basin in basins(self.ends.optima, scale):
+            away = np.abs(basin.optimum.point - self.point) / scale if len(self.point) else np.zeros(0)
+            yield LocalOptimum(
+                starts=basin.members,
+                cost=basin.optimum.cost,
+                rise=basin.optimum.cost - self.ends.best.cost,
+                distance=float(away.max(initial=0.0)),
+                furthest=self.problem.space.keys[int(away.argmax())] if away.any() else "",
+                point={key: float(value) for key, value in self.problem.space.to_values(basin.optimum.point).items()},
+            )
+
+    def _ridges(self) -> Iterator[RidgeEstimate]:
+        """Combinations that lie across the ridges: variances carried over to the coordinates there."""
+        change = self.problem.ridges
+        if not change.ridges:
+            return
+        coordinates = change.forward(self.point)
+        across = np.linalg.inv(change.slopes(coordinates))
+        posterior = np.diag(across @ self.curvature.covariance @ across.T)
+        prior = (across / self.problem.space.prior_slopes(self.point)) ** 2 @ np.ones(len(coordinates))
+        for ridge in change.ridges:
+            for name, place, value in change.known(ridge):
+                half = NINETY * float(np.sqrt(posterior[place]))
+                centre = coordinates[place]
+                yield RidgeEstimate(
+                    ridge=ridge.key,
+                    name=name,
+                    estimate=float(value(centre)),
+                    low=float(value(centre - half)),
+                    high=float(value(centre + half)),
+                    contraction=float(1 - posterior[place] / prior[place]),
+                    en=ridge.en,
+                    zh=ridge.zh,
+                )
+
+    def _growth(self, residuals: Mapping[str, Array]) -> dict[str, float]:
+        """Share of the squares of yearly relative growth that the fit explains."""
+        for item in self.problem.series:
+            if is_growth(item):
+                misses, changes = (np.where(item.used, table, 0.0) for table in (residuals[item.label], item.values))
+                return {"explained": 1 - float((misses**2).sum() / (changes**2).sum())}
+        return {}
+
+    def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
+        declared = self.problem.spec.parameters.get(SHOCK_SD)
+        for item in self.problem.series:
+            if is_growth(item):
+                prior_sd = item.declared_sd if declared is None else declared.value
+                return summarise_shocks(item, residuals[item.label], prior_sd=prior_sd)
+        return None
+
+    def _table(self) -> ResidualTable:
+        rows: list[tuple[Any, ...]] = []
+        codes = self.problem.panel.codes
+        for item, fitted in zip(self.problem.series, self.problem.fitted(self.point), strict=True):
+            cells = Whitening(item)
+            noise = self.problem.noise[item.label]
+            standard = _spread_out(item, cells, cells.standardised(fitted - item.values, noise))
+            for place, column in np.argwhere(item.seen):
+                rows.append(
+                    (
+                        "" if item.national else codes[place],
+                        item.measurement,
+                        item.indicator,
+                        item.years[column],
+                        bool(item.used[place, column]),
+                        float(item.values[place, column]),
+                        float(fitted[place, column]),
+                        float(standard[place, column]),
+                    )
+                )
+        region, measurement, indicator, year, used, observed, model, standardised = zip(*rows, strict=True)
+        return ResidualTable(
+            region=region,
+            measurement=measurement,
+            indicator=indicator,
+            year=year,
+            used=used,
+            observed=observed,
+            fitted=model,
+            standardised=standardised,
+        )
+
+    def _findings(
+        self,
+        parameters: tuple[ParameterEstimate, ...],
+        series: tuple[SeriesFit, ...],
+        searches: tuple[Search, ...],
+        optima: tuple[LocalOptimum, ...],
+        apart: Array,
+        is_settled: bool,
+    ) -> list[Finding]:
+        found = [*search_findings(self.ends, searches, self.curvature), *twin_findings(optima)]
+        found += parameter_findings(parameters)
+        if apart.size:
+            worst = int(apart.argmax())
+            finding = stage_finding(self.problem.space.keys[worst], float(apart[worst]))
+            found += [] if finding is None else [finding]
+        found += [] if is_settled else [settling_finding()]
+        found += series_findings(series)
+        return sorted(found, key=lambda item: item.severity)
+
+    def _fitted(
+        self,
+        parameters: tuple[ParameterEstimate, ...],
+        series: tuple[SeriesFit, ...],
+        shocks: Shocks | None,
+        residuals: Mapping[str, Array],
+        settings: Mapping[str, Any],
+    ) -> FittedParameters:
+        problem, best = self.problem, self.ends.best
+        declared = problem.spec.parameters.get(SHOCK_SD)
+        fallback = 0.0 if declared is None else declared.value
+        return FittedParameters(
+            model=problem.model.name,
+            model_sha256=problem.model.sha256,
+            panel=problem.panel.name,
+            panel_sha256=problem.panel.sha256,
+            first_year=problem.first_year,
+            last_year=problem.last_year,
+            regions=problem.panel.codes,
+            keys=tuple(item.key for item in parameters),
+            estimates=tuple(item.estimate for item in parameters),
+            standard_errors=tuple(item.standard_error for item in parameters),
+            covariance=tuple(tuple(row) for row in self.curvature.covariance.tolist()),
+            contraction=tuple(item.contraction for item in parameters),
+            at_bound=tuple(item.at_bound for item in parameters),
+            status=best.outcome.word,
+            message=best.outcome.value,
+            residual_sd=_by_measurement(series),
+            shock_sd=fallback if shocks is None else shocks.sd,
+            fixed=dict(problem.fixed),
+            provenance={**_provenance(problem, series, settings), "growth": self._growth(residuals)},
+        )
+
+
+def at_bound(prior: Prior, estimate: float) -> str:
+    """Say at which end of its prior an estimate lies.
+
+    Parameters
+    ----------
+    prior
+        Whose ends count.
+    estimate
+        In the unit of the parameter.
+
+    Returns
+    -------
+    str
+        ``""``, ``"lower"`` or ``"upper"``.
+    """
+    lower, upper = prior.unbounded_bounds
+    z = float(prior.to_unbounded(estimate))
+    if np.isfinite(lower) or np.isfinite(upper):
+        near = AT_BOUND * prior.unbounded_sd
+        return "lower" if z - lower < near else "upper" if upper - z < near else ""
+    if not isinstance(prior, Beta | Uniform):
+        return ""
+    share = (estimate - prior.lower) / (prior.upper - prior.lower)
+    return "lower" if share < AT_END else "upper" if share > 1 - AT_END else ""
+
+
+def _spread_out(series: Series, cells: Whitening, values: Array) -> Array:
+    table = np.full(series.values.shape, np.nan)
+    table[cells.region, cells.year] = values
+    return table
+
+
+def correlation_of(now: Array, before: Array) -> float:
+    """Correlation of standardised innovations about zero, over the pairs that are both there."""
+    both = np.isfinite(now) & np.isfinite(before)
+    size = float(np.sqrt((now[both] ** 2).sum() * (before[both] ** 2).sum()))
+    return float((now[both] * before[both]).sum() / size) if size > 0 else 0.0
+
+
+def _by_measurement(series: tuple[SeriesFit, ...]) -> dict[str, float]:
+    """Root mean square over the indicators of a measurement of their residuals' standard deviations."""
+    names = dict.fromkeys(item.measurement for item in series)
+    return {
+        name: float(np.sqrt(np.mean([item.total_sd**2 for item in series if item.measurement == name])))
+        for name in names
+    }
+
+
+def _provenance(
+    problem: CalibrationProblem, series: tuple[SeriesFit, ...], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    description = problem.describe()
+    return {
+        **settings,
+        "yuan_per_unit": problem.yuan_per_unit,
+        "currency": problem.panel.currency,
+        "price_basis": problem.panel.price_basis,
+        "first_year_treatment": FIRST_YEAR,
+        "errors": {label: {**asdict(item), "regional": list(item.regional)} for label, item in problem.noise.items()},
+        "likelihood": {item.label: item.errors for item in series},
+        "definitions": {key: item.national for key, item in problem.spec.measurements.items() if item.alternatives},
+        "absent": list(description.absent),
+        "imputed": list(description.imputed),
+        "gapsim": metadata.version("gapsim"),
+        "numpy": np.__version__,
+        "scipy": metadata.version("scipy"),
+        "python": platform.python_version(),
+    }

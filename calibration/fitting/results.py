@@ -1,0 +1,320 @@
+"""What a fit found, and the folder it is kept in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fitting.description import Description
+from calibration.fitting.diagnostics import Finding
+from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.observation import Shocks
+from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.spec import FittedParameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    from pysd_runner.plots.figure import ReportFigure
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ResidualTable:
+    """Observed and fitted values of every observed cell, in the terms of its series.
+
+    Attributes
+    ----------
+    region, measurement, indicator
+        Text of shape (row,); a national series has an empty region.
+    year, used
+        Shape (row,); the first year is shown and not used.
+    observed, fitted
+        Log points relative to the mean of the regions, or their yearly change, or a national level; shape (row,).
+    standardised
+        Innovation in standard deviations; NaN in rows that are not used.
+    """
+
+    region: tuple[str, ...]
+    measurement: tuple[str, ...]
+    indicator: tuple[str, ...]
+    year: tuple[int, ...]
+    used: tuple[bool, ...]
+    observed: tuple[float, ...]
+    fitted: tuple[float, ...]
+    standardised: tuple[float, ...]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The table with one row a cell; ``residual`` is fitted less observed."""
+        import pandas as pd
+
+        frame = pd.DataFrame({name: list(getattr(self, name)) for name in RESIDUAL_COLUMNS})
+        frame.insert(len(RESIDUAL_COLUMNS) - 1, "residual", frame["fitted"] - frame["observed"])
+        return frame
+
+
+RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "observed", "fitted", "standardised")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class FitResult:
+    """Parameters of a model as one panel sees them, and how they were found.
+
+    Attributes
+    ----------
+    fitted
+        Estimates and covariance as the runner reads them.
+    parameters
+        One entry for each parameter that was estimated, in the order of the declarations.
+    series
+        Observations with their errors.
+    residuals
+        Observed and fitted values by region and year.
+    searches
+        Where each search ended.
+    optima
+        The places where searches that converged ended, the best first.
+    ridges
+        What the panel knows of parameters it does not tell apart, where all of them were moved.
+    shocks
+        What is left of yearly growth; None when output was not observed by region.
+    description
+        What was estimated from what.
+    findings
+        What a reader must know, errors first.
+    region_names
+        English and Chinese label by region code.
+    cost
+        Half the sum of squared residuals at the estimate, priors included.
+    stage_distance
+        Largest distance between the end of the stages and the joint optimum, in posterior standard deviations.
+    seconds
+        Time taken.
+    time_unit
+        Unit of the model's time where the data are a table; empty for a panel of regions and years.
+    holdout
+        Scores of what was held out, if anything was.
+    """
+
+    fitted: FittedParameters
+    parameters: tuple[ParameterEstimate, ...]
+    series: tuple[SeriesFit, ...]
+    residuals: ResidualTable
+    searches: tuple[Search, ...]
+    optima: tuple[LocalOptimum, ...]
+    ridges: tuple[RidgeEstimate, ...]
+    shocks: Shocks | None
+    description: Description
+    findings: tuple[Finding, ...]
+    region_names: Mapping[str, tuple[str, str]]
+    cost: float
+    stage_distance: float
+    seconds: float = field(default=0.0)
+    time_unit: str = ""
+    holdout: tuple[HeldOut, ...] = ()
+
+    def check(self) -> list[Finding]:
+        """List the diagnostics that failed; empty when the fit can be used as it is."""
+        return [item for item in self.findings if item.severity == "error"]
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """Findings that do not stop the fit from being used."""
+        return tuple(item for item in self.findings if item.severity == "warning")
+
+    @property
+    def shown(self) -> tuple[ParameterEstimate, ...]:
+        """The estimates a reader looks for first: those the panel is asked for, then those it says something about."""
+        found = [item for item in self.parameters if item.is_shown]
+        return tuple(sorted(found, key=lambda item: not item.role.startswith("FREE")))
+
+    def parameter(self, key: str) -> ParameterEstimate:
+        """Give the estimate of one parameter.
+
+        Parameters
+        ----------
+        key
+            Key or model name.
+
+        Returns
+        -------
+        ParameterEstimate
+            The estimate.
+
+        Raises
+        ------
+        UnknownName
+            If the fit has no such parameter.
+        """
+        for item in self.parameters:
+            if key in (item.key, item.name):
+                return item
+        raise UnknownName(f"the fit has no parameter {key!r}.{suggest(key, [item.key for item in self.parameters])}")
+
+    def table(self) -> "pd.DataFrame":
+        """The parameters: key, name, unit, estimate, standard error, 90 % interval, prior, contraction, words."""
+        import pandas as pd
+
+        names = {
+            "key": "key",
+            "name": "name",
+            "unit": "unit",
+            "estimate": "estimate",
+            "standard_error": "standard_error",
+            "low": "low_90",
+            "high": "high_90",
+            "lower_bound": "lower_bound",
+            "upper_bound": "upper_bound",
+            "prior_median": "prior_median",
+            "prior_low": "prior_low_90",
+            "prior_high": "prior_high_90",
+            "contraction": "contraction",
+            "at_bound": "at_bound",
+            "words": "words",
+            "stage": "stage",
+            "role": "role",
+            "price_basis": "price_basis",
+        }
+        rows = [{label: getattr(item, name) for name, label in names.items()} for item in self.parameters]
+        return pd.DataFrame(rows, columns=list(names.values()))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Observed and fitted values and residuals by region, year and series, one row a cell."""
+        return self.residuals.to_frame()
+
+    def to_xarray(self) -> "xr.Dataset":
+        """The parameters and the residuals as one labelled data set, dimensions (parameter) and (cell).
+
+        Save it with `pysd_runner.export.save_netcdf`; `save` keeps the whole fit.
+        """
+        import xarray as xr
+
+        parameters = self.table().set_index("key").rename_axis("parameter").to_xarray()
+        cells = self.to_frame().rename_axis("cell").rename(columns={"region": "region_code"}).to_xarray()
+        return xr.merge([parameters, cells])
+
+    def __repr__(self) -> str:
+        span = f"{self.fitted.first_year:g} to {self.fitted.last_year:g}"
+        shown = ", ".join(f"{item.key} {item.estimate:.4g}" for item in self.shown[:4])
+        more = ", ..." if len(self.shown) > 4 else ""
+        return f"<FitResult of {self.fitted.model!r} on {self.fitted.panel!r}, {span}: {shown}{more}; {self.fitted.status}>"
+
+    def _repr_html_(self) -> str:
+        """The parameters that are looked for first, as a table."""
+        import pandas as pd
+
+        rows = [
+            {"": item.name, "unit": item.unit, "estimate": item.estimate, "low": item.low, "high": item.high, "rests on": item.words}
+            for item in self.shown[:20]
+        ]
+        return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
+
+    def plot(self, *, ax: "Axes | None" = None) -> "ReportFigure | Axes":
+        """Fitted against observed values over time.
+
+        Parameters
+        ----------
+        ax
+            Where to draw the first series; None makes a figure of all of them.
+        """
+        from pysd_runner.plots.observed import plot_fitted
+
+        return plot_fitted(self.to_frame(), ax=ax, time_unit=self.time_unit)
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the parameters, and observed and fitted values, into a workbook."""
+        from pysd_runner.export.workbooks import save_workbook
+
+        return save_workbook({"parameters": self.table(), "residuals": self.to_frame()}, path)
+
+    def correlation(self) -> "pd.DataFrame":
+        """Posterior correlations of the parameters on the unbounded scale, by key."""
+        import pandas as pd
+
+        covariance = np.array(self.fitted.covariance, dtype=float).reshape(len(self.fitted.keys), -1)
+        spread = np.sqrt(np.diag(covariance))
+        keys = list(self.fitted.keys)
+        return pd.DataFrame(covariance / np.outer(spread, spread), index=keys, columns=keys)
+
+    @property
+    def headline(self) -> str:
+        """How the search ended, over which years, and how long it took."""
+        if self.fitted.regions:
+            return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
+        unit = f" {self.time_unit}" if self.time_unit else ""
+        return f"{self.fitted.message} {self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}, {self.seconds:.1f} s."
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is left over, and what to keep in mind, one line each."""
+        shocks = [] if self.shocks is None else [f"  Shocks: {self.shocks.words}."]
+        optima = [f"  Optima: {item.words}." for item in self.optima] if len(self.searches) > 1 else []
+        errors = [f"  {item.words}." for item in self.series if item.errors]
+        ridges = [f"  {item.words}." for item in self.ridges]
+        held = [f"  {item.words}." for item in self.holdout]
+        return [*ridges, *shocks, *errors, *optima, *held, *(f"  {item}" for item in self.findings)]
+
+    def summary(self) -> str:
+        """A few lines for people: how it ended, the estimates, what to keep in mind."""
+        lines = [self.headline]
+        width = max((len(item.key) for item in self.shown), default=0)
+        for item in self.shown:
+            interval = f"{item.low:.4g} to {item.high:.4g}"
+            lines.append(f"  {item.key:<{width}}  {item.estimate:>8.4g}  ({interval})  {item.unit}: {item.words}")
+        others = len(self.parameters) - len(self.shown)
+        lines += [f"  {others} others keep their priors: the panel says next to nothing about them."] if others else []
+        return "\n".join([*lines, *self.remarks])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the fit into a folder, each file whole or not at all, the record last.
+
+        ``fitted.json`` is what the runner reads (`pysd_runner.spec.load_fitted`), ``fit.json`` everything else,
+        ``residuals.csv`` and ``parameters.csv`` the tables for people.
+
+        Parameters
+        ----------
+        folder
+            Made if it does not exist.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be written.
+        """
+        from calibration.fitting.storage import write
+
+        return write(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "FitResult":
+        """Read a fit that was saved, without loss.
+
+        Parameters
+        ----------
+        folder
+            What `save` was given.
+
+        Returns
+        -------
+        FitResult
+            What was saved.
+
+        Raises
+        ------
+        InvalidInput
+            If the folder holds no fit, or one of another schema.
+        """
+        from calibration.fitting.storage import read
+
+        return read(Path(folder))

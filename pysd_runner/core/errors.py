@@ -1,0 +1,90 @@
+"""One exception root, few children; each carries the exit code the command line answers with."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GapsimError(Exception):
+    """Anything this package raises on purpose."""
+
+    exit_code = 1
+
+
+class InvalidInput(GapsimError, ValueError):
+    """Input that cannot be used; the message says what, where, what was expected and what to do."""
+
+    exit_code = 2
+
+
+class InvalidModel(InvalidInput):
+    """A model file or its declarations are not usable."""
+
+
+class InvalidPanel(InvalidInput):
+    """A panel of observations is not usable."""
+
+
+class InvalidScenario(InvalidInput):
+    """A scenario file or object is not usable."""
+
+
+class UnknownName(InvalidInput):
+    """A name was asked for that does not exist."""
+
+
+class UnsupportedFeature(InvalidModel):
+    """A model uses a feature this engine does not cover; ``engine="pysd"`` may still run it."""
+
+
+class CalibrationFailed(GapsimError):
+    """Calibration finished but its diagnostics failed; the result was still written."""
+
+    exit_code = 3
+
+
+class SimulationFailed(GapsimError):
+    """A simulation produced no usable numbers."""
+
+    exit_code = 4
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str:
+    """Sentence that offers the nearest known name.
+
+    Parameters
+    ----------
+    name
+        What was asked for.
+    candidates
+        The names that exist.
+
+    Returns
+    -------
+    str
+        ``" Did you mean 'x'?"`` with a leading space, or an empty string when nothing is near.
+
+    Examples
+    --------
+    >>> suggest("acess", ["access", "skills"])
+    " Did you mean 'access'?"
+    """
+    known = {candidate.casefold(): candidate for candidate in candidates}
+    near = get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
+    return f" Did you mean {known[near[0]]!r}?" if near else ""
+
+
+def apart(names: Iterable[str], others: Iterable[str]) -> str:
+    """Say which names stand in one of two lists alone, the first five of them.
+
+    Parameters
+    ----------
+    names, others
+        The lists; they differ.
+
+    Examples
+    --------
+    >>> apart(["a", "b"], ["b", "c"])
+    'a, c are in one of the two alone'
+    """
+    alone = sorted(set(names) ^ set(others))
+    return f"{', '.join(alone[:5])} {'is' if len(alone) == 1 else 'are'} in one of the two alone"

@@ -1,0 +1,45 @@
+"""Where the shipped models lie, in a checkout and when installed."""
+
+from pathlib import Path
+
+from pysd_runner.core.errors import UnknownName, suggest
+
+
+def models_folder() -> Path:
+    """Folder that holds one folder per shipped model.
+
+    Returns
+    -------
+    Path
+        ``models/`` inside the installed package, or beside it in a checkout.
+    """
+    package = Path(__file__).parents[1]
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def model_folder(name: str) -> Path:
+    """Folder of one shipped model.
+
+    Parameters
+    ----------
+    name
+        Name of a shipped model, for instance ``"regional_digital"``.
+
+    Returns
+    -------
+    Path
+        The folder with ``model.mdl`` and its declarations.
+
+    Raises
+    ------
+    UnknownName
+        If no shipped model has that name.
+    """
+    folder = models_folder() / name
+    if not name or not (folder / "model.mdl").is_file():
+        shipped = sorted(path.parent.name for path in models_folder().glob("*/model.mdl"))
+        raise UnknownName(
+            f"no shipped model is called {name!r}; shipped: {', '.join(shipped)}.{suggest(name, shipped)}"
+        )
+    return folder

@@ -1,0 +1,391 @@
+"""What all scenarios of a projection share, draw by draw: parameters, the state at the origin, shocks to growth."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.choice import Engine
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.regional.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
+from pysd_runner.regional.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
+from pysd_runner.regional.shocks import shock_law, shock_paths
+from pysd_runner.simulation import simulate
+from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
+
+Array = NDArray[np.float64]
+
+# Years of history that are simulated before the origin, to carry on what no series observes.
+HISTORY_YEARS = 10
+
+# Levels of shares whose regional spread is observed but whose national level is not, and stocks nobody observes.
+CARRIED_LEVELS = {"s": "National Skill Share", "u": "Application Share"}
+CARRIED_STOCKS = {"X": "Shared Data", "G": "Governance Integration", "N": "Platform Linkage"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CommonDraws:
+    """Values that hold for every scenario.
+
+    Attributes
+    ----------
+    values
+        By variable of the model, as for `pysd_runner.simulation.simulate`.
+    parameters
+        Drawn parameters by key, shape (draw,), those without a variable in the model among them.
+    inputs
+        Start values of the regions.
+    draws
+        Number of each draw; those that could not follow the baseline are left out.
+    implied
+        The shocks with which the run without policy is the baseline; None without a baseline.
+    sources
+        What varies between the draws, see `pysd_runner.plots.UNCERTAINTIES`.
+    """
+
+    values: Mapping[str, Any]
+    parameters: Mapping[str, Array]
+    inputs: RegionInputs
+    draws: tuple[int, ...]
+    implied: ImpliedShocks | None
+    sources: tuple[str, ...]
+
+
+def common_draws(
+    model: Model,
+    panel: Panel,
+    fitted: FittedParameters | None,
+    baseline: Baseline | None,
+    *,
+    bounds: tuple[int, int],
+    draws: int,
+    seed: int,
+    shocks: bool = True,
+    yuan_per_unit: float = 1.0,
+    engine: Engine = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> CommonDraws:
+    """Draw what all scenarios share.
+
+    A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of which
+    it takes the shocks to growth that lead there. More draws keep those there were.
+
+    Parameters
+    ----------
+    model
+        A model with declarations, with as many regions as the panel.
+    panel
+        Observations up to the origin.
+    fitted
+        What a calibration found; None takes every parameter from its prior.
+    baseline
+        The forecast; None draws shocks as large as those of the past instead.
+    bounds
+        Origin and last year.
+    draws
+        How many; 1 gives central values.
+    seed
+        Decides every draw.
+    shocks
+        Without a baseline, whether growth is disturbed at all.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan.
+    engine
+        What simulates.
+    progress
+        Called with the number of draws that follow the baseline.
+
+    Returns
+    -------
+    CommonDraws
+        The values.
+
+    Raises
+    ------
+    InvalidInput
+        If baseline and panel do not fit together, or no draw can follow the baseline.
+    """
+    assert model.spec is not None  # noqa: S101
+    parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
+    parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
+    inputs = region_inputs(
+        model,
+        panel,
+        bounds[0],
+        parameters=parameters,
+        carried=carried_states(model, panel, bounds[0], parameters, fitted, yuan_per_unit),
+        effects=region_effects(fitted, panel),
+        momentum_gain=MOMENTUM_GAIN,
+        reference_years=HISTORY_YEARS,
+        yuan_per_unit=yuan_per_unit,
+    )
+    values: dict[str, Any] = as_values(inputs, parameters, model)
+    common = CommonDraws(
+        values=values,
+        parameters=parameters,
+        inputs=inputs,
+        draws=tuple(range(draws)),
+        implied=None,
+        sources=("parameters",),
+    )
+    if baseline is not None:
+        target = _target(baseline, panel, bounds, draws, seed)
+        return _following(
+            common, model, implied_shocks(model, values, target, bounds, engine=engine, progress=progress)
+        )
+    if shocks and draws > 1:
+        persistence = np.broadcast_to(yearly_memory(parameters["tau_m"], time_step(model)), (draws,))
+        values[SHOCK] = growth_shocks(panel, fitted, persistence, bounds, shock_rng)
+        return replace(common, values=values, sources=("parameters", "shocks"))
+    return common
+
+
+def _following(common: CommonDraws, model: Model, implied: ImpliedShocks) -> CommonDraws:
+    """The draws that can follow the baseline, with the shocks that make them."""
+    if not implied.found.any():
+        raise InvalidInput("no draw of the model can follow the baseline; look at panel, fit and forecast")
+    return replace(
+        common,
+        values={**only_draws(model, common.values, implied.found), SHOCK: implied.path},
+        parameters={key: value[implied.found] for key, value in common.parameters.items()},
+        draws=tuple(np.flatnonzero(implied.found).tolist()),
+        implied=implied,
+        sources=("parameters", "forecast"),
+    )
+
+
+def _target(baseline: Baseline, panel: Panel, bounds: tuple[int, int], draws: int, seed: int) -> Array:
+    """Paths of the baseline to the last year, shape (draw, region, year)."""
+    origin, until = bounds
+    if baseline.origin != origin:
+        raise InvalidInput(
+            f"the baseline starts in {baseline.origin}, the projection in {origin}; forecast from {origin}"
+        )
+    if baseline.regions != panel.codes:
+        raise InvalidInput(
+            f"the baseline was made for {len(baseline.regions)} regions of panel {baseline.panel!r}, and panel "
+            f"{panel.name!r} has others; forecast this panel"
+        )
+    if until > baseline.years[-1]:
+        raise InvalidInput(
+            f"the baseline ends in {baseline.years[-1]}, the projection in {until}; forecast until {until}, or stop "
+            "earlier"
+        )
+    return baseline.drawn(draws, seed)[:, :, : until - origin]
+
+
+def parameter_draws(
+    spec: ModelSpec, fitted: FittedParameters | None, draws: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of every parameter that is not a policy choice.
+
+    Parameters
+    ----------
+    spec
+        Declarations of the model.
+    fitted
+        What a calibration found; None takes every parameter from its prior.
+    draws
+        How many; 1 gives the estimates and declared values.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    dict
+        Shape (draw,) by key. Fitted parameters are drawn from the fit, the others from their priors within their
+        bounds.
+    """
+    free = {name: item for name, item in spec.parameters.items() if item.role != "POL"}
+    fit_rng, prior_rng = rng.spawn(2)
+    if draws == 1:
+        central = {name: np.array([item.value]) for name, item in free.items()}
+        estimates = fitted.as_values() if fitted is not None else {}
+        return central | {name: np.array([value]) for name, value in estimates.items()}
+    found = {}
+    # One stream a parameter, so that a parameter added to the model leaves the draws of the others alone.
+    for name, item in sorted(free.items()):
+        stream = np.random.default_rng([*prior_rng.bit_generator.seed_seq.generate_state(2), *name.encode()])
+        found[name] = (
+            np.full(draws, item.value)
+            if item.prior is None
+            else np.clip(item.prior.sample(stream, draws), item.lower, item.upper)
+        )
+    return found if fitted is None else found | fitted.sample(fit_rng, draws, spec=spec)
+
+
+def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
+    """Refuse a fit that saw years after the origin or another model.
+
+    Parameters
+    ----------
+    fitted
+        What a calibration found.
+    model
+        The model it is used with.
+    origin
+        Last year that may be used.
+
+    Raises
+    ------
+    InvalidInput
+        If it does not belong here.
+    """
+    if fitted.model_sha256 != model.sha256:
+        raise InvalidInput(
+            f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
+            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again"
+        )
+    if fitted.last_year > origin:
+        raise InvalidInput(
+            f"the fit saw the years to {fitted.last_year}, which lie after the origin {origin}; calibrate again with "
+            f"last_year={origin} (--last-year), or take a later origin"
+        )
+
+
+def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
+    """Say where a panel differs from the one a fit was made on.
+
+    Parameters
+    ----------
+    fitted
+        What a calibration found.
+    panel
+        Observations; years after those of the fit may be there or not.
+
+    Returns
+    -------
+    list of str
+        One sentence for each difference; empty when there is none.
+    """
+    made_on = f"The fit was made on panel {fitted.panel!r}, {fitted.first_year}-{fitted.last_year}"
+    if fitted.regions != panel.codes:
+        return [f"{made_on}, with {len(fitted.regions)} regions; those of panel {panel.name!r} are others."]
+    until = range(panel.years[0], fitted.last_year + 1)
+    known = [panel, panel.subset(years=until)] if until else [panel]
+    if fitted.panel_sha256 not in {item.sha256 for item in known}:
+        return [f"{made_on}; the values of panel {panel.name!r} are others."]
+    return []
+
+
+def region_effects(fitted: FittedParameters | None, panel: Panel) -> dict[str, Array]:
+    """Effects a calibration found for the regions of a panel.
+
+    Parameters
+    ----------
+    fitted
+        What a calibration found; None for none.
+    panel
+        Whose regions are wanted, by their codes.
+
+    Returns
+    -------
+    dict
+        By key of the input, shape (region,); 0, the middle of the pool, for a region the calibration did not see.
+    """
+    if fitted is None:
+        return {}
+    return {
+        key: np.array([dict(zip(fitted.regions, values, strict=True)).get(code, 0.0) for code in panel.codes])
+        for key, values in fitted.region_effects.items()
+    }
+
+
+def carried_states(
+    model: Model,
+    panel: Panel,
+    origin: int,
+    parameters: Mapping[str, Array],
+    fitted: FittedParameters | None,
+    yuan_per_unit: float,
+) -> dict[str, Array]:
+    """National levels and unobserved stocks at the origin, from the simulated history of every draw.
+
+    Parameters
+    ----------
+    model
+        A model with declarations.
+    panel
+        Observations up to the origin.
+    origin
+        The year whose states are wanted.
+    parameters
+        Draws by key, shape (draw,).
+    fitted
+        What a calibration found: the history starts where the calibration did; None starts ten years earlier. If
+        output is not there for every region then, the nearest year in which it is takes its place.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan.
+
+    Returns
+    -------
+    dict
+        By key of the input: levels of shape (draw,), stocks of shape (draw, region); empty if the panel has no
+        such year before the origin.
+    """
+    wanted_first = origin - HISTORY_YEARS if fitted is None else fitted.first_year
+    whole = np.asarray(np.isfinite(panel["output_per_head"]).all(axis=0))
+    years = [year for year, is_whole in zip(panel.years, whole, strict=True) if is_whole and year < origin]
+    if not years:
+        return {}
+    first = min(years, key=lambda year: (abs(year - wanted_first), year))
+    inputs = region_inputs(
+        model,
+        panel,
+        first,
+        parameters=parameters,
+        effects=region_effects(fitted, panel),
+        yuan_per_unit=yuan_per_unit,
+    )
+    wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
+    run = simulate(
+        model,
+        as_values(inputs, parameters, model),
+        start=first,
+        stop=origin,
+        save_every=origin - first,
+        outcomes=wanted,
+    )
+    people = run["Population"][0, ..., -1]
+    carried = {name: run[variable][0, ..., -1] for name, variable in CARRIED_STOCKS.items()}
+    for name, variable in CARRIED_LEVELS.items():
+        level = run[variable][0, ..., -1]
+        carried[name] = level if level.ndim == 1 else (level * people).sum(axis=1) / people.sum(axis=1)
+    return carried
+
+
+def growth_shocks(
+    panel: Panel,
+    fitted: FittedParameters | None,
+    persistence: Array,
+    bounds: tuple[int, int],
+    rng: np.random.Generator,
+) -> TimePath:
+    """Paths of shocks to regional growth, one a draw, the same for every scenario.
+
+    Parameters
+    ----------
+    panel
+        Observations up to the origin.
+    fitted
+        What a calibration found about the size of shocks; None takes it from the panel.
+    persistence
+        Share of a shock that is left a year later, shape (draw,): the memory of growth momentum.
+    bounds
+        First and last year.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    TimePath
+        Values of shape (year, 1, draw, region).
+    """
+    law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
+    groups = [region.group for region in panel.regions]
+    return shock_paths(law, groups, np.arange(*bounds, dtype=float), persistence, rng)

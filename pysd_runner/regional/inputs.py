@@ -1,0 +1,571 @@
+"""What each region brings to the first simulated year: observed where observed, inferred and marked where not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.engine.ir import Number
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.spec import ModelSpec, Proxy, RegionInput
+
+Array = NDArray[np.float64]
+
+# An indicator this many years away still says how regions differ; their ranking hardly moves in that time.
+NEAR_YEARS = 3
+
+# Access where nothing observes it: this share of what a region's income can afford. Judgement.
+ACCESS_SHARE_OF_CEILING = 0.75
+
+# How closely a share that is inferred follows the lower of itself and its ceiling.
+SHARPNESS = 16
+
+# Share of last year's extra growth that is momentum rather than noise. Judgement; see the model's README.
+MOMENTUM_GAIN = 0.5
+
+EQUAL_SHARES = "missing, equal shares; population-weighted results are withheld"
+
+ACCESS, SKILLS, APPLICATION = "a", "s", "u"
+CEILINGS = {
+    ACCESS: "what incomes can afford",
+    SKILLS: "access",
+    APPLICATION: "the geometric mean of access and skills",
+}
+OUTPUT, POPULATION, MOMENTUM, REFERENCE = "y", "P", "mom", "tref"
+
+
+@dataclass(frozen=True, slots=True)
+class Imputed:
+    """A start value that was not observed.
+
+    Parameters
+    ----------
+    key, variable
+        The input.
+    regions
+        Codes of the regions concerned.
+    how
+        What was put in its place.
+    """
+
+    key: str
+    variable: str
+    regions: tuple[str, ...]
+    how: str
+
+    def __str__(self) -> str:
+        count = f"{len(self.regions)} regions" if len(self.regions) != 1 else f"region {self.regions[0]}"
+        return f"{self.variable}: {self.how} ({count})"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionInputs:
+    """Start values of all regions.
+
+    Parameters
+    ----------
+    year
+        The first simulated year.
+    values
+        By variable of the model, shape (1, draw, region), the draw axis of length one where nothing varies.
+    imputed
+        What was not observed, and how it was filled.
+    warnings
+        Observations that contradict each other.
+    read
+        Keys of the parameters they follow from; the others do not move them.
+    """
+
+    year: int
+    values: Mapping[str, Array]
+    imputed: tuple[Imputed, ...]
+    warnings: tuple[str, ...] = ()
+    read: frozenset[str] = frozenset()
+
+    @property
+    def has_population(self) -> bool:
+        """Whether any region's population was observed."""
+        return not any(item.key == POPULATION and item.how == EQUAL_SHARES for item in self.imputed)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known while the inputs are put together."""
+
+    spec: ModelSpec
+    panel: Panel
+    year: int
+    parameters: Mapping[str, Array]
+    carried: Mapping[str, Array]
+    found: dict[str, Array] = field(default_factory=dict)
+    imputed: list[Imputed] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
+
+    def parameter(self, name: str) -> Array:
+        """A parameter with the axes (draw, region)."""
+        self.read.add(name)
+        return self.parameters[name]
+
+    def mark(self, item: RegionInput, missing: NDArray[np.bool_], how: str) -> None:
+        """Note which regions of an input were not observed."""
+        codes = tuple(code for code, gone in zip(self.panel.codes, missing, strict=True) if gone)
+        if codes:
+            self.imputed.append(Imputed(item.key, item.variable, codes, how))
+
+
+def region_inputs(
+    model: Model,
+    panel: Panel,
+    year: int,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    carried: Mapping[str, Any] | None = None,
+    effects: Mapping[str, Any] | None = None,
+    momentum_gain: float = MOMENTUM_GAIN,
+    reference_years: int = 0,
+    yuan_per_unit: float = 1.0,
+) -> RegionInputs:
+    """Start values of every region in one year of a panel.
+
+    Shares that nobody observes follow the relative size of their indicators:
+    ``share = level * indicator ** (1 / loading) / national mean of the same``,
+    so that the national value is met before the ceiling applies.
+
+    Parameters
+    ----------
+    model
+        A model with declarations.
+    panel
+        Observations of the same regions.
+    year
+        The first simulated year.
+    parameters
+        Values by key of the declarations that the inference uses (loadings, ceilings, momentum), a number or shape
+        (draw,); the declared value holds for the others.
+    carried
+        Values by key of the input that replace a declared fallback where nothing was observed: for shares with a proxy
+        a national level, shape (draw,), otherwise shape (draw, region).
+    effects
+        What a calibration found for each region, by key of the input, shape (region,) or (draw, region); it takes the
+        place of the declared constant.
+    momentum_gain
+        Share of last year's extra growth that is taken as momentum.
+    reference_years
+        Length of the window whose mean position is the reference (see `reference_position`); 0 takes the position of
+        the first year.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan, the money the cost parameters are expressed in.
+
+    Returns
+    -------
+    RegionInputs
+        One entry per declared input, and what was inferred.
+
+    Raises
+    ------
+    InvalidPanel
+        If output per head is missing in that year.
+    InvalidInput
+        If the model has no declarations, or `yuan_per_unit` is not a positive number.
+    """
+    check_money(yuan_per_unit)
+    if model.spec is None:
+        raise InvalidInput(f"{model.path.name} has no declarations, so a panel cannot be tied to it")
+    if year not in panel.years:
+        raise InvalidPanel(f"panel {panel.name!r} has no year {year}; it has {panel.years[0]} to {panel.years[-1]}")
+    known = {name: item.value for name, item in model.spec.parameters.items()}
+    given = {
+        name: np.atleast_1d(np.asarray(value, dtype=float))[:, None]
+        for name, value in {**known, **(parameters or {})}.items()
+    }
+    held = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in (carried or {}).items()}
+    work = _Work(model.spec, panel, year, given, held)
+    rules = {"required": _required, "equal_shares": _equal_shares, "proxy": _proxy, "constant": _constant}
+    for item in model.spec.inputs.values():
+        work.found[item.key] = rules[item.rule](work, item)
+        if item.key == OUTPUT:
+            work.found[OUTPUT] = work.found[OUTPUT] * yuan_per_unit
+    for key, found in (effects or {}).items():
+        work.found[key] = _effect(model.spec, panel, key, found)
+    work.found[MOMENTUM] = _momentum(work, momentum_gain, time_step(model))
+    if reference_years:
+        work.found[REFERENCE] = _reference_shift(work, reference_years)
+    values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
+    return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings), frozenset(work.read))
+
+
+def _effect(spec: ModelSpec, panel: Panel, key: str, found: Any) -> Array:
+    """Effects of an input, shape (draw, region)."""
+    if key not in spec.inputs or spec.inputs[key].pooled_sd == 0:
+        pooled = [name for name, item in spec.inputs.items() if item.pooled_sd > 0]
+        raise UnknownName(f"the model declares no pooled input {key!r}.{suggest(key, pooled)}")
+    values = np.atleast_2d(np.asarray(found, dtype=float))
+    if values.shape[-1] != len(panel.codes):
+        raise InvalidInput(f"effects of {key!r} have {values.shape[-1]} values for {len(panel.codes)} regions")
+    return values
+
+
+def check_money(yuan_per_unit: float) -> None:
+    """Refuse an exchange rate that is not one.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not a positive, finite number.
+    """
+    is_number = isinstance(yuan_per_unit, int | float | np.number) and not isinstance(yuan_per_unit, bool)
+    if not is_number or not np.isfinite(yuan_per_unit) or yuan_per_unit <= 0:
+        raise InvalidInput(
+            f"yuan_per_unit must be a positive number, the yuan that one unit of the panel's currency is worth; "
+            f"found {yuan_per_unit!r}"
+        )
+
+
+def time_step(model: Model) -> float:
+    """Length of a step in the model file, in years.
+
+    Raises
+    ------
+    InvalidInput
+        If the file computes it instead of stating it.
+    """
+    expression = model.variables["TIME STEP"].blocks[0].expression
+    if not isinstance(expression, Number):
+        raise InvalidInput(f"{model.path.name}: TIME STEP must be a number for a model that is tied to a panel")
+    return expression.value
+
+
+def _observed(work: _Work, variable: str) -> Array | None:
+    """Values of a panel variable in the year, shape (region,), or None if no region has one."""
+    if not variable or variable not in work.panel:
+        return None
+    column = work.panel[variable][:, work.panel.years.index(work.year)]
+    return column if np.isfinite(column).any() else None
+
+
+def _near(work: _Work, variable: str) -> tuple[Array, int] | None:
+    """Values of an indicator in the nearest year that has them, earlier years first."""
+    if variable not in work.panel:
+        return None
+    years = [year for year in work.panel.years_with(variable) if abs(year - work.year) <= NEAR_YEARS]
+    if not years:
+        return None
+    best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
+    return work.panel[variable][:, work.panel.years.index(best)], best
+
+
+def _required(work: _Work, item: RegionInput) -> Array:
+    values = _observed(work, item.panel)
+    missing = (
+        [code for code, value in zip(work.panel.codes, values, strict=True) if not np.isfinite(value)]
+        if values is not None
+        else list(work.panel.codes)
+    )
+    if values is None or missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise InvalidPanel(
+            f"panel {work.panel.name!r}: {item.panel!r} is missing in {work.year} for {shown}; each region needs it in "
+            "the first simulated year: choose another year or leave these regions out"
+        )
+    return values[None, :]
+
+
+def _equal_shares(work: _Work, item: RegionInput) -> Array:
+    values = _observed(work, item.panel)
+    count = len(work.panel.codes)
+    if values is None:
+        work.mark(item, np.ones(count, dtype=bool), EQUAL_SHARES)
+        return np.full((1, count), 1e6)
+    missing = ~np.isfinite(values)
+    work.mark(item, missing, "missing, mean of the other regions")
+    return np.where(missing, np.nanmean(values), values)[None, :]
+
+
+def _constant(work: _Work, item: RegionInput) -> Array:
+    count = len(work.panel.codes)
+    values = _observed(work, item.panel)
+    observed = np.full(count, np.nan) if values is None else values
+    missing = ~np.isfinite(observed)
+    absent = "no series" if values is None else "missing"
+    if item.key in work.carried:
+        filling = np.atleast_2d(work.carried[item.key])
+        work.mark(item, missing, f"{absent}; carried on from the simulated history")
+    else:
+        filling = np.full((1, count), 0.0 if item.fallback is None else item.fallback)
+        if item.panel:
+            work.mark(item, missing, f"{absent}; {filling[0, 0]:g}")
+    return np.where(missing, filling, observed)
+
+
+def _proxy(work: _Work, item: RegionInput) -> Array:
+    if item.proxy is None:
+        raise InvalidInput(f"input {item.key!r} has the rule 'proxy' but declares no proxy")
+    values = _observed(work, item.panel)
+    inferred = _inferred(work, item, item.proxy, values)
+    if values is None:
+        return inferred
+    missing = ~np.isfinite(values)
+    work.mark(item, missing, "missing; inferred")
+    _compare_with_ceiling(work, item, values)
+    return np.where(missing, inferred, values)
+
+
+def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None:
+    """Warn of observed shares above what the model lets them be; where the ceiling varies by draw, above its median."""
+    ceiling = _ceiling(work, item)
+    if ceiling is None:
+        return
+    above = values > np.median(ceiling, axis=0) * (1 + 1e-9)
+    codes = [code for code, is_above in zip(work.panel.codes, above, strict=True) if is_above]
+    if codes:
+        shown = ", ".join(codes[:5]) + (", ..." if len(codes) > 5 else "")
+        work.warnings.append(
+            f"{item.panel} observed in {work.year} lies above {CEILINGS[item.key]} in {shown}; the simulation starts "
+            "above its own ceiling: check both series"
+        )
+
+
+def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None) -> Array:
+    relative, how = _relative(work, proxy)
+    level, level_how = _level(work, item, proxy)
+    if values is None:
+        work.mark(item, np.ones(len(work.panel.codes), dtype=bool), f"{level_how}; {how}")
+    share = level * relative
+    ceiling = _ceiling(work, item)
+    return share if ceiling is None or not proxy.cap else smooth_minimum(share, proxy.cap * ceiling)
+
+
+def smooth_minimum(share: Array, limit: Array) -> Array:
+    """Keep a share below a limit without a kink, over which a search for parameters would stumble.
+
+    ``share / (1 + (share / limit) ** p) ** (1 / p)`` with ``p`` of `SHARPNESS`: within 0.5 percent of the share up to
+    three quarters of the limit, 4 percent below the limit where the two meet, never above either.
+
+    Parameters
+    ----------
+    share, limit
+        Not negative, shapes that broadcast.
+
+    Returns
+    -------
+    ndarray
+        In the unit of the two.
+    """
+    smaller, larger = np.minimum(share, limit), np.maximum(share, limit)
+    ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
+    return np.asarray(smaller / (1 + ratio**SHARPNESS) ** (1 / SHARPNESS))
+
+
+def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
+    """Relative size of the indicators, shape (draw, region), with a population-weighted mean of one."""
+    near = {name: found for name in proxy.indicators if (found := _near(work, name)) is not None}
+    if not near:
+        return np.ones((1, len(work.panel.codes))), "no indicator of how regions differ"
+    logs = []
+    for column, _ in near.values():
+        positive = np.where(column > 0, column, np.nan)
+        with np.errstate(invalid="ignore"):
+            logs.append(np.log(positive / np.nanmean(positive)))
+    loading = work.parameter(proxy.loading)
+    exponent = np.nan_to_num(np.mean(logs, axis=0))
+    relative = np.exp(exponent[None, :] / loading)
+    people = work.found[POPULATION]
+    mean = (relative * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
+    years = sorted({year for _, year in near.values()})
+    return relative / mean, f"spread by {', '.join(near)} of {', '.join(str(year) for year in years)}"
+
+
+def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
+    """National level of a share, shape (draw, 1) or (draw, region), and where it comes from."""
+    if item.key in work.carried:
+        return np.atleast_1d(work.carried[item.key])[:, None], "national level carried on from the simulated history"
+    level, how = _declared_level(work, proxy)
+    if not proxy.of:
+        return level, f"national level {how}"
+    if proxy.of in work.spec.inputs:
+        base, variable = work.found[proxy.of], work.spec.inputs[proxy.of].variable
+        if not any(_near(work, name) for name in proxy.indicators):
+            return level * base, f"{how} of the region's {variable}"
+        people = work.found[POPULATION]
+        mean = (base * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
+        return level * mean, f"{how} of the national {variable}"
+    series = work.panel.national.get(proxy.of, {})
+    # A national series may reach beyond the panel, whose last year is the last that may be used.
+    years = [year for year in series if abs(year - work.year) <= NEAR_YEARS and year <= work.panel.years[-1]]
+    if years:
+        best = min(years, key=lambda year: (abs(year - work.year), year > work.year))
+        return level * series[best], f"national {proxy.of} of {best}"
+    ceiling = _affordable(work)
+    return (
+        ACCESS_SHARE_OF_CEILING * ceiling,
+        f"no national series; {ACCESS_SHARE_OF_CEILING:g} of what incomes can afford",
+    )
+
+
+def _declared_level(work: _Work, proxy: Proxy) -> tuple[Array, str]:
+    """Level of a proxy, shape (draw, 1), a number or that of a parameter, and how to call it."""
+    if isinstance(proxy.level, str):
+        return work.parameter(proxy.level), f"the share {proxy.level}"
+    return np.full((1, 1), proxy.level), f"{proxy.level:g}"
+
+
+def _affordable(work: _Work) -> Array:
+    income = work.found[OUTPUT]
+    return np.asarray(work.parameter("a_max") * income / (income + work.parameter("y_h")))
+
+
+def _ceiling(work: _Work, item: RegionInput) -> Array | None:
+    if item.key == ACCESS:
+        return _affordable(work)
+    if item.key == SKILLS:
+        return work.found[ACCESS]
+    if item.key == APPLICATION:
+        return np.asarray(np.sqrt(work.found[ACCESS] * work.found[SKILLS]))
+    return None
+
+
+def relative_growth(panel: Panel) -> Array:
+    """Change of log output per head minus its mean over the regions seen in both years.
+
+    A region that is missing in one year does not change the growth of the others.
+
+    Parameters
+    ----------
+    panel
+        A panel with output per head.
+
+    Returns
+    -------
+    ndarray
+        Log points a year, shape (region, year - 1), from each year of the panel to the next; NaN where one of the two
+        is missing or years lie between them.
+    """
+    growth = np.diff(_log_output(panel), axis=1)
+    growth[:, np.diff(panel.years) != 1] = np.nan
+    return np.asarray(growth - _mean_seen(growth))
+
+
+def reference_position(panel: Panel, years: Sequence[int]) -> Array:
+    """Log output per head relative to the regions seen in every one of some years, so that their number never changes.
+
+    Parameters
+    ----------
+    panel
+        A panel with output per head.
+    years
+        Years of the panel.
+
+    Returns
+    -------
+    ndarray
+        Log points, shape (region, year) for those years; NaN where output per head is missing, or everywhere if no
+        region is seen in all of them.
+    """
+    logs = _log_output(panel)[:, [panel.years.index(year) for year in years]]
+    always = np.asarray(np.isfinite(logs).all(axis=1, keepdims=True))
+    return np.asarray(logs - _mean_seen(np.where(always, logs, np.nan)))
+
+
+def _log_output(panel: Panel) -> Array:
+    output = panel["output_per_head"]
+    return np.asarray(np.log(np.where(output > 0, output, np.nan)))
+
+
+def _mean_seen(values: Array) -> Array:
+    """Mean over the regions that are seen, shape (1, year); NaN where none is."""
+    seen = np.isfinite(values)
+    count = seen.sum(axis=0, keepdims=True)
+    return np.asarray(
+        np.where(count > 0, np.where(seen, values, 0.0).sum(axis=0, keepdims=True) / np.maximum(count, 1), np.nan)
+    )
+
+
+def yearly_memory(decay: Array, step: float) -> Array:
+    """Share of growth momentum that is left after a year of Euler steps.
+
+    ``phi = (1 - step / decay) ** (1 / step)``
+
+    Parameters
+    ----------
+    decay
+        Decay time of momentum, in years, any shape.
+    step
+        Length of a step, in years.
+
+    Returns
+    -------
+    ndarray
+        Dimensionless, 0 to 1, shape of `decay`.
+    """
+    return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
+
+
+def yearly_memory_slope(decay: Array, step: float) -> Array:
+    """Derivative of `yearly_memory` with respect to the decay time.
+
+    Parameters
+    ----------
+    decay
+        Decay time of momentum, in years, any shape.
+    step
+        Length of a step, in years.
+
+    Returns
+    -------
+    ndarray
+        Per year, shape of `decay`.
+    """
+    return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step - 1) / decay**2)
+
+
+def _momentum(work: _Work, gain: float, step: float) -> Array:
+    """Start of growth momentum from last year's extra growth, so that a share `gain` of it goes on."""
+    count = len(work.panel.codes)
+    if gain == 0 or work.year - 1 not in work.panel.years:
+        return np.zeros((1, count))
+    extra = np.nan_to_num(relative_growth(work.panel)[:, work.panel.years.index(work.year) - 1])
+    decay = work.parameter("tau_m")
+    phi = yearly_memory(decay, step)
+    # Momentum that decays to phi of itself in a year gives gain * extra growth in the first year.
+    return np.asarray(gain * extra[None, :] / (decay * (1 - phi)))
+
+
+def _reference_shift(work: _Work, length: int) -> Array:
+    """Mean position of the years up to the first simulated one, less the position then; 0 where it is unknown."""
+    years = [year for year in work.panel.years if work.year - length < year <= work.year]
+    position = reference_position(work.panel, years)
+    seen = np.isfinite(position)
+    mean = np.where(seen, position, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.asarray(np.nan_to_num(mean - position[:, -1])[None, :])
+
+
+def as_values(inputs: RegionInputs, parameters: Mapping[str, Any], model: Model) -> dict[str, Array | TimePath]:
+    """Region inputs and parameters as values for `simulate`.
+
+    Parameters
+    ----------
+    inputs
+        Start values.
+    parameters
+        By key of the declarations, a number or shape (draw,); those without a variable in the model are left out.
+    model
+        The model.
+
+    Returns
+    -------
+    dict
+        By variable of the model.
+    """
+    values: dict[str, Array | TimePath] = dict(inputs.values)
+    declared = {} if model.spec is None else model.spec.parameters
+    for name, value in parameters.items():
+        variable = declared[name].variable if name in declared else model.find(name)
+        if variable:
+            values[variable] = np.asarray(value, dtype=float)
+    return values

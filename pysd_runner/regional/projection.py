@@ -1,0 +1,531 @@
+"""Projects regional gaps under alternative policies, all scenarios on the same draws."""
+
+import dataclasses
+import json
+import operator
+import platform
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.engine.choice import Engine
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
+from pysd_runner.regional.inputs import RegionInputs
+from pysd_runner.regional.stacking import scenario_values
+from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
+from pysd_runner.simulation import Run, simulate
+from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+# What run.json holds besides the provenance: its type, and the words for it.
+RECORDED: dict[str, tuple[type, str]] = {
+    "origin": (int, "a year"),
+    "baselines": (dict, "names of scenarios, each with that of its baseline"),
+    "imputed": (list, "a list of texts"),
+    "warnings": (list, "a list of texts"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projection:
+    """Gaps projected under several scenarios.
+
+    Parameters
+    ----------
+    data
+        Outcomes by their keys; dimensions (scenario, draw, region, year), without ``region`` for national ones.
+    history
+        The same indicators from the panel, dimensions (region, year) or (year,).
+    origin
+        Last observed year, where every path starts from the observed state.
+    baselines
+        For each scenario, the one without policy under the same assumptions.
+    imputed
+        What was not observed at the origin, and how it was filled.
+    warnings
+        What a reader must know before quoting a number.
+    provenance
+        Everything needed to make it again.
+    """
+
+    data: "xr.Dataset"
+    history: "xr.Dataset"
+    origin: int
+    baselines: Mapping[str, str]
+    imputed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Names of the scenarios, baselines first."""
+        return tuple(str(name) for name in self.data["scenario"].to_numpy())
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Names of the scenarios that have a baseline to be compared with."""
+        return tuple(name for name in self.scenarios if self.baselines[name] != name)
+
+    @property
+    def gaps(self) -> "xr.DataArray":
+        """Gap to the leading region, dimensions (scenario, draw, region, year)."""
+        return self.data["gap_to_leader"]
+
+    def difference(self, outcome: str) -> "xr.DataArray":
+        """Each scenario minus its baseline, draw by draw.
+
+        Parameters
+        ----------
+        outcome
+            Key of an outcome in `data`.
+
+        Returns
+        -------
+        xarray.DataArray
+            The unit of the outcome; baselines are left out.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such outcome.
+        """
+        from pysd_runner.core.errors import UnknownName, suggest
+
+        names = [str(name) for name in self.data]
+        if outcome not in names:
+            raise UnknownName(f"the projection has no outcome {outcome!r}.{suggest(outcome, names)}")
+        policies = list(self.policies)
+        reference = self.data[outcome].sel(scenario=[self.baselines[name] for name in policies])
+        found = self.data[outcome].sel(scenario=policies)
+        result = found - reference.to_numpy()
+        result.attrs = dict(found.attrs)
+        return result
+
+    def to_xarray(self) -> "xr.Dataset":
+        """The projection as one labelled data set with its provenance."""
+        return self.data.assign_attrs(
+            {"origin": self.origin, "provenance": json.dumps(self.provenance, ensure_ascii=False)}
+        )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The projection as a long table: scenario, draw, region, year, variable, unit, value."""
+        from pysd_runner.export import to_long_frame
+
+        return to_long_frame(self.data)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``projection.nc``, ``history.nc`` and ``run.json`` into a folder, each whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            Made if it does not exist.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        from pysd_runner.export import save_netcdf
+        from pysd_runner.export.files import write_text_whole
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_netcdf(self.data, folder / "projection.nc")
+        save_netcdf(self.history, folder / "history.nc")
+        record = {
+            "schema": 1,
+            "origin": self.origin,
+            "baselines": dict(self.baselines),
+            "imputed": list(self.imputed),
+            "warnings": list(self.warnings),
+            **self.provenance,
+        }
+        write_text_whole(folder / "run.json", json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        return folder
+
+
+def load_projection(folder: str | Path) -> Projection:
+    """Read a projection that was saved.
+
+    Parameters
+    ----------
+    folder
+        A results folder.
+
+    Returns
+    -------
+    Projection
+        Equal to the one that was saved.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder does not hold a projection, or a file of it is damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no folder {str(folder)!r}; give the folder that `gapsim run` wrote")
+    missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
+    if missing:
+        raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
+    file = folder / "run.json"
+    record = _read_record(file)
+    data, history = (_read_dataset(folder / name) for name in ("projection.nc", "history.nc"))
+    _check_dataset(data, folder / "projection.nc")
+    names = {str(name) for name in data["scenario"].to_numpy()}
+    if names != set(record["baselines"]) or not names.issuperset(record["baselines"].values()):
+        raise InvalidInput(f"{file}: baselines: expected one for each scenario of projection.nc")
+    return Projection(
+        data=data,
+        history=history,
+        origin=record["origin"],
+        baselines=record["baselines"],
+        imputed=tuple(record["imputed"]),
+        warnings=tuple(record["warnings"]),
+        provenance={name: value for name, value in record.items() if name not in ("schema", *RECORDED)},
+    )
+
+
+def _check_dataset(data: "xr.Dataset", file: Path) -> None:
+    """Make sure that coordinates are there, once each, and that what they belong to are numbers."""
+    for name in ("scenario", "draw", "region", "year"):
+        if name not in data.coords:
+            raise InvalidInput(f"{file}: no coordinate {name!r}; expected a projection")
+        if data[name].ndim != 1:
+            raise InvalidInput(f"{file}: {name}: expected a list; run the scenarios again")
+        twice = [value for value, count in Counter(data[name].to_numpy().tolist()).items() if count > 1]
+        if twice:
+            raise InvalidInput(f"{file}: {name} {twice[0]!r} is there twice; run the scenarios again")
+    texts = [name for name, values in data.data_vars.items() if values.dtype.kind not in "fiub"]
+    if texts:
+        raise InvalidInput(f"{file}: {texts[0]}: expected numbers; run the scenarios again")
+
+
+def _read_record(file: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{file} is not valid JSON: {error}; run the scenarios again") from error
+    if not isinstance(record, dict) or record.get("schema") != 1:
+        raise InvalidInput(f"{file}: expected a record with schema 1")
+    for name, (kind, expected) in RECORDED.items():
+        if name not in record:
+            raise InvalidInput(f"{file}: {name} is missing; expected the record of a projection")
+        value = record[name]
+        parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+        if not isinstance(value, kind) or not all(isinstance(part, str) for part in parts):
+            raise InvalidInput(f"{file}: {name}: expected {expected}; found {value!r}")
+    return record
+
+
+def _read_dataset(file: Path) -> "xr.Dataset":
+    from pysd_runner.export import load_netcdf
+
+    try:
+        return load_netcdf(file)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise InvalidInput(
+            f"{file} cannot be read: {error}; expected the netCDF file of a projection: run the scenarios again"
+        ) from error
+
+
+def project(
+    model: Model,
+    panel: Panel,
+    scenarios: Sequence[Scenario | str] | Scenario | str,
+    fitted: FittedParameters | None = None,
+    *,
+    until: int = 2040,
+    draws: int = 200,
+    seed: int = 0,
+    origin: int | None = None,
+    baseline: Baseline | None = None,
+    shocks: bool = True,
+    engine: Engine = "auto",
+    yuan_per_unit: float = 1.0,
+    progress: Callable[[int], None] | None = None,
+    inspect: Callable[[Run], None] | None = None,
+    also: Sequence[str] = (),
+) -> Projection:
+    """Project the gaps of a panel under some scenarios.
+
+    Every path starts from the state observed at the origin. A draw is one vector of parameters and one path of shocks
+    to regional growth. With a baseline the shocks are those with which the run without policy is a draw of that
+    forecast, so that levels are forecasts; without one they are as large as those of the past, and levels are paths of
+    the model. All scenarios share the draws: the difference to the baseline has a band of its own, much narrower than
+    the level's.
+    A scenario with other assumptions keeps the shocks of the world as it is; its own baseline departs from the forecast
+    by what the assumption does.
+
+    Parameters
+    ----------
+    model
+        A model with declarations, with as many regions as the panel.
+    panel
+        Observations.
+    scenarios
+        Scenarios or names of shipped ones; a single one stands for itself. Baselines, and what a scenario must be
+        compared with, are added.
+    fitted
+        What a calibration found; None takes every parameter from its prior.
+    until
+        Last year.
+    draws
+        Number of draws; 1 gives central values without shocks. More draws keep those there were.
+    seed
+        Decides every draw, a whole number from 0; the same seed gives the same numbers.
+    origin
+        Last year that may be used; None takes that of the baseline, or else the last one in which every region has
+        output.
+    baseline
+        The forecast without policy; None lets the model go its own way.
+    shocks
+        Without a baseline, whether regional growth is disturbed as in the past.
+    engine
+        ``"numpy"`` or ``"pysd"``.
+    yuan_per_unit
+        Value of one unit of the panel's currency in yuan.
+    progress
+        Called with the number of draws finished.
+    inspect
+        Called with the simulation of all scenarios, for instance to apply behaviour rules to it.
+    also
+        Variables the simulation saves for `inspect`, besides the outcomes.
+
+    Returns
+    -------
+    Projection
+        Outcomes of every scenario.
+
+    Raises
+    ------
+    InvalidInput
+        If the years, the draws or the regions do not fit, or the fit saw another model or years after the origin.
+    SimulationFailed
+        If a case is not finite.
+    """
+    from pysd_runner.regional.labelling import history_dataset, projection_dataset, with_sources
+
+    until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
+    spec = _spec(model, panel)
+    origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
+    if fitted is not None:
+        check_fit(fitted, model, origin)
+    settings = {
+        "until": until,
+        "draws": draws,
+        "seed": seed,
+        "origin": origin,
+        "shocks": shocks,
+        "yuan_per_unit": yuan_per_unit,
+    }
+    seen = panel.subset(years=range(panel.years[0], origin + 1))
+    cast = with_comparisons(_asked(scenarios, model), model=model)
+    common = common_draws(
+        model,
+        seen,
+        fitted,
+        baseline,
+        bounds=(origin, until),
+        draws=draws,
+        seed=seed,
+        shocks=shocks,
+        yuan_per_unit=yuan_per_unit,
+        engine=engine,
+    )
+    values = {**common.values, **scenario_values(cast, model, panel, common.values, (origin, until))}
+    run = simulate(
+        model,
+        values,
+        start=origin,
+        stop=until,
+        save_every=1,
+        outcomes=[*_outcomes(spec, model), *also],
+        engine=engine,
+        progress=progress,
+    )
+    if inspect is not None:
+        inspect(run)
+    has_population = common.inputs.has_population
+    data = projection_dataset(run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=has_population)
+    return Projection(
+        data=with_sources(data.assign_coords(draw=list(common.draws)), common.sources),
+        history=history_dataset(seen),
+        origin=origin,
+        baselines={item.name: item.baseline_name for item in cast},
+        imputed=tuple(str(item) for item in common.inputs.imputed),
+        warnings=(*_on_baseline(baseline, common, panel), *_warnings(fitted, panel, cast, common.inputs)),
+        provenance={
+            **_provenance(run, panel, cast, fitted, settings),
+            "baseline": None if baseline is None else _followed(baseline, common),
+        },
+    )
+
+
+def _followed(baseline: Baseline, common: CommonDraws) -> dict[str, Any]:
+    """Which forecast the run without policy is, and what it took to follow it."""
+    assert common.implied is not None  # noqa: S101
+    systematic = dict(zip(baseline.regions, common.implied.systematic.tolist(), strict=True))
+    return {
+        "panel": baseline.panel,
+        "panel_sha256": baseline.panel_sha256,
+        "origin": baseline.origin,
+        "draws": len(baseline),
+        "made": dict(baseline.provenance),
+        "most_runs": int(common.implied.runs.max()),
+        "largest_error": float(common.implied.errors[common.implied.found].max()),
+        "left_out": np.flatnonzero(~common.implied.found).tolist(),
+        "systematic_shock": systematic,
+    }
+
+
+def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -> list[str]:
+    """What a reader must know about the run without policy."""
+    if baseline is None:
+        return [
+            "The run without policy is the path of the model, not a forecast: compare scenarios, do not quote levels."
+        ]
+    found = []
+    if baseline.panel_sha256 != panel.sha256:
+        found.append(f"The baseline was made from panel {baseline.panel!r} with other values than this one's.")
+    left = len(common.implied.found) - len(common.draws) if common.implied is not None else 0
+    if left:
+        found.append(f"{left} draws of the model cannot follow the forecast and were left out; run.json lists them.")
+    return found
+
+
+def _whole(name: str, value: object, *, least: int | None = None) -> int:
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidInput(f"{name} must be a whole number; found {value!r}") from None
+    if least is not None and number < least:
+        raise InvalidInput(f"{name} must be at least {least}; found {number}")
+    return number
+
+
+def _asked(scenarios: Sequence[Scenario | str] | Scenario | str, model: Model) -> list[Scenario]:
+    several = [scenarios] if isinstance(scenarios, str | Scenario) else list(scenarios)
+    if not several:
+        raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
+    for item in several:
+        if not isinstance(item, str | Scenario):
+            raise InvalidInput(f"scenarios must be names or Scenario objects; found {item!r}")
+    return [load_scenario(item, model=model) if isinstance(item, str) else item for item in several]
+
+
+def _spec(model: Model, panel: Panel) -> ModelSpec:
+    if model.spec is None:
+        raise InvalidInput(f"{model.path.name} has no declarations, so its outcomes cannot be tied to a panel")
+    count = len(model.ranges["Region"])
+    if count != len(panel.regions):
+        raise InvalidInput(
+            f"the model has {count} regions, panel {panel.name!r} has {len(panel.regions)}; "
+            f"load it with load_model({model.name!r}, regions={len(panel.regions)})"
+        )
+    return model.spec
+
+
+def last_origin(panel: Panel) -> int:
+    """Last year in which every region of a panel has output per head.
+
+    Parameters
+    ----------
+    panel
+        Observations.
+
+    Raises
+    ------
+    InvalidPanel
+        If there is no such year.
+    """
+    complete = np.isfinite(panel["output_per_head"]).all(axis=0)
+    if not complete.any():
+        raise InvalidPanel(
+            f"panel {panel.name!r} has no year in which every region has output per head; leave regions out"
+        )
+    return panel.years[int(np.flatnonzero(complete)[-1])]
+
+
+def _origin(panel: Panel, origin: int | None, until: int) -> int:
+    origin = _whole("origin", last_origin(panel) if origin is None else origin)
+    if origin not in panel.years:
+        raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
+    if until <= origin:
+        raise InvalidInput(f"until must lie after the origin; found until {until}, origin {origin}")
+    return origin
+
+
+def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
+    kept = [item.variable for item in spec.outcomes.values() if set(model.variables[item.variable].dims) <= {"Region"}]
+    return list(dict.fromkeys(kept))
+
+
+def _warnings(
+    fitted: FittedParameters | None, panel: Panel, scenarios: Sequence[Scenario], inputs: RegionInputs
+) -> tuple[str, ...]:
+    found = [
+        "Effects of digital policy on output rest on priors from the literature passed through the structure; "
+        "panels like this one say almost nothing about them.",
+        "Unit costs of the levers are judgement and decide their ranking.",
+    ]
+    if fitted is None:
+        found.append("No calibration was given: every parameter is drawn from its prior.")
+    else:
+        found += panel_differences(fitted, panel)
+        found += _untrusted_draws(fitted)
+    if not inputs.has_population:
+        found.append(
+            "The panel has no population: totals, shares, the Theil index, gaps of the nation and of classes, and all "
+            "else that is weighted by population are left out."
+        )
+    if "current" in panel.price_basis.casefold():
+        found.append("The panel is in current prices: relative prices of regions are part of the gaps.")
+    for item in scenarios:
+        start = item.policy.start
+        if item.policy.spends and start is not None and start <= inputs.year:
+            found.append(
+                f"{item.name}: its policy starts in {start:g}, not after the last observed year {inputs.year}; "
+                f"it acts from {inputs.year} on, and nothing of it before that is simulated."
+            )
+    found += inputs.warnings
+    found += [f"{item.name}: {text}" for item in scenarios for text in item.warnings]
+    return tuple(found)
+
+
+def _untrusted_draws(fitted: FittedParameters) -> list[str]:
+    """A warning if the draws of the fit come from a sampler that had not converged."""
+    sampling = fitted.provenance.get("sampling")
+    if not fitted.draws or sampling is None or sampling["is_trusted"]:
+        return []
+    return [
+        "THE PARAMETERS ARE DRAWN FROM A POSTERIOR SAMPLE THAT HAS NOT CONVERGED (largest R-hat "
+        f"{sampling['rhat']:.3f}, smallest effective sample size {sampling['ess']:.0f}): do not quote intervals."
+    ]
+
+
+def _provenance(
+    run: Run, panel: Panel, scenarios: Sequence[Scenario], fitted: FittedParameters | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
+    return {
+        "settings": dict(settings),
+        "simulation": dict(run.provenance),
+        "panel": {"name": panel.name, "sha256": panel.sha256},
+        "scenarios": [item.to_dict() for item in scenarios],
+        # Draws of the posterior would make the record many times as long; they stand in the file of the fit.
+        "fitted": None if fitted is None else dataclasses.asdict(dataclasses.replace(fitted, draws=())),
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+    }

@@ -1,0 +1,217 @@
+"""A checked simulation together with its derivatives, as arrays, ready to be run again and again."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
+from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.simulation.task import Task, computed
+
+Array = NDArray[np.float64]
+
+CONTROLS = (INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER)
+
+# Differentiated models that are kept.
+MOST_MODELS = 32
+
+_MODELS: dict[tuple[Any, ...], Differentiated] = {}
+
+
+class Linearised:
+    """A task with its derivatives.
+
+    It keeps the memory it works in, so that a call costs little more than the run; it serves one thread at a time.
+
+    Parameters
+    ----------
+    task
+        What is computed, and the values that hold unless others are given.
+    moved
+        What is moved, in order.
+    seeded
+        Variables among the values whose derivatives come from outside.
+    more
+        Number of further directions, behind `moved`, that only those know.
+
+    Raises
+    ------
+    InvalidInput
+        If PySD is asked for.
+    UnsupportedFeature
+        If something cannot be differentiated.
+    """
+
+    def __init__(self, task: Task, moved: Sequence[Direction], *, seeded: Sequence[str] = (), more: int = 0) -> None:
+        if task.engine == "pysd":
+            raise InvalidInput("PySD has no derivatives; use another engine")
+        # The method of integration is a pass over the model; what it gives is differentiated, so that both agree.
+        model, inputs = task.integrated
+        moving = _moving(inputs)
+        _check_paths(task, moved, moving)
+        new = _differentiated(model, tuple(moved), task.outcomes, tuple(inputs), moving, tuple(seeded), more)
+        self.outcomes = task.outcomes
+        self._count = len(new.directions)
+        self._twins = {name: new.twins[name] for name in task.outcomes if name in new.twins}
+        self._seeds = {name: new.twins[name] for name in seeded if name in new.twins}
+        self._task = replace(
+            task,
+            model=replace(task.model, lowered=new.model),
+            values={name: value for name, value in inputs.items() if name in task.values or name not in CONTROLS},
+            outcomes=(*task.outcomes, *self._twins.values()),
+            method="euler",
+        )
+        self._single: SingleCase | None = None
+
+    def run(
+        self,
+        values: Mapping[str, Array] | None = None,
+        seeds: Mapping[str, Array] | None = None,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Compute outcomes and derivatives.
+
+        Parameters
+        ----------
+        values
+            What takes the place of values of the task, by variable, shape (scenario, draw, ...); not checked.
+        seeds
+            Derivative of each seeded variable, shape (scenario, draw, ..., parameter).
+        progress
+            Called with the number of draws finished.
+
+        Returns
+        -------
+        values : dict
+            Outcome by name, shape (scenario, draw, ..., year).
+        derivatives : dict
+            Derivative by outcome, shape (scenario, draw, ..., year, parameter).
+        """
+        outer = {twin: (seeds or {})[name] for name, twin in self._seeds.items()}
+        changed: dict[str, Array] = {**(values or {}), **outer}
+        task = replace(self._task, values={**self._task.values, **changed})
+        if task.engine == "llvm" and all(_is_single(value) for value in task.values.values()):
+            if self._single is None:
+                self._single = SingleCase(task)
+            found = {name: array.copy() for name, array in self._single.run(changed).items()}
+        else:
+            found = computed(task, progress=progress)
+        return self.split(found)
+
+    def single(self) -> "SingleCase | None":
+        """The compiled program with its memory for the values of the task; None where another engine computes it."""
+        if self._task.engine != "llvm" or not all(_is_single(value) for value in self._task.values.values()):
+            return None
+        if self._single is None:
+            self._single = SingleCase(self._task)
+        return self._single
+
+    def split(self, found: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Outcomes, and derivatives with their axis of parameters last, without copying.
+
+        Parameters
+        ----------
+        found
+            What a run of the differentiated model gave.
+
+        Returns
+        -------
+        values, derivatives : dict
+            As `run` returns them.
+        """
+        data = {name: found[name] for name in self.outcomes}
+        return data, {name: self._derivative(name, found) for name in self.outcomes}
+
+    def _derivative(self, name: str, found: Mapping[str, Array]) -> Array:
+        if name in self._twins:
+            return np.moveaxis(found[self._twins[name]], -2, -1)
+        return np.zeros((*found[name].shape, self._count))
+
+
+class SingleCase:
+    """A compiled program for one case, with its memory.
+
+    Parameters
+    ----------
+    task
+        What is computed.
+    """
+
+    def __init__(self, task: Task) -> None:
+        from pysd_runner.engine.llvm import target
+        from pysd_runner.engine.llvm.calls import Call, Clockwork
+
+        inputs, clock = task.inputs, task.clock
+        program = target.compiled(task.model.ir, task.outcomes, inputs, single=True)
+        steps = np.full(clock.times.size, clock.step)
+        clockwork = Clockwork(clock.times, steps, clock.saved, program.number)
+        self.call: Call = Call(program, clockwork, 1, 1, inputs, seed=task.seed, first_draw=task.first_draw)
+        self.found = dict(zip(task.outcomes, self.call.results(), strict=True))
+
+    def run(self, changed: Mapping[str, Array]) -> dict[str, Array]:
+        """Outcomes for other values; the arrays are written anew by every run."""
+        self.call.enter(changed)
+        self.call.run()
+        return self.found
+
+
+def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str]) -> None:
+    paths = [item.variable for item in moved if item.variable in moving]
+    if paths and task.method != "euler":
+        raise UnsupportedFeature(
+            f"derivative with respect to {paths[0]!r}, which changes over time, with method {task.method!r}; "
+            'take method="euler"'
+        )
+
+
+def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
+    """Refuse bounds and steps of the run that depend on what is moved.
+
+    Parameters
+    ----------
+    task
+        What is computed.
+    moved
+        What is moved.
+    names
+        Time controls that the model decides itself.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If one of them depends on a direction.
+    """
+    _differentiated(task.model.ir, tuple(moved), tuple(names), tuple(task.values), _moving(task.values))
+
+
+def _differentiated(
+    model: ModelIr,
+    moved: tuple[Direction, ...],
+    outcomes: tuple[str, ...],
+    given: tuple[str, ...],
+    moving: frozenset[str],
+    seeded: tuple[str, ...] = (),
+    more: int = 0,
+) -> Differentiated:
+    identity = (model.fingerprint, moved, outcomes, given, moving, seeded, more)
+    if identity not in _MODELS:
+        if len(_MODELS) >= MOST_MODELS:
+            _MODELS.pop(next(iter(_MODELS)))
+        asked = [(item.variable, item.position) for item in moved]
+        _MODELS[identity] = differentiated(model, asked, outcomes, given, moving=moving, seeded=seeded, more=more)
+    return _MODELS[identity]
+
+
+def _moving(values: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name, value in values.items() if isinstance(value, TimePath))
+
+
+def _is_single(value: Any) -> bool:
+    return bool(not isinstance(value, TimePath) and value.shape[:2] == (1, 1))

@@ -1,0 +1,401 @@
+"""Derivatives of outcomes with respect to parameters and initial values, exact to rounding, over all cases at once.
+
+They are computed forward with the run (`pysd_runner.engine.derivatives`). At kinks they are one-sided: where both
+arguments of a least or largest value are equal the first one counts, of a table function the segment to the right; a
+choice follows the branch that is taken. What jumps has derivative zero.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
+from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
+from pysd_runner.engine.choice import Engine
+from pysd_runner.engine.derivatives import Direction, directions_of
+from pysd_runner.engine.ir import Method, ModelIr
+from pysd_runner.engine.names import key
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.model import Model
+from pysd_runner.simulation.elements import constant_values, element_name, located, position_of
+from pysd_runner.simulation.linearised import Linearised, check_still
+from pysd_runner.simulation.run import failure_message
+from pysd_runner.simulation.showing import one_line, time_axis, time_unit
+from pysd_runner.simulation.task import Task, failed_cases, prepared, provenance, traced
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+# A variable, every element of which is moved by itself; or a variable with the labels of one element.
+Parameter = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Jacobian:
+    """Outcomes and how they move with parameters.
+
+    Parameters
+    ----------
+    years
+        Saved moments, shape (year,).
+    parameters
+        What was moved: names, with the element in brackets.
+    data
+        Outcome by variable, shape (scenario, draw, ..., year).
+    derivatives
+        Derivative by outcome, shape (scenario, draw, ..., year, parameter), in the unit of the outcome per unit of the
+        parameter.
+    dims
+        Subscript ranges of each outcome.
+    units
+        Unit of each outcome.
+    parameter_units
+        Unit of each parameter, in order.
+    ranges
+        Elements of the subscript ranges.
+    failed
+        Cases with a value that is not finite, shape (scenario, draw).
+    provenance
+        How it was made: model, hash, engine, bounds and steps.
+    time_unit
+        Unit of the saved moments, as the model file writes it.
+    """
+
+    years: Array
+    parameters: tuple[str, ...]
+    data: Mapping[str, Array]
+    derivatives: Mapping[str, Array]
+    dims: Mapping[str, tuple[str, ...]]
+    units: Mapping[str, str]
+    parameter_units: tuple[str, ...]
+    ranges: Mapping[str, tuple[str, ...]]
+    failed: NDArray[np.bool_]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    time_unit: str = ""
+
+    def __repr__(self) -> str:
+        scenarios, draws = self.failed.shape
+        kind = f"Jacobian by {len(self.parameters)} parameter{'' if len(self.parameters) == 1 else 's'}"
+        return one_line(kind, self.data, (scenarios, draws), self.years, self.provenance)
+
+    def __getitem__(self, name: str) -> Array:
+        """Derivatives of one outcome, shape (scenario, draw, ..., year, parameter).
+
+        Raises
+        ------
+        UnknownName
+            If they were not asked for.
+        """
+        known = {key(item): item for item in self.derivatives}
+        if key(name) not in known:
+            raise UnknownName(f"there are no derivatives of {name!r}.{suggest(name, self.derivatives)}")
+        return self.derivatives[known[key(name)]]
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Values and derivatives as a labelled data set; those of x are called ``d x``."""
+        import xarray as xr
+
+        arrays = {}
+        used = {dim for dims in self.dims.values() for dim in dims}
+        for name, values in self.data.items():
+            axes = ["scenario", "draw", *(dim.lower() for dim in self.dims[name]), "year"]
+            arrays[name] = xr.DataArray(values, dims=axes, attrs={"units": self.units[name]})
+            attributes = {"units": f"{self.units[name] or 'Dmnl'} per unit of the parameter"}
+            arrays[f"d {name}"] = xr.DataArray(self.derivatives[name], dims=[*axes, "parameter"], attrs=attributes)
+        coords: dict[str, Any] = {dim.lower(): list(self.ranges[dim]) for dim in sorted(used)}
+        coords |= {"year": time_axis(self.years, self.time_unit), "parameter": list(self.parameters)}
+        coords["parameter_units"] = ("parameter", list(self.parameter_units))
+        return xr.Dataset(arrays, coords=coords, attrs=dict(self.provenance))
+
+
+def jacobian(
+    model: Model,
+    values: Mapping[str, Any] | None = None,
+    *,
+    parameters: Sequence[Parameter],
+    outcomes: Sequence[str],
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    engine: Engine = "auto",
+    seed: int = 0,
+    threads: int | None = None,
+    method: Method | None = None,
+    throw: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Jacobian:
+    """Simulate a model together with the derivatives of its outcomes.
+
+    Parameters
+    ----------
+    model
+        What `load_model` returned.
+    values
+        As for `simulate`: values that replace those of the file, over scenarios and draws where they vary.
+    parameters
+        What is moved, by variable name or key of the declarations: a number; an array, each element of which is moved
+        by itself; or one element, as ``"Initial Output[R001]"`` or ``("Initial Output", "R001")``. A variable with an
+        equation of its own is moved by adding to it, a stock by adding to its initial value, a path over time by adding
+        to all of it.
+    outcomes
+        Variables whose derivatives are wanted.
+    start, stop, step, save_every
+        Bounds and steps in years; None takes those of the file. The save interval is a multiple of the step; where the
+        file's own is not, moments that fall on a step are saved, with a warning.
+    engine
+        What computes it, as for `simulate`; PySD has no derivatives.
+    seed
+        Seed of the random functions of the model, a whole number from 0, which no parameter moves.
+    threads
+        How many blocks of draws the compiled engine runs at once; None takes every core the process may use.
+    method
+        How stocks are integrated, as for `simulate`.
+    throw
+        Whether a case that is not finite raises; otherwise it is marked in the result.
+    progress
+        Called with the number of draws finished.
+
+    Returns
+    -------
+    Jacobian
+        Values with the axes (scenario, draw, ..., year), derivatives with one more axis (parameter).
+
+    Raises
+    ------
+    UnknownName
+        If a variable or an element does not exist.
+    InvalidInput
+        If a value does not fit its variable, or something is moved twice.
+    UnsupportedFeature
+        If the engine does not cover the model, or something cannot be differentiated: the time of a fixed delay, bounds
+        and steps of the run, some functions of whole arrays.
+    SimulationFailed
+        If a case is not finite and `throw` is true.
+    """
+    task = prepared(
+        model,
+        values,
+        start=start,
+        stop=stop,
+        step=step,
+        save_every=save_every,
+        outcomes=outcomes,
+        engine=engine,
+        seed=seed,
+        threads=threads,
+        method=method,
+    )
+    moved = directions(model, parameters)
+    _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    work = Linearised(task, moved)
+    data, derivatives = work.run(progress=progress)
+    failed = failed_cases(model, data)
+    if throw and failed.any():
+        raise SimulationFailed(failure_message(failed, traced(task, failed, data)))
+    variables = model.ir.variables
+    return Jacobian(
+        years=task.clock.saved_times,
+        parameters=tuple(label_of(model.ir, item) for item in moved),
+        data=data,
+        derivatives=derivatives,
+        dims={name: variables[name].dims for name in data},
+        units={name: variables[name].unit for name in data},
+        parameter_units=tuple(variables[item.variable].unit for item in moved),
+        ranges=model.ir.ranges,
+        failed=failed,
+        provenance=provenance(task),
+        time_unit=time_unit(model),
+    )
+
+
+def jacobian_function(
+    model: Model,
+    values: Mapping[str, Any] | None = None,
+    *,
+    parameters: Sequence[Parameter],
+    outcomes: Sequence[str],
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    engine: Engine = "auto",
+    method: Method | None = None,
+) -> "JacobianFunction":
+    """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case.
+
+    Parameters
+    ----------
+    model, values, parameters, outcomes, start, stop, step, save_every, engine, method
+        As for `jacobian`; values hold for one case. What is moved is a constant of the file, or one of `values`.
+
+    Returns
+    -------
+    JacobianFunction
+        Compiled, with its memory; a call costs little more than the run. It serves one thread at a time.
+
+    Raises
+    ------
+    UnknownName, InvalidInput, UnsupportedFeature
+        As for `jacobian`, and if there are several cases or what is moved has an equation.
+    """
+    moved = directions(model, parameters)
+    known = model.by_variable({} if values is None else values)
+    ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
+    task = prepared(
+        model,
+        ready,
+        start=start,
+        stop=stop,
+        step=step,
+        save_every=save_every,
+        outcomes=outcomes,
+        engine=engine,
+        method=method,
+    )
+    _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    return JacobianFunction(task, moved)
+
+
+def _constant(model: Model, name: str) -> Array:
+    """Values of a constant of the file."""
+    if model.ir.variables[name].kind != "constant":
+        raise InvalidInput(f"{name!r} has an equation; give it a value, or take `jacobian`, which adds to the equation")
+    return constant_values(model, name)
+
+
+class JacobianFunction:
+    """A function from numbers to outcomes and derivatives; made by `jacobian_function`.
+
+    Parameters
+    ----------
+    task
+        What is computed, for one case, with a value for everything that is moved.
+    moved
+        What is moved.
+
+    Attributes
+    ----------
+    parameters
+        What is moved: names, with the element in brackets.
+    years
+        Saved moments, shape (year,).
+    start
+        Values of the parameters in the task, shape (parameter,).
+    """
+
+    def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
+        names = dict.fromkeys(item.variable for item in moved)
+        self._values: dict[str, Array] = {}
+        for name, value in task.values.items():
+            if isinstance(value, TimePath) and name in names:
+                raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
+            if (value.values.shape[1:3] if isinstance(value, TimePath) else value.shape[:2]) != (1, 1):
+                raise InvalidInput(f"{name!r} varies over scenarios or draws; this function computes one case")
+            if name in names and not isinstance(value, TimePath):
+                self._values[name] = np.array(value)
+        self._places = [(self._values[item.variable], (0, 0, *item.position)) for item in moved]
+        self.parameters = tuple(label_of(task.model.ir, item) for item in moved)
+        self.years = task.clock.saved_times
+        self.start = np.array([array[place] for array, place in self._places])
+        self._work = Linearised(replace(task, values={**task.values, **self._values}), moved)
+        self._single = self._work.single()
+        self._views = None if self._single is None else _first_case(*self._work.split(self._single.found))
+
+    def __call__(self, point: Array, *, copy: bool = True) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Compute outcomes and derivatives.
+
+        Parameters
+        ----------
+        point
+            Value of each parameter, shape (parameter,); not checked.
+        copy
+            Whether the results are arrays of their own; otherwise the next call may write over them.
+
+        Returns
+        -------
+        values : dict
+            Outcome by name, shape (..., year).
+        derivatives : dict
+            Derivative by outcome, shape (..., year, parameter).
+        """
+        for (array, place), number in zip(self._places, point, strict=True):
+            array[place] = number
+        if self._single is None or self._views is None:
+            return _first_case(*self._work.run(self._values))
+        self._single.run(self._values)
+        if not copy:
+            return self._views
+        values, derivatives = self._views
+        return {k: v.copy() for k, v in values.items()}, {k: v.copy() for k, v in derivatives.items()}
+
+
+def _first_case(
+    values: Mapping[str, Array], derivatives: Mapping[str, Array]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    return {k: v[0, 0] for k, v in values.items()}, {k: v[0, 0] for k, v in derivatives.items()}
+
+
+def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction, ...]:
+    """Every single thing that is moved.
+
+    Parameters
+    ----------
+    model
+        The model.
+    parameters
+        As for `jacobian`.
+
+    Returns
+    -------
+    tuple of Direction
+        In the order given, elements in C order.
+
+    Raises
+    ------
+    UnknownName
+        If a variable or an element does not exist.
+    InvalidInput
+        If something is moved twice, or nothing at all.
+    """
+    if isinstance(parameters, str) or not parameters:
+        raise InvalidInput(f"parameters are a list of at least one name; found {parameters!r}")
+    return directions_of(model.ir, [_positioned(model, item) for item in parameters])
+
+
+def _positioned(model: Model, parameter: Parameter) -> str | tuple[str, tuple[int, ...]]:
+    if isinstance(parameter, str):
+        name, position = located(model, parameter)
+        return name if position is None else (name, position)
+    name = model.find(parameter[0])
+    return name, position_of(model, name, parameter[1:])
+
+
+def label_of(model: ModelIr, direction: Direction) -> str:
+    """Name of what is moved, with its element in brackets.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    direction
+        What is moved.
+
+    Returns
+    -------
+    str
+        For instance ``Initial Output[R001]``.
+    """
+    return element_name(model, direction.variable, direction.position)
+
+
+def _check_controls(task: Task, moved: Sequence[Direction], asked: Mapping[str, float | None]) -> None:
+    """Refuse bounds and steps of the run that depend on what is moved."""
+    own = [name for name, value in asked.items() if value is None and name not in task.values]
+    if own:
+        check_still(task, moved, own)

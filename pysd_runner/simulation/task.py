@@ -1,0 +1,439 @@
+"""What is computed once a caller's input was checked: one task, whole or in parts, whatever the engine."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, clocks, one_case
+from pysd_runner.engine.choice import Engine, Precision, chosen
+from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.integration import integrated, method_of
+from pysd_runner.engine.ir import Method, ModelIr
+from pysd_runner.engine.numpy_target import compiled, leading_shape, run
+from pysd_runner.engine.orders import check_orders
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
+from pysd_runner.engine.values import fitted_to
+from pysd_runner.model import Model
+
+Array = NDArray[np.float64]
+
+# At most this many failed cases are traced to their first variable; all are counted.
+TRACED = 3
+
+# Said of a failed case that does not fail when it is traced.
+FINITE = "the same case with arrays in double precision is finite"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A simulation whose input was checked.
+
+    Parameters
+    ----------
+    model
+        The model.
+    values
+        What replaces values of the file, by its names of variables, with the axes (scenario, draw, ...).
+    clock
+        Bounds and steps.
+    outcomes
+        Variables to save, by their names in the file.
+    engine
+        What computes it.
+    seed
+        Seed of the random functions of the model.
+    first_draw
+        Number of the first draw in the whole ensemble, which the random functions go by.
+    threads
+        How many blocks of draws the compiled engine runs at once; None takes every core the process may use.
+    precision
+        Type of the numbers in the compiled engine.
+    method
+        How stocks are integrated.
+    clocks
+        Bounds and steps of every case, by scenario and draw, where cases differ.
+    """
+
+    model: Model
+    values: Mapping[str, Array | TimePath]
+    clock: Clock
+    outcomes: tuple[str, ...]
+    engine: Engine
+    seed: int = 0
+    first_draw: int = 0
+    threads: int | None = None
+    precision: Precision = "float64"
+    method: Method = "euler"
+    clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[str, Array | TimePath]:
+        """Values with those of the model's own controls."""
+        return {**_controls(self.clock), **self.values}
+
+    @property
+    def integrated(self) -> tuple[ModelIr, dict[str, Array | TimePath]]:
+        """Model and inputs for a target that integrates by Euler."""
+        own_steps = TIME_STEP in self.clock.own
+        return integrated(self.model.ir, self.inputs, self.method, self.clock.step, own_steps=own_steps)
+
+    def part(self, draws: slice) -> "Task":
+        """The same for some of the draws.
+
+        Parameters
+        ----------
+        draws
+            Which ones, with a start; values that hold for all draws stay as they are.
+
+        Returns
+        -------
+        Task
+            Views of the same values; random functions go on counting draws from the first of all.
+        """
+        values = {name: _part(value, draws) for name, value in self.values.items()}
+        picked = {
+            (scenario, draw - draws.start): clock
+            for (scenario, draw), clock in self.clocks.items()
+            if draws.start <= draw < draws.stop
+        }
+        return replace(self, values=values, first_draw=self.first_draw + draws.start, clocks=picked)
+
+    def case(self, scenario: int, draw: int) -> "Task":
+        """The same for one case, with its own bounds and steps."""
+        values = {name: one_case(value, scenario, draw) for name, value in self.values.items()}
+        clock = self.clocks.get((scenario, draw), self.clock)
+        return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
+
+
+def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
+    if isinstance(value, TimePath):
+        if value.values.shape[2] == 1:
+            return value
+        return TimePath(times=value.times, values=value.values[:, :, draws], interpolate=value.interpolate)
+    return value if value.shape[1] == 1 else value[:, draws]
+
+
+def prepared(
+    model: Model,
+    values: Mapping[str, Any] | None,
+    *,
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    outcomes: Sequence[str] | None = None,
+    engine: Engine = "auto",
+    seed: int = 0,
+    threads: int | None = None,
+    precision: Precision = "float64",
+    method: Method | None = None,
+) -> Task:
+    """Check what a caller asks for.
+
+    Parameters
+    ----------
+    model, values, start, stop, step, save_every, outcomes, engine, seed, threads, precision, method
+        As in `pysd_runner.simulation.simulate`.
+
+    Returns
+    -------
+    Task
+        Ready to be computed.
+
+    Raises
+    ------
+    UnknownName
+        If a variable does not exist.
+    InvalidInput
+        If a value does not fit its variable, or there is no such engine.
+    UnsupportedFeature
+        If the engine does not cover the model.
+    """
+    engine = chosen(engine, precision)
+    seed = whole("seed", seed, least=0)
+    threads = None if threads is None else whole("threads", threads, least=1)
+    given = model.by_variable({} if values is None else values)
+    bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
+    _refuse_tables(model, given)
+    by = method_of(model.ir, model.path.name, method)
+    if engine == "pysd" and by != "euler":
+        wish = "" if method else f", which {model.path.name} asks for; pass method='euler' to compare"
+        raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
+    found = clocks(model.ir, model.path.name, ready, bounds, method=by, seed=seed)
+    clock = found.first
+    task = Task(
+        model=model,
+        values=ready,
+        clock=clock,
+        clocks=found.cases,
+        method=by,
+        outcomes=tuple(_wanted(model, outcomes)),
+        engine=engine,
+        seed=seed,
+        threads=threads,
+        precision=precision,
+    )
+    if engine != "pysd":
+        check_orders(model.ir, task.inputs, clock.start, clock.step)
+    return task
+
+
+def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:
+    """Compute a task.
+
+    Parameters
+    ----------
+    task
+        What `prepared` returned, or a part of its draws.
+    progress
+        Called with the number of draws finished.
+
+    Returns
+    -------
+    dict
+        Outcome by name, shape (scenario, draw, ..., year).
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the engine does not cover the model.
+    """
+    if task.clocks:
+        return _case_by_case(task, progress)
+    if task.engine == "pysd":
+        from pysd_runner.engine.reference import run_reference
+
+        model = task.model
+        return run_reference(model.source, model.ir, task.values, task.clock, task.outcomes, progress=progress)
+    if task.engine == "llvm":
+        return _run_llvm(task, progress)
+    return _run_numpy(task, progress)
+
+
+def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    """Compute cases whose bounds or steps differ, one after the other."""
+    data: dict[str, Array] = {}
+    scenarios, draws = leading_shape(task.inputs)
+    for draw in range(draws):
+        for scenario in range(scenarios):
+            for name, values in computed(task.case(scenario, draw)).items():
+                whole = data.setdefault(name, np.empty((scenarios, draws, *values.shape[2:]), values.dtype))
+                whole[scenario, draw] = values[0, 0]
+        if progress is not None:
+            progress(1)
+    return data
+
+
+def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """Cases with a value that is not finite, where some equation defines one and does not call it missing.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        Outcome by name, shape (scenario, draw, ..., year).
+
+    Returns
+    -------
+    ndarray of bool
+        Shape (scenario, draw).
+    """
+    failed = np.zeros((1, 1), dtype=bool)
+    for name, values in data.items():
+        lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
+        if not np.isfinite(values).all():
+            lead = np.asarray(not_usable(model.ir, name, values).any(axis=tuple(range(2, values.ndim))))
+        failed = failed | lead
+    return failed
+
+
+def traced(task: Task, failed: NDArray[np.bool_], data: Mapping[str, Array], most: int = TRACED) -> tuple[Failure, ...]:
+    """Find where the first failed cases went wrong.
+
+    Parameters
+    ----------
+    task
+        What was computed.
+    failed
+        Its failed cases, shape (scenario, draw).
+    data
+        What it gave, by name, shape (scenario, draw, ..., year).
+    most
+        How many cases are traced.
+
+    Returns
+    -------
+    tuple of Failure
+        At most that many.
+    """
+    cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:most]]
+    times = task.clock.saved_times
+    return tuple(traced_case(task, case, seen(task.model.ir, data, times, case)) for case in cases)
+
+
+def traced_case(task: Task, case: tuple[int, int], shown: Failure) -> Failure:
+    """Find where one failed case went wrong.
+
+    Parameters
+    ----------
+    task
+        What was computed.
+    case
+        Scenario and draw.
+    shown
+        The first sign of it among the outcomes.
+
+    Returns
+    -------
+    Failure
+        The cause; the first sign where only PySD can run the model, or where the case is finite on the reference.
+    """
+    try:
+        found = trace(
+            task.model.ir,
+            task.inputs,
+            task.clocks.get(case, task.clock),
+            task.outcomes,
+            case,
+            seed=task.seed,
+            first_draw=task.first_draw,
+            method=task.method,
+        )
+    except UnsupportedFeature:
+        return shown
+    return found or replace(shown, remark=FINITE)
+
+
+def provenance(task: Task) -> dict[str, Any]:
+    """How a task was computed: model, hash, engine, bounds and steps.
+
+    Parameters
+    ----------
+    task
+        What was computed.
+
+    Returns
+    -------
+    dict
+        Plain texts and numbers.
+    """
+    return {
+        "model": task.model.name,
+        "model_sha256": task.model.sha256,
+        "engine": task.engine,
+        "start": task.clock.start,
+        "stop": task.clock.stop,
+        "step": task.clock.step,
+        "save_every": task.clock.save_every,
+        "seed": task.seed,
+        "method": task.method,
+        **({"moments_not_saved": task.clock.lost} if task.clock.lost else {}),
+    }
+
+
+def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
+    if outcomes is not None:
+        if isinstance(outcomes, str) or not isinstance(outcomes, Iterable):
+            raise InvalidInput(f"outcomes are a list of names; found {outcomes!r}, write [{outcomes!r}]")
+        found = list(dict.fromkeys(model.find(name) for name in outcomes))
+        _refuse_tables(model, found)
+        return found
+    return [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
+
+
+def _refuse_tables(model: Model, names: Iterable[str]) -> None:
+    tables = [name for name in names if model.ir.variables[name].kind == "lookup"]
+    if tables:
+        raise InvalidInput(
+            f"{tables[0]!r} is a table function and has no value of its own; name a variable that uses it"
+        )
+
+
+def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Time bounds and steps a caller asked for, whether by keyword or as values of the model's own controls."""
+    bounds: dict[str, float | None] = {}
+    for control, keyword in asked.items():
+        chosen = keyword
+        if control in given:
+            value = given[control]
+            if keyword is not None or isinstance(value, TimePath) or np.size(value) != 1:
+                raise InvalidInput(f"{control} holds for a whole run: give one number, once")
+            chosen = np.asarray(value).item()
+        try:
+            bounds[control] = None if chosen is None else float(chosen)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
+        if chosen is not None and not math.isfinite(bounds[control] or 0.0):
+            raise InvalidInput(f"{control} must be finite; found {chosen!r}. Leave it away to take that of the file")
+    return bounds
+
+
+def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
+    return frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
+
+
+def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    (model, inputs), clock = task.integrated, task.clock
+    program = compiled(model, task.outcomes, tuple(inputs), _moving(inputs))
+    return run(
+        program,
+        inputs,
+        clock.times,
+        clock.saved,
+        step=clock.step,
+        seed=task.seed,
+        first_draw=task.first_draw,
+        progress=progress,
+    )
+
+
+def compiled_ahead(task: Task) -> None:
+    """Compile what the compiled engine needs for a task, so that several threads find it.
+
+    Parameters
+    ----------
+    task
+        One for the compiled engine.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the engine does not cover the model.
+    """
+    from pysd_runner.engine.llvm import target
+
+    one = task.case(0, 0) if task.clocks else task
+    model, inputs = one.integrated
+    target.compiled(model, one.outcomes, inputs, precision=one.precision)
+
+
+def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    from pysd_runner.engine.llvm import target
+
+    (model, inputs), clock = task.integrated, task.clock
+    program = target.compiled(model, task.outcomes, inputs, precision=task.precision)
+    return target.run(
+        program,
+        inputs,
+        clock.times,
+        clock.saved,
+        steps=np.full(clock.times.size, clock.step),
+        threads=task.threads,
+        seed=task.seed,
+        first_draw=task.first_draw,
+        progress=progress,
+    )
+
+
+def _controls(clock: Clock) -> dict[str, Array | TimePath]:
+    bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
+    return {name: np.full((1, 1), value) for name, value in bounds.items() if name not in clock.own}

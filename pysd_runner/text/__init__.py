@@ -1,0 +1,1 @@
+"""The texts of tables and pictures, in every language they exist in."""

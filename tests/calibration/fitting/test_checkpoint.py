@@ -1,0 +1,200 @@
+"""A calibration that is killed goes on where it was; budgets, executors and names of the front door."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration import CalibrationProblem, FitResult, fit
+from calibration.fitting.checkpoint import open_checkpoint
+from calibration.fitting.storage import record
+from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from tests.calibration.panels import made_panel, model_of
+
+COUNT, YEARS, STARTS = 3, 4, 5
+FREE = ("q_a", "q_u", "tau_m", "pi", "lambda_u")
+
+# The same problem in a process of its own, each search made slow enough to be killed in.
+SCRIPT = """
+import sys, time
+from calibration.optimisers import LeastSquares
+from tests.calibration.fitting import test_checkpoint as here
+
+class Slow(LeastSquares):
+    def minimise(self, objective, start):
+        time.sleep(0.4)
+        return super().minimise(objective, start)
+
+Slow.__name__ = "LeastSquares"
+here.fit(here.made_problem(), starts=here.STARTS, optimiser=Slow(), checkpoint=sys.argv[1])
+"""
+
+
+def made_problem() -> CalibrationProblem:
+    return CalibrationProblem(model_of(COUNT), made_panel(COUNT, YEARS, noise=1.0), free=FREE)
+
+
+@pytest.fixture(scope="module")
+def problem() -> CalibrationProblem:
+    return made_problem()
+
+
+@pytest.fixture(scope="module")
+def whole(problem: CalibrationProblem) -> FitResult:
+    return fit(problem, starts=STARTS)
+
+
+class Counting:
+    """Least squares that counts the searches it is asked for."""
+
+    def __init__(self, *, stop_after: int | None = None) -> None:
+        self.asked, self._stop_after = 0, stop_after
+
+    def minimise(self, objective: Objective, start: np.ndarray) -> Optimum:
+        if self.asked == self._stop_after:
+            raise KeyboardInterrupt
+        self.asked += 1
+        return LeastSquares().minimise(objective, start)
+
+
+def same(first: FitResult, second: FitResult) -> bool:
+    """Everything but the time taken and the name of the search."""
+    provenance = {**first.fitted.provenance, "optimiser": second.fitted.provenance["optimiser"]}
+    first = replace(first, seconds=second.seconds, fitted=replace(first.fitted, provenance=provenance))
+    return record(first) == record(second) and repr(first.fitted) == repr(second.fitted)
+
+
+def test_a_killed_calibration_goes_on_and_repeats_nothing(
+    problem: CalibrationProblem, whole: FitResult, tmp_path: Path
+) -> None:
+    file = tmp_path / "kept.json"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(file)], cwd=Path(__file__).parents[3], env=environment)
+    try:
+        end = time.monotonic() + 120
+        while not (file.exists() and len(json.loads(file.read_text())["ends"]) >= 2):
+            assert child.poll() is None, "the calibration ended before it could be killed"
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        child.send_signal(signal.SIGKILL)
+    finally:
+        child.kill()
+        child.wait()
+    finished = len(json.loads(file.read_text())["ends"])
+    assert 2 <= finished < STARTS
+    told: list[int] = []
+    before = file.read_text()
+    resumed = fit(problem, starts=STARTS, checkpoint=file, progress=lambda _, done, __: told.append(done))
+    assert same(resumed, whole)
+    # Neither the errors nor the finished starts were fitted again.
+    assert told[0] >= STARTS + 8 - (STARTS - finished)
+    assert len(told) == 1 + STARTS - finished
+    assert file.read_text() != before
+    assert len(json.loads(file.read_text())["ends"]) == STARTS
+
+
+def test_an_interruption_keeps_what_is_finished(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "kept.json"
+    with pytest.raises(KeyboardInterrupt):
+        fit(problem, starts=STARTS, optimiser=Counting(stop_after=3), checkpoint=file)
+    rest = Counting()
+    assert same(fit(problem, starts=STARTS, optimiser=rest, checkpoint=file), whole)
+    assert rest.asked == STARTS - 3
+    nothing = Counting()
+    assert same(fit(problem, starts=STARTS, optimiser=nothing, checkpoint=file), whole)
+    assert nothing.asked == 0
+
+
+def test_more_starts_go_on_from_fewer(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    fit(problem, starts=2, optimiser=Counting(), checkpoint=file)
+    more = Counting()
+    assert same(fit(problem, starts=STARTS, optimiser=more, checkpoint=file), whole)
+    assert more.asked == STARTS - 2
+
+
+def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+    fit(problem, starts=1, checkpoint=file)
+    for other in ({"seed": 1}, {"optimiser": LeastSquares(tolerance=1e-6)}):
+        with pytest.raises(InvalidInput, match=r"belongs to another calibration: .*seed or optimiser differ"):
+            fit(problem, starts=1, checkpoint=file, **other)  # type: ignore[arg-type]
+    fewer = CalibrationProblem(problem.model, problem.panel, free=FREE[:-1])
+    with pytest.raises(InvalidInput, match="belongs to another calibration"):
+        fit(fewer, starts=1, checkpoint=file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no checkpoint"),
+        ('{"schema": 1, "digest": "digest"}', "calibrated by an earlier version, which estimated only part of the"),
+        ('{"schema": 9}', "reads checkpoints of a calibration of schema 2"),
+        ("[]", "reads checkpoints of a calibration of schema 2"),
+    ],
+)
+def test_files_that_are_no_checkpoints(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "kept.json"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match=message):
+        open_checkpoint(file, "digest")
+    file.write_text(json.dumps({"schema": 2, "digest": "digest", "noise": {}, "is_settled": True, "staged": []}))
+    with pytest.raises(InvalidInput, match="an entry is missing or malformed: 'ends'"):
+        open_checkpoint(file, "digest")
+
+
+def test_searches_cut_by_time_are_not_kept(tmp_path: Path) -> None:
+    kept = open_checkpoint(tmp_path / "kept.json", "digest")
+    kept.keep(0, Optimum(point=np.zeros(1), cost=1.0, outcome=Outcome.OUT_OF_TIME, slope=1.0, evaluations=1))
+    assert not kept.ends
+
+
+def test_results_do_not_depend_on_threads(problem: CalibrationProblem, whole: FitResult) -> None:
+    with ThreadPoolExecutor(3) as executor:
+        assert same(fit(problem, starts=STARTS, executor=executor), whole)
+
+
+def test_a_search_by_name_finds_the_same_optimum(problem: CalibrationProblem, whole: FitResult) -> None:
+    found = fit(problem, starts=1, optimiser="cma")
+    assert found.cost == pytest.approx(whole.cost, abs=1e-4)
+    assert "EvolutionStrategy(" in found.fitted.provenance["optimiser"]
+    with pytest.raises(UnknownName, match="Did you mean 'cma'"):
+        fit(problem, optimiser="cmaes")
+
+
+def test_a_budget_that_is_too_short_is_told(problem: CalibrationProblem) -> None:
+    began = time.monotonic()
+    found = fit(problem, starts=3, seconds=0.02)
+    assert time.monotonic() - began < 20
+    assert found.fitted.status == "out of time"
+    assert {"not-converged", "errors-moving"} <= {item.rule for item in found.findings}
+    assert found.optima == ()
+    with pytest.raises(InvalidInput, match="seconds must be positive; found -1"):
+        fit(problem, seconds=-1)
+
+
+def test_optima_are_reported(problem: CalibrationProblem, whole: FitResult) -> None:
+    assert [item.starts for item in whole.optima] == [tuple(range(STARTS))]
+    assert f"Optima: {STARTS} searches ended at the best optimum, cost" in whole.summary()
+    assert whole.optima[0].point["tau_m"] == pytest.approx(whole.parameter("tau_m").estimate)
+    other = replace(whole.optima[0], starts=(3,), rise=2.5, distance=1.3, furthest="pi")
+    assert other.words == (
+        "1 search ended at another one, cost higher by 2.5, 1.3 prior standard deviations away in pi"
+    )
+    assert MultiStart(LeastSquares()).executor is None
+
+
+def test_equally_low_optima_are_a_warning(whole: FitResult) -> None:
+    from calibration.fitting.diagnostics import twin_findings
+
+    twin = replace(whole.optima[0], starts=(3,), rise=0.001, distance=1.3, furthest="pi")
+    assert [item.rule for item in twin_findings([*whole.optima, twin])] == ["twin-optima"]

@@ -1,0 +1,378 @@
+"""The calibration problem: what it compares, its Jacobian against a slow twin, laws, and bad input."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration import CalibrationProblem
+from calibration.fitting.problem import STEP
+from calibration.observation import Noise
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName
+from pysd_runner.model import load_model
+from pysd_runner.panel import Panel, load_panel
+from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed, start_panel, without
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return made_panel(COUNT, 8, noise=1.0)
+
+
+@pytest.fixture(scope="module")
+def problem(panel: Panel) -> CalibrationProblem:
+    return CalibrationProblem(model_of(COUNT), panel)
+
+
+def somewhere(problem: CalibrationProblem, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return problem.space.centre + 0.5 * problem.space.scale * rng.normal(size=len(problem.space))
+
+
+def test_the_truth_leaves_no_residual_without_noise() -> None:
+    truth = {"q_a": 0.3, "lam_U": 0.25, "q_u": 0.3, "c0": 0.02, "pi": 0.4, "tau_m": 1.0, "lambda_s": 2.0}
+    problem = CalibrationProblem(model_of(COUNT), made_panel(COUNT, 8, truth), free=list(truth))
+    for item, left in zip(problem.series, problem.raw_residuals(problem.space.to_vector(truth)), strict=True):
+        # Levels keep the distance of the first year: shares start a little lower where they near their ceiling.
+        start = 0.0 if item.increments or item.national else left[:, :1]
+        assert np.nanmax(np.abs((left - start)[:, 1:])) < 1e-9
+        assert np.nanmax(np.abs(start)) < 1e-3
+
+
+def test_the_window_starts_where_the_last_indicator_begins(problem: CalibrationProblem) -> None:
+    assert (problem.first_year, problem.last_year) == (FIRST, FIRST + 8)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_jacobian_equals_a_slow_one(problem: CalibrationProblem, seed: int) -> None:
+    """One parameter at a time, twice the step and half of it: Richardson's limit of central differences."""
+    noisy = problem.with_noise({item.label: Noise(0.05, 0.6) for item in problem.series})
+    z = somewhere(noisy, seed)
+    found = noisy.jacobian(z)
+
+    def slope(column: int, step: float) -> np.ndarray:
+        up, down = z.copy(), z.copy()
+        up[column] += step
+        down[column] -= step
+        return (noisy.residuals(up) - noisy.residuals(down)) / (2 * step)
+
+    for column, scale in enumerate(noisy.space.scale):
+        exact = (4 * slope(column, STEP * scale) - slope(column, 2 * STEP * scale)) / 3
+        size = np.abs(exact).max()
+        np.testing.assert_allclose(found[:, column], exact, atol=1e-5 * size)
+
+
+def test_the_jacobian_of_some_columns_is_a_part_of_the_whole(problem: CalibrationProblem) -> None:
+    z = somewhere(problem)
+    np.testing.assert_allclose(problem.jacobian(z, columns=[3, 1]), problem.jacobian(z)[:, [3, 1]], atol=1e-9)
+
+
+def test_the_jacobian_looks_inwards_at_a_bound(problem: CalibrationProblem) -> None:
+    z = problem.space.centre
+    column = problem.space.keys.index("g_D")
+    z[column] = problem.space.bounds[1][column]
+    assert np.isfinite(problem.jacobian(z)).all()
+    assert np.abs(problem.jacobian(z)[:, column]).max() > 0
+
+
+def test_batches_give_what_single_vectors_give(problem: CalibrationProblem) -> None:
+    z = np.stack([somewhere(problem, seed) for seed in range(3)])
+    batch = problem.residual_batch(z)
+    for row in range(3):
+        np.testing.assert_allclose(batch[row], problem.residuals(z[row]), atol=1e-9)
+
+
+def test_prior_residuals_stand_at_the_end(problem: CalibrationProblem) -> None:
+    z = somewhere(problem)
+    size = len(problem.space)
+    np.testing.assert_array_equal(problem.residuals(z)[-size:], problem.space.prior_residuals(z))
+    assert np.abs(problem.residuals(problem.space.centre)[-size:]).max() < 1e-9
+
+
+def test_order_and_names_of_regions_do_not_matter(panel: Panel, problem: CalibrationProblem) -> None:
+    order = np.random.default_rng(1).permutation(COUNT)
+    moved = CalibrationProblem(model_of(COUNT), renamed(permuted(panel, order)))
+    z = somewhere(problem)
+    for first, second in zip(problem.raw_residuals(z), moved.raw_residuals(z), strict=True):
+        np.testing.assert_allclose(second, first[order] if len(first) > 1 else first, atol=1e-11)
+    assert moved.log_posterior(z) == pytest.approx(problem.log_posterior(z), rel=1e-9)
+
+
+def test_currency_does_not_matter(panel: Panel, problem: CalibrationProblem) -> None:
+    dollars = replace(
+        panel,
+        values={**panel.values, "output_per_head": panel["output_per_head"] / 7, "output": panel["output"] / 7},
+        currency="dollar",
+    )
+    other = CalibrationProblem(model_of(COUNT), dollars, yuan_per_unit=7.0)
+    np.testing.assert_allclose(
+        other.residuals(somewhere(problem)), problem.residuals(somewhere(problem)), rtol=1e-7, atol=1e-7
+    )
+
+
+def test_parameters_no_series_speaks_of_are_named(panel: Panel, problem: CalibrationProblem) -> None:
+    bare = without(
+        panel,
+        "mobile_internet_per_100",
+        "broadband_ports_per_100",
+        "ict_employment_share",
+        "firms_with_ecommerce",
+        national=False,
+    )
+    alone = CalibrationProblem(model_of(COUNT), bare)
+    # They are estimated like all others, and their priors go into one posterior with what output says.
+    assert alone.space.keys == problem.space.keys
+    found = alone.describe()
+    assert list(found.estimated) == ["Output"]
+    assert list(found.unobserved) == ["Access", "Skills", "Application"]
+    assert {"q_a", "g_D"} <= set(found.unobserved["Access"])
+    assert {"lam_S", "lam_U", "lambda_s", "h_s"} <= set(found.unobserved["Skills"])
+    assert {"q_u", "lambda_u", "h_u"} <= set(found.unobserved["Application"])
+    assert {"c0", "alpha", "c_R"} <= set(found.estimated["Output"])
+    text = str(found)
+    assert "In blocks without a series, so close to their priors:\n  Access: " in text
+    assert "access (mobile_internet_per_100): not in the panel" in text
+
+
+def test_a_choice_of_free_parameters_is_kept(panel: Panel) -> None:
+    problem = CalibrationProblem(model_of(COUNT), panel, free=["g0", "c0"])
+    assert problem.space.keys == ("g0", "c0")
+    assert problem.describe().estimated == {"Output": ("g0", "c0")}
+
+
+def test_a_ridge_of_which_a_part_is_moved_is_told(panel: Panel, problem: CalibrationProblem) -> None:
+    assert "is cut because" not in str(problem.describe())
+    assert [item.key for item in problem.ridges.ridges] == ["migration", "skills"]
+    cut = CalibrationProblem(model_of(COUNT), panel, free=["lam_S", "lam_U", "m0"])
+    text = str(cut.describe())
+    assert "The ridge migration (m0, eps) is cut because eps is not moved" in text
+    assert "The ridge skills (lam_S, lam_U, dep_S) is cut because dep_S is not moved" in text
+
+
+def anchored(panel: Panel, **levels: float) -> Panel:
+    """The panel with surveys of digital skills in one year."""
+    return replace(panel, national={**panel.national, **{name: {FIRST + 6: value} for name, value in levels.items()}})
+
+
+def test_a_survey_of_skills_is_compared_with_the_users_who_have_them(panel: Panel) -> None:
+    problem = CalibrationProblem(model_of(COUNT), anchored(panel, digital_skill_intermediate=0.6))
+    assert problem.series[-1].label == "skill_level:digital_skill_intermediate"
+    assert problem.stages[1].measurements == ("skills", "skill_level")
+    z = somewhere(problem)
+    run = problem._forward.outcomes(problem.parameters_at(z), ["Skilled People", "Connected People"])
+    share = run["Skilled People"].sum(axis=1) / run["Connected People"].sum(axis=1)
+    assert problem.raw_residuals(z)[-1][0, 6] == pytest.approx(share[0, 6] - 0.6, rel=1e-12)
+    text = str(problem.describe())
+    assert (
+        "skill_level from digital_skill_intermediate: 1 value, errors normal, independent, one scale, size known"
+        in text
+    )
+    assert "declared independent although" not in text
+    assert problem.residuals(z)[problem.rows()][-1] == pytest.approx((share[0, 6] - 0.6) / 0.04, rel=1e-12)
+
+
+def test_an_anchors_error_is_known_and_never_estimated_again(panel: Panel) -> None:
+    problem = CalibrationProblem(model_of(COUNT), anchored(panel, digital_skill_intermediate=0.99))
+    label = problem.series[-1].label
+    assert problem.noise[label] == Noise(0.04, 0.0)
+    for seed in range(3):
+        z = somewhere(problem, seed)
+        assert abs(problem.raw_residuals(z)[-1][0, 6]) > 0.1  # so far off that another error would be found
+        found = problem.estimated_noise(z)
+        assert found[label] == Noise(0.04, 0.0)
+        assert found["skills:ict_employment_share"] != problem.noise["skills:ict_employment_share"]
+    # Declared as unknown it is estimated, and takes the contradiction away.
+    open_ended = replace(problem.spec.measurements["skill_level"].errors, known=False)
+    other = CalibrationProblem(model_of(COUNT), problem.panel, errors={"skill_level": open_ended})
+    assert other.estimated_noise(somewhere(other))[label].sd > 0.045
+
+
+def test_another_definition_of_a_national_series_is_read(panel: Panel) -> None:
+    both = anchored(panel, digital_skill_intermediate=0.6, digital_skill_basic=0.87)
+    declared = CalibrationProblem(model_of(COUNT), both)
+    other = CalibrationProblem(model_of(COUNT), both, definitions={"skill_level": "digital_skill_basic"})
+    same = CalibrationProblem(model_of(COUNT), both, definitions={"skill_level": "digital_skill_intermediate"})
+    assert [item.label for item in other.series][-1] == "skill_level:digital_skill_basic"
+    assert other.digest() != declared.digest()
+    assert same.digest() == declared.digest()
+    z = somewhere(declared)
+    apart = declared.raw_residuals(z)[-1] - other.raw_residuals(z)[-1]
+    assert apart[0, 6] == pytest.approx(0.27)
+
+
+@pytest.mark.parametrize(
+    ("definitions", "says"),
+    [
+        ({"skill_level": "digital_skill_advanced"}, "expected digital_skill_intermediate or digital_skill_basic"),
+        ({"access_level": "internet_penetration_rural"}, "cannot be read from .* expected internet_penetration"),
+        ({"output": "digital_skill_basic"}, "expected nothing else"),
+        ({"skils_level": "digital_skill_basic"}, "no measurement 'skils_level'.*Did you mean 'skill_level'"),
+    ],
+)
+def test_definitions_that_are_not_declared_are_refused(panel: Panel, definitions: dict[str, str], says: str) -> None:
+    with pytest.raises(UnknownName, match=says):
+        CalibrationProblem(model_of(COUNT), panel, definitions=definitions)
+
+
+def test_the_prior_leaves_the_level_of_skills_open_but_not_absurd() -> None:
+    """Nine of ten draws of the prior put the share of skilled people in 2023 between a fifth and four fifths."""
+    whole = load_panel("china")
+    problem = CalibrationProblem(load_model("regional_digital", regions=31), whole)
+    z = problem.space.sample(np.random.default_rng(0), 400)
+    share = problem._forward.outcomes(problem.parameters_at(z), ["National Skill Share"])["National Skill Share"]
+    found = share[:, problem.years.index(2023)]
+    low, high = np.quantile(found, [0.05, 0.95])
+    assert 0.2 <= low < high <= 0.8
+    # The declared definition is in the middle of it, before anything is fitted: .604 of the users, .775 of the people.
+    assert low < 0.604 * 0.775 < high
+
+
+def test_values_hold_and_change_the_residuals(panel: Panel, problem: CalibrationProblem) -> None:
+    other = CalibrationProblem(model_of(COUNT), panel, values={"alpha": 0.33, "c0": 0.05})
+    assert "c0" not in other.space.keys
+    assert other.fixed == {"alpha": 0.33, "c0": 0.05}
+    assert other.describe().fixed["alpha"] == 0.33
+    z = other.space.centre
+    assert (
+        np.abs(
+            other.residuals(z)[: len(other.rows())] - problem.residuals(problem.space.centre)[: len(other.rows())]
+        ).max()
+        > 0.01
+    )
+
+
+def test_the_description_tells_everything_before_it_starts(problem: CalibrationProblem) -> None:
+    lines = "\n".join(problem.describe().lines())
+    for text in (
+        f"6 regions, {FIRST} to {FIRST + 8}",
+        "first year gives no residual",
+        "output from output_per_head: 48 changes",
+        "access_level from internet_penetration: 8 values",
+        "needs 'natural_growth'",
+        "Access: p_a, q_a, a_max",
+        "Estimated together:",
+        "Initial Governance Integration: no series; 0.25",
+    ):
+        assert text in lines
+
+
+def test_nothing_after_the_last_year_is_used(panel: Panel) -> None:
+    cut = CalibrationProblem(model_of(COUNT), panel, last_year=FIRST + 5)
+    spoilt_values = {name: array.copy() for name, array in panel.values.items()}
+    for array in spoilt_values.values():
+        array[:, -3:] *= 3
+    national = {"internet_penetration": {**panel.national["internet_penetration"], FIRST + 8: 0.1}}
+    spoilt = CalibrationProblem(
+        model_of(COUNT), replace(panel, values=spoilt_values, national=national), last_year=FIRST + 5
+    )
+    np.testing.assert_array_equal(cut.residuals(somewhere(cut)), spoilt.residuals(somewhere(cut)))
+
+
+def test_stages_follow_the_ladder(problem: CalibrationProblem) -> None:
+    assert [stage.name for stage in problem.stages] == ["Access", "Skills", "Application", "Output"]
+    assert problem.stage_of("lambda_s").name == "Skills"
+    assert problem.stage_of("tau_m").name == "Output"
+    assert problem.stages[0].measurements == ("access", "access_level")
+    rows = np.concatenate([problem.rows(stage) for stage in problem.stages])
+    np.testing.assert_array_equal(np.sort(rows), problem.rows())
+
+
+def test_two_regions_and_three_years_work() -> None:
+    small = CalibrationProblem(model_of(2), made_panel(2, 2, noise=1.0))
+    assert np.isfinite(small.residuals(small.space.centre)).all()
+    assert np.isfinite(small.jacobian(small.space.centre)).all()
+
+
+def test_one_region_is_compared_with_its_national_series_alone() -> None:
+    problem = CalibrationProblem(model_of(1), made_panel(1, 6))
+    assert [item.label for item in problem.series] == ["access_level:internet_penetration"]
+    assert "nothing can be said about gaps" in str(problem.describe())
+
+
+def test_one_region_without_a_national_series_gets_one_clear_message() -> None:
+    with pytest.raises(InvalidPanel, match=r"says nothing the model can be compared with.*there is only one"):
+        CalibrationProblem(model_of(1), without(made_panel(1, 6), national=False))
+
+
+def test_one_year_gets_one_clear_message() -> None:
+    with pytest.raises(InvalidPanel, match="in 1 year; a calibration needs at least two"):
+        CalibrationProblem(model_of(3), start_panel(3, before=0))
+
+
+@pytest.mark.parametrize(
+    ("years", "message"),
+    [
+        ({"first_year": 1900}, "first_year 1900 is not in panel 'made', which has 2008 to 2018"),
+        ({"first_year": 2018}, "first_year must lie before last_year"),
+        ({"last_year": 2040}, "last_year 2040 is not in panel"),
+        ({"first_year": 2015, "last_year": 2012}, "first_year must lie before last_year"),
+    ],
+)
+def test_windows_that_do_not_fit(panel: Panel, years: dict[str, int], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        CalibrationProblem(model_of(COUNT), panel, **years)
+
+
+def test_a_first_year_with_a_gap_names_the_region(panel: Panel) -> None:
+    head = panel["output_per_head"].copy()
+    head[4, panel.years.index(2012)] = np.nan
+    holed = replace(panel, values={**panel.values, "output_per_head": head})
+    with pytest.raises(InvalidInput, match=f"first_year 2012: output per head is missing for {panel.codes[4]}"):
+        CalibrationProblem(model_of(COUNT), holed, first_year=2012)
+    assert CalibrationProblem(model_of(COUNT), holed).last_year == FIRST + 8
+
+
+def test_a_panel_full_of_gaps_says_which_regions_to_leave_out(panel: Panel) -> None:
+    head = panel["output_per_head"].copy()
+    head[1, 1:] = np.nan
+    holed = replace(panel, values={**panel.values, "output_per_head": head})
+    with pytest.raises(InvalidPanel, match=rf"leave regions out; fewest values: {panel.codes[1]} \(1 of 11 years\)"):
+        CalibrationProblem(model_of(COUNT), holed)
+
+
+def test_a_panel_without_output_is_refused(panel: Panel) -> None:
+    with pytest.raises(
+        InvalidPanel, match="no output per head: expected a column output_per_head, or output and population"
+    ):
+        CalibrationProblem(model_of(COUNT), without(panel, "output_per_head", "output"))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"free": ["q_b"]}, UnknownName, "Did you mean"),
+        ({"values": {"alpha": 2.0}}, InvalidInput, "bounds"),
+        ({"free": ["c0"], "values": {"c0": 0.01}}, InvalidInput, "both set"),
+    ],
+)
+def test_choices_that_do_not_fit(
+    panel: Panel, options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        CalibrationProblem(model_of(COUNT), panel, **options)
+
+
+def test_a_model_without_declarations_is_refused(panel: Panel, tmp_path: Path) -> None:
+    path = tmp_path / "plain.mdl"
+    path.write_text(
+        "{UTF-8}\nx= INTEG(1, 0)\n~ Dmnl\n~ |\nINITIAL TIME=0\n~ Year\n~ |\nFINAL TIME=1\n~ Year\n~ |\n"
+        "TIME STEP=1\n~ Year\n~ |\nSAVEPER=1\n~ Year\n~ |\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InvalidInput, match=r"plain\.mdl has no declarations"):
+        CalibrationProblem(load_model(path), panel)
+
+
+def test_errors_are_needed_for_every_series(problem: CalibrationProblem) -> None:
+    with pytest.raises(InvalidInput, match="no noise is given for series 'output:output_per_head'"):
+        problem.with_noise({})
+
+
+def test_other_errors_leave_the_problem_alone(problem: CalibrationProblem) -> None:
+    before = dict(problem.noise)
+    other = problem.with_noise({item.label: Noise(1.0) for item in problem.series})
+    assert dict(problem.noise) == before
+    assert other.space.keys == problem.space.keys

@@ -1,0 +1,156 @@
+"""Searches on problems with known answers; how an end is told."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
+from pysd_runner.core.errors import InvalidInput
+
+Array = np.ndarray
+
+
+def objective(
+    residuals: Callable[[Array], Array], size: int, *, lower: float = -np.inf, upper: float = np.inf
+) -> Objective:
+    def linearised(point: Array) -> tuple[Array, Array]:
+        found = residuals(point)
+        steps = 1e-6 * np.eye(size)
+        columns = [(residuals(point + step) - residuals(point - step)) / 2e-6 for step in steps]
+        return found, np.reshape(columns, (size, len(found))).T
+
+    return Objective(
+        linearised=linearised,
+        lower=np.full(size, lower),
+        upper=np.full(size, upper),
+        scale=np.ones(size),
+    )
+
+
+def rosenbrock(point: Array) -> Array:
+    return np.array([10 * (point[1] - point[0] ** 2), 1 - point[0]])
+
+
+def wells(point: Array) -> Array:
+    """Two minima, at -1 (cost about 0.02) and near 1 (cost 0)."""
+    return np.array([point[0] ** 2 - 1, 0.1 * (point[0] - 1)])
+
+
+# name, residuals, size, start, answer
+PROBLEMS = [
+    ("line", lambda x: np.array([x[0] - 3.0, 2 * x[0] - 6.0]), 1, [0.0], [3.0]),
+    ("rosenbrock", rosenbrock, 2, [-1.2, 1.0], [1.0, 1.0]),
+    ("decay", lambda x: np.exp(-x[0] * np.arange(5)) - np.exp(-0.7 * np.arange(5)), 1, [0.1], [0.7]),
+]
+
+
+@pytest.mark.parametrize(("name", "residuals", "size", "start", "answer"), PROBLEMS, ids=[p[0] for p in PROBLEMS])
+def test_known_minima(
+    name: str, residuals: Callable[[Array], Array], size: int, start: list[float], answer: list[float]
+) -> None:
+    end = LeastSquares().minimise(objective(residuals, size), np.array(start))
+    np.testing.assert_allclose(end.point, answer, atol=1e-6)
+    assert end.outcome is Outcome.CONVERGED
+    assert end.slope < 1e-5
+
+
+def test_a_bound_stops_the_search_and_is_no_slope() -> None:
+    end = LeastSquares().minimise(objective(lambda x: x - 3.0, 1, upper=1.0), np.array([5.0]))
+    assert end.point[0] == pytest.approx(1.0, abs=1e-6)
+    assert end.outcome is Outcome.CONVERGED
+    assert end.slope == 0.0
+
+
+def test_the_limit_is_told() -> None:
+    end = LeastSquares(evaluations=3).minimise(objective(rosenbrock, 2), np.array([-1.2, 1.0]))
+    assert end.outcome is Outcome.STOPPED_AT_LIMIT
+    assert "limit" in end.outcome.value
+    assert not end.outcome.is_success
+
+
+def test_trials_that_fail_are_stepped_back_from() -> None:
+    def residuals(point: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.log(point) - np.log(0.25)
+
+    end = LeastSquares().minimise(objective(residuals, 1), np.array([4.0]))
+    assert end.point[0] == pytest.approx(0.25, rel=1e-6)
+
+
+def test_a_start_without_numbers_is_told() -> None:
+    end = LeastSquares().minimise(objective(lambda point: np.full_like(point, np.nan), 1), np.array([0.0]))
+    assert end.outcome is Outcome.NOT_FINITE
+    assert end.cost == np.inf
+
+
+def test_a_jacobian_without_numbers_is_told() -> None:
+    problem = Objective(
+        linearised=lambda point: (point, np.full((1, len(point)), np.nan)),
+        lower=np.array([-1.0]),
+        upper=np.array([1.0]),
+        scale=np.ones(1),
+    )
+    end = LeastSquares().minimise(problem, np.array([0.5]))
+    assert end.outcome is Outcome.NOT_FINITE
+    assert end.point[0] == 0.5
+
+
+def test_nothing_to_move_is_an_answer() -> None:
+    end = LeastSquares().minimise(objective(lambda point: np.array([2.0, *point]), 0), np.zeros(0))
+    assert end.outcome is Outcome.NOTHING_TO_MOVE
+    assert end.cost == 2.0
+
+
+def test_several_starts_find_the_lower_of_two_minima_and_report_the_other() -> None:
+    seen: list[int] = []
+    points = [np.array([-1.3]), np.array([0.7]), np.array([2.0])]
+    starts = MultiStart(LeastSquares()).minimise(objective(wells, 1), points, progress=seen.append)
+    assert starts.best.point[0] == pytest.approx(1.0)
+    assert len(starts.elsewhere) == 1
+    assert starts.elsewhere[0].point[0] == pytest.approx(-0.995, abs=0.01)
+    assert seen == [1, 2, 3]
+
+
+def test_the_best_is_a_converged_one_even_if_another_is_lower() -> None:
+    ends = iter(
+        [
+            Optimum(point=np.ones(1), cost=1.0, outcome=Outcome.STOPPED_AT_LIMIT, slope=9.0, evaluations=1),
+            Optimum(point=np.zeros(1), cost=2.0, outcome=Outcome.CONVERGED, slope=0.0, evaluations=1),
+        ]
+    )
+
+    class Scripted:
+        def minimise(self, _: Objective, __: Array) -> Optimum:
+            return next(ends)
+
+    starts = MultiStart(Scripted()).minimise(objective(wells, 1), [np.zeros(1), np.zeros(1)])
+    assert starts.best.cost == 2.0
+    assert len(starts.failed) == 1
+    assert not starts.elsewhere
+
+
+def test_a_search_needs_a_start() -> None:
+    with pytest.raises(InvalidInput, match="at least one start"):
+        MultiStart(LeastSquares()).minimise(objective(wells, 1), [])
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "scale", "message"),
+    [([1.0], [0.0], [1.0], "not in order"), ([0.0], [1.0], [0.0], "scale"), ([0.0, 0.0], [1.0], [1.0], "one length")],
+)
+def test_objectives_that_make_no_sense(
+    lower: list[float], upper: list[float], scale: list[float], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        Objective(
+            linearised=lambda point: (point, np.eye(1)),
+            lower=np.array(lower),
+            upper=np.array(upper),
+            scale=np.array(scale),
+        )
+
+
+def test_every_outcome_has_a_sentence_and_a_word() -> None:
+    assert all(item.value.endswith(".") for item in Outcome)
+    assert Outcome.STOPPED_AT_LIMIT.word == "stopped at limit"

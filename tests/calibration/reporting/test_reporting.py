@@ -1,0 +1,93 @@
+"""Pictures of a fit: they show the numbers of the result, in both languages, with every text readable."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration import CalibrationProblem, FitResult, fit
+from calibration.reporting import draw_fit, plot_parameters, plot_regions, plot_residuals, plot_series
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.plots import save_figure
+from pysd_runner.plots.palette import INK, SCENARIO
+from tests.calibration.conftest import COUNT, YEARS
+from tests.calibration.panels import FIRST, made_panel, model_of
+from tests.plots.reading import covered_texts, cut_texts, lines_of, texts_of
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_figure_is_readable_and_says_what_it_shows(result: FitResult, lang: str, has_chinese: bool) -> None:
+    if lang == "zh" and not has_chinese:
+        pytest.skip("no font for Chinese on this machine")
+    names = []
+    for name, figure in draw_fit(result, lang=lang):
+        names.append(name)
+        assert not cut_texts(figure)
+        assert not covered_texts(figure)
+        assert figure.sentence
+        assert len(figure.data)
+        assert "unit" in figure.data.columns
+    assert names == ["parameters", "series", "regions", "residuals"]
+
+
+def test_figures_are_written_with_the_numbers_behind_them(result: FitResult, tmp_path: Path) -> None:
+    files = save_figure(plot_residuals(result), tmp_path, "residuals")
+    assert sorted(item.suffix for item in files) == [".csv", ".png", ".svg", ".txt"]
+
+
+def test_paths_add_up_the_yearly_changes(result: FitResult) -> None:
+    figure = plot_regions(result)
+    frame = result.to_frame()
+    part = frame[(frame["measurement"] == "output") & (frame["region"] == result.fitted.regions[0])]
+    years, values = lines_of(figure.axes[0], INK)[0]
+    assert years.tolist() == list(range(FIRST, FIRST + YEARS + 1))
+    np.testing.assert_allclose(values, [0.0, *np.cumsum(part["observed"])])
+    np.testing.assert_allclose(lines_of(figure.axes[0], SCENARIO)[0][1], [0.0, *np.cumsum(part["fitted"])])
+    assert len(figure.axes) == COUNT
+
+
+def test_a_series_of_levels_starts_where_it_was_observed(result: FitResult) -> None:
+    figure = plot_regions(result, "skills:ict_employment_share")
+    observed, fitted = (lines_of(figure.axes[1], colour)[0][1] for colour in (INK, SCENARIO))
+    assert observed[0] == pytest.approx(fitted[0], abs=1e-3)
+    assert "share of ICT employment" in "".join(text.get_text() for text in texts_of(figure))
+
+
+def test_cells_are_the_standardised_innovations(result: FitResult) -> None:
+    figure = plot_residuals(result)
+    drawn = np.asarray(figure.axes[0].collections[0].get_array(), dtype=float).reshape(COUNT, YEARS)
+    frame = result.to_frame()
+    part = frame[frame["measurement"] == "output"]
+    np.testing.assert_allclose(drawn, part["standardised"].to_numpy().reshape(COUNT, YEARS))
+
+
+def test_parameters_are_drawn_in_their_order(result: FitResult) -> None:
+    figure = plot_parameters(result)
+    assert figure.data["key"].tolist() == [item.key for item in result.shown]
+    assert "mostly the panel" in [text.get_text() for text in texts_of(figure)]
+
+
+def test_scatter_plots_hold_the_used_cells(result: FitResult) -> None:
+    figure = plot_series(result)
+    assert len(figure.data) == int(result.to_frame()["used"].sum())
+    assert len(figure.axes) == len(result.series)
+
+
+def test_one_region_has_nothing_to_draw_by_region() -> None:
+    alone = fit(CalibrationProblem(model_of(1), made_panel(1, 4)), starts=1)
+    assert [name for name, _ in draw_fit(alone)] == ["parameters", "series"]
+    for plot in (plot_regions, plot_residuals):
+        with pytest.raises(InvalidInput, match="no series that is observed by region"):
+            plot(alone)
+
+
+def test_nothing_estimated_is_nothing_drawn() -> None:
+    nothing = fit(CalibrationProblem(model_of(2), made_panel(2, 4), free=[]), starts=1)
+    assert "parameters" not in [name for name, _ in draw_fit(nothing)]
+    with pytest.raises(InvalidInput, match="no parameters to draw"):
+        plot_parameters(nothing)
+
+
+def test_an_unknown_series_gets_a_suggestion(result: FitResult) -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'skills:ict_employment_share'"):
+        plot_regions(result, "skills:ict_employment")

@@ -1,0 +1,259 @@
+"""Samples of the posterior: against exact answers, diagnostics against published ones, and warnings that are seen."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.optimize import brentq
+
+from calibration import CalibrationProblem, FitResult
+from calibration.parameters import ParameterSpace
+from calibration.uncertainty import (
+    Convergence,
+    FittedPoint,
+    PosteriorSample,
+    convergence,
+    fitted_point,
+    sample,
+    sample_at,
+)
+from calibration.uncertainty.moves import Reference
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.regional.draws import parameter_draws
+from pysd_runner.regional.projection import _untrusted_draws
+from pysd_runner.reports.certainty import certainty_lines
+from pysd_runner.spec import load_fitted
+from tests.calibration.uncertainty.test_profiles import Linear, linear_point
+
+Array = NDArray[np.float64]
+
+
+class Batched:
+    """A linear problem that also takes many vectors at once."""
+
+    def __init__(self, at: FittedPoint) -> None:
+        self.space, self._known = at.problem.space, cast("Linear", at.problem)
+
+    def log_posterior_batch(self, z: Array) -> Array:
+        data = z @ self._known.design.T - self._known.observed
+        return -0.5 * np.asarray((data**2).sum(axis=1) + (self.space.prior_residuals(z) ** 2).sum(axis=1))
+
+
+@pytest.fixture(scope="module")
+def linear() -> tuple[FittedPoint, PosteriorSample]:
+    at = linear_point()
+    at = replace(at, problem=Batched(at))  # type: ignore[arg-type]
+    return at, sample_at(at, 4000, seed=1)
+
+
+@pytest.fixture(scope="module")
+def sampled(fitted_problem: CalibrationProblem, result: FitResult) -> PosteriorSample:
+    return sample(fitted_problem, result, 300, steps=400, seed=2)
+
+
+def test_a_linear_problem_gives_the_normal_posterior_it_has(linear: tuple[FittedPoint, PosteriorSample]) -> None:
+    at, found = linear
+    assert found.is_trusted
+    error = at.spread / np.sqrt(np.array(found.convergence.ess_bulk))
+    np.testing.assert_array_less(np.abs(found.draws.mean(axis=0) - at.point), 4 * error)
+    np.testing.assert_allclose(np.cov(found.draws.T), at.curvature.covariance, rtol=0.2, atol=0.1)
+
+
+def test_a_wrong_approximation_does_not_spoil_the_sample() -> None:
+    """Proposals made for a posterior half as wide and elsewhere still end at the right one."""
+    at = linear_point()
+    wrong = replace(
+        at,
+        problem=Batched(at),  # type: ignore[arg-type]
+        point=at.point + 0.8 * at.spread,
+        curvature=replace(at.curvature, covariance=0.25 * at.curvature.covariance),
+    )
+    found = sample_at(wrong, 4000, seed=3)
+    assert found.is_trusted
+    error = at.spread / np.sqrt(np.array(found.convergence.ess_bulk))
+    np.testing.assert_array_less(np.abs(found.draws.mean(axis=0) - at.point), 4 * error)
+    np.testing.assert_allclose(found.draws.std(axis=0), at.spread, rtol=0.12)
+
+
+class Bent:
+    """A density that no normal distribution describes: a bent ridge in the first two coordinates, a bound in the third.
+
+    The first is normal with standard deviation `WIDE`, the second normal about the square of the first, the third
+    standard normal above `BOUND`.
+    """
+
+    WIDE, BEND, BOUND = 1.5, 0.5, -0.4
+
+    def __init__(self, space: ParameterSpace) -> None:
+        self.space = space
+
+    def log_posterior_batch(self, z: Array) -> Array:
+        along, beside, bounded = z.T
+        middle = self.BEND * (along**2 - self.WIDE**2)
+        density = -0.5 * ((along / self.WIDE) ** 2 + (beside - middle) ** 2 + bounded**2)
+        return np.where(bounded < self.BOUND, -np.inf, density)
+
+    def quantiles(self, levels: Array) -> Array:
+        """Exact ones of every coordinate, shape (coordinate, level); the second by integration over the first."""
+        along = np.linspace(-8 * self.WIDE, 8 * self.WIDE, 4001)
+        weights = stats.norm.pdf(along, scale=self.WIDE)
+        middle = self.BEND * (along**2 - self.WIDE**2)
+
+        def below(value: float) -> float:
+            return float((weights * stats.norm.cdf(value - middle)).sum() / weights.sum())
+
+        beside = [brentq(lambda value, level=level: below(value) - level, -20, 60) for level in levels]
+        third = stats.truncnorm(self.BOUND, np.inf).ppf(levels)
+        return np.stack([stats.norm.ppf(levels, scale=self.WIDE), beside, third])
+
+
+def test_a_density_that_is_not_normal_is_sampled_as_it_is() -> None:
+    """Shares of draws below exact quantiles are the levels, within Monte Carlo error; the approximation is far off."""
+    at = linear_point()
+    bent = Bent(at.problem.space)
+    mode = np.array([0.0, -bent.BEND * bent.WIDE**2, 0.0])
+    covariance = np.diag([bent.WIDE**2, 1.0, 1.0])
+    point = replace(
+        at,
+        problem=bent,  # type: ignore[arg-type]
+        point=mode,
+        curvature=replace(at.curvature, covariance=covariance),
+    )
+    found = sample_at(point, 4000, seed=4)
+    assert found.is_trusted
+    levels = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    exact = bent.quantiles(levels)
+    draws = found.chains.reshape(-1, 3)
+    for place in range(3):
+        below = (draws[:, place, None] < exact[place]).mean(axis=0)
+        error = np.sqrt(
+            levels * (1 - levels) / min(found.convergence.ess_bulk[place], found.convergence.ess_tail[place])
+        )
+        np.testing.assert_array_less(np.abs(below - levels), 4 * error)
+    assert np.abs(stats.norm.cdf(exact[1] - mode[1]) - levels).max() > 0.2
+
+
+def test_the_posterior_of_a_fit_agrees_with_its_profiles(sampled: PosteriorSample, result: FitResult) -> None:
+    table = sampled.table().set_index("key")
+    for key in ("q_a", "g_D", "tau_m", "lambda_s"):
+        item = result.parameter(key)
+        width = item.high - item.low
+        assert abs(table.loc[key, "q05"] - item.low) < 0.25 * width
+        assert abs(table.loc[key, "q95"] - item.high) < 0.25 * width
+
+
+def test_the_same_seed_gives_the_same_draws(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+    one, two, other = (sample(fitted_problem, result, 20, steps=20, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one.draws, two.draws)
+    assert not np.array_equal(one.draws, other.draws)
+
+
+def test_projections_draw_from_the_sample(
+    sampled: PosteriorSample, fitted_problem: CalibrationProblem, result: FitResult, tmp_path: Path
+) -> None:
+    attached = sampled.attached(result)
+    loaded = load_fitted(attached.fitted.save(tmp_path / "fitted.json"))
+    assert loaded == attached.fitted
+    drawn = parameter_draws(fitted_problem.spec, loaded, 50, np.random.default_rng(0))
+    column = sampled.keys.index("tau_m")
+    assert set(drawn["tau_m"]) <= set(sampled.draws[:, column])
+    assert drawn["dep_u"].tolist() == [0.02] * 50
+    assert set(drawn["g0"]) <= set(sampled.draws[:, sampled.keys.index("g0")])
+    more = parameter_draws(fitted_problem.spec, loaded, 70, np.random.default_rng(0))
+    np.testing.assert_array_equal(more["q_a"][:50], drawn["q_a"])
+    # Draws of one vector stay together.
+    rows = {tuple(row) for row in sampled.draws}
+    assert {tuple(row) for row in np.stack([drawn[key] for key in sampled.keys], axis=1)} <= rows
+
+
+def test_a_bad_sample_cannot_be_missed(
+    fitted_problem: CalibrationProblem, result: FitResult, sampled: PosteriorSample
+) -> None:
+    bad = sample(fitted_problem, result, 10, steps=16)
+    assert not bad.is_trusted
+    assert repr(bad).startswith("!!! THE POSTERIOR SAMPLE HAS NOT CONVERGED")
+    attached = bad.attached(result)
+    assert [item.rule for item in attached.check()] == ["not-mixed"]
+    assert _untrusted_draws(attached.fitted)[0].startswith("THE PARAMETERS ARE DRAWN FROM A POSTERIOR SAMPLE THAT HAS")
+    assert "WARNING: THE POSTERIOR SAMPLE" in " ".join(certainty_lines(asdict(attached.fitted), fitted_problem.spec))
+    good = replace(sampled, convergence=replace(sampled.convergence, rhat=(1.0,), ess_bulk=(500.0,), ess_tail=(500.0,)))
+    assert not good.attached(result).check()
+    assert not _untrusted_draws(good.attached(result).fitted)
+    assert repr(good).startswith("PosteriorSample(300 draws")
+
+
+def test_ensembles_that_disagree_or_drift_raise_r_hat() -> None:
+    rng = np.random.default_rng(0)
+    chains = rng.normal(size=(4, 32, 50, 1))
+    assert convergence(("a",), chains).is_trusted
+    apart = chains.copy()
+    apart[0] += 0.5
+    assert convergence(("a",), apart).worst_rhat > 1.02
+    drifting = chains + np.linspace(0, 1, 50)[:, None]
+    assert convergence(("a",), drifting).worst_rhat > 1.02
+    wider = chains.copy()
+    wider[0] *= 2.5
+    assert convergence(("a",), wider).worst_rhat > 1.02
+    frozen = np.repeat(chains[:, :, :1], 50, axis=2)
+    assert convergence(("a",), frozen).least_ess < 400
+
+
+def test_effective_sizes_of_an_autoregression_are_those_of_theory() -> None:
+    """For AR(1) chains with memory r the mean of n draws is worth n (1 - r) / (1 + r) independent ones."""
+    rng = np.random.default_rng(1)
+    memory, steps = 0.6, 2000
+    chains = np.zeros((2, 4, steps, 1))
+    chains[:, :, 0] = rng.normal(size=(2, 4, 1))
+    for step in range(1, steps):
+        noise = rng.normal(size=(2, 4, 1)) * np.sqrt(1 - memory**2)
+        chains[:, :, step] = memory * chains[:, :, step - 1] + noise
+    found = convergence(("a",), chains)
+    assert found.ess_bulk[0] == pytest.approx(8 * steps * (1 - memory) / (1 + memory), rel=0.1)
+
+
+def test_proposals_leave_their_reference_as_it_is() -> None:
+    """The density of coming back over that of going is the reference's at the start over that at the end."""
+    random = np.random.RandomState(4)
+    walked = random.standard_normal((400, 3)) * [0.5, 1.0, 3.0] + [0.2, 0.0, -1.0]
+    reference = Reference(3)
+    reference.learn(walked)
+    centre, width = walked.mean(axis=0), np.sqrt(0.7 * walked.var(axis=0) + 0.3)
+    law = stats.multivariate_normal(centre, np.diag(width**2))
+    points = centre + width * random.standard_normal((20_000, 3))
+    proposals, factors = reference.propose(points, random)
+    np.testing.assert_allclose(factors, law.logpdf(points) - law.logpdf(proposals), rtol=1e-7, atol=1e-9)
+    for place in range(3):
+        assert stats.kstest(proposals[:, place], stats.norm(centre[place], width[place]).cdf).pvalue > 0.001
+    moved = np.std(proposals - points, axis=0) / width
+    assert (moved > 0.2).all()
+    assert (moved < 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"draws": 0}, "draws must be at least 1"), ({"ensembles": 1}, "ensembles must be at least 2; found 1")],
+)
+def test_bad_numbers_are_told(
+    settings: dict[str, int], message: str, fitted_problem: CalibrationProblem, result: FitResult
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        sample(fitted_problem, result, **settings)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="at least two ensembles"):
+        convergence(("a",), np.zeros((1, 4, 20, 1)))
+    with pytest.raises(InvalidInput, match="must hold 58 finite numbers; found 1 entries"):
+        replace(result.fitted, draws=((1.0,),))
+
+
+def test_nothing_to_sample_is_told(fitted_problem: CalibrationProblem, result: FitResult) -> None:
+    at = fitted_point(fitted_problem, result)
+
+    class Empty:
+        space = at.problem.space.subset(())
+
+    with pytest.raises(InvalidInput, match="nothing to sample"):
+        sample_at(replace(at, problem=Empty()))  # type: ignore[arg-type]
+    assert Convergence(keys=(), rhat=(), ess_bulk=(), ess_tail=()).is_trusted

@@ -1,0 +1,139 @@
+"""A run without policy is the forecast, draw by draw, and policies are runs of the same draws."""
+
+import numpy as np
+import pytest
+
+from pysd_runner import load_model, load_panel, project
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.regional.draws import common_draws
+from pysd_runner.regional.implied_shocks import SHOCK
+from pysd_runner.scenarios import load_scenario
+from pysd_runner.spec import Baseline
+
+REGIONS = ("110000", "310000", "410000", "620000")
+DRAWS = 6
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return load_panel("china").subset(regions=REGIONS)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("regional_digital", regions=len(REGIONS))
+
+
+@pytest.fixture(scope="module")
+def baseline(panel):
+    """Paths that wander away from where the regions are, further than the model alone would take them."""
+    rng = np.random.default_rng(5)
+    logs = np.log(panel["output_per_head"][:, -1])
+    steps = rng.normal(scale=0.03, size=(10, len(REGIONS), 6)) - 0.02 * (logs - logs.mean())[:, None]
+    return Baseline(
+        paths=(logs - logs.mean())[:, None] + steps.cumsum(axis=2),
+        regions=panel.codes,
+        years=tuple(range(2025, 2031)),
+        origin=2024,
+        panel=panel.name,
+        panel_sha256=panel.sha256,
+    )
+
+
+@pytest.fixture(scope="module")
+def projection(model, panel, baseline):
+    return project(model, panel, ["zoned_need"], baseline=baseline, until=2030, draws=DRAWS, seed=2)
+
+
+def relative(projection, scenario):
+    heads = projection.data["output_per_head"].sel(scenario=scenario).transpose("draw", "region", "year")
+    logs = np.log(heads.to_numpy())
+    return (logs - logs.mean(axis=1, keepdims=True))[:, :, 1:]
+
+
+def test_the_run_without_policy_is_the_forecast(projection, baseline):
+    np.testing.assert_allclose(relative(projection, "baseline"), baseline.drawn(DRAWS, 2), atol=1e-9)
+    record = projection.provenance["baseline"]
+    assert record["largest_error"] <= 1e-9
+    assert record["most_runs"] <= 25
+    assert record["left_out"] == []
+    assert set(record["systematic_shock"]) == set(REGIONS)
+    assert sum(record["systematic_shock"].values()) == pytest.approx(0, abs=1e-12)
+
+
+def test_quantiles_are_those_of_the_forecast_for_every_region_and_year(projection, baseline):
+    own = np.quantile(relative(projection, "baseline"), [0.05, 0.5, 0.95], axis=0)
+    np.testing.assert_allclose(own, np.quantile(baseline.drawn(DRAWS, 2), [0.05, 0.5, 0.95], axis=0), atol=1e-6)
+
+
+def test_no_money_changes_nothing(model, panel, baseline):
+    from dataclasses import replace
+
+    free = load_scenario("zoned_need", model=model)
+    tiny = replace(free, policy=replace(free.policy, budget=1e-15), compare_with=())
+    result = project(model, panel, [tiny], baseline=baseline, until=2030, draws=3, seed=0)
+    np.testing.assert_allclose(relative(result, "zoned_need"), relative(result, "baseline"), atol=1e-12)
+
+
+def test_more_draws_keep_those_there_were(model, panel, baseline, projection):
+    few = project(model, panel, ["zoned_need"], baseline=baseline, until=2030, draws=3, seed=2)
+    np.testing.assert_allclose(
+        few.data["output"].to_numpy(), projection.data["output"].isel(draw=slice(0, 3)).to_numpy(), rtol=1e-9
+    )
+
+
+def test_other_assumptions_keep_the_shocks_of_the_world_as_it_is(model, panel, baseline):
+    from dataclasses import replace
+
+    slow = replace(load_scenario("zoned_need", model=model), assumptions={"th_U": 0.0}, assumption_set="no_effect")
+    both = project(model, panel, ["zoned_need", replace(slow, name="other")], baseline=baseline, until=2030, draws=3)
+    assert both.baselines["other"] == "baseline_no_effect"
+    target = baseline.drawn(3, 0)
+    np.testing.assert_allclose(relative(both, "baseline"), target, atol=1e-9)
+    assert np.abs(relative(both, "baseline_no_effect") - target).max() > 1e-6
+
+
+def test_one_draw_follows_the_middle_of_the_forecast(model, panel, baseline):
+    single = project(model, panel, ["zoned_need"], baseline=baseline, until=2030, draws=1)
+    np.testing.assert_allclose(relative(single, "baseline"), baseline.drawn(1, 0), atol=1e-9)
+
+
+def test_what_a_slow_search_finds_is_the_same(model, panel, baseline):
+    """Year by year, by bisection on one region's shock at a time: the twin of the search for all years at once."""
+    common = common_draws(model, panel, None, baseline, bounds=(2024, 2030), draws=2, seed=0)
+    fast = common.values[SHOCK].values[:, 0, 0]
+    target = baseline.drawn(2, 0)[0]
+    from pysd_runner.engine.paths import TimePath
+    from pysd_runner.regional.implied_shocks import only_draws
+    from pysd_runner.simulation import simulate
+
+    values = only_draws(model, {k: v for k, v in common.values.items() if k != SHOCK}, np.array([0]))
+    shocks = np.zeros((2, len(REGIONS)))
+    for year in range(2):
+        for _ in range(40):
+            path = TimePath(times=np.array([2024.0, 2025.0]), values=shocks[:, None, None], interpolate="step")
+            run = simulate(
+                model,
+                {**values, SHOCK: path},
+                start=2024,
+                stop=2026,
+                save_every=1,
+                outcomes=["Output per Capita"],
+                engine="numpy",
+            )
+            logs = np.log(run["Output per Capita"][0, 0])
+            miss = target[:, year] - (logs - logs.mean(axis=0))[:, year + 1]
+            if np.abs(miss).max() < 1e-11:
+                break
+            shocks[year] += miss
+    np.testing.assert_allclose(fast[:2], shocks, atol=1e-8)
+
+
+def test_what_does_not_fit_is_refused(model, panel, baseline):
+    with pytest.raises(InvalidInput, match="the baseline ends in 2030, the projection in 2040"):
+        project(model, panel, ["zoned_need"], baseline=baseline, draws=2)
+    with pytest.raises(InvalidInput, match="the baseline starts in 2024, the projection in 2023"):
+        project(model, panel, ["zoned_need"], baseline=baseline, origin=2023, until=2026, draws=2)
+    other = load_panel("china").subset(regions=("110000", "310000", "410000", "630000"))
+    with pytest.raises(InvalidInput, match="has others; forecast this panel"):
+        project(model, other, ["zoned_need"], baseline=baseline, until=2030, draws=2)

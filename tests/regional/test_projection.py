@@ -1,0 +1,434 @@
+"""Projections start from what was observed, share their draws, and can be made again."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.export import load_netcdf, save_netcdf
+from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel
+from pysd_runner.regional.draws import carried_states, parameter_draws
+from pysd_runner.regional.projection import load_projection, project
+from pysd_runner.scenarios import load_scenario
+from pysd_runner.spec import FittedParameters
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return load_panel("china")
+
+
+@pytest.fixture(scope="module")
+def model(panel):
+    return load_model("regional_digital", regions=31)
+
+
+@pytest.fixture(scope="module")
+def projection(model, panel):
+    return project(model, panel, ["zoned_need", "data_market_full_access"], draws=12, until=2030)
+
+
+def test_every_path_starts_at_the_observed_state(projection, panel):
+    first = projection.data["output_per_head"].sel(year=2024)
+    observed = panel["output_per_head"][:, panel.years.index(2024)]
+    np.testing.assert_allclose(first, np.broadcast_to(observed, first.shape), rtol=1e-12)
+    people = projection.data["population"].sel(year=2024)
+    np.testing.assert_allclose(people[0, 0], panel["population"][:, -1], rtol=1e-12)
+
+
+def test_history_and_projection_agree_at_the_origin(projection):
+    for name in ("gap_to_leader", "theil", "sigma", "class_gap"):
+        past = projection.history[name].sel(year=2024).to_numpy()
+        future = projection.data[name].sel(year=2024, scenario="baseline").isel(draw=0).to_numpy()
+        np.testing.assert_allclose(future, past, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_baselines_stand_first_and_assumptions_have_their_own(projection):
+    assert projection.scenarios[0] == "baseline"
+    assert projection.baselines["zoned_need"] == "baseline"
+    own = projection.baselines["data_market_full_access"]
+    assert own != "baseline"
+    assert own in projection.scenarios
+
+
+def test_scenarios_share_their_draws_so_that_nothing_differs_before_the_policy(projection):
+    difference = projection.difference("gap_to_leader").sel(scenario="zoned_need")
+    assert float(np.abs(difference.sel(year=2024)).max()) == 0
+    assert float(np.abs(difference.sel(year=2030)).max()) > 1e-4
+
+
+def test_the_band_of_the_effect_is_narrower_than_that_of_the_level(projection):
+    level = projection.data["class_gap"].sel(scenario="zoned_need", year=2030).std("draw")
+    effect = projection.difference("class_gap").sel(scenario="zoned_need", year=2030).std("draw")
+    behind = level["class"] != "East"
+    assert (effect.where(behind, drop=True) < level.where(behind, drop=True)).all()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(model, panel, projection):
+    again = project(model, panel, ["zoned_need", "data_market_full_access"], draws=12, until=2030)
+    xr.testing.assert_identical(again.data, projection.data)
+    other = project(model, panel, ["zoned_need"], draws=12, until=2030, seed=1)
+    assert not np.array_equal(other.data["theil"].sel(year=2030), projection.data["theil"].sel(year=2030)[:1])
+
+
+def test_a_scenario_more_leaves_the_others_alone(model, panel, projection):
+    alone = project(model, panel, ["zoned_need"], draws=12, until=2030)
+    for name in ("theil", "gap_to_leader", "output"):
+        np.testing.assert_allclose(
+            alone.data[name].sel(scenario="zoned_need"),
+            projection.data[name].sel(scenario="zoned_need"),
+            rtol=1e-12,
+        )
+
+
+def fit_of(model, panel, last_year):
+    """A fit made by hand: two parameters near their declared values."""
+    seen = panel.subset(years=range(panel.years[0], last_year + 1))
+    return FittedParameters(
+        model=model.name,
+        model_sha256=model.sha256,
+        panel=panel.name,
+        panel_sha256=seen.sha256,
+        first_year=last_year - 5,
+        last_year=last_year,
+        regions=panel.codes,
+        keys=("g0", "alpha"),
+        estimates=(0.03, 0.4),
+        standard_errors=(0.003, 0.02),
+        covariance=((0.01, 0.002), (0.002, 0.01)),
+        contraction=(0.5, 0.2),
+        at_bound=("", ""),
+        status="converged",
+        message="made by hand",
+        shock_sd=0.02,
+    )
+
+
+@pytest.mark.parametrize("with_fit", [False, True])
+def test_nothing_after_the_origin_is_used(model, panel, with_fit):
+    # National series with nothing in the last two years, so that the nearest year lies after the origin.
+    panel = replace(
+        panel,
+        national={
+            name: {year: value for year, value in series.items() if year not in (2014, 2015)}
+            for name, series in panel.national.items()
+        },
+    )
+    spoilt = replace(
+        panel,
+        values={
+            name: np.where(np.array(panel.years) > 2015, 1e3 * panel[name], panel[name]) for name in panel.variables
+        },
+        national={
+            name: {year: value if year <= 2015 else 0.123 for year, value in series.items()}
+            for name, series in panel.national.items()
+        },
+    )
+    fitted = fit_of(model, panel, 2015) if with_fit else None
+    clean, other = (
+        project(model, found, ["zoned"], fitted, origin=2015, until=2018, draws=4) for found in (panel, spoilt)
+    )
+    xr.testing.assert_equal(clean.data, other.data)
+
+
+def test_a_fit_that_saw_later_years_or_another_model_is_refused(model, panel):
+    fitted = fit_of(model, panel, 2020)
+    with pytest.raises(InvalidInput, match=r"saw the years to 2020, which lie after the origin 2019; calibrate again"):
+        project(model, panel, ["zoned"], fitted, origin=2019, draws=2)
+    with pytest.raises(InvalidInput, match=r"another version of the model.*calibrate again"):
+        project(model, panel, ["zoned"], replace(fitted, model_sha256="0" * 64), draws=2)
+
+
+def test_a_fit_to_another_panel_is_told(model, panel):
+    fitted = fit_of(model, panel, 2020)
+    run = {"draws": 2, "until": 2025}
+    assert not any("The fit was made on" in text for text in project(model, panel, ["zoned"], fitted, **run).warnings)
+    other = project(model, panel, ["zoned"], replace(fitted, panel_sha256="0" * 64), **run)
+    assert any("the values of panel 'china' are others" in text for text in other.warnings)
+    fewer = project(model, panel, ["zoned"], replace(fitted, regions=panel.codes[1:]), **run)
+    assert any("with 30 regions; those of panel 'china' are others" in text for text in fewer.warnings)
+
+
+def test_one_draw_is_the_central_run_without_shocks(model, panel):
+    one = project(model, panel, ["zoned"], draws=1, until=2027)
+    same = project(model, panel, ["zoned"], draws=1, until=2027, seed=5)
+    xr.testing.assert_identical(one.data, same.data)
+
+
+@pytest.mark.parametrize("with_fit", [False, True])
+def test_more_years_and_more_draws_keep_those_before_them(model, panel, with_fit):
+    fitted = fit_of(model, panel, 2024) if with_fit else None
+    few = project(model, panel, ["zoned_need"], fitted, draws=3, until=2027)
+    many = project(model, panel, ["zoned_need"], fitted, draws=5, until=2030)
+    kept = many.data.sel(draw=few.data["draw"], year=few.data["year"])
+    for name in few.data:
+        np.testing.assert_allclose(kept[name], few.data[name], rtol=1e-12, atol=1e-14, err_msg=str(name))
+
+
+def test_engines_agree(panel):
+    some = panel.subset(regions=[region.code for region in panel.regions[:3]])
+    small = load_model("regional_digital", regions=3)
+    ours, theirs = (
+        project(small, some, ["access_ladder"], draws=2, until=2026, engine=engine) for engine in ("numpy", "pysd")
+    )
+    for name in ours.data:
+        np.testing.assert_allclose(ours.data[name], theirs.data[name], rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+def test_saved_and_loaded_without_loss(projection, tmp_path):
+    folder = projection.save(tmp_path / "results")
+    again = load_projection(folder)
+    xr.testing.assert_equal(again.data, projection.data)
+    xr.testing.assert_equal(again.history, projection.history)
+    assert again.baselines == dict(projection.baselines)
+    assert again.warnings == projection.warnings
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["settings"]["seed"] == 0
+    assert len(record["panel"]["sha256"]) == 64
+
+
+def test_outcomes_carry_units_and_names_in_two_languages(projection):
+    for name in ("gap_to_leader", "theil", "output_per_head"):
+        attrs = projection.data[name].attrs
+        assert attrs["units"]
+        assert attrs["long_name"]
+        assert attrs["long_name_zh"]
+    assert projection.data["name_zh"].sel(region="110000") == "北京"
+    assert projection.gaps.dims == ("scenario", "draw", "region", "year")
+
+
+def test_what_was_imputed_is_told(projection):
+    assert any("Initial Skill Share" in text for text in projection.imputed)
+    assert any("prior" in text for text in projection.warnings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"until": 2024}, "until must lie after the origin"),
+        ({"draws": 0}, "draws must be at least 1"),
+        ({"origin": 1999}, "1999"),
+        ({"origin": 2020.5}, r"origin must be a whole number; found 2020\.5"),
+        ({"until": 2026.5}, r"until must be a whole number; found 2026\.5"),
+        ({"draws": 2.5}, r"draws must be a whole number; found 2\.5"),
+        ({"seed": -1}, "seed must be at least 0; found -1"),
+        ({"seed": None}, "seed must be a whole number"),
+        ({"scenarios": []}, "no scenario was given"),
+        ({"scenarios": ["zoned", 3]}, "names or Scenario objects; found 3"),
+    ],
+)
+def test_settings_that_do_not_fit(model, panel, settings, message):
+    with pytest.raises(InvalidInput, match=message):
+        project(model, panel, **{"scenarios": ["zoned"], "draws": 2, **settings})
+
+
+def test_whole_numbers_of_any_kind_and_a_single_scenario_are_taken(model, panel, tmp_path):
+    plain = project(model, panel, ["zoned"], draws=2, until=2026, origin=2024)
+    years = {"until": np.int64(2026), "origin": np.int64(2024)}
+    other = project(model, panel, "zoned", draws=np.int32(2), seed=np.int64(0), **years)
+    xr.testing.assert_identical(other.data, plain.data)
+    assert other.provenance == plain.provenance
+    other.save(tmp_path)
+    single = project(model, panel, load_scenario("zoned", model=model), draws=2, until=2026)
+    xr.testing.assert_identical(single.data, plain.data)
+
+
+def test_a_panel_with_holes_in_its_years_can_be_projected(model, panel):
+    some = panel.subset(years=[2008, 2013, 2017, 2020, 2024])
+    assert np.isfinite(project(model, some, ["zoned"], draws=2, until=2026).data["theil"]).all()
+    fitted = replace(fit_of(model, panel, 2024), first_year=2016)
+    assert np.isfinite(project(model, some, ["zoned"], fitted, draws=2, until=2026).data["theil"]).all()
+
+
+def test_the_history_starts_in_the_nearest_year_with_output_in_every_region(model, panel):
+    output = panel["output_per_head"].copy()
+    output[2, panel.years.index(2014)] = np.nan
+    holed = panel.with_variable("output_per_head", output, unit=panel.units["output_per_head"])
+    values = {name: np.array([item.value]) for name, item in model.spec.parameters.items()}
+    found = carried_states(model, holed, 2024, values, None, 1.0)
+    expected = carried_states(model, panel, 2024, values, fit_of(model, panel, 2018), 1.0)
+    assert set(found) == {"s", "u", "X", "G", "N"}
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_the_model_must_have_the_regions_of_the_panel(panel):
+    with pytest.raises(InvalidInput, match="load it with load_model"):
+        project(load_model("regional_digital", regions=4), panel, ["zoned"])
+
+
+def test_unknown_names_get_a_suggestion(model, panel, projection):
+    with pytest.raises(UnknownName, match="Did you mean 'theil'"):
+        projection.difference("thiel")
+    with pytest.raises(InvalidInput, match="zoned"):
+        project(model, panel, ["zonned"], draws=2)
+
+
+def test_a_folder_without_a_projection(tmp_path):
+    with pytest.raises(InvalidInput, match="holds no projection"):
+        load_projection(tmp_path)
+
+
+@pytest.fixture
+def folder(projection, tmp_path):
+    return projection.save(tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"origin": None}, r"run\.json: origin is missing"),
+        ({"warnings": None}, r"run\.json: warnings is missing"),
+        ({"origin": "2024"}, r"run\.json: origin: expected a year; found '2024'"),
+        ({"baselines": ["x"]}, r"run\.json: baselines: expected names of scenarios"),
+        ({"baselines": {"x": "x"}}, r"run\.json: baselines: expected one for each scenario"),
+        ({"imputed": "none"}, r"run\.json: imputed: expected a list of texts"),
+        ({"imputed": [1]}, r"run\.json: imputed: expected a list of texts"),
+        ({"schema": 2}, r"run\.json: expected a record with schema 1"),
+    ],
+)
+def test_a_damaged_record(folder, change, message):
+    file = folder / "run.json"
+    record = json.loads(file.read_text(encoding="utf-8")) | change
+    file.write_text(json.dumps({key: x for key, x in record.items() if x is not None}), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=message):
+        load_projection(folder)
+
+
+@pytest.mark.parametrize("name", ["projection.nc", "history.nc", "run.json"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x80 not text", b"\x89HDF\r\n\x1a\n"])
+def test_bytes_that_are_no_projection(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(InvalidInput, match=name.replace(".", r"\.")):
+        load_projection(folder)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_file_cut_short(folder, share):
+    file = folder / "projection.nc"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InvalidInput, match=r"projection\.nc cannot be read"):
+        load_projection(folder)
+
+
+def test_a_data_set_of_something_else(folder):
+    (folder / "projection.nc").write_bytes((folder / "history.nc").read_bytes())
+    with pytest.raises(InvalidInput, match=r"projection\.nc: no coordinate 'scenario'"):
+        load_projection(folder)
+
+
+@pytest.mark.parametrize("name", ["scenario", "draw", "region", "year"])
+def test_coordinates_are_there_once_each(folder, name):
+    data = load_netcdf(folder / "projection.nc")
+    save_netcdf(xr.concat([data, data.isel({name: [0]})], dim=name, data_vars="minimal"), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=rf"projection\.nc: {name} .* is there twice; run the scenarios again"):
+        load_projection(folder)
+    save_netcdf(data.rename({name: "other"}), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=rf"projection\.nc: no coordinate '{name}'"):
+        load_projection(folder)
+
+
+def test_a_single_draw_without_its_dimension(folder):
+    save_netcdf(load_netcdf(folder / "projection.nc").isel(draw=0), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=r"projection\.nc: draw: expected a list"):
+        load_projection(folder)
+
+
+def test_texts_in_the_place_of_numbers(folder):
+    data = load_netcdf(folder / "projection.nc")
+    save_netcdf(data.assign(output_per_head=data["output_per_head"].astype(str)), folder / "projection.nc")
+    with pytest.raises(InvalidInput, match=r"projection\.nc: output_per_head: expected numbers"):
+        load_projection(folder)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(InvalidInput, match=r"there is no folder '.*nothing'; give the folder that `gapsim run` wrote"):
+        load_projection(tmp_path / "nothing")
+
+
+def test_prior_draws_stay_within_bounds_and_do_not_move_each_other(model):
+    spec = model.spec
+    draws = parameter_draws(spec, None, 300, np.random.default_rng(0))
+    for name, values in draws.items():
+        item = spec.parameters[name]
+        assert values.shape == (300,)
+        assert (values >= item.lower).all()
+        assert (values <= item.upper).all()
+    fewer = replace(spec, parameters={name: item for name, item in spec.parameters.items() if name != "alpha"})
+    again = parameter_draws(fewer, None, 300, np.random.default_rng(0))
+    for name, values in again.items():
+        np.testing.assert_array_equal(values, draws[name])
+
+
+def test_one_region_can_be_projected(panel):
+    one = panel.subset(regions=["110000"])
+    result = project(load_model("regional_digital", regions=1), one, ["zoned"], draws=3, until=2027)
+    assert float(result.data["theil"].max()) == pytest.approx(0, abs=1e-12)
+
+
+def test_money_comes_back_in_the_currency_of_the_panel(model, panel):
+    units = {name: unit.replace("Yuan", "Taler") for name, unit in panel.units.items()}
+    money = {name: panel[name] / 7 for name in ("output", "output_per_head")}
+    taler = replace(panel, values={**panel.values, **money}, units=units, currency="Taler")
+    in_yuan = project(model, panel, ["zoned_need"], draws=2, until=2026)
+    in_taler = project(model, taler, ["zoned_need"], draws=2, until=2026, yuan_per_unit=7)
+    for name in ("output", "output_per_head", "national_output_per_head", "policy_budget"):
+        np.testing.assert_allclose(in_taler.data[name], in_yuan.data[name] / 7, rtol=1e-9)
+        assert in_taler.data[name].attrs["units"] == in_yuan.data[name].attrs["units"].replace("Yuan", "Taler")
+    np.testing.assert_allclose(in_taler.data["theil"], in_yuan.data["theil"], rtol=1e-9)
+    for name in ("output", "output_per_head"):
+        past, future = in_taler.history[name], in_taler.data[name]
+        assert past.attrs["units"] == future.attrs["units"]
+        np.testing.assert_allclose(future[0, 0].sel(year=2024), past.sel(year=2024), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), "7"])
+def test_an_exchange_rate_that_is_none(model, panel, rate):
+    with pytest.raises(InvalidInput, match="yuan_per_unit must be a positive number"):
+        project(model, panel, ["zoned"], draws=2, yuan_per_unit=rate)
+
+
+def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
+    bare = replace(panel, values={"output_per_head": panel["output_per_head"].copy()})
+    result = project(model, bare, ["zoned_need"], draws=2, until=2026)
+    kept = {"output_per_head", "gap_to_leader", "sigma", "access", "skills", "application"}
+    assert kept <= set(result.data)
+    withheld = {str(name) for name in projection.data} - {str(name) for name in result.data}
+    told = (
+        "national",
+        "theil",
+        "class",
+        "laggard",
+        "output_share",
+        "population",
+        "policy_budget",
+        "budget_share",
+        "gini",
+    )
+    weighted = {str(name) for name in projection.data if str(name).startswith(told)}
+    assert withheld == weighted | {"output", "relative_output", "log_gap", "skilled_people_share"}
+    assert any("The panel has no population" in text for text in result.warnings)
+    assert not any("The panel has no population" in text for text in projection.warnings)
+
+
+@pytest.mark.unruly
+def test_observations_that_contradict_each_other_are_told(model, panel):
+    shape = (31, len(panel.years))
+    own = panel.with_variable("access", np.full(shape, 0.4), unit="Dmnl")
+    own = own.with_variable("skills", np.full(shape, 0.5), unit="Dmnl")
+    result = project(model, own, ["zoned"], draws=1, until=2025)
+    assert any("skills observed in 2024 lies above access in 110000, 120000" in text for text in result.warnings)
+
+
+def test_a_policy_that_starts_before_the_origin_is_warned_of(model, panel):
+    from pysd_runner.scenarios import Policy, Scenario
+
+    policy = Policy(budget=0.003, start=2019)
+    early = Scenario(name="early", label={"en": "Early", "zh": "早"}, policy=policy)
+    found = project(model, panel, [early], draws=1, until=2026)
+    assert any("early: its policy starts in 2019, not after the last observed year 2024" in x for x in found.warnings)

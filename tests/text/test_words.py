@@ -1,0 +1,70 @@
+"""Two dictionaries with the same keys and the same blanks."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import pysd_runner
+from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.text.words import LANGUAGES, blanks, dictionary, has_word, word
+
+ENGLISH, CHINESE = dictionary("en"), dictionary("zh")
+# Keys that are put together from a prefix and a name.
+BUILT = (
+    "quantity.",
+    "unit.",
+    "scenario.",
+    "region.",
+    "class.",
+    "uncertainty.",
+    "direction.",
+    "list.",
+    "report.",
+    "sentence.best",
+)
+SAME_IN_BOTH = {"title.gaps", "title.alone", "unit.percent"}
+
+
+def test_both_have_the_same_keys_in_the_same_order():
+    assert LANGUAGES == ("en", "zh")
+    assert list(ENGLISH) == list(CHINESE)
+
+
+@pytest.mark.parametrize("key", ENGLISH)
+def test_both_have_the_same_blanks_and_some_text(key):
+    assert blanks(ENGLISH[key]) == blanks(CHINESE[key])
+    if not key.endswith(".separator"):
+        assert ENGLISH[key].strip()
+        assert CHINESE[key].strip()
+
+
+def test_each_is_in_its_own_script():
+    assert not any(re.search(r"[\u4e00-\u9fff]", text) for text in ENGLISH.values())
+    for key, text in CHINESE.items():
+        latin = re.sub(r"\{\w+\}", "", text)
+        assert re.search(r"[\u4e00-\u9fff、]", text) or key in SAME_IN_BOTH or not re.search("[a-z]", latin), key
+        assert not re.search("[,;()]", text), key
+
+
+def test_every_key_is_used():
+    root = Path(pysd_runner.__file__).parent
+    sources = "".join(path.read_text(encoding="utf-8") for path in root.rglob("*.py"))
+    unused = [key for key in ENGLISH if f'"{key}"' not in sources and not key.startswith(BUILT)]
+    assert unused == []
+
+
+def test_every_key_asked_for_exists():
+    root = Path(pysd_runner.__file__).parent
+    asked = set()
+    for path in (*(root / "plots").rglob("*.py"), *(root / "export").rglob("*.py")):
+        asked |= set(re.findall(r'word\("([\w.]+)"', path.read_text(encoding="utf-8")))
+    assert {key for key in asked if not has_word(key)} == set()
+
+
+def test_mistakes_are_named():
+    with pytest.raises(UnknownName, match=r"Did you mean 'axis\.year'"):
+        word("axis.yeer", "en")
+    with pytest.raises(InvalidInput, match="choose one of en, zh"):
+        word("axis.year", "de")
+    assert word("mark.origin", "zh", year=2024) == "最后观测年份 2024"
