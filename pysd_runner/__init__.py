@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pysd_runner.doors import project
     from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
-    from pysd_runner.doors import project
     from pysd_runner.panel import check_panel, load_panel, load_table
     from pysd_runner.regional.projection import load_projection
     from pysd_runner.scenarios import load_scenario

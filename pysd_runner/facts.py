@@ -59,7 +59,11 @@ def _literal(expression: Expression) -> np.ndarray | None:
         return np.array(expression.value)
     if isinstance(expression, Table):
         return np.array(expression.values).reshape(expression.shape)
-    if isinstance(expression, Operation) and expression.name in ("neg", "negative", "-") and len(expression.arguments) == 1:
+    if (
+        isinstance(expression, Operation)
+        and expression.name in ("neg", "negative", "-")
+        and len(expression.arguments) == 1
+    ):
         inner = _literal(expression.arguments[0])
         return None if inner is None else -inner
     return None

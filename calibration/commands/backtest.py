@@ -35,7 +35,11 @@ WITH_INTERVALS = {
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]; or a model file of your own."),
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Forecaster to score; repeatable [default: all of them]; or a model file of your own.",
+    ),
 ]
 Horizons = Annotated[
     list[int] | None,
@@ -117,7 +121,12 @@ def backtest(
     """
     own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
     if models and len(models) == 1 and is_model_file(models[0]):
-        regional = {"--mapping": mapping, "--regions": regions, "--first-origin": first_origin, "--checkpoint": checkpoint}
+        regional = {
+            "--mapping": mapping,
+            "--regions": regions,
+            "--first-origin": first_origin,
+            "--checkpoint": checkpoint,
+        }
         refuse({**regional, "--first-year": first_year, "--last-year": last_year}, "a model of your own has no regions")
         table = TableChoice(
             model=Path(models[0]),

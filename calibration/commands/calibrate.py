@@ -161,7 +161,14 @@ def calibrate(
     digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
     written anyway.
     """
-    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity, "--start": start, "--until": until}
+    own = {
+        "--free": free,
+        "--time": time,
+        "--time-unit": time_unit,
+        "--entity": entity,
+        "--start": start,
+        "--until": until,
+    }
     if model is not None:
         regional = {"--pool": effect, "--first-year": first_year, "--last-year": last_year, "--mapping": mapping}
         regional |= {"--regions": regions, "--national": national, "--yuan-per-unit": yuan_per_unit}

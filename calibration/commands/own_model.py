@@ -11,8 +11,8 @@ from pysd_runner.cli.tables import TableChoice
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
-    from calibration.general.problem import TableProblem
     from calibration.fitting.results import FitResult
+    from calibration.general.problem import TableProblem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,7 +176,7 @@ def _data(found: "FitResult") -> dict[str, Any]:
     }
 
 
-def forecast_own(  # noqa: PLR0913
+def forecast_own(
     session: Session,
     choice: TableChoice,
     *,
@@ -251,8 +251,15 @@ def forecast_own(  # noqa: PLR0913
 
 
 def backtest_own(
-    session: Session, choice: TableChoice, *, free: list[str] | None, horizons: list[int], draws: int, seed: int,
-    out: Path | None, force: bool,
+    session: Session,
+    choice: TableChoice,
+    *,
+    free: list[str] | None,
+    horizons: list[int],
+    draws: int,
+    seed: int,
+    out: Path | None,
+    force: bool,
 ) -> None:
     """Score forecasts with a model of one's own at past origins.
 

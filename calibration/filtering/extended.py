@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.general.series import ObservedSeries
-from pysd_runner.engine.names import HIDDEN
 from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.names import HIDDEN
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
 from pysd_runner.model import Model
-from pysd_runner.simulation.sensitivities import jacobian
 from pysd_runner.simulation.run import simulate
+from pysd_runner.simulation.sensitivities import jacobian
 
 Array = NDArray[np.float64]
 
@@ -90,7 +90,9 @@ def extended_filter(
         raise UnsupportedFeature("the exact filter covers stocks without subscripts, and no fixed delays")
     law = with_starts(model, names)
     first = simulate(model, dict(values), outcomes=list(names), start=start, throw=False)
-    mean = np.array([float(first[name][0, 0, 0]) if HIDDEN not in name else float(first.data[name][0, 0, 0]) for name in names])
+    mean = np.array(
+        [float(first[name][0, 0, 0]) if HIDDEN not in name else float(first.data[name][0, 0, 0]) for name in names]
+    )
     covariance = np.zeros((len(names),) * 2) if spread is None else np.array(spread, dtype=float)
     likelihood, means, covariances = 0.0, [], []
     now = start
@@ -113,7 +115,9 @@ def extended_filter(
         means.append(mean.copy())
         covariances.append(covariance.copy())
         assert place >= 0  # noqa: S101
-    return Gaussian(means=np.stack(means), covariances=np.stack(covariances), likelihood=likelihood, states=tuple(names))
+    return Gaussian(
+        means=np.stack(means), covariances=np.stack(covariances), likelihood=likelihood, states=tuple(names)
+    )
 
 
 def _entered(values: dict[str, float], names: Sequence[str], mean: Array) -> dict[str, float]:

@@ -249,7 +249,9 @@ def filtered(law: StockLaw, grid: Grid, disturbance: Disturbance, *, seed: int, 
     """
     (states, moved), likelihoods = filtered_many(law, grid, [disturbance], seed=seed, members=members, keep=True)
     return Filtered(
-        states=states, disturbances=moved, law=replace(disturbance, likelihood=float(likelihoods[0])),
+        states=states,
+        disturbances=moved,
+        law=replace(disturbance, likelihood=float(likelihoods[0])),
         likelihood=float(likelihoods[0]),
     )
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.general.series import ObservedSeries
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
@@ -162,7 +162,10 @@ class StockLaw:
             total = path[..., :-1].sum(axis=-1) * every
             flowed[item.label] = total.reshape(len(total), -1)[:, item.elements]
         found = {name: run.data[name][0, ..., -1] for name in self.names}
-        parts = [np.broadcast_to(found[name], (len(states), *self.shapes[name])).reshape(len(states), -1) for name in self.names]
+        parts = [
+            np.broadcast_to(found[name], (len(states), *self.shapes[name])).reshape(len(states), -1)
+            for name in self.names
+        ]
         return Stretch(states=np.concatenate(parts, axis=1), flowed=flowed)
 
     def seen(self, states: Array, time: float, members: NDArray[np.intp] | None = None) -> dict[str, Array]:

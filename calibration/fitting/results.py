@@ -210,7 +210,14 @@ class FitResult:
         import pandas as pd
 
         rows = [
-            {"": item.name, "unit": item.unit, "estimate": item.estimate, "low": item.low, "high": item.high, "rests on": item.words}
+            {
+                "": item.name,
+                "unit": item.unit,
+                "estimate": item.estimate,
+                "low": item.low,
+                "high": item.high,
+                "rests on": item.words,
+            }
             for item in self.shown[:20]
         ]
         return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
 from calibration.filtering.stocks import StockLaw
+from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
@@ -21,7 +22,6 @@ from calibration.general.fitting import fit_table
 from calibration.general.predicted import disturbed
 from calibration.general.problem import TableProblem
 from calibration.general.series import ObservedSeries
-from calibration.fitting.results import FitResult
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.general.projection import fitted_values
 from pysd_runner.model import Model
@@ -87,9 +87,7 @@ class Gridded:
     @property
     def rows(self) -> list[str]:
         """Name of every row of the target."""
-        return [
-            f"{item.label}[{who}]" if who else item.label for item in self.series for who in item.labels
-        ]
+        return [f"{item.label}[{who}]" if who else item.label for item in self.series for who in item.labels]
 
     def target(self) -> Target:
         """All rows under each other, as forecasters know them; positions of the grid are its years."""
@@ -185,7 +183,9 @@ class ModelForecaster:
         return MODEL
 
     def __repr__(self) -> str:
-        return f"ModelForecaster({self.data.problem.model.sha256[:12]}, {self.free}, {self.members}, {self.given is None})"
+        return (
+            f"ModelForecaster({self.data.problem.model.sha256[:12]}, {self.free}, {self.members}, {self.given is None})"
+        )
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`."""
@@ -198,7 +198,9 @@ class ModelForecaster:
             paths = self._filtered(known, place, later, draws, seed)
         usable = np.isfinite(paths).all(axis=(1, 2))
         if not usable.any():
-            raise SimulationFailed(f"no draw of {self.data.problem.model.name} gives numbers after {self.data.times[place]:g}")
+            raise SimulationFailed(
+                f"no draw of {self.data.problem.model.name} gives numbers after {self.data.times[place]:g}"
+            )
         paths = paths[np.resize(np.flatnonzero(usable), draws)]
         return Forecast(point=np.median(paths, axis=0), draws=paths)
 
@@ -228,7 +230,14 @@ class ModelForecaster:
         fit = self.given
         if fit is None:
             fit = fit_table(
-                problem, starts=2, seed=seed, optimiser=None, seconds=None, executor=None, checkpoint=None, progress=None
+                problem,
+                starts=2,
+                seed=seed,
+                optimiser=None,
+                seconds=None,
+                executor=None,
+                checkpoint=None,
+                progress=None,
             )
         settled = problem.with_noise_of(fit)
         values = fitted_values(whole.model, fit.fitted, draws=self.members, seed=seed)
@@ -236,11 +245,22 @@ class ModelForecaster:
             law = StockLaw(whole.model, values, self.data.series, start=problem.first_year)
         except UnsupportedFeature:
             return _Known(fit=fit, problem=settled, law=None, grid=None, disturbance=None)
-        seen = {label: np.where(np.arange(len(self.data.times)) <= place, table, np.nan) for label, table in self.data.observed.items()}
-        grid = grid_of(whole.model, law, self.data.series, self.data.times[: place + 1], {k: v[:, : place + 1] for k, v in seen.items()})
+        seen = {
+            label: np.where(np.arange(len(self.data.times)) <= place, table, np.nan)
+            for label, table in self.data.observed.items()
+        }
+        grid = grid_of(
+            whole.model,
+            law,
+            self.data.series,
+            self.data.times[: place + 1],
+            {k: v[:, : place + 1] for k, v in seen.items()},
+        )
         errors = {item.label: settled.noise[item.label].total_sd for item in self.data.series}
         given = {item.label: item.observation.is_given or item.errors.is_count for item in self.data.series}
-        return _Known(fit=fit, problem=settled, law=law, grid=grid, disturbance=learn(law, grid, errors, given, seed=seed))
+        return _Known(
+            fit=fit, problem=settled, law=law, grid=grid, disturbance=learn(law, grid, errors, given, seed=seed)
+        )
 
     def _pass(self, known: _Known, place: int, seed: int) -> tuple[Filtered, Grid]:
         """Filter all moments once with what is known; states at a moment only know what came up to it."""
@@ -299,7 +319,8 @@ class ModelForecaster:
         parts = []
         for item in self.data.series:
             table = np.concatenate(
-                [self.data.observed[item.label][:, : place + 1], np.full((len(item.labels), len(later)), np.nan)], axis=1
+                [self.data.observed[item.label][:, : place + 1], np.full((len(item.labels), len(later)), np.nan)],
+                axis=1,
             )
             moved = item.at(times, table, run.moments, step)
             predicted = moved.scaled(moved.compared(item.expression.value(outcomes)))
@@ -420,7 +441,9 @@ class TableOutlook:
             found = np.quantile(values.to_numpy(), LEVELS, axis=0)
             for place, who in enumerate(values["entity"].to_numpy()):
                 for number, time in enumerate(values["time"].to_numpy()):
-                    quantiles = {f"q{100 * level:02.0f}": float(found[k, place, number]) for k, level in enumerate(LEVELS)}
+                    quantiles = {
+                        f"q{100 * level:02.0f}": float(found[k, place, number]) for k, level in enumerate(LEVELS)
+                    }
                     rows.append({"column": name, "entity": str(who), "time": float(time), **quantiles})
         return pd.DataFrame(rows)
 
@@ -606,7 +629,9 @@ def forecast_table(
         raise InvalidInput(f"the data end at {last:g}; a forecast goes further than {until:g}")
     count = int(np.ceil((until - last) / grid.spacing - 1e-6))
     if count > MOST_AHEAD:
-        raise InvalidInput(f"{until:g} lies {count} intervals of {grid.spacing:g} ahead; at most {MOST_AHEAD} are forecast")
+        raise InvalidInput(
+            f"{until:g} lies {count} intervals of {grid.spacing:g} ahead; at most {MOST_AHEAD} are forecast"
+        )
     asked = [event_of(text, [item.label for item in grid.series]) for text in events]
     whole = mixture(grid, problem.space.keys, given=fit)
     memory = Memory()
@@ -682,7 +707,9 @@ def _verdict(skill: "pd.DataFrame | None") -> str:
         return "Too few observations to say how such forecasts did before."
     own = skill[skill["forecaster"] == FINAL]
     ratio = float(np.exp(np.log(own["relative_rmse"]).mean()))
-    gain = f"Over {int(own['origins'].max())} past origins its error was {ratio:.2f} times that of holding the last value"
+    gain = (
+        f"Over {int(own['origins'].max())} past origins its error was {ratio:.2f} times that of holding the last value"
+    )
     if ratio > GAIN:
         return f"{gain}: nothing is gained over that."
     best = skill[~skill["forecaster"].isin([FINAL, MODEL])].groupby("forecaster")["relative_rmse"].mean()

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from calibration.general.expressions import Expression, expression_of
 from calibration.general.series import ObservedSeries, chosen_scale, to_scale, weights_of
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.matching import matched, same
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Column, Table
@@ -190,6 +190,9 @@ def _series(
         notes.append(f"{lost} values of {column.name!r} {why} and are left out.")
     if observation.kind == "flow":
         values = _without_first(values, times, moments)
+    if observation.kind == "cumulative":
+        # Nothing has flowed at the start, whatever the parameters.
+        values = np.where(times <= moments[0] + slack, np.nan, values)
     if not np.isfinite(values).any():
         return None, [*notes, f"Column {column.name!r} has no value that can be compared."]
     return ObservedSeries(
@@ -239,7 +242,7 @@ def _without_first(values: Array, times: Array, moments: Array) -> Array:
 
 def _weights(times: Array, values: Array, moments: Array, kind: str, step: float) -> Array:
     common = weights_of(times, moments, kind, step)[None]
-    if kind != "flow" or len(values) == 1 and np.isfinite(values[:, 1:]).all() or np.isfinite(values[:, 1:]).all():
+    if kind != "flow" or (len(values) == 1 and np.isfinite(values[:, 1:]).all()) or np.isfinite(values[:, 1:]).all():
         return common
     found = np.zeros((len(values), *common.shape[1:]))
     for row, line in enumerate(values):

@@ -81,7 +81,9 @@ class TableComparison:
         """Derivatives whose squares are the expected information of counts, shape (cell, parameter)."""
         return self._moved(parameters, noise, expected=True)[1]
 
-    def _moved(self, parameters: Mapping[str, float], noise: Mapping[str, Noise], *, expected: bool) -> tuple[Array, Array]:
+    def _moved(
+        self, parameters: Mapping[str, float], noise: Mapping[str, Noise], *, expected: bool
+    ) -> tuple[Array, Array]:
         vector = self._vectors(parameters, 1)[0]
         outcomes, moved = self._forward.linearised(vector)
         residuals, slopes = [], []

@@ -18,7 +18,15 @@ MOST_SPREAD = 10.0
 # Where the argument is this small its series is used.
 _SMALL = 1e-3
 
-__all__ = ["LEAST_SPREAD", "MOST_PERSISTENT", "deviance_residual", "deviance_slope", "fisher_root", "saturated", "spread_of"]
+__all__ = [
+    "LEAST_SPREAD",
+    "MOST_PERSISTENT",
+    "deviance_residual",
+    "deviance_slope",
+    "fisher_root",
+    "saturated",
+    "spread_of",
+]
 
 
 def _relative(u: Array) -> Array:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from calibration.fitting.assembly import Ending, correlation_of
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
+from calibration.fitting.results import ResidualTable
 from calibration.general.counts import deviance_residual, size_of
 from calibration.general.problem import TableProblem
 from calibration.general.series import ObservedSeries
 from calibration.observation import BEND, Shocks, bounded
-from calibration.fitting.results import ResidualTable
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.equations import equations_of
 from pysd_runner.spec import FittedParameters

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.simulation.elements import located
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.model import Model
+from pysd_runner.simulation.elements import located
 
 Array = NDArray[np.float64]
 # A value, and its derivatives with one more axis behind, or None where it has none.
@@ -196,4 +196,3 @@ def _combined(sign: str, left: Dual, right: Dual) -> Dual:
 def _sum(da: Array | None, wa: Array | float, db: Array | None, wb: Array | float) -> Array | None:
     parts = [np.asarray(w)[..., None] * d for w, d in ((wa, da), (wb, db)) if d is not None]
     return None if not parts else parts[0] if len(parts) == 1 else parts[0] + parts[1]
-

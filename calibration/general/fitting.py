@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from calibration.fitting.checkpoint import Checkpoint, Settled, open_checkpoint
 from calibration.fitting.diagnostics import Finding
+from calibration.fitting.laplace import laplace
+from calibration.fitting.results import FitResult
 from calibration.general.ending import TableEnding
 from calibration.general.holdout import held_out
 from calibration.general.jumps import jumping
 from calibration.general.problem import TableProblem
 from calibration.general.screening import Screening, screened
-from calibration.fitting.laplace import laplace
 from calibration.observation import Noise
 from calibration.optimisers import SAME_COST, LeastSquares, MultiStart, Objective, Optimiser, Starts, optimiser_named
-from calibration.fitting.results import FitResult
 from pysd_runner.core.errors import SimulationFailed
 
 Array = NDArray[np.float64]

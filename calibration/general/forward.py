@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.general.free import Target
-from pysd_runner.simulation.elements import constant_values
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.starting import with_starts
 from pysd_runner.model import Model
-from pysd_runner.simulation.sensitivities import JacobianFunction, jacobian_function
+from pysd_runner.simulation.elements import constant_values
 from pysd_runner.simulation.run import Run, simulate
+from pysd_runner.simulation.sensitivities import JacobianFunction, jacobian_function
 from pysd_runner.simulation.task import Task, computed, prepared
 
 Array = NDArray[np.float64]
@@ -125,7 +125,9 @@ class Forward:
             self._slopes = jacobian_function(
                 self.model,
                 self._values(vector[None]),
-                parameters=[(item.entered, *self._labels(item)) if item.position else item.entered for item in self.targets],
+                parameters=[
+                    (item.entered, *self._labels(item)) if item.position else item.entered for item in self.targets
+                ],
                 outcomes=self.outcomes,
                 **self.bounds,
             )

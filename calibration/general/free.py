@@ -6,11 +6,11 @@ from itertools import product
 
 import numpy as np
 
-from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.facts import facts_of
 from pysd_runner.general.starting import PREFIX
 from pysd_runner.model import Model
+from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.spec import ModelSpec, Parameter, Prior
 from pysd_runner.spec.weak import weak_parameter, with_prior
 

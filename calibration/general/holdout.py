@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.estimates import HeldOut
+from calibration.fitting.results import FitResult
 from calibration.general.binding import series_of
 from calibration.general.comparison import TableComparison
 from calibration.general.predicted import disturbed
 from calibration.general.problem import TableProblem
 from calibration.general.series import ObservedSeries
-from calibration.fitting.results import FitResult
 
 Array = NDArray[np.float64]
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.description import Description
+from calibration.fitting.problem import CalibrationProblem
+from calibration.fitting.stages import Stage
 from calibration.general.binding import Measurements, bound, driven_paths, series_of
 from calibration.general.comparison import TableComparison
 from calibration.general.forward import Forward
@@ -19,8 +21,6 @@ from calibration.general.free import Target, parameters_of, targets_of
 from calibration.general.series import ObservedSeries
 from calibration.observation import Noise
 from calibration.parameters import ParameterSpace
-from calibration.fitting.problem import CalibrationProblem
-from calibration.fitting.stages import Stage
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.general.clock import in_time_of
 from pysd_runner.general.equations import equations_hash, equations_of
@@ -28,8 +28,8 @@ from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.panel.table import Table
 from pysd_runner.simulation.showing import time_unit
-from pysd_runner.spec import ModelSpec, Prior
 from pysd_runner.simulation.task import prepared
+from pysd_runner.spec import ModelSpec, Prior
 
 if TYPE_CHECKING:
     from calibration.fitting.results import FitResult
@@ -89,7 +89,7 @@ class TableProblem(CalibrationProblem, data=Table):
     <TableProblem of 'sir' on 'obs': 1 parameter, 40 observations>
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         model: Model,
         table: Table,
@@ -128,7 +128,7 @@ class TableProblem(CalibrationProblem, data=Table):
 
             free, self.chosen = selected(self, model, held, series, run, seed=seed)
         targets = targets_of(model, free)
-        self._check_free(targets, held)
+        self._check_free(targets, values or {})
         parameters = parameters_of(model, targets, spec=model.spec, priors=self._priors)
         self.targets = targets
         self.fixed = {name: float(value) for name, value in (values or {}).items() if np.ndim(value) == 0}
@@ -136,7 +136,9 @@ class TableProblem(CalibrationProblem, data=Table):
         self.first_year, self.last_year = run.start, run.stop  # type: ignore[assignment]
         self.spec = _spec_of(model, self.space)
         self.observed = SimpleNamespace(series=series, absent=())  # type: ignore[assignment]
-        self.stages = (Stage(name=BLOCK, parameters=self.space.keys, measurements=tuple(s.measurement for s in series)),)
+        self.stages = (
+            Stage(name=BLOCK, parameters=self.space.keys, measurements=tuple(s.measurement for s in series)),
+        )
         names = list(dict.fromkeys(name for item in series for name in item.expression.variables))
         self._runs = Forward(model, targets, held=held, outcomes=names, start=run.start, stop=run.stop)
         self._table_comparison = TableComparison(self._runs, self.space.keys, series)
@@ -149,9 +151,11 @@ class TableProblem(CalibrationProblem, data=Table):
         noun = "parameter" if count == 1 else "parameters"
         return f"<TableProblem of {self.model.name!r} on {self.table.name!r}: {count} {noun}, {cells} observations>"
 
-    def _check_free(self, targets: Sequence[Target], held: Mapping[str, Any]) -> None:
+    def _check_free(self, targets: Sequence[Target], values: Mapping[str, Any]) -> None:
+        """Refuse what is both set, by itself or with all elements, or follows a column, and to be estimated."""
+        given = {item.name for name in values for item in targets_of(self.model, [name])}
         for target in targets:
-            if target.variable in held:
+            if target.name in given or target.variable in self.binding.driven:
                 raise InvalidInput(f"parameter {target.name!r} is both set and to be estimated; leave it in one")
 
     @property
@@ -194,7 +198,9 @@ class TableProblem(CalibrationProblem, data=Table):
 
     def digest(self, *settings: object) -> str:
         """Fingerprint of everything that decides a fit, and of further settings."""
-        held = [(name, getattr(value, "values", np.asarray(value)).tolist()) for name, value in sorted(self._held.items())]
+        held = [
+            (name, getattr(value, "values", np.asarray(value)).tolist()) for name, value in sorted(self._held.items())
+        ]
         parts = (
             self.model.sha256,
             self.spec,
@@ -290,7 +296,9 @@ class TableProblem(CalibrationProblem, data=Table):
         clock = prepared(self.model, self._held, start=self.start, outcomes=[]).clock
         steps = max(int(np.ceil((stop - clock.start) / clock.step - 1e-6)), 1)
         end = clock.start + steps * clock.step
-        run = Forward(self.model, self.targets, held=self._held, outcomes=self._runs.outcomes, start=clock.start, stop=end)
+        run = Forward(
+            self.model, self.targets, held=self._held, outcomes=self._runs.outcomes, start=clock.start, stop=end
+        )
         return run, clock.step
 
     @property
@@ -377,7 +385,9 @@ def _line(series: ObservedSeries) -> str:
     text = f"{series.expression.text} from column {series.indicator}: {cells} value{'' if cells == 1 else 's'}{who}"
     kind = {"flow": ", added up over each interval", "cumulative": ", added up from the start"}
     text += kind.get(series.observation.kind, "")
-    text += f", {series.errors.words}" if series.errors.is_count else f", compared by {_SCALES[series.observation.scale]}"
+    text += (
+        f", {series.errors.words}" if series.errors.is_count else f", compared by {_SCALES[series.observation.scale]}"
+    )
     return text if series.errors.is_count else f"{text}, {series.errors.words}"
 
 

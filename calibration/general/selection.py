@@ -80,11 +80,15 @@ def selected(
     noise = {item.label: Noise(_error(item)) for item in series}
     slopes = _sensitivities(comparison, space, noise, seed)
     if not np.isfinite(slopes).any():
-        raise InvalidInput(f"{model.path.name} gives no numbers near its own values; name parameters with free (--free)")
+        raise InvalidInput(
+            f"{model.path.name} gives no numbers near its own values; name parameters with free (--free)"
+        )
     return _greedy(space, slopes)
 
 
-def _candidates(problem: Any, model: Model, held: Mapping[str, Any]) -> tuple[tuple[Target, ...], tuple[Parameter, ...]]:
+def _candidates(
+    problem: Any, model: Model, held: Mapping[str, Any]
+) -> tuple[tuple[Target, ...], tuple[Parameter, ...]]:
     declared = {} if model.spec is None else model.spec.parameters
     if declared:
         names = [key for key, item in declared.items() if item.role.startswith("FREE") and item.prior is not None]
@@ -112,9 +116,9 @@ def _candidates(problem: Any, model: Model, held: Mapping[str, Any]) -> tuple[tu
         others = [place for place in range(len(targets)) if place not in kept]
         order = [*kept, *others]
         targets = [targets[place] for place in order]
-        parameters = list(
-            parameters_of(model, targets[: len(kept)], spec=model.spec, priors=own)
-        ) + [parameters[place] for place in others]
+        parameters = list(parameters_of(model, targets[: len(kept)], spec=model.spec, priors=own)) + [
+            parameters[place] for place in others
+        ]
     return tuple(targets), tuple(parameters)
 
 
@@ -125,9 +129,7 @@ def _error(series: ObservedSeries) -> float:
     return ERROR * float(seen.std() or abs(seen[0]) or 1.0)
 
 
-def _sensitivities(
-    comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], seed: int
-) -> Array:
+def _sensitivities(comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], seed: int) -> Array:
     """How one prior standard deviation moves the residuals, shape (point, residual, parameter)."""
     points = np.concatenate([space.centre[None], space.sample(np.random.default_rng([seed, 2]), DRAWS)])
     with np.errstate(all="ignore"):
@@ -181,7 +183,9 @@ def _greedy(space: ParameterSpace, slopes: Array) -> tuple[list[str], tuple[str,
         direction = left[:, :, best] / np.where(lengths > 0, lengths, 1.0)[:, None]
         left = left - direction[:, :, None] * np.einsum("pr,prk->pk", direction, left)[:, None, :]
     if not chosen:
-        raise InvalidInput("the data feel no constant of the model; name parameters with free (--free), or look at units")
+        raise InvalidInput(
+            "the data feel no constant of the model; name parameters with free (--free), or look at units"
+        )
     return [space.keys[place] for place in sorted(chosen)], (*reasons, *_held(space, alone, left, chosen))
 
 

@@ -82,7 +82,7 @@ def declarations_text(model: "Model", table: "Table | None") -> str:
     ]
     for text in _parameters(model):
         lines += ["", *text]
-    lines += ["", "# Which variable a column observes, or an expression of variables such as \"Infected + Recovered\"."]
+    lines += ["", '# Which variable a column observes, or an expression of variables such as "Infected + Recovered".']
     for text in _measurements(model, table):
         lines += ["", *text]
     lines += ["", '# Outcomes, and which direction is better, if any: better = "lower" or "higher".']

@@ -22,6 +22,7 @@ from pysd_runner.cli.options import (
     Until,
     YuanPerUnit,
 )
+from pysd_runner.cli.own_run import run_own
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import (
     MODEL,
@@ -35,7 +36,6 @@ from pysd_runner.cli.projecting import (
     tell,
     write,
 )
-from pysd_runner.cli.own_run import run_own
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, refuse
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
@@ -141,7 +141,13 @@ def run(
         regional |= {"--yuan-per-unit": yuan_per_unit, "--region": region, "--event": events}
         refuse({**regional, "--open-loop": is_open, "--check": check}, "a model of your own has no regions")
         own = TableChoice(
-            model=model, source=data, columns=columns or (), units=units or (), time=time, entity=entity or (), encoding=encoding
+            model=model,
+            source=data,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            entity=entity or (),
+            encoding=encoding,
         )
         run_own(session, own, scenarios, fit=fit, until=until, draws=draws, seed=seed or 0, out=out, force=force)
         return 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.names import key
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.engine.names import key
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, scenario_of
 

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.simulation.elements import constant_values, located
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
+from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.equations import check_equations, equations_of
 from pysd_runner.general.future import BASELINE, Future
 from pysd_runner.general.starting import PREFIX, with_starts
@@ -16,11 +15,12 @@ from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
-from pysd_runner.simulation.showing import time_unit
+from pysd_runner.simulation.elements import constant_values, located
 from pysd_runner.simulation.run import failure_message, simulate
+from pysd_runner.simulation.showing import time_unit
+from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.weak import parameter_of
-from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ MOST_STOCKS = 12
 Scenarios = Sequence[ModelScenario | str | Mapping[str, Any]] | ModelScenario | str
 
 
-def project_any(  # noqa: PLR0913
+def project_any(
     model: Model,
     data: Table | None,
     scenarios: Scenarios,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Reference, Variable
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.ir import Axis, Block, ModelIr, Number, Reference, Variable
 from pysd_runner.model import Model
 
 PREFIX = "Starting value of "

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.simulation.elements import constant_values, located
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.core.errors import InvalidScenario, UnknownName
+from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import Model
 from pysd_runner.scenarios.changes import Amount, Change, ModelScenario, Relative
+from pysd_runner.simulation.elements import constant_values, located
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,13 @@ BEFORE = 1e-6
 
 
 def changed_values(
-    model: Model, scenarios: Sequence[ModelScenario], common: Mapping[str, Any], *, start: float, stop: float, step: float
+    model: Model,
+    scenarios: Sequence[ModelScenario],
+    common: Mapping[str, Any],
+    *,
+    start: float,
+    stop: float,
+    step: float,
 ) -> dict[str, Array | TimePath]:
     """What a run of all scenarios is given beside what they share.
 
@@ -142,7 +148,9 @@ def _scheduled(change: Change, times: Array, own: Array, step: float) -> Array:
     """Values at some moments, shape of `own`, (time, draw, ...)."""
     if not change.times:
         return _applied(change.amounts[0], own)
-    given = np.stack([_applied(amount, own[_nearest(times, at)]) for at, amount in zip(change.times, change.amounts, strict=True)])
+    given = np.stack(
+        [_applied(amount, own[_nearest(times, at)]) for at, amount in zip(change.times, change.amounts, strict=True)]
+    )
     found = own.copy()
     for place, time in enumerate(times):
         number = int(np.searchsorted(change.times, time + 1e-3 * BEFORE * step, side="right")) - 1

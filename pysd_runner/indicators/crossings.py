@@ -98,7 +98,9 @@ def event_of(text: str, names: Sequence[str]) -> Crossing:
     known = {name.casefold(): name for name in names}
     name = known.get(match["name"].strip().casefold())
     if name is None:
-        raise InvalidInput(f"event {text!r}: nothing called {match['name']!r} is forecast.{suggest(match['name'], names)}")
+        raise InvalidInput(
+            f"event {text!r}: nothing called {match['name']!r} is forecast.{suggest(match['name'], names)}"
+        )
     return Crossing(
         text=text,
         name=name,

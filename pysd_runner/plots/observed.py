@@ -56,14 +56,15 @@ def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str
             title="Fitted and observed",
             subtitle="",
             caption=f"Lines: the model at the estimate. Points: observations.{left_out}",
-            key=(KeyEntry(text="fitted", colours=(SCENARIO,)), KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1)))),
+            key=(
+                KeyEntry(text="fitted", colours=(SCENARIO,)),
+                KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1))),
+            ),
         )
         width = (sheet.width - 0.55 * columns) / columns
         for number, ((name, who), part) in enumerate(shown):
             row, column = divmod(number, columns)
-            axes = sheet.axes(
-                0.55 + column * (width + 0.55), 0.2 + row * height / rows, width, height / rows - 0.65
-            )
+            axes = sheet.axes(0.55 + column * (width + 0.55), 0.2 + row * height / rows, width, height / rows - 0.65)
             _draw(axes, part, time_unit)
             axes.set_title(f"{name}, {who}" if who else str(name), fontsize=7.5, loc="left", pad=2)
     sheet.figure.data = frame.copy()
@@ -97,5 +98,3 @@ def _sentence(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
         share = f"{100 * (1 - missed / spread):.0f} % of the variation explained" if spread > 0 else "constant"
         said.append(f"{name}{f', {who}' if who else ''}: {len(part)} values, {share}")
     return f"Fitted and observed. {'; '.join(said)}."
-
-

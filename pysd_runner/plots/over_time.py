@@ -78,7 +78,7 @@ def plot_fan(
 
 def _lines(values: Any) -> "dict[str, xr.DataArray]":
     found: dict[str, xr.DataArray] = {}
-    for label, item in (values.items() if isinstance(values, Mapping) else [("", values)]):
+    for label, item in values.items() if isinstance(values, Mapping) else [("", values)]:
         if "time" not in item.dims or "draw" not in item.dims:
             raise InvalidInput(f"a fan needs dimensions draw and time; found {item.dims}")
         if "scenario" not in item.dims:
@@ -156,7 +156,13 @@ def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time
         axes.plot(times, bands[2], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
     if observed is not None:
         axes.plot(
-            observed.index, observed.to_numpy(), color=INK, linestyle="none", marker="o", markersize=2.2, zorder=5,
+            observed.index,
+            observed.to_numpy(),
+            color=INK,
+            linestyle="none",
+            marker="o",
+            markersize=2.2,
+            zorder=5,
             label="observed",
         )
     axes.set_xlabel(time_unit, fontsize=7.5)

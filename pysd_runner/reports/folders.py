@@ -12,7 +12,7 @@ from typing import Self
 from pysd_runner.core.errors import InvalidInput
 
 # A folder that holds one of these was written by this package and may be replaced when that is asked for.
-MARKS = ("run.json", "fitted.json", "fit", "evaluation.json", "forecast.md")
+MARKS = ("run.json", "fitted.json", "fit", "evaluation.json", "forecast.md", "future.json")
 
 # Endings that promise a kind of file.
 KINDS = {".csv", ".html", ".json", ".md", ".nc", ".ods", ".parquet", ".pdf", ".png", ".svg", ".xls", ".xlsx", ".yaml"}

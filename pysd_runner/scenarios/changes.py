@@ -106,7 +106,10 @@ def _plain(change: Change) -> Any:
     said = [f"x{item.factor!r}" if isinstance(item, Relative) else item for item in change.amounts]
     if not change.times:
         return said[0]
-    return {**{repr(time): item for time, item in zip(change.times, said, strict=True)}, "interpolate": change.interpolate}
+    return {
+        **{repr(time): item for time, item in zip(change.times, said, strict=True)},
+        "interpolate": change.interpolate,
+    }
 
 
 def scenario_of(name: str, changes: Mapping[str, Any], *, label: str = "", note: str = "") -> ModelScenario:

@@ -77,8 +77,8 @@ class FittedParameters:
     model_sha256: str
     panel: str
     panel_sha256: str
-    first_year: float
-    last_year: float
+    first_year: int
+    last_year: int
     regions: tuple[str, ...]
     keys: tuple[str, ...]
     estimates: tuple[float, ...]

@@ -109,7 +109,9 @@ def _parameter(fact: Fact, table: Table) -> Parameter:
     if value is None:
         table.fail("value", f"is missing: {fact.name!r} is computed from other numbers in the model file")
     ends = (table.optional_number("lower"), table.optional_number("upper"))
-    ends = tuple(end if end is not None else limit for end, limit in zip(ends, fact.limits or (None, None), strict=True))  # type: ignore[assignment]
+    ends = tuple(
+        end if end is not None else limit for end, limit in zip(ends, fact.limits or (None, None), strict=True)
+    )  # type: ignore[assignment]
     limits = cast("tuple[float, ...]", ends) if all(end is not None for end in ends) else ()
     label = table.text("label", fact.label)
     role = cast("Role", table.word("role", ROLES)) if table.has("role") else "FREE"

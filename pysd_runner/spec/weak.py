@@ -178,8 +178,6 @@ def parameter_of(record: Mapping[str, Any]) -> Parameter:
         if role not in ROLES:
             raise InvalidInput(f"role: unknown word {role!r}")
         found = None if family is None else _FAMILIES[family](**numbers)
-        return Parameter(
-            **{**content, "sources": tuple(content["sources"])}, prior=found, role=cast("Role", role)
-        )
+        return Parameter(**{**content, "sources": tuple(content["sources"])}, prior=found, role=cast("Role", role))
     except (TypeError, KeyError, AttributeError) as error:
         raise InvalidInput(f"the declarations kept with a fit cannot be read: {error}; calibrate again") from error
