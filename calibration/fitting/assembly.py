@@ -64,6 +64,11 @@ class Ending:
     curvature: Laplace
 
     @property
+    def source(self) -> str:
+        """What the data are called."""
+        return "panel"
+
+    @property
     def point(self) -> Array:
         """The estimate on the unbounded scale."""
         return self.ends.best.point
@@ -137,7 +142,7 @@ class Ending:
                 score=float(scores[place]),
                 contraction=contraction,
                 at_bound=at_bound(prior, estimate),
-                words=evidence(contraction),
+                words=evidence(contraction, source=self.source),
                 price_basis=item.price_basis,
                 en=item.en,
                 zh=item.zh,

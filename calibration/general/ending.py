@@ -29,6 +29,11 @@ class TableEnding(Ending):
 
     problem: TableProblem
 
+    @property
+    def source(self) -> str:
+        """What the data are called."""
+        return "data"
+
     def _region_names(self) -> dict[str, tuple[str, str]]:
         return {}
 
@@ -57,6 +62,7 @@ class TableEnding(Ending):
             leftover=correlation_of(bounded(table[:, 1:]), bounded(table[:, :-1])),
             errors=f"{series.errors.words}, scale {series.observation.scale}",
             region_sds=(),
+            interval=_interval(series, self.problem.time_unit),
             en=series.expression.text,
             zh=series.expression.text,
         )
@@ -127,6 +133,10 @@ class TableEnding(Ending):
             fixed=dict(problem.fixed),
             provenance={**settings, **_provenance(problem)},
         )
+
+
+def _interval(series: ObservedSeries, unit: str) -> str:
+    return f"{series.spacing:g} {unit}".strip()
 
 
 def _spread_out(series: ObservedSeries, values: Array) -> Array:

@@ -11,6 +11,7 @@ from calibration.general.forward import Forward
 from calibration.general.free import Target, parameters_of, targets_of
 from calibration.general.series import ObservedSeries
 from calibration.observation import Noise
+from calibration.optimisers import LeastSquares, Objective
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.facts import facts_of
@@ -31,6 +32,8 @@ LEAST = 1.0
 POINTS, DRAWS = 3, 128
 # Reasons that are listed.
 SHOWN = 12
+# Evaluations of the short search after which parameters are chosen once more.
+ROUGHLY = 30
 _STEP = 0.05
 
 
@@ -83,7 +86,35 @@ def selected(
         raise InvalidInput(
             f"{model.path.name} gives no numbers near its own values; name parameters with free (--free)"
         )
-    return _greedy(space, slopes)
+    first, _ = _greedy(space, slopes)
+    # Once more where those come to lie: far from the data, sensitivities are those of another world.
+    point = _roughly(comparison, space, noise, [space.keys.index(name) for name in first])
+    settled = comparison.estimated_noise(space.to_values(point[None]))
+    nearer = {label: Noise(min(item.sd, noise[label].sd)) for label, item in settled.items()}
+    again = _slopes(comparison, space, nearer, point)
+    return _greedy(space, again[None] if np.isfinite(again).all() else slopes)
+
+
+def _roughly(comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], places: list[int]) -> Array:
+    """Where a short search over some parameters ends, the others at their centres."""
+    lower, upper = space.bounds
+
+    def whole(part: Array) -> Array:
+        point = space.centre.copy()
+        point[places] = part
+        return point
+
+    def linearised(part: Array) -> tuple[Array, Array]:
+        point = whole(part)
+        residuals = comparison.residuals(space.to_values(point[None]), 1, noise)[0]
+        slopes = _slopes(comparison, space, noise, point)[:, places] / space.scale[places]
+        priors = np.diag(space.prior_slopes(point))[places][:, places]
+        return np.concatenate([residuals, space.prior_residuals(point)[places]]), np.concatenate([slopes, priors])
+
+    objective = Objective(
+        linearised=linearised, lower=lower[places], upper=upper[places], scale=space.scale[places]
+    )
+    return whole(LeastSquares(tolerance=1e-3, evaluations=ROUGHLY).minimise(objective, space.centre[places]).point)
 
 
 def _candidates(
