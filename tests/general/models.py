@@ -96,7 +96,9 @@ Stock = INTEG(DELAY FIXED(Inflow, 3, 0) - Stock / 10, 5)
 """
 
 
-def written(folder: Path, text: str, *, unit: str = "year", stop: int = 30, step: float = 0.25, name: str = "mine") -> Path:
+def written(
+    folder: Path, text: str, *, unit: str = "year", stop: int = 30, step: float = 0.25, name: str = "mine"
+) -> Path:
     path = folder / f"{name}.mdl"
     path.write_text(text + CONTROLS.format(unit=unit, stop=stop, step=step), encoding="utf-8")
     return path

@@ -31,7 +31,9 @@ def problem(linear):
     seen = np.array(levels) + ERROR * rng.standard_normal(MOMENTS)
     table = load_table({"month": np.arange(MOMENTS), "stock": seen})
     level_scale = [
-        Observation(column="stock", outcome="Stock", scale="level", errors=ErrorModel(family="normal", memory="independent"))
+        Observation(
+            column="stock", outcome="Stock", scale="level", errors=ErrorModel(family="normal", memory="independent")
+        )
     ]
     return CalibrationProblem(linear, table, free=["Inflow"], measurements=level_scale)
 
@@ -132,8 +134,15 @@ def test_a_backtest_only_sees_what_was_known(linear, problem):
     from calibration.forecasting.own import mixture, origin_of
 
     grid = gridded(problem)
-    changed = load_table({"month": np.arange(MOMENTS), "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.table.column("stock").values)})
-    other = gridded(CalibrationProblem(linear, changed, free=["Inflow"], measurements=dict(problem.binding.observations)))
+    changed = load_table(
+        {
+            "month": np.arange(MOMENTS),
+            "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.table.column("stock").values),
+        }
+    )
+    other = gridded(
+        CalibrationProblem(linear, changed, free=["Inflow"], measurements=dict(problem.binding.observations))
+    )
     found = [
         mixture(data, ["Inflow"]).forecast(origin_of(data, 15, Memory()), horizon=3, draws=100, seed=0).draws
         for data in (grid, other)

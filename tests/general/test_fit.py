@@ -41,7 +41,11 @@ def test_it_is_the_least_squares_estimate_where_errors_are_normal(sir):
     """The slow twin: SciPy on runs of the model, without derivatives and priors."""
     table = infections(sir)
     observed = np.log(table["infected"].to_numpy())
-    seen = [Observation(column="infected", outcome="Infected", scale="log", errors=ErrorModel(family="normal", memory="independent"))]
+    seen = [
+        Observation(
+            column="infected", outcome="Infected", scale="log", errors=ErrorModel(family="normal", memory="independent")
+        )
+    ]
     wide = {name: LogNormal(7, 30.0, 1e-3, 1e3) for name in FREE}
     ours = fit(CalibrationProblem(sir, table, free=FREE, measurements=seen, priors=wide))
 
@@ -90,7 +94,9 @@ def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
         "new": Observation(column="new", outcome="Infection", kind="flow", scale="level"),
         "all": Observation(column="all", outcome="Infection", kind="cumulative", scale="level"),
     }
-    problem = CalibrationProblem(sir, table, free=["Contact Rate"], measurements=seen, priors={"Contact Rate": Normal(9, 1)})
+    problem = CalibrationProblem(
+        sir, table, free=["Contact Rate"], measurements=seen, priors={"Contact Rate": Normal(9, 1)}
+    )
     new, total = problem.fitted(np.array([9.0]))
     np.testing.assert_allclose(total[0], [0.25 * path[: 4 * t].sum() for t in (2, 4, 6)])
     np.testing.assert_allclose(new[0], [0.25 * path[4 * (t - 2) : 4 * t].sum() for t in (2, 4, 6)])
@@ -104,14 +110,18 @@ def test_an_expression_of_variables_is_observed(sir):
     expected = (run["Infected"] + run["Susceptible"])[0, 0, [0, -1]] / 1000
     np.testing.assert_allclose(problem.fitted(problem.space.centre)[0][0], expected)
     with pytest.raises(InvalidInput, match="is no formula"):
-        CalibrationProblem(sir, table, free=["Duration"], measurements={"x": Observation(column="x", outcome="exp(Infected)")})
+        CalibrationProblem(
+            sir, table, free=["Duration"], measurements={"x": Observation(column="x", outcome="exp(Infected)")}
+        )
 
 
 def test_the_starting_value_of_a_stock_is_a_parameter(tmp_path):
     model = made(tmp_path, LOGISTIC)
     run = simulate(model, {"Growth Rate": 0.25}, outcomes=["Stock"])
     table = load_table({"year": run.years, "stock": run["Stock"][0, 0]})
-    result = fit(CalibrationProblem(model, table, free=["Growth Rate", "initial Stock"], priors={"Stock": LogNormal(9, 1)}))
+    result = fit(
+        CalibrationProblem(model, table, free=["Growth Rate", "initial Stock"], priors={"Stock": LogNormal(9, 1)})
+    )
     assert abs(result.parameter("Growth Rate").estimate - 0.25) < 1e-3
     assert abs(result.parameter("Stock").estimate - 5) < 1e-2
 
@@ -148,7 +158,11 @@ def test_a_model_that_jumps_is_told_and_searched_without_slopes(tmp_path):
     model = made(tmp_path, JUMPY, stop=20, step=1)
     run = simulate(model, {"Threshold": 11.2}, outcomes=["Stock"])
     noise = 0.05 * np.random.default_rng(0).standard_normal(21)
-    result = fit(CalibrationProblem(model, load_table({"year": run.years, "stock": run["Stock"][0, 0] + noise}), free=["Threshold"]))
+    result = fit(
+        CalibrationProblem(
+            model, load_table({"year": run.years, "stock": run["Stock"][0, 0] + noise}), free=["Threshold"]
+        )
+    )
     assert [item.rule for item in result.findings].count("jumps") == 1
     assert 11 <= result.parameter("Threshold").estimate < 12
 
@@ -211,7 +225,11 @@ def test_same_seed_same_numbers(sir, found):
         ({"free": FREE, "values": {"Duration": 3}}, InvalidInput, "both set and to be estimated"),
         ({"free": FREE, "priors": {"Population": Normal(1, 1)}}, UnknownName, "which is not estimated"),
         ({"free": FREE, "start": 50.0}, InvalidInput, "are the times in the model's unit"),
-        ({"free": FREE, "measurements": [Observation(column="sick", outcome="Infected")]}, UnknownName, "no column 'sick'"),
+        (
+            {"free": FREE, "measurements": [Observation(column="sick", outcome="Infected")]},
+            UnknownName,
+            "no column 'sick'",
+        ),
     ],
 )
 def test_bad_choices_are_refused(sir, change, error, told):
@@ -228,7 +246,9 @@ def test_bad_tables_are_refused(sir):
     with pytest.raises(InvalidInput, match="has values by place"):
         table = load_table({"day": [0, 1], "place": ["a", "b"], "infected": [1, 2]})
         CalibrationProblem(sir, table, free=FREE)
-    counts = [Observation(column="infected", outcome="Infected", errors=ErrorModel(family="poisson", memory="independent"))]
+    counts = [
+        Observation(column="infected", outcome="Infected", errors=ErrorModel(family="poisson", memory="independent"))
+    ]
     with pytest.raises(InvalidInput, match="expected whole numbers"):
         CalibrationProblem(sir, load_table({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, measurements=counts)
 
@@ -262,6 +282,6 @@ def test_declarations_beside_the_model_are_read(tmp_path):
     problem = CalibrationProblem(model, load_table({"day": [1, 2], "cases": [5, 7]}))
     assert problem.space.keys == ("Contact Rate",)
     assert problem.space.priors == (Normal(8, 2, 1, 15),)
-    path.with_suffix(".toml").write_text('schema = 2\n[parameters.Contct]\nvalue = 3\n', encoding="utf-8")
+    path.with_suffix(".toml").write_text("schema = 2\n[parameters.Contct]\nvalue = 3\n", encoding="utf-8")
     with pytest.raises(InvalidInput, match="no such constant or stock"):
         load_model(path)

@@ -31,12 +31,17 @@ def test_a_step_is_that_of_a_path_over_time(sir):
     path = TimePath(times=np.array([0.0, 10, 30]), values=np.array([9.0, 4, 4.5]))
     plain = simulate(sir, {"Contact Rate": path}, outcomes=["Infected"])
     np.testing.assert_allclose(future["Infected"].sel(scenario="less")[0], plain["Infected"][0, 0], rtol=1e-12)
-    np.testing.assert_allclose(future["Infected"].sel(scenario="baseline")[0], simulate(sir)["Infected"][0, 0], rtol=1e-12)
+    np.testing.assert_allclose(
+        future["Infected"].sel(scenario="baseline")[0], simulate(sir)["Infected"][0, 0], rtol=1e-12
+    )
 
 
 def test_a_ramp_runs_straight_between_its_times(sir):
     future = project(
-        sir, None, [Scenario.of("ramp", {"Contact Rate": {10: 9, 20: 4, "interpolate": "linear"}})], outcomes=["Infected"]
+        sir,
+        None,
+        [Scenario.of("ramp", {"Contact Rate": {10: 9, 20: 4, "interpolate": "linear"}})],
+        outcomes=["Infected"],
     )
     path = TimePath(times=np.array([10.0, 20]), values=np.array([9.0, 4]), interpolate="linear")
     plain = simulate(sir, {"Contact Rate": path}, outcomes=["Infected"])
