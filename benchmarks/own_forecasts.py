@@ -1,6 +1,6 @@
 """Forecasts of a stock that an unseen inflow drives, against what theory allows.
 
-``python -m benchmarks.own_forecasts --series 200``: the inflow is AR(1), or white noise (the stock then walks at random).
+``python -m benchmarks.own_forecasts --series 200``: the inflow is AR(1), or white noise (a random walk).
 The ratio of the root mean square error to that of persistence is compared with the least ratio any forecast can reach,
 
 ``theta_h^2 = sum_j (sum_{i<h-j} phi^i)^2 / (same + (sum_{i=1..h} phi^i)^2 / (1 - phi^2))``.
@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.fitting.general.problem import TableProblem
 from calibration.forecasting.memory import Memory
 from calibration.forecasting.own import REFERENCE, gridded, mixture, origin_of
-from calibration.general.problem import TableProblem
 from pysd_runner import load_model, load_table
+from pysd_runner.spec import Normal, Prior
 
 STOCK = """{UTF-8}
 Mean Inflow = 1 ~ t/month ~|
@@ -75,12 +76,13 @@ def main() -> None:
         rmse = {name: np.sqrt((np.stack(rows) ** 2).mean(axis=0)) for name, rows in errors.items()}
         report = {name: [round(float(x), 3) for x in value / rmse[REFERENCE]] for name, value in rmse.items()}
         report["theory"] = [round(theory(memory, h), 3) for h in range(1, HORIZON + 1)]
-        print(json.dumps({"memory": memory, "series": options.series, "ratio_to_persistence": report}, indent=1), flush=True)
+        print(
+            json.dumps({"memory": memory, "series": options.series, "ratio_to_persistence": report}, indent=1),
+            flush=True,
+        )
 
 
-def _priors() -> dict[str, object]:
-    from pysd_runner.spec import Normal
-
+def _priors() -> dict[str, Prior]:
     return {"Mean Inflow": Normal(0.0, 1.0)}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.fitting.fit import fit
-from calibration.general.problem import TableProblem
+from calibration.fitting.general.problem import TableProblem
 from pysd_runner import load_model, load_table, simulate
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, LogNormal, Observation
@@ -117,11 +117,13 @@ def covered(name: str, numbers: range) -> list[list[tuple[bool, bool]]]:
     scale = "level" if case.kind == "flow" else "log"
     found = []
     for truth, content in tables(case, model, numbers):
-        observation = Observation(
-            column="seen", outcome=case.outcome, kind=case.kind, errors=case.errors, scale=scale
-        )
+        observation = Observation(column="seen", outcome=case.outcome, kind=case.kind, errors=case.errors, scale=scale)
         problem = TableProblem(
-            model, load_table(content, time="time"), free=list(case.priors), priors=case.priors, measurements=[observation]
+            model,
+            load_table(content, time="time"),
+            free=list(case.priors),
+            priors=case.priors,
+            measurements=[observation],
         )
         result = fit(problem, starts=1)
         covariance = np.array(result.fitted.covariance)

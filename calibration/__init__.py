@@ -17,7 +17,7 @@ __all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "fo
 
 _HOMES = {
     "Backtest": "forecasting",
-    "CalibrationProblem": "general.problem",
+    "CalibrationProblem": "fitting.general.problem",
     "FitResult": "fitting.results",
     "backtest": "doors",
     "fit": "fitting.fit",

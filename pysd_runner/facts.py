@@ -22,7 +22,7 @@ def facts_of(model: ModelIr) -> dict[str, Fact]:
     dict
         Constants, and stocks for their starting value, by name; those with subscripts by the name of each element.
     """
-    found = {}
+    found: dict[str, Fact] = {}
     for variable in model.variables.values():
         if not variable.hidden and variable.kind in ("constant", "stock"):
             found |= {fact.name: fact for fact in _facts(model, variable)}
@@ -81,4 +81,4 @@ def _enter(values: np.ndarray, block: Block, literal: np.ndarray) -> None:
     moved = tuple(len(p) for p, i in zip(where, block.index, strict=True) if isinstance(i, Axis))  # type: ignore[arg-type]
     if literal.shape not in ((), moved):
         return
-    values[np.ix_(*where)] = np.broadcast_to(literal if literal.ndim == 0 else literal.reshape(shape), shape)  # type: ignore[arg-type]
+    values[np.ix_(*where)] = np.broadcast_to(literal if literal.ndim == 0 else literal.reshape(shape), shape)

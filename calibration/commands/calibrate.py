@@ -157,11 +157,12 @@ def calibrate(
     """Fit the model to a panel, or a model of your own to any table, and write the parameters with their uncertainty.
 
     With --model the data are a table of anything over time: columns called like variables of the model are compared
-    with them, --map column=variable names others, and `mine.toml` beside `mine.mdl` is read if it is there. Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
-    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
-    written anyway.
+    with them, --map column=variable names others, and `mine.toml` beside `mine.mdl` is read if it is there. Says
+    what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
+    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit
+    is written anyway.
     """
-    own = {
+    own: dict[str, object] = {
         "--free": free,
         "--time": time,
         "--time-unit": time_unit,
@@ -170,7 +171,12 @@ def calibrate(
         "--until": until,
     }
     if model is not None:
-        regional = {"--pool": effect, "--first-year": first_year, "--last-year": last_year, "--mapping": mapping}
+        regional: dict[str, object] = {
+            "--pool": effect,
+            "--first-year": first_year,
+            "--last-year": last_year,
+            "--mapping": mapping,
+        }
         regional |= {"--regions": regions, "--national": national, "--yuan-per-unit": yuan_per_unit}
         refuse(regional, "a model of your own has no regions")
         table = TableChoice(

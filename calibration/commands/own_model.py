@@ -11,8 +11,8 @@ from pysd_runner.cli.tables import TableChoice
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
+    from calibration.fitting.general.problem import TableProblem
     from calibration.fitting.results import FitResult
-    from calibration.general.problem import TableProblem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,12 +75,13 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
     if failed:
         lines = "\n  ".join(item.message for item in failed)
         raise CalibrationFailed(
-            f"the diagnostics of the calibration failed; look at the result in {folder.path} before you use it:\n  {lines}"
+            f"the diagnostics of the calibration failed; look at the result in {folder.path} before you use it:\n"
+            f"  {lines}"
         )
 
 
 def _problem(session: Session, asked: TableFitting) -> "TableProblem":
-    from calibration.general.problem import TableProblem
+    from calibration.fitting.general.problem import TableProblem
 
     model = asked.choice.load_model()
     table = asked.choice.load(session)

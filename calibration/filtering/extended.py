@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.series import ObservedSeries
+from calibration.fitting.general.series import ObservedSeries
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.names import HIDDEN
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
@@ -109,7 +109,7 @@ def extended_filter(
             mean = mean + gain @ surprise
             covariance = covariance - gain @ read @ covariance
             covariance = (covariance + covariance.T) / 2
-            sign, volume = np.linalg.slogdet(inner)
+            _, volume = np.linalg.slogdet(inner)
             distance = float(surprise @ np.linalg.solve(inner, surprise))
             likelihood -= 0.5 * (distance + volume + len(observed) * np.log(2 * np.pi))
         means.append(mean.copy())

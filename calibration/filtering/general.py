@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.filtering.stocks import StockLaw
-from calibration.general.counts import LEAST_SPREAD
-from calibration.general.series import ObservedSeries
+from calibration.fitting.general.counts import LEAST_SPREAD
+from calibration.fitting.general.series import ObservedSeries
 from pysd_runner.model import Model
 
 Array = NDArray[np.float64]
@@ -383,11 +383,13 @@ class _Work:
         if item.errors.is_count:
             mean = np.maximum(np.nanmean(raw, axis=1), 0.5)
             beyond = spread if item.errors.family == "negative_binomial" else np.full_like(spread, LEAST_SPREAD)
-            return np.sqrt(mean + (beyond[:, None] * mean) ** 2)
+            return np.asarray(np.sqrt(mean + (beyond[:, None] * mean) ** 2), dtype=float)
         return np.repeat(spread[:, None], raw.shape[2], axis=1)
 
     def _assimilate(self, predicted: Array, observed: Array, noise: Array, near: Array) -> Array:
-        usable = np.isfinite(predicted).all(axis=2) & np.isfinite(self.states).all(axis=2)
+        usable: NDArray[np.bool_] = np.asarray(
+            np.isfinite(predicted).all(axis=2) & np.isfinite(self.states).all(axis=2)
+        )
         count = np.maximum(usable.sum(axis=1), 2)[:, None, None]
         own = np.where(usable[:, :, None], predicted, 0.0)
         mean = own.sum(axis=1, keepdims=True) / count
@@ -420,7 +422,7 @@ def _together(near: Array) -> Array:
 
 def _mended(found: Array, before: Array) -> Array:
     """Members whose run failed start again from another one of their candidate."""
-    usable = np.isfinite(found).all(axis=2)
+    usable: NDArray[np.bool_] = np.asarray(np.isfinite(found).all(axis=2))
     for candidate in np.flatnonzero(~usable.all(axis=1)):
         good = np.flatnonzero(usable[candidate])
         if not good.size:

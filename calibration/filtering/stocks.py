@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.series import ObservedSeries
+from calibration.fitting.general.series import ObservedSeries
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
@@ -60,8 +60,8 @@ class StockLaw:
         stuck = without_start(model.ir)
         if stuck:
             raise UnsupportedFeature(
-                f"{model.path.name} holds memory that cannot be set ({', '.join(stuck[:3])}: fixed delays, samples), so its "
-                "state cannot be estimated; the forecast follows the fitted path instead"
+                f"{model.path.name} holds memory that cannot be set ({', '.join(stuck[:3])}: fixed delays, samples); "
+                "its state is not estimated: the forecast follows the fitted path instead"
             )
         self.names = stocks_of(model.ir)
         self.shapes = {name: model.ir.shape(model.ir.variables[name].dims) for name in self.names}
@@ -88,7 +88,7 @@ class StockLaw:
 
     def _first_states(self, model: Model) -> Array:
         frozen = [name for name, item in model.variables.items() if item.kind == "initial"]
-        held = {name: value for name, value in self._values.items()}
+        held = dict(self._values)
         starts = {name for name in held if name.startswith(PREFIX)}
         base = with_starts(model, [name.removeprefix(PREFIX) for name in starts]) if starts else model
         step = _step_of(base, held, self.start)
@@ -143,7 +143,7 @@ class StockLaw:
         """
         values = {**self._of(members), **self._entered(states)}
         names = [*self.names, *(name for item in self._flows for name in item.expression.variables)]
-        steps = max(int(round((end - begin) / self.step)), 1)
+        steps = max(round((end - begin) / self.step), 1)
         every = (end - begin) / steps
         with np.errstate(all="ignore"):
             run = simulate(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from pysd_runner.spec import FittedParameters
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from matplotlib.axes import Axes
 
     from pysd_runner.plots.figure import ReportFigure
 
@@ -203,7 +202,8 @@ class FitResult:
         span = f"{self.fitted.first_year:g} to {self.fitted.last_year:g}"
         shown = ", ".join(f"{item.key} {item.estimate:.4g}" for item in self.shown[:4])
         more = ", ..." if len(self.shown) > 4 else ""
-        return f"<FitResult of {self.fitted.model!r} on {self.fitted.panel!r}, {span}: {shown}{more}; {self.fitted.status}>"
+        what = f"{self.fitted.model!r} on {self.fitted.panel!r}, {span}"
+        return f"<FitResult of {what}: {shown}{more}; {self.fitted.status}>"
 
     def _repr_html_(self) -> str:
         """The parameters that are looked for first, as a table."""
@@ -222,7 +222,7 @@ class FitResult:
         ]
         return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
 
-    def plot(self, *, ax: "Axes | None" = None) -> "ReportFigure | Axes":
+    def plot(self, *, ax: Any = None) -> "ReportFigure | Any":
         """Fitted against observed values over time.
 
         Parameters
@@ -255,7 +255,8 @@ class FitResult:
         if self.fitted.regions:
             return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
         unit = f" {self.time_unit}" if self.time_unit else ""
-        return f"{self.fitted.message} {self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}, {self.seconds:.1f} s."
+        span = f"{self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}"
+        return f"{self.fitted.message} {span}, {self.seconds:.1f} s."
 
     @property
     def remarks(self) -> list[str]:

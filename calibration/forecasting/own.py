@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
 from calibration.filtering.stocks import StockLaw
+from calibration.fitting.general.fitting import fit_table
+from calibration.fitting.general.predicted import disturbed
+from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
-from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
 from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.memory import Memory
 from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
-from calibration.general.fitting import fit_table
-from calibration.general.predicted import disturbed
-from calibration.general.problem import TableProblem
-from calibration.general.series import ObservedSeries
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
 from pysd_runner.general.projection import fitted_values
 from pysd_runner.model import Model
@@ -30,7 +30,6 @@ from pysd_runner.panel.table import Table
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from matplotlib.axes import Axes
 
     from pysd_runner.plots.figure import ReportFigure
 
@@ -102,7 +101,7 @@ class Gridded:
 
     def later(self, count: int) -> Array:
         """So many moments after the last one."""
-        return self.times[-1] + self.spacing * np.arange(1, count + 1)
+        return np.asarray(self.times[-1] + self.spacing * np.arange(1, count + 1), dtype=float)
 
 
 def gridded(problem: TableProblem) -> Gridded:
@@ -127,7 +126,7 @@ def gridded(problem: TableProblem) -> Gridded:
     step = problem.runs_to(float(moments[-1]))[1]
     usual = float(np.median(np.diff(moments)))
     spacing = max(round(usual / step), 1) * step
-    count = int(round((moments[-1] - moments[0]) / spacing)) + 1
+    count = round(float(moments[-1] - moments[0]) / spacing) + 1
     times = moments[-1] - spacing * np.arange(count - 1, -1, -1)
     first = problem.first_year
     times = times[times >= first - 1e-9 * max(abs(first), 1.0)]
@@ -190,7 +189,7 @@ class ModelForecaster:
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`."""
         place = origin.year
-        known = self._known(origin, place, seed)
+        known = self._known(origin, seed)
         later = self.data.times[place] + self.data.spacing * np.arange(1, horizon + 1)
         if known.law is None or known.grid is None or known.disturbance is None:
             paths = self._open(known, place, later, draws, seed)
@@ -204,7 +203,7 @@ class ModelForecaster:
         paths = paths[np.resize(np.flatnonzero(usable), draws)]
         return Forecast(point=np.median(paths, axis=0), draws=paths)
 
-    def _known(self, origin: Origin, place: int, seed: int) -> _Known:
+    def _known(self, origin: Origin, seed: int) -> _Known:
         """What is known at an origin; fits are kept while the observations have not grown much."""
         block = self._block(origin)
         if block not in self.known:
@@ -262,7 +261,7 @@ class ModelForecaster:
             fit=fit, problem=settled, law=law, grid=grid, disturbance=learn(law, grid, errors, given, seed=seed)
         )
 
-    def _pass(self, known: _Known, place: int, seed: int) -> tuple[Filtered, Grid]:
+    def _pass(self, known: _Known, seed: int) -> tuple[Filtered, Grid]:
         """Filter all moments once with what is known; states at a moment only know what came up to it."""
         law, grid, disturbance = known.law, known.grid, known.disturbance
         assert law is not None and grid is not None and disturbance is not None  # noqa: S101, PT018
@@ -272,7 +271,7 @@ class ModelForecaster:
         return known.passes[0], whole
 
     def _filtered(self, known: _Known, place: int, later: Array, draws: int, seed: int) -> Array:
-        found, grid = self._pass(known, place, seed)
+        found, grid = self._pass(known, seed)
         law = known.law
         assert law is not None  # noqa: S101
         paths = ahead(law, grid, found, place, later, draws=draws, seed=seed)
@@ -307,15 +306,12 @@ class ModelForecaster:
         return np.asarray(rng.poisson(np.minimum(mean, 1e15)) - raw)
 
     def _open(self, known: _Known, place: int, later: Array, draws: int, seed: int) -> Array:
-        """Draws of the fitted path with errors that go on from the last residual: for models that cannot be filtered."""
-        from calibration.general.comparison import TableComparison
-
+        """Draws of the fitted path, errors going on from the last residual: for models that cannot be filtered."""
         times = np.concatenate([self.data.times[: place + 1], later])
         run, step = known.problem.runs_to(float(times[-1]))
         rng = np.random.default_rng([seed, place, 9])
         drawn = known.fit.fitted.sample(rng, draws, spec=known.problem.spec)
         outcomes = run.batch(np.stack([drawn[key] for key in known.problem.space.keys], axis=1))
-        assert TableComparison is not None  # noqa: S101
         parts = []
         for item in self.data.series:
             table = np.concatenate(
@@ -341,7 +337,7 @@ def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = Non
     given
         A fit to go by; None fits at every origin that asks for it.
     """
-    methods = {
+    methods: dict[str, PointMethod] = {
         REFERENCE: Persistence(),
         "damped_drift": DampedDrift(),
         "smoothing": Smoothing(),
@@ -457,13 +453,13 @@ class TableOutlook:
                 low, median, high = np.quantile(end.isel(entity=place).to_numpy(), (0.05, 0.5, 0.95))
                 label = f"{name} of {who}" if who else name
                 found.append(
-                    f"{label} at {float(end['time']):g}{unit}: {median:.4g}, with 90 % probability between {low:.4g} and "
-                    f"{high:.4g}."
+                    f"{label} at {float(end['time']):g}{unit}: {median:.4g}, with 90 % probability between {low:.4g} "
+                    f"and {high:.4g}."
                 )
         found += [f"{event}: probability {probability:.2f}." for event, probability in self.events.items()]
         return (*found, self.verdict, self.disturbance)
 
-    def plot(self, name: str | None = None, *, ax: "Axes | None" = None) -> "ReportFigure | Axes":
+    def plot(self, name: str | None = None, *, ax: Any = None) -> "ReportFigure | Any":
         """The fan of a column behind what was observed."""
         from pysd_runner.plots.over_time import plot_fan
 
@@ -514,8 +510,8 @@ class TableBacktest:
     Attributes
     ----------
     scores
-        One row a forecaster, row of the table, origin and number of intervals ahead: error, CRPS, whether the 50 and 90 %
-        intervals hold what came; on the scale of each column.
+        One row a forecaster, row of the table, origin and number of intervals ahead: error, CRPS, whether the 50 and
+        90 % intervals hold what came; on the scale of each column.
     """
 
     scores: "pd.DataFrame"
@@ -555,7 +551,7 @@ class TableBacktest:
 
         return save_workbook({"skill": self.skill(), "scores": self.scores}, path)
 
-    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+    def plot(self, *, ax: Any = None) -> Any:
         """Error relative to persistence by intervals ahead, a line for each forecaster."""
         from pysd_runner.plots.lines import plot_lines
 
@@ -638,12 +634,12 @@ def forecast_table(
     tell("filtering and mixing", 1, 4)
     origin = origin_of(grid, len(grid.times) - 1, memory)
     weights = _weights(whole, grid, origin, draws, seed)
-    found = _mixed(whole, grid, origin, weights, count, draws, seed)
+    found = _mixed(whole, origin, weights, count, draws, seed)
     tell("scoring past forecasts", 2, 4)
     scored = backtest_gridded(grid, whole, memory=memory, seed=seed).skill() if past and _can_score(grid) else None
     member = whole.members[0]
     assert isinstance(member, ModelForecaster)  # noqa: S101
-    known = member._known(origin, origin.year, seed)
+    known = member._known(origin, seed)
     tell("done", 4, 4)
     later = grid.later(count)
     out = _by_column(grid, found, later)
@@ -675,7 +671,7 @@ def _weights(whole: Combination, grid: Gridded, origin: Origin, draws: int, seed
 
 
 def _mixed(
-    whole: Combination, grid: Gridded, origin: Origin, weights: Mapping[str, float], count: int, draws: int, seed: int
+    whole: Combination, origin: Origin, weights: Mapping[str, float], count: int, draws: int, seed: int
 ) -> Array:
     """Draws on the scales of the rows, shape (draw, row, time)."""
     if set(weights) == {MODEL}:
@@ -795,7 +791,7 @@ def backtest_gridded(
     target = grid.target().values
     need = FEWEST + len(whole.members[0].free) if isinstance(whole.members[0], ModelForecaster) else FEWEST
     first = max(FIRST_ORIGIN, int(need))
-    origins = [place for place in range(first, target.shape[1] - 1)]
+    origins = list(range(first, target.shape[1] - 1))
     rows = []
     for done, place in enumerate(origins):
         if progress is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from calibration.fitting.description import Description
 from calibration.fitting.results import FitResult
 from pysd_runner.export.files import write_text_whole
+from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.observed import plot_fitted
 from pysd_runner.plots.save import save_figure
 from pysd_runner.reports.document import (
@@ -47,6 +48,7 @@ def write_table_report(result: FitResult, folder: str | Path, *, description: De
     """
     folder = Path(folder)
     figure = plot_fitted(result.to_frame(), time_unit=result.time_unit)
+    assert isinstance(figure, ReportFigure)  # noqa: S101
     save_figure(figure, folder / FIGURES, "fit")
     fitted = result.fitted
     document = Document(

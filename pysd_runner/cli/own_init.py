@@ -47,8 +47,8 @@ def initialise_own(session: Session, choice: TableChoice, *, folder: Path | None
     present = [name for name in files if (place / name).exists()]
     if present and not force:
         raise InvalidInput(
-            f"{place}: {', '.join(present)} exist already; nothing was written. Choose another folder, or overwrite with "
-            "--force"
+            f"{place}: {', '.join(present)} exist already; nothing was written. Choose another folder, or overwrite "
+            "with --force"
         )
     written = [write_text_whole(place / name, text) for name, text in files.items()]
     session.data = {"folder": place, "files": written}
@@ -77,7 +77,7 @@ def declarations_text(model: "Model", table: "Table | None") -> str:
         "schema = 2",
         f"name = {_quoted(model.name)}",
         "",
-        "# What a calibration may move; it takes at most ten that the data can tell apart, or those you name with --free.",
+        "# What a calibration may move; at most ten that the data can tell apart, or those you name with --free.",
         '# role = "FIX" keeps one at its value.',
     ]
     for text in _parameters(model):

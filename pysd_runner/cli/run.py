@@ -137,7 +137,12 @@ def run(
     forecast`.
     """
     if model is not None:
-        regional = {"--panel": panel, "--mapping": mapping, "--regions": regions, "--national": national}
+        regional: dict[str, object] = {
+            "--panel": panel,
+            "--mapping": mapping,
+            "--regions": regions,
+            "--national": national,
+        }
         regional |= {"--yuan-per-unit": yuan_per_unit, "--region": region, "--event": events}
         refuse({**regional, "--open-loop": is_open, "--check": check}, "a model of your own has no regions")
         own = TableChoice(

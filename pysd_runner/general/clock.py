@@ -46,7 +46,7 @@ def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[st
     theirs = unit_of_time(table.time_unit)
     if unit and theirs and unit != theirs:
         raise InvalidInput(
-            f"times of table {table.name!r} are in {table.time_unit}s, those of {model.path.name} in {unit}s; give dates, "
-            f"or convert the column, or say time_unit={unit!r} (--time-unit) if the heading misleads"
+            f"times of table {table.name!r} are in {table.time_unit}s, those of {model.path.name} in {unit}s; give "
+            f"dates, or convert the column, or say time_unit={unit!r} (--time-unit) if the heading misleads"
         )
     return table, []

@@ -71,5 +71,6 @@ def check_equations(model: Model, kept: Mapping[str, str], where: str) -> None:
             parts.append(f"{verb}: {', '.join(names[:SHOWN])}{more}")
     if parts:
         raise InvalidInput(
-            f"{where} was made with other equations than those of {model.path.name} ({'; '.join(parts)}); calibrate again"
+            f"{where} was made with other equations than those of {model.path.name} ({'; '.join(parts)}); "
+            "calibrate again"
         )

@@ -17,7 +17,6 @@ from pysd_runner.scenarios.changes import ModelScenario, scenario_of
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from matplotlib.axes import Axes
 
     from pysd_runner.plots.figure import ReportFigure
 
@@ -186,7 +185,7 @@ class Future:
             text += f"; better ({wanted}) in {100 * share:.0f} % of draws"
         return f"{text}."
 
-    def plot(self, name: str | None = None, *, ax: "Axes | None" = None) -> "ReportFigure | Axes":
+    def plot(self, name: str | None = None, *, ax: Any = None) -> "ReportFigure | Any":
         """Fans of an outcome under every scenario over the data.
 
         Parameters

@@ -292,7 +292,5 @@ def _warnings(run: Any, fitted: FittedParameters | None) -> tuple[str, ...]:
         found.append("No fit was given: the values of the file were run once, without uncertainty.")
     elif fitted.status != "converged":
         found.append(f"The fit did not converge: {fitted.message}")
-    for note in () if fitted is None else fitted.provenance.get("notes", ()):
-        if "its last value holds" in note:
-            found.append(note)
-    return tuple(found)
+    notes = () if fitted is None else fitted.provenance.get("notes", ())
+    return (*found, *(note for note in notes if "its last value holds" in note))

@@ -70,8 +70,8 @@ def _constant(model: Model, scenario: str, name: str) -> tuple[str, tuple[int, .
     kind = model.ir.variables[variable].kind
     if kind not in ("constant", "data"):
         raise InvalidScenario(
-            f"scenario {scenario!r}: {variable!r} is computed by an equation ({kind}); a scenario changes constants and "
-            "inputs that follow data"
+            f"scenario {scenario!r}: {variable!r} is computed by an equation ({kind}); a scenario changes constants "
+            "and inputs that follow data"
         )
     return variable, position
 
@@ -102,15 +102,15 @@ def _lowered(
         assert isinstance(own, np.ndarray)  # noqa: S101
         values = np.repeat(own[None], count, axis=0)
         for number, position, change, _ in parts:
-            where = (number, slice(None), *(position or ()))
+            where: tuple[Any, ...] = (number, slice(None), *(position or ()))
             values[where] = _applied(change.amounts[0], values[where])
         return values
     times = _times(parts, own, start, step)
     still = np.stack([own.at(time)[0] if isinstance(own, TimePath) else own for time in times])
     values = np.repeat(still[:, None], count, axis=1)
     for number, position, change, _ in parts:
-        where = (slice(None), number, slice(None), *(position or ()))
-        values[where] = _scheduled(change, times, values[where], step)
+        place: tuple[Any, ...] = (slice(None), number, slice(None), *(position or ()))
+        values[place] = _scheduled(change, times, values[place], step)
     return TimePath(times=times, values=values, interpolate="linear")
 
 

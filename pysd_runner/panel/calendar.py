@@ -111,8 +111,8 @@ def read_dates(texts: Iterable[str]) -> tuple[list[datetime.datetime], str] | No
 
 
 def _of_day(found: re.Match[str]) -> datetime.datetime:
-    hours = [int(found[place] or 0) for place in (4, 5, 6)]
-    return datetime.datetime(int(found[1]), int(found[2]), int(found[3]), *hours)
+    hour, minute, second = (int(found[place] or 0) for place in (4, 5, 6))
+    return datetime.datetime(int(found[1]), int(found[2]), int(found[3]), hour, minute, second)
 
 
 def counted(dates: Iterable[datetime.datetime], unit: str, since: datetime.datetime) -> list[float]:

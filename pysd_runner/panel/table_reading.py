@@ -231,10 +231,8 @@ class _Reading:
         if time is None:
             return None
         variable, value = self._role("variable"), self._role("value")
-        if variable is not None and value is not None:
-            rows = self._long(time, variable, value)
-        else:
-            rows = self._wide(time)
+        is_long = variable is not None and value is not None
+        rows = self._long(time, variable or 0, value or 0) if is_long else self._wide(time)
         moments = self._moments([row[0] for row in rows.times], time)
         if moments is None or errors_of(self.problems):
             return None
@@ -341,7 +339,7 @@ class _Reading:
             if place not in taken
             and place not in skipped
             and ROLE_OF.get(key(item)) not in ("unit", "flag", "source")
-            and not any(self._target(item) or "" for _ in [0])
+            and not self._target(item)
             and self._is_text(place)
         ]
 

@@ -40,7 +40,8 @@ def plot_fitted(frame: pd.DataFrame, *, ax: "Axes | None" = None, time_unit: str
     """
     if frame.empty:
         raise InvalidInput("there is no value to draw")
-    groups = list(frame.groupby(["indicator", "region"], sort=False))
+    grouped = frame.groupby(["indicator", "region"], sort=False)
+    groups = [((str(part["indicator"].iloc[0]), str(part["region"].iloc[0])), part) for _, part in grouped]
     if ax is not None:
         _draw(ax, groups[0][1], time_unit)
         return ax

@@ -111,7 +111,7 @@ def _figure(
     several = draws > 1
     caption = f"Median of {draws} draws, and bands that hold 50 and 90 of 100." if several else ""
     key = [KeyEntry(text=label, colours=(COLOURS[place],)) for place, label in enumerate(lines)]
-    key += [KeyEntry(text="observed", colours=(INK,), style=":")] if observed is not None else []
+    key += [KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1)))] if observed is not None else []
     sheet = open_sheet(
         width=7.2, height=height, title=name, subtitle=_plain(unit), caption=caption, key=key if len(key) > 1 else ()
     )
@@ -131,13 +131,15 @@ def _figure(
 
 
 def _of(observed: Any, panel: Mapping[str, Any]) -> "pd.Series[float] | None":
-    if observed is None or isinstance(observed, pd.Series):
-        return observed
+    if observed is None:
+        return None
+    if isinstance(observed, pd.Series):
+        return pd.Series(observed)
     wanted = tuple(panel.values())
     key = wanted if len(wanted) > 1 else wanted[0] if wanted else None
     for label in observed.columns:
         if str(label).casefold() == str(key).casefold():
-            return observed[label].dropna()
+            return pd.Series(observed[label].dropna())
     return None
 
 

@@ -71,7 +71,7 @@ def test_the_exact_branch_is_the_kalman_filter(linear, problem):
 
 
 def ensemble_error(linear, problem, members, seeds=6):
-    """Root mean square distance of the ensemble's means from the filter by hand, and the spread of one seed to the next."""
+    """Root mean square distance of the ensemble's means from the filter by hand, in standard errors and plain."""
     seen = problem.table.column("stock").values
     means, variances, _ = kalman(seen)
     law = StockLaw(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.observations, start=0.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from calibration import CalibrationProblem, fit
 from pysd_runner import load_model, project, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
 from pysd_runner.engine.paths import TimePath
@@ -12,7 +13,6 @@ from pysd_runner.general.starting import PREFIX, stocks_of, with_starts
 from pysd_runner.plots.over_time import plot_fan
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.changes import load_model_scenario, scenario_of
-from calibration import CalibrationProblem, fit
 from tests.general.models import REGIONS, SIR, infections, made, written
 
 

@@ -13,7 +13,7 @@ LEAST_YEARS = 4
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    r"""Level :math:`l_t = \alpha y_t + (1 - \alpha) l_{t-1}`, with the weight that foretold each row best one step ahead.
+    r"""Level :math:`l_t = \alpha y_t + (1 - \alpha) l_{t-1}`, with the weight that foretold each row best.
 
     Brown (1956); Hyndman & Athanasopoulos (2021), *Forecasting: Principles and Practice*, chapter 8.
     """

@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.estimates import HeldOut
+from calibration.fitting.general.binding import series_of
+from calibration.fitting.general.comparison import TableComparison
+from calibration.fitting.general.predicted import disturbed
+from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.results import FitResult
-from calibration.general.binding import series_of
-from calibration.general.comparison import TableComparison
-from calibration.general.predicted import disturbed
-from calibration.general.problem import TableProblem
-from calibration.general.series import ObservedSeries
 
 Array = NDArray[np.float64]
 

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.description import Description
+from calibration.fitting.general.binding import Measurements, bound, driven_paths, series_of
+from calibration.fitting.general.comparison import TableComparison
+from calibration.fitting.general.forward import Forward
+from calibration.fitting.general.free import Target, parameters_of, targets_of
+from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.stages import Stage
-from calibration.general.binding import Measurements, bound, driven_paths, series_of
-from calibration.general.comparison import TableComparison
-from calibration.general.forward import Forward
-from calibration.general.free import Target, parameters_of, targets_of
-from calibration.general.series import ObservedSeries
 from calibration.observation import Noise
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
@@ -124,7 +124,7 @@ class TableProblem(CalibrationProblem, data=Table):
         self.model = model
         self.chosen: tuple[str, ...] = ()
         if free is None:
-            from calibration.general.selection import selected
+            from calibration.fitting.general.selection import selected
 
             free, self.chosen = selected(self, model, held, series, run, seed=seed)
         targets = targets_of(model, free)
@@ -146,7 +146,7 @@ class TableProblem(CalibrationProblem, data=Table):
         self.noise = self._comparison.declared_noise()
 
     def __repr__(self) -> str:
-        cells = sum(len(item.cells) for item in self.series)  # type: ignore[attr-defined]
+        cells = sum(len(item.cells) for item in self.observations)
         count = len(self.space)
         noun = "parameter" if count == 1 else "parameters"
         return f"<TableProblem of {self.model.name!r} on {self.table.name!r}: {count} {noun}, {cells} observations>"
@@ -322,8 +322,8 @@ class TableProblem(CalibrationProblem, data=Table):
             fixed=dict(self.fixed),
             imputed=(),
             notes=(*self.notes, *self.chosen, *(_prior_line(item) for item in self.space.parameters)),
-            opening=f"Table {self.table.name}: {cells} observations; {self.model.name} runs from {self.first_year:g} to "
-            f"{self.last_year:g}{unit}.",
+            opening=f"Table {self.table.name}: {cells} observations; {self.model.name} runs from {self.first_year:g} "
+            f"to {self.last_year:g}{unit}.",
         )
 
 
@@ -344,12 +344,13 @@ def _run_of(model: Model, table: Table, held: Mapping[str, Any], start: float | 
     if last <= clock.start:
         raise InvalidInput(
             f"table {table.name!r} ends at {last:g}, but {model.path.name} starts at {clock.start:g}; are the times in "
-            f"the model's unit{f' ({time_unit(model)})' if time_unit(model) else ''}? Another start is start=... (--start)"
+            f"the model's unit{f' ({time_unit(model)})' if time_unit(model) else ''}? Another start is "
+            "start=... (--start)"
         )
     steps = max(int(np.ceil((last - clock.start) / clock.step - 1e-6)), 1)
     stop = clock.start + steps * clock.step
     moments = clock.start + clock.step * np.arange(steps + 1)
-    return RunOf(start=clock.start, stop=stop, step=clock.step, moments=moments)
+    return RunOf(start=clock.start, stop=stop, step=clock.step, moments=np.asarray(moments, dtype=float))
 
 
 def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:

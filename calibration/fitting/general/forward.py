@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.free import Target
+from calibration.fitting.general.free import Target
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.starting import with_starts
 from pysd_runner.model import Model
@@ -54,7 +54,7 @@ class Forward:
         self.outcomes = tuple(outcomes)
         self._bases = {item.entered: self._base(item) for item in self.targets}
         step = prepared(self.model, self._values(np.zeros((1, 0))), outcomes=[]).clock.step
-        self.bounds: dict[str, float | None] = {"start": start, "stop": stop, "save_every": step}
+        self.bounds: dict[str, Any] = {"start": start, "stop": stop, "save_every": step}
         self._task: Task | None = None
         self._slopes: JacobianFunction | None = None
 
@@ -148,7 +148,8 @@ class Forward:
         arrays = {name: np.repeat(base[None, None], len(vectors), axis=1) for name, base in self._bases.items()}
         if vectors.shape[1]:
             for column, item in enumerate(self.targets):
-                arrays[item.entered][(0, slice(None), *item.position)] = vectors[:, column]
+                place: tuple[Any, ...] = (0, slice(None), *item.position)
+                arrays[item.entered][place] = vectors[:, column]
         return {**self.held, **arrays}
 
     def _base(self, target: Target) -> Array:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.problem import TableProblem
+from calibration.fitting.general.problem import TableProblem
 from pysd_runner.core.errors import UnsupportedFeature
 
 Array = NDArray[np.float64]
@@ -39,9 +39,9 @@ def jumping(problem: TableProblem, point: Array) -> tuple[str, ...]:
 def _jumps(problem: TableProblem, point: Array, place: int) -> bool:
     lower, upper = (bound[place] for bound in problem.space.bounds)
     reach = min(problem.space.scale[place], 1.0)
-    ends = np.clip([point[place] - reach, point[place] + reach], lower, upper)
+    low, high = (float(np.clip(point[place] + side * reach, lower, upper)) for side in (-1, 1))
     path = np.repeat(point[None], PIECES + 1, axis=0)
-    path[:, place] = np.linspace(*ends, PIECES + 1)
+    path[:, place] = np.linspace(low, high, PIECES + 1)
     try:
         found = [problem.linearised(item, columns=[place]) for item in path]
     except UnsupportedFeature:

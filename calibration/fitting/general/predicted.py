@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.counts import size_of
-from calibration.general.series import LEAST_COUNT, ObservedSeries
+from calibration.fitting.general.counts import size_of
+from calibration.fitting.general.series import LEAST_COUNT, ObservedSeries
 from calibration.observation import Noise
 
 Array = NDArray[np.float64]

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from calibration.fitting.checkpoint import Checkpoint, Settled, open_checkpoint
 from calibration.fitting.diagnostics import Finding
+from calibration.fitting.general.ending import TableEnding
+from calibration.fitting.general.holdout import held_out
+from calibration.fitting.general.jumps import jumping
+from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.screening import Screening, screened
 from calibration.fitting.laplace import laplace
 from calibration.fitting.results import FitResult
-from calibration.general.ending import TableEnding
-from calibration.general.holdout import held_out
-from calibration.general.jumps import jumping
-from calibration.general.problem import TableProblem
-from calibration.general.screening import Screening, screened
 from calibration.observation import Noise
 from calibration.optimisers import SAME_COST, LeastSquares, MultiStart, Objective, Optimiser, Starts, optimiser_named
 from pysd_runner.core.errors import SimulationFailed
@@ -184,8 +184,8 @@ def _without_slopes(work: _Work, problem: TableProblem, point: Array, may_choose
     work.findings.append(
         Finding(
             "jumps",
-            f"The model jumps along {names}: {how}, and standard errors come from wide differences; sample the posterior "
-            "for intervals.",
+            f"The model jumps along {names}: {how}, and standard errors come from wide differences; sample the "
+            "posterior for intervals.",
             "warning",
         )
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.counts import (
+from calibration.fitting.general.counts import (
     deviance_residual,
     deviance_slope,
     fisher_root,
@@ -14,8 +14,8 @@ from calibration.general.counts import (
     size_of,
     spread_of,
 )
-from calibration.general.forward import Forward
-from calibration.general.series import LEAST_COUNT, ObservedSeries
+from calibration.fitting.general.forward import Forward
+from calibration.fitting.general.series import LEAST_COUNT, ObservedSeries
 from calibration.observation import MOST_PERSISTENT, Noise, loss_of
 
 Array = NDArray[np.float64]

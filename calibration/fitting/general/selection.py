@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.comparison import TableComparison
-from calibration.general.forward import Forward
-from calibration.general.free import Target, parameters_of, targets_of
-from calibration.general.series import ObservedSeries
+from calibration.fitting.general.comparison import TableComparison
+from calibration.fitting.general.forward import Forward
+from calibration.fitting.general.free import Target, parameters_of, targets_of
+from calibration.fitting.general.series import ObservedSeries
 from calibration.observation import Noise
 from calibration.optimisers import LeastSquares, Objective
 from calibration.parameters import ParameterSpace
@@ -19,7 +19,7 @@ from pysd_runner.model import Model
 from pysd_runner.spec import Parameter
 
 if TYPE_CHECKING:
-    from calibration.general.problem import RunOf
+    from calibration.fitting.general.problem import RunOf
 
 Array = NDArray[np.float64]
 
@@ -48,11 +48,11 @@ def selected(
 ) -> tuple[list[str], tuple[str, ...]]:
     """Choose at most ten parameters.
 
-    Candidates are the parameters declared beside the model, else all its constants that are single numbers. At the draws
-    of the prior nearest to the data, ``s_k`` is how far one prior standard deviation of a candidate moves the data, in
-    errors of a tenth of their spread. The largest is taken, the part of every other that moves the data in the same way
-    is taken away from it, and so on while the largest that is left exceeds one error: what cannot be told from those
-    chosen stays at its value.
+    Candidates are the parameters declared beside the model, else all its constants that are single numbers. At the
+    draws of the prior nearest to the data, ``s_k`` is how far one prior standard deviation of a candidate moves the
+    data, in errors of a tenth of their spread. The largest is taken, the part of every other that moves the data in
+    the same way is taken away from it, and so on while the largest that is left exceeds one error: what cannot be
+    told from those chosen stays at its value. It is done once more where a short search over those chosen ends.
 
     Parameters
     ----------
@@ -95,7 +95,9 @@ def selected(
     return _greedy(space, again[None] if np.isfinite(again).all() else slopes)
 
 
-def _roughly(comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], places: list[int]) -> Array:
+def _roughly(
+    comparison: TableComparison, space: ParameterSpace, noise: Mapping[str, Noise], places: list[int]
+) -> Array:
     """Where a short search over some parameters ends, the others at their centres."""
     lower, upper = space.bounds
 
@@ -111,9 +113,7 @@ def _roughly(comparison: TableComparison, space: ParameterSpace, noise: Mapping[
         priors = np.diag(space.prior_slopes(point))[places][:, places]
         return np.concatenate([residuals, space.prior_residuals(point)[places]]), np.concatenate([slopes, priors])
 
-    objective = Objective(
-        linearised=linearised, lower=lower[places], upper=upper[places], scale=space.scale[places]
-    )
+    objective = Objective(linearised=linearised, lower=lower[places], upper=upper[places], scale=space.scale[places])
     return whole(LeastSquares(tolerance=1e-3, evaluations=ROUGHLY).minimise(objective, space.centre[places]).point)
 
 
@@ -130,7 +130,8 @@ def _candidates(
             for name, item in model.variables.items()
             if item.kind == "constant" and not item.dims and facts[name].value is not None
         ]
-    targets, parameters = [], []
+    targets: list[Target] = []
+    parameters: list[Parameter] = []
     for name in names:
         for target in targets_of(model, [name]):
             if target.variable in held:

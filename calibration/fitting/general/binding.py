@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.expressions import Expression, expression_of
-from calibration.general.series import ObservedSeries, chosen_scale, to_scale, weights_of
+from calibration.fitting.general.expressions import Expression, expression_of
+from calibration.fitting.general.series import ObservedSeries, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.matching import matched, same
@@ -115,8 +115,8 @@ def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
     near = "".join(suggest(name, model.variables) for name in unused[:1])
     return (
         f"no column of table {table.name!r} ({', '.join(table.columns)}) is called like a variable of "
-        f"{model.path.name}.{near} Say which variable a column observes: columns={{{unused[0] if unused else 'column'!r}: "
-        f"...}} in load_table, or --map column=variable"
+        f"{model.path.name}.{near} Say which variable a column observes: "
+        f"columns={{{unused[0] if unused else 'column'!r}: ...}} in load_table, or --map column=variable"
     )
 
 
@@ -268,8 +268,8 @@ def _rows(
         ranges = ", ".join(f"{dim} ({', '.join(model.ir.ranges[dim][:4])}, ...)" for dim in expression.dims)
         raise InvalidInput(
             f"{expression.text!r} runs over {ranges}, but column {column.name!r} has "
-            f"{len(column.axes) or 'no'} names of entities; name the columns that hold them with `entity` (--entity), or "
-            f"one element: {expression.text}[{', '.join(model.ir.ranges[dim][0] for dim in expression.dims)}]"
+            f"{len(column.axes) or 'no'} names of entities; name the columns that hold them with `entity` (--entity), "
+            f"or one element: {expression.text}[{', '.join(model.ir.ranges[dim][0] for dim in expression.dims)}]"
         )
     places = [_places(model, table, column, axis, dim) for axis, dim in zip(column.axes, expression.dims, strict=True)]
     grid = np.meshgrid(*places, indexing="ij")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.general.expressions import Expression
+from calibration.fitting.general.expressions import Expression
 from calibration.observation import Whitening
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.spec import ErrorModel, Observation

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from calibration.fitting.assembly import Ending, correlation_of
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
+from calibration.fitting.general.counts import deviance_residual, size_of
+from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.results import ResidualTable
-from calibration.general.counts import deviance_residual, size_of
-from calibration.general.problem import TableProblem
-from calibration.general.series import ObservedSeries
 from calibration.observation import BEND, Shocks, bounded
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.general.equations import equations_of
@@ -107,7 +107,7 @@ class TableEnding(Ending):
     def _fitted(
         self,
         parameters: tuple[ParameterEstimate, ...],
-        series: tuple[SeriesFit, ...],
+        series: tuple[SeriesFit, ...],  # noqa: ARG002
         shocks: Shocks | None,  # noqa: ARG002
         residuals: Mapping[str, Array],  # noqa: ARG002
         settings: Mapping[str, Any],

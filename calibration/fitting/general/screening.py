@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.diagnostics import Finding
-from calibration.general.problem import TableProblem
+from calibration.fitting.general.problem import TableProblem
 
 Array = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def screened(problem: TableProblem, *, seed: int, draws: int = DRAWS) -> Screeni
     points = np.concatenate([space.centre[None], drawn])
     with np.errstate(all="ignore"):
         residuals = problem.residual_batch(points)
-    failed = ~np.isfinite(residuals).all(axis=1)
+    failed: NDArray[np.bool_] = np.asarray(~np.isfinite(residuals).all(axis=1))
     costs = np.where(failed, np.inf, 0.5 * (np.where(failed[:, None], 0.0, residuals) ** 2).sum(axis=1))
     return Screening(points=points, costs=costs, failed=failed, reason=_reason(problem, points[failed]))
 
