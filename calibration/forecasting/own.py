@@ -650,7 +650,7 @@ def forecast_table(
         weights=weights,
         past=_frame(scored),
         events={item.text: item.probability(out) for item in asked},
-        verdict=_verdict(scored),
+        verdict=_verdict(scored) if past else "Past forecasts were not scored.",
         disturbance=_disturbed_words(known, grid),
         time_unit=problem.time_unit,
         fit=known.fit,

@@ -173,7 +173,10 @@ class Future:
         moved = self.difference(name).sel(scenario=scenario.name).sel(time=end).to_numpy()
         low, median, high = _quantiles(moved)
         unit = self[name].attrs.get("units", "")
-        spelled = "" if unit in ("", "Dmnl") else f" {unit}"
+        # "4 foxes less foxes" says it twice.
+        spelled = "" if unit.casefold() in ("", "dmnl", name.casefold()) else f" {unit}"
+        if low == high == 0:
+            return f"{scenario.label}: {name} is what it is in the baseline at {end:g} {self.time_unit}".rstrip() + "."
         way = "more" if median >= 0 else "less"
         text = f"{scenario.label}: {abs(median):.3g}{spelled} {way} {name} than the baseline at {end:g}"
         text += f" {self.time_unit}" if self.time_unit else ""

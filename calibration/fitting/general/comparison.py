@@ -23,6 +23,8 @@ Parameters = Mapping[str, Any]
 
 # A persistence of zero counts as this many pairs.
 PRIOR_PAIRS = 4.0
+# Least size of errors in units of the spread of a column.
+EXACT = 1e-3
 
 
 class TableComparison:
@@ -178,5 +180,7 @@ def _estimated(series: ObservedSeries, predicted: Array, share: float) -> Noise:
         return Noise(series.declared_sd * float(np.sqrt(1 - persistence**2)), persistence)
     innovations = cells.innovations(missed, Noise(1.0, persistence))
     sd = loss_of(errors).sd(innovations, freedom=freedom, declared=series.declared_sd, weight=0.0)
-    least = 1e-9 * max(float(np.nanmax(np.abs(series.values))), 1e-300)
+    # What is met exactly, such as a column that never changes, must not rule all others.
+    seen = series.values[np.isfinite(series.values)]
+    least = EXACT * (float(seen.std()) or float(np.abs(seen).max()) or 1.0)
     return Noise(max(sd, least), persistence)
