@@ -71,8 +71,8 @@ def _terms(stock: Variable) -> list[tuple[str, int]]:
 def diagram(model: Model) -> str:
     """Draw the stocks, flows, auxiliaries and constants of a model with the arrows of its equations.
 
-    Stocks are boxes with their inflows on the left and outflows on the right; other variables stand below in the order in
-    which they depend on each other, and thin lines lead to what reads them.
+    Stocks are boxes with their inflows on the left and outflows on the right; other variables stand below, constants
+    last, and thin lines lead to what reads them.
 
     Parameters
     ----------
@@ -134,12 +134,13 @@ def _links(shown: Mapping[str, Variable], places: Mapping[str, tuple[float, floa
     found = []
     for name, item in shown.items():
         x, y = places[name]
-        read = set()
+        read: set[str] = set()
         for block in item.blocks:
             read |= references(block.expression)
         for other in sorted(read & set(places) - {name}):
             a, b = places[other]
-            found.append(f'<path class="l" d="M{a:.0f} {b:.0f}Q{(a + x) / 2:.0f} {(b + y) / 2 - 18:.0f} {x:.0f} {y:.0f}"/>')
+            bend = f"{(a + x) / 2:.0f} {(b + y) / 2 - 18:.0f}"
+            found.append(f'<path class="l" d="M{a:.0f} {b:.0f}Q{bend} {x:.0f} {y:.0f}"/>')
     return found
 
 

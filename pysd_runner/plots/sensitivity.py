@@ -22,7 +22,9 @@ MOST_BARS = 15
 MOST_PAIRS = 8
 
 
-def plot_tornado(ranges: Mapping[str, tuple[float, float]], centre: float, *, ax: "Axes | None" = None, unit: str = "") -> "Axes":
+def plot_tornado(
+    ranges: Mapping[str, tuple[float, float]], centre: float, *, ax: "Axes | None" = None, unit: str = ""
+) -> "Axes":
     """Bars from the low to the high end of an outcome as each parameter goes through its range, the longest on top.
 
     Parameters
@@ -83,7 +85,8 @@ def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
                 axes.hist(draws[up], bins=30, color=SCENARIO)
                 axes.set_yticks([])
             else:
-                axes.plot(draws[across], draws[up], linestyle="none", marker=".", markersize=1, color=SCENARIO, alpha=0.4)
+                style = {"linestyle": "none", "marker": ".", "markersize": 1, "color": SCENARIO, "alpha": 0.4}
+                axes.plot(draws[across], draws[up], **style)
             axes.tick_params(labelsize=6)
             if row == count - 1:
                 axes.set_xlabel(across, fontsize=7)
@@ -125,8 +128,8 @@ def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
     figure.tight_layout()
     figure.data = curves.copy()
     figure.sentence = (
-        f"Rise of minus the log posterior (solid) and of the data alone (dashed) along {', '.join(keys)}; below the line "
-        f"lies the {100 * level:.0f} % interval."
+        f"Rise of minus the log posterior (solid) and of the data alone (dashed) along {', '.join(keys)}; below the "
+        f"line lies the {100 * level:.0f} % interval."
     )
     return figure
 
