@@ -7,20 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from calibration.doors import backtest, forecast
     from calibration.fitting.fit import fit
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
-    from calibration.forecasting import Backtest, backtest, forecast
+    from calibration.forecasting import Backtest
 
 __all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "forecast"]
 
 _HOMES = {
     "Backtest": "forecasting",
-    "CalibrationProblem": "fitting.problem",
+    "CalibrationProblem": "fitting.general.problem",
     "FitResult": "fitting.results",
-    "backtest": "forecasting",
+    "backtest": "doors",
     "fit": "fitting.fit",
-    "forecast": "forecasting",
+    "forecast": "doors",
 }
 
 

@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pysd_runner.doors import project
     from pysd_runner.ensemble import run_ensemble
     from pysd_runner.model import load_model
-    from pysd_runner.panel import check_panel, load_panel
-    from pysd_runner.regional.projection import load_projection, project
+    from pysd_runner.panel import check_panel, load_panel, load_table
+    from pysd_runner.regional.projection import load_projection
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.simulation import simulate
     from pysd_runner.simulation.sensitivities import jacobian
@@ -22,6 +23,7 @@ __all__ = [
     "load_panel",
     "load_projection",
     "load_scenario",
+    "load_table",
     "project",
     "run_ensemble",
     "simulate",
@@ -34,7 +36,8 @@ _HOMES = {
     "load_panel": "panel",
     "load_projection": "regional.projection",
     "load_scenario": "scenarios",
-    "project": "regional.projection",
+    "load_table": "panel",
+    "project": "doors",
     "run_ensemble": "ensemble",
     "simulate": "simulation",
 }

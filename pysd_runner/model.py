@@ -12,7 +12,9 @@ from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.ir import ModelIr, Variable
 from pysd_runner.engine.loading import changed_files, load_lowered
 from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.facts import facts_of
 from pysd_runner.spec import ModelSpec, load_spec
+from pysd_runner.spec.own import load_own_spec
 
 if TYPE_CHECKING:
     from pysd_runner.engine.frontend.translated.source import Translated
@@ -36,7 +38,8 @@ class Model:
     sha256
         Hash of its bytes.
     spec
-        Declarations that stand beside a shipped model, None for any other file.
+        Declarations that stand beside the file: ``model.toml`` of a shipped model, ``mine.toml`` beside ``mine.mdl``;
+        None where there are none.
     elements
         Subscript ranges whose elements were replaced.
     files
@@ -219,6 +222,10 @@ def load_model(
     elements = {} if regions is None else {REGION_RANGE: region_keys(regions)}
     places = {name: Path(place).absolute() for name, place in (files or {}).items()}
     found = load_lowered(path, elements, places, budgets)
+    beside = path.with_suffix(".toml")
+    if spec is None and found.model is not None and beside.is_file():
+        units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
+        spec = load_own_spec(beside, facts_of(found.model), units)
     return Model(
         name=label,
         path=found.path,

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calibration.commands.own_model import backtest_own
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, Free, TableChoice, TimeColumn, TimeUnit, is_model_file, names_of, refuse
 from pysd_runner.core.counts import cores
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.folders import check_file, save_whole
@@ -33,7 +35,11 @@ WITH_INTERVALS = {
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]."),
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Forecaster to score; repeatable [default: all of them]; or a model file of your own.",
+    ),
 ]
 Horizons = Annotated[
     list[int] | None,
@@ -53,6 +59,7 @@ def register(app: typer.Typer) -> None:
         "gapsim backtest",
         "gapsim backtest mine.csv --workers 2 --json",
         "gapsim backtest china --model gapsim --model damped_drift --first-origin 2014",
+        "gapsim backtest obs.csv --model mine.mdl",
     )
     command(app, "backtest", examples=examples)(backtest)
 
@@ -101,6 +108,10 @@ def backtest(
     mapping: MappingFile = None,
     regions: RegionFile = None,
     encoding: Encoding = None,
+    free: Free = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
 ) -> None:
     """Score forecasts of relative output per head: from every past year with what was known then, against what came.
 
@@ -108,6 +119,30 @@ def backtest(
     again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
     that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
     """
+    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
+    if models and len(models) == 1 and is_model_file(models[0]):
+        regional = {
+            "--mapping": mapping,
+            "--regions": regions,
+            "--first-origin": first_origin,
+            "--checkpoint": checkpoint,
+        }
+        refuse({**regional, "--first-year": first_year, "--last-year": last_year}, "a model of your own has no regions")
+        table = TableChoice(
+            model=Path(models[0]),
+            source=panel,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            time_unit=time_unit,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        backtest_own(
+            session, table, free=names_of(free), horizons=horizons or [], draws=draws, seed=seed, out=out, force=force
+        )
+        return
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
     choice = PanelChoice(
         source=panel,
         columns=columns or (),

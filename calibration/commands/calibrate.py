@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calibration.commands import steps
+from calibration.commands.own_model import TableFitting, calibrate_table
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
     Encoding,
@@ -23,6 +24,17 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, UNTIL, target
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import (
+    Entity,
+    Free,
+    ModelFile,
+    Start,
+    TableChoice,
+    TimeColumn,
+    TimeUnit,
+    names_of,
+    refuse,
+)
 
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
@@ -30,6 +42,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.panel import Panel
 
 POOLED = "pooled"
+LEAST_SQUARES = "least_squares"
 
 Optimiser = Annotated[
     str,
@@ -79,6 +92,7 @@ def register(app: typer.Typer) -> None:
         "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china.json",
         "gapsim calibrate china --sample 1000 --out fit",
         "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
+        'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
     )
     command(app, "calibrate", examples=examples)(calibrate)
 
@@ -92,7 +106,7 @@ def calibrate(
     ] = None,
     starts: steps.Starts = steps.STARTS,
     seed: Seed = 0,
-    optimiser: Optimiser = "least_squares",
+    optimiser: Optimiser = LEAST_SQUARES,
     seconds: Seconds = None,
     workers: Workers = 1,
     checkpoint: CheckpointFile = None,
@@ -127,15 +141,71 @@ def calibrate(
     national: NationalFile = None,
     encoding: Encoding = None,
     yuan_per_unit: YuanPerUnit = None,
+    model: ModelFile = None,
+    free: Free = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
+    start: Start = None,
+    until: Annotated[
+        float | None,
+        typer.Option("--until", help="Own model: last moment that is fitted; what comes later is held out and scored."),
+    ] = None,
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
-    """Fit the model to a panel, and write the parameters with their uncertainty.
+    """Fit the model to a panel, or a model of your own to any table, and write the parameters with their uncertainty.
 
-    Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
-    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
-    written anyway.
+    With --model the data are a table of anything over time: columns called like variables of the model are compared
+    with them, --map column=variable names others, and `mine.toml` beside `mine.mdl` is read if it is there. Says
+    what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
+    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit
+    is written anyway.
     """
+    own: dict[str, object] = {
+        "--free": free,
+        "--time": time,
+        "--time-unit": time_unit,
+        "--entity": entity,
+        "--start": start,
+        "--until": until,
+    }
+    if model is not None:
+        regional: dict[str, object] = {
+            "--pool": effect,
+            "--first-year": first_year,
+            "--last-year": last_year,
+            "--mapping": mapping,
+        }
+        regional |= {"--regions": regions, "--national": national, "--yuan-per-unit": yuan_per_unit}
+        refuse(regional, "a model of your own has no regions")
+        table = TableChoice(
+            model=model,
+            source=panel,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            time_unit=time_unit,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        asked = TableFitting(
+            choice=table,
+            free=names_of(free),
+            start=start,
+            until=until,
+            starts=starts,
+            seed=seed,
+            optimiser=None if optimiser == LEAST_SQUARES else optimiser,
+            seconds=seconds,
+            workers=workers,
+            checkpoint=checkpoint,
+            profiles=profiles,
+            sample=sample,
+        )
+        calibrate_table(session, asked, out=out, force=force)
+        return
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
     choice = PanelChoice(
         source=panel,
         columns=columns or (),

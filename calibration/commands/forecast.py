@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calibration.commands.own_model import forecast_own
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, Free, TableChoice, TimeColumn, TimeUnit, is_model_file, names_of, refuse
 
 if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting import Outlook
@@ -38,6 +40,7 @@ def register(app: typer.Typer) -> None:
         'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
         "gapsim forecast china --fit fit",
         "gapsim forecast mine.csv --until 2030 --model damped_drift --no-past --json",
+        'gapsim forecast obs.csv --model mine.mdl --until 80 --event "infected above 100 at 80" --out outlook',
     )
     command(app, "forecast", examples=examples)(forecast)
 
@@ -49,10 +52,16 @@ def forecast(
     ] = PANEL,
     *,
     until: Annotated[
-        int | None, typer.Option("--until", metavar="YEAR", help="Last year [default: ten after the panel's last].")
+        float | None,
+        typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: ten after the panel's last]."),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="Forecaster, one of those `gapsim backtest` scores.")
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME|FILE",
+            help="Forecaster, one of those `gapsim backtest` scores; or a model file of your own, for any table.",
+        ),
     ] = "gapsim",
     fit: Annotated[
         Path | None,
@@ -80,6 +89,10 @@ def forecast(
     mapping: MappingFile = None,
     regions: RegionFile = None,
     encoding: Encoding = None,
+    free: Free = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
 ) -> None:
     """Forecast output per head of regions relative to their mean, with bands and the probability of named events.
 
@@ -91,6 +104,34 @@ def forecast(
     `gapsim`, weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and
     quicker. `gapsim run` starts its scenarios from such a forecast, and gives the probability of events under each.
     """
+    own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
+    if is_model_file(model):
+        refuse({"--mapping": mapping, "--regions": regions}, "a model of your own has no regions")
+        table = TableChoice(
+            model=Path(model),
+            source=panel,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            time_unit=time_unit,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        forecast_own(
+            session,
+            table,
+            until=until,
+            fit=fit,
+            free=names_of(free),
+            events=events or [],
+            draws=draws,
+            seed=seed,
+            past=past,
+            out=out,
+            force=force,
+        )
+        return
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
     choice = PanelChoice(
         source=panel,
         columns=columns or (),
@@ -112,7 +153,7 @@ def forecast(
     aim = target_of(read)
     for text in doubts(read, aim):
         session.warn(text)
-    last = aim.years[-1] + AHEAD if until is None else until
+    last = aim.years[-1] + AHEAD if until is None else int(until) if float(until).is_integer() else until
     asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
     asked["events"] = events or ()
     check_forecast(read, **asked)

@@ -64,6 +64,11 @@ class Ending:
     curvature: Laplace
 
     @property
+    def source(self) -> str:
+        """What the data are called."""
+        return "panel"
+
+    @property
     def point(self) -> Array:
         """The estimate on the unbounded scale."""
         return self.ends.best.point
@@ -95,11 +100,18 @@ class Ending:
             shocks=shocks,
             description=self.problem.describe(),
             findings=tuple(self._findings(parameters, series, searches, optima, apart, is_settled)),
-            region_names={item.code: (item.name_en, item.name_zh) for item in self.problem.panel.regions},
+            region_names=self._region_names(),
             cost=self.ends.best.cost,
             stage_distance=float(apart.max()) if apart.size else 0.0,
             seconds=seconds,
+            time_unit=self._time_unit(),
         )
+
+    def _region_names(self) -> dict[str, tuple[str, str]]:
+        return {item.code: (item.name_en, item.name_zh) for item in self.problem.panel.regions}
+
+    def _time_unit(self) -> str:
+        return ""
 
     def _labels(self) -> list[str]:
         return [item.label for item in self.problem.series]
@@ -130,7 +142,7 @@ class Ending:
                 score=float(scores[place]),
                 contraction=contraction,
                 at_bound=at_bound(prior, estimate),
-                words=evidence(contraction),
+                words=evidence(contraction, source=self.source),
                 price_basis=item.price_basis,
                 en=item.en,
                 zh=item.zh,
@@ -162,7 +174,7 @@ class Ending:
             total_sd=noise.total_sd,
             rms=float(np.sqrt(np.mean(innovations**2))),
             wild=int((np.abs(innovations) > BEND).sum()),
-            leftover=_correlation(bounded(table[:, 1:]), bounded(table[:, :-1])),
+            leftover=correlation_of(bounded(table[:, 1:]), bounded(table[:, :-1])),
             errors=series.errors.words,
             region_sds=tuple(noise.sd * ratio for ratio in noise.regional),
             en=declared.en,
@@ -352,7 +364,8 @@ def _spread_out(series: Series, cells: Whitening, values: Array) -> Array:
     return table
 
 
-def _correlation(now: Array, before: Array) -> float:
+def correlation_of(now: Array, before: Array) -> float:
+    """Correlation of standardised innovations about zero, over the pairs that are both there."""
     both = np.isfinite(now) & np.isfinite(before)
     size = float(np.sqrt((now[both] ** 2).sum() * (before[both] ** 2).sum()))
     return float((now[both] * before[both]).sum() / size) if size > 0 else 0.0

@@ -36,6 +36,8 @@ class Description:
         Start values that were not observed, a line each.
     notes
         What else a reader must know.
+    opening
+        First line, where the data are no panel of regions.
     """
 
     panel: str
@@ -49,11 +51,13 @@ class Description:
     fixed: Mapping[str, float]
     imputed: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    opening: str = ""
 
     def lines(self) -> list[str]:
         """The description as lines of text."""
         noun = "region" if self.regions == 1 else "regions"
-        text = [f"Panel {self.panel}: {self.regions} {noun}, {self.first_year} to {self.last_year}. {FIRST_YEAR}"]
+        first = f"Panel {self.panel}: {self.regions} {noun}, {self.first_year} to {self.last_year}. {FIRST_YEAR}"
+        text = [self.opening or first]
         text += _section("Observed", self.series)
         text += _section("Not observed", self.absent)
         text += _section("Estimated together", _blocks(self.estimated))

@@ -15,13 +15,15 @@ PRIOR_ONLY = "prior"
 LEAST_SHOWN = 0.05
 
 
-def evidence(contraction: float) -> str:
+def evidence(contraction: float, *, source: str = "panel") -> str:
     """Say what an estimate rests on.
 
     Parameters
     ----------
     contraction
         One minus posterior over prior variance.
+    source
+        What stands against the prior.
 
     Returns
     -------
@@ -33,7 +35,8 @@ def evidence(contraction: float) -> str:
     >>> evidence(0.95), evidence(0.1), evidence(0.0)
     ('settled by the panel', 'mostly prior', 'prior')
     """
-    return next((words for least, words in EVIDENCE if contraction >= least), PRIOR_ONLY)
+    found = next((words for least, words in EVIDENCE if contraction >= least), PRIOR_ONLY)
+    return found.replace("panel", source)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +159,8 @@ class SeriesFit:
         How the errors are distributed, as declared, in a clause.
     region_sds
         Standard deviation of the innovations of each region; empty where all share one.
+    interval
+        What persistence is meant for, in words.
     en, zh
         Meaning.
     """
@@ -179,6 +184,7 @@ class SeriesFit:
     zh: str
     errors: str = ""
     region_sds: tuple[float, ...] = ()
+    interval: str = "a year"
 
     @property
     def label(self) -> str:
@@ -192,8 +198,48 @@ class SeriesFit:
         if self.region_sds:
             text += f", in regions {min(self.region_sds):.3g} to {max(self.region_sds):.3g}"
         if self.persistence > 0:
-            text += f", {100 * self.persistence:.0f} percent of an error is left a year later"
+            text += f", {100 * self.persistence:.0f} percent of an error is left {self.interval} later"
         return text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOut:
+    """How well a fit foretells observations it did not see.
+
+    Attributes
+    ----------
+    measurement
+        Key of the column.
+    observations
+        Values that were held out.
+    rmse, naive_rmse
+        Root mean square error of the median forecast, and of holding the last value that was seen; unit of the column.
+    bias
+        Mean of forecast less observed.
+    covered
+        Share of the values within the interval.
+    level
+        Probability of the interval.
+    """
+
+    measurement: str
+    observations: int
+    rmse: float
+    naive_rmse: float
+    bias: float
+    covered: float
+    level: float
+
+    @property
+    def words(self) -> str:
+        """One sentence for a report."""
+        ratio = self.rmse / self.naive_rmse if self.naive_rmse > 0 else float("inf")
+        gain = f"{ratio:.2f} times that of holding the last value"
+        verdict = "" if ratio < 1 else ": nothing is gained over it"
+        return (
+            f"Held out, {self.measurement}: {self.observations} values, root mean square error {self.rmse:.4g}, {gain}"
+            f"{verdict}; {100 * self.covered:.0f} % lie in the {100 * self.level:.0f} % interval"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from calibration.fitting.assembly import Ending
 from calibration.fitting.checkpoint import Checkpoint, Settled, open_checkpoint
+from calibration.fitting.general.fitting import fit_table
+from calibration.fitting.general.problem import TableProblem
 from calibration.fitting.laplace import Laplace, laplace
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.problem import CalibrationProblem
@@ -52,13 +54,15 @@ def fit(
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
-    """Fit a model to a panel.
+    """Fit a model to a panel of regions, or any model to a table.
 
-    The blocks of the model are fitted one after the other (access, skills, application, then output), then all
-    parameters together, along and across the declared ridges. Errors start from the declared ones; their size and
-    persistence are estimated from the residuals and everything is fitted again until they settle. With these errors the
-    joint search runs from the end of the stages and from draws of the prior; the lowest cost is taken. Uncertainty is
-    the normal approximation there.
+    With a table, draws of the prior are run first: those that fail are counted and described, the nearest to the
+    data start the searches; errors are estimated in turn with the parameters; a model that jumps is searched
+    without slopes. With a panel, the blocks of the model are fitted one after the other (access, skills,
+    application, then output), then all parameters together, along and across the declared ridges. Errors start from
+    the declared ones; their size and persistence are estimated from the residuals and everything is fitted again
+    until they settle. With these errors the joint search runs from the end of the stages and from draws of the
+    prior; the lowest cost is taken. Uncertainty is the normal approximation there.
 
     Parameters
     ----------
@@ -100,6 +104,17 @@ def fit(
         raise InvalidInput(f"starts must be at least 1; found {starts}")
     if seconds is not None and not seconds > 0:
         raise InvalidInput(f"seconds must be positive; found {seconds:g}")
+    if isinstance(problem, TableProblem):
+        return fit_table(
+            problem,
+            starts=starts,
+            seed=seed,
+            optimiser=optimiser,
+            seconds=seconds,
+            executor=executor,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
     began = perf_counter()
     clock = _Clock(np.inf if seconds is None else seconds)
     search = _search_of(optimiser)

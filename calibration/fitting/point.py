@@ -99,14 +99,14 @@ def point_at(problem: CalibrationProblem, point: Array) -> FittedPoint:
         cost=0.5 * float((residuals**2).sum()),
         data_cost=0.5 * float((residuals[:data] ** 2).sum()),
         data_jacobian=jacobian[:data],
-        curvature=laplace(problem.space, point, jacobian),
+        curvature=laplace(problem.space, point, problem.curvature_jacobian(point)),
     )
 
 
 def _check(problem: CalibrationProblem, fit: FitResult) -> None:
     fitted = fit.fitted
     both = {
-        "model": (problem.model.sha256, fitted.model_sha256),
+        "model": (problem.model_sha256, fitted.model_sha256),
         "panel": (problem.panel.sha256, fitted.panel_sha256),
         "window": ((problem.first_year, problem.last_year), (fitted.first_year, fitted.last_year)),
         "parameters": (problem.space.keys, fitted.keys),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,19 @@ class CalibrationProblem:
     >>> problem.first_year, problem.last_year, len(problem.panel.regions)
     (2019, 2024, 31)
     """
+
+    _kinds: ClassVar[dict[type, type["CalibrationProblem"]]] = {}
+
+    def __init_subclass__(cls, *, data: type | None = None, **more: object) -> None:
+        """Make ``CalibrationProblem(model, data)`` one of this kind for another kind of data."""
+        super().__init_subclass__(**more)
+        if data is not None:
+            CalibrationProblem._kinds[data] = cls
+
+    def __new__(cls, *given: object, **_: object) -> "CalibrationProblem":
+        """One for the kind of data; copies are made without any."""
+        kind = CalibrationProblem._kinds.get(type(given[1]), cls) if len(given) > 1 else cls
+        return object.__new__(kind if cls is CalibrationProblem else cls)
 
     def __init__(
         self,
@@ -184,6 +198,11 @@ class CalibrationProblem:
         other._forward = replace(self._forward, effects=effects)
         other._comparison = Comparison(other._forward, self.series)
         return other
+
+    @property
+    def model_sha256(self) -> str:
+        """What a fit is bound to: the hash of the model file."""
+        return self.model.sha256
 
     @property
     def alternatives(self) -> tuple[dict[str, str], ...]:
@@ -310,6 +329,10 @@ class CalibrationProblem:
     def jacobian(self, z: Array, *, columns: Sequence[int] | None = None) -> Array:
         """Derivatives of the residuals; see `linearised`, of which this is the second part."""
         return self.linearised(z, columns=columns)[1]
+
+    def curvature_jacobian(self, z: Array) -> Array:
+        """Derivatives whose squares are the information at a point, by which uncertainty is told."""
+        return self.jacobian(z)
 
     def linearised(self, z: Array, *, columns: Sequence[int] | None = None) -> tuple[Array, Array]:
         """Residuals and their derivatives, exact to rounding, from one simulation.
@@ -503,6 +526,8 @@ def _with_errors(spec: ModelSpec, errors: Mapping[str, ErrorModel]) -> ModelSpec
             raise UnknownName(f"the model declares no measurement {key!r}.{suggest(key, measurements)}")
         if measurements[key].national and item.scale == "region":
             raise InvalidInput(f"measurement {key!r} is a national series and has one scale")
+        if item.is_count:
+            raise InvalidInput(f"measurement {key!r} compares logarithms or shares; {item.family} is for counts")
         if item.memory == "momentum" and not measurements[key].increments:
             raise InvalidInput(f"measurement {key!r} compares levels; momentum is the memory of yearly changes")
         measurements[key] = replace(measurements[key], errors=item)

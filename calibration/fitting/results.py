@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.description import Description
 from calibration.fitting.diagnostics import Finding
-from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.spec import FittedParameters
@@ -18,6 +18,8 @@ from pysd_runner.spec import FittedParameters
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from pysd_runner.plots.figure import ReportFigure
 
 Array = NDArray[np.float64]
 
@@ -59,7 +61,7 @@ class ResidualTable:
 RESIDUAL_COLUMNS = ("region", "year", "measurement", "indicator", "used", "observed", "fitted", "standardised")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class FitResult:
     """Parameters of a model as one panel sees them, and how they were found.
 
@@ -93,6 +95,10 @@ class FitResult:
         Largest distance between the end of the stages and the joint optimum, in posterior standard deviations.
     seconds
         Time taken.
+    time_unit
+        Unit of the model's time where the data are a table; empty for a panel of regions and years.
+    holdout
+        Scores of what was held out, if anything was.
     """
 
     fitted: FittedParameters
@@ -109,6 +115,8 @@ class FitResult:
     cost: float
     stage_distance: float
     seconds: float = field(default=0.0)
+    time_unit: str = ""
+    holdout: tuple[HeldOut, ...] = ()
 
     def check(self) -> list[Finding]:
         """List the diagnostics that failed; empty when the fit can be used as it is."""
@@ -190,6 +198,48 @@ class FitResult:
         cells = self.to_frame().rename_axis("cell").rename(columns={"region": "region_code"}).to_xarray()
         return xr.merge([parameters, cells])
 
+    def __repr__(self) -> str:
+        span = f"{self.fitted.first_year:g} to {self.fitted.last_year:g}"
+        shown = ", ".join(f"{item.key} {item.estimate:.4g}" for item in self.shown[:4])
+        more = ", ..." if len(self.shown) > 4 else ""
+        what = f"{self.fitted.model!r} on {self.fitted.panel!r}, {span}"
+        return f"<FitResult of {what}: {shown}{more}; {self.fitted.status}>"
+
+    def _repr_html_(self) -> str:
+        """The parameters that are looked for first, as a table."""
+        import pandas as pd
+
+        rows = [
+            {
+                "": item.name,
+                "unit": item.unit,
+                "estimate": item.estimate,
+                "low": item.low,
+                "high": item.high,
+                "rests on": item.words,
+            }
+            for item in self.shown[:20]
+        ]
+        return str(pd.DataFrame(rows).to_html(index=False, float_format="{:.4g}".format))
+
+    def plot(self, *, ax: Any = None) -> "ReportFigure | Any":
+        """Fitted against observed values over time.
+
+        Parameters
+        ----------
+        ax
+            Where to draw the first series; None makes a figure of all of them.
+        """
+        from pysd_runner.plots.observed import plot_fitted
+
+        return plot_fitted(self.to_frame(), ax=ax, time_unit=self.time_unit)
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the parameters, and observed and fitted values, into a workbook."""
+        from pysd_runner.export.workbooks import save_workbook
+
+        return save_workbook({"parameters": self.table(), "residuals": self.to_frame()}, path)
+
     def correlation(self) -> "pd.DataFrame":
         """Posterior correlations of the parameters on the unbounded scale, by key."""
         import pandas as pd
@@ -202,7 +252,11 @@ class FitResult:
     @property
     def headline(self) -> str:
         """How the search ended, over which years, and how long it took."""
-        return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
+        if self.fitted.regions:
+            return f"{self.fitted.message} {self.fitted.first_year}-{self.fitted.last_year}, {self.seconds:.1f} s."
+        unit = f" {self.time_unit}" if self.time_unit else ""
+        span = f"{self.fitted.first_year:g} to {self.fitted.last_year:g}{unit}"
+        return f"{self.fitted.message} {span}, {self.seconds:.1f} s."
 
     @property
     def remarks(self) -> list[str]:
@@ -211,7 +265,8 @@ class FitResult:
         optima = [f"  Optima: {item.words}." for item in self.optima] if len(self.searches) > 1 else []
         errors = [f"  {item.words}." for item in self.series if item.errors]
         ridges = [f"  {item.words}." for item in self.ridges]
-        return [*ridges, *shocks, *errors, *optima, *(f"  {item}" for item in self.findings)]
+        held = [f"  {item.words}." for item in self.holdout]
+        return [*ridges, *shocks, *errors, *optima, *held, *(f"  {item}" for item in self.findings)]
 
     def summary(self) -> str:
         """A few lines for people: how it ended, the estimates, what to keep in mind."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from calibration.fitting.description import Description
 from calibration.fitting.diagnostics import Finding
-from calibration.fitting.estimates import LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
+from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import Shocks
 from pysd_runner.core.errors import InvalidInput
@@ -75,6 +75,8 @@ def record(result: FitResult) -> dict[str, Any]:
         "description": asdict(result.description),
         "region_names": {code: list(names) for code, names in result.region_names.items()},
         "residuals": asdict(result.residuals),
+        "time_unit": result.time_unit,
+        "holdout": [asdict(item) for item in result.holdout],
     }
     plain = _plain(content)
     return dict(plain)
@@ -123,6 +125,8 @@ def read(folder: Path) -> FitResult:
             cost=_back(content["cost"]),
             stage_distance=_back(content["stage_distance"]),
             seconds=_back(content["seconds"]),
+            time_unit=content.get("time_unit", ""),
+            holdout=_many(HeldOut, content.get("holdout", [])),
         )
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InvalidInput(f"{folder / RECORD}: an entry is missing or malformed: {error}") from error

@@ -56,11 +56,14 @@ class Learnt:
         Gives the points.
     settings
         Forgetting and shrinkage.
+    is_relative
+        Whether levels are relative to the mean of the rows, so that what all share is no change.
     """
 
     name: str
     method: PointMethod
     settings: WidthSettings = field(default_factory=WidthSettings)
+    is_relative: bool = True
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`.
@@ -87,6 +90,8 @@ class Learnt:
         normal = joint_normal(draws, over_horizons(spread.growth, horizon), together, (seed, origin.year))
         width = spread.by_region[:, None] * spread.by_horizon
         away = np.where(np.isfinite(point), width * stretched(normal, sizes), np.nan)
+        if not self.is_relative:
+            return Forecast(point=point, draws=point + away)
         # What all regions share is no change of relative output.
         point = point - np.nanmean(point - last_level(origin.target.values)[:, None], axis=0)
         return Forecast(point=point, draws=point + away - np.nanmean(away, axis=1, keepdims=True))

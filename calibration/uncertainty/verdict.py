@@ -250,7 +250,7 @@ def _verdict(
 
 
 def _sentence(item: ParameterEstimate, curve: Profile | None, partners: Sequence[tuple[str, float]]) -> str:
-    parts = [evidence(item.contraction)]
+    parts = [evidence(item.contraction, source="data" if "data" in item.words else "panel")]
     if curve is not None:
         is_narrower = item.contraction > LEAST_SHOWN
         parts.append(_TOGETHER if curve.shape is Shape.FLAT and is_narrower else _SHAPE_WORDS[curve.shape])

@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Force
+from pysd_runner.cli.options import Force, Map
+from pysd_runner.cli.own_init import initialise_own
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, refuse
 from pysd_runner.core.errors import InvalidInput
 
 SCENARIO_FILE = "scenario.yaml"
@@ -18,20 +20,42 @@ def register(app: typer.Typer) -> None:
     command(
         app,
         "init",
-        examples=("gapsim init my_study", "gapsim data check my_study/panel.csv --mapping my_study/mapping.yaml"),
+        examples=(
+            "gapsim init my_study",
+            "gapsim data check my_study/panel.csv --mapping my_study/mapping.yaml",
+            "gapsim init --model mine.mdl --data obs.csv",
+        ),
     )(initialise)
 
 
 def initialise(
     session: Session,
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if it does not exist.")] = Path(),
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to write; made if it does not exist [default: here].")
+    ] = None,
     *,
+    model: ModelFile = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="FILE", help="Own model: its data, whose columns are matched.")
+    ] = None,
+    time: TimeColumn = None,
+    entity: Entity = None,
+    columns: Map = None,
     force: Force = False,
 ) -> None:
     """Write a commented panel, its mapping file, a region file and a scenario to start from.
 
-    The files load as they are. Existing files are never overwritten without --force.
+    With --model, declarations of a model of your own instead: constants become parameters, limits bounds, comments
+    labels, and columns are matched to variables. The files load as they are. Existing files are never overwritten
+    without --force.
     """
+    if model is not None:
+        choice = TableChoice(model=model, source=data, columns=columns or (), time=time, entity=entity or ())
+        initialise_own(session, choice, folder=folder, force=force)
+        return
+    own = {"--data": data, "--time": time, "--entity": entity, "--map": columns}
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    folder = Path() if folder is None else folder
     from pysd_runner.export.files import write_text_whole
     from pysd_runner.panel.templates import panel_templates
     from pysd_runner.scenarios import scenario_template

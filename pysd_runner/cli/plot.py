@@ -7,7 +7,9 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Lang, Language, ShownRegions
+from pysd_runner.cli.own_run import write_figures
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import refuse
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +39,17 @@ def plot(
 
     Figures of the same name are replaced. Prints the names of the pictures.
     """
+    from pysd_runner.general.future import is_future, load_future
+
+    at = result.parent if result.is_file() else result
+    if is_future(at):
+        refuse({"--kind": kind, "--scenario": scenario, "--region": region}, "these are results of a model of your own")
+        made = write_figures(load_future(at), at / "figures" if out is None else out)
+        session.data = {"folder": at / "figures" if out is None else out, "files": made}
+        for path in made:
+            if path.suffix == ".png":
+                session.say(str(path))
+        return
     from pysd_runner.plots import save_figure
     from pysd_runner.regional.projection import load_projection
     from pysd_runner.reports.figures import figure_jobs

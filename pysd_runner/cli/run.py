@@ -22,6 +22,7 @@ from pysd_runner.cli.options import (
     Until,
     YuanPerUnit,
 )
+from pysd_runner.cli.own_run import run_own
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import (
     MODEL,
@@ -37,6 +38,7 @@ from pysd_runner.cli.projecting import (
     write,
 )
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, refuse
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 SHIPPED_PANEL = "china"
@@ -50,6 +52,7 @@ def register(app: typer.Typer) -> None:
         'gapsim run zoned_need --event "Gansu closes 10% of its gap by 2035" --out gansu',
         "gapsim run zoned --draws 20 --check",
         "gapsim run need/run.json --out again",
+        "gapsim run lockdown.yaml --model mine.mdl --fit fit --data obs.csv --until 80 --out results",
     )
     command(app, "run", examples=examples)(run)
 
@@ -115,12 +118,18 @@ def run(
         bool,
         typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
     ] = False,
+    model: ModelFile = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
+    ] = None,
+    time: TimeColumn = None,
+    entity: Entity = None,
     check: Annotated[
         bool, typer.Option("--check", help="Hold every draw to the behaviour rules beside the model; check its units.")
     ] = False,
     force: Force = False,
 ) -> int:
-    """Project gaps under one or more scenarios, and write a folder of results.
+    """Project gaps under one or more scenarios, or run scenarios of a model of your own, and write a folder of results.
 
     Starts from the forecast without policy, which is kept beside the fit. The baseline, scenarios that must be shown
     beside others, and the two by two that splits the effect of the first into who gets the money and what it is spent
@@ -128,6 +137,27 @@ def run(
     results the same run is made again and compared with them number by number. Events are written as for `gapsim
     forecast`.
     """
+    if model is not None:
+        regional: dict[str, object] = {
+            "--panel": panel,
+            "--mapping": mapping,
+            "--regions": regions,
+            "--national": national,
+        }
+        regional |= {"--yuan-per-unit": yuan_per_unit, "--region": region, "--event": events}
+        refuse({**regional, "--open-loop": is_open, "--check": check}, "a model of your own has no regions")
+        own = TableChoice(
+            model=model,
+            source=data,
+            columns=columns or (),
+            units=units or (),
+            time=time,
+            entity=entity or (),
+            encoding=encoding,
+        )
+        run_own(session, own, scenarios, fit=fit, until=until, draws=draws, seed=seed or 0, out=out, force=force)
+        return 0
+    refuse({"--data": data, "--time": time, "--entity": entity}, "these options go with a model of your own (--model)")
     from pysd_runner.reports.replay import is_record
 
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])

@@ -6,17 +6,22 @@ from pysd_runner.panel.mapping import PanelMapping, load_mapping
 from pysd_runner.panel.panel import Flags, Panel, Region
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.shipped import shipped_panels
+from pysd_runner.panel.table import Column, Table
+from pysd_runner.panel.table_reading import load_table
 
 __all__ = [
+    "Column",
     "Flags",
     "Panel",
     "PanelMapping",
     "Problem",
     "Region",
+    "Table",
     "check_panel",
     "check_size",
     "load_mapping",
     "load_panel",
+    "load_table",
     "of_regions",
     "shipped_panels",
     "with_output",

@@ -18,6 +18,7 @@ MARKS = (
     "fit",
     "evaluation.json",
     "forecast.md",
+    "future.json",
     "attribution.md",
     "optimum.md",
     "advice.md",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists sc
     from numpy.typing import ArrayLike, NDArray
 
     from pysd_runner.engine.paths import TimePath
+    from pysd_runner.scenarios.changes import ModelScenario
     from pysd_runner.scenarios.regions import ScenarioRegion
     from pysd_runner.scenarios.vocabulary import ScenarioModel, Vocabulary
 
@@ -66,6 +67,23 @@ class Scenario:
     def __post_init__(self) -> None:
         for name in ("label", "note", "assumptions"):
             object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
+
+    @staticmethod
+    def of(name: str, changes: Mapping[str, Any], *, label: str = "", note: str = "") -> "ModelScenario":
+        """Make a scenario of any model; see `pysd_runner.scenarios.changes.scenario_of`.
+
+        Parameters
+        ----------
+        name
+            Short name.
+        changes
+            By name of a constant: a number, a change such as ``"-20 %"``, or a schedule ``{20: 4, 40: 9}``.
+        label, note
+            Name for people, and what it is for.
+        """
+        from pysd_runner.scenarios.changes import scenario_of
+
+        return scenario_of(name, changes, label=label, note=note)
 
     def baseline(self) -> "Scenario":
         """No-policy scenario under the same assumptions.

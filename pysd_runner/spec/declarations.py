@@ -146,6 +146,8 @@ class Outcome:
         Short key; name in the model file without its subscript; unit in the spelling of the model file.
     en, zh
         Labels.
+    better
+        ``"higher"`` or ``"lower"``; empty where nobody said which direction is better.
     """
 
     key: str
@@ -153,9 +155,12 @@ class Outcome:
     unit: str
     en: str
     zh: str
+    better: str = ""
 
 
-ERROR_FAMILIES = ("huber", "normal", "student")
+# Families of errors about what is measured, and of counts, which have no errors beside their own chance.
+COUNT_FAMILIES = ("poisson", "negative_binomial")
+ERROR_FAMILIES = ("huber", "normal", "student", *COUNT_FAMILIES)
 ERROR_MEMORIES = ("ar1", "independent", "momentum")
 ERROR_SCALES = ("series", "region")
 # Degrees of freedom at and below this have no standard deviation.
@@ -169,7 +174,8 @@ class ErrorModel:
     Attributes
     ----------
     family
-        ``"huber"``: normal in the middle, exponential beyond 2.5 standard deviations; ``"normal"``; ``"student"``.
+        ``"huber"``: normal in the middle, exponential beyond 2.5 standard deviations; ``"normal"``; ``"student"``;
+        for counts of any model ``"poisson"`` and ``"negative_binomial"``, with variance ``m + (sd m)^2`` about ``m``.
     degrees
         Degrees of freedom of ``"student"``, more than 2.
     memory
@@ -203,8 +209,16 @@ class ErrorModel:
             raise InvalidInput(f"degrees of freedom of an error must be more than 2 and finite; found {self.degrees:g}")
 
     @property
+    def is_count(self) -> bool:
+        """Whether counts are observed, which vary by chance alone or more."""
+        return self.family in COUNT_FAMILIES
+
+    @property
     def words(self) -> str:
         """One clause for a report."""
+        if self.is_count:
+            spread = "" if self.family == "poisson" else ", spread known" if self.known else ", spread estimated"
+            return f"counts, {self.family.replace('_', ' ')}{spread}"
         families = {
             "huber": "Huber",
             "normal": "normal",
@@ -267,6 +281,72 @@ class Measurement:
     zh: str
     errors: ErrorModel = USUAL_ERRORS
     alternatives: tuple[str, ...] = ()
+
+
+OBSERVED_SCALES = ("auto", "level", "log", "logit")
+OBSERVED_KINDS = ("level", "flow", "cumulative")
+DIRECTIONS = ("", "higher", "lower")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """How a column of a table observes a model of any kind.
+
+    ``f(column) = f(outcome) + e`` with ``f`` the scale; counts vary by chance about the outcome.
+
+    Attributes
+    ----------
+    column
+        Heading of the column.
+    outcome
+        A variable, an element of one (``Infected[north]``), or an expression of them (``Infected + Recovered``).
+    scale
+        ``"level"``, ``"log"`` or ``"logit"``; ``"auto"`` is the logarithm where all values are positive and the largest
+        is at least ten times the smallest, else the level.
+    kind
+        ``"level"``: the value at that moment; ``"flow"``: what flowed since the moment before, in total;
+        ``"cumulative"``: what has flowed since the start of the run.
+    errors
+        How ``e`` is distributed.
+    sd
+        Standard deviation of ``e``, on the scale; for negative binomial counts the relative standard deviation beyond
+        Poisson's. None estimates it.
+
+    Raises
+    ------
+    InvalidInput
+        If a word is not known, or the parts do not fit together.
+    """
+
+    column: str
+    outcome: str
+    scale: str = "auto"
+    kind: str = "level"
+    errors: ErrorModel = USUAL_ERRORS
+    sd: float | None = None
+
+    def __post_init__(self) -> None:
+        place = f"measurement of {self.column!r}"
+        for name, allowed in (("scale", OBSERVED_SCALES), ("kind", OBSERVED_KINDS)):
+            word = getattr(self, name)
+            if word not in allowed:
+                expected = f"expected one of {', '.join(allowed)}"
+                raise InvalidInput(f"{place}: {name}: {expected}, found {word!r}.{suggest(str(word), allowed)}")
+        if self.sd is not None and not 0 < self.sd < inf:
+            raise InvalidInput(f"{place}: sd must be positive and finite; found {self.sd!r}")
+        if self.errors.memory == "momentum":
+            raise InvalidInput(f"{place}: memory 'momentum' is one of the regional model; take 'ar1' or 'independent'")
+        if self.errors.scale == "region":
+            raise InvalidInput(f"{place}: errors have one scale here; expected scale = 'series'")
+        if self.errors.is_count and self.scale not in ("auto", "level"):
+            raise InvalidInput(f"{place}: counts are compared as they are; expected scale = 'level'")
+        if self.errors.known and self.sd is None:
+            raise InvalidInput(f"{place}: errors of known size need sd")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the size of the errors is given; otherwise it is estimated."""
+        return self.sd is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -387,6 +467,8 @@ class ModelSpec:
         Name of the model.
     parameters, inputs, outcomes, measurements, levers, classes, ridges, definitions, plausible
         Declarations by key, in the order of the file.
+    observations
+        How columns of a table observe a model that is no regional one, by key.
     """
 
     name: str
@@ -399,6 +481,7 @@ class ModelSpec:
     ridges: Mapping[str, Ridge] = field(default_factory=dict)
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
+    observations: Mapping[str, Observation] = field(default_factory=dict)
 
     def parameter(self, name: str) -> Parameter:
         """Give the parameter with this key or this name in the model file.

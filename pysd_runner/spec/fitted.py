@@ -37,7 +37,7 @@ class FittedParameters:
     panel, panel_sha256
         Name of the panel and digest of its content.
     first_year, last_year
-        Years of the panel that were used; the last is the origin.
+        Years of the panel that were used, or bounds of the run that was fitted; the last is the origin.
     regions
         Region codes, in the order of the panel.
     keys

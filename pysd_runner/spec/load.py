@@ -56,7 +56,7 @@ def load_spec(path: str | Path) -> ModelSpec:
         names that do not fit together. The message carries the path inside the file.
     """
     path = Path(path)
-    root = Table(_parse(path), f"{path.name}: ")
+    root = Table(parsed(path), f"{path.name}: ")
     schema = root.number("schema")
     if schema != SCHEMA:
         root.fail("schema", f"this version reads schema {SCHEMA}, found {schema:g}")
@@ -78,7 +78,19 @@ def load_spec(path: str | Path) -> ModelSpec:
     return spec
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parsed(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    InvalidModel
+        If it cannot be read or is not TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -110,7 +122,7 @@ def _parameter(key: str, table: Table) -> Parameter:
         value=value,
         lower=lower,
         upper=upper,
-        prior=_prior(table, lower, upper),
+        prior=read_prior(table, lower, upper),
         role=cast("Role", table.word("role", ROLES)),
         sources=table.texts("sources"),
         judgement=table.flag("judgement"),
@@ -143,7 +155,8 @@ def _price_basis(table: Table, unit: str) -> str:
     return basis
 
 
-def _prior(parameter: Table, lower: float, upper: float) -> Prior | None:
+def read_prior(parameter: Table, lower: float, upper: float) -> Prior | None:
+    """Read the prior of a parameter within its bounds; None where there is none."""
     table = parameter.table("prior")
     if table is None:
         return None
@@ -258,7 +271,7 @@ def _measurement(key: str, table: Table) -> Measurement:
         note=table.text("note", ""),
         en=table.text("en"),
         zh=table.text("zh"),
-        errors=_errors(table),
+        errors=read_errors(table),
         alternatives=table.texts("alternatives"),
     )
     if measurement.sd <= 0:
@@ -269,12 +282,15 @@ def _measurement(key: str, table: Table) -> Measurement:
         table.fail("alternatives", "are other national series; the measurement is by region")
     if measurement.national and measurement.errors.scale == "region":
         table.fail("errors", 'a national series has one scale; expected scale = "series"')
+    if measurement.errors.is_count:
+        table.fail("errors", f"a regional panel has no counts; found family = {measurement.errors.family!r}")
     if measurement.errors.memory == "momentum" and not measurement.increments:
         table.fail("errors", 'memory = "momentum" is for yearly changes; expected increments = true')
     return measurement
 
 
-def _errors(measurement: Table) -> ErrorModel:
+def read_errors(measurement: Table) -> ErrorModel:
+    """Read how the errors of a measurement are distributed; the usual ones where nothing is said."""
     table = measurement.table("errors")
     if table is None:
         return USUAL_ERRORS

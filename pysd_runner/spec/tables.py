@@ -120,6 +120,10 @@ class Table:
         self._known.append(key)
         return None
 
+    def has(self, key: str) -> bool:
+        """Whether the entry is there."""
+        return key in self._values
+
     def flag(self, key: str, default: bool | None = None) -> bool:
         """Read a truth value.
 

@@ -83,6 +83,7 @@ FRONT_DOORS = {
         "load_panel",
         "load_projection",
         "load_scenario",
+        "load_table",
         "project",
         "run_ensemble",
         "simulate",
@@ -149,6 +150,9 @@ FRONT_DOORS = {
         "years_to_halve",
     ],
     "pysd_runner.panel": [
+        "Column",
+        "Table",
+        "load_table",
         "Flags",
         "Panel",
         "PanelMapping",
@@ -220,6 +224,7 @@ FRONT_DOORS = {
     ],
     "pysd_runner.simulation": ["Run", "jacobian", "simulate"],
     "pysd_runner.spec": [
+        "Observation",
         "USUAL_ERRORS",
         "Baseline",
         "Beta",

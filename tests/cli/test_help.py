@@ -8,6 +8,8 @@ from time import perf_counter
 
 import pytest
 
+from tests.general.models import SIR, infections, made
+
 COMMANDS = [
     "init",
     "demo",
@@ -53,7 +55,9 @@ def test_examples_use_options_that_exist(gapsim, name):
             assert option in known, line
 
 
-def test_short_examples_run(gapsim):
+def test_short_examples_run(gapsim, tmp_path):
+    model = made(tmp_path, SIR, unit="day", stop=60)
+    infections(model)["infected"].rename_axis("day").to_csv(tmp_path / "obs.csv")
     for name in ("list", "describe", "schema", "init", "data check"):
         for line in examples(gapsim(*name.split(), "--help").out):
             words = shlex.split(line.partition(">")[0])[1:]

@@ -6,6 +6,7 @@ from calibration.forecasting.baselines.drift import DampedDrift, Drift
 from calibration.forecasting.baselines.error_correction import ErrorCorrection, ShrunkenErrorCorrection
 from calibration.forecasting.baselines.mean import Mean
 from calibration.forecasting.baselines.persistence import Persistence
+from calibration.forecasting.baselines.smoothing import Smoothing
 from calibration.forecasting.baselines.univariate import Arima, ExponentialSmoothing, Theta
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Pull",
     "ShrunkenErrorCorrection",
     "ShrunkenMeans",
+    "Smoothing",
     "Theta",
 ]

@@ -1,0 +1,90 @@
+"""Forecasts of a stock that an unseen inflow drives, against what theory allows.
+
+``python -m benchmarks.own_forecasts --series 200``: the inflow is AR(1), or white noise (a random walk).
+The ratio of the root mean square error to that of persistence is compared with the least ratio any forecast can reach,
+
+``theta_h^2 = sum_j (sum_{i<h-j} phi^i)^2 / (same + (sum_{i=1..h} phi^i)^2 / (1 - phi^2))``.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from calibration.fitting.general.problem import TableProblem
+from calibration.forecasting.memory import Memory
+from calibration.forecasting.own import REFERENCE, gridded, mixture, origin_of
+from pysd_runner import load_model, load_table
+from pysd_runner.spec import Normal, Prior
+
+STOCK = """{UTF-8}
+Mean Inflow = 1 ~ t/month ~|
+Initial Stock = 100 ~ t ~|
+Stock = INTEG(Mean Inflow, Initial Stock) ~ t ~|
+INITIAL TIME = 0 ~ month ~|
+FINAL TIME = 80 ~ month ~|
+TIME STEP = 1 ~ month ~|
+SAVEPER = 1 ~ month ~|
+"""
+HORIZON = 5
+
+
+def theory(memory: float, horizon: int) -> float:
+    """Least error of any forecast relative to persistence with a known mean inflow."""
+    powers = memory ** np.arange(horizon + 1)
+    noise = sum(powers[: horizon - j].sum() ** 2 for j in range(horizon))
+    known = powers[1:].sum() ** 2 / (1 - memory**2)
+    return float(np.sqrt(noise / (noise + known)))
+
+
+def series(memory: float, number: int, length: int, mean: float) -> np.ndarray:
+    """A stock driven by an AR(1) inflow."""
+    rng = np.random.default_rng([5, number])
+    inflow = rng.standard_normal() / np.sqrt(1 - memory**2)
+    level, found = 100.0, [100.0]
+    for _ in range(length - 1):
+        inflow = memory * inflow + rng.standard_normal()
+        level += mean + inflow
+        found.append(level)
+    return np.array(found)
+
+
+def main() -> None:
+    """Forecast, compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--series", type=int, default=40)
+    parser.add_argument("--length", type=int, default=60)
+    parser.add_argument("--memory", type=float, nargs="+", default=[0.0, 0.7])
+    options = parser.parse_args()
+    path = Path(tempfile.mkdtemp()) / "stock.mdl"
+    path.write_text(STOCK, encoding="utf-8")
+    model = load_model(path)
+    for memory in options.memory:
+        errors: dict[str, list[np.ndarray]] = {}
+        for number in range(options.series):
+            values = series(memory, number, options.length + HORIZON, 0.0)
+            seen = load_table({"month": np.arange(options.length), "stock": values[: options.length]})
+            problem = TableProblem(model, seen, free=["Mean Inflow"], priors=_priors())
+            grid = gridded(problem)
+            whole = mixture(grid, problem.space.keys)
+            origin = origin_of(grid, len(grid.times) - 1, Memory())
+            for forecaster in (*whole.members, whole):
+                found = forecaster.forecast(origin, horizon=HORIZON, draws=400, seed=0)
+                errors.setdefault(forecaster.name, []).append(found.point[0] - values[options.length :])
+        rmse = {name: np.sqrt((np.stack(rows) ** 2).mean(axis=0)) for name, rows in errors.items()}
+        report = {name: [round(float(x), 3) for x in value / rmse[REFERENCE]] for name, value in rmse.items()}
+        report["theory"] = [round(theory(memory, h), 3) for h in range(1, HORIZON + 1)]
+        print(
+            json.dumps({"memory": memory, "series": options.series, "ratio_to_persistence": report}, indent=1),
+            flush=True,
+        )
+
+
+def _priors() -> dict[str, Prior]:
+    return {"Mean Inflow": Normal(0.0, 1.0)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""What ``gapsim calibrate``, ``forecast`` and ``backtest`` do for a model of one's own."""
+
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pysd_runner.cli.projecting import files_of, target
+from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import TableChoice
+from pysd_runner.core.errors import CalibrationFailed, InvalidInput
+
+if TYPE_CHECKING:  # these load numpy
+    from calibration.fitting.general.problem import TableProblem
+    from calibration.fitting.results import FitResult
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableFitting:
+    """What is asked of a calibration of a model of one's own."""
+
+    choice: TableChoice
+    free: list[str] | None
+    start: float | None
+    until: float | None
+    starts: int
+    seed: int
+    optimiser: str | None
+    seconds: float | None
+    workers: int
+    checkpoint: Path | None
+    profiles: bool
+    sample: int | None
+
+
+def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, force: bool) -> None:
+    """Fit a model of one's own to a table, and write the parameters with their uncertainty.
+
+    Parameters
+    ----------
+    session
+        Where to say things.
+    asked
+        Model, data and settings.
+    out
+        Folder for the fit; None takes a new one.
+    force
+        Whether to replace what is there.
+
+    Raises
+    ------
+    CalibrationFailed
+        If a diagnostic failed; the fit was written.
+    """
+    choice = asked.choice
+    folder = target(out, f"fit-{Path(choice.source or '').stem}", force=force, inputs=choice.files)
+    problem = _problem(session, asked)
+    session.note(str(problem.describe()))
+    with folder:
+        found = _fitted(session, problem, asked)
+        found.save(folder.draft)
+        found = _judged(session, problem, found, folder.draft, profiles=asked.profiles)
+        if asked.sample is not None:
+            found = _sampled(session, problem, found, folder.draft, draws=asked.sample, seed=asked.seed)
+        for path in found.save(folder.draft).iterdir():
+            folder.finished(path.name)
+        _write(session, found, problem, folder.draft)
+    _say(session, found)
+    session.data = {"folder": folder.path, **_data(found)}
+    session.say()
+    session.say(f"Fit: {folder.path}")
+    session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
+    session.say(f"  `gapsim run scenario.yaml --model {choice.model} --fit {folder.path}` runs scenarios with it.")
+    failed = found.check()
+    if failed:
+        lines = "\n  ".join(item.message for item in failed)
+        raise CalibrationFailed(
+            f"the diagnostics of the calibration failed; look at the result in {folder.path} before you use it:\n"
+            f"  {lines}"
+        )
+
+
+def _problem(session: Session, asked: TableFitting) -> "TableProblem":
+    from calibration.fitting.general.problem import TableProblem
+
+    model = asked.choice.load_model()
+    table = asked.choice.load(session)
+    assert table is not None  # noqa: S101
+    return TableProblem(model, table, free=asked.free, start=asked.start, until=asked.until, seed=asked.seed)
+
+
+def _fitted(session: Session, problem: "TableProblem", asked: TableFitting) -> "FitResult":
+    from concurrent.futures import ThreadPoolExecutor
+
+    from calibration.fitting.fit import fit
+
+    if asked.checkpoint is not None:
+        session.kept.append(f"Finished searches are kept in {asked.checkpoint}; the same command goes on from there.")
+    with (
+        session.stage("Calibrating") as stage,
+        ThreadPoolExecutor(asked.workers) if asked.workers > 1 else nullcontext() as executor,
+    ):
+        return fit(
+            problem,
+            starts=asked.starts,
+            seed=asked.seed,
+            optimiser=asked.optimiser,
+            seconds=asked.seconds,
+            executor=executor,
+            checkpoint=asked.checkpoint,
+            progress=stage.at,
+        )
+
+
+def _judged(
+    session: Session, problem: "TableProblem", found: "FitResult", folder: Path, *, profiles: bool
+) -> "FitResult":
+    from calibration.uncertainty import identify
+    from pysd_runner.export.frames import save_csv
+
+    with session.stage("Asking what is data and what is prior") as stage:
+        verdicts = identify(
+            problem, found, profiles=profiles, progress=lambda done, count: stage.at("profiling", done, count)
+        )
+    save_csv(verdicts.table(), folder / "identifiability.csv")
+    if profiles:
+        save_csv(verdicts.curves(), folder / "profiles.csv")
+    return verdicts.attached(found)
+
+
+def _sampled(
+    session: Session, problem: "TableProblem", found: "FitResult", folder: Path, *, draws: int, seed: int
+) -> "FitResult":
+    from calibration.uncertainty import sample
+    from pysd_runner.export.frames import save_csv
+
+    with session.stage("Sampling the posterior") as stage:
+        made = sample(
+            problem,
+            found,
+            draws,
+            seed=seed,
+            progress=lambda done, count: stage.at("steps of every walker", done, count),
+        )
+    save_csv(made.table(), folder / "posterior.csv")
+    finding = made.convergence.finding()
+    if finding is not None:
+        session.warn(finding.message)
+    return made.attached(found)
+
+
+def _write(session: Session, found: "FitResult", problem: "TableProblem", folder: Path) -> None:
+    """Draw the fit and write its report."""
+    from calibration.reporting.table_fit import write_table_report
+
+    with session.stage("Drawing the fit and writing its report"):
+        write_table_report(found, folder, description=problem.describe())
+
+
+def _say(session: Session, found: "FitResult") -> None:
+    for line in found.summary().splitlines():
+        session.say(line)
+    session.warnings += [str(item) for item in found.findings if str(item) not in session.warnings]
+
+
+def _data(found: "FitResult") -> dict[str, Any]:
+    return {
+        "status": found.fitted.status,
+        "message": found.fitted.message,
+        "data": found.fitted.panel,
+        "start": found.fitted.first_year,
+        "stop": found.fitted.last_year,
+        "parameters": found.table().to_dict("records"),
+        "held_out": [asdict(item) for item in found.holdout],
+        "diagnostics_failed": [str(item) for item in found.check()],
+        "seconds": found.seconds,
+    }
+
+
+def forecast_own(
+    session: Session,
+    choice: TableChoice,
+    *,
+    until: float | None,
+    fit: Path | None,
+    free: list[str] | None,
+    events: list[str],
+    draws: int,
+    seed: int,
+    past: bool,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Forecast what a table observes with a model of one's own.
+
+    Parameters
+    ----------
+    session
+        Where to say things.
+    choice
+        Model and data.
+    until
+        Last moment.
+    fit
+        Folder of a fit to go by.
+    free, events, draws, seed, past
+        As for `calibration.forecasting.own.forecast_table`.
+    out, force
+        Folder to write, if any; whether to replace what is there.
+    """
+    from calibration.fitting.results import FitResult
+    from calibration.forecasting.own import forecast_table
+    from pysd_runner.general.equations import check_equations
+
+    if until is None:
+        raise InvalidInput("say how far to forecast: --until 80, in the unit of the model's time")
+    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(fit)])
+    model = choice.load_model()
+    table = choice.load(session)
+    assert table is not None  # noqa: S101
+    found = None if fit is None else FitResult.load(fit)
+    if found is not None:
+        check_equations(model, found.fitted.provenance.get("equations", {}), f"the fit in {fit}")
+    with session.stage("Forecasting") as stage:
+        outlook = forecast_table(
+            table,
+            model=model,
+            until=until,
+            fit=found,
+            free=free,
+            draws=draws,
+            seed=seed,
+            events=events,
+            past=past,
+            progress=stage.at,
+        )
+    if folder is not None:
+        with folder:
+            outlook.save(folder.draft)
+    for line in outlook.sentences():
+        session.say(line)
+    session.data = {
+        "table": outlook.to_frame().to_dict("records"),
+        "weights": dict(outlook.weights),
+        "events": dict(outlook.events),
+        "past": outlook.past.to_dict("records"),
+        "text": list(outlook.sentences()),
+    }
+    if folder is not None:
+        session.say()
+        session.say(f"Figure, tables and text: {folder.path}")
+
+
+def backtest_own(
+    session: Session,
+    choice: TableChoice,
+    *,
+    free: list[str] | None,
+    horizons: list[int],
+    draws: int,
+    seed: int,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Score forecasts with a model of one's own at past origins.
+
+    Parameters
+    ----------
+    session
+        Where to say things.
+    choice
+        Model and data.
+    free, horizons, draws, seed
+        As for `calibration.forecasting.own.backtest_table`.
+    out, force
+        CSV file to write, if any; whether to replace it.
+    """
+    from calibration.forecasting.own import backtest_table
+    from pysd_runner.export.frames import save_csv
+    from pysd_runner.reports.folders import check_file, save_whole
+
+    if out is not None:
+        check_file(out, ".csv", replace=force, inputs=choice.files)
+    model = choice.load_model()
+    table = choice.load(session)
+    assert table is not None  # noqa: S101
+    settings: dict[str, Any] = {"horizons": tuple(horizons)} if horizons else {}
+    with session.stage("Scoring past forecasts") as stage:
+        found = backtest_table(table, model=model, free=free, draws=draws, seed=seed, progress=stage.at, **settings)
+    skill = found.skill()
+    session.data = {"skill": skill.to_dict("records")}
+    if out is not None:
+        save_whole(out, ".csv", lambda path: save_csv(skill, path), replace=force)
+    session.say(skill.to_string(index=False, float_format="{:.3f}".format))

@@ -1,0 +1,499 @@
+r"""Ensemble Kalman filter over the stocks of any model.
+
+Members hold draws of the parameters. Between observations each runs through the model; at every moment of the grid its
+disturbed stocks are moved by :math:`d_k = \phi d_{k-1} + q \varepsilon_k` (in logarithms for stocks that are always
+positive), and an observation moves all stocks and disturbances by the gain of their covariances over members, with
+perturbed observations. Size and persistence of the disturbances and the size of errors are those under which the
+observations, each foretold from those before, were most likely (Evensen 2003, Ocean Dynamics 53: 343-367).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.filtering.stocks import StockLaw
+from calibration.fitting.general.counts import LEAST_SPREAD
+from calibration.fitting.general.series import ObservedSeries
+from pysd_runner.model import Model
+
+Array = NDArray[np.float64]
+
+# Members with which candidates are weighed, and rounds of finer candidates.
+FEW = 48
+ROUNDS = 2
+# Sizes of disturbances and errors that are tried, in units of the errors of the fit, and persistences.
+SIZES = (0.1, 0.35, 1.0)
+ERRORS = (0.05, 0.35, 1.0)
+MEMORIES = (0.0, 0.6, 0.9)
+LEAST = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Disturbance:
+    """How the stocks of a model are disturbed, and how wrong observations are.
+
+    Attributes
+    ----------
+    size
+        Standard deviation of a new disturbance over one interval of the grid, in units of `Grid.units`.
+    memory
+        Share of a disturbance that is left an interval later.
+    errors
+        Standard deviation of the errors of observation by label, on the scale of each series.
+    likelihood
+        Log likelihood of the observations, each foretold from those before; NaN where it was not computed.
+    """
+
+    size: float
+    memory: float
+    errors: Mapping[str, float]
+    likelihood: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Grid:
+    """Moments, observations and coordinates of a filter.
+
+    Attributes
+    ----------
+    times
+        Evenly spaced moments, the first at or after the start of the model, shape (time,).
+    observed
+        On the scale of each series, by label, shape (row, time); NaN where nothing was seen.
+    logs
+        Stocks that are filtered in logarithms, shape (state,).
+    disturbed
+        Places of the states that are disturbed.
+    units
+        Unit of a disturbance of each of them.
+    near
+        Which states and disturbances an observation may move, shape (state + disturbed, observation).
+    """
+
+    times: Array
+    observed: Mapping[str, Array]
+    logs: NDArray[np.bool_]
+    disturbed: NDArray[np.intp]
+    units: Array
+    near: Array
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Filtered:
+    """Members at every moment of the grid, after its observations.
+
+    Attributes
+    ----------
+    states
+        In the coordinates of the filter, shape (time, member, state).
+    disturbances
+        Shape (time, member, disturbed).
+    law
+        With what they were filtered.
+    likelihood
+        Log likelihood of all observations.
+    """
+
+    states: Array
+    disturbances: Array
+    law: Disturbance
+    likelihood: float
+
+
+def grid_of(
+    model: Model, law: StockLaw, series: Sequence[ObservedSeries], times: Array, observed: Mapping[str, Array]
+) -> Grid:
+    """Coordinates and disturbed stocks of a filter.
+
+    Stocks that an observation reads are disturbed; where none is read directly, all stocks of the file are.
+
+    Parameters
+    ----------
+    model, law, series
+        As they are filtered.
+    times, observed
+        Evenly spaced moments, and what was seen at them.
+    """
+    path = _free_path(law, times)
+    logs = np.asarray((path > 0).all(axis=(0, 1)))
+    read = {name for item in series for name in item.expression.variables if name in law.names}
+    visible = [name for name in law.names if name in model.variables]
+    chosen = [name for name in law.names if name in (read or set(visible))]
+    places, start = [], 0
+    for name, size in zip(law.names, law.sizes, strict=True):
+        places += list(range(start, start + size)) if name in chosen else []
+        start += size
+    disturbed = np.array(places, dtype=np.intp)
+    middle = np.median(path, axis=1)
+    units = np.where(logs, 1.0, np.maximum(middle.std(axis=0), LEAST))[disturbed]
+    units = np.where(units > LEAST, units, np.maximum(np.abs(middle).max(axis=0)[disturbed], 1.0))
+    return Grid(
+        times=times,
+        observed=observed,
+        logs=logs,
+        disturbed=disturbed,
+        units=units,
+        near=_near(model, law, series, disturbed),
+    )
+
+
+def _free_path(law: StockLaw, times: Array) -> Array:
+    """Stocks without observations, shape (time, member, state)."""
+    states, found, now = law.first, [law.first], law.start
+    for time in times:
+        if time > now:
+            states = law.advance(states, now, float(time)).states
+            found.append(states)
+            now = float(time)
+    path = np.stack(found)
+    usable = np.isfinite(path).all(axis=(0, 2))
+    return path[:, usable] if usable.any() else np.nan_to_num(path)
+
+
+def _near(model: Model, law: StockLaw, series: Sequence[ObservedSeries], disturbed: NDArray[np.intp]) -> Array:
+    """One where state and observation may belong together: not where they are different elements of one range."""
+    states = [law.element_of(place) for place in range(law.size)]
+    states += [law.element_of(int(place)) for place in disturbed]
+    columns = []
+    for item in series:
+        for element in item.elements:
+            column = np.ones(len(states))
+            for row, (name, place) in enumerate(states):
+                dims = model.ir.variables[name].dims
+                if dims and dims == item.expression.dims and place != element:
+                    column[row] = 0.0
+            columns.append(column)
+    return np.stack(columns, axis=1)
+
+
+def learn(
+    law: StockLaw, grid: Grid, errors: Mapping[str, float], given: Mapping[str, bool], *, seed: int, few: int = FEW
+) -> Disturbance:
+    """Learn disturbances and errors from how well observations are foretold from those before.
+
+    Parameters
+    ----------
+    law, grid
+        Model and observations.
+    errors
+        Standard deviation of the errors of a fit, by label, on the scale of each series.
+    given
+        Whether that of a series is declared and stays.
+    seed
+        Decides the random numbers, which all candidates share.
+    few
+        Members of each candidate.
+
+    Returns
+    -------
+    Disturbance
+        The likeliest candidate.
+    """
+    scale = float(np.mean([errors[item.label] / _unit(item) for item in law.series]))
+
+    def candidate(size: float, memory: float, share: float) -> Disturbance:
+        found = {label: value if given[label] else share * value for label, value in errors.items()}
+        return Disturbance(size=size * scale, memory=memory, errors=found)
+
+    parts = [(0.0, 0.0, share) for share in ERRORS]
+    parts += [(size, memory, share) for size in SIZES for memory in MEMORIES for share in ERRORS]
+    best, at = _best(law, grid, [candidate(*item) for item in parts], parts, seed, few)
+    width = 2.0
+    for _ in range(ROUNDS):
+        size, memory, share = at
+        memories = {min(max(memory + step / (2 * width), 0.0), 0.97) for step in (-0.5, 0.0, 0.5)} if size else {0.0}
+        sizes = (size / width, size, size * width) if size else (0.0, 0.02)
+        tries = [(s, m, r) for s in sizes for m in sorted(memories) for r in (share / width, share, share * width)]
+        found, place = _best(law, grid, [candidate(*item) for item in tries], tries, seed, few)
+        if found.likelihood > best.likelihood:
+            best, at = found, place
+        width = np.sqrt(width)
+    return best
+
+
+def _best(
+    law: StockLaw,
+    grid: Grid,
+    candidates: Sequence[Disturbance],
+    parts: Sequence[tuple[float, float, float]],
+    seed: int,
+    few: int,
+) -> tuple[Disturbance, tuple[float, float, float]]:
+    likelihoods = filtered_many(law, grid, candidates, seed=seed, members=few)[1]
+    place = int(np.argmax(np.where(np.isfinite(likelihoods), likelihoods, -np.inf)))
+    return replace(candidates[place], likelihood=float(likelihoods[place])), parts[place]
+
+
+def _unit(series: ObservedSeries) -> float:
+    """Unit of the errors of a series in those of disturbances: one in logarithms, else the spread of the data."""
+    if series.observation.scale != "level":
+        return 1.0
+    seen = series.values[np.isfinite(series.values)]
+    spread = float(seen.std())
+    return spread if spread > 0 else max(float(np.abs(seen).max()), 1.0)
+
+
+def filtered(law: StockLaw, grid: Grid, disturbance: Disturbance, *, seed: int, members: int) -> Filtered:
+    """Filter with given disturbances.
+
+    Parameters
+    ----------
+    law, grid, disturbance
+        Model, observations and how both err.
+    seed
+        Decides every random number.
+    members
+        How many.
+    """
+    (states, moved), likelihoods = filtered_many(law, grid, [disturbance], seed=seed, members=members, keep=True)
+    return Filtered(
+        states=states,
+        disturbances=moved,
+        law=replace(disturbance, likelihood=float(likelihoods[0])),
+        likelihood=float(likelihoods[0]),
+    )
+
+
+def filtered_many(
+    law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], *, seed: int, members: int, keep: bool = False
+) -> tuple[tuple[Array, Array], Array]:
+    """Filter with several disturbances at once, all members of all in one batch of simulations.
+
+    Parameters
+    ----------
+    law, grid
+        Model and observations.
+    candidates
+        Disturbances.
+    seed, members
+        As for `filtered`; all candidates share the random numbers.
+    keep
+        Whether states are kept, those of the first candidate.
+
+    Returns
+    -------
+    tuple
+        States (time, member, state) and disturbances (time, member, disturbed) if kept, and the log likelihood of each
+        candidate, shape (candidate,).
+    """
+    rng = np.random.default_rng([seed, members])
+    work = _Work(law, grid, candidates, members, rng)
+    kept: list[tuple[Array, Array]] = []
+    now = law.start
+    for place, time in enumerate(grid.times):
+        work.forward(now, float(time), is_first=place == 0 and time <= law.start)
+        work.update(place, float(time))
+        now = float(time)
+        if keep:
+            kept.append((work.states[0].copy(), work.moved[0].copy()))
+    if not keep:
+        return (np.zeros(0), np.zeros(0)), work.likelihood
+    return (np.stack([item[0] for item in kept]), np.stack([item[1] for item in kept])), work.likelihood
+
+
+class _Work:
+    """A filter under way; `states` has shape (candidate, member, state), in coordinates."""
+
+    def __init__(
+        self, law: StockLaw, grid: Grid, candidates: Sequence[Disturbance], members: int, rng: np.random.Generator
+    ) -> None:
+        self.law, self.grid, self.rng = law, grid, rng
+        self.count, self.members = len(candidates), members
+        self.chosen = np.resize(np.arange(law.members), members)
+        self.rows = np.tile(self.chosen, self.count)
+        first = to_coordinates(law.first[self.chosen], grid.logs)
+        self.states = np.repeat(first[None], self.count, axis=0)
+        self.size = np.array([item.size for item in candidates])
+        self.memory = np.array([item.memory for item in candidates])
+        self.errors = {label: np.array([c.errors[label] for c in candidates]) for label in candidates[0].errors}
+        self.moved = np.zeros((self.count, members, len(grid.disturbed)))
+        self.totals = {item.label: np.zeros((self.count, members, len(item.labels))) for item in law.series}
+        self.flowed: Mapping[str, Array] = {}
+        self.likelihood = np.zeros(self.count)
+
+    def forward(self, begin: float, end: float, *, is_first: bool) -> None:
+        """Run on to a moment and disturb."""
+        if not is_first and end > begin:
+            flat = from_coordinates(self.states.reshape(-1, self.law.size), self.grid.logs)
+            stretch = self.law.advance(flat, begin, end, self.rows)
+            self.flowed = {
+                label: value.reshape(self.count, self.members, -1) for label, value in stretch.flowed.items()
+            }
+            for label, value in self.flowed.items():
+                self.totals[label] = self.totals[label] + value
+            found = to_coordinates(stretch.states, self.grid.logs).reshape(self.states.shape)
+            self.states = _mended(found, self.states)
+        fresh = centred(self.rng.standard_normal((self.members, len(self.grid.disturbed))))
+        self.moved = self.memory[:, None, None] * self.moved + self.size[:, None, None] * fresh[None]
+        if not is_first:
+            self.states[:, :, self.grid.disturbed] += self.moved * self.grid.units
+
+    def update(self, place: int, time: float) -> None:
+        """Take the observations of a moment in."""
+        seen = {item.label: self.grid.observed[item.label][:, place] for item in self.law.series}
+        if not any(np.isfinite(value).any() for value in seen.values()):
+            return
+        predicted, observed, noise, near = self._predicted(seen, time)
+        if not observed.size:
+            return
+        self.likelihood += self._assimilate(predicted, observed, noise, near)
+
+    def _predicted(self, seen: Mapping[str, Array], time: float) -> tuple[Array, Array, Array, Array]:
+        """What members say of what was seen, shape (candidate, member, observation), with errors and nearness."""
+        flat = from_coordinates(self.states.reshape(-1, self.law.size), self.grid.logs)
+        levels = self.law.seen(flat, time, self.rows)
+        columns, observed, noise, near = [], [], [], []
+        offset = 0
+        for item in self.law.series:
+            values = seen[item.label]
+            known = np.flatnonzero(np.isfinite(values))
+            raw = self._raw(item, levels)
+            rows = np.arange(offset, offset + len(item.labels))
+            offset += len(item.labels)
+            if raw is None or not known.size:
+                continue
+            with np.errstate(all="ignore"):
+                scaled = item.scaled(raw)[:, :, known]
+            columns.append(scaled)
+            observed.append(values[known])
+            noise.append(self._errors(item, raw[:, :, known]))
+            near.append(self.grid.near[:, rows[known]])
+        if not columns:
+            empty = np.zeros((self.count, self.members, 0))
+            return empty, np.zeros(0), np.zeros((self.count, 0)), np.zeros((0, 0))
+        return (
+            np.concatenate(columns, axis=2),
+            np.concatenate(observed),
+            np.concatenate(noise, axis=1),
+            np.concatenate(near, axis=1),
+        )
+
+    def _raw(self, item: ObservedSeries, levels: Mapping[str, Array]) -> Array | None:
+        if item.observation.kind == "level":
+            return levels[item.label].reshape(self.count, self.members, -1)
+        if item.observation.kind == "cumulative":
+            return self.totals[item.label]
+        return self.flowed.get(item.label)
+
+    def _errors(self, item: ObservedSeries, raw: Array) -> Array:
+        """Standard deviation of the errors, shape (candidate, observation)."""
+        spread = self.errors[item.label]
+        if item.errors.is_count:
+            mean = np.maximum(np.nanmean(raw, axis=1), 0.5)
+            beyond = spread if item.errors.family == "negative_binomial" else np.full_like(spread, LEAST_SPREAD)
+            return np.asarray(np.sqrt(mean + (beyond[:, None] * mean) ** 2), dtype=float)
+        return np.repeat(spread[:, None], raw.shape[2], axis=1)
+
+    def _assimilate(self, predicted: Array, observed: Array, noise: Array, near: Array) -> Array:
+        usable: NDArray[np.bool_] = np.asarray(
+            np.isfinite(predicted).all(axis=2) & np.isfinite(self.states).all(axis=2)
+        )
+        count = np.maximum(usable.sum(axis=1), 2)[:, None, None]
+        own = np.where(usable[:, :, None], predicted, 0.0)
+        mean = own.sum(axis=1, keepdims=True) / count
+        spread = np.where(usable[:, :, None], predicted - mean, 0.0)
+        both = np.concatenate([self.states, self.moved], axis=2)
+        held = np.where(usable[:, :, None], both, 0.0)
+        middle = held.sum(axis=1, keepdims=True) / count
+        away = np.where(usable[:, :, None], both - middle, 0.0)
+        cross = np.einsum("cms,cmo->cso", away, spread) / (count - 1) * near[None]
+        inner = np.einsum("cmo,cmp->cop", spread, spread) / (count - 1) * _together(near)[None]
+        places = np.arange(len(observed))
+        inner[:, places, places] += noise**2 + LEAST
+        surprise = observed[None, :] - mean[:, 0]
+        draw = centred(self.rng.standard_normal((self.members, len(observed))))
+        away_from = observed[None, None] + noise[:, None] * draw[None] - np.where(usable[:, :, None], predicted, mean)
+        gain = np.linalg.solve(inner, np.swapaxes(cross, 1, 2))
+        moved = np.einsum("cmo,cos->cms", away_from, gain)
+        both = np.where(usable[:, :, None], both, middle) + moved
+        self.states, self.moved = both[:, :, : self.law.size], both[:, :, self.law.size :]
+        sign, volume = np.linalg.slogdet(inner)
+        distance = np.einsum("co,co->c", surprise, np.linalg.solve(inner, surprise[:, :, None])[:, :, 0])
+        found = -0.5 * (distance + volume + len(observed) * np.log(2 * np.pi))
+        return np.where((sign > 0) & (usable.sum(axis=1) > 2), found, -np.inf)
+
+
+def _together(near: Array) -> Array:
+    """Which observations may vary together: those that share a state they may move, or are one."""
+    return np.asarray(((near.T @ near) > 0).astype(float)) if near.size else np.ones((near.shape[1],) * 2)
+
+
+def _mended(found: Array, before: Array) -> Array:
+    """Members whose run failed start again from another one of their candidate."""
+    usable: NDArray[np.bool_] = np.asarray(np.isfinite(found).all(axis=2))
+    for candidate in np.flatnonzero(~usable.all(axis=1)):
+        good = np.flatnonzero(usable[candidate])
+        if not good.size:
+            found[candidate] = before[candidate]
+            continue
+        bad = np.flatnonzero(~usable[candidate])
+        found[candidate, bad] = found[candidate, np.resize(good, bad.size)]
+    return found
+
+
+def centred(noise: Array) -> Array:
+    """Random numbers whose mean over members is zero."""
+    return np.asarray(noise - noise.mean(axis=0)) if len(noise) > 2 else noise
+
+
+def to_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
+    """Stocks in the coordinates of the filter."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(logs, np.log(np.maximum(states, 1e-300)), states)
+
+
+def from_coordinates(states: Array, logs: NDArray[np.bool_]) -> Array:
+    """The inverse of `to_coordinates`."""
+    with np.errstate(over="ignore"):
+        return np.where(logs, np.exp(np.where(logs, np.minimum(states, 700.0), 0.0)), states)
+
+
+def ahead(
+    law: StockLaw, grid: Grid, found: Filtered, place: int, times: Array, *, draws: int, seed: int
+) -> dict[str, Array]:
+    """Run members on without observations.
+
+    Parameters
+    ----------
+    law, grid, found
+        Of the filter.
+    place
+        Moment of the grid from which to go on.
+    times
+        Later moments, evenly spaced like the grid, shape (time,).
+    draws, seed
+        Number of paths, and what decides them.
+
+    Returns
+    -------
+    dict
+        What would be observed without errors, on the model's scale, by label, shape (draw, row, time). A total goes on
+        from nought at the origin.
+    """
+    rng = np.random.default_rng([seed, place, draws])
+    members = found.states.shape[1]
+    chosen = rng.permutation(np.resize(np.arange(members), draws))
+    states, moved = found.states[place][chosen], found.disturbances[place][chosen]
+    rows = np.resize(np.arange(law.members), members)[chosen]
+    columns: dict[str, list[Array]] = {item.label: [] for item in law.series}
+    totals = {item.label: np.zeros((draws, len(item.labels))) for item in law.series}
+    now = float(grid.times[place])
+    for time in times:
+        stretch = law.advance(from_coordinates(states, grid.logs), now, float(time), rows)
+        states = to_coordinates(stretch.states, grid.logs)
+        fresh = centred(rng.standard_normal(moved.shape))
+        moved = found.law.memory * moved + found.law.size * fresh
+        states[:, grid.disturbed] += moved * grid.units
+        levels = law.seen(from_coordinates(states, grid.logs), float(time), rows)
+        for item in law.series:
+            if item.observation.kind == "level":
+                columns[item.label].append(levels[item.label])
+                continue
+            totals[item.label] = totals[item.label] + stretch.flowed[item.label]
+            columns[item.label].append(
+                totals[item.label] if item.observation.kind == "cumulative" else stretch.flowed[item.label]
+            )
+        now = float(time)
+    return {label: np.stack(parts, axis=-1) for label, parts in columns.items()}

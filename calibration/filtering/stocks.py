@@ -1,0 +1,231 @@
+"""Any model as a law of its stocks: from their values at one moment to those at a later one, for many members."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fitting.general.series import ObservedSeries
+from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
+from pysd_runner.model import Model
+from pysd_runner.simulation.run import simulate
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Stretch:
+    """What a run over one stretch of time gave.
+
+    Attributes
+    ----------
+    states
+        Stocks at the end, flat, shape (member, state).
+    flowed
+        What flowed by each series of a flow or of a total, on the model's scale, shape (member, row); by label.
+    """
+
+    states: Array
+    flowed: Mapping[str, Array]
+
+
+class StockLaw:
+    """A model as a law of its stocks.
+
+    Parameters
+    ----------
+    model
+        Any model whose memory is stocks alone.
+    values
+        What members hold by variable: arrays of shape (1, member, element...) that differ between them, numbers and
+        paths that do not.
+    series
+        Observations.
+    start
+        First moment of the model.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the model holds memory that cannot be set, such as fixed delays.
+    """
+
+    def __init__(
+        self, model: Model, values: Mapping[str, Any], series: Sequence[ObservedSeries], *, start: float
+    ) -> None:
+        stuck = without_start(model.ir)
+        if stuck:
+            raise UnsupportedFeature(
+                f"{model.path.name} holds memory that cannot be set ({', '.join(stuck[:3])}: fixed delays, samples); "
+                "its state is not estimated: the forecast follows the fitted path instead"
+            )
+        self.names = stocks_of(model.ir)
+        self.shapes = {name: model.ir.shape(model.ir.variables[name].dims) for name in self.names}
+        self.sizes = [int(np.prod(self.shapes[name], dtype=int)) for name in self.names]
+        self.series = tuple(series)
+        self._outcomes = list(dict.fromkeys(name for item in series for name in item.expression.variables))
+        self._flows = [item for item in series if item.observation.kind != "level"]
+        self.start = start
+        self._values = dict(values)
+        self.members = max(
+            (np.shape(value)[1] for value in values.values() if not isinstance(value, TimePath) and np.ndim(value) > 1),
+            default=1,
+        )
+        self._model = model
+        first = self._first_states(model)
+        # What a model froze at its start must not be frozen anew at a later one.
+        self.first = first
+        self._law = with_starts(model, self.names)
+
+    @property
+    def size(self) -> int:
+        """Number of states."""
+        return sum(self.sizes)
+
+    def _first_states(self, model: Model) -> Array:
+        frozen = [name for name, item in model.variables.items() if item.kind == "initial"]
+        held = dict(self._values)
+        starts = {name for name in held if name.startswith(PREFIX)}
+        base = with_starts(model, [name.removeprefix(PREFIX) for name in starts]) if starts else model
+        step = _step_of(base, held, self.start)
+        run = simulate(
+            base,
+            held,
+            outcomes=[*self.names, *frozen],
+            start=self.start,
+            stop=self.start + step,
+            save_every=step,
+            throw=False,
+        )
+        self.step = step
+        for name in frozen:
+            value = run.data[name][..., 0]
+            self._values[name] = value if np.asarray(value).ndim else float(value)
+        for name in starts:
+            self._values.pop(name)
+        return self._flat({name: run.data[name][0, ..., 0] for name in self.names})
+
+    def _flat(self, found: Mapping[str, Array]) -> Array:
+        parts = [
+            np.broadcast_to(found[name], (self.members, *self.shapes[name])).reshape(self.members, -1)
+            for name in self.names
+        ]
+        return np.concatenate(parts, axis=1).astype(float)
+
+    def _entered(self, states: Array) -> dict[str, Array]:
+        found, place = {}, 0
+        for name, size in zip(self.names, self.sizes, strict=True):
+            part = states[:, place : place + size]
+            found[f"{PREFIX}{name}"] = part.reshape(1, len(states), *self.shapes[name])
+            place += size
+        return found
+
+    def advance(self, states: Array, begin: float, end: float, members: NDArray[np.intp] | None = None) -> Stretch:
+        """Run members on from one moment to another.
+
+        Parameters
+        ----------
+        states
+            Shape (member, state).
+        begin, end
+            In the model's unit of time.
+        members
+            Which values each row of `states` has, by number of the member; None for one row a member.
+
+        Returns
+        -------
+        Stretch
+            States at the end, and what flowed; not finite where a run failed.
+        """
+        values = {**self._of(members), **self._entered(states)}
+        names = [*self.names, *(name for item in self._flows for name in item.expression.variables)]
+        steps = max(round((end - begin) / self.step), 1)
+        every = (end - begin) / steps
+        with np.errstate(all="ignore"):
+            run = simulate(
+                self._law,
+                values,
+                outcomes=list(dict.fromkeys(names)),
+                start=begin,
+                stop=end,
+                step=every,
+                save_every=every if self._flows else end - begin,
+                throw=False,
+            )
+        flowed = {}
+        for item in self._flows:
+            path = item.expression.value({name: run.data[name][0] for name in item.expression.variables})
+            total = path[..., :-1].sum(axis=-1) * every
+            flowed[item.label] = total.reshape(len(total), -1)[:, item.elements]
+        found = {name: run.data[name][0, ..., -1] for name in self.names}
+        parts = [
+            np.broadcast_to(found[name], (len(states), *self.shapes[name])).reshape(len(states), -1)
+            for name in self.names
+        ]
+        return Stretch(states=np.concatenate(parts, axis=1), flowed=flowed)
+
+    def seen(self, states: Array, time: float, members: NDArray[np.intp] | None = None) -> dict[str, Array]:
+        """What members say of the series observed as levels at a moment, on the model's scale, (member, row) each."""
+        levels = [item for item in self.series if item.observation.kind == "level"]
+        if not levels:
+            return {}
+        names = list(dict.fromkeys(name for item in levels for name in item.expression.variables))
+        known = self._from_states(states, names)
+        others = [name for name in names if name not in known]
+        if others:
+            values = {**self._of(members), **self._entered(states)}
+            with np.errstate(all="ignore"):
+                run = simulate(
+                    self._law,
+                    values,
+                    outcomes=others,
+                    start=time,
+                    stop=time + self.step,
+                    step=self.step,
+                    save_every=self.step,
+                    throw=False,
+                )
+            for name in others:
+                now = run.data[name][0, ..., :1]
+                known[name] = np.broadcast_to(now, (len(states), *now.shape[1:]))
+        found = {}
+        for item in levels:
+            value = item.expression.value(known)
+            found[item.label] = value.reshape(len(states), -1)[:, item.elements]
+        return found
+
+    def _from_states(self, states: Array, names: Sequence[str]) -> dict[str, Array]:
+        found, place = {}, 0
+        for name, size in zip(self.names, self.sizes, strict=True):
+            if name in names:
+                found[name] = states[:, place : place + size].reshape(len(states), *self.shapes[name], 1)
+            place += size
+        return found
+
+    def _of(self, members: NDArray[np.intp] | None) -> dict[str, Any]:
+        if members is None:
+            return self._values
+        return {
+            name: value[:, members]
+            if not isinstance(value, TimePath) and np.ndim(value) > 1 and np.shape(value)[1] > 1
+            else value
+            for name, value in self._values.items()
+        }
+
+    def element_of(self, place: int) -> tuple[str, int]:
+        """Stock and flat element of a state."""
+        for name, size in zip(self.names, self.sizes, strict=True):
+            if place < size:
+                return name, place
+            place -= size
+        raise IndexError(place)
+
+
+def _step_of(model: Model, values: Mapping[str, Any], start: float) -> float:
+    from pysd_runner.simulation.task import prepared
+
+    return float(prepared(model, values, start=start, outcomes=[]).clock.step)

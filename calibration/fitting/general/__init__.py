@@ -1,0 +1,1 @@
+"""Calibration of any model on any table of observations; nothing here knows regions."""

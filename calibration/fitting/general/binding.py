@@ -1,0 +1,335 @@
+"""Which column of a table observes what of a model, and which drive it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fitting.general.expressions import Expression, expression_of
+from calibration.fitting.general.series import ObservedSeries, chosen_scale, to_scale, weights_of
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.general.matching import matched, same
+from pysd_runner.model import Model
+from pysd_runner.panel.table import Column, Table
+from pysd_runner.spec import ModelSpec, Observation
+
+Array = NDArray[np.float64]
+
+# Smallest size of errors in units of the spread of what was observed, before they are estimated.
+START_SD = 0.5
+Measurements = Mapping[str, Observation] | Iterable[Observation]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Binding:
+    """A table as a model sees it.
+
+    Attributes
+    ----------
+    observations
+        How columns observe the model, by key.
+    driven
+        Columns that drive an input of the model, by variable.
+    notes
+        What a reader must know.
+    """
+
+    observations: Mapping[str, Observation]
+    driven: Mapping[str, Column]
+    notes: tuple[str, ...]
+
+
+def bound(model: Model, table: Table, *, spec: ModelSpec | None, measurements: Measurements | None) -> Binding:
+    """Match the columns of a table to the variables of a model.
+
+    What the caller declares comes first, then what stands beside the model, then the mapping given to `load_table`,
+    then names that are the same but for case, spaces and underscores. A column that is a constant of the model drives
+    it; any other observes.
+
+    Parameters
+    ----------
+    model, table
+        To be matched.
+    spec
+        Declarations beside the model, or None.
+    measurements
+        What the caller declares, by key or in a list.
+
+    Returns
+    -------
+    Binding
+        Columns without a match are named in its notes.
+
+    Raises
+    ------
+    UnknownName
+        If a declaration names a column or a variable that is not there.
+    InvalidPanel
+        If no column observes anything.
+    """
+    declared = {**({} if spec is None else spec.observations), **_by_key(measurements)}
+    observations: dict[str, Observation] = {}
+    for key, item in declared.items():
+        if item.column not in table:
+            if measurements is not None and key in _by_key(measurements):
+                table.column(item.column)
+            continue
+        observations[key] = replace(item, column=table.column(item.column).name)
+        expression_of(model, item.outcome)
+    taken = {item.column for item in observations.values()}
+    driven: dict[str, Column] = {}
+    found = matched(model, table)
+    unused = [name for name in table.columns if name not in taken and name not in found]
+    for name, target in found.items():
+        if name in taken:
+            continue
+        column = table.columns[name]
+        expression = expression_of(model, target)
+        kinds = {model.ir.variables[item].kind for item in expression.variables}
+        if kinds <= {"constant", "data"}:
+            driven[expression.variables[0]] = column
+        else:
+            observations[name] = Observation(column=name, outcome=target)
+    if not observations:
+        raise InvalidPanel(_nothing(model, table, unused))
+    notes = [f"Column {name!r} matches no variable and is not used." for name in unused]
+    return Binding(observations=observations, driven=driven, notes=tuple(notes))
+
+
+def _by_key(measurements: Measurements | None) -> dict[str, Observation]:
+    if measurements is None:
+        return {}
+    if isinstance(measurements, Mapping):
+        return dict(measurements)
+    found = {}
+    for item in measurements:
+        if not isinstance(item, Observation):
+            raise InvalidInput(f"measurements are a list of Observation; found {item!r}")
+        found[item.column if item.column not in found else f"{item.column}: {item.outcome}"] = item
+    return found
+
+
+def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
+    near = "".join(suggest(name, model.variables) for name in unused[:1])
+    return (
+        f"no column of table {table.name!r} ({', '.join(table.columns)}) is called like a variable of "
+        f"{model.path.name}.{near} Say which variable a column observes: "
+        f"columns={{{unused[0] if unused else 'column'!r}: ...}} in load_table, or --map column=variable"
+    )
+
+
+def series_of(
+    model: Model, table: Table, binding: Binding, *, moments: Array, step: float
+) -> tuple[tuple[ObservedSeries, ...], list[str]]:
+    """The observations of a table within the moments of a run.
+
+    Parameters
+    ----------
+    model, table, binding
+        As matched.
+    moments
+        Saved moments of the run, a step apart, shape (moment,).
+    step
+        Step of the run.
+
+    Returns
+    -------
+    tuple
+        The series, and what was left out.
+
+    Raises
+    ------
+    InvalidInput
+        If entities and subscripts do not fit together.
+    InvalidPanel
+        If nothing is left to compare.
+    """
+    found, notes = [], []
+    for key, observation in binding.observations.items():
+        series, told = _series(model, table, key, observation, moments=moments, step=step)
+        notes += told
+        if series is not None:
+            found.append(series)
+    if not found:
+        raise InvalidPanel(
+            f"table {table.name!r} ({table.span}) has no usable observation in the time of the run, "
+            f"{moments[0]:g} to {moments[-1]:g}: {' '.join(notes)}"
+        )
+    return tuple(found), notes
+
+
+def _series(
+    model: Model, table: Table, key: str, observation: Observation, *, moments: Array, step: float
+) -> tuple[ObservedSeries | None, list[str]]:
+    column = table.column(observation.column)
+    expression = expression_of(model, observation.outcome)
+    labels, elements, raw = _rows(model, table, column, expression)
+    slack = 1e-6 * step
+    inside = (table.times >= moments[0] - slack) & (table.times <= moments[-1] + slack)
+    outside = int(np.isfinite(raw[:, ~inside]).sum())
+    notes = []
+    if outside:
+        notes.append(
+            f"{outside} value{'' if outside == 1 else 's'} of {column.name!r} before or after the run "
+            f"({moments[0]:g} to {moments[-1]:g}) {'is' if outside == 1 else 'are'} not used."
+        )
+    kept = inside & np.isfinite(raw).any(axis=0)
+    times, raw = np.clip(table.times[kept], moments[0], moments[-1]), raw[:, kept]
+    if not times.size:
+        return None, [*notes, f"Column {column.name!r} has no value in that time."]
+    scale = chosen_scale(observation, raw)
+    settled = replace(observation, scale=scale)
+    values = to_scale(raw, scale)
+    if observation.errors.is_count:
+        values = _counts(column, raw)
+    lost = int((np.isfinite(raw) & ~np.isfinite(values)).sum())
+    if lost:
+        why = "have no logarithm (zero or less)" if scale == "log" else "lie outside 0 to 1"
+        notes.append(f"{lost} values of {column.name!r} {why} and are left out.")
+    if observation.kind == "flow":
+        values = _without_first(values, times, moments)
+    if observation.kind == "cumulative":
+        # Nothing has flowed at the start, whatever the parameters.
+        values = np.where(times <= moments[0] + slack, np.nan, values)
+    if not np.isfinite(values).any():
+        return None, [*notes, f"Column {column.name!r} has no value that can be compared."]
+    return ObservedSeries(
+        measurement=key,
+        observation=settled,
+        expression=expression,
+        labels=labels,
+        elements=elements,
+        times=times,
+        raw=raw,
+        values=values,
+        weights=_weights(times, values, moments, observation.kind, step),
+        declared_sd=_start_sd(settled, values),
+        spacing=float(np.median(np.diff(times))) if times.size > 1 else 1.0,
+        unusable=lost,
+    ), notes
+
+
+def _counts(column: Column, raw: Array) -> Array:
+    seen = raw[np.isfinite(raw)]
+    bad = seen[(seen < 0) | (seen != np.round(seen))]
+    if bad.size:
+        raise InvalidInput(
+            f"column {column.name!r} is declared to hold counts; found {bad[0]:g}, expected whole numbers from 0"
+        )
+    return raw
+
+
+def _start_sd(observation: Observation, values: Array) -> float:
+    """Where the estimation of the errors starts: generous, so that no far start is ruled out."""
+    if observation.sd is not None:
+        return observation.sd
+    if observation.errors.is_count:
+        return 0.3
+    seen = values[np.isfinite(values)]
+    spread = float(seen.std()) if seen.size > 1 else abs(float(seen[0]))
+    return START_SD * spread if spread > 0 else max(0.1 * abs(float(seen[0])), 1e-6)
+
+
+def _without_first(values: Array, times: Array, moments: Array) -> Array:
+    """A flow that began before the run is not compared."""
+    if times.size > 1 and times[0] - (times[1] - times[0]) < moments[0] - 1e-9:
+        values = values.copy()
+        values[:, 0] = np.nan
+    return values
+
+
+def _weights(times: Array, values: Array, moments: Array, kind: str, step: float) -> Array:
+    common = weights_of(times, moments, kind, step)[None]
+    if kind != "flow" or (len(values) == 1 and np.isfinite(values[:, 1:]).all()) or np.isfinite(values[:, 1:]).all():
+        return common
+    found = np.zeros((len(values), *common.shape[1:]))
+    for row, line in enumerate(values):
+        seen = np.isfinite(line)
+        if seen.sum() > 1:
+            found[row, seen] = weights_of(times[seen], moments, kind, step)
+    return found
+
+
+def _rows(
+    model: Model, table: Table, column: Column, expression: Expression
+) -> tuple[tuple[str, ...], NDArray[np.intp], Array]:
+    """Labels of the entities of a column, their places among the elements, and the values by row."""
+    if not expression.dims:
+        if column.axes:
+            raise InvalidInput(
+                f"column {column.name!r} has values by {', '.join(column.axes)}, but {expression.text!r} is a single "
+                "number; name one element in the heading, or sum the column up first"
+            )
+        return ("",), np.zeros(1, dtype=np.intp), column.values[None]
+    shape = model.ir.shape(expression.dims)
+    if len(column.axes) != len(expression.dims):
+        ranges = ", ".join(f"{dim} ({', '.join(model.ir.ranges[dim][:4])}, ...)" for dim in expression.dims)
+        raise InvalidInput(
+            f"{expression.text!r} runs over {ranges}, but column {column.name!r} has "
+            f"{len(column.axes) or 'no'} names of entities; name the columns that hold them with `entity` (--entity), "
+            f"or one element: {expression.text}[{', '.join(model.ir.ranges[dim][0] for dim in expression.dims)}]"
+        )
+    places = [_places(model, table, column, axis, dim) for axis, dim in zip(column.axes, expression.dims, strict=True)]
+    grid = np.meshgrid(*places, indexing="ij")
+    elements = np.ravel_multi_index([item.ravel() for item in grid], shape)
+    names = np.meshgrid(*(np.array(table.axes[axis], dtype=object) for axis in column.axes), indexing="ij")
+    labels = tuple(", ".join(parts) for parts in zip(*(item.ravel() for item in names), strict=True))
+    raw = column.values.reshape(-1, column.values.shape[-1])
+    seen = np.isfinite(raw).any(axis=1)
+    return tuple(np.array(labels, dtype=object)[seen]), elements[seen], raw[seen]
+
+
+def _places(model: Model, table: Table, column: Column, axis: str, dim: str) -> NDArray[np.intp]:
+    known = {item: place for place, item in enumerate(model.ir.ranges[dim])}
+    found = []
+    for label in table.axes[axis]:
+        match = next((place for item, place in known.items() if same(item, label)), None)
+        if match is None:
+            raise UnknownName(
+                f"column {column.name!r}: {axis} {label!r} is no element of {dim}.{suggest(label, known)} "
+                f"Expected one of {', '.join(list(known)[:6])}{', ...' if len(known) > 6 else ''}"
+            )
+        found.append(match)
+    return np.array(found, dtype=np.intp)
+
+
+def driven_paths(model: Model, table: Table, driven: Mapping[str, Column]) -> tuple[dict[str, TimePath], list[str]]:
+    """Inputs that follow a column: straight lines between its values, the last one held.
+
+    Parameters
+    ----------
+    model, table, driven
+        Columns by the variable they drive.
+
+    Returns
+    -------
+    tuple
+        Paths by variable, and what is said of their ends.
+
+    Raises
+    ------
+    InvalidInput
+        If a value of an element is missing at a time others have one, or the subscripts do not fit.
+    """
+    paths, notes = {}, []
+    for variable, column in driven.items():
+        dims = model.ir.variables[variable].dims
+        expression = expression_of(model, variable)
+        _, elements, raw = _rows(model, table, column, expression)
+        kept = np.isfinite(raw).all(axis=0)
+        if not kept.any():
+            raise InvalidInput(f"column {column.name!r} drives {variable!r} and never has a value for every element")
+        if dims and len(elements) < np.prod(model.ir.shape(dims)):
+            raise InvalidInput(f"column {column.name!r} drives {variable!r} and lacks some of its elements")
+        values = np.empty((int(kept.sum()), int(np.prod(model.ir.shape(dims), dtype=int))))
+        values[:, elements] = raw[:, kept].T
+        shaped = values.reshape(-1, *model.ir.shape(dims)) if dims else values[:, 0]
+        times = table.times[kept]
+        paths[variable] = TimePath(times=times, values=shaped, interpolate="linear")
+        notes.append(
+            f"{variable} follows column {column.name!r} to {times[-1]:g}; after that its last value holds unless a "
+            "scenario gives a path."
+        )
+    return paths, notes

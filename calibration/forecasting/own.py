@@ -1,0 +1,833 @@
+"""Forecasts of what a table observes, with any model: its filtered stocks, mixed with simple baselines."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
+from calibration.filtering.stocks import StockLaw
+from calibration.fitting.general.fitting import fit_table
+from calibration.fitting.general.predicted import disturbed
+from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.series import ObservedSeries
+from calibration.fitting.results import FitResult
+from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
+from calibration.forecasting.combination import Combination
+from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
+from calibration.forecasting.learnt import Learnt
+from calibration.forecasting.memory import Memory
+from calibration.forecasting.scores import crps
+from calibration.forecasting.target import Target
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
+from pysd_runner.general.projection import fitted_values
+from pysd_runner.model import Model
+from pysd_runner.panel.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from pysd_runner.plots.figure import ReportFigure
+
+Array = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+MODEL, FINAL, REFERENCE = "model", "gapsim", "persistence"
+MEMBERS = 240
+# Baselines that the model is mixed with, and their prior weights; that of the model is one.
+BASELINES = {REFERENCE: 0.25, "damped_drift": 0.25, "smoothing": 0.25, "autoregression": 0.25}
+# The model is fitted anew whenever the observations have grown by this share.
+ANEW = 1.3
+# Observations that a first fit needs beside one for each parameter.
+FEWEST = 6
+FIRST_ORIGIN = 8
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+# A mixture that is not this much better than persistence has gained nothing.
+GAIN = 0.98
+MOST_AHEAD = 500
+# One series tells little of how wide a mixture should have been: its own width counts for this many origins.
+UNDILATED = 30.0
+# One series tells members apart slowly: weights that follow its last errors follow chance.
+RATE, HALF_LIFE = 0.3, 20.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gridded:
+    """The observations of a problem on an even grid of moments.
+
+    Attributes
+    ----------
+    problem
+        Model, table and parameters, without a last moment.
+    times
+        Shape (time,).
+    observed
+        On the scale of each series, by label, shape (row, time).
+    """
+
+    problem: TableProblem
+    times: Array
+    observed: Mapping[str, Array]
+
+    @property
+    def series(self) -> tuple[ObservedSeries, ...]:
+        """The observations."""
+        return self.problem.observations
+
+    @property
+    def spacing(self) -> float:
+        """Distance of two moments."""
+        return float(self.times[1] - self.times[0])
+
+    @property
+    def rows(self) -> list[str]:
+        """Name of every row of the target."""
+        return [f"{item.label}[{who}]" if who else item.label for item in self.series for who in item.labels]
+
+    def target(self) -> Target:
+        """All rows under each other, as forecasters know them; positions of the grid are its years."""
+        values = np.concatenate([self.observed[item.label] for item in self.series])
+        return Target(
+            name=self.problem.table.name,
+            regions=tuple(self.rows),
+            groups=(),
+            years=tuple(range(len(self.times))),
+            values=values,
+        )
+
+    def later(self, count: int) -> Array:
+        """So many moments after the last one."""
+        return np.asarray(self.times[-1] + self.spacing * np.arange(1, count + 1), dtype=float)
+
+
+def gridded(problem: TableProblem) -> Gridded:
+    """Put observations on an even grid.
+
+    The grid has the usual distance of the observations, in whole steps of the model; each goes to the nearest moment.
+
+    Parameters
+    ----------
+    problem
+        Model and table.
+
+    Raises
+    ------
+    InvalidInput
+        If there are fewer than two moments.
+    """
+    series = problem.observations
+    moments = np.unique(np.concatenate([item.times for item in series]))
+    if len(moments) < 2:
+        raise InvalidInput("a forecast needs observations at two moments at least")
+    step = problem.runs_to(float(moments[-1]))[1]
+    usual = float(np.median(np.diff(moments)))
+    spacing = max(round(usual / step), 1) * step
+    count = round(float(moments[-1] - moments[0]) / spacing) + 1
+    times = moments[-1] - spacing * np.arange(count - 1, -1, -1)
+    first = problem.first_year
+    times = times[times >= first - 1e-9 * max(abs(first), 1.0)]
+    observed = {}
+    for item in series:
+        table = np.full((len(item.labels), len(times)), np.nan)
+        places = np.round((item.times - times[0]) / spacing).astype(int)
+        for column, place in enumerate(places):
+            if 0 <= place < len(times):
+                known = np.isfinite(item.values[:, column])
+                table[known, place] = item.values[known, column]
+        observed[item.label] = table
+    return Gridded(problem=problem, times=np.asarray(times, dtype=float), observed=observed)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Known:
+    """A fit and what its filter knows, up to some moment."""
+
+    fit: FitResult
+    problem: TableProblem
+    law: StockLaw | None
+    grid: Grid | None
+    disturbance: Disturbance | None
+    passes: dict[int, Filtered] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelForecaster:
+    """The model, its parameters and disturbances estimated from what an origin may see, its stocks filtered to it.
+
+    Attributes
+    ----------
+    data
+        The observations.
+    free
+        Parameters.
+    members
+        Of the ensemble.
+    given
+        A fit to go by at every origin that sees as much as it saw; None fits at each.
+    """
+
+    data: Gridded
+    free: tuple[str, ...]
+    members: int = MEMBERS
+    given: FitResult | None = None
+    known: dict[int, _Known] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return MODEL
+
+    def __repr__(self) -> str:
+        return (
+            f"ModelForecaster({self.data.problem.model.sha256[:12]}, {self.free}, {self.members}, {self.given is None})"
+        )
+
+    def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
+        """Forecast; see `Forecaster`."""
+        place = origin.year
+        known = self._known(origin, seed)
+        later = self.data.times[place] + self.data.spacing * np.arange(1, horizon + 1)
+        if known.law is None or known.grid is None or known.disturbance is None:
+            paths = self._open(known, place, later, draws, seed)
+        else:
+            paths = self._filtered(known, place, later, draws, seed)
+        usable = np.isfinite(paths).all(axis=(1, 2))
+        if not usable.any():
+            raise SimulationFailed(
+                f"no draw of {self.data.problem.model.name} gives numbers after {self.data.times[place]:g}"
+            )
+        paths = paths[np.resize(np.flatnonzero(usable), draws)]
+        return Forecast(point=np.median(paths, axis=0), draws=paths)
+
+    def _known(self, origin: Origin, seed: int) -> _Known:
+        """What is known at an origin; fits are kept while the observations have not grown much."""
+        block = self._block(origin)
+        if block not in self.known:
+            self.known[block] = self._learnt(block, seed)
+        return self.known[block]
+
+    def _block(self, origin: Origin) -> int:
+        """The earlier moment whose fit is taken: thresholds grow by a share, so that fits are few."""
+        seen = int(np.isfinite(origin.target.values).any(axis=0).sum())
+        need = FEWEST + len(self.free)
+        block = need
+        while block * ANEW <= seen:
+            block = int(np.ceil(block * ANEW))
+        places = np.flatnonzero(np.isfinite(self.data.target().values).any(axis=0))
+        if self.given is not None or seen == len(places):
+            block = len(places)
+        return int(places[min(block, len(places)) - 1])
+
+    def _learnt(self, place: int, seed: int) -> _Known:
+        until = float(self.data.times[place]) + 1e-6 * self.data.spacing
+        whole = self.data.problem
+        problem = whole.again(until=until, free=self.free)
+        fit = self.given
+        if fit is None:
+            fit = fit_table(
+                problem,
+                starts=2,
+                seed=seed,
+                optimiser=None,
+                seconds=None,
+                executor=None,
+                checkpoint=None,
+                progress=None,
+            )
+        settled = problem.with_noise_of(fit)
+        values = fitted_values(whole.model, fit.fitted, draws=self.members, seed=seed)
+        try:
+            law = StockLaw(whole.model, values, self.data.series, start=problem.first_year)
+        except UnsupportedFeature:
+            return _Known(fit=fit, problem=settled, law=None, grid=None, disturbance=None)
+        seen = {
+            label: np.where(np.arange(len(self.data.times)) <= place, table, np.nan)
+            for label, table in self.data.observed.items()
+        }
+        grid = grid_of(
+            whole.model,
+            law,
+            self.data.series,
+            self.data.times[: place + 1],
+            {k: v[:, : place + 1] for k, v in seen.items()},
+        )
+        errors = {item.label: settled.noise[item.label].total_sd for item in self.data.series}
+        given = {item.label: item.observation.is_given or item.errors.is_count for item in self.data.series}
+        return _Known(
+            fit=fit, problem=settled, law=law, grid=grid, disturbance=learn(law, grid, errors, given, seed=seed)
+        )
+
+    def _pass(self, known: _Known, seed: int) -> tuple[Filtered, Grid]:
+        """Filter all moments once with what is known; states at a moment only know what came up to it."""
+        law, grid, disturbance = known.law, known.grid, known.disturbance
+        assert law is not None and grid is not None and disturbance is not None  # noqa: S101, PT018
+        whole = replace(grid, times=self.data.times, observed=dict(self.data.observed))
+        if 0 not in known.passes:
+            known.passes[0] = filtered(law, whole, disturbance, seed=seed, members=self.members)
+        return known.passes[0], whole
+
+    def _filtered(self, known: _Known, place: int, later: Array, draws: int, seed: int) -> Array:
+        found, grid = self._pass(known, seed)
+        law = known.law
+        assert law is not None  # noqa: S101
+        paths = ahead(law, grid, found, place, later, draws=draws, seed=seed)
+        rng = np.random.default_rng([seed, place, 7])
+        parts = []
+        for item in self.data.series:
+            raw = paths[item.label]
+            if item.observation.kind == "cumulative":
+                last = self._last(item, place)
+                raw = raw + last
+            with np.errstate(all="ignore"):
+                scaled = item.scaled(raw)
+            parts.append(scaled + self._noise(item, raw, found.law, rng))
+        return np.concatenate(parts, axis=1)
+
+    def _last(self, item: ObservedSeries, place: int) -> Array:
+        table = item.unscaled(self.data.observed[item.label][:, : place + 1])
+        found = np.zeros((1, len(table), 1))
+        for row, line in enumerate(table):
+            seen = line[np.isfinite(line)]
+            found[0, row, 0] = seen[-1] if seen.size else 0.0
+        return found
+
+    def _noise(self, item: ObservedSeries, raw: Array, law: Disturbance, rng: np.random.Generator) -> Array:
+        """Errors of observation on the scale of the series."""
+        spread = law.errors[item.label]
+        if not item.errors.is_count:
+            return np.asarray(spread * rng.standard_normal(raw.shape))
+        mean = np.maximum(raw, 1e-9)
+        if item.errors.family == "negative_binomial":
+            mean = mean * rng.gamma(1 / spread**2, spread**2, raw.shape)
+        return np.asarray(rng.poisson(np.minimum(mean, 1e15)) - raw)
+
+    def _open(self, known: _Known, place: int, later: Array, draws: int, seed: int) -> Array:
+        """Draws of the fitted path, errors going on from the last residual: for models that cannot be filtered."""
+        times = np.concatenate([self.data.times[: place + 1], later])
+        run, step = known.problem.runs_to(float(times[-1]))
+        rng = np.random.default_rng([seed, place, 9])
+        drawn = known.fit.fitted.sample(rng, draws, spec=known.problem.spec)
+        outcomes = run.batch(np.stack([drawn[key] for key in known.problem.space.keys], axis=1))
+        parts = []
+        for item in self.data.series:
+            table = np.concatenate(
+                [self.data.observed[item.label][:, : place + 1], np.full((len(item.labels), len(later)), np.nan)],
+                axis=1,
+            )
+            moved = item.at(times, table, run.moments, step)
+            predicted = moved.scaled(moved.compared(item.expression.value(outcomes)))
+            noisy = disturbed(moved, predicted, known.problem.noise[item.label], rng, seen=times <= times[place])
+            parts.append(item.scaled(noisy)[:, :, place + 1 :])
+        return np.concatenate(parts, axis=1)
+
+
+def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = None) -> Combination:
+    """The model with its baselines, weights learnt from past origins.
+
+    Parameters
+    ----------
+    data
+        Observations.
+    free
+        Parameters of the model.
+    given
+        A fit to go by; None fits at every origin that asks for it.
+    """
+    methods: dict[str, PointMethod] = {
+        REFERENCE: Persistence(),
+        "damped_drift": DampedDrift(),
+        "smoothing": Smoothing(),
+        "autoregression": FixedEffects(),
+    }
+    members: list[Forecaster] = [ModelForecaster(data=data, free=tuple(free), given=given)]
+    members += [Learnt(name=name, method=method, is_relative=False) for name, method in methods.items()]
+    return Combination(
+        name=FINAL,
+        members=tuple(members),
+        prior=(1.0, *BASELINES.values()),
+        rate=RATE,
+        half_life=HALF_LIFE,
+        slope_sd=0.0,
+        undilated=UNDILATED,
+    )
+
+
+def origin_of(data: Gridded, place: int, memory: Memory) -> Origin:
+    """What may be seen at a moment of the grid."""
+    return Origin(target=data.target().until(place), memory=memory)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class TableOutlook:
+    """A forecast of what a table observes.
+
+    Attributes
+    ----------
+    draws
+        Predictive draws of the columns by name, dimensions (draw, entity, time), in their units.
+    table
+        What was observed.
+    columns
+        Column of each entry of `draws`.
+    weights
+        Part of each member of the mixture.
+    past
+        Scores at past origins: rows of `TableBacktest.skill`.
+    events
+        Probabilities of events, by their text.
+    verdict
+        Whether anything is gained over holding the last value.
+    disturbance
+        How the stocks are disturbed, in words.
+    time_unit
+        Unit of the times.
+    fit
+        What was fitted to all observations.
+    """
+
+    draws: "Mapping[str, xr.DataArray]"
+    table: Table
+    columns: Mapping[str, str]
+    weights: Mapping[str, float]
+    past: "pd.DataFrame"
+    events: Mapping[str, float]
+    verdict: str
+    disturbance: str
+    time_unit: str
+    fit: FitResult
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        first = next(iter(self.draws.values()))
+        times = first["time"].to_numpy()
+        unit = f" {self.time_unit}" if self.time_unit else ""
+        return f"<Outlook of {', '.join(self.draws)}: {first.sizes['draw']} draws, {times[0]:g} to {times[-1]:g}{unit}>"
+
+    def _repr_html_(self) -> str:
+        """The last moment as a table."""
+        frame = self.to_frame()
+        return str(frame[frame["time"] == frame["time"].max()].to_html(index=False, float_format="{:.4g}".format))
+
+    def __getitem__(self, name: str) -> "xr.DataArray":
+        """Draws of one column, dimensions (draw, entity, time), without ``entity`` for a single series."""
+        from pysd_runner.core.errors import UnknownName, suggest
+
+        if name not in self.draws:
+            raise UnknownName(f"nothing called {name!r} was forecast.{suggest(name, self.draws)}")
+        values = self.draws[name]
+        return values.isel(entity=0, drop=True) if values.sizes["entity"] == 1 else values
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.draws)
+
+    def table_of(self) -> "pd.DataFrame":
+        """Quantiles by column, entity and time; the same as `to_frame`."""
+        return self.to_frame()
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Quantiles over draws, one row a column, entity and time."""
+        import pandas as pd
+
+        rows = []
+        for name, values in self.draws.items():
+            found = np.quantile(values.to_numpy(), LEVELS, axis=0)
+            for place, who in enumerate(values["entity"].to_numpy()):
+                for number, time in enumerate(values["time"].to_numpy()):
+                    quantiles = {
+                        f"q{100 * level:02.0f}": float(found[k, place, number]) for k, level in enumerate(LEVELS)
+                    }
+                    rows.append({"column": name, "entity": str(who), "time": float(time), **quantiles})
+        return pd.DataFrame(rows)
+
+    def sentences(self) -> tuple[str, ...]:
+        """What it says, in words."""
+        found = []
+        unit = f" {self.time_unit}" if self.time_unit else ""
+        for name, values in self.draws.items():
+            end = values.isel(time=-1)
+            for place, who in enumerate(values["entity"].to_numpy()):
+                low, median, high = np.quantile(end.isel(entity=place).to_numpy(), (0.05, 0.5, 0.95))
+                label = f"{name} of {who}" if who else name
+                found.append(
+                    f"{label} at {float(end['time']):g}{unit}: {median:.4g}, with 90 % probability between {low:.4g} "
+                    f"and {high:.4g}."
+                )
+        found += [f"{event}: probability {probability:.2f}." for event, probability in self.events.items()]
+        return (*found, self.verdict, self.disturbance)
+
+    def plot(self, name: str | None = None, *, ax: Any = None) -> "ReportFigure | Any":
+        """The fan of a column behind what was observed."""
+        from pysd_runner.plots.over_time import plot_fan
+
+        chosen = name or next(iter(self.draws))
+        return plot_fan(self[chosen].rename(chosen), self.table[self.columns[chosen]], ax=ax, time_unit=self.time_unit)
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write the quantiles, scores of the past and weights into a workbook."""
+        import pandas as pd
+
+        from pysd_runner.export.workbooks import save_workbook
+
+        weights = pd.DataFrame({"member": list(self.weights), "weight": list(self.weights.values())})
+        return save_workbook({"forecast": self.to_frame(), "past": self.past, "weights": weights}, path)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write figure, tables and text into a folder."""
+        import json
+
+        from pysd_runner.export.files import write_text_whole
+        from pysd_runner.export.frames import save_csv
+        from pysd_runner.plots.figure import ReportFigure
+        from pysd_runner.plots.save import save_figure
+
+        folder = Path(folder)
+        for name in self.draws:
+            figure = self.plot(name)
+            assert isinstance(figure, ReportFigure)  # noqa: S101
+            plain = "".join(sign if sign.isalnum() else "_" for sign in name).strip("_").casefold() or "forecast"
+            save_figure(figure, folder / "figures", plain)
+        save_csv(self.to_frame(), folder / "table.csv")
+        if len(self.past):
+            save_csv(self.past, folder / "past.csv")
+        lines = ["# Forecast", "", *(f"- {item}" for item in self.sentences()), "", "Weights: " + self._weights()]
+        write_text_whole(folder / "forecast.md", "\n".join(lines) + "\n")
+        record = {"weights": dict(self.weights), "events": dict(self.events), **self.provenance}
+        write_text_whole(folder / "forecast.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        return folder
+
+    def _weights(self) -> str:
+        return ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class TableBacktest:
+    """Scores of forecasts at past origins.
+
+    Attributes
+    ----------
+    scores
+        One row a forecaster, row of the table, origin and number of intervals ahead: error, CRPS, whether the 50 and
+        90 % intervals hold what came; on the scale of each column.
+    """
+
+    scores: "pd.DataFrame"
+
+    def __repr__(self) -> str:
+        origins = self.scores["origin"].nunique()
+        return f"<Backtest of {', '.join(self.scores['forecaster'].unique())}: {origins} origins>"
+
+    def _repr_html_(self) -> str:
+        """Skill as a table."""
+        return str(self.skill().to_html(index=False, float_format="{:.3f}".format))
+
+    def skill(self) -> "pd.DataFrame":
+        """Root mean square error and CRPS relative to persistence, and coverage, by forecaster and intervals ahead."""
+        import pandas as pd
+
+        grouped = self.scores.groupby(["forecaster", "ahead"], sort=False)
+        found = grouped.agg(
+            origins=("origin", "nunique"),
+            rmse=("error", lambda e: float(np.sqrt(np.mean(np.square(e))))),
+            crps=("crps", "mean"),
+            covered_50=("covered_50", "mean"),
+            covered_90=("covered_90", "mean"),
+        ).reset_index()
+        base = found[found["forecaster"] == REFERENCE].set_index("ahead")
+        for name in ("rmse", "crps"):
+            found[f"relative_{name}"] = found[name] / found["ahead"].map(base[name])
+        return pd.DataFrame(found)
+
+    def table(self) -> "pd.DataFrame":
+        """The same as `skill`."""
+        return self.skill()
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write skill and scores into a workbook."""
+        from pysd_runner.export.workbooks import save_workbook
+
+        return save_workbook({"skill": self.skill(), "scores": self.scores}, path)
+
+    def plot(self, *, ax: Any = None) -> Any:
+        """Error relative to persistence by intervals ahead, a line for each forecaster."""
+        from pysd_runner.plots.lines import plot_lines
+
+        found = self.skill()
+        lines = {
+            str(name): (part["ahead"].to_numpy(), part["relative_rmse"].to_numpy())
+            for name, part in found.groupby("forecaster", sort=False)
+        }
+        return plot_lines(lines, ax=ax, across="intervals ahead", up="error relative to persistence")
+
+
+def forecast_table(
+    data: Table,
+    *,
+    model: Model,
+    until: float,
+    fit: FitResult | None = None,
+    free: Sequence[str] | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+    events: Sequence[str] = (),
+    past: bool = True,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> TableOutlook:
+    """Forecast what a table observes with a model of one's own.
+
+    Parameters
+    ----------
+    data
+        Observations.
+    model
+        Any model.
+    until
+        Last moment, in the model's unit of time.
+    fit
+        A fit to all observations; None fits.
+    free
+        Parameters; None takes those of the fit, or chooses.
+    draws, seed
+        Number of draws; what decides them.
+    events
+        Such as ``"infected above 100 at 80"``; ``below`` and ``by`` are known as well.
+    past
+        Whether to score the same forecasters at past origins.
+    progress
+        Called with what is being done, steps finished and steps in all.
+    **settings
+        Of `CalibrationProblem`: ``priors``, ``measurements``, ``values``, ``start``.
+
+    Returns
+    -------
+    TableOutlook
+        Draws, scores of the past and what they mean.
+
+    Raises
+    ------
+    InvalidInput
+        If there is nothing to forecast, or an event makes no sense.
+    """
+    from pysd_runner.indicators.crossings import event_of
+
+    tell = progress or (lambda *_: None)
+    if fit is not None and free is None:
+        free = list(fit.fitted.keys)
+    tell("fitting the model", 0, 4)
+    problem = TableProblem(model, data, free=free, seed=seed, **settings)
+    grid = gridded(problem)
+    last = float(grid.times[-1])
+    if not until > last:
+        raise InvalidInput(f"the data end at {last:g}; a forecast goes further than {until:g}")
+    count = int(np.ceil((until - last) / grid.spacing - 1e-6))
+    if count > MOST_AHEAD:
+        raise InvalidInput(
+            f"{until:g} lies {count} intervals of {grid.spacing:g} ahead; at most {MOST_AHEAD} are forecast"
+        )
+    asked = [event_of(text, [item.label for item in grid.series]) for text in events]
+    whole = mixture(grid, problem.space.keys, given=fit)
+    memory = Memory()
+    tell("filtering and mixing", 1, 4)
+    origin = origin_of(grid, len(grid.times) - 1, memory)
+    weights = _weights(whole, grid, origin, draws, seed)
+    found = _mixed(whole, origin, weights, count, draws, seed)
+    tell("scoring past forecasts", 2, 4)
+    scored = backtest_gridded(grid, whole, memory=memory, seed=seed).skill() if past and _can_score(grid) else None
+    member = whole.members[0]
+    assert isinstance(member, ModelForecaster)  # noqa: S101
+    known = member._known(origin, seed)
+    tell("done", 4, 4)
+    later = grid.later(count)
+    out = _by_column(grid, found, later)
+    return TableOutlook(
+        draws=out,
+        table=problem.table,
+        columns={item.label: item.indicator for item in grid.series},
+        weights=weights,
+        past=_frame(scored),
+        events={item.text: item.probability(out) for item in asked},
+        verdict=_verdict(scored) if past else "Past forecasts were not scored.",
+        disturbance=_disturbed_words(known, grid),
+        time_unit=problem.time_unit,
+        fit=known.fit,
+        provenance={"seed": seed, "draws": draws, "until": until, "spacing": grid.spacing, "model": model.name},
+    )
+
+
+def _can_score(grid: Gridded) -> bool:
+    return len(grid.times) > FIRST_ORIGIN + 2
+
+
+def _weights(whole: Combination, grid: Gridded, origin: Origin, draws: int, seed: int) -> dict[str, float]:
+    """Weights of the members that can forecast at all."""
+    if len(grid.times) <= FIRST_ORIGIN:
+        return {MODEL: 1.0}
+    learnt = whole.learn(origin, draws=draws, seed=seed)
+    return {member.name: float(weight) for member, weight in zip(whole.members, learnt.weights, strict=True)}
+
+
+def _mixed(
+    whole: Combination, origin: Origin, weights: Mapping[str, float], count: int, draws: int, seed: int
+) -> Array:
+    """Draws on the scales of the rows, shape (draw, row, time)."""
+    if set(weights) == {MODEL}:
+        return whole.members[0].forecast(origin, horizon=count, draws=draws, seed=seed).draws
+    return whole.forecast(origin, horizon=count, draws=draws, seed=seed).draws
+
+
+def _by_column(grid: Gridded, draws: Array, later: Array) -> "dict[str, xr.DataArray]":
+    import xarray as xr
+
+    found, place = {}, 0
+    unit = grid.problem.time_unit
+    for item in grid.series:
+        part = item.unscaled(draws[:, place : place + len(item.labels)])
+        place += len(item.labels)
+        if item.errors.is_count:
+            part = np.maximum(part, 0.0)
+        coords = {
+            "entity": list(item.labels),
+            "time": ("time", later, {"units": unit} if unit else {}),
+        }
+        name = grid.problem.table.column(item.indicator).unit
+        found[item.label] = xr.DataArray(part, dims=["draw", "entity", "time"], coords=coords, attrs={"units": name})
+    return found
+
+
+def _verdict(skill: "pd.DataFrame | None") -> str:
+    if skill is None or not len(skill):
+        return "Too few observations to say how such forecasts did before."
+    own = skill[skill["forecaster"] == FINAL]
+    ratio = float(np.exp(np.log(own["relative_rmse"]).mean()))
+    gain = (
+        f"Over {int(own['origins'].max())} past origins its error was {ratio:.2f} times that of holding the last value"
+    )
+    if ratio > GAIN:
+        return f"{gain}: nothing is gained over that."
+    best = skill[~skill["forecaster"].isin([FINAL, MODEL])].groupby("forecaster")["relative_rmse"].mean()
+    other = float(best.min())
+    if ratio > GAIN * other:
+        return f"{gain}; {best.idxmin()}, which knows no model, did as well ({other:.2f})."
+    return f"{gain}, that of the best baseline ({best.idxmin()}) {other:.2f} times."
+
+
+def _disturbed_words(known: _Known, grid: Gridded) -> str:
+    if known.law is None or known.disturbance is None or known.grid is None:
+        return "The model holds fixed delays or samples, so its state is not filtered: the fitted path goes on."
+    stocks = list(dict.fromkeys(known.law.element_of(int(place))[0] for place in known.grid.disturbed))
+    found = known.disturbance
+    if found.size == 0:
+        return "The observations ask for no disturbance of the stocks: the model is taken as exact."
+    logs = bool(known.grid.logs[known.grid.disturbed].all())
+    size = f"{100 * found.size:.2g} %" if logs else f"{found.size:.3g} of their spread"
+    return (
+        f"Disturbed are {', '.join(stocks[:4])}, by {size} per interval of {grid.spacing:g}, of which "
+        f"{100 * found.memory:.0f} % is left an interval later."
+    )
+
+
+def _frame(found: "pd.DataFrame | None") -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame() if found is None else found
+
+
+def backtest_table(
+    data: Table,
+    *,
+    model: Model,
+    free: Sequence[str] | None = None,
+    horizons: Sequence[int] = (1, 2, 3, 5),
+    draws: int = 500,
+    seed: int = 0,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> TableBacktest:
+    """Forecast from past origins with what was known then, and score with what came.
+
+    Parameters
+    ----------
+    data, model, free
+        As for `forecast_table`.
+    horizons
+        Intervals ahead.
+    draws, seed
+        Number of draws; what decides them.
+    progress
+        Called with what is being done, origins finished and in all.
+    **settings
+        Of `CalibrationProblem`.
+
+    Raises
+    ------
+    InvalidInput
+        If there are too few observations.
+    """
+    problem = TableProblem(model, data, free=free, seed=seed, **settings)
+    grid = gridded(problem)
+    if not _can_score(grid):
+        raise InvalidInput(f"a back-test needs more than {FIRST_ORIGIN + 2} moments; the table has {len(grid.times)}")
+    whole = mixture(grid, problem.space.keys)
+    return backtest_gridded(grid, whole, memory=Memory(), horizons=horizons, draws=draws, seed=seed, progress=progress)
+
+
+def backtest_gridded(
+    grid: Gridded,
+    whole: Combination,
+    *,
+    memory: Memory,
+    horizons: Sequence[int] = (1, 2, 3, 5),
+    draws: int = 500,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> TableBacktest:
+    """The same on a grid, with a mixture that was made."""
+    import pandas as pd
+
+    target = grid.target().values
+    need = FEWEST + len(whole.members[0].free) if isinstance(whole.members[0], ModelForecaster) else FEWEST
+    first = max(FIRST_ORIGIN, int(need))
+    origins = list(range(first, target.shape[1] - 1))
+    rows = []
+    for done, place in enumerate(origins):
+        if progress is not None:
+            progress("past origins", done, len(origins))
+        origin = origin_of(grid, place, memory)
+        steps = [item for item in horizons if place + item < target.shape[1]]
+        if not steps:
+            continue
+        for forecaster in (*whole.members, whole):
+            found = forecaster.forecast(origin, horizon=max(steps), draws=draws, seed=seed)
+            rows += list(_scored(forecaster.name, found, target, place, steps, grid.rows))
+    return TableBacktest(scores=pd.DataFrame(rows))
+
+
+def _scored(
+    name: str, found: Forecast, target: Array, place: int, steps: Sequence[int], rows: Sequence[str]
+) -> "list[dict[str, Any]]":
+    result = []
+    for step in steps:
+        came = target[:, place + step]
+        draws = found.draws[:, :, step - 1]
+        low90, low50, high50, high90 = np.quantile(draws, (0.05, 0.25, 0.75, 0.95), axis=0)
+        score = crps(draws, came)
+        for row, label in enumerate(rows):
+            if not np.isfinite(came[row]):
+                continue
+            result.append(
+                {
+                    "forecaster": name,
+                    "row": label,
+                    "origin": place,
+                    "ahead": step,
+                    "error": float(found.point[row, step - 1] - came[row]),
+                    "crps": float(score[row]),
+                    "covered_50": float(low50[row] <= came[row] <= high50[row]),
+                    "covered_90": float(low90[row] <= came[row] <= high90[row]),
+                }
+            )
+    return result

@@ -1,0 +1,90 @@
+"""The report of a fit of any model to a table: pictures, parameters, what is left over."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from calibration.fitting.description import Description
+from calibration.fitting.results import FitResult
+from pysd_runner.export.files import write_text_whole
+from pysd_runner.plots.figure import ReportFigure
+from pysd_runner.plots.observed import plot_fitted
+from pysd_runner.plots.save import save_figure
+from pysd_runner.reports.document import (
+    Bullets,
+    Document,
+    Heading,
+    Paragraph,
+    Part,
+    Picture,
+    Table,
+    to_html,
+    to_markdown,
+)
+
+MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "figures"
+
+
+def write_table_report(result: FitResult, folder: str | Path, *, description: Description) -> tuple[Path, Path]:
+    """Write the report of a fit to a table as Markdown and as one HTML page, with its pictures.
+
+    Parameters
+    ----------
+    result
+        What was found.
+    folder
+        Where the fit was saved.
+    description
+        What was estimated from what.
+
+    Returns
+    -------
+    tuple of Path
+        ``report.md`` and ``report.html``.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
+    folder = Path(folder)
+    figure = plot_fitted(result.to_frame(), time_unit=result.time_unit)
+    assert isinstance(figure, ReportFigure)  # noqa: S101
+    save_figure(figure, folder / FIGURES, "fit")
+    fitted = result.fitted
+    document = Document(
+        title=f"{fitted.model} fitted to {fitted.panel}",
+        lang="en",
+        parts=list(_parts(result, description, figure.sentence)),
+    )
+    markdown = write_text_whole(folder / MARKDOWN, to_markdown(document))
+    return markdown, write_text_whole(folder / PAGE, to_html(document, folder))
+
+
+def _parts(result: FitResult, description: Description, sentence: str) -> Iterator[Part]:
+    yield Paragraph(result.headline)
+    yield Picture(file=f"{FIGURES}/fit.png", sentence=sentence)
+    yield Heading("Parameters")
+    yield Table(
+        header=("parameter", "unit", "estimate", "90 % interval", "prior, 90 %", "what it rests on"),
+        rows=[
+            (
+                item.name,
+                item.unit,
+                f"{item.estimate:.4g}",
+                f"{item.low:.4g} to {item.high:.4g}",
+                f"{item.prior_low:.4g} to {item.prior_high:.4g}",
+                item.words,
+            )
+            for item in result.parameters
+        ],
+        words=frozenset({1, 5}),
+    )
+    if result.holdout:
+        yield Heading("Held out")
+        yield Bullets([f"{item.words}." for item in result.holdout])
+    yield Heading("Data")
+    yield Bullets([f"{item.words}." for item in result.series])
+    yield Bullets(description.lines())
+    if result.findings:
+        yield Heading("What to keep in mind")
+        yield Bullets([str(item) for item in result.findings])

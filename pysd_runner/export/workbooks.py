@@ -1,0 +1,45 @@
+"""Tables as sheets of a workbook, written whole."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pysd_runner.export.files import write_bytes_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A name of a sheet may not be longer, nor hold these.
+LONGEST = 31
+FORBIDDEN = str.maketrans(dict.fromkeys("[]:*?/\\", "_"))
+
+
+def save_workbook(sheets: "Mapping[str, pd.DataFrame]", path: str | Path) -> Path:
+    """Write tables into a workbook, a sheet each, whole or not at all.
+
+    Parameters
+    ----------
+    sheets
+        Tables by name of the sheet; the index is not written.
+    path
+        Where to write, ``.xlsx``; missing folders are made.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    import pandas as pd
+
+    content = io.BytesIO()
+    with pd.ExcelWriter(content, engine="openpyxl") as writer:
+        for name, frame in sheets.items():
+            title = name.translate(FORBIDDEN)[:LONGEST]
+            frame.to_excel(writer, sheet_name=title, index=False, freeze_panes=(1, 0))
+    return write_bytes_whole(path, content.getvalue())

@@ -1,0 +1,52 @@
+"""The times of a table in the unit of a model."""
+
+from dataclasses import replace
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.model import Model
+from pysd_runner.panel.calendar import unit_of_time
+from pysd_runner.panel.table import Table
+from pysd_runner.simulation.showing import time_unit
+
+# Starts from here on are years of the calendar.
+FIRST_YEAR = 1000.0
+
+
+def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[str]]:
+    """The table with its times in the model's unit.
+
+    Dates are counted in that unit; the first one is the start of the model, unless both are years of the calendar.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    table
+        Observations.
+    start
+        First moment of the run.
+
+    Returns
+    -------
+    tuple
+        The table, and what was assumed.
+
+    Raises
+    ------
+    InvalidInput
+        If both say their unit and these differ.
+    """
+    unit = unit_of_time(time_unit(model))
+    if table.dates and unit:
+        counted = table.in_unit(unit)
+        if unit == "year" and start >= FIRST_YEAR:
+            return counted, []
+        counted = replace(counted, times=counted.times - counted.times[0] + start)
+        return counted, [f"{table.dates[0]:%Y-%m-%d} is moment {start:g} of the model, in {unit}s."]
+    theirs = unit_of_time(table.time_unit)
+    if unit and theirs and unit != theirs:
+        raise InvalidInput(
+            f"times of table {table.name!r} are in {table.time_unit}s, those of {model.path.name} in {unit}s; give "
+            f"dates, or convert the column, or say time_unit={unit!r} (--time-unit) if the heading misleads"
+        )
+    return table, []

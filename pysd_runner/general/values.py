@@ -1,0 +1,171 @@
+"""Changes of a scenario as values of a run: over scenarios, draws and, where they are scheduled, time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidScenario, UnknownName
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.model import Model
+from pysd_runner.scenarios.changes import Amount, Change, ModelScenario, Relative
+from pysd_runner.simulation.elements import constant_values, located
+
+Array = NDArray[np.float64]
+
+# How long before a time its former value still holds where a path has straight lines, in shares of a step.
+BEFORE = 1e-6
+
+
+def changed_values(
+    model: Model,
+    scenarios: Sequence[ModelScenario],
+    common: Mapping[str, Any],
+    *,
+    start: float,
+    stop: float,
+    step: float,
+) -> dict[str, Array | TimePath]:
+    """What a run of all scenarios is given beside what they share.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    scenarios
+        In the order of the run.
+    common
+        What holds in all of them: numbers, arrays (draw, element...) under `fitted_to`'s rules, or paths.
+    start, stop, step
+        Of the run.
+
+    Returns
+    -------
+    dict
+        By variable, shape (scenario, draw, element...), or a path of such values.
+
+    Raises
+    ------
+    InvalidScenario
+        If a name is no constant of the model, or a schedule lies wholly outside the run.
+    """
+    wanted: dict[str, list[tuple[int, tuple[int, ...] | None, Change, str]]] = {}
+    for number, scenario in enumerate(scenarios):
+        for name, change in scenario.changes.items():
+            variable, position = _constant(model, scenario.name, name)
+            _check_times(scenario.name, name, change, start, stop)
+            wanted.setdefault(variable, []).append((number, position, change, name))
+    return {
+        variable: _lowered(model, variable, parts, common.get(variable), len(scenarios), start=start, step=step)
+        for variable, parts in wanted.items()
+    }
+
+
+def _constant(model: Model, scenario: str, name: str) -> tuple[str, tuple[int, ...] | None]:
+    try:
+        variable, position = located(model, name)
+    except UnknownName as error:
+        raise InvalidScenario(f"scenario {scenario!r}: {error}") from error
+    kind = model.ir.variables[variable].kind
+    if kind not in ("constant", "data"):
+        raise InvalidScenario(
+            f"scenario {scenario!r}: {variable!r} is computed by an equation ({kind}); a scenario changes constants "
+            "and inputs that follow data"
+        )
+    return variable, position
+
+
+def _check_times(scenario: str, name: str, change: Change, start: float, stop: float) -> None:
+    if change.times and change.times[0] > stop:
+        raise InvalidScenario(
+            f"scenario {scenario!r}: the first change of {name!r} is at {change.times[0]:g}, after the end of the run "
+            f"({stop:g})"
+        )
+    if change.times and change.times[-1] < start and change.interpolate == "linear":
+        raise InvalidScenario(f"scenario {scenario!r}: the schedule of {name!r} ends before the run starts ({start:g})")
+
+
+def _lowered(
+    model: Model,
+    variable: str,
+    parts: Sequence[tuple[int, tuple[int, ...] | None, Change, str]],
+    base: Any,
+    count: int,
+    *,
+    start: float,
+    step: float,
+) -> Array | TimePath:
+    own = _base(model, variable, base)
+    moving = isinstance(own, TimePath) or any(change.times for _, _, change, _ in parts)
+    if not moving:
+        assert isinstance(own, np.ndarray)  # noqa: S101
+        values = np.repeat(own[None], count, axis=0)
+        for number, position, change, _ in parts:
+            where: tuple[Any, ...] = (number, slice(None), *(position or ()))
+            values[where] = _applied(change.amounts[0], values[where])
+        return values
+    times = _times(parts, own, start, step)
+    still = np.stack([own.at(time)[0] if isinstance(own, TimePath) else own for time in times])
+    values = np.repeat(still[:, None], count, axis=1)
+    for number, position, change, _ in parts:
+        place: tuple[Any, ...] = (slice(None), number, slice(None), *(position or ()))
+        values[place] = _scheduled(change, times, values[place], step)
+    return TimePath(times=times, values=values, interpolate="linear")
+
+
+def _base(model: Model, variable: str, base: Any) -> Array | TimePath:
+    """What holds without a scenario: shape (draw, element...), or a path with a leading axis of one in front."""
+    if isinstance(base, TimePath):
+        dims = len(model.ir.variables[variable].dims)
+        values = base.values if base.values.ndim == dims + 3 else base.values[:, None, None]
+        return TimePath(times=base.times, values=values, interpolate=base.interpolate)
+    if base is None:
+        return np.array(constant_values(model, variable), dtype=float)[None]
+    array = np.asarray(base, dtype=float)
+    dims = len(model.ir.variables[variable].dims)
+    if array.ndim == dims:
+        return array[None]
+    return array[0] if array.ndim == dims + 2 else array
+
+
+def _times(parts: Sequence[Any], own: Array | TimePath, start: float, step: float) -> Array:
+    """Moments at which something may turn; a jump has two, a hair apart."""
+    found = {start}
+    if isinstance(own, TimePath):
+        found |= set(own.times.tolist())
+        if own.interpolate == "step":
+            found |= {time - BEFORE * step for time in own.times[1:]}
+    for _, _, change, _ in parts:
+        for number, time in enumerate(change.times):
+            found.add(time)
+            if number == 0 or change.interpolate == "step":
+                found.add(time - BEFORE * step)
+    return np.array(sorted(found))
+
+
+def _scheduled(change: Change, times: Array, own: Array, step: float) -> Array:
+    """Values at some moments, shape of `own`, (time, draw, ...)."""
+    if not change.times:
+        return _applied(change.amounts[0], own)
+    given = np.stack(
+        [_applied(amount, own[_nearest(times, at)]) for at, amount in zip(change.times, change.amounts, strict=True)]
+    )
+    found = own.copy()
+    for place, time in enumerate(times):
+        number = int(np.searchsorted(change.times, time + 1e-3 * BEFORE * step, side="right")) - 1
+        if number < 0:
+            continue
+        found[place] = given[number]
+        if change.interpolate == "linear" and number + 1 < len(change.times):
+            share = (time - change.times[number]) / (change.times[number + 1] - change.times[number])
+            found[place] = given[number] + share * (given[number + 1] - given[number])
+    return found
+
+
+def _nearest(times: Array, time: float) -> int:
+    return int(np.abs(times - time).argmin())
+
+
+def _applied(amount: Amount, own: Array) -> Array:
+    return own * amount.factor if isinstance(amount, Relative) else np.full_like(own, amount)

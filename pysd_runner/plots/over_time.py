@@ -1,0 +1,201 @@
+"""Fans of anything over time, one or several, over what was observed."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.plots.figure import KeyEntry, ReportFigure, open_sheet
+from pysd_runner.plots.palette import GRID, INK, drawing
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+# Median, and the edges of the bands that hold 50 and 90 of 100 draws.
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Colours told apart by people who see few; the first is the baseline's.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MOST_LINES = len(COLOURS)
+MOST_PANELS = 9
+
+Values = "xr.DataArray | Mapping[str, xr.DataArray] | Sequence[xr.DataArray]"
+
+
+def plot_fan(
+    values: "xr.DataArray | Mapping[str, xr.DataArray]",
+    observed: "pd.Series[float] | pd.DataFrame | None" = None,
+    *,
+    ax: "Axes | None" = None,
+    title: str = "",
+    time_unit: str = "",
+) -> "ReportFigure | Axes":
+    """Draw bands of draws over time, a colour for each scenario, with the data as points.
+
+    Parameters
+    ----------
+    values
+        Dimensions (scenario, draw, ..., time), without ``scenario`` for a single one; or several of them by name, of
+        different models or fits.
+    observed
+        Observed values by time, with a column for each entity where `values` has one more dimension.
+    ax
+        Where to draw; None makes a figure, with a small chart for each entity.
+    title
+        Of the figure; empty for the name of the outcome.
+    time_unit
+        Written below the axis; empty for the unit the values carry.
+
+    Returns
+    -------
+    ReportFigure or Axes
+        The figure, or `ax` where one was given.
+
+    Raises
+    ------
+    InvalidInput
+        If there is nothing to draw, or too much for one picture.
+    """
+    lines = _lines(values)
+    first = next(iter(lines.values()))
+    unit = time_unit or str(first["time"].attrs.get("units", ""))
+    entities = [str(dim) for dim in first.dims if dim not in ("draw", "time")]
+    name = title or str(first.name or "")
+    if ax is not None:
+        if entities:
+            raise InvalidInput(f"{name} runs over {', '.join(entities)}: choose one with .sel, or leave ax away")
+        _draw(ax, lines, observed, unit, str(first.attrs.get("units", "")))
+        return ax
+    panels = _panels(first, entities)
+    with drawing():
+        return _figure(lines, observed, panels, name, unit, str(first.attrs.get("units", "")))
+
+
+def _lines(values: Any) -> "dict[str, xr.DataArray]":
+    found: dict[str, xr.DataArray] = {}
+    for label, item in values.items() if isinstance(values, Mapping) else [("", values)]:
+        if "time" not in item.dims or "draw" not in item.dims:
+            raise InvalidInput(f"a fan needs dimensions draw and time; found {item.dims}")
+        if "scenario" not in item.dims:
+            found[str(label) or str(item.name)] = item
+            continue
+        for scenario in item["scenario"].to_numpy():
+            found[f"{label}: {scenario}" if label else str(scenario)] = item.sel(scenario=scenario, drop=True)
+    if not found:
+        raise InvalidInput("there is nothing to draw")
+    if len(found) > MOST_LINES:
+        raise InvalidInput(f"one picture holds {MOST_LINES} fans; found {len(found)}")
+    return found
+
+
+def _panels(first: "xr.DataArray", entities: Sequence[str]) -> list[dict[str, Any]]:
+    places = list(np.ndindex(*(first.sizes[dim] for dim in entities))) if entities else [()]
+    return [
+        {dim: first[dim].to_numpy()[place] for dim, place in zip(entities, where, strict=True)}
+        for where in places[:MOST_PANELS]
+    ]
+
+
+def _figure(
+    lines: "dict[str, xr.DataArray]", observed: Any, panels: list[dict[str, Any]], name: str, time_unit: str, unit: str
+) -> ReportFigure:
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    height = 3.0 if len(panels) == 1 else 1.75 * rows
+    draws = max(item.sizes["draw"] for item in lines.values())
+    several = draws > 1
+    caption = f"Median of {draws} draws, and bands that hold 50 and 90 of 100." if several else ""
+    key = [KeyEntry(text=label, colours=(COLOURS[place],)) for place, label in enumerate(lines)]
+    key += [KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1)))] if observed is not None else []
+    sheet = open_sheet(
+        width=7.2, height=height, title=name, subtitle=_plain(unit), caption=caption, key=key if len(key) > 1 else ()
+    )
+    width = (sheet.width - 0.55 * columns) / columns
+    for number, panel in enumerate(panels):
+        row, column = divmod(number, columns)
+        left = 0.55 + column * (width + 0.55)
+        top = 0.12 + row * height / rows
+        axes = sheet.axes(left, top, width, height / rows - 0.55)
+        picked = {label: item.sel(panel) if panel else item for label, item in lines.items()}
+        _draw(axes, picked, _of(observed, panel), time_unit, "")
+        if panel:
+            axes.set_title(", ".join(map(str, panel.values())), fontsize=7.5, loc="left", pad=2)
+    sheet.figure.data = _data(lines, unit)
+    sheet.figure.sentence = _sentence(lines, name, unit, time_unit)
+    return sheet.figure
+
+
+def _of(observed: Any, panel: Mapping[str, Any]) -> "pd.Series[float] | None":
+    if observed is None:
+        return None
+    if isinstance(observed, pd.Series):
+        return pd.Series(observed)
+    wanted = tuple(panel.values())
+    key = wanted if len(wanted) > 1 else wanted[0] if wanted else None
+    for label in observed.columns:
+        if str(label).casefold() == str(key).casefold():
+            return pd.Series(observed[label].dropna())
+    return None
+
+
+def _draw(axes: "Axes", lines: "Mapping[str, xr.DataArray]", observed: Any, time_unit: str, unit: str) -> None:
+    for place, item in enumerate(lines.values()):
+        times = item["time"].to_numpy().astype(float)
+        draws = item.transpose("draw", "time").to_numpy()
+        usable = draws[np.isfinite(draws).all(axis=1)]
+        if not len(usable):
+            raise InvalidInput(f"{item.name}: none of {len(draws)} draws has a number at every time")
+        bands = np.quantile(usable, LEVELS, axis=0)
+        colour = COLOURS[place]
+        if len(usable) > 1:
+            axes.fill_between(times, bands[0], bands[4], color=colour, alpha=0.15, linewidth=0, zorder=1 + place / 10)
+            axes.fill_between(times, bands[1], bands[3], color=colour, alpha=0.25, linewidth=0, zorder=1 + place / 10)
+        axes.plot(times, bands[2], color=colour, linewidth=1.5, zorder=3, label=list(lines)[place])
+    if observed is not None:
+        axes.plot(
+            observed.index,
+            observed.to_numpy(),
+            color=INK,
+            linestyle="none",
+            marker="o",
+            markersize=2.2,
+            zorder=5,
+            label="observed",
+        )
+    axes.set_xlabel(time_unit, fontsize=7.5)
+    if unit:
+        axes.set_ylabel(_plain(unit), fontsize=7.5)
+    axes.tick_params(labelsize=7)
+    axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
+
+
+def _plain(unit: str) -> str:
+    return "" if unit.casefold() in ("dmnl", "") else unit
+
+
+def _data(lines: "Mapping[str, xr.DataArray]", unit: str) -> pd.DataFrame:
+    parts = []
+    for label, item in lines.items():
+        found = item.quantile(list(LEVELS), dim="draw", skipna=True).rename("value").to_series().reset_index()
+        parts.append(found.assign(line=label, unit=unit))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _sentence(lines: "Mapping[str, xr.DataArray]", name: str, unit: str, time_unit: str) -> str:
+    """What the picture shows, in words."""
+    said = []
+    for label, item in lines.items():
+        end = item.isel(time=-1).to_numpy()
+        at = float(item["time"].to_numpy()[-1])
+        usable = end[np.isfinite(end)]
+        low, median, high = np.quantile(usable, (0.05, 0.5, 0.95))
+        text = f"{label}: {median:.4g}"
+        said.append(f"{text} ({low:.4g} to {high:.4g})" if usable.size > 1 else text)
+    spelled = f" {_plain(unit)}" if _plain(unit) else ""
+    when = f"{at:g} {time_unit}".strip()
+    return f"{name} at {when}{spelled and ',' + spelled}: {'; '.join(said)}."

@@ -1,0 +1,182 @@
+"""What an outcome hangs on: a tornado of ranges, draws against each other, profiles, and two outcomes along time."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pysd_runner.errors import InvalidInput
+from pysd_runner.plots.figure import ReportFigure
+from pysd_runner.plots.over_time import COLOURS
+from pysd_runner.plots.palette import GRID, INK, SCENARIO
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+MOST_BARS = 15
+MOST_PAIRS = 8
+
+
+def plot_tornado(
+    ranges: Mapping[str, tuple[float, float]], centre: float, *, ax: "Axes | None" = None, unit: str = ""
+) -> "Axes":
+    """Bars from the low to the high end of an outcome as each parameter goes through its range, the longest on top.
+
+    Parameters
+    ----------
+    ranges
+        Outcome at the low and at the high end of the parameter, by parameter.
+    centre
+        Outcome with all parameters at their centres.
+    ax
+        Where to draw; None makes a figure.
+    unit
+        Of the outcome.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no bar.
+    """
+    if not ranges:
+        raise InvalidInput("a tornado needs at least one parameter")
+    chosen = sorted(ranges, key=lambda name: abs(ranges[name][1] - ranges[name][0]))[-MOST_BARS:]
+    axes = _axes(ax, (5.4, 0.6 + 0.24 * len(chosen)))
+    for place, name in enumerate(chosen):
+        low, high = ranges[name]
+        axes.barh(place, low - centre, left=centre, color=COLOURS[0], height=0.62)
+        axes.barh(place, high - centre, left=centre, color=COLOURS[1], height=0.62)
+    axes.axvline(centre, color=INK, linewidth=0.8)
+    axes.set_yticks(range(len(chosen)), chosen, fontsize=7)
+    axes.set_xlabel(f"{unit} (blue: low end of the parameter, orange: high end)".strip(), fontsize=7.5)
+    axes.tick_params(axis="x", labelsize=7)
+    axes.xaxis.grid(visible=True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
+    """Draws of parameters against each other, with their histograms on the diagonal.
+
+    Parameters
+    ----------
+    draws
+        One column a parameter, one row a draw.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no draw, or there are too many parameters for a picture.
+    """
+    count = draws.shape[1]
+    if draws.empty or not 1 <= count <= MOST_PAIRS:
+        raise InvalidInput(f"pairs of 1 to {MOST_PAIRS} parameters can be drawn; found {count} and {len(draws)} draws")
+    figure = ReportFigure(figsize=(1.5 * count + 0.6, 1.5 * count + 0.4), dpi=160)
+    names = list(draws.columns)
+    for row, up in enumerate(names):
+        for column, across in enumerate(names[: row + 1]):
+            axes = figure.add_subplot(count, count, row * count + column + 1)
+            if row == column:
+                axes.hist(draws[up], bins=30, color=SCENARIO)
+                axes.set_yticks([])
+            else:
+                style: dict[str, Any] = {
+                    "linestyle": "none",
+                    "marker": ".",
+                    "markersize": 1,
+                    "color": SCENARIO,
+                    "alpha": 0.4,
+                }
+                axes.plot(draws[across], draws[up], **style)
+            axes.tick_params(labelsize=6)
+            if row == count - 1:
+                axes.set_xlabel(across, fontsize=7)
+            if column == 0 and row:
+                axes.set_ylabel(up, fontsize=7)
+    figure.tight_layout()
+    figure.data = draws.copy()
+    strongest = draws.corr().where(~np.eye(count, dtype=bool)).abs().max().max() if count > 1 else 0.0
+    figure.sentence = f"{len(draws)} draws of {', '.join(map(str, names))}; strongest correlation {strongest:.2f}."
+    return figure
+
+
+def plot_profile(curves: pd.DataFrame, *, level: float = 0.9) -> ReportFigure:
+    """Minus the log posterior along each parameter, all others estimated again, and the rise that bounds an interval.
+
+    Parameters
+    ----------
+    curves
+        Rows with ``key``, ``value``, ``rise`` and ``data_rise``, as `calibration.uncertainty` tabulates them.
+    level
+        Probability of the interval.
+    """
+    from scipy.special import ndtri
+
+    keys = list(dict.fromkeys(curves["key"]))
+    columns = min(len(keys), 3)
+    rows = -(-len(keys) // columns)
+    figure = ReportFigure(figsize=(2.3 * columns, 1.9 * rows), dpi=160)
+    limit = 0.5 * float(ndtri(0.5 + 0.5 * level)) ** 2
+    for place, key in enumerate(keys):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        part = curves[curves["key"] == key]
+        axes.plot(part["value"], part["rise"], color=SCENARIO, linewidth=1.4)
+        axes.plot(part["value"], part["data_rise"], color=COLOURS[1], linewidth=1.0, linestyle="--")
+        axes.axhline(limit, color=INK, linewidth=0.6)
+        axes.set_ylim(0, 3 * limit)
+        axes.set_title(key, fontsize=7.5, loc="left")
+        axes.tick_params(labelsize=6)
+    figure.tight_layout()
+    figure.data = curves.copy()
+    figure.sentence = (
+        f"Rise of minus the log posterior (solid) and of the data alone (dashed) along {', '.join(keys)}; below the "
+        f"line lies the {100 * level:.0f} % interval."
+    )
+    return figure
+
+
+def plot_phase(across: "xr.DataArray", up: "xr.DataArray", *, ax: "Axes | None" = None) -> "Axes":
+    """One outcome against another along time: the median of each scenario, its start marked.
+
+    Parameters
+    ----------
+    across, up
+        Dimensions (scenario, draw, time).
+    ax
+        Where to draw; None makes a figure.
+    """
+    axes = _axes(ax, (4.4, 3.4))
+    for place, scenario in enumerate(across["scenario"].to_numpy()):
+        x, y = (item.sel(scenario=scenario).median("draw").to_numpy() for item in (across, up))
+        axes.plot(x, y, color=COLOURS[place % len(COLOURS)], linewidth=1.4, label=str(scenario))
+        axes.plot(x[:1], y[:1], color=COLOURS[place % len(COLOURS)], marker="o", markersize=4)
+    axes.set_xlabel(f"{across.name} {across.attrs.get('units', '')}".strip(), fontsize=7.5)
+    axes.set_ylabel(f"{up.name} {up.attrs.get('units', '')}".strip(), fontsize=7.5)
+    axes.tick_params(labelsize=7)
+    axes.legend(fontsize=7, frameon=False)
+    return axes
+
+
+def _axes(ax: Any, size: tuple[float, float]) -> "Axes":
+    if ax is not None:
+        return ax  # type: ignore[no-any-return]
+    figure = ReportFigure(figsize=size, dpi=160)
+    return figure.add_axes((0.3, 0.2, 0.66, 0.75))
+
+
+def ranges_of(names: Sequence[str], values: Array) -> dict[str, tuple[float, float]]:
+    """Ranges for a tornado from runs, low and high of each parameter in turn.
+
+    Parameters
+    ----------
+    names
+        Parameters.
+    values
+        The outcome, shape (2 x parameter,): low and high end of the first, of the second, ...
+    """
+    return {name: (float(values[2 * place]), float(values[2 * place + 1])) for place, name in enumerate(names)}

@@ -1,0 +1,55 @@
+"""The page about a model of one's own runs as it stands."""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pysd_runner.cli import main
+from tests.documentation.readme import ROOT, raw_blocks
+
+PAGE = ROOT / "docs" / "own_model.md"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    model, data = raw_blocks(PAGE, "text")
+    (tmp_path / "mine.mdl").write_text(model, encoding="utf-8")
+    (tmp_path / "obs.csv").write_text(data, encoding="utf-8")
+    (tmp_path / "lockdown.yaml").write_text(raw_blocks(PAGE, "yaml")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_its_commands_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = {}
+    for line in raw_blocks(PAGE, "sh")[0].splitlines():
+        program, *words = shlex.split(line)
+        assert program == "gapsim"
+        assert main(words) == 0, line
+        said[words[0]] = capfd.readouterr().out
+    assert (folder / "mine.toml").is_file()
+    assert (folder / "fit" / "report.html").is_file()
+    assert (folder / "results" / "figures" / "infected.svg").is_file()
+    assert (folder / "outlook" / "forecast.md").is_file()
+    assert "settled by the data" in said["calibrate"]
+    assert "Stay at home" in said["run"]
+    assert "probability" in said["forecast"]
+
+
+def test_its_python_runs_and_pysd_with_lmfit_gives_the_same_answer(folder: Path) -> None:
+    ours, theirs = raw_blocks(PAGE, "python")
+    names: dict[str, object] = {}
+    exec(compile(ours, str(PAGE), "exec"), names)  # noqa: S102
+    assert names["figure"].sentence  # type: ignore[attr-defined]
+    pytest.importorskip("lmfit")
+    from calibration import CalibrationProblem, fit
+    from pysd_runner import load_model, load_table
+
+    exec(compile(theirs, str(PAGE), "exec"), names)  # noqa: S102
+    found = names["found"].params  # type: ignore[attr-defined]
+    problem = CalibrationProblem(load_model("mine.mdl"), load_table("obs.csv"), free=["Contact Rate", "Duration"])
+    result = fit(problem)
+    for key, name in (("Contact Rate", "contact_rate"), ("Duration", "duration")):
+        np.testing.assert_allclose(result.parameter(key).estimate, found[name].value, rtol=0.02)

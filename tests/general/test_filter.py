@@ -1,0 +1,173 @@
+"""State estimation and forecasts with any model."""
+
+import numpy as np
+import pytest
+
+from calibration import CalibrationProblem, backtest, forecast
+from calibration.filtering.extended import extended_filter
+from calibration.filtering.general import Disturbance, Grid, filtered
+from calibration.filtering.stocks import StockLaw
+from calibration.forecasting.own import gridded
+from pysd_runner import load_table
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.spec import ErrorModel, LogNormal, Observation
+from tests.general.models import DELAYED, LINEAR, made
+
+SPREAD, ERROR, MOMENTS = 0.5, 0.4, 25
+
+
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("linear"), LINEAR, unit="month", stop=60, step=1)
+
+
+@pytest.fixture(scope="module")
+def problem(linear):
+    rng = np.random.default_rng(3)
+    level, levels = 5.0, [5.0]
+    for _ in range(MOMENTS - 1):
+        level += 2 - level / 10 + SPREAD * rng.standard_normal()
+        levels.append(level)
+    seen = np.array(levels) + ERROR * rng.standard_normal(MOMENTS)
+    table = load_table({"month": np.arange(MOMENTS), "stock": seen})
+    level_scale = [
+        Observation(
+            column="stock", outcome="Stock", scale="level", errors=ErrorModel(family="normal", memory="independent")
+        )
+    ]
+    return CalibrationProblem(linear, table, free=["Inflow"], measurements=level_scale)
+
+
+def kalman(seen):
+    """The textbook filter of ``x' = .9 x + 2 + e``, by hand."""
+    mean, variance, likelihood, means, variances = 5.0, 0.0, 0.0, [], []
+    for place, value in enumerate(seen):
+        if place:
+            mean, variance = 0.9 * mean + 2, 0.81 * variance + SPREAD**2
+        inner = variance + ERROR**2
+        gain = variance / inner
+        likelihood -= 0.5 * ((value - mean) ** 2 / inner + np.log(2 * np.pi * inner))
+        mean, variance = mean + gain * (value - mean), (1 - gain) * variance
+        means.append(mean)
+        variances.append(variance)
+    return np.array(means), np.array(variances), likelihood
+
+
+def test_the_exact_branch_is_the_kalman_filter(linear, problem):
+    seen = problem.table.column("stock").values
+    means, variances, likelihood = kalman(seen)
+    found = extended_filter(
+        linear,
+        {"Inflow": 2.0},
+        problem.observations,
+        np.arange(float(MOMENTS)),
+        disturbances=np.array([[SPREAD**2]]),
+        errors={"stock": ERROR},
+        start=0.0,
+    )
+    np.testing.assert_allclose(found.means[:, 0], means, atol=1e-8)
+    np.testing.assert_allclose(found.covariances[:, 0, 0], variances, atol=1e-8)
+    np.testing.assert_allclose(found.likelihood, likelihood, atol=1e-8)
+
+
+def ensemble_error(linear, problem, members, seeds=6):
+    """Root mean square distance of the ensemble's means from the filter by hand, in standard errors and plain."""
+    seen = problem.table.column("stock").values
+    means, variances, _ = kalman(seen)
+    law = StockLaw(linear, {"Inflow": np.full((1, 1), 2.0)}, problem.observations, start=0.0)
+    grid = Grid(
+        times=np.arange(float(MOMENTS)),
+        observed={"stock": seen[None]},
+        logs=np.array([False]),
+        disturbed=np.array([0]),
+        units=np.ones(1),
+        near=np.ones((2, 1)),
+    )
+    moved = Disturbance(size=SPREAD, memory=0.0, errors={"stock": ERROR})
+    paths = np.stack(
+        [filtered(law, grid, moved, seed=seed, members=members).states[..., 0].mean(axis=1) for seed in range(seeds)]
+    )
+    standard = np.sqrt(variances[1:] / members)
+    return np.abs(paths[:, 1:] - means[1:]) / standard, np.sqrt(((paths - means) ** 2).mean())
+
+
+def test_the_ensemble_is_it_within_its_sampling_error_which_falls_as_the_root(linear, problem):
+    scores, small = ensemble_error(linear, problem, 200)
+    assert np.quantile(scores, 0.99) < 4
+    _, large = ensemble_error(linear, problem, 3200)
+    assert 2.5 < small / large < 6.5
+
+
+def test_what_holds_memory_beside_stocks_is_refused(tmp_path):
+    model = made(tmp_path, DELAYED, unit="month", stop=30, step=1)
+    with pytest.raises(UnsupportedFeature, match="holds memory that cannot be set"):
+        StockLaw(model, {}, [], start=0.0)
+    table = load_table({"month": np.arange(20), "stock": 5 + np.sin(np.arange(20))})
+    outlook = forecast(table, model=model, until=22, free=["Inflow"], draws=50, past=False)
+    assert "not filtered" in outlook.disturbance
+
+
+def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
+    outlook = forecast(
+        problem.table,
+        model=linear,
+        until=30,
+        free=["Inflow"],
+        priors={"Inflow": LogNormal(2, 0.5)},
+        draws=200,
+        events=["stock above 0 at 28", "stock below -100 by 30"],
+    )
+    assert outlook.events == {"stock above 0 at 28": 1.0, "stock below -100 by 30": 0.0}
+    assert list(outlook["stock"]["time"].to_numpy()) == [25, 26, 27, 28, 29, 30]
+    np.testing.assert_allclose(sum(outlook.weights.values()), 1.0)
+    assert "past origins its error was" in outlook.verdict
+    frame = outlook.to_frame()
+    assert (frame["q05"] < frame["q95"]).all()
+    outlook.save(tmp_path / "outlook")
+    outlook.to_excel(tmp_path / "outlook.xlsx")
+    assert (tmp_path / "outlook" / "forecast.md").is_file()
+
+
+def test_a_backtest_only_sees_what_was_known(linear, problem):
+    """Changing what came after an origin changes nothing that was forecast from it."""
+    from calibration.forecasting.memory import Memory
+    from calibration.forecasting.own import mixture, origin_of
+
+    grid = gridded(problem)
+    changed = load_table(
+        {
+            "month": np.arange(MOMENTS),
+            "stock": np.where(np.arange(MOMENTS) > 15, 99.0, problem.table.column("stock").values),
+        }
+    )
+    other = gridded(
+        CalibrationProblem(linear, changed, free=["Inflow"], measurements=dict(problem.binding.observations))
+    )
+    found = [
+        mixture(data, ["Inflow"]).forecast(origin_of(data, 15, Memory()), horizon=3, draws=100, seed=0).draws
+        for data in (grid, other)
+    ]
+    np.testing.assert_allclose(found[0], found[1])
+
+
+def test_scores_have_the_reference_at_one(linear, problem):
+    scored = backtest(problem.table, model=linear, free=["Inflow"], horizons=(1, 3), draws=100)
+    skill = scored.table()
+    reference = skill[skill["forecaster"] == "persistence"]
+    np.testing.assert_allclose(reference["relative_rmse"], 1.0)
+    assert set(skill["ahead"]) == {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"until": 10}, "the data end at 24"),
+        ({"until": 1e6}, "at most 500"),
+        ({"until": 30, "events": ["stok above 3 at 30"]}, "Did you mean 'stock'"),
+        ({"until": 30, "events": ["rain"]}, "expected something like"),
+    ],
+)
+def test_bad_wishes_are_refused(linear, problem, change, told):
+    with pytest.raises(InvalidInput) as caught:
+        forecast(problem.table, model=linear, free=["Inflow"], **change)
+    assert told in str(caught.value)

@@ -1,0 +1,288 @@
+"""Calibration of any model: exact derivatives, recovery, choices, failures, storage."""
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from calibration import CalibrationProblem, FitResult, fit
+from calibration.fitting.general.counts import deviance_residual, deviance_slope, saturated
+from calibration.uncertainty import identify, sample
+from pysd_runner import load_model, load_table, simulate
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
+from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
+from tests.general.models import DRIVEN, FRAGILE, JUMPY, LOGISTIC, REGIONS, SIR, infections, made, written
+
+FREE = ["Contact Rate", "Duration"]
+
+
+@pytest.fixture(scope="module")
+def sir(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("sir"), SIR, unit="day", stop=60)
+
+
+@pytest.fixture(scope="module")
+def found(sir):
+    return fit(CalibrationProblem(sir, infections(sir), free=FREE))
+
+
+def test_a_fit_finds_the_truth_and_says_how_sure(sir, found):
+    for key, truth in (("Contact Rate", 8.0), ("Duration", 5.0)):
+        item = found.parameter(key)
+        assert item.low < truth < item.high
+        assert item.contraction > 0.95
+    assert found.fitted.status == "converged"
+    assert not found.check()
+    assert "to 40 day" in found.headline
+    assert len(found.to_frame()) == 41
+    assert "Contact Rate" in repr(found)
+
+
+def test_it_is_the_least_squares_estimate_where_errors_are_normal(sir):
+    """The slow twin: SciPy on runs of the model, without derivatives and priors."""
+    table = infections(sir)
+    observed = np.log(table["infected"].to_numpy())
+    seen = [
+        Observation(
+            column="infected", outcome="Infected", scale="log", errors=ErrorModel(family="normal", memory="independent")
+        )
+    ]
+    wide = {name: LogNormal(7, 30.0, 1e-3, 1e3) for name in FREE}
+    ours = fit(CalibrationProblem(sir, table, free=FREE, measurements=seen, priors=wide))
+
+    def missed(values):
+        run = simulate(sir, dict(zip(FREE, values, strict=True)), outcomes=["Infected"], stop=40, engine="numpy")
+        return np.log(run["Infected"][0, 0]) - observed
+
+    theirs = least_squares(missed, [9.0, 4.0], xtol=1e-12, ftol=1e-12)
+    np.testing.assert_allclose([ours.parameter(name).estimate for name in FREE], theirs.x, rtol=2e-4)
+
+
+@pytest.mark.parametrize("family", ["normal", "huber", "student", "poisson", "negative_binomial"])
+@pytest.mark.parametrize("kind", ["level", "flow", "cumulative"])
+def test_derivatives_are_those_of_differences(sir, family, kind):
+    table = infections(sir, stop=15)
+    counts = load_table({"day": table.times, "infected": np.round(table["infected"].to_numpy())})
+    memory = "independent" if family in ("poisson", "negative_binomial") else "ar1"
+    errors = ErrorModel(family=family, memory=memory)
+    outcome = "Infected" if kind == "level" else "Infection"
+    seen = {"x": Observation(column="infected", outcome=outcome, kind=kind, errors=errors)}
+    problem = CalibrationProblem(sir, counts, free=FREE, measurements=seen)
+    z = problem.space.centre + 0.1
+    exact = problem.jacobian(z)
+    step = 1e-5 * np.eye(2)
+    near = np.stack([(problem.residuals(z + h) - problem.residuals(z - h)) / 2e-5 for h in step], axis=1)
+    np.testing.assert_allclose(exact, near, atol=2e-6 * np.abs(near).max())
+
+
+def test_the_likelihood_of_counts_is_the_density_of_the_library():
+    from scipy.stats import nbinom, poisson
+
+    counts, mean = np.array([0.0, 1, 5, 40]), np.array([0.3, 2.0, 4.0, 41.0])
+    for size in (np.inf, 3.0):
+        ours = saturated(counts, size) - 0.5 * (deviance_residual(counts, mean, size) ** 2).sum()
+        theirs = (poisson(mean) if np.isinf(size) else nbinom(size, size / (size + mean))).logpmf(counts).sum()
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+        moved = (deviance_residual(counts, mean + 1e-6, size) - deviance_residual(counts, mean - 1e-6, size)) / 2e-6
+        np.testing.assert_allclose(deviance_slope(counts, mean, size), moved, rtol=1e-6)
+
+
+def test_a_flow_is_added_up_over_its_interval_and_a_total_from_the_start(sir):
+    run = simulate(sir, outcomes=["Infection"], save_every=0.25, stop=6)
+    path = run["Infection"][0, 0]
+    table = load_table({"day": [2, 4, 6], "new": [1, 1, 1], "all": [1, 1, 1]})
+    seen = {
+        "new": Observation(column="new", outcome="Infection", kind="flow", scale="level"),
+        "all": Observation(column="all", outcome="Infection", kind="cumulative", scale="level"),
+    }
+    problem = CalibrationProblem(
+        sir, table, free=["Contact Rate"], measurements=seen, priors={"Contact Rate": Normal(9, 1)}
+    )
+    new, total = problem.fitted(np.array([9.0]))
+    np.testing.assert_allclose(total[0], [0.25 * path[: 4 * t].sum() for t in (2, 4, 6)])
+    np.testing.assert_allclose(new[0], [0.25 * path[4 * (t - 2) : 4 * t].sum() for t in (2, 4, 6)])
+
+
+def test_an_expression_of_variables_is_observed(sir):
+    table = load_table({"day": [0, 5], "x": [1.0, 2.0]})
+    seen = {"x": Observation(column="x", outcome="(Infected + susceptible) / Population", scale="level")}
+    problem = CalibrationProblem(sir, table, free=["Duration"], measurements=seen)
+    run = simulate(sir, {"Duration": 4.0}, outcomes=["Infected", "Susceptible"], stop=5)
+    expected = (run["Infected"] + run["Susceptible"])[0, 0, [0, -1]] / 1000
+    np.testing.assert_allclose(problem.fitted(problem.space.centre)[0][0], expected)
+    with pytest.raises(InvalidInput, match="is no formula"):
+        CalibrationProblem(
+            sir, table, free=["Duration"], measurements={"x": Observation(column="x", outcome="exp(Infected)")}
+        )
+
+
+def test_the_starting_value_of_a_stock_is_a_parameter(tmp_path):
+    model = made(tmp_path, LOGISTIC)
+    run = simulate(model, {"Growth Rate": 0.25}, outcomes=["Stock"])
+    table = load_table({"year": run.years, "stock": run["Stock"][0, 0]})
+    result = fit(
+        CalibrationProblem(model, table, free=["Growth Rate", "initial Stock"], priors={"Stock": LogNormal(9, 1)})
+    )
+    assert abs(result.parameter("Growth Rate").estimate - 0.25) < 1e-3
+    assert abs(result.parameter("Stock").estimate - 5) < 1e-2
+
+
+def test_elements_over_two_ranges(tmp_path):
+    model = made(tmp_path, REGIONS, stop=10)
+    truth = simulate(model, {"Rate": np.array([0.15, 0.05])}, outcomes=["Stock"])["Stock"][0, 0]
+    rows = [
+        {"year": t, "place": place, "sort": sort, "stock": truth[i, j, t]}
+        for t in range(11)
+        for i, place in enumerate(("North", "South"))
+        for j, sort in enumerate(("old", "new"))
+    ]
+    import pandas as pd
+
+    table = load_table(pd.DataFrame(rows))
+    result = fit(CalibrationProblem(model, table, free=["Rate"]))
+    assert abs(result.parameter("Rate[North]").estimate - 0.15) < 1e-3
+    assert abs(result.parameter("Rate[South]").estimate - 0.05) < 1e-3
+    single = fit(CalibrationProblem(model, table, free=["Rate[South]"], values={"Rate[North]": 0.15}))
+    assert abs(single.parameter("Rate[South]").estimate - 0.05) < 1e-3
+
+
+def test_without_names_parameters_are_chosen_and_the_reason_is_given(sir):
+    problem = CalibrationProblem(sir, infections(sir))
+    assert 1 < len(problem.space) <= 10
+    assert not {"Contact Rate", "Infectivity"} <= set(problem.space.keys)
+    notes = " ".join(problem.describe().notes)
+    assert "is estimated: the data move by" in notes
+    assert "the data cannot tell it from those that are estimated" in notes
+
+
+def test_a_model_that_jumps_is_told_and_searched_without_slopes(tmp_path):
+    model = made(tmp_path, JUMPY, stop=20, step=1)
+    run = simulate(model, {"Threshold": 11.2}, outcomes=["Stock"])
+    noise = 0.05 * np.random.default_rng(0).standard_normal(21)
+    result = fit(
+        CalibrationProblem(
+            model, load_table({"year": run.years, "stock": run["Stock"][0, 0] + noise}), free=["Threshold"]
+        )
+    )
+    assert [item.rule for item in result.findings].count("jumps") == 1
+    assert 11 <= result.parameter("Threshold").estimate < 12
+
+
+def test_draws_that_fail_are_counted_and_described(tmp_path):
+    model = made(tmp_path, FRAGILE, stop=10)
+    run = simulate(model, {"Rate": 0.8}, outcomes=["Stock"])
+    table = load_table({"year": run.years, "stock": run["Stock"][0, 0]})
+    result = fit(CalibrationProblem(model, table, free=["Rate"]))
+    told = next(item.message for item in result.findings if item.rule == "failed-draws")
+    assert "draws of the prior give no usable numbers" in told
+    assert "Rate from" in told
+    assert abs(result.parameter("Rate").estimate - 0.8) < 1e-3
+    with pytest.raises(SimulationFailed, match="gives no numbers"):
+        fit(CalibrationProblem(model, table, free=["Rate"], priors={"Rate": Normal(5, 0.1, 4, 6)}))
+
+
+def test_a_column_that_is_a_constant_drives_it_and_is_held_at_the_end(tmp_path):
+    model = made(tmp_path, DRIVEN, stop=10, step=1)
+    table = load_table({"year": [0, 1, 2, 3], "price": [1, 2, 3, None], "stock": [0, 0.25, 0.75, 1.5]})
+    problem = CalibrationProblem(model, table, free=["Response"])
+    path = problem.runs.batch(np.array([[0.25]]))["Stock"][0]
+    np.testing.assert_allclose(path, [0, 0.25, 0.75, 1.5])
+    assert any("its last value holds" in note for note in problem.notes)
+
+
+def test_what_comes_after_until_is_held_out_and_scored(sir):
+    result = fit(CalibrationProblem(sir, infections(sir), free=FREE, until=12))
+    (score,) = result.holdout
+    assert score.observations == 28
+    assert score.rmse < 0.5 * score.naive_rmse
+    assert "times that of holding the last value" in score.words
+
+
+def test_a_fit_is_saved_sampled_and_judged(sir, found, tmp_path):
+    problem = CalibrationProblem(sir, infections(sir), free=FREE)
+    found.save(tmp_path / "fit")
+    again = FitResult.load(tmp_path / "fit")
+    assert again.summary() == found.summary()
+    drawn = sample(problem, again, 200, steps=600)
+    np.testing.assert_allclose(drawn.table()["mean"], [found.parameter(key).estimate for key in FREE], rtol=0.05)
+    verdicts = identify(problem, again)
+    assert len(verdicts.table()) == 2
+    found.to_excel(tmp_path / "fit.xlsx")
+    assert found.plot().sentence.startswith("Fitted and observed")
+
+
+def test_same_seed_same_numbers(sir, found):
+    again = fit(CalibrationProblem(sir, infections(sir), free=FREE))
+    assert again.fitted.estimates == found.fitted.estimates
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [
+        ({"free": ["Contct Rate"]}, UnknownName, "Did you mean 'Contact Rate'"),
+        ({"free": ["Infection"]}, InvalidInput, "computed by an equation"),
+        ({"free": "Contact Rate"}, InvalidInput, "free must be a list"),
+        ({"free": ["Infected"]}, InvalidInput, "computed from other numbers"),
+        ({"free": FREE, "values": {"Duration": 3}}, InvalidInput, "both set and to be estimated"),
+        ({"free": FREE, "priors": {"Population": Normal(1, 1)}}, UnknownName, "which is not estimated"),
+        ({"free": FREE, "start": 50.0}, InvalidInput, "are the times in the model's unit"),
+        (
+            {"free": FREE, "measurements": [Observation(column="sick", outcome="Infected")]},
+            UnknownName,
+            "no column 'sick'",
+        ),
+    ],
+)
+def test_bad_choices_are_refused(sir, change, error, told):
+    with pytest.raises(error, match=r".*") as caught:
+        CalibrationProblem(sir, infections(sir), **change)
+    assert told in str(caught.value)
+
+
+def test_bad_tables_are_refused(sir):
+    with pytest.raises(InvalidPanel, match="is called like a variable"):
+        CalibrationProblem(sir, load_table({"day": [0, 1], "cases": [1, 2]}), free=FREE)
+    with pytest.raises(InvalidInput, match="are in months"):
+        CalibrationProblem(sir, load_table({"month": [0, 1], "infected": [1, 2]}), free=FREE)
+    table = load_table({"day": [0, 1], "place": ["a", "b"], "infected": [1, 2]})
+    with pytest.raises(InvalidInput, match="has values by place"):
+        CalibrationProblem(sir, table, free=FREE)
+    counts = [
+        Observation(column="infected", outcome="Infected", errors=ErrorModel(family="poisson", memory="independent"))
+    ]
+    with pytest.raises(InvalidInput, match="expected whole numbers"):
+        CalibrationProblem(sir, load_table({"day": [0, 1], "infected": [1, 2.5]}), free=FREE, measurements=counts)
+
+
+@pytest.mark.parametrize("unit", ["day", "month", "quarter", "year"])
+def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
+    model = made(tmp_path, LOGISTIC.replace("/year", f"/{unit}"), unit=unit, stop=12)
+    run = simulate(model, outcomes=["Stock"])["Stock"][0, 0]
+    dates = {
+        "day": [f"2020-01-{day:02d}" for day in range(1, 14)],
+        "month": [f"2020-{month:02d}" for month in range(1, 13)] + ["2021-01"],
+        "quarter": [f"{2020 + n // 4}Q{n % 4 + 1}" for n in range(13)],
+        "year": [f"{2000 + n}-01-01" for n in range(13)],
+    }[unit]
+    problem = CalibrationProblem(model, load_table({"date": dates, "stock": run}), free=["Growth Rate"])
+    np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
+    assert any("is moment 0 of the model" in note for note in problem.notes)
+
+
+def test_declarations_beside_the_model_are_read(tmp_path):
+    path = written(tmp_path, SIR, unit="day", stop=60)
+    path.with_suffix(".toml").write_text(
+        'schema = 2\n[parameters."contact rate"]\nlower = 1\nupper = 15\n'
+        'prior = {family = "normal", mean = 8, sd = 2}\n'
+        '[measurements.cases]\noutcome = "Infection"\nkind = "flow"\nscale = "level"\n'
+        '[outcomes.Infected]\nbetter = "lower"\n',
+        encoding="utf-8",
+    )
+    model = load_model(path)
+    assert model.spec is not None
+    assert model.spec.outcomes["Infected"].better == "lower"
+    problem = CalibrationProblem(model, load_table({"day": [1, 2], "cases": [5, 7]}))
+    assert problem.space.keys == ("Contact Rate",)
+    assert problem.space.priors == (Normal(8, 2, 1, 15),)
+    path.with_suffix(".toml").write_text("schema = 2\n[parameters.Contct]\nvalue = 3\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="no such constant or stock"):
+        load_model(path)

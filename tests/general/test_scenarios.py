@@ -1,0 +1,148 @@
+"""Scenarios and projection of any model."""
+
+import numpy as np
+import pytest
+
+from calibration import CalibrationProblem, fit
+from pysd_runner import load_model, project, simulate
+from pysd_runner.core.errors import InvalidInput, InvalidScenario
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.general.equations import check_equations, equations_of
+from pysd_runner.general.future import futures_of, load_future
+from pysd_runner.general.starting import PREFIX, stocks_of, with_starts
+from pysd_runner.plots.over_time import plot_fan
+from pysd_runner.scenarios import Scenario
+from pysd_runner.scenarios.changes import load_model_scenario, scenario_of
+from tests.general.models import REGIONS, SIR, infections, made, written
+
+
+@pytest.fixture(scope="module")
+def sir(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("sir"), SIR, unit="day", stop=60)
+
+
+@pytest.fixture(scope="module")
+def fitted(sir):
+    return fit(CalibrationProblem(sir, infections(sir), free=["Contact Rate", "Duration"])).fitted
+
+
+def test_a_step_is_that_of_a_path_over_time(sir):
+    future = project(sir, None, [Scenario.of("less", {"contact rate": {10: 4, 30: "x0.5"}})], outcomes=["Infected"])
+    path = TimePath(times=np.array([0.0, 10, 30]), values=np.array([9.0, 4, 4.5]))
+    plain = simulate(sir, {"Contact Rate": path}, outcomes=["Infected"])
+    np.testing.assert_allclose(future["Infected"].sel(scenario="less")[0], plain["Infected"][0, 0], rtol=1e-12)
+    np.testing.assert_allclose(
+        future["Infected"].sel(scenario="baseline")[0], simulate(sir)["Infected"][0, 0], rtol=1e-12
+    )
+
+
+def test_a_ramp_runs_straight_between_its_times(sir):
+    future = project(
+        sir,
+        None,
+        [Scenario.of("ramp", {"Contact Rate": {10: 9, 20: 4, "interpolate": "linear"}})],
+        outcomes=["Infected"],
+    )
+    path = TimePath(times=np.array([10.0, 20]), values=np.array([9.0, 4]), interpolate="linear")
+    plain = simulate(sir, {"Contact Rate": path}, outcomes=["Infected"])
+    np.testing.assert_allclose(future["Infected"].sel(scenario="ramp")[0], plain["Infected"][0, 0], rtol=1e-9)
+
+
+def test_relative_changes_hold_in_every_draw(sir, fitted):
+    future = project(sir, infections(sir), [Scenario.of("fifth", {"Duration": "-20 %"})], fitted, draws=30, until=50)
+    drawn = fitted.sample(np.random.default_rng(0), 30, spec=_spec(fitted))
+    plain = simulate(sir, {**drawn, "Duration": 0.8 * drawn["Duration"]}, outcomes=["Infected"], stop=50)
+    np.testing.assert_allclose(future["Infected"].sel(scenario="fifth"), plain["Infected"][0], rtol=1e-12)
+
+
+def _spec(fitted):
+    from pysd_runner.general.projection import spec_of
+
+    return spec_of(fitted)
+
+
+def test_differences_are_taken_draw_by_draw(sir, fitted, tmp_path):
+    future = project(sir, infections(sir), [Scenario.of("less", {"Contact Rate": 4})], fitted, draws=20)
+    both = future["Infected"]
+    np.testing.assert_allclose(future.difference("infected")[0], both[1] - both[0])
+    table = future.table("Infected")
+    assert {"median", "difference", "low_90"} <= set(table.columns)
+    (sentence,) = (item for item in future.sentences() if "Infected" in item)
+    assert "person" in sentence
+    assert "favourable" not in sentence
+    assert "better" not in sentence
+    future.save(tmp_path / "results")
+    again = load_future(tmp_path / "results")
+    np.testing.assert_array_equal(again["Infected"], both)
+    assert again.scenarios == future.scenarios
+    future.to_excel(tmp_path / "results.xlsx")
+    assert "Infected at 60 day" in future.plot("Infected").sentence
+    assert plot_fan(futures_of([future, again], "Infected")).sentence
+
+
+def test_elements_and_declared_directions(tmp_path):
+    path = written(tmp_path, REGIONS, stop=10)
+    path.with_suffix(".toml").write_text("schema = 2\n[outcomes.Stock]\nbetter = 'higher'\n", encoding="utf-8")
+    model = load_model(path)
+    future = project(model, None, [Scenario.of("north", {"Rate[North]": 0.3})])
+    moved = future.difference("Stock").sel(scenario="north", draw=0)
+    assert (moved.sel(Place="South") == 0).all()
+    assert (moved.sel(Place="North").isel(time=-1) > 0).all()
+    assert future.better == {"Stock": "higher"}
+    assert future.plot("Stock").sentence
+
+
+def test_an_edit_of_the_equations_is_noticed_and_named(sir, fitted, tmp_path):
+    changed = made(tmp_path, SIR.replace("Infected / Duration", "Infected / Duration / 2"), unit="day", stop=60)
+    with pytest.raises(InvalidInput, match="changed: Infected"):
+        project(changed, None, [], fitted)
+    moved = made(tmp_path, SIR.replace("Ill at the start.", "Another comment."), unit="day", stop=60, name="other")
+    check_equations(moved, equations_of(sir), "the fit")
+
+
+def test_a_run_goes_on_from_the_state_of_another(sir):
+    whole = simulate(sir, outcomes=list(stocks_of(sir.ir)))
+    law = with_starts(sir, stocks_of(sir.ir))
+    values = {f"{PREFIX}{name}": whole[name][..., 20] for name in stocks_of(sir.ir)}
+    later = simulate(law, values, start=20, outcomes=list(stocks_of(sir.ir)))
+    for name in stocks_of(sir.ir):
+        np.testing.assert_array_equal(later[name], whole[name][..., 20:])
+
+
+def test_scenarios_come_from_files(tmp_path):
+    path = tmp_path / "lockdown.yaml"
+    path.write_text("name: lockdown\nlabel: Stay home\nchanges:\n  Contact Rate: {10: 4, 30: x0.5}\n", encoding="utf-8")
+    found = load_model_scenario(path)
+    assert found.describe() == ("Contact Rate: 4 from 10 then -50 % from 30",)
+    kept = found.to_dict()
+    assert scenario_of(kept["name"], kept["changes"], label=kept["label"]) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("chnges: {}\n", "unknown key"),
+        ("changes: {Contact Rate: fast}\n", "expected a number, or a change such as"),
+        ("changes: {Contact Rate: {soon: 3}}\n", "expected a time"),
+        ("changes: {Contact Rate: {1: 3, interpolate: smooth}}\n", "expected step or linear"),
+        ("schema: 1\n", "that of the shipped"),
+        ("- 1\n", "expected a mapping"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path, text, told):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidScenario) as caught:
+        load_model_scenario(path)
+    assert told in str(caught.value)
+
+
+def test_bad_scenarios_are_refused(sir):
+    with pytest.raises(InvalidScenario, match="Did you mean 'Contact Rate'"):
+        project(sir, None, [Scenario.of("a", {"Contct Rate": 1})])
+    with pytest.raises(InvalidScenario, match="computed by an equation"):
+        project(sir, None, [Scenario.of("a", {"Infection": 1})])
+    with pytest.raises(InvalidScenario, match="after the end of the run"):
+        project(sir, None, [Scenario.of("a", {"Duration": {100: 1}})])
+    with pytest.raises(InvalidScenario, match="two scenarios"):
+        project(sir, None, [Scenario.of("a", {}), Scenario.of("a", {})])
