@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import ReportFigure
 from pysd_runner.plots.over_time import COLOURS
 from pysd_runner.plots.palette import GRID, INK, SCENARIO
