@@ -229,7 +229,7 @@ def scenario_chances(
     futures = futures_of(names, groups, relative[0, 0, :, 0], forecast[:, :, : len(years)], years)
     shares = np.array([item.probability for item in chances(events, futures)])
     if len(data["draw"]) < 2:
-        return table.assign(**{reference: shares}).where(np.array(table.columns) == reference)
+        return table.assign(**{str(name): np.nan for name in table}).assign(**{reference: shares})
     return table.add(shares - table[reference].to_numpy(), axis=0).clip(0, 1)
 
 
