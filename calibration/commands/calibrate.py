@@ -36,7 +36,7 @@ Optimiser = Annotated[
     typer.Option(
         "--optimiser",
         metavar="NAME",
-        help="Search: least_squares, minimize, differential_evolution, dual_annealing, shgo, basinhopping or cma.",
+        help="Search: least_squares, minimize, differential_evolution or cma.",
     ),
 ]
 Seconds = Annotated[

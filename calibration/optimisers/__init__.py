@@ -2,8 +2,7 @@
 
 from calibration.optimisers.basins import Basin, basins
 from calibration.optimisers.catalogue import OPTIMISERS, optimiser_named
-from calibration.optimisers.evolution import EvolutionStrategy
-from calibration.optimisers.global_searches import BasinHopping, DifferentialEvolution, DualAnnealing, Shgo
+from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
 from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.minimize import Minimize
 from calibration.optimisers.multistart import SAME_COST, MultiStart, Starts
@@ -15,10 +14,8 @@ __all__ = [
     "OPTIMISERS",
     "SAME_COST",
     "Basin",
-    "BasinHopping",
     "Coordinates",
     "DifferentialEvolution",
-    "DualAnnealing",
     "EvolutionStrategy",
     "LeastSquares",
     "Minimize",
@@ -27,7 +24,6 @@ __all__ = [
     "Optimiser",
     "Optimum",
     "Outcome",
-    "Shgo",
     "Starts",
     "Turned",
     "basins",

@@ -6,8 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from calibration.optimisers.evolution import EvolutionStrategy
-from calibration.optimisers.global_searches import BasinHopping, DifferentialEvolution, DualAnnealing, Shgo
+from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
 from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.minimize import Minimize
 from calibration.optimisers.objective import Optimiser
@@ -17,9 +16,6 @@ OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
     "least_squares": LeastSquares,
     "minimize": Minimize,
     "differential_evolution": DifferentialEvolution,
-    "dual_annealing": DualAnnealing,
-    "shgo": Shgo,
-    "basinhopping": BasinHopping,
     "cma": EvolutionStrategy,
 }
 

@@ -1,7 +1,8 @@
-"""Covariance matrix adaptation, by the library of its author; a generation is one batch of simulations."""
+"""Searches over a whole box by populations; a generation is one batch of simulations."""
 
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,60 @@ from calibration.optimisers.objective import Objective, Optimum
 from calibration.optimisers.watch import Watch
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DifferentialEvolution:
+    """Differential evolution; a generation is one batch of simulations.
+
+    Attributes
+    ----------
+    population
+        Points in a generation, as a multiple of the number of variables.
+    generations
+        Limit on generations.
+    tolerance
+        Spread of the costs of a generation, relative to their mean, below which it ends.
+    seed
+        Decides its draws.
+    evaluations
+        Limit on evaluations.
+    seconds
+        Time budget; infinite for none.
+
+    References
+    ----------
+    Storn, R. and Price, K. (1997), Differential evolution, Journal of Global Optimization 11(4).
+    """
+
+    population: int = 10
+    generations: int = 300
+    tolerance: float = 1e-4
+    seed: int = 0
+    evaluations: float = np.inf
+    seconds: float = np.inf
+
+    def minimise(self, objective: Objective, start: Array) -> Optimum:
+        """Search the box, the start among the first generation."""
+
+        def explore(watch: Watch, inside: Array) -> None:
+            from scipy import optimize
+
+            search: Any = optimize.differential_evolution
+            search(
+                lambda table: watch.costs(np.atleast_2d(table.T)),
+                optimize.Bounds(*objective.box(inside)),
+                x0=inside,
+                popsize=self.population,
+                maxiter=self.generations,
+                tol=self.tolerance,
+                seed=np.random.default_rng(self.seed),
+                polish=False,
+                updating="deferred",
+                vectorized=True,
+            )
+
+        return explored(objective, start, explore, seconds=self.seconds, evaluations=self.evaluations)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
