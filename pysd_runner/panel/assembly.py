@@ -12,7 +12,7 @@ from pysd_runner.panel.panel import FloatArray, Region
 from pysd_runner.panel.places import Places
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
 from pysd_runner.panel.units import SMALL_CURRENCIES
-from pysd_runner.panel.validation import Numbers, failures
+from pysd_runner.panel.validation import Numbers
 from pysd_runner.panel.variables import VARIABLES
 
 LEAST_PER_HEAD, GREATEST_PER_HEAD = 1e2, 1e7
@@ -123,17 +123,9 @@ def to_grid(
 
 
 def _repeats(row: IndexArray, column: IndexArray) -> NDArray[np.bool_]:
-    import pandas as pd
-    import pandera.pandas as pa
-
-    schema = pa.DataFrameSchema(
-        {"region": pa.Column(int), "year": pa.Column(int)},
-        unique=["region", "year"],
-        report_duplicates="exclude_first",
-    )
-    repeated = np.zeros(len(row), dtype=bool)
-    frame = pd.DataFrame({"region": row, "year": column})
-    repeated[[position for position, _ in failures(schema, frame)]] = True
+    """Cells of a region and year that an earlier cell is about."""
+    repeated = np.ones(len(row), dtype=bool)
+    repeated[np.unique(np.stack([row, column]), axis=1, return_index=True)[1]] = False
     return repeated
 
 

@@ -76,14 +76,6 @@ def _first_positions(codes: IndexArray, count: int) -> IndexArray:
 
 
 def _empty(keys: Keys, heading: str) -> list[Problem]:
-    import pandas as pd
-    import pandera.pandas as pa
-
-    from pysd_runner.panel.validation import failures
-
-    filled = pa.Check(lambda text: text != "", name="no-region", error="no-region")
-    schema = pa.DataFrameSchema({"region": pa.Column(checks=[filled])})
-    frame = pd.DataFrame({"region": pd.Series(keys.regions, dtype=object)})
     return [
         Problem(
             rule="no-region",
@@ -92,7 +84,7 @@ def _empty(keys: Keys, heading: str) -> list[Problem]:
             column=heading,
             expected="a region code",
         )
-        for position, _ in failures(schema, frame)
+        for position in np.flatnonzero(keys.regions == "")
     ]
 
 

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from pysd_runner.panel.number_style import PLAIN, STYLES, NumberStyle
 from pysd_runner.panel.observations import Cells, Keys
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.variables import VARIABLES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PERCENT = 0.01
 
@@ -35,32 +31,6 @@ class Numbers:
 
     values: NDArray[np.float64]
     faulty: NDArray[np.bool_]
-
-
-def failures(schema: Any, frame: "pd.DataFrame") -> "list[tuple[int, str]]":
-    """Validate a frame and list every failure.
-
-    Parameters
-    ----------
-    schema
-        A pandera schema.
-    frame
-        What to check, with a plain range as its index.
-
-    Returns
-    -------
-    list[tuple[int, str]]
-        Position in the frame and name of the check that failed, each pair once, in order.
-    """
-    from pandera.errors import SchemaErrors
-
-    try:
-        schema.validate(frame, lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases[["index", "check"]].dropna(subset=["index"])
-        pairs = dict.fromkeys(zip(cases["index"].astype(int), cases["check"].astype(str), strict=True))
-        return sorted(pairs)
-    return []
 
 
 def numbers_of(
@@ -100,21 +70,12 @@ def numbers_of(
 def _parse(
     cells: Cells, keys: Keys, missing: frozenset[str], style: NumberStyle
 ) -> tuple[NDArray[np.float64], list[tuple[int, Problem]]]:
-    import pandas as pd
-    import pandera.pandas as pa
-
     texts = cells.texts.copy()
     if missing:
         texts[np.isin(texts.astype(str), list(missing))] = ""
-    is_number = pa.Check(
-        lambda column: (column == "") | column.map(style.fits),
-        name="not-a-number",
-        error="not-a-number",
-    )
-    frame = pd.DataFrame({"cell": pd.Series(texts, dtype=object)})
-    bad = failures(pa.DataFrameSchema({"cell": pa.Column(checks=[is_number])}), frame)
-    problems = [(position, _not_a_number(cells, keys, position)) for position, _ in bad]
-    texts[[position for position, _ in bad]] = ""
+    bad = [position for position, text in enumerate(texts) if text and not style.fits(text)]
+    problems = [(position, _not_a_number(cells, keys, position)) for position in bad]
+    texts[bad] = ""
     numbers = np.array([float(style.plain(text)) if text else np.nan for text in texts], dtype=float)
     return numbers, problems
 
@@ -142,19 +103,12 @@ def _not_a_number(cells: Cells, keys: Keys, position: int) -> Problem:
 def _impossible(
     cells: Cells, keys: Keys, raw: NDArray[np.float64], values: NDArray[np.float64], measure: Measure
 ) -> list[tuple[int, Problem]]:
-    import pandas as pd
-    import pandera.pandas as pa
-
     known = VARIABLES.get(cells.variable)
-    finite = pa.Check(lambda value: ~np.isinf(value), name="finite", error="finite")
-    checks = [finite]
+    wrong = np.isinf(values)
     if known is not None:
-        least = (
-            pa.Check.ge(known.lower, error="least") if known.lower_allowed else pa.Check.gt(known.lower, error="least")
-        )
-        checks += [least, pa.Check.le(known.upper, error="greatest")]
-    schema = pa.DataFrameSchema({"value": pa.Column(float, checks=checks, nullable=True)})
-    bad = sorted({position for position, _ in failures(schema, pd.DataFrame({"value": values}))})
+        too_low = values < known.lower if known.lower_allowed else values <= known.lower
+        wrong |= too_low | (values > known.upper)
+    bad = np.flatnonzero(wrong).tolist()
     expected = known.limits if known is not None else "a finite number"
     if known is not None and known.upper == 1.0 and _percent_for_fraction(raw, measure):
         return [(position, problem) for position, problem in _as_percent(cells, keys, raw, bad)]

@@ -7,7 +7,6 @@ import numpy as np
 
 from pysd_runner.panel.observations import IndexArray, TextArray
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.validation import failures
 
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
@@ -39,33 +38,23 @@ def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArr
         Year of each cell, -1 where it has none; cells that are not a whole year, or one out of range, and a warning
         when years are not written as years.
     """
-    import pandas as pd
-    import pandera.pandas as pa
-
     forms, told = _form(texts)
     years = np.array([_NO_YEAR if (match := forms.fullmatch(text)) is None else int(match[1]) for text in texts])
-    within = pa.Check(
-        lambda year: (year == _NO_YEAR) | year.between(FIRST_YEAR, LAST_YEAR),
-        name="year-range",
-        error="year-range",
-    )
-    whole = pa.Check(lambda year: year != _NO_YEAR, name="not-a-year", error="not-a-year")
-    schema = pa.DataFrameSchema({"year": pa.Column(int, checks=[whole, within])})
     problems = [_as_years(told, texts, rows, heading)] if told else []
-    for position, rule in failures(schema, pd.DataFrame({"year": years})):
-        text = str(texts[position])
-        message = "the year is out of range" if rule == "year-range" else _no_year(text)
+    out_of_range = (years < FIRST_YEAR) | (years > LAST_YEAR)
+    for position in np.flatnonzero(out_of_range):
+        text, is_year = str(texts[position]), years[position] != _NO_YEAR
         problems.append(
             Problem(
-                rule=rule,
-                message=message,
+                rule="year-range" if is_year else "not-a-year",
+                message="the year is out of range" if is_year else _no_year(text),
                 row=int(rows[position]),
                 column=heading,
                 found=text,
                 expected=f"a whole year from {FIRST_YEAR} to {LAST_YEAR}",
             )
         )
-    years[(years < FIRST_YEAR) | (years > LAST_YEAR)] = _NO_YEAR
+    years[out_of_range] = _NO_YEAR
     return years, problems
 
 

@@ -21,7 +21,6 @@ SLOW = (
     "pandas",
     "xarray",
     "scipy",
-    "pandera",
     "pydantic",
     "openpyxl",
     "h5netcdf",
