@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.checkpoint import BACKTEST, Checkpoint
 from calibration.forecasting.combination import JUDGED_DRAWS, JUDGED_YEARS, Combination, forecast_key
-from calibration.forecasting.finished import Finished
-from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
+from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Memory, Origin, PointMethod, digest, origin_at
 from calibration.forecasting.learnt import Learnt
-from calibration.forecasting.memory import Key, Memory, digest
 from calibration.forecasting.plan import Plan, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
@@ -112,7 +111,7 @@ def check_backtest(
     draws: int = DRAWS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
-) -> tuple[Plan, Finished]:
+) -> tuple[Plan, Checkpoint]:
     """Refuse what `backtest` would refuse, before anything long begins.
 
     Parameters
@@ -131,7 +130,7 @@ def check_backtest(
         As `backtest`.
     """
     plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
-    return plan, Finished(checkpoint, _mark(plan, panel))
+    return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, panel))
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -149,7 +148,7 @@ class _Run:
 
     plan: Plan
     panel: Panel
-    finished: Finished
+    finished: Checkpoint
     executor: Executor | None
     progress: Progress
     memory: Memory

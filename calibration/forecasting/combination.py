@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from calibration.forecasting.baselines.history import carried, last_level
 from calibration.forecasting.dilation import learn_dilation
-from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
+from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Origin, digest
 from calibration.forecasting.judged import Judged
-from calibration.forecasting.memory import Key, digest
 from calibration.forecasting.reach import learn_reach, reached
 from pysd_runner.core.errors import InvalidInput
 

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.forecasting.baselines.history import last_level
-from calibration.forecasting.forecaster import Forecast, GroupedMethod, Origin, PointMethod
-from calibration.forecasting.memory import digest
+from calibration.forecasting.forecaster import Forecast, GroupedMethod, Origin, PointMethod, digest
 from calibration.forecasting.shape import over_horizons, over_regions, quantiles, root, stretched
 from calibration.forecasting.spread import Spread, WidthSettings, learn_spread
 from calibration.forecasting.target import Target

@@ -15,9 +15,8 @@ from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
 from calibration.forecasting.fitted import model_in, with_fit
-from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
+from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
-from calibration.forecasting.memory import Memory
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
