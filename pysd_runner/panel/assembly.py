@@ -11,11 +11,11 @@ from pysd_runner.panel.observations import Cells, IndexArray, Keys
 from pysd_runner.panel.panel import FloatArray, Region
 from pysd_runner.panel.places import Places
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
-from pysd_runner.panel.units import SMALL_CURRENCIES
+from pysd_runner.panel.units import greatest_per_head
 from pysd_runner.panel.validation import Numbers
 from pysd_runner.panel.variables import VARIABLES
 
-LEAST_PER_HEAD, GREATEST_PER_HEAD = 1e2, 1e7
+LEAST_PER_HEAD = 1e2
 # More cells out of range than this are one problem of the column, not one each.
 FEW = 5
 # A change from one year to the next by this factor is a slip or a crisis; by the greater one it is another unit.
@@ -258,7 +258,7 @@ def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collectio
         output per head without a unit a warning: any scale serves to compare regions, and two units in one column show
         as jumps (`breaks`).
     """
-    upper = GREATEST_PER_HEAD * SMALL_CURRENCIES.get(currency, 1.0)
+    upper = greatest_per_head(currency)
     problems = []
     if "output_per_head" in grids:
         grid = grids["output_per_head"]

@@ -9,11 +9,9 @@ from pysd_runner.panel.problems import Problem
 
 DECIMALS = (".", ",")
 
-# Narrow, thin and non-breaking spaces, typographic apostrophes, the full-width comma and the true minus sign.
-_SIGNS = str.maketrans(
-    {"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2007": " ", "’": "'", "‘": "'", "，": ",", "−": "-"}
-)
-_THOUSANDS = {"": "", ",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
+# Narrow, thin and non-breaking spaces, the full-width comma and the true minus sign.
+_SIGNS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2007": " ", "，": ",", "−": "-"})
+_THOUSANDS = {"": "", ",": "commas", ".": "points", " ": "spaces"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +47,6 @@ def _pattern(style: NumberStyle) -> re.Pattern[str]:
     point, mark = re.escape(style.decimal), re.escape(style.thousands)
     # No number begins with a group of zeros: 0.512 is a fraction.
     apart = f"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+|" if mark else ""
-    if style.thousands == ",":  # in India after every two digits but the last three
-        apart += "[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}|"
     return re.compile(rf"[+-]?(?:(?:{apart}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 

@@ -19,62 +19,13 @@ _CURRENCIES = {
     YUAN: ("yuan", "元", "cny", "rmb", "renminbi"),
     "US dollar": ("us dollars", "us dollar", "dollars", "dollar", "usd", "us$", "$", "international$", "int$", "美元"),
     "Euro": ("euros", "euro", "eur", "€", "欧元"),
-    "Yen": ("yen", "jpy", "日元"),
-    "Pound sterling": ("pounds", "pound", "gbp", "£", "英镑"),
-    "Hong Kong dollar": ("hkd", "港元"),
-    "New Taiwan dollar": ("twd", "新台币"),
-    "Won": ("won", "krw", "韩元"),
-    "Rupee": ("rupees", "rupee", "inr", "卢比"),
-    "Rupiah": ("rupiah", "idr"),
-    "Dong": ("dong", "vnd"),
-    "Rouble": ("roubles", "rouble", "rubles", "ruble", "rub", "卢布"),
-    "Brazilian real": ("reais", "brl"),
-    "Peso": ("pesos", "peso"),
-    "Mexican peso": ("mxn",),
-    "Colombian peso": ("cop",),
-    "Chilean peso": ("clp",),
-    "Argentine peso": ("ars",),
-    "Philippine peso": ("php",),
-    "Canadian dollar": ("cad",),
-    "Australian dollar": ("aud",),
-    "New Zealand dollar": ("nzd",),
-    "Singapore dollar": ("sgd",),
-    "Swiss franc": ("chf",),
-    "Krona": ("sek",),
-    "Norwegian krone": ("nok",),
-    "Danish krone": ("dkk",),
-    "Czech koruna": ("koruna", "czk"),
-    "Forint": ("forint", "huf"),
-    "Romanian leu": ("ron",),
-    "Lev": ("bgn",),
-    "Hryvnia": ("hryvnia", "uah"),
-    "Tenge": ("tenge", "kzt"),
-    "Baht": ("baht", "thb"),
-    "Ringgit": ("ringgit", "myr"),
-    "Shekel": ("shekel", "ils"),
-    "Egyptian pound": ("egp",),
-    "Naira": ("naira", "ngn"),
-    "Zloty": ("zloty", "pln"),
-    "Lira": ("lira", "try"),
-    "Rand": ("rand", "zar"),
     CURRENCY: ("currency", "local currency", "lcu"),
 }
-# Output per head in these is ordinary at thousands of times its value in yuan.
-SMALL_CURRENCIES = {
-    "Won": 1e3,
-    "Rupiah": 1e4,
-    "Dong": 1e4,
-    "Yen": 1e2,
-    "Rouble": 1e2,
-    "Rupee": 1e1,
-    "Peso": 1e3,
-    "Colombian peso": 1e3,
-    "Argentine peso": 1e3,
-    "Chilean peso": 1e2,
-    "Forint": 1e2,
-    "Tenge": 1e2,
-    "Naira": 1e2,
-}
+# Others are written as their ISO 4217 code; what they are worth is the user's to say.
+_CODES = frozenset(
+    "ars aud bgn brl cad chf clp cop czk dkk egp gbp hkd huf idr ils inr jpy krw kzt mxn myr ngn nok nzd php pln ron rub "
+    "sek sgd thb try twd uah vnd zar".split()
+)
 
 _NOUNS: dict[str, tuple[Dimension, float]] = {
     **dict.fromkeys(
@@ -343,7 +294,12 @@ def _currency(noun: str) -> str:
     for currency, spellings in _CURRENCIES.items():
         if noun in spellings:
             return currency
-    return ""
+    return noun.upper() if noun in _CODES else ""
+
+
+def greatest_per_head(currency: str) -> float:
+    """Largest yearly output per head that is no mistake of units; some currencies count in tens of thousands."""
+    return 1e7 if currency in _CURRENCIES else 1e11
 
 
 def factor_for(unit: Unit, kind: Kind) -> float:
