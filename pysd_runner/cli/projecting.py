@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # these load numpy
-    from pysd_runner.model import Model
     from pysd_runner.panel import Panel
     from pysd_runner.policy.answer import Answer
     from pysd_runner.regional.projection import Projection
@@ -227,9 +226,18 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
         projection = project(
             model, seen, asked, job.fitted, baseline=baseline, progress=stage.advance, **settings, **inspection
         )
-    inputs = Inputs(panel=seen, source=job.source, fitted=job.fitted, baseline=baseline)
-    found = _answered(session, job, model, cast, projection, inputs, settings)
-    report = write(session, projection, inputs, folder, job.lang, answer=found, regions=job.regions, events=job.events)
+    inputs = Inputs(
+        panel=seen,
+        source=job.source,
+        fitted=job.fitted,
+        others=job.others,
+        baseline=baseline,
+        compared=tuple(job.compared),
+        regions=tuple(job.regions),
+        events=tuple(job.events),
+    )
+    found = answered(session, projection, inputs)
+    report = write(session, projection, inputs, folder, job.lang, answer=found)
     if not job.check:
         return report
     for text in checks.broken:
@@ -252,33 +260,44 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
     chances(events, futures_of(names, [place.group for place in places], heads - np.nanmean(heads), draws, years))
 
 
-def _answered(
-    session: Session,
-    job: Job,
-    model: "Model",
-    cast: "Sequence[Scenario]",
-    projection: "Projection",
-    inputs: "Inputs",
-    settings: Mapping[str, Any],
-) -> "Answer | None":
-    """Compare the policies, with those that split the effect of the first, under each definition; None without any."""
+def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "Answer | None":
+    """Compare the policies, with those that split the effect of the first, under each definition.
+
+    Parameters
+    ----------
+    session
+        Where progress goes.
+    projection
+        What was projected.
+    inputs
+        What it was made from.
+
+    Returns
+    -------
+    Answer or None
+        None without any policy.
+    """
+    from pysd_runner.model import load_model
     from pysd_runner.policy.answer import answer
     from pysd_runner.policy.comparison import start_of
-    from pysd_runner.scenarios import with_comparisons
+    from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.comparison import distinct
     from pysd_runner.scenarios.crossing import two_by_two
 
     if not projection.policies or not start_of(inputs.panel).behind.any():
         return None
+    model = load_model(MODEL, regions=len(inputs.panel.regions))
+    cast = [Scenario.from_dict(stored) for stored in projection.provenance["scenarios"]]
+    settings = projection.provenance["settings"]
     first = next(item for item in cast if item.name == projection.policies[0])
-    whole = distinct(with_comparisons([*cast, *two_by_two(first, model=model), *job.compared], model=model))
-    name = "" if job.fitted is None or not job.others else definitions_of(job.fitted)[0]
+    whole = distinct(with_comparisons([*cast, *two_by_two(first, model=model), *inputs.compared], model=model))
+    name = "" if inputs.fitted is None or not inputs.others else definitions_of(inputs.fitted)[0]
     with session.stage(f"Comparing {counted(len(whole), 'scenario')}") as stage:
         return answer(
             model,
             inputs.panel,
             whole,
-            {name: job.fitted, **job.others},
+            {name: inputs.fitted, **inputs.others},
             inputs.baseline,
             bounds=(projection.origin, int(settings["until"])),
             draws=int(settings["draws"]),
@@ -296,8 +315,6 @@ def write(
     lang: str,
     *,
     answer: "Answer | None" = None,
-    regions: Sequence[str] = (),
-    events: Sequence[str] = (),
 ) -> Report:
     """Write the results of a projection.
 
@@ -315,10 +332,6 @@ def write(
         Language of figures and tables.
     answer
         How policies compare.
-    regions
-        Regions shown in figures.
-    events
-        Events whose probability under each scenario is wanted.
 
     Returns
     -------
@@ -339,8 +352,6 @@ def write(
             folder.draft,
             inputs=inputs,
             answer=answer,
-            regions=regions,
-            events=events,
             lang=lang,
             progress=stage.advance,
             finished=finished,

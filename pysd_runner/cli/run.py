@@ -26,6 +26,7 @@ from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import (
     MODEL,
     Job,
+    answered,
     counted,
     files_of,
     project_job,
@@ -177,8 +178,9 @@ def _alone(scenarios: list[str], given: list[str]) -> None:
 
 def _again(session: Session, record: Path, out: Path | None, *, force: bool, lang: str) -> None:
     """Run a record again; its results are written only where that was asked for."""
-    from pysd_runner.reports.overview import overview
+    from pysd_runner.reports.overview import event_lines, overview
     from pysd_runner.reports.replay import draws_of, replay
+    from pysd_runner.reports.results import event_shares
 
     folder = None if out is None else target(out, "", force=force)
     draws = draws_of(record)
@@ -191,12 +193,15 @@ def _again(session: Session, record: Path, out: Path | None, *, force: bool, lan
         "largest_difference": found.largest,
         "changed": list(found.changed),
     }
+    answer = answered(session, found.projection, found.inputs)
     if folder is None:
-        for line in overview(found.projection, None, lang=lang):
+        shares = event_shares(found.projection, found.inputs)
+        lines = overview(found.projection, answer, lang=lang)
+        for line in lines if shares is None else [*lines, *event_lines(found.projection, shares, lang)]:
             session.say(line)
     else:
         with folder:
-            report = write(session, found.projection, found.inputs, folder, lang)
+            report = write(session, found.projection, found.inputs, folder, lang, answer=answer)
         tell(session, report, folder.path)
     session.say()
     session.say(found.verdict)

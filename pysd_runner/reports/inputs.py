@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import write_text_whole
 from pysd_runner.panel import Panel
 from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict
+from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
 
@@ -19,7 +20,7 @@ PANEL, FITTED = "panel.json", "fitted.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """Panel, fit and forecast of a projection.
+    """Panel, fits and forecast of a projection, and what was asked beside its scenarios.
 
     Parameters
     ----------
@@ -29,14 +30,26 @@ class Inputs:
         Shipped name or file it was read from.
     fitted
         Parameters of a calibration, or None.
+    others
+        Fits under other definitions of what was measured, by the national series that says so.
     baseline
         The forecast it started from, or None.
+    compared
+        Policies that are compared and not projected.
+    regions
+        Regions shown in figures; empty for some spread over all.
+    events
+        Events whose probability under each scenario is wanted.
     """
 
     panel: Panel
     source: str
     fitted: FittedParameters | None = None
+    others: Mapping[str, FittedParameters] = field(default_factory=dict)
     baseline: Baseline | None = None
+    compared: tuple[Scenario, ...] = ()
+    regions: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
 
     def store(self, folder: Path) -> dict[str, Any]:
         """Write them into a folder of results.
@@ -44,7 +57,8 @@ class Inputs:
         Parameters
         ----------
         folder
-            The folder; gets ``panel.json``, with a fit ``fitted.json``, and with a forecast ``baseline.nc``.
+            The folder; gets ``panel.json``, with a fit ``fitted.json``, a file a fit under another definition, and
+            with a forecast ``baseline.nc``.
 
         Returns
         -------
@@ -52,7 +66,16 @@ class Inputs:
             Plain data for `read_inputs`: where the panel came from, files relative to the folder, and their hashes.
         """
         text = json.dumps(panel_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
-        stored = {"source": self.source, "panel": _entry(write_text_whole(folder / PANEL, text + "\n"), folder)}
+        stored: dict[str, Any] = {
+            "source": self.source,
+            "panel": _entry(write_text_whole(folder / PANEL, text + "\n"), folder),
+            "others": {
+                name: _entry(item.save(folder / f"fitted_{name}.json"), folder) for name, item in self.others.items()
+            },
+            "compared": [item.to_dict() for item in self.compared],
+            "regions": list(self.regions),
+            "events": list(self.events),
+        }
         if self.fitted is not None:
             stored["fitted"] = _entry(self.fitted.save(folder / FITTED), folder)
         if self.baseline is not None:
@@ -83,7 +106,16 @@ def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
     fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
     baseline = load_baseline(_checked(record["baseline"], folder)) if "baseline" in record else None
     panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
-    return Inputs(panel=panel, source=str(record["source"]), fitted=fitted, baseline=baseline)
+    return Inputs(
+        panel=panel,
+        source=str(record["source"]),
+        fitted=fitted,
+        others={name: load_fitted(_checked(entry, folder)) for name, entry in dict(record.get("others") or {}).items()},
+        baseline=baseline,
+        compared=tuple(Scenario.from_dict(item) for item in record.get("compared") or ()),
+        regions=tuple(record.get("regions") or ()),
+        events=tuple(record.get("events") or ()),
+    )
 
 
 def _entry(path: Path, folder: Path) -> dict[str, str]:

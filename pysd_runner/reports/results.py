@@ -86,8 +86,6 @@ def write_results(
     inputs: Inputs,
     answer: Answer | None = None,
     scenarios: Sequence[str] = (),
-    regions: Sequence[str] = (),
-    events: Sequence[str] = (),
     lang: str = "en",
     progress: Callable[[int], None] | None = None,
     finished: Callable[[str], None] | None = None,
@@ -106,10 +104,6 @@ def write_results(
         How policies compare; None when there is nothing to compare.
     scenarios
         Scenarios that get figures of their own; empty for all policies.
-    regions
-        Regions shown; empty for some spread over the ranks of the last observed year.
-    events
-        Events whose probability under each scenario is wanted, as `scenario_chances` reads them.
     lang
         Language of figures and page, ``"en"`` or ``"zh"``.
     progress
@@ -129,8 +123,7 @@ def write_results(
         If something cannot be written.
     """
     folder = Path(folder)
-    forecast = None if inputs.baseline is None else inputs.baseline.paths
-    shares = scenario_chances(projection.data, events, reference=BASELINE, forecast=forecast) if events else None
+    shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
     record = inputs.store(folder)
     kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
@@ -143,7 +136,7 @@ def write_results(
     if finished is not None:
         for name in (*(path.name for path in set(folder.iterdir()) - before), FIGURES):
             finished(name)
-    for name, draw in figure_jobs(projection, scenarios=scenarios, regions=regions):
+    for name, draw in figure_jobs(projection, scenarios=scenarios, regions=inputs.regions):
         figure = draw(lang=lang)
         save_figure(figure, folder / FIGURES, name)
         sentences[name] = figure.sentence
@@ -151,6 +144,27 @@ def write_results(
             progress(1)
     write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
     return Results(folder=folder, figures=tuple(sentences), events=shares)
+
+
+def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
+    """How likely the events are that were asked for.
+
+    Parameters
+    ----------
+    projection
+        What was projected.
+    inputs
+        What it was made from.
+
+    Returns
+    -------
+    DataFrame or None
+        As `scenario_chances`; None where no event was asked for.
+    """
+    if not inputs.events:
+        return None
+    forecast = None if inputs.baseline is None else inputs.baseline.paths
+    return scenario_chances(projection.data, inputs.events, reference=BASELINE, forecast=forecast)
 
 
 def _write_tables(projection: Projection, answer: Answer | None, folder: Path, lang: str) -> None:

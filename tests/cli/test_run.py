@@ -183,6 +183,12 @@ def test_events_are_counted_under_each_scenario(gapsim, small, tmp_path):
     for share, scenario in zip(closed, data["scenario"].to_numpy(), strict=True):
         assert_allclose(found[events[0]][scenario], np.clip(always + share - closed[0], 0, 1), atol=1e-12)
         assert found[events[1]][scenario] == 0
+    again = gapsim("run", "events/run.json", "--out", "again")
+    assert "bit by bit" in again.out
+    for name in sorted(WRITTEN - {"figures", "run.json"} | {"events.csv"}):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "events" / name).read_bytes(), name
+    first, second = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("events", "again"))
+    assert first == second
     table = pd.read_csv(tmp_path / "events" / "events.csv")
     assert list(table["event"]) == list(events)
     assert "share of draws" in (tmp_path / "events" / "summary.md").read_text(encoding="utf-8")

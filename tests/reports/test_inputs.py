@@ -9,6 +9,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import load_panel
 from pysd_runner.reports.inputs import Inputs, read_inputs
 from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict
+from pysd_runner.scenarios import load_scenario
 
 
 @pytest.mark.parametrize("regions", [None, ("110000", "620000")])
@@ -34,11 +35,14 @@ def test_a_damaged_panel_is_refused(panel, change):
 
 
 def test_inputs_are_found_again_and_checked(panel, tmp_path):
-    record = json.loads(json.dumps(Inputs(panel=panel, source="mine.csv").store(tmp_path)))
+    compared = (load_scenario("zoned"), load_scenario("uniform_per_head"))
+    asked = {"compared": compared, "regions": ("Gansu",), "events": ("dispersion falls by 2030",)}
+    record = json.loads(json.dumps(Inputs(panel=panel, source="mine.csv", **asked).store(tmp_path)))
     found = read_inputs(record, tmp_path)
     assert found.panel.sha256 == panel.sha256
     assert found.source == "mine.csv"
     assert found.fitted is None
+    assert {name: getattr(found, name) for name in asked} == asked
     (tmp_path / "panel.json").write_text("{}")
     with pytest.raises(InvalidInput, match="is not the file this run wrote"):
         read_inputs(record, tmp_path)
