@@ -23,8 +23,45 @@ _CURRENCIES = {
 }
 # Others are written as their ISO 4217 code; what they are worth is the user's to say.
 _CODES = frozenset(
-    "ars aud bgn brl cad chf clp cop czk dkk egp gbp hkd huf idr ils inr jpy krw kzt mxn myr ngn nok nzd php pln ron rub "
-    "sek sgd thb try twd uah vnd zar".split()
+    (
+        *(
+            "ars",
+            "aud",
+            "bgn",
+            "brl",
+            "cad",
+            "chf",
+            "clp",
+            "cop",
+            "czk",
+            "dkk",
+            "egp",
+            "gbp",
+            "hkd",
+            "huf",
+            "idr",
+            "ils",
+        ),
+        *(
+            "inr",
+            "jpy",
+            "krw",
+            "kzt",
+            "mxn",
+            "myr",
+            "ngn",
+            "nok",
+            "nzd",
+            "php",
+            "pln",
+            "ron",
+            "rub",
+            "sek",
+            "sgd",
+            "thb",
+        ),
+        *("try", "twd", "uah", "vnd", "zar"),
+    )
 )
 
 _NOUNS: dict[str, tuple[Dimension, float]] = {

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import operator
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.engine.choice import Engine
 from pysd_runner.model import Model
@@ -318,7 +318,7 @@ def project(
     """
     from pysd_runner.regional.labelling import history_dataset, projection_dataset, with_sources
 
-    until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
+    until, draws, seed = whole("until", until), whole("draws", draws, least=1), whole("seed", seed, least=0)
     spec = _spec(model, panel)
     origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
     if fitted is not None:
@@ -406,16 +406,6 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -
     return found
 
 
-def _whole(name: str, value: object, *, least: int | None = None) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InvalidInput(f"{name} must be a whole number; found {value!r}") from None
-    if least is not None and number < least:
-        raise InvalidInput(f"{name} must be at least {least}; found {number}")
-    return number
-
-
 def _asked(scenarios: Sequence[Scenario | str] | Scenario | str, model: Model) -> list[Scenario]:
     several = [scenarios] if isinstance(scenarios, str | Scenario) else list(scenarios)
     if not several:
@@ -460,7 +450,7 @@ def last_origin(panel: Panel) -> int:
 
 
 def _origin(panel: Panel, origin: int | None, until: int) -> int:
-    origin = _whole("origin", last_origin(panel) if origin is None else origin)
+    origin = whole("origin", last_origin(panel) if origin is None else origin)
     if origin not in panel.years:
         raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
     if until <= origin:
