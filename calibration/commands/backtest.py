@@ -42,13 +42,7 @@ Horizons = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     examples = (
         "gapsim backtest",
         "gapsim backtest mine.csv --workers 2 --json",
@@ -102,12 +96,10 @@ def backtest(
     regions: RegionFile = None,
     encoding: Encoding = None,
 ) -> None:
-    """Score forecasts of relative output per head: from every past year with what was known then, against what came.
-
-    The panel needs region, year and output per head (or output and population), nothing else. Everything is estimated
-    again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
-    that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
-    """
+    """Score forecasts of relative output per head: from every past year with what was known then, against what came."""
+    # The panel needs region, year and output per head (or output and population), nothing else. Everything is estimated
+    # again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
+    # that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
     choice = PanelChoice(
         source=panel,
         columns=columns or (),
@@ -224,18 +216,7 @@ def _counted(table: "pd.DataFrame") -> str:
 
 
 def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Scores of one forecaster with their intervals, horizons down.
-
-    Parameters
-    ----------
-    rows
-        Of the table of skill.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text; without an interval where the origins are too few for one.
-    """
+    """Scores of one forecaster with their intervals, horizons down."""
     import pandas as pd
 
     cells = {

@@ -67,13 +67,7 @@ CheckpointFolder = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     examples = (
         "gapsim calibrate china --out fit",
         "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china-kept",
@@ -130,12 +124,10 @@ def calibrate(
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
-    """Fit the model to a panel, and write the parameters with their uncertainty.
-
-    Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
-    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
-    written anyway.
-    """
+    """Fit the model to a panel, and write the parameters with their uncertainty."""
+    # Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as
+    # a digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit
+    # is written anyway.
     choice = PanelChoice(
         source=panel,
         columns=columns or (),

@@ -43,13 +43,7 @@ DRAWS_KEPT = 1000
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --out demo"))(demo)
 
 
@@ -67,11 +61,9 @@ def demo(
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
-    """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise.
-
-    Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
-    and under both definitions of a digital skill. Takes two or three minutes.
-    """
+    """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise."""
+    # Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
+    # and under both definitions of a digital skill. Takes two or three minutes.
     folder = target(out, "demo", force=force)
     choice = PanelChoice(source=steps.PANEL)
     panel = choice.read(session)

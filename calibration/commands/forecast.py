@@ -26,13 +26,7 @@ WRITTEN = {"en": "Figure, tables, draws and text: {folder}", "zh": "图、表、
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     examples = (
         "gapsim forecast",
         'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
@@ -81,16 +75,15 @@ def forecast(
     regions: RegionFile = None,
     encoding: Encoding = None,
 ) -> None:
-    """Forecast output per head of regions relative to their mean, with bands and the probability of named events.
-
-    The panel needs region, year and output per head (or output and population), nothing else. Events are written like
-    "west closes 10% of its gap by 2035", "Gansu closes 10% of its gap to the leader by 2035", "Shandong overtakes
-    Chongqing by 2030", "Gansu below 60% of the mean in 2030" or "dispersion falls by 5% by 2035"; a class counts with
-    the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means in 2035,
-    not on the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast,
-    `gapsim`, weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone, and
-    quicker. `gapsim run` starts its scenarios from such a forecast, and gives the probability of events under each.
-    """
+    """Forecast output per head of regions relative to their mean, with bands and the probability of named events."""
+    # The panel needs region, year and output per head (or output and population), nothing else. Events are written like
+    # "west closes 10% of its gap by 2035", "Gansu closes 10% of its gap to the leader by 2035", "Shandong overtakes
+    # Chongqing by 2030", "Gansu below 60% of the mean in 2030" or "dispersion falls by 5% by 2035"; a class counts with
+    # the mean of its regions. A gap is to the mean of the regions unless another end is named. "By 2035" means in 2035,
+    # not on the way there, and levels are of the geometric mean of the regions, as in the table. The final forecast,
+    # `gapsim`, weighs its members by repeating them at every earlier year; `filtered` is the simulation model alone,
+    # and quicker. `gapsim run` starts its scenarios from such a forecast, and gives the probability of events under
+    # each.
     choice = PanelChoice(
         source=panel,
         columns=columns or (),

@@ -20,40 +20,14 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Breach:
-    """One thing an experiment should have implied and did not.
+    """One thing an experiment should have implied and did not."""
 
-    Parameters
-    ----------
-    message
-        What was expected of which variable where, and what was found.
-    value
-        The worst departure.
-    """
-
-    message: str
+    message: str  # what was expected of which variable where, and what was found
     value: float
 
 
 def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach]:
-    """Run an experiment and list what it should have implied and did not.
-
-    Parameters
-    ----------
-    subject
-        The model and its base run.
-    experiment
-        What is tried.
-
-    Returns
-    -------
-    list of Breach
-        Empty when everything holds. Behaviour rules are applied to extreme inputs only.
-
-    Raises
-    ------
-    UnknownName
-        If the experiment names a variable that does not exist.
-    """
+    """Run an experiment and list what it should have implied and did not."""
     tried = _reshaped(subject, experiment)
     given = _everywhere(tried, experiment.given)
     run = tried.run({**given, **_test_input(tried, experiment)}, years=experiment.years)

@@ -19,20 +19,7 @@ PARTS = ("model", "simulation", "optimisation")
 
 
 def guideline_tests(subject: Subject, made: Mapping[str, Any]) -> Section:
-    """Fill the tables and look whether the minimum is reported.
-
-    Parameters
-    ----------
-    subject
-        The model and its base run.
-    made
-        Provenance of the evaluation.
-
-    Returns
-    -------
-    Section
-        Tables ``model``, ``simulation`` and ``optimisation``.
-    """
+    """Fill the tables and look whether the minimum is reported."""
     given = {**_of_model(subject), **_of_runs(subject, made)}
     if subject.calibrated is not None:
         given |= _of_fit(subject.calibrated)

@@ -25,18 +25,6 @@ def invariance_tests(subject: Subject, section: str) -> Iterator[Judgement]:
     :math:`c^p` times what it was: no number hidden in an equation has a unit. Time is left alone, because the step has
     its unit.
 
-    Parameters
-    ----------
-    subject
-        A calibrated model: the inputs of a model by itself may be numbers inside its equations.
-    section
-        Part of the report.
-
-    Yields
-    ------
-    Judgement
-        One for each unit, and one for the order.
-
     References
     ----------
     Barenblatt, G. I. (1996), Scaling, Self-similarity, and Intermediate Asymptotics, Cambridge University Press, ch. 1.

@@ -18,21 +18,7 @@ STEPS = ("trend", "period", "mean", "variation", "discrepancy")
 
 
 def pattern_tests(fitted: Sequence[Pair], gaps: Sequence[Pair]) -> Section:
-    """Compare the patterns of simulated and observed paths.
-
-    Parameters
-    ----------
-    fitted
-        Series in the terms of the calibration; their paths are compared region by region.
-    gaps
-        National measures of the gaps.
-
-    Returns
-    -------
-    Section
-        A judgement for each series and step: it passes when more than half of the paths that came so far pass. Table
-        ``patterns``: a row for each path and number.
-    """
+    """Compare the patterns of simulated and observed paths."""
     judgements: list[Judgement] = []
     rows: list[pd.DataFrame] = []
     for pair in (*gaps, *fitted):

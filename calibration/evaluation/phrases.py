@@ -354,27 +354,13 @@ _PHRASES: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A sentence of the report, in whatever language it is read.
+    """A sentence of the report, in whatever language it is read."""
 
-    Parameters
-    ----------
-    key
-        Which sentence; empty for none.
-    parts
-        What goes into its blanks.
-    """
-
-    key: str = ""
-    parts: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""  # which sentence; empty for none
+    parts: Mapping[str, Any] = field(default_factory=dict)  # what goes into its blanks
 
     def text(self, lang: str) -> str:
-        """The sentence in a language, ``"en"`` or ``"zh"``.
-
-        Raises
-        ------
-        InvalidInput
-            If there is no such language.
-        """
+        """The sentence in a language, ``"en"`` or ``"zh"``."""
         if lang not in LANGUAGES:
             raise InvalidInput(f"no language {lang!r}; there are {', '.join(LANGUAGES)}")
         kind, _, rest = self.key.partition(".")

@@ -20,22 +20,7 @@ PERCENTAGES = ("mape", "rmspe", "mae_over_mean")
 
 
 def point_fit_tests(fitted: Sequence[Pair], levels: Sequence[Pair], gaps: Sequence[Pair]) -> Section:
-    """Test how near the simulation comes to what was observed, moment by moment.
-
-    Parameters
-    ----------
-    fitted
-        Series in the terms of the calibration.
-    levels
-        Output per head and population, by region.
-    gaps
-        National measures of the gaps.
-
-    Returns
-    -------
-    Section
-        Tables ``point_fit``: a row for each series pooled; ``point_fit_regions``: a row for each series and region.
-    """
+    """Test how near the simulation comes to what was observed, moment by moment."""
     judgements = [item for pair in fitted for item in _in_terms(pair)]
     judgements += [item for pair in (*levels, *gaps) for item in _in_levels(pair)]
     tables = {"point_fit": _pooled([*fitted, *levels, *gaps]), "point_fit_regions": _by_region([*fitted, *levels])}

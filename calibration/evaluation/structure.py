@@ -24,20 +24,7 @@ LEAST_CHANGE = 1e-3
 
 
 def structure_tests(subject: Subject, *, progress: Callable[[int], None] | None = None) -> Section:
-    """Test the structure of a model.
-
-    Parameters
-    ----------
-    subject
-        The model and its base run.
-    progress
-        Called with the number of experiments finished.
-
-    Returns
-    -------
-    Section
-        Tables ``units``, ``parameters`` and ``loops``.
-    """
+    """Test the structure of a model."""
     declared = experiments_of(subject.model)
     judgements = [*_units(subject), *_rules(subject)]
     for key, experiments in (("extreme", declared.extremes), ("reality", declared.realities)):

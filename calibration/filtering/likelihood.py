@@ -20,24 +20,6 @@ def composite_likelihood(
     do, and a slow pull shows after years, not after one. Errors over h years overlap with those of h - 1 other origins,
     hence 1/h. Composite likelihoods: Varin, Reid & Firth (2011), Statistica Sinica 21: 5-42; criteria of several steps:
     Xia & Tong (2011), Statist. Sci. 26: 21-46.
-
-    Parameters
-    ----------
-    values, centres
-        Log relative output up to the origin and its `positions`, shape (region, year).
-    grid
-        The laws.
-    sd
-        Standard deviation of yearly shocks, shape (law, region).
-    weights
-        What a year counts, shape (year,).
-    settings
-        Horizons, tails, and what surprises are taken for.
-
-    Returns
-    -------
-    Array
-        Shape (law,), up to a constant common to all.
     """
     total = np.zeros(len(grid))
     for ahead in forecasts(values, centres, grid, sd, settings, settings.horizons):
@@ -51,15 +33,7 @@ def composite_likelihood(
 
 
 def log_student(error: Array, variance: Array, tails: float) -> Array:
-    """Log density of Student's t with mean zero and a given variance.
-
-    Parameters
-    ----------
-    error, variance
-        Of one shape.
-    tails
-        Degrees of freedom, above 2.
-    """
+    """Log density of Student's t with mean zero and a given variance."""
     scale2 = variance * (tails - 2) / tails
     constant = gammaln((tails + 1) / 2) - gammaln(tails / 2) - 0.5 * np.log(np.pi * tails)
     result: Array = constant - 0.5 * np.log(scale2) - (tails + 1) / 2 * np.log1p(error**2 / (tails * scale2))

@@ -15,24 +15,7 @@ Array = NDArray[np.float64]
 
 
 def movements(evidence: Evidence, laws: Laws, draw: Drawn, first_year: int) -> Array:
-    """By how much the couplings of members, at their mean, move relative output in the year after each.
-
-    Parameters
-    ----------
-    evidence
-        Observations up to the origin.
-    laws
-        What was learnt about output.
-    draw
-        The members.
-    first_year
-        Nothing is moved before it.
-
-    Returns
-    -------
-    Array
-        Log points, shape (region, year - 1).
-    """
+    """By how much the couplings of members, at their mean, move relative output in the year after each."""
     pairs = {key: np.array([0.0, draw.parameters[key].mean()]) for key in COUPLINGS}
     found = np.zeros((len(evidence.values), len(evidence.years) - 1))
     if not any(pair.any() for pair in pairs.values()):
@@ -47,27 +30,9 @@ def movements(evidence: Evidence, laws: Laws, draw: Drawn, first_year: int) -> A
 
 
 def taken_for(moves: Array, seen: NDArray[np.bool_], trend: Trend, settings: FilterSettings) -> Array:
-    """Filter output that is nothing but what the couplings made, with the holes of the data.
-
-    The filter is linear as long as no surprise is a shock, so that what it takes a part of output for is the same
-    whatever the rest is. Gains of the data were smaller in restless years; that is not followed here.
-
-    Parameters
-    ----------
-    moves
-        By how much relative output is moved in the year after each but the last, shape (region, year - 1).
-    seen
-        Whether output was observed, shape (region, year).
-    trend
-        Laws.
-    settings
-        Of the filter.
-
-    Returns
-    -------
-    Array
-        Level less what was made of it, momentum and what passes after the last year, shape (3, law, region).
-    """
+    """Filter output that is nothing but what the couplings made, with the holes of the data."""
+    # The filter is linear as long as no surprise is a shock, so that what it takes a part of output for is the same
+    # whatever the rest is. Gains of the data were smaller in restless years; that is not followed here.
     states = np.empty((3, len(trend), len(seen)))
     # Where the pull goes to moves what is expected and what comes alike.
     trend = replace(trend, persistence=np.zeros(len(trend)))

@@ -24,13 +24,7 @@ STATES = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Output:
-    """Level, momentum and what passes of each member at the end of a year, shape (member, region); log points.
-
-    Attributes
-    ----------
-    level, drift, cycle
-        Relative to the mean of regions.
-    """
+    """Level, momentum and what passes of each member at the end of a year, shape (member, region); log points."""
 
     level: Array
     drift: Array
@@ -39,32 +33,14 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class OutputFilter:
-    """What the laws of the members make of observed output.
+    """What the laws of the members make of observed output."""
 
-    Attributes
-    ----------
-    steps
-        Of the small filter, one a year, for the laws that members have.
-    trend
-        These laws.
-    sizes
-        Their yearly standard deviation of shocks to the level, shape (law, region).
-    law_of
-        Place of each member's law among them, shape (member,).
-    seen
-        Whether output was observed, shape (region, year).
-    shared
-        Share of the variance that regions of a class have in common.
-    settings
-        Of the filter.
-    """
-
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...]  # of the small filter, one a year, for the laws that members have
     trend: Trend
-    sizes: Array
-    law_of: NDArray[np.intp]
-    seen: NDArray[np.bool_]
-    shared: float
+    sizes: Array  # their yearly standard deviation of shocks to the level, shape (law, region)
+    law_of: NDArray[np.intp]  # place of each member's law among them, shape (member,)
+    seen: NDArray[np.bool_]  # whether output was observed, shape (region, year)
+    shared: float  # share of the variance that regions of a class have in common
     settings: FilterSettings
 
     def expected(self, place: int) -> Output:
@@ -78,22 +54,7 @@ class OutputFilter:
         groups: tuple[str, ...],
         rng: np.random.Generator,
     ) -> Output:
-        """States after the last year: around what the law expects when output that the couplings made is taken off.
-
-        Parameters
-        ----------
-        moves
-            Of relative output by the couplings, shape (region, year - 1).
-        groups
-            Class of each region.
-        rng
-            Source of randomness.
-
-        Returns
-        -------
-        Output
-            Whose mean over members is free of sampling error but for that of laws.
-        """
+        """States after the last year: around what the law expects when output that the couplings made is taken off."""
         last = self.steps[-1]
         states = np.stack((last.level, last.drift, last.cycle))[:, self.law_of]
         before = moves.shape[1] - (len(self.steps) - 1)
@@ -106,24 +67,7 @@ class OutputFilter:
 
 
 def follow_output(values: Array, laws: Laws, chosen: NDArray[np.intp], settings: FilterSettings) -> OutputFilter:
-    """Filter output for members that have laws.
-
-    Parameters
-    ----------
-    values
-        Log relative output, shape (region, year), NaN where missing.
-    laws
-        What was learnt about it.
-    chosen
-        Law of each member, shape (member,).
-    settings
-        What surprises are taken for, and the years whose mean is a region's position.
-
-    Returns
-    -------
-    OutputFilter
-        At every year.
-    """
+    """Filter output for members that have laws."""
     used, law_of = np.unique(chosen, return_inverse=True)
     trend, sizes = laws.trend.of(used), laws.sd[used, None] * laws.by_region
     return OutputFilter(
@@ -138,10 +82,8 @@ def follow_output(values: Array, laws: Laws, chosen: NDArray[np.intp], settings:
 
 
 def _root(step: Step) -> Array:
-    """Symmetric roots of the covariances of level, drift and cycle, shape (law, region, 3, 3).
-
-    Other roots have signs that differ between regions, which would turn what regions have in common around.
-    """
+    """Symmetric roots of the covariances of level, drift and cycle, shape (law, region, 3, 3)."""
+    # Other roots have signs that differ between regions, which would turn what regions have in common around.
     covariance = np.empty((*step.level.shape, STATES, STATES))
     rows = (
         (step.var_level, step.level_drift, step.level_cycle),

@@ -18,24 +18,6 @@ def updated(
     :math:`x_k \leftarrow x_k + C_{xh} (C_{hh} + R)^{-1} (y + e_k - h_k)`, covariances over members, :math:`e_k` free
     of sampling error. Evensen (2003), Ocean Dynamics 53: 343-367; localisation by domain as in Hunt et al. (2007),
     Physica D 230: 112-126.
-
-    Parameters
-    ----------
-    states
-        Each of shape (member, region).
-    predicted
-        What members say of the observations, shape (observation, member, region).
-    observed
-        Shape (observation, region), NaN where missing.
-    noise
-        Standard deviation of errors, shape (observation, member, region).
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    list of Array
-        The states after the update.
     """
     seen = np.isfinite(observed)
     members = predicted.shape[1]

@@ -17,22 +17,6 @@ def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: i
     The small filter forecasts from every earlier year; the mean absolute error is set against the one its law expects.
     The ratio counts as many origins as do not overlap, and is shrunk to the law by `width_weight`:
     :math:`\log f_h = \frac{n_h}{n_h + n_0} \log (\overline{|e|} / \overline{E|e|})`.
-
-    Parameters
-    ----------
-    values
-        Log relative output up to the origin, shape (region, year).
-    laws
-        What was learnt.
-    settings
-        Forgetting and shrinkage.
-    horizon
-        Number of horizons.
-
-    Returns
-    -------
-    Array
-        Shape (horizon,).
     """
     likely = laws.likely
     trend, weight, sd = likely.trend, likely.weight, likely.sd[:, None] * laws.by_region

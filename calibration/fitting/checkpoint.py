@@ -46,10 +46,9 @@ CALIBRATION = Kind(
 
 
 class Checkpoint:
-    """A folder of finished work, by name; one that is None keeps nothing.
+    """A folder of finished work, by name; one that is None keeps nothing."""
 
-    The digest is that of the data and the settings: a folder that belongs to another computation is refused.
-    """
+    # The digest is that of the data and the settings: a folder that belongs to another computation is refused.
 
     def __init__(self, kind: Kind, folder: str | Path | None, digest: str) -> None:
         self._kind, self._folder, self._digest = kind, None if folder is None else Path(folder), digest

@@ -29,15 +29,7 @@ MOMENTUM_DECAY = "tau_m"
 
 
 class Comparison:
-    """Fitted and observed values of every series, and their standardised differences.
-
-    Parameters
-    ----------
-    forward
-        Simulates the window.
-    series
-        The observations.
-    """
+    """Fitted and observed values of every series, and their standardised differences."""
 
     def __init__(self, forward: Forward, series: tuple[Series, ...]) -> None:
         self.series = series
@@ -63,36 +55,12 @@ class Comparison:
         return {item.label: declared_noise(item) for item in self.series}
 
     def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
-        """Positions of the residuals of a block, or of all.
-
-        Parameters
-        ----------
-        stage
-            A block; None for all.
-
-        Returns
-        -------
-        ndarray
-            Indices into the residuals.
-        """
+        """Positions of the residuals of a block, or of all."""
         kept = [self._rows[item.label] for item in self.series if stage is None or stage.owns(item)]
         return np.concatenate(kept) if kept else np.arange(0)
 
     def predicted(self, parameters: Parameters, draws: int) -> list[Array]:
-        """What the model says in the terms of each series.
-
-        Parameters
-        ----------
-        parameters
-            By key, a number or shape (draw,).
-        draws
-            How many.
-
-        Returns
-        -------
-        list of ndarray
-            Shape (draw, region, year) each; NaN where nothing was observed.
-        """
+        """What the model says in the terms of each series."""
         names = list(dict.fromkeys(item.outcome for item in self.series))
         outcomes = self._forward.outcomes(parameters, names)
         found = []
@@ -103,20 +71,7 @@ class Comparison:
         return found
 
     def residuals(self, parameters: Parameters, draws: int, noise: Mapping[str, Noise]) -> Array:
-        """Standardised innovations of all series, bent where they are wild.
-
-        Parameters
-        ----------
-        parameters, draws
-            As for `predicted`.
-        noise
-            Errors by label of the series.
-
-        Returns
-        -------
-        ndarray
-            Dimensionless, shape (draw, cell).
-        """
+        """Standardised innovations of all series, bent where they are wild, shape (draw, cell)."""
         memory = self._memory(parameters, draws)
         parts = []
         for item, predicted in zip(self.series, self.predicted(parameters, draws), strict=True):
@@ -129,29 +84,7 @@ class Comparison:
     def linearised(
         self, parameters: Mapping[str, float], spreads: Mapping[str, float], noise: Mapping[str, Noise]
     ) -> tuple[Array, Array]:
-        """Standardised innovations of one parameter vector and their derivatives.
-
-        Parameters
-        ----------
-        parameters
-            By key.
-        spreads
-            Typical size of each parameter that is moved, by key, positive.
-        noise
-            Errors by label of the series.
-
-        Returns
-        -------
-        residuals : ndarray
-            Dimensionless, shape (cell,).
-        slopes : ndarray
-            Per unit of each moved parameter, shape (cell, parameter).
-
-        Raises
-        ------
-        UnsupportedFeature
-            If the model cannot be differentiated.
-        """
+        """Standardised innovations of one parameter vector and their derivatives, shape (cell,)."""
         names = list(dict.fromkeys(item.outcome for item in self.series))
         outcomes, moved = self._tangent.outcomes(parameters, spreads, names)
         memory = self._memory(parameters, 1)
@@ -178,18 +111,7 @@ class Comparison:
         return np.concatenate(residuals), np.concatenate(slopes, axis=1).T
 
     def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
-        """Estimate the errors of every series from the residuals of one parameter vector.
-
-        Parameters
-        ----------
-        parameters
-            By key, a number or shape (1,).
-
-        Returns
-        -------
-        dict
-            By label of the series.
-        """
+        """Estimate the errors of every series from the residuals of one parameter vector."""
         memory = self._memory(parameters, 1)
         found = {}
         for item, predicted in zip(self.series, self.predicted(parameters, 1), strict=True):
@@ -198,20 +120,7 @@ class Comparison:
         return found
 
     def log_likelihood(self, residuals: Array, noise: Mapping[str, Noise]) -> Array:
-        """Log density of the observations given their residuals.
-
-        Parameters
-        ----------
-        residuals
-            What `residuals` gave, shape (draw, cell).
-        noise
-            Errors by label of the series.
-
-        Returns
-        -------
-        ndarray
-            Shape (draw,); minus infinity where a residual is not finite.
-        """
+        """Log density of the observations given their residuals."""
         scales = sum(
             self._whitenings[item.label].log_scale(noise[item.label])
             + len(self._whitenings[item.label]) * self._losses[item.label].log_mass
@@ -250,35 +159,12 @@ def _unit(spreads: Mapping[str, float], key: str) -> Array:
 
 
 def is_growth(series: Series) -> bool:
-    """Whether a series is growth of output, whose misses are the shocks of a projection.
-
-    Parameters
-    ----------
-    series
-        The observations.
-
-    Returns
-    -------
-    bool
-        True for output in yearly changes.
-    """
+    """Whether a series is growth of output, whose misses are the shocks of a projection."""
     return series.increments and series.indicator == OUTPUT
 
 
 def has_momentum(series: Series) -> bool:
-    """Whether the misses of a series fade like the model's own momentum.
-
-    Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
-    both, and a projection gives its shocks the same memory.
-
-    Parameters
-    ----------
-    series
-        The observations.
-
-    Returns
-    -------
-    bool
-        As declared.
-    """
+    """Whether the misses of a series fade like the model's own momentum."""
+    # Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
+    # both, and a projection gives its shocks the same memory.
     return series.errors.memory == "momentum"

@@ -16,44 +16,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forward:
-    """Simulates a window of a panel from its first year.
+    """Simulates a window of a panel from its first year."""
 
-    Attributes
-    ----------
-    model
-        With as many regions as the panel.
-    panel
-        Observations until the last year of the window.
-    first_year, last_year
-        The window.
-    yuan_per_unit
-        Value of one unit of the panel's currency in yuan.
-    effects
-        Values of pooled inputs by key, shape (draw, region).
-    """
-
-    model: Model
-    panel: Panel
+    model: Model  # with as many regions as the panel
+    panel: Panel  # observations until the last year of the window
     first_year: int
     last_year: int
-    yuan_per_unit: float
-    effects: Mapping[str, Array] = field(default_factory=dict)
+    yuan_per_unit: float  # value of one unit of the panel's currency in yuan
+    effects: Mapping[str, Array] = field(default_factory=dict)  # values of pooled inputs by key, shape (draw, region)
 
     def outcomes(self, parameters: Mapping[str, Array | float], names: Sequence[str]) -> dict[str, Array]:
-        """Simulate all draws at once.
-
-        Parameters
-        ----------
-        parameters
-            By key of the declarations, a number or shape (draw,).
-        names
-            Variables of the model.
-
-        Returns
-        -------
-        dict
-            Shape (draw, region, year), or (draw, year) without regions; not finite where a draw fails.
-        """
+        """Simulate all draws at once."""
         inputs = self.inputs(parameters)
         run = simulate(
             self.model,
@@ -69,33 +42,11 @@ class Forward:
         return {name: np.broadcast_to(run[name][0], (draws, *run[name].shape[2:])) for name in names}
 
     def imputed(self, parameters: Mapping[str, Array | float]) -> tuple[Imputed, ...]:
-        """List the start values that were not observed.
-
-        Parameters
-        ----------
-        parameters
-            As for `outcomes`.
-
-        Returns
-        -------
-        tuple of Imputed
-            In the order of the declarations.
-        """
+        """List the start values that were not observed."""
         return self.inputs(parameters).imputed
 
     def inputs(self, parameters: Mapping[str, Array | float]) -> RegionInputs:
-        """Start values of the regions.
-
-        Parameters
-        ----------
-        parameters
-            As for `outcomes`.
-
-        Returns
-        -------
-        RegionInputs
-            In the first year of the window.
-        """
+        """Start values of the regions."""
         return region_inputs(
             self.model,
             self.panel,

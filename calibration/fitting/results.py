@@ -24,19 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ResidualTable:
-    """Observed and fitted values of every observed cell, in the terms of its series.
-
-    Attributes
-    ----------
-    region, measurement, indicator
-        Text of shape (row,); a national series has an empty region.
-    year, used
-        Shape (row,); the first year is shown and not used.
-    observed, fitted
-        Log points relative to the mean of the regions, or their yearly change, or a national level; shape (row,).
-    standardised
-        Innovation in standard deviations; NaN in rows that are not used.
-    """
+    """Observed and fitted values of every observed cell, in the terms of its series."""
 
     region: tuple[str, ...]
     measurement: tuple[str, ...]
@@ -45,7 +33,7 @@ class ResidualTable:
     used: tuple[bool, ...]
     observed: tuple[float, ...]
     fitted: tuple[float, ...]
-    standardised: tuple[float, ...]
+    standardised: tuple[float, ...]  # innovation in standard deviations; NaN in rows that are not used
 
     def to_frame(self) -> "pd.DataFrame":
         """The table with one row a cell; ``residual`` is fitted less observed."""

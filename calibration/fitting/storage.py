@@ -23,20 +23,7 @@ Kind = TypeVar("Kind")
 
 
 def write(result: FitResult, folder: Path) -> Path:
-    """Write a fit; see `FitResult.save`.
-
-    Parameters
-    ----------
-    result
-        The fit.
-    folder
-        Made if it does not exist.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Write a fit; see `FitResult.save`."""
     from pysd_runner.export.frames import save_csv
 
     result.fitted.save(folder / FITTED)
@@ -48,18 +35,7 @@ def write(result: FitResult, folder: Path) -> Path:
 
 
 def record(result: FitResult) -> dict[str, Any]:
-    """Everything a fit holds besides the fitted parameters, as JSON can hold it; null stands for NaN.
-
-    Parameters
-    ----------
-    result
-        The fit.
-
-    Returns
-    -------
-    dict
-        Schema 2.
-    """
+    """Everything a fit holds besides the fitted parameters, as JSON can hold it; null stands for NaN."""
     content = {
         "schema": SCHEMA,
         "cost": result.cost,
@@ -81,23 +57,7 @@ def record(result: FitResult) -> dict[str, Any]:
 
 
 def read(folder: Path) -> FitResult:
-    """Read a fit; see `FitResult.load`.
-
-    Parameters
-    ----------
-    folder
-        What `write` was given.
-
-    Returns
-    -------
-    FitResult
-        What was written.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder holds no fit, or one of another schema.
-    """
+    """Read a fit; see `FitResult.load`."""
     for name in (FITTED, RECORD):
         if not (folder / name).is_file():
             raise InvalidInput(f"{folder} holds no fit: {name} is missing; expected a folder written by a calibration")

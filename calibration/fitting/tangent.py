@@ -21,16 +21,10 @@ _PLACES, _WEIGHTS = (-2, -1, 1, 2), np.array([1, -8, 8, -1]) / 12
 
 
 class Tangent:
-    """Outcomes of a window and their derivatives with respect to parameters.
+    """Outcomes of a window and their derivatives with respect to parameters."""
 
-    Parameters enter the model by themselves and through the start values of the regions. The model is differentiated
-    exactly along both at once: every value that moves is handed over together with its derivatives.
-
-    Parameters
-    ----------
-    forward
-        Simulates the window.
-    """
+    # Parameters enter the model by themselves and through the start values of the regions. The model is differentiated
+    # exactly along both at once: every value that moves is handed over together with its derivatives.
 
     def __init__(self, forward: Forward) -> None:
         self._forward = forward
@@ -44,29 +38,7 @@ class Tangent:
     def outcomes(
         self, parameters: Mapping[str, float], spreads: Mapping[str, float], names: Sequence[str]
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Simulate one parameter vector.
-
-        Parameters
-        ----------
-        parameters
-            By key of the declarations.
-        spreads
-            Typical size of each parameter that is moved, by key, positive.
-        names
-            Variables of the model.
-
-        Returns
-        -------
-        outcomes : dict
-            Shape (region, year), or (year,) without regions; not finite where the simulation fails.
-        slopes : dict
-            Derivatives per unit of each moved parameter, shape (parameter, region, year) or (parameter, year).
-
-        Raises
-        ------
-        UnsupportedFeature
-            If the model cannot be differentiated.
-        """
+        """Simulate one parameter vector, shape (parameter, region, year)."""
         values, seeds = self._moved(parameters, spreads)
         identity = (tuple(names), tuple(spreads), tuple(values), tuple(seeds))
         if identity not in self._ready:

@@ -112,23 +112,7 @@ def check_backtest(
     seed: int = 0,
     checkpoint: str | Path | None = None,
 ) -> tuple[Plan, Checkpoint]:
-    """Refuse what `backtest` would refuse, before anything long begins.
-
-    Parameters
-    ----------
-    panel, models, horizons, origins, draws, seed, checkpoint
-        As for `backtest`.
-
-    Returns
-    -------
-    tuple
-        What is to be done, and what of it is done.
-
-    Raises
-    ------
-    InvalidPanel, InvalidInput, UnknownName
-        As `backtest`.
-    """
+    """Refuse what `backtest` would refuse, before anything long begins."""
     plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
     return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, panel))
 

@@ -28,21 +28,11 @@ FIRST_JUDGED = 6
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Mixture:
-    """What a combination learnt from earlier origins.
+    """What a combination learnt from earlier origins."""
 
-    Attributes
-    ----------
-    weights
-        Of the members, shape (member,), summing to 1.
-    reach
-        Part of the moves from the last level that is kept.
-    dilation
-        Factor on the distance of draws from their mean, shape (`JUDGED_YEARS`,); later years have the last.
-    """
-
-    weights: Array
-    reach: float
-    dilation: Array
+    weights: Array  # of the members, shape (member,), summing to 1
+    reach: float  # part of the moves from the last level that is kept
+    dilation: Array  # factor on the distance of draws from their mean, shape (`JUDGED_YEARS`,)
 
     def dilations(self, horizon: int) -> Array:
         """The factors for so many years ahead, shape (horizon,)."""
@@ -197,18 +187,7 @@ def member_forecast(member: Forecaster, origin: Origin, horizon: int, draws: int
 
 
 def distances(kept: Array) -> Array:
-    r"""Mean distance :math:`E|X_m - X_n|` between members from their quantiles.
-
-    Parameters
-    ----------
-    kept
-        Shape (member, quantile, region, horizon).
-
-    Returns
-    -------
-    Array
-        Shape (member, member, region, horizon).
-    """
+    r"""Mean distance :math:`E|X_m - X_n|` between members from their quantiles."""
     count = len(kept)
     result = np.zeros((count, count, *kept.shape[2:]))
     for one in range(count):

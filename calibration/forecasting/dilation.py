@@ -22,16 +22,6 @@ def learn_dilation(judged: Sequence[Judged], weights: Array, undilated: float) -
     would have served best at all horizons; :math:`n_h` the origins of which it is known what came h years later, recent
     ones counting for more. Errors over h years overlap with those of h - 1 other origins, hence :math:`n_h / h`. At a
     horizon of which nothing is known c stands alone, and 1 where nothing is known at all.
-
-    Parameters
-    ----------
-    judged
-        Earlier origins; at least one.
-    weights
-        Of the members, shape (member,).
-    undilated
-        Number of origins that the width as it is counts for, :math:`n_0`, and the common factor against that of one
-        horizon; infinite leaves it as it is.
     """
     scores = dilated_scores(judged, weights)
     told = np.isfinite(scores).all(axis=0)
@@ -50,16 +40,6 @@ def dilated_scores(judged: Sequence[Judged], weights: Array) -> Array:
     The score of a mixture dilated by c about its mean :math:`\mu` is
     :math:`E|\mu + c(X - \mu) - y| - \frac c2 E|X - X'|`. Linear pools of calibrated forecasts are too wide: Gneiting &
     Ranjan (2013), Electron. J. Stat. 7: 1747-1782.
-
-    Parameters
-    ----------
-    judged, weights
-        As for `learn_dilation`.
-
-    Returns
-    -------
-    Array
-        Shape (factor, horizon); NaN at horizons where nothing is known.
     """
     horizons = judged[0].came.shape[1]
     near, apart = np.zeros((len(FACTORS), horizons)), np.zeros(horizons)

@@ -11,15 +11,9 @@ from pysd_runner.spec import FittedParameters
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SinceFit:
-    """The model with a fit from the last year the fit saw on; at earlier origins, whose future it knows, with priors.
+    """The model with a fit from the last year the fit saw on; at earlier origins, whose future it knows, with priors."""
 
-    Attributes
-    ----------
-    model
-        The model, with a fit.
-    """
-
-    model: FilteredModel
+    model: FilteredModel  # the model, with a fit
 
     @property
     def name(self) -> str:
@@ -37,25 +31,7 @@ class SinceFit:
 
 
 def with_fit(forecaster: Forecaster, fit: FittedParameters) -> Forecaster:
-    """Let the model take its parameters from a fit, by itself or in a mixture.
-
-    Parameters
-    ----------
-    forecaster
-        The model, or a mixture that holds it.
-    fit
-        What a calibration found.
-
-    Returns
-    -------
-    Forecaster
-        The same otherwise.
-
-    Raises
-    ------
-    InvalidInput
-        If the forecaster has no part that is the model.
-    """
+    """Let the model take its parameters from a fit, by itself or in a mixture."""
     if isinstance(forecaster, FilteredModel):
         return SinceFit(model=replace(forecaster, fit=fit))
     if isinstance(forecaster, Combination) and any(isinstance(item, FilteredModel) for item in forecaster.members):

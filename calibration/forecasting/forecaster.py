@@ -17,16 +17,10 @@ Key = tuple[Hashable, ...]
 
 
 class Memory:
-    """Results by what they were computed from.
+    """Results by what they were computed from."""
 
-    Keys hold a digest of the data, so a result never serves other data: a memory changes the time an answer takes and
-    not one bit of it.
-
-    Parameters
-    ----------
-    known
-        Results to start with.
-    """
+    # Keys hold a digest of the data, so a result never serves other data: a memory changes the time an answer takes and
+    # not one bit of it.
 
     def __init__(self, known: Mapping[Key, Any] | None = None) -> None:
         self.known: dict[Key, Any] = dict(known or {})

@@ -20,18 +20,10 @@ FIRST_SEEN = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Past:
-    """The errors a method made before an origin.
+    """The errors a method made before an origin."""
 
-    Attributes
-    ----------
-    errors
-        Forecast less observed, shape (origin, region, horizon); NaN where not yet known.
-    ages
-        Years since each became known, shape (origin, horizon); negative where not yet.
-    """
-
-    errors: Array
-    ages: Array
+    errors: Array  # forecast less observed, shape (origin, region, horizon); NaN where not yet known
+    ages: Array  # years since each became known, shape (origin, horizon); negative where not yet
 
     def known(self, back: int) -> "Past":
         """What was known some years earlier."""
@@ -151,24 +143,7 @@ class Learnt:
 
 
 def joint_normal(draws: int, over_time: Array, together: Array, entropy: tuple[int, ...]) -> Array:
-    """Standard normal draws with given correlations over regions and horizons; each draw has its mirror image.
-
-    Parameters
-    ----------
-    draws
-        Number.
-    over_time
-        Correlation of horizons.
-    together
-        Symmetric root of the correlation of regions.
-    entropy
-        Decides the numbers.
-
-    Returns
-    -------
-    Array
-        Shape (draw, region, horizon).
-    """
+    """Standard normal draws with given correlations over regions and horizons; each draw has its mirror image."""
     half = np.random.default_rng(entropy).standard_normal(((draws + 1) // 2, len(together), len(over_time)))
     normal = together @ (half @ np.linalg.cholesky(over_time).T)
     return np.concatenate((normal, -normal))[:draws]

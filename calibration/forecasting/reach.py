@@ -21,15 +21,6 @@ def learn_reach(judged: Sequence[Judged], weights: Array, slope_sd: float) -> fl
     independent, because what they share cancels in relative output. Where next to nothing was foretold the prior
     stands. Slopes of realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts and
     Expectations*, NBER, 3-46.
-
-    Parameters
-    ----------
-    judged
-        Earlier origins.
-    weights
-        Of the members, shape (member,).
-    slope_sd
-        Standard deviation of the prior, :math:`\tau`; 0 leaves forecasts as they are.
     """
     if not judged or slope_sd == 0:
         return 1.0

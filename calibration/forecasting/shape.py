@@ -21,24 +21,7 @@ def student(tails: float) -> tuple[float, ...]:
 
 
 def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: float, tails: float) -> Array:
-    """Quantiles of standardised absolute errors, blended with those of Student's t.
-
-    Parameters
-    ----------
-    sizes, weights
-        Standardised absolute errors and what each counts, shape (n,).
-    shape_weight
-        What Student's t counts.
-    origins
-        What the errors count.
-    tails
-        Degrees of freedom.
-
-    Returns
-    -------
-    Array
-        At the probabilities `GRID` and `FAR`, ascending.
-    """
+    """Quantiles of standardised absolute errors, blended with those of Student's t."""
     assumed = np.array(student(tails))
     if not len(sizes):
         return assumed
@@ -54,15 +37,7 @@ def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: flo
 
 
 def stretched(normal: Array, sizes: Array) -> Array:
-    """Turn standard normal draws into draws whose absolute values have the given quantiles; signs and ranks stay.
-
-    Parameters
-    ----------
-    normal
-        Any shape.
-    sizes
-        Quantiles at `GRID` and `FAR`.
-    """
+    """Turn standard normal draws into draws whose absolute values have the given quantiles; signs and ranks stay."""
     marks = ndtri((1 + np.append(GRID, FAR)) / 2)
     magnitude = np.abs(normal)
     result: Array = np.sign(normal) * np.interp(magnitude, marks, sizes)
@@ -74,13 +49,6 @@ def over_horizons(growth: float, horizon: int) -> Array:
 
     :math:`\rho_{hk} = (h^{2\gamma} + k^{2\gamma} - |h - k|^{2\gamma}) / (2 h^\gamma k^\gamma)`; Mandelbrot & Van Ness
     (1968), SIAM Review 10: 422-437. With an exponent of one half, the random walk.
-
-    Parameters
-    ----------
-    growth
-        Exponent, from 0 to 1.
-    horizon
-        Number of horizons.
     """
     steps = np.arange(1.0, horizon + 1)
     power = steps ** (2 * growth)
@@ -95,16 +63,6 @@ def over_regions(errors: Array) -> Array:
     Relative output sums to zero over the regions, and so do its errors: where nothing else is known two of n regions
     that were seen correlate by :math:`-1/(n - 1)`. The intensity minimises the expected squared error of the
     correlations: Schaefer & Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32.
-
-    Parameters
-    ----------
-    errors
-        Standardised one-year errors, shape (origin, region); NaN where missing.
-
-    Returns
-    -------
-    Array
-        Shape (region, region).
     """
     origins, regions = errors.shape
     # Regions never seen yet have no part in the sum.

@@ -12,53 +12,25 @@ LEAST, MOST = 0.1, 0.95
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WidthSettings:
-    """How fast past errors are forgotten and how strongly estimates are shrunk; counts are of origins.
+    """How fast past errors are forgotten and how strongly estimates are shrunk; counts are of origins."""
 
-    Attributes
-    ----------
-    half_life
-        Years after which an error counts half for the size of errors.
-    shape_half_life
-        The same for their shape.
-    growth, growth_weight
-        Exponent of the growth with the horizon before any data, and what it counts.
-    law_weight
-        What the law of growth counts against the errors of a horizon alone.
-    region_weight
-        What the pooled size counts against a region's own.
-    shape_weight
-        What Student's t counts against the pooled shape of past errors.
-    tails
-        Its degrees of freedom.
-    """
-
-    half_life: float = 3.0
-    shape_half_life: float = 20.0
+    half_life: float = 3.0  # years after which an error counts half for the size of errors
+    shape_half_life: float = 20.0  # the same for their shape
     growth: float = 0.6
     growth_weight: float = 4.0
-    law_weight: float = 4.0
-    region_weight: float = 6.0
-    shape_weight: float = 10.0
-    tails: float = 3.0
+    law_weight: float = 4.0  # what the law of growth counts against the errors of a horizon alone
+    region_weight: float = 6.0  # what the pooled size counts against a region's own
+    shape_weight: float = 10.0  # what Student's t counts against the pooled shape of past errors
+    tails: float = 3.0  # its degrees of freedom
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spread:
-    """Mean absolute error to expect: that of the horizon times that of the region.
+    """Mean absolute error to expect: that of the horizon times that of the region."""
 
-    Attributes
-    ----------
-    by_horizon
-        Shape (horizon,), in units of the target.
-    by_region
-        Relative, shape (region,).
-    growth
-        Exponent of the growth with the horizon.
-    """
-
-    by_horizon: Array
+    by_horizon: Array  # shape (horizon,), in units of the target
     by_region: Array
-    growth: float
+    growth: float  # exponent of the growth with the horizon
 
     def standardised(self, errors: Array) -> Array:
         """Divide errors of shape (..., region, horizon) by what was to be expected."""
@@ -67,25 +39,9 @@ class Spread:
 
 
 def learn_spread(errors: Array, ages: Array, settings: WidthSettings) -> Spread | None:
-    r"""Size of errors by horizon, a law :math:`c\,h^\gamma` blended with each horizon's own, and by region.
-
-    Everything is an average of absolute errors in which newer ones count more, so that one outlier counts once. A
-    horizon that has few origins without overlap leans on the law, a region on all regions.
-
-    Parameters
-    ----------
-    errors
-        Shape (origin, region, horizon); NaN where not yet known.
-    ages
-        Years since each error became known, shape (origin, horizon).
-    settings
-        Forgetting and shrinkage.
-
-    Returns
-    -------
-    Spread | None
-        None when no error other than zero is known.
-    """
+    r"""Size of errors by horizon, a law :math:`c\,h^\gamma` blended with each horizon's own, and by region."""
+    # Everything is an average of absolute errors in which newer ones count more, so that one outlier counts once. A
+    # horizon that has few origins without overlap leans on the law, a region on all regions.
     size = np.abs(errors)
     known = np.isfinite(size)
     weight = np.where(known, 0.5 ** (np.maximum(ages, 0)[:, None, :] / settings.half_life), 0.0)

@@ -127,20 +127,7 @@ LEAST_ORIGINS = 8
 
 
 def paragraph(outlook: Outlook, lang: str = "en") -> str:
-    """What is likely, how sure, how such forecasts did before, and what of it is the model.
-
-    Parameters
-    ----------
-    outlook
-        What `forecast` found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        Sentences; every number is of the forecast or its back-test.
-    """
+    """What is likely, how sure, how such forecasts did before, and what of it is the model."""
     words = _WORDS[lang]
     parts = [_spread(outlook, words), *_silent(outlook, words, lang), *_regions(outlook, words, lang)]
     parts += [
@@ -159,28 +146,14 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
 
 
 def percent(share: float, *, signed: bool = False) -> str:
-    """A share in whole per cent, halves away from zero as a reader rounds them.
-
-    Parameters
-    ----------
-    share
-        A part of 1.
-    signed
-        Whether a plus sign is written.
-    """
+    """A share in whole per cent, halves away from zero as a reader rounds them."""
     # What is a half in decimals is a little less in binary.
     whole = math.copysign(math.floor(abs(100 * share) + 0.5 + 1e-9), share) + 0.0
     return f"{whole:+.0f}%" if signed else f"{whole:.0f}%"
 
 
 def chance(share: float) -> str:
-    """A probability in whole per cent; what some draws show, or nearly all, is neither 0 nor 100 %.
-
-    Parameters
-    ----------
-    share
-        Of the draws.
-    """
+    """A probability in whole per cent; what some draws show, or nearly all, is neither 0 nor 100 %."""
     whole = percent(share)
     return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 

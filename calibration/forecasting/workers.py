@@ -22,23 +22,7 @@ LOST = "a process that `workers` asked for ended early, as when there is not eno
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Processes that ignore Ctrl-C; after it, or a failure, what they do ends at once and what waits never begins.
-
-    Parameters
-    ----------
-    count
-        How many.
-
-    Yields
-    ------
-    Executor
-        To give work to.
-
-    Raises
-    ------
-    InvalidInput
-        If the processes cannot start, because a script calls this while it is imported, or if one ends early.
-    """
+    """Processes that ignore Ctrl-C; after it, or a failure, what they do ends at once and what waits never begins."""
     others = set(active_children())
     own = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
     try:

@@ -60,22 +60,7 @@ def optimiser_named(name: str) -> Optimiser:
 
 
 def prepared(optimiser: Optimiser, *, number: int = 0, seconds: float = np.inf) -> Optimiser:
-    """Give the search as it is run from one of several starts.
-
-    Parameters
-    ----------
-    optimiser
-        Any search; settings it does not have are left out.
-    number
-        Which start; added to its ``seed``, so that starts draw different numbers.
-    seconds
-        Time that is left; its ``seconds`` are cut to it.
-
-    Returns
-    -------
-    Optimiser
-        With these settings.
-    """
+    """Give the search as it is run from one of several starts."""
     if isinstance(optimiser, Staged):
         return optimiser.prepared(number=number, seconds=seconds)
     if not is_dataclass(optimiser) or isinstance(optimiser, type):

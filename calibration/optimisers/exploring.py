@@ -25,29 +25,9 @@ def explored(
     seconds: float,
     evaluations: float,
 ) -> Optimum:
-    """Explore, then search locally from the best point seen.
-
-    Explorations end when their population or temperature says so, which is far from an optimum in the sense of a
-    gradient; least squares ends there in a few steps.
-
-    Parameters
-    ----------
-    objective
-        What is minimised.
-    start
-        Shape (variable,).
-    explore
-        Takes the watched objective and a start inside the bounds.
-    seconds
-        Time budget of both parts; the exploration gets `EXPLORATION` of it.
-    evaluations
-        Limit on those of the exploration.
-
-    Returns
-    -------
-    Optimum
-        `Outcome.CONVERGED` if the exploration came to its own end, `Outcome.EXPLORED_IN_PART` if it met a budget.
-    """
+    """Explore, then search locally from the best point seen."""
+    # Explorations end when their population or temperature says so, which is far from an optimum in the sense of a
+    # gradient; least squares ends there in a few steps.
     if not len(start):
         return ended(start, objective, Outcome.NOTHING_TO_MOVE)
     inside = interior(start, objective)

@@ -100,10 +100,8 @@ class Minimize:
         return bool(found.success) or self._is_flat(objective, watch)
 
     def _is_flat(self, objective: Objective, watch: Watch) -> bool:
-        """Whether the best point is an optimum although the method says otherwise.
-
-        A line search that can no longer lower the cost because of rounding is told as a failure.
-        """
+        """Whether the best point is an optimum although the method says otherwise."""
+        # A line search that can no longer lower the cost because of rounding is told as a failure.
         point = watch.best_point
         if point is None or self.method not in WITH_GRADIENT:
             return False

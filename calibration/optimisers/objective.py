@@ -130,18 +130,7 @@ class Optimum:
 
 
 def half_squares(residuals: Array) -> Array:
-    """Half the sum of squares along the last axis; infinite where one is not finite.
-
-    Parameters
-    ----------
-    residuals
-        Shape (..., residual).
-
-    Returns
-    -------
-    ndarray
-        Shape (...).
-    """
+    """Half the sum of squares along the last axis; infinite where one is not finite."""
     known = np.isfinite(residuals)
     squares = 0.5 * (np.where(known, residuals, 0.0) ** 2).sum(axis=-1)
     return np.where(known.all(axis=-1), squares, np.inf)

@@ -32,25 +32,7 @@ _WORDS = {
 
 
 def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
-    """Draw a fan for every region.
-
-    Parameters
-    ----------
-    outlook
-        What `calibration.forecast` found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        One panel a region, in per cent of the geometric mean of the regions.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    """
+    """Draw a fan for every region."""
     lang = usable_language(lang)
     bands = percent(outlook.bands())
     history = percent(outlook.history.isel(year=slice(-_BEHIND, None)))

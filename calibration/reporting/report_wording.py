@@ -181,15 +181,5 @@ REPORT = {
 
 
 def words(key: str, lang: str, **parts: object) -> str:
-    """Text of a key in a language, with its blanks filled in.
-
-    Parameters
-    ----------
-    key
-        A key of `REPORT`.
-    lang
-        ``"en"`` or ``"zh"``.
-    parts
-        What to put into the blanks.
-    """
+    """Text of a key in a language, with its blanks filled in."""
     return REPORT[lang][key].format(**parts)

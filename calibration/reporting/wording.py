@@ -107,74 +107,22 @@ _INDICATORS = {
 
 
 def say(key: str, lang: str, **parts: object) -> str:
-    """Text of a key in a language, with its blanks filled in.
-
-    Parameters
-    ----------
-    key
-        A key of this module.
-    lang
-        ``"en"`` or ``"zh"``.
-    parts
-        What to put into the blanks.
-
-    Returns
-    -------
-    str
-        The text.
-    """
+    """Text of a key in a language, with its blanks filled in."""
     return _WORDING[lang][key].format(**parts)
 
 
 def say_evidence(words: str, lang: str) -> str:
-    """What an estimate rests on, in a language.
-
-    Parameters
-    ----------
-    words
-        ``ParameterEstimate.words``.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        The words.
-    """
+    """What an estimate rests on, in a language."""
     return words if lang == "en" else _EVIDENCE_ZH.get(words, words)
 
 
 def window(result: FitResult) -> dict[str, object]:
-    """Panel and years of a fit, for the blanks of subtitles.
-
-    Parameters
-    ----------
-    result
-        The fit.
-
-    Returns
-    -------
-    dict
-        ``panel``, ``first`` and ``last``.
-    """
+    """Panel and years of a fit, for the blanks of subtitles."""
     return {"panel": result.fitted.panel, "first": result.fitted.first_year, "last": result.fitted.last_year}
 
 
 def series_name(series: SeriesFit, lang: str) -> str:
-    """Short name of a series.
-
-    Parameters
-    ----------
-    series
-        A series of a fit.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        The indicator; one this module does not know keeps its own name.
-    """
+    """Short name of a series."""
     names = _INDICATORS.get(series.indicator)
     if names is None:
         return series.indicator.replace("_", " ")

@@ -21,13 +21,7 @@ TRUST = 0.7
 
 
 class Reference:
-    """The normal distribution, independent in every coordinate, that Crank-Nicolson moves leave as it is.
-
-    Parameters
-    ----------
-    count
-        Number of coordinates; it starts standard normal.
-    """
+    """The normal distribution, independent in every coordinate, that Crank-Nicolson moves leave as it is."""
 
     def __init__(self, count: int) -> None:
         self._centre, self._width = np.zeros(count), np.ones(count)
@@ -40,27 +34,12 @@ class Reference:
     def propose(self, points: Array, random: np.random.RandomState) -> tuple[Array, Array]:
         """Propose by preconditioned Crank-Nicolson: ``y' = sqrt(1 - b^2) y + b e`` in units of the reference.
 
-        Were the posterior the reference, every proposal would be accepted, whatever the number of parameters.
-
-        Parameters
-        ----------
-        points
-            Where the walkers are, shape (walker, parameter).
-        random
-            The generator emcee hands over.
-
-        Returns
-        -------
-        proposals : ndarray
-            Shape of `points`.
-        factors : ndarray
-            Logarithm of the density of coming back over that of going, shape (walker,).
-
         References
         ----------
         Cotter, S. L., Roberts, G. O., Stuart, A. M. and White, D. (2013), MCMC methods for functions: modifying old
         algorithms to make them faster, Statistical Science 28(3).
         """
+        # Were the posterior the reference, every proposal would be accepted, whatever the number of parameters.
         length = random.uniform(SHORTEST, LONGEST, size=(len(points), 1))
         before = (points - self._centre) / self._width
         after = np.sqrt(1 - length**2) * before + length * random.standard_normal(points.shape)
@@ -70,18 +49,6 @@ class Reference:
 
 def moves(ensembles: int, reference: Reference) -> list[tuple[Any, float]]:
     """The moves of `calibration.uncertainty.sample` for emcee, where the normal approximation is standard normal.
-
-    Parameters
-    ----------
-    ensembles
-        Number of ensembles whose walkers lie one behind the other; they never look at each other.
-    reference
-        Of the Crank-Nicolson moves.
-
-    Returns
-    -------
-    list
-        Moves with their shares.
 
     References
     ----------
@@ -95,11 +62,9 @@ def moves(ensembles: int, reference: Reference) -> list[tuple[Any, float]]:
 
 
 def _apart(move: Any, ensembles: int) -> Any:
-    """Let a move of emcee take its partners from the walker's own ensemble alone.
-
-    Walkers of all ensembles step together, so that one batch of simulations serves all of them. Even and odd walkers
-    take turns; with an even number in each ensemble both halves keep the ensembles one behind the other.
-    """
+    """Let a move of emcee take its partners from the walker's own ensemble alone."""
+    # Walkers of all ensembles step together, so that one batch of simulations serves all of them. Even and odd walkers
+    # take turns; with an even number in each ensemble both halves keep the ensembles one behind the other.
     propose: Callable[..., tuple[Array, Array]] = move.get_proposal
 
     def get_proposal(moved: Array, others: Sequence[Array], random: np.random.RandomState) -> tuple[Array, Array]:

@@ -251,10 +251,8 @@ def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
 
 
 def _crossing(z: Array, rise: Array, side: int, limit: float) -> float:
-    """Where the rise passes a limit for the first time, seen from the lowest point; the last point if it never does.
-
-    Between points the root of the rise is taken as linear, which is exact for a normal posterior.
-    """
+    """Where the rise passes a limit for the first time, seen from the lowest point; the last point if it never does."""
+    # Between points the root of the rise is taken as linear, which is exact for a normal posterior.
     lowest = int(rise.argmin())
     order = range(lowest + side, len(z) if side > 0 else -1, side)
     before = lowest

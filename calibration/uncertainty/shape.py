@@ -29,22 +29,6 @@ class Shape(Enum):
 def shape_of(rise: Array, data_rise: Array, limit: float) -> Shape:
     """Tell the shape of a profile.
 
-    Parameters
-    ----------
-    rise
-        Minus log posterior along the profile, less its minimum, shape (point,), in ascending order of the parameter.
-    data_rise
-        The same of the part that is data.
-    limit
-        Rise at which a value counts as ruled out.
-
-    Returns
-    -------
-    Shape
-        By the data part, except that two modes are those of the posterior.
-
-    Examples
-    --------
     >>> flat, bowl = np.zeros(5), np.array([4.0, 1.0, 0.0, 1.0, 4.0])
     >>> shape_of(bowl, bowl, 1.35).value, shape_of(bowl, flat, 1.35).value
     ('bounded on both sides', 'flat')

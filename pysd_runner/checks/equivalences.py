@@ -9,18 +9,7 @@ _EQUIVALENCE = re.compile(r"^22:(.+)$", re.MULTILINE)
 
 
 def unit_equivalences(path: Path) -> list[tuple[str, ...]]:
-    """Words for one unit that a model file lists.
-
-    Parameters
-    ----------
-    path
-        The model file.
-
-    Returns
-    -------
-    list of tuple of str
-        Each group of words, for instance ``("Person", "People", "Persons")``; empty when the file lists none.
-    """
+    """Words for one unit that a model file lists."""
     if not path.is_file():
         return []
     _, _, settings = path.read_bytes().decode("utf-8", errors="replace").replace("\r", "").partition(_SETTINGS)

@@ -44,11 +44,9 @@ def check(
     national: NationalFile = None,
     encoding: Encoding = None,
 ) -> int:
-    """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
-
-    Of more than five of one kind in one column the first ones are printed; --json has all.
-    Exit code 2 when there are errors, 0 when there are only warnings or none.
-    """
+    """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected."""
+    # Of more than five of one kind in one column the first ones are printed; --json has all. Exit code 2 when there are
+    # errors, 0 when there are only warnings or none.
     choice = PanelChoice(
         source=file,
         columns=columns or (),

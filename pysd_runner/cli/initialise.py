@@ -28,10 +28,8 @@ def initialise(
     *,
     force: Force = False,
 ) -> None:
-    """Write a commented panel, its mapping file, a region file and a scenario to start from.
-
-    The files load as they are. Existing files are never overwritten without --force.
-    """
+    """Write a commented panel, its mapping file, a region file and a scenario to start from."""
+    # The files load as they are. Existing files are never overwritten without --force.
     from pysd_runner.export.files import write_text_whole
     from pysd_runner.panel.templates import panel_templates
     from pysd_runner.scenarios import scenario_template

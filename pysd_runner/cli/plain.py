@@ -9,18 +9,6 @@ from typing import Any
 def plain(value: Any) -> Any:
     """Turn a value into what JSON can hold.
 
-    Parameters
-    ----------
-    value
-        Mappings, sequences, paths, numbers (also NumPy's), texts, or None.
-
-    Returns
-    -------
-    object
-        Dictionaries, lists, texts, numbers, booleans and None; numbers that are not finite become None.
-
-    Examples
-    --------
     >>> plain({"gap": float("nan"), "file": Path("a.csv"), "years": (2025, 2030)})
     {'gap': None, 'file': 'a.csv', 'years': [2025, 2030]}
     """

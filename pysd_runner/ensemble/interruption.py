@@ -9,13 +9,7 @@ from typing import Any
 
 
 class Interruption:
-    """Remembers that an interruption was asked for.
-
-    Parameters
-    ----------
-    former
-        The handler that was there; a second interruption goes to it at once.
-    """
+    """Remembers that an interruption was asked for."""
 
     def __init__(self, former: Callable[[int, FrameType | None], Any]) -> None:
         self._former, self._is_asked = former, False
@@ -27,26 +21,14 @@ class Interruption:
         self._is_asked = True
 
     def check(self) -> None:
-        """Stop if an interruption was asked for.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If it was.
-        """
+        """Stop if an interruption was asked for."""
         if self._is_asked:
             raise KeyboardInterrupt
 
 
 @contextmanager
 def listening() -> Iterator[Interruption]:
-    """Listen for Ctrl-C between blocks; the former handler comes back afterwards.
-
-    Yields
-    ------
-    Interruption
-        To be checked after each block. Outside the main thread, or where nobody handles the signal, it never stops.
-    """
+    """Listen for Ctrl-C between blocks; the former handler comes back afterwards."""
     former = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(former):
         yield Interruption(signal.default_int_handler)

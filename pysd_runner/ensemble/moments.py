@@ -14,18 +14,9 @@ AT_ONCE = 32_768
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Mean, sum of squared deviations and extremes of every series.
+    """Mean, sum of squared deviations and extremes of every series."""
 
-    Parameters
-    ----------
-    count
-        How many values stand behind them, the same for every series.
-    origin, beyond, squares, minimum, maximum
-        Shape (series,). The mean is ``origin + beyond``, kept in two parts so that a spread much smaller than the mean
-        is not lost; `squares` is the sum of squared deviations from it.
-    """
-
-    count: int
+    count: int  # how many values stand behind them, the same for every series
     origin: Array
     beyond: Array
     squares: Array
@@ -44,20 +35,7 @@ class Moments:
 
 
 def moments_of(values: NDArray[np.floating], *, is_sorted: bool = False) -> Moments:
-    """Moments of one block, from deviations of a value amid the others.
-
-    Parameters
-    ----------
-    values
-        Shape (series, value), at least one value.
-    is_sorted
-        Whether each series is sorted; then its middle and its ends are known.
-
-    Returns
-    -------
-    Moments
-        In double precision.
-    """
+    """Moments of one block, from deviations of a value amid the others."""
     series, count = values.shape
     origin = (values[:, count // 2] if is_sorted else values.mean(axis=1, dtype=float)).astype(float)
     beyond, squares = np.empty(series), np.empty(series)
@@ -73,18 +51,7 @@ def moments_of(values: NDArray[np.floating], *, is_sorted: bool = False) -> Mome
 
 
 def joined_moments(parts: Sequence[Moments]) -> Moments | None:
-    """Moments of different series of one block, one after the other.
-
-    Parameters
-    ----------
-    parts
-        Each of some series, of as many values.
-
-    Returns
-    -------
-    Moments or None
-        Of all series; None without any.
-    """
+    """Moments of different series of one block, one after the other."""
     if not parts:
         return None
     names = [item.name for item in fields(Moments) if item.name != "count"]
@@ -96,18 +63,6 @@ def combined(first: Moments | None, second: Moments) -> Moments:
 
     With ``d = mean2 - mean1`` and ``n = n1 + n2``: ``mean = mean1 + d n2 / n``,
     ``squares = squares1 + squares2 + d^2 n1 n2 / n``. The origin stays that of the first block.
-
-    Parameters
-    ----------
-    first
-        What came before; None for nothing.
-    second
-        What comes after it.
-
-    Returns
-    -------
-    Moments
-        Of both.
 
     References
     ----------

@@ -76,39 +76,19 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class BlockStatistics:
-    """What is left of one outcome of one block.
+    """What is left of one outcome of one block."""
 
-    Parameters
-    ----------
-    moments
-        None when none are kept.
-    summary
-        None when no quantile is kept.
-    missing
-        Series with a missing value, shape (series,); None when there is no draw.
-    """
-
-    moments: Moments | None
-    summary: Summary | None
-    missing: NDArray[np.bool_] | None = None
+    moments: Moments | None  # none when none are kept
+    summary: Summary | None  # none when no quantile is kept
+    missing: NDArray[np.bool_] | None = None  # series with a missing value, shape (series,); None when there is no draw
 
 
 @dataclass(kw_only=True, slots=True)
 class RunningStatistics:
-    """Statistics of one outcome under one scenario.
-
-    Parameters
-    ----------
-    kept
-        Which ones.
-    shape
-        Subscripts and years of the outcome.
-    planned, block
-        How many draws will come, and how many of them at once.
-    """
+    """Statistics of one outcome under one scenario."""
 
     kept: Statistics
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # subscripts and years of the outcome
     planned: int
     block: int
     _moments: Moments | None = field(init=False, default=None)
@@ -120,18 +100,7 @@ class RunningStatistics:
         self._missing = np.zeros(int(np.prod(self.shape)), dtype=bool)
 
     def summarise(self, values: NDArray[np.floating]) -> BlockStatistics:
-        """Reduce the draws of one block; it can be done in any thread.
-
-        Parameters
-        ----------
-        values
-            Shape (draw, ..., year), without draws that failed.
-
-        Returns
-        -------
-        BlockStatistics
-            To be added in the order of the blocks.
-        """
+        """Reduce the draws of one block; it can be done in any thread."""
         if not values.shape[0]:
             return BlockStatistics(None, None)
         series = np.moveaxis(values, 0, -1)
@@ -156,13 +125,7 @@ class RunningStatistics:
         return BlockStatistics(moments, summary, missing)
 
     def add(self, block: BlockStatistics) -> None:
-        """Add the draws of a block.
-
-        Parameters
-        ----------
-        block
-            What `summarise` gave.
-        """
+        """Add the draws of a block."""
         with np.errstate(all="ignore"):
             if block.moments is not None:
                 self._moments = combined(self._moments, block.moments)
@@ -177,10 +140,8 @@ class RunningStatistics:
         return self._sketch.error
 
     def results(self) -> dict[str, Array]:
-        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year).
-
-        They are NaN without any draw, and where some draw has a missing value.
-        """
+        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year)."""
+        # They are NaN without any draw, and where some draw has a missing value.
         found = {name: self._moment(name) for name in self.kept.simple}
         levels: Sequence[float] = self.kept.quantiles
         if levels:

@@ -8,33 +8,11 @@ from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 def baselines_of(scenarios: Sequence[str], baseline: str | Mapping[str, str]) -> dict[str, str]:
     """Baseline of each scenario that has one.
 
-    Scenarios under other assumptions need a baseline of their own: a policy and its baseline must share
-    everything but the policy.
-
-    Parameters
-    ----------
-    scenarios
-        Names in the results.
-    baseline
-        One name for all, or a name for each scenario; a scenario that is its own baseline is one itself.
-
-    Returns
-    -------
-    dict of str to str
-        Baseline by scenario, in the order of ``scenarios``, baselines left out.
-
-    Raises
-    ------
-    UnknownName
-        If a baseline is not among the scenarios.
-    InvalidInput
-        If a scenario has no baseline, or there is nothing to compare.
-
-    Examples
-    --------
     >>> baselines_of(["baseline", "zoned"], "baseline")
     {'zoned': 'baseline'}
     """
+    # Scenarios under other assumptions need a baseline of their own: a policy and its baseline must share everything
+    # but the policy.
     found = dict.fromkeys(scenarios, baseline) if isinstance(baseline, str) else dict(baseline)
     lacking = [name for name in scenarios if name not in found]
     if lacking:

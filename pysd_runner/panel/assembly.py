@@ -29,26 +29,14 @@ STRANGE = 200.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grid:
-    """One variable on the grid of regions and years.
+    """One variable on the grid of regions and years."""
 
-    Parameters
-    ----------
-    values
-        NaN where nothing was observed.
-    rows
-        Row of the file, 0 where there is none.
-    columns, texts, flags
-        Heading, text and mark of each cell; empty where there is none.
-    faulty
-        Cells whose text could not be used.
-    """
-
-    values: FloatArray
-    rows: IndexArray
+    values: FloatArray  # naN where nothing was observed
+    rows: IndexArray  # row of the file, 0 where there is none
     columns: NDArray[np.object_]
     texts: NDArray[np.object_]
     flags: NDArray[np.object_]
-    faulty: NDArray[np.bool_]
+    faulty: NDArray[np.bool_]  # cells whose text could not be used
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,26 +55,7 @@ class Axes:
 def to_grid(
     cells: Cells, numbers: Numbers, places: Places, years: IndexArray, keys: Keys, axes: Axes
 ) -> tuple[Grid, list[Problem]]:
-    """Put the cells of one variable on the grid.
-
-    Parameters
-    ----------
-    cells, numbers
-        Texts and numbers.
-    places
-        Region of each entry of the keys.
-    years
-        Year of each cell, -1 where unknown.
-    keys
-        Rows of the file.
-    axes
-        Regions and years of the panel.
-
-    Returns
-    -------
-    tuple[Grid, list[Problem]]
-        The first cell of each region and year; every further one is a problem naming both rows.
-    """
+    """Put the cells of one variable on the grid."""
     region = places.index[cells.take]
     usable = np.flatnonzero((region >= 0) & (years >= 0))
     column = np.searchsorted(np.array(axes.years, dtype=np.int64), years[usable])
@@ -141,21 +110,7 @@ def _repeat(region: Region, year: int, row: int, grid: Grid, place: tuple[int, i
 
 
 def gaps(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
-    """Years that a region lacks between its first and its last.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    axes
-        Regions and years.
-
-    Returns
-    -------
-    list[Problem]
-        Warnings: years no region has though the spacing asks for them, missing rows, and empty cells inside a
-        series.
-    """
+    """Years that a region lacks between its first and its last."""
     present = np.zeros(axes.shape, dtype=bool)
     rows = np.zeros(axes.shape, dtype=np.int64)
     for grid in grids.values():
@@ -240,24 +195,7 @@ def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Problem]:
 
 
 def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collection[str] = ()) -> list[Problem]:
-    """Output per head that no economy has: most likely a wrong unit of output or population.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    currency
-        Currency of the panel; some count in thousands.
-    without_unit
-        Variables to which the file gives no unit.
-
-    Returns
-    -------
-    list[Problem]
-        One problem for the column when more than half of its values are out of range, else one for each cell. For
-        output per head without a unit a warning: any scale serves to compare regions, and two units in one column show
-        as jumps (`breaks`).
-    """
+    """Output per head that no economy has: most likely a wrong unit of output or population."""
     upper = greatest_per_head(currency)
     problems = []
     if "output_per_head" in grids:
@@ -307,21 +245,7 @@ def _out_of_range(
 
 
 def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
-    """Output or population that changes so much that two units must stand in one column.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    axes
-        Regions and years.
-
-    Returns
-    -------
-    list[Problem]
-        For each variable one error for jumps in time and one for regions far from the others, and a warning for
-        changes that are hardly possible.
-    """
+    """Output or population that changes so much that two units must stand in one column."""
     problems = []
     for name in ("output", "output_per_head", "population"):
         if name in grids:
@@ -332,10 +256,8 @@ def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
 
 
 def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
-    """Report the first of the changes by `LEAP` since a region was last seen, or by `JUMP` since the year before.
-
-    Over years without data it may have grown as fast as `FASTEST` before.
-    """
+    """Report the first of the changes by `LEAP` since a region was last seen, or by `JUMP` since the year before."""
+    # Over years without data it may have grown as fast as `FASTEST` before.
     before = _last_seen(grid.values)
     earlier = np.take_along_axis(grid.values, np.maximum(before, 0), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -404,13 +326,7 @@ def _strangers(grid: Grid, axes: Axes) -> list[Problem]:
 
 
 def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
-    """Employment in information services that exceeds the employment it is part of.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    """
+    """Employment in information services that exceeds the employment it is part of."""
     if "ict_employment" not in grids or "urban_unit_employment" not in grids:
         return []
     part, whole = grids["ict_employment"], grids["urban_unit_employment"]

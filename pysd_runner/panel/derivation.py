@@ -17,22 +17,9 @@ def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, Fl
 
 
 def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Variables that can be computed and are not there.
-
-    output per head = output / population; output = output per head x population;
-    users and ports per 100 = 100 x users or ports / population;
-    share of information services = their employment / urban employment.
-
-    Parameters
-    ----------
-    values
-        Arrays (region, year) in canonical units.
-
-    Returns
-    -------
-    dict[str, FloatArray]
-        The new variables, NaN where a part is missing. A variable that is there is never completed.
-    """
+    """Variables that can be computed and are not there."""
+    # output per head = output / population; output = output per head x population; users and ports per 100 = 100 x
+    # users or ports / population; share of information services = their employment / urban employment.
     made: dict[str, FloatArray | None] = {
         "output_per_head": _per("output", "population", 1.0, values),
         "output": values["output_per_head"] * values["population"]
@@ -46,11 +33,5 @@ def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
 
 
 def derived_unit(name: str) -> str:
-    """Canonical unit of a derived variable, with ``currency`` as a placeholder.
-
-    Parameters
-    ----------
-    name
-        A variable of `derived`.
-    """
+    """Canonical unit of a derived variable, with ``currency`` as a placeholder."""
     return VARIABLES[name].unit

@@ -28,56 +28,25 @@ _NEAR = 0.6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    """What one column is.
+    """What one column is."""
 
-    Parameters
-    ----------
-    position
-        Column, counted from zero.
-    heading
-        As it stands in the file.
-    name
-        A role, a variable, or empty when it is not used.
-    unit
-        Unit named in the heading.
-    explicit
-        Whether a mapping said so.
-    unit_row
-        Row of the file that gives the unit, when it is not the row of the headings.
-    """
-
-    position: int
-    heading: str
-    name: str
-    unit: str = ""
-    explicit: bool = False
-    unit_row: int | None = None
+    position: int  # column, counted from zero
+    heading: str  # as it stands in the file
+    name: str  # A role, a variable, or empty when it is not used
+    unit: str = ""  # unit named in the heading
+    explicit: bool = False  # whether a mapping said so
+    unit_row: int | None = None  # row of the file that gives the unit, when it is not the row of the headings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """The shape of a panel file.
-
-    Parameters
-    ----------
-    shape
-        ``"long"`` (a row for each observation), ``"wide"`` (a column for each variable) or ``"years"`` (a
-        column for each year).
-    roles
-        Column of each role.
-    observed
-        Columns that hold a variable each.
-    years
-        Columns that hold a year each: position to year.
-    value_variable
-        Variable of the cells of a file with a column for each year and no variable column.
-    """
+    """The shape of a panel file."""
 
     shape: Shape
-    roles: Mapping[str, Meaning] = field(default_factory=dict)
-    observed: tuple[Meaning, ...] = ()
-    years: Mapping[int, int] = field(default_factory=dict)
-    value_variable: str = ""
+    roles: Mapping[str, Meaning] = field(default_factory=dict)  # column of each role
+    observed: tuple[Meaning, ...] = ()  # columns that hold a variable each
+    years: Mapping[int, int] = field(default_factory=dict)  # columns that hold a year each: position to year
+    value_variable: str = ""  # variable of the cells of a file with a column for each year and no variable column
 
     def position(self, role: str) -> int | None:
         """Column of a role, or None."""
@@ -85,22 +54,7 @@ class Layout:
 
 
 def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tuple[Layout, list[Problem]]:
-    """Find the meaning of each heading.
-
-    Parameters
-    ----------
-    header
-        Headings of the file.
-    row
-        Row of the file they stand in.
-    columns
-        The user's mapping from heading to variable or role.
-
-    Returns
-    -------
-    tuple[Layout, list[Problem]]
-        The shape, and what is wrong with the headings.
-    """
+    """Find the meaning of each heading."""
     problems = _mapping_faults(columns)
     meanings = [_meaning(position, heading, columns) for position, heading in enumerate(header)]
     problems += _repeated(header, row)
@@ -120,15 +74,7 @@ def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tu
 
 
 def mapped(name: str, columns: Mapping[str, str]) -> str | None:
-    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs.
-
-    Parameters
-    ----------
-    name
-        Heading or variable name of the file.
-    columns
-        The user's mapping.
-    """
+    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs."""
     if name in columns:
         return columns[name]
     loose = {key(given): target for given, target in columns.items()}
@@ -136,13 +82,7 @@ def mapped(name: str, columns: Mapping[str, str]) -> str | None:
 
 
 def variable_name(target: str) -> str:
-    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own.
-
-    Parameters
-    ----------
-    target
-        Right-hand side of a mapping.
-    """
+    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own."""
     if target in (*ROLES, IGNORE) or target in VARIABLES:
         return target
     return ROLE_OF.get(key(target), VARIABLE_OF.get(key(target), target.strip()))
@@ -299,15 +239,7 @@ def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Problem]:
 
 
 def nearest_heading(name: str, headings: Sequence[str]) -> str:
-    """Return the heading that comes nearest to any spelling of a role or variable, or an empty text.
-
-    Parameters
-    ----------
-    name
-        A role or variable.
-    headings
-        Headings of the file; those understood otherwise do not count.
-    """
+    """Return the heading that comes nearest to any spelling of a role or variable, or an empty text."""
     spellings = [spelling for spelling, meant in (ROLE_OF | VARIABLE_OF).items() if meant == name]
     for heading in headings:
         label = key(split_unit(heading)[0])
@@ -317,17 +249,7 @@ def nearest_heading(name: str, headings: Sequence[str]) -> str:
 
 
 def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
-    """Problem that a required column or variable is not there.
-
-    Parameters
-    ----------
-    name
-        What is missing.
-    found
-        What is there.
-    row
-        Row of the headings.
-    """
+    """Problem that a required column or variable is not there."""
     near = nearest_heading(name, found)
     advice = f" Is it {near!r}?" if near else ""
     what = "output (or output_per_head)" if name == "output" else name

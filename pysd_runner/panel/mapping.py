@@ -65,13 +65,7 @@ _KEYS = ("schema", *PanelMapping.__dataclass_fields__)
 
 
 def as_mapping(given: "PanelMapping | Mapping[str, str] | str | Path | None") -> PanelMapping:
-    """Make a mapping of whatever a caller holds: nothing, a dictionary of columns, a file, a mapping.
-
-    Parameters
-    ----------
-    given
-        A dictionary maps headings to variables; a path is read with `load_mapping`.
-    """
+    """Make a mapping of whatever a caller holds: nothing, a dictionary of columns, a file, a mapping."""
     if given is None:
         return PanelMapping()
     if isinstance(given, PanelMapping):

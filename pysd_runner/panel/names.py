@@ -175,13 +175,7 @@ _YEAR = re.compile(r"(?P<year>\d{4})(?:\.0)?\s*年?(?:\s*\[YR\d{4}\])?")
 
 
 def tidy(text: str) -> str:
-    """Heading without byte-order marks, full-width signs or outer space.
-
-    Parameters
-    ----------
-    text
-        As it stands in the file.
-    """
+    """Heading without byte-order marks, full-width signs or outer space."""
     return unicodedata.normalize("NFKC", text.replace("\ufeff", "")).strip()
 
 
@@ -190,13 +184,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
-    """A name without characters that cannot be seen, which would make two of it, composed (NFC), without outer space.
-
-    Parameters
-    ----------
-    text
-        As it stands in the file.
-    """
+    """A name without characters that cannot be seen, which would make two of it, composed (NFC), without outer space."""
     if text.isascii() and text.isprintable():
         return text.strip()
     # A line break or a space of another kind parts words as a space does.
@@ -210,13 +198,7 @@ def _is_invisible(sign: str) -> bool:
 
 
 def key(text: str) -> str:
-    """Form of a name in which case, spaces, underscores, dashes and what cannot be seen do not matter.
-
-    Parameters
-    ----------
-    text
-        A heading or a name.
-    """
+    """Form of a name in which case, spaces, underscores, dashes and what cannot be seen do not matter."""
     plain = tidy(text)
     if not plain.isascii():
         plain = "".join(sign for sign in plain if not _is_invisible(sign))
@@ -235,18 +217,6 @@ VARIABLE_OF = _table(_VARIABLE_ALIASES, VARIABLES)
 def split_unit(heading: str) -> tuple[str, str]:
     """Heading without the unit in brackets at its end, and that unit.
 
-    Parameters
-    ----------
-    heading
-        For instance ``"GDP(亿元)"`` or ``"output [100 million yuan]"``.
-
-    Returns
-    -------
-    tuple[str, str]
-        Label and unit; the unit is empty when there are no brackets.
-
-    Examples
-    --------
     >>> split_unit("output [100 million yuan]")
     ('output', '100 million yuan')
     """
@@ -256,12 +226,6 @@ def split_unit(heading: str) -> tuple[str, str]:
 
 
 def year_heading(heading: str) -> int | None:
-    """Year that a heading names, or None.
-
-    Parameters
-    ----------
-    heading
-        For instance ``"2015"`` or ``"2015年"``.
-    """
+    """Year that a heading names, or None."""
     match = _YEAR.fullmatch(tidy(heading))
     return int(match["year"]) if match else None

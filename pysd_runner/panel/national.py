@@ -14,24 +14,7 @@ Series = dict[str, dict[int, float]]
 
 
 def read_national(path: Path) -> Series:
-    """Read national series.
-
-    Parameters
-    ----------
-    path
-        CSV or xlsx: long (``year, variable, value`` and, when known, ``unit``) or with a column for each
-        series.
-
-    Returns
-    -------
-    dict[str, dict[int, float]]
-        ``{variable: {year: value}}``; percentages become fractions, 10 thousand persons become persons.
-
-    Raises
-    ------
-    InvalidPanel
-        If the file cannot be read, has no year, or has a value that is not a number or a year twice.
-    """
+    """Read national series."""
     table = read_table(path)
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")

@@ -16,18 +16,10 @@ _THOUSANDS = {"": "", ",": "commas", ".": "points", " ": "spaces"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NumberStyle:
-    """What the marks in a file's numbers mean.
+    """What the marks in a file's numbers mean."""
 
-    Attributes
-    ----------
-    decimal
-        The decimal point: ``"."`` or ``","``.
-    thousands
-        What sets thousands apart; empty for nothing.
-    """
-
-    decimal: str = "."
-    thousands: str = ""
+    decimal: str = "."  # the decimal point: ``"."`` or ``","``
+    thousands: str = ""  # what sets thousands apart; empty for nothing
 
     def fits(self, text: str) -> bool:
         """Whether a text is a number of this style."""
@@ -61,27 +53,11 @@ _PATTERNS = {style: _pattern(style) for style in STYLES}
 def styles_of(
     observations: Observations, missing: frozenset[str], decimal: str | None
 ) -> tuple[dict[str, NumberStyle], list[Problem]]:
-    """Find the one way in which all numbers of a file can be read.
-
-    A file whose numbers are all plain is read as it stands: a point is the decimal point. Otherwise the decimal point
-    is the same in the whole file, and thousands are set apart alike in all cells of a variable. Where numbers could be
-    read in two ways that differ, as ``1,234`` alone can, or in none, or one sets thousands apart that others of its
-    variable do not, nothing is guessed: the plain style stays, in which such cells are no numbers.
-
-    Parameters
-    ----------
-    observations
-        The cells as text.
-    missing
-        Texts that stand for a missing value.
-    decimal
-        The decimal point if the user names it; None to find it.
-
-    Returns
-    -------
-    tuple[dict[str, NumberStyle], list[Problem]]
-        Style by variable, and a warning that says how numbers are read where they are not plain.
-    """
+    """Find the one way in which all numbers of a file can be read."""
+    # A file whose numbers are all plain is read as it stands: a point is the decimal point. Otherwise the decimal point
+    # is the same in the whole file, and thousands are set apart alike in all cells of a variable. Where numbers could
+    # be read in two ways that differ, as ``1,234`` alone can, or in none, or one sets thousands apart that others of
+    # its variable do not, nothing is guessed: the plain style stays, in which such cells are no numbers.
     texts = {cells.variable: set(map(str, cells.texts)) - missing - {""} for cells in observations.cells}
     if decimal in (None, PLAIN.decimal) and all(PLAIN.fits(text) for found in texts.values() for text in found):
         return dict.fromkeys(texts, PLAIN), []

@@ -20,57 +20,27 @@ IndexArray = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keys:
-    """Where and when, one entry for each row of the file.
+    """Where and when, one entry for each row of the file."""
 
-    Parameters
-    ----------
-    rows
-        Row of the file.
-    regions, names, groups
-        Texts of the region, its label and its group; labels and groups are empty without such a column.
-    years
-        Texts of the year; empty where each year has its own column.
-    """
-
-    rows: IndexArray
+    rows: IndexArray  # row of the file
     regions: TextArray
     names: TextArray
     groups: TextArray
-    years: TextArray
+    years: TextArray  # texts of the year; empty where each year has its own column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cells:
-    """The observations of one variable as they stand in the file.
+    """The observations of one variable as they stand in the file."""
 
-    Parameters
-    ----------
-    variable
-        Canonical name, or a name of the user's own.
-    columns
-        Heading of each cell's column.
-    take
-        Entry of the keys that each cell belongs to.
-    years
-        Year of each cell as text.
-    texts
-        The cells.
-    units
-        Unit text of each cell; empty where the file gives none.
-    flags
-        Mark of each cell.
-    unit_row
-        Row of the file that gives the unit when it is not each cell's own; None when it is.
-    """
-
-    variable: str
-    columns: TextArray
-    take: IndexArray
-    years: TextArray
+    variable: str  # canonical name, or a name of the user's own
+    columns: TextArray  # heading of each cell's column
+    take: IndexArray  # entry of the keys that each cell belongs to
+    years: TextArray  # year of each cell as text
     texts: TextArray
-    units: TextArray
-    flags: TextArray
-    unit_row: int | None = None
+    units: TextArray  # unit text of each cell; empty where the file gives none
+    flags: TextArray  # mark of each cell
+    unit_row: int | None = None  # row of the file that gives the unit when it is not each cell's own; None when it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,22 +52,7 @@ class Observations:
 
 
 def observe(table: Table, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Problem]]:
-    """Collect the cells of each variable.
-
-    Parameters
-    ----------
-    table
-        The file as text.
-    layout
-        Meaning of its headings.
-    columns
-        The user's mapping, which may name variables of a long file.
-
-    Returns
-    -------
-    tuple[Observations, list[Problem]]
-        The cells; problems are variable names that clash or are empty.
-    """
+    """Collect the cells of each variable."""
     text = _text_columns(table)
     invisible = _without_invisible(table, layout, text)
     keys = _keys(table, layout, text)

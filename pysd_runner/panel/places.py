@@ -15,38 +15,14 @@ _NOWHERE = -1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
-    """The regions of a file, and the one each row is about.
+    """The regions of a file, and the one each row is about."""
 
-    Parameters
-    ----------
-    regions
-        In order of first appearance.
-    index
-        Position in `regions` for each row; -1 where the row names no known region.
-    """
-
-    regions: tuple[Region, ...]
-    index: IndexArray
+    regions: tuple[Region, ...]  # in order of first appearance
+    index: IndexArray  # position in `regions` for each row; -1 where the row names no known region
 
 
 def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places, list[Problem]]:
-    """Find the region of each row.
-
-    Parameters
-    ----------
-    keys
-        Texts of the region column, labels and groups.
-    heading
-        Heading of the region column.
-    book
-        Regions of a region file; without one every code found is a region.
-
-    Returns
-    -------
-    tuple[Places, list[Problem]]
-        The regions; rows without a region, unknown regions (once each), spellings and labels that contradict
-        each other.
-    """
+    """Find the region of each row."""
     import pandas as pd
 
     codes, texts = pd.factorize(keys.regions)

@@ -24,13 +24,7 @@ _CHINESE_RANK = re.compile(r"(?<=..)(?:壮族自治区|回族自治区|维吾尔
 
 
 class RegionBook:
-    """The regions of a region file, found by code or by either name.
-
-    Parameters
-    ----------
-    regions
-        In the order of the file.
-    """
+    """The regions of a region file, found by code or by either name."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
         self.regions = tuple(regions)
@@ -54,25 +48,7 @@ def _place(text: str) -> str:
 
 
 def read_regions(path: Path) -> RegionBook:
-    """Read a region file.
-
-    Parameters
-    ----------
-    path
-        CSV or xlsx with the column ``code`` and, when known, ``name_en``, ``name_zh``, ``class``, ``row`` and
-        ``column`` (tile, counted from zero).
-
-    Returns
-    -------
-    RegionBook
-        Regions without a tile get one of an automatic grid when none has any.
-
-    Raises
-    ------
-    InvalidPanel
-        If the file cannot be read, has no codes, a code twice, two regions on one tile, or a tile that is not
-        a whole number.
-    """
+    """Read a region file."""
     table = read_table(path)
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")
@@ -128,18 +104,7 @@ def _no_repeats(labels: Sequence[str], table: Table, path: Path, what: str) -> N
 
 
 def with_tiles(regions: Iterable[Region]) -> list[Region]:
-    """Place regions that have no tile on a near-square grid, below the tiles that are taken.
-
-    Parameters
-    ----------
-    regions
-        A row or column of -1 means that no tile is known.
-
-    Returns
-    -------
-    list[Region]
-        In the same order, each with a tile of its own.
-    """
+    """Place regions that have no tile on a near-square grid, below the tiles that are taken."""
     from dataclasses import replace
 
     placed = list(regions)

@@ -68,11 +68,5 @@ R2,Second region,第二地区,West,0,0
 
 
 def panel_templates() -> Mapping[str, str]:
-    """Return the example files, as text by file name.
-
-    Returns
-    -------
-    Mapping[str, str]
-        ``panel.csv``, ``mapping.yaml`` and ``regions.csv``; together they load without a problem.
-    """
+    """Return the example files, as text by file name."""
     return {"panel.csv": _PANEL, "mapping.yaml": _MAPPING, "regions.csv": _REGIONS}

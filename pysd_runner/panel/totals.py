@@ -26,17 +26,7 @@ LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 
 
 def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]:
-    """Doubt regions that are called like a total, or whose output and population are the sums of all others.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    axes
-        Its regions and years.
-    heading
-        Heading of the region column.
-    """
+    """Doubt regions that are called like a total, or whose output and population are the sums of all others."""
     if len(axes.regions) == 1:
         return []
     summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]

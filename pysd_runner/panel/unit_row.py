@@ -10,21 +10,7 @@ from pysd_runner.panel.units import parse_unit
 
 
 def take_unit_row(table: Table, layout: Layout) -> tuple[Table, Layout]:
-    """Move a row of units from the data to the meaning of the columns.
-
-    Parameters
-    ----------
-    table
-        The file as text.
-    layout
-        Meaning of its headings.
-
-    Returns
-    -------
-    tuple[Table, Layout]
-        Without that row and with its units; both unchanged when the first row is data. A unit in a heading
-        stays.
-    """
+    """Move a row of units from the data to the meaning of the columns."""
     if layout.shape != "wide" or not table.cells or not _is_unit_row(table, layout):
         return table, layout
     cells, row = table.cells[0], table.numbers[0]

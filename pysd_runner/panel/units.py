@@ -174,27 +174,13 @@ _ACCEPTED: dict[Kind, tuple[Dimension, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unit:
-    """A unit that was read.
+    """A unit that was read."""
 
-    Parameters
-    ----------
-    text
-        As it was written.
-    dimension
-        What it measures.
-    factor
-        Value in the unit times `factor` is the value in the canonical unit.
-    currency
-        For money, its currency.
-    price_basis
-        For money, ``"current prices"``, ``"constant 2017 prices"`` or empty.
-    """
-
-    text: str
+    text: str  # as it was written
     dimension: Dimension
-    factor: float
-    currency: str = ""
-    price_basis: str = ""
+    factor: float  # value in the unit times `factor` is the value in the canonical unit
+    currency: str = ""  # for money, its currency
+    price_basis: str = ""  # for money, ``"current prices"``, ``"constant 2017 prices"`` or empty
 
     def same_as(self, other: "Unit") -> bool:
         """Whether both stand for the same quantity, however they are spelt."""
@@ -206,23 +192,6 @@ class Unit:
 def parse_unit(text: str) -> Unit:
     """Read a unit.
 
-    Parameters
-    ----------
-    text
-        For instance ``"亿元"``, ``"100 million yuan, current prices"``, ``"%"``, ``"yuan per person"``.
-
-    Returns
-    -------
-    Unit
-        Dimension, factor to the canonical unit, currency and price basis.
-
-    Raises
-    ------
-    InvalidInput
-        If the text is not a unit known here.
-
-    Examples
-    --------
     >>> parse_unit("亿元").factor, parse_unit("10 thousand persons").factor, parse_unit("%").factor
     (100000000.0, 10000.0, 0.01)
     """
@@ -245,18 +214,7 @@ def _tidied(text: str) -> str:
 
 
 def price_basis(text: str) -> str:
-    """Price basis named in a text.
-
-    Parameters
-    ----------
-    text
-        A unit or a remark.
-
-    Returns
-    -------
-    str
-        ``"current prices"``, ``"constant prices"``, ``"constant 2017 prices"`` or empty.
-    """
+    """Price basis named in a text."""
     plain = text.casefold()
     if _CONSTANT.search(plain):
         year = _PRICE_YEAR.search(plain)
@@ -340,25 +298,7 @@ def greatest_per_head(currency: str) -> float:
 
 
 def factor_for(unit: Unit, kind: Kind) -> float:
-    """Factor from a unit to the canonical unit of a kind of variable.
-
-    Parameters
-    ----------
-    unit
-        Unit of the file.
-    kind
-        Kind of the variable.
-
-    Returns
-    -------
-    float
-        Value in the file times this is the value in the panel.
-
-    Raises
-    ------
-    InvalidInput
-        If the unit does not measure that kind of thing.
-    """
+    """Factor from a unit to the canonical unit of a kind of variable."""
     if unit.dimension not in _ACCEPTED[kind]:
         raise InvalidInput(f"{unit.text!r} is a unit of {unit.dimension}, not of {kind}")
     if kind == "per 100" and unit.dimension == "share":
@@ -367,13 +307,5 @@ def factor_for(unit: Unit, kind: Kind) -> float:
 
 
 def canonical_text(canonical: str, currency: str) -> str:
-    """Canonical unit with the panel's currency put in.
-
-    Parameters
-    ----------
-    canonical
-        Unit of a variable, with ``currency`` as a placeholder.
-    currency
-        Currency of the panel.
-    """
+    """Canonical unit with the panel's currency put in."""
     return canonical.replace(CURRENCY, currency)

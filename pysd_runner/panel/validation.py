@@ -19,41 +19,16 @@ _EITHER_WAY = re.compile(r"[+-]?[0-9]{1,3}[,，][0-9]{3}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Numbers:
-    """Cells of one variable as numbers in the panel's unit.
+    """Cells of one variable as numbers in the panel's unit."""
 
-    Parameters
-    ----------
-    values
-        NaN where the cell is empty or faulty.
-    faulty
-        Cells that are not a number, cannot be one of this variable, or are in no known unit.
-    """
-
-    values: NDArray[np.float64]
-    faulty: NDArray[np.bool_]
+    values: NDArray[np.float64]  # naN where the cell is empty or faulty
+    faulty: NDArray[np.bool_]  # cells that are not a number, cannot be one of this variable, or are in no known unit
 
 
 def numbers_of(
     cells: Cells, keys: Keys, measure: Measure, missing: frozenset[str], style: NumberStyle = PLAIN
 ) -> tuple[Numbers, list[Problem]]:
-    """Read the cells of one variable.
-
-    Parameters
-    ----------
-    cells, keys
-        The texts and where they stand.
-    measure
-        How the file measures the variable.
-    missing
-        Texts that stand for a missing value.
-    style
-        How the file writes its numbers.
-
-    Returns
-    -------
-    tuple[Numbers, list[Problem]]
-        The numbers, converted; cells that are not a number, and impossible values.
-    """
+    """Read the cells of one variable."""
     raw, not_numbers = _parse(cells, keys, missing, style)
     unclear = np.zeros(len(raw), dtype=bool) if measure.unclear is None else measure.unclear
     raw[unclear] = np.nan

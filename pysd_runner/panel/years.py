@@ -18,26 +18,9 @@ _NO_YEAR = -1
 
 
 def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Problem]]:
-    """Read the year column.
-
-    A column of years that span two, such as 2004/05, is read as the year each begins in; a column of dates of one day
-    of the year as their years. Both are said. A column that mixes forms is not read.
-
-    Parameters
-    ----------
-    texts
-        Its cells.
-    rows
-        Row of the file of each.
-    heading
-        Its heading.
-
-    Returns
-    -------
-    tuple[IndexArray, list[Problem]]
-        Year of each cell, -1 where it has none; cells that are not a whole year, or one out of range, and a warning
-        when years are not written as years.
-    """
+    """Read the year column."""
+    # A column of years that span two, such as 2004/05, is read as the year each begins in; a column of dates of one day
+    # of the year as their years. Both are said. A column that mixes forms is not read.
     forms, told = _form(texts)
     years = np.array([_NO_YEAR if (match := forms.fullmatch(text)) is None else int(match[1]) for text in texts])
     problems = [_as_years(told, texts, rows, heading)] if told else []

@@ -16,66 +16,24 @@ _GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap", "laggard_gap"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quantity:
-    """How a variable is drawn.
+    """How a variable is drawn."""
 
-    Attributes
-    ----------
-    name
-        Its name in the data.
-    title
-        What it is called in the language of the picture.
-    inline
-        The same within a sentence.
-    unit
-        Unit of the axis, in words.
-    short_unit
-        Unit behind a number.
-    difference_unit
-        Unit of a difference between two scenarios.
-    counted_unit
-        The same behind a number in a sentence.
-    scale
-        Factor from the data to what is drawn: 100 for shares, shown in per cent.
-    digits
-        Digits after the point in sentences and labels.
-    difference_digits
-        The same for differences, which are smaller than levels.
-    lower_is_better
-        True for gaps and measures of dispersion.
-    is_gap
-        True when a difference is told as narrower or wider.
-    """
-
-    name: str
-    title: str
-    inline: str
-    unit: str
-    short_unit: str
-    difference_unit: str
-    counted_unit: str
-    scale: float
-    digits: int
-    difference_digits: int
-    lower_is_better: bool
-    is_gap: bool
+    name: str  # its name in the data
+    title: str  # what it is called in the language of the picture
+    inline: str  # the same within a sentence
+    unit: str  # unit of the axis, in words
+    short_unit: str  # unit behind a number
+    difference_unit: str  # unit of a difference between two scenarios
+    counted_unit: str  # the same behind a number in a sentence
+    scale: float  # factor from the data to what is drawn: 100 for shares, shown in per cent
+    digits: int  # digits after the point in sentences and labels
+    difference_digits: int  # the same for differences, which are smaller than levels
+    lower_is_better: bool  # true for gaps and measures of dispersion
+    is_gap: bool  # true when a difference is told as narrower or wider
 
 
 def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
-    """How the variable of an array is drawn.
-
-    Parameters
-    ----------
-    values
-        A labelled array; its name is looked up among the indicators, else its ``long_name`` and ``units`` are
-        used.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    Quantity
-        Title, units and scale. Dimensionless quantities other than indices are shares, drawn in per cent.
-    """
+    """How the variable of an array is drawn."""
     name = str(values.name or "value")
     units = str(values.attrs.get("units", values.attrs.get("unit", "")))
     is_index, is_share = name in _INDICES, units in _DIMENSIONLESS and name not in _INDICES
@@ -103,22 +61,6 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
 def number(value: float, digits: int, *, signed: bool = False) -> str:
     """A number in text, with a true minus sign.
 
-    Parameters
-    ----------
-    value
-        Any number.
-    digits
-        Digits after the point.
-    signed
-        Whether a plus sign is written.
-
-    Returns
-    -------
-    str
-        For instance ``"−1.6"``; a value that rounds to zero carries no sign.
-
-    Examples
-    --------
     >>> number(-1.64, 1), number(0.04, 1, signed=True)
     ('−1.6', '0.0')
     """

@@ -18,20 +18,7 @@ UNCERTAINTIES = ("parameters", "forecast", "start", "shocks", "structure", "data
 
 
 def sources_of(includes: Sequence[str] | None, drawn: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
-    """What the bands of a figure include uncertainty about.
-
-    Parameters
-    ----------
-    includes
-        What the caller says; None takes the attribute ``includes`` of what is drawn, names separated by commas.
-    drawn
-        A labelled array or a data set.
-
-    Returns
-    -------
-    tuple of str
-        From `UNCERTAINTIES`; parameters alone where nothing is said.
-    """
+    """What the bands of a figure include uncertainty about."""
     if includes is not None:
         return tuple(includes)
     told = str(getattr(drawn, "attrs", {}).get("includes", "parameters"))
@@ -93,28 +80,7 @@ def figure_sentence(
 
 
 def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | None) -> tuple[str, str | None]:
-    """Scenario to show, and the baseline to compare it with.
-
-    Parameters
-    ----------
-    full
-        An array in layout.
-    scenario
-        Name, or none for the first that is not the baseline.
-    baseline
-        Name, or none.
-
-    Returns
-    -------
-    tuple
-        The scenario; and the baseline, or none when there is none, it is not in the array, or it is the
-        scenario.
-
-    Raises
-    ------
-    UnknownName
-        If the scenario is not in the array.
-    """
+    """Scenario to show, and the baseline to compare it with."""
     known = [str(name) for name in full["scenario"].to_numpy()]
     if scenario is not None:
         position_of(full, "scenario", scenario)
@@ -126,29 +92,7 @@ def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | N
 def fan_caption(
     all_bands: Sequence[Bands], includes: Sequence[str], lang: str, *, key: str = "caption.frequencies"
 ) -> str:
-    """Caption in natural frequencies, and what the bands do and do not include.
-
-    Parameters
-    ----------
-    all_bands
-        The bands drawn; of the draws left out, the largest number is told.
-    includes
-        From `UNCERTAINTIES`.
-    lang
-        ``"en"`` or ``"zh"``.
-    key
-        Which wording of the frequencies.
-
-    Returns
-    -------
-    str
-        Sentences.
-
-    Raises
-    ------
-    UnknownName
-        If ``includes`` names something that is not in `UNCERTAINTIES`.
-    """
+    """Caption in natural frequencies, and what the bands do and do not include."""
     for name in includes:
         if name not in UNCERTAINTIES:
             raise UnknownName(
@@ -167,40 +111,12 @@ def fan_caption(
 
 
 def joined_sentences(parts: Sequence[str], lang: str) -> str:
-    """Put sentences one after another, as the language does.
-
-    Parameters
-    ----------
-    parts
-        Sentences; empty ones are left out.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        The text.
-    """
+    """Put sentences one after another, as the language does."""
     return word("sentence.separator", lang).join(part for part in parts if part)
 
 
 def direction(value: float, quantity: Quantity, lang: str) -> str:
-    """Word for the direction of a difference.
-
-    Parameters
-    ----------
-    value
-        Scenario less baseline.
-    quantity
-        Whether it is a gap.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        Narrower or wider for a gap, lower or higher for anything else.
-    """
+    """Word for the direction of a difference."""
     pair = ("narrower", "wider") if quantity.is_gap else ("lower", "higher")
     return word(f"direction.{pair[0] if value < 0 else pair[1]}", lang)
 

@@ -24,18 +24,10 @@ TYPICAL_SD = 0.025
 
 @dataclass(frozen=True, slots=True)
 class ShockLaw:
-    """How regional growth departs from the model.
+    """How regional growth departs from the model."""
 
-    Parameters
-    ----------
-    sd
-        Standard deviation of a year's departure, log points.
-    shared
-        Share of the variance that regions of one class have in common.
-    """
-
-    sd: float
-    shared: float
+    sd: float  # standard deviation of a year's departure, log points
+    shared: float  # share of the variance that regions of one class have in common
 
 
 def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
@@ -44,18 +36,6 @@ def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
     The shared part solves ``var(class mean) = shared * var + (1 - shared) * var / n`` by moments, over classes of two
     regions or more, in the years in which all of them are seen. Growth is that from one year to the next; where years
     are missing from the panel, none is made up.
-
-    Parameters
-    ----------
-    panel
-        Observations up to the origin.
-    sd
-        Standard deviation a calibration found; 0 takes that of yearly relative growth in the panel.
-
-    Returns
-    -------
-    ShockLaw
-        The law.
     """
     growth = relative_growth(panel)[:, np.array(panel.years[1:]) > panel.years[-1] - WINDOW]
     seen = np.isfinite(growth)
@@ -85,24 +65,6 @@ def shock_paths(
     ``x[t] = phi x[t-1] + e[t]`` with x = 0 before the first year, e of Student's t with five degrees of freedom, scaled
     so that x has the standard deviation of the law in the long run. Part of e is common to the regions of a class. More
     draws or more years leave those before them as they were.
-
-    Parameters
-    ----------
-    law
-        Size of the shocks, and the part classes share.
-    groups
-        Class of each region, an empty string for none.
-    years
-        First moment of each year, shape (year,).
-    persistence
-        phi, the share of a growth shock that is left a year later, shape (draw,).
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    TimePath
-        Values of shape (year, 1, draw, region), growth in log points a year, constant within a year.
     """
     draws, regions, count = persistence.size, len(groups), years.size
     names = sorted({name for name in groups if name})

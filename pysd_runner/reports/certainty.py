@@ -36,23 +36,7 @@ EVIDENCE = {
 
 
 def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
-    """Print the calibrated parameters, the best known first, with what the panel says of each.
-
-    Parameters
-    ----------
-    fitted
-        The entries of a `pysd_runner.spec.FittedParameters`. Verdicts are there if the calibration made them; without
-        them the intervals are those of the normal approximation.
-    spec
-        Declarations of the model.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Lines of about 90 columns; empty if the panel moved no parameter.
-    """
+    """Print the calibrated parameters, the best known first, with what the panel says of each."""
     verdicts: Mapping[str, Any] = fitted["provenance"].get("identifiability") or {}
     rows = _rows(fitted, spec, verdicts, lang)
     if not rows:

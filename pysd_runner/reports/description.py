@@ -28,26 +28,13 @@ MOST_USERS = 12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Description:
-    """One thing that has the name that was asked for.
-
-    Parameters
-    ----------
-    kind
-        ``scenario``, ``parameter``, ``input``, ``outcome``, ``measurement``, ``lever``, ``class``, ``panel`` or
-        ``variable``.
-    name
-        Its name.
-    en, zh
-        What it means.
-    facts
-        Further facts in order, by their heading; a value is a text, a number or a list of texts.
-    """
+    """One thing that has the name that was asked for."""
 
     kind: str
     name: str
     en: str
     zh: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)  # further facts in order, by their heading
 
     def lines(self) -> list[str]:
         """Lines of text for people."""
@@ -66,26 +53,7 @@ class Description:
 
 
 def describe_name(name: str, *, model: str) -> tuple[Description, ...]:
-    """Everything that has a name: one name can be that of a lever and of an outcome.
-
-    Parameters
-    ----------
-    name
-        Name of a scenario, or a scenario file; key of a parameter, input, outcome, measurement, lever or class; name of
-        a panel; or a variable of the model, in any case and spacing.
-    model
-        Name of the shipped model.
-
-    Returns
-    -------
-    tuple of Description
-        At least one.
-
-    Raises
-    ------
-    UnknownName
-        If nothing has that name; the message suggests the nearest one.
-    """
+    """Everything that has a name: one name can be that of a lever and of an outcome."""
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
     loaded = load_model(model)
     if loaded.spec is not None:
@@ -240,18 +208,6 @@ def _users(name: str, model: Model) -> list[str]:
 def prior_words(prior: Prior | None) -> str:
     """A prior in words.
 
-    Parameters
-    ----------
-    prior
-        What is believed before the panel; None for a choice.
-
-    Returns
-    -------
-    str
-        Its family and numbers.
-
-    Examples
-    --------
     >>> from pysd_runner.spec import LogNormal
     >>> prior_words(LogNormal(0.35, 0.5, 0.0, 1.5))
     'lognormal: median 0.35, sdlog 0.5'

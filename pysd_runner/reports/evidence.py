@@ -11,20 +11,7 @@ INFORMED = 0.5
 
 
 def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
-    """Say which part of the uncertain parameters the panel informs, and what comes from elsewhere.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Two or three sentences.
-    """
+    """Say which part of the uncertain parameters the panel informs, and what comes from elsewhere."""
     spec = declarations_of(projection)
     drawn = [key for key, item in spec.parameters.items() if item.prior is not None and item.role != "POL"]
     fitted = projection.provenance.get("fitted")

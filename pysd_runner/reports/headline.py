@@ -28,22 +28,7 @@ _LARGE = {"en": ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")), "zh
 
 
 def headline_lines(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """Say what a projection found, in at most ten sentences that can be read aloud.
-
-    Parameters
-    ----------
-    projection
-        What was projected; the first policy is the one that is told.
-    answer
-        How policies compare; None when there was none, or nothing to compare.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-    """
+    """Say what a projection found, in at most ten sentences that can be read aloud."""
     start = _start(projection)
     lines = list(_verdict(projection, answer, lang)) if answer is not None else []
     if start.behind.any():
@@ -239,17 +224,7 @@ def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Ite
 
 
 def amount(value: float, money: str, lang: str) -> str:
-    """Write an amount of money: 5.4 trillion yuan.
-
-    Parameters
-    ----------
-    value
-        The amount.
-    money
-        Name of the money.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """Write an amount of money: 5.4 trillion yuan."""
     for size, name in _LARGE[lang]:
         if abs(value) >= size:
             return f"{written(value / size, 1)}{name}{money if lang == 'zh' else f' {money}'}"

@@ -20,51 +20,19 @@ PANEL, FITTED = "panel.json", "fitted.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """Panel, fits and forecast of a projection, and what was asked beside its scenarios.
-
-    Parameters
-    ----------
-    panel
-        The panel.
-    source
-        Shipped name or file it was read from.
-    fitted
-        Parameters of a calibration, or None.
-    others
-        Fits under other definitions of what was measured, by the national series that says so.
-    baseline
-        The forecast it started from, or None.
-    compared
-        Policies that are compared and not projected.
-    regions
-        Regions shown in figures; empty for some spread over all.
-    events
-        Events whose probability under each scenario is wanted.
-    """
+    """Panel, fits and forecast of a projection, and what was asked beside its scenarios."""
 
     panel: Panel
-    source: str
-    fitted: FittedParameters | None = None
+    source: str  # shipped name or file it was read from
+    fitted: FittedParameters | None = None  # parameters of a calibration, or None
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
-    baseline: Baseline | None = None
-    compared: tuple[Scenario, ...] = ()
-    regions: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
+    baseline: Baseline | None = None  # the forecast it started from, or None
+    compared: tuple[Scenario, ...] = ()  # policies that are compared and not projected
+    regions: tuple[str, ...] = ()  # regions shown in figures; empty for some spread over all
+    events: tuple[str, ...] = ()  # events whose probability under each scenario is wanted
 
     def store(self, folder: Path) -> dict[str, Any]:
-        """Write them into a folder of results.
-
-        Parameters
-        ----------
-        folder
-            The folder; gets ``panel.json``, with a fit ``fitted.json``, a file a fit under another definition, and
-            with a forecast ``baseline.nc``.
-
-        Returns
-        -------
-        dict
-            Plain data for `read_inputs`: where the panel came from, files relative to the folder, and their hashes.
-        """
+        """Write them into a folder of results."""
         text = json.dumps(panel_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
         stored: dict[str, Any] = {
             "source": self.source,
@@ -84,25 +52,7 @@ class Inputs:
 
 
 def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
-    """Read what `Inputs.store` wrote.
-
-    Parameters
-    ----------
-    record
-        What it returned.
-    folder
-        The folder of results.
-
-    Returns
-    -------
-    Inputs
-        Equal to what was stored.
-
-    Raises
-    ------
-    InvalidInput
-        If a file is missing or is not the one that was written.
-    """
+    """Read what `Inputs.store` wrote."""
     fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
     baseline = load_baseline(_checked(record["baseline"], folder)) if "baseline" in record else None
     panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))

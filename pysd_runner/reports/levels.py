@@ -13,19 +13,7 @@ NATIONAL = ("national_gap", "theil", "sigma")
 
 
 def level_table(projection: Projection) -> pd.DataFrame:
-    """Level at the start, level at the end and the change between them, with their intervals.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``scenario, variable, class, year, start, end_p05, end_p50, end_p95, change_p05, change_p50, change_p95,
-        probability_falls``; gaps, Theil and sigma are dimensionless, a change is end minus start, draw by draw.
-    """
+    """Level at the start, level at the end and the change between them, with their intervals."""
     rows = [
         {"scenario": scenario, **row}
         for scenario in projection.scenarios

@@ -17,22 +17,7 @@ MOST_ROWS = 12
 
 
 def overview(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """Say what a projection found, for the screen.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    answer
-        How policies compare; None when there is nothing to compare.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Lines of about 90 columns.
-    """
+    """Say what a projection found, for the screen."""
     lines = [line for text in headline_lines(projection, answer, lang=lang) for line in filled(text)]
     if answer is None:
         return lines
@@ -45,22 +30,7 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
 
 
 def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
-    """How likely events are under each scenario.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    shares
-        Share of the draws, a row an event, a column a scenario.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
+    """How likely events are under each scenario."""
     header = [say("event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
     return header, [[str(event), *(f"{percent(share)} %" for share in row)] for event, row in shares.iterrows()]
 
@@ -77,24 +47,7 @@ def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list
 def policy_table(
     projection: Projection, answer: Answer, lang: str, *, is_short: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Effects of all policies, those that close most first.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    answer
-        How policies compare.
-    lang
-        ``"en"`` or ``"zh"``.
-    is_short
-        Only the columns that fit a screen.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
+    """Effects of all policies, those that close most first."""
     main = answer.main
     table = main.table()
     order = table.sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable").index
@@ -121,22 +74,7 @@ def policy_table(
 
 
 def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[str], list[list[str]]]:
-    """Who is first in most draws, by what is assumed.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    answer
-        How policies compare.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
+    """Who is first in most draws, by what is assumed."""
     header = [say(key, lang) for key in ("assumed", "best", "second")]
     cases = {}
     for key, item in answer.comparisons.items():
@@ -156,22 +94,7 @@ def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[
 
 
 def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list[list[str]]]:
-    """Who, what and interaction of a policy's effect; no rows where its two by two was not run.
-
-    Parameters
-    ----------
-    main
-        How policies compare.
-    name
-        The policy.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
+    """Who, what and interaction of a policy's effect; no rows where its two by two was not run."""
     try:
         parts = main.split(name)
     except KeyError:

@@ -11,22 +11,7 @@ from pysd_runner.spec import ModelSpec
 
 
 def implausible(comparison: Comparison, spec: ModelSpec, lang: str) -> Iterator[str]:
-    """Name the policies whose median effect lies outside the declared range.
-
-    Parameters
-    ----------
-    comparison
-        Effects of policies.
-    spec
-        Declarations of the model.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Yields
-    ------
-    str
-        One sentence for each effect that leaves its range.
-    """
+    """Name the policies whose median effect lies outside the declared range."""
     for key, item in spec.plausible.items():
         if key not in comparison.effects:
             continue

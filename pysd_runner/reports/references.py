@@ -11,20 +11,7 @@ _FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTIL
 
 
 def cited(key: str, model: str) -> str:
-    """A work in one line.
-
-    Parameters
-    ----------
-    key
-        Key of an entry in the bibliography.
-    model
-        Name of a shipped model.
-
-    Returns
-    -------
-    str
-        Authors, year and title, as far as the entry gives them; the key alone when there is no such entry.
-    """
+    """A work in one line."""
     entry = _entries(model_folder(model) / "references.bib").get(key, {})
     authors = _authors(entry.get("author", ""))
     dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)

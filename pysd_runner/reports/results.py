@@ -62,21 +62,11 @@ CONTENTS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
-    """What was written.
-
-    Parameters
-    ----------
-    folder
-        Where.
-    figures
-        Names of the figures, without ending.
-    events
-        Share of the draws with each event under each scenario; None when none was asked for.
-    """
+    """What was written."""
 
     folder: Path
-    figures: tuple[str, ...]
-    events: pd.DataFrame | None = None
+    figures: tuple[str, ...]  # names of the figures, without ending
+    events: pd.DataFrame | None = None  # share of the draws with each event under each scenario
 
 
 def write_results(
@@ -90,38 +80,7 @@ def write_results(
     progress: Callable[[int], None] | None = None,
     finished: Callable[[str], None] | None = None,
 ) -> Results:
-    """Write everything a reader of a projection needs into a folder.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    folder
-        An existing or new folder.
-    inputs
-        What it was made from; copied so that the folder can be run again elsewhere.
-    answer
-        How policies compare; None when there is nothing to compare.
-    scenarios
-        Scenarios that get figures of their own; empty for all policies.
-    lang
-        Language of figures and page, ``"en"`` or ``"zh"``.
-    progress
-        Called with the number of figures finished.
-    finished
-        Called with the name of each part that an interruption may leave behind; figures that are missing can be drawn
-        from the rest.
-
-    Returns
-    -------
-    Results
-        Folder and figures.
-
-    Raises
-    ------
-    OSError
-        If something cannot be written.
-    """
+    """Write everything a reader of a projection needs into a folder."""
     folder = Path(folder)
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
@@ -147,20 +106,7 @@ def write_results(
 
 
 def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
-    """How likely the events are that were asked for.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    inputs
-        What it was made from.
-
-    Returns
-    -------
-    DataFrame or None
-        As `scenario_chances`; None where no event was asked for.
-    """
+    """How likely the events are that were asked for."""
     if not inputs.events:
         return None
     forecast = None if inputs.baseline is None else inputs.baseline.paths

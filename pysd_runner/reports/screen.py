@@ -9,17 +9,7 @@ _GAP = 2
 
 
 def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:
-    """Columns as wide as they must be: words to the left, numbers to the right.
-
-    Parameters
-    ----------
-    rows
-        Texts, the header first.
-    words
-        Positions of the columns that hold words.
-    indent
-        Blanks before every line.
-    """
+    """Columns as wide as they must be: words to the left, numbers to the right."""
     widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -37,15 +27,7 @@ def width(text: str) -> int:
 
 
 def filled(text: str, *, indent: int = 0) -> list[str]:
-    """A sentence in lines of the screen; scripts without spaces are left to the terminal.
-
-    Parameters
-    ----------
-    text
-        The sentence.
-    indent
-        Blanks before every line.
-    """
+    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
     room = " " * indent
     if any(unicodedata.east_asian_width(character) == "W" for character in text):
         return [room + text]

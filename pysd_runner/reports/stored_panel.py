@@ -12,19 +12,7 @@ SCHEMA = 1
 
 
 def panel_to_dict(panel: Panel) -> dict[str, Any]:
-    """Panel as plain data that JSON keeps exactly.
-
-    Parameters
-    ----------
-    panel
-        The panel.
-
-    Returns
-    -------
-    dict
-        Regions, years, values with None where nothing was observed, units, national series, marks, currency and price
-        basis.
-    """
+    """Panel as plain data that JSON keeps exactly."""
     return {
         "schema": SCHEMA,
         "name": panel.name,
@@ -54,23 +42,7 @@ def _with_gaps(array: Any) -> list[list[float | None]]:
 
 
 def panel_from_dict(stored: Mapping[str, Any]) -> Panel:
-    """Panel from what `panel_to_dict` gave.
-
-    Parameters
-    ----------
-    stored
-        Plain data.
-
-    Returns
-    -------
-    Panel
-        With the same content, and so with the same hash.
-
-    Raises
-    ------
-    InvalidPanel
-        If the data are not those of a panel.
-    """
+    """Panel from what `panel_to_dict` gave."""
     if stored.get("schema") != SCHEMA:
         raise InvalidPanel(f"a stored panel has schema {SCHEMA}; found {stored.get('schema')!r}")
     try:

@@ -44,18 +44,7 @@ def with_comparisons(
 
 
 def distinct(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
-    """Leave out scenarios that differ from an earlier one in nothing but their names.
-
-    Parameters
-    ----------
-    scenarios
-        Baselines and policies.
-
-    Returns
-    -------
-    tuple of Scenario
-        In the same order.
-    """
+    """Leave out scenarios that differ from an earlier one in nothing but their names."""
     kept: dict[tuple[object, object], Scenario] = {}
     for scenario in scenarios:
         kept.setdefault((scenario.policy, scenario.assumptions), scenario)

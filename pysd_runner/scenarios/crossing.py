@@ -19,40 +19,13 @@ REFERENCE = "uniform_mean_mix"
 
 
 def crossed(mixes: Iterable[Scenario], *, who: Iterable[str] = tuple(WHO)) -> tuple[Scenario, ...]:
-    """Give the money of some policies in several ways.
-
-    Parameters
-    ----------
-    mixes
-        Policies that spend.
-    who
-        Keys of `WHO`.
-
-    Returns
-    -------
-    tuple of Scenario
-        Each policy in each way, named ``<policy>_<who>``; one that gives its money so already keeps its name.
-    """
+    """Give the money of some policies in several ways."""
     keys = tuple(who)
     return tuple(_given(scenario, key) for scenario in mixes for key in keys)
 
 
 def two_by_two(scenario: Scenario, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
-    """Policies that split the effect of one into who gets the money, what it is spent on, and their interaction.
-
-    Parameters
-    ----------
-    scenario
-        A policy that spends.
-    model
-        Name of a shipped model, or a loaded model.
-
-    Returns
-    -------
-    tuple of Scenario
-        The reference mix per head; the reference mix as the policy gives its money; the policy's mix per head; the
-        policy itself. Budget, start and assumptions are those of the policy.
-    """
+    """Policies that split the effect of one into who gets the money, what it is spent on, and their interaction."""
     reference = replace(
         load_scenario(REFERENCE, model=model),
         assumptions=scenario.assumptions,
@@ -70,20 +43,7 @@ def two_by_two(scenario: Scenario, *, model: str | ScenarioModel = SHIPPED_MODEL
 
 
 def single_levers(budget: float, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
-    """Policies that spend everything on one lever, per head.
-
-    Parameters
-    ----------
-    budget
-        Share of national output a year.
-    model
-        Name of a shipped model, or a loaded model.
-
-    Returns
-    -------
-    tuple of Scenario
-        One a lever, named ``only_<lever>``.
-    """
+    """Policies that spend everything on one lever, per head."""
     root = load_scenario("baseline", model=model)
     labels = {"en": "{} only", "zh": "仅{}"}
     return tuple(

@@ -12,27 +12,7 @@ from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word, load_
 
 
 def describe(scenario: Scenario, language: str, vocabulary: Vocabulary | None = None) -> tuple[str, ...]:
-    """Lines that say everything a scenario sets; see `Scenario.describe`.
-
-    Parameters
-    ----------
-    scenario
-        The scenario.
-    language
-        ``"en"`` or ``"zh"``.
-    vocabulary
-        Labels of levers and classes; default: those of the shipped model of that name.
-
-    Returns
-    -------
-    tuple of str
-        Lines.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    """
+    """Lines that say everything a scenario sets; see `Scenario.describe`."""
     if language not in PHRASES:
         raise InvalidInput(f"no descriptions in language {language!r}; expected one of {', '.join(PHRASES)}")
     known = _shipped_vocabulary(scenario.model) if vocabulary is None else vocabulary

@@ -7,18 +7,7 @@ from pysd_runner.scenarios.scenario import Scenario
 
 
 def notices(scenario: Scenario) -> Scenario:
-    """Scenario with warnings about settings that have no effect.
-
-    Parameters
-    ----------
-    scenario
-        A resolved scenario.
-
-    Returns
-    -------
-    Scenario
-        The same with further warnings.
-    """
+    """Scenario with warnings about settings that have no effect."""
     return replace(scenario, warnings=(*scenario.warnings, *_without_effect(scenario)))
 
 

@@ -32,25 +32,7 @@ class ScenarioRegion(Protocol):
 
 
 def find_region(text: str, regions: Sequence[ScenarioRegion]) -> int:
-    """Position of a region.
-
-    Parameters
-    ----------
-    text
-        Code, English or Chinese name (with or without 省, 市, 自治区), in any case.
-    regions
-        The known regions.
-
-    Returns
-    -------
-    int
-        Position in `regions`.
-
-    Raises
-    ------
-    UnknownName
-        If no region, or more than one, goes by that name; the message suggests the nearest.
-    """
+    """Position of a region."""
     wanted = _plain(text)
     for names in zip(*((region.code, region.name_en, region.name_zh) for region in regions), strict=True):
         found = [position for position, name in enumerate(names) if name and _plain(name) == wanted]
@@ -65,25 +47,7 @@ def find_region(text: str, regions: Sequence[ScenarioRegion]) -> int:
 
 
 def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
-    """Positions of the regions of a group.
-
-    Parameters
-    ----------
-    text
-        Name of the group, in any case.
-    regions
-        The known regions.
-
-    Returns
-    -------
-    tuple of int
-        Positions in `regions`, at least one.
-
-    Raises
-    ------
-    UnknownName
-        If no region belongs to such a group; the message suggests the nearest.
-    """
+    """Positions of the regions of a group."""
     found = tuple(
         position for position, region in enumerate(regions) if region.group and _plain(region.group) == _plain(text)
     )

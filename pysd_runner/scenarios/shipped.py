@@ -6,23 +6,7 @@ from pysd_runner.scenarios.vocabulary import ScenarioModel, scenario_folder
 
 
 def shipped_files(model: str | ScenarioModel) -> dict[str, Path]:
-    """Scenario files that ship with a model.
-
-    Parameters
-    ----------
-    model
-        Name of a shipped model, or a loaded model.
-
-    Returns
-    -------
-    dict
-        From name to file, in alphabetical order.
-
-    Raises
-    ------
-    UnknownName
-        If no shipped model has that name.
-    """
+    """Scenario files that ship with a model."""
     return {file.stem: file for file in sorted(scenario_folder(model).glob("*.yaml"))}
 
 

@@ -21,18 +21,7 @@ _EXTRA = ("assumption_set", "changes", "reference", "model")
 
 
 def to_dict(scenario: Scenario) -> dict[str, Any]:
-    """Scenario as plain data; see `Scenario.to_dict`.
-
-    Parameters
-    ----------
-    scenario
-        The scenario.
-
-    Returns
-    -------
-    dict
-        A scenario file that extends nothing, and where it came from.
-    """
+    """Scenario as plain data; see `Scenario.to_dict`."""
     return {
         "schema": SCHEMA_VERSION,
         "name": scenario.name,
@@ -50,23 +39,7 @@ def to_dict(scenario: Scenario) -> dict[str, Any]:
 
 
 def from_dict(stored: Mapping[str, Any]) -> Scenario:
-    """Scenario from plain data; see `Scenario.from_dict`.
-
-    Parameters
-    ----------
-    stored
-        What `to_dict` gave.
-
-    Returns
-    -------
-    Scenario
-        Equal to the one that was stored.
-
-    Raises
-    ------
-    InvalidScenario
-        If the data are not those of a scenario; lists everything found.
-    """
+    """Scenario from plain data; see `Scenario.from_dict`."""
     if not isinstance(stored, Mapping):
         raise InvalidScenario(f"a stored scenario is a mapping; found {quoted(stored)}")
     document = Document(

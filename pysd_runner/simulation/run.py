@@ -225,19 +225,6 @@ def simulate(
 
 
 def failure_message(failed: NDArray[np.bool_], failures: Sequence[Failure]) -> str:
-    """How many cases failed, and where the first one went wrong.
-
-    Parameters
-    ----------
-    failed
-        Cases that failed, shape (scenario, draw).
-    failures
-        Those that were traced.
-
-    Returns
-    -------
-    str
-        A message.
-    """
+    """How many cases failed, and where the first one went wrong."""
     count = f"{int(failed.sum())} of {failed.size} cases gave values that are not finite"
     return f"{count}; first: {failures[0]}" if failures else count

@@ -8,15 +8,7 @@ from calibration.forecasting.baselines.history import Array, carried, last_level
 
 
 def pace(history: Array, window: int) -> Array:
-    """Mean yearly change over the last years, shape (region,); 0 where a region was not yet seen.
-
-    Parameters
-    ----------
-    history
-        Shape (region, year).
-    window
-        Number of years; fewer when the history is shorter.
-    """
+    """Mean yearly change over the last years, shape (region,); 0 where a region was not yet seen."""
     years = min(window, history.shape[1] - 1)
     if years < 1:
         return np.zeros(len(history))
