@@ -36,7 +36,7 @@ class Pair:
 
     @property
     def paths(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Observed and simulated paths that have a level: ratios to the mean of the regions, or the values as they are."""
+        """Observed and simulated paths in levels: ratios to the mean of the regions, or the values as they are."""
         # Changes are summed from the first year they are there for, where the ratio is one.
         return _path(self, self.observed), _path(self, self.simulated)
 

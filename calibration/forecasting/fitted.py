@@ -11,7 +11,7 @@ from pysd_runner.spec import FittedParameters
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SinceFit:
-    """The model with a fit from the last year the fit saw on; at earlier origins, whose future it knows, with priors."""
+    """The model with a fit from the last year the fit saw on; at earlier origins, which it knows, with priors."""
 
     model: FilteredModel  # the model, with a fit
 

@@ -24,7 +24,7 @@ def crps(draws: Array, observed: Array) -> Array:
 
 
 def interval_score(lower: Array, upper: Array, observed: Array, level: float) -> Array:
-    r"""Width of an interval plus :math:`2/\alpha` times how far it was missed, with :math:`\alpha` = 1 - level; from 0."""
+    r"""Width of an interval plus :math:`2/\alpha` times how far it was missed, :math:`\alpha` = 1 - level; from 0."""
     from scoringrules import interval_score as score
 
     result: Array = score(observed, lower, upper, 1 - level, backend="numpy")

@@ -184,7 +184,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def visible(text: str) -> str:
-    """A name without characters that cannot be seen, which would make two of it, composed (NFC), without outer space."""
+    """A name without invisible characters, which would make two of it, composed (NFC), without outer space."""
     if text.isascii() and text.isprintable():
         return text.strip()
     # A line break or a space of another kind parts words as a space does.

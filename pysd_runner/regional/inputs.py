@@ -354,7 +354,7 @@ def relative_growth(panel: Panel) -> Array:
 
 
 def reference_position(panel: Panel, years: Sequence[int]) -> Array:
-    """Log output per head relative to the regions seen in every one of some years, so that their number never changes."""
+    """Log output per head relative to the regions seen in each of some years, so that their number never changes."""
     logs = _log_output(panel)[:, [panel.years.index(year) for year in years]]
     always = np.asarray(np.isfinite(logs).all(axis=1, keepdims=True))
     return np.asarray(logs - _mean_seen(np.where(always, logs, np.nan)))
