@@ -130,7 +130,7 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalOptimum:
-    """Searches that ended at one place, see `calibration.optimisers.basins`."""
+    """Searches that ended at one place, see `calibration.optimisers.multistart`."""
 
     starts: tuple[int, ...]  # numbers of the starts, 0 for the one the stages led to
     cost: float

@@ -14,7 +14,7 @@ from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
-from calibration.forecasting.fitted import model_in, with_fit
+from calibration.forecasting.filtered import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import FINAL, models_named

@@ -1,13 +1,11 @@
 """Least-squares searches: functions and vectors only, no models and no panels."""
 
-from calibration.optimisers.basins import Basin, basins
 from calibration.optimisers.catalogue import OPTIMISERS, optimiser_named
 from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
 from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.minimize import Minimize
-from calibration.optimisers.multistart import SAME_COST, MultiStart, Starts
-from calibration.optimisers.objective import Objective, Optimiser, Optimum
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.multistart import SAME_COST, Basin, MultiStart, Starts, basins
+from calibration.optimisers.objective import Objective, Optimiser, Optimum, Outcome
 from calibration.optimisers.turned import Coordinates, Turned
 
 __all__ = [

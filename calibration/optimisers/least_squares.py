@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.objective import Objective, Optimum
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.objective import Objective, Optimum, Outcome
 from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
 
 Array = NDArray[np.float64]

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.objective import Objective, Optimum
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.objective import Objective, Optimum, Outcome
 from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
 from pysd_runner.core.errors import UnknownName, suggest
 

@@ -5,8 +5,7 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.objective import Objective, Optimum, half_squares
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.objective import Objective, Optimum, Outcome, half_squares
 
 Array = NDArray[np.float64]
 

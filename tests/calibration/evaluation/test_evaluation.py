@@ -12,8 +12,6 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult
 from calibration.evaluation import Evaluation, Subject, Verdict, evaluate
-from calibration.evaluation.experiments import try_experiment
-from calibration.evaluation.invariance import _scaled, _units
 from calibration.evaluation.numerics import numerical_tests
 from calibration.evaluation.observed import fitted_pairs, gap_pairs, level_pairs
 from calibration.evaluation.phrases import _PHRASES, _TESTS, Phrase
@@ -21,7 +19,7 @@ from calibration.evaluation.point_fit import point_fit_tests
 from calibration.evaluation.ranking import policy_scores, ranking_tests, weighty
 from calibration.evaluation.residuals import residual_tests
 from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, sensitivity_tests
-from calibration.evaluation.structure import structure_tests
+from calibration.evaluation.structure import _scaled, _units, structure_tests, try_experiment
 from pysd_runner.checks.experiments import Expectation, Experiment
 from pysd_runner.cli import main
 from pysd_runner.cli.panels import PanelChoice

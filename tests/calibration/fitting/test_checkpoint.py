@@ -14,7 +14,7 @@ import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.checkpoint import CALIBRATION, Checkpoint, keep_end, kept_ends
-from calibration.fitting.storage import record
+from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.panels import made_panel, model_of
