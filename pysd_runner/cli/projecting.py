@@ -156,8 +156,8 @@ def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "A
     from pysd_runner.policy.answer import answer
     from pysd_runner.policy.comparison import start_of
     from pysd_runner.scenarios import Scenario, with_comparisons
-    from pysd_runner.scenarios.comparison import distinct
     from pysd_runner.scenarios.crossing import two_by_two
+    from pysd_runner.scenarios.description import distinct
 
     if not projection.policies or not start_of(inputs.panel).behind.any():
         return None
@@ -192,9 +192,8 @@ def write(
     answer: "Answer | None" = None,
 ) -> Report:
     """Write the results of a projection."""
-    from pysd_runner.reports.levels import level_table
     from pysd_runner.reports.overview import event_lines, overview
-    from pysd_runner.reports.results import figure_count, write_results
+    from pysd_runner.reports.results import figure_count, level_table, write_results
 
     def finished(name: str) -> None:
         folder.finished(name)

@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
 
 def shipped(incomplete: str) -> list[str]:
     """Complete the name of a shipped scenario."""
-    from pysd_runner.scenarios.shipped import shipped_scenarios
+    from pysd_runner.scenarios.load import shipped_scenarios
 
     return [name for name in shipped_scenarios(MODEL) if name.startswith(incomplete)]
 

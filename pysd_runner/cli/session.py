@@ -1,14 +1,15 @@
 """What one command says, and where it says it: data on standard output, everything else on standard error."""
 
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from pysd_runner.cli.interruption import Interruption
-from pysd_runner.cli.plain import plain
 from pysd_runner.cli.streams import is_unicode, write_line
 
 SCHEMA_VERSION = 1
@@ -107,3 +108,24 @@ class _Lines:
         if what != self._last:
             self._last = what
             self._session.note(f"  {what} ({done} of {total} steps done)")
+
+
+def plain(value: Any) -> Any:
+    """Turn a value into what JSON can hold.
+
+    >>> plain({"gap": float("nan"), "file": Path("a.csv"), "years": (2025, 2030)})
+    {'gap': None, 'file': 'a.csv', 'years': [2025, 2030]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, str | bool) or value is None:
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # arrays and numbers of NumPy, without importing it here
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value
+    return [plain(item) for item in value]

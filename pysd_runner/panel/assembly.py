@@ -1,5 +1,6 @@
 """From checked cells to arrays by region and year, and what is wrong between cells."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.panel.names import key
 from pysd_runner.panel.observations import Cells, IndexArray, Keys
 from pysd_runner.panel.panel import FloatArray, Region
-from pysd_runner.panel.places import Places
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
+from pysd_runner.panel.regions import Places
 from pysd_runner.panel.units import greatest_per_head
 from pysd_runner.panel.validation import Numbers
 from pysd_runner.panel.variables import VARIABLES
@@ -25,6 +27,19 @@ FASTEST = 1.3
 JUMPED = "jump"
 # The richest economy of the world has about 35 times the output per head of the middle one, the poorest a 25th of it.
 STRANGE = 200.0
+# Named in full: "total" is no region anywhere, "central" is one in many countries.
+_NAMES = frozenset(
+    map(
+        key,
+        (
+            *("total", "grand total", "national total", "sum", "all", "all regions", "all states", "all provinces"),
+            *("nation", "national", "country", "whole country", "average", "mean", "national average"),
+            *("全国", "全国合计", "全国总计", "全国平均", "合计", "总计", "平均", "全部"),
+        ),
+    )
+)
+_SUMMED = ("output", "population")
+LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -341,3 +356,71 @@ def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
         )
         for place in map(tuple, np.argwhere(part.values > whole.values))
     ]
+
+
+def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]:
+    """Doubt regions that are called like a total, or whose output and population are the sums of all others."""
+    if len(axes.regions) == 1:
+        return []
+    summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]
+    by_number = np.all(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
+    groups = Counter(region.group for region in axes.regions)
+    problems = []
+    for place, region in enumerate(axes.regions):
+        # A class of many that is called "country" is no total.
+        own = {key(region.code), key(region.name_en)} | ({key(region.group)} if groups[region.group] == 1 else set())
+        called = not own.isdisjoint(_NAMES)
+        if called or by_number[place]:
+            why = "it is called like that" if called else f"it is the sum of the others within {CLOSE:.0%}"
+            rows = np.concatenate([grid.rows[place] for grid in grids.values()])
+            problems.append(
+                Problem(
+                    rule="total",
+                    message=f"{region.code} seems to be all regions together ({why}), and counts as one of them; "
+                    f'`drop: {{"{heading}": ["{region.code}"]}}` in a mapping file leaves it out',
+                    row=int(rows[rows > 0].min()) if (rows > 0).any() else None,
+                    column=heading,
+                    found=region.code,
+                    expected="a region",
+                    severity="warning",
+                )
+            )
+    return problems
+
+
+def _is_sum(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which regions are the sum of all others wherever all are known, shape (region,)."""
+    known = np.isfinite(values).all(axis=0)
+    if len(values) < LEAST_REGIONS or known.sum() < LEAST_YEARS:
+        return np.zeros(len(values), dtype=bool)
+    others = values[:, known].sum(axis=0) - values[:, known]
+    return np.asarray((np.abs(values[:, known] - others) <= CLOSE * others).all(axis=1))
+
+
+def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, FloatArray]) -> FloatArray | None:
+    if numerator not in values or denominator not in values:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = scale * values[numerator] / values[denominator]
+    return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Variables that can be computed and are not there."""
+    # output per head = output / population; output = output per head x population; users and ports per 100 = 100 x
+    # users or ports / population; share of information services = their employment / urban employment.
+    made: dict[str, FloatArray | None] = {
+        "output_per_head": _per("output", "population", 1.0, values),
+        "output": values["output_per_head"] * values["population"]
+        if {"output_per_head", "population"} <= set(values)
+        else None,
+        "mobile_internet_per_100": _per("mobile_internet_users", "population", 100.0, values),
+        "broadband_ports_per_100": _per("broadband_ports", "population", 100.0, values),
+        "ict_employment_share": _per("ict_employment", "urban_unit_employment", 1.0, values),
+    }
+    return {name: array for name, array in made.items() if array is not None and name not in values}
+
+
+def derived_unit(name: str) -> str:
+    """Canonical unit of a derived variable, with ``currency`` as a placeholder."""
+    return VARIABLES[name].unit

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pysd_runner.core.errors import InvalidPanel, suggest
-from pysd_runner.panel.number_style import DECIMALS
+from pysd_runner.panel.validation import DECIMALS
 
 SCHEMA = 1
 

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.baselines import baselines_of
+from pysd_runner.export.frames import baselines_of
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands

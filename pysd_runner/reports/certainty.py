@@ -1,12 +1,13 @@
 """The calibrated parameters behind a result: how much of each is data, in a table that fits the screen."""
 
-from collections.abc import Mapping
+import textwrap
+import unicodedata
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.reports.phrases import say
-from pysd_runner.reports.screen import aligned, filled
 from pysd_runner.spec import ModelSpec
 
 _INDENT = 2
@@ -33,6 +34,8 @@ EVIDENCE = {
     "mostly prior": "mostly prior",
     "prior": "prior only",
 }
+LINE = 90
+_GAP = 2
 
 
 def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
@@ -115,3 +118,29 @@ def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
     ]
     parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
     return say("certainty directions" if seen else "certainty none seen", lang, **parts)
+
+
+def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:
+    """Columns as wide as they must be: words to the left, numbers to the right."""
+    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for column, cell in enumerate(row):
+            room = " " * (widths[column] - width(cell))
+            cells.append(cell + room if column in words else room + cell)
+        lines.append((" " * indent + (" " * _GAP).join(cells)).rstrip())
+    return lines
+
+
+def width(text: str) -> int:
+    """Columns a text takes in a terminal."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def filled(text: str, *, indent: int = 0) -> list[str]:
+    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
+    room = " " * indent
+    if any(unicodedata.east_asian_width(character) == "W" for character in text):
+        return [room + text]
+    return textwrap.wrap(text, LINE, initial_indent=room, subsequent_indent=room)

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.paths import model_folder
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import shipped_panels
 from pysd_runner.reports.catalogue import catalogue
-from pysd_runner.reports.references import cited
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
 
@@ -24,6 +25,8 @@ ROLES = {
     "POL": "choice, never drawn",
 }
 MOST_USERS = 12
+_ENTRY = re.compile(r"^@\w+\{(?P<key>[^,\s]+),(?P<body>.*?)^\}", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,3 +220,32 @@ def prior_words(prior: Prior | None) -> str:
     family = type(prior).__name__.lower()
     shown = [item.name for item in fields(prior) if family == "uniform" or item.name not in ("lower", "upper")]  # type: ignore[arg-type]
     return f"{family}: {', '.join(f'{name} {getattr(prior, name):g}' for name in shown)}"
+
+
+def cited(key: str, model: str) -> str:
+    """A work in one line."""
+    entry = _entries(model_folder(model) / "references.bib").get(key, {})
+    authors = _authors(entry.get("author", ""))
+    dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)
+    text = ": ".join(part for part in (dated, entry.get("title", "")) if part)
+    return f"{key}: {text}" if text else key
+
+
+@cache
+def _entries(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    return {
+        match["key"]: {field["name"].lower(): _plain(field["text"]) for field in _FIELD.finditer(match["body"])}
+        for match in _ENTRY.finditer(text)
+    }
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("{", "").replace("}", "").replace("--", "-").split())
+
+
+def _authors(text: str) -> str:
+    names = [name.partition(",")[0].strip() for name in text.split(" and ") if name.strip()]
+    return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)

@@ -14,7 +14,7 @@ from pysd_runner.policy.effects import HEADLINE, Start
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.phrases import say
-from pysd_runner.reports.plausible import implausible
+from pysd_runner.spec import ModelSpec
 from pysd_runner.text.words import word
 
 Array = NDArray[np.float64]
@@ -287,3 +287,25 @@ def _drift(projection: Projection, lang: str) -> Iterator[str]:
         points=written(-100 * systematic[slowed], 1),
         typical=written(100 * size, 1),
     )
+
+
+def implausible(comparison: Comparison, spec: ModelSpec, lang: str) -> Iterator[str]:
+    """Name the policies whose median effect lies outside the declared range."""
+    for key, item in spec.plausible.items():
+        if key not in comparison.effects:
+            continue
+        medians = comparison.effects[key].median("draw").to_series()
+        outside = medians[(medians < item.lower) | (medians > item.upper)]
+        if outside.empty:
+            continue
+        worst = str(outside.index[int(np.argmax(np.abs(outside.to_numpy())))])
+        yield say(
+            "implausible",
+            lang,
+            effect=getattr(item, lang),
+            range=interval(item.lower, item.upper, 1),
+            count=len(outside),
+            all=len(medians),
+            policy=str(comparison.scenarios[worst].label.get(lang, worst)),
+            value=written(float(outside[worst]), 1),
+        )

@@ -8,9 +8,9 @@ from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.comparison import FACTORS, SCANNED, Comparison
 from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.regional.projection import Projection
+from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of
 from pysd_runner.reports.phrases import say
-from pysd_runner.reports.screen import aligned, filled
 
 # Policies shown on the screen; the folder has them all.
 MOST_ROWS = 12

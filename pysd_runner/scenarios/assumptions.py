@@ -4,8 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.vocabulary import ScenarioModel
+
+POLICY_VARIABLES: dict[str, str] = {
+    "start": "Policy Start Time",
+    "budget": "Policy Budget Share",
+    "mix": "Uniform Mix",
+    "differentiation": "Differentiation",
+    "class_mixes": "Mix by Class",
+    "redistribution": "Redistribution Exponent",
+    "rolling_evaluation": "Rolling Evaluation Switch",
+    "targets.regions": "Region Target",
+    "targets.classes": "Class Target",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

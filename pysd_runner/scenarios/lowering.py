@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.scenarios.assumptions import examine
+from pysd_runner.scenarios.assumptions import POLICY_VARIABLES, examine
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
 from pysd_runner.scenarios.regions import ScenarioRegion, find_group, find_region
 from pysd_runner.scenarios.scenario import Scenario

@@ -12,7 +12,7 @@ import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.panel import Flags, Panel, Region, load_panel
-from pysd_runner.panel.derivation import derived
+from pysd_runner.panel.assembly import derived
 
 Write = Callable[..., Path]
 
