@@ -9,8 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.evaluation.subject import Calibrated
+from calibration.fitting.comparison import Comparison
 from calibration.fitting.estimates import SeriesFit
-from calibration.fitting.forward import Forward
 from calibration.fitting.results import FitResult
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 
@@ -83,14 +83,13 @@ def _array(frame: pd.DataFrame, column: str, result: FitResult) -> xr.DataArray:
 def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
     """Output per head and population in their own units, simulated over the window of the fit at its estimates."""
     fitted, panel = calibrated.result.fitted, calibrated.panel
-    forward = Forward(
-        model=calibrated.model,
-        panel=panel,
-        first_year=fitted.first_year,
-        last_year=fitted.last_year,
+    comparison = Comparison(
+        calibrated.model,
+        panel,
+        window=(fitted.first_year, fitted.last_year),
         yuan_per_unit=calibrated.yuan_per_unit,
     )
-    found = forward.outcomes(calibrated.estimates, list(LEVELS.values()))
+    found = comparison.outcomes(calibrated.estimates, list(LEVELS.values()))
     years = list(range(fitted.first_year, fitted.last_year + 1))
     money = {"output_per_head": calibrated.yuan_per_unit}
     for name, variable in LEVELS.items():
