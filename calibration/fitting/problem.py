@@ -76,7 +76,7 @@ class CalibrationProblem:
     (2019, 2024, 31)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a front door
         self,
         model: Model,
         panel: Panel,

@@ -45,7 +45,7 @@ IMPORTING = "bootstrapping phase"
 LOST = "a process that `workers` asked for ended early, as when there is not enough memory; take fewer workers"
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - a front door
     panel: Panel,
     *,
     models: Iterable[str] | Mapping[str, Forecaster] | None = None,

@@ -161,7 +161,7 @@ def levels(draws: xr.DataArray, names: Mapping[str, tuple[str, str]]) -> pd.Data
     return found
 
 
-def forecast(
+def forecast(  # noqa: PLR0913 - a front door
     panel: Panel,
     *,
     until: int,

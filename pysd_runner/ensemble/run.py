@@ -37,7 +37,7 @@ Told = bool | Callable[[int], None]
 PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
 
 
-def run_ensemble(
+def run_ensemble(  # noqa: PLR0913 - a front door
     model: Model,
     cases: Design | Mapping[str, Any],
     *,

@@ -55,7 +55,7 @@ class CommonDraws:
     sources: tuple[str, ...]  # what varies between the draws, see `pysd_runner.plots.UNCERTAINTIES`
 
 
-def common_draws(
+def common_draws(  # noqa: PLR0913 - the settings of `project`
     model: Model,
     panel: Panel,
     fitted: FittedParameters | None,

@@ -95,7 +95,7 @@ class _Work:
             self.imputed.append(Imputed(item.key, item.variable, codes, how))
 
 
-def region_inputs(
+def region_inputs(  # noqa: PLR0913 - the settings of `project`
     model: Model,
     panel: Panel,
     year: int,

@@ -196,7 +196,7 @@ def _read_dataset(file: Path) -> "xr.Dataset":
         ) from error
 
 
-def project(
+def project(  # noqa: PLR0913 - a front door
     model: Model,
     panel: Panel,
     scenarios: Sequence[Scenario | str] | Scenario | str,

@@ -124,7 +124,7 @@ class Run:
         return Path(save_netcdf(self.to_xarray(), Path(path)))
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - a front door
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,

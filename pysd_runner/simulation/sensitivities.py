@@ -80,7 +80,7 @@ class Jacobian:
         return xr.Dataset(arrays, coords=coords, attrs=dict(self.provenance))
 
 
-def jacobian(
+def jacobian(  # noqa: PLR0913 - a front door
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,
@@ -181,7 +181,7 @@ def jacobian(
     )
 
 
-def jacobian_function(
+def jacobian_function(  # noqa: PLR0913 - a front door
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,

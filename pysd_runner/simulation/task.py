@@ -83,7 +83,7 @@ def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
     return value if value.shape[1] == 1 else value[:, draws]
 
 
-def prepared(
+def prepared(  # noqa: PLR0913 - the settings of `simulate`
     model: Model,
     values: Mapping[str, Any] | None,
     *,
