@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pysd_runner.ensemble.moments import combined, moments_of
+from pysd_runner.ensemble.statistics import combined, moments_of
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.ensemble.quantiles import KEPT, QuantileSketch

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from pysd_runner.reports.plausible import implausible
+from pysd_runner.reports.headline import implausible
 
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.answer import answer
