@@ -72,7 +72,7 @@ def register(app: typer.Typer) -> None:
         "gapsim calibrate china --out fit",
         "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china-kept",
         "gapsim calibrate china --sample 1000 --out fit",
-        "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
+        "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
     )
     command(app, "calibrate", examples=examples)(calibrate)
 
@@ -124,10 +124,12 @@ def calibrate(
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
-    """Fit the model to a panel, and write the parameters with their uncertainty."""
-    # Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as
-    # a digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit
-    # is written anyway.
+    """Fit the model to a panel, and write the parameters with their uncertainty.
+
+    Says what can be estimated from what before it starts. Where a measurement has several definitions (what counts as a
+    digital skill), a fit under each stands in a folder of its own. Exit code 3 when the diagnostics fail; the fit is
+    written anyway.
+    """
     choice = PanelChoice(
         source=panel,
         columns=columns or (),

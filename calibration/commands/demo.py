@@ -61,9 +61,11 @@ def demo(
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> None:
-    """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise."""
-    # Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
-    # and under both definitions of a digital skill. Takes two or three minutes.
+    """Go the whole way on the shipped panel: check, calibrate, forecast, project to 2040, compare, draw, summarise.
+
+    Compares seven mixes of levers and every single lever, each with its money per head and by need, at the same cost
+    and under both definitions of a digital skill. Takes two or three minutes.
+    """
     folder = target(out, "demo", force=force)
     choice = PanelChoice(source=steps.PANEL)
     panel = choice.read(session)

@@ -75,11 +75,12 @@ def evaluate(
     lang: Lang = Language.EN,
     force: Force = False,
 ) -> int:
-    """Evaluate a calibrated model: what passed, what failed, what could not be tested and why."""
-    # Fit, residuals, patterns of behaviour, structure, numerics, sensitivity, ranking of policies, reporting
-    # guidelines; as Markdown, HTML, CSV and JSON. Without a fit the panel is calibrated first, and the fit kept in the
-    # folder. Exit code 4 when a test of structure or numerics failed, 3 when another one did; the report is written
-    # anyway.
+    """Evaluate a calibrated model: what passed, what failed, what could not be tested and why.
+
+    Fit, residuals, patterns of behaviour, structure, numerics, sensitivity, ranking of policies, reporting guidelines;
+    as Markdown, HTML, CSV and JSON. Without a fit the panel is calibrated first, and the fit kept in the folder. Exit
+    code 4 when a test of structure or numerics failed, 3 when another one did; the report is written anyway.
+    """
     given = {"FIT": fit, "--panel": panel, "--until": until}
     if model is not None and any(value is not None for value in given.values()):
         names = ", ".join(name for name, value in given.items() if value is not None)

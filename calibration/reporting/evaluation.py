@@ -10,7 +10,7 @@ import numpy as np
 from pandas.api import types as pd_types
 
 from calibration.evaluation.judgement import Evaluation, Judgement, Section, Verdict, judgement_rows
-from calibration.evaluation.phrases import LANGUAGES, Phrase, has_phrase
+from calibration.evaluation.phrases import Phrase, has_phrase
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.reports.document import (
@@ -23,6 +23,7 @@ from pysd_runner.reports.document import (
     to_html,
     to_markdown,
 )
+from pysd_runner.text import LANGUAGES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,7 +27,7 @@ SYNONYMS = (
     ("Person", "persons", "people"),
     ("Unit", "units"),
     ("Percent", "%", "per cent"),
-    ("Yuan", "rmb", "cny", "元"),
+    ("Yuan", "rmb", "cny", "\u5143"),
 )
 
 Synonyms = Mapping[str, str]

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         "check",
         examples=(
             "gapsim data check china",
-            "gapsim data check mine.xlsx --map 省份=region --map 年份=year --map 人均GDP=output_per_head",
+            "gapsim data check mine.xlsx --map Land=region --map Jahr=year --map BIP=output_per_head",
         ),
     )(check)
     app.add_typer(data, short_help="Check a panel: `data check`.")
@@ -44,9 +44,11 @@ def check(
     national: NationalFile = None,
     encoding: Encoding = None,
 ) -> int:
-    """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected."""
-    # Of more than five of one kind in one column the first ones are printed; --json has all. Exit code 2 when there are
-    # errors, 0 when there are only warnings or none.
+    """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
+
+    Of more than five of one kind in one column the first ones are printed; --json has all.
+    Exit code 2 when there are errors, 0 when there are only warnings or none.
+    """
     choice = PanelChoice(
         source=file,
         columns=columns or (),

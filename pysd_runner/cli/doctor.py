@@ -26,9 +26,11 @@ def doctor(
         str | None, typer.Argument(metavar="[MODEL]", help="A model file, or a shipped model, to examine instead.")
     ] = None,
 ) -> int:
-    """Examine the installation: versions, fonts for Chinese, writable folders, and the engine against PySD."""
-    # With a model: everything that stops that Vensim or XMILE file from running, and the units of every equation. Exit
-    # code 1 when the installation is broken, 2 when the model cannot run or its units do not fit.
+    """Examine the installation: versions, fonts for Chinese, writable folders, and the engine against PySD.
+
+    With a model: everything that stops that Vensim or XMILE file from running, and the units of every equation. Exit
+    code 1 when the installation is broken, 2 when the model cannot run or its units do not fit.
+    """
     if model is not None:
         return _examine_model(session, model)
     from pysd_runner.reports.installation import examine_installation

@@ -72,9 +72,11 @@ def ensemble(
     out: Annotated[Path, typer.Option("--out", help="netCDF file to write.")] = Path("ensemble.nc"),
     force: Force = False,
 ) -> int:
-    """Run any model for many draws of its parameters, and write a netCDF file."""
-    # Draws that give values that are not finite are counted and described; statistics leave them out. What an
-    # interruption finds finished is written.
+    """Run any model for many draws of its parameters, and write a netCDF file.
+
+    Draws that give values that are not finite are counted and described; statistics leave them out. What an
+    interruption finds finished is written.
+    """
     check_file(out, ".nc", replace=force, inputs=(model, *(() if rows is None else (rows,))))
     from pysd_runner.ensemble import Statistics, run_ensemble
     from pysd_runner.model import load_model

@@ -98,7 +98,7 @@ class PanelChoice:
 
     def _mapping(self) -> "PanelMapping | Mapping[str, str] | None":
         """Mapping file with the columns of the command line on top."""
-        columns = pairs(self.columns, "--map", "年份=year")
+        columns = pairs(self.columns, "--map", "Jahr=year")
         if self.mapping is None:
             return columns or None
         from pysd_runner.panel import load_mapping

@@ -33,8 +33,10 @@ def plot(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the figures [default: RESULT/figures].")] = None,
     lang: Lang = Language.EN,
 ) -> None:
-    """Draw figures again: PNG, SVG, the data behind each as CSV, and what it shows in words."""
-    # Figures of the same name are replaced. Prints the names of the pictures.
+    """Draw figures again: PNG, SVG, the data behind each as CSV, and what it shows in words.
+
+    Figures of the same name are replaced. Prints the names of the pictures.
+    """
     from pysd_runner.plots import save_figure
     from pysd_runner.regional.projection import load_projection
     from pysd_runner.reports.figures import figure_jobs

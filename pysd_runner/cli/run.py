@@ -109,12 +109,14 @@ def run(
     ] = False,
     force: Force = False,
 ) -> int:
-    """Project gaps under one or more scenarios, and write a folder of results."""
-    # Starts from the forecast without policy, which is kept beside the fit. The baseline, scenarios that must be shown
-    # beside others, and the two by two that splits the effect of the first into who gets the money and what it is spent
-    # on are added. Prints the answer in a few sentences, then what each scenario changes. With the run.json of earlier
-    # results the same run is made again and compared with them number by number. Events are written as for `gapsim
-    # forecast`.
+    """Project gaps under one or more scenarios, and write a folder of results.
+
+    Starts from the forecast without policy, which is kept beside the fit. The baseline, scenarios that must be shown
+    beside others, and the two by two that splits the effect of the first into who gets the money and what it is spent
+    on are added. Prints the answer in a few sentences, then what each scenario changes. With the run.json of earlier
+    results the same run is made again and compared with them number by number. Events are written as for `gapsim
+    forecast`.
+    """
     from pysd_runner.reports.replay import is_record
 
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.panel.names import key
+from pysd_runner.panel.names import SPELLINGS, key
 from pysd_runner.panel.observations import Cells, IndexArray, Keys
 from pysd_runner.panel.panel import FloatArray, Region
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
@@ -28,16 +28,7 @@ JUMPED = "jump"
 # The richest economy of the world has about 35 times the output per head of the middle one, the poorest a 25th of it.
 STRANGE = 200.0
 # Named in full: "total" is no region anywhere, "central" is one in many countries.
-_NAMES = frozenset(
-    map(
-        key,
-        (
-            *("total", "grand total", "national total", "sum", "all", "all regions", "all states", "all provinces"),
-            *("nation", "national", "country", "whole country", "average", "mean", "national average"),
-            *("全国", "全国合计", "全国总计", "全国平均", "合计", "总计", "平均", "全部"),
-        ),
-    )
-)
+_NAMES = frozenset(map(key, SPELLINGS["totals"]))
 _SUMMED = ("output", "population")
 LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from pysd_runner.core.errors import InvalidInput, suggest
-from pysd_runner.panel.names import ROLE_OF, ROLES, VARIABLE_OF, key, split_unit, year_heading
+from pysd_runner.panel.names import ROLE_OF, ROLES, SPELLINGS, VARIABLE_OF, key, split_unit, year_heading
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.tables import Table
 from pysd_runner.panel.units import parse_unit
@@ -15,14 +15,7 @@ from pysd_runner.panel.variables import REQUIRED, VARIABLES
 Shape = Literal["long", "wide", "years"]
 
 IGNORE = "ignore"
-_CODE_HEADINGS = {
-    key(heading)
-    for heading in (
-        *("code", "region_code", "country_code", "state_code", "province_code", "county_code"),
-        *("geo", "iso", "iso3", "iso_code", "iso3_code", "nuts", "nuts_id", "nuts_code", "fips"),
-        *("行政区划代码", "地区代码", "省份代码", "国家代码"),
-    )
-}
+_CODE_HEADINGS = set(map(key, SPELLINGS["codes"]))
 # Above this likeness a name a user maps to is a slip of the pen, not a variable of their own.
 _SLIP = 0.85
 _NEAR = 0.6

@@ -22,7 +22,7 @@ TextArray = NDArray[np.object_]
 IndexArray = NDArray[np.int64]
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
-_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*年?")
+_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*\u5e74?")
 # 2004/05 or 2004-2005, and 2004-12-31, as workbooks give it with the hour.
 _SPAN = re.compile(r"([0-9]{4})\s*[-/–—]\s*([0-9]{2}|[0-9]{4})")
 _DATE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2}[-/.][0-9]{1,2})(?:[ T]00:00:00)?")

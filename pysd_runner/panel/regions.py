@@ -1,6 +1,5 @@
 """Region files, and finding the region a panel means by a code or a name."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, suggest
-from pysd_runner.panel.names import key
+from pysd_runner.panel.names import CHINESE_ENDING, key
 from pysd_runner.panel.observations import IndexArray, Keys, TextArray
 from pysd_runner.panel.panel import Region
 from pysd_runner.panel.problems import Problem
@@ -24,8 +23,6 @@ _ALIASES = {
     "col": "column",
     "name": "name_en",
 }
-# 广西壮族自治区 and 广西, 北京市 and 北京 are one region.
-_CHINESE_RANK = re.compile(r"(?<=..)(?:壮族自治区|回族自治区|维吾尔自治区|自治区|特别行政区|省|市)$")
 _NOWHERE = -1
 
 
@@ -50,7 +47,7 @@ class RegionBook:
 
 
 def _place(text: str) -> str:
-    return _CHINESE_RANK.sub("", key(text))
+    return CHINESE_ENDING.sub("", key(text))
 
 
 def read_regions(path: Path) -> RegionBook:

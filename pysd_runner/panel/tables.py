@@ -140,7 +140,7 @@ def _doubt(message: str, text: str, characters: list[str]) -> list[Problem]:
 
 
 def _taken_for_another_script(text: str, content: bytes) -> list[str]:
-    """Find letters beyond Latin in a file whose every byte is also common Chinese: 妆 in GB2312 is ױ in UTF-8."""
+    """Find letters beyond Latin where every byte is also common Chinese: U+5986 in GB2312 is U+05F1 in UTF-8."""
     beyond_latin = sorted({character for character in text if ord(character) >= _BEYOND_LATIN})
     if not beyond_latin:
         return []

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.layout import DIMS, in_layout
-from pysd_runner.text.words import has_word, word
+from pysd_runner.text import has_text, say
 
 
 def label_array(
@@ -105,7 +105,7 @@ def scenario_label(values: xr.DataArray, scenario: str, lang: str) -> str:
     if own:
         return own
     key = f"scenario.{scenario}"
-    return word(key, lang) if has_word(key) else scenario.replace("_", " ")
+    return say(key, lang) if has_text(key) else scenario.replace("_", " ")
 
 
 def region_label(values: xr.DataArray, region: str, lang: str) -> str:
@@ -114,8 +114,8 @@ def region_label(values: xr.DataArray, region: str, lang: str) -> str:
     if own:
         return own
     for key in (f"class.{region}", f"region.{region}"):
-        if has_word(key):
-            return word(key, lang)
+        if has_text(key):
+            return say(key, lang)
     return region
 
 

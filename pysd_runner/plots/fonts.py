@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib import font_manager
 
-from pysd_runner.text.words import dictionary
+from pysd_runner.text import texts
 
 BASE = "DejaVu Sans"
 CANDIDATES = (
@@ -35,7 +35,7 @@ def families() -> tuple[str, ...]:
 
 def usable_language(lang: str) -> str:
     """Language whose labels can be drawn on this machine."""
-    dictionary(lang)
+    texts(lang)
     if lang == "zh" and not _chinese_families():
         _warn_once()
         return "en"

@@ -6,7 +6,7 @@ import xarray as xr
 
 from pysd_runner.plots.arrays import position_of, region_label, scenario_label
 from pysd_runner.plots.fonts import can_draw
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +25,7 @@ class Names:
     def region(self, code: str) -> str:
         """Printed name of a region."""
         wanted = (region_label(self.values, code, self.lang), region_label(self.values, code, "en"), code)
-        by_position = word("region.position", self.lang, position=self._position("region", code))
+        by_position = say("region.position", self.lang, position=self._position("region", code))
         return next((text for text in wanted if self._fits(text)), by_position)
 
     def _fits(self, text: str) -> bool:

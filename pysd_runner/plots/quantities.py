@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.numbers import written
-from pysd_runner.text.words import has_word, word
+from pysd_runner.text import has_text, say
 
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})
 _INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})
@@ -37,9 +37,9 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
     name = str(values.name or "value")
     units = str(values.attrs.get("units", values.attrs.get("unit", "")))
     is_index, is_share = name in _INDICES, units in _DIMENSIONLESS and name not in _INDICES
-    percent = word("unit.percent", lang)
+    percent = say("unit.percent", lang)
     points = "points" if is_share else "index_points" if is_index else ""
-    own_unit = word(f"unit.{name}", lang) if has_word(f"unit.{name}") else (percent if is_share else units)
+    own_unit = say(f"unit.{name}", lang) if has_text(f"unit.{name}") else (percent if is_share else units)
     title = _title(values, name, lang)
     digits = 1 if is_share else 3 if is_index else _digits(values)
     return Quantity(
@@ -48,8 +48,8 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
         inline=_inline(title),
         unit=own_unit,
         short_unit=percent if is_share else ("" if is_index else units),
-        difference_unit=word(f"unit.{points}", lang) if points else units,
-        counted_unit=word(f"unit.{points}_counted", lang) if points else units,
+        difference_unit=say(f"unit.{points}", lang) if points else units,
+        counted_unit=say(f"unit.{points}_counted", lang) if points else units,
         scale=100.0 if is_share else 1.0,
         digits=digits,
         difference_digits=digits + 1 if digits else 0,
@@ -69,8 +69,8 @@ def number(value: float, digits: int, *, signed: bool = False) -> str:
 
 def _title(values: xr.DataArray, name: str, lang: str) -> str:
     """What the quantity is called: a word of ours, the array's own words, or its name."""
-    if has_word(f"quantity.{name}"):
-        return word(f"quantity.{name}", lang)
+    if has_text(f"quantity.{name}"):
+        return say(f"quantity.{name}", lang)
     own = values.attrs.get(f"long_name_{lang}") or values.attrs.get("long_name") or name.replace("_", " ")
     return str(own)
 

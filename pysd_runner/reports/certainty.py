@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.reports.phrases import say
 from pysd_runner.spec import ModelSpec
+from pysd_runner.text import say
 
 _INDENT = 2
 # Columns of numbers: estimate, interval, share of data.
@@ -48,19 +48,23 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     heads = ["parameter", "estimate", "interval", "from data"]
     heads += ["profile", "moves with", "verdict"] if verdicts else []
     shown = [row[0] for row in rows]
-    lines = [say("certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
+    lines = [say("report.certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
     lines += aligned(
-        [[say(f"column {head}", lang, level=level) for head in heads], *rows], words=_words(len(heads)), indent=_INDENT
+        [[say(f"report.column {head}", lang, level=level) for head in heads], *rows],
+        words=_words(len(heads)),
+        indent=_INDENT,
     )
     if verdicts:
-        lines += filled(say("certainty note", lang), indent=_INDENT)
+        lines += filled(say("report.certainty note", lang), indent=_INDENT)
         lines += filled(_seen(verdicts, lang), indent=_INDENT)
     others = len(fitted["keys"]) - len(shown)
     if others:
-        lines += filled(say("certainty others", lang, count=others), indent=_INDENT)
+        lines += filled(say("report.certainty others", lang, count=others), indent=_INDENT)
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
-        lines += filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling), indent=_INDENT)
+        lines += filled(
+            say("report.sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling), indent=_INDENT
+        )
     return lines
 
 
@@ -93,10 +97,10 @@ def _shares(fitted: Mapping[str, Any]) -> list[float]:
 
 
 def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
-    shape = "" if verdict["shape"] is None else say(f"profile {SHAPES[verdict['shape']]}", lang)
+    shape = "" if verdict["shape"] is None else say(f"report.profile {SHAPES[verdict['shape']]}", lang)
     # The strongest comes first, and for two there is no room.
     partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
-    return [shape, partner, say(f"verdict {EVIDENCE[verdict['evidence']]}", lang)]
+    return [shape, partner, say(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
 
 def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[float, float]:
@@ -117,7 +121,7 @@ def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
         for item in seen[:MOST_DIRECTIONS]
     ]
     parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
-    return say("certainty directions" if seen else "certainty none seen", lang, **parts)
+    return say("report.certainty directions" if seen else "certainty none seen", lang, **parts)
 
 
 def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:

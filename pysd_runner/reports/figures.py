@@ -9,6 +9,7 @@ import numpy as np
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.regional.projection import Projection
+from pysd_runner.text import in_both
 
 # What a policy changes is shown for these; all of them are of the nation.
 OUTPUT = "national_output"
@@ -88,8 +89,7 @@ def _as_share(values: Any, baseline: str) -> Any:
     share.attrs = {
         "includes": values.attrs.get("includes", "parameters"),
         "units": "Dmnl",
-        "label_en": "National output, % of the baseline's",
-        "label_zh": "全国产出（基准的百分比）",
+        **{f"label_{lang}": text for lang, text in in_both("report.output_share").items()},
     }
     return share.rename(f"{OUTPUT}_share")
 

@@ -13,9 +13,8 @@ from pysd_runner.policy.comparison import Comparison
 from pysd_runner.policy.effects import HEADLINE, Start
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.reports.phrases import say
 from pysd_runner.spec import ModelSpec
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
@@ -24,7 +23,7 @@ NAMED = 4
 # Log points a year above which the forecast's departure from the model is told.
 TOLD_DRIFT = 0.003
 
-_LARGE = {"en": ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")), "zh": ((1e12, "万亿"), (1e8, "亿"))}
+_LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 
 
 def headline_lines(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
@@ -77,7 +76,7 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
             for item in answer.comparisons.values()
             for series in (item.first, *item.cases.values())
         )
-        yield say("robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
+        yield say("report.robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
         return
     tops = {key: str(item.first.idxmax()) for key, item in answer.comparisons.items()}
     shares = {key: percent(float(item.first[tops[key]])) for key, item in answer.comparisons.items()}
@@ -85,10 +84,10 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
     if len(tops) > 1 and len(set(tops.values())) == 1 and not against:
         label = label_of(projection, answer, next(iter(tops.values())), lang)
         parts = [
-            say("share under", lang, share=share, definition=definition_label(projection, key, lang))
+            say("report.share under", lang, share=share, definition=definition_label(projection, key, lang))
             for key, share in shares.items()
         ]
-        yield say("first but not robust", lang, policy=label, parts=say("list", lang).join(parts))
+        yield say("report.first but not robust", lang, policy=label, parts=say("report.list", lang).join(parts))
         return
     parts = [
         say(
@@ -100,7 +99,7 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
         )
         for key, name in tops.items()
     ]
-    yield say("not robust", lang, parts=say("clauses", lang).join([*parts, *against]))
+    yield say("report.not robust", lang, parts=say("report.clauses", lang).join([*parts, *against]))
 
 
 def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
@@ -123,7 +122,7 @@ def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
 def case_label(projection: Projection, key: str, change: str, lang: str) -> str:
     """What is assumed of a parameter in a case of the comparison."""
     meaning = getattr(declarations_of(projection).parameters[key], lang)
-    return say("case", lang, meaning=meaning, change=say(f"case {change}", lang))
+    return say("report.case", lang, meaning=meaning, change=say(f"report.case {change}", lang))
 
 
 def _without_policy(projection: Projection, start: Start, lang: str) -> str:
@@ -174,7 +173,7 @@ def _range(values: xr.DataArray, lang: str) -> str:
     if values.size < 2:
         return ""
     low, high = np.quantile(values.to_numpy(), (0.05, 0.95))
-    return say("interval", lang, range=interval(float(low), float(high), 1))
+    return say("report.interval", lang, range=interval(float(low), float(high), 1))
 
 
 def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str:
@@ -191,8 +190,8 @@ def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str
     ]
     if answer.approximate is not None:
         rough = answer.approximate.effects[HEADLINE].sel(scenario=name)
-        parts.append(say("closes normal", lang, closed=_middle(rough)))
-    return say("others", lang, parts=say("list", lang).join(parts)) if parts else ""
+        parts.append(say("report.closes normal", lang, closed=_middle(rough)))
+    return say("report.others", lang, parts=say("report.list", lang).join(parts)) if parts else ""
 
 
 def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
@@ -206,7 +205,7 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
         + ("" if is_single else f" ({interval(row['change_p05'], row['change_p95'], 1)})")
         for key, row in parts.to_dict("index").items()
     }
-    yield say("who and what", lang, who=found["who"], what=found["what"])
+    yield say("report.who and what", lang, who=found["who"], what=found["what"])
 
 
 def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
@@ -215,25 +214,27 @@ def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Ite
     money = _money_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
     known = per_point[np.isfinite(per_point)]
-    text = say("cost", lang, cost=amount(float(np.median(cost)), money, lang))
+    text = say("report.cost", lang, cost=amount(float(np.median(cost)), money, lang))
     if known.size < 0.95 * per_point.size:
-        text += say("cost unknown", lang, share=percent(1 - known.size / per_point.size))
+        text += say("report.cost unknown", lang, share=percent(1 - known.size / per_point.size))
     else:
-        text += say("cost per point", lang, cost=amount(float(np.median(known)), money, lang))
+        text += say("report.cost per point", lang, cost=amount(float(np.median(known)), money, lang))
     yield text
 
 
 def amount(value: float, money: str, lang: str) -> str:
     """Write an amount of money: 5.4 trillion yuan."""
-    for size, name in _LARGE[lang]:
+    for size in _LARGE[lang]:
         if abs(value) >= size:
-            return f"{written(value / size, 1)}{name}{money if lang == 'zh' else f' {money}'}"
+            return (
+                f"{written(value / size, 1)}{say(f'report.{size:.0e}', lang)}{money if lang == 'zh' else f' {money}'}"
+            )
     return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
 
 
 def _money_of(projection: Projection, lang: str) -> str:
     name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
-    return say("yuan", lang) if name == "Yuan" else name
+    return say("report.yuan", lang) if name == "Yuan" else name
 
 
 def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterator[str]:
@@ -245,24 +246,24 @@ def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterato
     shares = below.mean(axis=0)
     names = projection.data[f"name_{lang}"].to_numpy()
     losing = [str(names[place]) for place in np.argsort(-shares, kind="stable") if shares[place] > 0.5]
-    listed = word("list.separator", lang).join(losing[:NAMED])
-    listed += say("more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
+    listed = say("report.list.separator", lang).join(losing[:NAMED])
+    listed += say("report.more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
     key = "losers" if losing else "no losers"
-    yield say(key, lang, policy=label, count=len(losing), all=len(shares), names=listed)
+    yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=listed)
 
 
 def _rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[str]:
     """What the numbers rest on, and where they leave what is plausible."""
     if "population" not in projection.data:
-        yield say("equal shares", lang)
+        yield say("report.equal shares", lang)
     fitted = projection.provenance.get("fitted")
     growth = (fitted or {}).get("provenance", {}).get("growth") or {}
     if fitted is None:
-        yield say("rests on priors", lang)
+        yield say("report.rests on priors", lang)
     elif growth:
-        yield say("rests", lang, explained=percent(growth["explained"]))
+        yield say("report.rests", lang, explained=percent(growth["explained"]))
     else:
-        yield say("rests, no growth", lang)
+        yield say("report.rests, no growth", lang)
     yield from _drift(projection, lang)
     if answer is not None:
         yield from implausible(answer.main, declarations_of(projection), lang)

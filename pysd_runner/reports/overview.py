@@ -10,7 +10,7 @@ from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of
-from pysd_runner.reports.phrases import say
+from pysd_runner.text import say
 
 # Policies shown on the screen; the folder has them all.
 MOST_ROWS = 12
@@ -23,22 +23,25 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
         return lines
     header, rows = policy_table(projection, answer, lang, is_short=True)
     if len(rows) > MOST_ROWS:
-        rows = [*rows[:MOST_ROWS], [say("more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)]]
+        rows = [
+            *rows[:MOST_ROWS],
+            [say("report.more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)],
+        ]
     draws = answer.main.effects.sizes["draw"]
-    how = say("how single" if draws == 1 else "how", lang, draws=draws)
+    how = say("report.how single" if draws == 1 else "how", lang, draws=draws)
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
 
 
 def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
     """How likely events are under each scenario."""
-    header = [say("event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
+    header = [say("report.event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
     return header, [[str(event), *(f"{percent(share)} %" for share in row)] for event, row in shares.iterrows()]
 
 
 def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list[str]:
     """How likely events are under each scenario, for the screen: a block an event."""
     header, rows = event_table(projection, shares, lang)
-    lines = ["", say("events", lang)]
+    lines = ["", say("report.events", lang)]
     for event, *cells in rows:
         lines += ["", event, *aligned([list(pair) for pair in zip(header[1:], cells, strict=True)])]
     return lines
@@ -51,18 +54,18 @@ def policy_table(
     main = answer.main
     table = main.table()
     order = table.sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable").index
-    columns: list[tuple[str, str, int]] = [(HEADLINE, say("closed", lang), 1)]
+    columns: list[tuple[str, str, int]] = [(HEADLINE, say("report.closed", lang), 1)]
     if not is_short:
         columns += [
-            (f"{HEADLINE}_by_laggards", say("by laggards", lang), 1),
-            (f"{HEADLINE}_by_leaders", say("by leaders", lang), 1),
-            ("theil_between_closed", say("theil between", lang), 1),
-            ("leader_gap_closed", say("leader gap", lang), 1),
-            ("first_leader_gap_closed", say("first leader gap", lang, origin=projection.origin), 1),
+            (f"{HEADLINE}_by_laggards", say("report.by laggards", lang), 1),
+            (f"{HEADLINE}_by_leaders", say("report.by leaders", lang), 1),
+            ("theil_between_closed", say("report.theil between", lang), 1),
+            ("leader_gap_closed", say("report.leader gap", lang), 1),
+            ("first_leader_gap_closed", say("report.first leader gap", lang, origin=projection.origin), 1),
         ]
-    columns.append(("output_change", say("output", lang), 1))
+    columns.append(("output_change", say("report.output", lang), 1))
     columns = [column for column in columns if f"{column[0]}_p50" in table]
-    header = [say("policy", lang), *(title for _, title, _ in columns), *_first_titles(projection, answer, lang)]
+    header = [say("report.policy", lang), *(title for _, title, _ in columns), *_first_titles(projection, answer, lang)]
     rows = []
     for name in order:
         row = table.loc[name]
@@ -75,11 +78,11 @@ def policy_table(
 
 def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[str], list[list[str]]]:
     """Who is first in most draws, by what is assumed."""
-    header = [say(key, lang) for key in ("assumed", "best", "second")]
+    header = [say(f"report.{key}", lang) for key in ("assumed", "best", "second")]
     cases = {}
     for key, item in answer.comparisons.items():
-        cases[definition_label(projection, key, lang) if key else say("case main", lang)] = item.first
-    scan = say("case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
+        cases[definition_label(projection, key, lang) if key else say("report.case main", lang)] = item.first
+    scan = say("report.case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
     for (key, change), series in answer.main.cases.items():
         title = case_label(projection, key, change, lang)
         cases[f"{title} ({scan})" if change in FACTORS else title] = series
@@ -100,17 +103,17 @@ def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list
     except KeyError:
         return [], []
     rows = [
-        [say(f"part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2)]
+        [say(f"report.part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2)]
         for key, row in parts.to_dict("index").items()
     ]
-    return ["", say("closed", lang)], rows
+    return ["", say("report.closed", lang)], rows
 
 
 def _first_titles(projection: Projection, answer: Answer, lang: str) -> list[str]:
     return [
-        say("first in under", lang, definition=definition_label(projection, key, lang))
+        say("report.first in under", lang, definition=definition_label(projection, key, lang))
         if key
-        else say("first in", lang)
+        else say("report.first in", lang)
         for key in answer.comparisons
     ]
 

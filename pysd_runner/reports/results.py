@@ -23,8 +23,8 @@ from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
-from pysd_runner.reports.phrases import say
 from pysd_runner.scenarios.scenario import BASELINE
+from pysd_runner.text import say
 
 FIGURES = "figures"
 
@@ -159,44 +159,46 @@ def _page(
         parts += _compared(projection, answer, year, lang)
     if shares is not None:
         header, rows = event_table(projection, shares, lang)
-        parts += [Heading(say("events", lang)), Table(header=header, rows=rows)]
+        parts += [Heading(say("report.events", lang)), Table(header=header, rows=rows)]
     pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in sentences.items()]
     if pictures:
-        parts += [Heading(say("figures", lang)), Paragraph(say("figures note", lang)), *pictures]
+        parts += [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang)), *pictures]
     parts += _behind(projection, lang)
     parts += _listed("warnings", projection.warnings, lang)
     parts += _listed("inferred", projection.imputed, lang)
     if projection.policies:
         parts += list(_losers(projection, answer, lang))
     present = [name for name in CONTENTS if (folder / name).exists() or name == "summary.md"]
-    parts += _listed("files", [f"`{name}`: {say(f'file {name}', lang)}" for name in present], lang)
+    parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
     return Document(
-        title=say("report", lang, year=year, panel=panel), lang=lang, parts=[*parts, Paragraph(_made(projection, lang))]
+        title=say("report.report", lang, year=year, panel=panel),
+        lang=lang,
+        parts=[*parts, Paragraph(_made(projection, lang))],
     )
 
 
 def _compared(projection: Projection, answer: Answer, year: int, lang: str) -> Iterator[Part]:
     """Policies beside each other, what the first is made of, and what the ranking hangs on."""
     header, rows = policy_table(projection, answer, lang)
-    yield Heading(say("table", lang, year=year))
+    yield Heading(say("report.table", lang, year=year))
     yield Table(header=header, rows=rows)
     draws = answer.main.effects.sizes["draw"]
-    yield Paragraph(say("how single" if draws == 1 else "how", lang, draws=draws))
+    yield Paragraph(say("report.how single" if draws == 1 else "how", lang, draws=draws))
     name = projection.policies[0]
     header, rows = split_table(answer.main, name, lang)
     if rows:
         yield Table(
-            header=header, rows=rows, caption=say("split", lang, policy=label_of(projection, answer, name, lang))
+            header=header, rows=rows, caption=say("report.split", lang, policy=label_of(projection, answer, name, lang))
         )
     if len(answer.main.scenarios) > 1 and draws > 1:
         header, rows = case_table(projection, answer, lang)
-        yield Heading(say("ranking", lang))
+        yield Heading(say("report.ranking", lang))
         yield Table(header=header, rows=rows, words=frozenset({1, 2}))
 
 
 def _behind(projection: Projection, lang: str) -> list[Part]:
     """What is data and what is prior."""
-    parts: list[Part] = [Heading(say("evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
+    parts: list[Part] = [Heading(say("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
     fitted = projection.provenance.get("fitted")
     lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
     return [*parts, Paragraph("\n".join(["```", *lines, "```"]))] if lines else parts
@@ -204,9 +206,12 @@ def _behind(projection: Projection, lang: str) -> list[Part]:
 
 def _losers(projection: Projection, answer: Answer | None, lang: str) -> Iterator[Part]:
     frame = _below(projection)
-    yield Heading(say("below", lang))
+    yield Heading(say("report.below", lang))
     yield Table(
-        header=[say("region", lang), *(label_of(projection, answer, name, lang) for name in projection.policies)],
+        header=[
+            say("report.region", lang),
+            *(label_of(projection, answer, name, lang) for name in projection.policies),
+        ],
         rows=[
             [str(row[f"name_{lang}"]), *(f"{percent(row[name])} %" for name in projection.policies)]
             for row in frame.to_dict("records")
@@ -216,7 +221,7 @@ def _losers(projection: Projection, answer: Answer | None, lang: str) -> Iterato
 
 def _listed(key: str, lines: Sequence[str], lang: str) -> list[Part]:
     """A heading and a list; nothing without lines."""
-    return [Heading(say(key, lang)), Bullets(lines)] if lines else []
+    return [Heading(say(f"report.{key}", lang)), Bullets(lines)] if lines else []
 
 
 def _made(projection: Projection, lang: str) -> str:

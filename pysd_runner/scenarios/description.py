@@ -7,18 +7,18 @@ from typing import Any
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, UnknownName
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
-from pysd_runner.scenarios.phrases import PHRASES
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule, changed_settings
 from pysd_runner.scenarios.scenario import Scenario
 from pysd_runner.scenarios.vocabulary import ScenarioModel, Vocabulary, Words, find_word, load_vocabulary
+from pysd_runner.text import LANGUAGES, texts
 
 
 def describe(scenario: Scenario, language: str, vocabulary: Vocabulary | None = None) -> tuple[str, ...]:
     """Lines that say everything a scenario sets; see `Scenario.describe`."""
-    if language not in PHRASES:
-        raise InvalidInput(f"no descriptions in language {language!r}; expected one of {', '.join(PHRASES)}")
+    if language not in LANGUAGES:
+        raise InvalidInput(f"no descriptions in language {language!r}; expected one of {', '.join(LANGUAGES)}")
     known = _shipped_vocabulary(scenario.model) if vocabulary is None else vocabulary
-    return tuple(_lines(scenario, _Writer(language=language, phrases=PHRASES[language], vocabulary=known)))
+    return tuple(_lines(scenario, _Writer(language=language, phrases=texts(language, "description"), vocabulary=known)))
 
 
 def _shipped_vocabulary(model: str) -> Vocabulary:

@@ -1,13 +1,12 @@
 """Regions as people write them: codes, English and Chinese names, groups, in any case."""
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.panel.names import CHINESE_ENDING
 
-_CHINESE_ENDING = re.compile(r"(?<=..)(省|市|(壮族|回族|维吾尔)?自治区|特别行政区)$")
 MOST_LISTED = 8
 
 
@@ -59,7 +58,7 @@ def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
 
 
 def _plain(text: str) -> str:
-    return _CHINESE_ENDING.sub("", unicodedata.normalize("NFKC", text).strip().casefold())
+    return CHINESE_ENDING.sub("", unicodedata.normalize("NFKC", text).strip().casefold())
 
 
 def _listing(names: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from pysd_runner.scenarios.problems import InvalidScenarioFile, quoted
 from pysd_runner.scenarios.schema import SCHEMA_VERSION, PolicyPart
 from pysd_runner.scenarios.vocabulary import Vocabulary
 from pysd_runner.scenarios.years import INTERPOLATE, write_year
+from pysd_runner.text import in_both
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,10 +96,7 @@ class Scenario:
             root,
             name=f"{BASELINE}_{under}" if under else BASELINE,
             label=FrozenMapping(
-                {
-                    "en": f"No policy, assumptions of {under}" if under else "No policy",
-                    "zh": f"无政策（{under} 的假设）" if under else "无政策",
-                }
+                in_both("scenario.no_policy_under", assumptions=under) if under else in_both("scenario.no_policy")
             ),
             policy=replace(root.policy, budget=0.0) if root.policy.spends else root.policy,
             assumptions=self.assumptions,
