@@ -154,7 +154,9 @@ def future_lines(ground: Ground) -> Iterator[str]:
     for name, item in (("from the forecast", closed), ("the model alone", alone)):
         gap = item.data["gap_to_leader"].isel(scenario=0)
         wider = (gap.sel(year=COUNTED).median("draw") > gap.sel(year=origin).median("draw")).sum().item()
-        share = float(scenario_chances(item.data, [EVENT]).to_numpy()[0, 0])
+        whole = ground.baseline.paths if item is closed else None
+        table = scenario_chances(item.data, [EVENT], reference="baseline", forecast=whole)
+        share = float(table.to_numpy()[0, 0])
         yield f"   {name}: the gap to the leader widens by {COUNTED} in {wider} regions; {EVENT}: {share:.2f}"
     record = closed.provenance["baseline"]
     shock = np.array(list(record["systematic_shock"].values()))

@@ -2,17 +2,20 @@
 
 import operator
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.core.paths import model_folder
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.ir import ModelIr, Variable
 from pysd_runner.engine.loading import changed_files, load_lowered
 from pysd_runner.engine.names import HIDDEN, key
-from pysd_runner.engine.source import Source, read_source
 from pysd_runner.spec import ModelSpec, load_spec
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.frontend.translated.source import Translated
 
 REGION_RANGE = "Region"
 
@@ -29,6 +32,7 @@ class Model:
     sha256: str  # hash of its bytes
     spec: ModelSpec | None = None  # declarations that stand beside a shipped model, None for any other file
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
     lowered: ModelIr | None = None  # the project's own representation, None where a feature is not covered
     uncovered: str = ""  # why it could not be lowered at all, empty otherwise
 
@@ -57,15 +61,17 @@ class Model:
         return {name: item for name, item in self.ir.variables.items() if not item.hidden}
 
     @property
-    def source(self) -> Source:
-        """The parsed file with the ranges of this model."""
-        source = read_source(self.path)
+    def translated(self) -> "Translated":
+        """The file as PySD's translators read it, with the ranges of this model."""
+        from pysd_runner.engine.frontend.translated.source import translate
+
+        source = translate(self.path)
         changed = [self.path] if source.sha256 != self.sha256 else []
         if self.lowered is not None:
             changed += changed_files(self.lowered, self.path.parent)
         if changed:
             raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
-        return source.with_ranges(self.elements)
+        return replace(source, files={**source.files, **self.files}).with_ranges(self.elements)
 
     def find(self, name: str) -> str:
         """Name of a variable as written in the file."""
@@ -101,7 +107,13 @@ def _declared(spec: ModelSpec | None) -> dict[str, str]:
     return {name: item.variable for group in groups for name, item in group.items() if item.variable}
 
 
-def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) -> Model:
+def load_model(
+    name: str | Path,
+    *,
+    regions: int | Sequence[str] | None = None,
+    files: Mapping[str, str | Path] | None = None,
+    budgets: Budgets = DEFAULT,
+) -> Model:
     """Load a shipped model or any Vensim or XMILE file; no code of the file is run.
 
     Nothing is written but the lowered model, to the user's cache folder: a file that was loaded before, and that like
@@ -115,6 +127,11 @@ def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) 
     regions
         How many regions, or a sequence with one entry per region; None keeps the list of the file. The model works with
         generated keys R001, R002, ...; names are labels of the panel.
+    files
+        Paths of data files by the name that the model has for them, for instance ``{"?data": "observed.xlsx"}`` for a
+        name that is set in Vensim; other data files lie in the folder of the model.
+    budgets
+        The most that the file may ask for before anything is computed.
 
     Returns
     -------
@@ -128,17 +145,19 @@ def load_model(name: str | Path, *, regions: int | Sequence[str] | None = None) 
     UnknownName
         If there is no such shipped model, or the file has no range of regions to replace.
     InvalidInput
-        If fewer than one region is asked for.
+        If fewer than one region is asked for, or the model reads no such data file.
     """
     path, label, spec = _locate(name)
     elements = {} if regions is None else {REGION_RANGE: region_keys(regions)}
-    found = load_lowered(path, elements)
+    places = {name: Path(place).absolute() for name, place in (files or {}).items()}
+    found = load_lowered(path, elements, places, budgets)
     return Model(
         name=label,
         path=found.path,
         sha256=found.sha256,
         spec=spec,
         elements=elements,
+        files=places,
         lowered=found.model,
         uncovered=found.uncovered,
     )

@@ -1,9 +1,16 @@
 """What holds for every test: each run of the shipped model keeps the behaviour rules that stand beside it."""
 
 import functools
+import signal
 from dataclasses import replace
 
 import pytest
+
+
+def pytest_configure():
+    """Take SIGINT also where the caller ignores it, as shells do for jobs in the background; children inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache

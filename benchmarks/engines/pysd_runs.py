@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.engines import Array, Unavailable
 from benchmarks.models import Subject
+from pysd_runner.engine.frontend.translated.source import translate
 from pysd_runner.engine.names import key
 from pysd_runner.engine.sanitised import Sanitised, sanitise
-from pysd_runner.engine.source import read_source
 
 Lookups = Literal["released", "patched", "kept"]
 
@@ -101,7 +101,7 @@ class PySD:
         place.mkdir(parents=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            safe = sanitise(read_source(subject.path), place)
+            safe = sanitise(translate(subject.path), place)
             try:
                 runner = pysd.load(ModelBuilder(safe.abstract).build_model())
             except Exception as error:  # PySD raises whatever its builder or the generated module runs into.

@@ -111,7 +111,7 @@ def forecast(
     from pysd_runner.cli.baselines import keep, kept_in
 
     beside = fit if fit is not None and fit.is_dir() else None
-    kept = None if beside is None else kept_in(beside, read, last, draws)
+    kept = None if beside is None else kept_in(beside, read, fitted, until=last, draws=draws, seed=seed)
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=past, kept=kept, progress=stage.at, **asked)
     if beside is not None and kept is None and model == FINAL:

@@ -36,7 +36,7 @@ PAST_HORIZONS = (1, 3, 5)
 # Every region is forecast only where widths have something to be learnt from.
 LEAST_YEARS = FIRST_SEEN + 2
 # What is told of a fit.
-OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year")
+OF_FIT = ("model", "model_sha256", "panel", "panel_sha256", "first_year", "last_year", "sha256")
 # So many years ahead a forecast says nothing that its bands do not.
 FARTHEST = 50
 

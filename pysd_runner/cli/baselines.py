@@ -1,6 +1,6 @@
 """The forecast a run starts from: the one beside the fit, or a new one from whoever registered to make it."""
 
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ def baseline_of(
     seed: int,
 ) -> "Baseline | None":
     """Read or make the forecast of a panel."""
-    kept = None if folder is None else kept_in(folder, panel, until, draws)
+    kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
     if kept is not None:
         return kept
     found = list(entry_points(group=GROUP))
@@ -46,7 +46,9 @@ def baseline_of(
     return made
 
 
-def kept_in(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline | None":
+def kept_in(
+    folder: Path, panel: "Panel", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
+) -> "Baseline | None":
     """Read the forecast in the folder of a fit."""
     from pysd_runner.spec import load_baseline
     from pysd_runner.spec.baseline import FILE
@@ -54,7 +56,13 @@ def kept_in(folder: Path, panel: "Panel", until: int, draws: int) -> "Baseline |
     if not (folder / FILE).is_file():
         return None
     found = load_baseline(folder)
-    is_same = found.panel_sha256 == panel.sha256 and found.regions == panel.codes
+    digest = (found.provenance.get("fit") or {}).get("sha256")
+    is_same = (
+        (found.panel_sha256, found.regions) == (panel.sha256, panel.codes)
+        and digest == (None if fitted is None else fitted.sha256)
+        and found.provenance.get("seed") == seed
+        and found.provenance.get("gapsim") == version("gapsim")
+    )
     return found if is_same and found.years[-1] >= until and len(found) >= draws else None
 
 

@@ -1,5 +1,6 @@
 """``gapsim doctor``: whether this installation works."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from pysd_runner.core.errors import InvalidModel
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.checks import DimensionProblem, Obstacle
+    from pysd_runner.engine.ir import Feature
 
 WIDTH = 20
 
@@ -28,8 +30,9 @@ def doctor(
 ) -> int:
     """Examine the installation: versions, fonts for Chinese, writable folders, and the engine against PySD.
 
-    With a model: everything that stops that Vensim or XMILE file from running, and the units of every equation. Exit
-    code 1 when the installation is broken, 2 when the model cannot run or its units do not fit.
+    With a model: what that Vensim or XMILE file asks for and what is done with it, everything that stops it from
+    running, and the units of every equation. Exit code 1 when the installation is broken, 2 when the model cannot run
+    or its units do not fit.
     """
     if model is not None:
         return _examine_model(session, model)
@@ -57,15 +60,33 @@ def _examine_model(session: Session, name: str) -> int:
     if difference := difference_of_methods(model.ir):
         other = Obstacle(variable="", equation="", message=f"{model.path.name}: {difference}")
         found.append(_entry("method", other, "", "", is_failure=False))
+    for feature in (item for item in model.ir.features if item.warns):
+        told = Obstacle(variable="", equation="", message=f"{model.path.name}: {feature.name}: {feature.done}")
+        found.append(_entry("not done", told, "", "", is_failure=False))
     found += [_entry(item.kind, item, item.expected, item.found, is_failure=item.is_failure) for item in problems]
     failures = len(obstacles) + sum(item.is_failure for item in problems)
+    for done, names in _asked(model.ir.features).items():
+        session.say(f"{'asks':<8}{done}: {', '.join(names)}")
     for entry in found:
         session.say(f"{entry['verdict']:<8}{entry['message']}")
     session.say(f"{len(model.variables)} variables: {failures} errors, {len(found) - failures} warnings")
     if obstacles:
         session.say(f"the model cannot run as it stands: {len(obstacles)} of the errors stop it")
-    session.data = found
+    session.data = [*map(_known, model.ir.features), *found]
     return InvalidModel.exit_code if failures else 0
+
+
+def _asked(features: Iterable["Feature"]) -> dict[str, list[str]]:
+    """What a file asks for, by what is done with it."""
+    found: dict[str, list[str]] = {}
+    for item in features:
+        if not item.warns:
+            found.setdefault(item.done, []).append(item.name if item.count == 1 else f"{item.name} ({item.count})")
+    return found
+
+
+def _known(feature: "Feature") -> dict[str, str]:
+    return {"verdict": "asks", "kind": feature.name, "message": f"{feature.done} ({feature.count})"}
 
 
 def _entry(

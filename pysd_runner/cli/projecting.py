@@ -103,6 +103,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     # Forecasts start where the projection does.
     seen = job.panel.subset(years=range(job.panel.years[0], last_origin(job.panel) + 1))
     _check_events(seen, until, job.events)
+    _check_regions(seen, job.regions)
     baseline = None
     if not job.is_open and until > seen.years[-1]:
         baseline = baseline_of(session, seen, job.fitted, job.folder, until=until, draws=draws, seed=seed)
@@ -134,6 +135,17 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
         session.warn(text)
     data = {**report.data, "checks": {"verdict": checks.verdict, "broken": checks.broken}}
     return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
+
+
+def _check_regions(panel: "Panel", asked: Sequence[str]) -> None:
+    """Find the regions that are to be shown before the work is done."""
+    from pysd_runner.core.errors import UnknownName, suggest
+
+    known = [name for place in panel.regions for name in (place.code, place.name_en, place.name_zh) if name]
+    for name in asked:
+        if name not in known:
+            named = ", ".join(place.name_en or place.code for place in panel.regions[:6])
+            raise UnknownName(f"the panel has no region {name!r}: it has {named}, ...{suggest(name, known)}")
 
 
 def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:

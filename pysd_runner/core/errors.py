@@ -48,12 +48,18 @@ class SimulationFailed(GapsimError):
     exit_code = 4
 
 
+# A longer name is no slip of the pen, and looking for one that is like it takes long.
+LONGEST = 200
+
+
 def suggest(name: str, candidates: Iterable[str]) -> str:
     """Sentence that offers the nearest known name.
 
     >>> suggest("acess", ["access", "skills"])
     " Did you mean 'access'?"
     """
+    if len(name) > LONGEST:
+        return ""
     known = {candidate.casefold(): candidate for candidate in candidates}
     near = get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
     return f" Did you mean {known[near[0]]!r}?" if near else ""

@@ -4,7 +4,8 @@
 scenarios and draws at once, and ``reference`` runs the same model through PySD itself: the slow twin.
 """
 
+from pysd_runner.engine.frontend.budgets import Budgets
 from pysd_runner.engine.ir import Method
 from pysd_runner.engine.paths import TimePath
 
-__all__ = ["Method", "TimePath"]
+__all__ = ["Budgets", "Method", "TimePath"]

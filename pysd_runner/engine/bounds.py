@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.clock import Clock, UnevenSaving
 from pysd_runner.engine.integration import integrated
 from pysd_runner.engine.ir import ModelIr, Number
 from pysd_runner.engine.numpy_target import compiled, leading_shape, run
 from pysd_runner.engine.own_clock import Controls, axis_of
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array | TimePath]

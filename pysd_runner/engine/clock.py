@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 # A run of more steps than this is a slip of the pen, and would not fit into memory.
 MOST_STEPS = 5_000_000

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature, suggest
 from pysd_runner.engine.functions import TIME_STEP, operation
 from pysd_runner.engine.ir import (
     STATEFUL,
@@ -39,7 +40,6 @@ from pysd_runner.engine.order import plan
 from pysd_runner.engine.partials import ONE, ZERO
 from pysd_runner.engine.rewriting import relabelled
 from pysd_runner.engine.sharing import Shared
-from pysd_runner.errors import InvalidInput, UnsupportedFeature, suggest
 
 # Range with one element for each direction, and what the name of a twin ends in.
 DIRECTION = f"{HIDDEN}direction"

@@ -13,6 +13,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.functions import operation, time_step
 from pysd_runner.engine.ir import (
     Block,
@@ -31,7 +32,6 @@ from pysd_runner.engine.ir import (
 from pysd_runner.engine.names import HELD, HIDDEN
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.rewriting import with_children
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 Array = NDArray[np.float64]
 

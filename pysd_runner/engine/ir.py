@@ -287,6 +287,51 @@ class Integration:
     asked: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something that a model file asks for.
+
+    Parameters
+    ----------
+    name
+        As the file spells it.
+    done
+        What is done with it.
+    count
+        How often it asks.
+    warns
+        Whether numbers would be other ones if it were done as the program does that wrote the file.
+    """
+
+    name: str
+    done: str
+    count: int = 1
+    warns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A variable where a program draws it.
+
+    Parameters
+    ----------
+    variable
+        Its name.
+    view
+        Name of the drawing.
+    x, y
+        Its centre, in the units of the program, downwards.
+    is_copy
+        Whether it is drawn there once more.
+    """
+
+    variable: str
+    view: str
+    x: float
+    y: float
+    is_copy: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIr:
     """A whole model, lowered.
@@ -305,6 +350,10 @@ class ModelIr:
         Hash of every data file that was read, by its path; their numbers are in the equations.
     integration
         How the file wants its stocks integrated.
+    features
+        What the file asks for beside its equations, and what is done with it.
+    sketch
+        Variables where they are drawn, in the order of the file.
     """
 
     ranges: Mapping[str, tuple[str, ...]]
@@ -313,6 +362,8 @@ class ModelIr:
     structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     integration: Integration = Integration()
+    features: tuple[Feature, ...] = field(default=(), compare=False)
+    sketch: tuple[Drawn, ...] = field(default=(), compare=False)
 
     def shape(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of the given ranges."""

@@ -1,21 +1,20 @@
 """The lowered form of a model file: from the cache when nothing it was made from has changed, else made anew.
 
-A hit needs neither PySD nor anything PySD imports, which is most of the time a first load takes.
+A hit needs no grammar, which is most of the time a first load takes.
 """
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine import serial
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
+from pysd_runner.engine.frontend.files import identify
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.source import identify, read_source
 from pysd_runner.engine.store import code_digest, default_store
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,12 @@ class Lowered:
     uncovered: str = ""
 
 
-def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Lowered:
+def load_lowered(
+    path: str | Path,
+    elements: Mapping[str, Sequence[str]],
+    files: Mapping[str, Path] | None = None,
+    budgets: Budgets = DEFAULT,
+) -> Lowered:
     """Lower a model file, or take what an earlier call left in the cache.
 
     Parameters
@@ -49,6 +53,10 @@ def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Low
         A Vensim or XMILE file.
     elements
         New elements by name of the subscript range.
+    files
+        Data files by the name that the model has for them.
+    budgets
+        The most it may ask for.
 
     Returns
     -------
@@ -63,40 +71,58 @@ def load_lowered(path: str | Path, elements: Mapping[str, Sequence[str]]) -> Low
         If the file has no such range.
     """
     path, sha256 = identify(path)
+    asked = _Asked(path, sha256, elements, files or {}, budgets)
     store = default_store("ir")
     if store is None:
-        return _lowered(path, sha256, elements)
-    key = _key(path, sha256, elements)
+        return asked.lowered()
+    key = asked.key()
     cached = store.get(key)
     model = None if cached is None else _unchanged(cached, path.parent)
     if model is not None:
         return Lowered(path, sha256, model)
-    found = _lowered(path, sha256, elements)
+    found = asked.lowered()
     # A file that was written to meanwhile is not kept under the hash of what it was before.
     if found.model is not None and _same_files(found.model, path.parent) and _digest(path) == sha256:
         store.put(key, serial.dumps(found.model))
     return found
 
 
-def _lowered(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> Lowered:
-    from pysd_runner.engine.lowering import lower
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A model file to be lowered, as `load_lowered` takes it."""
 
-    try:
-        return Lowered(path, sha256, lower(read_source(path).with_ranges(elements)))
-    except UnsupportedFeature as error:
-        return Lowered(path, sha256, None, str(error))
+    path: Path
+    sha256: str
+    elements: Mapping[str, Sequence[str]]
+    files: Mapping[str, Path]
+    budgets: Budgets
 
+    def lowered(self) -> Lowered:
+        # A lowered model that is in the cache needs none of this.
+        from pysd_runner.engine.frontend.lowering.model import lower
+        from pysd_runner.engine.frontend.source import read_source
 
-def _key(path: Path, sha256: str, elements: Mapping[str, Sequence[str]]) -> str:
-    """Digest of everything but the data files that decides what a file is lowered to; messages in it hold its path."""
-    decisive = [
-        str(path),
-        sha256,
-        {name: list(items) for name, items in elements.items()},
-        _pysd(),
-        code_digest(Path(__file__).parent),
-    ]
-    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+        try:
+            source = read_source(self.path, self.budgets).with_ranges(self.elements)
+            model = lower(source.with_files(self.files), self.budgets)
+        except UnsupportedFeature as error:
+            return Lowered(self.path, self.sha256, None, str(error))
+        for name, path in self.files.items():
+            if str(path.resolve()) not in model.files:
+                raise InvalidInput(f"{self.path} reads no file {name!r}; it reads {', '.join(model.files) or 'none'}")
+        return Lowered(self.path, self.sha256, model)
+
+    def key(self) -> str:
+        """Digest of all but the data files that decides what a file is lowered to; messages in it hold its path."""
+        decisive = [
+            str(self.path),
+            self.sha256,
+            {name: list(items) for name, items in self.elements.items()},
+            {name: str(path) for name, path in self.files.items()},
+            asdict(self.budgets),
+            code_digest(Path(__file__).parent),
+        ]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 def _unchanged(cached: bytes, folder: Path) -> ModelIr | None:
@@ -136,17 +162,3 @@ def _digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-@lru_cache(maxsize=1)
-def _pysd() -> str:
-    """Version of PySD, read from its file where there is one because importing it takes most of a second."""
-    found = importlib.util.find_spec("pysd")
-    if found is None or found.origin is None:
-        return ""
-    try:
-        return (Path(found.origin).parent / "_version.py").read_text(encoding="utf-8")
-    except OSError:
-        from importlib.metadata import version
-
-        return version("pysd")

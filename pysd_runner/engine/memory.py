@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 
 def machine_bytes() -> float:

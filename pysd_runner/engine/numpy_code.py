@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.array_functions import FUNCTIONS
 from pysd_runner.engine.circles import Part, positions
 from pysd_runner.engine.ir import (
@@ -32,7 +33,6 @@ from pysd_runner.engine.ir import (
     references,
 )
 from pysd_runner.engine.order import Plan, Statement, at_start, running
-from pysd_runner.errors import UnsupportedFeature
 
 # Operation -> text; also the list of what this target can do.
 OPERATIONS = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.array_functions import FUNCTIONS
 from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import ModelIr
@@ -16,7 +17,6 @@ from pysd_runner.engine.numpy_tables import Tables
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.pipe import Pipe
 from pysd_runner.engine.random_numbers import Chance
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
 
 Array = NDArray[np.float64]
 

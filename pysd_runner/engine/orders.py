@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.names import HIDDEN
 from pysd_runner.engine.numpy_target import compiled, run
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput, InvalidModel, UnsupportedFeature
 
 Array = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.functions import SMALL, operation
 from pysd_runner.engine.ir import Expression, Number, Operation
-from pysd_runner.errors import UnsupportedFeature
 
 ZERO, ONE = Number(0.0), Number(1.0)
 

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import GapsimError, InvalidInput, SimulationFailed
 from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.frontend.lowering.limits import is_non_negative
+from pysd_runner.engine.frontend.translated.source import Translated
 from pysd_runner.engine.ir import ModelIr, Reduction, walk
-from pysd_runner.engine.limits import is_non_negative
 from pysd_runner.engine.names import key
 from pysd_runner.engine.numpy_target import leading_shape
 from pysd_runner.engine.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.sanitised import Sanitised, sanitise
-from pysd_runner.engine.source import Source
-from pysd_runner.errors import GapsimError, InvalidInput, SimulationFailed
 
 Array = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class UnlimitedOutflow(UserWarning):
 
 
 def run_reference(
-    source: Source,
+    source: Translated,
     model: ModelIr,
     values: Mapping[str, Array | TimePath],
     clock: Clock,
@@ -89,7 +89,7 @@ def _is_circle(error: BaseException | None) -> bool:
 
 
 def _run_cases(
-    source: Source,
+    source: Translated,
     model: ModelIr,
     values: Mapping[str, Array | TimePath],
     clock: Clock,
@@ -148,7 +148,7 @@ def _reduced_ranges(model: ModelIr) -> set[str]:
     }
 
 
-def _guarded(source: Source, action: Callable[[], Any]) -> Any:
+def _guarded(source: Translated, action: Callable[[], Any]) -> Any:
     try:
         return action()
     except GapsimError:

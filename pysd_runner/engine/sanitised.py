@@ -9,18 +9,18 @@ names, numbers and the function names of its own table, and nothing else.
 
 import copy
 import re
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.engine.external import DataFiles, relative_name, with_listed_ranges
+from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.frontend.lowering.external import place_of
+from pysd_runner.engine.frontend.translated.source import Translated
+from pysd_runner.engine.frontend.xmile.expressions import plain_name
 from pysd_runner.engine.names import key
-from pysd_runner.engine.source import Source
-from pysd_runner.errors import UnsupportedFeature
 
 CONTROLS = {
     "time": "time",
@@ -58,7 +58,7 @@ class Sanitised:
     series: frozenset[str]
 
 
-def sanitise(source: Source, folder: Path) -> Sanitised:
+def sanitise(source: Translated, folder: Path) -> Sanitised:
     """Copy an abstract model with nothing of the file's text left in it.
 
     Parameters
@@ -80,8 +80,7 @@ def sanitise(source: Source, folder: Path) -> Sanitised:
     InvalidModel
         If a file that subscript ranges are read from is missing.
     """
-    with closing(DataFiles(source.path)) as files:
-        source = with_listed_ranges(source, files)
+    source = source.with_listed_ranges()
     macros = {key(item.name): f"gm{place:04d}" for place, item in enumerate(source.abstract.sections[1:])}
     main = _names(source, source.abstract.sections[0], macros, {})
     sections = [_section(source.abstract.sections[0], main, folder / "model.py")]
@@ -91,10 +90,18 @@ def sanitise(source: Source, folder: Path) -> Sanitised:
     abstract = copy.copy(source.abstract)
     abstract.original_path = folder / "model.mdl"
     abstract.sections = tuple(sections)
-    return Sanitised(abstract, main.variables, main.ranges, main.elements, _series(source))
+    elements = _by_plain_name(source.abstract.sections[0].subscripts, main.elements)
+    return Sanitised(abstract, main.variables, main.ranges, elements, _series(source))
 
 
-def _series(source: Source) -> frozenset[str]:
+def _by_plain_name(ranges: Iterable[Any], elements: Mapping[str, str]) -> dict[str, str]:
+    """Elements under the names they have here as well: PySD keeps escaped characters as they are written."""
+    labels = [label for item in ranges if not isinstance(item.subscripts, str) for label in item.subscripts]
+    plain = {key(plain_name(label)): elements[key(label)] for label in labels if key(label) in elements}
+    return {**plain, **elements}
+
+
+def _series(source: Translated) -> frozenset[str]:
     return frozenset(
         key(element.name)
         for element in source.abstract.sections[0].elements
@@ -105,6 +112,7 @@ def _series(source: Source) -> frozenset[str]:
 @dataclass(frozen=True, slots=True)
 class _Names:
     path: Path
+    files: Mapping[str, Path]
     variables: dict[str, str]
     ranges: dict[str, str]
     elements: dict[str, str]
@@ -120,7 +128,7 @@ class _Names:
         return generated + ("!" if text.rstrip().endswith("!") else "")
 
 
-def _names(source: Source, section: Any, macros: dict[str, str], known: dict[str, str]) -> _Names:
+def _names(source: Translated, section: Any, macros: dict[str, str], known: dict[str, str]) -> _Names:
     variables = dict(CONTROLS)
     if key(section.name) in macros:
         # What a macro returns is the variable that bears its name.
@@ -134,7 +142,7 @@ def _names(source: Source, section: Any, macros: dict[str, str], known: dict[str
             if key(label) not in ranges:
                 elements.setdefault(key(label), f"ge{len(elements):05d}")
     listed = {key(item.name): tuple(map(key, item.subscripts)) for item in section.subscripts}
-    return _Names(source.path, variables, ranges, elements, macros, listed)
+    return _Names(source.path, source.files, variables, ranges, elements, macros, listed)
 
 
 def _section(found: Any, names: _Names, path: Path) -> Any:
@@ -227,11 +235,13 @@ _HARMLESS = re.compile(r"[\w .,;:*/()+-]*\Z")
 def _external(node: Any, names: _Names) -> Any:
     texts = {item.name: getattr(node, item.name) for item in fields(node)}
     for place, text in texts.items():
+        if place == "file" and text in names.files:
+            continue  # a path of the caller stands in for it
         if not isinstance(text, str) or not _HARMLESS.match(text):
             raise UnsupportedFeature(
                 f"{names.path}: {place} {text!r} of an external file cannot be handed to PySD safely"
             )
-    location = (names.path.parent / relative_name(texts["file"])).as_posix()
+    location = place_of(texts["file"], names.path, names.files).as_posix()
     if not _HARMLESS.match(location):
         raise UnsupportedFeature(f"{names.path}: the path {location!r} cannot be handed to PySD safely")
     return replace(node, file=location)

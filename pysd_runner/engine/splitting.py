@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.circles import Equation, Group, positions
 from pysd_runner.engine.ir import (
     ArrayFunction,
@@ -28,7 +29,6 @@ from pysd_runner.engine.ir import (
     Variable,
 )
 from pysd_runner.engine.names import HIDDEN, shown
-from pysd_runner.errors import InvalidModel
 
 
 def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Variable]:

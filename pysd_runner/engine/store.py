@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pysd_runner.errors import InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 Kind = Literal["ir", "object"]
 
@@ -169,14 +169,14 @@ def _user_folder() -> Path | None:
 
 @lru_cache(maxsize=16)
 def code_digest(folder: Path) -> str:
-    """Digest of the modules in a folder, to be part of a key.
+    """Digest of the modules and grammars in a folder, to be part of a key.
 
     What was made by other code is then not taken for the same, whatever version the package has.
 
     Parameters
     ----------
     folder
-        Folder of a package; folders inside it do not count.
+        Folder of a package, with all folders inside it.
 
     Returns
     -------
@@ -184,9 +184,9 @@ def code_digest(folder: Path) -> str:
         Hexadecimal.
     """
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".lark")):
         data = path.read_bytes()
-        digest.update(f"{path.name} {len(data)}\n".encode() + data)
+        digest.update(f"{path.relative_to(folder).as_posix()} {len(data)}\n".encode() + data)
     return digest.hexdigest()
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput
 
 Array = NDArray[np.float64]
 

@@ -117,7 +117,7 @@ def scenario_chances(
     """Look for events under each scenario of a projection."""
     # A projection has fewer draws than the forecast it starts from. With the forecast the reference has the share of
     # all its draws, and a scenario has that plus how much oftener the event happens under it, on the draws of the
-    # projection.
+    # projection; NaN with a single draw.
     logs: xr.DataArray = xr.apply_ufunc(np.log, data["output_per_head"].transpose("scenario", "draw", "region", "year"))
     relative = (logs - logs.mean("region")).to_numpy()
     regions = data["region"].to_numpy()
@@ -137,6 +137,8 @@ def scenario_chances(
         return table
     futures = futures_of(names, groups, relative[0, 0, :, 0], forecast[:, :, : len(years)], years)
     shares = np.array([item.probability for item in chances(events, futures)])
+    if len(data["draw"]) < 2:
+        return table.assign(**{reference: shares}).where(np.array(table.columns) == reference)
     return table.add(shares - table[reference].to_numpy(), axis=0).clip(0, 1)
 
 

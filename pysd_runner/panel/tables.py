@@ -194,7 +194,7 @@ def _numbered(reader: Iterator[list[str]], skipped: int) -> Iterator[tuple[int, 
 
 
 def _read_workbook(path: Path, sheet: str | None) -> Table:
-    import openpyxl  # type: ignore[import-untyped]
+    import openpyxl
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)

@@ -153,7 +153,7 @@ def _texts(
         )
     ]
     if baseline is not None:
-        captions.append(say("caption.baseline", lang, baseline=other))
+        captions.append(say("caption.baseline_right", lang, baseline=other))
     leaders = [panel.name for panel in parts["class_gap"].panels if is_leader(panel)]
     captions += [say("caption.leads", lang, region=name) for name in leaders]
     return _Texts(

@@ -112,6 +112,10 @@ class Comparison:
         order = ("who", "what", "interaction", "total")
         return pd.DataFrame([_quantiles("change", parts[key]) for key in order], index=pd.Index(order, name="part"))
 
+    def is_reference(self, name: str) -> bool:
+        """Whether a policy is the mix that others are split against."""
+        return self._reference(name).policy == self.scenarios[name].policy
+
     def _reference(self, name: str) -> Scenario:
         own = f"{REFERENCE}_for_{name}"
         return self.scenarios[own if own in self.scenarios else REFERENCE]

@@ -10,9 +10,10 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.indicators.laggards import mean_log_gap
 from pysd_runner.policy.answer import ROBUST, Answer
 from pysd_runner.policy.comparison import Comparison
-from pysd_runner.policy.effects import HEADLINE, Start
+from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
+from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.spec import ModelSpec
 from pysd_runner.text import say
 
@@ -20,6 +21,8 @@ Array = NDArray[np.float64]
 
 # Regions named one by one; of more only the number is told.
 NAMED = 4
+# Points below which nothing is closed that has a price.
+LEAST_CLOSED = 0.05
 # Log points a year above which the forecast's departure from the model is told.
 TOLD_DRIFT = 0.003
 
@@ -87,11 +90,14 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
             say("report.share under", lang, share=share, definition=definition_label(projection, key, lang))
             for key, share in shares.items()
         ]
-        yield say("report.first but not robust", lang, policy=label, parts=say("report.list", lang).join(parts))
+        count = len(answer.main.scenarios)
+        yield say(
+            "report.first but not robust", lang, count=count, policy=label, parts=say("report.list", lang).join(parts)
+        )
         return
     parts = [
         say(
-            "first under" if key else "first",
+            "report.first under" if key else "first",
             lang,
             policy=label_of(projection, answer, name, lang),
             share=shares[key],
@@ -99,7 +105,12 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
         )
         for key, name in tops.items()
     ]
-    yield say("report.not robust", lang, parts=say("report.clauses", lang).join([*parts, *against]))
+    yield say(
+        "report.not robust",
+        lang,
+        count=len(answer.main.scenarios),
+        parts=say("report.clauses", lang).join([*parts, *against]),
+    )
 
 
 def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
@@ -111,7 +122,7 @@ def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
     (key, change), series = min(answer.main.cases.items(), key=lambda case: float(case[1].get(name, 0.0)))
     best = str(series.idxmax())
     yield say(
-        "first if",
+        "report.first if",
         lang,
         policy=label_of(projection, answer, best, lang),
         share=percent(float(series[best])),
@@ -126,11 +137,13 @@ def case_label(projection: Projection, key: str, change: str, lang: str) -> str:
 
 
 def _without_policy(projection: Projection, start: Start, lang: str) -> str:
-    reference = next(iter(projection.baselines.values()))
+    reference = projection.baselines[projection.policies[0]] if projection.policies else BASELINE
     gaps = mean_log_gap(*_counted(projection, reference), start.behind, axis=1)
     shortfall = 100 * -np.expm1(-gaps)
     low, middle, high = np.quantile(shortfall[:, -1], (0.05, 0.5, 0.95))
     key = "without policy" if projection.provenance.get("baseline") else "without policy, model"
+    if reference != BASELINE:
+        key = "without policy, assumed"
     return say(
         key if len(shortfall) > 1 else "without policy, single",
         lang,
@@ -150,7 +163,7 @@ def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[st
     label = label_of(projection, answer, name, lang)
     closed = main.effects[HEADLINE].sel(scenario=name)
     yield say(
-        "closes",
+        "report.closes",
         lang,
         policy=label,
         year=main.year,
@@ -160,6 +173,7 @@ def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[st
         others=_others(projection, answer, name, lang),
     )
     yield from _who_and_what(main, name, lang)
+    yield from _best(projection, answer, name, lang)
     yield from _cost(projection, main, name, lang)
     yield from _losers(projection, name, label, lang)
 
@@ -180,7 +194,7 @@ def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str
     """The same number under other definitions, and with the normal approximation."""
     parts = [
         say(
-            "closes under",
+            "report.closes under",
             lang,
             definition=definition_label(projection, key, lang),
             closed=_middle(item.effects[HEADLINE].sel(scenario=name)),
@@ -194,7 +208,27 @@ def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str
     return say("report.others", lang, parts=say("report.list", lang).join(parts)) if parts else ""
 
 
+def _best(projection: Projection, answer: Answer, name: str, lang: str) -> Iterator[str]:
+    """The policy with the largest median, where it is not the one that is told."""
+    closed = answer.main.effects[HEADLINE]
+    best = str(closed.median("draw").to_series().idxmax())
+    if best == name or closed.sizes["draw"] < 2:
+        return
+    ahead = float((closed.sel(scenario=best) > closed.sel(scenario=name)).mean())
+    yield say(
+        "report.best median",
+        lang,
+        policy=label_of(projection, answer, best, lang),
+        asked=label_of(projection, answer, name, lang),
+        closed=_middle(closed.sel(scenario=best)),
+        range=_range(closed.sel(scenario=best), lang),
+        share=percent(ahead),
+    )
+
+
 def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
+    if main.is_reference(name):
+        return
     try:
         parts = main.split(name)
     except KeyError:
@@ -205,7 +239,9 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
         + ("" if is_single else f" ({interval(row['change_p05'], row['change_p95'], 1)})")
         for key, row in parts.to_dict("index").items()
     }
-    yield say("report.who and what", lang, who=found["who"], what=found["what"])
+    medians = main.effects[HEADLINE].median("draw")
+    least, most = (written(float(value), 1) for value in (medians.min(), medians.max()))
+    yield say("report.who and what", lang, who=found["who"], what=found["what"], least=least, most=most)
 
 
 def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
@@ -214,8 +250,18 @@ def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Ite
     money = _money_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
     known = per_point[np.isfinite(per_point)]
-    text = say("report.cost", lang, cost=amount(float(np.median(cost)), money, lang))
-    if known.size < 0.95 * per_point.size:
+    label = str(main.scenarios[name].label.get(lang, name))
+    text = say(
+        "report.cost",
+        lang,
+        policy=label,
+        cost=amount(float(np.median(cost)), money, lang),
+        rate=written(100 * DISCOUNT),
+    )
+    # Nothing to speak of is closed: a cost for each point of it would be read as a price.
+    if abs(float(main.effects[HEADLINE].sel(scenario=name).median())) < LEAST_CLOSED:
+        text += say("report.cost none", lang)
+    elif known.size < 0.95 * per_point.size:
         text += say("report.cost unknown", lang, share=percent(1 - known.size / per_point.size))
     else:
         text += say("report.cost per point", lang, cost=amount(float(np.median(known)), money, lang))
@@ -242,11 +288,16 @@ def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterato
     if len(projection.data["draw"]) < 2:
         return
     heads = projection.data["output_per_head"].isel(year=-1).transpose("scenario", "draw", "region")
-    below = heads.sel(scenario=name).to_numpy() < heads.sel(scenario=projection.baselines[name]).to_numpy()
-    shares = below.mean(axis=0)
+    ratio = heads.sel(scenario=name).to_numpy() / heads.sel(scenario=projection.baselines[name]).to_numpy()
+    shares = (ratio < 1).mean(axis=0)
     names = projection.data[f"name_{lang}"].to_numpy()
-    losing = [str(names[place]) for place in np.argsort(-shares, kind="stable") if shares[place] > 0.5]
-    listed = say("report.list.separator", lang).join(losing[:NAMED])
+    lost = 100 * np.median(ratio - 1, axis=0)
+    losing = [
+        say("report.loser", lang, name=str(names[place]), change=written(float(lost[place]), 1))
+        for place in np.argsort(-shares, kind="stable")
+        if shares[place] > 0.5
+    ]
+    listed = say("list.separator", lang).join(losing[:NAMED])
     listed += say("report.more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
     key = "losers" if losing else "no losers"
     yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=listed)
@@ -282,7 +333,7 @@ def _drift(projection: Projection, lang: str) -> Iterator[str]:
     names = projection.data[f"name_{lang}"].to_numpy()
     size = float(np.sqrt(np.mean(np.square(list(systematic.values())))))
     yield say(
-        "drift",
+        "report.drift",
         lang,
         region=str(names[codes.index(slowed)]),
         points=written(-100 * systematic[slowed], 1),
@@ -292,21 +343,24 @@ def _drift(projection: Projection, lang: str) -> Iterator[str]:
 
 def implausible(comparison: Comparison, spec: ModelSpec, lang: str) -> Iterator[str]:
     """Name the policies whose median effect lies outside the declared range."""
+    parts = []
     for key, item in spec.plausible.items():
         if key not in comparison.effects:
             continue
         medians = comparison.effects[key].median("draw").to_series()
-        outside = medians[(medians < item.lower) | (medians > item.upper)]
-        if outside.empty:
-            continue
-        worst = str(outside.index[int(np.argmax(np.abs(outside.to_numpy())))])
-        yield say(
-            "implausible",
-            lang,
-            effect=getattr(item, lang),
-            range=interval(item.lower, item.upper, 1),
-            count=len(outside),
-            all=len(medians),
-            policy=str(comparison.scenarios[worst].label.get(lang, worst)),
-            value=written(float(outside[worst]), 1),
-        )
+        sides = []
+        for side, bound, outside in (
+            ("above", item.upper, medians[medians > item.upper].sort_values(ascending=False, kind="stable")),
+            ("below", item.lower, medians[medians < item.lower].sort_values(kind="stable")),
+        ):
+            if not outside.empty:
+                worst = str(outside.index[0])
+                label = str(comparison.scenarios[worst].label.get(lang, worst))
+                told = {"count": len(outside), "all": len(medians), "policy": label}
+                told |= {"bound": written(bound, 1), "value": written(float(outside.iloc[0]), 1)}
+                sides.append(say(f"report.implausible {side}", lang, **told))
+        if sides:
+            listed = say("report.list", lang).join(sides)
+            parts.append(say("report.implausible effect", lang, effect=getattr(item, lang), sides=listed))
+    if parts:
+        yield say("report.implausible", lang, parts=say("report.clauses", lang).join(parts))

@@ -35,13 +35,17 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
 def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
     """How likely events are under each scenario."""
     header = [say("report.event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
-    return header, [[str(event), *(f"{percent(share)} %" for share in row)] for event, row in shares.iterrows()]
+    rows = [
+        [str(event), *("–" if np.isnan(share) else f"{percent(share)} %" for share in row)]
+        for event, row in shares.iterrows()
+    ]
+    return header, rows
 
 
 def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list[str]:
     """How likely events are under each scenario, for the screen: a block an event."""
     header, rows = event_table(projection, shares, lang)
-    lines = ["", say("report.events", lang)]
+    lines = ["", *filled(say("report.events", lang))]
     for event, *cells in rows:
         lines += ["", event, *aligned([list(pair) for pair in zip(header[1:], cells, strict=True)])]
     return lines

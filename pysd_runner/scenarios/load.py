@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import InvalidScenario, UnknownName, suggest
-from pysd_runner.engine.source import VENSIM, XMILE
+from pysd_runner.engine.frontend.files import VENSIM, XMILE
 from pysd_runner.scenarios.assumptions import examine
 from pysd_runner.scenarios.checks import Names, is_number, meaning_problems
 from pysd_runner.scenarios.complaints import validation_problems

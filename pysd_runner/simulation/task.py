@@ -137,7 +137,7 @@ def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> di
         from pysd_runner.engine.reference import run_reference
 
         model = task.model
-        return run_reference(model.source, model.ir, task.values, task.clock, task.outcomes, progress=progress)
+        return run_reference(model.translated, model.ir, task.values, task.clock, task.outcomes, progress=progress)
     if task.engine == "llvm":
         return _run_llvm(task, progress)
     return _run_numpy(task, progress)

@@ -1,5 +1,6 @@
 """The file in which a calibration leaves its parameters, and from which a projection draws them."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -113,6 +114,14 @@ class FittedParameters:
                     f"fitted parameters: region_effects[{key!r}] has {len(effects)} values "
                     f"for {len(self.regions)} regions"
                 )
+
+    @property
+    def sha256(self) -> str:
+        """Digest of everything that a draw hangs on."""
+        told = asdict(self)
+        for name in ("provenance", "message"):
+            del told[name]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def _check_lengths(self) -> None:
         if len(set(self.keys)) < len(self.keys):

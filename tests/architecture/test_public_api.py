@@ -102,7 +102,7 @@ FRONT_DOORS = {
         "outcomes_of",
         "rules_of",
     ],
-    "pysd_runner.engine": ["Method", "TimePath"],
+    "pysd_runner.engine": ["Budgets", "Method", "TimePath"],
     "pysd_runner.ensemble": [
         "Design",
         "Ensemble",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,12 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from pysd_runner.cli import main
+from pysd_runner.cli.baselines import kept_in
+from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel
 from pysd_runner.regional.projection import load_projection
-from pysd_runner.spec import load_baseline
+from pysd_runner.spec import Baseline, load_baseline
+from tests.regional.test_projection import fit_of
 
 WRITTEN = {
     "baseline.nc",
@@ -288,3 +293,39 @@ def test_one_region_and_no_population(gapsim, tmp_path):
     assert answer.code == 0
     assert "Population was not observed: every region counts the same." in answer.out
     assert "bare.csv: row 1: there is no population" in answer.err
+
+
+def test_a_region_that_is_not_there_is_refused_before_the_work(gapsim, small):
+    answer = gapsim("run", "zoned_need", *small, *QUICK, "--region", "Atlantis", "--out", "out")
+    assert answer.code == 2
+    assert "the panel has no region 'Atlantis': it has Beijing" in answer.err
+    assert "Projecting" not in answer.err
+
+
+def test_other_assumptions_are_no_forecast(gapsim, small):
+    answer = gapsim("run", "data_market_full_access", *small, *QUICK, "--out", "out")
+    assert answer.code == 0
+    assert "Under the assumptions of the policy, which depart from the forecast" in answer.out
+    assert "are forecast to lie" not in answer.out
+
+
+def test_a_kept_forecast_is_one_of_this_panel_fit_and_seed(tmp_path):
+    panel = load_panel("china")
+    regions = len(panel.regions)
+    made = Baseline(
+        paths=np.zeros((3, regions, 2)),
+        regions=panel.codes,
+        years=(panel.years[-1] + 1, panel.years[-1] + 2),
+        origin=panel.years[-1],
+        panel=panel.name,
+        panel_sha256=panel.sha256,
+        provenance={"seed": 0, "fit": None, "gapsim": version("gapsim")},
+    )
+    made.save(tmp_path)
+    fitted = fit_of(load_model("regional_digital", regions=regions), panel, panel.years[-1])
+    asked = {"until": panel.years[-1] + 2, "draws": 3, "seed": 0}
+    assert kept_in(tmp_path, panel, None, **asked) is not None
+    for other in ({"seed": 1}, {"draws": 4}, {"until": panel.years[-1] + 3}):
+        assert kept_in(tmp_path, panel, None, **{**asked, **other}) is None
+    assert kept_in(tmp_path, panel, fitted, **asked) is None
+    assert kept_in(tmp_path, panel.subset(years=panel.years[1:]), None, **asked) is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import InvalidModel, SimulationFailed
 from pysd_runner.engine.array_functions import (
     FUNCTIONS,
     allocate_available,
@@ -13,7 +14,6 @@ from pysd_runner.engine.array_functions import (
     vector_sort_order,
 )
 from pysd_runner.engine.ir import ArrayFunction, Number, Reference
-from pysd_runner.errors import InvalidModel, SimulationFailed
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model

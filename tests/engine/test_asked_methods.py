@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pysd_runner import jacobian, load_model, run_ensemble, simulate
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine import integration
 from pysd_runner.engine.integration import OtherMethod
 from pysd_runner.engine.ir import Integration
-from pysd_runner.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.simulation.sensitivities import jacobian_function
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import write_model
@@ -93,7 +93,7 @@ def test_the_method_of_an_xmile_file_decides(asked, method, tmp_path):
     assert_integrated(simulate(load_xmile(tmp_path, SPECS, method=asked, stop=2, step=0.5)), method)
 
 
-@pytest.mark.parametrize("asked", ["rk2", "RK45", "gear, rk4"])
+@pytest.mark.parametrize("asked", ["rk2", "RK45", "gear, rk4", "rk4_auto"])
 def test_methods_of_xmile_that_rk4_stands_in_for_are_told(asked, tmp_path):
     model = load_xmile(tmp_path, SPECS, method=asked, stop=2, step=0.5)
     with pytest.warns(OtherMethod, match=f"asks for method '{asked}'"):
@@ -148,7 +148,7 @@ def test_the_doctor_says_what_is_done_otherwise_and_what_is_not(tmp_path, capsys
 
 
 def test_every_known_method_of_the_settings_is_one_that_runs():
-    from pysd_runner.engine.vensim_text import METHODS
+    from pysd_runner.engine.frontend.vensim.text import METHODS
 
     assert {item.method for item in METHODS.values()} <= set(integration.METHODS)
 

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from pysd_runner.errors import InvalidInput, InvalidModel, SimulationFailed, UnknownName, UnsupportedFeature
+from pysd_runner.core.errors import InvalidInput, InvalidModel, SimulationFailed, UnknownName, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
 
 UNCOVERED = {
-    "unknown function": ("x = QUEUE AGE OLDEST(Time, 1) ~~|", "QUEUE AGE OLDEST", "PySD does not know it either"),
-    "random function": ("x = RANDOM POISSON(0, 9, 2, 0, 1, 1) ~~|", "RANDOM POISSON", "PySD does not know it either"),
-    "clock": ("x = GET TIME VALUE(2, 0, 1) ~~|", "which no run could repeat", 'run it with engine="pysd"'),
+    "unknown function": ("x = QUEUE AGE OLDEST(Time, 1) ~~|", "QUEUE AGE OLDEST", "with other functions"),
+    "random function": ("x = RANDOM POISSON(0, 9, 2, 0, 1, 1) ~~|", "RANDOM POISSON", "with other functions"),
+    "clock": ("x = GET TIME VALUE(2, 0, 1) ~~|", "which no run could repeat", "with other functions"),
 }
 
 
@@ -40,7 +40,7 @@ def test_what_is_not_covered_is_named_with_its_variable_and_equation(feature, tm
         ("R: A, B ~~|\nk[R] = 1 ~~|\nb = SUM(k[Q!]) ~~|", "'Q' is not in subscript range 'R'"),
         ("R: A, B ~~|\nk[R] = 1 ~~|\na = k ~~|", "the right side runs over 'R', which the left side does not have"),
         ("R: A, B ~~|\nk[R] = 1, 2, 3 ~~|", "table of 3 numbers for subscripts that take 2"),
-        ("a = FORECAST(1, 2, 3, 4) ~~|", "FORECAST.*given too many or too few arguments"),
+        ("a = FORECAST(1, 2, 3, 4) ~~|", "line 2, column 5: FORECAST takes 3 arguments, 4 are given"),
         ("a = MAX(1, 2, 3) ~~|", "MAX takes 2 arguments, 3 are given"),
         ("R: A, B ~~|\nk[R] = 1 ~~|\na = k[A,B] ~~|", "1 subscripts, 2 are given"),
     ],
@@ -50,17 +50,10 @@ def test_models_that_contradict_themselves(equations, message, tmp_path):
         simulate(load_model(write_model(tmp_path, equations)))
 
 
-def test_a_range_of_too_many_elements_is_refused_before_they_are_made(tmp_path):
-    with pytest.raises(InvalidModel, match="range 'R' asks for 2,000,000,000 elements; at most 100,000 are made"):
-        load_model(write_model(tmp_path, "R: (a1-a2000000000) ~~|\nk[R] = 1 ~~|"))
-    model = load_model(write_model(tmp_path, "R: (a7-a100006) ~~|\nk[R] = 1 ~~|\ns = SUM(k[R!]) ~~|"))
-    assert simulate(model, stop=0, outcomes=["s"])["s"][0, 0, 0] == 100_000
-
-
 def test_a_file_that_is_no_model(tmp_path):
     path = tmp_path / "model.mdl"
     path.write_text("this is not a model", encoding="utf-8")
-    with pytest.raises(InvalidModel, match="no whole equation in this file"):
+    with pytest.raises(InvalidModel, match=r"an entry does not end: .this is not a model.; expected: name ="):
         load_model(path)
 
 
@@ -102,7 +95,7 @@ ATTACKS = [
 @pytest.mark.parametrize("engine", ["numpy", "pysd"])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_model_file_runs_no_code_and_leaves_no_file(attack, engine, tmp_path):
-    from pysd_runner.errors import GapsimError
+    from pysd_runner.core.errors import GapsimError
 
     path = write_model(tmp_path, attack, final=1)
     with contextlib.suppress(GapsimError):
@@ -156,7 +149,7 @@ LIMITS = [
 
 @pytest.mark.parametrize("attack", LIMITS)
 def test_limits_of_a_table_are_read_as_numbers(attack, tmp_path):
-    with pytest.raises(InvalidModel, match="cannot read the right side of"):
+    with pytest.raises(InvalidModel, match="limits of a table are numbers"):
         load_model(write_model(tmp_path, attack, final=1))
     assert not hasattr(sys, "gapsim_was_here")
 

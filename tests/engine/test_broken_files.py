@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.core.paths import model_folder
-from pysd_runner.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model
@@ -70,7 +70,7 @@ def test_nothing_is_included_from_other_files(tmp_path):
     (tmp_path / "secret.txt").write_text("1234567", encoding="utf-8")
     model = load(tmp_path, WHOLE.replace(b">comment<", f">comment{INCLUDED}<".encode()))
     assert model.ir.variables["a"].doc == "comment"
-    with pytest.raises(InvalidModel, match="<eqn> is empty"):
+    with pytest.raises(InvalidModel, match="<XInclude:include> in <eqn> is not known here"):
         load(tmp_path, WHOLE.replace(b"<eqn>2</eqn>", f"<eqn>{INCLUDED}</eqn>".encode(), 1))
     styled = WHOLE.replace(b"<xmile", b'<?xml-stylesheet href="secret.txt" type="text/xsl"?><xmile', 1)
     assert load(tmp_path, styled).ir.variables["a"].doc == "comment"
@@ -95,12 +95,16 @@ def test_comments_inside_an_equation_do_not_cut_it(tmp_path):
         ("2</eqn><inflow>", "2<inflow>", "tag mismatch: eqn"),
         ('<aux name="a">', "<aux>", "<aux> has no name"),
         ('<elem name="A"/>', "<elem/>", "<elem> has no name"),
-        ("<dt>1</dt>", "", "no <sim_specs>"),
-        ("<eqn>2</eqn>", "<eqn/>", "<eqn> is empty"),
+        ("<start>0</start>", "", "no <sim_specs> with <start> and <stop>"),
+        ("<eqn>2</eqn>", "<eqn/>", "line 7, column .*: variable 'a' has no equation; write one, or give its values"),
         ("<inflow>a</inflow>", "<inflow></inflow>", "<inflow> is empty"),
         ("0,1", "0,x,1", "variable 'f': .*could not be read to its end"),
-        ("0,1", "", "<ypts> is empty"),
-        ("<eqn>2</eqn>", "<eqn>2 +</eqn>", "variable 'a': it makes no sense from"),
+        ("0,1", "", "variable 'f': line 9, .*<gf> has no <ypts>"),
+        (
+            "<eqn>2</eqn>",
+            "<eqn>2 +</eqn>",
+            r"variable 'a': line 7, column 41: '2 \+' ends too early; expected a name, a number",
+        ),
         ("<eqn>2</eqn>", "<eqn>NOSUCH(2)</eqn>", "NOSUCH"),
         ("<eqn>2</eqn>", "<eqn>spead</eqn>", "'spead' is not defined"),
         ("<xmile", "<model", "no XMILE document"),
@@ -172,7 +176,7 @@ STRANGE = {
     "packed": gzip.compress(WHOLE),
     "spreadsheet": b"PK\x03\x04" + noise(1, 3000),
     "picture": b"\x89PNG\r\n\x1a\n" + noise(2, 3000),
-    "UTF-16": "a = 1 ~~|".encode("utf-16"),
+    "UTF-16 without a mark": "a = 1 ~~|".encode("utf-16-be"),
     "one line": b"a" * 100_000,
     "tildes": b"~" * 2000 + b"|" * 2000,
     "brackets": b"{" * 3000 + b"[" * 3000 + b"(" * 3000,
@@ -223,7 +227,7 @@ VENSIM = {
     "range twice": ("R: A, B ~~|\nr: C, D ~~|\nk[R] = 1 ~~|", "subscript range 'r' is defined twice, first as 'R'"),
     "copy of nothing": ("Ran: A ~~|\nQ <-> Rann ~~|\nk[Q] = 1 ~~|", "is no subscript range. Did you mean 'Ran'"),
     "time": ("Time = 3 ~~|", "Time is the current time"),
-    "no end": ("a = 1 ~~|\nb = 2 ~ unit", "more than three parts"),
+    "no end": ("a = 1 ~~|\nb = 2 ~ unit", "line 3, column 1: the entry .b = 2. seems to hold another one"),
     "no file": ("a = GET DIRECT CONSTANTS('none.csv', ',', 'A1') ~~|", "there is no file .*none.csv"),
     "no spreadsheet": ("a = GET XLS CONSTANTS('none.xlsx', 'Sheet', 'A1') ~~|", "there is no file .*none.xlsx"),
     "no data": ("a := GET DIRECT DATA('none.csv', ',', 'A', 'B2') ~~|\nb = a ~~|", "there is no file .*none.csv"),

@@ -5,9 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.engine import numpy_target
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput, SimulationFailed, UnknownName
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.test_shipped_parity import region_values

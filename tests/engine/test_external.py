@@ -7,8 +7,8 @@ import openpyxl
 import pytest
 from openpyxl.workbook.defined_name import DefinedName
 
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
@@ -252,16 +252,28 @@ def test_data_that_are_not_needed_are_not_asked_for(tmp_path):
     ("equation", "message"),
     [
         ("a = GET DIRECT CONSTANTS('none.csv', ',', 'B2')", "variable 'a'.*'none.csv'.*there is no file"),
-        ("a = GET XLS CONSTANTS('numbers.xlsx', 'Nowhere', 'B2')", "variable 'a'.*'Nowhere'.*'B2'.*Worksheet"),
-        ("a = GET XLS CONSTANTS('numbers.xlsx', 'Across', 'no_name')", "variable 'a'.*'no_name'.*Doesn't exist"),
-        ("a = GET DIRECT CONSTANTS('numbers.csv', ',', 'ZZ99')", "variable 'a'.*'ZZ99'.*The cells are empty"),
+        (
+            "a = GET XLS CONSTANTS('numbers.xlsx', 'Nowhere', 'B2')",
+            "variable 'a'.*'Nowhere'.*'B2'.*no sheet 'Nowhere'; it has Across, Down",
+        ),
+        (
+            "a = GET XLS CONSTANTS('numbers.xlsx', 'Across', 'no_name')",
+            "variable 'a'.*the sheet 'Across' has no name 'no_name'",
+        ),
+        (
+            "a = GET DIRECT CONSTANTS('numbers.csv', ',', 'ZZ99')",
+            "variable 'a'.*'ZZ99'.*there are no cells at this place",
+        ),
         ("a = GET DIRECT CONSTANTS('numbers.csv', ',', 'A7')", "variable 'a'.*'A7'.*empty or no number"),
         ("a[R] := GET DIRECT DATA('numbers.csv', ',', 'ZZ', 'A7')", "variable 'a'.*'ZZ'"),
         ("a := GET DIRECT DATA('numbers.csv', ',', '7', 'D7')", "variable 'a'.*'D7'"),
         ("f(GET DIRECT LOOKUPS('none.csv', ',', 'A', 'B2'))", "table function 'f'.*'none.csv'.*there is no file"),
         ("a = GET DIRECT CONSTANTS('/etc/passwd', ',', 'A1')", "not relative to the folder"),
         ("a = GET DIRECT CONSTANTS('C:/x.csv', ',', 'A1')", "not relative to the folder"),
-        ("a = GET DIRECT CONSTANTS('?x', ',', 'A1')", "set in Vensim's own settings"),
+        (
+            "a = GET DIRECT CONSTANTS('?x', ',', 'A1')",
+            r"what '\?x' stands for is set in Vensim, .* files={'\?x': 'data.xlsx'}",
+        ),
         ("a = GET DIRECT CONSTANTS('numbers.csv', '(a+)+$', 'A1')", "more than one character"),
         ("a = GET DIRECT CONSTANTS('broken.xlsx', 'S', 'A1')", "variable 'a'.*'broken.xlsx'"),
     ],

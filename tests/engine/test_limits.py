@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner import jacobian
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.reference import UnlimitedOutflow
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.simulation import simulate
 from tests.engine.xmile_files import DIMENSIONS, OVER_D, flow, load_xmile, stock
 
@@ -101,7 +101,7 @@ def test_non_negative_flows_never_run_backwards(tmp_path):
             "'i' enters 'a' and 'b' at once",
         ),
         (
-            stock("a", 1, outflows=["o*2"], more=NON_NEGATIVE) + flow("o", 1),
+            stock("a", 1, inflows=["i"], more=NON_NEGATIVE) + flow("i", "-TIME", "<multiplier>2</multiplier>"),
             "one of its flows is no variable; give it a name",
         ),
         (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same
@@ -76,7 +76,7 @@ def test_a_macro_knows_the_time_but_no_variable_of_the_model(tmp_path):
     run = simulate(load_model(write_model(tmp_path, known)))
     np.testing.assert_allclose(run["a"][0, 0], 1.25 + run.years)
     unknown = ":MACRO: M(x)\nM = x + other ~~|\n:END OF MACRO:\nother = 1 ~~|\na = M(1) ~~|"
-    with pytest.raises(InvalidModel, match=r"'other' is not defined.*in macro 'm', equation M = x"):
+    with pytest.raises(InvalidModel, match=r"'other' is not defined.*in macro 'M', equation M = x"):
         load_model(write_model(tmp_path, unknown))
 
 
@@ -93,8 +93,8 @@ def test_delays_of_every_kind_stand_in_macros(tmp_path):
 @pytest.mark.parametrize(
     ("equations", "message"),
     [
-        (":MACRO: M(x)\nM = x ~~|\n:END OF MACRO:\na = M(1, 2) ~~|", "macro 'm' takes 1 arguments, 2 are given"),
-        (":MACRO: M(x)\nM = M(x) ~~|\n:END OF MACRO:\na = M(1) ~~|", "macro 'm' calls itself: m -> m"),
+        (":MACRO: M(x)\nM = x ~~|\n:END OF MACRO:\na = M(1, 2) ~~|", "macro 'M' takes 1 arguments, 2 are given"),
+        (":MACRO: M(x)\nM = M(x) ~~|\n:END OF MACRO:\na = M(1) ~~|", "macro 'M' calls itself: M -> M"),
         (":MACRO: M(x)\nN = x ~~|\n:END OF MACRO:\na = M(1) ~~|", "does not define the variable of its name"),
     ],
 )
@@ -105,5 +105,5 @@ def test_a_macro_that_cannot_be_expanded_says_why(equations, message, tmp_path):
 
 def test_what_a_macro_uses_that_is_not_covered_is_named(tmp_path):
     equations = ":MACRO: M(x)\nM = QUEUE AGE OLDEST(x, 1) ~~|\n:END OF MACRO:\na = M(1) ~~|"
-    with pytest.raises(UnsupportedFeature, match=r"QUEUE AGE OLDEST in macro 'm', equation M = .* in variable 'a'"):
+    with pytest.raises(UnsupportedFeature, match=r"QUEUE AGE OLDEST in macro 'M', equation M = .* in variable 'a'"):
         simulate(load_model(write_model(tmp_path, equations)))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import SimulationFailed
 from pysd_runner.ensemble import Statistics, run_ensemble
-from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.errors import InvalidInput
 
 
 def test_a_step_holds_until_the_next_year():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

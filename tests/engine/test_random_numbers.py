@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.random_numbers import Chance, uniform
-from pysd_runner.errors import InvalidInput
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import RANDOM, write_model
@@ -123,7 +123,7 @@ def test_a_seed_is_a_whole_number(model):
 def test_the_normal_quantile_is_good_to_full_precision():
     from scipy.special import ndtri
 
-    from pysd_runner.engine.distributions import FAR, FLANK, MIDDLE
+    from pysd_runner.engine.frontend.lowering.distributions import FAR, FLANK, MIDDLE
 
     def ratio(sides, x):
         return np.polyval(sides[0][::-1], x) / np.polyval(sides[1][::-1], x)

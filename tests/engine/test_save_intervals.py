@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pysd_runner import jacobian, load_model, run_ensemble, simulate
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.clock import UnevenSaving
-from pysd_runner.errors import InvalidInput
 from tests.engine.small_models import write_model
 
 EQUATIONS = "x = 3 ~~|\ns = INTEG(x, 0) ~~|"

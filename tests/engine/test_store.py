@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import store as module
 from pysd_runner.engine.store import Store, default_store
-from pysd_runner.errors import InvalidInput
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions as on POSIX")
 

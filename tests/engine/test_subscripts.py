@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pysd_runner.engine.boxes import remaining
-from pysd_runner.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.frontend.lowering.boxes import remaining
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.parity import assert_same

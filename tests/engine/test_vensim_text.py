@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysd_runner.engine.vensim_text import read_text
-from pysd_runner.errors import InvalidModel
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.frontend.vensim.text import read_text
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import CONTROL

@@ -56,3 +56,11 @@ def test_without_the_reference_shares_stay_those_of_the_draws(data: xr.Dataset) 
     forecast = np.zeros((3, 2, 2))
     table = scenario_chances(data.isel(scenario=[1]), [EVENT], reference="baseline", forecast=forecast)
     assert table.loc[EVENT].to_dict() == {"policy": 1.0}
+
+
+def test_a_single_draw_says_nothing_of_a_policy(data: xr.Dataset) -> None:
+    first = np.tile([0.3, 0.2, 0.2], (4, 1))
+    forecast = np.stack([first, -first], axis=1)
+    table = scenario_chances(data.isel(draw=[0]), [EVENT], reference="baseline", forecast=forecast)
+    assert table.loc[EVENT, "baseline"] == 1.0
+    assert np.isnan(table.loc[EVENT, "policy"])

@@ -47,7 +47,7 @@ def test_for_output_more_is_better(futures):
 def test_the_ranking_may_be_of_another_year(futures):
     figure = plot_differences(futures["theil"], year=2028)
     assert "2028, ranked by the median" in [text.get_text() for text in texts_of(figure)]
-    assert figure.sentence.startswith("Theil index, 2028: of 3 policies")
+    assert figure.sentence.startswith("Theil index, 2028: of the 3 drawn")
     with pytest.raises(InvalidInput, match="year 2050 is not in the array"):
         plot_differences(futures["theil"], year=2050)
 

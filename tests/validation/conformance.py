@@ -20,12 +20,12 @@ from typing import Any, get_args
 
 import numpy as np
 
+from pysd_runner.core.errors import GapsimError, InvalidModel, UnsupportedFeature
 from pysd_runner.engine import Method
 from pysd_runner.engine.choice import Engine
+from pysd_runner.engine.frontend.source import read_source
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.source import read_source
-from pysd_runner.errors import GapsimError, InvalidModel, UnsupportedFeature
 from pysd_runner.model import Model, load_model
 from pysd_runner.simulation import simulate
 from tests.validation.canonical import (
@@ -162,9 +162,9 @@ def data_beside(model: Model, folder: Path) -> dict[str, TimePath]:
     if source is None or not any(item.kind == "data" for item in model.variables.values()):
         return {}
     modes = {
-        key(element.name): element.components[0].keyword
-        for element in model.source.abstract.sections[0].elements
-        if model.variables[model.find(element.name)].kind == "data"
+        key(item.name): item.equations[0].mode
+        for item in read_source(model.path).syntax.variables
+        if model.variables[model.find(item.name)].kind == "data"
     }
     table = read_published(source)
     places, _ = columns_of(model, table)

@@ -5,6 +5,7 @@ The text holds generated names and numbers only, never a name or a comment of a 
 
 from collections.abc import Iterable
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,
@@ -29,7 +30,6 @@ from pysd_runner.engine.llvm.pipes import Pipes
 from pysd_runner.engine.llvm.programs import ArrayCall, Input, Recipe, Signature
 from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of
 from pysd_runner.engine.order import Plan, at_start, running
-from pysd_runner.errors import UnsupportedFeature
 
 # A shorter axis is not worth a vector.
 SHORTEST = 4

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.ir import (
     Element,
     Expression,
@@ -24,7 +25,6 @@ from pysd_runner.engine.llvm.pipes import push
 from pysd_runner.engine.llvm.randoms import uniform
 from pysd_runner.engine.llvm.schedule import Nest
 from pysd_runner.engine.llvm.tables import interpolation
-from pysd_runner.errors import UnsupportedFeature
 
 Place = int | tuple[int, tuple[int, ...] | None]
 

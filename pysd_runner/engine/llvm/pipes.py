@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import Block, Expression, Operation, Reference
 from pysd_runner.engine.llvm.emitter import Value, Writer
 from pysd_runner.engine.llvm.items import Item, Temporaries, value_items
 from pysd_runner.engine.order import Plan
-from pysd_runner.errors import UnsupportedFeature
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.nest_code import NestCode

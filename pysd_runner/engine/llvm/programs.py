@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.compiler import Loaded, code_version, loaded, object_code
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.layout import Slot
 from pysd_runner.engine.store import default_store
-from pysd_runner.errors import UnsupportedFeature
 
 
 @dataclass(frozen=True, slots=True)

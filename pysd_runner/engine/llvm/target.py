@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.counts import cores
+from pysd_runner.core.counts import cores
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork, aligned
 from pysd_runner.engine.llvm.compiler import host

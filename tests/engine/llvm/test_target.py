@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from pysd_runner.core.errors import SimulationFailed
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.llvm import programs, target
 from pysd_runner.engine.llvm.compiler import object_code
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.store import default_store
-from pysd_runner.errors import SimulationFailed
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.task import prepared
@@ -175,8 +175,8 @@ def test_a_new_process_takes_the_program_from_the_cache(tmp_path, monkeypatch):
 def test_without_llvmlite_numpy_takes_over_with_one_message(tmp_path, monkeypatch):
     import importlib.util
 
+    from pysd_runner.core.errors import UnsupportedFeature
     from pysd_runner.engine import choice
-    from pysd_runner.errors import UnsupportedFeature
 
     find = importlib.util.find_spec
     monkeypatch.setattr(
@@ -205,7 +205,7 @@ def test_without_llvmlite_numpy_takes_over_with_one_message(tmp_path, monkeypatc
     ],
 )
 def test_what_is_asked_of_the_engine_is_checked(tmp_path, asked, message):
-    from pysd_runner.errors import InvalidInput
+    from pysd_runner.core.errors import InvalidInput
 
     with pytest.raises(InvalidInput, match=message):
         simulate(load_model(write_model(tmp_path, MOVING)), **asked)

@@ -1,0 +1,48 @@
+"""Model files and data files on disk: which they are, before anything is read."""
+
+import hashlib
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from pysd_runner.core.errors import InvalidModel
+
+VENSIM = frozenset({".mdl"})
+XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})
+
+
+def relative_path(name: str) -> str:
+    """A path in a model file with forward slashes; empty if it is not relative to the folder of the model."""
+    windows = PureWindowsPath(name)
+    if not name.strip() or "\0" in name or windows.anchor or PurePosixPath(name).is_absolute():
+        return ""
+    return windows.as_posix()
+
+
+def identify(path: str | Path) -> tuple[Path, str]:
+    """Find a model file.
+
+    Parameters
+    ----------
+    path
+        A ``.mdl``, ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
+
+    Returns
+    -------
+    tuple
+        Its absolute path and the hash of its bytes.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is missing, cannot be opened, or has another ending.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    try:
+        if not path.is_file():
+            raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
+        if ending not in VENSIM | XMILE:
+            known = ", ".join(sorted(VENSIM | XMILE))
+            raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {known}")
+        return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InvalidModel(f"{path}: the file cannot be read: {error.strerror}") from error

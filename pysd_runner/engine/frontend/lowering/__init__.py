@@ -1,0 +1,1 @@
+"""Lowers the common tree into the representation every target is built from."""

@@ -1,0 +1,147 @@
+"""What all parts of a conveyor share: its slats, and how its hidden variables are named, made and referred to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.syntax import Belt, Node
+from pysd_runner.engine.functions import SMALL, operation, time_step
+from pysd_runner.engine.ir import Axis, Block, Element, Expression, Kind, Number, Reduction, Reference, Table, Variable
+from pysd_runner.engine.names import HELD, HIDDEN
+
+Array = NDArray[np.float64]
+
+ZERO, ONE = Number(0.0), Number(1.0)
+
+# Label of the hidden variables that hold the transit time and what lies on the slats.
+TRANSIT, SLATS = "transit", "slats"
+
+
+class Frame:
+    """One conveyor: its slats over its own ranges.
+
+    Parameters
+    ----------
+    name
+        The stock.
+    node
+        What the file says about it.
+    scope
+        What its equations may refer to; its hidden variables are added there.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If its transit time is not known before the run.
+    InvalidModel
+        If it has too many slats.
+    """
+
+    def __init__(self, name: str, node: Belt, scope: Scope) -> None:
+        self.name, self.node, self.scope = name, node, scope
+        self.dims = tuple(scope.block)
+        self.content = self.named(SLATS)
+        self.counts = self._counts()
+        self.slats = int(self.counts.max())
+        self.slat = scope.ranges.counted(self.named("slat"), self.slats)
+        self.place = np.arange(self.slats).reshape(-1, *[1] * self.counts.ndim)
+
+    def _counts(self) -> Array:
+        """How many slats there are for every element."""
+        scope, length = self.scope, self.lower(self.node.length)
+        block = self._block(length, TRANSIT, self.dims)
+        scope.hidden.append(self._variable(self.named(TRANSIT), "auxiliary", self.dims, (block,)))
+        steps = operation("add", operation("divide", length, time_step()), Number(0.5 + SMALL))
+        order = scope.order(operation("max", operation("integer", steps), ONE))
+        known = np.array(order.values if isinstance(order, Table) else [order.value])
+        scope.budgets.check("elements", float(known.max()), f"the conveyor {self.name!r} has a slat for each step,")
+        sizes = {dim: len(scope.ranges.elements[dim]) for dim in self.dims}
+        known = known.reshape([sizes[axis] for axis in order.axes])
+        known = known.transpose([order.axes.index(dim) for dim in self.dims if dim in order.axes])
+        known = known.reshape([sizes[dim] if dim in order.axes else 1 for dim in self.dims])
+        return np.broadcast_to(known, tuple(sizes.values()))
+
+    def lower(self, node: Node, owner: str = "") -> Expression:
+        """An expression of the file; a flow may own it."""
+        return (replace(self.scope, owner=owner) if owner else self.scope).lowered(node)
+
+    def named(self, label: str) -> str:
+        """Name of a hidden variable of this conveyor."""
+        return f"{self.name}{HIDDEN}{label}"
+
+    def hide(self, label: str, value: Expression, *, slats: bool = False) -> str:
+        """Add a hidden variable, which does not change within a step, and give its name."""
+        name = self.named(f"{HELD} {label}")
+        axes = (self.slat, *self.dims) if slats else self.dims
+        block = self._block(value, label, axes)
+        self.scope.hidden.append(self._variable(name, "auxiliary", axes, (block,)))
+        return name
+
+    def remember(self, label: str, value: Expression) -> None:
+        """Add a hidden variable that holds a value until the next step, and zero at the start."""
+        block = Block(self._axes(self.dims), value, ZERO, f"{label} of the conveyor {self.name}")
+        self.scope.hidden.append(self._variable(self.named(label), "memory", self.dims, (block,)))
+
+    def remember_slats(self, name: str, blocks: Sequence[Block]) -> None:
+        """Add a hidden variable over the slats that holds its values until the next step."""
+        self.scope.hidden.append(self._variable(name, "memory", (self.slat, *self.dims), tuple(blocks)))
+
+    def _block(self, value: Expression, label: str, axes: tuple[str, ...]) -> Block:
+        return Block(self._axes(axes), value, None, f"{label} of the conveyor {self.name}")
+
+    @staticmethod
+    def _axes(labels: Sequence[str]) -> tuple[Axis, ...]:
+        return tuple(Axis(label) for label in labels)
+
+    @staticmethod
+    def _variable(name: str, kind: Kind, dims: tuple[str, ...], blocks: tuple[Block, ...]) -> Variable:
+        return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=blocks, hidden=True)
+
+    def reference(self, name: str) -> Reference:
+        """A hidden variable over the ranges of the conveyor."""
+        return Reference(name, self._axes(self.dims))
+
+    def over_slats(self, name: str) -> Reference:
+        """A hidden variable over the slats as well."""
+        return Reference(name, self._axes((self.slat, *self.dims)))
+
+    def at_exit(self, name: str) -> Reference:
+        """What a hidden variable over the slats holds for the one at the exit."""
+        return Reference(name, (Element(0), *self._axes(self.dims)))
+
+    def total(self, name: str) -> Expression:
+        """What a hidden variable holds for all slats together."""
+        over = f"{self.slat}!"
+        return Reduction("sum", Reference(name, self._axes((over, *self.dims))), (over,), self.dims)
+
+    def table(self, values: NDArray[Any], *, slats: bool = True) -> Expression:
+        """Numbers over the slats and the ranges of the conveyor, or over these alone."""
+        shape = (self.slats, *self.counts.shape) if slats else self.counts.shape
+        full = np.broadcast_to(values, shape)
+        if not shape:
+            return Number(float(full))
+        axes = (self.slat, *self.dims) if slats else self.dims
+        return Table(tuple(full.ravel().astype(float).tolist()), shape, axes)
+
+    def when_moving(self, value: Expression) -> Expression:
+        """A value that is zero while the conveyor stands still."""
+        return self.unless_still(value, ZERO)
+
+    def unless_still(self, value: Expression, otherwise: Expression) -> Expression:
+        """A value, or another one while the conveyor stands still."""
+        if self.node.arrest is None:
+            return value
+        still = operation("not_equal", self.lower(self.node.arrest), ZERO)
+        return operation("where", still, otherwise, value)
+
+
+def total(parts: Sequence[Expression]) -> Expression:
+    """The sum of some expressions."""
+    result: Expression = ZERO
+    for place, part in enumerate(parts):
+        result = part if place == 0 else operation("add", result, part)
+    return result

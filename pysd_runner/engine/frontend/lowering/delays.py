@@ -1,0 +1,147 @@
+"""Delays, smooths, trends and samples, expanded into hidden variables that carry a value from step to step."""
+
+from collections.abc import Sequence
+
+from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.functions import SMALL, operation, time_step
+from pysd_runner.engine.ir import Expression, Number, Reference, Table
+from pysd_runner.engine.names import ORDER
+
+# A chain longer than this is a slip of the pen.
+MOST_LEVELS = 1000
+
+
+def smooth(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """SMOOTH, SMOOTH3: levels that follow each other, ``d level = order * (value - level) / time``."""
+    levels = whole(order)
+    for _ in range(levels):
+        level = scope.hide("stock", value, initial, over=(time,))
+        scope.replace_hidden(level, _follow(value, level, time, order))
+        value = level
+    return value
+
+
+def smooth_n(scope: Scope, value: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """SMOOTH N: as SMOOTH, but it moves once per step whatever the method of integration."""
+    known = scope.order(order)
+    levels: list[Reference] = []
+    for _ in range(whole(known)):
+        levels.append(scope.hide("memory", value, initial, over=(time, known)))
+        scope.replace_hidden(levels[-1], _stepped(levels[-1], _follow(value, levels[-1], time, known)))
+        value = levels[-1]
+    return _level(levels, known)
+
+
+def _follow(value: Expression, level: Expression, time: Expression, order: Expression) -> Expression:
+    return operation("divide", operation("multiply", operation("subtract", value, level), order), time)
+
+
+def _stepped(level: Reference, flow: Expression) -> Expression:
+    return operation("add", level, operation("multiply", time_step(), flow))
+
+
+def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """DELAY1, DELAY3: levels that hold material and drain into each other, at ``level / time``."""
+    for _ in range(whole(order)):
+        # A level holds (rate x whole delay time), as in PySD.
+        level = scope.hide("stock", inflow, operation("multiply", initial, time))
+        outflow = operation("divide", level, time)
+        flow = operation("multiply", operation("subtract", inflow, outflow), order)
+        scope.replace_hidden(level, flow)
+        inflow = outflow
+    return inflow
+
+
+def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
+    """DELAY N: as DELAY3 with any number of levels; what is under way keeps the delay time it came in with.
+
+    It moves once per step whatever the method of integration. The delay time of level i is that of i steps ago, and
+    what comes out is divided by the delay time of the step before, as Vensim describes it and PySD does it.
+    """
+    known = scope.order(order)
+    count = whole(known)
+    reduced = scope.hide("initial", _order_within(time, known), label=ORDER)
+    fixed, time = isinstance(time, Number), scope.span(time)
+    levels, times = [], [time]
+    for place in range(count):
+        levels.append(scope.hide("memory", inflow, operation("multiply", initial, time), over=(known,)))
+        if place < max(count - 1, 1):
+            times.append(time if fixed else scope.hide("memory", times[-1], time))
+    for level, held in zip(levels, times, strict=False):
+        outflow = operation("divide", level, held)
+        flow = operation("multiply", operation("subtract", inflow, outflow), reduced)
+        scope.replace_hidden(level, _stepped(level, flow))
+        inflow = outflow
+    return operation("divide", _level(levels, reduced), times[1])
+
+
+def _order_within(time: Expression, order: Expression) -> Expression:
+    """The order, less where the delay time is shorter than so many steps, and one at least."""
+    steps = operation("integer", operation("add", operation("divide", time, time_step()), Number(SMALL)))
+    return operation("max", operation("min", steps, order), Number(1.0))
+
+
+def _level(levels: Sequence[Reference], order: Expression) -> Expression:
+    """The level what comes out is taken from: as many as the order says, counted from one."""
+    result: Expression = levels[-1]
+    if isinstance(order, Number):
+        return result
+    for place in range(len(levels) - 1, 0, -1):
+        result = operation("where", operation("equal", order, Number(float(place))), levels[place - 1], result)
+    return result
+
+
+def delay_fixed(scope: Scope, inflow: Expression, time: Expression, initial: Expression) -> Expression:
+    """DELAY FIXED: what flows in comes out after a time that is read at the start."""
+    return scope.hide("pipe", inflow, initial, delay=time)
+
+
+def trend(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Expression:
+    """TREND: relative growth of a value against its average, ``(value - average) / (time * |average|)``."""
+    time = scope.span(time)
+    level = _average(scope, value, time, initial)
+    return _relative(value, level, operation("multiply", time, operation("abs", level)))
+
+
+def forecast(scope: Scope, value: Expression, time: Expression, horizon: Expression, initial: Expression) -> Expression:
+    """FORECAST: a value if its trend went on, ``value * (1 + trend * horizon)``."""
+    time = scope.span(time)
+    level = _average(scope, value, time, initial)
+    growth = _relative(value, level, operation("multiply", time, level))
+    return operation(
+        "multiply", value, operation("add", Number(1.0), operation("multiply", growth, scope.span(horizon)))
+    )
+
+
+def _average(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Reference:
+    start = operation("divide", value, operation("add", Number(1.0), operation("multiply", initial, time)))
+    level = scope.hide("stock", value, start)
+    scope.replace_hidden(level, operation("divide", operation("subtract", value, level), time))
+    return level
+
+
+def _relative(value: Expression, level: Expression, scale: Expression) -> Expression:
+    return operation("xidz", operation("subtract", value, level), scale, Number(0.0))
+
+
+def sample_if_true(scope: Scope, condition: Expression, value: Expression, initial: Expression) -> Expression:
+    """SAMPLE IF TRUE: the value while the condition holds, afterwards the last one sampled."""
+    last = scope.hide("memory", value, initial, over=(condition,))
+    sampled = operation("where", condition, value, last)
+    scope.replace_hidden(last, sampled)
+    return sampled
+
+
+def whole(order: Expression) -> int:
+    """Number of levels of a delay or smooth: its order, or the highest where it differs between elements.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If it is below one, or there would be too many levels.
+    """
+    values = order.values if isinstance(order, Table) else (order.value,) if isinstance(order, Number) else ()
+    if not values or not all(1 <= value <= MOST_LEVELS for value in values):
+        raise UnsupportedFeature(f"a delay or smooth of order {list(values)}, outside 1 to {MOST_LEVELS},")
+    return int(max(values))

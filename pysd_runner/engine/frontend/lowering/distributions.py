@@ -1,0 +1,236 @@
+"""Random functions, built from uniform numbers by the inverse of their distribution."""
+
+import math
+from collections.abc import Sequence
+
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.ir import Expression, Number, Random
+
+# Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile, good to about 1e-16; each has
+# numerator and denominator, from the constant term upwards: near the middle, in the flanks, and far out.
+MIDDLE = (
+    (
+        3.3871328727963666080e0,
+        1.3314166789178437745e2,
+        1.9715909503065514427e3,
+        1.3731693765509461125e4,
+        4.5921953931549871457e4,
+        6.7265770927008700853e4,
+        3.3430575583588128105e4,
+        2.5090809287301226727e3,
+    ),
+    (
+        1.0,
+        4.2313330701600911252e1,
+        6.8718700749205790830e2,
+        5.3941960214247511077e3,
+        2.1213794301586595867e4,
+        3.9307895800092710610e4,
+        2.8729085735721942674e4,
+        5.2264952788528545610e3,
+    ),
+)
+FLANK = (
+    (
+        1.42343711074968357734e0,
+        4.63033784615654529590e0,
+        5.76949722146069140550e0,
+        3.64784832476320460504e0,
+        1.27045825245236838258e0,
+        2.41780725177450611770e-1,
+        2.27238449892691845833e-2,
+        7.74545014278341407640e-4,
+    ),
+    (
+        1.0,
+        2.05319162663775882187e0,
+        1.67638483018380384940e0,
+        6.89767334985100004550e-1,
+        1.48103976427480074590e-1,
+        1.51986665636164571966e-2,
+        5.47593808499534494600e-4,
+        1.05075007164441684324e-9,
+    ),
+)
+FAR = (
+    (
+        6.65790464350110377720e0,
+        5.46378491116411436990e0,
+        1.78482653991729133580e0,
+        2.96560571828504891230e-1,
+        2.65321895265761230930e-2,
+        1.24266094738807843860e-3,
+        2.71155556874348757815e-5,
+        2.01033439929228813265e-7,
+    ),
+    (
+        1.0,
+        5.99832206555887937690e-1,
+        1.36929880922735805310e-1,
+        1.48753612908506148525e-2,
+        7.86869131145613259100e-4,
+        1.84631831751005468180e-5,
+        1.42151175831644588870e-7,
+        2.04426310338993978564e-15,
+    ),
+)
+MIDDLE_HALF, FLANK_END, FLANK_START = 0.425, 5.0, 1.6
+
+# Smallest probability whose quantile is computed; it lies 37 standard deviations out.
+LEAST = 1e-300
+
+
+def uniform(scope: Scope, low: Expression, high: Expression) -> Expression:
+    """Uniform between two bounds: ``low + u * (high - low)``."""
+    return operation("add", low, operation("multiply", _random(scope, low, high), operation("subtract", high, low)))
+
+
+def standard(scope: Scope) -> Expression:
+    """Uniform between zero and one."""
+    return _random(scope)
+
+
+def exponential(scope: Scope, low: Expression, high: Expression, shift: Expression, stretch: Expression) -> Expression:
+    """``shift + stretch * E``, with E exponential of mean one, given that it lies between two bounds."""
+    # What is left above a bound is exponential again, so only the upper bound is worked into the inverse.
+    start = operation("max", low, shift)
+    length = operation("xidz", operation("subtract", high, start), stretch, Number(math.inf))
+    share = operation("subtract", Number(1.0), operation("exp", operation("negative", length)))
+    number = _random(scope, low, high, shift, stretch)
+    waited = operation("ln", operation("subtract", Number(1.0), operation("multiply", number, share)))
+    return operation("subtract", start, operation("multiply", stretch, waited))
+
+
+def normal(scope: Scope, low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
+    """Normal, given that it lies between two bounds: the quantile of a uniform number between their probabilities."""
+    lower = operation("xidz", operation("subtract", low, mean), deviation, Number(-math.inf))
+    upper = operation("xidz", operation("subtract", high, mean), deviation, Number(math.inf))
+    # In the upper tail probabilities are too close to one; there the mirror image is computed.
+    sign = scope.hide("auxiliary", operation("where", _above(lower), Number(-1.0), Number(1.0)))
+    mirrored = operation("less", sign, Number(0.0))
+    first = scope.hide("auxiliary", operation("where", mirrored, operation("negative", upper), lower))
+    last = scope.hide("auxiliary", operation("where", mirrored, operation("negative", lower), upper))
+    # Zero would be infinitely far out: [0, 1) becomes (0, 1), evenly.
+    number = _random(scope, low, high, mean, deviation)
+    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
+    below, span = _probability(first), operation("subtract", _probability(last), _probability(first))
+    quantile = normal_quantile(scope, operation("add", below, operation("multiply", inside, span)))
+    bounded = operation("min", operation("max", quantile, first), last)
+    return operation("add", mean, operation("multiply", deviation, operation("multiply", sign, bounded)))
+
+
+def normal_quantile(scope: Scope, probability: Expression) -> Expression:
+    """Quantile of the standard normal distribution, by AS 241."""
+    chance = scope.hide("auxiliary", probability)
+    centred = scope.hide("auxiliary", operation("subtract", chance, Number(0.5)))
+    square = operation("multiply", centred, centred)
+    middle = scope.hide("auxiliary", operation("subtract", Number(MIDDLE_HALF**2), square))
+    outer = operation("max", operation("min", chance, operation("subtract", Number(1.0), chance)), Number(LEAST))
+    tail = scope.hide("auxiliary", operation("sqrt", operation("negative", operation("ln", outer))))
+    near = scope.hide("auxiliary", operation("subtract", tail, Number(FLANK_START)))
+    beyond = scope.hide("auxiliary", operation("subtract", tail, Number(FLANK_END)))
+    inner = operation("multiply", centred, _ratio(MIDDLE, middle))
+    flank = operation(
+        "where", operation("less_equal", tail, Number(FLANK_END)), _ratio(FLANK, near), _ratio(FAR, beyond)
+    )
+    below = operation("less", centred, Number(0.0))
+    signed = operation("where", below, operation("negative", flank), flank)
+    return operation("where", operation("less_equal", operation("abs", centred), Number(MIDDLE_HALF)), inner, signed)
+
+
+def free_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
+    """Normal without bounds."""
+    # Zero would be infinitely far out: [0, 1) becomes (0, 1), evenly.
+    number = _random(scope, mean, deviation)
+    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
+    return operation("add", mean, operation("multiply", deviation, normal_quantile(scope, inside)))
+
+
+def log_normal(scope: Scope, mean: Expression, deviation: Expression) -> Expression:
+    """Log-normal with a mean and a standard deviation of its own: the exponential of a normal number."""
+    share = operation("divide", deviation, mean)
+    variance = operation("ln", operation("add", Number(1.0), operation("multiply", share, share)))
+    middle = operation("subtract", operation("ln", mean), operation("multiply", Number(0.5), variance))
+    return operation("exp", free_normal(scope, middle, operation("sqrt", variance)))
+
+
+def free_exponential(scope: Scope, mean: Expression) -> Expression:
+    """Exponential with a mean: ``-mean * ln(1 - u)``."""
+    return operation("multiply", mean, _waited(_random(scope, mean)))
+
+
+def triangular(scope: Scope, low: Expression, peak: Expression, high: Expression) -> Expression:
+    """Triangular between two bounds, with its peak between them."""
+    number, width = _random(scope, low, peak, high), operation("subtract", high, low)
+    rise, fall = operation("subtract", peak, low), operation("subtract", high, peak)
+    left = operation("sqrt", operation("multiply", number, operation("multiply", width, rise)))
+    rest = operation("subtract", Number(1.0), number)
+    right = operation("sqrt", operation("multiply", rest, operation("multiply", width, fall)))
+    rises = operation("less", operation("multiply", number, width), rise)
+    return operation("where", rises, operation("add", low, left), operation("subtract", high, right))
+
+
+def weibull(scope: Scope, shape: Expression, scale: Expression) -> Expression:
+    """Weibull: ``scale * (-ln(1 - u))^(1 / shape)``."""
+    waited = _waited(_random(scope, shape, scale))
+    return operation("multiply", scale, operation("power", waited, operation("divide", Number(1.0), shape)))
+
+
+def pareto(scope: Scope, shape: Expression, scale: Expression) -> Expression:
+    """Pareto, from its scale on: ``scale * (1 - u)^(-1 / shape)``."""
+    waited = operation("divide", _waited(_random(scope, shape, scale)), shape)
+    return operation("multiply", scale, operation("exp", waited))
+
+
+def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
+    """Logistic: ``mean + scale * ln(u / (1 - u))``."""
+    number = _random(scope, mean, scale)
+    inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
+    odds = operation("divide", inside, operation("subtract", Number(1.0), inside))
+    return operation("add", mean, operation("multiply", scale, operation("ln", odds)))
+
+
+def chance(scope: Scope, percent: Expression) -> Expression:
+    """MONTECARLO: one for an event of so many percent in a unit of time, else zero."""
+    share = operation("divide", operation("multiply", percent, time_step()), Number(100.0))
+    return operation("where", operation("less", _random(scope, percent), share), Number(1.0), Number(0.0))
+
+
+def probability_between(low: Expression, high: Expression, mean: Expression, deviation: Expression) -> Expression:
+    """NORMALCDF: probability that a normal number lies between two others."""
+    first, last = (
+        _probability(operation("divide", operation("subtract", end, mean), deviation)) for end in (low, high)
+    )
+    return operation("subtract", last, first)
+
+
+def _waited(number: Expression) -> Expression:
+    """Exponential of mean one."""
+    return operation("negative", operation("ln", operation("subtract", Number(1.0), number)))
+
+
+def _above(lower: Expression) -> Expression:
+    return operation("greater", lower, Number(0.0))
+
+
+def _probability(quantile: Expression) -> Expression:
+    scaled = operation("multiply", quantile, Number(-math.sqrt(0.5)))
+    return operation("multiply", Number(0.5), operation("erfc", scaled))
+
+
+def _ratio(coefficients: tuple[Sequence[float], Sequence[float]], value: Expression) -> Expression:
+    return operation("divide", *(_polynomial(side, value) for side in coefficients))
+
+
+def _polynomial(coefficients: Sequence[float], value: Expression) -> Expression:
+    result: Expression = Number(coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        result = operation("add", operation("multiply", result, value), Number(coefficient))
+    return result
+
+
+def _random(scope: Scope, *parts: Expression) -> Expression:
+    """A uniform number of its own for every element the equation is for."""
+    axes = tuple(dict.fromkeys([*scope.block_axes, *(axis for part in parts for axis in part.axes)]))
+    return scope.hide("auxiliary", Random(scope.site(), axes))

@@ -1,0 +1,255 @@
+"""Lowers one expression of the common tree; tables map each node and each function to what it becomes."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature, suggest
+from pysd_runner.engine.frontend import syntax
+from pysd_runner.engine.frontend.lowering import delays, places
+from pysd_runner.engine.frontend.lowering.array_calls import ARRAY_CALLS
+from pysd_runner.engine.frontend.lowering.conveyors.reading import read_conveyor, read_part, read_slats
+from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
+from pysd_runner.engine.frontend.lowering.macros import expanded
+from pysd_runner.engine.frontend.lowering.reductions import REDUCTION_CALLS
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.subscripts import selected, transposed
+from pysd_runner.engine.frontend.lowering.table_calls import TABLE_CALLS, read_table
+from pysd_runner.engine.frontend.places import Misplaced, shortened
+from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Name, Node, Stock, Text
+from pysd_runner.engine.functions import operation
+from pysd_runner.engine.ir import Expression, Number, Table, Time
+from pysd_runner.engine.names import key
+
+ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "^": "power"}
+
+LOGIC = {
+    ":AND:": "and",
+    ":OR:": "or",
+    "=": "equal",
+    "<>": "not_equal",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+}
+
+# A comparison with its sides changed over.
+MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+# A chain of additions longer than this is added in halves.
+LONG_SUM = 40
+
+
+def lower_expression(node: Node, scope: Scope) -> Expression:
+    """Lower one node of the common tree.
+
+    Parameters
+    ----------
+    node
+        The node.
+    scope
+        What it may refer to.
+
+    Returns
+    -------
+    Expression
+        The same in the project's representation.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the node or function has no entry in the tables.
+    InvalidModel
+        If a name does not exist.
+    """
+    return NODES[type(node)](node, scope)
+
+
+def _operation(node: syntax.Operation, scope: Scope) -> Expression:
+    parts = [scope.lowered(part) for part in node.arguments]
+    operators = node.operators
+    if operators == ("negative",):
+        return _negative(parts[0])
+    if operators == (":NOT:",):
+        return operation("not", parts[0])
+    if operators[0] in LOGIC:
+        return _missing(parts, operators) or _in_a_row(parts, [LOGIC[item] for item in operators])
+    if operators[0] == "^":
+        return _powers(parts)
+    if len(parts) > LONG_SUM and set(operators) <= {"+", "-"}:
+        return _long_sum(parts, operators)
+    return _in_a_row(parts, [ARITHMETIC[item] for item in operators])
+
+
+def _missing(parts: Sequence[Expression], operators: tuple[str, ...]) -> Expression | None:
+    """A comparison with a missing value, :NA:, which is below every number; None for any other."""
+    places = [place for place, part in enumerate(parts) if isinstance(part, Number) and math.isnan(part.value)]
+    if len(parts) != 2 or not places or operators[0] in (":AND:", ":OR:"):
+        return None
+    if len(places) == 2:
+        return operation("equal", Number(0.0), Number(0.0 if operators[0] in ("=", "<=", ">=") else 1.0))
+    other = parts[1 - places[0]]
+    operator = operators[0] if places == [1] else MIRRORED.get(operators[0], operators[0])
+    if operator in (">", "<>"):
+        return operation("equal", other, other)
+    if operator in ("=", "<="):
+        return operation("not_equal", other, other)
+    return operation("equal", Number(0.0), Number(1.0 if operator == "<" else 0.0))
+
+
+def _in_a_row(parts: Sequence[Expression], names: Sequence[str]) -> Expression:
+    result = parts[0]
+    for name, part in zip(names, parts[1:], strict=True):
+        result = operation(name, result, part)
+    return result
+
+
+def _negative(part: Expression) -> Expression:
+    return Number(-part.value) if isinstance(part, Number) else operation("negative", part)
+
+
+def _powers(parts: Sequence[Expression]) -> Expression:
+    """Powers bind from the right, 2^3^2 is 2^9."""
+    result = parts[-1]
+    for part in reversed(parts[:-1]):
+        result = operation("power", part, result)
+    return result
+
+
+def _long_sum(parts: Sequence[Expression], operators: Sequence[str]) -> Expression:
+    """Add many terms in halves, so that no program nests deeper than Python reads."""
+    terms = [parts[0]]
+    for operator, part in zip(operators, parts[1:], strict=True):
+        terms.append(part if operator == "+" else operation("negative", part))
+    while len(terms) > 1:
+        pairs = [operation("add", *terms[place : place + 2]) for place in range(0, len(terms) - 1, 2)]
+        terms = pairs + terms[2 * len(pairs) :]
+    return terms[0]
+
+
+def _reference(node: Name, scope: Scope) -> Expression:
+    name = key(node.name)
+    if scope.sampled is not None and name == key(scope.owner):
+        return scope.sampled
+    if name == "self" and name not in scope.names and key(scope.owner) in scope.names:
+        return selected(scope.owner, node.subscripts, scope)
+    if name == "time" or scope.names.get(name) == "Time":
+        return Time()
+    if name not in scope.names and name.endswith("'") and name[:-1] in scope.names:
+        node, name = transposed(replace(node, name=node.name[:-1]), scope), name[:-1]
+    if name not in scope.names:
+        return _place(node, scope)
+    if name in scope.tables and not scope.tables[name].has_value:
+        raise UnsupportedFeature(f"table function {node.name!r} used without an argument")
+    if name in scope.belts and node.subscripts and len(node.subscripts) == len(scope.dims[name]) + 1:
+        return read_slats(node, scope)
+    return selected(node.name, node.subscripts, scope)
+
+
+def _place(node: Name, scope: Scope) -> Expression:
+    """A range or an element used as a value is a place in the whole range, counted from one."""
+    dimension, dot, element = node.name.partition(".")
+    if dot and (inside := scope.ranges.name_of(dimension)) is not None and scope.ranges.holds(inside, element):
+        return Number(float(scope.ranges.places(element, inside)[0] + 1))
+    name = scope.ranges.name_of(node.name)
+    if name is None:
+        number = scope.ranges.number(node.name)
+        if number is None:
+            near = suggest(node.name, scope.names.values())
+            raise Misplaced(f"{shortened(node.name)!r} is not defined.{near}", node.at)
+        return Number(number)
+    axis, items = scope.left(name) or (name, scope.ranges.keys(name))
+    numbers = scope.ranges.numbers(items, name)
+    return Number(numbers[0]) if axis is None else Table(numbers, (len(numbers),), (axis,))
+
+
+def _call(node: Call, scope: Scope) -> Expression:
+    name = key(node.function)
+    if name in scope.macros:
+        return expanded(scope.macros[name], node, scope)
+    if name in scope.tables:
+        return read_table(node, scope)
+    if name in SPECIAL:
+        return SPECIAL[name](node, scope)
+    if name in scope.names and scope.dims[name] and name not in FUNCTIONS and name not in CALLS:
+        return places.flat_element(node, scope)
+    if name not in FUNCTIONS and name not in CALLS:
+        if name in scope.names:
+            raise InvalidModel(f"{scope.names[name]!r} is called like a function, but holds no table of points.")
+        raise UnsupportedFeature(f"function {name.upper()}")
+    count, build = FUNCTIONS[name] if name in FUNCTIONS else CALLS[name]
+    if len(node.arguments) != count:
+        raise InvalidModel(f"{name.upper()} takes {count} arguments, {len(node.arguments)} are given")
+    arguments = [scope.lowered(part) for part in node.arguments]
+    return build(*arguments) if name in FUNCTIONS else build(scope, *arguments)
+
+
+def _integ(node: Stock, scope: Scope) -> Expression:
+    flow, initial = scope.lowered(node.flow), scope.lowered(node.initial)
+    return scope.hide("stock", flow, initial, non_negative=node.non_negative)
+
+
+def _sample_if_true(node: Call, scope: Scope) -> Expression:
+    """SAMPLE IF TRUE; its own variable stands inside it for what was sampled last."""
+    if len(node.arguments) != 3:
+        raise InvalidModel(f"SAMPLE IF TRUE takes 3 arguments, {len(node.arguments)} are given")
+    condition, value, initial = node.arguments
+    start = scope.lowered(initial)
+    own = [
+        part
+        for part in syntax.parts((condition, value))
+        if isinstance(part, Name) and key(part.name) == key(scope.owner)
+    ]
+    if scope.stock or not own:
+        return delays.sample_if_true(scope, scope.lowered(condition), scope.lowered(value), start)
+    scope.sampled = scope.hide(
+        "memory", start, start, over=(scope.table([0.0] * math.prod(scope.ranges.counts(scope.block))),)
+    )
+    try:
+        parts = (scope.lowered(condition), scope.lowered(value), scope.sampled)
+        scope.replace_hidden(scope.sampled, operation("where", *parts))
+        return operation("where", *parts)
+    finally:
+        scope.sampled = None
+
+
+def _sketched(_node: Call, _scope: Scope) -> Expression:
+    raise UnsupportedFeature("A FUNCTION OF, which stands for an equation that is still to be written,")
+
+
+def _array(node: Array, scope: Scope) -> Expression:
+    return scope.table(node.values)
+
+
+def _text(node: Text, _scope: Scope) -> Expression:
+    raise InvalidModel(f"the text {node.value!r} stands where a number is expected.")
+
+
+def _points(_node: syntax.Points, _scope: Scope) -> Expression:
+    raise InvalidModel("a table stands where a number is expected.")
+
+
+# Functions that take more than numbers: tables, ranges, texts.
+SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
+    **TABLE_CALLS,
+    **REDUCTION_CALLS,
+    **ARRAY_CALLS,
+    "a function of": _sketched,
+    "conveyor part": read_part,
+    "sample if true": _sample_if_true,
+}
+
+# Node of the common tree -> how it is lowered.
+NODES: dict[type, Callable[[Any, Scope], Expression]] = {
+    syntax.Number: lambda node, _scope: Number(node.value),
+    Text: _text,
+    Array: _array,
+    syntax.Points: _points,
+    Name: _reference,
+    syntax.Operation: _operation,
+    Call: _call,
+    Stock: _integ,
+    Belt: read_conveyor,
+}

@@ -1,0 +1,212 @@
+"""Macros, expanded where they are called: each call has hidden variables of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.frontend.budgets import Budgets
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.tables import TableFunction
+from pysd_runner.engine.frontend.syntax import Array, Call, Equation, Name, Node, Number, Stock, Syntax, parts
+from pysd_runner.engine.frontend.syntax import Variable as Defined
+from pysd_runner.engine.ir import Axis, Block, Expression, Index, Kind, Reference, Variable, joined_axes
+from pysd_runner.engine.names import HIDDEN, key
+
+
+@dataclass(frozen=True, slots=True)
+class Expandable:
+    """A macro of a model file, ready to be expanded.
+
+    Parameters
+    ----------
+    name
+        As written in the file.
+    parameters
+        Names of what it takes, in order.
+    variables
+        Its equations.
+    tables
+        Its table functions, by comparison key.
+    outside
+        What it may use of the model: by key the name there and the dimensions.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    variables: tuple[Defined, ...]
+    tables: Mapping[str, TableFunction]
+    outside: Mapping[str, tuple[str, tuple[str, ...]]]
+
+
+def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
+    """What a call of a macro gives back: the variable that bears the name of the macro, or another of its outputs.
+
+    Every variable of the macro runs over the axes of the arguments, so that a macro called for every element of a range
+    has stocks for every element.
+
+    Parameters
+    ----------
+    macro
+        The macro.
+    call
+        How it is called.
+    scope
+        Where it is called.
+
+    Returns
+    -------
+    Expression
+        A reference to a hidden variable.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the macro uses something this engine does not cover; the message names macro and equation.
+    InvalidModel
+        If the number of arguments is wrong, the macro calls itself, or one of its equations is wrong.
+    """
+    if len(call.arguments) != len(macro.parameters):
+        raise InvalidModel(
+            f"macro {macro.name!r} takes {len(macro.parameters)} arguments, {len(call.arguments)} are given."
+        )
+    if macro.name in scope.calls:
+        raise InvalidModel(f"macro {macro.name!r} calls itself: {' -> '.join([*scope.calls, macro.name])}.")
+    # Equations for all outputs of one call share what it is expanded into.
+    shared = (replace(call, gives=""), tuple(scope.block)) if call.outputs else None
+    inner = scope.expansions.get(shared) or _expansion(macro, call.arguments, scope)
+    if shared is not None:
+        scope.expansions[shared] = inner
+    wanted = call.gives or macro.name
+    if key(wanted) not in inner.names:
+        what = repr(call.gives) if call.gives else "the variable of its name"
+        raise InvalidModel(f"macro {macro.name!r} does not define {what}, which it would give back.")
+    labels = inner.outside if inner.dims[key(wanted)] else ()
+    index = tuple(scope.ranges.pick(label, label.removesuffix("!")) for label in labels)
+    return Reference(inner.names[key(wanted)], index)
+
+
+def _expansion(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Scope:
+    """The scope of one call, once all equations of the macro are lowered in it."""
+    inner = _inside(macro, arguments, scope)
+    for variable in macro.variables:
+        if key(variable.name) not in macro.tables:
+            scope.hidden.append(_variable(variable, macro, inner))
+    return inner
+
+
+def _inside(macro: Expandable, arguments: Sequence[Node], scope: Scope) -> Scope:
+    """The scope of one call: parameters are hidden variables, or table functions handed over by name."""
+    owner = f"{scope.owner}{HIDDEN}{macro.name} {next(scope.numbers)}"
+    names = {name: found for name, (found, _) in macro.outside.items()}
+    dims = {name: found for name, (_, found) in macro.outside.items()}
+    tables = dict(macro.tables)
+    bound: list[Reference] = []
+    for parameter, argument in zip(macro.parameters, arguments, strict=True):
+        name = key(parameter)
+        table = scope.tables.get(key(argument.name)) if isinstance(argument, Name) else None
+        if table is not None:
+            tables[name], names[name], dims[name] = table, parameter, table.dims
+            continue
+        bound.append(_variable_of(scope.lowered(argument), scope))
+        names[name], dims[name] = bound[-1].variable, _plain(bound[-1].axes)
+    labels = joined_axes(*bound)
+    implicit = _plain(labels)
+    if len(set(implicit)) != len(implicit):
+        raise UnsupportedFeature(f"macro {macro.name!r} called over the same subscript range twice")
+    for variable in macro.variables:
+        name = key(variable.name)
+        names[name] = f"{owner}: {variable.name}"
+        dims[name] = tables[name].dims if name in tables else _dims(variable, implicit, scope)
+    calls = (*scope.calls, macro.name)
+    inner = replace(scope, dims=dims, names=names, tables=tables, owner=owner, implicit=implicit, calls=calls)
+    inner.outside = labels
+    return inner
+
+
+def _plain(labels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(label.removesuffix("!") for label in labels)
+
+
+def _variable_of(value: Expression, scope: Scope) -> Reference:
+    """A reference to a whole variable that holds a value."""
+    if isinstance(value, Reference) and all(isinstance(item, Axis) and item.positions is None for item in value.index):
+        return value
+    return scope.hide("auxiliary", value)
+
+
+def _dims(variable: Defined, implicit: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
+    """Its own ranges, then those of the call unless it holds numbers only."""
+    own = scope.ranges.dimensions([equation.subscripts for equation in variable.equations])
+    return own if _is_literal(variable) else (*own, *implicit)
+
+
+def _is_literal(variable: Defined) -> bool:
+    return all(isinstance(equation.expression, Number | Array) for equation in variable.equations)
+
+
+def is_stock(variable: Defined) -> bool:
+    """Whether all equations of a variable integrate; where only some do, those have hidden stocks."""
+    return all(isinstance(equation.expression, Stock) for equation in variable.equations)
+
+
+def _variable(variable: Defined, macro: Expandable, scope: Scope) -> Variable:
+    name = scope.names[key(variable.name)]
+    dims = scope.dims[key(variable.name)]
+    kind: Kind = "stock" if is_stock(variable) else "auxiliary"
+    blocks = []
+    for equation in variable.equations:
+        try:
+            blocks.append(_block(equation, dims, scope, stock=kind == "stock"))
+        except (UnsupportedFeature, InvalidModel) as error:
+            raise type(error)(f"{error} in macro {macro.name!r}, equation {equation.text}") from error
+    return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=tuple(blocks), hidden=True)
+
+
+def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, *, stock: bool) -> Block:
+    labels, node = equation.subscripts, equation.expression
+    if equation.exceptions:
+        raise UnsupportedFeature("EXCEPT")
+    if node is None:
+        raise UnsupportedFeature("data")
+    scope.block = labels if len(labels) == len(dims) else [*labels, *scope.implicit]
+    names = [name for label in scope.block if (name := scope.ranges.name_of(label)) is not None]
+    scope.standing = {name: name for name in names}
+    index: tuple[Index, ...] = tuple(
+        scope.ranges.pick(label, dim) for label, dim in zip(scope.block, dims, strict=True)
+    )
+    if not stock or not isinstance(node, Stock):
+        return Block(index, scope.lowered(node), None, equation.text)
+    flow, initial = scope.lowered(node.flow), scope.lowered(node.initial)
+    return Block(index, flow, initial, equation.text, non_negative=node.non_negative)
+
+
+def check_expansions(syntax: Syntax, budgets: Budgets) -> None:
+    """Count the equations that the macros of a model will be expanded into, before they are.
+
+    Raises
+    ------
+    InvalidModel
+        If there are too many.
+    """
+    macros = {key(item.name): item for item in syntax.macros}
+    sizes: dict[str, int] = {}
+
+    def size_of(name: str) -> int:
+        if name not in sizes:
+            # A macro that calls itself is refused where it is expanded.
+            sizes[name] = 0
+            inside = macros[name].variables
+            sizes[name] = sum(len(item.equations) for item in inside) + expanded_by(inside)
+        return sizes[name]
+
+    def expanded_by(variables: Sequence[Defined]) -> int:
+        return sum(
+            size_of(key(part.function))
+            for item in variables
+            for equation in item.equations
+            for part in parts(equation.expression)
+            if isinstance(part, Call) and key(part.function) in macros
+        )
+
+    if macros:
+        budgets.check("equations", expanded_by(syntax.variables), "macros are expanded into")

@@ -1,0 +1,357 @@
+"""Lowers a model file that was read into the project's own representation."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
+from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
+from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor, with_fixed_transits
+from pysd_runner.engine.frontend.lowering.definitions import check_definitions
+from pysd_runner.engine.frontend.lowering.expressions import lower_expression
+from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
+from pysd_runner.engine.frontend.lowering.left_sides import box_of, cut, left_side, takes_whole_arrays
+from pysd_runner.engine.frontend.lowering.limits import with_limits
+from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
+from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
+from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.places import shortened
+from pysd_runner.engine.frontend.source import Source
+from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Stock
+from pysd_runner.engine.frontend.syntax import Variable as Defined
+from pysd_runner.engine.ir import Block, Drawn, Kind, ModelIr, Number, Operation, Table, Variable
+from pysd_runner.engine.names import key, shown
+
+CONTROLS = {name.lower(): name for name in ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")}
+
+# Raised when the way a model is lowered changes, so that nothing cached before is taken for the same.
+VERSION = 8
+
+
+def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
+    """Lower a model file that was read.
+
+    Parameters
+    ----------
+    source
+        What `read_source` returned.
+    budgets
+        The most it may ask for.
+
+    Returns
+    -------
+    ModelIr
+        Every variable with its lowered equations.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If an equation is nested too deeply. A variable that uses something this engine does not cover says so in
+        `Variable.uncovered` and raises when it is needed.
+    InvalidModel
+        If the model contradicts itself.
+    """
+    try:
+        return _lowered(source, budgets)
+    except RecursionError as error:
+        raise UnsupportedFeature(f"{source.path}: an equation is nested too deeply to be read") from error
+
+
+def _lowered(source: Source, budgets: Budgets) -> ModelIr:
+    try:
+        with closing(DataFiles(source.path, source.files)) as files:
+            found = with_listed_ranges(source.syntax, files)
+            check_definitions(found.ranges, found.variables, [item.name for item in found.macros], budgets)
+            check_expansions(found, budgets)
+            found = replace(found, ranges=with_numbered_elements(found.ranges, budgets))
+            return _resolved(replace(source, syntax=found), Ranges(found.ranges), files, budgets)
+    except InvalidModel as error:
+        raise type(error)(f"{source.path}: {error}") from error
+
+
+def _resolved(source: Source, ranges: Ranges, files: DataFiles, budgets: Budgets) -> ModelIr:
+    known: dict[str, tuple[float, ...]] = {}
+    model, asked = _pass(source, ranges, files, known, budgets)
+    # The order of a delay may depend on the order of another; each pass finds at least one of them.
+    while found := _orders(model, asked, known):
+        known |= found
+        model, asked = _pass(source, ranges, files, known, budgets)
+    return with_fixed_transits(model)
+
+
+def _orders(
+    model: ModelIr, asked: Mapping[str, Variable], known: Mapping[str, tuple[float, ...]]
+) -> dict[str, tuple[float, ...]]:
+    """Orders of delays that can be computed now, and could not before."""
+    missing = [name for name in asked if name not in known]
+    if not missing:
+        return {}
+    from pysd_runner.engine.orders import orders_of_file
+
+    partial = replace(
+        model,
+        variables={**model.variables, **asked},
+        fingerprint=f"{model.fingerprint} without {len(missing)} of {len(asked)} orders",
+    )
+    return orders_of_file(partial, missing)
+
+
+def _pass(
+    source: Source, ranges: Ranges, files: DataFiles, known: Mapping[str, tuple[float, ...]], budgets: Budgets
+) -> tuple[ModelIr, dict[str, Variable]]:
+    """Lower every equation, given the orders of delays that are known."""
+    syntax = source.syntax
+    dims = {key(item.name): _dims(item, ranges) for item in syntax.variables}
+    given = {"time": "Time", **CONTROLS, **syntax.other_names}
+    names = {**given, **{key(item.name): _name(item) for item in syntax.variables}}
+    every = dict.fromkeys(given, ()) | dims
+    # A macro knows the time; what else it uses of the model Vensim marks with a dollar sign.
+    outside: dict[str, tuple[str, tuple[str, ...]]] = {name: (names[name], ()) for name in given}
+    outside |= {f"{name}$": (found, every[name]) for name, found in names.items()}
+    scope = Scope(
+        ranges=ranges,
+        dims=every,
+        names=names,
+        tables=table_functions(syntax.variables, ranges, dims, files),
+        files=files,
+        lower=lower_expression,
+        macros={key(item.name): _macro(item, ranges, files, outside) for item in syntax.macros},
+        known=known,
+        budgets=budgets,
+    )
+    variables = {}
+    for item in syntax.variables:
+        _prepare_belt(item, scope)
+    for item in syntax.variables:
+        variable = _variable(item, scope, source)
+        variables[variable.name] = variable
+    variables |= {item.name: item for item in scope.hidden}
+    variables |= {name: scope.asked[name] for name in known if name in scope.asked}
+    variables |= {name: _absent(name) for name in CONTROLS.values() if name not in variables}
+    model = ModelIr(
+        ranges=ranges.elements,
+        variables=with_limits(variables, str(source.path)),
+        fingerprint=_fingerprint(source, ranges, files),
+        structural=known,
+        files=dict(files.sha256),
+        integration=syntax.integration,
+        features=syntax.features,
+        sketch=_sketch(syntax.sketch, names),
+    )
+    return model, scope.asked
+
+
+def _sketch(drawn: Iterable[Drawn], names: Mapping[str, str]) -> tuple[Drawn, ...]:
+    """What is drawn of variables that exist, under their names."""
+    return tuple(replace(item, variable=names[key(item.variable)]) for item in drawn if key(item.variable) in names)
+
+
+def _prepare_belt(defined: Defined, scope: Scope) -> None:
+    """Add the hidden variables of a conveyor before anything refers to them."""
+    node = defined.equations[0].expression
+    if not isinstance(node, Belt):
+        return
+    hidden, asked = len(scope.hidden), len(scope.asked)
+    try:
+        scope.belts[key(defined.name)] = build_conveyor(_name(defined), node, scope)
+    except UnsupportedFeature as error:
+        if len(scope.asked) == asked:
+            del scope.hidden[hidden:]
+        scope.belts[key(defined.name)] = error
+    except InvalidModel as error:
+        raise InvalidModel(_about(defined.name, defined.equations[0], error)) from error
+
+
+def _macro(
+    macro: Macro, ranges: Ranges, files: DataFiles, outside: Mapping[str, tuple[str, tuple[str, ...]]]
+) -> Expandable:
+    dims = {key(item.name): _dims(item, ranges) for item in macro.variables if is_table_function(item)}
+    tables = table_functions(macro.variables, ranges, dims, files)
+    return Expandable(macro.name, macro.parameters, macro.variables, tables, outside)
+
+
+def _fingerprint(source: Source, ranges: Ranges, files: DataFiles) -> str:
+    # Where the files stand is of no account, but which is which.
+    decisive = json.dumps([VERSION, source.sha256, ranges.elements, files.by_name], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(decisive.encode()).hexdigest()
+
+
+def _name(variable: Defined) -> str:
+    """Name of a variable as written; the four time controls have one spelling."""
+    return CONTROLS.get(key(variable.name), variable.name)
+
+
+def _absent(name: str) -> Variable:
+    """A time control that the file leaves to whoever runs it."""
+    block = Block((), Number(math.nan), None, f"{name} is not in the file")
+    return Variable(name=name, unit="", dims=(), kind="control", doc="", group="", blocks=(block,), hidden=True)
+
+
+def _dims(variable: Defined, ranges: Ranges) -> tuple[str, ...]:
+    given = [equation.subscripts for equation in variable.equations]
+    declared = tuple(name for label in variable.dims if (name := ranges.name_of(label)) is not None)
+    where = variable.equations[-1].place.at(0)
+    if len({len(labels) for labels in given}) != 1:
+        raise InvalidModel(f"{where}: variable {variable.name!r} is defined with different numbers of subscripts")
+    if declared and len(declared) == len(given[0]):
+        return declared
+    try:
+        return ranges.dimensions(given)
+    except InvalidModel as error:
+        raise InvalidModel(f"{where}: variable {variable.name!r}: {error}") from error
+
+
+def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
+    name = _name(defined)
+    dims = scope.dims[key(name)]
+    blocks: tuple[Block, ...] = ()
+    kind: Kind = "auxiliary"
+    uncovered = ""
+    hidden, asked = len(scope.hidden), len(scope.asked)
+    try:
+        if any(equation.expression is None for equation in defined.equations):
+            kind, uncovered = "data", _request(name, defined)
+        else:
+            blocks, kind = _blocks(defined, name, dims, scope)
+    except UnsupportedFeature as error:
+        uncovered = str(error)
+        # What was hidden may be what the order of a delay depends on, which a later pass asks for.
+        if len(scope.asked) == asked:
+            del scope.hidden[hidden:]
+    return Variable(
+        name=name,
+        unit=defined.unit,
+        dims=dims,
+        kind=kind,
+        doc=defined.doc,
+        group=defined.group,
+        blocks=blocks,
+        uncovered=uncovered and f"{source.path}: {uncovered}",
+        limits=defined.limits,
+    )
+
+
+def _request(name: str, defined: Defined) -> str:
+    if all(equation.kind == "data" for equation in defined.equations):
+        return (
+            f"variable {name!r} is data, and the model names no file to read it from; give its values: "
+            f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"
+        )
+    empty = next(equation for equation in defined.equations if equation.expression is None)
+    return (
+        f"{empty.place.at(0)}: variable {name!r} has no equation; write one, or give its values: "
+        f"simulate(model, {{{name!r}: ...}})"
+    )
+
+
+def _blocks(defined: Defined, name: str, dims: tuple[str, ...], scope: Scope) -> tuple[tuple[Block, ...], Kind]:
+    if is_table_function(defined):
+        return tuple(_points_block(equation, dims, scope) for equation in defined.equations), "lookup"
+    scope.owner, scope.stock = name, is_stock(defined)
+    blocks: list[Block] = []
+    for equation, (whole, parts) in zip(defined.equations, _boxes(defined, dims, scope), strict=True):
+        if parts != [whole] and equation.expression is not None and takes_whole_arrays(equation.expression):
+            block = _block(equation, whole, name, dims, scope)
+            blocks += cut(block, equation.subscripts, parts, dims, scope)
+        else:
+            blocks += [_block(equation, box, name, dims, scope) for box in parts]
+    return tuple(blocks), _kind(name, defined, blocks)
+
+
+def _boxes(defined: Defined, dims: tuple[str, ...], scope: Scope) -> list[tuple[Box, list[Box]]]:
+    """For each equation of a variable the cells it names, and those of them that it defines."""
+
+    def box(equation: Equation, labels: Sequence[str]) -> Box:
+        try:
+            return box_of(labels, dims, scope)
+        except InvalidModel as error:
+            raise InvalidModel(_about(defined.name, equation, error)) from error
+
+    named = [box(item, item.subscripts) for item in defined.equations]
+    # An equation may leave out elements that it does not name.
+    left_out = [
+        [box(item, labels) for labels in item.exceptions if not _is_elsewhere(labels, dims, scope)]
+        for item in defined.equations
+    ]
+    return list(zip(named, remaining(named, left_out), strict=True))
+
+
+def _is_elsewhere(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> bool:
+    """Whether one of some subscripts is an element that exists, but not in its dimension."""
+    return any(
+        scope.ranges.number(label) is not None and not scope.ranges.holds(dim, label)
+        for label, dim in zip(labels, dims, strict=False)
+    )
+
+
+def _about(name: str, equation: Equation, error: InvalidModel) -> str:
+    """A message with the equation it is about."""
+    where = equation.place.at(getattr(error, "at", 0))
+    return f"{where}: variable {name!r}: {error} Equation: {shortened(equation.text)}"
+
+
+def _points_block(equation: Equation, dims: tuple[str, ...], scope: Scope) -> Block:
+    """A table function has no value of its own; its block holds the text, and which elements it is for."""
+    index = tuple(scope.ranges.pick(label, dim) for label, dim in zip(equation.subscripts, dims, strict=True))
+    return Block(index, Number(0.0), None, equation.text)
+
+
+def _kind(name: str, defined: Defined, blocks: Sequence[Block]) -> Kind:
+    if key(name) in CONTROLS:
+        return "control"
+    if is_stock(defined):
+        return "stock"
+    if all(_is_literal(block.expression) for block in blocks):
+        return "constant"
+    return "auxiliary"
+
+
+def _is_literal(expression: Any) -> bool:
+    if isinstance(expression, Operation):
+        return expression.name == "negative" and _is_literal(expression.arguments[0])
+    return isinstance(expression, Number | Table)
+
+
+def _block(equation: Equation, box: Box, name: str, dims: tuple[str, ...], scope: Scope) -> Block:
+    """An equation for some of the cells it names."""
+    node = equation.expression
+    try:
+        scope.mode = equation.mode
+        index = left_side(equation.subscripts, box, dims, scope)
+        expression, initial = _parts(node, scope)
+        non_negative = scope.stock and isinstance(node, Stock) and node.non_negative
+        block = Block(index, expression, initial, equation.text, non_negative=non_negative)
+        _check_axes(block, scope)
+    except UnsupportedFeature as error:
+        raise UnsupportedFeature(
+            f"{equation.place.at(0)}: {error} in variable {name!r} is not covered; write the equation with other "
+            f"functions. Equation: {shortened(equation.text)}"
+        ) from error
+    except InvalidModel as error:
+        raise InvalidModel(_about(name, equation, error)) from error
+    return block
+
+
+def _parts(node: Any, scope: Scope) -> tuple[Any, Any]:
+    if scope.stock:
+        return scope.lowered(node.flow), scope.lowered(node.initial)
+    if isinstance(node, Call) and key(node.function) == "active initial" and len(node.arguments) == 2:
+        active, initial = node.arguments
+        return scope.lowered(active), scope.lowered(initial)
+    return scope.lowered(node), None
+
+
+def _check_axes(block: Block, scope: Scope) -> None:
+    for part in (block.expression, block.initial):
+        stray = [axis for axis in part.axes if axis not in block.axes] if part is not None else []
+        if stray:
+            raise InvalidModel(
+                f"the right side runs over {shown(stray[0])!r}, which the left side does not have"
+                f"{' and no mapping leads to it from there' if any(scope.ranges.ways(stray[0])) else ''}."
+            )

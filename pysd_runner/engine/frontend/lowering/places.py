@@ -1,0 +1,111 @@
+"""Functions that find an element of an array by its place: VECTOR ELM MAP, RANK, an array called with a flat index."""
+
+import math
+from collections.abc import Sequence
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.frontend.lowering.arrays import marked
+from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.lowering.subscripts import static_index
+from pysd_runner.engine.frontend.syntax import Call, Name, Node
+from pysd_runner.engine.functions import SMALL, operation
+from pysd_runner.engine.ir import Axis, Expression, Index, Number, Reduction, Reference, Table
+from pysd_runner.engine.names import key
+from pysd_runner.engine.rewriting import relabelled
+
+
+def element_map(node: Call, scope: Scope) -> Expression:
+    """VECTOR ELM MAP: the element so many places behind the one that is named, missing where there is none."""
+    vector = node.arguments[0] if len(node.arguments) == 2 else None
+    if not isinstance(vector, Name) or key(vector.name) not in scope.names:
+        raise InvalidModel("VECTOR ELM MAP takes an element of a variable, x[first], and how many places to go on.")
+    dims = scope.dims[key(vector.name)]
+    base = _flat(static_index(vector.name, vector.subscripts, scope), dims, scope)
+    place = operation("add", base, _whole(scope.lowered(node.arguments[1])))
+    count = Number(float(math.prod(len(scope.ranges.elements[dim]) for dim in dims)))
+    inside = operation("and", operation("greater_equal", place, Number(0.0)), operation("less", place, count))
+    return operation("where", inside, _at(vector.name, place, scope), Number(math.nan))
+
+
+def flat_element(node: Call, scope: Scope) -> Expression:
+    """An array called with the place of an element in it, row by row from one; zero where there is none."""
+    if len(node.arguments) != 1:
+        raise InvalidModel(f"{node.function!r} is an array and takes one place, {len(node.arguments)} are given")
+    place = operation("subtract", _whole(scope.lowered(node.arguments[0])), Number(1.0))
+    return _at(node.function, place, scope)
+
+
+def rank(node: Call, scope: Scope) -> Expression:
+    """RANK: the place of the element that is so many from the smallest, row by row from one."""
+    if len(node.arguments) not in (2, 3):
+        raise InvalidModel(f"RANK takes 2 or 3 arguments, {len(node.arguments)} are given")
+    values = [scope.lowered(_wild(item, scope)) for item in (node.arguments[0], *node.arguments[2:])]
+    place = node.arguments[1]
+    # The last place may be called SIZE.
+    is_last = isinstance(place, Name) and key(place.name) == "size" and "size" not in scope.names
+    wanted = _whole(scope.lowered(Call("size of array", (_wild(node.arguments[0], scope),)) if is_last else place))
+    if not any(axis.endswith("!") for axis in values[0].axes):
+        values = [marked(scope, item, item.axes) for item in values]
+    over = tuple(axis for axis in values[0].axes if axis.endswith("!"))
+    if not over:
+        raise InvalidModel("RANK takes an array, x[*].")
+    others = {axis: f"{scope.ranges.again(axis.removesuffix('!'), 9)}!" for axis in over}
+    own = _numbered(over, scope)
+    keys = [*values, own]
+    smaller = _smaller([relabelled(item, others) for item in keys], keys)
+    counted = operation("where", smaller, Number(1.0), Number(0.0))
+    before = Reduction(
+        "sum", counted, tuple(others.values()), tuple(axis for axis in counted.axes if axis not in others.values())
+    )
+    found = operation("where", operation("equal", operation("add", before, Number(1.0)), wanted), own, Number(0.0))
+    return Reduction("sum", found, over, tuple(axis for axis in found.axes if axis not in over))
+
+
+def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expression:
+    """Whether the first of two comes before the second: by their values, or where those are equal by the next ones."""
+    result = operation("less", first[-1], second[-1])
+    for a, b in zip(reversed(first[:-1]), reversed(second[:-1]), strict=True):
+        tied = operation("and", operation("equal", a, b), result)
+        result = operation("or", operation("less", a, b), tied)
+    return result
+
+
+def _wild(node: Node, scope: Scope) -> Node:
+    if not isinstance(node, Name) or node.subscripts is not None:
+        return node
+    return Name(node.name, ("*",) * len(scope.dims.get(key(node.name), ())), node.at)
+
+
+def _numbered(axes: Sequence[str], scope: Scope) -> Table:
+    """Places of all cells over some axes, row by row from one."""
+    shape = tuple(len(scope.ranges.elements[axis.removesuffix("!")]) for axis in axes)
+    return Table(tuple(float(place + 1) for place in range(math.prod(shape))), shape, tuple(axes))
+
+
+def _whole(value: Expression) -> Expression:
+    """A place as a whole number; one that is a little below it by rounding alone counts as that."""
+    return value if isinstance(value, Number) else operation("integer", operation("add", value, Number(SMALL)))
+
+
+def _flat(index: Sequence[Index], dims: Sequence[str], scope: Scope) -> Expression:
+    """Place of what an index picks among all cells of a variable, row by row from zero."""
+    result: Expression = Number(0.0)
+    for item, dim in zip(index, dims, strict=True):
+        count = len(scope.ranges.elements[dim])
+        if isinstance(item, Axis):
+            places = tuple(range(count)) if item.positions is None else item.positions
+            own: Expression = Table(tuple(map(float, places)), (len(places),), (item.label,))
+        else:
+            own = Number(float(item.position))
+        result = operation("add", operation("multiply", result, Number(float(count))), own)
+    return result
+
+
+def _at(name: str, place: Expression, scope: Scope) -> Expression:
+    """The cell of a variable at a place, counted row by row from zero; zero where there is none."""
+    dims = scope.dims[key(name)]
+    labels = [f"{scope.ranges.again(dim, 10 + number)}!" for number, dim in enumerate(dims)]
+    value = Reference(scope.names[key(name)], tuple(Axis(label) for label in labels))
+    here = operation("equal", operation("subtract", _numbered(labels, scope), Number(1.0)), place)
+    chosen = operation("where", here, value, Number(0.0))
+    return Reduction("sum", chosen, tuple(labels), tuple(axis for axis in chosen.axes if axis not in labels))

@@ -1,0 +1,399 @@
+"""Subscript ranges of a model: their elements, aliases and mappings, and how a reference picks from a dimension."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pysd_runner.core.errors import InvalidModel, suggest
+from pysd_runner.engine.frontend.budgets import Budgets
+from pysd_runner.engine.frontend.syntax import Numbered, Range, Target, labels_of
+from pysd_runner.engine.ir import Axis, Element, Index
+from pysd_runner.engine.names import HIDDEN, key, tidy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A mapping that leads from one range to another.
+
+    Parameters
+    ----------
+    to
+        The range it leads to.
+    name
+        The range it starts from.
+    target
+        The mapping in the file.
+    backwards
+        Whether the file has it the other way round.
+    """
+
+    to: str
+    name: str
+    target: Target
+    backwards: bool
+
+
+def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[Range, ...]:
+    """Subscript ranges in which every element is listed.
+
+    Parameters
+    ----------
+    ranges
+        As a file defines them.
+    budgets
+        How many elements may be made.
+
+    Returns
+    -------
+    tuple of Range
+        The same.
+
+    Raises
+    ------
+    InvalidModel
+        If there would be too many elements.
+    """
+    made = 0
+    found = []
+    for item in ranges:
+        for part in item.elements:
+            made += part.count if isinstance(part, Numbered) else 0
+            budgets.check("elements", made, f"{item.place.at(0)}: subscript range {item.name!r} asks for")
+        found.append(replace(item, elements=tuple(labels_of(item.elements))))
+    return tuple(found)
+
+
+class Ranges:
+    """The subscript ranges of one model section.
+
+    Parameters
+    ----------
+    found
+        The subscript ranges of a file, their elements listed.
+
+    Raises
+    ------
+    InvalidModel
+        If ranges stand for each other in a circle.
+    """
+
+    def __init__(self, found: Iterable[Range]) -> None:
+        self.elements: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, str] = {}
+        self._targets: dict[str, list[Target]] = {}
+        self._copies: set[str] = set()
+        self._parts: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._sets: dict[str, frozenset[str]] = {}
+        self._found: dict[str, dict[str, int]] = {}
+        self._looked_up: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = {}
+        listed: dict[str, list[str]] = {}
+        for item in found:
+            name = tidy(item.name)
+            self._names[key(name)] = name
+            listed[name] = list(labels_of(item.elements)) if item.copy_of is None else [item.copy_of]
+            self._targets[name] = list(item.targets)
+            if item.copy_of is not None:
+                self._copies.add(name)
+        for name in [item for item in listed if item in self._copies]:
+            self._map_copy(name, listed[name][0])
+        for name in listed:
+            self.elements[name] = tuple(dict.fromkeys(self._expanded(name, listed, (name,))))
+        self._keys = {name: tuple(key(item) for item in items) for name, items in self.elements.items()}
+        self._family = {name: self._main(name) for name in self.elements}
+
+    def _map_copy(self, name: str, original: str) -> None:
+        """A range and its copy stand for each other."""
+        other = self._names.get(key(original), tidy(original))
+        self._targets[name].append(Target(other, None))
+        self._targets.setdefault(other, []).append(Target(name, None))
+
+    def _expanded(self, name: str, listed: dict[str, list[str]], path: tuple[str, ...]) -> list[str]:
+        """Elements of a range; an entry that names another range (an alias, or a part) stands for its elements."""
+        elements = []
+        for entry in listed[name]:
+            inner = self._names.get(key(entry))
+            if inner in path:
+                raise InvalidModel(f"subscript ranges stand for each other: {' -> '.join([*path, inner])}")
+            elements += [tidy(entry)] if inner is None else self._expanded(inner, listed, (*path, inner))
+        return elements
+
+    def _main(self, name: str) -> str:
+        """The range in which the elements of a range are counted: the largest that holds them all.
+
+        Of ranges with the same elements it is the first in the alphabet that is no copy, as in PySD.
+        """
+        mine = self._set(name)
+        wider = [other for other in self._keys if mine <= self._set(other)]
+        largest = max(len(self._keys[other]) for other in wider)
+        return min(
+            (other for other in wider if len(self._keys[other]) == largest),
+            key=lambda other: (other in self._copies, key(other)),
+        )
+
+    def _set(self, name: str) -> frozenset[str]:
+        if name not in self._sets:
+            self._sets[name] = frozenset(self._keys[name])
+        return self._sets[name]
+
+    def name_of(self, label: str) -> str | None:
+        """Name of a range as declared, or of a part of one; None if `label` is no range."""
+        return label if HIDDEN in label and label in self.elements else self._names.get(key(label))
+
+    def counts(self, labels: Sequence[str]) -> tuple[int, ...]:
+        """Number of elements each of some subscripts stands for."""
+        return tuple(1 if (name := self.name_of(label)) is None else len(self.elements[name]) for label in labels)
+
+    def part(self, name: str, places: tuple[int, ...]) -> str:
+        """Label of some elements of a range.
+
+        Parameters
+        ----------
+        name
+            The range.
+        places
+            Which of its elements.
+
+        Returns
+        -------
+        str
+            The range itself if it is all of them, otherwise a range of its own that no file can name.
+        """
+        items = self.elements[name]
+        if places == tuple(range(len(items))):
+            return name
+        if (name, places) not in self._parts:
+            label = f"{name}{HIDDEN}{len(self._parts) + 1}"
+            self._parts[name, places] = label
+            self.elements[label] = tuple(items[place] for place in places)
+            self._keys[label] = tuple(key(item) for item in self.elements[label])
+            self._family[label] = self._family[name]
+        return self._parts[name, places]
+
+    def again(self, name: str, number: int) -> str:
+        """Label of the elements of a range that run by themselves, beside others that run over the same range."""
+        label = f"{name}{HIDDEN}again {number}"
+        if label not in self.elements:
+            self.elements[label], self._keys[label] = self.elements[name], self._keys[name]
+            self._family[label] = self._family[name]
+        return label
+
+    def counted(self, label: str, count: int) -> str:
+        """A range of its own that no file can name, of so many elements."""
+        self.elements[label] = tuple(str(number + 1) for number in range(count))
+        self._keys[label] = self.elements[label]
+        self._family[label] = label
+        return label
+
+    def holds(self, dimension: str, element: str) -> bool:
+        """Whether a range has an element."""
+        return key(element) in self._place(dimension)
+
+    def numbers(self, items: Iterable[str], name: str) -> tuple[float, ...]:
+        """Values of elements of a range used as numbers: their places in the whole range, counted from one."""
+        whole = self._place(self._family[name])
+        return tuple(float(whole[item] + 1) for item in items)
+
+    def number(self, element: str) -> float | None:
+        """Value of an element used as a number; None if there is no such element."""
+        holder = next((name for name, items in self._keys.items() if key(element) in items), None)
+        return None if holder is None else self.numbers([key(element)], holder)[0]
+
+    def keys(self, label: str) -> tuple[str, ...]:
+        """Comparison keys of the elements of a range."""
+        return self._keys[label]
+
+    def dimensions(self, given: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        """Ranges the dimensions of a variable run over.
+
+        Parameters
+        ----------
+        given
+            Range or element names in the equations of the variable, one sequence per equation.
+
+        Returns
+        -------
+        tuple of str
+            For each dimension a range that an equation names if it holds every element, otherwise the smallest that
+            does. Two dimensions never run over the same range, unless an equation says so: where there is no other
+            range, one is made.
+
+        Raises
+        ------
+        InvalidModel
+            If no range holds them all.
+        """
+        columns = [list(dict.fromkeys(labels)) for labels in zip(*given, strict=True)]
+        named = [[name for label in labels if (name := self.name_of(label)) is not None] for labels in columns]
+        chosen: list[str] = []
+        for place, labels in enumerate(columns):
+            others = {name for number, names in enumerate(named) if number != place for name in names} | set(chosen)
+            chosen.append(self._dimension(labels, named[place], others))
+        return tuple(chosen)
+
+    def _dimension(self, labels: Sequence[str], named: Sequence[str], others: set[str]) -> str:
+        needed = {item for label in labels for item in self._items(label)}
+        for name in named:
+            if self._set(name) == needed:
+                return name
+        declared = [name for name in self._keys if HIDDEN not in name]
+        fitting = [name for name in declared if needed <= self._set(name)]
+        if not fitting:
+            unknown = next((label for label in labels if self.name_of(label) is None), labels[0])
+            raise InvalidModel(f"no subscript range holds {', '.join(sorted(labels))}.{self._suggestion(unknown)}")
+        free = [name for name in fitting if name not in others]
+        if free:
+            return min(free, key=lambda name: len(self.elements[name]))
+        return self._copy(min(fitting, key=lambda name: len(self.elements[name])))
+
+    def _copy(self, name: str) -> str:
+        """A new range with the elements of another."""
+        number = next(n for n in range(1, len(self._names) + 2) if key(f"{name}{n}") not in self._names)
+        label = f"{name}{number}"
+        self._names[key(label)] = label
+        self._copies.add(label)
+        self.elements[label], self._keys[label] = self.elements[name], self._keys[name]
+        self._family[label] = self._family[name]
+        return label
+
+    def _items(self, label: str) -> tuple[str, ...]:
+        name = self.name_of(label)
+        return self._keys[name] if name is not None else (key(label),)
+
+    def _suggestion(self, label: str) -> str:
+        names = [name for name in self.elements if HIDDEN not in name]
+        return suggest(label, [*names, *(item for name in names for item in self.elements[name])])
+
+    def places(self, label: str, dimension: str) -> tuple[int, ...]:
+        """Places of a range or element in a dimension.
+
+        Parameters
+        ----------
+        label
+            A range, a range with ``!``, or an element.
+        dimension
+            The range the dimension runs over.
+
+        Returns
+        -------
+        tuple of int
+            In the order of the range that `label` names.
+
+        Raises
+        ------
+        InvalidModel
+            If the dimension does not hold what is asked for.
+        """
+        bare = label.removesuffix("!").strip()
+        name = self.name_of(bare)
+        if name is None and key(bare) not in self._place(dimension):
+            raise InvalidModel(f"{bare!r} is not in subscript range {dimension!r}.{self._suggestion(bare)}")
+        return self.places_of((key(bare),) if name is None else self._keys[name], dimension, bare)
+
+    def _place(self, dimension: str) -> dict[str, int]:
+        """Place of every element of a range."""
+        if dimension not in self._found:
+            self._found[dimension] = {item: position for position, item in enumerate(self._keys[dimension])}
+        return self._found[dimension]
+
+    def places_of(self, items: tuple[str, ...], dimension: str, label: str) -> tuple[int, ...]:
+        """Places of elements in a dimension; `label` names them where one is missing."""
+        asked = (dimension, items)
+        if asked not in self._looked_up:
+            places = self._place(dimension)
+            missing = next((item for item in items if item not in places), None)
+            if missing is not None:
+                raise InvalidModel(f"range {label!r} is not part of {dimension!r} ({missing!r} is not in it)")
+            self._looked_up[asked] = tuple(places[item] for item in items)
+        return self._looked_up[asked]
+
+    def positions(self, labels: Sequence[str], dims: Sequence[str]) -> list[tuple[int, ...]]:
+        """Places in some dimensions that subscripts stand for, in C order."""
+        return list(itertools.product(*(self.places(label, dim) for label, dim in zip(labels, dims, strict=True))))
+
+    def pick(self, label: str, dimension: str) -> Index:
+        """What a subscript selects from a dimension.
+
+        Parameters
+        ----------
+        label
+            A range, a range with ``!``, or an element.
+        dimension
+            The range the dimension runs over.
+
+        Returns
+        -------
+        Index
+            One element, or an axis that runs over all or some of the dimension.
+
+        Raises
+        ------
+        InvalidModel
+            If the dimension does not hold what is asked for.
+        """
+        positions = self.places(label, dimension)
+        name = self.name_of(label.removesuffix("!").strip())
+        if name is None:
+            return Element(positions[0])
+        return self.axis(f"{name}!" if label.rstrip().endswith("!") else name, dimension, positions)
+
+    def axis(self, label: str, dimension: str, positions: tuple[int, ...]) -> Axis:
+        """An axis over some places of a dimension."""
+        whole = self.places_of(self._keys[dimension], dimension, dimension)
+        return Axis(label, None if positions == whole else positions)
+
+    def ways(self, name: str) -> Iterator[Way]:
+        """Ranges that a range is mapped to, then those that are mapped to it."""
+        for target in self._targets.get(name, ()):
+            yield Way(to=self._target(name, target), name=name, target=target, backwards=False)
+        for other, targets in self._targets.items():
+            for target in targets:
+                if self.name_of(target.name) == name:
+                    yield Way(to=other, name=name, target=target, backwards=True)
+
+    def _target(self, name: str, target: Target) -> str:
+        to = self.name_of(target.name)
+        if to is None:
+            raise InvalidModel(f"range {name!r} is mapped to {target.name!r}.{self._suggestion(target.name)}")
+        return to
+
+    def along(self, way: Way, items: Sequence[str]) -> tuple[str, ...]:
+        """Elements that stand for others by a mapping.
+
+        Parameters
+        ----------
+        way
+            The mapping.
+        items
+            Keys of elements of the range it leads to.
+
+        Returns
+        -------
+        tuple of str
+            Keys of the elements of the range it starts from, one for each.
+
+        Raises
+        ------
+        InvalidModel
+            If the mapping does not say what an element stands for.
+        """
+        first, last = (way.to, way.name) if way.backwards else (way.name, way.to)
+        pairs = self._pairs(first, last, way.target)
+        if way.backwards:
+            found = {own: others[0] for own, others in pairs if len(others) == 1}
+        else:
+            found = {other: own for own, others in pairs for other in others}
+        missing = [item for item in items if item not in found]
+        if missing:
+            raise InvalidModel(f"the mapping of {first!r} to {last!r} does not say what {missing[0]!r} stands for")
+        return tuple(found[item] for item in items)
+
+    def _pairs(self, name: str, to: str, target: Target) -> list[tuple[str, tuple[str, ...]]]:
+        """Elements of a range, each with what it stands for in another."""
+        own = self._keys[name]
+        listed = [(item,) for item in self._keys[to]] if target.listed is None else [*map(self._items, target.listed)]
+        if len(listed) != len(own):
+            raise InvalidModel(
+                f"range {name!r} has {len(own)} elements, its mapping to {to!r} has {len(listed)}; they are mapped one "
+                "by one"
+            )
+        return list(zip(own, listed, strict=True))

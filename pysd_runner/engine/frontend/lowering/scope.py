@@ -1,0 +1,328 @@
+"""What the equations of a model may refer to, and the hidden variables they are expanded into."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
+from pysd_runner.engine.frontend.lowering.external import DataFiles
+from pysd_runner.engine.frontend.lowering.ranges import Ranges
+from pysd_runner.engine.frontend.lowering.tables import TableFunction
+from pysd_runner.engine.frontend.syntax import Node
+from pysd_runner.engine.ir import (
+    Axis,
+    Block,
+    Element,
+    Expression,
+    Index,
+    Kind,
+    Mode,
+    Number,
+    Reference,
+    Table,
+    Variable,
+    joined_axes,
+)
+from pysd_runner.engine.names import HELD, HIDDEN, ORDER, SPAN, key
+
+
+@dataclass(slots=True)
+class Scope:
+    """What an expression may refer to, and the hidden variables found on the way.
+
+    Parameters
+    ----------
+    ranges
+        The subscript ranges.
+    dims
+        Dimensions of every variable, by comparison key.
+    names
+        Names of the variables as written, by comparison key.
+    tables
+        The table functions, by comparison key.
+    files
+        Where external numbers are read.
+    lower
+        Lowers one node in a scope.
+    block
+        Subscripts of the equation being lowered.
+    standing
+        Ranges among them, each with the label of the elements it runs over in this part of the equation.
+    mode
+        What holds between the points of a series over time.
+    owner
+        Name of the variable being lowered.
+    stock
+        Whether it is a stock.
+    hidden
+        Variables that delays, smooths and INITIAL were expanded into.
+    known
+        Values of orders of delays, by the name of the hidden variable that holds them.
+    macros
+        The macros, by comparison key.
+    implicit
+        Inside a macro, the ranges that all its variables run over, after their own.
+    outside
+        The same as the labels that the call runs over.
+    calls
+        Names of the macros being expanded, outermost first.
+    numbers, sites
+        Numbers of the calls of macros, and of the random functions, given out in order.
+    asked
+        Orders of delays met so far, by the name of the hidden variable that holds them.
+    budgets
+        The most that may be asked for.
+    belts
+        The conveyors, by comparison key: their hidden variables, or what is not covered about them.
+    expansions
+        Calls of macros that give several values, each with the scope of its equations.
+    sampled
+        What the variable being lowered sampled last, inside its SAMPLE IF TRUE.
+    masks
+        Which places of spans of subscripts count, until the function of an array around them takes them away.
+    """
+
+    ranges: Ranges
+    dims: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, str]
+    tables: Mapping[str, TableFunction]
+    files: DataFiles
+    lower: Callable[[Node, "Scope"], Expression]
+    block: Sequence[str] = ()
+    standing: Mapping[str, str] = field(default_factory=dict)
+    mode: Mode = "interpolate"
+    owner: str = ""
+    stock: bool = False
+    hidden: list[Variable] = field(default_factory=list)
+    known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    macros: Mapping[str, Any] = field(default_factory=dict)
+    implicit: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    sites: Iterator[int] = field(default_factory=count)
+    asked: dict[str, Variable] = field(default_factory=dict)
+    budgets: Budgets = DEFAULT
+    belts: dict[str, Any] = field(default_factory=dict)
+    expansions: dict[Any, "Scope"] = field(default_factory=dict)
+    sampled: Reference | None = None
+    masks: list[Expression] = field(default_factory=list)
+
+    def lowered(self, node: Node) -> Expression:
+        """What a node of the common tree becomes here."""
+        return self.lower(node, self)
+
+    @property
+    def block_axes(self) -> tuple[str, ...]:
+        """Labels of the axes that this part of the equation is for."""
+        names = (self.ranges.name_of(label) for label in self.block)
+        return tuple(self.standing[name] for name in names if name is not None)
+
+    def site(self) -> int:
+        """Number of the next random function."""
+        return next(self.sites)
+
+    def pick(self, label: str, dimension: str, beside: Sequence[str]) -> Index:
+        """What a subscript of a reference selects from a dimension.
+
+        Parameters
+        ----------
+        label
+            A range, a range with ``!``, or an element.
+        dimension
+            The range the dimension runs over.
+        beside
+            All subscripts of the reference.
+
+        Returns
+        -------
+        Index
+            One element, or an axis. A range that the left side does not have but that is mapped to one it has, or from
+            one, runs with that one.
+
+        Raises
+        ------
+        InvalidModel
+            If the dimension does not hold what is asked for.
+        """
+        name = None if label.rstrip().endswith("!") else self.ranges.name_of(label)
+        left = None if name is None else self.left(name, beside)
+        if left is None:
+            return self.ranges.pick(label, dimension)
+        axis, items = left
+        positions = self.ranges.places_of(items, dimension, label)
+        return Element(positions[0]) if axis is None else self.ranges.axis(axis, dimension, positions)
+
+    def left(self, name: str, beside: Sequence[str] = ()) -> tuple[str | None, tuple[str, ...]] | None:
+        """What a range of the right side runs with.
+
+        Parameters
+        ----------
+        name
+            The range.
+        beside
+            Subscripts that stand in the same reference; a mapping to one of them is the last choice.
+
+        Returns
+        -------
+        tuple or None
+            Label on the left side, None for a single element there, and the keys of the elements of the range that it
+            runs through; None if the left side has nothing of the kind.
+        """
+        if name in self.standing:
+            return self.standing[name], self.ranges.keys(self.standing[name])
+        ways = list(self.ranges.ways(name))
+        taken = {self.ranges.name_of(item) for item in beside}
+        exact = sorted((way for way in ways if way.to in self.standing), key=lambda way: way.to in taken)
+        for way in exact:
+            return self.standing[way.to], self.ranges.along(way, self.ranges.keys(self.standing[way.to]))
+        for way in ways:
+            for label in self.block:
+                range_name = self.ranges.name_of(label)
+                items = (key(label),) if range_name is None else self.ranges.keys(self.standing[range_name])
+                if set(items) <= set(self.ranges.keys(way.to)):
+                    axis = None if range_name is None else self.standing[range_name]
+                    return axis, self.ranges.along(way, items)
+        # A left side that names an element stands for it where the right side names its range.
+        own = [
+            key(label) for label in self.block if self.ranges.name_of(label) is None and self.ranges.holds(name, label)
+        ]
+        return (None, (own[0],)) if len(own) == 1 else None
+
+    def part(self) -> tuple[tuple[str, ...], list[int]]:
+        """What of its left side this part of the equation defines.
+
+        Returns
+        -------
+        tuple
+            Labels of its axes, and its cells, counted in C order over all cells of the left side.
+        """
+        names = [name for label in self.block if (name := self.ranges.name_of(label)) is not None]
+        axes = self.block_axes
+        counts = [len(self.ranges.elements[name]) for name in names]
+        places = [
+            self.ranges.places_of(self.ranges.keys(axis), name, name) for name, axis in zip(names, axes, strict=True)
+        ]
+        if not names:
+            return (), [0]
+        return axes, np.ravel_multi_index(np.ix_(*places), counts).ravel().tolist()
+
+    def table(self, values: Any) -> Table:
+        """Numbers that an equation gives for all its subscripts, as far as this part of it reaches.
+
+        Parameters
+        ----------
+        values
+            An array over the ranges of the left side.
+
+        Returns
+        -------
+        Table
+            Over the labels they have in this part.
+
+        Raises
+        ------
+        InvalidModel
+            If there are not as many numbers as cells.
+        """
+        count = math.prod(self.ranges.counts(self.block))
+        array = np.asarray(values, dtype=float).ravel()
+        if array.size != count:
+            raise InvalidModel(f"a table of {array.size} numbers for subscripts that take {count}")
+        axes, cells = self.part()
+        shape = tuple(len(self.ranges.elements[axis]) for axis in axes)
+        return Table(tuple(array[cells].tolist()), shape, axes)
+
+    def hide(
+        self,
+        kind: Kind,
+        expression: Expression,
+        initial: Expression | None = None,
+        *,
+        delay: Expression | None = None,
+        non_negative: bool = False,
+        over: Sequence[Expression] = (),
+        label: str = "level",
+    ) -> Reference:
+        """Add a hidden variable and refer to it.
+
+        Parameters
+        ----------
+        kind, expression, initial, delay, non_negative
+            What it is, as in `Variable` and `Block`.
+        over
+            Expressions over whose axes it runs as well.
+        label
+            Begins its label, before its number.
+
+        Returns
+        -------
+        Reference
+            The hidden variable, over all its axes.
+        """
+        given = [part for part in (expression, initial, delay) if part is not None]
+        axes = joined_axes(*over, *given)
+        block = Block((), expression, initial, "", delay, non_negative)
+        variable = self._variable(f"{label} {len(self.hidden) + 1}", kind, axes, block)
+        self.hidden.append(variable)
+        return Reference(variable.name, variable.blocks[0].index)
+
+    def span(self, length: Expression) -> Expression:
+        """A length of time; a literal one is hidden, so that its unit is known to be that of time."""
+        return self.hide("constant", length, label=SPAN) if isinstance(length, Number) else length
+
+    def held(self, condition: Expression) -> Reference:
+        """A hidden variable that keeps, within a step, the value it has at its beginning.
+
+        Parameters
+        ----------
+        condition
+            What it holds.
+
+        Returns
+        -------
+        Reference
+            The hidden variable, over all its axes.
+        """
+        return self.hide("auxiliary", condition, label=HELD)
+
+    def _variable(self, label: str, kind: Kind, axes: tuple[str, ...], block: Block) -> Variable:
+        # A separator no name in a file can hold keeps it apart from every variable of the file.
+        name = f"{self.owner}{HIDDEN}{label}"
+        index: tuple[Index, ...] = tuple(Axis(axis) for axis in axes)
+        whole = replace(block, index=index, text=f"{label}, expanded from {self.owner}")
+        # What is hidden inside a sum runs over the axis of the sum, whose label ends in an exclamation mark.
+        dims = tuple(axis.removesuffix("!") for axis in axes)
+        return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=(whole,), hidden=True)
+
+    def order(self, expression: Expression) -> Number | Table:
+        """The order of a delay or smooth, known before the run.
+
+        Raises
+        ------
+        UnsupportedFeature
+            If it is not known yet; it is then among those `asked` for.
+        """
+        if isinstance(expression, Number | Table):
+            return expression
+        count = sum(name.startswith(f"{self.owner}{HIDDEN}") for name in self.asked)
+        variable = self._variable(
+            f"{ORDER} asked {count + 1}", "initial", expression.axes, Block((), expression, None, "")
+        )
+        self.asked[variable.name] = variable
+        if variable.name not in self.known:
+            raise UnsupportedFeature("the order of a delay or smooth that cannot be computed before the run")
+        values = self.known[variable.name]
+        shape = tuple(len(self.ranges.elements[axis.removesuffix("!")]) for axis in expression.axes)
+        return Table(values, shape, expression.axes) if shape else Number(values[0])
+
+    def replace_hidden(self, reference: Reference, expression: Expression) -> None:
+        """Give a hidden variable its equation, once what refers to it exists."""
+        position = next(i for i, item in enumerate(self.hidden) if item.name == reference.variable)
+        old = self.hidden[position]
+        self.hidden[position] = replace(old, blocks=(replace(old.blocks[0], expression=expression),))

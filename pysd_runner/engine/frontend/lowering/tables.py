@@ -1,0 +1,185 @@
+"""Table functions: their points, and what reading one table, or one table for each element, becomes."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of one table, strictly increasing in x."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+# Width of a jump at zero, next to which there are numbers too close to divide by.
+NARROWEST = 1e-200
+
+# What an element has for which no equation gives a table.
+UNDEFINED = Points((0.0,), (math.nan,))
+
+
+def sorted_points(x: Sequence[float], y: Sequence[float]) -> Points:
+    """Points in order of x.
+
+    Two points at the same x are a jump: the second holds from there on, the first until just before. Of more than two
+    the first and the last count.
+
+    Parameters
+    ----------
+    x, y
+        The points, in any order.
+
+    Returns
+    -------
+    Points
+        The same, with x strictly increasing.
+
+    Raises
+    ------
+    InvalidModel
+        If there is no point, x and y differ in number, or an x is not finite.
+    """
+    if len(x) != len(y) or not len(x):
+        raise InvalidModel(f"a table function needs points (x, y); found {len(x)} x and {len(y)} y")
+    if not all(math.isfinite(value) for value in x):
+        raise InvalidModel("a table function needs finite x")
+    pairs = sorted(((float(a), float(b)) for a, b in zip(x, y, strict=True)), key=lambda pair: pair[0])
+    found: list[tuple[float, float]] = []
+    for place, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
+        values = [value for _, value in group]
+        if len(values) > 1 and values[0] != values[-1]:
+            found.append((_just_before(place), values[0]))
+        found.append((place, values[-1]))
+    return Points(tuple(a for a, _ in found), tuple(b for _, b in found))
+
+
+def _just_before(place: float) -> float:
+    """The number before, far enough from it for a finite slope in between."""
+    return min(math.nextafter(place, -math.inf), place - NARROWEST)
+
+
+@dataclass(frozen=True, slots=True)
+class TableFunction:
+    """A table function of a model, with one table for each element of its dimensions.
+
+    Parameters
+    ----------
+    dims
+        Ranges it is defined over, empty for a single table.
+    shape
+        Their lengths.
+    tables
+        Points by position.
+    mode
+        What holds between the points and beyond them.
+    has_value
+        Whether it is a variable as well, which reads its own table.
+    """
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    tables: Mapping[tuple[int, ...], Points]
+    mode: Mode
+    has_value: bool = False
+
+    def read(self, argument: Expression, index: Sequence[Index]) -> Interpolation:
+        """Expression that reads the tables an index picks.
+
+        Parameters
+        ----------
+        argument
+            Where they are read.
+        index
+            One entry per dimension.
+
+        Returns
+        -------
+        Interpolation
+            Over the axes of the argument and of the index.
+        """
+        axes, picked = self.picked(index)
+        return interpolation(argument, [self.tables.get(place, UNDEFINED) for place in picked], axes, self.mode)
+
+    def picked(self, index: Sequence[Index]) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
+        """Labels of the axes of an index, and positions of the tables it picks, in C order over them."""
+        places = [_places(item, length) for item, length in zip(index, self.shape, strict=True)]
+        # Axes with the same label run together.
+        lengths = {item.label: len(found) for item, found in zip(index, places, strict=True) if isinstance(item, Axis)}
+        axes = tuple(lengths)
+        picked = []
+        for chosen in itertools.product(*(range(length) for length in lengths.values())):
+            at = dict(zip(axes, chosen, strict=True))
+            place = (
+                found[at[item.label]] if isinstance(item, Axis) else found[0]
+                for item, found in zip(index, places, strict=True)
+            )
+            picked.append(tuple(place))
+        return axes, picked
+
+
+def _places(item: Index, length: int) -> tuple[int, ...]:
+    if not isinstance(item, Axis):
+        return (item.position,)
+    return tuple(range(length)) if item.positions is None else item.positions
+
+
+def interpolation(argument: Expression, tables: Sequence[Points], axes: tuple[str, ...], mode: Mode) -> Interpolation:
+    """Expression that reads one table, or one for each element of some axes.
+
+    Parameters
+    ----------
+    argument
+        Where they are read.
+    tables
+        In C order over `axes`.
+    axes
+        Labels of the axes that run over the tables.
+    mode
+        What holds between the points and beyond them.
+
+    Returns
+    -------
+    Interpolation
+        With a single table where all are the same.
+
+    Raises
+    ------
+    InvalidModel
+        If a straight line is to go on from a jump at the end of a table.
+    """
+    if mode == "extrapolate":
+        for table in tables:
+            _check_ends(table)
+    # A sum over an axis counts its elements, so that axis stays even if the tables are the same.
+    if all(table == tables[0] for table in tables) and not any(axis.endswith("!") for axis in axes):
+        tables, axes = tables[:1], ()
+    points = max(len(table.x) for table in tables)
+    filled = [_filled(table, points, mode) for table in tables]
+    x, y = (tuple(itertools.chain.from_iterable(getattr(table, side) for table in filled)) for side in "xy")
+    return Interpolation(argument, x, y, points, axes, mode, tuple(dict.fromkeys([*argument.axes, *axes])))
+
+
+def _filled(table: Points, length: int, mode: Mode) -> Points:
+    """A table with as many points as the longest: its last one again, or more of its last line where that goes on."""
+    missing = range(1, length - len(table.x) + 1)
+    width, rise = (side[-1] - side[-2] if len(side) > 1 else 0.0 for side in (table.x, table.y))
+    if mode != "extrapolate":
+        width = rise = 0.0
+    elif len(table.x) == 1:
+        width = 1.0
+    more_x = tuple(table.x[-1] + place * width for place in missing)
+    return Points(table.x + more_x, table.y + tuple(table.y[-1] + place * rise for place in missing))
+
+
+def _check_ends(table: Points) -> None:
+    for first, second in ((0, 1), (-2, -1)):
+        if len(table.x) > 1 and _just_before(table.x[second]) == table.x[first]:
+            raise InvalidModel(
+                f"a table function that is to go on beyond its ends has two values at its end x = {table.x[second]:g}"
+            )

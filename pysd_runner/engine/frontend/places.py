@@ -1,0 +1,67 @@
+"""Where something stands in a model file, for messages."""
+
+from dataclasses import dataclass
+
+from pysd_runner.core.errors import InvalidModel
+
+# Characters of a text of the file that a message quotes.
+QUOTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A text of a model file and where it begins.
+
+    Parameters
+    ----------
+    line, column
+        Of its first character, counted from one.
+    text
+        As it stands in the file.
+    """
+
+    line: int = 0
+    column: int = 1
+    text: str = ""
+
+    def at(self, offset: int) -> str:
+        """Where a character of the text stands in the file, as a person would say it."""
+        offset = offset or len(self.text) - len(self.text.lstrip())
+        before = self.text[: max(offset, 0)]
+        breaks = before.count("\n")
+        column = len(before) - before.rfind("\n") if breaks else self.column + len(before)
+        return f"line {self.line + breaks}, column {column}"
+
+
+class Misplaced(InvalidModel):
+    """An error about one name of an equation; `at` is where the name stands in it."""
+
+    def __init__(self, message: str, at: int = 0) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+def fault(place: Place, offset: int, message: str) -> InvalidModel:
+    """An error about a character of a text.
+
+    Parameters
+    ----------
+    place
+        The text.
+    offset
+        Which of its characters.
+    message
+        What is wrong with it.
+
+    Returns
+    -------
+    InvalidModel
+        With line, column and message.
+    """
+    return InvalidModel(f"{place.at(offset)}: {message}")
+
+
+def shortened(text: str) -> str:
+    """A text of the file on one line, cut where it is long."""
+    line = " ".join(text[: 2 * QUOTED].split())
+    return line if len(line) <= QUOTED else line[:QUOTED] + "..."

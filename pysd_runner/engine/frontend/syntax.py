@@ -1,0 +1,361 @@
+"""What a model file says, before its names mean anything: one tree for Vensim and XMILE.
+
+Functions have the names of `functions`, whatever the format calls them; names of variables, ranges and elements stand
+as written.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
+
+EULER = Integration()
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A literal text, such as the name of a file."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Numbers listed for all elements of a left side, row by row."""
+
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of a table function, in the order of the file."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    mode: Mode = "interpolate"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A subscript that stands for consecutive elements of a dimension, both ends included; None is the end itself."""
+
+    first: "Node | None"
+    last: "Node | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A subscript that stands for a dimension of the left side by its number, counted from one."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A variable, a range or an element; `at` is where it stands in its equation."""
+
+    name: str
+    subscripts: "tuple[Subscript, ...] | None" = None
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Operators of one rank in a row, ``a - b + c``: from the left, but powers from the right."""
+
+    operators: tuple[str, ...]
+    arguments: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function, a macro or a table function with its arguments.
+
+    Parameters
+    ----------
+    function
+        Name of a function in `functions`, or as the file spells it.
+    arguments
+        What it is called with.
+    subscripts
+        Of a table function.
+    outputs
+        Variables that a macro gives values to beside what it gives back.
+    gives
+        Which output of a macro is meant; the variable of its name if empty.
+    at
+        Where it stands in its equation.
+    """
+
+    function: str
+    arguments: "tuple[Node, ...]"
+    subscripts: "tuple[Subscript, ...] | None" = None
+    outputs: tuple[Name, ...] = ()
+    gives: str = ""
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What integrates a flow; `non_negative`: it stops at zero."""
+
+    flow: "Node"
+    initial: "Node"
+    non_negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A flow that leaks from a conveyor on its way, between two shares of its length counted from where it begins."""
+
+    flow: str
+    fraction: "Node"
+    start: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inflow:
+    """A flow onto a conveyor: what it asks for, None if another conveyor or a queue decides; `even`: over all of it."""
+
+    flow: str
+    request: "Node | None"
+    even: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belt:
+    """A stock that works as a conveyor: what comes on leaves it after its transit time.
+
+    Parameters
+    ----------
+    length
+        The transit time.
+    initial
+        What lies on it at the start.
+    inflows
+        In the order in which they are let on.
+    leaks
+        In the order in which they take.
+    capacity, limit
+        Most that may lie on it, and most that may come on in a unit of time; None for no limit.
+    arrest
+        Stands still while this is not zero; None for never.
+    exponential
+        Whether a leak takes a share of what is there in a unit of time, not of what came on until it leaves.
+    discrete
+        Whether only whole units come on.
+    """
+
+    length: "Node"
+    initial: "Node"
+    inflows: tuple[Inflow, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    capacity: "Node | None" = None
+    limit: "Node | None" = None
+    arrest: "Node | None" = None
+    exponential: bool = False
+    discrete: bool = False
+
+
+Node = Number | Text | Array | Points | Name | Operation | Call | Stock | Belt
+
+# A label is a range, an element, a range with "!" that is reduced over, or "*" for a whole dimension.
+Subscript = str | Node | Span | Position
+
+# What an equation gives: a value, a value nobody may change, points of a table, or a series over time.
+Kind = Literal["value", "unchangeable", "table", "data"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equation:
+    """One equation of a variable.
+
+    Parameters
+    ----------
+    subscripts
+        Ranges or elements of its left side.
+    exceptions
+        Groups of subscripts that it leaves out.
+    kind
+        What it gives.
+    expression
+        Its right side; None for data whose values come from whoever runs the model.
+    mode
+        What holds between the points of data.
+    text
+        The equation on one line, without comments.
+    place
+        Where its text stands.
+    """
+
+    subscripts: tuple[str, ...] = ()
+    exceptions: tuple[tuple[str, ...], ...] = ()
+    kind: Kind = "value"
+    expression: Node | None
+    mode: Mode = "interpolate"
+    text: str
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """Everything a file says about one variable; `dims` are its ranges, where the file lists them."""
+
+    name: str
+    equations: tuple[Equation, ...]
+    unit: str = ""
+    doc: str = ""
+    group: str = ""
+    limits: tuple[float, ...] = ()
+    dims: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a range is mapped to.
+
+    Parameters
+    ----------
+    name
+        The other range, as written.
+    listed
+        What of it each element stands for, an element or a range; None for one by one.
+    """
+
+    name: str
+    listed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Elements of a subscript range that are counted, ``a9``, ``a10``, ``a11``."""
+
+    prefix: str
+    first: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return self.last - self.first + 1
+
+    def names(self) -> Iterator[str]:
+        """Each of them."""
+        return (f"{self.prefix}{number}" for number in range(self.first, self.last + 1))
+
+
+def labels_of(elements: "Sequence[str | Numbered]") -> Iterator[str]:
+    """Elements of a range, one by one."""
+    return (name for item in elements for name in ((item,) if isinstance(item, str) else item.names()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A subscript range.
+
+    Parameters
+    ----------
+    name
+        As written.
+    elements
+        Its elements, and other ranges that stand for theirs; many at once where they are counted.
+    copy_of
+        The range it is another name for, None for one of its own.
+    targets
+        Ranges it is mapped to.
+    source
+        The call that reads its elements from a file, None where they are listed.
+    place
+        Where it is defined.
+    """
+
+    name: str
+    elements: "tuple[str | Numbered, ...]" = ()
+    copy_of: str | None = None
+    targets: tuple[Target, ...] = ()
+    source: Call | None = None
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Macro:
+    """A macro: what it takes, what it gives beside the variable of its name, and its equations."""
+
+    name: str
+    parameters: tuple[str, ...]
+    outputs: tuple[str, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    place: Place = field(default=Place(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syntax:
+    """A whole model file.
+
+    Parameters
+    ----------
+    ranges, variables, macros
+        What it defines.
+    integration
+        How it wants its stocks integrated.
+    other_names
+        Names that the format has for the time controls.
+    files
+        What names of data files stand for.
+    features
+        What it asks for beside its equations, and what is done with it.
+    sketch
+        Where variables are drawn.
+    """
+
+    ranges: tuple[Range, ...]
+    variables: tuple[Variable, ...]
+    macros: tuple[Macro, ...] = ()
+    integration: Integration = EULER
+    other_names: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    features: tuple[Feature, ...] = ()
+    sketch: tuple[Drawn, ...] = ()
+
+
+def folded(node: Node) -> Node:
+    """A sum of numbers as one number; other nodes as they are."""
+    if not isinstance(node, Operation) or not set(node.operators) <= {"+", "-"}:
+        return node
+    values = [part.value for part in node.arguments if isinstance(part, Number)]
+    if len(values) < len(node.arguments):
+        return node
+    total = values[0]
+    for operator, value in zip(node.operators, values[1:], strict=True):
+        total = total + value if operator == "+" else total - value
+    return Number(total)
+
+
+def parts(node: Any) -> Iterator[Any]:
+    """Every node of an expression, itself first."""
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tuple):
+            waiting.extend(reversed(item))
+        elif is_dataclass(item):
+            yield item
+            kind: Any = type(item)
+            waiting.extend(getattr(item, name) for name in reversed(_names_of(kind)))
+
+
+@lru_cache(maxsize=32)
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))

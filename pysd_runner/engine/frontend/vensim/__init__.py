@@ -1,0 +1,1 @@
+"""Vensim files."""

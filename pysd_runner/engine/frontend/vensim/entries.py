@@ -1,0 +1,191 @@
+"""Cuts a Vensim file into sections, groups and entries; what an equation says is left to the grammar."""
+
+import re
+from dataclasses import dataclass, field
+
+from pysd_runner.engine.frontend.places import Place, fault, shortened
+
+EXPECTED = "expected: name = expression ~ unit ~ comment |"
+
+_MACRO = re.compile(r":\s*MACRO\s*:\s*", re.IGNORECASE)
+_END_OF_MACRO = re.compile(r":\s*END\s+OF\s+MACRO\s*:\s*", re.IGNORECASE)
+_GROUP = re.compile(r"\*{3,}\s*\.?(?P<name>[^*]*?)\s*\*{3,}", re.DOTALL)
+# What ends the first part of an entry, or may hide such an end.
+_MARK = re.compile(r'["{}~|]')
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
+_BRACE = re.compile(r"[{}]")
+_CONTINUED = re.compile(r"\\(?=\s*\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a file.
+
+    Parameters
+    ----------
+    equation
+        Its first part, with spaces in place of comments, as long as it is in the file.
+    place
+        Where that begins.
+    unit, doc
+        Its second and third part.
+    group
+        The group it stands in, empty for none.
+    """
+
+    equation: str
+    place: Place
+    unit: str = ""
+    doc: str = ""
+    group: str = ""
+
+
+@dataclass(slots=True)
+class Section:
+    """Entries of the model, or of one macro, whose `header` is what stands between ``:MACRO:`` and its equations."""
+
+    header: str = ""
+    place: Place = field(default=Place())
+    entries: list[Entry] = field(default_factory=list)
+
+
+def sections(text: str) -> tuple[Section, list[Section]]:
+    """Cut the equations of a file into entries.
+
+    Parameters
+    ----------
+    text
+        What stands in front of the sketch.
+
+    Returns
+    -------
+    tuple
+        The model, and its macros.
+
+    Raises
+    ------
+    InvalidModel
+        If an entry or a macro does not end.
+    """
+    return _Reader(text).read()
+
+
+class _Reader:
+    """Goes through a text once, from entry to entry."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self.group = ""
+        self.main = Section()
+        self.macros: list[Section] = []
+        self.current = self.main
+        self._line, self._counted = 1, 0
+
+    def read(self) -> tuple[Section, list[Section]]:
+        while True:
+            start = self.position
+            masked = self._skipped()
+            if self.position == len(self.text):
+                break
+            if found := _MACRO.match(self.text, self.position):
+                self._begin(found.end())
+            elif found := _END_OF_MACRO.match(self.text, self.position):
+                self.position, self.current = found.end(), self.main
+            else:
+                self.position = start
+                self._entry(masked)
+        if self.current is not self.main:
+            raise fault(self.current.place, 0, f"macro {shortened(self.current.header)!r} has no :END OF MACRO:")
+        return self.main, self.macros
+
+    def _place(self, start: int, end: int) -> Place:
+        self._line += self.text.count("\n", self._counted, start)
+        self._counted = start
+        return Place(self._line, start - self.text.rfind("\n", 0, start), self.text[start:end])
+
+    def _skipped(self) -> int:
+        """Go over spaces and comments; where they began."""
+        text, start = self.text, self.position
+        while self.position < len(text):
+            character = text[self.position]
+            if character == "{":
+                self.position = self._comment_end(self.position)
+            elif character.isspace() or character == "\ufeff":
+                self.position += 1
+            else:
+                break
+        return start
+
+    def _comment_end(self, start: int) -> int:
+        """Where a comment ends, or the file if it does not."""
+        depth = 0
+        for mark in _BRACE.finditer(self.text, start):
+            depth += 1 if mark[0] == "{" else -1
+            if not depth:
+                return mark.end()
+        return len(self.text)
+
+    def _begin(self, start: int) -> None:
+        if self.current is not self.main:
+            raise fault(self._place(self.position, start), 0, "a macro begins inside another one")
+        end = self.text.find(")", start)
+        if end < 0:
+            raise fault(self._place(start, start), 0, "a macro has no list of what it takes: :MACRO: NAME(a, b)")
+        self.current = Section(_CONTINUED.sub(" ", self.text[start : end + 1]), self._place(start, end + 1))
+        self.macros.append(self.current)
+        self.position = end + 1
+
+    def _entry(self, start: int) -> None:
+        pieces, end = self._first_part(start)
+        blank = len(whole := "".join(pieces)) - len(whole.lstrip())
+        place = self._place(start + blank, end)
+        fields = self._other_parts(end, place)
+        equation = _CONTINUED.sub(" ", whole[blank:])
+        group = _GROUP.fullmatch(equation.strip())
+        if group:
+            self.group = " ".join(group["name"].split()) if self.current is self.main else self.group
+            return
+        if equation.strip():
+            unit, doc, *more = *fields, "", ""
+            more = [item for item in more if item.strip() and not item.strip().startswith(":")]
+            if "=" in unit or (more and "=" in doc):
+                raise fault(place, 0, f"the entry {shortened(equation)!r} seems to hold another one; {EXPECTED}")
+            doc = " ~ ".join([doc.strip(), *(item.strip() for item in more)])
+            self.current.entries.append(Entry(equation, place, unit.strip(), doc, self.group))
+
+    def _first_part(self, start: int) -> tuple[list[str], int]:
+        """The first part with spaces for its comments, and where it ends."""
+        text, pieces, done = self.text, [], start
+        for mark in _MARK.finditer(text, start):
+            place, character = mark.start(), mark[0]
+            if place < done:
+                continue
+            if character in "~|":
+                pieces.append(text[done:place])
+                return pieces, place
+            end = place + 1
+            if character == '"' and (quoted := _QUOTED.match(text, place)):
+                end = quoted.end()
+            if character == "{":
+                end = self._comment_end(place)
+                pieces += [text[done:place], _blank(text[place:end])]
+            else:
+                pieces.append(text[done:end])
+            done = end
+        place_found = self._place(start, len(text))
+        skipped = len(text[start:]) - len(text[start:].lstrip())
+        raise fault(place_found, skipped, f"an entry does not end: {shortened(text[start:])!r}; {EXPECTED}")
+
+    def _other_parts(self, end: int, place: Place) -> list[str]:
+        """What stands after the first part, and the position after the entry."""
+        close = self.text.find("|", end)
+        if close < 0:
+            raise fault(place, 0, f"an entry does not end: {shortened(place.text)!r}; {EXPECTED}")
+        self.position = close + 1
+        return self.text[end + 1 : close].split("~") if self.text[end] == "~" else []
+
+
+def _blank(text: str) -> str:
+    """Spaces as long as a text, its line breaks kept."""
+    return re.sub(r"[^\n]", " ", text)

@@ -1,0 +1,309 @@
+"""Reads the first part of an entry of a Vensim file into the common tree."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, Token, Transformer
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
+from pysd_runner.engine.frontend.places import Place, shortened
+from pysd_runner.engine.frontend.syntax import (
+    Array,
+    Call,
+    Equation,
+    Kind,
+    Name,
+    Node,
+    Number,
+    Numbered,
+    Operation,
+    Points,
+    Range,
+    Target,
+    Text,
+    folded,
+)
+from pysd_runner.engine.frontend.vensim.functions import FUNCTIONS, vensim_call
+from pysd_runner.engine.ir import Mode
+from pysd_runner.engine.names import key, tidy
+
+GRAMMAR = Path(__file__).with_name("grammar.lark")
+
+_MODES: dict[str, Mode] = {
+    "interpolate": "interpolate",
+    "look forward": "look_forward",
+    "hold backward": "hold_backward",
+    "raw": "raw",
+}
+
+# The limits in front of a table are for whoever draws it, and are read for nothing but to see that they are numbers.
+_LIMIT = r"\(\s*[-+]?[\d.eE+-]+\s*,\s*[-+]?[\d.eE+-]+\s*\)"
+_LIMITS = re.compile(rf"\[\s*{_LIMIT}\s*-\s*{_LIMIT}\s*(?:,\s*{_LIMIT}\s*)*,?\s*\]\s*,?")
+
+
+# The ends of (a1-a9); more digits than these count too many elements in any case.
+_NUMBERED = re.compile(r"(.+?)(\d+)\Z", re.DOTALL)
+_MOST_DIGITS = 18
+
+
+def read_definition(text: str, place: Place, macros: frozenset[str]) -> tuple[str, Equation] | Range:
+    """Read the first part of an entry.
+
+    Parameters
+    ----------
+    text
+        The part, with spaces in place of comments.
+    place
+        Where it stands.
+    macros
+        Keys of the macros of the file, which go before functions of the same name.
+
+    Returns
+    -------
+    tuple or Range
+        Name of a variable with one of its equations, or a subscript range.
+
+    Raises
+    ------
+    InvalidModel
+        If it is neither; the message says where and what was expected.
+    """
+    found = parsed(_parser(macros.intersection(FUNCTIONS)), text, place)
+    if isinstance(found, Range):
+        return replace(found, place=place)
+    name, equation = found
+    return name, replace(equation, text=" ".join(text.split()), place=place)
+
+
+@lru_cache(maxsize=4)
+def _parser(macros: frozenset[str]) -> Lark:
+    return make_parser(GRAMMAR, _Reader(macros))
+
+
+class _Reader(Transformer[Token, Any]):
+    """Makes nodes of the common tree from what the rules of the grammar match."""
+
+    def __init__(self, macros: frozenset[str]) -> None:
+        super().__init__()
+        self._macros = macros
+
+    # Definitions
+
+    def equation(self, parts: list[Any]) -> tuple[str, Equation]:
+        left, sign, right = parts
+        kind: Kind = "unchangeable" if sign == "==" else "value"
+        if isinstance(right, Call) and right.function == "get lookups":
+            kind = "table"
+        return _defined(left, kind, right)
+
+    def table(self, parts: list[Any]) -> tuple[str, Equation]:
+        content = parts[-1]
+        if isinstance(content, Points):
+            return _defined(parts[0], "table", content)
+        if len(content) == 1 and isinstance(content[0], Call) and content[0].function == "get lookups":
+            return _defined(parts[0], "table", content[0])
+        numbers = [_value(item, 0) for item in content]
+        half = len(numbers) // 2
+        if len(numbers) % 2:
+            raise Misread(f"a table lists as many x as y; found {len(numbers)} numbers", 0)
+        return _defined(parts[0], "table", Points(tuple(numbers[:half]), tuple(numbers[half:])))
+
+    def series(self, parts: list[Any]) -> tuple[str, Equation]:
+        return _defined(parts[0], "data", parts[-1], _mode(parts[1:-2]))
+
+    def outside(self, parts: list[Any]) -> tuple[str, Equation]:
+        return _defined(parts[0], "data", None, _mode(parts[1:]))
+
+    def left(self, parts: list[Any]) -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        subscripts = next((item for item in parts if isinstance(item, _Labels)), _Labels())
+        groups = tuple(item for item in parts if isinstance(item, _Group))
+        return tidy(parts[0]), subscripts, groups
+
+    def group(self, parts: list[Token]) -> "_Group":
+        return _Group(tidy(item) for item in parts)
+
+    def rows(self, parts: list[Any]) -> Node:
+        items = [item for row in parts for item in row]
+        if len(items) == 1 and len(parts) == 1:
+            return folded(items[0])
+        return Array(tuple(_value(item, 0) for item in items))
+
+    def row(self, parts: list[Any]) -> list[Any]:
+        return [item for item in parts if not isinstance(item, Token)]
+
+    # Ranges
+
+    def range(self, parts: list[Any]) -> Range:
+        members = parts[1]
+        source = next((item for item in members if isinstance(item, Call)), None)
+        elements = tuple(tidy(item) if isinstance(item, Token) else item for item in members if item is not source)
+        targets = parts[2] if len(parts) > 2 else ()
+        return Range(name=tidy(parts[0]), elements=elements, source=source, targets=targets)
+
+    def alias(self, parts: list[Token]) -> Range:
+        return Range(name=tidy(parts[0]), copy_of=tidy(parts[1]))
+
+    def members(self, parts: list[Any]) -> list[Any]:
+        return parts
+
+    def numbered(self, parts: list[Token]) -> Numbered:
+        first, last = (_NUMBERED.match(tidy(item)) for item in parts)
+        shown = f"({shortened(parts[0])}-{shortened(parts[1])})"
+        if first is None or last is None or first[1] != last[1]:
+            raise Misread(f"{shown} stands for elements that end in numbers, such as (a1-a9)", _offset(parts[0]))
+        low, high = (int(found[2][:_MOST_DIGITS]) for found in (first, last))
+        if low >= high:
+            raise Misread(f"{shown}: the first number is not below the last", _offset(parts[0]))
+        return Numbered(first[1], low, high)
+
+    def listed(self, parts: list[Token]) -> Call:
+        if key(parts[0]) not in ("get xls subscript", "get direct subscript") or len(parts) != 6:
+            raise Misread("a subscript range lists elements, or GET XLS SUBSCRIPT with five texts", _offset(parts[0]))
+        return Call("get subscript", tuple(Text(item[1:-1]) for item in parts[1:]), at=_offset(parts[0]))
+
+    def mappings(self, parts: list[Any]) -> tuple[Target, ...]:
+        return tuple(parts)
+
+    def mapping(self, parts: list[Token]) -> Target:
+        names = [tidy(item) for item in parts if item.type == "NAME"]
+        return Target(names[0], tuple(names[1:]) or None)
+
+    # Expressions
+
+    def number(self, parts: list[Token]) -> Number:
+        return Number(float(parts[0]))
+
+    def missing(self, _parts: list[Token]) -> Number:
+        return Number(math.nan)
+
+    def text(self, parts: list[Token]) -> Text:
+        return Text(str(parts[0][1:-1]))
+
+    def tabbed(self, parts: list[Token]) -> Array:
+        inside = parts[0].partition("(")[2].rstrip()[:-1].replace("\\t", " ")
+        try:
+            return Array(tuple(float(item) for item in inside.split()))
+        except ValueError:
+            raise Misread("TABBED ARRAY takes numbers with spaces between them", _offset(parts[0])) from None
+
+    def reference(self, parts: list[Any]) -> Name:
+        subscripts = parts[1] if len(parts) > 1 else None
+        return Name(tidy(parts[0]), subscripts, _offset(parts[0]))
+
+    def call(self, parts: list[Any]) -> Node:
+        name, subscripts = parts[0], None
+        arguments: tuple[Node, ...] = ()
+        outputs: tuple[Name, ...] = ()
+        for item in parts[1:]:
+            if isinstance(item, _Labels):
+                subscripts = item
+            elif isinstance(item, _Outputs):
+                outputs = item
+            else:
+                arguments = tuple(item)
+        at = _offset(name)
+        if subscripts is None and key(name) not in self._macros:
+            try:
+                known = vensim_call(key(name), arguments)
+            except InvalidModel as error:
+                raise Misread(str(error), at) from error
+            if known is not None:
+                return replace(known, at=at) if isinstance(known, Call) else known
+        return Call(tidy(name), arguments, subscripts, outputs, at=at)
+
+    def arguments(self, parts: list[Any]) -> list[Any]:
+        return [item for item in parts if not isinstance(item, Token)]
+
+    def outputs(self, parts: list[Name]) -> "_Outputs":
+        return _Outputs(parts)
+
+    def output(self, parts: list[Any]) -> Name:
+        return Name(tidy(parts[0]), parts[1] if len(parts) > 1 else None, _offset(parts[0]))
+
+    def subscripts(self, parts: list[Any]) -> "_Labels":
+        return _Labels(parts)
+
+    def subscript(self, parts: list[Token]) -> str:
+        return tidy(parts[0]) + ("!" if len(parts) > 1 else "")
+
+    def points(self, parts: list[Any]) -> Points:
+        found: Points = parts[-1]
+        return found
+
+    def pairs(self, parts: list[Any]) -> Points:
+        return Points(tuple(x for x, _ in parts), tuple(y for _, y in parts))
+
+    def pair(self, parts: list[Any]) -> tuple[float, float]:
+        return _value(parts[0], 0), _value(parts[1], 0)
+
+    def LIMITS(self, token: Token) -> Token:  # noqa: N802 - lark calls it by the name of the terminal
+        if not _LIMITS.fullmatch(token.strip()):
+            raise Misread("limits of a table are numbers, [(0,0)-(10,10)]", _offset(token))
+        return token
+
+    def sign(self, parts: list[Any]) -> Node:
+        sign, inner = parts
+        return inner if sign == "+" else _negative(inner)
+
+    def invert(self, parts: list[Any]) -> Operation:
+        return Operation((":NOT:",), (parts[1],))
+
+    def _chain(self, parts: list[Any]) -> Operation:
+        return Operation(tuple(str(item) for item in parts[1::2]), tuple(parts[::2]))
+
+    def alternative(self, parts: list[Any]) -> Operation:
+        return Operation((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
+
+    def condition(self, parts: list[Any]) -> Operation:
+        return Operation((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
+
+    sum = product = comparison = _chain
+
+    def power(self, parts: list[Any]) -> Operation:
+        return Operation(("^",), (parts[0], parts[-1]))
+
+
+class _Labels(tuple[str, ...]):
+    """Subscripts."""
+
+
+class _Group(tuple[str, ...]):
+    """Subscripts that an equation leaves out."""
+
+
+class _Outputs(tuple[Name, ...]):
+    """Variables a macro gives values to."""
+
+
+def _defined(left: Any, kind: Kind, expression: Node | None, mode: Mode = "interpolate") -> tuple[str, Equation]:
+    name, subscripts, exceptions = left
+    return name, Equation(
+        subscripts=subscripts, exceptions=exceptions, kind=kind, expression=expression, mode=mode, text=""
+    )
+
+
+def _mode(parts: Sequence[Any]) -> Mode:
+    for item in parts:
+        if isinstance(item, Token) and item.type == "KEYWORD":
+            return _MODES[key(item.strip(": \n\t"))]
+    return "interpolate"
+
+
+def _negative(node: Node) -> Node:
+    return Number(-node.value) if isinstance(node, Number) else Operation(("negative",), (node,))
+
+
+def _value(node: Any, offset: int) -> float:
+    if not isinstance(node, Number):
+        raise Misread("a list holds numbers only", getattr(node, "at", offset))
+    return node.value
+
+
+def _offset(token: Token) -> int:
+    return token.start_pos or 0

@@ -1,0 +1,135 @@
+"""The text of a Vensim file: its encoding, and what stands beside its equations."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.ir import Integration
+
+# What parts the equations from the sketch; some files have one backslash too many or too few.
+_SKETCH = re.compile(rb"\\+---///")
+
+# The first line of most files, {UTF-8}.
+_DECLARED = re.compile(rb"\{([^{}\r\n]*)\}")
+
+# Encodings in which a line that cannot be read is shown, so that its author recognises the right one.
+_LIKELY = ("GB18030", "Windows-1252")
+
+_SETTINGS = re.compile(r":L\x7f?<%\^E!@")
+
+_METHOD = re.compile(r"^15:(?:[^,\n]*,){3}\s*([^,\n]*)", re.MULTILINE)
+
+# The fourth number of the line 15 of the settings. Vensim's two settings of second order, one of which adapts its
+# step, are not told apart; both are run by the method of fourth order.
+METHODS = {
+    "0": Integration(),
+    "1": Integration("rk4", "Runge and Kutta's method with automatic steps (Vensim's RK4 Auto)"),
+    "2": Integration("euler", "difference equations (Vensim's Diff), which save auxiliaries one interval later"),
+    "3": Integration("rk4", "Runge and Kutta's method of second order (Vensim's RK2)"),
+    "4": Integration("rk4", "Runge and Kutta's method of second order (Vensim's RK2)"),
+    "5": Integration("rk4"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VensimText:
+    """The text of a Vensim file.
+
+    Parameters
+    ----------
+    equations
+        What stands in front of the sketch.
+    rest
+        The sketch with its mark, and the settings; characters that cannot be read are replaced.
+    """
+
+    equations: str
+    rest: str
+
+    @property
+    def integration(self) -> Integration:
+        """How the settings want stocks integrated."""
+        settings = _SETTINGS.search(self.rest)
+        found = _METHOD.search(self.rest, settings.end()) if settings else None
+        if found is None:
+            return Integration()
+        asked = found[1].strip()
+        return METHODS.get(asked) or Integration(None, f"integration setting {asked[:20]!r}")
+
+    @property
+    def settings(self) -> Iterator[tuple[int, str]]:
+        """Lines of the settings, each with its number."""
+        found = _SETTINGS.search(self.rest)
+        if found is not None:
+            before = self.equations.count("\n") + self.rest.count("\n", 0, found.end()) + 1
+            yield from enumerate(self.rest[found.end() :].split("\n"), before)
+
+    @property
+    def sketch(self) -> str:
+        """What stands between the equations and the settings."""
+        found = _SETTINGS.search(self.rest)
+        return self.rest if found is None else self.rest[: found.start()]
+
+
+def read_text(data: bytes) -> VensimText:
+    """Decode a Vensim file by the encoding it names, UTF-8 if it names none.
+
+    Parameters
+    ----------
+    data
+        The file.
+
+    Returns
+    -------
+    VensimText
+        Its text.
+
+    Raises
+    ------
+    InvalidModel
+        If a byte of the equations does not fit the encoding; the message names line and byte.
+    """
+    encoding = _encoding(data)
+    found = _SKETCH.search(data)
+    end = len(data) if found is None else found.start()
+    try:
+        equations = data[:end].decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InvalidModel(_unreadable(data[:end], error, encoding)) from error
+    return VensimText(_lines(equations), _lines(data[end:].decode(encoding, errors="replace")))
+
+
+def _encoding(data: bytes) -> str:
+    if data.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    declared = _DECLARED.match(data)
+    name = "" if declared is None else declared[1].decode("ascii", errors="replace").strip()
+    try:
+        # What the first line holds may be a comment; and an encoding of text reads plain letters as they are.
+        return name if b"a = 1 ~~|".decode(name) == "a = 1 ~~|" else "utf-8"
+    except (LookupError, ValueError):
+        return "utf-8"
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unreadable(data: bytes, error: UnicodeDecodeError, encoding: str) -> str:
+    """Where a byte does not fit, and what its line is in the encodings it may have."""
+    before, first = data.count(b"\n", 0, error.start), data.rfind(b"\n", 0, error.start) + 1
+    line = data[first:].split(b"\n", 1)[0].strip()
+    readings = [f"with {{{name}}} this line is {text!r}" for name in _LIKELY if (text := _decoded(line, name))]
+    return (
+        f"line {before + 1}, byte {error.start - first + 1}: {data[error.start]:#04x} is no {encoding.upper()}. Save "
+        f"the file as UTF-8, or name its encoding in its first line{''.join(f'; {item}' for item in readings)}"
+    )
+
+
+def _decoded(line: bytes, encoding: str) -> str:
+    try:
+        return line.decode(encoding)[:60]
+    except UnicodeDecodeError:
+        return ""

@@ -1,0 +1,1 @@
+"""XMILE files."""

@@ -1,0 +1,251 @@
+"""Conveyors and queues of an XMILE file: stocks that decide about the flows they are connected with."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.frontend.syntax import (
+    Belt,
+    Call,
+    Equation,
+    Inflow,
+    Leak,
+    Name,
+    Node,
+    Number,
+    Operation,
+    Stock,
+    Text,
+    Variable,
+)
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
+from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
+from pysd_runner.engine.frontend.xmile.variables import dimensions_of
+from pysd_runner.engine.names import key
+
+_OTHERWISE = ("beginning", "even")
+
+
+def with_containers(items: Iterable[Any], variables: Sequence[Variable], defined: frozenset[str]) -> list[Variable]:
+    """Variables with the equations that conveyors and queues give their flows.
+
+    Parameters
+    ----------
+    items
+        The elements of all variables of a model.
+    variables
+        The same as they were read.
+    defined
+        Keys of names that go before functions of the same name.
+
+    Returns
+    -------
+    list of Variable
+        In the same order.
+
+    Raises
+    ------
+    InvalidModel
+        If a conveyor or queue is described in a way that is not covered; the message says what and where.
+    """
+    known = {key(plain_name(item.get("name", ""))): item for item in items}
+    if not any(_is_conveyor(item) or _is_queue(item) for item in known.values()):
+        return list(variables)
+    return _Containers(known, variables, defined).connected()
+
+
+def _is_conveyor(item: Any) -> bool:
+    return item.tag == "stock" and any(part.tag == "conveyor" for part in item.iter("conveyor"))
+
+
+def _is_queue(item: Any) -> bool:
+    return item.tag == "stock" and child(item, "queue") is not None
+
+
+class _Containers:
+    """Gives the flows of conveyors and queues their equations."""
+
+    def __init__(self, items: Mapping[str, Any], variables: Sequence[Variable], defined: frozenset[str]) -> None:
+        self.items, self.defined = items, defined
+        self.variables = {key(item.name): item for item in variables}
+        self.belts = {name for name, item in items.items() if _is_conveyor(item)}
+        self.queues = {name for name, item in items.items() if _is_queue(item)}
+        self.to = {key(flow): name for name, item in items.items() for flow in _flows(item, "inflow")}
+        self.leaks = {name for name, item in items.items() if child(item, "leak") is not None}
+
+    def connected(self) -> list[Variable]:
+        more: list[Variable] = []
+        for name in self.belts:
+            more += self._belt(name)
+        for name in self.queues:
+            self._queue(name)
+        return [*self.variables.values(), *more]
+
+    # Conveyors
+
+    def _belt(self, name: str) -> list[Variable]:
+        item, variable = self.items[name], self.variables[name]
+        options = next(item.iter("conveyor"))
+        self._check(item, options)
+        leaks = [flow for flow in _flows(item, "outflow") if key(flow) in self.leaks]
+        exits = [flow for flow in _flows(item, "outflow") if key(flow) not in self.leaks]
+        if len(exits) != 1:
+            raise fault_at(item, f"a conveyor has one outflow that is no leak; {len(exits)} are given")
+        start, more = self._initial(variable)
+        length = self._expression(options, "len")
+        if length is None:
+            raise fault_at(options, "a conveyor needs its transit time, <len>")
+        belt = Belt(
+            length=length,
+            initial=start,
+            inflows=tuple(self._inflow(flow) for flow in _flows(item, "inflow")),
+            leaks=tuple(self._leak(flow) for flow in leaks),
+            capacity=self._expression(options, "capacity"),
+            limit=self._expression(options, "in_limit"),
+            arrest=self._expression(options, "arrest"),
+            exponential=_is_true(options, "exponential_leak"),
+            discrete=_is_true(options, "discrete"),
+        )
+        dims = dimensions_of(item)
+        place = variable.equations[0].place
+        text = f"{variable.name} = conveyor of {' '.join(text_of(child(options, 'len')).split())}"
+        equation = Equation(subscripts=tuple(dims), expression=belt, text=text, place=place)
+        self.variables[name] = replace(variable, equations=(equation,))
+        self._drive(exits[0], variable.name, "")
+        for flow in leaks:
+            self._drive(flow, variable.name, f"flow {flow}")
+        for inflow in belt.inflows:
+            if inflow.request is not None:
+                self._drive(inflow.flow, variable.name, f"flow {inflow.flow}")
+        return more
+
+    def _check(self, item: Any, options: Any) -> None:
+        for flag in ("batch_integrity", "force_leak_fraction"):
+            if _is_true(options, flag):
+                raise fault_at(options, f'a conveyor with {flag}="{options.get(flag)}" is not covered')
+        for flow in _flows(item, "inflow"):
+            found = self.items.get(key(flow))
+            where = "beginning" if found is None else found.get("isee.spreadflow", "beginning")
+            if found is not None and child(found, "multiplier") is not None:
+                raise fault_at(found, "a flow with a <multiplier> that enters a conveyor is not covered")
+            if where not in _OTHERWISE:
+                raise fault_at(found, f'a flow onto a conveyor with isee:spreadflow="{where}" is not covered')
+        if child(options, "arrest") is not None and any(
+            self.to.get(key(flow)) in self.belts for flow in _flows(item, "outflow")
+        ):
+            raise fault_at(options, "a conveyor that can stop in front of another one is not covered")
+
+    def _initial(self, variable: Variable) -> tuple[Node, list[Variable]]:
+        """The initial value; where elements have their own, a variable that holds them."""
+        equations = variable.equations
+        starts = [item.expression.initial for item in equations if isinstance(item.expression, Stock)]
+        if len(starts) < len(equations):
+            raise InvalidModel(f"variable {variable.name!r}: a conveyor needs an initial value")
+        if len(equations) == 1:
+            return starts[0], []
+        name = f"{variable.name} at start"
+        parts = tuple(replace(item, expression=start) for item, start in zip(equations, starts, strict=True))
+        return Name(name), [Variable(name=name, equations=parts, unit=variable.unit)]
+
+    def _inflow(self, flow: str) -> Inflow:
+        item, variable = self.items.get(key(flow)), self.variables.get(key(flow))
+        if item is None or variable is None:
+            raise InvalidModel(f"the flow {flow!r} of a conveyor is not defined")
+        even = item.get("isee.spreadflow", "beginning") == "even"
+        if self._source(flow) is not None:
+            return Inflow(variable.name, None, even)
+        if len(variable.equations) != 1:
+            name = f"{variable.name} asked for"
+            self.variables[key(name)] = replace(variable, name=name)
+            dims = tuple(dimensions_of(item))
+            first = variable.equations[0]
+            self.variables[key(flow)] = replace(
+                variable, equations=(replace(first, subscripts=dims, expression=Name(name)),)
+            )
+            variable = self.variables[key(flow)]
+        request = variable.equations[0].expression
+        if request is None:
+            raise InvalidModel(f"the flow {flow!r} onto a conveyor has no equation")
+        return Inflow(variable.name, request, even)
+
+    def _source(self, flow: str) -> str | None:
+        """The conveyor or queue that a flow leaves."""
+        for name in (*self.belts, *self.queues):
+            if key(flow) in {key(item) for item in _flows(self.items[name], "outflow")}:
+                return name
+        return None
+
+    def _leak(self, flow: str) -> Leak:
+        item = self.items[key(flow)]
+        if child(item, "leak_integers") is not None:
+            raise fault_at(item, "a leak of whole units is not covered")
+        own = self._expression(item, "leak")
+        fraction = own if own is not None else self._expression(item, "eqn")
+        start, end = (float(item.get(name, default)) for name, default in (("leak_start", "0"), ("leak_end", "1")))
+        return Leak(plain_name(item.get("name", "")), fraction or Number(0.0), start, end)
+
+    def _drive(self, flow: str, belt: str, part: str) -> None:
+        variable, item = self.variables.get(key(flow)), self.items.get(key(flow))
+        if variable is None or item is None:
+            raise InvalidModel(f"the flow {flow!r} of a conveyor is not defined")
+        dims = tuple(dimensions_of(item))
+        equation = Equation(
+            subscripts=dims,
+            expression=Call("conveyor part", (Name(belt), Text(part))),
+            text=f"{variable.name} = flow of the conveyor {belt}",
+            place=place_of(item),
+        )
+        self.variables[key(flow)] = replace(variable, equations=(equation,))
+
+    # Queues
+
+    def _queue(self, name: str) -> None:
+        """A queue into a stock is empty after every step; one into a conveyor waits for what that lets on."""
+        item, variable = self.items[name], self.variables[name]
+        inflows = [Call("max", (Name(flow), Number(0.0))) for flow in _flows(item, "inflow")]
+        there = Operation(("/",), (Name(variable.name), Name("dt")))
+        waiting: Node = Operation(("+",) * len(inflows), (there, *inflows)) if inflows else there
+        for place, flow in enumerate(_flows(item, "outflow")):
+            target = self.to.get(key(flow))
+            taken = waiting
+            if target in self.belts:
+                self._check_batches(item, target, place)
+                taken = Call("min", (waiting, Call("conveyor part", (Name(self.variables[target].name), Text("room")))))
+            elif place and child(self.items[key(flow)], "overflow") is not None and not self._blocked(item):
+                taken = Number(0.0)
+            self._give(flow, taken, variable.name)
+            waiting = Operation(("-",), (waiting, Name(flow)))
+
+    def _blocked(self, item: Any) -> bool:
+        """Whether the first outflow of a queue may be held up."""
+        return self.to.get(key(_flows(item, "outflow")[0])) in self.belts
+
+    def _check_batches(self, item: Any, target: str, place: int) -> None:
+        options = next(self.items[target].iter("conveyor"))
+        overflows = [child(self.items[key(flow)], "overflow") is not None for flow in _flows(item, "outflow")]
+        empty = text_of(child(item, "eqn")) in ("0", "0.0") if child(item, "eqn") is not None else False
+        if place or (options.get("one_at_a_time", "true").lower() != "false" and not (any(overflows) and empty)):
+            raise fault_at(
+                item, 'a queue whose batches enter a conveyor one at a time is not covered; set one_at_a_time="false"'
+            )
+
+    def _give(self, flow: str, node: Node, queue: str) -> None:
+        variable = self.variables[key(flow)]
+        first = variable.equations[0]
+        text = f"{variable.name} = flow of the queue {queue}"
+        self.variables[key(flow)] = replace(variable, equations=(replace(first, expression=node, text=text),))
+
+    def _expression(self, item: Any, tag: str) -> Node | None:
+        found = child(item, tag)
+        if found is None or not text_of(found):
+            return None
+        return read_expression(found.text, place_of(found), self.defined)
+
+
+def _flows(item: Any, tag: str) -> list[str]:
+    return [plain_name(text_of(flow)) for flow in children(item, tag) if text_of(flow)]
+
+
+def _is_true(item: Any, name: str) -> bool:
+    return item.get(name, "false").lower() in ("true", "1")

@@ -1,0 +1,153 @@
+"""The document of an XMILE file: whole, safe, and with its tags by short names."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.frontend.places import Place, fault
+
+VARIABLES = ("aux", "flow", "stock")
+# What stands behind all variables of a model.
+_BEHIND = ("views",)
+
+# Namespaces of the standard and of the drafts before it, whose tags have no prefix here.
+STANDARD = frozenset({"http://docs.oasis-open.org/xmile/ns/XMILE/v1.0", "http://www.systemdynamics.org/XMILE"})
+ISEE = re.compile(r"https?://(?:www\.)?iseesystems\.com/XMILE", re.IGNORECASE)
+
+# What is wrong with many files, and harmless: a prefix that is never declared, two hyphens in a comment.
+HARMLESS = frozenset({"NS_ERR_UNDEFINED_NAMESPACE", "ERR_HYPHEN_IN_COMMENT"})
+
+# A document type declaration may name other files and blow up text; no XMILE file needs one.
+# The group is atomic: each comment ends where it first can, or many of them would be tried in every combination.
+_DOCTYPE = re.compile(rb"(?>\s|\xef\xbb\xbf|\xff\xfe|\xfe\xff|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
+
+_NO_DOCTYPE = "the file holds a document type declaration, which may name other files; remove <!DOCTYPE ...>"
+
+# The end tag of a variable was forgotten; the tags around it then seem to be wrong too.
+_UNCLOSED = re.compile(
+    rf"Opening and ending tag mismatch: ({'|'.join(VARIABLES)}|variables|model) line \d+ and (variables|model|xmile)\Z"
+)
+
+
+def read_document(data: bytes) -> Any:
+    """The outermost element of a file, refused unless the file is whole and stands for itself.
+
+    Parameters
+    ----------
+    data
+        The file.
+
+    Returns
+    -------
+    lxml element
+        Its tags without the namespace of the standard, with ``isee:`` in front of those of isee systems.
+
+    Raises
+    ------
+    InvalidModel
+        If it is no whole XMILE document.
+    """
+    from lxml import etree
+
+    if _DOCTYPE.match(data.replace(b"\0", b"")):
+        raise InvalidModel(_NO_DOCTYPE)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, recover=True
+    )
+    lines = data.decode(errors="replace").splitlines()
+    parser.set_element_class_lookup(
+        etree.ElementDefaultClassLookup(element=type("Item", (etree.ElementBase,), {"lines": lines}))
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise InvalidModel(f"this is no XML document: {error.msg}") from error
+    unclosed = _harmless(parser.error_log, whole=data.rstrip().endswith(b"</xmile>"))
+    if root is None or etree.QName(root).localname != "xmile" or None not in root.nsmap:
+        raise InvalidModel('this is no XMILE document; expected <xmile xmlns="...">')
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise InvalidModel(_NO_DOCTYPE)
+    _shorten(root)
+    if unclosed:
+        _separate(root)
+    return root
+
+
+def _harmless(faults: Any, *, whole: bool) -> bool:
+    """Whether the end tag of a variable is missing; any other fault that may hide something is refused."""
+    unclosed = False
+    for found in faults:
+        if whole and _UNCLOSED.match(found.message):
+            unclosed = True
+        elif found.level_name != "WARNING" and found.type_name not in HARMLESS:
+            raise InvalidModel(f"line {found.line} is no well-formed XML: {found.message.strip()}; is the file whole?")
+    return unclosed
+
+
+def _shorten(root: Any) -> None:
+    own = root.nsmap[None]
+    for item in root.iter():
+        item.tag = _short(item.tag, own)
+        for name in [name for name in item.attrib if "{" in name or ":" in name]:
+            item.attrib[_short(name, own)] = item.attrib.pop(name)
+
+
+def _short(name: str, own: str) -> str:
+    namespace, brace, local = name.rpartition("}")
+    namespace = namespace.removeprefix("{")
+    if not brace or namespace == own or namespace in STANDARD:
+        # A prefix that is never declared stays in the name, and lxml takes no colon in one that is set.
+        return local.replace(":", ".")
+    return f"isee.{local}" if ISEE.fullmatch(namespace) else f"{namespace.rsplit('/', 1)[-1]}.{local}"
+
+
+def _separate(root: Any) -> None:
+    """Put what stands inside a variable whose end tag is missing after it, or after all variables."""
+    for item in reversed(list(root.iter(*VARIABLES, *_BEHIND))):
+        outer = [parent for parent in item.iterancestors() if parent.tag in VARIABLES]
+        if outer:
+            (outer[-1].getparent() if item.tag in _BEHIND else outer[-1]).addnext(item)
+
+
+def spelled(tag: str) -> str:
+    """A tag or attribute as the file spells it.
+
+    Examples
+    --------
+    >>> spelled("isee.prefs")
+    'isee:prefs'
+    """
+    return tag.replace(".", ":", 1)
+
+
+def place_of(item: Any) -> Place:
+    """Where the text of an element stands, or the element if it has none."""
+    text, line = item.text or "", item.sourceline or 1
+    row = unescape(item.lines[line - 1]) if line <= len(item.lines) else ""
+    first = text.partition("\n")[0]
+    if text.strip():
+        before = row.rfind(">") if not first.strip() else row.find(f">{first}")
+        return Place(line, before + 2, text)
+    return Place(line, max(row.find(f"<{item.tag}"), 0) + 1, text)
+
+
+def fault_at(item: Any, message: str) -> InvalidModel:
+    """An error about an element."""
+    return fault(place_of(item), 0, message)
+
+
+def text_of(item: Any) -> str:
+    """Text of an element without spaces around it."""
+    return (item.text or "").strip()
+
+
+def children(item: Any, *tags: str) -> Iterator[Any]:
+    """Direct parts of an element with some of the tags."""
+    return (part for part in item if part.tag in tags)
+
+
+def child(item: Any, tag: str) -> Any:
+    """The first part of an element with a tag, None if there is none."""
+    return next(children(item, tag), None)

@@ -1,0 +1,233 @@
+"""Reads equations of an XMILE file into the common tree."""
+
+import re
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, Token, Transformer
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
+from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.frontend.syntax import (
+    Array,
+    Call,
+    Name,
+    Node,
+    Number,
+    Operation,
+    Position,
+    Span,
+    Subscript,
+    folded,
+)
+from pysd_runner.engine.frontend.xmile.functions import (
+    FUNCTIONS,
+    negative,
+    remainder,
+    safe_division,
+    xmile_call,
+    xmile_name,
+)
+from pysd_runner.engine.names import key, tidy
+
+GRAMMAR = Path(__file__).with_name("grammar.lark")
+
+# What stands in braces, or in quotes, which may hold braces.
+_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|\{[^{}]*\}', re.DOTALL)
+_ESCAPED = re.compile(r"\\([nrt\"'\\])")
+_SPACES = {"n": " ", "r": " ", "t": " "}
+
+
+def read_expression(text: str, place: Place, defined: frozenset[str]) -> Node | None:
+    """Read an equation.
+
+    Parameters
+    ----------
+    text
+        As it stands in the file.
+    place
+        Where it stands.
+    defined
+        Keys of the macros of the file, which go before functions of the same name.
+
+    Returns
+    -------
+    Node or None
+        What it says; None if there is none, or it stands for one that is still to be written.
+
+    Raises
+    ------
+    InvalidModel
+        If it cannot be read; the message says where and what was expected.
+    """
+    plain = without_comments(text)
+    if not plain.strip() or not plain.strip().strip("?"):
+        return None
+    found: Node = parsed(_parser(defined.intersection(FUNCTIONS)), plain, place)
+    return found
+
+
+def without_comments(text: str) -> str:
+    """Text of an equation with spaces in place of what stands in braces."""
+    return _COMMENT.sub(lambda found: found[1] or re.sub(r"[^\n]", " ", found[0]), text)
+
+
+def plain_name(text: str) -> str:
+    """A name without quotes, and with spaces in place of escaped line breaks.
+
+    Examples
+    --------
+    >>> plain_name('"Odd, name"')
+    'Odd, name'
+    """
+    bare = text.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] == '"':
+        bare = bare[1:-1]
+    return tidy(_ESCAPED.sub(lambda found: _SPACES.get(found[1], found[1]), bare))
+
+
+@lru_cache(maxsize=4)
+def _parser(defined: frozenset[str]) -> Lark:
+    return make_parser(GRAMMAR, _Reader(defined))
+
+
+class _Path(str):
+    """A name, perhaps of a variable of a module; `at` is where it stands."""
+
+    __slots__ = ("at",)
+    at: int
+
+
+class _Reader(Transformer[Token, Any]):
+    """Makes nodes of the common tree from what the rules of the grammar match."""
+
+    def __init__(self, defined: frozenset[str]) -> None:
+        super().__init__()
+        self._defined = defined
+
+    def start(self, parts: list[Any]) -> Node:
+        nodes = [item for item in parts if not isinstance(item, Token)]
+        if len(parts) == 1:
+            return folded(nodes[0])
+        if not all(isinstance(item, Number) for item in nodes):
+            raise Misread("a list of values for all elements holds numbers only", 0)
+        return Array(tuple(item.value for item in nodes))
+
+    def name(self, parts: list[Token]) -> _Path:
+        found = _Path(".".join(plain_name(item) for item in parts if item.type in ("NAME", "WHOLE")))
+        found.at = parts[0].start_pos or 0
+        return found
+
+    def outer_name(self, parts: list[Token]) -> _Path:
+        inner = self.name(parts)
+        found = _Path(f".{inner}")
+        found.at = inner.at
+        return found
+
+    def number(self, parts: list[Token]) -> Number:
+        return Number(float(parts[0]))
+
+    def reference(self, parts: list[Any]) -> Node:
+        if len(parts) == 1 and (known := xmile_name(key(parts[0]))) is not None:
+            return known
+        return Name(str(parts[0]), parts[1] if len(parts) > 1 else None, parts[0].at)
+
+    def call(self, parts: list[Any]) -> Node:
+        name, subscripts, arguments = parts[0], None, ()
+        for item in parts[1:]:
+            if isinstance(item, tuple):
+                subscripts = item
+            else:
+                arguments = tuple(item)
+        if subscripts is None and key(name) not in self._defined:
+            try:
+                known = xmile_call(key(name), arguments)
+            except InvalidModel as error:
+                raise Misread(str(error), name.at) from error
+            if known is not None:
+                return replace(known, at=name.at) if isinstance(known, Call) else known
+        return Call(str(name), arguments, subscripts, at=name.at)
+
+    def arguments(self, parts: list[Any]) -> list[Any]:
+        return parts
+
+    def choice(self, parts: list[Any]) -> Call:
+        condition, yes, no = (item for item in parts if not isinstance(item, Token))
+        return Call("if then else", (condition, yes, no))
+
+    def subscripts(self, parts: list[Any]) -> tuple[Subscript, ...]:
+        return tuple(parts)
+
+    def index(self, parts: list[Any]) -> Subscript:
+        node: Subscript = parts[0]
+        label = node.name if isinstance(node, Name) and node.subscripts is None else None
+        if len(parts) > 1:
+            if label is None:
+                raise Misread("! stands behind the name of a dimension", 0)
+            return f"{label}!"
+        return node if label is None else label
+
+    def whole(self, _parts: list[Any]) -> str:
+        return "*"
+
+    def within(self, parts: list[Token]) -> str:
+        return f"{plain_name(parts[0])}!"
+
+    def position(self, parts: list[Token]) -> Position:
+        if not parts[0].isdigit():
+            raise Misread("@ stands before the number of a dimension", parts[0].start_pos or 0)
+        return Position(int(parts[0]))
+
+    def transposed(self, parts: list[Any]) -> Call:
+        return Call("transposed", (self.reference(parts),), at=parts[0].at)
+
+    def part(self, parts: list[Any]) -> str:
+        node = parts[-1]
+        if not isinstance(node, Name) or node.subscripts is not None:
+            raise Misread("*: stands before the name of a dimension", 0)
+        return f"{node.name}!"
+
+    def span(self, parts: list[Any]) -> Span:
+        return Span(parts[0], parts[1])
+
+    def onwards(self, parts: list[Any]) -> Span:
+        return Span(parts[0], None)
+
+    def until(self, parts: list[Any]) -> Span:
+        return Span(None, parts[0])
+
+    def sign(self, parts: list[Any]) -> Node:
+        return negative(parts[1]) if parts[0] == "-" else parts[1]
+
+    def invert(self, parts: list[Any]) -> Operation:
+        return Operation((":NOT:",), (parts[1],))
+
+    def _chain(self, parts: list[Any]) -> Operation:
+        operators = tuple({"!=": "<>"}.get(str(item), str(item)) for item in parts[1::2])
+        return Operation(operators, tuple(parts[::2]))
+
+    sum = comparison = equality = _chain
+
+    def product(self, parts: list[Any]) -> Node:
+        """Products from the left; a safe division and a remainder are functions of what stands before them."""
+        waiting, operators = [parts[0]], []
+        for sign, part in zip(parts[1::2], parts[2::2], strict=True):
+            if sign in ("*", "/"):
+                operators.append(str(sign))
+                waiting.append(part)
+                continue
+            left = waiting[0] if not operators else Operation(tuple(operators), tuple(waiting))
+            waiting, operators = [(safe_division if sign == "//" else remainder)(left, part)], []
+        return waiting[0] if not operators else Operation(tuple(operators), tuple(waiting))
+
+    def alternative(self, parts: list[Any]) -> Operation:
+        return Operation((":OR:",) * (len(parts) // 2), tuple(parts[::2]))
+
+    def condition(self, parts: list[Any]) -> Operation:
+        return Operation((":AND:",) * (len(parts) // 2), tuple(parts[::2]))
+
+    def power(self, parts: list[Any]) -> Operation:
+        return Operation(("^",), (parts[0], parts[-1]))

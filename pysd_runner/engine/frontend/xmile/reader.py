@@ -1,0 +1,163 @@
+"""Reads an XMILE file into the common tree."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pysd_runner.engine.frontend.budgets import Budgets
+from pysd_runner.engine.frontend.syntax import Equation, Macro, Node, Numbered, Range, Syntax, Target, Variable
+from pysd_runner.engine.frontend.xmile.allowed import features
+from pysd_runner.engine.frontend.xmile.containers import with_containers
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, read_document, text_of
+from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
+from pysd_runner.engine.frontend.xmile.functions import NAMES as NUMBERS
+from pysd_runner.engine.frontend.xmile.modules import flattened
+from pysd_runner.engine.frontend.xmile.sketch import drawn_in
+from pysd_runner.engine.frontend.xmile.specs import NAMES, controls, method_of
+from pysd_runner.engine.frontend.xmile.variables import Habits, read_variable, says_yes
+from pysd_runner.engine.ir import Drawn
+from pysd_runner.engine.names import HIDDEN, key
+
+# A size of more digits counts too many elements in any case.
+_MOST_DIGITS = 18
+
+CONTROLS = frozenset({"initial time", "final time", "time step", "saveper"})
+
+
+def read_xmile(path: Path, budgets: Budgets) -> Syntax:
+    """Read an XMILE file.
+
+    Parameters
+    ----------
+    path
+        An ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
+    budgets
+        How many equations its modules may be expanded into.
+
+    Returns
+    -------
+    Syntax
+        What it says.
+
+    Raises
+    ------
+    InvalidModel
+        If the file is no whole XMILE document, holds something unknown, or an equation cannot be read; the message says
+        where.
+    """
+    root = read_document(path.read_bytes())
+    asked = features(root)
+    ranges = tuple(_ranges(root))
+    macros = list(children(root, "macro"))
+    habits = _habits(root, ranges, macros)
+    drawn: list[Drawn] = []
+    variables = flattened(
+        root, lambda item: _variables(item, habits), budgets, lambda item, prefix: drawn.extend(drawn_in(item, prefix))
+    )
+    specs = child(root, "sim_specs")
+    repeated = dict.fromkeys(label for item in variables for label in item.dims if HIDDEN in label)
+    return Syntax(
+        ranges=(*ranges, *(Range(name=label, copy_of=label.split(HIDDEN)[0]) for label in repeated)),
+        variables=(*variables, *controls(specs)),
+        integration=method_of(specs),
+        macros=tuple(_macro(item, habits) for item in macros),
+        other_names=NAMES,
+        features=tuple(asked),
+        sketch=tuple(drawn),
+    )
+
+
+def _ranges(root: Any) -> Iterator[Range]:
+    for group in children(root, "dimensions"):
+        for dim in children(group, "dim"):
+            name = plain_name(dim.get("name", ""))
+            elements: list[str | Numbered] = [plain_name(item.get("name", "")) for item in children(dim, "elem")]
+            if not name or not all(elements):
+                empty = dim if not name else next(item for item in children(dim, "elem") if not item.get("name"))
+                raise fault_at(empty, f"<{empty.tag}> has no name")
+            targets = tuple(Target(plain_name(text_of(item))) for item in dim if item.tag.endswith("maps_to"))
+            place = place_of(dim)
+            yield Range(name=name, elements=tuple(elements or [_counted(dim, name)]), targets=targets, place=place)
+
+
+def _counted(dim: Any, name: str) -> Numbered:
+    size = dim.get("size", "").strip()
+    if not (size.isascii() and size.isdigit()) or int(size[:_MOST_DIGITS]) < 1:
+        raise fault_at(dim, f'dimension {name!r} has no elements; expected <elem name="..."/> or size="3"')
+    return Numbered("", 1, int(size[:_MOST_DIGITS]))
+
+
+def _habits(root: Any, ranges: Iterable[Range], macros: Iterable[Any]) -> Habits:
+    names = {key(plain_name(item.get("name", ""))) for item in macros}
+    for item in root.iter("aux", "flow", "stock", "gf"):
+        name = key(plain_name(item.get("name", "")))
+        if name in NUMBERS or (item.get("name") and (item.tag == "gf" or child(item, "gf") is not None)):
+            names.add(name)
+    elements = {item.name.casefold(): item.elements for item in ranges}
+    return _with_behaviour(root, Habits(defined=frozenset(names), elements=elements))
+
+
+def _with_behaviour(parent: Any, habits: Habits) -> Habits:
+    """What holds for all variables of a file or model, once its <behavior> is read."""
+    wishes = {}
+    for behaviour in children(parent, "behavior"):
+        for kind in ("flow", "stock"):
+            for holder in (behaviour, *children(behaviour, kind)):
+                wish = child(holder, "non_negative")
+                if wish is not None:
+                    wishes[kind] = says_yes(wish)
+    return replace(habits, flows=wishes.get("flow", habits.flows), stocks=wishes.get("stock", habits.stocks))
+
+
+def _variables(model: Any, habits: Habits) -> list[Variable]:
+    """Variables of one model, in the order of the file, each with its group."""
+    habits = _with_behaviour(model, habits)
+    groups = {
+        key(plain_name(entity.get("name", ""))): plain_name(group.get("name", ""))
+        for group in _within(model, "group")
+        for entity in children(group, "entity", "var")
+    }
+    items = list(_within(model, "aux", "flow", "stock", "gf"))
+    habits = replace(habits, multipliers=dict(_multipliers(items, habits)))
+    found = []
+    for item in items:
+        if key(plain_name(item.get("name", ""))) in CONTROLS:
+            continue
+        variable = read_variable(item, habits)
+        group = groups.get(key(variable.name), "")
+        found.append(variable if not group else replace(variable, group=group))
+    return with_containers(items, found, habits.defined)
+
+
+def _multipliers(items: Iterable[Any], habits: Habits) -> Iterator[tuple[str, Node]]:
+    for item in items:
+        factor = child(item, "multiplier")
+        if factor is not None:
+            text = factor.text or ""
+            node = read_expression(text, place_of(factor), habits.defined)
+            if node is None:
+                raise fault_at(factor, "<multiplier> is empty")
+            yield key(plain_name(item.get("name", ""))), node
+
+
+def _within(model: Any, *tags: str) -> Iterator[Any]:
+    """Parts of a model, which drafts before the standard list without <variables>."""
+    yield from children(model, *tags)
+    for group in children(model, "variables"):
+        yield from children(group, *tags)
+
+
+def _macro(item: Any, habits: Habits) -> Macro:
+    name = plain_name(item.get("name", ""))
+    parameters = tuple(plain_name(text_of(part)) for part in children(item, "parm"))
+    given = {key(name) for name in parameters}
+    variables = [variable for variable in _variables(item, habits) if key(variable.name) not in given]
+    eqn = child(item, "eqn")
+    source = "" if eqn is None else eqn.text or ""
+    place = place_of(item if eqn is None else eqn)
+    node = read_expression(source, place, habits.defined)
+    if node is not None and key(name) not in {key(variable.name) for variable in variables}:
+        equation = Equation(expression=node, text=f"{name} = {' '.join(source.split())}", place=place)
+        variables.append(Variable(name=name, equations=(equation,)))
+    return Macro(name=name, parameters=parameters, variables=tuple(variables), place=place)

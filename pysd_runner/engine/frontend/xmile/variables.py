@@ -1,0 +1,282 @@
+"""Variables of an XMILE file in the common tree."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.engine.frontend.syntax import (
+    Call,
+    Equation,
+    Name,
+    Node,
+    Number,
+    Numbered,
+    Operation,
+    Points,
+    Stock,
+    Variable,
+    labels_of,
+)
+from pysd_runner.engine.frontend.xmile.document import child, children, fault_at, place_of, text_of
+from pysd_runner.engine.frontend.xmile.expressions import plain_name, read_expression
+from pysd_runner.engine.frontend.xmile.functions import negative
+from pysd_runner.engine.ir import Mode
+from pysd_runner.engine.names import HIDDEN, key
+
+_MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapolate", "discrete": "hold_backward"}
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What holds for all variables of a file.
+
+    Parameters
+    ----------
+    flows, stocks
+        Whether they are not negative unless they say otherwise.
+    defined
+        Keys of names that go before functions and numbers of the same name.
+    elements
+        Elements of every dimension, by key.
+    multipliers
+        What a flow is multiplied by where it enters a stock, by key of the flow.
+    """
+
+    flows: bool = False
+    stocks: bool = False
+    defined: frozenset[str] = frozenset()
+    elements: Mapping[str, tuple[str | Numbered, ...]] = field(default_factory=dict)
+    multipliers: Mapping[str, Node] = field(default_factory=dict)
+
+
+def read_variable(item: Any, habits: Habits) -> Variable:
+    """One variable.
+
+    Parameters
+    ----------
+    item
+        An ``<aux>``, ``<flow>``, ``<stock>`` or ``<gf>``.
+    habits
+        What holds for all variables.
+
+    Returns
+    -------
+    Variable
+        With one equation, or one for each element.
+
+    Raises
+    ------
+    InvalidModel
+        If it has no name, or an equation cannot be read.
+    """
+    name = plain_name(item.get("name", ""))
+    if not name:
+        raise fault_at(item, f"<{item.tag}> has no name")
+    try:
+        equations = tuple(_equations(item, name, habits))
+    except InvalidModel as error:
+        raise InvalidModel(f"variable {name!r}: {error}") from error
+    bounds = child(item, "range")
+    return Variable(
+        name=name,
+        equations=equations,
+        unit=_text(item, "units"),
+        doc=_text(item, "doc"),
+        limits=() if bounds is None else _limits(bounds),
+        dims=tuple(dimensions_of(item)),
+    )
+
+
+def _text(item: Any, tag: str) -> str:
+    found = child(item, tag)
+    return "" if found is None else text_of(found)
+
+
+def _limits(bounds: Any) -> tuple[float, ...]:
+    try:
+        low, high = float(bounds.get("min", "nan")), float(bounds.get("max", "nan"))
+    except ValueError:
+        return ()
+    return (low, high) if -np.inf < low < high < np.inf else ()
+
+
+def _equations(item: Any, name: str, habits: Habits) -> list[Equation]:
+    dims = dimensions_of(item)
+    parts = list(children(item, "element"))
+    if parts:
+        return [
+            _equation(item, part, name, [plain_name(label) for label in part.get("subscript", "").split(",")], habits)
+            for part in parts
+        ]
+    several = list(children(item, "eqn"))
+    if len(several) > 1 and len(dims) == 1:
+        labels = labels_of(habits.elements.get(dims[0].casefold(), ()))
+        return [_given(item, item, name, [label], habits, eqn) for label, eqn in zip(labels, several, strict=False)]
+    return [_equation(item, item, name, dims, habits)]
+
+
+def dimensions_of(item: Any) -> list[str]:
+    """Dimensions of a variable; one that stands there again has a name of its own."""
+    names = [
+        plain_name(dim.get("name", "")) for group in children(item, "dimensions") for dim in children(group, "dim")
+    ]
+    return [again(name, names[:place].count(name)) for place, name in enumerate(names)]
+
+
+def _with_repeats(node: Any) -> Any:
+    """An expression in which a dimension that a reference has again runs with the one the left side has again."""
+    if isinstance(node, Name | Call):
+        labels = node.subscripts
+        if labels is not None:
+            labels = tuple(
+                again(label, labels[:place].count(label))
+                if isinstance(label, str) and label not in ("*", "!")
+                else label
+                for place, label in enumerate(labels)
+            )
+        if isinstance(node, Name):
+            return replace(node, subscripts=labels)
+        return replace(node, subscripts=labels, arguments=tuple(map(_with_repeats, node.arguments)))
+    if isinstance(node, Operation):
+        return replace(node, arguments=tuple(map(_with_repeats, node.arguments)))
+    return node
+
+
+def again(name: str, times: int) -> str:
+    """Name of a dimension where a variable or a reference has had it so many times."""
+    return f"{name}{HIDDEN}{times + 1}" if times else name
+
+
+def _equation(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits) -> Equation:
+    """The equation of a variable, or of an element of it, which may have a table of its own for that of the array."""
+    own = child(part, "eqn")
+    if own is None and child(part, "gf") is not None:
+        own = child(item, "eqn")
+    if part is not item and child(part, "non_negative") is not None:
+        raise fault_at(
+            part,
+            f"<non_negative> holds for all elements of {name!r}; write it outside of <element>",
+        )
+    return _given(item, part, name, subscripts, habits, own)
+
+
+def _given(item: Any, part: Any, name: str, subscripts: Sequence[str], habits: Habits, eqn: Any) -> Equation:
+    source = "" if eqn is None else eqn.text or ""
+    place = place_of(part if eqn is None else eqn)
+    node = read_expression(source, place, habits.defined)
+    if any(HIDDEN in label for label in subscripts):
+        node = _with_repeats(node)
+    table = child(part, "gf") if child(part, "gf") is not None else child(item, "gf")
+    if item.tag == "gf":
+        table = part
+    points = None if table is None else read_points(table)
+    left = f"{name}[{', '.join(subscripts)}]" if subscripts else name
+    text = f"{left} = {' '.join(source.split())}"
+    if item.tag == "stock":
+        node, right = _stock(item, part, node, source, habits)
+        text = f"{left} = {right}"
+    elif points is not None:
+        if node is None:
+            return Equation(subscripts=tuple(subscripts), kind="table", expression=points, text=left, place=place)
+        node = Call("with lookup", (node, points))
+    if item.tag == "flow" and node is not None and _non_negative(item, habits.flows):
+        node = Call("max", (node, Number(0.0)))
+    start = child(part, "init_eqn")
+    if start is not None and node is not None and text_of(start):
+        initial = read_expression(start.text, place_of(start), habits.defined)
+        node = node if initial is None else Call("active initial", (node, initial))
+    return Equation(subscripts=tuple(subscripts), expression=node, text=text, place=place)
+
+
+def says_yes(wish: Any) -> bool:
+    """Whether an element such as ``<non_negative/>`` does not say the contrary."""
+    return "false" not in (wish.text or wish.get("value", "")).lower()
+
+
+def _non_negative(item: Any, habit: bool) -> bool:
+    wish = child(item, "non_negative")
+    return habit if wish is None else says_yes(wish)
+
+
+def _stock(item: Any, part: Any, initial: Node | None, source: str, habits: Habits) -> tuple[Node | None, str]:
+    """A stock, and its equation as a person would write it."""
+    inflows, outflows = (_flows(part, tag) or _flows(item, tag) for tag in ("inflow", "outflow"))
+    flow = _net([_converted(item, habits) for item in inflows], outflows)
+    names = " + ".join(_shown(item, habits) for item in inflows) + "".join(f" - {item.name}" for item in outflows)
+    text = f"INTEG({names.strip() or '0'}, {' '.join(source.split())})"
+    if initial is None:
+        return None, text
+    return Stock(flow, initial, _non_negative(item, habits.stocks)), text
+
+
+def _converted(flow: Name, habits: Habits) -> Node:
+    """A flow in the units of the stock it enters."""
+    factor = habits.multipliers.get(key(flow.name))
+    return flow if factor is None else Operation(("*",), (factor, flow))
+
+
+def _shown(flow: Name, habits: Habits) -> str:
+    return flow.name if key(flow.name) not in habits.multipliers else f"{flow.name} * its multiplier"
+
+
+def _flows(item: Any, tag: str) -> list[Name]:
+    found = []
+    for flow in children(item, tag):
+        if not text_of(flow):
+            raise fault_at(flow, f"<{tag}> is empty")
+        found.append(Name(plain_name(text_of(flow))))
+    return found
+
+
+def _net(inflows: Sequence[Node], outflows: Sequence[Node]) -> Node:
+    """What flows in, less what flows out."""
+    first, *rest = [*inflows, *outflows] or [Number(0.0)]
+    if not inflows and outflows:
+        first = negative(first)
+    if not rest:
+        return first
+    signs = ["+"] * (len(inflows) - 1) + ["-"] * (len(outflows) if inflows else len(outflows) - 1)
+    return Operation(tuple(signs), (first, *rest))
+
+
+def read_points(table: Any) -> Points:
+    """Points of a ``<gf>``.
+
+    Raises
+    ------
+    InvalidModel
+        If they are missing or no numbers.
+    """
+    y = _numbers(table, "ypts")
+    scale = child(table, "xscale")
+    if scale is not None and child(table, "xpts") is None:
+        x = np.linspace(_attribute(scale, "min"), _attribute(scale, "max"), len(y)).tolist()
+    else:
+        x = _numbers(table, "xpts")
+    if len(x) != len(y):
+        raise fault_at(table, f"a table has {len(x)} x and {len(y)} y")
+    kind = table.get("type", "discrete" if table.get("discrete", "").lower() == "true" else "continuous")
+    if kind not in _MODES:
+        raise fault_at(table, f"the type {kind!r} of a table is none of {', '.join(_MODES)}")
+    order = np.argsort(x, kind="stable")
+    return Points(tuple(np.array(x)[order].tolist()), tuple(np.array(y)[order].tolist()), _MODES[kind])
+
+
+def _attribute(scale: Any, name: str) -> float:
+    try:
+        return float(scale.get(name, ""))
+    except ValueError:
+        raise fault_at(scale, "<xscale> needs numbers as min and max") from None
+
+
+def _numbers(table: Any, tag: str) -> list[float]:
+    found = child(table, tag)
+    if found is None or not text_of(found):
+        raise fault_at(table if found is None else found, f"<gf> has no <{tag}>")
+    try:
+        return [float(part) for part in text_of(found).split(found.get("sep", ",")) if part.strip()]
+    except ValueError:
+        raise fault_at(found, f"<{tag}> could not be read to its end as numbers") from None

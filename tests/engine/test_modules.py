@@ -1,0 +1,94 @@
+"""Modules of XMILE: models inside models, connected by name; and macros that a file brings along."""
+
+import pytest
+
+from pysd_runner.core.errors import InvalidModel
+from pysd_runner.model import load_model
+from pysd_runner.simulation import simulate
+from tests.engine.xmile_files import OVER_D, aux, flow, load_xmile, stock, write_xmile
+
+TANK = (
+    "<model name='tank'><variables>"
+    + stock("level", "start", ["fill"], ["drain"])
+    + flow("fill", "supply")
+    + flow("drain", "level*rate")
+    + '<aux name="supply" access="input"><eqn>0</eqn></aux>'
+    + aux("start", 10)
+    + aux("rate", 0.5, "")
+    + "</variables></model>"
+)
+
+
+def paths(model):
+    return {name: values[0, 0].tolist() for name, values in simulate(model).data.items()}
+
+
+def with_models(variables, *models):
+    """Variables of the outermost model, with other models behind it; `write_xmile` closes the last one."""
+    *others, last = models
+    return f"{variables}</variables></model>{''.join(others)}{last.removesuffix('</variables></model>')}"
+
+
+def module(name, *connections, model=""):
+    inside = "".join(f'<connect to="{to}" from="{source}"/>' for to, source in connections)
+    return f'<module name="{name}"{f" model_name={chr(34)}{model}{chr(34)}" if model else ""}>{inside}</module>'
+
+
+def test_two_modules_of_one_model_have_variables_of_their_own(tmp_path):
+    variables = module("first", ("first.supply", "tap"), model="tank")
+    variables += module("second", ("second.supply", "first.drain"), model="tank") + aux("tap", 4)
+    variables += aux("sum", "first.level + second.level")
+    found = paths(load_xmile(tmp_path, with_models(variables, TANK), stop=2))
+    assert found["first.level"] == [10, 9, 8.5]
+    assert found["second.supply"] == found["first.drain"] == [5, 4.5, 4.25]
+    assert found["second.level"] == [10, 10, 9.5]
+    assert found["sum"] == [20, 19, 18]
+
+
+def test_modules_stand_inside_modules(tmp_path):
+    outer = "<model name='house'><variables>" + module("tank") + aux("low", "tank.level/2") + "</variables></model>"
+    variables = module("house") + aux("x", "house.tank.level + house.low")
+    found = paths(load_xmile(tmp_path, with_models(variables, outer, TANK), stop=1))
+    assert found["x"] == [15, 7.5]
+    assert "house.tank.drain" in found
+
+
+def test_a_module_reads_from_the_outermost_model(tmp_path):
+    inner = "<model name='m'><variables>" + aux("a", "2*.base") + aux("base", 1) + "</variables></model>"
+    variables = module("m") + aux("base", 21)
+    found = paths(load_xmile(tmp_path, with_models(variables, inner)))
+    assert (found["m.a"][0], found["m.base"][0]) == (42, 1)
+
+
+def test_connections_carry_arrays_and_are_written_twice_by_stella(tmp_path):
+    inner = "<model name='m'><variables>" + aux("in", "0", OVER_D) + aux("t", "SUM(in[*])") + "</variables></model>"
+    twice = '<module name="m"><connect to="in" from="k"/><connect2 to="m.in" from="k"/></module>'
+    variables = twice + f'<aux name="k">{OVER_D}<eqn>3, 4</eqn></aux>'
+    assert paths(load_xmile(tmp_path, with_models(variables, inner)))["m.t"][0] == 7
+
+
+def test_modules_that_do_not_fit_are_refused(tmp_path):
+    with pytest.raises(InvalidModel, match="there is no <model> for the module 'none'"):
+        load_xmile(tmp_path, module("none") + aux("a", 1))
+    ring = "<model name='m'><variables>" + module("m") + aux("a", 1) + "</variables></model>"
+    with pytest.raises(InvalidModel, match=r"models hold each other: m\.m"):
+        load_xmile(tmp_path, with_models(module("m"), ring))
+    with pytest.raises(InvalidModel, match=r"'first\.levl' is not defined"):
+        load_xmile(tmp_path, with_models(module("first", model="tank") + aux("a", "first.levl"), TANK))
+
+
+MACRO = (
+    '<macro name="TWICE"><parm>x</parm><parm>by</parm><eqn>x*by + held</eqn>'
+    "<variables>" + stock("held", "x", ["grow"]) + flow("grow", 1) + "</variables></macro>"
+)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_macros_of_xmile_may_stand_anywhere(place, tmp_path):
+    path = write_xmile(tmp_path, aux("a", "TWICE(3, 2)") + aux("b", "TWICE(a, 1) + TIME"), stop=2)
+    text = path.read_text(encoding="utf-8")
+    mark = "<model>" if place == "before" else "</xmile>"
+    path.write_text(text.replace(mark, MACRO + mark), encoding="utf-8")
+    found = paths(load_model(path))
+    assert found["a"] == [9, 10, 11]
+    assert found["b"] == [18, 21, 24]
