@@ -8,8 +8,11 @@ from pysd_runner.core.errors import InvalidInput
 
 
 def whole(what: str, value: Any, *, least: int | None = None) -> int:
-    """A whole number, not below the least that is allowed."""
-    # >>> whole("draws", 3, least=1) 3
+    """A whole number, not below the least that is allowed.
+
+    >>> whole("draws", 3, least=1)
+    3
+    """
     try:
         number = operator.index(value)
     except TypeError:
