@@ -1,5 +1,7 @@
 """``gapsim init``: files to start a study from."""
 
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput
 
 SCENARIO_FILE = "scenario.yaml"
+TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +36,6 @@ def initialise(
     The files load as they are. Existing files are never overwritten without --force.
     """
     from pysd_runner.export.files import write_text_whole
-    from pysd_runner.panel.templates import panel_templates
     from pysd_runner.scenarios import scenario_template
 
     files = {**panel_templates(), SCENARIO_FILE: scenario_template()}
@@ -55,3 +57,9 @@ def initialise(
         f"  gapsim run {folder / SCENARIO_FILE} --panel {panel} --mapping {mapping} --fit {folder / 'fit'} "
         f"--out {folder / 'results'}"
     )
+
+
+def panel_templates() -> Mapping[str, str]:
+    """Return the example files, as text by file name."""
+    folder = resources.files("pysd_runner.cli").joinpath("templates")
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES}
