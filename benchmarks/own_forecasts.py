@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.fitting.general.problem import TableProblem
-from calibration.forecasting.memory import Memory
+from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.own import REFERENCE, gridded, mixture, origin_of
 from pysd_runner import load_model, load_table
 from pysd_runner.spec import Normal, Prior

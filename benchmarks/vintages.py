@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from calibration.forecasting import Target, models_named, origin_at, target_of
-from calibration.forecasting.memory import Memory
+from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.scores import crps
 from pysd_runner.panel import Panel, Region
 

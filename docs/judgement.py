@@ -42,10 +42,10 @@ CHOSEN = (
     ),
     ("pysd_runner.regional.inputs", "MOMENTUM_GAIN", "share of last year's extra growth that is taken as momentum"),
     ("pysd_runner.regional.inputs", "NEAR_YEARS", "years within which an indicator still says how regions differ"),
-    ("pysd_runner.regional.shocks", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
-    ("pysd_runner.regional.shocks", "WINDOW", "years of the panel that speak about the size of shocks"),
+    ("pysd_runner.regional.draws", "DEGREES_OF_FREEDOM", "degrees of freedom of the shocks to regional growth"),
+    ("pysd_runner.regional.draws", "WINDOW", "years of the panel that speak about the size of shocks"),
     (
-        "pysd_runner.regional.shocks",
+        "pysd_runner.regional.draws",
         "TYPICAL_SD",
         "yearly standard deviation of shocks where the panel is too short to tell",
     ),

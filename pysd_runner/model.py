@@ -27,37 +27,16 @@ MOST_RANGES = 4
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Model:
-    """A model file with its declarations, ready to run; it can be pickled.
+    """A model file with its declarations, ready to run; it can be pickled."""
 
-    Parameters
-    ----------
-    name
-        Name of a shipped model, or the file name without its ending.
-    path
-        The model file.
-    sha256
-        Hash of its bytes.
-    spec
-        Declarations that stand beside the file: ``model.toml`` of a shipped model, ``mine.toml`` beside ``mine.mdl``;
-        None where there are none.
-    elements
-        Subscript ranges whose elements were replaced.
-    files
-        Data files by the name that the model has for them.
-    lowered
-        The project's own representation, None where a feature is not covered.
-    uncovered
-        Why it could not be lowered at all, empty otherwise.
-    """
-
-    name: str
+    name: str  # name of a shipped model, or the file name without its ending
     path: Path
-    sha256: str
-    spec: ModelSpec | None = None
+    sha256: str  # hash of its bytes
+    spec: ModelSpec | None = None  # declarations that stand beside a shipped model, None for any other file
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)
-    lowered: ModelIr | None = None
-    uncovered: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
+    lowered: ModelIr | None = None  # the project's own representation, None where a feature is not covered
+    uncovered: str = ""  # why it could not be lowered at all, empty otherwise
 
     def __repr__(self) -> str:
         if self.lowered is None:
@@ -68,13 +47,7 @@ class Model:
 
     @property
     def ir(self) -> ModelIr:
-        """The lowered model.
-
-        Raises
-        ------
-        UnsupportedFeature
-            If the model uses something this engine does not cover.
-        """
+        """The lowered model."""
         if self.lowered is None:
             raise UnsupportedFeature(self.uncovered)
         return self.lowered
@@ -91,13 +64,7 @@ class Model:
 
     @property
     def translated(self) -> "Translated":
-        """The file as PySD's translators read it, with the ranges of this model.
-
-        Raises
-        ------
-        InvalidModel
-            If the file, or a data file it names, has changed since the model was loaded.
-        """
+        """The file as PySD's translators read it, with the ranges of this model."""
         from pysd_runner.engine.frontend.translated.source import translate
 
         source = translate(self.path)
@@ -109,25 +76,7 @@ class Model:
         return replace(source, files={**source.files, **self.files}).with_ranges(self.elements)
 
     def find(self, name: str) -> str:
-        """Name of a variable as written in the file.
-
-        Parameters
-        ----------
-        name
-            A variable in any case and spacing, or a key of the declarations.
-
-        Returns
-        -------
-        str
-            The name in `variables`.
-
-        Raises
-        ------
-        UnknownName
-            If there is no such variable; the message suggests the nearest one.
-        InvalidInput
-            If the name is no text.
-        """
+        """Name of a variable as written in the file."""
         if not isinstance(name, str):
             raise InvalidInput(f"a variable is named by a text; found {name!r}")
         if name in self.ir.variables:
@@ -141,25 +90,7 @@ class Model:
         raise UnknownName(f"{self.path.name} has no variable {name!r}.{suggest(name, [*self.variables, *declared])}")
 
     def by_variable(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values under the names of the file.
-
-        Parameters
-        ----------
-        values
-            By name in any spelling, or by key of the declarations.
-
-        Returns
-        -------
-        dict
-            By the names in `variables`, in the order given.
-
-        Raises
-        ------
-        UnknownName
-            If there is no such variable.
-        InvalidInput
-            If they are no mapping, or one variable is given twice.
-        """
+        """Values under the names of the file."""
         if not isinstance(values, Mapping):
             raise InvalidInput(f"values are a mapping from variables to numbers; found {values!r}")
         spelled: dict[str, str] = {}
@@ -251,23 +182,6 @@ def _locate(name: str | Path) -> tuple[Path, str, ModelSpec | None]:
 def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:
     """Generated keys of some regions.
 
-    Parameters
-    ----------
-    regions
-        Their number, or anything with one entry per region.
-
-    Returns
-    -------
-    tuple of str
-        ``R001``, ``R002``, ...
-
-    Raises
-    ------
-    InvalidInput
-        If there is none.
-
-    Examples
-    --------
     >>> region_keys(2)
     ('R001', 'R002')
     """

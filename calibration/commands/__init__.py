@@ -9,12 +9,6 @@ if TYPE_CHECKING:
 
 
 def register(app: "typer.Typer") -> None:
-    """Add the commands to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the commands to the application."""
     for command in (demo, calibrate, evaluate, backtest, forecast):
         command.register(app)

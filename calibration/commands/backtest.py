@@ -48,13 +48,7 @@ Horizons = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     examples = (
         "gapsim backtest",
         "gapsim backtest mine.csv --workers 2 --json",
@@ -259,18 +253,7 @@ def _counted(table: "pd.DataFrame") -> str:
 
 
 def intervals(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Scores of one forecaster with their intervals, horizons down.
-
-    Parameters
-    ----------
-    rows
-        Of the table of skill.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text; without an interval where the origins are too few for one.
-    """
+    """Scores of one forecaster with their intervals, horizons down."""
     import pandas as pd
 
     cells = {

@@ -49,7 +49,7 @@ Optimiser = Annotated[
     typer.Option(
         "--optimiser",
         metavar="NAME",
-        help="Search: least_squares, minimize, differential_evolution, dual_annealing, shgo, basinhopping or cma.",
+        help="Search: least_squares, minimize, differential_evolution or cma.",
     ),
 ]
 Seconds = Annotated[
@@ -68,30 +68,24 @@ Effect = Annotated[
         help="Find a value of this input for each region, pulled towards zero; the fit with them goes into pooled/.",
     ),
 ]
-CheckpointFile = Annotated[
+CheckpointFolder = Annotated[
     Path | None,
     typer.Option(
         "--checkpoint",
-        metavar="FILE",
-        dir_okay=False,
+        metavar="FOLDER",
+        file_okay=False,
         help="Keeps finished searches; the same command goes on from there after a kill.",
     ),
 ]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     examples = (
         "gapsim calibrate china --out fit",
-        "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china.json",
+        "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china-kept",
         "gapsim calibrate china --sample 1000 --out fit",
-        "gapsim calibrate mine.csv --map 省份=region --map 年份=year --regions regions.csv --out fit",
+        "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
         'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
     )
     command(app, "calibrate", examples=examples)(calibrate)
@@ -109,7 +103,7 @@ def calibrate(
     optimiser: Optimiser = LEAST_SQUARES,
     seconds: Seconds = None,
     workers: Workers = 1,
-    checkpoint: CheckpointFile = None,
+    checkpoint: CheckpointFolder = None,
     effect: Effect = None,
     first_year: Annotated[
         int | None,

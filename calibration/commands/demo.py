@@ -43,13 +43,7 @@ DRAWS_KEPT = 1000
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     command(app, "demo", examples=("gapsim demo", "gapsim demo --draws 20 --out demo"))(demo)
 
 

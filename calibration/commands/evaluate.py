@@ -35,13 +35,7 @@ COMPUTED = ("structure", "numerics")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     examples = (
         "gapsim evaluate",
         "gapsim evaluate fit --out evaluation",

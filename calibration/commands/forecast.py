@@ -12,29 +12,16 @@ from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, Free, TableChoice, TimeColumn, TimeUnit, is_model_file, names_of, refuse
+from pysd_runner.text import say
 
 if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting import Outlook
 
 PANEL, AHEAD = "china", 10
-HEADING = {
-    "en": "Per cent of the geometric mean of the regions, {origin} (last) and {until}",
-    "zh": "相对各地区几何均值（%），{origin} 年（最近值）与 {until} 年",
-}
-LAST = {"en": "last", "zh": "最近值"}
-LAST_YEAR = {"en": "of", "zh": "年份"}
-CHANCE = {"en": "{probability:>4} in {year}  {event}", "zh": "{year} 年的概率 {probability:>4}  {event}"}
-WRITTEN = {"en": "Figure, tables, draws and text: {folder}", "zh": "图、表、抽样与文字：{folder}"}
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application.
-
-    Parameters
-    ----------
-    app
-        The command line.
-    """
+    """Add the command to the application."""
     examples = (
         "gapsim forecast",
         'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
@@ -177,7 +164,7 @@ def forecast(
     _say(session, result, lang.value)
     if folder is not None:
         session.say()
-        session.say(WRITTEN[lang].format(folder=folder.path))
+        session.say(say("forecast.table.written", lang.value, folder=folder.path))
 
 
 def _say(session: Session, result: "Outlook", lang: str) -> None:
@@ -205,16 +192,26 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
     final = table[table["year"] == table["year"].max()].set_index("region")
     final.index = [result.names[str(code)][0 if lang == "en" else 1] for code in final.index]
     session.say()
-    session.say(HEADING[lang].format(origin=result.origin, until=int(final["year"].iloc[0])))
+    session.say(say("forecast.table.heading", lang, origin=result.origin, until=int(final["year"].iloc[0])))
     # The year is told where it is not that of the heading for all of them.
     dated = ["last_year"] if (final["last_year"] != result.origin).any() else []
     shown = final[["last", *dated, "q05", "q20", "q50", "q80", "q95"]]
-    shown = shown.rename(columns={"last": LAST[lang], "last_year": LAST_YEAR[lang]})
+    shown = shown.rename(
+        columns={"last": say("forecast.table.last", lang), "last_year": say("forecast.table.last_year", lang)}
+    )
     session.say(shown.to_string(float_format="{:.0f}".format))
     if result.chances:
         session.say()
         for item in result.chances:
-            session.say(CHANCE[lang].format(probability=chance(item.probability), year=item.year, event=item.event))
+            session.say(
+                say(
+                    "forecast.table.chance",
+                    lang,
+                    probability=chance(item.probability),
+                    year=item.year,
+                    event=item.event,
+                )
+            )
 
 
 def _events(result: "Outlook") -> list[dict[str, Any]]:

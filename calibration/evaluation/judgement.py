@@ -153,20 +153,7 @@ COLUMNS = ("section", "test", "subject", "verdict", "value", "bound", "title", "
 
 
 def judgement_rows(judgements: Iterable[Judgement], *, lang: str) -> list[dict[str, Any]]:
-    """Tests as plain rows.
-
-    Parameters
-    ----------
-    judgements
-        The tests.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of dict
-        One for each, with the keys of `COLUMNS`.
-    """
+    """Tests as plain rows."""
     return [
         {
             "section": item.section,

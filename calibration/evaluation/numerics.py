@@ -23,18 +23,7 @@ COLUMNS = {"halving": "error_halved", "runge_kutta": "error_reference"}
 
 
 def numerical_tests(subject: Subject) -> Section:
-    """Test how a model is computed.
-
-    Parameters
-    ----------
-    subject
-        The model and its base run.
-
-    Returns
-    -------
-    Section
-        Table ``integration``.
-    """
+    """Test how a model is computed."""
     judgements = [_finite(subject)]
     table = pd.DataFrame()
     if subject.base.failed.any():

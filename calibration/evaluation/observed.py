@@ -9,8 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from calibration.evaluation.subject import Calibrated
+from calibration.fitting.comparison import Comparison
 from calibration.fitting.estimates import SeriesFit
-from calibration.fitting.forward import Forward
 from calibration.fitting.results import FitResult
 from pysd_runner.indicators import gap_to_leader, sigma_dispersion, theil
 
@@ -24,24 +24,7 @@ LEVELS = {"output_per_head": "Output per Capita", "population": "Population"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Observed and simulated values of one series.
-
-    Parameters
-    ----------
-    name
-        Of the series.
-    unit
-        Of the values.
-    observed, simulated
-        Dimensions (region, year); NaN where nothing was observed or the fit did not use it.
-    standardised
-        Innovations in standard deviations of the declared errors, the same dimensions; None where the series was not
-        part of the fit.
-    is_relative
-        Whether the mean over the regions of every year was taken away, so that percentage errors mean nothing.
-    is_increment
-        Whether yearly changes are compared.
-    """
+    """Observed and simulated values of one series."""
 
     name: str
     unit: str
@@ -49,14 +32,12 @@ class Pair:
     simulated: xr.DataArray
     standardised: xr.DataArray | None = None
     is_relative: bool = False
-    is_increment: bool = False
+    is_increment: bool = False  # whether yearly changes are compared
 
     @property
     def paths(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Observed and simulated paths that have a level: ratios to the mean of the regions, or the values as they are.
-
-        Changes are summed from the first year they are there for, where the ratio is one.
-        """
+        """Observed and simulated paths in levels: ratios to the mean of the regions, or the values as they are."""
+        # Changes are summed from the first year they are there for, where the ratio is one.
         return _path(self, self.observed), _path(self, self.simulated)
 
 
@@ -69,18 +50,7 @@ def _path(pair: Pair, values: xr.DataArray) -> xr.DataArray:
 
 
 def fitted_pairs(result: FitResult) -> Iterator[Pair]:
-    """Series of a fit in its own terms, without the first year, which the model meets by construction.
-
-    Parameters
-    ----------
-    result
-        The fit.
-
-    Yields
-    ------
-    Pair
-        In the order of the fit.
-    """
+    """Series of a fit in its own terms, without the first year, which the model meets by construction."""
     frame = result.to_frame()
     frame = frame[frame["used"]]
     for item in result.series:
@@ -111,27 +81,15 @@ def _array(frame: pd.DataFrame, column: str, result: FitResult) -> xr.DataArray:
 
 
 def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
-    """Output per head and population in their own units, simulated over the window of the fit at its estimates.
-
-    Parameters
-    ----------
-    calibrated
-        The fit and its panel.
-
-    Yields
-    ------
-    Pair
-        Those the panel observes; the year the simulation starts in is left out.
-    """
+    """Output per head and population in their own units, simulated over the window of the fit at its estimates."""
     fitted, panel = calibrated.result.fitted, calibrated.panel
-    forward = Forward(
-        model=calibrated.model,
-        panel=panel,
-        first_year=fitted.first_year,
-        last_year=fitted.last_year,
+    comparison = Comparison(
+        calibrated.model,
+        panel,
+        window=(fitted.first_year, fitted.last_year),
         yuan_per_unit=calibrated.yuan_per_unit,
     )
-    found = forward.outcomes(calibrated.estimates, list(LEVELS.values()))
+    found = comparison.outcomes(calibrated.estimates, list(LEVELS.values()))
     years = list(range(fitted.first_year, fitted.last_year + 1))
     money = {"output_per_head": calibrated.yuan_per_unit}
     for name, variable in LEVELS.items():
@@ -151,19 +109,7 @@ def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
 
 
 def gap_pairs(levels: Mapping[str, Pair]) -> Iterator[Pair]:
-    """Measures of the gaps between regions, from observed and simulated output per head.
-
-    Parameters
-    ----------
-    levels
-        What `level_pairs` gave, by name.
-
-    Yields
-    ------
-    Pair
-        National series: mean gap to the leading region, sigma dispersion and, where population is observed, Theil's
-        index and output per head of the nation. NaN in years in which a region is missing.
-    """
+    """Measures of the gaps between regions, from observed and simulated output per head."""
     if "output_per_head" not in levels:
         return
     heads = levels["output_per_head"]

@@ -29,23 +29,7 @@ NATION, LEADER = "National Output per Capita", "Leader Output per Capita"
 
 
 def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
-    """Rank the shipped policies by the national gap they close in the last year, draw by draw.
-
-    Parameters
-    ----------
-    subject
-        A calibrated model; without shipped scenarios nothing is tested.
-    draws
-        How many vectors of parameters, from the fit and the priors.
-    seed
-        Decides them.
-
-    Returns
-    -------
-    Section
-        Tables ``ranking``: score and probability of being best; ``ranking_flips``: pairs; ``ranking_parameters``: which
-        parameters go with a flip.
-    """
+    """Rank the shipped policies by the national gap they close in the last year, draw by draw."""
     if subject.calibrated is None or subject.model.spec is None or subject.base.failed.any():
         reason = Phrase("no_scenarios" if subject.calibrated is None else "base_fails")
         judgement = Judgement(section=KEY, test="best_policy", subject="", verdict=Verdict.NOT_TESTED, note=reason)
@@ -63,20 +47,7 @@ def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
 
 
 def weighty(parameters: Mapping[str, Array], scores: Mapping[str, Array], most: int = MOST) -> dict[str, Array]:
-    """Parameters that go most with how policies differ.
-
-    Parameters
-    ----------
-    parameters, scores
-        By name, shape (draw,).
-    most
-        How many.
-
-    Returns
-    -------
-    dict
-        Those whose ranks correlate most, in size, with the score of any policy less the mean over policies.
-    """
+    """Parameters that go most with how policies differ."""
     table = np.stack(list(scores.values()))
     complete = np.isfinite(table).all(axis=0)
     apart = (table - table.mean(axis=0))[:, complete]
@@ -93,20 +64,7 @@ def _ranks(values: Array) -> Array:
 
 
 def policy_scores(subject: Subject, parameters: Mapping[str, Array]) -> dict[str, Array]:
-    """National gap to the leading region that each shipped policy closes in the last year, against its own baseline.
-
-    Parameters
-    ----------
-    subject
-        A calibrated model.
-    parameters
-        By key, shape (draw,).
-
-    Returns
-    -------
-    dict
-        Percentage points by scenario, shape (draw,); NaN where a case fails.
-    """
+    """National gap to the leading region that each shipped policy closes in the last year, against its own baseline."""
     calibrated = subject.calibrated
     if calibrated is None:
         return {}

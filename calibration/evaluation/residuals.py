@@ -26,19 +26,7 @@ LEVEL, SHORTEST, LAGS = 0.05, 6, 3
 
 
 def residual_tests(pairs: Sequence[Pair]) -> Section:
-    """Test what the fit leaves: its innovations, which the calibration takes to be independent and alike.
-
-    Parameters
-    ----------
-    pairs
-        Series in the terms of the calibration.
-
-    Returns
-    -------
-    Section
-        Tables ``residuals``: a row for each series and region; ``cross_correlation``: pairs of regions of the first
-        series that has several.
-    """
+    """Test what the fit leaves: its innovations, which the calibration takes to be independent and alike."""
     judgements = [item for pair in pairs for item in _of_series(pair)]
     tables = {"residuals": pd.concat([_table(pair) for pair in pairs], ignore_index=True)}
     several = [pair for pair in pairs if pair.observed.sizes["region"] > 1]

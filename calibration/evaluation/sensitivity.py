@@ -37,40 +37,18 @@ CHANGE = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
-    """How much is computed.
+    """How much is computed."""
 
-    Parameters
-    ----------
-    trajectories
-        Of Morris's design; each has one run more than there are parameters.
-    samples
-        Of Sobol's design; each has two runs more than there are parameters.
-    draws
-        Of the parameters, for the ranking of policies.
-    """
-
-    trajectories: int = 10
-    samples: int = 128
-    draws: int = 200
+    trajectories: int = 10  # of Morris's design; each has one run more than there are parameters
+    samples: int = 128  # of Sobol's design; each has two runs more than there are parameters
+    draws: int = 200  # of the parameters, for the ranking of policies
 
 
 QUICK = Effort(trajectories=4, samples=32, draws=50)
 
 
 def factor_ranges(calibrated: Calibrated) -> dict[str, tuple[float, float]]:
-    """Parameters that are moved, and between which values.
-
-    Parameters
-    ----------
-    calibrated
-        The fit.
-
-    Returns
-    -------
-    dict
-        By key: the 90 % interval of the fit, or of the prior where a parameter was not fitted; assumptions without an
-        estimate go down to the value that switches them off.
-    """
+    """Parameters that are moved, and between which values."""
     spec = calibrated.model.spec
     fitted = {item.key: (item.low, item.high) for item in calibrated.result.parameters}
     fixed = set(calibrated.result.fitted.fixed)
@@ -95,15 +73,7 @@ def _prior_range(item: Parameter) -> tuple[float, float] | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GapRuns:
-    """Runs a calibrated model for vectors of parameters, and reads the gaps.
-
-    Parameters
-    ----------
-    subject
-        A calibrated model.
-    known
-        Runs that were made ahead, by the values of their parameters.
-    """
+    """Runs a calibrated model for vectors of parameters, and reads the gaps."""
 
     subject: Subject
     known: dict[frozenset[tuple[str, float]], Path | None] = field(default_factory=dict)
@@ -123,18 +93,7 @@ class GapRuns:
         return {key: declared[key].variable for key in GAPS if key in declared}
 
     def one(self, parameters: Mapping[str, float]) -> Path:
-        """Gaps of one vector, in every year.
-
-        Parameters
-        ----------
-        parameters
-            Those that differ from the estimates, by key.
-
-        Returns
-        -------
-        dict
-            By key of the outcome; NaN where the simulation fails.
-        """
+        """Gaps of one vector, in every year."""
         place = frozenset(parameters.items())
         if place not in self.known:
             self.known[place] = self._all([parameters])[0]
@@ -142,15 +101,7 @@ class GapRuns:
         return self._nothing() if found is None else found
 
     def ahead(self, central: Mapping[str, float], change: float) -> None:
-        """Make all runs that move one parameter at a time, in one ensemble.
-
-        Parameters
-        ----------
-        central
-            Values by key.
-        change
-            Share of its value by which each is lowered and raised.
-        """
+        """Make all runs that move one parameter at a time, in one ensemble."""
         rows = [dict(central)]
         for key, value in central.items():
             rows += [{**central, key: moved} for moved in (value * (1 - change), value * (1 + change))]
@@ -158,18 +109,7 @@ class GapRuns:
         self.known.update((frozenset(row.items()), found) for row, found in zip(rows, self._all(rows), strict=True))
 
     def batch(self, rows: Sequence[Mapping[str, float]]) -> list[Path | None]:
-        """Gaps of many vectors in the years that are shown.
-
-        Parameters
-        ----------
-        rows
-            Parameters by key.
-
-        Returns
-        -------
-        list
-            One for each row; None where the simulation fails.
-        """
+        """Gaps of many vectors in the years that are shown."""
         places = [self.years.index(year) for year in self.shown_years]
         found = [
             None if item is None else {name: path[..., places] for name, path in item.items()}
@@ -240,24 +180,7 @@ def _by_draw(value: Any, draws: int) -> Any:
 def sensitivity_tests(
     subject: Subject, effort: Effort, *, seed: int = 0, progress: Callable[[str], None] | None = None
 ) -> Section:
-    """Work out how the gaps answer to the parameters.
-
-    Parameters
-    ----------
-    subject
-        The model; without a fit nothing is tested, because nothing says how far its parameters may be off.
-    effort
-        How much is computed.
-    seed
-        Decides the designs.
-    progress
-        Called with what is being done.
-
-    Returns
-    -------
-    Section
-        Tables ``elasticities``, ``modes``, ``morris``, ``morris_regions``, ``sobol`` and ``sobol_regions``.
-    """
+    """Work out how the gaps answer to the parameters."""
     if subject.calibrated is None or subject.base.failed.any():
         reason = Phrase("no_ranges" if subject.calibrated is None else "base_fails")
         return Section(key=KEY, judgements=tuple(_not_run(test, reason) for test in ("draws_fail", "modes")))
@@ -292,20 +215,7 @@ def _not_run(test: str, reason: Phrase) -> Judgement:
 
 
 def leading_parameters(screened: Sensitivity, most: int = MOST) -> tuple[str, ...]:
-    """Parameters with the largest elementary effects in the last year, over all outcomes.
-
-    Parameters
-    ----------
-    screened
-        What Morris's method gave.
-    most
-        How many.
-
-    Returns
-    -------
-    tuple of str
-        The largest first. Effects are taken relative to the largest one of their outcome.
-    """
+    """Parameters with the largest elementary effects in the last year, over all outcomes."""
     sizes = np.zeros(len(screened.parameters))
     for found in screened.indices.values():
         effects = found["mu_star"].isel(year=-1)

@@ -1,12 +1,12 @@
 """Structure: units of every equation, extreme conditions, plausible parameters, reality checks, loops switched off."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from calibration.evaluation.experiments import try_experiment
-from calibration.evaluation.invariance import invariance_tests
 from calibration.evaluation.judgement import Judgement, Section, Verdict
 from calibration.evaluation.phrases import NOTHING, Phrase
 from calibration.evaluation.subject import Subject
@@ -14,30 +14,28 @@ from calibration.fitting.diagnostics import FAR
 from calibration.fitting.estimates import ParameterEstimate
 from calibration.sdeval import Loop as KnockOut
 from calibration.sdeval import knock_out
-from pysd_runner.checks import check_behaviour, check_dimensions, experiments_of, rules_of
-from pysd_runner.checks.experiments import Experiment, Loop
+from pysd_runner.checks import Rule, check_behaviour, check_dimensions, experiments_of, rules_of
+from pysd_runner.checks.experiments import Expectation, Experiment, Loop, Pulse, Relation
+from pysd_runner.checks.units import Unit, parse_unit
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine import TimePath
+from pysd_runner.model import REGION_RANGE
+from pysd_runner.simulation import Run
 
 KEY = "structure"
 
 # A loop that moves what it is there to move by less than this share of the base run's own variation does nothing.
 LEAST_CHANGE = 1e-3
+Array = NDArray[np.float64]
+
+# Any other number would do; rounding alone may remain.
+FACTOR, TOLERANCE = 7.0, 1e-9
+DIRECTED: tuple[Relation, ...] = ("rises", "falls", "below base", "above base")
+ROUNDING = 1e-12
 
 
 def structure_tests(subject: Subject, *, progress: Callable[[int], None] | None = None) -> Section:
-    """Test the structure of a model.
-
-    Parameters
-    ----------
-    subject
-        The model and its base run.
-    progress
-        Called with the number of experiments finished.
-
-    Returns
-    -------
-    Section
-        Tables ``units``, ``parameters`` and ``loops``.
-    """
+    """Test the structure of a model."""
     declared = experiments_of(subject.model)
     judgements = [*_units(subject), *_rules(subject)]
     for key, experiments in (("extreme", declared.extremes), ("reality", declared.realities)):
@@ -220,3 +218,222 @@ def _knocked_out(subject: Subject, loop: Loop, names: list[str]) -> pd.DataFrame
 
     cut = KnockOut(name=loop.name, inputs=dict(loop.values), because=loop.en)
     return knock_out(simulate, [cut], outcomes=names, base=dict(loop.given))
+
+
+def invariance_tests(subject: Subject, section: str) -> Iterator[Judgement]:
+    """Measure in other units, and put the regions in another order.
+
+    With every input multiplied by :math:`c^p`, :math:`p` the power of a unit in its own unit, every variable must be
+    :math:`c^p` times what it was: no number hidden in an equation has a unit. Time is left alone, because the step has
+    its unit.
+
+    References
+    ----------
+    Barenblatt, G. I. (1996), Scaling, Self-similarity, and Intermediate Asymptotics, Cambridge University Press, ch. 1.
+    """
+    if subject.calibrated is None or subject.base.failed.any():
+        note = Phrase("no_fit" if subject.calibrated is None else "base_fails")
+        for test in ("unit_of_measure", "order"):
+            yield Judgement(section=section, test=test, subject="", verdict=Verdict.NOT_TESTED, note=note)
+        return
+    units = _other_units(subject)
+    time = _time(units)
+    for name in dict.fromkeys(name for unit in units.values() for name in unit.powers if name != time):
+        written = next(unit.written.get(name, name) for unit in units.values() if name in unit.powers)
+        yield _scaled(subject, section, units, name, written)
+    yield _reordered(subject, section)
+
+
+def _other_units(subject: Subject) -> dict[str, Unit]:
+    """Units of the variables, as far as they can be read."""
+    found = {}
+    for name, item in subject.model.variables.items():
+        try:
+            found[name] = parse_unit(item.unit)
+        except InvalidInput:
+            continue
+    return found
+
+
+def _time(units: Mapping[str, Unit]) -> str:
+    return next(iter(units["TIME STEP"].powers), "") if "TIME STEP" in units else ""
+
+
+def _constants(subject: Subject) -> dict[str, Array]:
+    """All inputs of the base run."""
+    names = [name for name, item in subject.model.variables.items() if item.kind == "constant"]
+    return {name: np.asarray(subject.base[name][0, 0, ..., 0]) for name in names if name in subject.base.data}
+
+
+def _scaled(subject: Subject, section: str, units: Mapping[str, Unit], name: str, written: str) -> Judgement:
+    def factor(variable: str) -> float:
+        return FACTOR ** float(units[variable].powers.get(name, 0)) if variable in units else 1.0
+
+    run = subject.run({key: value * factor(key) for key, value in _constants(subject).items()})
+    paths, base = (subject.paths(item) for item in (run, subject.base))
+    expected = {key: values * factor(key) for key, values in base.items() if key in units}
+    return _outcomes_differ("unit_of_measure", section, written, paths, expected)
+
+
+def _reordered(subject: Subject, section: str) -> Judgement:
+    regions = subject.model.ranges.get(REGION_RANGE, ())
+    order = np.roll(np.arange(len(regions))[::-1], 1)
+
+    def turned(variable: str, values: Array) -> Array:
+        for axis, dim in enumerate(subject.model.variables[variable].dims):
+            if subject.model.ranges[dim] == regions:
+                values = np.take(values, order, axis=axis)
+        return values
+
+    run = subject.run({key: turned(key, value) for key, value in _constants(subject).items()})
+    expected = {key: turned(key, values) for key, values in subject.paths(subject.base).items()}
+    return _outcomes_differ("order", section, REGION_RANGE, subject.paths(run), expected)
+
+
+def _outcomes_differ(
+    test: str, section: str, subject: str, found: Mapping[str, Array], expected: Mapping[str, Array]
+) -> Judgement:
+    """The variable that departs most, relative to its largest value."""
+    apart = {}
+    for name, values in expected.items():
+        size = float(np.abs(values).max(initial=0.0)) or 1.0
+        gap = float(np.abs(found[name] - values).max(initial=0.0)) / size
+        apart[name] = gap if np.isfinite(gap) else np.inf
+    wrong = [name for name, gap in apart.items() if gap > TOLERANCE]
+    worst = max(apart, key=lambda name: apart[name])
+    note = Phrase("departs", {"names": ", ".join(wrong[:5]), "count": len(wrong), "all": len(apart)})
+    return Judgement(
+        section=section,
+        test=test,
+        subject=subject,
+        verdict=Verdict.of(not wrong),
+        value=apart[worst],
+        bound=TOLERANCE,
+        note=note if wrong else Phrase("departs_not", {"all": len(apart)}),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Breach:
+    """One thing an experiment should have implied and did not."""
+
+    message: str  # what was expected of which variable where, and what was found
+    value: float
+
+
+def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach]:
+    """Run an experiment and list what it should have implied and did not."""
+    tried = _reshaped(subject, experiment)
+    given = _everywhere(tried, experiment.given)
+    run = tried.run({**given, **_test_input(tried, experiment)}, years=experiment.years)
+    if run.failed.any():
+        return [Breach(message=str(item), value=item.value) for item in run.failures] or [
+            Breach(message="values that are not finite", value=float("nan"))
+        ]
+    base = tried.run(given, years=experiment.years) if experiment.expectations else run
+    hit = _hit(tried, experiment.pulse)
+    breaches = list(_broken_rules(run, rules_of(subject.model))) if experiment.kind == "extreme" else []
+    for item in experiment.expectations:
+        breach = _departure(run, base, item, hit)
+        breaches += [] if breach is None else [breach]
+    return breaches
+
+
+def _reshaped(subject: Subject, experiment: Experiment) -> Subject:
+    if experiment.regions is not None:
+        subject = subject.with_regions(min(experiment.regions, len(subject.model.ranges["Region"])))
+    return subject.alike() if experiment.is_alike else subject
+
+
+def _everywhere(subject: Subject, values: Mapping[str, float]) -> dict[str, object]:
+    """Numbers as arrays over the subscripts of their variables."""
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        variable = subject.model.find(name)
+        shape = tuple(len(subject.model.ranges[dim]) for dim in subject.model.variables[variable].dims)
+        found[variable] = np.full(shape, value)
+    return found
+
+
+def _test_input(subject: Subject, experiment: Experiment) -> dict[str, object]:
+    changes = _everywhere(subject, experiment.values)
+    if experiment.pulse is not None:
+        changes[subject.model.find(experiment.pulse.variable)] = _path(subject, experiment.pulse)
+    return changes
+
+
+def _path(subject: Subject, pulse: Pulse) -> TimePath:
+    """What the pulse makes of its input: its value of the base run, but for one year."""
+    variable = subject.model.find(pulse.variable)
+    base = np.asarray(subject.base[variable][0, 0, ..., 0], dtype=float)
+    high = base.copy()
+    hit = _hit(subject, pulse)
+    if hit is None:
+        high[...] = pulse.size
+    else:
+        high[hit] = pulse.size
+    start = subject.clock["start"]
+    return TimePath(times=np.array([start, start + 1, start + 2]), values=np.stack([base, high, base]))
+
+
+def _hit(subject: Subject, pulse: Pulse | None) -> int | None:
+    """Position of the element that is hit; None for all or none."""
+    if pulse is None or not pulse.highest_of:
+        return None
+    return int(np.argmax(subject.base[pulse.highest_of][0, 0, ..., 0]))
+
+
+def _broken_rules(run: Run, rules: Sequence[Rule]) -> Iterator[Breach]:
+    for problem in check_behaviour(run, rules):
+        yield Breach(message=problem.message, value=problem.value)
+
+
+def _departure(run: Run, base: Run, expectation: Expectation, hit: int | None) -> Breach | None:
+    """The worst departure from an expectation; None when it holds everywhere."""
+    values, before = (_chosen(item[expectation.variable][0, 0], expectation, hit) for item in (run, base))
+    scale = max(1.0, float(np.abs(values).max(initial=0.0)), float(np.abs(before).max(initial=0.0)))
+    # What must move has to move by more than rounding; what must stay may move by the tolerance.
+    allowed = -ROUNDING if expectation.relation in DIRECTED else expectation.tolerance
+    excess = _EXCESS[expectation.relation](values, before, expectation) - allowed * scale
+    # Compared the other way round, NaN would pass.
+    if bool((excess <= 0).all()):
+        return None
+    worst = float(np.max(excess)) if np.isfinite(excess).all() else float("nan")
+    where = "" if expectation.over == "every" else f" ({expectation.over})"
+    bound = "" if expectation.bound is None else f" {expectation.bound:g}"
+    broken = int((~(excess <= 0)).sum())
+    return Breach(
+        message=f"{expectation.variable}{where}: expected {expectation.relation}{bound}; "
+        f"broken in {broken} of {excess.size} places, by {worst:.3g} at worst",
+        value=worst,
+    )
+
+
+def _chosen(values: Array, expectation: Expectation, hit: int | None) -> Array:
+    """The elements an expectation speaks of, time last."""
+    if expectation.over == "mean" and values.ndim > 1:
+        return np.asarray(values.mean(axis=tuple(range(values.ndim - 1))))
+    if hit is None or values.ndim < 2:
+        return values
+    if expectation.over == "others":
+        return np.delete(values, hit, axis=0)
+    return values[hit : hit + 1] if expectation.over == "pulsed" else values
+
+
+# How far each value departs from what is expected: positive where it does.
+_EXCESS: Mapping[Relation, Callable[[Array, Array, Expectation], Array]] = {
+    "zero": lambda values, _, __: np.abs(values),
+    "constant": lambda values, _, __: np.abs(values - values[..., :1]),
+    "rises": lambda values, _, __: values[..., 0] - values[..., -1],
+    "falls": lambda values, _, __: values[..., -1] - values[..., 0],
+    "alike": lambda values, _, __: np.abs(values - values[:1]),
+    "as base": lambda values, base, _: np.abs(values - base),
+    "below base": lambda values, base, _: values[..., -1] - base[..., -1],
+    "above base": lambda values, base, _: base[..., -1] - values[..., -1],
+    "at most": lambda values, _, item: values - _number(item.bound),
+    "at least": lambda values, _, item: _number(item.bound) - values,
+}
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -26,21 +26,11 @@ UNTIL = 2040
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Calibrated:
-    """A fit, the panel it was made on, and how parameters become inputs of the model.
-
-    Parameters
-    ----------
-    result
-        The fit.
-    panel
-        Observations up to the origin.
-    model
-        With as many regions as the panel.
-    """
+    """A fit, the panel it was made on, and how parameters become inputs of the model."""
 
     result: FitResult
-    panel: Panel
-    model: Model
+    panel: Panel  # observations up to the origin
+    model: Model  # with as many regions as the panel
 
     @property
     def origin(self) -> int:
@@ -61,18 +51,7 @@ class Calibrated:
         return central | self.result.fitted.as_values()
 
     def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Inputs of a run from the origin on, as `pysd_runner.project` makes them, without shocks.
-
-        Parameters
-        ----------
-        parameters
-            By key, a number or shape (draw,).
-
-        Returns
-        -------
-        dict
-            By variable, with the axes (scenario, draw, ...).
-        """
+        """Inputs of a run from the origin on, as `pysd_runner.project` makes them, without shocks."""
         arrays = {key: np.atleast_1d(np.asarray(value, dtype=float)) for key, value in parameters.items()}
         carried = carried_states(self.model, self.panel, self.origin, arrays, self.result.fitted, self.yuan_per_unit)
         inputs = region_inputs(

@@ -38,19 +38,7 @@ def observed_in(series: Series, year: int, regions: int) -> Array:
 
 
 def predicted_in(series: Series, year: int, stocks: Mapping[str, Array], loadings: Mapping[str, Array]) -> Array:
-    """What members say in the same terms, shape (member, region), finite everywhere.
-
-    Parameters
-    ----------
-    series
-        Observes one of the shares.
-    year
-        One of its years.
-    stocks
-        Shares and people, shape (member, region).
-    loadings
-        Parameters by key, shape (member,).
-    """
+    """What members say in the same terms, shape (member, region), finite everywhere."""
     share = stocks[share_of(series)]
     if series.national:
         people = stocks["P"]

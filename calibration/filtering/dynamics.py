@@ -37,26 +37,12 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class State:
-    """Where every member stands at the end of a year.
-
-    Attributes
-    ----------
-    year
-        That year.
-    level
-        Log output per head of the model, shape (member, region).
-    drift
-        What momentum adds to the level in the coming year, log points, shape (member, region).
-    cycle
-        What passes: output is above the level by so much, log points, shape (member, region).
-    stocks
-        The other states by key of the input: shares, people, infrastructure, capital-output ratio; (member, region).
-    """
+    """Where every member stands at the end of a year."""
 
     year: int
-    level: Array
-    drift: Array
-    cycle: Array
+    level: Array  # log output per head of the model, shape (member, region)
+    drift: Array  # what momentum adds to the level in the coming year, log points, shape (member, region)
+    cycle: Array  # what passes: output is above the level by so much, log points, shape (member, region)
     stocks: Mapping[str, Array]
 
     def of(self, chosen: NDArray[np.intp]) -> "State":
@@ -74,31 +60,16 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Members:
-    """What members are and keep: parameters and inputs that no year changes.
+    """What members are and keep: parameters and inputs that no year changes."""
 
-    Attributes
-    ----------
-    parameters
-        By key of the declarations, shape (member,).
-    memory, cycle_memory
-        Shares of momentum and of what passes that are left a year later, shape (member,).
-    level_noise, drift_noise, cycle_noise
-        Standard deviations of shocks to the level, of what is added to momentum, and of what passes in the long run;
-        log points, shape (member, region).
-    fixed
-        Inputs by variable of the model that stay as they are in the first year, shape (member, region).
-    first_year
-        When the ensemble starts.
-    """
-
-    parameters: Mapping[str, Array]
+    parameters: Mapping[str, Array]  # by key of the declarations, shape (member,)
     memory: Array
     cycle_memory: Array
     level_noise: Array
     drift_noise: Array
     cycle_noise: Array
     fixed: Mapping[str, Array]
-    first_year: int
+    first_year: int  # when the ensemble starts
 
     def of(self, chosen: NDArray[np.intp]) -> "Members":
         """The same for chosen members."""
@@ -155,24 +126,14 @@ def check_fit_of(fit: FittedParameters, regions: Collection[str], year: int) -> 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawn:
-    """What is drawn of each member before it is put into a year.
+    """What is drawn of each member before it is put into a year."""
 
-    Attributes
-    ----------
-    parameters
-        By key of the declarations, shape (member,).
-    memory, momentum, cycle, cycle_memory
-        Of its law, see `trend.Trend`, shape (member,).
-    sd
-        Yearly standard deviation of shocks to the level, shape (member,).
-    """
-
-    parameters: Mapping[str, Array]
+    parameters: Mapping[str, Array]  # by key of the declarations, shape (member,)
     memory: Array
     momentum: Array
     cycle: Array
     cycle_memory: Array
-    sd: Array
+    sd: Array  # yearly standard deviation of shocks to the level, shape (member,)
 
 
 def drawn(
@@ -183,28 +144,7 @@ def drawn(
     rng: np.random.Generator,
     fit: FittedParameters | None = None,
 ) -> Drawn:
-    """Draw members: everything besides the laws from the priors or a fit, as in a projection.
-
-    Parameters
-    ----------
-    evidence
-        Observations up to the origin.
-    laws
-        What was learnt about output.
-    chosen
-        Law of each member, shape (member,).
-    strength
-        What multiplies the couplings; 0 leaves them out.
-    rng
-        Source of randomness.
-    fit
-        Its draws take the place of the priors of what laws do not decide; None keeps the priors.
-
-    Returns
-    -------
-    Drawn
-        With arrays of shape (member,).
-    """
+    """Draw members: everything besides the laws from the priors or a fit, as in a projection, shape (member,)."""
     regions = len(evidence.values)
     trend = laws.trend.of(chosen)
     parameters = parameter_draws(spec_of(regions), fit, len(chosen), rng)
@@ -252,24 +192,7 @@ def _linear(regions: int, memory: Array, pull: Array, persistence: Array, growth
 
 
 def start(evidence: Evidence, laws: Laws, first_year: int, draw: Drawn) -> tuple[Members, State]:
-    """Put members where the panel says they are in the first year.
-
-    Parameters
-    ----------
-    evidence
-        Observations up to the origin.
-    laws
-        What was learnt about output.
-    first_year
-        One of the years.
-    draw
-        The members.
-
-    Returns
-    -------
-    tuple
-        Members, and their states.
-    """
+    """Put members where the panel says they are in the first year."""
     model = model_of(len(evidence.values))
     inputs = region_inputs(model, evidence.panel, first_year, parameters=draw.parameters, momentum_gain=0.0)
     values = as_values(inputs, draw.parameters, model)
@@ -310,24 +233,7 @@ def start(evidence: Evidence, laws: Laws, first_year: int, draw: Drawn) -> tuple
 
 
 def advance(state: State, members: Members, shock: Array, position: Array) -> State:
-    """Run every member through one year.
-
-    Parameters
-    ----------
-    state
-        At the end of a year.
-    members
-        What they are.
-    shock
-        Growth from outside over the year, log points, shape (member, region).
-    position
-        Mean log relative output of the years behind, shape (region,) or (member, region).
-
-    Returns
-    -------
-    State
-        A year later; momentum and what passes have faded and nothing was added to them.
-    """
+    """Run every member through one year."""
     ended = _year_later(state, members, shock, position)
     again = np.flatnonzero(_astray(ended, state))
     if len(again):

@@ -1,21 +1,20 @@
 """The filter and the forecast: members step through the years with the data, then go on without them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gamma
 
 from calibration.filtering.digital import from_free, observed_in, predicted_in, relaxed, share_of, to_free
 from calibration.filtering.dynamics import Members, State, advance, drawn, spec_of, start
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws, learn_laws
-from calibration.filtering.made import movements
-from calibration.filtering.output import Output, follow_output
+from calibration.filtering.output import Output, follow_output, movements
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import heavy, left_of_relative, unrest
-from calibration.filtering.trend import positions
-from calibration.filtering.update import updated
-from calibration.filtering.widths import learn_widths
+from calibration.filtering.shocks import apart_from, heavy, left_of_relative, unrest
+from calibration.filtering.trend import forecasts, positions
 from calibration.observation import Series
 from pysd_runner.spec import FittedParameters
 
@@ -234,3 +233,75 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
 
 def _centred(noise: Array) -> Array:
     return np.asarray(noise - noise.mean(axis=0))
+
+
+def updated(
+    states: Sequence[Array], predicted: Array, observed: Array, noise: Array, rng: np.random.Generator
+) -> list[Array]:
+    r"""Ensemble Kalman update with perturbed observations, one region at a time and all regions at once.
+
+    :math:`x_k \leftarrow x_k + C_{xh} (C_{hh} + R)^{-1} (y + e_k - h_k)`, covariances over members, :math:`e_k` free
+    of sampling error. Evensen (2003), Ocean Dynamics 53: 343-367; localisation by domain as in Hunt et al. (2007),
+    Physica D 230: 112-126.
+    """
+    seen = np.isfinite(observed)
+    members = predicted.shape[1]
+    spread = np.where(seen[:, None, :], predicted - predicted.mean(axis=1, keepdims=True), 0.0)
+    variance = np.where(seen, (noise**2).mean(axis=1), 1.0)
+    perturbed: list[Array] = []
+    for size in noise:
+        draw = apart_from(size * rng.standard_normal(size.shape), *states, *perturbed)
+        now = np.sqrt((draw**2).mean(axis=0))
+        perturbed.append(draw * np.sqrt((size**2).mean(axis=0)) / np.where(now > 0, now, 1.0))
+    cross = np.stack(
+        [np.einsum("mr,omr->ro", state - state.mean(axis=0), spread) / members for state in states], axis=1
+    )
+    inner = np.einsum("omr,pmr->rop", spread, spread) / members
+    diagonal = np.arange(len(observed))
+    inner[:, diagonal, diagonal] += variance.T
+    # What is known without error and does not vary between members says nothing.
+    certain = inner[:, diagonal, diagonal] <= 1e-18
+    inner[:, diagonal, diagonal] = np.where(certain, 1.0, inner[:, diagonal, diagonal])
+    gain = np.linalg.solve(inner, np.swapaxes(cross, 1, 2))  # (region, observation, state)
+    surprise = np.where(seen[:, None, :], np.nan_to_num(observed)[:, None, :] + np.stack(perturbed) - predicted, 0.0)
+    moved = np.einsum("ros,omr->smr", gain, surprise)
+    return [state + change for state, change in zip(states, moved, strict=True)]
+
+
+def learn_widths(values: Array, laws: Laws, settings: FilterSettings, horizon: int) -> Array:
+    r"""Factor on the width of the forecast at each horizon.
+
+    The small filter forecasts from every earlier year; the mean absolute error is set against the one its law expects.
+    The ratio counts as many origins as do not overlap, and is shrunk to the law by `width_weight`:
+    :math:`\log f_h = \frac{n_h}{n_h + n_0} \log (\overline{|e|} / \overline{E|e|})`.
+    """
+    likely = laws.likely
+    trend, weight, sd = likely.trend, likely.weight, likely.sd[:, None] * laws.by_region
+    centres = positions(values, settings.memory_years)
+    years = values.shape[1]
+    found, expected, origins = np.zeros(horizon), np.zeros(horizon), np.zeros(horizon)
+    for ahead in forecasts(values, centres, trend, sd, settings, horizon):
+        place, known = ahead.step - 1, ahead.known
+        error, size = _error(ahead.at.output, ahead.at.var_output * sd**2, weight, values[:, ahead.year])
+        counts = 0.5 ** ((years - 1 - ahead.year) / settings.width_half_life)
+        found[place] += counts * np.abs(error[known] - error[known].mean()).mean()
+        expected[place] += counts * _mean_of_unit(settings.tails, ahead.step) * size[known].mean()
+        origins[place] += counts
+    apart = origins / np.arange(1, horizon + 1)
+    held = (found > 0) & (expected > 0)
+    ratio = np.divide(found, expected, out=np.ones(horizon), where=held)
+    return np.asarray(np.exp(apart / (apart + settings.width_weight) * np.log(ratio)))
+
+
+def _mean_of_unit(tails: float, years: int) -> float:
+    """Mean absolute value at unit variance: of Student's t after a year, ever nearer to the normal after more."""
+    normal = np.sqrt(2 / np.pi)
+    heavy = 2 * np.sqrt(tails - 2) * gamma((tails + 1) / 2) / (np.sqrt(np.pi) * gamma(tails / 2) * (tails - 1))
+    return float(normal + (heavy - normal) / years)
+
+
+def _error(output: Array, variance: Array, weight: Array, observed: Array) -> tuple[Array, Array]:
+    """Error of the mixture's mean and its standard deviation, shape (region,)."""
+    mean = weight @ output
+    spread = weight @ (variance + (output - mean) ** 2)
+    return mean - observed, np.sqrt(spread)

@@ -6,13 +6,14 @@ member (Rao-Blackwellised filtering, Doucet, de Freitas, Murphy & Russell 2000, 
 left with the digital stocks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.filtering.dynamics import COUPLINGS, Drawn, advance, central, start
+from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws
-from calibration.filtering.made import taken_for
 from calibration.filtering.settings import FilterSettings
 from calibration.filtering.shocks import heavy, left_of_relative
 from calibration.filtering.trend import Step, Trend, positions, steps
@@ -24,13 +25,7 @@ STATES = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Output:
-    """Level, momentum and what passes of each member at the end of a year, shape (member, region); log points.
-
-    Attributes
-    ----------
-    level, drift, cycle
-        Relative to the mean of regions.
-    """
+    """Level, momentum and what passes of each member at the end of a year, shape (member, region); log points."""
 
     level: Array
     drift: Array
@@ -39,32 +34,14 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class OutputFilter:
-    """What the laws of the members make of observed output.
+    """What the laws of the members make of observed output."""
 
-    Attributes
-    ----------
-    steps
-        Of the small filter, one a year, for the laws that members have.
-    trend
-        These laws.
-    sizes
-        Their yearly standard deviation of shocks to the level, shape (law, region).
-    law_of
-        Place of each member's law among them, shape (member,).
-    seen
-        Whether output was observed, shape (region, year).
-    shared
-        Share of the variance that regions of a class have in common.
-    settings
-        Of the filter.
-    """
-
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...]  # of the small filter, one a year, for the laws that members have
     trend: Trend
-    sizes: Array
-    law_of: NDArray[np.intp]
-    seen: NDArray[np.bool_]
-    shared: float
+    sizes: Array  # their yearly standard deviation of shocks to the level, shape (law, region)
+    law_of: NDArray[np.intp]  # place of each member's law among them, shape (member,)
+    seen: NDArray[np.bool_]  # whether output was observed, shape (region, year)
+    shared: float  # share of the variance that regions of a class have in common
     settings: FilterSettings
 
     def expected(self, place: int) -> Output:
@@ -78,22 +55,7 @@ class OutputFilter:
         groups: tuple[str, ...],
         rng: np.random.Generator,
     ) -> Output:
-        """States after the last year: around what the law expects when output that the couplings made is taken off.
-
-        Parameters
-        ----------
-        moves
-            Of relative output by the couplings, shape (region, year - 1).
-        groups
-            Class of each region.
-        rng
-            Source of randomness.
-
-        Returns
-        -------
-        Output
-            Whose mean over members is free of sampling error but for that of laws.
-        """
+        """States after the last year: around what the law expects when output that the couplings made is taken off."""
         last = self.steps[-1]
         states = np.stack((last.level, last.drift, last.cycle))[:, self.law_of]
         before = moves.shape[1] - (len(self.steps) - 1)
@@ -106,24 +68,7 @@ class OutputFilter:
 
 
 def follow_output(values: Array, laws: Laws, chosen: NDArray[np.intp], settings: FilterSettings) -> OutputFilter:
-    """Filter output for members that have laws.
-
-    Parameters
-    ----------
-    values
-        Log relative output, shape (region, year), NaN where missing.
-    laws
-        What was learnt about it.
-    chosen
-        Law of each member, shape (member,).
-    settings
-        What surprises are taken for, and the years whose mean is a region's position.
-
-    Returns
-    -------
-    OutputFilter
-        At every year.
-    """
+    """Filter output for members that have laws."""
     used, law_of = np.unique(chosen, return_inverse=True)
     trend, sizes = laws.trend.of(used), laws.sd[used, None] * laws.by_region
     return OutputFilter(
@@ -138,10 +83,8 @@ def follow_output(values: Array, laws: Laws, chosen: NDArray[np.intp], settings:
 
 
 def _root(step: Step) -> Array:
-    """Symmetric roots of the covariances of level, drift and cycle, shape (law, region, 3, 3).
-
-    Other roots have signs that differ between regions, which would turn what regions have in common around.
-    """
+    """Symmetric roots of the covariances of level, drift and cycle, shape (law, region, 3, 3)."""
+    # Other roots have signs that differ between regions, which would turn what regions have in common around.
     covariance = np.empty((*step.level.shape, STATES, STATES))
     rows = (
         (step.var_level, step.level_drift, step.level_cycle),
@@ -153,3 +96,43 @@ def _root(step: Step) -> Array:
             covariance[..., place, other] = item
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]) @ np.swapaxes(vectors, -1, -2))
+
+
+def movements(evidence: Evidence, laws: Laws, draw: Drawn, first_year: int) -> Array:
+    """By how much the couplings of members, at their mean, move relative output in the year after each."""
+    pairs = {key: np.array([0.0, draw.parameters[key].mean()]) for key in COUPLINGS}
+    found = np.zeros((len(evidence.values), len(evidence.years) - 1))
+    if not any(pair.any() for pair in pairs.values()):
+        return found
+    for year in range(first_year, evidence.years[-1]):
+        members, state = start(evidence, laws, year, central(evidence, pairs))
+        position = state.level.mean(axis=0) - state.level.mean()
+        after = advance(state, members, np.zeros(state.level.shape), position).level
+        relative = after - after.mean(axis=1, keepdims=True)
+        found[:, year - evidence.years[0]] = relative[1] - relative[0]
+    return found
+
+
+def taken_for(moves: Array, seen: NDArray[np.bool_], trend: Trend, settings: FilterSettings) -> Array:
+    """Filter output that is nothing but what the couplings made, with the holes of the data."""
+    # The filter is linear as long as no surprise is a shock, so that what it takes a part of output for is the same
+    # whatever the rest is. Gains of the data were smaller in restless years; that is not followed here.
+    states = np.empty((3, len(trend), len(seen)))
+    # Where the pull goes to moves what is expected and what comes alike.
+    trend = replace(trend, persistence=np.zeros(len(trend)))
+    for pull in np.unique(trend.pull):
+        alike = np.flatnonzero(trend.pull == pull)
+        path = _pulled(moves, pull)
+        known = np.where(seen, path, np.nan)
+        free = np.full(len(alike), np.inf)
+        for step in steps(known, np.zeros(seen.shape), trend.of(alike), free, settings):
+            states[:, alike] = step.level - path[:, -1], step.drift, step.cycle
+    return states
+
+
+def _pulled(moves: Array, pull: float) -> Array:
+    """Movements added up under a pull, from zero; shape (region, year)."""
+    path = np.zeros((len(moves), moves.shape[1] + 1))
+    for year in range(moves.shape[1]):
+        path[:, year + 1] = (1 - pull) * path[:, year] + moves[:, year]
+    return path

@@ -1,52 +1,6 @@
 """What the filter assumes before it sees a panel; the same for every panel.
 
-Defaults were chosen on Chinese origins 2008-2014 and US origins 1937-1959 (personal income), and on nothing else, by
-root mean squared error at 1, 3 and 5 years relative to persistence, which is .808 / .805 / .823 in the Chinese sample.
-Tried one at a time: `tempering` 0.2, 0.5, 1 (1 best on both); `pulls` to 0.02, 0.03, 0.04, 0.08 (0.02 best on both:
-with more, the US ratio at five years is .90 to .92 instead of .87 to .90) with `pull_scale` 0.01, 0.02, 0.03, 1;
-`persistences` 0 and 1 or 0 alone (0 alone better by 0.01 in the US, equal in China); `half_life` 4, 5, 6, 8, 12, 16,
-30, errors of observation to 0.8 and 1.2 or none, `clip` 2, 3 and none, `tails` 3, 5, 10, `memory_years` 5, 10, 20,
-`momentum_scale` 0.3 and 0.6 (differences within 0.005 or of either sign: left as first written down); no momentum (no
-difference in the US, .93 / .91 / .92 in China); `width_weight` 1, 2, 4 and none with `width_half_life` 3, 4, 8
-(coverage hardly moves in China; 50 % intervals of the US sample cover .63 instead of .65 at one and three years, which
-is still too wide); `members` 256 and 400 (with 400 ratios move by 0.002 to 0.006 with the seed, with 256 by 0.012);
-shrinkage of regional sizes by 1, 3, 8 years (8 best).
-
-Scores of later origins had been seen with the earlier defaults (`pulls` to 0.08, both `persistences`, widths with 8
-and 4) when these were taken; they decided nothing. `unrest` came last, with 3, 4, 6, 10 and none (6 best: mean log
-ratio of CRPS to persistence -.152, -.150 with none; 50 % intervals of the US sample cover .57 instead of .61 at one
-year), when scores of these defaults without it had been seen on later origins and on panels of other countries. After
-it came `horizons`, 1, 3, 5 and 8: mean log ratio of RMSE, of the laws without couplings, -.144, -.154, -.158 and
--.160; 5 are the horizons that are scored. Weighed like that, the largest values of the grids were in the way:
-`momenta` to 0.8 and 1.2, `pulls` to 0.02, 0.025 and 0.03 (-.158 and -.161; -.158, -.163 and -.160, the last better in
-the US sample and worse in the Chinese one); finer grids, `half_life` 15 and 30, `horizons` of 10, `tempering` 2,
-`tails` 3 and 10, `clip` 2, larger `errors`, more `memories` and wider scales of priors moved it by .002 at most or
-made it worse. The ratios of the whole became .795 / .785 / .811 in the Chinese sample and .966 / .904 / .842 in the
-US one, where they had been .975 / .935 / .895. Scores of later origins had been seen with one year ahead, and with
-five and the smaller grids.
-
-Last came what passes. Errors of observation (`cycles` of 0, 0.2 and 0.4 that leave nothing a year later) gave way to
-departures that fade, because forecasts of the US sample went on with moves of the last five years that were taken back:
-mean log ratio of RMSE, of the laws without couplings, -.165 with errors, -.170, -.172, -.174 and -.169 with
-`cycle_memory` of .7, .8, .85 and .9 (several sizes to 3; sizes hardly matter), -.163 and -.164 with two memories to
-choose from, and -.166 to -.170 with small sizes as well as errors. It is the US sample that gains, at every origin from
-1947 to 1959; China takes up none of it. With it once more: `half_life` 5, 12, 20, `clip` 2 and 5, `tails` 3 and 10,
-`horizons` 3, `tempering` .1 to 2, scales of priors, and a prior on sizes: within .002, or worse. Weights of laws that
-differ between regions, learnt from all of them, did worse at every setting (-.123 to -.165). At the same time output
-came to be filtered exactly for each member (`output`), so that ratios no longer move by .006 with the seed: the whole
-has .795 / .785 / .810 in the Chinese and .962 / .890 / .817 in the US sample. Scores of later origins had been seen
-without both.
-
-After their scores on later origins came `ordinary_regions`: a year in which most regions are shaken moves levels. Mean
-log ratio of RMSE of the whole -.175 without it, -.184, -.186 and -.187 with 30, 10 and 3 regions, better in both
-samples and at every horizon; of the laws alone -.174 became -.180 when the mean of surprises told such a year and
--.183 to -.185 when their median did, and -.169 to -.173 when each region's own surprise was weighed by Student's t
-instead of `clip`. Weighing errors of such years less in the likelihood added nothing, nor did letting calm years say
-more. With it `clip` of 2.5 and 4 and `half_life` 12 are within .001, and without what passes the US sample loses .01
-to .03. The whole has .787 / .767 / .793 in the Chinese and .962 / .887 / .811 in the US sample.
-
-A review then found that output made by couplings was taken off as if laws had no pull, and that regions were surer of
-themselves the fewer they are. Mended, no ratio of either sample moves by more than .001.
+What was tried is written in ``docs/forecast_choices.md``.
 """
 
 import math

@@ -13,24 +13,6 @@ def heavy(rng: np.random.Generator, draws: int, groups: Sequence[str], shared: f
 
     :math:`x_i = \sqrt{s}\, c_{g(i)} + \sqrt{1 - s}\, e_i`. What all regions of a nation share cancels in relative
     output and is left out.
-
-    Parameters
-    ----------
-    rng
-        Source of randomness.
-    draws
-        Number.
-    groups
-        Class of each region, empty for none.
-    shared
-        Share of the variance that regions of a class have in common.
-    tails
-        Degrees of freedom, above 2; infinite for the normal distribution.
-
-    Returns
-    -------
-    Array
-        Shape (draw, region); each draw has its mirror image, so that means are exact for an even number.
     """
     names = sorted({name for name in groups if name})
     half = (draws + 1) // 2
@@ -56,18 +38,6 @@ def left_of_relative(groups: Sequence[str], shared: float) -> float:
 
     :math:`\sqrt{1 - \frac{1}{n^2} \sum_{ij} \rho_{ij}}`. Sizes are learnt from relative output, so that noise has to be
     divided by this to have them again.
-
-    Parameters
-    ----------
-    groups
-        Class of each region, empty for none.
-    shared
-        Share of the variance that regions of a class have in common.
-
-    Returns
-    -------
-    float
-        1 for a single region, whose relative output does not move.
     """
     labels = np.array(groups)
     correlations = np.where((labels[:, None] == labels) & (labels != ""), shared, 0.0)
@@ -82,20 +52,6 @@ def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -
     Calm and restless times last, so that one year's size of shocks tells the next one's: a path has one factor for all
     years ahead, :math:`\propto \sqrt{\nu / \chi^2_\nu}`, which makes Student's t of a normal deviation at any horizon,
     while heavy tails of yearly shocks alone wear off when years are summed.
-
-    Parameters
-    ----------
-    rng
-        Source of randomness.
-    draws, regions
-        Numbers.
-    freedom
-        Degrees of freedom, :math:`\nu`, above 1; infinite for ones.
-
-    Returns
-    -------
-    Array
-        Shape (draw, region), mean 1 for each region; a draw and its mirror image have the same.
     """
     if np.isinf(freedom):
         return np.ones((draws, regions))
@@ -106,24 +62,10 @@ def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -
 
 
 def apart_from(noise: Array, *states: Array) -> Array:
-    """Take from noise what happens to go with states, and give it back its size.
-
-    With errors of observation of mean zero that are uncorrelated with the members' states, the ensemble after an update
-    has the covariances of the Kalman filter to rounding (second-order exact sampling, Pham 2001, Mon. Weather Rev. 129:
-    1194-1207).
-
-    Parameters
-    ----------
-    noise
-        Shape (member, region).
-    states
-        Each of shape (member, region); those that do not vary are passed over.
-
-    Returns
-    -------
-    Array
-        Mean zero and the root mean square `noise` had, for each region.
-    """
+    """Take from noise what happens to go with states, and give it back its size."""
+    # With errors of observation of mean zero that are uncorrelated with the members' states, the ensemble after an
+    # update has the covariances of the Kalman filter to rounding (second-order exact sampling, Pham 2001, Mon. Weather
+    # Rev. 129: 1194-1207).
     centred = noise - noise.mean(axis=0)
     size = np.sqrt((centred**2).mean(axis=0))
     basis: list[Array] = []
@@ -147,18 +89,6 @@ def shared_part(innovations: Array, groups: Sequence[str]) -> float:
     """Share of the variance of innovations that regions of a class have in common, by moments.
 
     ``var(class mean) = shared * var + (1 - shared) * var / n``, over classes of two regions or more.
-
-    Parameters
-    ----------
-    innovations
-        Standardised, shape (region, year), NaN where missing.
-    groups
-        Class of each region.
-
-    Returns
-    -------
-    float
-        From 0 to 0.9.
     """
     seen = np.isfinite(innovations)
     if not seen.any():

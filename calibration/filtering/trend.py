@@ -26,24 +26,12 @@ STEPS = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trend:
-    """Laws of motion, one row each.
+    """Laws of motion, one row each."""
 
-    Attributes
-    ----------
-    memory
-        Share of momentum left a year later, phi.
-    momentum, cycle
-        Standard deviations of what is added to momentum and of what passes, relative to shocks to the level.
-    cycle_memory
-        Share of what passes that is left a year later, rho.
-    pull, persistence
-        Part of a gap closed in a year, kappa, and where it goes to, pi: 0 the mean of the regions, 1 the own position.
-    """
-
-    memory: Array
+    memory: Array  # share of momentum left a year later, phi
     momentum: Array
     cycle: Array
-    cycle_memory: Array
+    cycle_memory: Array  # share of what passes that is left a year later, rho
     pull: Array
     persistence: Array
 
@@ -75,24 +63,10 @@ class Trend:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One year of the filter, all of shape (law, region); variances in units of that of shocks.
-
-    Attributes
-    ----------
-    year
-        Position.
-    innovation
-        Surprise divided by its relative standard deviation; NaN where there is none.
-    level, drift, cycle
-        After the year was seen.
-    var_level, var_drift, var_cycle
-        Variances of the three.
-    level_drift, level_cycle, drift_cycle
-        Covariances.
-    """
+    """One year of the filter, all of shape (law, region); variances in units of that of shocks."""
 
     year: int
-    innovation: Array
+    innovation: Array  # surprise divided by its relative standard deviation; NaN where there is none
     level: Array
     drift: Array
     cycle: Array
@@ -115,20 +89,7 @@ class Step:
 
 
 def positions(values: Array, years: int) -> Array:
-    """Mean level of each region over the last years, at every year; NaN before it is first seen.
-
-    Parameters
-    ----------
-    values
-        Shape (region, year), NaN where missing.
-    years
-        Length of the window.
-
-    Returns
-    -------
-    Array
-        Shape (region, year).
-    """
+    """Mean level of each region over the last years, at every year; NaN before it is first seen."""
     seen = np.isfinite(values)
     total = np.cumsum(np.where(seen, values, 0.0), axis=1)
     count = np.cumsum(seen, axis=1).astype(float)
@@ -141,21 +102,7 @@ def positions(values: Array, years: int) -> Array:
 
 
 def steps(values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings) -> Iterator[Step]:
-    """Filter year by year.
-
-    Parameters
-    ----------
-    values
-        Log relative output, shape (region, year), NaN where missing.
-    centres
-        `positions` of it.
-    trend
-        Laws.
-    sd
-        Standard deviation of shocks, shape (law,) or (law, region); infinite treats no surprise as a shock.
-    settings
-        What surprises are taken for: its clip, and what tells a restless year.
-    """
+    """Filter year by year."""
     memory, momentum, cycle = (item[:, None] for item in (trend.memory, trend.momentum, trend.cycle))
     shape = (len(trend), len(values))
     size = np.broadcast_to(sd.reshape(len(trend), -1), shape)
@@ -201,36 +148,18 @@ def steps(values: Array, centres: Array, trend: Trend, sd: Array, settings: Filt
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ahead:
-    """What the filter forecast from one year for another.
-
-    Attributes
-    ----------
-    step, year
-        Years ahead, and the position of the year.
-    at
-        The state, with what was known when the forecast was made.
-    known
-        Regions that had been seen for two years then and were observed in the year, shape (region,).
-    """
+    """What the filter forecast from one year for another."""
 
     step: int
     year: int
-    at: Step
+    at: Step  # the state, with what was known when the forecast was made
     known: NDArray[np.bool_]
 
 
 def forecasts(
     values: Array, centres: Array, trend: Trend, sd: Array, settings: FilterSettings, horizon: int
 ) -> Iterator[Ahead]:
-    """Forecasts from every year that was observed for the years after it that were.
-
-    Parameters
-    ----------
-    values, centres, trend, sd, settings
-        As for `steps`.
-    horizon
-        Greatest number of years ahead.
-    """
+    """Forecasts from every year that was observed for the years after it that were."""
     seen = np.isfinite(values)
     begun = seen.cumsum(axis=1) > 1
     for at in steps(values, centres, trend, sd, settings):
@@ -309,18 +238,6 @@ def restlessness(standard: Array, settings: FilterSettings) -> Array:
     :math:`v = \max(1, \operatorname{med}_i |z_i| / m)^{2 n / (n + n_0)}`, m the median that the law expects. In a war,
     a crisis or the year of a census most regions are shaken at once; such shocks move levels and say little about
     momentum.
-
-    Parameters
-    ----------
-    standard
-        Surprises in standard deviations, shape (law, region).
-    settings
-        Tails of surprises, and the regions that an ordinary year counts for, :math:`n_0`.
-
-    Returns
-    -------
-    Array
-        Shape (law,).
     """
     count = standard.shape[1]
     usual = stdtrit(settings.tails, 0.75) * np.sqrt((settings.tails - 2) / settings.tails)

@@ -44,24 +44,12 @@ SHOCK_SD = "shock_sd"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """A finished search, and what it says.
+    """A finished search, and what it says."""
 
-    Attributes
-    ----------
-    problem
-        With the errors that were used.
-    ends
-        Where the searches ended.
-    staged
-        Where the stages ended, on the unbounded scale.
-    curvature
-        Normal approximation at the best end.
-    """
-
-    problem: CalibrationProblem
-    ends: Starts
-    staged: Array
-    curvature: Laplace
+    problem: CalibrationProblem  # with the errors that were used
+    ends: Starts  # where the searches ended
+    staged: Array  # where the stages ended, on the unbounded scale
+    curvature: Laplace  # normal approximation at the best end
 
     @property
     def source(self) -> str:
@@ -333,20 +321,7 @@ class Ending:
 
 
 def at_bound(prior: Prior, estimate: float) -> str:
-    """Say at which end of its prior an estimate lies.
-
-    Parameters
-    ----------
-    prior
-        Whose ends count.
-    estimate
-        In the unit of the parameter.
-
-    Returns
-    -------
-    str
-        ``""``, ``"lower"`` or ``"upper"``.
-    """
+    """Say at which end of its prior an estimate lies."""
     lower, upper = prior.unbounded_bounds
     z = float(prior.to_unbounded(estimate))
     if np.isfinite(lower) or np.isfinite(upper):

@@ -1,8 +1,12 @@
-"""What a calibration has finished so far, in one file, so that a kill costs the running search alone."""
+"""Finished work of a long computation, a sealed file a piece, so that a kill costs the piece at hand alone."""
 
+import hashlib
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,144 +16,164 @@ from numpy.typing import NDArray
 from calibration.observation import Noise
 from calibration.optimisers import Optimum, Outcome
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.files import write_text_whole
-from pysd_runner.spec.fitted import check_schema
+from pysd_runner.export.files import write_bytes_whole, write_text_whole
 
-Array = NDArray[np.float64]
+Arrays = Mapping[str, NDArray[Any]]
 
 SCHEMA = 2
+SEAL = "seal"
+# What reading a damaged archive may raise; `RuntimeError` for a cipher or a version that is none.
+DAMAGES = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """What is computed, the label of its folders, and the settings that tell one computation from another."""
+
+    name: str
+    label: str
+    settings: str
+
+
+BACKTEST = Kind(
+    name="back-test", label="backtest.json", settings="panel, forecasters, horizons, origins, draws or seed"
+)
+CALIBRATION = Kind(
+    name="calibration",
+    label="calibration.json",
+    settings="model, panel, window, parameters, errors, seed or optimiser",
+)
+
+
+class Checkpoint:
+    """A folder of finished work, by name; one that is None keeps nothing."""
+
+    # The digest is that of the data and the settings: a folder that belongs to another computation is refused.
+
+    def __init__(self, kind: Kind, folder: str | Path | None, digest: str) -> None:
+        self._kind, self._folder, self._digest = kind, None if folder is None else Path(folder), digest
+        if self._folder is None:
+            return
+        label = self._folder / kind.label
+        if not label.exists():
+            if not self._is_new(self._folder):
+                raise InvalidInput(f"{self._folder} is no checkpoint of a {kind.name}; name a new or an empty folder")
+            write_text_whole(label, json.dumps({"schema": SCHEMA, "digest": digest}) + "\n")
+        try:
+            content = json.loads(label.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InvalidInput(
+                f"{label} cannot be read: it is damaged, or no label of a {kind.name}; delete {self._folder} to start "
+                "anew, or name another folder"
+            ) from error
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise InvalidInput(
+                f"{label} is none of this version (schema {SCHEMA}); delete {self._folder} to start anew, or name "
+                "another folder"
+            )
+        if content.get("digest") != digest:
+            raise InvalidInput(
+                f"{self._folder} belongs to another {kind.name}: {kind.settings} differ; name another folder, or "
+                "delete this one to start anew"
+            )
+
+    def _is_new(self, folder: Path) -> bool:
+        """Whether nothing is there, or the label of another process that begins at this moment, under a hidden name."""
+        if not folder.exists():
+            return True
+        return folder.is_dir() and all(path.name.startswith(f".{self._kind.label}.") for path in folder.iterdir())
+
+    def get(self, what: str) -> dict[str, NDArray[Any]] | None:
+        """Return the arrays kept under a name, None where there are none; a file that was changed is refused."""
+        path = self._path(what)
+        if path is None or not path.exists():
+            return None
+        try:
+            # Read whole, because a file that is no archive would be left open.
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as content:
+                found = {name: content[name] for name in content.files}
+            intact = str(found.pop(SEAL)) == self._seal(what, found)
+        except DAMAGES as error:
+            raise InvalidInput(f"{path} cannot be read: it is damaged; delete the file and start again") from error
+        if not intact:
+            raise InvalidInput(
+                f"{path} is not what this {self._kind.name} wrote: it was changed, or belongs to another one or "
+                "another part; delete the file and start again"
+            )
+        return found
+
+    def keep(self, what: str, arrays: Arrays) -> None:
+        """Write arrays under a name."""
+        path = self._path(what)
+        if path is None:
+            return
+        stream = io.BytesIO()
+        np.savez(stream, allow_pickle=False, **{**arrays, SEAL: np.array(self._seal(what, arrays))})
+        write_bytes_whole(path, stream.getvalue())
+
+    def _seal(self, what: str, arrays: Arrays) -> str:
+        """Digest of the computation, the name and the arrays."""
+        seal = hashlib.blake2b(repr((self._digest, what, sorted(arrays))).encode(), digest_size=16)
+        for name in sorted(arrays):
+            array = np.ascontiguousarray(arrays[name])
+            seal.update(f"{array.dtype.str} {array.shape}".encode())
+            seal.update(array.tobytes())
+        return seal.hexdigest()
+
+    def _path(self, what: str) -> Path | None:
+        return None if self._folder is None else self._folder / f"{what}.npz"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Settled:
-    """What comes before the starts.
-
-    Attributes
-    ----------
-    noise
-        Errors by label of the series.
-    is_settled
-        Whether they had stopped moving.
-    staged
-        Where the stages ended, on the unbounded scale, shape (parameter,).
-    """
+    """What a fit knows before its starts: errors by series, whether they had stopped moving, the end of the stages."""
 
     noise: Mapping[str, Noise]
     is_settled: bool
-    staged: Array
+    staged: NDArray[np.float64]
 
 
-@dataclass(kw_only=True, slots=True)
-class Checkpoint:
-    """One calibration's finished work.
-
-    Attributes
-    ----------
-    path
-        The file; None keeps nothing.
-    digest
-        Of the problem and the settings of the search. Work under another digest is not this one's.
-    settled
-        Errors and stages; None before they are finished.
-    ends
-        Finished searches by number of the start. One that was stopped by time is not finished.
-    """
-
-    path: Path | None
-    digest: str
-    settled: Settled | None = None
-    ends: dict[int, Optimum] = field(default_factory=dict)
-
-    def keep_settled(self, settled: Settled) -> None:
-        """Write errors and stages."""
-        self.settled = settled
-        self._write()
-
-    def keep(self, number: int, end: Optimum) -> None:
-        """Write a finished search."""
-        if end.outcome is not Outcome.OUT_OF_TIME:
-            self.ends[number] = end
-            self._write()
-
-    def _write(self) -> None:
-        if self.path is None or self.settled is None:
-            return
-        content = {
-            "schema": SCHEMA,
-            "digest": self.digest,
-            "noise": {label: asdict(item) for label, item in self.settled.noise.items()},
-            "is_settled": self.settled.is_settled,
-            "staged": self.settled.staged.tolist(),
-            "ends": {str(number): _record(end) for number, end in sorted(self.ends.items())},
-        }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_text_whole(self.path, json.dumps(content, indent=1) + "\n")
-
-
-def open_checkpoint(path: str | Path | None, digest: str) -> Checkpoint:
-    """Open a checkpoint, with what is in it if it exists.
-
-    Parameters
-    ----------
-    path
-        The file; None keeps nothing.
-    digest
-        Of the problem and the settings.
-
-    Returns
-    -------
-    Checkpoint
-        Empty for a new file.
-
-    Raises
-    ------
-    InvalidInput
-        If the file is no checkpoint, or one of another problem or other settings.
-    """
-    place = None if path is None else Path(path)
-    if place is None or not place.exists():
-        return Checkpoint(path=place, digest=digest)
-    try:
-        content = json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{place} is no checkpoint of a calibration: {error}") from error
-    check_schema(content, place, "checkpoints of a calibration", SCHEMA)
-    if content.get("digest") != digest:
-        raise InvalidInput(
-            f"{place} belongs to another calibration: model, panel, window, parameters, errors, seed or optimiser "
-            "differ; name another file, or delete this one to start anew"
-        )
-    try:
-        settled = Settled(
-            noise={label: _noise(item) for label, item in content["noise"].items()},
-            is_settled=bool(content["is_settled"]),
-            staged=np.array(content["staged"], dtype=float),
-        )
-        ends = {int(number): _end(item) for number, item in content["ends"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"{place}: an entry is missing or malformed: {error}; delete the file") from error
-    return Checkpoint(path=place, digest=digest, settled=settled, ends=ends)
-
-
-def _record(end: Optimum) -> dict[str, Any]:
-    return {
-        "point": end.point.tolist(),
-        "cost": end.cost,
-        "outcome": end.outcome.name,
-        "slope": end.slope,
-        "evaluations": end.evaluations,
+def keep_settled(checkpoint: Checkpoint, settled: Settled) -> None:
+    """Write errors and stages."""
+    regional = {f"regional {place}": np.array(item.regional) for place, item in enumerate(settled.noise.values())}
+    arrays = {
+        "series": np.array(list(settled.noise)),
+        "noise": np.array([(item.sd, item.persistence) for item in settled.noise.values()]),
+        "is_settled": np.array(settled.is_settled),
+        "staged": settled.staged,
     }
+    checkpoint.keep("settled", arrays | regional)
 
 
-def _end(item: Mapping[str, Any]) -> Optimum:
-    return Optimum(
-        point=np.array(item["point"], dtype=float),
-        cost=float(item["cost"]),
-        outcome=Outcome[item["outcome"]],
-        slope=float(item["slope"]),
-        evaluations=int(item["evaluations"]),
-    )
+def kept_settled(checkpoint: Checkpoint) -> Settled | None:
+    """Errors and stages of an earlier process, None where it did not get so far."""
+    kept = checkpoint.get("settled")
+    if kept is None:
+        return None
+    noise = {
+        str(label): Noise(float(sd), float(persistence), tuple(kept[f"regional {place}"].tolist()))
+        for place, (label, (sd, persistence)) in enumerate(zip(kept["series"], kept["noise"], strict=True))
+    }
+    return Settled(noise=noise, is_settled=bool(kept["is_settled"]), staged=kept["staged"])
 
 
-def _noise(item: Mapping[str, Any]) -> Noise:
-    return Noise(float(item["sd"]), float(item["persistence"]), tuple(map(float, item["regional"])))
+def keep_end(checkpoint: Checkpoint, number: int, end: Optimum) -> None:
+    """Write the end of a start; one that was stopped by time is not finished."""
+    if end.outcome is not Outcome.OUT_OF_TIME:
+        numbers = np.array([end.cost, end.slope, end.evaluations], dtype=float)
+        checkpoint.keep(
+            f"start-{number}", {"point": end.point, "numbers": numbers, "outcome": np.array(end.outcome.name)}
+        )
+
+
+def kept_ends(checkpoint: Checkpoint, starts: int) -> dict[int, Optimum]:
+    """Ends of the starts that an earlier process finished."""
+    ends = {}
+    for number in range(starts):
+        if (kept := checkpoint.get(f"start-{number}")) is not None:
+            cost, slope, evaluations = kept["numbers"].tolist()
+            outcome = Outcome[str(kept["outcome"])]
+            ends[number] = Optimum(
+                point=kept["point"], cost=cost, outcome=outcome, slope=slope, evaluations=int(evaluations)
+            )
+    return ends

@@ -1,13 +1,12 @@
-"""What a model and a panel say of the same things, set against each other for many parameter vectors at once."""
+"""What a model says where a panel observes it, how that moves with parameters, and how far it is from the data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.forward import Forward
 from calibration.fitting.stages import Stage, declarations
-from calibration.fitting.tangent import Tangent
 from calibration.fitting.window import OUTPUT
 from calibration.observation import (
     MOST_PERSISTENT,
@@ -19,31 +18,54 @@ from calibration.observation import (
     loss_of,
 )
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.regional.inputs import time_step, yearly_memory, yearly_memory_slope
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.model import Model
+from pysd_runner.panel import Panel
+from pysd_runner.regional.inputs import (
+    Imputed,
+    RegionInputs,
+    as_values,
+    region_inputs,
+    time_step,
+    yearly_memory,
+    yearly_memory_slope,
+)
+from pysd_runner.simulation import simulate
+from pysd_runner.simulation.linearised import Linearised
+from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 Parameters = Mapping[str, Array | float]
 
 # Key of the parameter that says how fast extra growth fades.
 MOMENTUM_DECAY = "tau_m"
+# Start values follow from parameters without a simulation; they are smooth, so that differences of fourth order over
+# this share of a parameter's spread err by about 1e-12 of themselves.
+STEP = 1e-3
+_PLACES, _WEIGHTS = (-2, -1, 1, 2), np.array([1, -8, 8, -1]) / 12
 
 
 class Comparison:
-    """Fitted and observed values of every series, and their standardised differences.
+    """A model and a panel over a window, for many parameter vectors at once."""
 
-    Parameters
-    ----------
-    forward
-        Simulates the window.
-    series
-        The observations.
-    """
+    # Parameters enter the model by themselves and through the start values of the regions. For slopes the model is
+    # differentiated exactly along both at once: every value that moves is handed over together with its derivatives.
 
-    def __init__(self, forward: Forward, series: tuple[Series, ...]) -> None:
-        self.series = series
-        self._forward = forward
-        self._tangent = Tangent(forward)
-        self._declared = declarations(forward.model).parameters
+    def __init__(
+        self,
+        model: Model,
+        panel: Panel,
+        *,
+        window: tuple[int, int],
+        yuan_per_unit: float,
+        series: tuple[Series, ...] = (),
+        effects: Mapping[str, Array] | None = None,  # values of pooled inputs by key, shape (draw, region)
+    ) -> None:
+        self.model, self.panel, self.window, self.yuan_per_unit = model, panel, window, yuan_per_unit
+        self.series, self.effects = series, dict(effects or {})
+        self._entering: frozenset[str] | None = None
+        self._ready: dict[tuple[tuple[str, ...], ...], Linearised] = {}
+        self._declared = declarations(model).parameters
         for item in series:
             if has_momentum(item) and MOMENTUM_DECAY not in self._declared:
                 raise InvalidInput(
@@ -58,43 +80,65 @@ class Comparison:
             self._rows[item.label] = np.arange(start, start + size)
             start += size
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Compiled programs stay behind when it is copied to another process."""
+        return {**self.__dict__, "_ready": {}}
+
+    def copied(self, effects: Mapping[str, Array] | None = None) -> "Comparison":
+        """One of its own, so that threads share no memory; with other effects of regions where they are given."""
+        return Comparison(
+            self.model,
+            self.panel,
+            window=self.window,
+            yuan_per_unit=self.yuan_per_unit,
+            series=self.series,
+            effects=self.effects if effects is None else effects,
+        )
+
+    def outcomes(self, parameters: Mapping[str, Array | float], names: Sequence[str]) -> dict[str, Array]:
+        """Simulate all draws at once."""
+        inputs = self.inputs(parameters)
+        run = simulate(
+            self.model,
+            as_values(inputs, parameters, self.model),
+            start=self.window[0],
+            stop=self.window[1],
+            save_every=1,
+            outcomes=names,
+            throw=False,
+        )
+        sizes = [np.size(value) for value in parameters.values()]
+        draws = max([1, *sizes, *(len(value) for value in self.effects.values())])
+        return {name: np.broadcast_to(run[name][0], (draws, *run[name].shape[2:])) for name in names}
+
+    def imputed(self, parameters: Mapping[str, Array | float]) -> tuple[Imputed, ...]:
+        """List the start values that were not observed."""
+        return self.inputs(parameters).imputed
+
+    def inputs(self, parameters: Mapping[str, Array | float]) -> RegionInputs:
+        """Start values of the regions."""
+        return region_inputs(
+            self.model,
+            self.panel,
+            self.window[0],
+            parameters=parameters,
+            effects=self.effects,
+            yuan_per_unit=self.yuan_per_unit,
+        )
+
     def declared_noise(self) -> dict[str, Noise]:
         """Independent errors of the declared size, by label of the series."""
         return {item.label: declared_noise(item) for item in self.series}
 
     def rows(self, stage: Stage | None = None) -> NDArray[np.intp]:
-        """Positions of the residuals of a block, or of all.
-
-        Parameters
-        ----------
-        stage
-            A block; None for all.
-
-        Returns
-        -------
-        ndarray
-            Indices into the residuals.
-        """
+        """Positions of the residuals of a block, or of all."""
         kept = [self._rows[item.label] for item in self.series if stage is None or stage.owns(item)]
         return np.concatenate(kept) if kept else np.arange(0)
 
     def predicted(self, parameters: Parameters, draws: int) -> list[Array]:
-        """What the model says in the terms of each series.
-
-        Parameters
-        ----------
-        parameters
-            By key, a number or shape (draw,).
-        draws
-            How many.
-
-        Returns
-        -------
-        list of ndarray
-            Shape (draw, region, year) each; NaN where nothing was observed.
-        """
+        """What the model says in the terms of each series."""
         names = list(dict.fromkeys(item.outcome for item in self.series))
-        outcomes = self._forward.outcomes(parameters, names)
+        outcomes = self.outcomes(parameters, names)
         found = []
         for item in self.series:
             loading = self._value(parameters, item.loading) if item.loading else 1.0
@@ -103,20 +147,7 @@ class Comparison:
         return found
 
     def residuals(self, parameters: Parameters, draws: int, noise: Mapping[str, Noise]) -> Array:
-        """Standardised innovations of all series, bent where they are wild.
-
-        Parameters
-        ----------
-        parameters, draws
-            As for `predicted`.
-        noise
-            Errors by label of the series.
-
-        Returns
-        -------
-        ndarray
-            Dimensionless, shape (draw, cell).
-        """
+        """Standardised innovations of all series, bent where they are wild, shape (draw, cell)."""
         memory = self._memory(parameters, draws)
         parts = []
         for item, predicted in zip(self.series, self.predicted(parameters, draws), strict=True):
@@ -129,31 +160,9 @@ class Comparison:
     def linearised(
         self, parameters: Mapping[str, float], spreads: Mapping[str, float], noise: Mapping[str, Noise]
     ) -> tuple[Array, Array]:
-        """Standardised innovations of one parameter vector and their derivatives.
-
-        Parameters
-        ----------
-        parameters
-            By key.
-        spreads
-            Typical size of each parameter that is moved, by key, positive.
-        noise
-            Errors by label of the series.
-
-        Returns
-        -------
-        residuals : ndarray
-            Dimensionless, shape (cell,).
-        slopes : ndarray
-            Per unit of each moved parameter, shape (cell, parameter).
-
-        Raises
-        ------
-        UnsupportedFeature
-            If the model cannot be differentiated.
-        """
+        """Standardised innovations of one parameter vector and their derivatives, shape (cell,)."""
         names = list(dict.fromkeys(item.outcome for item in self.series))
-        outcomes, moved = self._tangent.outcomes(parameters, spreads, names)
+        outcomes, moved = self.moved_outcomes(parameters, spreads, names)
         memory = self._memory(parameters, 1)
         memory_slopes = self._memory_slopes(parameters, spreads)
         residuals, slopes = [], []
@@ -178,18 +187,7 @@ class Comparison:
         return np.concatenate(residuals), np.concatenate(slopes, axis=1).T
 
     def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
-        """Estimate the errors of every series from the residuals of one parameter vector.
-
-        Parameters
-        ----------
-        parameters
-            By key, a number or shape (1,).
-
-        Returns
-        -------
-        dict
-            By label of the series.
-        """
+        """Estimate the errors of every series from the residuals of one parameter vector."""
         memory = self._memory(parameters, 1)
         found = {}
         for item, predicted in zip(self.series, self.predicted(parameters, 1), strict=True):
@@ -198,20 +196,7 @@ class Comparison:
         return found
 
     def log_likelihood(self, residuals: Array, noise: Mapping[str, Noise]) -> Array:
-        """Log density of the observations given their residuals.
-
-        Parameters
-        ----------
-        residuals
-            What `residuals` gave, shape (draw, cell).
-        noise
-            Errors by label of the series.
-
-        Returns
-        -------
-        ndarray
-            Shape (draw,); minus infinity where a residual is not finite.
-        """
+        """Log density of the observations given their residuals."""
         scales = sum(
             self._whitenings[item.label].log_scale(noise[item.label])
             + len(self._whitenings[item.label]) * self._losses[item.label].log_mass
@@ -221,12 +206,68 @@ class Comparison:
         squares = (np.where(is_known[:, None], residuals, 0.0) ** 2).sum(axis=1)
         return np.where(is_known, -0.5 * squares - scales, -np.inf)
 
+    def moved_outcomes(
+        self, parameters: Mapping[str, float], spreads: Mapping[str, float], names: Sequence[str]
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Outcomes of one parameter vector and their derivatives, shape (parameter, region, year)."""
+        values, seeds = self._moved(parameters, spreads)
+        identity = (tuple(names), tuple(spreads), tuple(values), tuple(seeds))
+        if identity not in self._ready:
+            self._ready[identity] = self._differentiated(values, tuple(seeds), names, len(spreads))
+        data, slopes = self._ready[identity].run(values, seeds)
+        return (
+            {name: data[name][0, 0] for name in names},
+            {name: np.moveaxis(slopes[name][0, 0], -1, 0) for name in names},
+        )
+
+    def _differentiated(
+        self, values: Mapping[str, Array], seeded: tuple[str, ...], names: Sequence[str], count: int
+    ) -> Linearised:
+        start, stop = self.window
+        task = prepared(self.model, values, start=start, stop=stop, save_every=1, outcomes=names)
+        return Linearised(task, (), seeded=seeded, more=count)
+
+    def _moved(
+        self, parameters: Mapping[str, float], spreads: Mapping[str, float]
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Values that are handed to the model, and the derivatives of those that move."""
+        keys = list(spreads)
+        entering = [key for key in keys if key in self._read(parameters)]
+        steps = STEP * np.array([spreads[key] for key in entering])
+        draws: dict[str, Array | float] = dict(parameters)
+        for column, key in enumerate(entering):
+            around = np.full(1 + len(_PLACES) * len(entering), parameters[key])
+            around[1 + len(_PLACES) * column : 1 + len(_PLACES) * (column + 1)] += steps[column] * np.array(_PLACES)
+            draws[key] = around
+        inputs = self.inputs(draws)
+        values: dict[str, Array] = {}
+        seeds: dict[str, Array] = {}
+        for name, value in sorted(as_values(inputs, parameters, self.model).items()):
+            if isinstance(value, TimePath):
+                raise TypeError("start values do not change over time")
+            values[name] = value[:, :1] if value.ndim == 3 else np.full((1, 1), value)
+            if value.ndim == 3 and value.shape[1] > 1:
+                beside = value[0, 1:].reshape(len(entering), len(_PLACES), -1)
+                seeds[name] = np.zeros((1, 1, value.shape[2], len(keys)))
+                places = [keys.index(key) for key in entering]
+                seeds[name][..., places] = np.einsum("p,cpr->rc", _WEIGHTS, beside) / steps
+        for column, key in enumerate(keys):
+            if self._declared[key].variable:
+                seeds[self._declared[key].variable] = (np.arange(len(keys)) == column).astype(float)[None, None]
+        return values, seeds
+
+    def _read(self, parameters: Mapping[str, Array | float]) -> frozenset[str]:
+        """Parameters the start values follow from."""
+        if self._entering is None:
+            self._entering = self.inputs(parameters).read
+        return self._entering
+
     def _memory(self, parameters: Parameters, draws: int) -> Array | None:
         """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""
         if MOMENTUM_DECAY not in self._declared:
             return None
         decay = np.asarray(self._value(parameters, MOMENTUM_DECAY), dtype=float)
-        step = time_step(self._forward.model)
+        step = time_step(self.model)
         memory = np.minimum(yearly_memory(decay, step), MOST_PERSISTENT)
         return np.broadcast_to(memory, (draws,))
 
@@ -235,7 +276,7 @@ class Comparison:
         if MOMENTUM_DECAY not in spreads:
             return None
         decay = np.asarray(self._value(parameters, MOMENTUM_DECAY), dtype=float)
-        step = time_step(self._forward.model)
+        step = time_step(self.model)
         is_held = yearly_memory(decay, step) > MOST_PERSISTENT
         slope = 0.0 if is_held else float(yearly_memory_slope(decay, step))
         return slope * _unit(spreads, MOMENTUM_DECAY)
@@ -250,35 +291,12 @@ def _unit(spreads: Mapping[str, float], key: str) -> Array:
 
 
 def is_growth(series: Series) -> bool:
-    """Whether a series is growth of output, whose misses are the shocks of a projection.
-
-    Parameters
-    ----------
-    series
-        The observations.
-
-    Returns
-    -------
-    bool
-        True for output in yearly changes.
-    """
+    """Whether a series is growth of output, whose misses are the shocks of a projection."""
     return series.increments and series.indicator == OUTPUT
 
 
 def has_momentum(series: Series) -> bool:
-    """Whether the misses of a series fade like the model's own momentum.
-
-    Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
-    both, and a projection gives its shocks the same memory.
-
-    Parameters
-    ----------
-    series
-        The observations.
-
-    Returns
-    -------
-    bool
-        As declared.
-    """
+    """Whether the misses of a series fade like the model's own momentum."""
+    # Extra growth that goes on is momentum, whether it was there at the start or came by a shock: one decay time for
+    # both, and a projection gives its shocks the same memory.
     return series.errors.memory == "momentum"

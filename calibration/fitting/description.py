@@ -17,41 +17,20 @@ FIRST_YEAR = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Description:
-    """What a calibration will do with a panel.
-
-    Attributes
-    ----------
-    panel, regions, first_year, last_year
-        Name of the panel, number of regions, and the window.
-    series
-        Available observations, a line each.
-    absent
-        Declared observations the panel does not make, with the reason.
-    estimated, unobserved
-        Keys of the estimated parameters by block of the model; those of blocks that no series observes, which keep
-        their priors but for what other blocks say of them.
-    fixed
-        Values the user has set, by key.
-    imputed
-        Start values that were not observed, a line each.
-    notes
-        What else a reader must know.
-    opening
-        First line, where the data are no panel of regions.
-    """
+    """What a calibration will do with a panel."""
 
     panel: str
     regions: int
     first_year: int
     last_year: int
-    series: tuple[str, ...]
-    absent: tuple[str, ...]
+    series: tuple[str, ...]  # available observations, a line each
+    absent: tuple[str, ...]  # declared observations the panel does not make, with the reason
     estimated: Mapping[str, tuple[str, ...]]
     unobserved: Mapping[str, tuple[str, ...]]
-    fixed: Mapping[str, float]
-    imputed: tuple[str, ...]
-    notes: tuple[str, ...] = field(default=())
-    opening: str = ""
+    fixed: Mapping[str, float]  # values the user has set, by key
+    imputed: tuple[str, ...]  # start values that were not observed, a line each
+    notes: tuple[str, ...] = field(default=())  # what else a reader must know
+    opening: str = ""  # first line, where the data are no panel of regions
 
     def lines(self) -> list[str]:
         """The description as lines of text."""
@@ -81,18 +60,7 @@ def _section(title: str, items: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def line_of(series: Series) -> str:
-    """Describe a series in a line.
-
-    Parameters
-    ----------
-    series
-        The observations.
-
-    Returns
-    -------
-    str
-        What it is, how many cells it has, and how many are missing.
-    """
+    """Describe a series in a line."""
     cells = int(series.used.sum())
     noun = ("change" if series.increments else "value") + ("" if cells == 1 else "s")
     text = f"{series.measurement} from {series.indicator}: {cells} {noun}"
@@ -107,18 +75,7 @@ def line_of(series: Series) -> str:
 
 
 def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
-    """Say what a reader must know about the declared errors.
-
-    Parameters
-    ----------
-    series
-        The observations.
-
-    Returns
-    -------
-    tuple of str
-        One sentence each.
-    """
+    """Say what a reader must know about the declared errors."""
     return tuple(
         f"Errors of {item.measurement} ({item.indicator}) are declared independent although levels are compared: "
         "if they persist, every year counts as news and standard errors are too small."
@@ -128,20 +85,7 @@ def notes_on_errors(series: Sequence[Series]) -> tuple[str, ...]:
 
 
 def notes_on(panel: Panel, yuan_per_unit: float) -> tuple[str, ...]:
-    """Say what a reader must know about the money and the regions of a panel.
-
-    Parameters
-    ----------
-    panel
-        Observations.
-    yuan_per_unit
-        Value of one unit of its currency in yuan.
-
-    Returns
-    -------
-    tuple of str
-        One sentence each.
-    """
+    """Say what a reader must know about the money and the regions of a panel."""
     notes = []
     if "constant" not in panel.price_basis:
         basis = f"is in {panel.price_basis}" if panel.price_basis else "may be in current prices; the file does not say"

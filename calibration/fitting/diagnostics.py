@@ -25,21 +25,11 @@ FAR = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about a fit that a reader must know.
+    """One thing about a fit that a reader must know."""
 
-    Attributes
-    ----------
-    rule
-        Short name, stable for programs.
-    message
-        One sentence.
-    severity
-        ``"error"``: a diagnostic failed; ``"warning"``: it holds, with this in mind.
-    """
-
-    rule: str
+    rule: str  # short name, stable for programs
     message: str
-    severity: Severity
+    severity: Severity  # ``"error"``: a diagnostic failed; ``"warning"``: it holds, with this in mind
 
     def __str__(self) -> str:
         """Severity and sentence."""
@@ -47,22 +37,7 @@ class Finding:
 
 
 def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace) -> Iterator[Finding]:
-    """Look at how the searches ended.
-
-    Parameters
-    ----------
-    starts
-        All ends.
-    searches
-        The same as reported.
-    laplace
-        Curvature at the best end.
-
-    Yields
-    ------
-    Finding
-        In order of weight.
-    """
+    """Look at how the searches ended."""
     best = starts.best
     if not best.outcome.is_success:
         yield Finding("not-converged", best.outcome.value, "error")
@@ -89,18 +64,7 @@ def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace
 
 
 def twin_findings(optima: Sequence[LocalOptimum]) -> Iterator[Finding]:
-    """Look for optima that are as low as the best one.
-
-    Parameters
-    ----------
-    optima
-        The lowest first.
-
-    Yields
-    ------
-    Finding
-        One for each that is elsewhere.
-    """
+    """Look for optima that are as low as the best one."""
     for item in optima:
         if item.furthest and item.rise < SAME_COST:
             yield Finding(
@@ -112,18 +76,7 @@ def twin_findings(optima: Sequence[LocalOptimum]) -> Iterator[Finding]:
 
 
 def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Finding]:
-    """Look at estimates at bounds and far from their priors.
-
-    Parameters
-    ----------
-    parameters
-        The estimates.
-
-    Yields
-    ------
-    Finding
-        In the order of the parameters.
-    """
+    """Look at estimates at bounds and far from their priors."""
     for item in parameters:
         if item.at_bound:
             yield Finding(
@@ -150,18 +103,7 @@ def parameter_findings(parameters: Sequence[ParameterEstimate]) -> Iterator[Find
 
 
 def series_findings(series: Sequence[SeriesFit]) -> Iterator[Finding]:
-    """Look at what the errors of the series leave unexplained.
-
-    Parameters
-    ----------
-    series
-        The series.
-
-    Yields
-    ------
-    Finding
-        In the order of the series.
-    """
+    """Look at what the errors of the series leave unexplained."""
     for item in series:
         if item.observations >= FEWEST and abs(item.leftover) > LEFTOVER:
             yield Finding(
@@ -173,20 +115,7 @@ def series_findings(series: Sequence[SeriesFit]) -> Iterator[Finding]:
 
 
 def stage_finding(key: str, distance: float) -> Finding | None:
-    """Compare the end of the stages with the joint optimum.
-
-    Parameters
-    ----------
-    key
-        The parameter that moved most.
-    distance
-        How far, in posterior standard deviations.
-
-    Returns
-    -------
-    Finding or None
-        None when they agree.
-    """
+    """Compare the end of the stages with the joint optimum."""
     if distance <= STAGES_APART:
         return None
     return Finding(

@@ -18,20 +18,6 @@ LEAST_SHOWN = 0.05
 def evidence(contraction: float, *, source: str = "panel") -> str:
     """Say what an estimate rests on.
 
-    Parameters
-    ----------
-    contraction
-        One minus posterior over prior variance.
-    source
-        What stands against the prior.
-
-    Returns
-    -------
-    str
-        A few words.
-
-    Examples
-    --------
     >>> evidence(0.95), evidence(0.1), evidence(0.0)
     ('settled by the panel', 'mostly prior', 'prior')
     """
@@ -41,35 +27,7 @@ def evidence(contraction: float, *, source: str = "panel") -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParameterEstimate:
-    """One parameter as the panel sees it.
-
-    Attributes
-    ----------
-    key, name, unit
-        Key; name in the model file, or the meaning for a parameter of a measurement; unit.
-    role, stage
-        As declared; block it was fitted in.
-    estimate, standard_error
-        Mode of the posterior; standard error by the delta method.
-    low, high
-        90 % interval, from the unbounded scale, held within the bounds.
-    lower_bound, upper_bound
-        Bounds no estimate may leave.
-    prior_median, prior_low, prior_high
-        Median and 90 % interval of the prior.
-    score
-        Distance of the estimate from the prior median in prior standard deviations.
-    contraction
-        One minus posterior over prior variance.
-    at_bound
-        ``""``, ``"lower"`` or ``"upper"``.
-    words
-        What the estimate rests on.
-    price_basis
-        Prices of a money-valued parameter; empty otherwise.
-    en, zh
-        Meaning.
-    """
+    """One parameter as the panel sees it."""
 
     key: str
     name: str
@@ -85,11 +43,11 @@ class ParameterEstimate:
     prior_median: float
     prior_low: float
     prior_high: float
-    score: float
-    contraction: float
-    at_bound: str
-    words: str
-    price_basis: str
+    score: float  # distance of the estimate from the prior median in prior standard deviations
+    contraction: float  # one minus posterior over prior variance
+    at_bound: str  # ``""``, ``"lower"`` or ``"upper"``
+    words: str  # what the estimate rests on
+    price_basis: str  # prices of a money-valued parameter; empty otherwise
     en: str
     zh: str
 
@@ -101,28 +59,14 @@ class ParameterEstimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RidgeEstimate:
-    """What a panel knows of parameters it does not tell apart.
+    """What a panel knows of parameters it does not tell apart."""
 
-    Attributes
-    ----------
-    ridge
-        Key of the declaration.
-    name
-        The combination.
-    estimate, low, high
-        At the optimum; 90 % interval.
-    contraction
-        One minus posterior over prior variance of its logarithm, or of its logit for a share.
-    en, zh
-        Meaning of the ridge.
-    """
-
-    ridge: str
+    ridge: str  # key of the declaration
     name: str
     estimate: float
     low: float
     high: float
-    contraction: float
+    contraction: float  # one minus posterior over prior variance of its logarithm, or of its logit for a share
     en: str
     zh: str
 
@@ -135,35 +79,7 @@ class RidgeEstimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesFit:
-    """One series: its errors, and how well they were described.
-
-    Attributes
-    ----------
-    measurement, indicator
-        Key of the measurement; panel variable or national series.
-    relative, increments, national
-        The terms of the series, see `calibration.observation.Series`.
-    observations, missing, unusable
-        Cells used; cells missing; cells without a logarithm.
-    declared_sd
-        Standard deviation before anything was fitted.
-    sd, persistence, total_sd
-        Of the innovations; share of a residual that is left a year later; of the residuals themselves.
-    rms
-        Root mean square of the standardised innovations, about 1 when their size is right, more with wild cells.
-    wild
-        Cells whose innovation is beyond `calibration.observation.BEND` standard deviations; they count less.
-    leftover
-        Correlation of standardised innovations with those of the year before, 0 when the persistence is right.
-    errors
-        How the errors are distributed, as declared, in a clause.
-    region_sds
-        Standard deviation of the innovations of each region; empty where all share one.
-    interval
-        What persistence is meant for, in words.
-    en, zh
-        Meaning.
-    """
+    """One series: its errors, and how well they were described."""
 
     measurement: str
     indicator: str
@@ -173,18 +89,18 @@ class SeriesFit:
     observations: int
     missing: int
     unusable: int
-    declared_sd: float
+    declared_sd: float  # standard deviation before anything was fitted
     sd: float
     persistence: float
     total_sd: float
     rms: float
-    wild: int
+    wild: int  # cells whose innovation is beyond `calibration.observation.BEND` standard deviations; they count less
     leftover: float
     en: str
     zh: str
-    errors: str = ""
-    region_sds: tuple[float, ...] = ()
-    interval: str = "a year"
+    errors: str = ""  # how the errors are distributed, as declared, in a clause
+    region_sds: tuple[float, ...] = ()  # standard deviation of the innovations of each region
+    interval: str = "a year"  # what persistence is meant for, in words
 
     @property
     def label(self) -> str:
@@ -244,52 +160,26 @@ class HeldOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Search:
-    """Where one search ended.
+    """Where one search ended."""
 
-    Attributes
-    ----------
-    start
-        ``"staged"`` for the point the stages led to, ``"prior draw"`` otherwise.
-    cost
-        Half the sum of squared residuals.
-    outcome, message
-        In a word and in a sentence.
-    evaluations
-        Residual evaluations.
-    distance
-        Largest distance of a parameter from the best end, in posterior standard deviations.
-    """
-
-    start: str
-    cost: float
+    start: str  # ``"staged"`` for the point the stages led to, ``"prior draw"`` otherwise
+    cost: float  # half the sum of squared residuals
     outcome: str
     message: str
     evaluations: int
-    distance: float
+    distance: float  # largest distance of a parameter from the best end, in posterior standard deviations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalOptimum:
-    """Searches that ended at one place, see `calibration.optimisers.basins`.
+    """Searches that ended at one place, see `calibration.optimisers.multistart`."""
 
-    Attributes
-    ----------
-    starts
-        Numbers of the starts, 0 for the one the stages led to.
-    cost, rise
-        Half the sum of squared residuals there; how much more than at the best end.
-    distance, furthest
-        Largest distance of a parameter from the best end, in prior standard deviations; which parameter.
-    point
-        Values of the moved parameters, by key.
-    """
-
-    starts: tuple[int, ...]
+    starts: tuple[int, ...]  # numbers of the starts, 0 for the one the stages led to
     cost: float
     rise: float
     distance: float
     furthest: str
-    point: Mapping[str, float]
+    point: Mapping[str, float]  # values of the moved parameters, by key
 
     @property
     def words(self) -> str:

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.assembly import Ending
-from calibration.fitting.checkpoint import Checkpoint, Settled, open_checkpoint
+from calibration.fitting.checkpoint import (
+    CALIBRATION,
+    Checkpoint,
+    Settled,
+    keep_end,
+    keep_settled,
+    kept_ends,
+    kept_settled,
+)
 from calibration.fitting.general.fitting import fit_table
 from calibration.fitting.general.problem import TableProblem
 from calibration.fitting.laplace import Laplace, laplace
@@ -82,7 +90,7 @@ def fit(
         Runs the joint searches, each on a copy of the problem; None for one after the other. Results do not depend on
         it, unless a time budget cuts them.
     checkpoint
-        A file that keeps finished searches, written whole after each. A fit that finds it goes on from there.
+        A folder that keeps finished searches. A fit that finds it goes on from there.
     progress
         Called with what is being done, steps finished and steps in all.
 
@@ -119,15 +127,16 @@ def fit(
     clock = _Clock(np.inf if seconds is None else seconds)
     search = _search_of(optimiser)
     steps = _Steps(progress, MOST_ROUNDS + starts)
-    kept = open_checkpoint(checkpoint, problem.digest(seed, _settings_of(search)))
+    kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, _settings_of(search)))
+    finished = kept_ends(kept, starts)
     settled, before = _prepared(problem, kept, clock, steps)
     points = [before.staged, *(_draw(settled, seed, number) for number in range(1, starts))]
-    steps.at(MOST_ROUNDS + min(len(kept.ends), starts), "searching from several starts")
+    steps.at(MOST_ROUNDS + len(finished), "searching from several starts")
     ends = MultiStart(_turned(search, settled), executor=executor, deadline=clock.end).minimise(
         _objective(settled),
         points,
-        finished=kept.ends,
-        keep=kept.keep,
+        finished=finished,
+        keep=partial(keep_end, kept),
         progress=lambda done: steps.at(MOST_ROUNDS + done, "searching from several starts"),
     )
     ending = Ending(problem=settled, ends=ends, staged=before.staged, curvature=_curvature(settled, ends.best))
@@ -212,8 +221,8 @@ def _prepared(
     problem: CalibrationProblem, kept: Checkpoint, clock: _Clock, steps: _Steps
 ) -> tuple[CalibrationProblem, Settled]:
     """The problem with settled errors, and where the stages end; from the checkpoint if that has them."""
-    if kept.settled is not None:
-        return problem.with_noise(kept.settled.noise), kept.settled
+    if (earlier := kept_settled(kept)) is not None:
+        return problem.with_noise(earlier.noise), earlier
     _check_centre(problem)
     settled, is_settled = _settle(problem, clock, steps)
     steps.now("fitting block by block")
@@ -221,7 +230,7 @@ def _prepared(
     found = Settled(noise=settled.noise, is_settled=is_settled, staged=staged)
     # What a budget cut short is not kept: with more time it would come out otherwise.
     if not clock.is_over:
-        kept.keep_settled(found)
+        keep_settled(kept, found)
     return settled, found
 
 

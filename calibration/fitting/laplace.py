@@ -12,44 +12,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Laplace:
-    """Normal approximation of the posterior.
+    """Normal approximation of the posterior."""
 
-    Attributes
-    ----------
-    covariance
-        On the unbounded scale, shape (parameter, parameter).
-    contraction
-        One minus posterior over prior variance, shape (parameter,); the prior's variance is that of its residual's
-        slope at the mode, which is its own for normal and lognormal priors.
-    is_positive_definite
-        Whether the curvature at the mode is finite and positive in every direction.
-    condition
-        Largest over smallest eigenvalue of the curvature in prior standard deviations; the smallest is at least 1.
-    """
-
-    covariance: Array
-    contraction: Array
-    is_positive_definite: bool
-    condition: float
+    covariance: Array  # on the unbounded scale, shape (parameter, parameter)
+    contraction: Array  # one minus posterior over prior variance, shape (parameter,)
+    is_positive_definite: bool  # whether the curvature at the mode is finite and positive in every direction
+    condition: float  # largest over smallest eigenvalue of the curvature in prior standard deviations
 
 
 def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
-    """Approximate the posterior from the Jacobian at its mode, ``covariance = (J'J)^-1`` with the priors' rows in J.
-
-    Parameters
-    ----------
-    space
-        The moved parameters.
-    z
-        The mode on the unbounded scale, shape (parameter,).
-    jacobian
-        Of all residuals, those of the priors included, shape (residual, parameter).
-
-    Returns
-    -------
-    Laplace
-        With the prior's covariance where the curvature is not positive definite.
-    """
+    """Approximate the posterior from the Jacobian at its mode, ``covariance = (J'J)^-1`` with the priors' rows in J."""
     slopes = space.prior_slopes(z)
     # In prior standard deviations the priors' rows are the unit matrix, so that the inverse is well conditioned.
     scaled = jacobian / slopes

@@ -9,21 +9,9 @@ R = TypeVar("R")
 
 
 def one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function with its matrix decompositions on one thread.
-
-    Matrices of some sixty rows gain nothing from a second thread, and lose a great deal where another process keeps it
-    busy.
-
-    Parameters
-    ----------
-    function
-        Anything that decomposes small matrices.
-
-    Returns
-    -------
-    callable
-        The same function; afterwards libraries have as many threads as before.
-    """
+    """Run a function with its matrix decompositions on one thread."""
+    # Matrices of some sixty rows gain nothing from a second thread, and lose a great deal where another process keeps
+    # it busy.
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> R:

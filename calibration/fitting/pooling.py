@@ -28,69 +28,33 @@ STEP = 1e-3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """What one distance between regions is worth.
+    """What one distance between regions is worth."""
 
-    Attributes
-    ----------
-    sd
-        Standard deviation of the effects.
-    log_evidence
-        Logarithm of the panel's density given it, up to a constant common to all; normal approximation at the mode.
-    log_weight
-        The same plus the log density of the half-normal belief.
-    largest
-        Largest effect in size.
-    """
-
-    sd: float
-    log_evidence: float
-    log_weight: float
-    largest: float
+    sd: float  # standard deviation of the effects
+    log_evidence: float  # logarithm of the panel's density given it, up to a constant common to all
+    log_weight: float  # the same plus the log density of the half-normal belief
+    largest: float  # largest effect in size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegionEffect:
-    """The effect of one region.
-
-    Attributes
-    ----------
-    region
-        Its code.
-    value, standard_error
-        At the mode; normal approximation.
-    contraction
-        One minus posterior over prior variance: 0 where the panel says nothing of it.
-    """
+    """The effect of one region."""
 
     region: str
     value: float
     standard_error: float
-    contraction: float
+    contraction: float  # one minus posterior over prior variance: 0 where the panel says nothing of it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pooled:
-    """Regional effects of one input.
+    """Regional effects of one input."""
 
-    Attributes
-    ----------
-    effect
-        Key of the input.
-    sd
-        Distance between regions with the largest weight; 0 if that is none.
-    trials
-        Every distance that was tried.
-    regions
-        One effect for each region at `sd`; zeros if that is 0.
-    fitted
-        The fit with these effects, and the parameters found together with them.
-    """
-
-    effect: str
-    sd: float
-    trials: tuple[Trial, ...]
-    regions: tuple[RegionEffect, ...]
-    fitted: FittedParameters
+    effect: str  # key of the input
+    sd: float  # distance between regions with the largest weight; 0 if that is none
+    trials: tuple[Trial, ...]  # every distance that was tried
+    regions: tuple[RegionEffect, ...]  # one effect for each region at `sd`; zeros if that is 0
+    fitted: FittedParameters  # the fit with these effects, and the parameters found together with them
 
     def table(self) -> "pd.DataFrame":
         """The effects: region, value, standard error, contraction."""
@@ -124,29 +88,6 @@ def pool(
     deviations, ::
 
         log p(panel | sd) = -1/2 r'r - 1/2 log det(J'J) + constant.
-
-    Parameters
-    ----------
-    problem
-        What was fitted.
-    fit
-        What was found.
-    effect
-        Key of an input that declares ``pooled_sd``.
-    progress
-        Called with trials finished and all.
-
-    Returns
-    -------
-    Pooled
-        Effects, and the fit that holds them.
-
-    Raises
-    ------
-    UnknownName
-        If the model declares no such pooled input.
-    InvalidInput
-        If there is only one region, or the fit is not one of this problem.
     """
     check_poolable(problem, effect)
     at = fitted_point(problem, fit)
@@ -168,22 +109,7 @@ def pool(
 
 
 def check_poolable(problem: CalibrationProblem, effect: str) -> None:
-    """Refuse an input whose effects of regions cannot be found, which needs no fit.
-
-    Parameters
-    ----------
-    problem
-        Model and panel.
-    effect
-        Key of an input.
-
-    Raises
-    ------
-    UnknownName
-        If the model declares no such pooled input.
-    InvalidInput
-        If there is only one region.
-    """
+    """Refuse an input whose effects of regions cannot be found, which needs no fit."""
     pooled = [key for key, item in problem.spec.inputs.items() if item.pooled_sd > 0]
     if effect not in pooled:
         raise UnknownName(f"the model declares no pooled input {effect!r}.{suggest(effect, pooled)}")

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from calibration.fitting.comparison import Comparison
 from calibration.fitting.description import Description, line_of, notes_on, notes_on_errors
-from calibration.fitting.forward import Forward
 from calibration.fitting.stages import Stage, declarations, stages_of
 from calibration.fitting.window import window_of
 from calibration.observation import Noise, Observed, Series, build_series
@@ -91,7 +90,7 @@ class CalibrationProblem:
         kind = CalibrationProblem._kinds.get(type(given[1]), cls) if len(given) > 1 else cls
         return object.__new__(kind if cls is CalibrationProblem else cls)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a front door
         self,
         model: Model,
         panel: Panel,
@@ -118,14 +117,13 @@ class CalibrationProblem:
             told = [item for item in self.observed.absent if item.indicator in panel] or self.observed.absent
             reasons = "; ".join(str(item) for item in told)
             raise InvalidPanel(f"panel {panel.name!r} says nothing the model can be compared with: {reasons}")
-        self._forward = Forward(
-            model=self.model,
-            panel=self.panel,
-            first_year=self.first_year,
-            last_year=self.last_year,
+        self._comparison = Comparison(
+            self.model,
+            self.panel,
+            window=(self.first_year, self.last_year),
             yuan_per_unit=yuan_per_unit,
+            series=self.series,
         )
-        self._comparison = Comparison(self._forward, self.series)
         self.noise: Mapping[str, Noise] = self._comparison.declared_noise()
 
     @property
@@ -141,7 +139,7 @@ class CalibrationProblem:
     @property
     def yuan_per_unit(self) -> float:
         """Value of one unit of the panel's currency in yuan."""
-        return self._forward.yuan_per_unit
+        return self._comparison.yuan_per_unit
 
     def with_noise(self, noise: Mapping[str, Noise]) -> "CalibrationProblem":
         """The same problem with other errors.
@@ -171,7 +169,7 @@ class CalibrationProblem:
     def copied(self) -> "CalibrationProblem":
         """The same problem with working memory of its own: a problem serves one thread at a time."""
         other = copy(self)
-        other._comparison = Comparison(self._forward, self.series)
+        other._comparison = self._comparison.copied()
         return other
 
     def with_effects(self, effects: Mapping[str, Array]) -> "CalibrationProblem":
@@ -195,8 +193,7 @@ class CalibrationProblem:
             If there are not as many values as regions.
         """
         other = copy(self)
-        other._forward = replace(self._forward, effects=effects)
-        other._comparison = Comparison(other._forward, self.series)
+        other._comparison = self._comparison.copied(effects)
         return other
 
     @property
@@ -236,7 +233,7 @@ class CalibrationProblem:
             sorted(self.fixed.items()),
             self.yuan_per_unit,
             sorted(self.noise.items()),
-            [(name, values.tolist()) for name, values in sorted(self._forward.effects.items())],
+            [(name, values.tolist()) for name, values in sorted(self._comparison.effects.items())],
             version("gapsim"),
             settings,
         )
@@ -501,7 +498,7 @@ class CalibrationProblem:
             estimated={name: keys for name, keys in estimated.items() if keys and name in observed},
             unobserved={name: keys for name, keys in estimated.items() if keys and name not in observed},
             fixed=dict(self.fixed),
-            imputed=tuple(str(item) for item in self._forward.imputed(self.parameters_at(self.space.centre))),
+            imputed=tuple(str(item) for item in self._comparison.imputed(self.parameters_at(self.space.centre))),
             notes=(*notes_on(self.panel, self.yuan_per_unit), *notes_on_errors(self.series), *self._cut_ridges()),
         )
 

@@ -1,9 +1,11 @@
 """What a fit found, and the folder it is kept in."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,10 @@ from calibration.fitting.description import Description
 from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
-from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.export.files import write_text_whole
 from pysd_runner.spec import FittedParameters
+from pysd_runner.spec.fitted import check_schema, load_fitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,23 +26,15 @@ if TYPE_CHECKING:
     from pysd_runner.plots.figure import ReportFigure
 
 Array = NDArray[np.float64]
+SCHEMA = 2
+FITTED, RECORD, RESIDUALS, PARAMETERS = "fitted.json", "fit.json", "residuals.csv", "parameters.csv"
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ResidualTable:
-    """Observed and fitted values of every observed cell, in the terms of its series.
-
-    Attributes
-    ----------
-    region, measurement, indicator
-        Text of shape (row,); a national series has an empty region.
-    year, used
-        Shape (row,); the first year is shown and not used.
-    observed, fitted
-        Log points relative to the mean of the regions, or their yearly change, or a national level; shape (row,).
-    standardised
-        Innovation in standard deviations; NaN in rows that are not used.
-    """
+    """Observed and fitted values of every observed cell, in the terms of its series."""
 
     region: tuple[str, ...]
     measurement: tuple[str, ...]
@@ -47,7 +43,7 @@ class ResidualTable:
     used: tuple[bool, ...]
     observed: tuple[float, ...]
     fitted: tuple[float, ...]
-    standardised: tuple[float, ...]
+    standardised: tuple[float, ...]  # innovation in standard deviations; NaN in rows that are not used
 
     def to_frame(self) -> "pd.DataFrame":
         """The table with one row a cell; ``residual`` is fitted less observed."""
@@ -300,8 +296,6 @@ class FitResult:
         OSError
             If a file cannot be written.
         """
-        from calibration.fitting.storage import write
-
         return write(self, Path(folder))
 
     @classmethod
@@ -323,6 +317,103 @@ class FitResult:
         InvalidInput
             If the folder holds no fit, or one of another schema.
         """
-        from calibration.fitting.storage import read
-
         return read(Path(folder))
+
+
+def write(result: FitResult, folder: Path) -> Path:
+    """Write a fit; see `FitResult.save`."""
+    from pysd_runner.export.frames import save_csv
+
+    result.fitted.save(folder / FITTED)
+    save_csv(result.to_frame(), folder / RESIDUALS)
+    save_csv(result.table(), folder / PARAMETERS)
+    text = json.dumps(record(result), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text_whole(folder / RECORD, text + "\n")
+    return folder
+
+
+def record(result: FitResult) -> dict[str, Any]:
+    """Everything a fit holds besides the fitted parameters, as JSON can hold it; null stands for NaN."""
+    content = {
+        "schema": SCHEMA,
+        "cost": result.cost,
+        "stage_distance": result.stage_distance,
+        "seconds": result.seconds,
+        "findings": [asdict(item) for item in result.findings],
+        "parameters": [asdict(item) for item in result.parameters],
+        "series": [asdict(item) for item in result.series],
+        "searches": [asdict(item) for item in result.searches],
+        "optima": [asdict(item) for item in result.optima],
+        "ridges": [asdict(item) for item in result.ridges],
+        "shocks": None if result.shocks is None else asdict(result.shocks),
+        "description": asdict(result.description),
+        "region_names": {code: list(names) for code, names in result.region_names.items()},
+        "residuals": asdict(result.residuals),
+        "time_unit": result.time_unit,
+        "holdout": [asdict(item) for item in result.holdout],
+    }
+    plain = _plain(content)
+    return dict(plain)
+
+
+def read(folder: Path) -> FitResult:
+    """Read a fit; see `FitResult.load`."""
+    for name in (FITTED, RECORD):
+        if not (folder / name).is_file():
+            raise InvalidInput(f"{folder} holds no fit: {name} is missing; expected a folder written by a calibration")
+    fitted = load_fitted(folder / FITTED)
+    try:
+        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInput(f"{folder / RECORD} is not valid JSON: {error}") from error
+    check_schema(content, folder / RECORD, "fits", SCHEMA)
+    try:
+        return FitResult(
+            fitted=fitted,
+            parameters=_many(ParameterEstimate, content["parameters"]),
+            series=_many(SeriesFit, content["series"]),
+            residuals=_one(ResidualTable, content["residuals"]),
+            searches=_many(Search, content["searches"]),
+            optima=_many(LocalOptimum, content["optima"]),
+            ridges=_many(RidgeEstimate, content["ridges"]),
+            shocks=None if content["shocks"] is None else _one(Shocks, content["shocks"]),
+            description=_one(Description, content["description"]),
+            findings=_many(Finding, content["findings"]),
+            region_names={code: (names[0], names[1]) for code, names in content["region_names"].items()},
+            cost=_back(content["cost"]),
+            stage_distance=_back(content["stage_distance"]),
+            seconds=_back(content["seconds"]),
+            time_unit=content.get("time_unit", ""),
+            holdout=_many(HeldOut, content.get("holdout", [])),
+        )
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise InvalidInput(f"{folder / RECORD}: an entry is missing or malformed: {error}") from error
+
+
+def _one(kind: Callable[..., Kind], entries: Mapping[str, Any]) -> Kind:
+    return kind(**{name: _back(value) for name, value in entries.items()})
+
+
+def _many(kind: Callable[..., Kind], rows: list[Mapping[str, Any]]) -> tuple[Kind, ...]:
+    return tuple(_one(kind, row) for row in rows)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity; null stands for the first, the second is refused later."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _back(value: Any) -> Any:
+    if value is None:
+        return math.nan
+    if isinstance(value, list):
+        return tuple(_back(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _back(item) for key, item in value.items()}
+    return value

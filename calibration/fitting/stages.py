@@ -12,21 +12,11 @@ LAST = "Output"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """One block: some parameters, and the measurements that speak of them.
+    """One block: some parameters, and the measurements that speak of them."""
 
-    Attributes
-    ----------
-    name
-        Group of the model file; `LAST` for everything that is left.
-    parameters
-        Keys of all parameters of the declarations that belong to it.
-    measurements
-        Keys of the measurements.
-    """
-
-    name: str
-    parameters: tuple[str, ...]
-    measurements: tuple[str, ...]
+    name: str  # group of the model file; `LAST` for everything that is left
+    parameters: tuple[str, ...]  # keys of all parameters of the declarations that belong to it
+    measurements: tuple[str, ...]  # keys of the measurements
 
     def owns(self, series: Series) -> bool:
         """Whether a series belongs to this block."""
@@ -34,27 +24,10 @@ class Stage:
 
 
 def stages_of(model: Model) -> tuple[Stage, ...]:
-    """Blocks of a model in the order they are fitted.
-
-    A stock observed in levels makes a block with the parameters of its group in the model file and the loadings of its
-    measurement. A national series belongs to the block whose start values it sets, or to that of its group. Everything
-    else, with the measurements in yearly changes, is the last block.
-
-    Parameters
-    ----------
-    model
-        A model with declarations.
-
-    Returns
-    -------
-    tuple of Stage
-        In the order of the declarations, the last block at the end.
-
-    Raises
-    ------
-    InvalidInput
-        If the model has no declarations.
-    """
+    """Blocks of a model in the order they are fitted."""
+    # A stock observed in levels makes a block with the parameters of its group in the model file and the loadings of
+    # its measurement. A national series belongs to the block whose start values it sets, or to that of its group.
+    # Everything else, with the measurements in yearly changes, is the last block.
     spec = declarations(model)
     home = {key: _home(model, spec, item) for key, item in spec.measurements.items()}
     names = [name for name in dict.fromkeys(home.values()) if name != LAST]
@@ -70,23 +43,7 @@ def stages_of(model: Model) -> tuple[Stage, ...]:
 
 
 def declarations(model: Model) -> ModelSpec:
-    """Declarations of a model.
-
-    Parameters
-    ----------
-    model
-        Any model.
-
-    Returns
-    -------
-    ModelSpec
-        What stands beside the model file.
-
-    Raises
-    ------
-    InvalidInput
-        If there are none.
-    """
+    """Declarations of a model."""
     if model.spec is None:
         raise InvalidInput(
             f"{model.path.name} has no declarations, so nothing ties it to a panel; "

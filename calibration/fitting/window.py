@@ -16,32 +16,9 @@ SHORTEST = 5
 
 
 def window_of(spec: ModelSpec, panel: Panel, first_year: int | None, last_year: int | None) -> tuple[int, int]:
-    """First and last year of a calibration.
-
-    By default the last year is the last in which every region has output, and the first is the one in which the last of
-    the indicators begins, so that every start value is observed; never more than `LONGEST` years before the last.
-
-    Parameters
-    ----------
-    spec
-        Declarations of the model.
-    panel
-        Observations.
-    first_year, last_year
-        Years the user chose; None for the default.
-
-    Returns
-    -------
-    tuple of int
-        First and last year.
-
-    Raises
-    ------
-    InvalidPanel
-        If fewer than two years have output in every region.
-    InvalidInput
-        If the chosen years are not in the panel, not in order, or lack output in some region.
-    """
+    """First and last year of a calibration."""
+    # By default the last year is the last in which every region has output, and the first is the one in which the last
+    # of the indicators begins, so that every start value is observed; never more than `LONGEST` years before the last.
     complete = _complete_years(panel)
     for name, year in (("first_year", first_year), ("last_year", last_year)):
         if year is not None:

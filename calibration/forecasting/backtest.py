@@ -1,27 +1,31 @@
 """The back-test: forecast from every origin with what was known then, and score with what came."""
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import nullcontext
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.checkpoint import BACKTEST, Checkpoint
 from calibration.forecasting.combination import JUDGED_DRAWS, JUDGED_YEARS, Combination, forecast_key
-from calibration.forecasting.finished import Finished
-from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
+from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Memory, Origin, PointMethod, digest, origin_at
 from calibration.forecasting.learnt import Learnt
-from calibration.forecasting.memory import Key, Memory, digest
 from calibration.forecasting.plan import Plan, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
 from calibration.forecasting.target import target_of
-from calibration.forecasting.workers import processes
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 
 Array = NDArray[np.float64]
@@ -32,9 +36,16 @@ DRAWS = 500
 SEPARATOR = "|"
 # By forecaster, years ahead and draws.
 _Forecasts = dict[tuple[str, int, int], Forecast]
+UNGUARDED = (
+    "the processes that `workers` asks for could not start: each begins by importing the script that called; put the "
+    'call of `backtest` under `if __name__ == "__main__":` in a file, or give an `executor`'
+)
+# What Python says to a process that starts others while it imports the script.
+IMPORTING = "bootstrapping phase"
+LOST = "a process that `workers` asked for ended early, as when there is not enough memory; take fewer workers"
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - a front door
     panel: Panel,
     *,
     models: Iterable[str] | Mapping[str, Forecaster] | None = None,
@@ -112,26 +123,10 @@ def check_backtest(
     draws: int = DRAWS,
     seed: int = 0,
     checkpoint: str | Path | None = None,
-) -> tuple[Plan, Finished]:
-    """Refuse what `backtest` would refuse, before anything long begins.
-
-    Parameters
-    ----------
-    panel, models, horizons, origins, draws, seed, checkpoint
-        As for `backtest`.
-
-    Returns
-    -------
-    tuple
-        What is to be done, and what of it is done.
-
-    Raises
-    ------
-    InvalidPanel, InvalidInput, UnknownName
-        As `backtest`.
-    """
+) -> tuple[Plan, Checkpoint]:
+    """Refuse what `backtest` would refuse, before anything long begins."""
     plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
-    return plan, Finished(checkpoint, _mark(plan, panel))
+    return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, panel))
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -149,7 +144,7 @@ class _Run:
 
     plan: Plan
     panel: Panel
-    finished: Finished
+    finished: Checkpoint
     executor: Executor | None
     progress: Progress
     memory: Memory
@@ -318,3 +313,68 @@ def _forecast(plan: Plan, leaves: Mapping[str, Forecaster], task: _Task) -> tupl
 
 def _scored(forecast: Forecast, observed: Array, origin: Origin) -> Scores:
     return all_scores(forecast.point, forecast.draws, observed, naive_scale(origin.target.values))
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """Processes that ignore Ctrl-C; after it, or a failure, what they do ends at once and what waits never begins."""
+    others = set(active_children())
+    own = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
+    try:
+        _start(own, count)
+        yield own
+    except BrokenProcessPool as error:
+        raise InvalidInput(LOST) from error
+    except BaseException:
+        for child in set(active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        own.shutdown(cancel_futures=True)
+
+
+def _start(own: Executor, count: int) -> None:
+    """Begin all processes, deaf to Ctrl-C from their first moment, and wait until they are there."""
+    try:
+        with _interruption_held():
+            started = [own.submit(_ignore_interruption) for _ in range(count)]
+        for one in started:
+            one.result()
+    except BrokenProcessPool:
+        raise InvalidInput(UNGUARDED) from None
+    except RuntimeError as error:
+        if IMPORTING not in str(error):
+            raise
+        # A worker that still imports the script: the process that started it says what is wrong.
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def _interruption_held() -> Iterator[None]:
+    """Hold Ctrl-C back, for processes started meanwhile too: they inherit what is held. Not known on Windows."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _ignore_interruption() -> None:
+    """Leave Ctrl-C to the process that gives the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the process that gives the work, and end when it ends, even if it is killed."""
+    _ignore_interruption()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -2,17 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.forecasting.baselines.error_correction import kept
 from calibration.forecasting.baselines.history import carried, last_level
-from calibration.forecasting.dilation import learn_dilation
-from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
-from calibration.forecasting.judged import Judged
-from calibration.forecasting.memory import Key, digest
-from calibration.forecasting.reach import learn_reach, reached
+from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Origin, digest
 from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
@@ -25,25 +22,34 @@ JUDGED_YEARS = 5
 JUDGED_DRAWS = 500
 # First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
 FIRST_JUDGED = 6
+# Factors that are tried.
+FACTORS = np.round(np.arange(0.5, 1.51, 0.05), 2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Judged:
+    """Forecasts of the members at one earlier origin, and what is known of what came."""
+
+    kept: Array  # quantiles of the members, shape (member, quantile, region, horizon)
+    between: Array  # mean distance between members, shape (member, member, region, horizon)
+    last: Array  # last level that was observed up to the origin, shape (region,); NaN where there was none
+    came: Array  # what came, shape (region, horizon)
+    known: NDArray[np.bool_]  # where that and the forecasts are known
+    weight: float  # what the origin counts
+
+
+def centre(item: Judged, weights: Array) -> Array:
+    """Mean of the mixture, shape (region, horizon)."""
+    return np.asarray(np.tensordot(weights, item.kept.mean(axis=1), axes=1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Mixture:
-    """What a combination learnt from earlier origins.
+    """What a combination learnt from earlier origins."""
 
-    Attributes
-    ----------
-    weights
-        Of the members, shape (member,), summing to 1.
-    reach
-        Part of the moves from the last level that is kept.
-    dilation
-        Factor on the distance of draws from their mean, shape (`JUDGED_YEARS`,); later years have the last.
-    """
-
-    weights: Array
-    reach: float
-    dilation: Array
+    weights: Array  # of the members, shape (member,), summing to 1
+    reach: float  # part of the moves from the last level that is kept
+    dilation: Array  # factor on the distance of draws from their mean, shape (`JUDGED_YEARS`,)
 
     def dilations(self, horizon: int) -> Array:
         """The factors for so many years ahead, shape (horizon,)."""
@@ -198,18 +204,7 @@ def member_forecast(member: Forecaster, origin: Origin, horizon: int, draws: int
 
 
 def distances(kept: Array) -> Array:
-    r"""Mean distance :math:`E|X_m - X_n|` between members from their quantiles.
-
-    Parameters
-    ----------
-    kept
-        Shape (member, quantile, region, horizon).
-
-    Returns
-    -------
-    Array
-        Shape (member, member, region, horizon).
-    """
+    r"""Mean distance :math:`E|X_m - X_n|` between members from their quantiles."""
     count = len(kept)
     result = np.zeros((count, count, *kept.shape[2:]))
     for one in range(count):
@@ -226,3 +221,84 @@ def shares(weights: Sequence[float] | Array, draws: int) -> NDArray[np.int64]:
     for place in np.argsort(counts - wanted, kind="stable")[: draws - int(counts.sum())]:
         counts[place] += 1
     return np.repeat(np.arange(len(counts)), counts)
+
+
+def learn_dilation(judged: Sequence[Judged], weights: Array, undilated: float) -> Array:
+    r"""Factor on the distance of draws from their mean for each number of years ahead, shape (horizon,).
+
+    :math:`\delta_h = c^{1 - p_h} c_h^{p_h}`, with :math:`c_h` the factor that would have served best h years ahead,
+    :math:`p_h = \frac{n_h / h}{n_h / h + n_0}` and :math:`c = \hat c^{\,n_1 / (n_1 + n_0)}` of the one factor that
+    would have served best at all horizons; :math:`n_h` the origins of which it is known what came h years later, recent
+    ones counting for more. Errors over h years overlap with those of h - 1 other origins, hence :math:`n_h / h`. At a
+    horizon of which nothing is known c stands alone, and 1 where nothing is known at all.
+    """
+    scores = dilated_scores(judged, weights)
+    told = np.isfinite(scores).all(axis=0)
+    if not told.any():
+        return np.ones(scores.shape[1])
+    origins = np.stack([item.weight * item.known.any(axis=0) for item in judged]).sum(axis=0)
+    common = FACTORS[scores[:, told].mean(axis=1).argmin()] ** kept(origins.max(), undilated)
+    own = FACTORS[np.where(told, scores, 0.0).argmin(axis=0)]
+    parts = np.array([kept(count / step, undilated) for step, count in enumerate(origins, start=1)])
+    return np.asarray(np.where(told, common ** (1 - parts) * own**parts, common))
+
+
+def dilated_scores(judged: Sequence[Judged], weights: Array) -> Array:
+    r"""CRPS of a mixture over earlier origins for each of `FACTORS`, relative to the score as it was.
+
+    The score of a mixture dilated by c about its mean :math:`\mu` is
+    :math:`E|\mu + c(X - \mu) - y| - \frac c2 E|X - X'|`. Linear pools of calibrated forecasts are too wide: Gneiting &
+    Ranjan (2013), Electron. J. Stat. 7: 1747-1782.
+    """
+    horizons = judged[0].came.shape[1]
+    near, apart = np.zeros((len(FACTORS), horizons)), np.zeros(horizons)
+    for item in judged:
+        middle = centre(item, weights)
+        about, away = item.kept - middle, item.came - middle
+        for place, factor in enumerate(FACTORS):
+            distance = np.tensordot(weights, np.abs(factor * about - away).mean(axis=1), axes=1)
+            near[place] += item.weight * np.where(item.known, distance, 0.0).sum(axis=0)
+        spread = np.einsum("m,n,mnrh->rh", weights, weights, item.between)
+        apart += item.weight * np.where(item.known, spread, 0.0).sum(axis=0) / 2
+    undilated = near[FACTORS == 1][0] - apart
+    unknown = np.full(near.shape, np.nan)
+    return np.asarray(np.divide(near - FACTORS[:, None] * apart, undilated, out=unknown, where=undilated > 0))
+
+
+def learn_reach(judged: Sequence[Judged], weights: Array, slope_sd: float) -> float:
+    r"""Part of the foretold moves that is kept, from 0 (persistence) to 1 (the forecast as it is).
+
+    The slope of what came, y, on what was foretold, x, both counted from the last level that was observed, under a
+    normal prior around 1: :math:`\beta = \frac{\sum_h I_{xy,h} + \tau^{-2}}{\sum_h I_{xx,h} + \tau^{-2}}` with
+    :math:`I_{xy,h} = \sum_t \omega_t \sum_i x_{ith} y_{ith} / (h s_h^2)` and s the root mean squared error of the
+    forecast; errors over h years overlap with those of h - 1 other origins, hence 1/h. Regions count as
+    independent, because what they share cancels in relative output. Where next to nothing was foretold the prior
+    stands. Slopes of realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts and
+    Expectations*, NBER, 3-46.
+    """
+    if not judged or slope_sd == 0:
+        return 1.0
+    horizons = judged[0].came.shape[1]
+    product, square, error, count = (np.zeros(horizons) for _ in range(4))
+    for item in judged:
+        foretold, came = _moves(item, weights), item.came - item.last[:, None]
+        known = item.known & np.isfinite(item.last)[:, None]
+        sums = ((product, foretold * came), (square, foretold**2), (error, (came - foretold) ** 2), (count, known))
+        for total, values in sums:
+            total += item.weight * np.where(known, values, 0.0).sum(axis=0)
+    told = error > 0
+    scale = np.arange(1, horizons + 1)[told] * error[told] / count[told]
+    prior = slope_sd**-2
+    slope = ((product[told] / scale).sum() + prior) / ((square[told] / scale).sum() + prior)
+    return float(np.clip(slope, 0.0, 1.0))
+
+
+def reached(item: Judged, weights: Array, reach: float) -> Judged:
+    """The forecasts of an earlier origin with moves cut; distances between draws of a cell stay."""
+    cut = np.nan_to_num((1 - reach) * _moves(item, weights))
+    return replace(item, kept=item.kept - cut)
+
+
+def _moves(item: Judged, weights: Array) -> Array:
+    """Foretold moves, shape (region, horizon); NaN where the region had not been observed."""
+    return np.asarray(centre(item, weights) - item.last[:, None])

@@ -18,19 +18,9 @@ LEAST_ORIGINS = 4
 
 @dataclass(frozen=True, slots=True)
 class DieboldMariano:
-    """Result of the test that two forecasts lose the same on average.
+    """Result of the test that two forecasts lose the same on average."""
 
-    Attributes
-    ----------
-    statistic
-        Negative when the first loses less; NaN when it cannot be told.
-    p_value
-        Two-sided.
-    origins
-        Number of origins.
-    """
-
-    statistic: float
+    statistic: float  # negative when the first loses less; NaN when it cannot be told
     p_value: float
     origins: int
 
@@ -50,18 +40,6 @@ def diebold_mariano(loss: Array, benchmark: Array, horizon: int) -> DieboldMaria
     lag h - 1, with Bartlett weights where plain ones give no positive variance. The statistic
     :math:`\bar d / \sqrt{\hat V/n}` is multiplied by :math:`\sqrt{(n + 1 - 2h + h(h-1)/n)/n}` and compared with
     Student's t with n - 1 degrees of freedom.
-
-    Parameters
-    ----------
-    loss, benchmark
-        Shape (origin, region), of successive origins.
-    horizon
-        Years ahead, h.
-
-    Returns
-    -------
-    DieboldMariano
-        NaN when fewer than four origins, or fewer than horizon + 2, are there, or nothing differs.
 
     References
     ----------
@@ -97,21 +75,8 @@ def long_run_variance(series: Array, lags: int) -> float:
 
 
 def blocks(count: int, length: int, repetitions: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Circular block bootstrap: positions of origins, shape (repetition, origin).
-
-    Politis & Romano (1992), in *Exploring the Limits of Bootstrap*.
-
-    Parameters
-    ----------
-    count
-        Number of origins.
-    length
-        Of a block.
-    repetitions
-        Number of samples.
-    rng
-        Decides them.
-    """
+    """Circular block bootstrap: positions of origins, shape (repetition, origin)."""
+    # Politis & Romano (1992), in *Exploring the Limits of Bootstrap*.
     length = min(length, count)
     starts = rng.integers(0, count, size=(repetitions, -(-count // length)))
     whole = (starts[:, :, None] + np.arange(length)) % count
@@ -131,15 +96,6 @@ def spread_factor(count: int, length: int, horizon: int, level: float) -> float:
     :math:`\max(1 - k/h, 0)`. With that the variance of the mean and the one the bootstrap is expected to find are
     known; the factor is the root of their ratio, times the quantile of Student's t with n - 1 degrees of freedom over
     the normal one, as in the correction of Harvey, Leybourne & Newbold (1997).
-
-    Parameters
-    ----------
-    count, length
-        Number of origins, n, and length of a block, below n.
-    horizon
-        Years ahead, h.
-    level
-        Probability of the interval.
     """
     from scipy.special import ndtri, stdtrit
 
@@ -171,28 +127,7 @@ def ratio_interval(
     seed: int = 0,
     repetitions: int = 999,
 ) -> tuple[float, float]:
-    """Block-bootstrap interval of a ratio of pooled losses over origins, widened by `spread_factor`.
-
-    Parameters
-    ----------
-    loss, benchmark
-        Shape (origin, region).
-    horizon
-        Years ahead.
-    power
-        The ratio of means is raised to it; one half for squared errors.
-    level
-        Probability of the interval.
-    seed
-        Decides the samples; the same for all models.
-    repetitions
-        Number of samples.
-
-    Returns
-    -------
-    tuple[float, float]
-        NaN with fewer than four origins, or not more than a block.
-    """
+    """Block-bootstrap interval of a ratio of pooled losses over origins, widened by `spread_factor`."""
     both = np.isfinite(loss) & np.isfinite(benchmark)
     above, below = (np.where(both, part, 0.0).sum(axis=1) for part in (loss, benchmark))
     found, low, high, factor = _bootstrap(above, below, horizon, level, seed, repetitions)

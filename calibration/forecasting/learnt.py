@@ -1,15 +1,14 @@
 """Any point method with widths learnt from how wrong it was before."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gamma, ndtri, stdtrit
 
 from calibration.forecasting.baselines.history import last_level
-from calibration.forecasting.forecaster import Forecast, GroupedMethod, Origin, PointMethod
-from calibration.forecasting.memory import digest
-from calibration.forecasting.shape import over_horizons, over_regions, quantiles, root, stretched
-from calibration.forecasting.spread import Spread, WidthSettings, learn_spread
+from calibration.forecasting.forecaster import Forecast, GroupedMethod, Origin, PointMethod, digest
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput
 
@@ -17,22 +16,87 @@ Array = NDArray[np.float64]
 
 # A method is first judged when it has seen this many years.
 FIRST_SEEN = 4
+# Probabilities of |error| at which its quantiles are kept; beyond the last one Student's t goes on.
+GRID = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99])
+FAR = 0.9999
+LEAST, MOST = 0.1, 0.95
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WidthSettings:
+    """How fast past errors are forgotten and how strongly estimates are shrunk; counts are of origins."""
+
+    half_life: float = 3.0  # years after which an error counts half for the size of errors
+    shape_half_life: float = 20.0  # the same for their shape
+    growth: float = 0.6
+    growth_weight: float = 4.0
+    law_weight: float = 4.0  # what the law of growth counts against the errors of a horizon alone
+    region_weight: float = 6.0  # what the pooled size counts against a region's own
+    shape_weight: float = 10.0  # what Student's t counts against the pooled shape of past errors
+    tails: float = 3.0  # its degrees of freedom
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spread:
+    """Mean absolute error to expect: that of the horizon times that of the region."""
+
+    by_horizon: Array  # shape (horizon,), in units of the target
+    by_region: Array
+    growth: float  # exponent of the growth with the horizon
+
+    def standardised(self, errors: Array) -> Array:
+        """Divide errors of shape (..., region, horizon) by what was to be expected."""
+        result: Array = errors / (self.by_region[:, None] * self.by_horizon)
+        return result
+
+
+def learn_spread(errors: Array, ages: Array, settings: WidthSettings) -> Spread | None:
+    r"""Size of errors by horizon, a law :math:`c\,h^\gamma` blended with each horizon's own, and by region."""
+    # Everything is an average of absolute errors in which newer ones count more, so that one outlier counts once. A
+    # horizon that has few origins without overlap leans on the law, a region on all regions.
+    size = np.abs(errors)
+    known = np.isfinite(size)
+    weight = np.where(known, 0.5 ** (np.maximum(ages, 0)[:, None, :] / settings.half_life), 0.0)
+    size = np.where(known, size, 0.0)
+    total = weight.sum(axis=(0, 1))
+    own = np.divide((weight * size).sum(axis=(0, 1)), total, out=np.zeros(len(total)), where=total > 0)
+    if not (own > 0).any():
+        return None
+    origins = weight.max(axis=1).sum(axis=0)
+    by_horizon, growth = _grown(own, origins, settings)
+    share = np.where(known, weight * size / by_horizon, 0.0).sum(axis=(0, 2))
+    counted = weight.sum(axis=(0, 2))
+    one_ahead = weight[:, :, 0].sum(axis=0)
+    raw = np.divide(share, counted, out=np.ones(len(counted)), where=counted > 0)
+    by_region = (one_ahead * raw + settings.region_weight) / (one_ahead + settings.region_weight)
+    return Spread(by_horizon=by_horizon, by_region=by_region, growth=growth)
+
+
+def _grown(own: Array, origins: Array, settings: WidthSettings) -> tuple[Array, float]:
+    """Blend the sizes of horizons with a power law fitted to them; each counts its origins without overlap."""
+    steps = np.arange(1, len(own) + 1)
+    held = own > 0
+    apart = np.where(held, origins / steps, 0.0)
+    logs = np.log(np.where(held, own, 1.0))
+    along = np.log(steps)
+    middle = (apart * along).sum() / apart.sum()
+    level = (apart * logs).sum() / apart.sum()
+    about = along - middle
+    # The prior on the exponent counts like that many origins spread over horizons 1 to 5, whose log steps vary by 0.3.
+    prior = settings.growth_weight * 0.3
+    slope = ((apart * about * (logs - level)).sum() + prior * settings.growth) / ((apart * about**2).sum() + prior)
+    growth = float(np.clip(slope, LEAST, MOST))
+    law = level + growth * about
+    part = apart / (apart + settings.law_weight)
+    return np.exp(part * logs + (1 - part) * law), growth
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Past:
-    """The errors a method made before an origin.
+    """The errors a method made before an origin."""
 
-    Attributes
-    ----------
-    errors
-        Forecast less observed, shape (origin, region, horizon); NaN where not yet known.
-    ages
-        Years since each became known, shape (origin, horizon); negative where not yet.
-    """
-
-    errors: Array
-    ages: Array
+    errors: Array  # forecast less observed, shape (origin, region, horizon); NaN where not yet known
+    ages: Array  # years since each became known, shape (origin, horizon); negative where not yet
 
     def known(self, back: int) -> "Past":
         """What was known some years earlier."""
@@ -157,24 +221,85 @@ class Learnt:
 
 
 def joint_normal(draws: int, over_time: Array, together: Array, entropy: tuple[int, ...]) -> Array:
-    """Standard normal draws with given correlations over regions and horizons; each draw has its mirror image.
-
-    Parameters
-    ----------
-    draws
-        Number.
-    over_time
-        Correlation of horizons.
-    together
-        Symmetric root of the correlation of regions.
-    entropy
-        Decides the numbers.
-
-    Returns
-    -------
-    Array
-        Shape (draw, region, horizon).
-    """
+    """Standard normal draws with given correlations over regions and horizons; each draw has its mirror image."""
     half = np.random.default_rng(entropy).standard_normal(((draws + 1) // 2, len(together), len(over_time)))
     normal = together @ (half @ np.linalg.cholesky(over_time).T)
     return np.concatenate((normal, -normal))[:draws]
+
+
+@cache
+def student(tails: float) -> tuple[float, ...]:
+    """Quantiles of the absolute value of Student's t at `GRID` and `FAR`, in units of its mean."""
+    mean = 2 * np.sqrt(tails) * gamma((tails + 1) / 2) / (np.sqrt(np.pi) * gamma(tails / 2) * (tails - 1))
+    return tuple(stdtrit(tails, (1 + np.append(GRID, FAR)) / 2) / mean)
+
+
+def quantiles(sizes: Array, weights: Array, *, shape_weight: float, origins: float, tails: float) -> Array:
+    """Quantiles of standardised absolute errors, blended with those of Student's t."""
+    assumed = np.array(student(tails))
+    if not len(sizes):
+        return assumed
+    order = np.argsort(sizes, kind="stable")
+    reached = np.cumsum(weights[order]) - weights[order] / 2
+    found = np.interp(GRID, reached / weights.sum(), sizes[order])
+    found[0] = 0.0
+    # Beyond the grid as far again as Student's t goes.
+    found = np.append(found, found[-1] * assumed[-1] / assumed[-2])
+    part = origins / (origins + shape_weight)
+    result: Array = np.maximum.accumulate(part * found + (1 - part) * assumed)
+    return result
+
+
+def stretched(normal: Array, sizes: Array) -> Array:
+    """Turn standard normal draws into draws whose absolute values have the given quantiles; signs and ranks stay."""
+    marks = ndtri((1 + np.append(GRID, FAR)) / 2)
+    magnitude = np.abs(normal)
+    result: Array = np.sign(normal) * np.interp(magnitude, marks, sizes)
+    return result
+
+
+def over_horizons(growth: float, horizon: int) -> Array:
+    r"""Correlation of errors at two horizons when errors grow like :math:`h^\gamma`: fractional Brownian motion.
+
+    :math:`\rho_{hk} = (h^{2\gamma} + k^{2\gamma} - |h - k|^{2\gamma}) / (2 h^\gamma k^\gamma)`; Mandelbrot & Van Ness
+    (1968), SIAM Review 10: 422-437. With an exponent of one half, the random walk.
+    """
+    steps = np.arange(1.0, horizon + 1)
+    power = steps ** (2 * growth)
+    apart = np.abs(steps[:, None] - steps) ** (2 * growth)
+    result: Array = (power[:, None] + power - apart) / (2 * np.outer(steps, steps) ** growth)
+    return result
+
+
+def over_regions(errors: Array) -> Array:
+    r"""Correlation of regions, shrunk by as much as the number of origins asks for.
+
+    Relative output sums to zero over the regions, and so do its errors: where nothing else is known two of n regions
+    that were seen correlate by :math:`-1/(n - 1)`. The intensity minimises the expected squared error of the
+    correlations: Schaefer & Strimmer (2005), Stat. Appl. Genet. Mol. Biol. 4: 32.
+    """
+    origins, regions = errors.shape
+    # Regions never seen yet have no part in the sum.
+    seen = np.isfinite(errors).any(axis=0)
+    assumed = np.where(np.outer(seen, seen), -1 / max(int(seen.sum()) - 1, 1), 0.0)
+    np.fill_diagonal(assumed, 1.0)
+    if origins < 3:
+        return assumed
+    filled = np.nan_to_num(errors)
+    size = np.sqrt((filled**2).mean(axis=0))
+    unit = filled / np.where(size > 0, size, 1.0)
+    found = unit.T @ unit / origins
+    spread = ((unit**2).T @ (unit**2) / origins - found**2) / (origins - 1)
+    off = ~np.eye(regions, dtype=bool)
+    squares = ((found - assumed)[off] ** 2).sum()
+    intensity = min(1.0, spread[off].sum() / squares) if squares > 0 else 1.0
+    result: Array = (1 - intensity) * found + intensity * assumed
+    np.fill_diagonal(result, 1.0)
+    return result
+
+
+def root(correlation: Array) -> Array:
+    """Symmetric square root, which does not depend on the order of regions."""
+    values, vectors = np.linalg.eigh(correlation)
+    result: Array = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return result

@@ -14,10 +14,9 @@ from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
-from calibration.forecasting.fitted import model_in, with_fit
-from calibration.forecasting.forecaster import Forecaster, Origin, origin_at
+from calibration.forecasting.filtered import model_in, with_fit
+from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
-from calibration.forecasting.memory import Memory
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
@@ -146,28 +145,14 @@ class Outlook:
 
 
 def bands(draws: xr.DataArray) -> xr.DataArray:
-    """Quantiles over draws, dimensions (level, region, year).
-
-    Parameters
-    ----------
-    draws
-        Dimensions (draw, region, year).
-    """
+    """Quantiles over draws, dimensions (level, region, year)."""
     found = np.quantile(draws.to_numpy(), LEVELS, axis=0)
     coords = {"level": list(LEVELS), "region": draws["region"], "year": draws["year"]}
     return xr.DataArray(found, dims=("level", "region", "year"), coords=coords, attrs=dict(draws.attrs))
 
 
 def levels(draws: xr.DataArray, names: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
-    """One row a region and year: per cent of the geometric mean of the regions, median and bands.
-
-    Parameters
-    ----------
-    draws
-        Log relative output, dimensions (draw, region, year).
-    names
-        English and Chinese names by code of the region.
-    """
+    """One row a region and year: per cent of the geometric mean of the regions, median and bands."""
     wide = 100 * np.exp(bands(draws).to_series()).unstack("level")
     wide.columns = [f"q{round(100 * level):02d}" for level in wide.columns]
     found = pd.DataFrame(wide.reset_index())
@@ -176,7 +161,7 @@ def levels(draws: xr.DataArray, names: Mapping[str, tuple[str, str]]) -> pd.Data
     return found
 
 
-def forecast(
+def forecast(  # noqa: PLR0913 - a front door
     panel: Panel,
     *,
     until: int,
@@ -280,25 +265,7 @@ def baseline_for(
     seed: int,
     progress: Progress | None = None,
 ) -> Baseline:
-    """Forecast a panel as the future without policy from which projections start.
-
-    Parameters
-    ----------
-    panel, until, draws, seed, progress
-        As for `forecast`.
-    fitted
-        A calibration of the model to these regions; None for the priors.
-
-    Returns
-    -------
-    Baseline
-        Its draws.
-
-    Raises
-    ------
-    InvalidInput
-        As `forecast`.
-    """
+    """Forecast a panel as the future without policy from which projections start."""
     outlook = forecast(panel, until=until, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)
     return outlook.baseline
 
@@ -381,23 +348,7 @@ def check_forecast(
     draws: int = 1000,
     seed: int = 0,
 ) -> Target:
-    """Refuse what `forecast` would refuse, before anything long begins.
-
-    Parameters
-    ----------
-    panel, until, model, fit, events, draws, seed
-        As for `forecast`.
-
-    Returns
-    -------
-    Target
-        What would be forecast.
-
-    Raises
-    ------
-    InvalidInput, InvalidPanel, UnknownName
-        As `forecast`.
-    """
+    """Refuse what `forecast` would refuse, before anything long begins."""
     target = target_of(panel)
     _check_numbers(target, until, draws)
     whole("seed", seed, least=0)

@@ -17,9 +17,8 @@ from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
-from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod
+from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Origin, PointMethod
 from calibration.forecasting.learnt import Learnt
-from calibration.forecasting.memory import Memory
 from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
@@ -563,7 +562,7 @@ class TableBacktest:
         return plot_lines(lines, ax=ax, across="intervals ahead", up="error relative to persistence")
 
 
-def forecast_table(
+def forecast_table(  # noqa: PLR0913 - a front door
     data: Table,
     *,
     model: Model,

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from calibration.forecasting.combination import JUDGED_YEARS
-from calibration.forecasting.forecaster import Forecaster
+from calibration.forecasting.forecaster import Forecaster, digest
 from calibration.forecasting.learnt import FIRST_SEEN
-from calibration.forecasting.memory import digest
 from calibration.forecasting.models import REFERENCE, models, models_named
 from calibration.forecasting.target import Target, years_told
 from pysd_runner.core.counts import whole
@@ -23,26 +22,12 @@ LONG = 30
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Plan:
-    """Settings of a back-test, checked.
+    """Settings of a back-test, checked."""
 
-    Attributes
-    ----------
-    target
-        What is forecast, all years.
-    models
-        Forecasters by name, the reference first.
-    horizons
-        Years ahead that are reported.
-    origins
-        Years that are scored.
-    draws, seed
-        Of every forecast.
-    """
-
-    target: Target
-    models: Mapping[str, Forecaster]
-    horizons: tuple[int, ...]
-    origins: tuple[int, ...]
+    target: Target  # what is forecast, all years
+    models: Mapping[str, Forecaster]  # forecasters by name, the reference first
+    horizons: tuple[int, ...]  # years ahead that are reported
+    origins: tuple[int, ...]  # years that are scored
     draws: int
     seed: int
 
@@ -78,27 +63,7 @@ def make_plan(
     draws: int,
     seed: int,
 ) -> Plan:
-    """Fill in defaults and check everything before anything is computed.
-
-    Parameters
-    ----------
-    target
-        What is forecast.
-    names
-        Names of forecasters, or forecasters by name; None for all.
-    horizons
-        Years ahead; None for 1 to 5, and 10 where the panel has thirty years.
-    origins
-        Years; None from the ninth year of the panel to the last but one, those in which a region was observed.
-    draws, seed
-        Of every forecast.
-
-    Raises
-    ------
-    InvalidInput
-        If the panel is too short, an origin or horizon makes no sense, a horizon cannot be scored from any origin, or
-        the reference is not among the forecasters.
-    """
+    """Fill in defaults and check everything before anything is computed."""
     whole("seed", seed, least=0)
     check_draws(draws)
     years, seen = target.years, target.seen
@@ -133,18 +98,7 @@ def make_plan(
 
 
 def check_yearly(target: Target) -> None:
-    """Refuse a panel whose years are so far apart that hardly a yearly change is known: forecasts are made of these.
-
-    Parameters
-    ----------
-    target
-        What is forecast.
-
-    Raises
-    ------
-    InvalidPanel
-        If fewer than four yearly changes were observed, although there are years enough.
-    """
+    """Refuse a panel whose years are so far apart that hardly a yearly change is known: forecasts are made of these."""
     if target.yearly < FIRST_SEEN <= len(target.seen) - 1:
         raise InvalidPanel(
             f"panel {target.name!r} has output per head in {years_told(target.seen)}, and forecasts are made from "
@@ -154,18 +108,7 @@ def check_yearly(target: Target) -> None:
 
 
 def check_draws(draws: int) -> None:
-    """Refuse fewer draws than a distribution needs.
-
-    Parameters
-    ----------
-    draws
-        Number of predictive draws.
-
-    Raises
-    ------
-    InvalidInput
-        If there are fewer than two.
-    """
+    """Refuse fewer draws than a distribution needs."""
     if draws < 2:
         raise InvalidInput(f"draws is {draws}; a distribution needs at least 2, and 500 or more to be of use")
 

@@ -148,15 +148,7 @@ def _told(value: Any) -> Any:
 
 
 def assembled(plan: Plan, scores: Mapping[int, Mapping[str, Mapping[str, Array]]]) -> Backtest:
-    """Put the scores of all origins into one labelled data set.
-
-    Parameters
-    ----------
-    plan
-        What was done.
-    scores
-        By origin, forecaster and score.
-    """
+    """Put the scores of all origins into one labelled data set."""
     import xarray as xr
 
     first = next(iter(scores[plan.origins[0]].values()))

@@ -15,22 +15,8 @@ ENERGY_DRAWS = 100
 
 
 def crps(draws: Array, observed: Array) -> Array:
-    r"""Continuous ranked probability score, :math:`E|X - y| - \frac12 E|X - X'|`; from 0, in units of the target.
-
-    Gneiting & Raftery (2007), J. Amer. Statist. Assoc. 102: 359-378.
-
-    Parameters
-    ----------
-    draws
-        Shape (draw, ...).
-    observed
-        Shape (...); NaN gives NaN.
-
-    Returns
-    -------
-    Array
-        Shape (...).
-    """
+    r"""Continuous ranked probability score, :math:`E|X - y| - \frac12 E|X - X'|`; from 0, in units of the target."""
+    # Gneiting & Raftery (2007), J. Amer. Statist. Assoc. 102: 359-378.
     from scoringrules import crps_ensemble
 
     result: Array = crps_ensemble(observed, draws, m_axis=0, estimator="qd", backend="numpy")
@@ -38,15 +24,7 @@ def crps(draws: Array, observed: Array) -> Array:
 
 
 def interval_score(lower: Array, upper: Array, observed: Array, level: float) -> Array:
-    r"""Width of an interval plus :math:`2/\alpha` times how far it was missed, with :math:`\alpha` = 1 - level; from 0.
-
-    Parameters
-    ----------
-    lower, upper, observed
-        Of one shape.
-    level
-        Probability of the interval, for instance 0.9.
-    """
+    r"""Width of an interval plus :math:`2/\alpha` times how far it was missed, :math:`\alpha` = 1 - level; from 0."""
     from scoringrules import interval_score as score
 
     result: Array = score(observed, lower, upper, 1 - level, backend="numpy")
@@ -54,15 +32,7 @@ def interval_score(lower: Array, upper: Array, observed: Array, level: float) ->
 
 
 def pinball(quantile: Array, observed: Array, level: float) -> Array:
-    r"""Pinball loss :math:`(\mathbf 1\{y \le q\} - \tau)(q - y)` of a quantile of probability `level`; from 0.
-
-    Parameters
-    ----------
-    quantile, observed
-        Of one shape.
-    level
-        Probability, :math:`\tau`.
-    """
+    r"""Pinball loss :math:`(\mathbf 1\{y \le q\} - \tau)(q - y)` of a quantile of probability `level`; from 0."""
     from scoringrules import quantile_score
 
     result: Array = quantile_score(observed, quantile, level, backend="numpy")
@@ -70,15 +40,7 @@ def pinball(quantile: Array, observed: Array, level: float) -> Array:
 
 
 def energy_score(draws: Array, observed: Array) -> float:
-    r"""Energy score of a vector, :math:`E\|X - y\| - \frac12 E\|X - X'\|`; from 0, in units of the target.
-
-    Parameters
-    ----------
-    draws
-        Shape (draw, component); the first `ENERGY_DRAWS` are used.
-    observed
-        Shape (component,); missing components are left out. NaN if none is left.
-    """
+    r"""Energy score of a vector, :math:`E\|X - y\| - \frac12 E\|X - X'\|`; from 0, in units of the target."""
     from scoringrules import es_ensemble
 
     seen = np.isfinite(observed) & np.isfinite(draws[0])
@@ -88,20 +50,7 @@ def energy_score(draws: Array, observed: Array) -> float:
 
 
 def pit(draws: Array, observed: Array) -> Array:
-    """Probability integral transform: share of draws below what came, ties by half; uniform when calibrated.
-
-    Parameters
-    ----------
-    draws
-        Shape (draw, ...).
-    observed
-        Shape (...); NaN gives NaN.
-
-    Returns
-    -------
-    Array
-        From 0 to 1.
-    """
+    """Probability integral transform: share of draws below what came, ties by half; uniform when calibrated."""
     below = (draws < observed).mean(axis=0)
     ties = (draws == observed).mean(axis=0)
     result: Array = np.where(np.isfinite(observed) & np.isfinite(draws[0]), below + ties / 2, np.nan)
@@ -109,10 +58,8 @@ def pit(draws: Array, observed: Array) -> Array:
 
 
 def naive_scale(history: Array) -> Array:
-    """Mean absolute yearly change of each region up to the origin, by which MASE divides; shape (region,).
-
-    Hyndman & Koehler (2006), Int. J. Forecasting 22: 679-688. NaN where nothing ever changed or was seen.
-    """
+    """Mean absolute yearly change of each region up to the origin, by which MASE divides; shape (region,)."""
+    # Hyndman & Koehler (2006), Int. J. Forecasting 22: 679-688. NaN where nothing ever changed or was seen.
     changes = np.abs(np.diff(history, axis=1))
     known = np.isfinite(changes)
     total = np.where(known, changes, 0.0).sum(axis=1)
@@ -121,26 +68,7 @@ def naive_scale(history: Array) -> Array:
 
 
 def all_scores(point: Array, draws: Array, observed: Array, scale: Array) -> dict[str, Array]:
-    """Every score of one forecast.
-
-    Parameters
-    ----------
-    point
-        Shape (region, horizon).
-    draws
-        Shape (draw, region, horizon).
-    observed
-        Shape (region, horizon); NaN where nothing came.
-    scale
-        Of `naive_scale`, shape (region,).
-
-    Returns
-    -------
-    dict[str, Array]
-        ``error``, ``scaled_error`` (absolute, for MASE), ``crps``, ``pit``, ``covered_50`` and so on (1 or 0),
-        ``interval_50`` and so on, ``pinball_5`` and so on, each of shape (region, horizon); ``energy`` of shape
-        (horizon,). NaN where nothing came.
-    """
+    """Every score of one forecast, shape (region, horizon)."""
     error = point - observed
     known = np.isfinite(error)
     result = {"error": error, "scaled_error": np.abs(error) / scale[:, None], "crps": crps(draws, observed)}

@@ -96,16 +96,6 @@ def relative(levels: Array) -> Array:
     :math:`r_{it} = y_{it} - \bar y_t`, :math:`\bar y_t` the unweighted mean. A region that was observed before and is
     missing this year counts with its last relative level, so that the others do not jump when it drops out:
     :math:`\bar y_t = (\sum_{seen} y_{it} + \sum_{missing} r_{i,last}) / n_{seen}`. Uses nothing of later years.
-
-    Parameters
-    ----------
-    levels
-        Logs of output per head, shape (region, year); NaN where missing.
-
-    Returns
-    -------
-    Array
-        Shape (region, year); NaN where missing, and in years with fewer than two regions.
     """
     result = np.full(levels.shape, np.nan)
     last = np.full(len(levels), np.nan)
@@ -121,24 +111,12 @@ def relative(levels: Array) -> Array:
 
 
 def doubts(panel: Panel, target: Target) -> tuple[str, ...]:
-    """Sentences about what a user may not expect of a target: years left out, and regions that begin late.
-
-    Parameters
-    ----------
-    panel, target
-        What was observed, and what is forecast of it.
-    """
+    """Sentences about what a user may not expect of a target: years left out, and regions that begin late."""
     return (*early_years(panel, target), *unfinished_years(panel, target), *late_entries(target))
 
 
 def early_years(panel: Panel, target: Target) -> tuple[str, ...]:
-    """A sentence about years before a gap longer than themselves, which are not used.
-
-    Parameters
-    ----------
-    panel, target
-        What was observed, and what is forecast of it.
-    """
+    """A sentence about years before a gap longer than themselves, which are not used."""
     held = np.isfinite(panel[VARIABLE]).sum(axis=0) >= LEAST_REGIONS
     early = [year for year, enough in zip(panel.years, held, strict=True) if enough and year < target.years[0]]
     if not early:
@@ -150,13 +128,7 @@ def early_years(panel: Panel, target: Target) -> tuple[str, ...]:
 
 
 def years_told(years: Sequence[int]) -> str:
-    """Years in words, those in a row as a range: ``1995, 2000-2010``.
-
-    Parameters
-    ----------
-    years
-        Ascending.
-    """
+    """Years in words, those in a row as a range: ``1995, 2000-2010``."""
     rows: list[list[int]] = []
     for year in years:
         if rows and year == rows[-1][-1] + 1:
@@ -168,16 +140,9 @@ def years_told(years: Sequence[int]) -> str:
 
 
 def late_entries(target: Target) -> tuple[str, ...]:
-    """Sentences about regions that begin later than others and so move the relative output of those.
-
-    The mean is that of the regions that are there, so a poor newcomer lifts all others in its first year. Movements of
-    less than half a per cent are not worth a sentence.
-
-    Parameters
-    ----------
-    target
-        What is forecast.
-    """
+    """Sentences about regions that begin later than others and so move the relative output of those."""
+    # The mean is that of the regions that are there, so a poor newcomer lifts all others in its first year. Movements
+    # of less than half a per cent are not worth a sentence.
     seen = np.isfinite(target.values)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), len(target.years))
     last = np.full(len(seen), np.nan)
@@ -198,13 +163,7 @@ def late_entries(target: Target) -> tuple[str, ...]:
 
 
 def unfinished_years(panel: Panel, target: Target) -> tuple[str, ...]:
-    """Sentences about years after the last one of a target, in which one region alone has output per head.
-
-    Parameters
-    ----------
-    panel, target
-        What was observed, and what is forecast of it.
-    """
+    """Sentences about years after the last one of a target, in which one region alone has output per head."""
     sentences = []
     for place, year in enumerate(panel.years):
         names = [code for code, value in zip(panel.codes, panel[VARIABLE][:, place], strict=True) if np.isfinite(value)]
@@ -266,20 +225,7 @@ def _first_kept(seen: NDArray[np.intp]) -> int:
 
 
 def consecutive(years: Sequence[int], values: Array) -> tuple[tuple[int, ...], Array]:
-    """Put columns on consecutive years, missing ones filled with NaN.
-
-    Parameters
-    ----------
-    years
-        Ascending.
-    values
-        Shape (region, year).
-
-    Returns
-    -------
-    tuple
-        The years without a gap, and the values on them.
-    """
+    """Put columns on consecutive years, missing ones filled with NaN."""
     whole = tuple(range(years[0], years[-1] + 1))
     result = np.full((len(values), len(whole)), np.nan)
     result[:, np.asarray(years) - years[0]] = np.where(np.isfinite(values), values, np.nan)

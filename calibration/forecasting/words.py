@@ -9,111 +9,8 @@ import numpy as np
 from calibration.forecasting.models import FILTERED
 from calibration.forecasting.outlook import Outlook
 from pysd_runner.indicators.events import is_gap_to_mean
+from pysd_runner.text import texts
 
-_WORDS = {
-    "en": {
-        "spread": "From {origin} to {until} the dispersion of relative output per head (standard deviation of logs) "
-        "{moves}, from {before:.3f} to {after:.3f}, with nine chances in ten between {low:.3f} and {high:.3f}; it "
-        "falls with probability {falls}.",
-        "silent": "No output was observed in {origin} of {names} ({count} of {regions} regions); the last level that "
-        "was observed stands for it.",
-        "more": " and {count} more",
-        "up": "is expected to rise",
-        "down": "is expected to fall",
-        "flat": "is expected to change little",
-        "movers": "Against the geometric mean of the regions, {riser} is expected to gain most ({rise} of its level) "
-        "and {faller} to lose most ({fall}).",
-        "sure": "For a single region nine futures in ten lie within about {width} of the middle one in {until}, "
-        "while the expected moves average {move}: {weight}.",
-        "unmoved": "For a single region nine futures in ten lie within about {width} of the middle one in {until}, and "
-        "none is expected to move by as much as half a per cent: persistence is the best guess.",
-        "mostly_chance": "most of what will happen is not foreseen",
-        "mostly_known": "a good part of what will happen is foreseen",
-        "event": "“{event}” has a probability of {probability} (looked at in {year}, not on the way{whom}).",
-        "to_mean": "; the gap is that to the mean of the regions",
-        "past": "On this very panel such forecasts have {verdict} so far: from past origins ({origins}) they had, by "
-        "root mean square, {errors}.",
-        "past_few": "Past origins ({origins}) are fewer than {least}, too few to judge this forecaster; for the "
-        "record, it had, by root mean square, {errors}.",
-        "error": "{change} {horizon} ahead ({range}{count}; intervals of 90% held {share} of what came)",
-        "error_range": "{low} to {high} with nine chances in ten; ",
-        "better": "done better than persistence",
-        "worse": "done worse than persistence",
-        "alike": "done neither better nor worse than persistence throughout",
-        "smaller": "{change} smaller errors than persistence",
-        "larger": "{change} larger errors than persistence",
-        "same": "the same errors as persistence",
-        "untold": "errors that cannot be set against persistence",
-        "horizon": "{horizon} year",
-        "horizons": "{horizon} years",
-        "count": "{count} origin",
-        "counts": "{count} origins",
-        "few": ", too few to judge",
-        "range": "{first} to {last}",
-        "mixture": "The forecast is a mixture, weighed by how its parts did before: {parts}.",
-        "reach": "Expected moves are cut to {reach} of what the parts foretell, because regions went less far before "
-        "than was foretold.",
-        "no_reach": "None of the moves that the parts foretell is kept, because regions did not go that way before.",
-        "whole": "{weight} is the simulation model ({name!r})",
-        "part": "{weight} is {name!r}",
-        "model": "The model's momentum and pull to the mean are as strong as the years up to {origin} ask for; its "
-        "other couplings (digital stocks, migration, capital) move this forecast of a region by {couplings:.2f}% on "
-        "average.",
-        "fit": "The model's other parameters come from the fit to {panel}, {first} to {last}; at origins before "
-        "{last}, whose future the fit knows, the model had its priors.",
-        "baseline": "This is the forecaster {model!r}.",
-        "and": ", ",
-        "gap": " ",
-    },
-    "zh": {
-        "spread": "{origin} 至 {until} 年，相对人均产出的离散度（对数标准差）{moves}，由 {before:.3f} 变为 "
-        "{after:.3f}，90% 的可能位于 {low:.3f} 与 {high:.3f} 之间；下降的概率为 {falls}。",
-        "silent": "{names}没有 {origin} 年的观测值（{regions} 个地区中的 {count} 个），以最近一次观测的水平代替。",
-        "more": "等 {count} 个",
-        "up": "预计上升",
-        "down": "预计下降",
-        "flat": "预计基本不变",
-        "movers": "相对各地区几何均值，预计{riser}升幅最大（{rise}），{faller}降幅最大（{fall}）。",
-        "sure": "就单个地区而言，{until} 年九成的未来位于中位数上下约 {width} 之内，"
-        "而预期变动平均为 {move}：{weight}。",
-        "unmoved": "就单个地区而言，{until} 年九成的未来位于中位数上下约 {width} 之内，"
-        "预计没有地区的变动达到 0.5%：维持不变是最好的猜测。",
-        "mostly_chance": "多数变化无法预见",
-        "mostly_known": "相当一部分变化可以预见",
-        "event": "“{event}”的概率为 {probability}（仅看 {year} 年当年，不看途中{whom}）。",
-        "to_mean": "；差距指与各地区均值的差距",
-        "past": "就本面板而言，迄今此类预测{verdict}：以往的起点（{origins} 年）上，其误差（均方根）：{errors}。",
-        "past_few": "以往的起点（{origins} 年）不足 {least} 个，太少，不足以评判该预测方法；"
-        "仅供记录，其误差（均方根）：{errors}。",
-        "error": "{horizon}期{change}（{range}{count}；90% 区间覆盖 {share}）",
-        "error_range": "90% 的可能在 {low} 至 {high} 之间；",
-        "better": "优于“维持不变”",
-        "worse": "不如“维持不变”",
-        "alike": "与“维持不变”互有优劣或相差无几",
-        "smaller": "比“维持不变”小 {change}",
-        "larger": "比“维持不变”大 {change}",
-        "same": "与“维持不变”相同",
-        "untold": "无法与“维持不变”相比",
-        "horizon": "{horizon} 年",
-        "horizons": "{horizon} 年",
-        "count": "{count} 个起点",
-        "counts": "{count} 个起点",
-        "few": "，太少，不足以评判",
-        "range": "{first} 至 {last}",
-        "mixture": "本预测是若干方法的混合，权重取决于各方法以往的表现：{parts}。",
-        "reach": "预计变动减至各部分预测的 {reach}，因为以往的变动小于预测。",
-        "no_reach": "各部分预测的变动均不采用，因为以往各地区并未朝预测的方向变动。",
-        "whole": "{weight} 来自仿真模型（“{name}”）",
-        "part": "{weight} 来自“{name}”",
-        "model": "模型中的动量与向均值的收敛，其强度由 {origin} 年以前的数据决定；其余联系（数字化存量、人口迁移、"
-        "资本）使本预测中各地区的数值平均变动 {couplings:.2f}%。",
-        "fit": "模型的其余参数取自对 {panel}（{first} 至 {last} 年）的校准；{last} 年以前的起点使用先验，"
-        "因为校准已知其后的情况。",
-        "baseline": "本预测由“{model}”给出。",
-        "and": "，",
-        "gap": "",
-    },
-}
 # Moves of less than this are not told.
 MOVE = 0.005
 # A dispersion that moves by less than this share of itself is said to stay.
@@ -127,21 +24,8 @@ LEAST_ORIGINS = 8
 
 
 def paragraph(outlook: Outlook, lang: str = "en") -> str:
-    """What is likely, how sure, how such forecasts did before, and what of it is the model.
-
-    Parameters
-    ----------
-    outlook
-        What `forecast` found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        Sentences; every number is of the forecast or its back-test.
-    """
-    words = _WORDS[lang]
+    """What is likely, how sure, how such forecasts did before, and what of it is the model."""
+    words = texts(lang, "forecast")
     parts = [_spread(outlook, words), *_silent(outlook, words, lang), *_regions(outlook, words, lang)]
     parts += [
         words["event"].format(
@@ -159,28 +43,14 @@ def paragraph(outlook: Outlook, lang: str = "en") -> str:
 
 
 def percent(share: float, *, signed: bool = False) -> str:
-    """A share in whole per cent, halves away from zero as a reader rounds them.
-
-    Parameters
-    ----------
-    share
-        A part of 1.
-    signed
-        Whether a plus sign is written.
-    """
+    """A share in whole per cent, halves away from zero as a reader rounds them."""
     # What is a half in decimals is a little less in binary.
     whole = math.copysign(math.floor(abs(100 * share) + 0.5 + 1e-9), share) + 0.0
     return f"{whole:+.0f}%" if signed else f"{whole:.0f}%"
 
 
 def chance(share: float) -> str:
-    """A probability in whole per cent; what some draws show, or nearly all, is neither 0 nor 100 %.
-
-    Parameters
-    ----------
-    share
-        Of the draws.
-    """
+    """A probability in whole per cent; what some draws show, or nearly all, is neither 0 nor 100 %."""
     whole = percent(share)
     return {"0%": "<1%", "100%": ">99%"}.get(whole, whole)
 
@@ -228,7 +98,7 @@ def _silent(outlook: Outlook, words: Mapping[str, str], lang: str) -> list[str]:
         return []
     codes = outlook.draws["region"].to_numpy()[unseen]
     named = [outlook.names[str(code)][0 if lang == "en" else 1] for code in codes]
-    names = (", " if lang == "en" else "、").join(named[:NAMED])
+    names = words["list"].join(named[:NAMED])
     if len(named) > NAMED:
         names += words["more"].format(count=len(named) - NAMED if lang == "en" else len(named))
     count = len(outlook.last)

@@ -123,24 +123,10 @@ def _regional(measurement: Measurement, indicator: str, panel: Panel, window: tu
 
 
 def recounts(panel: Panel, years: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Find the years in which a region's population was counted anew.
-
-    A census moves population, and output per head with it, by several percent from one year to the next; the year
-    after nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
-    A region that grows fast, or stops to, is none: its change is that of the years around it.
-
-    Parameters
-    ----------
-    panel
-        Observations.
-    years
-        Years looked at.
-
-    Returns
-    -------
-    ndarray of bool
-        Shape (region, year): the change from the year before joins two counts. All false without population.
-    """
+    """Find the years in which a region's population was counted anew."""
+    # A census moves population, and output per head with it, by several percent from one year to the next; the year
+    # after nothing of it is left, which looks like growth that reverses. Such changes are left out of what is compared.
+    # A region that grows fast, or stops to, is none: its change is that of the years around it.
     found = np.zeros((len(panel.regions), len(years)), dtype=bool)
     if "population" not in panel or len(years) < 2:
         return found
@@ -161,20 +147,7 @@ def _median(values: Array) -> Array:
 
 
 def share_of(spec: ModelSpec, measurement: Measurement) -> str:
-    """Panel variable that would hold the outcome itself: it is called like the outcome's key.
-
-    Parameters
-    ----------
-    spec
-        Declarations of the model.
-    measurement
-        One of its measurements.
-
-    Returns
-    -------
-    str
-        Empty when there is none besides the indicators.
-    """
+    """Panel variable that would hold the outcome itself: it is called like the outcome's key."""
     if not measurement.loading:
         return ""
     keys = [key for key, outcome in spec.outcomes.items() if outcome.variable == measurement.outcome]

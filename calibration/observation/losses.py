@@ -88,14 +88,9 @@ class StudentLoss:
     """Student-t with ``nu`` degrees of freedom and standard deviation one.
 
     ``loss(e) = (nu + 1) / 2 log(1 + t^2 / nu)`` with ``t = e sqrt(nu / (nu - 2))``.
-
-    Parameters
-    ----------
-    degrees
-        ``nu``, more than 2.
     """
 
-    degrees: float
+    degrees: float  # ``nu``, more than 2
 
     @property
     def log_mass(self) -> float:

@@ -88,30 +88,13 @@ def log_mass() -> float:
 
 
 def median_size(values: Array) -> float:
-    """Median absolute value of what is finite; 0 of nothing.
-
-    Parameters
-    ----------
-    values
-        Any shape.
-    """
+    """Median absolute value of what is finite; 0 of nothing."""
     known = np.abs(values[np.isfinite(values)])
     return float(np.median(known)) if known.size else 0.0
 
 
 def held(values: Array) -> Array:
-    """Hold values within `BEND` robust standard deviations (1.4826 times the median absolute value) of zero.
-
-    Parameters
-    ----------
-    values
-        Any shape; NaN stays NaN.
-
-    Returns
-    -------
-    ndarray
-        Shape of `values`.
-    """
+    """Hold values within `BEND` robust standard deviations (1.4826 times the median absolute value) of zero."""
     limit = BEND * MAD_TO_SD * median_size(values)
     return np.clip(values, -limit, limit) if limit > 0 else values
 
@@ -120,22 +103,6 @@ def robust_sd(values: Array, *, freedom: float, declared: float, weight: float) 
     """Huber's scale: a few wild values hardly move it.
 
     ``s`` solves ``(freedom + weight) s^2 = sum min(e^2, BEND^2 s^2) / E min(Z^2, BEND^2) + weight declared^2``.
-
-    Parameters
-    ----------
-    values
-        Residuals, shape (cell,).
-    freedom
-        Their degrees of freedom.
-    declared
-        A former standard deviation, positive.
-    weight
-        How many observations it counts as, positive.
-
-    Returns
-    -------
-    float
-        In the unit of `values`.
     """
     squares = np.square(values)
     variance = float((squares.sum() + weight * declared**2) / (freedom + weight))

@@ -126,22 +126,7 @@ class Series:
 
 
 def in_terms(logs: Array, seen: NDArray[np.bool_], *, relative: bool, increments: bool) -> Array:
-    """Yearly changes if asked for, then less the mean of the year over the cells that are seen.
-
-    Parameters
-    ----------
-    logs
-        Shape (..., region, year).
-    seen
-        Cells that count, shape (region, year).
-    relative, increments
-        What to do.
-
-    Returns
-    -------
-    ndarray
-        Shape of `logs`, NaN where nothing is seen.
-    """
+    """Yearly changes if asked for, then less the mean of the year over the cells that are seen."""
     if increments:
         logs = np.concatenate([np.full_like(logs[..., :1], np.nan), np.diff(logs, axis=-1)], axis=-1)
     if relative:
@@ -151,12 +136,6 @@ def in_terms(logs: Array, seen: NDArray[np.bool_], *, relative: bool, increments
 
 
 def never_changes(values: Array) -> bool:
-    """Whether every region that is seen more than once has the same value each time.
-
-    Parameters
-    ----------
-    values
-        Shape (region, year); NaN where missing.
-    """
+    """Whether every region that is seen more than once has the same value each time."""
     often = values[np.isfinite(values).sum(axis=1) > 1]
     return len(often) > 0 and bool((np.nanmax(often, axis=1) == np.nanmin(often, axis=1)).all())

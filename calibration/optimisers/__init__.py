@@ -1,24 +1,19 @@
 """Least-squares searches: functions and vectors only, no models and no panels."""
 
-from calibration.optimisers.basins import Basin, basins
 from calibration.optimisers.catalogue import OPTIMISERS, optimiser_named
-from calibration.optimisers.evolution import EvolutionStrategy
-from calibration.optimisers.global_searches import BasinHopping, DifferentialEvolution, DualAnnealing, Shgo
+from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
 from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.minimize import Minimize
-from calibration.optimisers.multistart import SAME_COST, MultiStart, Starts
-from calibration.optimisers.objective import Objective, Optimiser, Optimum
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.multistart import SAME_COST, Basin, MultiStart, Starts, basins
+from calibration.optimisers.objective import Objective, Optimiser, Optimum, Outcome
 from calibration.optimisers.turned import Coordinates, Turned
 
 __all__ = [
     "OPTIMISERS",
     "SAME_COST",
     "Basin",
-    "BasinHopping",
     "Coordinates",
     "DifferentialEvolution",
-    "DualAnnealing",
     "EvolutionStrategy",
     "LeastSquares",
     "Minimize",
@@ -27,7 +22,6 @@ __all__ = [
     "Optimiser",
     "Optimum",
     "Outcome",
-    "Shgo",
     "Starts",
     "Turned",
     "basins",

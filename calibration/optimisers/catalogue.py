@@ -6,8 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from calibration.optimisers.evolution import EvolutionStrategy
-from calibration.optimisers.global_searches import BasinHopping, DifferentialEvolution, DualAnnealing, Shgo
+from calibration.optimisers.evolution import DifferentialEvolution, EvolutionStrategy
 from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.minimize import Minimize
 from calibration.optimisers.objective import Optimiser
@@ -17,9 +16,6 @@ OPTIMISERS: Mapping[str, Callable[[], Optimiser]] = {
     "least_squares": LeastSquares,
     "minimize": Minimize,
     "differential_evolution": DifferentialEvolution,
-    "dual_annealing": DualAnnealing,
-    "shgo": Shgo,
-    "basinhopping": BasinHopping,
     "cma": EvolutionStrategy,
 }
 
@@ -64,22 +60,7 @@ def optimiser_named(name: str) -> Optimiser:
 
 
 def prepared(optimiser: Optimiser, *, number: int = 0, seconds: float = np.inf) -> Optimiser:
-    """Give the search as it is run from one of several starts.
-
-    Parameters
-    ----------
-    optimiser
-        Any search; settings it does not have are left out.
-    number
-        Which start; added to its ``seed``, so that starts draw different numbers.
-    seconds
-        Time that is left; its ``seconds`` are cut to it.
-
-    Returns
-    -------
-    Optimiser
-        With these settings.
-    """
+    """Give the search as it is run from one of several starts."""
     if isinstance(optimiser, Staged):
         return optimiser.prepared(number=number, seconds=seconds)
     if not is_dataclass(optimiser) or isinstance(optimiser, type):

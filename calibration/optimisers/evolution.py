@@ -1,16 +1,74 @@
-"""Covariance matrix adaptation, by the library of its author; a generation is one batch of simulations."""
+"""Searches over a whole box by populations; a generation is one batch of simulations."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.exploring import explored
-from calibration.optimisers.objective import Objective, Optimum
-from calibration.optimisers.watch import Watch
+from calibration.optimisers.least_squares import LeastSquares
+from calibration.optimisers.objective import Objective, Optimum, Outcome
+from calibration.optimisers.watch import SearchOver, Watch, ended, interior
 
 Array = NDArray[np.float64]
+# Share of a time budget the exploration may take; the rest is for the local search at its end.
+EXPLORATION = 0.8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DifferentialEvolution:
+    """Differential evolution; a generation is one batch of simulations.
+
+    Attributes
+    ----------
+    population
+        Points in a generation, as a multiple of the number of variables.
+    generations
+        Limit on generations.
+    tolerance
+        Spread of the costs of a generation, relative to their mean, below which it ends.
+    seed
+        Decides its draws.
+    evaluations
+        Limit on evaluations.
+    seconds
+        Time budget; infinite for none.
+
+    References
+    ----------
+    Storn, R. and Price, K. (1997), Differential evolution, Journal of Global Optimization 11(4).
+    """
+
+    population: int = 10
+    generations: int = 300
+    tolerance: float = 1e-4
+    seed: int = 0
+    evaluations: float = np.inf
+    seconds: float = np.inf
+
+    def minimise(self, objective: Objective, start: Array) -> Optimum:
+        """Search the box, the start among the first generation."""
+
+        def explore(watch: Watch, inside: Array) -> None:
+            from scipy import optimize
+
+            search: Any = optimize.differential_evolution
+            search(
+                lambda table: watch.costs(np.atleast_2d(table.T)),
+                optimize.Bounds(*objective.box(inside)),
+                x0=inside,
+                popsize=self.population,
+                maxiter=self.generations,
+                tol=self.tolerance,
+                seed=np.random.default_rng(self.seed),
+                polish=False,
+                updating="deferred",
+                vectorized=True,
+            )
+
+        return explored(objective, start, explore, seconds=self.seconds, evaluations=self.evaluations)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,3 +137,34 @@ class EvolutionStrategy:
             steps = strategy.ask()
             points = inside + scale * np.array(steps)[:, : len(inside)]
             strategy.tell(steps, watch.costs(points).tolist())
+
+
+def explored(
+    objective: Objective,
+    start: Array,
+    explore: Callable[[Watch, Array], None],
+    *,
+    seconds: float,
+    evaluations: float,
+) -> Optimum:
+    """Explore, then search locally from the best point seen."""
+    # Explorations end when their population or temperature says so, which is far from an optimum in the sense of a
+    # gradient; least squares ends there in a few steps.
+    if not len(start):
+        return ended(start, objective, Outcome.NOTHING_TO_MOVE)
+    inside = interior(start, objective)
+    whole = Watch(objective, seconds=seconds)
+    watch = Watch(objective, seconds=EXPLORATION * seconds, evaluations=evaluations)
+    is_whole = True
+    watch.cost(inside)
+    try:
+        explore(watch, inside)
+    except SearchOver:
+        is_whole = False
+    if watch.best_point is None:
+        return ended(inside, objective, Outcome.NOT_FINITE)
+    end = LeastSquares(seconds=whole.seconds_left).minimise(objective, watch.best_point)
+    outcome = end.outcome
+    if outcome is Outcome.CONVERGED and not is_whole:
+        outcome = Outcome.EXPLORED_IN_PART
+    return replace(end, outcome=outcome, evaluations=end.evaluations + watch.evaluations)

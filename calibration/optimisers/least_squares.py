@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.objective import Objective, Optimum
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.objective import Objective, Optimum, Outcome
 from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
 
 Array = NDArray[np.float64]
@@ -103,18 +102,6 @@ def condensed(residuals: Array, jacobian: Array, scale: Array) -> tuple[Array, A
     With ``J = QR`` it is ``(Q'r, the length of the rest)`` and ``(R, 0)``. The search sees nothing else of a problem,
     and decomposing a thousand rows again at every step would cost more than the simulation does. ``R`` comes from
     ``J'J``, which rows of priors keep well conditioned, and from ``J`` itself only where it is singular.
-
-    Parameters
-    ----------
-    residuals, jacobian
-        Shape (residual,) and (residual, parameter).
-    scale
-        Typical size of each parameter, shape (parameter,).
-
-    Returns
-    -------
-    residuals, jacobian : ndarray
-        Shape (parameter + 1,) and (parameter + 1, parameter); NaN where the problem is not finite.
     """
     count = len(scale)
     scaled = jacobian * scale

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.objective import Objective, Optimum
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.objective import Objective, Optimum, Outcome
 from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
 from pysd_runner.core.errors import UnknownName, suggest
 
@@ -100,10 +99,8 @@ class Minimize:
         return bool(found.success) or self._is_flat(objective, watch)
 
     def _is_flat(self, objective: Objective, watch: Watch) -> bool:
-        """Whether the best point is an optimum although the method says otherwise.
-
-        A line search that can no longer lower the cost because of rounding is told as a failure.
-        """
+        """Whether the best point is an optimum although the method says otherwise."""
+        # A line search that can no longer lower the cost because of rounding is told as a failure.
         point = watch.best_point
         if point is None or self.method not in WITH_GRADIENT:
             return False

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.outcome import Outcome
 from pysd_runner.core.errors import InvalidInput
 
 Array = NDArray[np.float64]
@@ -15,6 +15,30 @@ Array = NDArray[np.float64]
 # Searches that need finite bounds look this many scales to either side of the centre where there are none. With prior
 # standard deviations as scales, less than one draw of the prior in 15,000 lies outside for each variable.
 BOX = 4.0
+
+
+class Outcome(Enum):
+    """How a search ended; the value is the sentence a reader is told."""
+
+    CONVERGED = "The search converged: no step nearby lowers the sum of squares."
+    STOPPED_AT_LIMIT = "The search was stopped at its limit of evaluations before it converged; allow more of them."
+    EXPLORED_IN_PART = (
+        "The exploration was stopped at its budget; the search from its best point converged: "
+        "no step nearby lowers the sum of squares."
+    )
+    OUT_OF_TIME = "The search was stopped at its time budget before it converged; allow more seconds."
+    NOT_FINITE = "The search met residuals that are not finite, so it could not go on; narrow the bounds."
+    NOTHING_TO_MOVE = "There was nothing to move: no series informs any parameter."
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the point found can be used as an estimate."""
+        return self in (Outcome.CONVERGED, Outcome.EXPLORED_IN_PART, Outcome.NOTHING_TO_MOVE)
+
+    @property
+    def word(self) -> str:
+        """Short form for tables and files: ``"converged"``."""
+        return self.name.lower().replace("_", " ")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,18 +154,7 @@ class Optimum:
 
 
 def half_squares(residuals: Array) -> Array:
-    """Half the sum of squares along the last axis; infinite where one is not finite.
-
-    Parameters
-    ----------
-    residuals
-        Shape (..., residual).
-
-    Returns
-    -------
-    ndarray
-        Shape (...).
-    """
+    """Half the sum of squares along the last axis; infinite where one is not finite."""
     known = np.isfinite(residuals)
     squares = 0.5 * (np.where(known, residuals, 0.0) ** 2).sum(axis=-1)
     return np.where(known.all(axis=-1), squares, np.inf)

@@ -64,22 +64,7 @@ class Turned:
 
 
 def turned_objective(objective: Objective, coordinates: Coordinates, start: Array) -> Objective:
-    """The same objective in other coordinates.
-
-    Parameters
-    ----------
-    objective
-        In the old ones.
-    coordinates
-        The change.
-    start
-        Old variables where the scale is taken if the objective has no centre, shape (variable,).
-
-    Returns
-    -------
-    Objective
-        Scales are those of independent old variables, carried over at the centre; not finite past an old bound.
-    """
+    """The same objective in other coordinates."""
     centre = start if objective.centre is None else objective.centre
     middle = coordinates.forward(centre)
     across = np.linalg.inv(coordinates.slopes(middle))

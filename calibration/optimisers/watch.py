@@ -5,8 +5,7 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.optimisers.objective import Objective, Optimum, half_squares
-from calibration.optimisers.outcome import Outcome
+from calibration.optimisers.objective import Objective, Optimum, Outcome, half_squares
 
 Array = NDArray[np.float64]
 
@@ -18,13 +17,7 @@ FAILED = 1e12
 
 
 class SearchOver(Exception):
-    """A search has spent its budget.
-
-    Parameters
-    ----------
-    outcome
-        Which budget it was.
-    """
+    """A search has spent its budget."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.value)
@@ -32,21 +25,11 @@ class SearchOver(Exception):
 
 
 class Watch:
-    """What a search asks instead of the objective.
+    """What a search asks instead of the objective."""
 
-    Points are held at the bounds, which rounding in a method's own units may miss by a digit. Budgets are checked
-    before an evaluation, so that the last one ends a search late by its own length at most; the first is always
-    allowed.
-
-    Parameters
-    ----------
-    objective
-        What is minimised.
-    seconds
-        Time budget from now on; infinite for none.
-    evaluations
-        How many points may be asked for; infinite for no limit.
-    """
+    # Points are held at the bounds, which rounding in a method's own units may miss by a digit. Budgets are checked
+    # before an evaluation, so that the last one ends a search late by its own length at most; the first is always
+    # allowed.
 
     def __init__(self, objective: Objective, *, seconds: float = np.inf, evaluations: float = np.inf) -> None:
         self._objective = objective
@@ -120,60 +103,19 @@ class Watch:
 
 
 def ended(point: Array, objective: Objective, outcome: Outcome) -> Optimum:
-    """End without a search.
-
-    Parameters
-    ----------
-    point
-        Shape (variable,).
-    objective
-        Asked once.
-    outcome
-        Why there was none.
-
-    Returns
-    -------
-    Optimum
-        At the point.
-    """
+    """End without a search."""
     cost = float(half_squares(objective.linearised(point)[0]))
     return Optimum(point=point, cost=cost, outcome=outcome, slope=0.0 if outcome.is_success else np.inf, evaluations=1)
 
 
 def interior(point: Array, objective: Objective) -> Array:
-    """Move a point strictly inside the bounds.
-
-    Parameters
-    ----------
-    point
-        Shape (variable,).
-    objective
-        Whose bounds hold.
-
-    Returns
-    -------
-    ndarray
-        The point, or one a little inside the bounds it violates.
-    """
+    """Move a point strictly inside the bounds."""
     room = np.minimum(_INSIDE * objective.scale, 0.25 * (objective.upper - objective.lower))
     return np.clip(point, objective.lower + room, objective.upper - room)
 
 
 def scaled_slope(objective: Objective, point: Array, gradient: Array) -> float:
-    """Largest scaled component of a gradient that does not point out of the bounds.
-
-    Parameters
-    ----------
-    objective
-        Whose bounds and scale hold.
-    point, gradient
-        Shape (variable,).
-
-    Returns
-    -------
-    float
-        Change of the cost over one scale; 0 at an exact optimum, infinite if it is not finite.
-    """
+    """Largest scaled component of a gradient that does not point out of the bounds."""
     near = 1e-6 * objective.scale
     blocked = ((point - objective.lower < near) & (gradient > 0)) | ((objective.upper - point < near) & (gradient < 0))
     scaled = np.where(blocked, 0.0, np.abs(gradient * objective.scale))

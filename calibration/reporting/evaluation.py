@@ -10,7 +10,7 @@ import numpy as np
 from pandas.api import types as pd_types
 
 from calibration.evaluation.judgement import Evaluation, Judgement, Section, Verdict, judgement_rows
-from calibration.evaluation.phrases import LANGUAGES, Phrase, has_phrase
+from calibration.evaluation.phrases import Phrase, has_phrase
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.reports.document import (
@@ -23,6 +23,7 @@ from pysd_runner.reports.document import (
     to_html,
     to_markdown,
 )
+from pysd_runner.text import LANGUAGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,29 +53,7 @@ BY_OUTCOME = ("morris", "sobol")
 
 
 def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = "en") -> Path:
-    """Write an evaluation into a folder.
-
-    Parameters
-    ----------
-    evaluation
-        What was found.
-    folder
-        Made if it does not exist.
-    lang
-        Language of the page, ``"en"`` or ``"zh"``; tables have English column names for programs.
-
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    OSError
-        If a file cannot be written.
-    """
+    """Write an evaluation into a folder."""
     folder = Path(folder)
     document = report(evaluation, lang=lang)
     for name, table in _tables(evaluation):
@@ -88,15 +67,7 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path, *, lang: str = 
 
 
 def as_record(evaluation: Evaluation, *, lang: str = "en") -> dict[str, Any]:
-    """An evaluation as plain data: counts, tests, tables, provenance.
-
-    Parameters
-    ----------
-    evaluation
-        What was found.
-    lang
-        Language of titles, criteria and notes.
-    """
+    """An evaluation as plain data: counts, tests, tables, provenance."""
     return {
         "schema": SCHEMA,
         **counts(evaluation),
@@ -116,35 +87,14 @@ def counts(evaluation: Evaluation) -> dict[str, int]:
 
 
 def summary_line(evaluation: Evaluation, *, lang: str = "en") -> str:
-    """One line: passed n, failed n, not tested n.
-
-    Parameters
-    ----------
-    evaluation
-        What was found.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
+    """One line: passed n, failed n, not tested n."""
     found = counts(evaluation)
     parts = {"passed": found["passed"], "failed": found["failed"], "untested": found["not_tested"]}
     return Phrase("summary", parts).text(lang)
 
 
 def report(evaluation: Evaluation, *, lang: str = "en") -> Document:
-    """The report as a document.
-
-    Parameters
-    ----------
-    evaluation
-        What was found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    """
+    """The report as a document."""
     if lang not in LANGUAGES:
         raise InvalidInput(f"no reports in language {lang!r}; expected one of {', '.join(LANGUAGES)}")
     parts: list[Part] = [
@@ -248,8 +198,6 @@ def _largest(name: str, table: "pd.DataFrame") -> "pd.DataFrame":
 def number_text(value: Any) -> str:
     """A value as a reader wants it: four digits of a number, a dash where there is none.
 
-    Examples
-    --------
     >>> number_text(0.0123456), number_text(None), number_text(12)
     ('0.01235', '–', '12')
     """

@@ -20,42 +20,17 @@ FEWEST_YEARS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cells:
-    """One series as arrays (region, year), NaN where a cell was not used.
+    """One series as arrays (region, year), NaN where a cell was not used."""
 
-    Parameters
-    ----------
-    regions
-        Region codes; one empty text for a national series.
-    years
-        Years after the first of the window.
-    observed, fitted
-        In the terms of the series: log points, their yearly changes, or a national level.
-    standardised
-        Innovations in standard deviations.
-    """
-
-    regions: tuple[str, ...]
-    years: tuple[int, ...]
+    regions: tuple[str, ...]  # region codes; one empty text for a national series
+    years: tuple[int, ...]  # years after the first of the window
     observed: Array
     fitted: Array
-    standardised: Array
+    standardised: Array  # innovations in standard deviations
 
 
 def cells_of(result: FitResult, series: SeriesFit) -> Cells:
-    """Arrange the cells of a series by region and year.
-
-    Parameters
-    ----------
-    result
-        The fit.
-    series
-        One of its series.
-
-    Returns
-    -------
-    Cells
-        Regions in the order of the panel.
-    """
+    """Arrange the cells of a series by region and year."""
     regions = ("",) if series.national else tuple(result.region_names)
     years = tuple(range(result.fitted.first_year + 1, result.fitted.last_year + 1))
     arrays = {name: np.full((len(regions), len(years)), np.nan) for name in ("observed", "fitted", "standardised")}
@@ -71,56 +46,24 @@ def cells_of(result: FitResult, series: SeriesFit) -> Cells:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesNumbers:
-    """Fit and residual tests of one series.
-
-    Attributes
-    ----------
-    cells
-        Cells compared.
-    rmse, bias
-        Root mean squared and mean error, fitted less observed, in the terms of the series.
-    efficiency
-        One minus squared errors over squared deviations from the mean; below 0 the mean of what was observed fits
-        better. Changes relative to the other regions have a mean near 0: then below 0 persistence fits better.
-    squared_correlation
-        From 0 to 1, blind to bias and scale.
-    bias_share, variance_share, covariance_share
-        Theil's shares of the mean squared error: of a wrong mean, of a wrong spread, of what does not move together.
-    durbin_watson
-        Of the standardised innovations, differences and squares summed over regions; 2 is best.
-    memory
-        Correlation of innovations with those of the year before, from the fit.
-    memory_band
-        What independent innovations keep to, 95 of 100.
-    regions_with_memory
-        Share of regions whose Ljung-Box test of the first lag rejects at 5 %; about 0.05 if there is none. NaN where
-        the window is too short, and for a national series.
-    """
+    """Fit and residual tests of one series."""
 
     cells: int
     rmse: float
     bias: float
-    efficiency: float
-    squared_correlation: float
+    efficiency: float  # one minus squared errors over squared deviations from the mean
+    squared_correlation: float  # from 0 to 1, blind to bias and scale
     bias_share: float
     variance_share: float
     covariance_share: float
-    durbin_watson: float
-    memory: float
-    memory_band: float
-    regions_with_memory: float
+    durbin_watson: float  # of the standardised innovations, differences and squares summed over regions; 2 is best
+    memory: float  # correlation of innovations with those of the year before, from the fit
+    memory_band: float  # what independent innovations keep to, 95 of 100
+    regions_with_memory: float  # share of regions whose Ljung-Box test of the first lag rejects at 5 %
 
 
 def numbers_of(result: FitResult, series: SeriesFit) -> SeriesNumbers:
-    """Fit and residual tests of one series, all its regions together.
-
-    Parameters
-    ----------
-    result
-        The fit.
-    series
-        One of its series.
-    """
+    """Fit and residual tests of one series, all its regions together."""
     cells = cells_of(result, series)
     fit = point_fit(cells.observed, cells.fitted, pool=(0,))
     count = int(np.isfinite(cells.standardised).sum())
@@ -145,16 +88,6 @@ def pooled_durbin_watson(innovations: Array) -> float:
 
     .. math:: d = \frac{\sum_i\sum_{t=2}(e_{it}-e_{i,t-1})^2}{\sum_i\sum_t e_{it}^2}
 
-    Parameters
-    ----------
-    innovations
-        Shape (region, year), any unit; NaN where missing: a difference counts where both its values are given.
-
-    Returns
-    -------
-    float
-        From 0 to 4; 2 is best. NaN where all are zero or missing.
-
     References
     ----------
     Bhargava, A., Franzini, L. and Narendranathan, W. (1982), Serial correlation and the fixed effects model, Review of
@@ -176,42 +109,17 @@ def _share_with_memory(innovations: Array) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegionNumbers:
-    """How one region is followed in one series.
-
-    Attributes
-    ----------
-    region
-        Code.
-    cells
-        Cells compared.
-    rmse, bias
-        In the terms of the series.
-    durbin_watson
-        Of its standardised innovations; NaN with fewer than five years.
-    """
+    """How one region is followed in one series."""
 
     region: str
     cells: int
     rmse: float
     bias: float
-    durbin_watson: float
+    durbin_watson: float  # of its standardised innovations; NaN with fewer than five years
 
 
 def regions_of(result: FitResult, series: SeriesFit) -> Iterator[RegionNumbers]:
-    """Fit of every region in one series.
-
-    Parameters
-    ----------
-    result
-        The fit.
-    series
-        One of its series, observed by region.
-
-    Yields
-    ------
-    RegionNumbers
-        In the order of the panel; a region without a cell has NaN.
-    """
+    """Fit of every region in one series."""
     cells = cells_of(result, series)
     fit = point_fit(cells.observed, cells.fitted)
     watson = durbin_watson(cells.standardised)
@@ -227,22 +135,7 @@ def regions_of(result: FitResult, series: SeriesFit) -> Iterator[RegionNumbers]:
 
 
 def strongest_correlations(result: FitResult, *, least: float = 0.5, most: int = 12) -> list[tuple[str, str, float]]:
-    """Pairs of parameters that the panel tells apart badly.
-
-    Parameters
-    ----------
-    result
-        The fit.
-    least
-        Smallest absolute correlation that is listed.
-    most
-        How many pairs at most.
-
-    Returns
-    -------
-    list of tuple
-        Two keys and their posterior correlation on the unbounded scale, the strongest first.
-    """
+    """Pairs of parameters that the panel tells apart badly."""
     table = result.correlation()
     matrix = table.to_numpy()
     keys = list(table.columns)

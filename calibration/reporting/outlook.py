@@ -12,52 +12,29 @@ from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, drawing
 from pysd_runner.plots.typography import shortened
+from pysd_runner.text import say
 
 _COLUMNS, _GAP, _LEFT, _HIGH, _PITCH = 4, 0.38, 0.35, 0.95, 1.45
 # Years of history that are drawn.
 _BEHIND = 15
-_WORDS = {
-    "en": (
-        "Output per head of regions to {until}",
-        "Per cent of the geometric mean of the regions; {panel}, forecast from {origin} by {model!r}",
-        "Bands hold 30, 60 and 90 of 100 futures; the line is their median, black what was observed. Each region has "
-        "its own scale.",
-    ),
-    "zh": (
-        "各地区人均产出预测（至 {until} 年）",
-        "占各地区几何均值的百分比；{panel}，自 {origin} 年起由“{model}”预测",
-        "色带包含 100 个未来中的 30、60、90 个；线为中位数，黑色为观测值。各地区刻度不同。",
-    ),
-}
 
 
 def plot_outlook(outlook: Outlook, *, lang: str = "en") -> ReportFigure:
-    """Draw a fan for every region.
-
-    Parameters
-    ----------
-    outlook
-        What `calibration.forecast` found.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    ReportFigure
-        One panel a region, in per cent of the geometric mean of the regions.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    """
+    """Draw a fan for every region."""
     lang = usable_language(lang)
     bands = percent(outlook.bands())
     history = percent(outlook.history.isel(year=slice(-_BEHIND, None)))
     past, ahead = (part["year"].to_numpy().astype(float) for part in (history, bands))
     title, subtitle, caption = (
-        text.format(until=int(ahead[-1]), panel=outlook.panel, origin=outlook.origin, model=outlook.model)
-        for text in _WORDS[lang]
+        say(
+            f"forecast.figure.{part}",
+            lang,
+            until=int(ahead[-1]),
+            panel=outlook.panel,
+            origin=outlook.origin,
+            model=outlook.model,
+        )
+        for part in ("title", "subtitle", "caption")
     )
     codes = [str(code) for code in outlook.draws["region"].to_numpy()]
     wide = (PAGE_WIDTH - 0.28 - _LEFT - _GAP * (_COLUMNS - 1)) / _COLUMNS

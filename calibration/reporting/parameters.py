@@ -8,12 +8,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from calibration.fitting.estimates import EVIDENCE, ParameterEstimate
 from calibration.fitting.results import FitResult
-from calibration.reporting.wording import say, say_evidence, window
+from calibration.reporting.wording import say_evidence, window
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import FAN, INK, MUTED, RULE, SCENARIO, drawing
 from pysd_runner.plots.typography import shortened
+from pysd_runner.text import say
 
 _ROW, _NAMES, _WORDS = 0.21, 2.35, 1.45
 # Ratios to the prior median beyond these limits are cut.
@@ -48,12 +49,12 @@ def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
         sheet = open_sheet(
             width=PAGE_WIDTH,
             height=len(rows) * _ROW + 0.36,
-            title=say("parameters", lang),
-            subtitle=say("parameters_subtitle", lang, **window(result)),
-            caption=say("parameters_caption", lang),
+            title=say("fit_figure.parameters", lang),
+            subtitle=say("fit_figure.parameters_subtitle", lang, **window(result)),
+            caption=say("fit_figure.parameters_caption", lang),
             key=(
-                KeyEntry(text=say("prior", lang), colours=(FAN[1], FAN[1])),
-                KeyEntry(text=say("posterior", lang), colours=(SCENARIO,)),
+                KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),
+                KeyEntry(text=say("fit_figure.posterior", lang), colours=(SCENARIO,)),
             ),
         )
         _draw_rows(sheet, rows, lang)
@@ -61,7 +62,7 @@ def plot_parameters(result: FitResult, *, lang: str = "en") -> ReportFigure:
     figure.data = _parameter_table(rows)
     settled = sum(item.contraction >= EVIDENCE[1][0] for item in rows)
     weak = sum(item.contraction < EVIDENCE[2][0] for item in rows)
-    figure.sentence = say("sentence_parameters", lang, count=len(rows), settled=settled, prior=weak)
+    figure.sentence = say("fit_figure.sentence_parameters", lang, count=len(rows), settled=settled, prior=weak)
     return figure
 
 

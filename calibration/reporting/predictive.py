@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from calibration.fitting.results import FitResult
-from calibration.reporting.wording import say, series_name, window
+from calibration.reporting.wording import series_name, window
 from calibration.uncertainty import PredictiveCheck
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import FAN, INK, RULE, SCENARIO, drawing
 from pysd_runner.plots.typography import shortened
+from pysd_runner.text import say
 
 _ROW, _NAMES = 0.21, 2.6
 # Ratios beyond these limits are cut.
@@ -49,19 +50,19 @@ def plot_predictive(result: FitResult, checks: Sequence[PredictiveCheck], *, lan
         sheet = open_sheet(
             width=PAGE_WIDTH,
             height=len(checks) * _ROW + 0.36,
-            title=say("predictive", lang),
-            subtitle=say("predictive_subtitle", lang, **window(result)),
-            caption=say("predictive_caption", lang),
+            title=say("fit_figure.predictive", lang),
+            subtitle=say("fit_figure.predictive_subtitle", lang, **window(result)),
+            caption=say("fit_figure.predictive_caption", lang),
             key=(
-                KeyEntry(text=say("prior", lang), colours=(FAN[1], FAN[1])),
-                KeyEntry(text=say("posterior", lang), colours=(SCENARIO,)),
+                KeyEntry(text=say("fit_figure.prior", lang), colours=(FAN[1], FAN[1])),
+                KeyEntry(text=say("fit_figure.posterior", lang), colours=(SCENARIO,)),
             ),
         )
         _draw_rows(sheet, result, checks, lang)
     figure = sheet.figure
     figure.data = _table(checks)
     inside = sum(item.posterior[0] <= item.observed <= item.posterior[2] for item in checks)
-    figure.sentence = say("sentence_predictive", lang, count=len(checks), inside=inside)
+    figure.sentence = say("fit_figure.sentence_predictive", lang, count=len(checks), inside=inside)
     return figure
 
 
@@ -79,7 +80,7 @@ def _draw_rows(sheet: Sheet, result: FitResult, checks: Sequence[PredictiveCheck
         axes.plot(prior[[0, 2]], [place, place], color=FAN[1], linewidth=6, solid_capstyle="butt", zorder=1)
         axes.plot(posterior[[0, 2]], [place, place], color=SCENARIO, linewidth=1.5, solid_capstyle="butt", zorder=2)
         axes.plot([posterior[1]], [place], color=SCENARIO, marker="o", markersize=4, zorder=3)
-        name = f"{series_name(series[item.label], lang)}: {say(item.statistic, lang)}"
+        name = f"{series_name(series[item.label], lang)}: {say(f'fit_figure.{item.statistic}', lang)}"
         text = shortened(sheet.figure, name, LABEL_SIZE, _NAMES - 0.1)
         sheet.text(_NAMES - 0.1, (place + 0.5) * _ROW, text, size=LABEL_SIZE, color=INK, ha="right", va="center")
     axes.set_xlim(min(*shown, 1.0) / 1.15, max(*shown, 1.0) * 1.15)

@@ -9,12 +9,13 @@ from matplotlib.ticker import MaxNLocator
 
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.results import FitResult
-from calibration.reporting.wording import say, series_name, window
+from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, SCENARIO, drawing
 from pysd_runner.plots.typography import shortened
+from pysd_runner.text import say
 
 _GAP, _NAME, _TALL, _LEFT, _BELOW = 0.1, 0.18, 0.62, 0.42, 0.3
 _MOST_COLUMNS = 7
@@ -58,12 +59,12 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
         sheet = open_sheet(
             width=PAGE_WIDTH,
             height=rows * (_NAME + _TALL + _GAP) + _BELOW,
-            title=say("regions", lang, series=name),
-            subtitle=say(subtitle, lang, **window(result)),
-            caption=say("regions_caption", lang),
+            title=say("fit_figure.regions", lang, series=name),
+            subtitle=say(f"fit_figure.{subtitle}", lang, **window(result)),
+            caption=say("fit_figure.regions_caption", lang),
             key=(
-                KeyEntry(text=say("observed", lang), colours=(INK,)),
-                KeyEntry(text=say("fitted", lang), colours=(SCENARIO,), style=_DASHES),
+                KeyEntry(text=say("fit_figure.observed", lang), colours=(INK,)),
+                KeyEntry(text=say("fit_figure.fitted", lang), colours=(SCENARIO,), style=_DASHES),
             ),
         )
         _draw(sheet, result, table, codes, columns, lang)
@@ -72,7 +73,7 @@ def plot_regions(result: FitResult, series: str = "", *, lang: str = "en") -> Re
     away = table.assign(gap=(table["fitted"] - table["observed"]).abs()).groupby("region")["gap"].max()
     worst = result.region_names[str(away.idxmax())]
     figure.sentence = say(
-        "sentence_regions", lang, series=name, count=len(codes), worst=worst[0] if lang == "en" else worst[1]
+        "fit_figure.sentence_regions", lang, series=name, count=len(codes), worst=worst[0] if lang == "en" else worst[1]
     )
     return figure
 

@@ -9,7 +9,6 @@ from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.observation import BEND
 from calibration.reporting.fitness import SeriesNumbers, numbers_of, regions_of, strongest_correlations
-from calibration.reporting.report_wording import words
 from calibration.reporting.wording import say_evidence, series_name
 from calibration.uncertainty.verdict import ENTRY as VERDICTS
 from pysd_runner.core.errors import InvalidInput
@@ -27,7 +26,7 @@ from pysd_runner.reports.document import (
     to_html,
     to_markdown,
 )
-from pysd_runner.reports.phrases import say
+from pysd_runner.text import say
 
 MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "figures"
 
@@ -113,7 +112,9 @@ def report_of(
         *_searches(result, lang),
         *_provenance(result, panel, lang),
     ]
-    title = words("title", lang, model=fitted.model, panel=fitted.panel, first=fitted.first_year, last=fitted.last_year)
+    title = say(
+        "fit_report.title", lang, model=fitted.model, panel=fitted.panel, first=fitted.first_year, last=fitted.last_year
+    )
     return Document(title=title, lang=lang, parts=parts)
 
 
@@ -121,8 +122,8 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
     settled = sum(item.contraction >= _MOSTLY_PANEL for item in result.parameters)
     prior = sum(item.contraction < _MOSTLY_PRIOR for item in result.parameters)
     yield Paragraph(
-        words(
-            "lead",
+        say(
+            "fit_report.lead",
             lang,
             regions=len(result.fitted.regions),
             cells=sum(item.observations for item in result.series),
@@ -135,19 +136,19 @@ def _opening(result: FitResult, lang: str) -> Iterator[Part]:
     )
     failed = result.check()
     if failed:
-        yield Paragraph(words("failed", lang, count=len(failed)))
+        yield Paragraph(say("fit_report.failed", lang, count=len(failed)))
     elif not result.findings:
-        yield Paragraph(words("passed", lang))
+        yield Paragraph(say("fit_report.passed", lang))
     if result.findings:
-        yield Heading(words("findings", lang))
+        yield Heading(say("fit_report.findings", lang))
         yield Bullets([str(item) for item in result.findings])
 
 
 def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Part]:
     found = result.description
-    yield Heading(words("contents", lang))
+    yield Heading(say("fit_report.contents", lang))
     keys = [f"{stage} ({', '.join(names)})" for stage, names in found.estimated.items() if names]
-    yield Paragraph(words("estimated", lang, keys="; ".join(keys) or words("none", lang)))
+    yield Paragraph(say("fit_report.estimated", lang, keys="; ".join(keys) or say("fit_report.none", lang)))
     listed = {
         "observed": found.series,
         "absent": found.absent,
@@ -159,7 +160,7 @@ def _contents(result: FitResult, panel: Panel | None, lang: str) -> Iterator[Par
     }
     for key, lines in listed.items():
         if lines:
-            yield Paragraph(f"{words(key, lang)}:")
+            yield Paragraph(f"{say(f'fit_report.{key}', lang)}:")
             yield Bullets(list(lines))
 
 
@@ -168,27 +169,31 @@ def _parameters(result: FitResult, lang: str) -> Iterator[Part]:
         return
     judged: Mapping[str, Any] = (result.fitted.provenance.get(VERDICTS) or {}).get("parameters", {})
     has_profiles = any(item["shape"] is not None for item in judged.values())
-    yield Heading(words("parameters", lang))
-    yield Paragraph(words("parameters_note", lang))
+    yield Heading(say("fit_report.parameters", lang))
+    yield Paragraph(say("fit_report.parameters_note", lang))
     if has_profiles:
-        yield Paragraph(words("profile_note", lang))
+        yield Paragraph(say("fit_report.profile_note", lang))
     header = ["parameter", "unit", "estimate", "interval", "prior_median", "prior_interval", "contraction", "rests"]
     header += ["profile"] if has_profiles else []
     rows = [_parameter_row(item, judged.get(item.key), lang) for item in result.shown]
     others = len(result.parameters) - len(result.shown)
     yield Table(
-        header=[words(key, lang) for key in header],
+        header=[say(f"fit_report.{key}", lang) for key in header],
         rows=[row[: len(header)] for row in rows],
         words=frozenset({1, 7, 8}),
     )
     if others:
-        yield Paragraph(words("others", lang, count=others))
+        yield Paragraph(say("fit_report.others", lang, count=others))
     pairs = strongest_correlations(result)
     if pairs:
         yield Table(
-            header=[words("parameter", lang), words("and", lang), words("correlation", lang)],
+            header=[
+                say("fit_report.parameter", lang),
+                say("fit_report.and", lang),
+                say("fit_report.correlation", lang),
+            ],
             rows=[[one, other, _number(value, 2)] for one, other, value in pairs],
-            caption=words("correlations", lang),
+            caption=say("fit_report.correlations", lang),
             words=frozenset({1}),
         )
 
@@ -207,16 +212,16 @@ def _parameter_row(item: ParameterEstimate, verdict: Mapping[str, Any] | None, l
         _range(item.prior_low, item.prior_high),
         _number(item.contraction, 2),
         say_evidence(item.words, lang),
-        "–" if shape is None else say(f"profile {SHAPES[shape]}", lang),
+        "–" if shape is None else say(f"report.profile {SHAPES[shape]}", lang),
     ]
 
 
 def _by_series(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
-    yield Heading(words("by_series", lang))
-    yield Paragraph(words("series_note", lang))
+    yield Heading(say("fit_report.by_series", lang))
+    yield Paragraph(say("fit_report.series_note", lang))
     header = ("series", "cells", "missing", "rmse", "bias", "efficiency", "r2", "theil", "declared_sd", "sd")
     yield Table(
-        header=[*(words(key, lang) for key in header), words("persistence", lang)],
+        header=[*(say(f"fit_report.{key}", lang) for key in header), say("fit_report.persistence", lang)],
         rows=[_series_row(item, numbers[item.label], lang) for item in result.series],
     )
 
@@ -239,10 +244,14 @@ def _series_row(item: SeriesFit, found: SeriesNumbers, lang: str) -> list[str]:
 
 
 def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lang: str) -> Iterator[Part]:
-    yield Heading(words("residuals", lang))
-    yield Paragraph(words("residuals_note", lang, bend=f"{BEND:g}"))
+    yield Heading(say("fit_report.residuals", lang))
+    yield Paragraph(say("fit_report.residuals_note", lang, bend=f"{BEND:g}"))
     keys = ("series", "watson", "memory", "band", "rejecting", "rms")
-    header = [*(words(key, lang) for key in keys), words("wild", lang, bend=f"{BEND:g}"), words("verdict", lang)]
+    header = [
+        *(say(f"fit_report.{key}", lang) for key in keys),
+        say("fit_report.wild", lang, bend=f"{BEND:g}"),
+        say("fit_report.verdict", lang),
+    ]
     rows = []
     for item in result.series:
         found = numbers[item.label]
@@ -256,12 +265,12 @@ def _residual_tests(result: FitResult, numbers: Mapping[str, SeriesNumbers], lan
                 "–" if math.isnan(share) else f"{_number(100 * share, 0)} %",
                 _number(item.rms, 2),
                 f"{item.wild}",
-                words(_verdict(found), lang),
+                say(f"fit_report.{_verdict(found)}", lang),
             ]
         )
     yield Table(header=header, rows=rows, words=frozenset({7}))
     if result.shocks is not None:
-        yield Paragraph(f"{words('shocks', lang)}: {result.shocks.words}.")
+        yield Paragraph(f"{say('fit_report.shocks', lang)}: {result.shocks.words}.")
 
 
 def _verdict(found: SeriesNumbers) -> str:
@@ -277,13 +286,19 @@ def _by_region(result: FitResult, lang: str) -> Iterator[Part]:
     columns = {item.label: list(regions_of(result, item)) for item in regional}
     first = [item for item in columns[regional[0].label] if not math.isnan(item.rmse)]
     worst = max(first, key=lambda item: item.rmse).region if first else ""
-    yield Heading(words("by_region", lang))
-    yield Paragraph(words("region_note", lang, worst=_region(result, worst, lang) if worst else words("none", lang)))
+    yield Heading(say("fit_report.by_region", lang))
+    yield Paragraph(
+        say(
+            "fit_report.region_note",
+            lang,
+            worst=_region(result, worst, lang) if worst else say("fit_report.none", lang),
+        )
+    )
     rows = []
     for place, code in enumerate(result.region_names):
         cells = [columns[item.label][place] for item in regional]
         rows.append([_region(result, code, lang), *(_with_bias(found.rmse, found.bias) for found in cells)])
-    yield Table(header=[words("region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
+    yield Table(header=[say("fit_report.region", lang), *(series_name(item, lang) for item in regional)], rows=rows)
 
 
 def _region(result: FitResult, code: str, lang: str) -> str:
@@ -292,7 +307,7 @@ def _region(result: FitResult, code: str, lang: str) -> str:
 
 def _figures(figures: Mapping[str, str], lang: str) -> Iterator[Part]:
     if figures:
-        yield Heading(words("figures", lang))
+        yield Heading(say("fit_report.figures", lang))
         for name, sentence in figures.items():
             yield Picture(f"{FIGURES}/{name}.png", sentence)
 
@@ -300,9 +315,9 @@ def _figures(figures: Mapping[str, str], lang: str) -> Iterator[Part]:
 def _searches(result: FitResult, lang: str) -> Iterator[Part]:
     if not result.searches:
         return
-    yield Heading(words("searches", lang))
+    yield Heading(say("fit_report.searches", lang))
     yield Table(
-        header=[words(key, lang) for key in ("start", "cost", "outcome", "distance")],
+        header=[say(f"fit_report.{key}", lang) for key in ("start", "cost", "outcome", "distance")],
         rows=[[item.start, _number(item.cost, 3), item.message, _number(item.distance, 3)] for item in result.searches],
         words=frozenset({2}),
     )
@@ -313,8 +328,8 @@ def _provenance(result: FitResult, panel: Panel | None, lang: str) -> Iterator[P
     basis = f", {record['price_basis']}" if record.get("price_basis") else ""
     currency = str(record.get("currency", "currency"))
     lines = [
-        words(
-            "made",
+        say(
+            "fit_report.made",
             lang,
             model=fitted.model,
             model_hash=fitted.model_sha256[:_SHORT_HASH],
@@ -326,13 +341,15 @@ def _provenance(result: FitResult, panel: Panel | None, lang: str) -> Iterator[P
         read = panel.provenance
         digest = str(read["file_sha256"])[:_SHORT_HASH]
         lines.append(
-            words("file", lang, file=read["file"], hash=digest, encoding=read["encoding"], shape=read["shape"])
+            say("fit_report.file", lang, file=read["file"], hash=digest, encoding=read["encoding"], shape=read["shape"])
         )
-    named = words("unnamed", lang) if currency == "currency" else currency
-    lines.append(words("money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0)))
+    named = say("fit_report.unnamed", lang) if currency == "currency" else currency
+    lines.append(say("fit_report.money", lang, currency=named, basis=basis, rate=record.get("yuan_per_unit", 1.0)))
     keys = ("gapsim", "python", "numpy", "scipy", "seed", "starts")
-    lines.append(words("versions", lang, seconds=result.seconds, **{key: record.get(key, "?") for key in keys}))
-    yield Heading(words("provenance", lang))
+    lines.append(
+        say("fit_report.versions", lang, seconds=result.seconds, **{key: record.get(key, "?") for key in keys})
+    )
+    yield Heading(say("fit_report.provenance", lang))
     yield Bullets(lines)
 
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.results import FitResult
 from calibration.observation import BEND
-from calibration.reporting.wording import say, series_name, window
+from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import BASELINE, GRID, INK, RULE, SCENARIO, drawing
 from pysd_runner.plots.typography import shortened, wrapped
+from pysd_runner.text import say
 
 _ROW, _NAMES, _GAP, _HEAD, _FOOT = 0.145, 1.05, 0.12, 0.36, 0.26
 _SMALL = 6.4
@@ -54,19 +55,19 @@ def plot_residuals(result: FitResult, *, lang: str = "en") -> ReportFigure:
         sheet = open_sheet(
             width=PAGE_WIDTH,
             height=_HEAD + len(result.region_names) * _ROW + _FOOT,
-            title=say("residuals", lang),
-            subtitle=say("residuals_subtitle", lang, **window(result)),
-            caption=say("residuals_caption", lang, count=len(frame), **counts),
+            title=say("fit_figure.residuals", lang),
+            subtitle=say("fit_figure.residuals_subtitle", lang, **window(result)),
+            caption=say("fit_figure.residuals_caption", lang, count=len(frame), **counts),
             key=(
-                KeyEntry(text=say("below", lang), colours=(SCENARIO, SCENARIO)),
-                KeyEntry(text=say("above", lang), colours=(BASELINE, BASELINE)),
+                KeyEntry(text=say("fit_figure.below", lang), colours=(SCENARIO, SCENARIO)),
+                KeyEntry(text=say("fit_figure.above", lang), colours=(BASELINE, BASELINE)),
             ),
         )
         _draw(sheet, result, frame, blocks, lang)
     figure = sheet.figure
     columns = ["region", "year", "measurement", "indicator", "residual", "standardised"]
     figure.data = frame[columns].assign(unit="residual in the terms of the series, standardised in standard deviations")
-    figure.sentence = say("sentence_residuals", lang, count=len(blocks), cells=len(frame), **counts)
+    figure.sentence = say("fit_figure.sentence_residuals", lang, count=len(blocks), cells=len(frame), **counts)
     return figure
 
 

@@ -6,12 +6,13 @@ from matplotlib.ticker import MaxNLocator
 
 from calibration.fitting.estimates import SeriesFit
 from calibration.fitting.results import FitResult
-from calibration.reporting.wording import say, series_name, window
+from calibration.reporting.wording import series_name, window
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, RULE, SCENARIO, drawing
 from pysd_runner.plots.typography import wrapped
+from pysd_runner.text import say
 
 _COLUMNS, _GAP, _LEFT = 3, 0.46, 0.5
 
@@ -51,9 +52,9 @@ def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
         sheet = open_sheet(
             width=PAGE_WIDTH,
             height=count * pitch,
-            title=say("series", lang),
-            subtitle=say("series_subtitle", lang, **window(result)),
-            caption=say("series_caption", lang),
+            title=say("fit_figure.series", lang),
+            subtitle=say("fit_figure.series_subtitle", lang, **window(result)),
+            caption=say("fit_figure.series_caption", lang),
         )
         for number, item in enumerate(result.series):
             row, column = divmod(number, columns)
@@ -62,12 +63,12 @@ def plot_series(result: FitResult, *, lang: str = "en") -> ReportFigure:
             _draw_name(sheet, item, left, top, wide, lang)
             axes = sheet.axes(left, top + above, wide, wide)
             _draw_scatter(axes, part)
-            axes.set_xlabel(say("observed", lang))
+            axes.set_xlabel(say("fit_figure.observed", lang))
             if column == 0:
-                axes.set_ylabel(say("fitted", lang))
+                axes.set_ylabel(say("fit_figure.fitted", lang))
     figure = sheet.figure
     figure.data = frame.drop(columns="used").assign(unit="as in the fit: log points, or a national level")
-    figure.sentence = say("sentence_series", lang, count=len(result.series))
+    figure.sentence = say("fit_figure.sentence_series", lang, count=len(result.series))
     return figure
 
 

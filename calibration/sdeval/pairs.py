@@ -27,25 +27,13 @@ Axis = int | str
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Two arrays of one shape, time on the last axis.
-
-    Attributes
-    ----------
-    observed, simulated
-        Shape ``(*kept, *pooled, time)``; NaN in both where either was missing.
-    pooled
-        How many axes before time are pooled with it.
-    labels
-        A name for each series, in the order of the axes kept, joined with " / " where there are several.
-    moments
-        Labels of the time axis, or 0, 1, 2, ...
-    """
+    """Two arrays of one shape, time on the last axis."""
 
     observed: FloatArray
     simulated: FloatArray
-    pooled: int
+    pooled: int  # how many axes before time are pooled with it
     labels: tuple[str, ...]
-    moments: tuple[Any, ...]
+    moments: tuple[Any, ...]  # labels of the time axis, or 0, 1, 2,
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -59,28 +47,7 @@ class Pair:
 
 
 def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: Axis | Sequence[Axis] = ()) -> Pair:
-    """Check a pair and bring it to one layout.
-
-    Parameters
-    ----------
-    observed, simulated
-        Arrays of one shape, in one unit; labelled ones (`xarray.DataArray`, pandas) must carry the same labels.
-    time
-        The axis of time.
-    pool
-        Further axes a statistic runs over.
-
-    Returns
-    -------
-    Pair
-        The arrays with time last and the pooled axes before it.
-
-    Raises
-    ------
-    InvalidInput
-        If shapes or labels differ, an axis does not exist, the number of the axis of time points past one called "year"
-        or "time", a value is infinite or there is no moment at all.
-    """
+    """Check a pair and bring it to one layout."""
     first, second = _labelled("observed", observed), _labelled("simulated", simulated)
     names: tuple[Hashable, ...] | None = None
     if isinstance(first, xr.DataArray) and isinstance(second, xr.DataArray):
@@ -113,27 +80,7 @@ def line_up(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool:
 
 
 def axis_number(axis: Axis, dimensions: int, names: Sequence[Hashable] | None = None) -> int:
-    """Number of an axis that is given by its number or its name.
-
-    Parameters
-    ----------
-    axis
-        Number or name.
-    dimensions
-        How many axes there are.
-    names
-        Their names, where the array carries labels.
-
-    Returns
-    -------
-    int
-        From 0 up.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such axis.
-    """
+    """Number of an axis that is given by its number or its name."""
     if isinstance(axis, str):
         if names is None:
             raise InvalidInput(f"the axis {axis!r} is given by name, but the arrays carry no labels; give its number")
@@ -149,27 +96,7 @@ def axis_number(axis: Axis, dimensions: int, names: Sequence[Hashable] | None = 
 def series_of(
     values: ArrayLike, *, time: Axis = -1, what: str = "residuals"
 ) -> tuple[FloatArray, tuple[str, ...], tuple[int, ...]]:
-    """Bring one array to series by time.
-
-    Parameters
-    ----------
-    values
-        An array, labelled or not, with an axis of time.
-    time
-        That axis.
-    what
-        What the array is called in a message.
-
-    Returns
-    -------
-    tuple
-        The values with time last, ``(*series, time)``; a label for each series; the shape of the series.
-
-    Raises
-    ------
-    InvalidInput
-        If a value is infinite or the axis does not exist.
-    """
+    """Bring one array to series by time."""
     given = _labelled(what, values)
     names = given.dims if isinstance(given, xr.DataArray) else None
     numbers = numbers_of(what, given)
@@ -193,18 +120,7 @@ def _time_axis(time: Axis, dimensions: int, names: Sequence[Hashable] | None) ->
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
-    """Quotient that is missing where it is not defined.
-
-    Parameters
-    ----------
-    numerator, denominator
-        Arrays that broadcast.
-
-    Returns
-    -------
-    FloatArray
-        NaN where the denominator is zero or missing.
-    """
+    """Quotient that is missing where it is not defined."""
     below = np.asarray(denominator, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         quotient = np.asarray(numerator, dtype=float) / below
@@ -239,25 +155,7 @@ def _aligned(observed: xr.DataArray, simulated: xr.DataArray) -> tuple[xr.DataAr
 
 
 def numbers_of(what: str, values: ArrayLike) -> FloatArray:
-    """Finite or missing numbers, with at least one axis.
-
-    Parameters
-    ----------
-    what
-        What they are called in a message.
-    values
-        The array.
-
-    Returns
-    -------
-    FloatArray
-        The numbers.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no array of numbers or one is infinite.
-    """
+    """Finite or missing numbers, with at least one axis."""
     try:
         numbers = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as fault:

@@ -19,27 +19,7 @@ BREAKDOWNS = (SimulationFailed, ArithmeticError, ValueError, RuntimeError)
 
 
 def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, FloatArray]:
-    """Outcomes of a run as arrays.
-
-    Parameters
-    ----------
-    run
-        Outcomes by name, any shapes, plain or labelled.
-    names
-        Which of them; all if not given.
-
-    Returns
-    -------
-    dict
-        Arrays of numbers; NaN and infinity are kept.
-
-    Raises
-    ------
-    UnknownName
-        If the run has no such outcome.
-    InvalidInput
-        If an outcome is not an array of numbers.
-    """
+    """Outcomes of a run as arrays."""
     chosen = list(run) if names is None else list(names)
     for name in chosen:
         if name not in run:
@@ -54,17 +34,6 @@ def arrays_of(run: Run, names: Sequence[str] | None = None) -> dict[str, FloatAr
 
 
 def first_where(mask: ArrayLike) -> tuple[int, ...] | None:
-    """Index of the first true element in the order of the array.
-
-    Parameters
-    ----------
-    mask
-        Truth values.
-
-    Returns
-    -------
-    tuple of int or None
-        None if there is none.
-    """
+    """Index of the first true element in the order of the array."""
     found = np.argwhere(np.asarray(mask))
     return tuple(int(index) for index in found[0]) if len(found) else None

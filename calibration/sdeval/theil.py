@@ -90,18 +90,7 @@ def theil(observed: ArrayLike, simulated: ArrayLike, *, time: Axis = -1, pool: A
 
 
 def theil_of(pair: Pair) -> Theil:
-    """Theil's statistics of a pair that is lined up.
-
-    Parameters
-    ----------
-    pair
-        The pair.
-
-    Returns
-    -------
-    Theil
-        As `theil`.
-    """
+    """Theil's statistics of a pair that is lined up."""
     error = pair.simulated - pair.observed
     square = mean_over(error**2, pair)
     root = np.sqrt(square)
@@ -118,38 +107,12 @@ def theil_of(pair: Pair) -> Theil:
 
 
 def mean_over(values: FloatArray, pair: Pair) -> FloatArray:
-    """Mean over the moments that are given.
-
-    Parameters
-    ----------
-    values
-        Array of the shape of the pair; NaN where the pair is missing.
-    pair
-        The pair.
-
-    Returns
-    -------
-    FloatArray
-        NaN where no moment is given.
-    """
+    """Mean over the moments that are given."""
     return ratio(np.nansum(values, axis=pair.axes), pair.present.sum(axis=pair.axes))
 
 
 def deviations(values: FloatArray, pair: Pair) -> FloatArray:
-    """Deviations from the mean, exactly zero where all values are equal.
-
-    Parameters
-    ----------
-    values
-        Array of the shape of the pair; NaN where the pair is missing.
-    pair
-        The pair.
-
-    Returns
-    -------
-    FloatArray
-        Shape of the pair; NaN where it is missing.
-    """
+    """Deviations from the mean, exactly zero where all values are equal."""
     mean = np.expand_dims(mean_over(values, pair), pair.axes)
     highest = np.where(pair.present, values, -np.inf).max(axis=pair.axes, keepdims=True)
     lowest = np.where(pair.present, values, np.inf).min(axis=pair.axes, keepdims=True)
@@ -157,11 +120,9 @@ def deviations(values: FloatArray, pair: Pair) -> FloatArray:
 
 
 def _shares(pair: Pair, error: FloatArray, square: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Bias, variation and covariation over the mean squared error.
-
-    Written in deviations of the error, so that a small error of a large quantity keeps its digits:
-    s_S^2 - s_A^2 = mean((d_S - d_A)(d_S + d_A)), and 2(1-r) s_S s_A = var(error) - (s_S - s_A)^2.
-    """
+    """Bias, variation and covariation over the mean squared error."""
+    # Written in deviations of the error, so that a small error of a large quantity keeps its digits: s_S^2 - s_A^2 =
+    # mean((d_S - d_A)(d_S + d_A)), and 2(1-r) s_S s_A = var(error) - (s_S - s_A)^2.
     of_error = deviations(error, pair)
     simulated, observed = deviations(pair.simulated, pair), deviations(pair.observed, pair)
     spread = np.sqrt(mean_over(simulated**2, pair)) + np.sqrt(mean_over(observed**2, pair))

@@ -33,18 +33,7 @@ class FittedTrend:
 
 
 def check_trend(trend: str) -> None:
-    """Refuse an unknown kind of trend.
-
-    Parameters
-    ----------
-    trend
-        Its name.
-
-    Raises
-    ------
-    InvalidInput
-        If it is not one of `DEGREES`.
-    """
+    """Refuse an unknown kind of trend."""
     if trend not in DEGREES:
         raise InvalidInput(f"trend is {trend!r}; it must be one of {', '.join(DEGREES)}")
 

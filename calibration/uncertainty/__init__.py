@@ -2,12 +2,10 @@
 
 from calibration.fitting.point import FittedPoint, fitted_point, point_at
 from calibration.uncertainty.convergence import Convergence, convergence
-from calibration.uncertainty.directions import Direction, directions
 from calibration.uncertainty.predictive import PredictiveCheck, predictive_checks
-from calibration.uncertainty.profiles import Profile, half_quantile, profile
+from calibration.uncertainty.profiles import Profile, Shape, half_quantile, profile
 from calibration.uncertainty.sampling import PosteriorSample, sample, sample_at
-from calibration.uncertainty.shape import Shape
-from calibration.uncertainty.verdict import Identifiability, Verdict, identify
+from calibration.uncertainty.verdict import Direction, Identifiability, Verdict, directions, identify
 
 __all__ = [
     "Convergence",

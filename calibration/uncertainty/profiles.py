@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,6 @@ from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
-from calibration.uncertainty.shape import Shape, shape_of
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 
 Array = NDArray[np.float64]
@@ -24,6 +24,50 @@ FARTHEST = 2.5
 MOST_POINTS = 16
 # Costs along a profile matter to about 0.01; the searches stop long before that hangs on their tolerance.
 _SEARCH = LeastSquares(tolerance=1e-5, evaluations=60)
+# A dip must be this deep in minus log posterior to count as a second mode: a likelihood ratio of e to the half.
+DIP = 0.5
+
+
+class Shape(Enum):
+    """How the data part of a profile looks; the value is the phrase a reader is told."""
+
+    BOTH = "bounded on both sides"
+    BELOW = "bounded from below only"
+    ABOVE = "bounded from above only"
+    FLAT = "flat"
+    TWO_MODES = "two modes"
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the data alone rule out values on either side."""
+        return self is Shape.BOTH
+
+
+def shape_of(rise: Array, data_rise: Array, limit: float) -> Shape:
+    """Tell the shape of a profile.
+
+    >>> flat, bowl = np.zeros(5), np.array([4.0, 1.0, 0.0, 1.0, 4.0])
+    >>> shape_of(bowl, bowl, 1.35).value, shape_of(bowl, flat, 1.35).value
+    ('bounded on both sides', 'flat')
+    """
+    if _dip(rise) >= DIP:
+        return Shape.TWO_MODES
+    lowest = int(data_rise.argmin())
+    below, above = data_rise[:lowest], data_rise[lowest + 1 :]
+    is_below, is_above = bool((below >= limit).any()), bool((above >= limit).any())
+    if is_below and is_above:
+        return Shape.BOTH
+    if is_below:
+        return Shape.BELOW
+    return Shape.ABOVE if is_above else Shape.FLAT
+
+
+def _dip(rise: Array) -> float:
+    """Depth of the second lowest valley: how far one must climb from it towards the lowest."""
+    lowest = int(rise.argmin())
+    right = np.maximum.accumulate(rise[lowest:]) - rise[lowest:]
+    left = np.maximum.accumulate(rise[lowest::-1]) - rise[lowest::-1]
+    return float(max(right.max(), left.max()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -251,10 +295,8 @@ def _estimated_again(at: FittedPoint, place: int, start: Array) -> _Held:
 
 
 def _crossing(z: Array, rise: Array, side: int, limit: float) -> float:
-    """Where the rise passes a limit for the first time, seen from the lowest point; the last point if it never does.
-
-    Between points the root of the rise is taken as linear, which is exact for a normal posterior.
-    """
+    """Where the rise passes a limit for the first time, seen from the lowest point; the last point if it never does."""
+    # Between points the root of the rise is taken as linear, which is exact for a normal posterior.
     lowest = int(rise.argmin())
     order = range(lowest + side, len(z) if side > 0 else -1, side)
     before = lowest

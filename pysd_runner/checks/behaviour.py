@@ -58,11 +58,10 @@ class BehaviourProblem:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """Values of a variable that a rule looks at, what they may be, and by how much they miss it.
+    """Values of a variable that a rule looks at, what they may be, and by how much they miss it."""
 
-    `values`, `allowed` and `excess` have the axes (scenario, draw, ..., year), with `dims` between; the excess is
-    positive, or NaN, where the rule is broken.
-    """
+    # `values`, `allowed` and `excess` have the axes (scenario, draw, ..., year), with `dims` between; the excess is
+    # positive, or NaN, where the rule is broken.
 
     variable: str
     dims: tuple[str, ...]

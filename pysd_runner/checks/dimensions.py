@@ -1,10 +1,11 @@
 """Dimensional analysis of every equation of a model."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from pysd_runner.checks.equivalences import unit_equivalences
 from pysd_runner.checks.inference import Inference, MaybeUnit, Mismatch, is_literal
 from pysd_runner.checks.units import Synonyms, Unit, parse_unit, with_equivalences
 from pysd_runner.core.errors import InvalidInput
@@ -18,6 +19,9 @@ FAILURES = ("units differ", "unit not readable")
 
 TIME_WORD = "time"
 CLOCK_NAMES = ("time step", "initial time", "final time")
+# Settings stand behind the sketch; a line of kind 22 lists words for one unit.
+_SETTINGS = "///---\\\\\\"
+_EQUIVALENCE = re.compile(r"^22:(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,3 +199,12 @@ def _problem(kind: Kind, variable: Variable, equation: str, expected: str, found
     return DimensionProblem(
         kind=kind, variable=variable.name, equation=equation, expected=expected, found=found, message=text
     )
+
+
+def unit_equivalences(path: Path) -> list[tuple[str, ...]]:
+    """Words for one unit that a model file lists."""
+    if not path.is_file():
+        return []
+    _, _, settings = path.read_bytes().decode("utf-8", errors="replace").replace("\r", "").partition(_SETTINGS)
+    groups = [tuple(word.strip() for word in line.split(",")) for line in _EQUIVALENCE.findall(settings)]
+    return [tuple(word for word in group if word) for group in groups if any(group)]

@@ -24,49 +24,22 @@ YEARS = 30.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expectation:
-    """What a test input must imply.
+    """What a test input must imply."""
 
-    Parameters
-    ----------
-    variable
-        Name in the model.
-    relation
-        ``zero``, ``constant`` over time, ``rises`` or ``falls`` from the first to the last year, ``alike`` in all
-        regions, ``as base``: equal to the run without the test input at all times, ``below base`` or ``above base`` in
-        the last year, ``at most`` or ``at least`` `bound` at all times.
-    over
-        ``every`` element, the ``others`` than the one the pulse hits, the ``pulsed`` one, or their ``mean``.
-    bound
-        For ``at most`` and ``at least``, in the unit of the variable.
-    tolerance
-        Allowed departure; relative to the largest magnitude where that is above one. A direction (``rises``, ``falls``,
-        ``below base``, ``above base``) has none: every element must move that way by more than rounding.
-    """
-
-    variable: str
+    variable: str  # name in the model
     relation: Relation
     over: Over = "every"
-    bound: float | None = None
-    tolerance: float = 1e-9
+    bound: float | None = None  # for ``at most`` and ``at least``, in the unit of the variable
+    tolerance: float = 1e-9  # allowed departure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pulse:
-    """An input that differs from its value for one year.
-
-    Parameters
-    ----------
-    variable
-        The input.
-    size
-        Its value in that year, in its own unit.
-    highest_of
-        The input of which the element with the highest value is hit; empty hits all elements.
-    """
+    """An input that differs from its value for one year."""
 
     variable: str
-    size: float
-    highest_of: str = ""
+    size: float  # its value in that year, in its own unit
+    highest_of: str = ""  # the input of which the element with the highest value is hit; empty hits all elements
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,53 +85,25 @@ class Experiment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loop:
-    """A feedback loop that parameters can switch off.
+    """A feedback loop that parameters can switch off."""
 
-    Parameters
-    ----------
-    name
-        Unique in its file.
-    values
-        Parameters and the values that switch the loop off.
-    moves
-        Variables that the loop is there to move.
-    given
-        Inputs that hold with the loop as well, for instance a policy without which it sleeps.
-    years
-        How long it runs.
-    en, zh
-        The loop in words.
-    """
-
-    name: str
-    values: Mapping[str, float]
-    moves: tuple[str, ...]
+    name: str  # unique in its file
+    values: Mapping[str, float]  # parameters and the values that switch the loop off
+    moves: tuple[str, ...]  # variables that the loop is there to move
     given: Mapping[str, float] = field(default_factory=dict)
-    years: float = YEARS
+    years: float = YEARS  # how long it runs
     en: str = ""
     zh: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Balance:
-    """Flows that only move something: what leaves in one place arrives in another.
+    """Flows that only move something: what leaves in one place arrives in another."""
 
-    Parameters
-    ----------
-    name
-        Unique in its file.
-    inflows, outflows
-        Variables whose sums over all elements must be equal at all times.
-    tolerance
-        Allowed difference, relative to the largest outflow.
-    en, zh
-        The balance in words.
-    """
-
-    name: str
+    name: str  # unique in its file
     inflows: tuple[str, ...]
     outflows: tuple[str, ...]
-    tolerance: float = 1e-9
+    tolerance: float = 1e-9  # allowed difference, relative to the largest outflow
     en: str = ""
     zh: str = ""
 
@@ -206,23 +151,7 @@ def experiments_of(model: Model) -> Experiments:
 
 
 def load_experiments(path: str | Path) -> Experiments:
-    """Read the experiments of a model.
-
-    Parameters
-    ----------
-    path
-        A ``checks.toml``, schema 1.
-
-    Returns
-    -------
-    Experiments
-        In the order of the file.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is missing, is not TOML, has another schema, an unknown or missing key or a wrong value.
-    """
+    """Read the experiments of a model."""
     root = declared_tables(path)
     found = Experiments(
         extremes=tuple(_experiment(table, "extreme") for table in root.entries("extreme")),

@@ -40,61 +40,26 @@ CLOCK = frozenset({"initial time", "final time"})
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Two units that should agree and do not.
-
-    Parameters
-    ----------
-    expected, found
-        The units in words.
-    place
-        The part of the equation where they meet.
-    reason
-        Which part gives which unit.
-    """
+    """Two units that should agree and do not."""
 
     expected: str
     found: str
-    place: str
-    reason: str
+    place: str  # the part of the equation where they meet
+    reason: str  # which part gives which unit
 
 
 @dataclass(slots=True)
 class Inference:
-    """Units of the expressions of one model.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    declared
-        Unit of every variable of the file; None where it is not known.
-    time
-        Unit of time.
-    mismatches
-        What was found since the list was last emptied.
-    """
+    """Units of the expressions of one model."""
 
     model: ModelIr
-    declared: Mapping[str, MaybeUnit]
+    declared: Mapping[str, MaybeUnit]  # unit of every variable of the file; None where it is not known
     time: MaybeUnit
-    mismatches: list[Mismatch] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)  # what was found since the list was last emptied
     _hidden: dict[str, MaybeUnit] = field(default_factory=dict)
 
     def unit(self, expression: Expression, literal: MaybeUnit = DIMENSIONLESS) -> MaybeUnit:
-        """Unit of an expression.
-
-        Parameters
-        ----------
-        expression
-            Part of an equation.
-        literal
-            What literal numbers count as here.
-
-        Returns
-        -------
-        Unit or None
-            The unit; None fits any.
-        """
+        """Unit of an expression."""
         if is_literal(expression):
             return None if is_nought(expression) else literal
         return NODES[type(expression)](self, expression, literal)

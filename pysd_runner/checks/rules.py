@@ -115,41 +115,14 @@ def rules_of(model: Model) -> tuple[Rule, ...]:
 
 
 def rules_file(model: Model) -> Path | None:
-    """File that holds the rules and experiments of a model.
-
-    Parameters
-    ----------
-    model
-        What `load_model` returned.
-
-    Returns
-    -------
-    Path or None
-        ``<name of the file>.checks.toml`` or else ``checks.toml`` in its folder; None when there is neither.
-    """
+    """File that holds the rules and experiments of a model."""
     folder = model.path.parent
     candidates = (folder / f"{model.path.stem}.{RULES_FILE}", folder / RULES_FILE)
     return next((path for path in candidates if path.is_file()), None)
 
 
 def declared_tables(path: str | Path) -> Table:
-    """Open a ``checks.toml`` and check its schema and the names of its sections.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    Table
-        Of which each reader reads its own sections.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is missing, is not TOML, has another schema or an unknown section.
-    """
+    """Open a ``checks.toml`` and check its schema and the names of its sections."""
     path = Path(path)
     root = Table(_parse(path), f"{path.name}: ")
     schema = root.number("schema")

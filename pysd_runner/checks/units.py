@@ -27,7 +27,7 @@ SYNONYMS = (
     ("Person", "persons", "people"),
     ("Unit", "units"),
     ("Percent", "%", "per cent"),
-    ("Yuan", "rmb", "cny", "元"),
+    ("Yuan", "rmb", "cny", "\u5143"),
 )
 
 Synonyms = Mapping[str, str]
@@ -44,21 +44,12 @@ _EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?")
 class Unit:
     """A product of powers of named units; the empty product is dimensionless.
 
-    Parameters
-    ----------
-    powers
-        Exponent of each name, by the name in lower case, without zeros.
-    written
-        How each name is shown.
-
-    Examples
-    --------
     >>> str(parse_unit("Yuan/Year/Person") * parse_unit("people"))
     'Yuan/Year'
     """
 
     powers: Mapping[str, Fraction] = field(default_factory=dict)
-    written: Mapping[str, str] = field(default_factory=dict, compare=False)
+    written: Mapping[str, str] = field(default_factory=dict, compare=False)  # how each name is shown
 
     def __hash__(self) -> int:
         return hash(frozenset(self.powers.items()))
@@ -101,30 +92,10 @@ DIMENSIONLESS = Unit()
 def parse_unit(text: str, synonyms: Synonyms = _TABLE) -> Unit:
     """Read a unit.
 
-    A name and its plural are one unit (`Task`, `Tasks`), and so are the words of `SYNONYMS`.
-
-    Parameters
-    ----------
-    text
-        For instance ``"Yuan/(Year*Person)"``, ``"1/Year"``, ``"Dmnl"``, ``"m^2"``, ``"people per year [0,10]"``.
-    synonyms
-        What other words stand for, by the word in lower case; see `with_equivalences`.
-
-    Returns
-    -------
-    Unit
-        The same as a product of powers, with synonyms under one name.
-
-    Raises
-    ------
-    InvalidInput
-        If the text is empty or not a product of powers of names.
-
-    Examples
-    --------
     >>> parse_unit("Yuan/Year/Person") == parse_unit("Yuan / (people*years)")
     True
     """
+    # A name and its plural are one unit (`Task`, `Tasks`), and so are the words of `SYNONYMS`.
     plain = _RANGE_NOTE.sub("", text).strip()
     if not plain:
         raise InvalidInput("a unit is empty; write Dmnl for a number without a unit")
@@ -249,18 +220,6 @@ def _singular(name: str) -> str:
 def with_equivalences(groups: Iterable[Sequence[str]]) -> Synonyms:
     """Add to the known synonyms what a model file says about its own units.
 
-    Parameters
-    ----------
-    groups
-        Words that stand for one unit, for instance ``[("s", "Second"), ("Fox", "Vixens")]``.
-
-    Returns
-    -------
-    dict
-        For `parse_unit`: what each word stands for, by the word in lower case.
-
-    Examples
-    --------
     >>> parse_unit("m/s", with_equivalences([("s", "Second")])) == parse_unit("m/Second")
     True
     """

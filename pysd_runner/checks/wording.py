@@ -39,20 +39,7 @@ _LONGEST = 80
 
 
 def wording(expression: Expression, model: ModelIr) -> str:
-    """Text of an expression in the notation of Vensim, on one line, its middle left out when it is long.
-
-    Parameters
-    ----------
-    expression
-        Part of an equation.
-    model
-        The model it belongs to, for the names of elements.
-
-    Returns
-    -------
-    str
-        For instance ``MAX(0, Potential Connected[Region] - Connected People[Region])``.
-    """
+    """Text of an expression in the notation of Vensim, on one line, its middle left out when it is long."""
     text = _text(expression, model)
     half = _LONGEST // 2 - 2
     return text if len(text) <= _LONGEST else f"{text[:half].rstrip()} ... {text[-half:].lstrip()}"

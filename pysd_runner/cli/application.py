@@ -72,14 +72,7 @@ class OrderedGroup(typer.core.TyperGroup):
 
 
 def application() -> typer.Typer:
-    """Put the application together.
-
-    Returns
-    -------
-    typer.Typer
-        With the commands of this package and those registered under the entry point group ``gapsim.commands``:
-        functions that take the application.
-    """
+    """Put the application together."""
     app = typer.Typer(
         name="gapsim",
         cls=OrderedGroup,

@@ -77,7 +77,7 @@ def attribute(
     from pysd_runner.policy.attribution import attribute as attributed
     from pysd_runner.policy.regional import loop_labels, loop_values, policy_values, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
-    from pysd_runner.reports.screen import filled
+    from pysd_runner.reports.certainty import filled
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     job = PolicyJob(panel=panel, mapping=mapping, regions=regions, fit=fit, settings=settings, is_open=is_open)

@@ -25,30 +25,7 @@ def baseline_of(
     draws: int,
     seed: int,
 ) -> "Baseline | None":
-    """Read or make the forecast of a panel.
-
-    Parameters
-    ----------
-    session
-        Where progress and warnings go.
-    panel
-        Observations.
-    fitted
-        What a calibration found; None forecasts from the priors.
-    folder
-        Folder of the fit, which keeps the forecast; None for none.
-    until
-        Last year wanted.
-    draws
-        Draws wanted.
-    seed
-        Decides a new forecast.
-
-    Returns
-    -------
-    Baseline or None
-        None, with a warning that says why, when this panel cannot be forecast.
-    """
+    """Read or make the forecast of a panel."""
     kept = None if folder is None else kept_in(folder, panel, fitted, until=until, draws=draws, seed=seed)
     if kept is not None:
         return kept
@@ -72,20 +49,7 @@ def baseline_of(
 def kept_in(
     folder: Path, panel: "Panel", fitted: "FittedParameters | None", *, until: int, draws: int, seed: int
 ) -> "Baseline | None":
-    """Read the forecast in the folder of a fit.
-
-    Parameters
-    ----------
-    folder
-        The folder.
-    panel, fitted, until, draws, seed
-        As for `baseline_of`.
-
-    Returns
-    -------
-    Baseline or None
-        None unless it was made of this panel and fit, with this seed and version, goes far enough and has enough draws.
-    """
+    """Read the forecast in the folder of a fit."""
     from pysd_runner.spec import load_baseline
     from pysd_runner.spec.baseline import FILE
 
@@ -103,17 +67,7 @@ def kept_in(
 
 
 def keep(session: Session, made: "Baseline", folder: Path) -> None:
-    """Write a forecast into the folder of a fit; warn where that cannot be done.
-
-    Parameters
-    ----------
-    session
-        Where the note or warning goes.
-    made
-        The forecast.
-    folder
-        The folder.
-    """
+    """Write a forecast into the folder of a fit; warn where that cannot be done."""
     try:
         path = made.save(folder)
     except OSError as error:

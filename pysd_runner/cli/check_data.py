@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         "check",
         examples=(
             "gapsim data check china",
-            "gapsim data check mine.xlsx --map 省份=region --map 年份=year --map 人均GDP=output_per_head",
+            "gapsim data check mine.xlsx --map Land=region --map Jahr=year --map BIP=output_per_head",
         ),
     )(check)
     app.add_typer(data, short_help="Check a panel: `data check`.")

@@ -25,25 +25,9 @@ _COMMON = {
 
 
 def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable[[Function], Function]:
-    """Register a function as a command.
-
-    The function takes a `Session` first and then its own options; it returns an exit code or None. It gets the options
-    ``--json``, ``--quiet`` and ``--debug``; the first paragraphs of its docstring are its help.
-
-    Parameters
-    ----------
-    app
-        Where to register it.
-    name
-        Name of the command.
-    examples
-        Command lines shown at the end of its help.
-
-    Returns
-    -------
-    callable
-        A decorator that returns the function unchanged.
-    """
+    """Register a function as a command."""
+    # The function takes a `Session` first and then its own options; it returns an exit code or None. It gets the
+    # options ``--json``, ``--quiet`` and ``--debug``; the first paragraphs of its docstring are its help.
 
     def register(function: Function) -> Function:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]

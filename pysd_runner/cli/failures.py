@@ -12,20 +12,7 @@ BUG, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 def guarded(session: Session, work: Callable[[], int | None]) -> int:
-    """Run a command and turn whatever it raises into an exit code and a message.
-
-    Parameters
-    ----------
-    session
-        Where to write.
-    work
-        The command; returns its exit code, None for success.
-
-    Returns
-    -------
-    int
-        0 success, 1 a bug, 2 bad input, 3 diagnostics of a calibration failed, 4 a simulation failed, 130 interrupted.
-    """
+    """Run a command and turn whatever it raises into an exit code and a message."""
     try:
         with listening() as session.interruption:
             code = work() or 0

@@ -1,5 +1,7 @@
 """``gapsim init``: files to start a study from."""
 
+from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, r
 from pysd_runner.core.errors import InvalidInput
 
 SCENARIO_FILE = "scenario.yaml"
+TEMPLATES = ("panel.csv", "mapping.yaml", "regions.csv")
 
 
 def register(app: typer.Typer) -> None:
@@ -57,7 +60,6 @@ def initialise(
     refuse(own, "these options go with a model of your own (--model mine.mdl)")
     folder = Path() if folder is None else folder
     from pysd_runner.export.files import write_text_whole
-    from pysd_runner.panel.templates import panel_templates
     from pysd_runner.scenarios import scenario_template
 
     files = {**panel_templates(), SCENARIO_FILE: scenario_template()}
@@ -79,3 +81,9 @@ def initialise(
         f"  gapsim run {folder / SCENARIO_FILE} --panel {panel} --mapping {mapping} --fit {folder / 'fit'} "
         f"--out {folder / 'results'}"
     )
+
+
+def panel_templates() -> Mapping[str, str]:
+    """Return the example files, as text by file name."""
+    folder = resources.files("pysd_runner.cli").joinpath("templates")
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES}

@@ -12,34 +12,21 @@ ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Interruption:
-    """Remembers that an interruption was asked for.
+    """Remembers that an interruption was asked for."""
 
-    The interpreter drops an exception that a signal raises inside the callbacks of C libraries. Work that checks here
-    from time to time stops all the same.
-    """
+    # The interpreter drops an exception that a signal raises inside the callbacks of C libraries. Work that checks here
+    # from time to time stops all the same.
 
     def __init__(self) -> None:
         self._is_asked = False
 
     def ask(self, _: int, __: FrameType | None) -> None:
-        """Handle the signal.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            Always.
-        """
+        """Handle the signal."""
         self._is_asked = True
         raise KeyboardInterrupt
 
     def check(self) -> None:
-        """Stop if an interruption was asked for.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If it was.
-        """
+        """Stop if an interruption was asked for."""
         if self._is_asked:
             self._is_asked = False
             raise KeyboardInterrupt
@@ -47,13 +34,7 @@ class Interruption:
 
 @contextmanager
 def listening() -> Iterator[Interruption]:
-    """Listen for Ctrl-C and what else asks to end while a command runs; the former handlers come back afterwards.
-
-    Yields
-    ------
-    Interruption
-        To be checked between steps of the work.
-    """
+    """Listen for Ctrl-C and what else asks to end while a command runs; the former handlers come back afterwards."""
     interruption = Interruption()
     # Signals can only be handled in the main thread, and a caller that ignores them wants that.
     if threading.current_thread() is not threading.main_thread():

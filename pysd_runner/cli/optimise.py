@@ -205,7 +205,7 @@ def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scena
     from dataclasses import replace
 
     from pysd_runner.scenarios import load_scenario, shipped_scenarios
-    from pysd_runner.scenarios.comparison import distinct
+    from pysd_runner.scenarios.description import distinct
 
     found = [load_scenario(name, model=inputs.model) for name in shipped_scenarios(inputs.model)]
     alike = [

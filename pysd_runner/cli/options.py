@@ -22,7 +22,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Map = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", metavar="COLUMN=NAME", help="What a heading of the panel means, for instance 年份=year; repeatable."
+        "--map", metavar="COLUMN=NAME", help="What a heading of the panel means, for instance Jahr=year; repeatable."
     ),
 ]
 Unit = Annotated[

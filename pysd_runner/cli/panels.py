@@ -17,19 +17,9 @@ SCALE = ("no-unit", "no-population", "magnitude")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelChoice:
-    """A panel and how to read it.
+    """A panel and how to read it."""
 
-    Parameters
-    ----------
-    source
-        Shipped name or file.
-    columns, units
-        As given on the command line, ``heading=name`` and ``name=unit``.
-    mapping, regions, national, encoding
-        Files and encoding, or None.
-    """
-
-    source: str
+    source: str  # shipped name or file
     columns: Sequence[str] = ()
     units: Sequence[str] = ()
     mapping: Path | None = None
@@ -44,13 +34,7 @@ class PanelChoice:
         return tuple(item for item in given if item is not None)
 
     def load(self) -> "Panel":
-        """Read the panel.
-
-        Raises
-        ------
-        InvalidPanel
-            If anything is wrong with it.
-        """
+        """Read the panel."""
         from pysd_runner.panel import load_panel
 
         return load_panel(self.source, **self._arguments())
@@ -63,22 +47,7 @@ class PanelChoice:
         last_year: int | None = None,
         regions: Sequence[str] = (),
     ) -> "Panel":
-        """Read the panel, and say its heaviest warning, how many it has and which regions are left out.
-
-        Parameters
-        ----------
-        session
-            Where to say it.
-        first_year, last_year
-            Ends of the window in which every region must have output; None leaves the choice to the panel.
-        regions
-            Codes of the regions of a fit; a panel that holds more is cut to them.
-
-        Raises
-        ------
-        InvalidPanel
-            If anything is wrong with it, or it has too many regions.
-        """
+        """Read the panel, and say its heaviest warning, how many it has and which regions are left out."""
         from pysd_runner.panel import with_output
 
         panel = self._opened(session, regions, "fit")
@@ -90,22 +59,7 @@ class PanelChoice:
         return cut
 
     def read_to_compare(self, session: Session, *, regions: Sequence[str] = (), of: str = "fit") -> "Panel":
-        """Read the panel for what only compares its regions: all of them, also those that come late or end early.
-
-        Parameters
-        ----------
-        session
-            Where to say its heaviest warning; that it has no units or no population is none here.
-        regions
-            Codes of the regions of a fit or a run; a panel that holds more is cut to them.
-        of
-            Whether these are those of a fit or of a run.
-
-        Raises
-        ------
-        InvalidPanel
-            If anything is wrong with it, or it has too many regions.
-        """
+        """Read the panel for what only compares its regions: all of them, also those that come late or end early."""
         return self._opened(session, regions, of, unsaid=SCALE)
 
     def _opened(self, session: Session, regions: Sequence[str], of: str, *, unsaid: Sequence[str] = ()) -> "Panel":
@@ -144,7 +98,7 @@ class PanelChoice:
 
     def _mapping(self) -> "PanelMapping | Mapping[str, str] | None":
         """Mapping file with the columns of the command line on top."""
-        columns = pairs(self.columns, "--map", "年份=year")
+        columns = pairs(self.columns, "--map", "Jahr=year")
         if self.mapping is None:
             return columns or None
         from pysd_runner.panel import load_mapping
@@ -154,27 +108,7 @@ class PanelChoice:
 
 
 def pairs(texts: Sequence[str], option: str, example: str) -> dict[str, str]:
-    """Read ``left=right`` texts; the last sign divides, because headings may hold one.
-
-    Parameters
-    ----------
-    texts
-        As given.
-    option
-        Name of the option, for the message.
-    example
-        What a correct one looks like.
-
-    Returns
-    -------
-    dict
-        Left to right.
-
-    Raises
-    ------
-    InvalidInput
-        If one has no sign, or nothing on one side of it.
-    """
+    """Read ``left=right`` texts; the last sign divides, because headings may hold one."""
     found = {}
     for text in texts:
         left, sign, right = text.rpartition("=")

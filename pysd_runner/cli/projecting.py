@@ -24,96 +24,34 @@ FITTED_FILE = "fitted.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """What is to be projected.
-
-    Parameters
-    ----------
-    panel
-        The panel.
-    source
-        Shipped name or file it was read from.
-    scenarios
-        Shipped names and files.
-    fitted
-        What a calibration found, or None.
-    others
-        Fits under other definitions of what was measured, by the national series that says so.
-    folder
-        Folder of the fit, which keeps the forecast; None for none.
-    is_open
-        Whether the run follows the model alone, without a forecast.
-    compared
-        Policies that are compared and not projected, besides those that split the effect of the first.
-    regions
-        Regions shown in figures; empty for some spread over all.
-    events
-        Events whose probability under each scenario is wanted.
-    settings
-        ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default.
-    lang
-        Language of figures and tables.
-    check
-        Whether the behaviour rules and units of the model are checked.
-    """
+    """What is to be projected."""
 
     panel: "Panel"
-    source: str
-    scenarios: Sequence[str]
-    fitted: "FittedParameters | None" = None
+    source: str  # shipped name or file it was read from
+    scenarios: Sequence[str]  # shipped names and files
+    fitted: "FittedParameters | None" = None  # what a calibration found, or None
     others: Mapping[str, "FittedParameters"] = field(default_factory=dict)
-    folder: Path | None = None
-    is_open: bool = False
+    folder: Path | None = None  # folder of the fit, which keeps the forecast; None for none
+    is_open: bool = False  # whether the run follows the model alone, without a forecast
     compared: Sequence["Scenario"] = ()
-    regions: Sequence[str] = ()
-    events: Sequence[str] = ()
-    settings: Mapping[str, Any]
-    lang: str = "en"
-    check: bool = False
+    regions: Sequence[str] = ()  # regions shown in figures; empty for some spread over all
+    events: Sequence[str] = ()  # events whose probability under each scenario is wanted
+    settings: Mapping[str, Any]  # ``until``, ``draws``, ``seed``, ``yuan_per_unit``; None stands for the default
+    lang: str = "en"  # language of figures and tables
+    check: bool = False  # whether the behaviour rules and units of the model are checked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What is said about results once their folder stands.
-
-    Parameters
-    ----------
-    lines
-        For people.
-    data
-        For programs.
-    broken
-        Rules of the model that some draw breaks.
-    """
+    """What is said about results once their folder stands."""
 
     lines: Sequence[str]
     data: Mapping[str, Any]
-    broken: Sequence[str] = ()
+    broken: Sequence[str] = ()  # rules of the model that some draw breaks
 
 
 def target(out: Path | None, name: str, *, force: bool, inputs: Iterable[str | Path] = ()) -> "WholeFolder":
-    """Folder a command will write, checked before any work is done.
-
-    Parameters
-    ----------
-    out
-        What was asked for; None takes a new folder under ``results/``.
-    name
-        Name of that new folder.
-    force
-        Whether earlier results may be replaced.
-    inputs
-        What is read, which is never replaced.
-
-    Returns
-    -------
-    WholeFolder
-        To be entered.
-
-    Raises
-    ------
-    InvalidInput
-        If something is there that may not be replaced.
-    """
+    """Folder a command will write, checked before any work is done."""
     from pysd_runner.reports.folders import WholeFolder, check_inputs, fresh_folder
 
     if out is not None:
@@ -122,52 +60,19 @@ def target(out: Path | None, name: str, *, force: bool, inputs: Iterable[str | P
 
 
 def files_of(path: Path | None) -> list[Path]:
-    """What is read of a file or of a folder of results, which no command replaces.
-
-    Parameters
-    ----------
-    path
-        What was given; None for nothing.
-    """
+    """What is read of a file or of a folder of results, which no command replaces."""
     return [] if path is None else [path, *path.glob("*")] if path.is_dir() else [path]
 
 
 def read_fit(path: Path) -> "FittedParameters":
-    """Read fitted parameters from their file or from the folder that holds it.
-
-    Parameters
-    ----------
-    path
-        What `gapsim calibrate` wrote.
-
-    Returns
-    -------
-    FittedParameters
-        What it found.
-
-    Raises
-    ------
-    InvalidInput
-        If it cannot be read.
-    """
+    """Read fitted parameters from their file or from the folder that holds it."""
     from pysd_runner.spec import load_fitted
 
     return load_fitted(path / FITTED_FILE if path.is_dir() else path)
 
 
 def read_others(path: Path | None) -> "dict[str, FittedParameters]":
-    """Read the fits under other definitions that stand in the folder of a fit.
-
-    Parameters
-    ----------
-    path
-        What `gapsim calibrate` wrote; None for nothing.
-
-    Returns
-    -------
-    dict
-        By the national series that is read instead.
-    """
+    """Read the fits under other definitions that stand in the folder of a fit."""
     if path is None or not path.is_dir():
         return {}
     found = {file.parent.name: read_fit(file) for file in sorted(path.glob(f"*/{FITTED_FILE}"))}
@@ -180,22 +85,7 @@ def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
 
 
 def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
-    """Project and write the results.
-
-    Parameters
-    ----------
-    session
-        Where progress and warnings go.
-    job
-        What is to be projected.
-    folder
-        Gets the results.
-
-    Returns
-    -------
-    Report
-        What there is to say.
-    """
+    """Project and write the results."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
     from pysd_runner.regional.projection import last_origin, project
@@ -273,28 +163,13 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
 
 
 def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "Answer | None":
-    """Compare the policies, with those that split the effect of the first, under each definition.
-
-    Parameters
-    ----------
-    session
-        Where progress goes.
-    projection
-        What was projected.
-    inputs
-        What it was made from.
-
-    Returns
-    -------
-    Answer or None
-        None without any policy.
-    """
+    """Compare the policies, with those that split the effect of the first, under each definition."""
     from pysd_runner.model import load_model
     from pysd_runner.policy.answer import answer
     from pysd_runner.policy.comparison import start_of
     from pysd_runner.scenarios import Scenario, with_comparisons
-    from pysd_runner.scenarios.comparison import distinct
     from pysd_runner.scenarios.crossing import two_by_two
+    from pysd_runner.scenarios.description import distinct
 
     if not projection.policies or not start_of(inputs.panel).behind.any():
         return None
@@ -328,31 +203,9 @@ def write(
     *,
     answer: "Answer | None" = None,
 ) -> Report:
-    """Write the results of a projection.
-
-    Parameters
-    ----------
-    session
-        Where progress and warnings go.
-    projection
-        What was projected.
-    inputs
-        What it was made from.
-    folder
-        Gets the results.
-    lang
-        Language of figures and tables.
-    answer
-        How policies compare.
-
-    Returns
-    -------
-    Report
-        What there is to say.
-    """
-    from pysd_runner.reports.levels import level_table
+    """Write the results of a projection."""
     from pysd_runner.reports.overview import event_lines, overview
-    from pysd_runner.reports.results import figure_count, write_results
+    from pysd_runner.reports.results import figure_count, level_table, write_results
 
     def finished(name: str) -> None:
         folder.finished(name)
@@ -391,20 +244,6 @@ def write(
 def counted(number: int, noun: str) -> str:
     """A number with its noun, in the plural where it is one.
 
-    Parameters
-    ----------
-    number
-        How many.
-    noun
-        In the singular.
-
-    Returns
-    -------
-    str
-        For instance ``"1 draw"`` or ``"20 draws"``.
-
-    Examples
-    --------
     >>> counted(1, "draw"), counted(20, "draw")
     ('1 draw', '20 draws')
     """
@@ -412,17 +251,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def tell(session: Session, report: Report, folder: Path) -> None:
-    """Print a report and say where the results are.
-
-    Parameters
-    ----------
-    session
-        Where to print.
-    report
-        What there is to say.
-    folder
-        Where the results are.
-    """
+    """Print a report and say where the results are."""
     session.data = {"folder": folder, **(session.data or {}), **report.data}
     for line in report.lines:
         session.say(line)

@@ -58,19 +58,8 @@ def register(app: typer.Typer) -> None:
 
 
 def shipped(incomplete: str) -> list[str]:
-    """Complete the name of a shipped scenario.
-
-    Parameters
-    ----------
-    incomplete
-        What has been typed.
-
-    Returns
-    -------
-    list of str
-        Names that start so.
-    """
-    from pysd_runner.scenarios.shipped import shipped_scenarios
+    """Complete the name of a shipped scenario."""
+    from pysd_runner.scenarios.load import shipped_scenarios
 
     return [name for name in shipped_scenarios(MODEL) if name.startswith(incomplete)]
 

@@ -1,14 +1,15 @@
 """What one command says, and where it says it: data on standard output, everything else on standard error."""
 
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from pysd_runner.cli.interruption import Interruption
-from pysd_runner.cli.plain import plain
 from pysd_runner.cli.streams import is_unicode, write_line
 
 SCHEMA_VERSION = 1
@@ -26,33 +27,15 @@ class Stage(Protocol):
 
 @dataclass(kw_only=True, slots=True)
 class Session:
-    """Standard output and standard error of one command.
+    """Standard output and standard error of one command."""
 
-    Parameters
-    ----------
-    as_json
-        Whether standard output gets one JSON object instead of text.
-    quiet
-        Whether standard error gets errors alone.
-    debug
-        Whether a failure shows its traceback.
-    data
-        What the JSON object holds under ``data``.
-    warnings
-        What a reader of the data should know.
-    kept
-        Finished work that an interruption leaves behind, one sentence each.
-    interruption
-        Asked between steps whether to stop.
-    """
-
-    as_json: bool = False
-    quiet: bool = False
-    debug: bool = False
-    data: Any = None
-    warnings: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    interruption: Interruption = field(default_factory=Interruption)
+    as_json: bool = False  # whether standard output gets one JSON object instead of text
+    quiet: bool = False  # whether standard error gets errors alone
+    debug: bool = False  # whether a failure shows its traceback
+    data: Any = None  # what the JSON object holds under ``data``
+    warnings: list[str] = field(default_factory=list)  # what a reader of the data should know
+    kept: list[str] = field(default_factory=list)  # finished work that an interruption leaves behind, one sentence each
+    interruption: Interruption = field(default_factory=Interruption)  # asked between steps whether to stop
 
     def say(self, text: str = "") -> None:
         """Write a line of data for people; nothing with ``--json``."""
@@ -71,13 +54,7 @@ class Session:
             self.note(f"warning: {text}")
 
     def close(self, error: dict[str, Any] | None = None) -> None:
-        """Write the JSON object, if one is wanted.
-
-        Parameters
-        ----------
-        error
-            What went wrong; None when nothing did.
-        """
+        """Write the JSON object, if one is wanted."""
         if not self.as_json:
             return
         answer: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "data": self.data, "warnings": self.warnings}
@@ -87,22 +64,8 @@ class Session:
 
     @contextmanager
     def stage(self, title: str, total: int | None = None) -> Iterator[Stage]:
-        """Show that a stage of the work runs, and how far it is.
-
-        A bar with the remaining time when standard error is a terminal, otherwise a line when something new begins.
-
-        Parameters
-        ----------
-        title
-            What is being done.
-        total
-            Number of steps; None when it is not known.
-
-        Yields
-        ------
-        Stage
-            To be told of progress.
-        """
+        """Show that a stage of the work runs, and how far it is."""
+        # A bar with the remaining time when standard error is a terminal, otherwise a line when something new begins.
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{title} ...")
             yield _Checked(_Lines(self), self.interruption)
@@ -145,3 +108,24 @@ class _Lines:
         if what != self._last:
             self._last = what
             self._session.note(f"  {what} ({done} of {total} steps done)")
+
+
+def plain(value: Any) -> Any:
+    """Turn a value into what JSON can hold.
+
+    >>> plain({"gap": float("nan"), "file": Path("a.csv"), "years": (2025, 2030)})
+    {'gap': None, 'file': 'a.csv', 'years': [2025, 2030]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, str | bool) or value is None:
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # arrays and numbers of NumPy, without importing it here
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value
+    return [plain(item) for item in value]

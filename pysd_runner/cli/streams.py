@@ -10,20 +10,7 @@ STANDARD_OUTPUT = "standard output"
 
 
 def write_line(text: str, *, err: bool = False) -> None:
-    """Write a line; when nobody reads any more, the work goes on in silence.
-
-    Parameters
-    ----------
-    text
-        The line.
-    err
-        Whether it goes to standard error.
-
-    Raises
-    ------
-    OSError
-        If standard output cannot be written for another reason, a full disk for instance; further lines go nowhere.
-    """
+    """Write a line; when nobody reads any more, the work goes on in silence."""
     stream = sys.stderr if err else sys.stdout
     try:
         typer.echo(text, err=err)
@@ -37,13 +24,7 @@ def write_line(text: str, *, err: bool = False) -> None:
 
 
 def finish(stream: TextIO) -> bool:
-    """Write what a stream holds back; whether that worked, or nobody reads it any more.
-
-    Parameters
-    ----------
-    stream
-        Standard output or standard error.
-    """
+    """Write what a stream holds back; whether that worked, or nobody reads it any more."""
     try:
         stream.flush()
     except OSError as error:
@@ -53,13 +34,7 @@ def finish(stream: TextIO) -> bool:
 
 
 def silence(stream: TextIO) -> None:
-    """Send everything that is still written to a stream nowhere, so that closing it cannot fail either.
-
-    Parameters
-    ----------
-    stream
-        A stream whose reader has gone.
-    """
+    """Send everything that is still written to a stream nowhere, so that closing it cannot fail either."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
@@ -71,13 +46,7 @@ def is_unicode(stream: TextIO) -> bool:
 
 
 def never_refuse(stream: TextIO) -> None:
-    """Write a question mark rather than stop where a terminal cannot show a character.
-
-    Parameters
-    ----------
-    stream
-        Standard output or standard error.
-    """
+    """Write a question mark rather than stop where a terminal cannot show a character."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and not is_unicode(stream):
         reconfigure(errors="replace")

@@ -7,39 +7,19 @@ from typing import Any
 from pysd_runner.core.errors import InvalidInput
 
 
-def whole(what: str, value: Any, *, least: int) -> int:
-    """A whole number.
+def whole(what: str, value: Any, *, least: int | None = None) -> int:
+    """A whole number, not below the least that is allowed.
 
-    Parameters
-    ----------
-    what
-        What it is, for the message.
-    value
-        What was handed over.
-    least
-        The smallest that is allowed.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    InvalidInput
-        If it is none, or too small.
-
-    Examples
-    --------
     >>> whole("draws", 3, least=1)
     3
     """
     try:
         number = operator.index(value)
     except TypeError:
-        number = least - 1
-    if number < least or isinstance(value, bool):
-        raise InvalidInput(f"{what} must be a whole number from {least}; found {value!r}")
+        number = None
+    if number is None or isinstance(value, bool) or (least is not None and number < least):
+        limit = "" if least is None else f" from {least}"
+        raise InvalidInput(f"{what} must be a whole number{limit}; found {value!r}")
     return number
 
 

@@ -55,20 +55,6 @@ LONGEST = 200
 def suggest(name: str, candidates: Iterable[str]) -> str:
     """Sentence that offers the nearest known name.
 
-    Parameters
-    ----------
-    name
-        What was asked for.
-    candidates
-        The names that exist.
-
-    Returns
-    -------
-    str
-        ``" Did you mean 'x'?"`` with a leading space, or an empty string when nothing is near.
-
-    Examples
-    --------
     >>> suggest("acess", ["access", "skills"])
     " Did you mean 'access'?"
     """
@@ -82,13 +68,6 @@ def suggest(name: str, candidates: Iterable[str]) -> str:
 def apart(names: Iterable[str], others: Iterable[str]) -> str:
     """Say which names stand in one of two lists alone, the first five of them.
 
-    Parameters
-    ----------
-    names, others
-        The lists; they differ.
-
-    Examples
-    --------
     >>> apart(["a", "b"], ["b", "c"])
     'a, c are in one of the two alone'
     """

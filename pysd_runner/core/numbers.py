@@ -9,22 +9,6 @@ MINUS = "−"
 def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
     """Write a number with so many decimals and commas between thousands, halves away from zero.
 
-    Parameters
-    ----------
-    value
-        The number.
-    digits
-        Decimals.
-    signed
-        Whether a plus sign is written.
-
-    Returns
-    -------
-    str
-        A dash for a missing number, an infinity sign for an infinite one.
-
-    Examples
-    --------
     >>> written(0.645, 2), written(-0.004, 2), written(2.5), written(1.0, 1, signed=True)
     ('0.65', '0.00', '3', '+1.0')
     """
@@ -43,15 +27,6 @@ def written(value: float, digits: int = 0, *, signed: bool = False) -> str:
 def percent(share: float, digits: int = 0) -> str:
     """Write a share of 1 in per cent, without a sign for it.
 
-    Parameters
-    ----------
-    share
-        A part of 1.
-    digits
-        Decimals.
-
-    Examples
-    --------
     >>> percent(0.645), percent(0.005, 1)
     ('65', '0.5')
     """
@@ -61,15 +36,6 @@ def percent(share: float, digits: int = 0) -> str:
 def interval(low: float, high: float, digits: int = 0) -> str:
     """Write the two ends of an interval.
 
-    Parameters
-    ----------
-    low, high
-        The ends.
-    digits
-        Decimals.
-
-    Examples
-    --------
     >>> interval(-0.5, 1.25, 1)
     '−0.5 … 1.3'
     """

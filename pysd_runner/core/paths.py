@@ -6,36 +6,14 @@ from pysd_runner.core.errors import UnknownName, suggest
 
 
 def models_folder() -> Path:
-    """Folder that holds one folder per shipped model.
-
-    Returns
-    -------
-    Path
-        ``models/`` inside the installed package, or beside it in a checkout.
-    """
+    """Folder that holds one folder per shipped model."""
     package = Path(__file__).parents[1]
     installed = package / "models"
     return installed if installed.is_dir() else package.parent / "models"
 
 
 def model_folder(name: str) -> Path:
-    """Folder of one shipped model.
-
-    Parameters
-    ----------
-    name
-        Name of a shipped model, for instance ``"regional_digital"``.
-
-    Returns
-    -------
-    Path
-        The folder with ``model.mdl`` and its declarations.
-
-    Raises
-    ------
-    UnknownName
-        If no shipped model has that name.
-    """
+    """Folder of one shipped model."""
     folder = models_folder() / name
     if not name or not (folder / "model.mdl").is_file():
         shipped = sorted(path.parent.name for path in models_folder().glob("*/model.mdl"))

@@ -8,17 +8,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 
 class Bar:
-    """A stage drawn as a bar.
-
-    Parameters
-    ----------
-    progress
-        What is drawn.
-    task
-        Its only line.
-    title
-        What is being done.
-    """
+    """A stage drawn as a bar."""
 
     def __init__(self, progress: Progress, task: TaskID, title: str) -> None:
         self._progress, self._task, self._title = progress, task, title
@@ -34,20 +24,7 @@ class Bar:
 
 @contextmanager
 def bar(title: str, total: int | None) -> Iterator[Bar]:
-    """Show a bar while a stage runs; what remains on the screen is its title and how long it took.
-
-    Parameters
-    ----------
-    title
-        What is being done.
-    total
-        Number of steps; None when it is not known.
-
-    Yields
-    ------
-    Bar
-        To be told of progress.
-    """
+    """Show a bar while a stage runs; what remains on the screen is its title and how long it took."""
     columns = (
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),

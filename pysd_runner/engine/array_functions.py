@@ -19,18 +19,7 @@ REACH = {1: 0.5, 2: 0.5, 3: 9.0, 4: 40.0}
 
 
 def invert_matrix(matrix: Array) -> Array:
-    """Inverse of square matrices; NaN where there is none.
-
-    Parameters
-    ----------
-    matrix
-        Shape (..., n, n).
-
-    Returns
-    -------
-    ndarray
-        Shape (..., n, n).
-    """
+    """Inverse of square matrices; NaN where there is none."""
     try:
         return np.asarray(np.linalg.inv(matrix), dtype=float)
     except np.linalg.LinAlgError:
@@ -47,58 +36,19 @@ def _inverse(matrix: Array) -> Array:
 
 
 def vector_sort_order(vector: Array, direction: Array) -> Array:
-    """Places of the elements in order of their size, counted from zero.
-
-    Parameters
-    ----------
-    vector
-        Shape (..., n).
-    direction
-        Above zero: from smallest to largest; otherwise from largest to smallest. Shape (...).
-
-    Returns
-    -------
-    ndarray
-        Shape (..., n).
-    """
+    """Places of the elements in order of their size, counted from zero."""
     places = np.argsort(vector, axis=-1, kind="stable")
     return np.where(direction[..., None] > 0, places, places[..., ::-1]).astype(float)
 
 
 def vector_rank(vector: Array, direction: Array) -> Array:
-    """Rank of every element, counted from one.
-
-    Parameters
-    ----------
-    vector
-        Shape (..., n).
-    direction
-        Above zero: the smallest comes first; otherwise the largest. Shape (...).
-
-    Returns
-    -------
-    ndarray
-        Shape (..., n).
-    """
+    """Rank of every element, counted from one."""
     order = vector_sort_order(vector, direction)
     return np.asarray(np.argsort(order, axis=-1, kind="stable") + 1, dtype=float)
 
 
 def vector_reorder(vector: Array, places: Array) -> Array:
-    """Elements of a vector at the given places.
-
-    Parameters
-    ----------
-    vector
-        Shape (..., n).
-    places
-        Counted from zero, shape (..., m).
-
-    Returns
-    -------
-    ndarray
-        Shape (..., m); NaN for a place outside the vector.
-    """
+    """Elements of a vector at the given places."""
     count = vector.shape[-1]
     whole = np.trunc(places)
     inside = (whole >= 0) & (whole < count)
@@ -109,50 +59,19 @@ def vector_reorder(vector: Array, places: Array) -> Array:
 
 
 def allocate_available(request: Array, profile: Array, available: Array) -> Array:
-    """What each of several gets of a supply, by priority curves: the price at which all they want is what there is.
-
-    At price x someone who requests q wants ``q * share((x - priority) / width)``, where the share falls from one to
-    zero along the integral of a rectangle (kind 1), a triangle (2), a normal (3) or an exponential (4) distribution;
-    of kind 0 all of q at any price.
-
-    Parameters
-    ----------
-    request
-        Shape (..., n).
-    profile
-        Kind, priority, width and a fourth number that these kinds do not use, shape (..., n, 4).
-    available
-        Shape (...).
-
-    Returns
-    -------
-    ndarray
-        Shape (..., n); NaN where a request or the supply is negative, or where there is not enough for all and a width
-        is not positive or the kind is another.
-    """
+    """What each of several gets of a supply, by priority curves: the price at which all they want is what there is."""
+    # At price x someone who requests q wants ``q * share((x - priority) / width)``, where the share falls from one to
+    # zero along the integral of a rectangle (kind 1), a triangle (2), a normal (3) or an exponential (4) distribution;
+    # of kind 0 all of q at any price.
     kind, priority, width = (profile[..., place] for place in range(3))
     return _allocated(request, kind, priority, width, available)
 
 
 def allocate_by_priority(request: Array, priority: Array, width: Array, supply: Array) -> Array:
-    """What each of several gets of a supply that goes to higher priorities first.
-
-    A lower priority is served only when it lies within `width` of one that is not yet satisfied, or when nothing is
-    left to give to that one; among those being served what they get grows in proportion to their requests. That is
-    an allocation by rectangular curves of one width.
-
-    Parameters
-    ----------
-    request, priority
-        Shape (..., n).
-    width, supply
-        Shape (...).
-
-    Returns
-    -------
-    ndarray
-        Shape (..., n); NaN where a request or the supply is negative or the width is not positive.
-    """
+    """What each of several gets of a supply that goes to higher priorities first."""
+    # A lower priority is served only when it lies within `width` of one that is not yet satisfied, or when nothing is
+    # left to give to that one; among those being served what they get grows in proportion to their requests. That is an
+    # allocation by rectangular curves of one width.
     return _allocated(request, np.ones_like(priority), priority, width[..., None], supply)
 
 

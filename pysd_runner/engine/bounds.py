@@ -24,17 +24,9 @@ INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TI
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Bounds and steps of all cases.
+    """Bounds and steps of all cases."""
 
-    Parameters
-    ----------
-    first
-        Those of the first case, which are those of all unless `cases` says otherwise.
-    cases
-        Those of every case, by scenario and draw, where cases differ.
-    """
-
-    first: Clock
+    first: Clock  # those of the first case, which are those of all unless `cases` says otherwise
     cases: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
 
 
@@ -47,39 +39,7 @@ def clocks(
     method: str = "euler",
     seed: int = 0,
 ) -> Clocks:
-    """Bounds and steps of a run.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    label
-        Name of its file, for messages.
-    values
-        Values from outside, with the axes (scenario, draw, ...).
-    asked
-        What the caller wants of INITIAL TIME, FINAL TIME, TIME STEP and SAVEPER; None takes that of the model.
-    method
-        How stocks are integrated.
-    seed
-        Seed of the random functions.
-
-    Returns
-    -------
-    Clocks
-        One for all cases, or one for each.
-
-    Raises
-    ------
-    InvalidInput
-        If something is missing, a run would not end, cases would be saved at different times, or the step or save
-        interval the caller asks for would lose saved moments.
-
-    Warns
-    -----
-    UnevenSaving
-        If the file's own step and save interval lose saved moments.
-    """
+    """Bounds and steps of a run."""
     found = _clocks(model, label, values, asked, method=method, seed=seed)
     _check_saving(label, found.first, asked)
     return found
@@ -239,20 +199,7 @@ def _case(values: Values, scenario: int, draw: int) -> dict[str, Array | TimePat
 
 
 def one_case(value: Array | TimePath, scenario: int, draw: int) -> Array | TimePath:
-    """A value for one case, its leading axes kept at length one.
-
-    Parameters
-    ----------
-    value
-        With the axes (scenario, draw, ...).
-    scenario, draw
-        Which case.
-
-    Returns
-    -------
-    ndarray or TimePath
-        With the axes (1, 1, ...).
-    """
+    """A value for one case, its leading axes kept at length one."""
     if isinstance(value, TimePath):
         part = value.values[:, _place(scenario, value.values.shape[1])][:, :, _place(draw, value.values.shape[2])]
         return TimePath(times=value.times, values=part, interpolate=value.interpolate)

@@ -12,27 +12,7 @@ Precision = Literal["float64", "float32"]
 
 
 def chosen(engine: Engine, precision: Precision = "float64") -> Engine:
-    """The engine that is meant: ``"auto"`` is the compiled one, or NumPy where that cannot be loaded.
-
-    Parameters
-    ----------
-    engine
-        What a caller asked for.
-    precision
-        Type of the numbers; only the compiled engine knows another than double precision.
-
-    Returns
-    -------
-    str
-        ``"llvm"``, ``"numpy"`` or ``"pysd"``.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such engine or precision.
-    UnsupportedFeature
-        If the compiled engine was asked for and cannot be loaded.
-    """
+    """The engine that is meant: ``"auto"`` is the compiled one, or NumPy where that cannot be loaded."""
     if engine not in get_args(Engine):
         names = ", ".join(repr(name) for name in get_args(Engine))
         raise InvalidInput(f"engine must be one of {names}; found {engine!r}.{suggest(str(engine), get_args(Engine))}")

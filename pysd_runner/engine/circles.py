@@ -19,21 +19,7 @@ Part = Callable[[Block], Expression]
 
 
 def components(wanted: Iterable[Node], needs: Callable[[Node], Iterable[Node]]) -> list[tuple[Node, ...]]:
-    """Everything that is needed, in groups whose members need each other.
-
-    Parameters
-    ----------
-    wanted
-        Where to begin.
-    needs
-        What something needs directly.
-
-    Returns
-    -------
-    list of tuple
-        Groups in an order in which each comes after those it needs; most have one member. (Tarjan's algorithm, without
-        recursion.)
-    """
+    """Everything that is needed, in groups whose members need each other."""
     found: list[tuple[Node, ...]] = []
     number: dict[Node, int] = {}
     lowest: dict[Node, int] = {}
@@ -75,32 +61,16 @@ def _taken(waiting: dict[Node, None], first: Node) -> tuple[Node, ...]:
 
 @dataclass(slots=True)
 class Group:
-    """The equations of variables that need each other at the same moment.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    names
-        The variables.
-    part
-        Which expression of a block counts.
-    """
+    """The equations of variables that need each other at the same moment."""
 
     model: ModelIr
     names: tuple[str, ...]
-    part: Part
+    part: Part  # which expression of a block counts
     _owners: dict[str, NDArray[np.intp]] = field(default_factory=dict)
     _read: dict[tuple[str, tuple[Index, ...]], tuple[Equation, ...]] = field(default_factory=dict)
 
     def equations(self) -> tuple[list[Equation], list[tuple[Equation, ...]]]:
-        """Its equations in order of computation.
-
-        Returns
-        -------
-        tuple
-            The order, and the circles that are left: equations which need each other or themselves.
-        """
+        """Its equations in order of computation."""
         nodes = [(name, place) for name in self.names for place in range(len(self.model.variables[name].blocks))]
         found = components(nodes, self.needs)
         circles = [item for item in found if len(item) > 1 or item[0] in self.needs(item[0])]
@@ -138,39 +108,13 @@ class Group:
 
 
 def cells(index: tuple[Index, ...], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:
-    """Cells of a variable that an index selects, all axes taken apart.
-
-    Parameters
-    ----------
-    index
-        One entry per dimension.
-    shape
-        Lengths of the dimensions.
-
-    Returns
-    -------
-    tuple of ndarray
-        An open mesh of positions, one array per dimension.
-    """
+    """Cells of a variable that an index selects, all axes taken apart."""
     places = [positions(item, length) for item, length in zip(index, shape, strict=True)]
     return np.ix_(*places) if places else ()
 
 
 def positions(item: Index, length: int) -> tuple[int, ...]:
-    """Places in a dimension that an index selects.
-
-    Parameters
-    ----------
-    item
-        The index.
-    length
-        Length of the dimension.
-
-    Returns
-    -------
-    tuple of int
-        In the order of the axis.
-    """
+    """Places in a dimension that an index selects."""
     if isinstance(item, Axis):
         return tuple(range(length)) if item.positions is None else item.positions
     return (item.position,)

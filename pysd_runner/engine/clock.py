@@ -21,49 +21,22 @@ class UnevenSaving(UserWarning):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Moments of a run whose bounds or steps change while it goes on.
+    """Moments of a run whose bounds or steps change while it goes on."""
 
-    Parameters
-    ----------
-    times
-        Every step, first and last moment included.
-    saved
-        Which of them are saved.
-    """
-
-    times: tuple[float, ...]
-    saved: tuple[bool, ...]
+    times: tuple[float, ...]  # every step, first and last moment included
+    saved: tuple[bool, ...]  # which of them are saved
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When a run starts and stops, how long a step is, and how often results are saved.
-
-    Parameters
-    ----------
-    start, stop
-        First and last moment, in years.
-    step
-        Length of a step, in years.
-    save_every
-        Time between saved results, in years.
-    own
-        Bounds and steps that the model computes while it runs, by name; the numbers above are those of the start.
-    axis
-        The moments, where they do not follow from the numbers above.
-
-    Raises
-    ------
-    InvalidInput
-        If the step is not positive, the run would go backwards, or a bound is not finite.
-    """
+    """When a run starts and stops, how long a step is, and how often results are saved."""
 
     start: float
     stop: float
-    step: float
-    save_every: float
-    own: frozenset[str] = frozenset()
-    axis: Axis | None = None
+    step: float  # length of a step, in years
+    save_every: float  # time between saved results, in years
+    own: frozenset[str] = frozenset()  # bounds and steps that the model computes while it runs, by name
+    axis: Axis | None = None  # the moments, where they do not follow from the numbers above
 
     def __post_init__(self) -> None:
         bounds = (self.start, self.stop, self.step, self.save_every)
@@ -81,10 +54,8 @@ class Clock:
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Every step, first and last moment included, shape (step,).
-
-        Steps are added one by one, so that they carry the same rounding as in PySD.
-        """
+        """Every step, first and last moment included, shape (step,)."""
+        # Steps are added one by one, so that they carry the same rounding as in PySD.
         if self.axis is not None:
             return np.array(self.axis.times)
         count = math.ceil((self.stop - self.start) / self.step - PRECISION)

@@ -64,46 +64,18 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Differentiated:
-    """A model that also computes derivatives.
+    """A model that also computes derivatives."""
 
-    Parameters
-    ----------
-    model
-        The model with the twins and hidden slopes.
-    directions
-        What is moved, in the order of the last dimension of every twin; directions that only come from outside last.
-    twins
-        Name of the twin of each variable that has one; the others have derivative zero.
-    """
-
-    model: ModelIr
-    directions: tuple[Direction | None, ...]
-    twins: Mapping[str, str]
+    model: ModelIr  # the model with the twins and hidden slopes
+    directions: tuple[Direction | None, ...]  # what is moved, in the order of the last dimension of every twin
+    twins: Mapping[str, str]  # name of the twin of each variable that has one; the others have derivative zero
 
 
 Parameter = str | tuple[str, Sequence[int]]
 
 
 def directions_of(model: ModelIr, parameters: Iterable[Parameter]) -> tuple[Direction, ...]:
-    """Every single thing that is moved.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    parameters
-        Names of variables, each standing for all of its elements, or a name with the position of one element.
-
-    Returns
-    -------
-    tuple of Direction
-        In the order given, elements in C order.
-
-    Raises
-    ------
-    InvalidInput
-        If a variable or a position does not exist, or something is named twice.
-    """
+    """Every single thing that is moved."""
     found: list[Direction] = []
     for item in parameters:
         name, position = (item, None) if isinstance(item, str) else (item[0], tuple(item[1]))
@@ -138,38 +110,7 @@ def differentiated(
     seeded: Collection[str] = (),
     more: int = 0,
 ) -> Differentiated:
-    """Differentiate a model.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    parameters
-        What is moved: a variable, which may be given, a constant or any other (then a shift is added to its equation),
-        or the initial value of a stock; all elements of it, or one.
-    outcomes
-        Variables whose derivatives are wanted.
-    given
-        Variables whose values come from outside, so that their equations are not used.
-    moving
-        Those among `given` that change over time.
-    seeded
-        Those among `given` whose derivatives come from outside as well, as values of their twins.
-    more
-        Number of further directions, which only `seeded` variables know.
-
-    Returns
-    -------
-    Differentiated
-        The new model; values of the old variables are the same as before.
-
-    Raises
-    ------
-    InvalidInput
-        If a parameter does not exist or there is no direction at all.
-    UnsupportedFeature
-        If something cannot be differentiated, or a delay of fixed length depends on a parameter.
-    """
+    """Differentiate a model."""
     if DIRECTION in model.ranges:
         raise InvalidInput("the model holds derivatives already; differentiate the original")
     directions = directions_of(model, parameters)

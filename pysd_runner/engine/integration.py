@@ -46,18 +46,7 @@ class OtherMethod(UserWarning):
 
 
 def difference_of_methods(model: ModelIr) -> str:
-    """What a file asks for, and what is done instead; empty where it is done as asked.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-
-    Returns
-    -------
-    str
-        A sentence without its end.
-    """
+    """What a file asks for, and what is done instead; empty where it is done as asked."""
     method, asked = model.integration.method, model.integration.asked
     if method is None or not asked:
         return ""
@@ -65,34 +54,7 @@ def difference_of_methods(model: ModelIr) -> str:
 
 
 def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
-    """The method that integrates a run: what the caller asks for, otherwise what the file does.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    label
-        Name of its file, for messages.
-    asked
-        What the caller asks for.
-
-    Returns
-    -------
-    str
-        A method.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such method.
-    UnsupportedFeature
-        If the file asks for one that is not known here.
-
-    Warns
-    -----
-    OtherMethod
-        If the file is run by another method than it asks for.
-    """
+    """The method that integrates a run: what the caller asks for, otherwise what the file does."""
     if asked is not None:
         if asked not in METHODS:
             raise InvalidInput(f"method must be 'euler' or 'rk4'; found {asked!r}")
@@ -109,49 +71,16 @@ def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A model to be integrated by the method of Runge and Kutta.
+    """A model to be integrated by the method of Runge and Kutta."""
 
-    Parameters
-    ----------
-    model
-        The model, with hidden variables for the four moments of a step.
-    later
-        Variables that take a value from outside at a later moment of the step, each with the variable whose value that
-        is and how many steps later.
-    """
-
-    model: ModelIr
+    model: ModelIr  # the model, with hidden variables for the four moments of a step
     later: Mapping[str, tuple[str, float]]
 
 
 def integrated(
     model: ModelIr, inputs: Mapping[str, Array | TimePath], method: str, step: float, *, own_steps: bool
 ) -> tuple[ModelIr, dict[str, Array | TimePath]]:
-    """A model and its inputs for a target that integrates by Euler.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    inputs
-        Values from outside, with the axes (scenario, draw, ...).
-    method
-        ``"euler"`` or ``"rk4"``.
-    step
-        Length of a step, in years.
-    own_steps
-        Whether the model computes the length of its steps itself.
-
-    Returns
-    -------
-    tuple
-        Model and inputs; those that change over time also at the later moments of a step.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If inputs that change over time meet Runge and Kutta's method with steps whose length changes.
-    """
+    """A model and its inputs for a target that integrates by Euler."""
     ready = dict(inputs)
     if method == "rk4":
         moving = frozenset(name for name, value in inputs.items() if isinstance(value, TimePath))
@@ -186,25 +115,9 @@ def _remembered(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
 
 
 def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -> Staged:
-    """The classical method of fourth order.
-
-    Memories, pipes, random numbers and whether a step or pulse is on are held within a step; bounds and steps of the
-    run as well.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    given
-        Variables whose values come from outside.
-    moving
-        Those among them that change over time.
-
-    Returns
-    -------
-    Staged
-        A model that gives, step by step of Euler, what the method gives.
-    """
+    """The classical method of fourth order."""
+    # Memories, pipes, random numbers and whether a step or pulse is on are held within a step; bounds and steps of the
+    # run as well.
     stocks = [name for name, item in model.variables.items() if item.kind == "stock" and name not in given]
     within = _within(model, given, moving, stocks)
     variables: dict[str, Variable] = dict(model.variables)
@@ -224,18 +137,7 @@ def runge_kutta(model: ModelIr, given: frozenset[str], moving: frozenset[str]) -
 
 
 def with_own_steps(model: ModelIr) -> ModelIr:
-    """Stocks as memories that add net flow times TIME STEP, whatever that is at the moment.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-
-    Returns
-    -------
-    ModelIr
-        The same model, for steps of any length.
-    """
+    """Stocks as memories that add net flow times TIME STEP, whatever that is at the moment."""
     variables = {
         name: replace(item, kind="memory", blocks=tuple(_stepped(name, block) for block in item.blocks))
         if item.kind == "stock"

@@ -95,42 +95,22 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class Interpolation:
-    """A table function, or a series of data over time.
+    """A table function, or a series of data over time."""
 
-    Parameters
-    ----------
-    argument
-        Where it is read.
-    x, y
-        Its points, increasing in x, flat in C order over the axes in `tables` and then the points. A table with fewer
-        points than others repeats its last one, or goes on along its last line where it is extrapolated.
-    points
-        Number of points of one table.
-    tables
-        Axes over which there is one table each, empty for a single table.
-    mode
-        Between points: ``interpolate``, ``extrapolate`` straight lines, ``hold_backward`` the point before,
-        ``look_forward`` the point after, ``raw`` NaN. Beyond the ends ``extrapolate`` goes on with the slope at the
-        end, ``raw`` gives NaN, the others hold the end.
-    axes
-        Axes of the argument and of `tables`, joined.
-    """
-
-    argument: "Expression"
+    argument: "Expression"  # where it is read
     x: tuple[float, ...]
     y: tuple[float, ...]
-    points: int
-    tables: tuple[str, ...]
+    points: int  # number of points of one table
+    tables: tuple[str, ...]  # axes over which there is one table each, empty for a single table
     mode: Mode
-    axes: tuple[str, ...]
+    axes: tuple[str, ...]  # axes of the argument and of `tables`, joined
 
 
 @dataclass(frozen=True, slots=True)
 class Random:
-    """A uniform number in [0, 1), its own for every seed, draw, step, `site` and cell over `axes`.
+    """A uniform number in [0, 1), its own for every seed, draw, step, `site` and cell over `axes`."""
 
-    The cell is counted in C order over `axes`.
-    """
+    # The cell is counted in C order over `axes`.
 
     site: int
     axes: tuple[str, ...]
@@ -138,27 +118,13 @@ class Random:
 
 @dataclass(frozen=True, slots=True)
 class ArrayFunction:
-    """A function of whole arrays, such as a matrix inverse; `name` is a key of `array_functions.FUNCTIONS`.
-
-    Parameters
-    ----------
-    name
-        Which function.
-    arguments
-        What it takes.
-    core
-        For each argument the axes the function works on, in order; they end in ``!``. All other axes are looped over.
-    result
-        Axes of the result that the function makes, in order.
-    axes
-        Axes looped over, then `result`.
-    """
+    """A function of whole arrays, such as a matrix inverse; `name` is a key of `array_functions.FUNCTIONS`."""
 
     name: str
     arguments: tuple["Expression", ...]
-    core: tuple[tuple[str, ...], ...]
-    result: tuple[str, ...]
-    axes: tuple[str, ...]
+    core: tuple[tuple[str, ...], ...]  # for each argument the axes the function works on, in order
+    result: tuple[str, ...]  # axes of the result that the function makes, in order
+    axes: tuple[str, ...]  # axes looped over, then `result`
 
 
 Expression = Number | Table | Time | Reference | Operation | Reduction | Interpolation | Random | ArrayFunction
@@ -192,31 +158,14 @@ def joined_axes(*parts: Expression) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An equation for a part of a variable.
+    """An equation for a part of a variable."""
 
-    Parameters
-    ----------
-    index
-        Which part of the variable the equation defines, one entry per dimension.
-    expression
-        The value; for a stock its net flow; for a memory its value at the next step; for a pipe what flows in.
-    initial
-        For what carries a value its initial value; for ACTIVE INITIAL what holds at the start; otherwise None.
-    text
-        The equation as a person would write it.
-    delay
-        For a pipe how long a value stays in it, read at the start; otherwise None. It is as many steps as
-        ``max(delay / step, 1)`` rounded says (`pipe.steps_of`); until then the initial value comes out.
-    non_negative
-        Whether a stock stops at zero.
-    """
-
-    index: tuple[Index, ...]
-    expression: Expression
-    initial: Expression | None
-    text: str
-    delay: Expression | None = None
-    non_negative: bool = False
+    index: tuple[Index, ...]  # which part of the variable the equation defines, one entry per dimension
+    expression: Expression  # the value
+    initial: Expression | None  # for what carries a value its initial value
+    text: str  # the equation as a person would write it
+    delay: Expression | None = None  # for a pipe how long a value stays in it, read at the start
+    non_negative: bool = False  # whether a stock stops at zero
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -226,44 +175,18 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One variable of a model.
+    """One variable of a model."""
 
-    Parameters
-    ----------
-    name
-        As written in the file, with single spaces.
-    unit
-        As written in the file, an empty string when none is given.
-    dims
-        Names of the subscript ranges it is defined over.
-    kind
-        ``constant``: a number or table; ``stock``: integrates a flow; ``memory``: takes over a value at every step;
-        ``pipe``: gives back what flowed in a fixed time ago; ``initial``: frozen at the start; ``control``: time bounds
-        and steps; ``lookup``: a table function; ``data``: to be given from outside; ``auxiliary``: everything else.
-    doc
-        The documentation of the file.
-    group
-        The sector of the file it stands in, an empty string when there is none.
-    blocks
-        Its equations; they do not overlap.
-    hidden
-        True for a stock that a smooth or delay was expanded into.
-    uncovered
-        Why the variable could not be lowered, with the feature and the equation; empty when it was.
-    limits
-        Lower and upper bound that the file gives, in the unit of the variable; empty unless it gives both.
-    """
-
-    name: str
-    unit: str
-    dims: tuple[str, ...]
-    kind: Kind
-    doc: str
-    group: str
-    blocks: tuple[Block, ...]
-    hidden: bool = False
-    uncovered: str = ""
-    limits: tuple[float, ...] = ()
+    name: str  # as written in the file, with single spaces
+    unit: str  # as written in the file, an empty string when none is given
+    dims: tuple[str, ...]  # names of the subscript ranges it is defined over
+    kind: Kind  # ``constant``: a number or table
+    doc: str  # the documentation of the file
+    group: str  # the sector of the file it stands in, an empty string when there is none
+    blocks: tuple[Block, ...]  # its equations; they do not overlap
+    hidden: bool = False  # true for a stock that a smooth or delay was expanded into
+    uncovered: str = ""  # why the variable could not be lowered, with the feature and the equation; empty when it was
+    limits: tuple[float, ...] = ()  # lower and upper bound that the file gives, in the unit of the variable
 
     @property
     def equation(self) -> str:
@@ -273,95 +196,43 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """How a model file wants its stocks integrated.
+    """How a model file wants its stocks integrated."""
 
-    Parameters
-    ----------
-    method
-        What does it; None where nothing here comes near what the file asks for.
-    asked
-        What the file asks for, where that is something else; otherwise empty.
-    """
-
-    method: Method | None = "euler"
-    asked: str = ""
+    method: Method | None = "euler"  # what does it; None where nothing here comes near what the file asks for
+    asked: str = ""  # what the file asks for, where that is something else; otherwise empty
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Something that a model file asks for.
+    """Something that a model file asks for."""
 
-    Parameters
-    ----------
-    name
-        As the file spells it.
-    done
-        What is done with it.
-    count
-        How often it asks.
-    warns
-        Whether numbers would be other ones if it were done as the program does that wrote the file.
-    """
-
-    name: str
-    done: str
-    count: int = 1
-    warns: bool = False
+    name: str  # as the file spells it
+    done: str  # what is done with it
+    count: int = 1  # how often it asks
+    warns: bool = False  # whether numbers would be other ones if it were done as the program does that wrote the file
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A variable where a program draws it.
-
-    Parameters
-    ----------
-    variable
-        Its name.
-    view
-        Name of the drawing.
-    x, y
-        Its centre, in the units of the program, downwards.
-    is_copy
-        Whether it is drawn there once more.
-    """
+    """A variable where a program draws it."""
 
     variable: str
-    view: str
+    view: str  # name of the drawing
     x: float
     y: float
-    is_copy: bool = False
+    is_copy: bool = False  # whether it is drawn there once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIr:
-    """A whole model, lowered.
+    """A whole model, lowered."""
 
-    Parameters
-    ----------
-    ranges
-        Subscript ranges with their elements; an alias has the elements of what it stands for.
-    variables
-        Every variable by name, in the order of the file, then the hidden ones.
-    fingerprint
-        Hash of everything that decides the numbers.
-    structural
-        Hidden variables that decided how many levels a delay or smooth was expanded into, with the values they had.
-    files
-        Hash of every data file that was read, by its path; their numbers are in the equations.
-    integration
-        How the file wants its stocks integrated.
-    features
-        What the file asks for beside its equations, and what is done with it.
-    sketch
-        Variables where they are drawn, in the order of the file.
-    """
-
-    ranges: Mapping[str, tuple[str, ...]]
-    variables: Mapping[str, Variable]
-    fingerprint: str = field(compare=False)
+    ranges: Mapping[str, tuple[str, ...]]  # subscript ranges with their elements
+    variables: Mapping[str, Variable]  # every variable by name, in the order of the file, then the hidden ones
+    fingerprint: str = field(compare=False)  # hash of everything that decides the numbers
     structural: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
-    integration: Integration = Integration()
+    integration: Integration = Integration()  # how the file wants its stocks integrated
     features: tuple[Feature, ...] = field(default=(), compare=False)
     sketch: tuple[Drawn, ...] = field(default=(), compare=False)
 

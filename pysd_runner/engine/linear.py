@@ -31,39 +31,19 @@ MOVING_ARRAYS: dict[str, tuple[int, ...]] = {"vector_sort_order": (), "vector_ra
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What surrounds the equations that are differentiated.
+    """What surrounds the equations that are differentiated."""
 
-    Parameters
-    ----------
-    moves
-        Whether an expression depends on a parameter.
-    lift
-        Makes a variable of an expression.
-    ranges
-        Subscript ranges with their elements; a second one of the same elements is added where it is needed.
-    """
-
-    moves: Callable[[Expression], bool]
-    lift: Callable[[Expression], Reference]
-    ranges: dict[str, tuple[str, ...]]
+    moves: Callable[[Expression], bool]  # whether an expression depends on a parameter
+    lift: Callable[[Expression], Reference]  # makes a variable of an expression
+    ranges: dict[str, tuple[str, ...]]  # subscript ranges with their elements
 
 
 @dataclass(slots=True)
 class Form:
-    """A linear form.
+    """A linear form."""
 
-    Parameters
-    ----------
-    slopes
-        Factor of each reference that moves.
-    infinite
-        References whose factor can be infinite; what does not move then contributes nothing.
-    choices
-        Condition, the form where it holds and the form where it does not.
-    """
-
-    slopes: dict[Reference, Expression] = field(default_factory=dict)
-    infinite: set[Reference] = field(default_factory=set)
+    slopes: dict[Reference, Expression] = field(default_factory=dict)  # factor of each reference that moves
+    infinite: set[Reference] = field(default_factory=set)  # references whose factor can be infinite
     choices: list[tuple[Expression, "Form", "Form"]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -87,21 +67,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Derivative:
-    """Derivative of an equation.
+    """Derivative of an equation."""
 
-    Parameters
-    ----------
-    form
-        What moves, and by how much.
-    over
-        Axes the form is summed over.
-    node
-        The function of whole arrays whose own rule applies instead, otherwise None.
-    """
-
-    form: Form
-    over: tuple[str, ...] = ()
-    node: ArrayFunction | None = None
+    form: Form  # what moves, and by how much
+    over: tuple[str, ...] = ()  # axes the form is summed over
+    node: ArrayFunction | None = None  # the function of whole arrays whose own rule applies instead, otherwise None
 
 
 def moving_parts(expression: Expression) -> tuple[Expression, ...]:
@@ -125,22 +95,7 @@ def moving_references(expression: Expression) -> set[str]:
 
 
 def form_of(expression: Expression, setting: Setting, slope: Expression = ONE) -> Form:
-    """Linear form of an element-wise expression.
-
-    Parameters
-    ----------
-    expression
-        Without functions of several elements, as `prepared` leaves it.
-    setting
-        What surrounds it.
-    slope
-        Factor of the whole.
-
-    Returns
-    -------
-    Form
-        Empty where nothing moves.
-    """
+    """Linear form of an element-wise expression."""
     form = Form()
     _collect(form, Part(expression, slope), setting)
     return form
@@ -176,24 +131,9 @@ def _chained(outer: Part, inner: Part) -> Part:
 
 
 def prepared(expression: Expression, setting: Setting, *, root: bool = True) -> Expression:
-    """An equation whose parts can be differentiated one by one.
-
-    A reduction or function of whole arrays inside it, and what stands where a slope can be infinite, become variables.
-
-    Parameters
-    ----------
-    expression
-        The equation.
-    setting
-        What surrounds it.
-    root
-        Whether it is the whole equation.
-
-    Returns
-    -------
-    Expression
-        With the same value.
-    """
+    """An equation whose parts can be differentiated one by one."""
+    # A reduction or function of whole arrays inside it, and what stands where a slope can be infinite, become
+    # variables.
     if not setting.moves(expression) or isinstance(expression, Reference):
         return expression
     found = with_children(expression, [prepared(part, setting, root=False) for part in children(expression)])
@@ -230,20 +170,7 @@ def _is_shifted(expression: Expression, setting: Setting) -> bool:
 
 
 def derivative_of(expression: Expression, setting: Setting) -> Derivative:
-    """Derivative of an equation.
-
-    Parameters
-    ----------
-    expression
-        The equation, as `prepared` leaves it.
-    setting
-        What surrounds it.
-
-    Returns
-    -------
-    Derivative
-        With an empty form where nothing moves.
-    """
+    """Derivative of an equation."""
     if not setting.moves(expression):
         return Derivative(Form())
     if isinstance(expression, ArrayFunction):
@@ -292,20 +219,7 @@ def _places(labels: Sequence[str], ranges: Mapping[str, tuple[str, ...]]) -> Tab
 
 
 def table_slope(node: Interpolation, ranges: Mapping[str, tuple[str, ...]]) -> Expression:
-    """Slope of a table function where it is read.
-
-    Parameters
-    ----------
-    node
-        A table of straight lines.
-    ranges
-        Subscript ranges with their elements.
-
-    Returns
-    -------
-    Expression
-        That of the segment to the right; zero where the table holds its ends.
-    """
+    """Slope of a table function where it is read."""
     if node.points < 2:
         return ZERO
     x, y = (np.asarray(side, dtype=float).reshape(-1, node.points) for side in (node.x, node.y))

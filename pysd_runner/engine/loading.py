@@ -19,24 +19,12 @@ from pysd_runner.engine.store import code_digest, default_store
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A model file that was lowered.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sha256
-        Hash of its bytes.
-    model
-        The project's own representation, None where a feature is not covered.
-    uncovered
-        Why it could not be lowered at all, empty otherwise.
-    """
+    """A model file that was lowered."""
 
     path: Path
-    sha256: str
-    model: ModelIr | None
-    uncovered: str = ""
+    sha256: str  # hash of its bytes
+    model: ModelIr | None  # the project's own representation, None where a feature is not covered
+    uncovered: str = ""  # why it could not be lowered at all, empty otherwise
 
 
 def load_lowered(
@@ -45,31 +33,7 @@ def load_lowered(
     files: Mapping[str, Path] | None = None,
     budgets: Budgets = DEFAULT,
 ) -> Lowered:
-    """Lower a model file, or take what an earlier call left in the cache.
-
-    Parameters
-    ----------
-    path
-        A Vensim or XMILE file.
-    elements
-        New elements by name of the subscript range.
-    files
-        Data files by the name that the model has for them.
-    budgets
-        The most it may ask for.
-
-    Returns
-    -------
-    Lowered
-        The same whether or not it came from the cache.
-
-    Raises
-    ------
-    InvalidModel
-        If the file cannot be read, or contradicts itself.
-    UnknownName
-        If the file has no such range.
-    """
+    """Lower a model file, or take what an earlier call left in the cache."""
     path, sha256 = identify(path)
     asked = _Asked(path, sha256, elements, files or {}, budgets)
     store = default_store("ir")
@@ -139,20 +103,7 @@ def _same_files(model: ModelIr, folder: Path) -> bool:
 
 
 def changed_files(model: ModelIr, folder: Path) -> list[Path]:
-    """Data files of a model that are gone or hold something else than when it was lowered.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    folder
-        Where the model file stands.
-
-    Returns
-    -------
-    list of Path
-        In the order they were read.
-    """
+    """Data files of a model that are gone or hold something else than when it was lowered."""
     return [folder / name for name, digest in model.files.items() if _digest(folder / name) != digest]
 
 

@@ -22,24 +22,7 @@ LIVE_ARRAYS = 12
 
 
 def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int, int], rows: int) -> None:
-    """Refuse a run that would not fit into memory.
-
-    Parameters
-    ----------
-    shapes
-        Shape of each outcome over its own dimensions.
-    cells
-        Length of the largest variable.
-    cases
-        Numbers of scenarios and draws.
-    rows
-        Number of saved moments.
-
-    Raises
-    ------
-    InvalidInput
-        If it would not.
-    """
+    """Refuse a run that would not fit into memory."""
     scenarios, draws = cases
     saved = sum(int(np.prod(shape)) for shape in shapes) * rows * scenarios * draws
     needed = 8 * (saved + LIVE_ARRAYS * cells * scenarios)
@@ -52,22 +35,7 @@ def check_memory(shapes: Sequence[tuple[int, ...]], cells: int, cases: tuple[int
 
 
 def check_delays(rows: int, row_bytes: int, at_once: int) -> None:
-    """Refuse a run whose fixed delays would not fit into memory.
-
-    Parameters
-    ----------
-    rows
-        Steps that the longest of them keeps.
-    row_bytes
-        What flows into all of them at one step, of all draws that run in one go.
-    at_once
-        How many of those run at once.
-
-    Raises
-    ------
-    InvalidInput
-        If they would not.
-    """
+    """Refuse a run whose fixed delays would not fit into memory."""
     needed, available = rows * row_bytes * at_once, machine_bytes()
     if needed > available:
         raise InvalidInput(

@@ -20,18 +20,6 @@ SPAN = "span"
 def key(name: str) -> str:
     """Form of a name in which equal names are equal strings.
 
-    Parameters
-    ----------
-    name
-        A name from a model file or a user.
-
-    Returns
-    -------
-    str
-        Lower case, quotes removed, runs of spaces and underscores as one space.
-
-    Examples
-    --------
     >>> key('"Log_ Technology"')
     'log technology'
     """
@@ -46,18 +34,6 @@ def tidy(name: str) -> str:
 def shown(name: str) -> str:
     """Form of a name for a message: what was made for a variable or of a range by the name it was made from.
 
-    Parameters
-    ----------
-    name
-        A name of a variable or a label of an axis.
-
-    Returns
-    -------
-    str
-        Without what stands after the separator, its exclamation mark kept.
-
-    Examples
-    --------
     >>> shown(f"Region{HIDDEN}2!")
     'Region!'
     """

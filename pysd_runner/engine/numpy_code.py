@@ -84,21 +84,11 @@ REDUCTIONS = {"sum": "sum", "product": "prod", "least": "min", "largest": "max"}
 
 @dataclass(slots=True)
 class Writer:
-    """Writes expressions and collects the literal arrays they need.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    symbols
-        Identifier of every variable in the program.
-    literals
-        Arrays and indices the program refers to, by identifier.
-    """
+    """Writes expressions and collects the literal arrays they need."""
 
     model: ModelIr
-    symbols: dict[str, str]
-    literals: dict[str, Any] = field(default_factory=dict)
+    symbols: dict[str, str]  # identifier of every variable in the program
+    literals: dict[str, Any] = field(default_factory=dict)  # arrays and indices the program refers to, by identifier
 
     def literal(self, value: object) -> str:
         """Identifier of a literal that is no plain number."""
@@ -305,24 +295,7 @@ def _statements(writer: Writer, statements: Sequence[Statement], part: Part, ind
 def write_program(
     plan: Plan, outcomes: Sequence[str], given: Sequence[str], moving: frozenset[str]
 ) -> tuple[str, dict[str, Any]]:
-    """Write the program of a plan.
-
-    Parameters
-    ----------
-    plan
-        What to compute, and when.
-    outcomes
-        Variables to save.
-    given
-        Variables whose values come from outside, in the order they are handed over.
-    moving
-        Those among `given` that change over time.
-
-    Returns
-    -------
-    tuple
-        Text that defines ``simulate(given, times, step, saved, out, chance)``, and the literals it refers to.
-    """
+    """Write the program of a plan."""
     model = plan.model
     writer = Writer(model, {name: f"v{number}" for number, name in enumerate(model.variables)})
     symbols = writer.symbols

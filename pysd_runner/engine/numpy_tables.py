@@ -11,16 +11,7 @@ Array = NDArray[np.float64]
 
 
 class Tables:
-    """The tables of one expression, ready to be read.
-
-    Parameters
-    ----------
-    x, y
-        Points, shape ``(*shape, points)`` where ``shape`` goes with that of the argument: lengths of the axes with one
-        table for each element, and ones.
-    mode
-        As in `ir.Interpolation`.
-    """
+    """The tables of one expression, ready to be read."""
 
     def __init__(self, x: Array, y: Array, mode: Mode) -> None:
         self._x, self._y = x, y
@@ -39,21 +30,7 @@ class Tables:
 
     @classmethod
     def of(cls, expression: Interpolation, lengths: Mapping[str, int]) -> "Tables":
-        """The tables of an expression, shaped to go with its argument.
-
-        Parameters
-        ----------
-        expression
-            What is read.
-        lengths
-            Number of elements along each axis of its tables.
-
-        Returns
-        -------
-        Tables
-            For an argument with the axes (scenario, draw) and then those of the expression; of any shape for a single
-            table.
-        """
+        """The tables of an expression, shaped to go with its argument."""
         own = (*(lengths[axis] for axis in expression.tables), expression.points)
         order = [expression.tables.index(axis) for axis in expression.axes if axis in expression.tables]
         shape = (1, 1, *(lengths[axis] if axis in expression.tables else 1 for axis in expression.axes))

@@ -26,28 +26,12 @@ BLOCK_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A compiled model: what it takes and what it saves.
-
-    Parameters
-    ----------
-    outcomes
-        Variables it saves.
-    given
-        Variables it takes, in order.
-    shapes
-        Shape of each outcome over its own dimensions.
-    cells
-        Length of its largest variable.
-    simulate
-        The compiled function.
-    text
-        Its source.
-    """
+    """A compiled model: what it takes and what it saves."""
 
     outcomes: tuple[str, ...]
-    given: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    cells: int
+    given: tuple[str, ...]  # variables it takes, in order
+    shapes: tuple[tuple[int, ...], ...]  # shape of each outcome over its own dimensions
+    cells: int  # length of its largest variable
     simulate: Callable[..., None]
     text: str
 
@@ -59,31 +43,7 @@ _MOST_PROGRAMS = 64
 def compiled(
     model: ModelIr, outcomes: Sequence[str], given: Sequence[str] = (), moving: frozenset[str] = frozenset()
 ) -> Program:
-    """Compile a model for some outcomes; the same request is compiled once.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    outcomes
-        Names of the variables to save.
-    given
-        Names of the variables whose values come from outside.
-    moving
-        Those among `given` that change over time.
-
-    Returns
-    -------
-    Program
-        Ready to run.
-
-    Raises
-    ------
-    InvalidModel
-        If variables depend on each other at the same moment.
-    UnsupportedFeature
-        If a variable that is needed uses something this engine does not cover.
-    """
+    """Compile a model for some outcomes; the same request is compiled once."""
     identity = (model.fingerprint, tuple(outcomes), tuple(given), moving)
     if identity not in _PROGRAMS:
         if len(_PROGRAMS) >= _MOST_PROGRAMS:
@@ -179,18 +139,10 @@ def _spread(value: Array, shape: tuple[int, ...]) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Cells of an array behind the axes (scenario, draw).
+    """Cells of an array behind the axes (scenario, draw)."""
 
-    Parameters
-    ----------
-    target
-        Index of the cells.
-    shown
-        Index that gives a value over the axes of a block the dimensions of the array.
-    """
-
-    target: tuple[Any, ...]
-    shown: tuple[Any, ...]
+    target: tuple[Any, ...]  # index of the cells
+    shown: tuple[Any, ...]  # index that gives a value over the axes of a block the dimensions of the array
 
     @classmethod
     def of(cls, slots: Sequence[tuple[int, ...]], axes: Sequence[bool]) -> "Place":
@@ -241,38 +193,7 @@ def run(
     first_draw: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
-    """Run a program over all scenarios and draws.
-
-    Parameters
-    ----------
-    program
-        What `compiled` returned.
-    values
-        Value of every variable in ``program.given``, with the axes (scenario, draw, ...); each of the two leading axes
-        has the full length or one. The values of a `TimePath` have one more axis in front.
-    times
-        Every step, shape (step,), equally spaced.
-    saved
-        Which steps are saved, shape (step,).
-    step
-        Length of a step; unused when there is a single moment.
-    seed
-        Seed of the random functions, any whole number.
-    first_draw
-        Number of the first draw in the whole ensemble, which the random functions go by.
-    progress
-        Called with the number of draws that were finished.
-
-    Returns
-    -------
-    dict
-        Outcome by name, shape (scenario, draw, ..., year).
-
-    Raises
-    ------
-    InvalidInput
-        If the leading axes of two values do not fit each other, or the run would not fit into memory.
-    """
+    """Run a program over all scenarios and draws, shape (scenario, draw, ..., year)."""
     arrays = [values[name] for name in program.given]
     scenarios, draws = leading_shape(values)
     rows = int(saved.sum())
@@ -292,23 +213,7 @@ def run(
 
 
 def leading_shape(values: Mapping[str, Array | TimePath]) -> tuple[int, int]:
-    """Numbers of scenarios and draws that some values have together.
-
-    Parameters
-    ----------
-    values
-        With the axes (scenario, draw, ...).
-
-    Returns
-    -------
-    tuple of int
-        Scenarios and draws.
-
-    Raises
-    ------
-    InvalidInput
-        If two values have different numbers of them.
-    """
+    """Numbers of scenarios and draws that some values have together."""
     shape = [1, 1]
     owner = ["", ""]
     for name, item in values.items():

@@ -18,57 +18,18 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compute, and when; values from outside are in none of the lists of statements.
+    """What to compute, and when; values from outside are in none of the lists of statements."""
 
-    Parameters
-    ----------
-    model
-        The model the statements refer to.
-    invariant
-        Equations that depend on neither time nor what is carried from step to step, in order of computation.
-    starting
-        Equations in order of computation at the start, those of stocks and of what is frozen among them; where a block
-        has an initial value, that is what is computed.
-    dynamic
-        Equations computed again at every step, in order.
-    stocks
-        Variables that carry a value from step to step and are needed.
-    used
-        Every variable that is needed, those from outside among them.
-    """
-
-    model: ModelIr
+    model: ModelIr  # the model the statements refer to
     invariant: tuple[Statement, ...]
     starting: tuple[Statement, ...]
-    dynamic: tuple[Statement, ...]
-    stocks: tuple[str, ...]
-    used: frozenset[str]
+    dynamic: tuple[Statement, ...]  # equations computed again at every step, in order
+    stocks: tuple[str, ...]  # variables that carry a value from step to step and are needed
+    used: frozenset[str]  # every variable that is needed, those from outside among them
 
 
 def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> Plan:
-    """Order of computation for some outcomes.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    outcomes
-        Variables that will be read.
-    given
-        Variables whose values come from outside, so that their equations are not used.
-    moving
-        Those among `given` that change over time.
-
-    Returns
-    -------
-    Plan
-        Only what the outcomes need.
-
-    Raises
-    ------
-    InvalidModel
-        If variables depend on each other at the same moment; the message names the circle.
-    """
+    """Order of computation for some outcomes."""
     wanted = tuple(outcomes)
     while True:
         found, circles = _planned(model, wanted, given, moving)
@@ -146,18 +107,7 @@ def _equations(model: ModelIr, names: tuple[str, ...], part: Part) -> tuple[list
 
 
 def needed(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> tuple[str, ...]:
-    """Everything that is computed for some outcomes, in the order of the model.
-
-    Parameters
-    ----------
-    model, outcomes, given, moving
-        As for `plan`.
-
-    Returns
-    -------
-    tuple of str
-        Names.
-    """
+    """Everything that is computed for some outcomes, in the order of the model."""
     order = plan(model, outcomes, given, moving)
     return tuple(name for name in model.variables if name in order.used)
 
@@ -211,11 +161,9 @@ def _moved(
     *,
     at_start: bool,
 ) -> frozenset[str]:
-    """Variables of ordered groups that depend on time, stocks or what is frozen at the start, with those `known` to.
-
-    What is frozen is computed at the start and does not change while the run goes on. If one member of a group moves,
-    all do.
-    """
+    """Variables of ordered groups that depend on time, stocks or what is frozen at the start, with those `known` to."""
+    # What is frozen is computed at the start and does not change while the run goes on. If one member of a group moves,
+    # all do.
     moved = set(known)
     for group in ordered:
         if any(_moves(model, name, given, moving, moved, at_start=at_start) for name in group):

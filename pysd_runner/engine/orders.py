@@ -15,20 +15,7 @@ Array = NDArray[np.float64]
 
 
 def orders_of_file(model: ModelIr, names: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    """Values of some hidden variables at the start of a run, from the file alone.
-
-    Parameters
-    ----------
-    model
-        A model, lowered as far as it goes without them.
-    names
-        Hidden variables that hold orders.
-
-    Returns
-    -------
-    dict
-        Values in C order by name; those that cannot be computed yet are left out.
-    """
+    """Values of some hidden variables at the start of a run, from the file alone."""
     found = {}
     for name in names:
         try:
@@ -42,22 +29,7 @@ def orders_of_file(model: ModelIr, names: Sequence[str]) -> dict[str, tuple[floa
 
 
 def check_orders(model: ModelIr, inputs: Mapping[str, Array | TimePath], start: float, step: float) -> None:
-    """Refuse values that change the order of a delay, which was fixed when the model was loaded.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    inputs
-        Values from outside, with the axes (scenario, draw, ...).
-    start, step
-        First moment and length of a step, in years.
-
-    Raises
-    ------
-    InvalidInput
-        If the order of a delay or smooth is not what it is with the values of the file.
-    """
+    """Refuse values that change the order of a delay, which was fixed when the model was loaded."""
     for name, expected in model.structural.items():
         values = np.trunc(_at(model, name, inputs, start, step))
         if (values.reshape(*values.shape[:2], -1) != np.asarray(expected)).any():

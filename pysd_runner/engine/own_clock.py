@@ -22,43 +22,15 @@ AHEAD = 1000
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """Bounds and steps at every moment, shape (moment,) each.
-
-    Parameters
-    ----------
-    final
-        Last moment.
-    step
-        Length of a step.
-    save_every
-        Time between saved results.
-    """
+    """Bounds and steps at every moment, shape (moment,) each."""
 
     final: Array
-    step: Array
-    save_every: Array
+    step: Array  # length of a step
+    save_every: Array  # time between saved results
 
 
 def axis_of(start: float, controls: Callable[[Array], Controls]) -> Axis:
-    """The moments of a run.
-
-    Parameters
-    ----------
-    start
-        First moment.
-    controls
-        Gives the bounds and steps the model has when it runs over some moments.
-
-    Returns
-    -------
-    Axis
-        All of them, with those that are saved.
-
-    Raises
-    ------
-    InvalidInput
-        If a step is not positive, or there would be too many of them.
-    """
+    """The moments of a run."""
     tried: list[float] = [start]
     while True:
         axis, agreed = _walked(start, controls(np.array(tried)), tried)

@@ -17,21 +17,10 @@ ZERO, ONE = Number(0.0), Number(1.0)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Slope of an operation in one of its arguments.
-
-    Parameters
-    ----------
-    argument
-        The argument.
-    slope
-        Derivative of the operation with respect to it.
-    infinite
-        Whether the slope can be infinite where the operation itself is finite, as that of a root at zero: an argument
-        that does not move then moves nothing.
-    """
+    """Slope of an operation in one of its arguments."""
 
     argument: Expression
-    slope: Expression
+    slope: Expression  # derivative of the operation with respect to it
     infinite: bool = False
 
 
@@ -49,21 +38,11 @@ Slopes = tuple[Part, ...] | Choice
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How an operation is differentiated.
+    """How an operation is differentiated."""
 
-    Parameters
-    ----------
-    slopes
-        From the operation to the slopes of its arguments.
-    moving
-        Positions of the arguments that can have a slope, None for all.
-    infinite
-        Positions of the arguments whose slope can be infinite.
-    """
-
-    slopes: Callable[[Operation], Slopes]
-    moving: tuple[int, ...] | None = None
-    infinite: tuple[int, ...] = ()
+    slopes: Callable[[Operation], Slopes]  # from the operation to the slopes of its arguments
+    moving: tuple[int, ...] | None = None  # positions of the arguments that can have a slope, None for all
+    infinite: tuple[int, ...] = ()  # positions of the arguments whose slope can be infinite
 
 
 def plus(left: Expression, right: Expression) -> Expression:
@@ -256,23 +235,7 @@ RULES: dict[str, Rule] = {
 
 
 def rule_of(node: Operation) -> Rule:
-    """How an operation is differentiated.
-
-    Parameters
-    ----------
-    node
-        The operation.
-
-    Returns
-    -------
-    Rule
-        Its entry in the table.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If it has none.
-    """
+    """How an operation is differentiated."""
     if node.name not in RULES:
         raise UnsupportedFeature(f"derivative of {node.name!r}")
     return RULES[node.name]

@@ -13,20 +13,6 @@ Array = NDArray[np.float64]
 def steps_of(delay: Array, step: float) -> NDArray[np.int64]:
     """How many steps a value stays in a pipe: ``max(delay / step, 1)``, rounded to the nearest, halves upwards.
 
-    Parameters
-    ----------
-    delay
-        How long it stays, in years.
-    step
-        Length of a step, in years.
-
-    Returns
-    -------
-    ndarray of int
-        Shape of `delay`; a delay that is not a number counts as one step.
-
-    Examples
-    --------
     >>> steps_of(np.array([0.0, 1.25, 1.0]), 0.5).tolist()
     [1, 3, 2]
     """
@@ -35,17 +21,7 @@ def steps_of(delay: Array, step: float) -> NDArray[np.int64]:
 
 
 class Pipe:
-    """What is on its way through a pipe, over (scenario, draw, ...).
-
-    Parameters
-    ----------
-    initial
-        What comes out until the first input arrives.
-    delay
-        How long a value stays, in years; it may differ from case to case and from cell to cell.
-    step
-        Length of a step, in years.
-    """
+    """What is on its way through a pipe, over (scenario, draw, ...)."""
 
     def __init__(self, initial: Array, delay: Array, step: float) -> None:
         self._initial = initial

@@ -39,26 +39,6 @@ def uniform(
 ) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1).
 
-    Parameters
-    ----------
-    seed
-        Any whole number.
-    draws
-        Numbers of the draws, counted over the whole ensemble.
-    step
-        Number of the step, counted from zero.
-    site
-        Number of the random function in the model.
-    cells
-        How many cells its result has.
-
-    Returns
-    -------
-    ndarray
-        Shape (draw, cell).
-
-    Examples
-    --------
     >>> uniform(0, [0, 1], 0, 0, 2).round(6).tolist()
     [[0.47141, 0.177325], [0.647758, 0.122707]]
     """
@@ -72,17 +52,7 @@ def uniform(
 
 
 class Chance:
-    """Random numbers of a block of draws.
-
-    Parameters
-    ----------
-    seed
-        Any whole number.
-    first
-        Number of the first draw.
-    count
-        How many draws.
-    """
+    """Random numbers of a block of draws."""
 
     def __init__(self, seed: int, first: int, count: int) -> None:
         self._seed = seed

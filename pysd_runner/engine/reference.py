@@ -37,42 +37,7 @@ def run_reference(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
-    """Run every case through PySD, one after the other, from a private temporary folder.
-
-    Parameters
-    ----------
-    source
-        The parsed model file.
-    model
-        The same, lowered: it says over which ranges each variable runs.
-    values
-        Values from outside with the axes (scenario, draw, ...).
-    clock
-        Bounds and steps.
-    outcomes
-        Variables to save.
-    progress
-        Called with the number of draws finished.
-
-    Returns
-    -------
-    dict
-        Outcome by name, shape (scenario, draw, ..., year).
-
-    Raises
-    ------
-    InvalidInput
-        If the model sums over a range of one element, which PySD 3.14 cannot do.
-    InvalidModel
-        If variables depend on each other at the same moment.
-    SimulationFailed
-        If PySD cannot build or run the model; the message holds PySD's own.
-
-    Warns
-    -----
-    UnlimitedOutflow
-        If the model has non-negative stocks, whose outflows PySD does not limit.
-    """
+    """Run every case through PySD, one after the other, from a private temporary folder."""
     _refuse_missing_data(model, values)
     _warn_of_limits(model)
     try:
@@ -247,11 +212,9 @@ def _column(frame: Any, safe: Sanitised, model: ModelIr, name: str) -> Array:
 
 
 def _placed(item: Any, safe: Sanitised, model: ModelIr, dims: tuple[str, ...]) -> Array:
-    """An array of PySD's in the order of our ranges.
-
-    PySD may take another range for a variable that is defined by its elements: then the dimensions are in the order of
-    the left side, and cells it does not have are NaN.
-    """
+    """An array of PySD's in the order of our ranges."""
+    # PySD may take another range for a variable that is defined by its elements: then the dimensions are in the order
+    # of the left side, and cells it does not have are NaN.
     order = [safe.ranges.get(key(dim), "") for dim in dims]
     if set(item.dims) == set(order):
         item = item.transpose(*order)

@@ -19,20 +19,7 @@ from pysd_runner.engine.ir import (
 
 
 def with_children(expression: Expression, parts: Sequence[Expression]) -> Expression:
-    """The same expression with other direct parts, which have the same axes.
-
-    Parameters
-    ----------
-    expression
-        Any expression.
-    parts
-        As many as `ir.children` gives.
-
-    Returns
-    -------
-    Expression
-        `expression` itself where nothing changes.
-    """
+    """The same expression with other direct parts, which have the same axes."""
     if isinstance(expression, Operation | ArrayFunction):
         if all(new is old for new, old in zip(parts, expression.arguments, strict=True)):
             return expression
@@ -43,20 +30,7 @@ def with_children(expression: Expression, parts: Sequence[Expression]) -> Expres
 
 
 def relabelled(expression: Expression, names: Mapping[str, str]) -> Expression:
-    """The same expression with other labels on its axes; axes that a part of it reduces keep theirs.
-
-    Parameters
-    ----------
-    expression
-        Any expression.
-    names
-        From old to new labels.
-
-    Returns
-    -------
-    Expression
-        With the same values.
-    """
+    """The same expression with other labels on its axes; axes that a part of it reduces keep theirs."""
     if not any(names.get(label, label) != label for label in expression.axes):
         return expression
     axes = tuple(names.get(label, label) for label in expression.axes)

@@ -35,51 +35,17 @@ _FUNCTION = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*\Z")
 
 @dataclass(frozen=True, slots=True)
 class Sanitised:
-    """An abstract model under generated names.
-
-    Parameters
-    ----------
-    abstract
-        The copy.
-    variables
-        Generated name of each variable, by comparison key of its real name.
-    ranges
-        Generated name of each subscript range, by comparison key.
-    elements
-        Generated name of each subscript element, by comparison key.
-    series
-        Comparison keys of the variables that read a series from a file.
-    """
+    """An abstract model under generated names."""
 
     abstract: Any
-    variables: Mapping[str, str]
-    ranges: Mapping[str, str]
-    elements: Mapping[str, str]
-    series: frozenset[str]
+    variables: Mapping[str, str]  # generated name of each variable, by comparison key of its real name
+    ranges: Mapping[str, str]  # generated name of each subscript range, by comparison key
+    elements: Mapping[str, str]  # generated name of each subscript element, by comparison key
+    series: frozenset[str]  # comparison keys of the variables that read a series from a file
 
 
 def sanitise(source: Translated, folder: Path) -> Sanitised:
-    """Copy an abstract model with nothing of the file's text left in it.
-
-    Parameters
-    ----------
-    source
-        A parsed model.
-    folder
-        Where the builder may write.
-
-    Returns
-    -------
-    Sanitised
-        The copy with the names to translate back.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If a text of the file that cannot be replaced is not harmless.
-    InvalidModel
-        If a file that subscript ranges are read from is missing.
-    """
+    """Copy an abstract model with nothing of the file's text left in it."""
     source = source.with_listed_ranges()
     macros = {key(item.name): f"gm{place:04d}" for place, item in enumerate(source.abstract.sections[1:])}
     main = _names(source, source.abstract.sections[0], macros, {})

@@ -38,18 +38,7 @@ CLASSES: tuple[type[Any], ...] = (
 
 
 def dumps(model: ir.ModelIr) -> bytes:
-    """Write a lowered model as JSON.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-
-    Returns
-    -------
-    bytes
-        ASCII text; equal models give equal bytes.
-    """
+    """Write a lowered model as JSON."""
     places: dict[int, int] = {}
     rows: dict[str, int] = {}
     for node in _children_first(model):
@@ -59,23 +48,7 @@ def dumps(model: ir.ModelIr) -> bytes:
 
 
 def loads(data: bytes) -> ir.ModelIr:
-    """Read a lowered model.
-
-    Parameters
-    ----------
-    data
-        What `dumps` returned.
-
-    Returns
-    -------
-    ModelIr
-        The model that was written, to the last bit of every number.
-
-    Raises
-    ------
-    InvalidInput
-        If the bytes are none of this, or another version of the program wrote them.
-    """
+    """Read a lowered model."""
     try:
         found = json.loads(data)
         signature = found["format"]
@@ -133,10 +106,9 @@ def _text(row: list[Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Codec:
-    """How the values of one type are written and read, and which nodes they refer to.
+    """How the values of one type are written and read, and which nodes they refer to."""
 
-    `write` takes the number of the row of each node, by identity; `read` takes the nodes made so far.
-    """
+    # `write` takes the number of the row of each node, by identity; `read` takes the nodes made so far.
 
     write: Callable[[Any, Mapping[int, int]], Any]
     read: Callable[[Any, list[Any]], Any]
@@ -203,13 +175,7 @@ def _named(inner: _Codec) -> _Codec:
 
 
 def _codec(kind: Any) -> _Codec:
-    """What writes and reads values of an annotated type.
-
-    Raises
-    ------
-    TypeError
-        If there is nothing for this type, so that a new field is not forgotten.
-    """
+    """What writes and reads values of an annotated type."""
     if kind in (str, int, bool) or get_origin(kind) is Literal:
         return _PLAIN
     if kind is float:

@@ -42,18 +42,7 @@ LEAST_COST = 2
 
 
 def cost(expression: Expression) -> int:
-    """Rough cost of an expression in additions.
-
-    Parameters
-    ----------
-    expression
-        Any expression.
-
-    Returns
-    -------
-    int
-        Zero for a literal or a reference.
-    """
+    """Rough cost of an expression in additions."""
     return sum(_own_cost(part) for part in walk(expression))
 
 
@@ -65,20 +54,7 @@ def _own_cost(part: Expression) -> int:
 
 
 def twin_range(label: str, ranges: dict[str, tuple[str, ...]]) -> str:
-    """Name of a second range with the elements of one, for where both are needed at once.
-
-    Parameters
-    ----------
-    label
-        The range.
-    ranges
-        Where the second one is added.
-
-    Returns
-    -------
-    str
-        Its name.
-    """
+    """Name of a second range with the elements of one, for where both are needed at once."""
     bare = label.removesuffix("!")
     name = f"{bare}{HIDDEN}twin"
     ranges[name] = ranges[bare]
@@ -86,15 +62,7 @@ def twin_range(label: str, ranges: dict[str, tuple[str, ...]]) -> str:
 
 
 class Shared:
-    """Hidden variables of a model, found again by what they compute.
-
-    Parameters
-    ----------
-    model
-        The model they are added to.
-    still
-        Variables that do not change while a run goes on.
-    """
+    """Hidden variables of a model, found again by what they compute."""
 
     def __init__(self, model: ModelIr, still: Iterable[str]) -> None:
         self.added: dict[str, Variable] = {}
@@ -115,22 +83,7 @@ class Shared:
             self._known.setdefault(block.expression, Reference(variable.name, block.index))
 
     def lift(self, expression: Expression, owner: str, what: str) -> Reference:
-        """A variable with the value of an expression.
-
-        Parameters
-        ----------
-        expression
-            Any expression.
-        owner
-            Variable in whose equation it was met.
-        what
-            One word on what it is, for messages.
-
-        Returns
-        -------
-        Reference
-            To the variable, over the axes of the expression.
-        """
+        """A variable with the value of an expression."""
         names = self._plain_labels(expression)
         inner = relabelled(expression, names)
         if inner not in self._known:

@@ -32,25 +32,7 @@ from pysd_runner.engine.names import HIDDEN, shown
 
 
 def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Variable]:
-    """Split the equations of some circles along the dimensions that make them need each other.
-
-    Parameters
-    ----------
-    group
-        The variables they belong to.
-    circles
-        Equations that need each other or themselves.
-
-    Returns
-    -------
-    dict
-        The variables with more and smaller blocks, by name, and new hidden ones that they refer to.
-
-    Raises
-    ------
-    InvalidModel
-        If a circle cannot be split any further; the message names it.
-    """
+    """Split the equations of some circles along the dimensions that make them need each other."""
     along: dict[str, dict[int, set[int]]] = {}
     for circle in circles:
         for (name, place), dims in _apart(group, circle).items():
@@ -69,10 +51,8 @@ def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Vari
 
 
 def _apart(group: Group, circle: Sequence[Equation]) -> dict[Equation, set[int]]:
-    """Dimensions along which each equation of a circle is to be split.
-
-    A dimension in which every equation reads the place that it defines never brings a circle about and stays whole.
-    """
+    """Dimensions along which each equation of a circle is to be split."""
+    # A dimension in which every equation reads the place that it defines never brings a circle about and stays whole.
     members = frozenset(circle)
     blocks = {node: group.model.variables[node[0]].blocks[node[1]] for node in circle}
     axes = {node: {d for d, item in enumerate(block.index) if isinstance(item, Axis)} for node, block in blocks.items()}

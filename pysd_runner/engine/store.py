@@ -27,42 +27,17 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 class Store:
-    """Byte strings by key in one folder; what was used longest ago goes first when the folder is full.
+    """Byte strings by key in one folder; what was used longest ago goes first when the folder is full."""
 
-    A file is written beside its place and then moved there, so that a reader sees a whole entry or none. A damaged
-    entry, a folder that cannot be written and a full disk are the same as an empty cache.
-
-    Parameters
-    ----------
-    folder
-        Where the entries lie; it is made, for this user only, when the first is written. Because what is cached may be
-        executed, a folder of another user or one that others may write to is not used, with one warning.
-    limit_bytes
-        Size of all entries together.
-    """
+    # A file is written beside its place and then moved there, so that a reader sees a whole entry or none. A damaged
+    # entry, a folder that cannot be written and a full disk are the same as an empty cache.
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self._limit = limit_bytes
 
     def get(self, key: str) -> bytes | None:
-        """The bytes last put under a key.
-
-        Parameters
-        ----------
-        key
-            A hexadecimal digest.
-
-        Returns
-        -------
-        bytes or None
-            None when there is no entry, or it is damaged.
-
-        Raises
-        ------
-        InvalidInput
-            If the key is not a hexadecimal digest.
-        """
+        """The bytes last put under a key."""
         path = self._folder / _checked(key)
         try:
             data = _opened(key, path.read_bytes()) if self._usable() else None
@@ -73,20 +48,7 @@ class Store:
         return data
 
     def put(self, key: str, data: bytes) -> None:
-        """Keep bytes under a key; nothing happens when they cannot be written.
-
-        Parameters
-        ----------
-        key
-            A hexadecimal digest.
-        data
-            What to keep; more than the limit is not kept.
-
-        Raises
-        ------
-        InvalidInput
-            If the key is not a hexadecimal digest.
-        """
+        """Keep bytes under a key; nothing happens when they cannot be written."""
         path = self._folder / _checked(key)
         entry = _sealed(key, data)
         if len(entry) > self._limit:
@@ -128,18 +90,7 @@ class Store:
 
 
 def default_store(kind: Kind) -> Store | None:
-    """The store in the user's cache folder, or in the folder that the variable ``GAPSIM_CACHE`` names.
-
-    Parameters
-    ----------
-    kind
-        ``"ir"`` for lowered models, ``"object"`` for compiled ones.
-
-    Returns
-    -------
-    Store or None
-        None when ``GAPSIM_CACHE`` is empty or ``off``, or the folder is in the user's home and there is none.
-    """
+    """The store in the user's cache folder, or in the folder that the variable ``GAPSIM_CACHE`` names."""
     named = os.environ.get(VARIABLE)
     if named is not None and named.strip().lower() in ("", "off"):
         return None
@@ -169,20 +120,8 @@ def _user_folder() -> Path | None:
 
 @lru_cache(maxsize=16)
 def code_digest(folder: Path) -> str:
-    """Digest of the modules and grammars in a folder, to be part of a key.
-
-    What was made by other code is then not taken for the same, whatever version the package has.
-
-    Parameters
-    ----------
-    folder
-        Folder of a package, with all folders inside it.
-
-    Returns
-    -------
-    str
-        Hexadecimal.
-    """
+    """Digest of the modules and grammars in a folder, to be part of a key."""
+    # What was made by other code is then not taken for the same, whatever version the package has.
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".lark")):
         data = path.read_bytes()

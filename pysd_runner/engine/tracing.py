@@ -20,31 +20,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where a run first stopped being a number.
-
-    Parameters
-    ----------
-    scenario, draw
-        Which case, counted from zero.
-    variable
-        The first variable that is not finite.
-    element
-        Which of its elements, empty for a variable without subscripts.
-    time
-        When, in years.
-    value
-        What was found: nan, inf or -inf.
-    remark
-        What else is known of it, to stand behind the rest.
-    """
+    """Where a run first stopped being a number."""
 
     scenario: int
     draw: int
-    variable: str
-    element: tuple[str, ...]
+    variable: str  # the first variable that is not finite
+    element: tuple[str, ...]  # which of its elements, empty for a variable without subscripts
     time: float
-    value: float
-    remark: str = ""
+    value: float  # what was found: nan, inf or -inf
+    remark: str = ""  # what else is known of it, to stand behind the rest
 
     def __str__(self) -> str:
         place = f"[{', '.join(self.element)}]" if self.element else ""
@@ -65,30 +49,7 @@ def trace(
     first_draw: int = 0,
     method: str = "euler",
 ) -> Failure | None:
-    """Run one case again, keep what its outcomes need at every step, and find the first that is not finite.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    values
-        What the run was given, with the axes (scenario, draw, ...).
-    clock
-        Bounds and steps of the run.
-    outcomes
-        Variables that were saved.
-    case
-        Scenario and draw.
-    seed, first_draw
-        Seed of the random functions, and the number of the first draw of the run.
-    method
-        How stocks are integrated.
-
-    Returns
-    -------
-    Failure or None
-        The first non-finite value in time and, at that time, in the order of computation; None if all are finite.
-    """
+    """Run one case again, keep what its outcomes need at every step, and find the first that is not finite."""
     scenario, draw = case
     one = {name: one_case(value, scenario, draw) for name, value in values.items()}
     model, values = integrated(model, one, method, clock.step, own_steps=TIME_STEP in clock.own)
@@ -106,24 +67,7 @@ def trace(
 
 
 def seen(model: ModelIr, data: Mapping[str, NDArray[np.floating]], times: Array, case: tuple[int, int]) -> Failure:
-    """The first value of a failed case, among those that were saved, that is not finite.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    data
-        Outcome by name, shape (scenario, draw, ..., year).
-    times
-        Saved moments, shape (year,).
-    case
-        Scenario and draw; the case failed.
-
-    Returns
-    -------
-    Failure
-        The first in time.
-    """
+    """The first value of a failed case, among those that were saved, that is not finite."""
     series = {
         name: values[tuple(min(place, length - 1) for place, length in zip(case, values.shape[:2], strict=True))]
         for name, values in data.items()
@@ -154,25 +98,9 @@ def _first(
 
 
 def not_usable(model: ModelIr, name: str, values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Values of a variable that are not finite where some equation defines one.
-
-    NaN in a variable whose own equation writes ``:NA:``, or reads a series as ``:RAW:``, is a missing value, as the
-    model means it, and none of them.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    name
-        The variable.
-    values
-        Shape (..., its dimensions, time).
-
-    Returns
-    -------
-    ndarray of bool
-        Of the same shape.
-    """
+    """Values of a variable that are not finite where some equation defines one."""
+    # NaN in a variable whose own equation writes ``:NA:``, or reads a series as ``:RAW:``, is a missing value, as the
+    # model means it, and none of them.
     wrong = ~np.isfinite(values)
     if any(_writes_missing(block) for block in model.variables[name].blocks):
         wrong &= ~np.isnan(values)
@@ -191,20 +119,7 @@ def _is_missing(item: Expression) -> bool:
 
 
 def defined(model: ModelIr, name: str) -> NDArray[np.bool_]:
-    """Cells of a variable that some equation defines; the others never get a value.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    name
-        The variable.
-
-    Returns
-    -------
-    ndarray of bool
-        Shape of the variable over its own dimensions.
-    """
+    """Cells of a variable that some equation defines; the others never get a value."""
     variable = model.variables[name]
     shape = model.shape(variable.dims)
     if variable.uncovered or (len(variable.blocks) == 1 and variable.blocks[0].axes == variable.dims):

@@ -13,28 +13,7 @@ Array = NDArray[np.float64]
 
 
 def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
-    """A value with the axes of a variable.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    name
-        The variable.
-    value
-        A number; an array over the dimensions of the variable; an array with (scenario, draw) in front of them; for a
-        variable without dimensions also an array over draws; or a `TimePath` of such values.
-
-    Returns
-    -------
-    ndarray or TimePath
-        Shape (scenario, draw, ...), each of the two leading axes of any length from one up.
-
-    Raises
-    ------
-    InvalidInput
-        If the shape does not fit, there is no case, or a value is not a number.
-    """
+    """A value with the axes of a variable."""
     if isinstance(value, TimePath):
         steps = [_fitted(model, name, item) for item in value.values]
         lead = np.broadcast_shapes(*(item.shape for item in steps))
@@ -69,20 +48,7 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
 
 
 def check_cases(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse a value for no case at all.
-
-    Parameters
-    ----------
-    name
-        The variable.
-    shape
-        Of what was handed over.
-
-    Raises
-    ------
-    InvalidInput
-        If some axis has no length.
-    """
+    """Refuse a value for no case at all."""
     if 0 in shape:
         raise InvalidInput(
             f"value of {name!r} holds no draw (shape {shape}); give at least one scenario and one draw, or leave the "

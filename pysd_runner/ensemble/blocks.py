@@ -32,22 +32,7 @@ AHEAD = 2
 
 
 def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> list[slice]:
-    """Divide draws into blocks.
-
-    Parameters
-    ----------
-    draws
-        How many there are.
-    bytes_per_draw
-        Size of the outcomes of one draw.
-    work_per_draw
-        Cells of all variables times steps.
-
-    Returns
-    -------
-    list of slice
-        In order, each of at least `LEAST_DRAWS` draws if there are so many; they depend on nothing but the arguments.
-    """
+    """Divide draws into blocks."""
     fits = max(LEAST_DRAWS, BLOCK_BYTES // max(1, bytes_per_draw))
     size = min(fits, MOST_DRAWS, max(VECTOR, -(-draws // PARTS), LEAST_WORK // max(1, work_per_draw)))
     size -= size % (VECTOR if size > VECTOR else LEAST_DRAWS)
@@ -57,22 +42,7 @@ def blocks(draws: int, bytes_per_draw: int, work_per_draw: int = LEAST_WORK) -> 
 
 
 def in_order(work: Callable[[slice], Result], parts: Sequence[slice], threads: int) -> Iterator[tuple[slice, Result]]:
-    """Do some work for every block; results come in the order of the blocks, whatever the number of threads.
-
-    Parameters
-    ----------
-    work
-        Called with a block, from several threads at once if there are several.
-    parts
-        The blocks.
-    threads
-        How many blocks are worked on at once.
-
-    Yields
-    ------
-    tuple
-        A block and its result. When the caller stops listening, no new block begins.
-    """
+    """Do some work for every block; results come in the order of the blocks, whatever the number of threads."""
     if threads == 1 or len(parts) < 2:
         for part in parts:
             yield part, work(part)

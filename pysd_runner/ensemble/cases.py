@@ -27,23 +27,11 @@ BASE = "base"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cases:
-    """Every scenario on the same draws.
-
-    Parameters
-    ----------
-    scenarios
-        Names, in order.
-    tasks
-        One for each scenario, with all draws; their values may replace different variables.
-    draws
-        How many there are.
-    parameters
-        What varies between draws, before scenarios replace any of it, by name: shape (draw, ...).
-    """
+    """Every scenario on the same draws."""
 
     scenarios: tuple[str, ...]
-    tasks: tuple[Task, ...]
-    draws: int
+    tasks: tuple[Task, ...]  # one for each scenario, with all draws; their values may replace different variables
+    draws: int  # how many there are
     parameters: Mapping[str, Array]
 
     @property
@@ -59,34 +47,7 @@ def cases_of(
     draws: int | None = None,
     **asked: Any,
 ) -> Cases:
-    """Put together the cases of an ensemble.
-
-    Parameters
-    ----------
-    model
-        The model.
-    given
-        A design, or values by variable: a number for all draws, shape (draw,) or (draw, ...), or a `TimePath` of such
-        values.
-    scenarios
-        For each name the values that replace others: what `simulate` takes. None for a single scenario without any.
-    draws
-        How many draws there are; None takes as many as values have.
-    asked
-        Bounds, steps, outcomes, engine and seed, as for `simulate`.
-
-    Returns
-    -------
-    Cases
-        Checked.
-
-    Raises
-    ------
-    UnknownName
-        If a variable does not exist.
-    InvalidInput
-        If a value does not fit its variable, or scenarios run over different years.
-    """
+    """Put together the cases of an ensemble."""
     values = given.cases if isinstance(given, Design) else given
     if not isinstance(values, Mapping):
         raise InvalidInput(f"cases are a design, or a mapping from variables to arrays; found {type(values).__name__}")

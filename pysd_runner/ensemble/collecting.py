@@ -17,21 +17,11 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class BlockRuns:
-    """Runs of one block under one scenario.
-
-    Parameters
-    ----------
-    scenario
-        Its place.
-    data
-        Outcome by name, shape (1, draw or 1, ..., year).
-    failed
-        Which draws failed, shape (draw,).
-    """
+    """Runs of one block under one scenario."""
 
     scenario: int
-    data: Mapping[str, Array]
-    failed: NDArray[np.bool_]
+    data: Mapping[str, Array]  # outcome by name, shape (1, draw or 1, ..., year)
+    failed: NDArray[np.bool_]  # which draws failed, shape (draw,)
 
 
 class Collector(Protocol):
@@ -52,17 +42,7 @@ class Collector(Protocol):
 
 
 class Runs:
-    """Keeps every run.
-
-    Parameters
-    ----------
-    cases
-        The cases.
-    shapes
-        Subscripts and years of each outcome.
-    precision
-        What the runs are kept in.
-    """
+    """Keeps every run."""
 
     def __init__(self, cases: Cases, shapes: Mapping[str, tuple[int, ...]], precision: str) -> None:
         lead = (len(cases.scenarios), cases.draws)
@@ -100,19 +80,7 @@ Reduced = dict[str, BlockStatistics]
 
 
 class Streams:
-    """Keeps statistics alone.
-
-    Parameters
-    ----------
-    cases
-        The cases.
-    shapes
-        Subscripts and years of each outcome.
-    kept
-        Which statistics.
-    block
-        How many draws come at once.
-    """
+    """Keeps statistics alone."""
 
     def __init__(self, cases: Cases, shapes: Mapping[str, tuple[int, ...]], kept: Statistics, block: int) -> None:
         def running() -> Running:

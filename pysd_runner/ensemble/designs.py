@@ -35,13 +35,7 @@ class UnbalancedDesign(UserWarning):
 
 
 class NoBounds(InvalidInput):
-    """Neither a caller nor the model says between which values a parameter is drawn.
-
-    Parameters
-    ----------
-    name
-        The parameter.
-    """
+    """Neither a caller nor the model says between which values a parameter is drawn."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the model declares no bounds of {name!r}; give them: {{{name!r}: (low, high)}}")

@@ -26,21 +26,11 @@ AT_ONCE = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Values of every series, reduced to some of them.
+    """Values of every series, reduced to some of them."""
 
-    Parameters
-    ----------
-    points
-        Sorted along the last axis, shape (series, point).
-    count
-        How many values stand behind them, the same for every series; each point stands for ``count / point`` values.
-    error
-        By how many ranks the number of values at or below any number may be wrong.
-    """
-
-    points: Array
-    count: int
-    error: float
+    points: Array  # sorted along the last axis, shape (series, point)
+    count: int  # how many values stand behind them, the same for every series
+    error: float  # by how many ranks the number of values at or below any number may be wrong
 
     @property
     def weight(self) -> float:
@@ -52,36 +42,22 @@ class Summary:
 class QuantileSketch:
     """Quantiles of many series, with a bound on their error in ranks.
 
-    Values are sorted and reduced to `size` of them at evenly spaced ranks, each standing for the same number ``w`` of
-    values; four such summaries are merged and reduced again, and so on. A reduction of values with total weight ``W``
-    to ``k`` points is wrong by at most ``W / (2 k)`` ranks, whatever the values and their order, and the errors of
-    merged summaries add up. After ``n`` values this gives at most ``r / (2 k)`` of ``n``, where ``r`` is one more
-    than the number of tiers, ``floor(log4(n / leaf))`` with leaves of at least 3/4 of a block. The sketch adds up what
-    was really lost: see `error`.
-
-    Parameters
-    ----------
-    planned
-        How many values will come, at most; up to 4096 are kept, and the quantiles are exact.
-    block
-        How many of them come at once; blocks of at least three quarters of that are reduced by themselves.
-    tolerance
-        Largest error in ranks, as a share of the number of values.
-
-    Raises
-    ------
-    InvalidInput
-        If the tolerance does not lie between 0 and 1.
-
     References
     ----------
     Munro & Paterson (1980), Selection and sorting with limited storage; Manku, Rajagopalan & Lindsay (1998),
     Approximate medians and other quantiles in one pass and with limited memory.
     """
 
-    planned: int
-    block: int
-    tolerance: float
+    # Values are sorted and reduced to `size` of them at evenly spaced ranks, each standing for the same number ``w`` of
+    # values; four such summaries are merged and reduced again, and so on. A reduction of values with total weight ``W``
+    # to ``k`` points is wrong by at most ``W / (2 k)`` ranks, whatever the values and their order, and the errors of
+    # merged summaries add up. After ``n`` values this gives at most ``r / (2 k)`` of ``n``, where ``r`` is one more
+    # than the number of tiers, ``floor(log4(n / leaf))`` with leaves of at least 3/4 of a block. The sketch adds up
+    # what was really lost: see `error`.
+
+    planned: int  # how many values will come, at most; up to 4096 are kept, and the quantiles are exact
+    block: int  # how many of them come at once; blocks of at least three quarters of that are reduced by themselves
+    tolerance: float  # largest error in ranks, as a share of the number of values
     size: int = field(init=False)
     leaf: int = field(init=False)
     count: int = field(init=False, default=0)
@@ -97,30 +73,13 @@ class QuantileSketch:
         self.leaf = max(KEPT + 1 if self.planned <= KEPT else leaf, 2 * self.size)
 
     def summarise(self, values: Array) -> Summary:
-        """Reduce the values of one block; it can be done in any thread.
-
-        Parameters
-        ----------
-        values
-            Shape (series, value); it is sorted in place.
-
-        Returns
-        -------
-        Summary
-            To be added in the order of the blocks.
-        """
+        """Reduce the values of one block; it can be done in any thread."""
         values.sort(axis=-1)
         whole = Summary(values, values.shape[1], 0.0)
         return whole if whole.count < self.leaf else _merged([whole], self.size)
 
     def add(self, block: Summary) -> None:
-        """Add the values of a block.
-
-        Parameters
-        ----------
-        block
-            What `summarise` gave.
-        """
+        """Add the values of a block."""
         if not block.count:
             return
         self.count += block.count
@@ -152,20 +111,7 @@ class QuantileSketch:
         return sum(item.error for item in self.summaries) / max(self.count, 1)
 
     def at(self, levels: Sequence[float]) -> NDArray[np.float64]:
-        """Read quantiles off.
-
-        Parameters
-        ----------
-        levels
-            Shares between 0 and 1, shape (quantile,).
-
-        Returns
-        -------
-        ndarray
-            Shape (quantile, series). Where all values were kept, `numpy.quantile` of them. Otherwise one of the values
-            that were added: at least a share ``level - error`` of all lies at or below it, at most ``level + error``
-            strictly below it. NaN where nothing was added.
-        """
+        """Read quantiles off."""
         kept = self.summaries
         if not kept:
             raise InvalidInput("no value was added, so there are no quantiles")
@@ -186,18 +132,7 @@ class QuantileSketch:
 
 
 def joined_summaries(parts: Sequence[Summary]) -> Summary | None:
-    """Summaries of different series of one block, one after the other.
-
-    Parameters
-    ----------
-    parts
-        Each of some series, of as many values and points.
-
-    Returns
-    -------
-    Summary or None
-        Of all series; None without any.
-    """
+    """Summaries of different series of one block, one after the other."""
     if len(parts) < 2:
         return parts[0] if parts else None
     return Summary(np.concatenate([part.points for part in parts]), parts[0].count, parts[0].error)

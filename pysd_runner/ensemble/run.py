@@ -2,10 +2,13 @@
 
 import hashlib
 import platform
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
+from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +24,6 @@ from pysd_runner.ensemble.blocks import blocks, in_order
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
 from pysd_runner.ensemble.designs import Design
-from pysd_runner.ensemble.interruption import listening
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.model import Model
@@ -35,7 +37,7 @@ Told = bool | Callable[[int], None]
 PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
 
 
-def run_ensemble(
+def run_ensemble(  # noqa: PLR0913 - a front door
     model: Model,
     cases: Design | Mapping[str, Any],
     *,
@@ -319,3 +321,36 @@ def _plain(value: Any) -> Any:
 def _versions(cases: Cases) -> dict[str, str]:
     packages = (*PACKAGES, COMPILER) if cases.first.engine == "llvm" else PACKAGES
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+
+
+class Interruption:
+    """Remembers that an interruption was asked for."""
+
+    def __init__(self, former: Callable[[int, FrameType | None], Any]) -> None:
+        self._former, self._is_asked = former, False
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        if self._is_asked:
+            self._former(number, frame)
+        self._is_asked = True
+
+    def check(self) -> None:
+        """Stop if an interruption was asked for."""
+        if self._is_asked:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def listening() -> Iterator[Interruption]:
+    """Listen for Ctrl-C between blocks; the former handler comes back afterwards."""
+    former = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(former):
+        yield Interruption(signal.default_int_handler)
+        return
+    interruption = Interruption(former)
+    signal.signal(signal.SIGINT, interruption.ask)
+    try:
+        yield interruption
+    finally:
+        signal.signal(signal.SIGINT, former)

@@ -1,13 +1,12 @@
 """What is kept of an ensemble when its runs are not: statistics over draws, brought up to date block by block."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.ensemble.moments import Moments, combined, joined_moments, moments_of
 from pysd_runner.ensemble.quantiles import QuantileSketch, Summary, joined_summaries
 
 Array = NDArray[np.float64]
@@ -17,6 +16,80 @@ AT_ONCE = 131_072
 
 SIMPLE = ("mean", "variance", "minimum", "maximum")
 QUANTILE = "quantile"
+# Values that are worked on at once: they and their deviations stay in the cache.
+DRAWS_AT_ONCE = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean, sum of squared deviations and extremes of every series."""
+
+    count: int  # how many values stand behind them, the same for every series
+    origin: Array
+    beyond: Array
+    squares: Array
+    minimum: Array
+    maximum: Array
+
+    @property
+    def mean(self) -> Array:
+        """Mean, shape (series,)."""
+        return self.origin + self.beyond
+
+    @property
+    def variance(self) -> Array:
+        """Sample variance, ``squares / (count - 1)``, shape (series,); NaN below two values."""
+        return self.squares / (self.count - 1) if self.count > 1 else np.full_like(self.squares, np.nan)
+
+
+def moments_of(values: NDArray[np.floating], *, is_sorted: bool = False) -> Moments:
+    """Moments of one block, from deviations of a value amid the others."""
+    series, count = values.shape
+    origin = (values[:, count // 2] if is_sorted else values.mean(axis=1, dtype=float)).astype(float)
+    beyond, squares = np.empty(series), np.empty(series)
+    rows = max(1, DRAWS_AT_ONCE // count)
+    for first in range(0, series, rows):
+        part = slice(first, first + rows)
+        deviations = values[part] - origin[part, None]
+        deviations.mean(axis=1, out=beyond[part])
+        np.einsum("ij,ij->i", deviations, deviations, out=squares[part])
+    squares -= count * beyond**2
+    low, high = (values[:, 0], values[:, -1]) if is_sorted else (values.min(axis=1), values.max(axis=1))
+    return Moments(count, origin, beyond, squares, low.astype(float), high.astype(float))
+
+
+def joined_moments(parts: Sequence[Moments]) -> Moments | None:
+    """Moments of different series of one block, one after the other."""
+    if not parts:
+        return None
+    names = [item.name for item in fields(Moments) if item.name != "count"]
+    return Moments(parts[0].count, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def combined(first: Moments | None, second: Moments) -> Moments:
+    """Moments of the values of two blocks together.
+
+    With ``d = mean2 - mean1`` and ``n = n1 + n2``: ``mean = mean1 + d n2 / n``,
+    ``squares = squares1 + squares2 + d^2 n1 n2 / n``. The origin stays that of the first block.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance.
+    """
+    if first is None or not first.count:
+        return second
+    if not second.count:
+        return first
+    count = first.count + second.count
+    apart = (second.origin - first.origin) + (second.beyond - first.beyond)
+    return Moments(
+        count,
+        first.origin,
+        first.beyond + apart * (second.count / count),
+        first.squares + second.squares + apart**2 * (first.count * second.count / count),
+        np.minimum(first.minimum, second.minimum),
+        np.maximum(first.maximum, second.maximum),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,39 +149,19 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class BlockStatistics:
-    """What is left of one outcome of one block.
+    """What is left of one outcome of one block."""
 
-    Parameters
-    ----------
-    moments
-        None when none are kept.
-    summary
-        None when no quantile is kept.
-    missing
-        Series with a missing value, shape (series,); None when there is no draw.
-    """
-
-    moments: Moments | None
-    summary: Summary | None
-    missing: NDArray[np.bool_] | None = None
+    moments: Moments | None  # none when none are kept
+    summary: Summary | None  # none when no quantile is kept
+    missing: NDArray[np.bool_] | None = None  # series with a missing value, shape (series,); None when there is no draw
 
 
 @dataclass(kw_only=True, slots=True)
 class RunningStatistics:
-    """Statistics of one outcome under one scenario.
-
-    Parameters
-    ----------
-    kept
-        Which ones.
-    shape
-        Subscripts and years of the outcome.
-    planned, block
-        How many draws will come, and how many of them at once.
-    """
+    """Statistics of one outcome under one scenario."""
 
     kept: Statistics
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # subscripts and years of the outcome
     planned: int
     block: int
     _moments: Moments | None = field(init=False, default=None)
@@ -120,18 +173,7 @@ class RunningStatistics:
         self._missing = np.zeros(int(np.prod(self.shape)), dtype=bool)
 
     def summarise(self, values: NDArray[np.floating]) -> BlockStatistics:
-        """Reduce the draws of one block; it can be done in any thread.
-
-        Parameters
-        ----------
-        values
-            Shape (draw, ..., year), without draws that failed.
-
-        Returns
-        -------
-        BlockStatistics
-            To be added in the order of the blocks.
-        """
+        """Reduce the draws of one block; it can be done in any thread."""
         if not values.shape[0]:
             return BlockStatistics(None, None)
         series = np.moveaxis(values, 0, -1)
@@ -156,13 +198,7 @@ class RunningStatistics:
         return BlockStatistics(moments, summary, missing)
 
     def add(self, block: BlockStatistics) -> None:
-        """Add the draws of a block.
-
-        Parameters
-        ----------
-        block
-            What `summarise` gave.
-        """
+        """Add the draws of a block."""
         with np.errstate(all="ignore"):
             if block.moments is not None:
                 self._moments = combined(self._moments, block.moments)
@@ -177,10 +213,8 @@ class RunningStatistics:
         return self._sketch.error
 
     def results(self) -> dict[str, Array]:
-        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year).
-
-        They are NaN without any draw, and where some draw has a missing value.
-        """
+        """Statistics by name, shape (..., year), that of quantiles (quantile, ..., year)."""
+        # They are NaN without any draw, and where some draw has a missing value.
         found = {name: self._moment(name) for name in self.kept.simple}
         levels: Sequence[float] = self.kept.quantiles
         if levels:

@@ -10,28 +10,8 @@ NATION = "nation"
 
 
 def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
-    """Bring a labelled array to the dimensions (scenario, draw, region, year).
-
-    A dimension called ``class`` is read as regions; a missing scenario, draw or region becomes one of length
-    1.
-
-    Parameters
-    ----------
-    values
-        Any of the four dimensions, in any order, with ``year``.
-    what
-        What the array is called in messages.
-
-    Returns
-    -------
-    xarray.DataArray
-        Four dimensions, float64, with coordinates for all but the draws.
-
-    Raises
-    ------
-    InvalidInput
-        If it is not a labelled array, has other dimensions, or lacks years.
-    """
+    """Bring a labelled array to the dimensions (scenario, draw, region, year)."""
+    # A dimension called ``class`` is read as regions; a missing scenario, draw or region becomes one of length 1.
     if not isinstance(values, xr.DataArray):
         raise InvalidInput(
             f"{what} is a {type(values).__name__} without labels; put them on with "
@@ -52,18 +32,7 @@ def in_layout(values: xr.DataArray, *, what: str = "values") -> xr.DataArray:
 
 
 def layers_of(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Variables of a dataset, those with a further dimension cut along it.
-
-    Parameters
-    ----------
-    dataset
-        Results; a variable may have one or more dimensions besides those of the layout, such as levers.
-
-    Returns
-    -------
-    dict of str to xarray.DataArray
-        By name; a layer is called after its labels, as in ``policy_weight[access]``.
-    """
+    """Variables of a dataset, those with a further dimension cut along it."""
     layers: dict[str, xr.DataArray] = {}
     for name in dataset.data_vars:
         values = dataset[name]

@@ -51,20 +51,7 @@ def to_long_frame(
 
 
 def quantiles_over_draws(values: FloatArray, levels: Sequence[float]) -> FloatArray:
-    """Quantiles over the second axis of the layout, of the draws that have a number.
-
-    Parameters
-    ----------
-    values
-        Shape (scenario, draw, region, year).
-    levels
-        From 0 to 1.
-
-    Returns
-    -------
-    FloatArray
-        Shape (scenario, level, region, year); missing where no draw has a number.
-    """
+    """Quantiles over the second axis of the layout, of the draws that have a number."""
     known = np.isfinite(values).any(axis=1, keepdims=True)
     filled = np.where(known, values, 0.0)
     found = np.moveaxis(np.nanquantile(filled, list(levels), axis=1), 0, 1)

@@ -12,25 +12,6 @@ from pysd_runner.indicators.regions import FloatArray, regions_last
 def class_names(classes: Sequence[str], regions: int) -> tuple[str, ...]:
     """Names of the classes, each once, in order of first appearance.
 
-    Parameters
-    ----------
-    classes
-        The class of each region.
-    regions
-        How many regions there are.
-
-    Returns
-    -------
-    tuple of str
-        The distinct classes.
-
-    Raises
-    ------
-    InvalidInput
-        If there is not one class for each region.
-
-    Examples
-    --------
     >>> class_names(["East", "West", "East"], 3)
     ('East', 'West')
     """

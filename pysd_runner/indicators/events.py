@@ -35,55 +35,25 @@ _YEAR = r" (?:by|in) (?P<year>\d{4})"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chance:
-    """An event and how likely it is.
+    """An event and how likely it is."""
 
-    Attributes
-    ----------
-    event
-        As the user wrote it.
-    year
-        When it is looked for: at the end of the path, not on the way.
-    probability
-        Share of the draws.
-    """
-
-    event: str
-    year: int
-    probability: float
+    event: str  # as the user wrote it
+    year: int  # when it is looked for: at the end of the path, not on the way
+    probability: float  # share of the draws
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Futures:
-    """What events are looked for in.
+    """What events are looked for in."""
 
-    Attributes
-    ----------
-    last
-        Log relative output at the origin, shape (region,).
-    draws
-        Shape (draw, region, year).
-    years
-        Those of the draws.
-    places
-        Positions of the regions of each name, as the panel spells it: codes, names and classes.
-    classes
-        Those of the names that stand for a class.
-    """
-
-    last: Array
-    draws: Array
-    years: tuple[int, ...]
+    last: Array  # log relative output at the origin, shape (region,)
+    draws: Array  # shape (draw, region, year)
+    years: tuple[int, ...]  # those of the draws
     places: Mapping[str, tuple[int, ...]]
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # those of the names that stand for a class
 
     def of(self, name: str) -> NDArray[np.intp]:
-        """Positions of the regions a name stands for, in whatever case it is written; the leader is the highest one.
-
-        Raises
-        ------
-        UnknownName
-            If it stands for none.
-        """
+        """Positions of the regions a name stands for, in whatever case it is written; the leader is the highest one."""
         known = {spelled.casefold(): places for spelled, places in self.places.items()}
         asked = name.strip().casefold()
         if asked not in known:
@@ -106,13 +76,7 @@ class Futures:
         return f"{classes}, its regions are {_some(list(first.values()))}"
 
     def at(self, year: int) -> Array:
-        """Draws in a year, shape (draw, region).
-
-        Raises
-        ------
-        InvalidInput
-            If it is not forecast.
-        """
+        """Draws in a year, shape (draw, region)."""
         if year not in self.years:
             raise InvalidInput(f"{year} is not forecast; choose a year from {self.years[0]} to {self.years[-1]}")
         return np.asarray(self.draws[:, :, self.years.index(year)])
@@ -121,17 +85,7 @@ class Futures:
 def futures_of(
     names: Mapping[str, tuple[str, str]], groups: Sequence[str], last: Array, draws: Array, years: tuple[int, ...]
 ) -> Futures:
-    """Draws with everything regions are called by.
-
-    Parameters
-    ----------
-    names
-        English and Chinese name of each region by its code, in the order of the regions; empty ones are none.
-    groups
-        Class of each region, empty for none.
-    last, draws, years
-        As in `Futures`.
-    """
+    """Draws with everything regions are called by."""
     places: dict[str, tuple[int, ...]] = {}
     for place, group in enumerate(groups):
         if group:
@@ -149,66 +103,21 @@ _Rule = Callable[[Mapping[str, str], Futures, Array], NDArray[np.bool_]]
 
 
 def chances(events: Sequence[str], futures: Futures) -> tuple[Chance, ...]:
-    """Look for events in draws.
-
-    Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
-    the mean of all regions where nothing else is named; the leader is the region that is the highest at the origin. A
-    level is in per cent of the mean, the geometric one of the table of a forecast. An event is looked for in its year,
-    not on the way there, whether it is written with "by" or "in".
-
-    Parameters
-    ----------
-    events
-        In one of the `FORMS`.
-    futures
-        Predictive draws.
-
-    Returns
-    -------
-    tuple of Chance
-        In the same order.
-
-    Raises
-    ------
-    InvalidInput
-        If an event has none of the forms, its year is not forecast, or it cannot happen.
-    UnknownName
-        If it names no region or class.
-    """
+    """Look for events in draws."""
+    # Relative output of a class is the unweighted mean of the logs of its regions. A gap is the distance of the log to
+    # the mean of all regions where nothing else is named; the leader is the region that is the highest at the origin. A
+    # level is in per cent of the mean, the geometric one of the table of a forecast. An event is looked for in its
+    # year, not on the way there, whether it is written with "by" or "in".
     return tuple(_chance(event, futures) for event in events)
 
 
 def scenario_chances(
     data: xr.Dataset, events: Sequence[str], *, reference: str = "", forecast: Array | None = None
 ) -> pd.DataFrame:
-    """Look for events under each scenario of a projection.
-
-    A projection has fewer draws than the forecast it starts from. With the forecast the reference has the share of all
-    its draws, and a scenario has that plus how much oftener the event happens under it, on the draws of the projection;
-    NaN with a single draw.
-
-    Parameters
-    ----------
-    data
-        Of a projection: ``output_per_head`` over scenario, draw, region and year from the origin on, with the names and
-        classes of the regions as coordinates.
-    events
-        In one of the `FORMS`.
-    reference
-        Scenario that is the forecast; empty for none.
-    forecast
-        All draws of log relative output, shape (draw, region, year), for the years after the origin or more.
-
-    Returns
-    -------
-    DataFrame
-        Share of the draws, a row an event, a column a scenario.
-
-    Raises
-    ------
-    InvalidInput, UnknownName
-        As `chances`.
-    """
+    """Look for events under each scenario of a projection."""
+    # A projection has fewer draws than the forecast it starts from. With the forecast the reference has the share of
+    # all its draws, and a scenario has that plus how much oftener the event happens under it, on the draws of the
+    # projection; NaN with a single draw.
     logs: xr.DataArray = xr.apply_ufunc(np.log, data["output_per_head"].transpose("scenario", "draw", "region", "year"))
     relative = (logs - logs.mean("region")).to_numpy()
     regions = data["region"].to_numpy()
@@ -280,18 +189,7 @@ def _closes(parts: Mapping[str, str], futures: Futures, then: Array) -> NDArray[
 
 
 def is_gap_to_mean(event: str) -> bool:
-    """Whether an event is about a gap and names nothing that the gap is to.
-
-    Parameters
-    ----------
-    event
-        In one of the `FORMS`.
-
-    Raises
-    ------
-    InvalidInput
-        If it has none of them.
-    """
+    """Whether an event is about a gap and names nothing that the gap is to."""
     happens, parts = _read(event)
     return happens is _closes and parts["other"] is None
 

@@ -14,18 +14,6 @@ Measure = Callable[[FloatArray, FloatArray], FloatArray]
 def laggards(output: ArrayLike, population: ArrayLike) -> NDArray[np.bool_]:
     r"""Regions whose output per head lies below that of the nation.
 
-    Parameters
-    ----------
-    output, population
-        Of each region in one year, shape (region,).
-
-    Returns
-    -------
-    ndarray of bool
-        Shape (region,): :math:`Y_i / P_i < \sum Y / \sum P`.
-
-    Examples
-    --------
     >>> laggards([3.0, 1.0], [1.0, 1.0]).tolist()
     [False, True]
     """
@@ -39,28 +27,6 @@ def mean_log_gap(output: ArrayLike, population: ArrayLike, behind: ArrayLike, *,
 
     .. math:: g = \ln \frac{\sum Y}{\sum P} - \frac{1}{|L|} \sum_{i \in L} \ln \frac{Y_i}{P_i}
 
-    Parameters
-    ----------
-    output, population
-        Of each region; default layout (scenario, draw, region, year).
-    behind
-        The regions :math:`L`, a truth value each, shape (region,); one set for all years and draws, so that no region
-        enters or leaves.
-    axis
-        Axis of the regions in both arrays.
-
-    Returns
-    -------
-    FloatArray
-        Log points, 0 when they are at the mean, smaller is more equal; shape without ``axis``.
-
-    Raises
-    ------
-    InvalidInput
-        If values are not positive, or there is no region in the set.
-
-    Examples
-    --------
     >>> round(float(mean_log_gap([3.0, 1.0], [1.0, 1.0], [False, True], axis=-1)), 6)
     0.693147
     """
@@ -79,25 +45,9 @@ def split_change(
     after: tuple[FloatArray, FloatArray],
     behind: NDArray[np.bool_],
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Split the change of a measure into what some regions contribute and what the others do.
-
-    Each part is the mean of the two ways of getting there: these regions first, or the others first (the value of
-    Shapley of two players), so that the parts sum to the change exactly and hang on no order.
-
-    Parameters
-    ----------
-    measure
-        Of output and population, regions last; returns an array without them.
-    before, after
-        Output and population, shape (..., region).
-    behind
-        The regions whose part comes first, shape (region,).
-
-    Returns
-    -------
-    own, others : FloatArray
-        Change of the measure that comes from these regions, and from the others.
-    """
+    r"""Split the change of a measure into what some regions contribute and what the others do."""
+    # Each part is the mean of the two ways of getting there: these regions first, or the others first (the value of
+    # Shapley of two players), so that the parts sum to the change exactly and hang on no order.
     first = measure(*_mixed(after, before, behind))
     second = measure(*_mixed(before, after, behind))
     start, end = measure(*before), measure(*after)

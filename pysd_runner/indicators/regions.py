@@ -9,27 +9,7 @@ FloatArray = NDArray[np.float64]
 
 
 def regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
-    """Float copy of an array with its region axis moved to the end.
-
-    Parameters
-    ----------
-    name
-        What the array is called in messages.
-    values
-        Any array that has an axis of regions.
-    axis
-        Which axis the regions lie along.
-
-    Returns
-    -------
-    FloatArray
-        Shape of ``values`` with the region axis last.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such axis, or no region along it, or a value is infinite.
-    """
+    """Float copy of an array with its region axis moved to the end."""
     array = np.asarray(values, dtype=np.float64)
     if not -array.ndim <= axis < array.ndim:
         raise InvalidInput(
@@ -44,27 +24,7 @@ def regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
 
 
 def positive_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
-    """Like `regions_last`, for quantities that are divided by or whose logarithm is taken.
-
-    Parameters
-    ----------
-    name
-        What the array is called in messages.
-    values
-        Any array that has an axis of regions.
-    axis
-        Which axis the regions lie along.
-
-    Returns
-    -------
-    FloatArray
-        Shape of ``values`` with the region axis last.
-
-    Raises
-    ------
-    InvalidInput
-        If a value is zero or negative; a missing value (NaN) is let through.
-    """
+    """Like `regions_last`, for quantities that are divided by or whose logarithm is taken."""
     array = regions_last(name, values, axis)
     wrong = array <= 0
     if wrong.any():
@@ -73,27 +33,7 @@ def positive_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray
 
 
 def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> FloatArray:
-    """Like `regions_last`, for quantities that are shared out and of which some region may have none.
-
-    Parameters
-    ----------
-    name
-        What the array is called in messages.
-    values
-        Any array that has an axis of regions.
-    axis
-        Which axis the regions lie along.
-
-    Returns
-    -------
-    FloatArray
-        Shape of ``values`` with the region axis last.
-
-    Raises
-    ------
-    InvalidInput
-        If a value is negative, or all regions of a slice have nothing; a missing value (NaN) is let through.
-    """
+    """Like `regions_last`, for quantities that are shared out and of which some region may have none."""
     array = regions_last(name, values, axis)
     wrong = array < 0
     if wrong.any():
@@ -107,20 +47,7 @@ def non_negative_regions_last(name: str, values: ArrayLike, axis: int) -> FloatA
 
 
 def paired(name: str, values: FloatArray, other_name: str, other: FloatArray) -> None:
-    """Refuse two arrays whose regions do not correspond.
-
-    Parameters
-    ----------
-    name, other_name
-        What the arrays are called in messages.
-    values, other
-        Arrays with the regions last; their other axes must broadcast.
-
-    Raises
-    ------
-    InvalidInput
-        If the numbers of regions differ or the other axes do not broadcast.
-    """
+    """Refuse two arrays whose regions do not correspond."""
     if values.shape[-1] != other.shape[-1]:
         raise InvalidInput(
             f"{name} has {values.shape[-1]} regions along its axis, {other_name} has {other.shape[-1]}; "
@@ -136,27 +63,7 @@ def paired(name: str, values: FloatArray, other_name: str, other: FloatArray) ->
 
 
 def weights_like(values: FloatArray, population: ArrayLike | None, axis: int) -> FloatArray:
-    """Weights of the regions: the population, or one for each when none is given.
-
-    Parameters
-    ----------
-    values
-        What is weighted, with the regions last.
-    population
-        People in each region, or ``None``.
-    axis
-        Axis of the regions in ``population``.
-
-    Returns
-    -------
-    FloatArray
-        Positive weights with the regions last.
-
-    Raises
-    ------
-    InvalidInput
-        If a weight is not positive, or the weights do not fit the values.
-    """
+    """Weights of the regions: the population, or one for each when none is given."""
     if population is None:
         return np.ones(values.shape[-1:])
     weights = positive_regions_last("population", population, axis)

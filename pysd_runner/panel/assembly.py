@@ -1,5 +1,6 @@
 """From checked cells to arrays by region and year, and what is wrong between cells."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,15 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.panel.names import SPELLINGS, key
 from pysd_runner.panel.observations import Cells, IndexArray, Keys
 from pysd_runner.panel.panel import FloatArray, Region
-from pysd_runner.panel.places import Places
 from pysd_runner.panel.problems import SHOWN, Problem, Severity
-from pysd_runner.panel.units import SMALL_CURRENCIES
-from pysd_runner.panel.validation import Numbers, failures
+from pysd_runner.panel.regions import Places
+from pysd_runner.panel.units import greatest_per_head
+from pysd_runner.panel.validation import Numbers
 from pysd_runner.panel.variables import VARIABLES
 
-LEAST_PER_HEAD, GREATEST_PER_HEAD = 1e2, 1e7
+LEAST_PER_HEAD = 1e2
 # More cells out of range than this are one problem of the column, not one each.
 FEW = 5
 # A change from one year to the next by this factor is a slip or a crisis; by the greater one it is another unit.
@@ -25,30 +27,22 @@ FASTEST = 1.3
 JUMPED = "jump"
 # The richest economy of the world has about 35 times the output per head of the middle one, the poorest a 25th of it.
 STRANGE = 200.0
+# Named in full: "total" is no region anywhere, "central" is one in many countries.
+_NAMES = frozenset(map(key, SPELLINGS["totals"]))
+_SUMMED = ("output", "population")
+LEAST_REGIONS, LEAST_YEARS, CLOSE = 4, 3, 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grid:
-    """One variable on the grid of regions and years.
+    """One variable on the grid of regions and years."""
 
-    Parameters
-    ----------
-    values
-        NaN where nothing was observed.
-    rows
-        Row of the file, 0 where there is none.
-    columns, texts, flags
-        Heading, text and mark of each cell; empty where there is none.
-    faulty
-        Cells whose text could not be used.
-    """
-
-    values: FloatArray
-    rows: IndexArray
+    values: FloatArray  # naN where nothing was observed
+    rows: IndexArray  # row of the file, 0 where there is none
     columns: NDArray[np.object_]
     texts: NDArray[np.object_]
     flags: NDArray[np.object_]
-    faulty: NDArray[np.bool_]
+    faulty: NDArray[np.bool_]  # cells whose text could not be used
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,26 +61,7 @@ class Axes:
 def to_grid(
     cells: Cells, numbers: Numbers, places: Places, years: IndexArray, keys: Keys, axes: Axes
 ) -> tuple[Grid, list[Problem]]:
-    """Put the cells of one variable on the grid.
-
-    Parameters
-    ----------
-    cells, numbers
-        Texts and numbers.
-    places
-        Region of each entry of the keys.
-    years
-        Year of each cell, -1 where unknown.
-    keys
-        Rows of the file.
-    axes
-        Regions and years of the panel.
-
-    Returns
-    -------
-    tuple[Grid, list[Problem]]
-        The first cell of each region and year; every further one is a problem naming both rows.
-    """
+    """Put the cells of one variable on the grid."""
     region = places.index[cells.take]
     usable = np.flatnonzero((region >= 0) & (years >= 0))
     column = np.searchsorted(np.array(axes.years, dtype=np.int64), years[usable])
@@ -123,17 +98,9 @@ def to_grid(
 
 
 def _repeats(row: IndexArray, column: IndexArray) -> NDArray[np.bool_]:
-    import pandas as pd
-    import pandera.pandas as pa
-
-    schema = pa.DataFrameSchema(
-        {"region": pa.Column(int), "year": pa.Column(int)},
-        unique=["region", "year"],
-        report_duplicates="exclude_first",
-    )
-    repeated = np.zeros(len(row), dtype=bool)
-    frame = pd.DataFrame({"region": row, "year": column})
-    repeated[[position for position, _ in failures(schema, frame)]] = True
+    """Cells of a region and year that an earlier cell is about."""
+    repeated = np.ones(len(row), dtype=bool)
+    repeated[np.unique(np.stack([row, column]), axis=1, return_index=True)[1]] = False
     return repeated
 
 
@@ -149,21 +116,7 @@ def _repeat(region: Region, year: int, row: int, grid: Grid, place: tuple[int, i
 
 
 def gaps(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
-    """Years that a region lacks between its first and its last.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    axes
-        Regions and years.
-
-    Returns
-    -------
-    list[Problem]
-        Warnings: years no region has though the spacing asks for them, missing rows, and empty cells inside a
-        series.
-    """
+    """Years that a region lacks between its first and its last."""
     present = np.zeros(axes.shape, dtype=bool)
     rows = np.zeros(axes.shape, dtype=np.int64)
     for grid in grids.values():
@@ -248,25 +201,8 @@ def _unseen_years(years: Sequence[int], rows: IndexArray) -> list[Problem]:
 
 
 def magnitudes(grids: Mapping[str, Grid], currency: str, without_unit: Collection[str] = ()) -> list[Problem]:
-    """Output per head that no economy has: most likely a wrong unit of output or population.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    currency
-        Currency of the panel; some count in thousands.
-    without_unit
-        Variables to which the file gives no unit.
-
-    Returns
-    -------
-    list[Problem]
-        One problem for the column when more than half of its values are out of range, else one for each cell. For
-        output per head without a unit a warning: any scale serves to compare regions, and two units in one column show
-        as jumps (`breaks`).
-    """
-    upper = GREATEST_PER_HEAD * SMALL_CURRENCIES.get(currency, 1.0)
+    """Output per head that no economy has: most likely a wrong unit of output or population."""
+    upper = greatest_per_head(currency)
     problems = []
     if "output_per_head" in grids:
         grid = grids["output_per_head"]
@@ -315,21 +251,7 @@ def _out_of_range(
 
 
 def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
-    """Output or population that changes so much that two units must stand in one column.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    axes
-        Regions and years.
-
-    Returns
-    -------
-    list[Problem]
-        For each variable one error for jumps in time and one for regions far from the others, and a warning for
-        changes that are hardly possible.
-    """
+    """Output or population that changes so much that two units must stand in one column."""
     problems = []
     for name in ("output", "output_per_head", "population"):
         if name in grids:
@@ -340,10 +262,8 @@ def breaks(grids: Mapping[str, Grid], axes: Axes) -> list[Problem]:
 
 
 def _jumps(variable: str, grid: Grid, axes: Axes) -> list[Problem]:
-    """Report the first of the changes by `LEAP` since a region was last seen, or by `JUMP` since the year before.
-
-    Over years without data it may have grown as fast as `FASTEST` before.
-    """
+    """Report the first of the changes by `LEAP` since a region was last seen, or by `JUMP` since the year before."""
+    # Over years without data it may have grown as fast as `FASTEST` before.
     before = _last_seen(grid.values)
     earlier = np.take_along_axis(grid.values, np.maximum(before, 0), axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -412,13 +332,7 @@ def _strangers(grid: Grid, axes: Axes) -> list[Problem]:
 
 
 def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
-    """Employment in information services that exceeds the employment it is part of.
-
-    Parameters
-    ----------
-    grids
-        The variables on the grid.
-    """
+    """Employment in information services that exceeds the employment it is part of."""
     if "ict_employment" not in grids or "urban_unit_employment" not in grids:
         return []
     part, whole = grids["ict_employment"], grids["urban_unit_employment"]
@@ -433,3 +347,71 @@ def parts_and_wholes(grids: Mapping[str, Grid]) -> list[Problem]:
         )
         for place in map(tuple, np.argwhere(part.values > whole.values))
     ]
+
+
+def totals(grids: Mapping[str, Grid], axes: Axes, heading: str) -> list[Problem]:
+    """Doubt regions that are called like a total, or whose output and population are the sums of all others."""
+    if len(axes.regions) == 1:
+        return []
+    summed = [_is_sum(grids[name].values) for name in _SUMMED if name in grids]
+    by_number = np.all(summed, axis=0) if summed else np.zeros(len(axes.regions), dtype=bool)
+    groups = Counter(region.group for region in axes.regions)
+    problems = []
+    for place, region in enumerate(axes.regions):
+        # A class of many that is called "country" is no total.
+        own = {key(region.code), key(region.name_en)} | ({key(region.group)} if groups[region.group] == 1 else set())
+        called = not own.isdisjoint(_NAMES)
+        if called or by_number[place]:
+            why = "it is called like that" if called else f"it is the sum of the others within {CLOSE:.0%}"
+            rows = np.concatenate([grid.rows[place] for grid in grids.values()])
+            problems.append(
+                Problem(
+                    rule="total",
+                    message=f"{region.code} seems to be all regions together ({why}), and counts as one of them; "
+                    f'`drop: {{"{heading}": ["{region.code}"]}}` in a mapping file leaves it out',
+                    row=int(rows[rows > 0].min()) if (rows > 0).any() else None,
+                    column=heading,
+                    found=region.code,
+                    expected="a region",
+                    severity="warning",
+                )
+            )
+    return problems
+
+
+def _is_sum(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which regions are the sum of all others wherever all are known, shape (region,)."""
+    known = np.isfinite(values).all(axis=0)
+    if len(values) < LEAST_REGIONS or known.sum() < LEAST_YEARS:
+        return np.zeros(len(values), dtype=bool)
+    others = values[:, known].sum(axis=0) - values[:, known]
+    return np.asarray((np.abs(values[:, known] - others) <= CLOSE * others).all(axis=1))
+
+
+def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, FloatArray]) -> FloatArray | None:
+    if numerator not in values or denominator not in values:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = scale * values[numerator] / values[denominator]
+    return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Variables that can be computed and are not there."""
+    # output per head = output / population; output = output per head x population; users and ports per 100 = 100 x
+    # users or ports / population; share of information services = their employment / urban employment.
+    made: dict[str, FloatArray | None] = {
+        "output_per_head": _per("output", "population", 1.0, values),
+        "output": values["output_per_head"] * values["population"]
+        if {"output_per_head", "population"} <= set(values)
+        else None,
+        "mobile_internet_per_100": _per("mobile_internet_users", "population", 100.0, values),
+        "broadband_ports_per_100": _per("broadband_ports", "population", 100.0, values),
+        "ict_employment_share": _per("ict_employment", "urban_unit_employment", 1.0, values),
+    }
+    return {name: array for name, array in made.items() if array is not None and name not in values}
+
+
+def derived_unit(name: str) -> str:
+    """Canonical unit of a derived variable, with ``currency`` as a placeholder."""
+    return VARIABLES[name].unit

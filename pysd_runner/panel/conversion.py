@@ -18,28 +18,14 @@ MONEY = ("money", "money per head")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measure:
-    """How one variable is measured in the file.
+    """How one variable is measured in the file."""
 
-    Parameters
-    ----------
-    text
-        Unit as written; empty when none was given and the canonical one was taken.
-    unit
-        Unit of the panel.
-    factor
-        Value in the file times `factor` is the value in the panel.
-    currency, price_basis
-        For money.
-    unclear
-        Cells whose unit is not known: their numbers mean nothing.
-    """
-
-    text: str
-    unit: str
-    factor: float = 1.0
+    text: str  # unit as written; empty when none was given and the canonical one was taken
+    unit: str  # unit of the panel
+    factor: float = 1.0  # value in the file times `factor` is the value in the panel
     currency: str = ""
     price_basis: str = ""
-    unclear: NDArray[np.bool_] | None = None
+    unclear: NDArray[np.bool_] | None = None  # cells whose unit is not known: their numbers mean nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,24 +42,7 @@ def measures(
     declared: Mapping[str, str],
     missing: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, Measure], list[Problem]]:
-    """Find the unit of each variable.
-
-    Parameters
-    ----------
-    observations
-        Cells with the unit texts of the file.
-    given
-        Units the caller names, by variable or heading.
-    declared
-        Units in the declarations beside the file.
-    missing
-        Texts that stand for a missing value: such cells need no unit.
-
-    Returns
-    -------
-    tuple[dict[str, Measure], list[Problem]]
-        Measure of each variable; mixed, unknown, contradictory or missing units as problems.
-    """
+    """Find the unit of each variable."""
     found: dict[str, Measure] = {}
     problems = _unknown_targets(observations, given)
     for cells in observations.cells:
@@ -240,26 +209,10 @@ def _one_currency(
 
 
 def currency_of(found: Mapping[str, Measure]) -> str:
-    """Currency of a panel's money, ``"currency"`` when the file does not say.
-
-    Parameters
-    ----------
-    found
-        Measures of its variables.
-    """
+    """Currency of a panel's money, ``"currency"`` when the file does not say."""
     return next((measure.currency for measure in found.values() if measure.currency), CURRENCY)
 
 
 def panel_unit(measure: Measure, currency: str, *, known: bool) -> str:
-    """Return the unit that a variable has in the panel.
-
-    Parameters
-    ----------
-    measure
-        How the file measures it.
-    currency
-        Currency of the panel.
-    known
-        Whether the variable is one the reader knows; the unit of another is kept as written.
-    """
+    """Return the unit that a variable has in the panel."""
     return canonical_text(measure.unit, currency) if known else measure.unit

@@ -118,10 +118,8 @@ def _ends(years: Sequence[int], seen: NDArray[np.bool_], first: int | None, last
 
 
 def _widest(years: Sequence[int], shared: NDArray[np.int64]) -> tuple[tuple[int, ...], int]:
-    """Ends of the window with most region-years, and their number; the latest of equals.
-
-    ``shared[i, j]`` is the number of regions seen in both the i-th and the j-th year.
-    """
+    """Ends of the window with most region-years, and their number; the latest of equals."""
+    # ``shared[i, j]`` is the number of regions seen in both the i-th and the j-th year.
     values = np.array(years)
     length = values[None, :] - values[:, None]
     kept = np.where((length > 0) & (length <= LONGEST) & (shared > 1), shared * length, 0)

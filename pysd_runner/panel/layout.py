@@ -1,26 +1,21 @@
 """What each heading of a panel file means, and so which of three shapes the file has."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
-from pysd_runner.core.errors import suggest
-from pysd_runner.panel.names import ROLE_OF, ROLES, VARIABLE_OF, key, split_unit, year_heading
+from pysd_runner.core.errors import InvalidInput, suggest
+from pysd_runner.panel.names import ROLE_OF, ROLES, SPELLINGS, VARIABLE_OF, key, split_unit, year_heading
 from pysd_runner.panel.problems import Problem
+from pysd_runner.panel.tables import Table
+from pysd_runner.panel.units import parse_unit
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
 
 Shape = Literal["long", "wide", "years"]
 
 IGNORE = "ignore"
-_CODE_HEADINGS = {
-    key(heading)
-    for heading in (
-        *("code", "region_code", "country_code", "state_code", "province_code", "county_code"),
-        *("geo", "iso", "iso3", "iso_code", "iso3_code", "nuts", "nuts_id", "nuts_code", "fips"),
-        *("行政区划代码", "地区代码", "省份代码", "国家代码"),
-    )
-}
+_CODE_HEADINGS = set(map(key, SPELLINGS["codes"]))
 # Above this likeness a name a user maps to is a slip of the pen, not a variable of their own.
 _SLIP = 0.85
 _NEAR = 0.6
@@ -28,56 +23,25 @@ _NEAR = 0.6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    """What one column is.
+    """What one column is."""
 
-    Parameters
-    ----------
-    position
-        Column, counted from zero.
-    heading
-        As it stands in the file.
-    name
-        A role, a variable, or empty when it is not used.
-    unit
-        Unit named in the heading.
-    explicit
-        Whether a mapping said so.
-    unit_row
-        Row of the file that gives the unit, when it is not the row of the headings.
-    """
-
-    position: int
-    heading: str
-    name: str
-    unit: str = ""
-    explicit: bool = False
-    unit_row: int | None = None
+    position: int  # column, counted from zero
+    heading: str  # as it stands in the file
+    name: str  # A role, a variable, or empty when it is not used
+    unit: str = ""  # unit named in the heading
+    explicit: bool = False  # whether a mapping said so
+    unit_row: int | None = None  # row of the file that gives the unit, when it is not the row of the headings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """The shape of a panel file.
-
-    Parameters
-    ----------
-    shape
-        ``"long"`` (a row for each observation), ``"wide"`` (a column for each variable) or ``"years"`` (a
-        column for each year).
-    roles
-        Column of each role.
-    observed
-        Columns that hold a variable each.
-    years
-        Columns that hold a year each: position to year.
-    value_variable
-        Variable of the cells of a file with a column for each year and no variable column.
-    """
+    """The shape of a panel file."""
 
     shape: Shape
-    roles: Mapping[str, Meaning] = field(default_factory=dict)
-    observed: tuple[Meaning, ...] = ()
-    years: Mapping[int, int] = field(default_factory=dict)
-    value_variable: str = ""
+    roles: Mapping[str, Meaning] = field(default_factory=dict)  # column of each role
+    observed: tuple[Meaning, ...] = ()  # columns that hold a variable each
+    years: Mapping[int, int] = field(default_factory=dict)  # columns that hold a year each: position to year
+    value_variable: str = ""  # variable of the cells of a file with a column for each year and no variable column
 
     def position(self, role: str) -> int | None:
         """Column of a role, or None."""
@@ -85,22 +49,7 @@ class Layout:
 
 
 def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tuple[Layout, list[Problem]]:
-    """Find the meaning of each heading.
-
-    Parameters
-    ----------
-    header
-        Headings of the file.
-    row
-        Row of the file they stand in.
-    columns
-        The user's mapping from heading to variable or role.
-
-    Returns
-    -------
-    tuple[Layout, list[Problem]]
-        The shape, and what is wrong with the headings.
-    """
+    """Find the meaning of each heading."""
     problems = _mapping_faults(columns)
     meanings = [_meaning(position, heading, columns) for position, heading in enumerate(header)]
     problems += _repeated(header, row)
@@ -120,15 +69,7 @@ def interpret(header: Sequence[str], row: int, columns: Mapping[str, str]) -> tu
 
 
 def mapped(name: str, columns: Mapping[str, str]) -> str | None:
-    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs.
-
-    Parameters
-    ----------
-    name
-        Heading or variable name of the file.
-    columns
-        The user's mapping.
-    """
+    """Look a name up in the user's mapping: the exact spelling first, then one that differs in case or signs."""
     if name in columns:
         return columns[name]
     loose = {key(given): target for given, target in columns.items()}
@@ -136,13 +77,7 @@ def mapped(name: str, columns: Mapping[str, str]) -> str | None:
 
 
 def variable_name(target: str) -> str:
-    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own.
-
-    Parameters
-    ----------
-    target
-        Right-hand side of a mapping.
-    """
+    """Return what a mapping points at: a role, a known variable in any spelling, or a name of the user's own."""
     if target in (*ROLES, IGNORE) or target in VARIABLES:
         return target
     return ROLE_OF.get(key(target), VARIABLE_OF.get(key(target), target.strip()))
@@ -299,15 +234,7 @@ def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Problem]:
 
 
 def nearest_heading(name: str, headings: Sequence[str]) -> str:
-    """Return the heading that comes nearest to any spelling of a role or variable, or an empty text.
-
-    Parameters
-    ----------
-    name
-        A role or variable.
-    headings
-        Headings of the file; those understood otherwise do not count.
-    """
+    """Return the heading that comes nearest to any spelling of a role or variable, or an empty text."""
     spellings = [spelling for spelling, meant in (ROLE_OF | VARIABLE_OF).items() if meant == name]
     for heading in headings:
         label = key(split_unit(heading)[0])
@@ -317,17 +244,7 @@ def nearest_heading(name: str, headings: Sequence[str]) -> str:
 
 
 def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
-    """Problem that a required column or variable is not there.
-
-    Parameters
-    ----------
-    name
-        What is missing.
-    found
-        What is there.
-    row
-        Row of the headings.
-    """
+    """Problem that a required column or variable is not there."""
     near = nearest_heading(name, found)
     advice = f" Is it {near!r}?" if near else ""
     what = "output (or output_per_head)" if name == "output" else name
@@ -339,3 +256,33 @@ def missing_column(name: str, found: Sequence[str], row: int) -> Problem:
         found=", ".join(found),
         expected=what,
     )
+
+
+def take_unit_row(table: Table, layout: Layout) -> tuple[Table, Layout]:
+    """Move a row of units from the data to the meaning of the columns."""
+    if layout.shape != "wide" or not table.cells or not _is_unit_row(table, layout):
+        return table, layout
+    cells, row = table.cells[0], table.numbers[0]
+    observed = tuple(
+        meaning if meaning.unit else replace(meaning, unit=cells[meaning.position].strip(), unit_row=row)
+        for meaning in layout.observed
+    )
+    return replace(table, cells=table.cells[1:], numbers=table.numbers[1:]), replace(layout, observed=observed)
+
+
+def _is_unit_row(table: Table, layout: Layout) -> bool:
+    cells = table.cells[0]
+    keys = [cells[meaning.position].strip() for role, meaning in layout.roles.items() if role in {"region", "year"}]
+    units = [text for meaning in layout.observed if (text := cells[meaning.position].strip())]
+    nameless = all(not text or ROLE_OF.get(key(text)) == "unit" for text in keys)
+    return nameless and bool(units) and all(_is_unit(text) for text in units)
+
+
+def _is_unit(text: str) -> bool:
+    if text[0].isdecimal() and text.replace(".", "").isdecimal():
+        return False
+    try:
+        parse_unit(text)
+    except InvalidInput:
+        return False
+    return True

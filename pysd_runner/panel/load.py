@@ -9,27 +9,31 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import InvalidPanel, suggest
-from pysd_runner.panel.assembly import Axes, Grid, breaks, gaps, magnitudes, parts_and_wholes, to_grid
+from pysd_runner.panel.assembly import (
+    Axes,
+    Grid,
+    breaks,
+    derived,
+    derived_unit,
+    gaps,
+    magnitudes,
+    parts_and_wholes,
+    to_grid,
+    totals,
+)
 from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
-from pysd_runner.panel.derivation import derived, derived_unit
-from pysd_runner.panel.layout import Layout, interpret, missing_column
+from pysd_runner.panel.layout import Layout, interpret, missing_column, take_unit_row
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
 from pysd_runner.panel.names import key, visible
-from pysd_runner.panel.national import SIDECAR, Series, read_national
-from pysd_runner.panel.number_style import styles_of
-from pysd_runner.panel.observations import IndexArray, Observations, observe
+from pysd_runner.panel.observations import SIDECAR, IndexArray, Observations, Series, observe, read_national, years_of
 from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
-from pysd_runner.panel.places import Places, places_of
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
-from pysd_runner.panel.regions import RegionBook, read_regions, with_tiles
+from pysd_runner.panel.regions import Places, RegionBook, places_of, read_regions, with_tiles
 from pysd_runner.panel.shipped import Declarations, declarations_beside, panel_file, shipped_panels
 from pysd_runner.panel.tables import Table, read_table
-from pysd_runner.panel.totals import totals
-from pysd_runner.panel.unit_row import take_unit_row
 from pysd_runner.panel.units import YUAN, canonical_text
-from pysd_runner.panel.validation import Numbers, numbers_of
+from pysd_runner.panel.validation import Numbers, numbers_of, styles_of
 from pysd_runner.panel.variables import REQUIRED, VARIABLES
-from pysd_runner.panel.years import years_of
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pysd_runner.core.errors import InvalidPanel, suggest
-from pysd_runner.panel.number_style import DECIMALS
+from pysd_runner.panel.validation import DECIMALS
 
 SCHEMA = 1
 
@@ -65,13 +65,7 @@ _KEYS = ("schema", *PanelMapping.__dataclass_fields__)
 
 
 def as_mapping(given: "PanelMapping | Mapping[str, str] | str | Path | None") -> PanelMapping:
-    """Make a mapping of whatever a caller holds: nothing, a dictionary of columns, a file, a mapping.
-
-    Parameters
-    ----------
-    given
-        A dictionary maps headings to variables; a path is read with `load_mapping`.
-    """
+    """Make a mapping of whatever a caller holds: nothing, a dictionary of columns, a file, a mapping."""
     if given is None:
         return PanelMapping()
     if isinstance(given, PanelMapping):

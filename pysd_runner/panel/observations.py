@@ -1,76 +1,60 @@
 """The cells of a panel file in one form, whatever its shape: keys, and for each variable its texts."""
 
+import datetime
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.errors import suggest
+from pysd_runner.core.errors import InvalidInput, InvalidPanel, suggest
 from pysd_runner.panel.layout import IGNORE, Layout, mapped, variable_name
-from pysd_runner.panel.names import VARIABLE_OF, key, split_unit, visible
+from pysd_runner.panel.names import ROLE_OF, VARIABLE_OF, key, split_unit, visible
 from pysd_runner.panel.problems import Problem
-from pysd_runner.panel.tables import Table
+from pysd_runner.panel.tables import Table, read_table
+from pysd_runner.panel.units import parse_unit
 from pysd_runner.panel.variables import VARIABLES
 
 TextArray = NDArray[np.object_]
 IndexArray = NDArray[np.int64]
+FIRST_YEAR, LAST_YEAR = 1800, 2100
+
+_WHOLE_YEAR = re.compile(r"([0-9]{1,4})(?:\.0+)?\s*\u5e74?")
+# 2004/05 or 2004-2005, and 2004-12-31, as workbooks give it with the hour.
+_SPAN = re.compile(r"([0-9]{4})\s*[-/–—]\s*([0-9]{2}|[0-9]{4})")
+_DATE = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2}[-/.][0-9]{1,2})(?:[ T]00:00:00)?")
+_NO_YEAR = -1
+SIDECAR = "national.csv"
+
+Series = dict[str, dict[int, float]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keys:
-    """Where and when, one entry for each row of the file.
+    """Where and when, one entry for each row of the file."""
 
-    Parameters
-    ----------
-    rows
-        Row of the file.
-    regions, names, groups
-        Texts of the region, its label and its group; labels and groups are empty without such a column.
-    years
-        Texts of the year; empty where each year has its own column.
-    """
-
-    rows: IndexArray
+    rows: IndexArray  # row of the file
     regions: TextArray
     names: TextArray
     groups: TextArray
-    years: TextArray
+    years: TextArray  # texts of the year; empty where each year has its own column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cells:
-    """The observations of one variable as they stand in the file.
+    """The observations of one variable as they stand in the file."""
 
-    Parameters
-    ----------
-    variable
-        Canonical name, or a name of the user's own.
-    columns
-        Heading of each cell's column.
-    take
-        Entry of the keys that each cell belongs to.
-    years
-        Year of each cell as text.
-    texts
-        The cells.
-    units
-        Unit text of each cell; empty where the file gives none.
-    flags
-        Mark of each cell.
-    unit_row
-        Row of the file that gives the unit when it is not each cell's own; None when it is.
-    """
-
-    variable: str
-    columns: TextArray
-    take: IndexArray
-    years: TextArray
+    variable: str  # canonical name, or a name of the user's own
+    columns: TextArray  # heading of each cell's column
+    take: IndexArray  # entry of the keys that each cell belongs to
+    years: TextArray  # year of each cell as text
     texts: TextArray
-    units: TextArray
-    flags: TextArray
-    unit_row: int | None = None
+    units: TextArray  # unit text of each cell; empty where the file gives none
+    flags: TextArray  # mark of each cell
+    unit_row: int | None = None  # row of the file that gives the unit when it is not each cell's own; None when it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,22 +66,7 @@ class Observations:
 
 
 def observe(table: Table, layout: Layout, columns: Mapping[str, str]) -> tuple[Observations, list[Problem]]:
-    """Collect the cells of each variable.
-
-    Parameters
-    ----------
-    table
-        The file as text.
-    layout
-        Meaning of its headings.
-    columns
-        The user's mapping, which may name variables of a long file.
-
-    Returns
-    -------
-    tuple[Observations, list[Problem]]
-        The cells; problems are variable names that clash or are empty.
-    """
+    """Collect the cells of each variable."""
     text = _text_columns(table)
     invisible = _without_invisible(table, layout, text)
     keys = _keys(table, layout, text)
@@ -307,3 +276,137 @@ def _variables(
             problems.append(_ambiguous(variable, found, firsts[rivals[1]], layout))
             chosen |= {code: names[code] for code in rivals[1:]}
     return {code: variable for code, variable in chosen.items() if variable != IGNORE}, problems
+
+
+def years_of(texts: TextArray, rows: IndexArray, heading: str) -> tuple[IndexArray, list[Problem]]:
+    """Read the year column."""
+    # A column of years that span two, such as 2004/05, is read as the year each begins in; a column of dates of one day
+    # of the year as their years. Both are said. A column that mixes forms is not read.
+    forms, told = _form(texts)
+    years = np.array([_NO_YEAR if (match := forms.fullmatch(text)) is None else int(match[1]) for text in texts])
+    problems = [_as_years(told, texts, rows, heading)] if told else []
+    out_of_range = (years < FIRST_YEAR) | (years > LAST_YEAR)
+    for position in np.flatnonzero(out_of_range):
+        text, is_year = str(texts[position]), years[position] != _NO_YEAR
+        problems.append(
+            Problem(
+                rule="year-range" if is_year else "not-a-year",
+                message="the year is out of range" if is_year else _no_year(text),
+                row=int(rows[position]),
+                column=heading,
+                found=text,
+                expected=f"a whole year from {FIRST_YEAR} to {LAST_YEAR}",
+            )
+        )
+    years[out_of_range] = _NO_YEAR
+    return years, problems
+
+
+def _no_year(text: str) -> str:
+    if not text:
+        return "the year is empty"
+    if _SPAN.fullmatch(text) or _DATE.fullmatch(text):
+        return "not a whole year; years that span two, or dates of one day of the year, must fill the whole column"
+    return "not a whole year"
+
+
+def _form(texts: TextArray) -> tuple[re.Pattern[str], str]:
+    """The form in which all cells can be read, and what is to be said of it."""
+    held = {str(text) for text in texts} - {""}
+    spans = [match for text in held if (match := _SPAN.fullmatch(text))]
+    # 2010-11 and 2011-12 could be months; of three years, or where no month has that number, they are not.
+    years = len(spans) > 2 or any(len(span[2]) == 4 or not 1 <= int(span[2]) <= 12 for span in spans)
+    if years and len(spans) == len(held) > 1 and all(map(_consecutive, spans)):
+        return _SPAN, "years that span two are read as the one they begin in"
+    dates = [match for text in held if (match := _DATE.fullmatch(text))]
+    if len(dates) == len(held) > 0 and all(map(_is_date, dates)) and len({_day(date) for date in dates}) == 1:
+        return _DATE, "dates are read as their years"
+    return _WHOLE_YEAR, ""
+
+
+def _consecutive(span: re.Match[str]) -> bool:
+    return str(int(span[1]) + 1).endswith(span[2])
+
+
+def _day(date: re.Match[str]) -> tuple[int, int]:
+    month, day = map(int, re.split(r"[-/.]", date[2]))
+    return month, day
+
+
+def _is_date(date: re.Match[str]) -> bool:
+    try:
+        datetime.date(int(date[1]), *_day(date))
+    except ValueError:
+        return False
+    return True
+
+
+def _as_years(told: str, texts: TextArray, rows: IndexArray, heading: str) -> Problem:
+    first = int(np.flatnonzero(texts != "")[0])
+    return Problem(
+        rule="year-form",
+        message=told,
+        row=int(rows[first]),
+        column=heading,
+        found=str(texts[first]),
+        expected=str(texts[first])[:4],
+        severity="warning",
+    )
+
+
+def read_national(path: Path) -> Series:
+    """Read national series."""
+    table = read_table(path)
+    if table.problems:
+        raise InvalidPanel(f"{path}: {table.problems[0]}")
+    roles = {
+        ROLE_OF[key(heading)]: position
+        for position, heading in reversed(list(enumerate(table.header)))
+        if key(heading) in ROLE_OF
+    }
+    if "year" not in roles:
+        raise InvalidPanel(f"{path}: no column 'year'; columns found: {list(table.header)}")
+    series: Series = {}
+    for row, cells in zip(table.numbers, table.cells, strict=True):
+        for name, text, unit in _entries(table, cells, roles):
+            _add(series, name, cells[roles["year"]].strip(), text, unit, f"{path}: row {row}")
+    return series
+
+
+def _entries(table: Table, cells: list[str], roles: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    if "variable" in roles and "value" in roles:
+        unit = cells[roles["unit"]] if "unit" in roles else ""
+        return [(cells[roles["variable"]].strip(), cells[roles["value"]].strip(), unit.strip())]
+    used = set(roles.values())
+    return [
+        (label, cells[position].strip(), unit)
+        for position, heading in enumerate(table.header)
+        if position not in used
+        for label, unit in [split_unit(heading)]
+    ]
+
+
+def _add(series: Series, name: str, year_text: str, text: str, unit: str, where: str) -> None:
+    if not text:
+        return
+    if not (year_text.isdecimal() and len(year_text) == 4):
+        raise InvalidPanel(f"{where}: year: found {year_text!r}; expected a whole year such as 2020")
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise InvalidPanel(f"{where}: {name}: found {text!r}; expected a plain number such as 45.8") from error
+    years = series.setdefault(name, {})
+    if int(year_text) in years:
+        raise InvalidPanel(f"{where}: {name} already has a value for {year_text}; expected one value a year")
+    years[int(year_text)] = _converted(value, unit)
+
+
+def _converted(value: float, unit: str) -> float:
+    """Convert what has a unit; counts of things without one here (platforms) stay as they are."""
+    if not unit:
+        return value
+    try:
+        factor = parse_unit(unit).factor
+    except InvalidInput:
+        return value
+    return value * factor if factor >= 1 else value / (1 / factor)

@@ -80,70 +80,24 @@ class Problem:
 
 
 def in_file_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Sort problems by row of the file, those of the whole file first.
-
-    Parameters
-    ----------
-    problems
-        Problems in any order.
-
-    Returns
-    -------
-    list[Problem]
-        The same problems; those in one row keep the order they came in.
-    """
+    """Sort problems by row of the file, those of the whole file first."""
     return sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row)
 
 
 def heaviest_first(problems: Iterable[Problem]) -> list[Problem]:
-    """Sort warnings by how much they may change results.
-
-    Parameters
-    ----------
-    problems
-        Warnings in any order.
-
-    Returns
-    -------
-    list[Problem]
-        The same warnings; those of one rule keep the order they came in.
-    """
+    """Sort warnings by how much they may change results."""
     rank = {rule: place - len(HEAVIEST) for place, rule in enumerate(HEAVIEST)}
     rank |= {rule: place + 1 for place, rule in enumerate(LIGHTEST)}
     return sorted(problems, key=lambda problem: rank.get(problem.rule, 0))
 
 
 def errors_of(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems that stop a panel from loading.
-
-    Parameters
-    ----------
-    problems
-        Errors and warnings.
-
-    Returns
-    -------
-    list[Problem]
-        The errors, in the order they came in.
-    """
+    """Problems that stop a panel from loading."""
     return [problem for problem in problems if problem.severity == "error"]
 
 
 def summary(problems: Sequence[Problem], where: str) -> str:
-    """Text of an exception: how many problems, and the first few.
-
-    Parameters
-    ----------
-    problems
-        The errors to tell of.
-    where
-        Name of the file or panel.
-
-    Returns
-    -------
-    str
-        First line with the total, then one line for each of the first five problems.
-    """
+    """Text of an exception: how many problems, and the first few."""
     noun = "problem" if len(problems) == 1 else "problems"
     lines = [f"{where}: {len(problems)} {noun}"]
     lines += [f"  {problem}" for problem in problems[:SHOWN]]

@@ -1,13 +1,17 @@
 """Region files, and finding the region a panel means by a code or a name."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
 
+import numpy as np
+
 from pysd_runner.core.errors import InvalidPanel, suggest
-from pysd_runner.panel.names import key
+from pysd_runner.panel.names import CHINESE_ENDING, key
+from pysd_runner.panel.observations import IndexArray, Keys, TextArray
 from pysd_runner.panel.panel import Region
+from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.tables import Table, read_table
 
 _FIELDS = ("code", "name_en", "name_zh", "class", "row", "column")
@@ -19,18 +23,11 @@ _ALIASES = {
     "col": "column",
     "name": "name_en",
 }
-# 广西壮族自治区 and 广西, 北京市 and 北京 are one region.
-_CHINESE_RANK = re.compile(r"(?<=..)(?:壮族自治区|回族自治区|维吾尔自治区|自治区|特别行政区|省|市)$")
+_NOWHERE = -1
 
 
 class RegionBook:
-    """The regions of a region file, found by code or by either name.
-
-    Parameters
-    ----------
-    regions
-        In the order of the file.
-    """
+    """The regions of a region file, found by code or by either name."""
 
     def __init__(self, regions: Sequence[Region]) -> None:
         self.regions = tuple(regions)
@@ -50,29 +47,11 @@ class RegionBook:
 
 
 def _place(text: str) -> str:
-    return _CHINESE_RANK.sub("", key(text))
+    return CHINESE_ENDING.sub("", key(text))
 
 
 def read_regions(path: Path) -> RegionBook:
-    """Read a region file.
-
-    Parameters
-    ----------
-    path
-        CSV or xlsx with the column ``code`` and, when known, ``name_en``, ``name_zh``, ``class``, ``row`` and
-        ``column`` (tile, counted from zero).
-
-    Returns
-    -------
-    RegionBook
-        Regions without a tile get one of an automatic grid when none has any.
-
-    Raises
-    ------
-    InvalidPanel
-        If the file cannot be read, has no codes, a code twice, two regions on one tile, or a tile that is not
-        a whole number.
-    """
+    """Read a region file."""
     table = read_table(path)
     if table.problems:
         raise InvalidPanel(f"{path}: {table.problems[0]}")
@@ -128,18 +107,7 @@ def _no_repeats(labels: Sequence[str], table: Table, path: Path, what: str) -> N
 
 
 def with_tiles(regions: Iterable[Region]) -> list[Region]:
-    """Place regions that have no tile on a near-square grid, below the tiles that are taken.
-
-    Parameters
-    ----------
-    regions
-        A row or column of -1 means that no tile is known.
-
-    Returns
-    -------
-    list[Region]
-        In the same order, each with a tile of its own.
-    """
+    """Place regions that have no tile on a near-square grid, below the tiles that are taken."""
     from dataclasses import replace
 
     placed = list(regions)
@@ -149,3 +117,153 @@ def with_tiles(regions: Iterable[Region]) -> list[Region]:
     for count, position in enumerate(homeless):
         placed[position] = replace(placed[position], row=below + count // width, column=count % width)
     return placed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """The regions of a file, and the one each row is about."""
+
+    regions: tuple[Region, ...]  # in order of first appearance
+    index: IndexArray  # position in `regions` for each row; -1 where the row names no known region
+
+
+def places_of(keys: Keys, heading: str, book: RegionBook | None) -> tuple[Places, list[Problem]]:
+    """Find the region of each row."""
+    import pandas as pd
+
+    codes, texts = pd.factorize(keys.regions)
+    firsts = _first_positions(codes, len(texts))
+    counts = np.bincount(codes, minlength=len(texts))
+    problems = _empty(keys, heading)
+    if book is None:
+        found, spelling = _as_written(texts, keys, firsts, heading)
+        problems += spelling
+    else:
+        found, unknown = _from_book(texts, keys, firsts, counts, heading, book)
+        problems += unknown
+    regions = list(dict.fromkeys(region for region in found if region is not None))
+    position = {region.code: place for place, region in enumerate(regions)}
+    of_text = np.array([_NOWHERE if region is None else position[region.code] for region in found], dtype=np.int64)
+    index = of_text[codes] if len(texts) else np.empty(0, dtype=np.int64)
+    if book is None:
+        regions, labels = _labelled(regions, index, keys)
+        problems += labels
+    return Places(regions=tuple(with_tiles(regions)), index=index), problems
+
+
+def _first_positions(codes: IndexArray, count: int) -> IndexArray:
+    firsts = np.zeros(count, dtype=np.int64)
+    firsts[codes[::-1]] = np.arange(len(codes))[::-1]
+    return firsts
+
+
+def _empty(keys: Keys, heading: str) -> list[Problem]:
+    return [
+        Problem(
+            rule="no-region",
+            message="the row does not say which region it is about",
+            row=int(keys.rows[position]),
+            column=heading,
+            expected="a region code",
+        )
+        for position in np.flatnonzero(keys.regions == "")
+    ]
+
+
+def _as_written(
+    texts: TextArray, keys: Keys, firsts: IndexArray, heading: str
+) -> tuple[list[Region | None], list[Problem]]:
+    spelled: dict[str, str] = {}
+    problems = []
+    found: list[Region | None] = []
+    for position, text in enumerate(texts):
+        code = str(text)
+        found.append(Region(code=code, name_en=code, name_zh=code, row=-1, column=-1) if code else None)
+        other = spelled.setdefault(key(code), code)
+        if other != code:
+            problems.append(
+                Problem(
+                    rule="region-spelling",
+                    message=f"the region is read as another than {other!r}, which is spelt almost the same",
+                    row=int(keys.rows[firsts[position]]),
+                    column=heading,
+                    found=code,
+                    expected=other,
+                    severity="warning",
+                )
+            )
+    return found, problems
+
+
+def _from_book(
+    texts: TextArray, keys: Keys, firsts: IndexArray, counts: IndexArray, heading: str, book: RegionBook
+) -> tuple[list[Region | None], list[Problem]]:
+    problems = []
+    found: list[Region | None] = []
+    for position, text in enumerate(texts):
+        region = book.find(str(text)) if text else None
+        found.append(region)
+        if region is None and text:
+            also = f" (in {counts[position]} rows)" if counts[position] > 1 else ""
+            problems.append(
+                Problem(
+                    rule="unknown-region",
+                    message=f"the region is not in the region file{also}.{book.suggestion(str(text))}",
+                    row=int(keys.rows[firsts[position]]),
+                    column=heading,
+                    found=str(text),
+                    expected="a code or name of the region file",
+                )
+            )
+    seen = {region.code for region in found if region is not None}
+    absent = [region for region in book.regions if region.code not in seen]
+    if absent:
+        problems.append(
+            Problem(
+                rule="absent-region",
+                message=f"{len(absent)} regions of the region file are not in the panel",
+                found=", ".join(f"{region.code} {region.name_en}" for region in absent[:5])
+                + (", ..." if len(absent) > 5 else ""),
+                severity="warning",
+            )
+        )
+    return found, problems
+
+
+def _labelled(regions: list[Region], index: IndexArray, keys: Keys) -> tuple[list[Region], list[Problem]]:
+    """Names and groups from columns of the panel itself."""
+    from dataclasses import replace
+
+    names, clashing_names = _one_each(regions, index, keys.names, keys.rows, "name")
+    groups, clashing_groups = _one_each(regions, index, keys.groups, keys.rows, "group")
+    labelled = [
+        replace(region, name_en=name or region.name_en, name_zh=name or region.name_zh, group=group)
+        for region, name, group in zip(regions, names, groups, strict=True)
+    ]
+    return labelled, clashing_names + clashing_groups
+
+
+def _one_each(
+    regions: list[Region], index: IndexArray, texts: TextArray, rows: IndexArray, what: str
+) -> tuple[list[str], list[Problem]]:
+    chosen = [""] * len(regions)
+    problems = []
+    seen: set[tuple[int, str]] = set()
+    for position in np.flatnonzero((texts != "") & (index != _NOWHERE)):
+        pair = (int(index[position]), str(texts[position]))
+        if pair in seen:
+            continue
+        seen.add(pair)
+        place, text = pair
+        if chosen[place]:
+            problems.append(
+                Problem(
+                    rule=f"two-{what}s",
+                    message=f"region {regions[place].code!r} has another {what} in an earlier row",
+                    row=int(rows[position]),
+                    found=text,
+                    expected=chosen[place],
+                )
+            )
+        chosen[place] = chosen[place] or text
+    return chosen, problems

@@ -24,18 +24,7 @@ def shipped_panels() -> dict[str, Path]:
 
 
 def panel_file(name_or_path: str | Path) -> Path:
-    """File of a shipped panel or of a path.
-
-    Parameters
-    ----------
-    name_or_path
-        ``"china"``, or the path of a CSV or xlsx file.
-
-    Raises
-    ------
-    UnknownName
-        If it is neither a shipped name nor the path of a file.
-    """
+    """File of a shipped panel or of a path."""
     if not isinstance(name_or_path, str | Path):
         raise UnknownName(f"a panel is the name of a shipped one or a path; found {name_or_path!r}")
     path = Path(name_or_path)
@@ -61,21 +50,9 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declarations:
-    """What the file beside a panel says of it.
+    """What the file beside a panel says of it."""
 
-    Parameters
-    ----------
-    name
-        Name of the panel.
-    units
-        Unit by column.
-    marks
-        Marks by column.
-    regions, national
-        Files in the same folder, or None.
-    """
-
-    name: str = ""
+    name: str = ""  # name of the panel
     units: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
     regions: Path | None = None
@@ -83,23 +60,7 @@ class Declarations:
 
 
 def declarations_beside(path: Path) -> Declarations:
-    """Read the declarations of a panel file, when the file beside it names that panel.
-
-    Parameters
-    ----------
-    path
-        A panel file.
-
-    Returns
-    -------
-    Declarations
-        Empty when there is no `sources.toml` beside it, or when that one is about another file.
-
-    Raises
-    ------
-    InvalidPanel
-        If the declarations cannot be read.
-    """
+    """Read the declarations of a panel file, when the file beside it names that panel."""
     file = path.parent / DECLARATIONS
     if not file.is_file():
         return Declarations()

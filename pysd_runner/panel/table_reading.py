@@ -14,11 +14,10 @@ from pysd_runner.panel import tables
 from pysd_runner.panel.calendar import checked_unit, counted, read_dates, unit_of_time
 from pysd_runner.panel.conversion import Measure
 from pysd_runner.panel.names import ROLE_OF, key, split_unit, visible
-from pysd_runner.panel.number_style import STYLES, NumberStyle, styles_of
 from pysd_runner.panel.observations import Cells, Keys, Observations
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
 from pysd_runner.panel.table import Array, Column, Table
-from pysd_runner.panel.validation import numbers_of
+from pysd_runner.panel.validation import STYLES, NumberStyle, numbers_of, styles_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,30 +21,14 @@ _DELIMITERS = (",", ";", "\t")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A file as text.
-
-    Parameters
-    ----------
-    header
-        Headings, tidied.
-    header_row
-        Row of the file they stand in.
-    numbers
-        Row of the file of each data row.
-    cells
-        Data rows, each as long as the header.
-    encoding
-        Encoding of a text file, or the name of the sheet.
-    problems
-        What is wrong with the file as a file.
-    """
+    """A file as text."""
 
     header: tuple[str, ...] = ()
-    header_row: int = 1
-    numbers: tuple[int, ...] = ()
-    cells: tuple[list[str], ...] = ()
-    encoding: str = ""
-    problems: tuple[Problem, ...] = ()
+    header_row: int = 1  # row of the file they stand in
+    numbers: tuple[int, ...] = ()  # row of the file of each data row
+    cells: tuple[list[str], ...] = ()  # data rows, each as long as the header
+    encoding: str = ""  # encoding of a text file, or the name of the sheet
+    problems: tuple[Problem, ...] = ()  # what is wrong with the file as a file
 
     @property
     def readable(self) -> bool:
@@ -53,23 +37,7 @@ class Table:
 
 
 def read_table(path: Path, *, encoding: str | None = None, sheet: str | None = None) -> Table:
-    """Read a file as text.
-
-    Parameters
-    ----------
-    path
-        CSV (comma, semicolon or tab) or xlsx.
-    encoding
-        Encoding of a text file; None tries UTF-8 (with or without a byte-order mark), UTF-16 by its
-        mark, then GB18030.
-    sheet
-        Sheet of a workbook; None takes the first.
-
-    Returns
-    -------
-    Table
-        Text of every cell; faults of the file are in its `problems`.
-    """
+    """Read a file as text."""
     if not path.is_file():
         return _failed("no-file", f"there is no file {str(path)!r}", expected="the path of a CSV or xlsx file")
     if path.suffix.lower() in _SPREADSHEETS:
@@ -172,7 +140,7 @@ def _doubt(message: str, text: str, characters: list[str]) -> list[Problem]:
 
 
 def _taken_for_another_script(text: str, content: bytes) -> list[str]:
-    """Find letters beyond Latin in a file whose every byte is also common Chinese: 妆 in GB2312 is ױ in UTF-8."""
+    """Find letters beyond Latin where every byte is also common Chinese: U+5986 in GB2312 is U+05F1 in UTF-8."""
     beyond_latin = sorted({character for character in text if ord(character) >= _BEYOND_LATIN})
     if not beyond_latin:
         return []

@@ -1,10 +1,12 @@
 """Units as statistical offices and analysts write them, in Chinese and English."""
 
+import json
 import re
 import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from importlib.resources import files
+from typing import Any, Literal
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel.variables import CURRENCY, Kind
@@ -15,145 +17,22 @@ Dimension = Literal[
 
 YUAN = "Yuan"
 
-_CURRENCIES = {
-    YUAN: ("yuan", "元", "cny", "rmb", "renminbi"),
-    "US dollar": ("us dollars", "us dollar", "dollars", "dollar", "usd", "us$", "$", "international$", "int$", "美元"),
-    "Euro": ("euros", "euro", "eur", "€", "欧元"),
-    "Yen": ("yen", "jpy", "日元"),
-    "Pound sterling": ("pounds", "pound", "gbp", "£", "英镑"),
-    "Hong Kong dollar": ("hkd", "港元"),
-    "New Taiwan dollar": ("twd", "新台币"),
-    "Won": ("won", "krw", "韩元"),
-    "Rupee": ("rupees", "rupee", "inr", "卢比"),
-    "Rupiah": ("rupiah", "idr"),
-    "Dong": ("dong", "vnd"),
-    "Rouble": ("roubles", "rouble", "rubles", "ruble", "rub", "卢布"),
-    "Brazilian real": ("reais", "brl"),
-    "Peso": ("pesos", "peso"),
-    "Mexican peso": ("mxn",),
-    "Colombian peso": ("cop",),
-    "Chilean peso": ("clp",),
-    "Argentine peso": ("ars",),
-    "Philippine peso": ("php",),
-    "Canadian dollar": ("cad",),
-    "Australian dollar": ("aud",),
-    "New Zealand dollar": ("nzd",),
-    "Singapore dollar": ("sgd",),
-    "Swiss franc": ("chf",),
-    "Krona": ("sek",),
-    "Norwegian krone": ("nok",),
-    "Danish krone": ("dkk",),
-    "Czech koruna": ("koruna", "czk"),
-    "Forint": ("forint", "huf"),
-    "Romanian leu": ("ron",),
-    "Lev": ("bgn",),
-    "Hryvnia": ("hryvnia", "uah"),
-    "Tenge": ("tenge", "kzt"),
-    "Baht": ("baht", "thb"),
-    "Ringgit": ("ringgit", "myr"),
-    "Shekel": ("shekel", "ils"),
-    "Egyptian pound": ("egp",),
-    "Naira": ("naira", "ngn"),
-    "Zloty": ("zloty", "pln"),
-    "Lira": ("lira", "try"),
-    "Rand": ("rand", "zar"),
-    CURRENCY: ("currency", "local currency", "lcu"),
-}
-# Output per head in these is ordinary at thousands of times its value in yuan.
-SMALL_CURRENCIES = {
-    "Won": 1e3,
-    "Rupiah": 1e4,
-    "Dong": 1e4,
-    "Yen": 1e2,
-    "Rouble": 1e2,
-    "Rupee": 1e1,
-    "Peso": 1e3,
-    "Colombian peso": 1e3,
-    "Argentine peso": 1e3,
-    "Chilean peso": 1e2,
-    "Forint": 1e2,
-    "Tenge": 1e2,
-    "Naira": 1e2,
-}
-
+_WORDS: dict[str, Any] = json.loads(files("pysd_runner.panel").joinpath("units.json").read_text(encoding="utf-8"))
+_CURRENCIES: dict[str, list[str]] = _WORDS["currencies"]
+# Others are written as their ISO 4217 code; what they are worth is the user's to say.
+_CODES = frozenset(_WORDS["codes"])
 _NOUNS: dict[str, tuple[Dimension, float]] = {
-    **dict.fromkeys(
-        ("persons", "person", "people", "inhabitants", "residents", "heads", "capita", "人", "口"),
-        ("person", 1.0),
-    ),
-    **dict.fromkeys(("users", "user", "subscribers", "subscriptions", "accounts", "户", "用户"), ("user", 1.0)),
-    **dict.fromkeys(("ports", "port", "端口", "个", "线"), ("port", 1.0)),
-    **dict.fromkeys(("%", "percent", "per cent", "percentage", "pct", "百分比", "百分点"), ("share", 0.01)),
-    **dict.fromkeys(("‰", "per mille", "per mil", "千分比"), ("share", 0.001)),
-    **dict.fromkeys(
-        (
-            "fraction",
-            "share",
-            "ratio",
-            "proportion",
-            "dmnl",
-            "dimensionless",
-            "index",
-            "比例",
-            "比重",
-            "比率",
-            "指数",
-        ),
-        ("share", 1.0),
-    ),
-    **dict.fromkeys(("years", "year", "年"), ("duration", 1.0)),
+    word: (noun["dimension"], noun["factor"]) for noun in _WORDS["nouns"] for word in noun["words"]
 }
-_MULTIPLIERS = {
-    "hundred": 1e2,
-    "thousand": 1e3,
-    "thousands": 1e3,
-    "k": 1e3,
-    "million": 1e6,
-    "millions": 1e6,
-    "mn": 1e6,
-    "mio": 1e6,
-    "billion": 1e9,
-    "billions": 1e9,
-    "bn": 1e9,
-    "trillion": 1e12,
-    "trillions": 1e12,
-    "tn": 1e12,
-    "百": 1e2,
-    "千": 1e3,
-    "万": 1e4,
-    "十万": 1e5,
-    "百万": 1e6,
-    "千万": 1e7,
-    "亿": 1e8,
-    "十亿": 1e9,
-    "百亿": 1e10,
-    "千亿": 1e11,
-    "万亿": 1e12,
-}
-_PEOPLE = r"(?:persons?|people|capita|heads?|residents?|inhabitants?|employees?|人)"
-_PER_PERSON = re.compile(rf"(?:每)?{_PEOPLE}")
-_PER_HUNDRED = re.compile(rf"(?:(?:100|hundred|百|每百)\s*{_PEOPLE}?)")
-_PER_YEAR = re.compile(r"(?:years?|yr|a|annum|年)")
-_CURRENT = re.compile(r"\b(?:current|nominal)\b|当年价|现价|名义")
-_CONSTANT = re.compile(r"\b(?:constant|chained|real)\b|不变价|可比价|实际")
-_PRICE_YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
-_PRICE_WORDS = re.compile(
-    r"\b(?:(?:current|nominal|constant|chained|real|international|prices?|ppp|(?:19|20)\d\d)\b|int(?:\.|\b))|当年价格?|现价|名义|不变价格?|可比价格?|实际|人民币"
+_MULTIPLIERS: dict[str, float] = _WORDS["multipliers"]
+_PER_PERSON, _PER_HUNDRED, _PER_YEAR, _CURRENT, _CONSTANT, _PRICE_WORDS = (
+    re.compile(_WORDS["patterns"][name])
+    for name in ("per_person", "per_hundred", "per_year", "current", "constant", "price_words")
 )
+_PRICE_YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
 _NUMBER = re.compile(r"(?:10\^(?P<power>\d+)|(?P<number>\d+(?:\.\d+)?(?:e\d+)?))\s*(?P<rest>.*)")
 
-EXAMPLES: dict[Kind, str] = {
-    "money": "yuan, 10 thousand yuan, 100 million yuan, 亿元, million US dollars",
-    "money per head": "yuan per person, 元/人, dollars per person",
-    "person": "persons, thousand persons, 10 thousand persons, 万人",
-    "user": "users, 10 thousand users, 万户",
-    "port": "ports, 10 thousand ports, 万个",
-    "share": "fraction, percent, %",
-    "per 100": "per 100 persons, 部/百人",
-    "index": "index, fraction, percent",
-    "duration": "years",
-    "rate": "1/year, percent, ‰",
-}
+EXAMPLES: dict[Kind, str] = _WORDS["examples"]
 
 # The canonical units in words.
 PLAIN: dict[Kind, str] = {
@@ -169,7 +48,7 @@ PLAIN: dict[Kind, str] = {
     "rate": "a fraction per year",
 }
 
-# What each kind of variable may be given in; a bare 万 or "10 thousand" counts whatever the variable counts.
+# What each kind of variable may be given in; a bare "10 thousand" counts whatever the variable counts.
 _ACCEPTED: dict[Kind, tuple[Dimension, ...]] = {
     "money": ("money",),
     "money per head": ("money per head", "money"),
@@ -186,27 +65,13 @@ _ACCEPTED: dict[Kind, tuple[Dimension, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unit:
-    """A unit that was read.
+    """A unit that was read."""
 
-    Parameters
-    ----------
-    text
-        As it was written.
-    dimension
-        What it measures.
-    factor
-        Value in the unit times `factor` is the value in the canonical unit.
-    currency
-        For money, its currency.
-    price_basis
-        For money, ``"current prices"``, ``"constant 2017 prices"`` or empty.
-    """
-
-    text: str
+    text: str  # as it was written
     dimension: Dimension
-    factor: float
-    currency: str = ""
-    price_basis: str = ""
+    factor: float  # value in the unit times `factor` is the value in the canonical unit
+    currency: str = ""  # for money, its currency
+    price_basis: str = ""  # for money, ``"current prices"``, ``"constant 2017 prices"`` or empty
 
     def same_as(self, other: "Unit") -> bool:
         """Whether both stand for the same quantity, however they are spelt."""
@@ -218,24 +83,7 @@ class Unit:
 def parse_unit(text: str) -> Unit:
     """Read a unit.
 
-    Parameters
-    ----------
-    text
-        For instance ``"亿元"``, ``"100 million yuan, current prices"``, ``"%"``, ``"yuan per person"``.
-
-    Returns
-    -------
-    Unit
-        Dimension, factor to the canonical unit, currency and price basis.
-
-    Raises
-    ------
-    InvalidInput
-        If the text is not a unit known here.
-
-    Examples
-    --------
-    >>> parse_unit("亿元").factor, parse_unit("10 thousand persons").factor, parse_unit("%").factor
+    >>> parse_unit("100 million yuan").factor, parse_unit("10 thousand persons").factor, parse_unit("%").factor
     (100000000.0, 10000.0, 0.01)
     """
     plain = _tidied(text)
@@ -250,25 +98,14 @@ def parse_unit(text: str) -> Unit:
 
 def _tidied(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).strip().casefold()
-    for noise in ("×", "unit:", "单位:"):
+    for noise in _WORDS["prefixes"]:
         plain = plain.replace(noise, "")
     enclosed = plain.startswith(("(", "[")) and plain.endswith((")", "]")) and not re.search(r"[()\[\]]", plain[1:-1])
     return plain[1:-1].strip() if enclosed else plain
 
 
 def price_basis(text: str) -> str:
-    """Price basis named in a text.
-
-    Parameters
-    ----------
-    text
-        A unit or a remark.
-
-    Returns
-    -------
-    str
-        ``"current prices"``, ``"constant prices"``, ``"constant 2017 prices"`` or empty.
-    """
+    """Price basis named in a text."""
     plain = text.casefold()
     if _CONSTANT.search(plain):
         year = _PRICE_YEAR.search(plain)
@@ -329,7 +166,7 @@ def _numerator(text: str) -> Unit | None:
 
 
 def _split_multiplier(text: str) -> tuple[float, str]:
-    """Leading multiplier words and what follows, the longest word first: 万亿 before 万."""
+    """Leading multiplier words and what follows, the longest word first."""
     scale, rest = 1.0, text
     for word in sorted(_MULTIPLIERS, key=len, reverse=True):
         separate = word.isascii()
@@ -343,29 +180,16 @@ def _currency(noun: str) -> str:
     for currency, spellings in _CURRENCIES.items():
         if noun in spellings:
             return currency
-    return ""
+    return noun.upper() if noun in _CODES else ""
+
+
+def greatest_per_head(currency: str) -> float:
+    """Largest yearly output per head that is no mistake of units; some currencies count in tens of thousands."""
+    return 1e7 if currency in _CURRENCIES else 1e11
 
 
 def factor_for(unit: Unit, kind: Kind) -> float:
-    """Factor from a unit to the canonical unit of a kind of variable.
-
-    Parameters
-    ----------
-    unit
-        Unit of the file.
-    kind
-        Kind of the variable.
-
-    Returns
-    -------
-    float
-        Value in the file times this is the value in the panel.
-
-    Raises
-    ------
-    InvalidInput
-        If the unit does not measure that kind of thing.
-    """
+    """Factor from a unit to the canonical unit of a kind of variable."""
     if unit.dimension not in _ACCEPTED[kind]:
         raise InvalidInput(f"{unit.text!r} is a unit of {unit.dimension}, not of {kind}")
     if kind == "per 100" and unit.dimension == "share":
@@ -374,13 +198,5 @@ def factor_for(unit: Unit, kind: Kind) -> float:
 
 
 def canonical_text(canonical: str, currency: str) -> str:
-    """Canonical unit with the panel's currency put in.
-
-    Parameters
-    ----------
-    canonical
-        Unit of a variable, with ``currency`` as a placeholder.
-    currency
-        Currency of the panel.
-    """
+    """Canonical unit with the panel's currency put in."""
     return canonical.replace(CURRENCY, currency)

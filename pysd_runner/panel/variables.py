@@ -24,25 +24,13 @@ CANONICAL: dict[Kind, str] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelVariable:
-    """A variable the panel reader knows.
+    """A variable the panel reader knows."""
 
-    Parameters
-    ----------
-    name
-        Name in the panel.
-    kind
-        What it measures; fixes its canonical unit.
-    lower, upper
-        Least and greatest possible value, in the canonical unit.
-    lower_allowed
-        Whether the least value itself is possible.
-    """
-
-    name: str
-    kind: Kind
+    name: str  # name in the panel
+    kind: Kind  # what it measures; fixes its canonical unit
     lower: float = 0.0
     upper: float = float("inf")
-    lower_allowed: bool = True
+    lower_allowed: bool = True  # whether the least value itself is possible
 
     @property
     def limits(self) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.layout import DIMS, in_layout
-from pysd_runner.text.words import has_word, word
+from pysd_runner.text import has_text, say
 
 
 def label_array(
@@ -74,23 +74,7 @@ def label_array(
 
 
 def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
-    """Bring observations to the dimensions (region, year).
-
-    Parameters
-    ----------
-    history
-        Observations by region (or class) and year, or of the nation by year; or none.
-
-    Returns
-    -------
-    xarray.DataArray or None
-        Two dimensions, or none.
-
-    Raises
-    ------
-    InvalidInput
-        If there are scenarios or several draws: what was observed happened once.
-    """
+    """Bring observations to the dimensions (region, year)."""
     if history is None:
         return None
     full = in_layout(history, what="history")
@@ -102,27 +86,7 @@ def history_in_layout(history: xr.DataArray | None) -> xr.DataArray | None:
 
 
 def position_of(values: xr.DataArray, dim: str, label: str) -> int:
-    """Position of a label along a dimension; regions may be called by code or by name.
-
-    Parameters
-    ----------
-    values
-        An array in layout.
-    dim
-        ``"scenario"`` or ``"region"``.
-    label
-        What is looked for.
-
-    Returns
-    -------
-    int
-        Its position.
-
-    Raises
-    ------
-    UnknownName
-        If nothing is called so; names the nearest.
-    """
+    """Position of a label along a dimension; regions may be called by code or by name."""
     columns = [dim, "name_en", "name_zh"] if dim == "region" else [dim]
     known: list[str] = []
     for column in columns:
@@ -136,77 +100,27 @@ def position_of(values: xr.DataArray, dim: str, label: str) -> int:
 
 
 def scenario_label(values: xr.DataArray, scenario: str, lang: str) -> str:
-    """Name of a scenario in a language.
-
-    Parameters
-    ----------
-    values
-        An array in layout; coordinates ``label_en`` and ``label_zh`` of the scenarios are used when present.
-    scenario
-        Its name.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        The label; else a word of the dictionaries; else the name with spaces for underscores.
-    """
+    """Name of a scenario in a language."""
     own = _own_label(values, "scenario", scenario, (f"label_{lang}",))
     if own:
         return own
     key = f"scenario.{scenario}"
-    return word(key, lang) if has_word(key) else scenario.replace("_", " ")
+    return say(key, lang) if has_text(key) else scenario.replace("_", " ")
 
 
 def region_label(values: xr.DataArray, region: str, lang: str) -> str:
-    """Name of a region or class in a language.
-
-    Parameters
-    ----------
-    values
-        An array in layout; coordinates ``name_en`` and ``name_zh`` of the regions are used when present.
-    region
-        Its code.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        The name; else a word of the dictionaries; else the code.
-    """
+    """Name of a region or class in a language."""
     own = _own_label(values, "region", region, (f"name_{lang}", "name_en"))
     if own:
         return own
     for key in (f"class.{region}", f"region.{region}"):
-        if has_word(key):
-            return word(key, lang)
+        if has_text(key):
+            return say(key, lang)
     return region
 
 
 def origin_of(values: xr.DataArray, history: xr.DataArray | None, origin: int | None) -> int:
-    """Last observed year: as given, from the attribute ``origin``, from history, or where all draws start as one.
-
-    Parameters
-    ----------
-    values
-        Projections.
-    history
-        Observations, or none.
-    origin
-        The year, or none.
-
-    Returns
-    -------
-    int
-        The last year a projection may have seen.
-
-    Raises
-    ------
-    InvalidInput
-        If it is nowhere to be found, or lies after the projection.
-    """
+    """Last observed year: as given, from the attribute ``origin``, from history, or where all draws start as one."""
     found = origin
     if found is None and "origin" in values.attrs:
         found = int(values.attrs["origin"])

@@ -17,24 +17,12 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bands:
-    """Quantiles of draws over time.
-
-    Attributes
-    ----------
-    years
-        Shape (year,).
-    quantiles
-        Shape (level, year); levels as `LEVELS`, in the unit drawn.
-    draws
-        How many draws were given.
-    failed
-        How many of them had a missing value and were left out.
-    """
+    """Quantiles of draws over time."""
 
     years: FloatArray
-    quantiles: FloatArray
-    draws: int
-    failed: int
+    quantiles: FloatArray  # shape (level, year); levels as `LEVELS`, in the unit drawn
+    draws: int  # how many draws were given
+    failed: int  # how many of them had a missing value and were left out
 
     @property
     def median(self) -> FloatArray:
@@ -58,72 +46,19 @@ class Bands:
 
 
 def bands_of(values: xr.DataArray, *, scenario: int, region: int, scale: float = 1.0) -> Bands:
-    """Bands of one scenario and region.
-
-    Parameters
-    ----------
-    values
-        An array in layout (scenario, draw, region, year).
-    scenario, region
-        Positions along their dimensions.
-    scale
-        Factor from the data to what is drawn.
-
-    Returns
-    -------
-    Bands
-        Quantiles over the draws that have a number in every year.
-
-    Raises
-    ------
-    InvalidInput
-        If no draw has.
-    """
+    """Bands of one scenario and region."""
     draws = np.asarray(values[scenario, :, region, :].to_numpy(), dtype=np.float64)
     return _bands(draws * scale, values)
 
 
 def difference_bands(values: xr.DataArray, *, scenario: int, baseline: int, region: int, scale: float = 1.0) -> Bands:
-    """Bands of a scenario less the baseline, draw by draw.
-
-    Parameters
-    ----------
-    values
-        An array in layout (scenario, draw, region, year), the draws of all scenarios in the same order.
-    scenario, baseline, region
-        Positions along their dimensions.
-    scale
-        Factor from the data to what is drawn.
-
-    Returns
-    -------
-    Bands
-        Quantiles of the difference over the draws that have a number in every year under both.
-
-    Raises
-    ------
-    InvalidInput
-        If no draw has.
-    """
+    """Bands of a scenario less the baseline, draw by draw."""
     array = values.to_numpy()
     return _bands((array[scenario, :, region, :] - array[baseline, :, region, :]) * scale, values)
 
 
 def joined(bands: Bands, year: float, value: float) -> Bands:
-    """Let bands start from the last observation, so that the fan opens where history ends.
-
-    Parameters
-    ----------
-    bands
-        Bands that start after ``year``; others come back as they are.
-    year, value
-        The last observation, in the unit drawn.
-
-    Returns
-    -------
-    Bands
-        With that year in front, all quantiles equal to ``value``.
-    """
+    """Let bands start from the last observation, so that the fan opens where history ends."""
     if not year < bands.years[0] or not np.isfinite(value):
         return bands
     start = np.full((len(LEVELS), 1), value)

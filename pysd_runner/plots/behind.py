@@ -13,13 +13,7 @@ COLUMNS = ("scenario", "region", "region_name", "year", "variable", "unit", "ser
 
 @dataclass(kw_only=True, slots=True)
 class Behind:
-    """Collects what is drawn.
-
-    Attributes
-    ----------
-    variable, unit
-        Of all rows unless said otherwise.
-    """
+    """Collects what is drawn."""
 
     variable: str
     unit: str
@@ -35,17 +29,7 @@ class Behind:
         variable: str = "",
         unit: str = "",
     ) -> None:
-        """Add what was observed.
-
-        Parameters
-        ----------
-        region, name
-            Code and printed name.
-        years, values
-            Shape (year,); missing values are left out.
-        variable, unit
-            Where they differ from those of the table.
-        """
+        """Add what was observed."""
         known = np.isfinite(values)
         self._add(
             {"scenario": "", "region": region, "region_name": name, "series": "history"},
@@ -59,17 +43,7 @@ class Behind:
     def add_bands(
         self, scenario: str, region: str, name: str, bands: Bands, *, variable: str = "", unit: str = ""
     ) -> None:
-        """Add quantiles of futures.
-
-        Parameters
-        ----------
-        scenario, region, name
-            Scenario, code and printed name of the region.
-        bands
-            Quantiles by year.
-        variable, unit
-            Where they differ from those of the table.
-        """
+        """Add quantiles of futures."""
         levels = np.asarray(LEVELS) if not bands.is_single else np.asarray([0.5])
         rows = bands.quantiles if not bands.is_single else bands.quantiles[3:4]
         self._add(
@@ -82,13 +56,7 @@ class Behind:
         )
 
     def frame(self) -> pd.DataFrame:
-        """Everything added so far.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns `COLUMNS`; ``quantile`` is empty for history.
-        """
+        """Everything added so far."""
         if not self.frames:
             return pd.DataFrame(columns=list(COLUMNS))
         return pd.concat(self.frames, ignore_index=True)

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.baselines import baselines_of
+from pysd_runner.export.frames import baselines_of
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
@@ -23,7 +23,7 @@ from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, GRID, INK,
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
 from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, shortened, text_width
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 _GAP = 0.16
 _HIGH = 1.05
@@ -100,7 +100,7 @@ def plot_differences(
     when = _position_of_year(full, year)
     ranked = sorted(effects, key=lambda e: float(e.bands.median[when]), reverse=True)
     references = set(pairs.values())
-    reference = names.scenario(references.pop()) if len(references) == 1 else word("baseline.own", lang)
+    reference = names.scenario(references.pop()) if len(references) == 1 else say("baseline.own", lang)
     has_regions = "region" in values.dims or "class" in values.dims
     where = names.region(str(full["region"].to_numpy()[place])) if has_regions else ""
     with drawing():
@@ -145,11 +145,11 @@ def _texts(
     key = "title.differences_of_one" if where else "title.differences"
     parts = [fan_caption([effect.bands for effect in effects], includes, lang)]
     if not effects[0].bands.is_single:
-        parts.insert(0, word("caption.paired", lang, baseline=baseline))
-    parts.append(word("caption.conditional", lang))
+        parts.insert(0, say("caption.paired", lang, baseline=baseline))
+    parts.append(say("caption.conditional", lang))
     return _Texts(
-        title=word(key, lang, region=where, quantity=quantity.inline),
-        unit=word(
+        title=say(key, lang, region=where, quantity=quantity.inline),
+        unit=say(
             "axis.difference_closed" if quantity.lower_is_better else "axis.difference",
             lang,
             baseline=baseline,
@@ -268,7 +268,7 @@ def _draw_path(axes: Axes, effect: _Effect, grid: _Grid, position: int, count: i
     is_low = position + grid.columns >= count
     axes.tick_params(labelleft=position % grid.columns == 0, labelbottom=is_low)
     if is_low:
-        axes.set_xlabel(word("axis.year", lang))
+        axes.set_xlabel(say("axis.year", lang))
 
 
 def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity, lang: str) -> None:
@@ -279,7 +279,7 @@ def _draw_directions(axes: Axes, limits: tuple[float, float], quantity: Quantity
     kind = "closed" if quantity.lower_is_better else "arrow"
     for key, height, align, share in ((below, 0.03, "bottom", -low), (above, 0.97, "top", high)):
         if share > 0.2 * (high - low):
-            text = word(f"direction.{kind}_{key}", lang)
+            text = say(f"direction.{kind}_{key}", lang)
             axes.text(0.03, height, text, transform=axes.transAxes, va=align, size=6.5, color=MUTED, zorder=6)
 
 
@@ -295,10 +295,10 @@ def _draw_ranking(
     """Draw dot and interval of each policy, the best first, with the numbers beside them."""
     labels = [shortened(sheet.figure, effect.name, LABEL_SIZE, _NAMES) for effect in ranked]
     left = max(text_width(sheet.figure, label, LABEL_SIZE) for label in labels) + 0.12
-    head = word("title.ranking", lang, year=int(ranked[0].bands.years[when]))
+    head = say("title.ranking", lang, year=int(ranked[0].bands.years[when]))
     sheet.text(0, top, head, size=8.5, color=INK, **heading_style(head))
     if not ranked[0].bands.is_single:
-        sheet.text(0, top + 0.17, word("mark.interval", lang), size=7, color=MUTED)
+        sheet.text(0, top + 0.17, say("mark.interval", lang), size=7, color=MUTED)
     numbers = max(text_width(sheet.figure, _numbers(e, when, quantity), LABEL_SIZE) for e in ranked) + 0.12
     axes = sheet.axes(left, top + 0.36, sheet.width - left - numbers, len(ranked) * _ROW)
     axes.yaxis.grid(visible=False)
@@ -370,8 +370,8 @@ def _table(
 def _sentence(ranked: Sequence[_Effect], when: int, quantity: Quantity, where: str, baseline: str, lang: str) -> str:
     """The policy with the best median, in words."""
     best = ranked[0].bands
-    subject = word("sentence.subject", lang, region=where, quantity=quantity.inline) if where else quantity.title
-    return word(
+    subject = say("sentence.subject", lang, region=where, quantity=quantity.inline) if where else quantity.title
+    return say(
         f"sentence.best{'_closed' if quantity.lower_is_better else ''}{'_single' if best.is_single else ''}",
         lang,
         subject=subject,

@@ -22,7 +22,7 @@ from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader
 from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, wrapped
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 NEEDED = ("class_gap", "theil", "sigma")
 _LEFT, _LABELS, _BETWEEN = 0.44, 0.86, 0.62
@@ -153,11 +153,11 @@ def _texts(
         )
     ]
     if baseline is not None:
-        captions.append(word("caption.baseline_right", lang, baseline=other))
+        captions.append(say("caption.baseline_right", lang, baseline=other))
     leaders = [panel.name for panel in parts["class_gap"].panels if is_leader(panel)]
-    captions += [word("caption.leads", lang, region=name) for name in leaders]
+    captions += [say("caption.leads", lang, region=name) for name in leaders]
     return _Texts(
-        subtitle=word("title.against" if baseline else "title.alone", lang, scenario=label, baseline=other),
+        subtitle=say("title.against" if baseline else "title.alone", lang, scenario=label, baseline=other),
         scenario=label,
         baseline=other,
         caption=joined_sentences(captions, lang),
@@ -169,7 +169,7 @@ def _draw(parts: dict[str, _Part], texts: _Texts, origin: int, lang: str) -> Rep
     sheet = open_sheet(
         width=PAGE_WIDTH,
         height=_ABOVE + _HIGH + 0.36,
-        title=word("title.dispersion", lang),
+        title=say("title.dispersion", lang),
         subtitle=texts.subtitle,
         caption=texts.caption,
     )
@@ -182,14 +182,14 @@ def _draw(parts: dict[str, _Part], texts: _Texts, origin: int, lang: str) -> Rep
         axes = _axes(sheet, parts[name].quantity, right, row * (half + _BETWEEN), (wide, half), lang)
         _draw_index(axes, sheet, parts, name, texts, origin, lang)
         axes.tick_params(labelbottom=row == 1)
-        axes.set_xlabel(word("axis.year", lang) if row == 1 else "")
+        axes.set_xlabel(say("axis.year", lang) if row == 1 else "")
     return sheet.figure
 
 
 def _axes(sheet: Sheet, quantity: Quantity, left: float, top: float, size: tuple[float, float], lang: str) -> Axes:
     """Axes with the quantity and its unit above them."""
     axes = sheet.axes(_LEFT + left, _ABOVE + top, *size)
-    axes.set_xlabel(word("axis.year", lang))
+    axes.set_xlabel(say("axis.year", lang))
     sheet.text(left, top, quantity.title, size=8.5, color=INK, **heading_style(quantity.title))
     unit = wrapped(sheet.figure, quantity.unit, 7, size[0] + _LABELS)[0]
     sheet.text(left, top + 0.145, unit, size=7, color=MUTED)
@@ -205,7 +205,7 @@ def _draw_classes(axes: Axes, part: _Part, origin: int, lang: str) -> None:
     styles = {panel.region: CLASSES[place % len(CLASSES)] for place, panel in enumerate(part.panels)}
     for panel in shown:
         _draw_class(axes, panel, *styles[panel.region])
-    draw_origin(axes, origin, word("mark.origin", lang, year=origin))
+    draw_origin(axes, origin, say("mark.origin", lang, year=origin))
     labels = [
         EndLabel(value=float(panel.bands.median[-1]), text=panel.name, colour=styles[panel.region][0])
         for panel in shown
@@ -242,7 +242,7 @@ def _draw_index(
         labels.append((float(panel.baseline.median[-1]), texts.baseline, BASELINE))
     if between is not None:
         _draw_between(axes, between)
-        labels.append((float(between.bands.median[-1]), word("mark.between", lang), MUTED))
+        labels.append((float(between.bands.median[-1]), say("mark.between", lang), MUTED))
     draw_end_labels(
         axes,
         [

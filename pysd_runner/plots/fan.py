@@ -17,37 +17,15 @@ from pysd_runner.plots.typography import spread, text_width
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EndLabel:
-    """Text beside the end of a line.
+    """Text beside the end of a line."""
 
-    Attributes
-    ----------
-    value
-        Where the line ends, in the unit of the axis.
-    text
-        What to write.
-    colour
-        Of the text, the same as the line's.
-    """
-
-    value: float
+    value: float  # where the line ends, in the unit of the axis
     text: str
-    colour: str
+    colour: str  # of the text, the same as the line's
 
 
 def draw_fan(axes: Axes, bands: Bands, *, tints: Sequence[str] = FAN, colour: str = SCENARIO) -> None:
-    """Draw bands from the widest to the narrowest, and the median on top.
-
-    Parameters
-    ----------
-    axes
-        Where to draw.
-    bands
-        Quantiles by year.
-    tints
-        Colours of the bands, widest first.
-    colour
-        Of the median.
-    """
+    """Draw bands from the widest to the narrowest, and the median on top."""
     if not bands.is_single:
         for step, tint in enumerate(tints):
             axes.fill_between(
@@ -62,30 +40,12 @@ def draw_fan(axes: Axes, bands: Bands, *, tints: Sequence[str] = FAN, colour: st
 
 
 def draw_baseline(axes: Axes, bands: Bands) -> None:
-    """Draw the median of the baseline, dashed in a second hue.
-
-    Parameters
-    ----------
-    axes
-        Where to draw.
-    bands
-        Quantiles by year.
-    """
+    """Draw the median of the baseline, dashed in a second hue."""
     axes.plot(bands.years, bands.median, color=BASELINE, linewidth=1.3, linestyle=BASELINE_DASHES, zorder=4)
 
 
 def draw_history(axes: Axes, years: FloatArray, values: FloatArray, *, width: float = 1.5) -> None:
-    """Draw observations in black, with a dot on each that stands alone between missing years.
-
-    Parameters
-    ----------
-    axes
-        Where to draw.
-    years, values
-        Shape (year,); a missing value leaves a gap.
-    width
-        Of the line, in points.
-    """
+    """Draw observations in black, with a dot on each that stands alone between missing years."""
     axes.plot(years, values, color=INK, linewidth=width, zorder=5)
     known = np.isfinite(values)
     before = np.concatenate([[False], known[:-1]])
@@ -95,17 +55,7 @@ def draw_history(axes: Axes, years: FloatArray, values: FloatArray, *, width: fl
 
 
 def draw_origin(axes: Axes, year: float, text: str = "") -> None:
-    """Mark the last observed year with an upright line.
-
-    Parameters
-    ----------
-    axes
-        Where to draw.
-    year
-        The year.
-    text
-        What to write above it, if anything.
-    """
+    """Mark the last observed year with an upright line."""
     axes.axvline(year, color=ORIGIN, linewidth=0.8, zorder=0.9)
     if not text:
         return
@@ -125,17 +75,7 @@ def draw_origin(axes: Axes, year: float, text: str = "") -> None:
 
 
 def draw_end_labels(axes: Axes, labels: Sequence[EndLabel], *, size: float = 7.5) -> None:
-    """Write labels beside the ends of lines, moved apart where they would touch.
-
-    Parameters
-    ----------
-    axes
-        Where to write; its limits must be final.
-    labels
-        Texts and the heights they belong to.
-    size
-        Points.
-    """
+    """Write labels beside the ends of lines, moved apart where they would touch."""
     low, high = axes.get_ylim()
     height = axes.bbox.height / axes.figure.dpi
     unit = (high - low) / height
@@ -158,19 +98,7 @@ def draw_end_labels(axes: Axes, labels: Sequence[EndLabel], *, size: float = 7.5
 
 
 def set_years(axes: Axes, first: float, last: float, *, ticks: int = 6, inward: bool = False) -> None:
-    """Set the limits of the years and write them without a thousands separator.
-
-    Parameters
-    ----------
-    axes
-        Where.
-    first, last
-        Limits.
-    ticks
-        About how many years are written.
-    inward
-        Whether labels at the edges turn inwards, so that neighbouring panels do not run into each other.
-    """
+    """Set the limits of the years and write them without a thousands separator."""
     places = MaxNLocator(nbins=ticks, integer=True, steps=[1, 2, 5, 10]).tick_values(first, last)
     shown = [place for place in places if first <= place <= last]
     axes.set_xlim(first, last)
@@ -186,19 +114,7 @@ def set_years(axes: Axes, first: float, last: float, *, ticks: int = 6, inward: 
 
 
 def set_values(axes: Axes, low: float, high: float, *, ticks: int = 5, along: Literal["x", "y"] = "y") -> None:
-    """Set the limits of the values; ticks carry as many digits as their step needs.
-
-    Parameters
-    ----------
-    axes
-        Where.
-    low, high
-        Limits.
-    ticks
-        About how many values are written.
-    along
-        Which axis.
-    """
+    """Set the limits of the values; ticks carry as many digits as their step needs."""
     axis = axes.yaxis if along == "y" else axes.xaxis
     (axes.set_ylim if along == "y" else axes.set_xlim)(low, high)
     places, texts = value_labels(low, high, ticks)
@@ -206,20 +122,7 @@ def set_values(axes: Axes, low: float, high: float, *, ticks: int = 5, along: Li
 
 
 def value_labels(low: float, high: float, ticks: int) -> tuple[list[float], list[str]]:
-    """Round values between two limits, and how they are written.
-
-    Parameters
-    ----------
-    low, high
-        Limits.
-    ticks
-        About how many values.
-
-    Returns
-    -------
-    tuple
-        Values, and texts with as many digits as their step needs.
-    """
+    """Round values between two limits, and how they are written."""
     found = MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     step = float(np.min(np.diff(found)))
     digits = next((d for d in range(8) if abs(round(step, d) - step) < 1e-9 * step), 8)
@@ -229,45 +132,13 @@ def value_labels(low: float, high: float, ticks: int) -> tuple[list[float], list
 
 
 def label_room(figure: Figure, limits: Sequence[tuple[float, float]], ticks: int, *, size: float = 7.5) -> float:
-    """Room that the labels of a value axis need beside it, in inches.
-
-    Parameters
-    ----------
-    figure
-        The figure they will stand in.
-    limits
-        Limits of one or more axes that share the room.
-    ticks
-        About how many values are written.
-    size
-        Points.
-
-    Returns
-    -------
-    float
-        Width of the widest label and its distance from the axis.
-    """
+    """Room that the labels of a value axis need beside it, in inches."""
     texts = [text for low, high in limits for text in value_labels(low, high, ticks)[1]]
     return max((text_width(figure, text, size) for text in texts), default=0.0) + 0.07
 
 
 def limits_of(arrays: Sequence[FloatArray], *, share: float = 0.06, floor: float | None = None) -> tuple[float, float]:
-    """Common limits around all values.
-
-    Parameters
-    ----------
-    arrays
-        Any arrays, missing values allowed.
-    share
-        Room above and below, as a share of the range.
-    floor
-        Limits never go below it.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper limit.
-    """
+    """Common limits around all values."""
     values = np.concatenate([np.ravel(array) for array in arrays])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = share * (high - low) if high > low else max(abs(high) * share, 1e-3)

@@ -63,17 +63,7 @@ class ReportFigure(Figure):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sheet:
-    """A figure with a title above and a caption below, and room between, measured in inches.
-
-    Attributes
-    ----------
-    figure
-        The figure.
-    width, height
-        Room for the axes, in inches.
-    left, bottom
-        Where that room starts, in inches from the lower left corner of the figure.
-    """
+    """A figure with a title above and a caption below, and room between, measured in inches."""
 
     figure: ReportFigure
     width: float
@@ -82,20 +72,7 @@ class Sheet:
     bottom: float
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes, placed in inches from the upper left corner of the room.
-
-        Parameters
-        ----------
-        left, top
-            Distance of the axes from the left and the upper edge of the room.
-        width, height
-            Size of the axes.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            The axes, with a light grid of horizontal lines.
-        """
+        """Add axes, placed in inches from the upper left corner of the room."""
         whole_width, whole_height = self.figure.get_size_inches()
         axes = self.figure.add_axes(
             (
@@ -111,17 +88,7 @@ class Sheet:
         return axes
 
     def text(self, left: float, top: float, text: str, **style: Any) -> None:
-        """Write text, placed in inches from the upper left corner of the room.
-
-        Parameters
-        ----------
-        left, top
-            Distance of the upper left corner of the text from that of the room.
-        text
-            One or more lines.
-        style
-            What matplotlib's ``Figure.text`` takes.
-        """
+        """Write text, placed in inches from the upper left corner of the room."""
         whole_width, whole_height = self.figure.get_size_inches()
         place = {"ha": "left", "va": "top", **style}
         self.figure.text(
@@ -131,21 +98,11 @@ class Sheet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyEntry:
-    """One entry of the line that explains marks where they cannot be labelled themselves.
+    """One entry of the line that explains marks where they cannot be labelled themselves."""
 
-    Attributes
-    ----------
-    text
-        What the mark means.
-    colours
-        One for a line; several for a band, drawn side by side.
-    style
-        Line style, ignored for bands.
-    """
-
-    text: str
-    colours: tuple[str, ...]
-    style: LineStyle = "-"
+    text: str  # what the mark means
+    colours: tuple[str, ...]  # one for a line; several for a band, drawn side by side
+    style: LineStyle = "-"  # line style, ignored for bands
 
 
 def open_sheet(
@@ -157,24 +114,7 @@ def open_sheet(
     caption: str,
     key: Sequence[KeyEntry] = (),
 ) -> Sheet:
-    """Make a figure with title, subtitle, key and caption, and room of the given size for the axes.
-
-    Parameters
-    ----------
-    width
-        Of the whole figure, in inches.
-    height
-        Of the room for the axes, in inches; the figure grows with its texts.
-    title, subtitle, caption
-        Texts; broken into lines to fit the width.
-    key
-        Marks that no label beside them explains.
-
-    Returns
-    -------
-    Sheet
-        The figure and its room.
-    """
+    """Make a figure with title, subtitle, key and caption, and room of the given size for the axes."""
     figure = ReportFigure(figsize=(width, height), dpi=200)
     room = width - 2 * _MARGIN
     head = wrapped(figure, title, TITLE_SIZE, room, heading_style(title))

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib import font_manager
 
-from pysd_runner.text.words import dictionary
+from pysd_runner.text import texts
 
 BASE = "DejaVu Sans"
 CANDIDATES = (
@@ -29,36 +29,13 @@ class MissingFont(UserWarning):
 
 
 def families() -> tuple[str, ...]:
-    """Fonts to fall back on, glyph by glyph.
-
-    Returns
-    -------
-    tuple of str
-        The base font, then each installed font for Chinese; only the list in ``font.family`` falls back per
-        glyph.
-    """
+    """Fonts to fall back on, glyph by glyph."""
     return (BASE, *_chinese_families())
 
 
 def usable_language(lang: str) -> str:
-    """Language whose labels can be drawn on this machine.
-
-    Parameters
-    ----------
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        ``lang``; or ``"en"``, with one warning, when no font can draw Chinese.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such language.
-    """
-    dictionary(lang)
+    """Language whose labels can be drawn on this machine."""
+    texts(lang)
     if lang == "zh" and not _chinese_families():
         _warn_once()
         return "en"
@@ -66,34 +43,12 @@ def usable_language(lang: str) -> str:
 
 
 def can_draw(text: str) -> bool:
-    """Whether every character of a text has a glyph in the fonts of `families`.
-
-    Parameters
-    ----------
-    text
-        Any text.
-
-    Returns
-    -------
-    bool
-        False when a box would be drawn in place of a character.
-    """
+    """Whether every character of a text has a glyph in the fonts of `families`."""
     return all(_has_glyph(character) for character in text if not character.isspace())
 
 
 def heading_style(text: str) -> dict[str, Any]:
-    """Font of a heading: bold, unless a font that is needed for it has no bold face.
-
-    Parameters
-    ----------
-    text
-        The heading.
-
-    Returns
-    -------
-    dict
-        ``family`` and ``weight``, as matplotlib's texts take them.
-    """
+    """Font of a heading: bold, unless a font that is needed for it has no bold face."""
     if all(_base_has(character) for character in text if not character.isspace()):
         return {"family": [BASE], "weight": "bold"}
     bold = {entry.name for entry in font_manager.fontManager.ttflist if _is_bold(entry.weight)}

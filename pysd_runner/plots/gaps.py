@@ -19,7 +19,7 @@ from pysd_runner.plots.panels import Panel, common_limits, draw_panel, is_leader
 from pysd_runner.plots.quantities import Quantity, quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import balanced, shortened, wrapped
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 MOST_PANELS = 12
 _CHOSEN_PANELS = 6
@@ -90,10 +90,10 @@ def plot_gaps(
     if regions is None and quantity.is_gap:
         leaders = [panel for panel in panels if is_leader(panel)] if len(panels) > 1 else []
         panels = [panel for panel in panels if not is_leader(panel)]
-    notes = [word("caption.leads", lang, region=panel.name) for panel in leaders]
+    notes = [say("caption.leads", lang, region=panel.name) for panel in leaders]
     if regions is None and len(codes) < full.sizes["region"]:
         year, count = int(full["year"].max()), full.sizes["region"]
-        notes.append(word("caption.selected", lang, shown=len(panels), all=count, year=year))
+        notes.append(say("caption.selected", lang, shown=len(panels), all=count, year=year))
     texts = _Texts(
         title=_title(panels, quantity, lang),
         scenario=names.scenario(chosen),
@@ -139,8 +139,8 @@ def _chosen_regions(full: xr.DataArray, regions: Sequence[str] | None, scenario:
 def _title(panels: Sequence[Panel], quantity: Quantity, lang: str) -> str:
     """Title: the quantity, and the region when there is one."""
     if len(panels) == 1:
-        return word("title.gaps_of_one", lang, region=panels[0].name, quantity=quantity.inline)
-    return word("title.gaps", lang, quantity=quantity.title)
+        return say("title.gaps_of_one", lang, region=panels[0].name, quantity=quantity.inline)
+    return say("title.gaps", lang, quantity=quantity.title)
 
 
 def _caption(
@@ -150,9 +150,9 @@ def _caption(
     lang = names.lang
     parts = [fan_caption([panel.bands for panel in panels], includes, lang)]
     if any(panel.history.size for panel in panels):
-        parts.append(word("caption.history", lang))
+        parts.append(say("caption.history", lang))
     if baseline is not None:
-        parts.append(word("caption.baseline", lang, baseline=names.scenario(baseline)))
+        parts.append(say("caption.baseline", lang, baseline=names.scenario(baseline)))
     return joined_sentences([*parts, *notes], lang)
 
 
@@ -162,7 +162,7 @@ def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: in
     rows = math.ceil(len(panels) / columns)
     high = {1: 2.9 if columns == 1 else 1.9}.get(rows, 1.45)
     above = 0.22 if columns == 1 else 0.40
-    subtitle = word(
+    subtitle = say(
         "title.against" if texts.baseline else "title.alone",
         texts.lang,
         scenario=texts.scenario,
@@ -190,9 +190,9 @@ def _draw(panels: Sequence[Panel], quantity: Quantity, texts: _Texts, origin: in
             title = shortened(sheet.figure, panel.name, _PANEL_TITLE, room / columns, style)
             axes.set_title(title, loc="left", size=_PANEL_TITLE, pad=13 if row == 0 else 4, **style)
         if position == 0:
-            draw_origin(axes, origin, word("mark.origin", texts.lang, year=origin))
+            draw_origin(axes, origin, say("mark.origin", texts.lang, year=origin))
         if position + columns >= len(panels):
-            axes.set_xlabel(word("axis.year", texts.lang))
+            axes.set_xlabel(say("axis.year", texts.lang))
         if column == columns - 1 or position == len(panels) - 1:
             draw_end_labels(axes, _end_labels(sheet, panel, texts), size=LABEL_SIZE)
     unit = "\n".join(wrapped(sheet.figure, quantity.unit, 8, rows * (high + above)))

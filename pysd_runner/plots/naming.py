@@ -6,59 +6,26 @@ import xarray as xr
 
 from pysd_runner.plots.arrays import position_of, region_label, scenario_label
 from pysd_runner.plots.fonts import can_draw
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Names:
-    """Printed names of the scenarios and regions of an array.
+    """Printed names of the scenarios and regions of an array."""
 
-    Attributes
-    ----------
-    values
-        An array in layout.
-    lang
-        ``"en"`` or ``"zh"``.
-    is_drawn
-        Whether the fonts have to draw the names; a sentence needs none.
-    """
-
-    values: xr.DataArray
+    values: xr.DataArray  # an array in layout
     lang: str
-    is_drawn: bool = True
+    is_drawn: bool = True  # whether the fonts have to draw the names; a sentence needs none
 
     def scenario(self, name: str) -> str:
-        """Printed name of a scenario.
-
-        Parameters
-        ----------
-        name
-            Its name in the data.
-
-        Returns
-        -------
-        str
-            Its label, else its English label, else its name, else its position: the first that has all
-            glyphs.
-        """
+        """Printed name of a scenario."""
         wanted = (scenario_label(self.values, name, self.lang), scenario_label(self.values, name, "en"), name)
         return next((text for text in wanted if self._fits(text)), f"#{self._position('scenario', name)}")
 
     def region(self, code: str) -> str:
-        """Printed name of a region.
-
-        Parameters
-        ----------
-        code
-            Its code in the data.
-
-        Returns
-        -------
-        str
-            Its name, else its English name, else its code, else its position: the first that has all glyphs.
-        """
+        """Printed name of a region."""
         wanted = (region_label(self.values, code, self.lang), region_label(self.values, code, "en"), code)
-        by_position = word("region.position", self.lang, position=self._position("region", code))
+        by_position = say("region.position", self.lang, position=self._position("region", code))
         return next((text for text in wanted if self._fits(text)), by_position)
 
     def _fits(self, text: str) -> bool:

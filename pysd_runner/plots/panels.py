@@ -18,24 +18,12 @@ from pysd_runner.plots.quantities import Quantity
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
-    """What is drawn for one region, in the unit drawn.
-
-    Attributes
-    ----------
-    region, name
-        Code and printed name.
-    bands
-        Of the scenario, starting from the last observation where there is one.
-    baseline
-        Bands of the baseline, or none.
-    years, history
-        Observations, or empty.
-    """
+    """What is drawn for one region, in the unit drawn."""
 
     region: str
     name: str
-    bands: Bands
-    baseline: Bands | None
+    bands: Bands  # of the scenario, starting from the last observation where there is one
+    baseline: Bands | None  # bands of the baseline, or none
     years: FloatArray
     history: FloatArray
 
@@ -48,31 +36,7 @@ def panel_of(
     quantity: Quantity,
     names: Names,
 ) -> Panel:
-    """Bands, baseline and history of one region.
-
-    Parameters
-    ----------
-    full, past
-        Projections and observations in layout.
-    region
-        Its code.
-    scenarios
-        The scenario, and the baseline or none.
-    quantity
-        Scale.
-    names
-        Printed names.
-
-    Returns
-    -------
-    Panel
-        What is drawn.
-
-    Raises
-    ------
-    InvalidInput
-        If no draw has a number in every year.
-    """
+    """Bands, baseline and history of one region."""
     place = position_of(full, "region", region)
     years, observed = history_of(past, region, quantity.scale)
     found = [
@@ -91,22 +55,7 @@ def panel_of(
 
 
 def history_of(past: xr.DataArray | None, region: str, scale: float) -> tuple[FloatArray, FloatArray]:
-    """Observations of one region, in the unit drawn.
-
-    Parameters
-    ----------
-    past
-        Observations in layout, or none.
-    region
-        Its code; a region without observations has none.
-    scale
-        Factor to the unit drawn.
-
-    Returns
-    -------
-    tuple of FloatArray
-        Years and values, both of shape (year,), both empty when there is nothing.
-    """
+    """Observations of one region, in the unit drawn, shape (year,)."""
     if past is None or region not in [str(code) for code in past["region"].to_numpy()]:
         return np.empty(0), np.empty(0)
     place = position_of(past, "region", region)
@@ -114,19 +63,7 @@ def history_of(past: xr.DataArray | None, region: str, scale: float) -> tuple[Fl
 
 
 def draw_panel(axes: Axes, panel: Panel, origin: float, *, width: float = 1.5) -> None:
-    """Draw fan, baseline and history of one region.
-
-    Parameters
-    ----------
-    axes
-        Where to draw.
-    panel
-        What to draw.
-    origin
-        Last observed year.
-    width
-        Of the history line, in points.
-    """
+    """Draw fan, baseline and history of one region."""
     last = last_observation(panel.years, panel.history)
     bands, baseline = panel.bands, panel.baseline
     if last is not None:
@@ -140,18 +77,7 @@ def draw_panel(axes: Axes, panel: Panel, origin: float, *, width: float = 1.5) -
 
 
 def common_limits(panels: Sequence[Panel]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Limits of years and values that hold all panels.
-
-    Parameters
-    ----------
-    panels
-        What is drawn.
-
-    Returns
-    -------
-    tuple
-        First and last year; lowest and highest value with some room.
-    """
+    """Limits of years and values that hold all panels."""
     years = [panel.bands.years for panel in panels] + [panel.years for panel in panels]
     values = [panel.bands.quantiles for panel in panels] + [panel.history for panel in panels]
     values += [panel.baseline.median for panel in panels if panel.baseline is not None]
@@ -160,22 +86,7 @@ def common_limits(panels: Sequence[Panel]) -> tuple[tuple[float, float], tuple[f
 
 
 def table_behind(panels: Sequence[Panel], quantity: Quantity, scenario: str, baseline: str | None) -> pd.DataFrame:
-    """Long table of what the panels show.
-
-    Parameters
-    ----------
-    panels
-        What is drawn.
-    quantity
-        Name and unit.
-    scenario, baseline
-        Names of the scenarios.
-
-    Returns
-    -------
-    pandas.DataFrame
-        History and quantiles, as drawn.
-    """
+    """Long table of what the panels show."""
     behind = Behind(variable=quantity.name, unit=quantity.unit)
     for panel in panels:
         behind.add_history(panel.region, panel.name, panel.years, panel.history)
@@ -186,34 +97,12 @@ def table_behind(panels: Sequence[Panel], quantity: Quantity, scenario: str, bas
 
 
 def last_observation(years: FloatArray, values: FloatArray) -> tuple[float, float] | None:
-    """Last year that has an observation, and the observation.
-
-    Parameters
-    ----------
-    years, values
-        Shape (year,).
-
-    Returns
-    -------
-    tuple of float or None
-        Year and value, or none when there is no observation.
-    """
+    """Last year that has an observation, and the observation."""
     known = np.flatnonzero(np.isfinite(values))
     return (float(years[known[-1]]), float(values[known[-1]])) if known.size else None
 
 
 def is_leader(panel: Panel) -> bool:
-    """Whether a region leads in all that is drawn, so that its gap is zero by definition.
-
-    Parameters
-    ----------
-    panel
-        What is drawn.
-
-    Returns
-    -------
-    bool
-        True when history and all quantiles are zero.
-    """
+    """Whether a region leads in all that is drawn, so that its gap is zero by definition."""
     observed = panel.history[np.isfinite(panel.history)]
     return bool(np.all(panel.bands.quantiles == 0) and np.all(observed == 0))

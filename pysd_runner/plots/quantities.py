@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from pysd_runner.core.numbers import written
-from pysd_runner.text.words import has_word, word
+from pysd_runner.text import has_text, say
 
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})
 _INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})
@@ -16,72 +16,30 @@ _GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap", "laggard_gap"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quantity:
-    """How a variable is drawn.
+    """How a variable is drawn."""
 
-    Attributes
-    ----------
-    name
-        Its name in the data.
-    title
-        What it is called in the language of the picture.
-    inline
-        The same within a sentence.
-    unit
-        Unit of the axis, in words.
-    short_unit
-        Unit behind a number.
-    difference_unit
-        Unit of a difference between two scenarios.
-    counted_unit
-        The same behind a number in a sentence.
-    scale
-        Factor from the data to what is drawn: 100 for shares, shown in per cent.
-    digits
-        Digits after the point in sentences and labels.
-    difference_digits
-        The same for differences, which are smaller than levels.
-    lower_is_better
-        True for gaps and measures of dispersion.
-    is_gap
-        True when a difference is told as narrower or wider.
-    """
-
-    name: str
-    title: str
-    inline: str
-    unit: str
-    short_unit: str
-    difference_unit: str
-    counted_unit: str
-    scale: float
-    digits: int
-    difference_digits: int
-    lower_is_better: bool
-    is_gap: bool
+    name: str  # its name in the data
+    title: str  # what it is called in the language of the picture
+    inline: str  # the same within a sentence
+    unit: str  # unit of the axis, in words
+    short_unit: str  # unit behind a number
+    difference_unit: str  # unit of a difference between two scenarios
+    counted_unit: str  # the same behind a number in a sentence
+    scale: float  # factor from the data to what is drawn: 100 for shares, shown in per cent
+    digits: int  # digits after the point in sentences and labels
+    difference_digits: int  # the same for differences, which are smaller than levels
+    lower_is_better: bool  # true for gaps and measures of dispersion
+    is_gap: bool  # true when a difference is told as narrower or wider
 
 
 def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
-    """How the variable of an array is drawn.
-
-    Parameters
-    ----------
-    values
-        A labelled array; its name is looked up among the indicators, else its ``long_name`` and ``units`` are
-        used.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    Quantity
-        Title, units and scale. Dimensionless quantities other than indices are shares, drawn in per cent.
-    """
+    """How the variable of an array is drawn."""
     name = str(values.name or "value")
     units = str(values.attrs.get("units", values.attrs.get("unit", "")))
     is_index, is_share = name in _INDICES, units in _DIMENSIONLESS and name not in _INDICES
-    percent = word("unit.percent", lang)
+    percent = say("unit.percent", lang)
     points = "points" if is_share else "index_points" if is_index else ""
-    own_unit = word(f"unit.{name}", lang) if has_word(f"unit.{name}") else (percent if is_share else units)
+    own_unit = say(f"unit.{name}", lang) if has_text(f"unit.{name}") else (percent if is_share else units)
     title = _title(values, name, lang)
     digits = 1 if is_share else 3 if is_index else _digits(values)
     return Quantity(
@@ -90,8 +48,8 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
         inline=_inline(title),
         unit=own_unit,
         short_unit=percent if is_share else ("" if is_index else units),
-        difference_unit=word(f"unit.{points}", lang) if points else units,
-        counted_unit=word(f"unit.{points}_counted", lang) if points else units,
+        difference_unit=say(f"unit.{points}", lang) if points else units,
+        counted_unit=say(f"unit.{points}_counted", lang) if points else units,
         scale=100.0 if is_share else 1.0,
         digits=digits,
         difference_digits=digits + 1 if digits else 0,
@@ -103,22 +61,6 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
 def number(value: float, digits: int, *, signed: bool = False) -> str:
     """A number in text, with a true minus sign.
 
-    Parameters
-    ----------
-    value
-        Any number.
-    digits
-        Digits after the point.
-    signed
-        Whether a plus sign is written.
-
-    Returns
-    -------
-    str
-        For instance ``"−1.6"``; a value that rounds to zero carries no sign.
-
-    Examples
-    --------
     >>> number(-1.64, 1), number(0.04, 1, signed=True)
     ('−1.6', '0.0')
     """
@@ -127,8 +69,8 @@ def number(value: float, digits: int, *, signed: bool = False) -> str:
 
 def _title(values: xr.DataArray, name: str, lang: str) -> str:
     """What the quantity is called: a word of ours, the array's own words, or its name."""
-    if has_word(f"quantity.{name}"):
-        return word(f"quantity.{name}", lang)
+    if has_text(f"quantity.{name}"):
+        return say(f"quantity.{name}", lang)
     own = values.attrs.get(f"long_name_{lang}") or values.attrs.get("long_name") or name.replace("_", " ")
     return str(own)
 

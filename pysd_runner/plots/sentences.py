@@ -11,27 +11,14 @@ from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import Bands, bands_of, difference_bands
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.quantities import Quantity, number, quantity_of
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 #: What a band may include uncertainty about.
 UNCERTAINTIES = ("parameters", "forecast", "start", "shocks", "structure", "data")
 
 
 def sources_of(includes: Sequence[str] | None, drawn: xr.DataArray | xr.Dataset) -> tuple[str, ...]:
-    """What the bands of a figure include uncertainty about.
-
-    Parameters
-    ----------
-    includes
-        What the caller says; None takes the attribute ``includes`` of what is drawn, names separated by commas.
-    drawn
-        A labelled array or a data set.
-
-    Returns
-    -------
-    tuple of str
-        From `UNCERTAINTIES`; parameters alone where nothing is said.
-    """
+    """What the bands of a figure include uncertainty about."""
     if includes is not None:
         return tuple(includes)
     told = str(getattr(drawn, "attrs", {}).get("includes", "parameters"))
@@ -89,32 +76,11 @@ def figure_sentence(
         against = position_of(full, "scenario", reference)
         difference = difference_bands(full, scenario=position, baseline=against, region=place, scale=quantity.scale)
         parts.append(_difference_sentence(difference, when, quantity, lang, names.scenario(reference)))
-    return word("sentence.separator", lang).join(parts)
+    return say("sentence.separator", lang).join(parts)
 
 
 def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | None) -> tuple[str, str | None]:
-    """Scenario to show, and the baseline to compare it with.
-
-    Parameters
-    ----------
-    full
-        An array in layout.
-    scenario
-        Name, or none for the first that is not the baseline.
-    baseline
-        Name, or none.
-
-    Returns
-    -------
-    tuple
-        The scenario; and the baseline, or none when there is none, it is not in the array, or it is the
-        scenario.
-
-    Raises
-    ------
-    UnknownName
-        If the scenario is not in the array.
-    """
+    """Scenario to show, and the baseline to compare it with."""
     known = [str(name) for name in full["scenario"].to_numpy()]
     if scenario is not None:
         position_of(full, "scenario", scenario)
@@ -126,29 +92,7 @@ def chosen_scenarios(full: xr.DataArray, scenario: str | None, baseline: str | N
 def fan_caption(
     all_bands: Sequence[Bands], includes: Sequence[str], lang: str, *, key: str = "caption.frequencies"
 ) -> str:
-    """Caption in natural frequencies, and what the bands do and do not include.
-
-    Parameters
-    ----------
-    all_bands
-        The bands drawn; of the draws left out, the largest number is told.
-    includes
-        From `UNCERTAINTIES`.
-    lang
-        ``"en"`` or ``"zh"``.
-    key
-        Which wording of the frequencies.
-
-    Returns
-    -------
-    str
-        Sentences.
-
-    Raises
-    ------
-    UnknownName
-        If ``includes`` names something that is not in `UNCERTAINTIES`.
-    """
+    """Caption in natural frequencies, and what the bands do and do not include."""
     for name in includes:
         if name not in UNCERTAINTIES:
             raise UnknownName(
@@ -157,69 +101,41 @@ def fan_caption(
             )
     bands = max(all_bands, key=lambda own: own.failed)
     if bands.is_single:
-        return word("caption.single", lang)
-    parts = [word(key, lang), word("caption.draws", lang, draws=bands.draws)]
+        return say("caption.single", lang)
+    parts = [say(key, lang), say("caption.draws", lang, draws=bands.draws)]
     if bands.failed:
-        parts.append(word("caption.failed", lang, failed=bands.failed, draws=bands.draws))
+        parts.append(say("caption.failed", lang, failed=bands.failed, draws=bands.draws))
     if includes:
         parts.append(_included(includes, lang))
     return joined_sentences(parts, lang)
 
 
 def joined_sentences(parts: Sequence[str], lang: str) -> str:
-    """Put sentences one after another, as the language does.
-
-    Parameters
-    ----------
-    parts
-        Sentences; empty ones are left out.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        The text.
-    """
-    return word("sentence.separator", lang).join(part for part in parts if part)
+    """Put sentences one after another, as the language does."""
+    return say("sentence.separator", lang).join(part for part in parts if part)
 
 
 def direction(value: float, quantity: Quantity, lang: str) -> str:
-    """Word for the direction of a difference.
-
-    Parameters
-    ----------
-    value
-        Scenario less baseline.
-    quantity
-        Whether it is a gap.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    str
-        Narrower or wider for a gap, lower or higher for anything else.
-    """
+    """Word for the direction of a difference."""
     pair = ("narrower", "wider") if quantity.is_gap else ("lower", "higher")
-    return word(f"direction.{pair[0] if value < 0 else pair[1]}", lang)
+    return say(f"direction.{pair[0] if value < 0 else pair[1]}", lang)
 
 
 def _included(includes: Sequence[str], lang: str) -> str:
     """What the bands include, and what they do not."""
-    inside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang)
+    inside = _listed([say(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name in includes], "and", lang)
     # A forecast holds the shocks to come and what is not known of the present; without one nobody misses it.
     covered = {*includes, "forecast", *(("start", "shocks") if "forecast" in includes else ())}
-    outside = _listed([word(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in covered], "or", lang)
+    outside = _listed([say(f"uncertainty.{name}", lang) for name in UNCERTAINTIES if name not in covered], "or", lang)
     if not outside:
-        return word("caption.includes_all", lang, included=inside)
-    return word("caption.includes", lang, included=inside, excluded=outside)
+        return say("caption.includes_all", lang, included=inside)
+    return say("caption.includes", lang, included=inside, excluded=outside)
 
 
 def _listed(items: Sequence[str], link: str, lang: str) -> str:
     """Items in a row, the last one linked by a word."""
-    first = word("list.separator", lang).join(items[:-1])
-    return word(f"list.{link}", lang).join(part for part in (first, *items[-1:]) if part)
+    first = say("list.separator", lang).join(items[:-1])
+    return say(f"list.{link}", lang).join(part for part in (first, *items[-1:]) if part)
 
 
 def _year_position(full: xr.DataArray, year: int | None) -> int:
@@ -236,7 +152,7 @@ def _year_position(full: xr.DataArray, year: int | None) -> int:
 def _level_sentence(bands: Bands, when: int, quantity: Quantity, lang: str, *, region: str, scenario: str) -> str:
     """Where the region stands."""
     key = "sentence.level_single" if bands.is_single else "sentence.level"
-    text = word(
+    text = say(
         key,
         lang,
         region=region,
@@ -256,7 +172,7 @@ def _difference_sentence(bands: Bands, when: int, quantity: Quantity, lang: str,
     key = "sentence.difference_single" if bands.is_single else "sentence.difference"
     middle = float(bands.median[when])
     ends = sorted(float(end[when]) * (-1 if middle < 0 else 1) for end in (bands.low, bands.high))
-    return word(
+    return say(
         key,
         lang,
         baseline=baseline,

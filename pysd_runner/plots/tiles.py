@@ -19,7 +19,7 @@ from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of,
 from pysd_runner.plots.quantities import quantity_of
 from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
 from pysd_runner.plots.typography import shortened
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 _GAP, _NAME, _SMALL = 0.09, 0.17, 6.2
 _NAME_SIZE = 7.2
@@ -85,11 +85,11 @@ def plot_tiles(
     codes = [str(code) for code in full["region"].to_numpy()]
     panels = [panel_of(full, past, code, (chosen, reference), quantity, names) for code in codes]
     cells, is_map = _cells(full, codes)
-    layout = word("caption.tiles" if is_map else "caption.tiles_in_order", lang)
+    layout = say("caption.tiles" if is_map else "caption.tiles_in_order", lang)
     caption = joined_sentences(
         [
             layout,
-            word("caption.origin", lang, year=start),
+            say("caption.origin", lang, year=start),
             fan_caption([panel.bands for panel in panels], includes, lang),
         ],
         lang,
@@ -97,7 +97,7 @@ def plot_tiles(
     with drawing():
         sheet = _sheet(
             cells,
-            title=word("title.tiles", lang, quantity=quantity.title),
+            title=say("title.tiles", lang, quantity=quantity.title),
             subtitle=quantity.unit,
             caption=caption,
             key=_key(names, chosen, reference, lang, is_single=panels[0].bands.is_single),
@@ -132,11 +132,11 @@ def _key(names: Names, scenario: str, baseline: str | None, lang: str, *, is_sin
     """What the marks in the tiles mean."""
     label = names.scenario(scenario)
     entries = [
-        KeyEntry(text=word("mark.history", lang), colours=(INK,)),
-        KeyEntry(text=label if is_single else word("mark.median_of", lang, scenario=label), colours=(SCENARIO,)),
+        KeyEntry(text=say("mark.history", lang), colours=(INK,)),
+        KeyEntry(text=label if is_single else say("mark.median_of", lang, scenario=label), colours=(SCENARIO,)),
     ]
     if not is_single:
-        entries.append(KeyEntry(text=word("mark.bands", lang), colours=(*FAN, *FAN[-2::-1])))
+        entries.append(KeyEntry(text=say("mark.bands", lang), colours=(*FAN, *FAN[-2::-1])))
     if baseline is not None:
         entries.append(KeyEntry(text=names.scenario(baseline), colours=(BASELINE,), style=BASELINE_DASHES))
     return entries

@@ -10,24 +10,7 @@ from matplotlib.font_manager import FontProperties
 
 
 def text_width(figure: Figure, text: str, size: float, style: Mapping[str, Any] | None = None) -> float:
-    """Width of a line of text in inches, in the fonts now set.
-
-    Parameters
-    ----------
-    figure
-        The figure it will stand in.
-    text
-        One line.
-    size
-        Points.
-    style
-        ``family`` and ``weight`` where they are not the default.
-
-    Returns
-    -------
-    float
-        Inches.
-    """
+    """Width of a line of text in inches, in the fonts now set."""
     properties = FontProperties(size=size, **(style or {}))
     # Matplotlib types its renderers as untyped calls.
     renderer: Any = cast("Any", RendererAgg)(1, 1, figure.dpi)
@@ -36,26 +19,7 @@ def text_width(figure: Figure, text: str, size: float, style: Mapping[str, Any] 
 
 
 def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
-    """Break a text into lines; between words, or between Chinese characters but never before a closing mark.
-
-    Parameters
-    ----------
-    figure
-        The figure it will stand in.
-    text
-        Any text; line ends in it are kept.
-    size
-        Points.
-    width
-        Inches.
-    style
-        ``family`` and ``weight`` where they are not the default.
-
-    Returns
-    -------
-    list of str
-        Lines no wider than ``width``, unless a single word is.
-    """
+    """Break a text into lines; between words, or between Chinese characters but never before a closing mark."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
@@ -70,26 +34,7 @@ def wrapped(figure: Figure, text: str, size: float, width: float, style: Mapping
 
 
 def balanced(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> list[str]:
-    """Break a text into as few lines as `wrapped` does, but of even length, so that no word stands alone.
-
-    Parameters
-    ----------
-    figure
-        The figure it will stand in.
-    text
-        Any text.
-    size
-        Points.
-    width
-        Inches.
-    style
-        ``family`` and ``weight`` where they are not the default.
-
-    Returns
-    -------
-    list of str
-        Lines.
-    """
+    """Break a text into as few lines as `wrapped` does, but of even length, so that no word stands alone."""
     lines = wrapped(figure, text, size, width, style)
     if len(lines) == 1:
         return lines
@@ -101,26 +46,7 @@ def balanced(figure: Figure, text: str, size: float, width: float, style: Mappin
 
 
 def shortened(figure: Figure, text: str, size: float, width: float, style: Mapping[str, Any] | None = None) -> str:
-    """Cut a text that is too wide, with an ellipsis.
-
-    Parameters
-    ----------
-    figure
-        The figure it will stand in.
-    text
-        One line.
-    size
-        Points.
-    width
-        Inches.
-    style
-        ``family`` and ``weight`` where they are not the default.
-
-    Returns
-    -------
-    str
-        The text, or its beginning and an ellipsis.
-    """
+    """Cut a text that is too wide, with an ellipsis."""
     if text_width(figure, text, size, style) <= width:
         return text
     kept = text
@@ -132,27 +58,10 @@ def shortened(figure: Figure, text: str, size: float, width: float, style: Mappi
 def spread(wanted: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
     """Centres near the wanted ones, in the same order, so that nothing overlaps, within limits where all fits.
 
-    Labels that touch form a stack, which stands where its members on average want it.
-
-    Parameters
-    ----------
-    wanted
-        Where the centre of each label would like to stand.
-    sizes
-        Height of each label, in the same unit.
-    low, high
-        Limits of the room.
-
-    Returns
-    -------
-    list of float
-        One centre for each, in the order given.
-
-    Examples
-    --------
     >>> spread([1.0, 1.2, 5.0], [1.0, 1.0, 1.0], low=0.0, high=6.0)
     [0.6, 1.6, 5.0]
     """
+    # Labels that touch form a stack, which stands where its members on average want it.
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     stacks: list[list[int]] = []
     for index in order:

@@ -49,7 +49,7 @@ class Answer:
         return name if is_always else ""
 
 
-def answer(
+def answer(  # noqa: PLR0913 - a front door
     model: Model,
     panel: Panel,
     scenarios: Sequence[Scenario],

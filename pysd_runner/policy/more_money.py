@@ -12,7 +12,7 @@ from pysd_runner.policy.cost import MORE
 from pysd_runner.policy.regional import OUTPUT
 from pysd_runner.policy.study import Data, Study
 from pysd_runner.regional.projection import ProjectionInputs
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES as NAMES
+from pysd_runner.scenarios.assumptions import POLICY_VARIABLES as NAMES
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]

@@ -15,8 +15,8 @@ from pysd_runner.policy.study import Data, Lever, Outcome, Study
 from pysd_runner.regional.inputs import time_step
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario, load_scenario
+from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
 from pysd_runner.scenarios.crossing import two_by_two
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]

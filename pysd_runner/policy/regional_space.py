@@ -14,9 +14,9 @@ from pysd_runner.policy.regional import OUTPUT, policy_values, regional_study
 from pysd_runner.policy.space import Knob, Space
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario
+from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, Schedule
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]

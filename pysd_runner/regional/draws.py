@@ -1,6 +1,6 @@
 """What all scenarios of a projection share, draw by draw: parameters, the state at the origin, shocks to growth."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,15 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
-from pysd_runner.regional.inputs import MOMENTUM_GAIN, RegionInputs, as_values, region_inputs, time_step, yearly_memory
-from pysd_runner.regional.shocks import shock_law, shock_paths
+from pysd_runner.regional.inputs import (
+    MOMENTUM_GAIN,
+    RegionInputs,
+    as_values,
+    region_inputs,
+    relative_growth,
+    time_step,
+    yearly_memory,
+)
 from pysd_runner.simulation import simulate
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 
@@ -26,37 +33,29 @@ HISTORY_YEARS = 10
 # Levels of shares whose regional spread is observed but whose national level is not, and stocks nobody observes.
 CARRIED_LEVELS = {"s": "National Skill Share", "u": "Application Share"}
 CARRIED_STOCKS = {"X": "Shared Data", "G": "Governance Integration", "N": "Platform Linkage"}
+# Yearly growth of regions has fatter tails than the normal; five degrees of freedom, as in the design of the forecasts.
+DEGREES_OF_FREEDOM = 5
+
+# Years of the panel that speak about the present size of shocks and about what regions of a class share.
+WINDOW = 12
+
+# Without a calibration and with too short a panel: a typical yearly standard deviation for provinces. Judgement.
+TYPICAL_SD = 0.025
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class CommonDraws:
-    """Values that hold for every scenario.
+    """Values that hold for every scenario."""
 
-    Attributes
-    ----------
-    values
-        By variable of the model, as for `pysd_runner.simulation.simulate`.
-    parameters
-        Drawn parameters by key, shape (draw,), those without a variable in the model among them.
-    inputs
-        Start values of the regions.
-    draws
-        Number of each draw; those that could not follow the baseline are left out.
-    implied
-        The shocks with which the run without policy is the baseline; None without a baseline.
-    sources
-        What varies between the draws, see `pysd_runner.plots.UNCERTAINTIES`.
-    """
-
-    values: Mapping[str, Any]
+    values: Mapping[str, Any]  # by variable of the model, as for `pysd_runner.simulation.simulate`
     parameters: Mapping[str, Array]
-    inputs: RegionInputs
-    draws: tuple[int, ...]
-    implied: ImpliedShocks | None
-    sources: tuple[str, ...]
+    inputs: RegionInputs  # start values of the regions
+    draws: tuple[int, ...]  # number of each draw; those that could not follow the baseline are left out
+    implied: ImpliedShocks | None  # the shocks with which the run without policy is the baseline
+    sources: tuple[str, ...]  # what varies between the draws, see `pysd_runner.plots.UNCERTAINTIES`
 
 
-def common_draws(
+def common_draws(  # noqa: PLR0913 - the settings of `project`
     model: Model,
     panel: Panel,
     fitted: FittedParameters | None,
@@ -70,46 +69,9 @@ def common_draws(
     engine: Engine = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> CommonDraws:
-    """Draw what all scenarios share.
-
-    A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of which
-    it takes the shocks to growth that lead there. More draws keep those there were.
-
-    Parameters
-    ----------
-    model
-        A model with declarations, with as many regions as the panel.
-    panel
-        Observations up to the origin.
-    fitted
-        What a calibration found; None takes every parameter from its prior.
-    baseline
-        The forecast; None draws shocks as large as those of the past instead.
-    bounds
-        Origin and last year.
-    draws
-        How many; 1 gives central values.
-    seed
-        Decides every draw.
-    shocks
-        Without a baseline, whether growth is disturbed at all.
-    yuan_per_unit
-        Value of one unit of the panel's currency in yuan.
-    engine
-        What simulates.
-    progress
-        Called with the number of draws that follow the baseline.
-
-    Returns
-    -------
-    CommonDraws
-        The values.
-
-    Raises
-    ------
-    InvalidInput
-        If baseline and panel do not fit together, or no draw can follow the baseline.
-    """
+    """Draw what all scenarios share."""
+    # A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of
+    # which it takes the shocks to growth that lead there. More draws keep those there were.
     assert model.spec is not None  # noqa: S101
     parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
     parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
@@ -182,25 +144,7 @@ def _target(baseline: Baseline, panel: Panel, bounds: tuple[int, int], draws: in
 def parameter_draws(
     spec: ModelSpec, fitted: FittedParameters | None, draws: int, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Draws of every parameter that is not a policy choice.
-
-    Parameters
-    ----------
-    spec
-        Declarations of the model.
-    fitted
-        What a calibration found; None takes every parameter from its prior.
-    draws
-        How many; 1 gives the estimates and declared values.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    dict
-        Shape (draw,) by key. Fitted parameters are drawn from the fit, the others from their priors within their
-        bounds.
-    """
+    """Draws of every parameter that is not a policy choice."""
     free = {name: item for name, item in spec.parameters.items() if item.role != "POL"}
     fit_rng, prior_rng = rng.spawn(2)
     if draws == 1:
@@ -220,22 +164,7 @@ def parameter_draws(
 
 
 def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
-    """Refuse a fit that saw years after the origin or another model.
-
-    Parameters
-    ----------
-    fitted
-        What a calibration found.
-    model
-        The model it is used with.
-    origin
-        Last year that may be used.
-
-    Raises
-    ------
-    InvalidInput
-        If it does not belong here.
-    """
+    """Refuse a fit that saw years after the origin or another model."""
     if fitted.model_sha256 != model.sha256:
         raise InvalidInput(
             f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
@@ -249,20 +178,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
 
 
 def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
-    """Say where a panel differs from the one a fit was made on.
-
-    Parameters
-    ----------
-    fitted
-        What a calibration found.
-    panel
-        Observations; years after those of the fit may be there or not.
-
-    Returns
-    -------
-    list of str
-        One sentence for each difference; empty when there is none.
-    """
+    """Say where a panel differs from the one a fit was made on."""
     made_on = f"The fit was made on panel {fitted.panel!r}, {fitted.first_year}-{fitted.last_year}"
     if fitted.regions != panel.codes:
         return [f"{made_on}, with {len(fitted.regions)} regions; those of panel {panel.name!r} are others."]
@@ -274,20 +190,7 @@ def panel_differences(fitted: FittedParameters, panel: Panel) -> list[str]:
 
 
 def region_effects(fitted: FittedParameters | None, panel: Panel) -> dict[str, Array]:
-    """Effects a calibration found for the regions of a panel.
-
-    Parameters
-    ----------
-    fitted
-        What a calibration found; None for none.
-    panel
-        Whose regions are wanted, by their codes.
-
-    Returns
-    -------
-    dict
-        By key of the input, shape (region,); 0, the middle of the pool, for a region the calibration did not see.
-    """
+    """Effects a calibration found for the regions of a panel, shape (region,)."""
     if fitted is None:
         return {}
     return {
@@ -304,30 +207,7 @@ def carried_states(
     fitted: FittedParameters | None,
     yuan_per_unit: float,
 ) -> dict[str, Array]:
-    """National levels and unobserved stocks at the origin, from the simulated history of every draw.
-
-    Parameters
-    ----------
-    model
-        A model with declarations.
-    panel
-        Observations up to the origin.
-    origin
-        The year whose states are wanted.
-    parameters
-        Draws by key, shape (draw,).
-    fitted
-        What a calibration found: the history starts where the calibration did; None starts ten years earlier. If
-        output is not there for every region then, the nearest year in which it is takes its place.
-    yuan_per_unit
-        Value of one unit of the panel's currency in yuan.
-
-    Returns
-    -------
-    dict
-        By key of the input: levels of shape (draw,), stocks of shape (draw, region); empty if the panel has no
-        such year before the origin.
-    """
+    """National levels and unobserved stocks at the origin, from the simulated history of every draw."""
     wanted_first = origin - HISTORY_YEARS if fitted is None else fitted.first_year
     whole = np.asarray(np.isfinite(panel["output_per_head"]).all(axis=0))
     years = [year for year, is_whole in zip(panel.years, whole, strict=True) if is_whole and year < origin]
@@ -366,26 +246,72 @@ def growth_shocks(
     bounds: tuple[int, int],
     rng: np.random.Generator,
 ) -> TimePath:
-    """Paths of shocks to regional growth, one a draw, the same for every scenario.
-
-    Parameters
-    ----------
-    panel
-        Observations up to the origin.
-    fitted
-        What a calibration found about the size of shocks; None takes it from the panel.
-    persistence
-        Share of a shock that is left a year later, shape (draw,): the memory of growth momentum.
-    bounds
-        First and last year.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    TimePath
-        Values of shape (year, 1, draw, region).
-    """
+    """Paths of shocks to regional growth, one a draw, the same for every scenario, shape (year, 1, draw, region)."""
     law = shock_law(panel, sd=0.0 if fitted is None else fitted.shock_sd)
     groups = [region.group for region in panel.regions]
     return shock_paths(law, groups, np.arange(*bounds, dtype=float), persistence, rng)
+
+
+@dataclass(frozen=True, slots=True)
+class ShockLaw:
+    """How regional growth departs from the model."""
+
+    sd: float  # standard deviation of a year's departure, log points
+    shared: float  # share of the variance that regions of one class have in common
+
+
+def shock_law(panel: Panel, *, sd: float = 0.0) -> ShockLaw:
+    """Size of shocks and what classes share, from the last years of a panel.
+
+    The shared part solves ``var(class mean) = shared * var + (1 - shared) * var / n`` by moments, over classes of two
+    regions or more, in the years in which all of them are seen. Growth is that from one year to the next; where years
+    are missing from the panel, none is made up.
+    """
+    growth = relative_growth(panel)[:, np.array(panel.years[1:]) > panel.years[-1] - WINDOW]
+    seen = np.isfinite(growth)
+    if seen.sum() < 10:
+        return ShockLaw(sd or TYPICAL_SD, 0.0)
+    variance = float(np.mean(growth[seen] ** 2))
+    groups = np.array([region.group for region in panel.regions])
+    excess, weight = 0.0, 0.0
+    for group in {name for name in groups.tolist() if name}:
+        members = growth[groups == group]
+        members = members[:, np.isfinite(members).all(axis=0)]
+        count = members.shape[0]
+        if count < 2 or not members.size:
+            continue
+        mean_variance = float(np.mean(members.mean(axis=0) ** 2))
+        excess += count * (mean_variance - variance / count) / (1 - 1 / count)
+        weight += count
+    shared = 0.0 if not weight or variance == 0 else min(max(excess / weight / variance, 0.0), 0.9)
+    return ShockLaw(sd or float(np.sqrt(variance)), shared)
+
+
+def shock_paths(
+    law: ShockLaw, groups: Sequence[str], years: Array, persistence: Array, rng: np.random.Generator
+) -> TimePath:
+    """Draw paths of yearly growth shocks.
+
+    ``x[t] = phi x[t-1] + e[t]`` with x = 0 before the first year, e of Student's t with five degrees of freedom, scaled
+    so that x has the standard deviation of the law in the long run. Part of e is common to the regions of a class. More
+    draws or more years leave those before them as they were.
+    """
+    draws, regions, count = persistence.size, len(groups), years.size
+    names = sorted({name for name in groups if name})
+    scale = np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM)
+    own = np.empty((count, draws, regions))
+    common = np.empty((count, draws, max(len(names), 1)))
+    # Streams of their own, each filled year by year, keep every draw and year whatever comes after it.
+    for draw, stream in enumerate(rng.spawn(draws)):
+        for shocks, part in zip((own, common), stream.spawn(2), strict=True):
+            shocks[:, draw] = scale * part.standard_t(DEGREES_OF_FREEDOM, size=shocks[:, draw].shape)
+    member = np.array([names.index(group) if group else -1 for group in groups])
+    shared = np.where(member >= 0, law.shared, 0.0)
+    innovations = np.sqrt(shared) * common[:, :, np.maximum(member, 0)] + np.sqrt(1 - shared) * own
+    size = law.sd * np.sqrt(1 - persistence**2)[:, None]
+    paths = np.empty((count, 1, draws, regions))
+    state = np.zeros((draws, regions))
+    for place in range(count):
+        state = persistence[:, None] * state + size * innovations[place]
+        paths[place, 0] = state
+    return TimePath(times=years, values=paths, interpolate="step")

@@ -25,24 +25,12 @@ MOST_RUNS = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ImpliedShocks:
-    """What was found.
-
-    Attributes
-    ----------
-    path
-        Shocks of the draws that came close enough, values of shape (year, 1, draw, region), log points a year.
-    found
-        Those draws, shape (draw,).
-    errors
-        Largest distance to the forecast in each draw, log points, shape (draw,).
-    runs
-        Simulations of each draw, shape (draw,).
-    """
+    """What was found."""
 
     path: TimePath
-    found: NDArray[np.bool_]
-    errors: Array
-    runs: NDArray[np.intp]
+    found: NDArray[np.bool_]  # those draws, shape (draw,)
+    errors: Array  # largest distance to the forecast in each draw, log points, shape (draw,)
+    runs: NDArray[np.intp]  # simulations of each draw, shape (draw,)
 
     @property
     def systematic(self) -> Array:
@@ -59,33 +47,11 @@ def implied_shocks(
     engine: Engine = "auto",
     progress: Callable[[int], None] | None = None,
 ) -> ImpliedShocks:
-    """Find the shocks with which log relative output of a run is a given path.
-
-    ``x_t += e_t - e_(t-1)`` for all years at once, where ``e`` is the path less what the run gives, both relative to
-    the mean of the regions, until no ``e`` is larger than `TOLERANCE`. A shock moves output of its year nearly one for
-    one and that of later years a little less, so that the errors shrink by a factor of four to five a run. Shocks sum
-    to zero over regions: the national mean stays with the model.
-
-    Parameters
-    ----------
-    model
-        With as many regions as the target.
-    values
-        Values of the run by variable, those that vary with shape (1, draw, ...).
-    target
-        Shape (draw, region, year), log points, mean zero over regions.
-    bounds
-        First and last year of the run; the target begins a year after the first.
-    engine
-        What simulates.
-    progress
-        Called with the number of draws finished.
-
-    Returns
-    -------
-    ImpliedShocks
-        A draw that does not come close enough within `MOST_RUNS` runs is left out.
-    """
+    """Find the shocks with which log relative output of a run is a given path."""
+    # ``x_t += e_t - e_(t-1)`` for all years at once, where ``e`` is the path less what the run gives, both relative to
+    # the mean of the regions, until no ``e`` is larger than `TOLERANCE`. A shock moves output of its year nearly one
+    # for one and that of later years a little less, so that the errors shrink by a factor of four to five a run. Shocks
+    # sum to zero over regions: the national mean stays with the model.
     draws, regions, years = target.shape
     shocks = np.zeros((years, 1, draws, regions))
     errors, runs = np.full(draws, np.inf), np.zeros(draws, dtype=np.intp)
@@ -122,22 +88,7 @@ def implied_shocks(
 
 
 def only_draws(model: Model, values: Values, kept: NDArray[Any]) -> dict[str, Array | TimePath]:
-    """Keep some draws of every value that varies between draws.
-
-    Parameters
-    ----------
-    model
-        The model.
-    values
-        As for `pysd_runner.simulation.simulate`.
-    kept
-        Positions of draws, or a truth value for each.
-
-    Returns
-    -------
-    dict
-        By variable, with the axes (scenario, draw, ...).
-    """
+    """Keep some draws of every value that varies between draws."""
     return {name: _only(fitted_to(model.ir, name, value), kept) for name, value in values.items()}
 
 

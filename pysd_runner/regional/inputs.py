@@ -41,22 +41,12 @@ OUTPUT, POPULATION, MOMENTUM, REFERENCE = "y", "P", "mom", "tref"
 
 @dataclass(frozen=True, slots=True)
 class Imputed:
-    """A start value that was not observed.
-
-    Parameters
-    ----------
-    key, variable
-        The input.
-    regions
-        Codes of the regions concerned.
-    how
-        What was put in its place.
-    """
+    """A start value that was not observed."""
 
     key: str
     variable: str
-    regions: tuple[str, ...]
-    how: str
+    regions: tuple[str, ...]  # codes of the regions concerned
+    how: str  # what was put in its place
 
     def __str__(self) -> str:
         count = f"{len(self.regions)} regions" if len(self.regions) != 1 else f"region {self.regions[0]}"
@@ -65,27 +55,13 @@ class Imputed:
 
 @dataclass(frozen=True, slots=True)
 class RegionInputs:
-    """Start values of all regions.
+    """Start values of all regions."""
 
-    Parameters
-    ----------
-    year
-        The first simulated year.
-    values
-        By variable of the model, shape (1, draw, region), the draw axis of length one where nothing varies.
-    imputed
-        What was not observed, and how it was filled.
-    warnings
-        Observations that contradict each other.
-    read
-        Keys of the parameters they follow from; the others do not move them.
-    """
-
-    year: int
+    year: int  # the first simulated year
     values: Mapping[str, Array]
-    imputed: tuple[Imputed, ...]
-    warnings: tuple[str, ...] = ()
-    read: frozenset[str] = frozenset()
+    imputed: tuple[Imputed, ...]  # what was not observed, and how it was filled
+    warnings: tuple[str, ...] = ()  # observations that contradict each other
+    read: frozenset[str] = frozenset()  # keys of the parameters they follow from; the others do not move them
 
     @property
     def has_population(self) -> bool:
@@ -119,7 +95,7 @@ class _Work:
             self.imputed.append(Imputed(item.key, item.variable, codes, how))
 
 
-def region_inputs(
+def region_inputs(  # noqa: PLR0913 - the settings of `project`
     model: Model,
     panel: Panel,
     year: int,
@@ -136,43 +112,6 @@ def region_inputs(
     Shares that nobody observes follow the relative size of their indicators:
     ``share = level * indicator ** (1 / loading) / national mean of the same``,
     so that the national value is met before the ceiling applies.
-
-    Parameters
-    ----------
-    model
-        A model with declarations.
-    panel
-        Observations of the same regions.
-    year
-        The first simulated year.
-    parameters
-        Values by key of the declarations that the inference uses (loadings, ceilings, momentum), a number or shape
-        (draw,); the declared value holds for the others.
-    carried
-        Values by key of the input that replace a declared fallback where nothing was observed: for shares with a proxy
-        a national level, shape (draw,), otherwise shape (draw, region).
-    effects
-        What a calibration found for each region, by key of the input, shape (region,) or (draw, region); it takes the
-        place of the declared constant.
-    momentum_gain
-        Share of last year's extra growth that is taken as momentum.
-    reference_years
-        Length of the window whose mean position is the reference (see `reference_position`); 0 takes the position of
-        the first year.
-    yuan_per_unit
-        Value of one unit of the panel's currency in yuan, the money the cost parameters are expressed in.
-
-    Returns
-    -------
-    RegionInputs
-        One entry per declared input, and what was inferred.
-
-    Raises
-    ------
-    InvalidPanel
-        If output per head is missing in that year.
-    InvalidInput
-        If the model has no declarations, or `yuan_per_unit` is not a positive number.
     """
     check_money(yuan_per_unit)
     if model.spec is None:
@@ -212,13 +151,7 @@ def _effect(spec: ModelSpec, panel: Panel, key: str, found: Any) -> Array:
 
 
 def check_money(yuan_per_unit: float) -> None:
-    """Refuse an exchange rate that is not one.
-
-    Raises
-    ------
-    InvalidInput
-        If it is not a positive, finite number.
-    """
+    """Refuse an exchange rate that is not one."""
     is_number = isinstance(yuan_per_unit, int | float | np.number) and not isinstance(yuan_per_unit, bool)
     if not is_number or not np.isfinite(yuan_per_unit) or yuan_per_unit <= 0:
         raise InvalidInput(
@@ -228,13 +161,7 @@ def check_money(yuan_per_unit: float) -> None:
 
 
 def time_step(model: Model) -> float:
-    """Length of a step in the model file, in years.
-
-    Raises
-    ------
-    InvalidInput
-        If the file computes it instead of stating it.
-    """
+    """Length of a step in the model file, in years."""
     expression = model.variables["TIME STEP"].blocks[0].expression
     if not isinstance(expression, Number):
         raise InvalidInput(f"{model.path.name}: TIME STEP must be a number for a model that is tied to a panel")
@@ -342,21 +269,9 @@ def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None
 
 
 def smooth_minimum(share: Array, limit: Array) -> Array:
-    """Keep a share below a limit without a kink, over which a search for parameters would stumble.
-
-    ``share / (1 + (share / limit) ** p) ** (1 / p)`` with ``p`` of `SHARPNESS`: within 0.5 percent of the share up to
-    three quarters of the limit, 4 percent below the limit where the two meet, never above either.
-
-    Parameters
-    ----------
-    share, limit
-        Not negative, shapes that broadcast.
-
-    Returns
-    -------
-    ndarray
-        In the unit of the two.
-    """
+    """Keep a share below a limit without a kink, over which a search for parameters would stumble."""
+    # ``share / (1 + (share / limit) ** p) ** (1 / p)`` with ``p`` of `SHARPNESS`: within 0.5 percent of the share up to
+    # three quarters of the limit, 4 percent below the limit where the two meet, never above either.
     smaller, larger = np.minimum(share, limit), np.maximum(share, limit)
     ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)
     return np.asarray(smaller / (1 + ratio**SHARPNESS) ** (1 / SHARPNESS))
@@ -431,42 +346,15 @@ def _ceiling(work: _Work, item: RegionInput) -> Array | None:
 
 
 def relative_growth(panel: Panel) -> Array:
-    """Change of log output per head minus its mean over the regions seen in both years.
-
-    A region that is missing in one year does not change the growth of the others.
-
-    Parameters
-    ----------
-    panel
-        A panel with output per head.
-
-    Returns
-    -------
-    ndarray
-        Log points a year, shape (region, year - 1), from each year of the panel to the next; NaN where one of the two
-        is missing or years lie between them.
-    """
+    """Change of log output per head minus its mean over the regions seen in both years, shape (region, year - 1)."""
+    # A region that is missing in one year does not change the growth of the others.
     growth = np.diff(_log_output(panel), axis=1)
     growth[:, np.diff(panel.years) != 1] = np.nan
     return np.asarray(growth - _mean_seen(growth))
 
 
 def reference_position(panel: Panel, years: Sequence[int]) -> Array:
-    """Log output per head relative to the regions seen in every one of some years, so that their number never changes.
-
-    Parameters
-    ----------
-    panel
-        A panel with output per head.
-    years
-        Years of the panel.
-
-    Returns
-    -------
-    ndarray
-        Log points, shape (region, year) for those years; NaN where output per head is missing, or everywhere if no
-        region is seen in all of them.
-    """
+    """Log output per head relative to the regions seen in each of some years, so that their number never changes."""
     logs = _log_output(panel)[:, [panel.years.index(year) for year in years]]
     always = np.asarray(np.isfinite(logs).all(axis=1, keepdims=True))
     return np.asarray(logs - _mean_seen(np.where(always, logs, np.nan)))
@@ -490,37 +378,12 @@ def yearly_memory(decay: Array, step: float) -> Array:
     """Share of growth momentum that is left after a year of Euler steps.
 
     ``phi = (1 - step / decay) ** (1 / step)``
-
-    Parameters
-    ----------
-    decay
-        Decay time of momentum, in years, any shape.
-    step
-        Length of a step, in years.
-
-    Returns
-    -------
-    ndarray
-        Dimensionless, 0 to 1, shape of `decay`.
     """
     return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step))
 
 
 def yearly_memory_slope(decay: Array, step: float) -> Array:
-    """Derivative of `yearly_memory` with respect to the decay time.
-
-    Parameters
-    ----------
-    decay
-        Decay time of momentum, in years, any shape.
-    step
-        Length of a step, in years.
-
-    Returns
-    -------
-    ndarray
-        Per year, shape of `decay`.
-    """
+    """Derivative of `yearly_memory` with respect to the decay time."""
     return np.asarray(np.maximum(1 - step / decay, 0.0) ** (1 / step - 1) / decay**2)
 
 
@@ -546,22 +409,7 @@ def _reference_shift(work: _Work, length: int) -> Array:
 
 
 def as_values(inputs: RegionInputs, parameters: Mapping[str, Any], model: Model) -> dict[str, Array | TimePath]:
-    """Region inputs and parameters as values for `simulate`.
-
-    Parameters
-    ----------
-    inputs
-        Start values.
-    parameters
-        By key of the declarations, a number or shape (draw,); those without a variable in the model are left out.
-    model
-        The model.
-
-    Returns
-    -------
-    dict
-        By variable of the model.
-    """
+    """Region inputs and parameters as values for `simulate`."""
     values: dict[str, Array | TimePath] = dict(inputs.values)
     declared = {} if model.spec is None else model.spec.parameters
     for name, value in parameters.items():

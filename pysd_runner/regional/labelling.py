@@ -57,29 +57,7 @@ def projection_dataset(
     yuan_per_unit: float = 1.0,
     has_population: bool = True,
 ) -> xr.Dataset:
-    """Outcomes of a run under the keys of the declarations, with indicators by class.
-
-    Parameters
-    ----------
-    run
-        The simulation, its leading axis one entry per scenario.
-    spec
-        Declarations: keys, units and meanings of the outcomes.
-    panel
-        Names and classes of the regions.
-    scenarios
-        In the order of the leading axis.
-    yuan_per_unit
-        Value of one unit of the panel's currency in yuan; money is given in the panel's currency.
-    has_population
-        False leaves out what is weighted by population.
-
-    Returns
-    -------
-    xarray.Dataset
-        Dimensions (scenario, draw, region, year), without ``region`` for national outcomes, with ``class`` in its
-        place for outcomes of a class.
-    """
+    """Outcomes of a run under the keys of the declarations, with indicators by class."""
     arrays: dict[str, xr.DataArray] = {}
     draws = max(values.shape[1] for values in run.data.values())
     for name, outcome in spec.outcomes.items():
@@ -107,39 +85,14 @@ def projection_dataset(
 
 
 def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:
-    """Write on every outcome what its draws vary, for whoever draws it.
-
-    Parameters
-    ----------
-    dataset
-        Outcomes.
-    sources
-        Names from `pysd_runner.plots.UNCERTAINTIES`.
-
-    Returns
-    -------
-    xarray.Dataset
-        The same numbers; the attribute ``includes`` on the data set and on every outcome.
-    """
+    """Write on every outcome what its draws vary, for whoever draws it."""
     mark = {"includes": ",".join(sources)}
     marked = {name: values.assign_attrs(mark) for name, values in dataset.data_vars.items()}
     return dataset.assign(marked).assign_attrs(mark)
 
 
 def history_dataset(panel: Panel) -> xr.Dataset:
-    """Indicators of the observed years.
-
-    Parameters
-    ----------
-    panel
-        Observations up to the origin.
-
-    Returns
-    -------
-    xarray.Dataset
-        Dimensions (region, year), (class, year) or (year,); indicators weighted by population are left out when the
-        panel has no population, and are missing in years in which a region is missing.
-    """
+    """Indicators of the observed years."""
     coords = {"year": list(panel.years), **region_coordinates(panel)}
     arrays = {
         name: xr.DataArray(panel[name], dims=["region", "year"], attrs={"units": panel.units[name]})

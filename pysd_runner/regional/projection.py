@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import operator
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.engine.choice import Engine
 from pysd_runner.model import Model
@@ -39,33 +39,15 @@ RECORDED: dict[str, tuple[type, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Projection:
-    """Gaps projected under several scenarios.
+    """Gaps projected under several scenarios."""
 
-    Parameters
-    ----------
-    data
-        Outcomes by their keys; dimensions (scenario, draw, region, year), without ``region`` for national ones.
-    history
-        The same indicators from the panel, dimensions (region, year) or (year,).
-    origin
-        Last observed year, where every path starts from the observed state.
-    baselines
-        For each scenario, the one without policy under the same assumptions.
-    imputed
-        What was not observed at the origin, and how it was filled.
-    warnings
-        What a reader must know before quoting a number.
-    provenance
-        Everything needed to make it again.
-    """
-
-    data: "xr.Dataset"
-    history: "xr.Dataset"
-    origin: int
-    baselines: Mapping[str, str]
-    imputed: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    data: "xr.Dataset"  # outcomes by their keys
+    history: "xr.Dataset"  # the same indicators from the panel, dimensions (region, year) or (year,)
+    origin: int  # last observed year, where every path starts from the observed state
+    baselines: Mapping[str, str]  # for each scenario, the one without policy under the same assumptions
+    imputed: tuple[str, ...] = ()  # what was not observed at the origin, and how it was filled
+    warnings: tuple[str, ...] = ()  # what a reader must know before quoting a number
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # everything needed to make it again
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -83,23 +65,7 @@ class Projection:
         return self.data["gap_to_leader"]
 
     def difference(self, outcome: str) -> "xr.DataArray":
-        """Each scenario minus its baseline, draw by draw.
-
-        Parameters
-        ----------
-        outcome
-            Key of an outcome in `data`.
-
-        Returns
-        -------
-        xarray.DataArray
-            The unit of the outcome; baselines are left out.
-
-        Raises
-        ------
-        UnknownName
-            If there is no such outcome.
-        """
+        """Each scenario minus its baseline, draw by draw."""
         from pysd_runner.core.errors import UnknownName, suggest
 
         names = [str(name) for name in self.data]
@@ -125,18 +91,7 @@ class Projection:
         return to_long_frame(self.data)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``projection.nc``, ``history.nc`` and ``run.json`` into a folder, each whole or not at all.
-
-        Parameters
-        ----------
-        folder
-            Made if it does not exist.
-
-        Returns
-        -------
-        Path
-            The folder.
-        """
+        """Write ``projection.nc``, ``history.nc`` and ``run.json`` into a folder, each whole or not at all."""
         from pysd_runner.export import save_netcdf
         from pysd_runner.export.files import write_text_whole
 
@@ -309,7 +264,7 @@ def projection_inputs(
     InvalidInput
         As for `project`.
     """
-    until, draws, seed = _whole("until", until), _whole("draws", draws, least=1), _whole("seed", seed, least=0)
+    until, draws, seed = whole("until", until), whole("draws", draws, least=1), whole("seed", seed, least=0)
     _spec(model, panel)
     origin = _origin(panel, baseline.origin if origin is None and baseline is not None else origin, until)
     if fitted is not None:
@@ -346,7 +301,7 @@ def projection_inputs(
     )
 
 
-def project(
+def project(  # noqa: PLR0913 - a front door
     model: Model,
     panel: Panel,
     scenarios: Sequence[Scenario | str] | Scenario | str,
@@ -500,16 +455,6 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -
     return found
 
 
-def _whole(name: str, value: object, *, least: int | None = None) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InvalidInput(f"{name} must be a whole number; found {value!r}") from None
-    if least is not None and number < least:
-        raise InvalidInput(f"{name} must be at least {least}; found {number}")
-    return number
-
-
 def _asked(scenarios: Sequence[Scenario | str] | Scenario | str, model: Model) -> list[Scenario]:
     several = [scenarios] if isinstance(scenarios, str | Scenario) else list(scenarios)
     if not several:
@@ -533,18 +478,7 @@ def _spec(model: Model, panel: Panel) -> ModelSpec:
 
 
 def last_origin(panel: Panel) -> int:
-    """Last year in which every region of a panel has output per head.
-
-    Parameters
-    ----------
-    panel
-        Observations.
-
-    Raises
-    ------
-    InvalidPanel
-        If there is no such year.
-    """
+    """Last year in which every region of a panel has output per head."""
     complete = np.isfinite(panel["output_per_head"]).all(axis=0)
     if not complete.any():
         raise InvalidPanel(
@@ -554,7 +488,7 @@ def last_origin(panel: Panel) -> int:
 
 
 def _origin(panel: Panel, origin: int | None, until: int) -> int:
-    origin = _whole("origin", last_origin(panel) if origin is None else origin)
+    origin = whole("origin", last_origin(panel) if origin is None else origin)
     if origin not in panel.years:
         raise InvalidInput(f"panel {panel.name!r} has no year {origin}; it has {panel.years[0]} to {panel.years[-1]}")
     if until <= origin:

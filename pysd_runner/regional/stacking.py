@@ -24,28 +24,8 @@ def scenario_values(
     common: Mapping[str, Array | TimePath],
     bounds: tuple[int, int],
 ) -> dict[str, Array | TimePath]:
-    """Values of all scenarios, stacked along the scenario axis.
-
-    What one scenario leaves alone keeps what is common to all: its draws, or the value of the model file.
-
-    Parameters
-    ----------
-    scenarios
-        In the order of the axis.
-    model
-        The model.
-    panel
-        Names and classes of the regions.
-    common
-        Values that hold for every scenario, by variable.
-    bounds
-        First and last year of the run; a policy that names no start begins a year after the first.
-
-    Returns
-    -------
-    dict
-        By variable, shape (scenario, draw, ...), or a `TimePath` of such values.
-    """
+    """Values of all scenarios, stacked along the scenario axis, shape (scenario, draw, ...)."""
+    # What one scenario leaves alone keeps what is common to all: its draws, or the value of the model file.
     origin, until = bounds
     step = time_step(model)
     times = np.arange(origin, until + step / 2, step)

@@ -11,9 +11,9 @@ from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.policy.advice import Advice
 from pysd_runner.policy.discovery import Side
 from pysd_runner.policy.futures import Factor
+from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase
-from pysd_runner.reports.screen import aligned, filled
 
 DIGITS = 2
 # Policies, switching values and factors that are shown; the files have them all.

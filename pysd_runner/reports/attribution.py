@@ -10,9 +10,9 @@ from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.policy.attribution import Attribution
 from pysd_runner.policy.cost import Costs
+from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase
-from pysd_runner.reports.screen import aligned, filled
 
 DIGITS = 2
 # Pairs and loops on the page; the files have them all.

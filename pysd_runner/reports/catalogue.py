@@ -10,23 +10,11 @@ from pysd_runner.core.errors import UnknownName, suggest
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One thing that has a name.
-
-    Parameters
-    ----------
-    kind
-        One of `KINDS`.
-    name
-        What commands and files call it.
-    unit
-        Unit of a number, otherwise empty.
-    en, zh
-        Labels.
-    """
+    """One thing that has a name."""
 
     kind: str
-    name: str
-    unit: str = ""
+    name: str  # what commands and files call it
+    unit: str = ""  # unit of a number, otherwise empty
     en: str = ""
     zh: str = ""
 
@@ -36,25 +24,7 @@ class Entry:
 
 
 def catalogue(kind: str, *, model: str) -> tuple[Entry, ...]:
-    """Everything of one kind.
-
-    Parameters
-    ----------
-    kind
-        One of `KINDS`.
-    model
-        Name of the shipped model whose scenarios and declarations are listed.
-
-    Returns
-    -------
-    tuple of Entry
-        In the order of their files.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such kind or model.
-    """
+    """Everything of one kind."""
     if kind not in _LISTS:
         raise UnknownName(
             f"nothing of kind {kind!r} can be listed; choose from {', '.join(KINDS)}.{suggest(kind, KINDS)}"

@@ -1,13 +1,14 @@
 """The calibrated parameters behind a result: how much of each is data, in a table that fits the screen."""
 
-from collections.abc import Mapping
+import textwrap
+import unicodedata
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pysd_runner.reports.phrases import say
-from pysd_runner.reports.screen import aligned, filled
 from pysd_runner.spec import ModelSpec
+from pysd_runner.text import say
 
 _INDENT = 2
 # Columns of numbers: estimate, interval, share of data.
@@ -33,26 +34,12 @@ EVIDENCE = {
     "mostly prior": "mostly prior",
     "prior": "prior only",
 }
+LINE = 90
+_GAP = 2
 
 
 def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "en") -> list[str]:
-    """Print the calibrated parameters, the best known first, with what the panel says of each.
-
-    Parameters
-    ----------
-    fitted
-        The entries of a `pysd_runner.spec.FittedParameters`. Verdicts are there if the calibration made them; without
-        them the intervals are those of the normal approximation.
-    spec
-        Declarations of the model.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Lines of about 90 columns; empty if the panel moved no parameter.
-    """
+    """Print the calibrated parameters, the best known first, with what the panel says of each."""
     verdicts: Mapping[str, Any] = fitted["provenance"].get("identifiability") or {}
     rows = _rows(fitted, spec, verdicts, lang)
     if not rows:
@@ -61,19 +48,23 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     heads = ["parameter", "estimate", "interval", "from data"]
     heads += ["profile", "moves with", "verdict"] if verdicts else []
     shown = [row[0] for row in rows]
-    lines = [say("certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
+    lines = [say("report.certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
     lines += aligned(
-        [[say(f"column {head}", lang, level=level) for head in heads], *rows], words=_words(len(heads)), indent=_INDENT
+        [[say(f"report.column {head}", lang, level=level) for head in heads], *rows],
+        words=_words(len(heads)),
+        indent=_INDENT,
     )
     if verdicts:
-        lines += filled(say("certainty note", lang), indent=_INDENT)
+        lines += filled(say("report.certainty note", lang), indent=_INDENT)
         lines += filled(_seen(verdicts, lang), indent=_INDENT)
     others = len(fitted["keys"]) - len(shown)
     if others:
-        lines += filled(say("certainty others", lang, count=others), indent=_INDENT)
+        lines += filled(say("report.certainty others", lang, count=others), indent=_INDENT)
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
-        lines += filled(say("sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling), indent=_INDENT)
+        lines += filled(
+            say("report.sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling), indent=_INDENT
+        )
     return lines
 
 
@@ -106,10 +97,10 @@ def _shares(fitted: Mapping[str, Any]) -> list[float]:
 
 
 def _judged(verdict: Mapping[str, Any], lang: str) -> list[str]:
-    shape = "" if verdict["shape"] is None else say(f"profile {SHAPES[verdict['shape']]}", lang)
+    shape = "" if verdict["shape"] is None else say(f"report.profile {SHAPES[verdict['shape']]}", lang)
     # The strongest comes first, and for two there is no room.
     partner = next((f"{key} {size:+.1f}".replace("-", "−") for key, size in verdict["partners"].items()), "")
-    return [shape, partner, say(f"verdict {EVIDENCE[verdict['evidence']]}", lang)]
+    return [shape, partner, say(f"report.verdict {EVIDENCE[verdict['evidence']]}", lang)]
 
 
 def _interval(fitted: Mapping[str, Any], spec: ModelSpec, place: int) -> tuple[float, float]:
@@ -130,4 +121,30 @@ def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
         for item in seen[:MOST_DIRECTIONS]
     ]
     parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
-    return say("certainty directions" if seen else "certainty none seen", lang, **parts)
+    return say("report.certainty directions" if seen else "certainty none seen", lang, **parts)
+
+
+def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:
+    """Columns as wide as they must be: words to the left, numbers to the right."""
+    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for column, cell in enumerate(row):
+            room = " " * (widths[column] - width(cell))
+            cells.append(cell + room if column in words else room + cell)
+        lines.append((" " * indent + (" " * _GAP).join(cells)).rstrip())
+    return lines
+
+
+def width(text: str) -> int:
+    """Columns a text takes in a terminal."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def filled(text: str, *, indent: int = 0) -> list[str]:
+    """A sentence in lines of the screen; scripts without spaces are left to the terminal."""
+    room = " " * indent
+    if any(unicodedata.east_asian_width(character) == "W" for character in text):
+        return [room + text]
+    return textwrap.wrap(text, LINE, initial_indent=room, subsequent_indent=room)

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.paths import model_folder
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import shipped_panels
 from pysd_runner.reports.catalogue import catalogue
-from pysd_runner.reports.references import cited
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
 
@@ -24,30 +25,19 @@ ROLES = {
     "POL": "choice, never drawn",
 }
 MOST_USERS = 12
+_ENTRY = re.compile(r"^@\w+\{(?P<key>[^,\s]+),(?P<body>.*?)^\}", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^\s*(?P<name>\w+)\s*=\s*\{(?P<text>.*)\},?\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Description:
-    """One thing that has the name that was asked for.
-
-    Parameters
-    ----------
-    kind
-        ``scenario``, ``parameter``, ``input``, ``outcome``, ``measurement``, ``lever``, ``class``, ``panel`` or
-        ``variable``.
-    name
-        Its name.
-    en, zh
-        What it means.
-    facts
-        Further facts in order, by their heading; a value is a text, a number or a list of texts.
-    """
+    """One thing that has the name that was asked for."""
 
     kind: str
     name: str
     en: str
     zh: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)  # further facts in order, by their heading
 
     def lines(self) -> list[str]:
         """Lines of text for people."""
@@ -66,26 +56,7 @@ class Description:
 
 
 def describe_name(name: str, *, model: str) -> tuple[Description, ...]:
-    """Everything that has a name: one name can be that of a lever and of an outcome.
-
-    Parameters
-    ----------
-    name
-        Name of a scenario, or a scenario file; key of a parameter, input, outcome, measurement, lever or class; name of
-        a panel; or a variable of the model, in any case and spacing.
-    model
-        Name of the shipped model.
-
-    Returns
-    -------
-    tuple of Description
-        At least one.
-
-    Raises
-    ------
-    UnknownName
-        If nothing has that name; the message suggests the nearest one.
-    """
+    """Everything that has a name: one name can be that of a lever and of an outcome."""
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
     loaded = load_model(model)
     if loaded.spec is not None:
@@ -240,18 +211,6 @@ def _users(name: str, model: Model) -> list[str]:
 def prior_words(prior: Prior | None) -> str:
     """A prior in words.
 
-    Parameters
-    ----------
-    prior
-        What is believed before the panel; None for a choice.
-
-    Returns
-    -------
-    str
-        Its family and numbers.
-
-    Examples
-    --------
     >>> from pysd_runner.spec import LogNormal
     >>> prior_words(LogNormal(0.35, 0.5, 0.0, 1.5))
     'lognormal: median 0.35, sdlog 0.5'
@@ -261,3 +220,32 @@ def prior_words(prior: Prior | None) -> str:
     family = type(prior).__name__.lower()
     shown = [item.name for item in fields(prior) if family == "uniform" or item.name not in ("lower", "upper")]  # type: ignore[arg-type]
     return f"{family}: {', '.join(f'{name} {getattr(prior, name):g}' for name in shown)}"
+
+
+def cited(key: str, model: str) -> str:
+    """A work in one line."""
+    entry = _entries(model_folder(model) / "references.bib").get(key, {})
+    authors = _authors(entry.get("author", ""))
+    dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)
+    text = ": ".join(part for part in (dated, entry.get("title", "")) if part)
+    return f"{key}: {text}" if text else key
+
+
+@cache
+def _entries(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    return {
+        match["key"]: {field["name"].lower(): _plain(field["text"]) for field in _FIELD.finditer(match["body"])}
+        for match in _ENTRY.finditer(text)
+    }
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("{", "").replace("}", "").replace("--", "-").split())
+
+
+def _authors(text: str) -> str:
+    names = [name.partition(",")[0].strip() for name in text.split(" and ") if name.strip()]
+    return f"{names[0]} et al." if len(names) > 2 else " and ".join(names)

@@ -42,38 +42,20 @@ class Bullets:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A table of texts.
-
-    Parameters
-    ----------
-    header, rows
-        Texts; every row as long as the header.
-    caption
-        One line above it; may be empty.
-    words
-        Positions of the columns that hold words rather than numbers, besides the first.
-    """
+    """A table of texts."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
-    caption: str = ""
+    caption: str = ""  # one line above it; may be empty
     words: frozenset[int] = field(default=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure that was saved beside the report.
+    """A figure that was saved beside the report."""
 
-    Parameters
-    ----------
-    file
-        Path from the folder of the report, a PNG.
-    sentence
-        What it shows; also the text for readers who do not see it.
-    """
-
-    file: str
-    sentence: str
+    file: str  # path from the folder of the report, a PNG
+    sentence: str  # what it shows; also the text for readers who do not see it
 
 
 Part = Heading | Paragraph | Bullets | Table | Picture
@@ -81,36 +63,15 @@ Part = Heading | Paragraph | Bullets | Table | Picture
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """A report.
-
-    Parameters
-    ----------
-    title
-        Its title.
-    lang
-        ``"en"`` or ``"zh"``.
-    parts
-        What it says, in order.
-    """
+    """A report."""
 
     title: str
     lang: str
-    parts: Sequence[Part]
+    parts: Sequence[Part]  # what it says, in order
 
 
 def to_markdown(document: Document) -> str:
-    """Write a report as Markdown; figures are linked.
-
-    Parameters
-    ----------
-    document
-        The report.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Write a report as Markdown; figures are linked."""
     return "\n\n".join([f"# {document.title}", *(_markdown(part) for part in document.parts)]) + "\n"
 
 
@@ -145,25 +106,7 @@ def _is_words(table: Table, column: int) -> bool:
 
 
 def to_html(document: Document, folder: Path) -> str:
-    """Write a report as one HTML page that needs nothing else: no network, no script, no other file.
-
-    Parameters
-    ----------
-    document
-        The report.
-    folder
-        Where its figures are.
-
-    Returns
-    -------
-    str
-        The page.
-
-    Raises
-    ------
-    OSError
-        If a figure cannot be read.
-    """
+    """Write a report as one HTML page that needs nothing else: no network, no script, no other file."""
     language = "zh-CN" if document.lang == "zh" else "en"
     title = html.escape(document.title)
     body = "\n".join(_html(part, folder) for part in document.parts)

@@ -3,41 +3,34 @@
 from pysd_runner.core.paths import model_folder
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.certainty import LEAST_SHOWN
-from pysd_runner.reports.phrases import say
 from pysd_runner.spec import FittedParameters, ModelSpec, load_spec
+from pysd_runner.text import say
 
 # A panel says something about a parameter when it takes this share of its prior variance away.
 INFORMED = 0.5
 
 
 def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
-    """Say which part of the uncertain parameters the panel informs, and what comes from elsewhere.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Two or three sentences.
-    """
+    """Say which part of the uncertain parameters the panel informs, and what comes from elsewhere."""
     spec = declarations_of(projection)
     drawn = [key for key, item in spec.parameters.items() if item.prior is not None and item.role != "POL"]
     fitted = projection.provenance.get("fitted")
     if fitted is None:
-        lines = [say("no data", lang, origin=projection.origin), say("prior alone", lang, rest=len(drawn))]
+        lines = [
+            say("report.no data", lang, origin=projection.origin),
+            say("report.prior alone", lang, rest=len(drawn)),
+        ]
     else:
         shares = [0.0 if share is None else share for share in fitted["contraction"]]
         narrowed = sum(share > INFORMED for share in shares)
         rest = len(drawn) - sum(share > LEAST_SHOWN for share in shares)
         years = {"first": fitted["first_year"], "last": fitted["last_year"], "panel": fitted["panel"]}
-        lines = [say("data", lang, all=len(shares), narrowed=narrowed, **years), say("prior", lang, rest=rest)]
+        lines = [
+            say("report.data", lang, all=len(shares), narrowed=narrowed, **years),
+            say("report.prior", lang, rest=rest),
+        ]
     if projection.imputed:
-        lines.append(say("imputed", lang, count=len(projection.imputed)))
+        lines.append(say("report.imputed", lang, count=len(projection.imputed)))
     return lines
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
 from pysd_runner.regional.projection import Projection
+from pysd_runner.text import in_both
 
 # What a policy changes is shown for these; all of them are of the nation.
 OUTPUT = "national_output"
@@ -32,29 +33,7 @@ Jobs = list[tuple[str, Draw]]
 def figure_jobs(
     projection: Projection, *, kinds: Sequence[str] = (), scenarios: Sequence[str] = (), regions: Sequence[str] = ()
 ) -> Jobs:
-    """Figures of a projection, each by the name of its files and as a function that draws it.
-
-    Parameters
-    ----------
-    projection
-        What to draw.
-    kinds
-        From `KINDS`; empty for the differences, and the others of the first scenario alone.
-    scenarios
-        Scenarios that get figures of their own; empty for all policies.
-    regions
-        Codes or names of the regions shown; empty for `SHOWN` of them, the same in every figure.
-
-    Returns
-    -------
-    list
-        Name without ending, and the function; call it with ``lang="en"`` or ``lang="zh"``.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such kind or scenario.
-    """
+    """Figures of a projection, each by the name of its files and as a function that draws it."""
     for kind in kinds:
         if kind not in _JOBS:
             raise UnknownName(f"no figure is of kind {kind!r}; choose from {', '.join(KINDS)}.{suggest(kind, KINDS)}")
@@ -74,18 +53,7 @@ def figure_jobs(
 
 
 def spread_regions(projection: Projection) -> list[str]:
-    """Regions spread evenly over their ranks by output per head in the last observed year, the first one left out.
-
-    Parameters
-    ----------
-    projection
-        Where the history stands.
-
-    Returns
-    -------
-    list of str
-        Codes; all regions where there are few.
-    """
+    """Regions spread evenly over their ranks by output per head in the last observed year, the first one left out."""
     last = projection.history["output_per_head"].isel(year=-1)
     codes = [str(code) for code in last["region"].to_numpy()[np.argsort(-last.to_numpy(), kind="stable")]]
     if len(codes) <= SHOWN + 1:
@@ -121,8 +89,7 @@ def _as_share(values: Any, baseline: str) -> Any:
     share.attrs = {
         "includes": values.attrs.get("includes", "parameters"),
         "units": "Dmnl",
-        "label_en": "National output, % of the baseline's",
-        "label_zh": "全国产出（基准的百分比）",
+        **{f"label_{lang}": text for lang, text in in_both("report.output_share").items()},
     }
     return share.rename(f"{OUTPUT}_share")
 

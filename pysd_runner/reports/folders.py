@@ -29,23 +29,10 @@ KINDS = {".csv", ".html", ".json", ".md", ".nc", ".ods", ".parquet", ".pdf", ".p
 
 
 class WholeFolder:
-    """A folder that appears under its name when everything in it is written.
+    """A folder that appears under its name when everything in it is written."""
 
-    Until then it is a hidden folder beside that name. When the work ends early, parts that were `finished` are kept
-    under the name; without any, nothing is left.
-
-    Parameters
-    ----------
-    path
-        The final name.
-    replace
-        Whether an earlier result under that name may be replaced.
-
-    Raises
-    ------
-    InvalidInput
-        If something is there that may not be replaced.
-    """
+    # Until then it is a hidden folder beside that name. When the work ends early, parts that were `finished` are kept
+    # under the name; without any, nothing is left.
 
     def __init__(self, path: str | Path, *, replace: bool = False) -> None:
         self.path = Path(path)
@@ -61,13 +48,7 @@ class WholeFolder:
         return self
 
     def finished(self, name: str) -> None:
-        """Keep a part of the folder even if the work ends early.
-
-        Parameters
-        ----------
-        name
-            A file or folder in `draft`.
-        """
+        """Keep a part of the folder even if the work ends early."""
         self._finished.append(name)
 
     def __exit__(
@@ -90,13 +71,7 @@ class WholeFolder:
                     folder.rmdir()
 
     def _publish(self) -> None:
-        """Move the draft to its name, or to one like it if something came there meanwhile.
-
-        Raises
-        ------
-        InvalidInput
-            If the draft went to another name; says which.
-        """
+        """Move the draft to its name, or to one like it if something came there meanwhile."""
         self.draft.chmod(0o755)
         try:
             check_target(self.path, replace=self._replace)
@@ -109,20 +84,7 @@ class WholeFolder:
 
 
 def check_target(path: Path, *, replace: bool) -> None:
-    """Make sure that a folder can be written under a name.
-
-    Parameters
-    ----------
-    path
-        The name.
-    replace
-        Whether an earlier result may be replaced.
-
-    Raises
-    ------
-    InvalidInput
-        If something is there that may not be replaced.
-    """
+    """Make sure that a folder can be written under a name."""
     if os.path.ismount(path) or path.resolve() in (Path.cwd(), *Path.cwd().parents):
         raise InvalidInput(
             f"{path} is the current folder or the top of a disk, which cannot be replaced as a whole; name a folder in "
@@ -143,24 +105,7 @@ def check_target(path: Path, *, replace: bool) -> None:
 
 
 def check_file(path: Path, ending: str, *, replace: bool, inputs: Iterable[str | Path] = ()) -> None:
-    """Make sure that a file can be written under a name.
-
-    Parameters
-    ----------
-    path
-        The name.
-    ending
-        Of names of files of this kind, for instance ``".csv"``.
-    replace
-        Whether a file that is there may be replaced.
-    inputs
-        What is read, which is never replaced.
-
-    Raises
-    ------
-    InvalidInput
-        If the name is that of another kind of file, a folder is there, or a file that may not be replaced.
-    """
+    """Make sure that a file can be written under a name."""
     if path.is_dir():
         raise InvalidInput(f"{path} is a folder; name a file with --out")
     check_inputs(path, inputs)
@@ -173,20 +118,7 @@ def check_file(path: Path, ending: str, *, replace: bool, inputs: Iterable[str |
 
 
 def check_inputs(path: Path, inputs: Iterable[str | Path]) -> None:
-    """Make sure that what is written takes nothing away that is read.
-
-    Parameters
-    ----------
-    path
-        File or folder that is to be written.
-    inputs
-        What is read; names that are no files are passed over.
-
-    Raises
-    ------
-    InvalidInput
-        If the output is one of them, or a folder that holds one.
-    """
+    """Make sure that what is written takes nothing away that is read."""
     written = path.resolve()
     for name in inputs:
         read = Path(name)
@@ -196,18 +128,7 @@ def check_inputs(path: Path, inputs: Iterable[str | Path]) -> None:
 
 
 def fresh_folder(path: str | Path) -> Path:
-    """Name of a folder that does not exist yet.
-
-    Parameters
-    ----------
-    path
-        The name wanted.
-
-    Returns
-    -------
-    Path
-        That name, or the first of name-2, name-3, ... that is free.
-    """
+    """Name of a folder that does not exist yet."""
     wanted = Path(path)
     return _free(wanted, lambda number: wanted.with_name(f"{wanted.name}-{number}"))
 
@@ -221,20 +142,7 @@ def _free(wanted: Path, other: Callable[[int], Path]) -> Path:
 
 
 def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, replace: bool) -> None:
-    """Write a file that was checked when the work began, or one of a name like it if something came there meanwhile.
-
-    Parameters
-    ----------
-    path, ending, replace
-        As for `check_file`.
-    save
-        Writes to a path.
-
-    Raises
-    ------
-    InvalidInput
-        If the file went to another name; says which.
-    """
+    """Write a file that was checked when the work began, or one of a name like it if something came there meanwhile."""
     try:
         check_file(path, ending, replace=replace)
     except InvalidInput as cause:

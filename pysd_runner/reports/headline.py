@@ -13,10 +13,9 @@ from pysd_runner.policy.comparison import Comparison
 from pysd_runner.policy.effects import DISCOUNT, HEADLINE, Start
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.evidence import declarations_of
-from pysd_runner.reports.phrases import say
-from pysd_runner.reports.plausible import implausible
 from pysd_runner.scenarios.scenario import BASELINE
-from pysd_runner.text.words import word
+from pysd_runner.spec import ModelSpec
+from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
@@ -27,26 +26,11 @@ LEAST_CLOSED = 0.05
 # Log points a year above which the forecast's departure from the model is told.
 TOLD_DRIFT = 0.003
 
-_LARGE = {"en": ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")), "zh": ((1e12, "万亿"), (1e8, "亿"))}
+_LARGE = {"en": (1e12, 1e9, 1e6), "zh": (1e12, 1e8)}
 
 
 def headline_lines(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """Say what a projection found, in at most ten sentences that can be read aloud.
-
-    Parameters
-    ----------
-    projection
-        What was projected; the first policy is the one that is told.
-    answer
-        How policies compare; None when there was none, or nothing to compare.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-    """
+    """Say what a projection found, in at most ten sentences that can be read aloud."""
     start = _start(projection)
     lines = list(_verdict(projection, answer, lang)) if answer is not None else []
     if start.behind.any():
@@ -95,7 +79,7 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
             for item in answer.comparisons.values()
             for series in (item.first, *item.cases.values())
         )
-        yield say("robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
+        yield say("report.robust", lang, policy=label_of(projection, answer, answer.robust, lang), share=percent(least))
         return
     tops = {key: str(item.first.idxmax()) for key, item in answer.comparisons.items()}
     shares = {key: percent(float(item.first[tops[key]])) for key, item in answer.comparisons.items()}
@@ -103,15 +87,17 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
     if len(tops) > 1 and len(set(tops.values())) == 1 and not against:
         label = label_of(projection, answer, next(iter(tops.values())), lang)
         parts = [
-            say("share under", lang, share=share, definition=definition_label(projection, key, lang))
+            say("report.share under", lang, share=share, definition=definition_label(projection, key, lang))
             for key, share in shares.items()
         ]
         count = len(answer.main.scenarios)
-        yield say("first but not robust", lang, count=count, policy=label, parts=say("list", lang).join(parts))
+        yield say(
+            "report.first but not robust", lang, count=count, policy=label, parts=say("report.list", lang).join(parts)
+        )
         return
     parts = [
         say(
-            "first under" if key else "first",
+            "report.first under" if key else "first",
             lang,
             policy=label_of(projection, answer, name, lang),
             share=shares[key],
@@ -119,7 +105,12 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
         )
         for key, name in tops.items()
     ]
-    yield say("not robust", lang, count=len(answer.main.scenarios), parts=say("clauses", lang).join([*parts, *against]))
+    yield say(
+        "report.not robust",
+        lang,
+        count=len(answer.main.scenarios),
+        parts=say("report.clauses", lang).join([*parts, *against]),
+    )
 
 
 def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]:
@@ -131,7 +122,7 @@ def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
     (key, change), series = min(answer.main.cases.items(), key=lambda case: float(case[1].get(name, 0.0)))
     best = str(series.idxmax())
     yield say(
-        "first if",
+        "report.first if",
         lang,
         policy=label_of(projection, answer, best, lang),
         share=percent(float(series[best])),
@@ -142,7 +133,7 @@ def _against(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
 def case_label(projection: Projection, key: str, change: str, lang: str) -> str:
     """What is assumed of a parameter in a case of the comparison."""
     meaning = getattr(declarations_of(projection).parameters[key], lang)
-    return say("case", lang, meaning=meaning, change=say(f"case {change}", lang))
+    return say("report.case", lang, meaning=meaning, change=say(f"report.case {change}", lang))
 
 
 def _without_policy(projection: Projection, start: Start, lang: str) -> str:
@@ -172,7 +163,7 @@ def _of_policy(projection: Projection, answer: Answer, lang: str) -> Iterator[st
     label = label_of(projection, answer, name, lang)
     closed = main.effects[HEADLINE].sel(scenario=name)
     yield say(
-        "closes",
+        "report.closes",
         lang,
         policy=label,
         year=main.year,
@@ -196,14 +187,14 @@ def _range(values: xr.DataArray, lang: str) -> str:
     if values.size < 2:
         return ""
     low, high = np.quantile(values.to_numpy(), (0.05, 0.95))
-    return say("interval", lang, range=interval(float(low), float(high), 1))
+    return say("report.interval", lang, range=interval(float(low), float(high), 1))
 
 
 def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str:
     """The same number under other definitions, and with the normal approximation."""
     parts = [
         say(
-            "closes under",
+            "report.closes under",
             lang,
             definition=definition_label(projection, key, lang),
             closed=_middle(item.effects[HEADLINE].sel(scenario=name)),
@@ -213,8 +204,8 @@ def _others(projection: Projection, answer: Answer, name: str, lang: str) -> str
     ]
     if answer.approximate is not None:
         rough = answer.approximate.effects[HEADLINE].sel(scenario=name)
-        parts.append(say("closes normal", lang, closed=_middle(rough)))
-    return say("others", lang, parts=say("list", lang).join(parts)) if parts else ""
+        parts.append(say("report.closes normal", lang, closed=_middle(rough)))
+    return say("report.others", lang, parts=say("report.list", lang).join(parts)) if parts else ""
 
 
 def _best(projection: Projection, answer: Answer, name: str, lang: str) -> Iterator[str]:
@@ -225,7 +216,7 @@ def _best(projection: Projection, answer: Answer, name: str, lang: str) -> Itera
         return
     ahead = float((closed.sel(scenario=best) > closed.sel(scenario=name)).mean())
     yield say(
-        "best median",
+        "report.best median",
         lang,
         policy=label_of(projection, answer, best, lang),
         asked=label_of(projection, answer, name, lang),
@@ -250,7 +241,7 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
     }
     medians = main.effects[HEADLINE].median("draw")
     least, most = (written(float(value), 1) for value in (medians.min(), medians.max()))
-    yield say("who and what", lang, who=found["who"], what=found["what"], least=least, most=most)
+    yield say("report.who and what", lang, who=found["who"], what=found["what"], least=least, most=most)
 
 
 def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
@@ -261,39 +252,35 @@ def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Ite
     known = per_point[np.isfinite(per_point)]
     label = str(main.scenarios[name].label.get(lang, name))
     text = say(
-        "cost", lang, policy=label, cost=amount(float(np.median(cost)), money, lang), rate=written(100 * DISCOUNT)
+        "report.cost",
+        lang,
+        policy=label,
+        cost=amount(float(np.median(cost)), money, lang),
+        rate=written(100 * DISCOUNT),
     )
     # Nothing to speak of is closed: a cost for each point of it would be read as a price.
     if abs(float(main.effects[HEADLINE].sel(scenario=name).median())) < LEAST_CLOSED:
-        text += say("cost none", lang)
+        text += say("report.cost none", lang)
     elif known.size < 0.95 * per_point.size:
-        text += say("cost unknown", lang, share=percent(1 - known.size / per_point.size))
+        text += say("report.cost unknown", lang, share=percent(1 - known.size / per_point.size))
     else:
-        text += say("cost per point", lang, cost=amount(float(np.median(known)), money, lang))
+        text += say("report.cost per point", lang, cost=amount(float(np.median(known)), money, lang))
     yield text
 
 
 def amount(value: float, money: str, lang: str) -> str:
-    """Write an amount of money: 5.4 trillion yuan.
-
-    Parameters
-    ----------
-    value
-        The amount.
-    money
-        Name of the money.
-    lang
-        ``"en"`` or ``"zh"``.
-    """
-    for size, name in _LARGE[lang]:
+    """Write an amount of money: 5.4 trillion yuan."""
+    for size in _LARGE[lang]:
         if abs(value) >= size:
-            return f"{written(value / size, 1)}{name}{money if lang == 'zh' else f' {money}'}"
+            return (
+                f"{written(value / size, 1)}{say(f'report.{size:.0e}', lang)}{money if lang == 'zh' else f' {money}'}"
+            )
     return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
 
 
 def _money_of(projection: Projection, lang: str) -> str:
     name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
-    return say("yuan", lang) if name == "Yuan" else name
+    return say("report.yuan", lang) if name == "Yuan" else name
 
 
 def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterator[str]:
@@ -306,28 +293,28 @@ def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterato
     names = projection.data[f"name_{lang}"].to_numpy()
     lost = 100 * np.median(ratio - 1, axis=0)
     losing = [
-        say("loser", lang, name=str(names[place]), change=written(float(lost[place]), 1))
+        say("report.loser", lang, name=str(names[place]), change=written(float(lost[place]), 1))
         for place in np.argsort(-shares, kind="stable")
         if shares[place] > 0.5
     ]
-    listed = word("list.separator", lang).join(losing[:NAMED])
-    listed += say("more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
+    listed = say("list.separator", lang).join(losing[:NAMED])
+    listed += say("report.more", lang, count=len(losing) - NAMED) if len(losing) > NAMED else ""
     key = "losers" if losing else "no losers"
-    yield say(key, lang, policy=label, count=len(losing), all=len(shares), names=listed)
+    yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=listed)
 
 
 def _rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[str]:
     """What the numbers rest on, and where they leave what is plausible."""
     if "population" not in projection.data:
-        yield say("equal shares", lang)
+        yield say("report.equal shares", lang)
     fitted = projection.provenance.get("fitted")
     growth = (fitted or {}).get("provenance", {}).get("growth") or {}
     if fitted is None:
-        yield say("rests on priors", lang)
+        yield say("report.rests on priors", lang)
     elif growth:
-        yield say("rests", lang, explained=percent(growth["explained"]))
+        yield say("report.rests", lang, explained=percent(growth["explained"]))
     else:
-        yield say("rests, no growth", lang)
+        yield say("report.rests, no growth", lang)
     yield from _drift(projection, lang)
     if answer is not None:
         yield from implausible(answer.main, declarations_of(projection), lang)
@@ -346,9 +333,34 @@ def _drift(projection: Projection, lang: str) -> Iterator[str]:
     names = projection.data[f"name_{lang}"].to_numpy()
     size = float(np.sqrt(np.mean(np.square(list(systematic.values())))))
     yield say(
-        "drift",
+        "report.drift",
         lang,
         region=str(names[codes.index(slowed)]),
         points=written(-100 * systematic[slowed], 1),
         typical=written(100 * size, 1),
     )
+
+
+def implausible(comparison: Comparison, spec: ModelSpec, lang: str) -> Iterator[str]:
+    """Name the policies whose median effect lies outside the declared range."""
+    parts = []
+    for key, item in spec.plausible.items():
+        if key not in comparison.effects:
+            continue
+        medians = comparison.effects[key].median("draw").to_series()
+        sides = []
+        for side, bound, outside in (
+            ("above", item.upper, medians[medians > item.upper].sort_values(ascending=False, kind="stable")),
+            ("below", item.lower, medians[medians < item.lower].sort_values(kind="stable")),
+        ):
+            if not outside.empty:
+                worst = str(outside.index[0])
+                label = str(comparison.scenarios[worst].label.get(lang, worst))
+                told = {"count": len(outside), "all": len(medians), "policy": label}
+                told |= {"bound": written(bound, 1), "value": written(float(outside.iloc[0]), 1)}
+                sides.append(say(f"report.implausible {side}", lang, **told))
+        if sides:
+            listed = say("report.list", lang).join(sides)
+            parts.append(say("report.implausible effect", lang, effect=getattr(item, lang), sides=listed))
+    if parts:
+        yield say("report.implausible", lang, parts=say("report.clauses", lang).join(parts))

@@ -7,64 +7,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pysd_runner.core.errors import InvalidInput
+import numpy as np
+
+from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.export import write_text_whole
-from pysd_runner.panel import Panel
-from pysd_runner.reports.stored_panel import panel_from_dict, panel_to_dict
+from pysd_runner.panel import Flags, Panel, Region
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fitted
 from pysd_runner.spec.baseline import FILE
 
 PANEL, FITTED = "panel.json", "fitted.json"
+SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """Panel, fits and forecast of a projection, and what was asked beside its scenarios.
-
-    Parameters
-    ----------
-    panel
-        The panel.
-    source
-        Shipped name or file it was read from.
-    fitted
-        Parameters of a calibration, or None.
-    others
-        Fits under other definitions of what was measured, by the national series that says so.
-    baseline
-        The forecast it started from, or None.
-    compared
-        Policies that are compared and not projected.
-    regions
-        Regions shown in figures; empty for some spread over all.
-    events
-        Events whose probability under each scenario is wanted.
-    """
+    """Panel, fits and forecast of a projection, and what was asked beside its scenarios."""
 
     panel: Panel
-    source: str
-    fitted: FittedParameters | None = None
+    source: str  # shipped name or file it was read from
+    fitted: FittedParameters | None = None  # parameters of a calibration, or None
     others: Mapping[str, FittedParameters] = field(default_factory=dict)
-    baseline: Baseline | None = None
-    compared: tuple[Scenario, ...] = ()
-    regions: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
+    baseline: Baseline | None = None  # the forecast it started from, or None
+    compared: tuple[Scenario, ...] = ()  # policies that are compared and not projected
+    regions: tuple[str, ...] = ()  # regions shown in figures; empty for some spread over all
+    events: tuple[str, ...] = ()  # events whose probability under each scenario is wanted
 
     def store(self, folder: Path) -> dict[str, Any]:
-        """Write them into a folder of results.
-
-        Parameters
-        ----------
-        folder
-            The folder; gets ``panel.json``, with a fit ``fitted.json``, a file a fit under another definition, and
-            with a forecast ``baseline.nc``.
-
-        Returns
-        -------
-        dict
-            Plain data for `read_inputs`: where the panel came from, files relative to the folder, and their hashes.
-        """
+        """Write them into a folder of results."""
         text = json.dumps(panel_to_dict(self.panel), ensure_ascii=False, allow_nan=False)
         stored: dict[str, Any] = {
             "source": self.source,
@@ -84,25 +54,7 @@ class Inputs:
 
 
 def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
-    """Read what `Inputs.store` wrote.
-
-    Parameters
-    ----------
-    record
-        What it returned.
-    folder
-        The folder of results.
-
-    Returns
-    -------
-    Inputs
-        Equal to what was stored.
-
-    Raises
-    ------
-    InvalidInput
-        If a file is missing or is not the one that was written.
-    """
+    """Read what `Inputs.store` wrote."""
     fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
     baseline = load_baseline(_checked(record["baseline"], folder)) if "baseline" in record else None
     panel = panel_from_dict(json.loads(_checked(record["panel"], folder).read_text(encoding="utf-8")))
@@ -135,3 +87,62 @@ def _checked(entry: Mapping[str, str], folder: Path) -> Path:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def panel_to_dict(panel: Panel) -> dict[str, Any]:
+    """Panel as plain data that JSON keeps exactly."""
+    return {
+        "schema": SCHEMA,
+        "name": panel.name,
+        "currency": panel.currency,
+        "price_basis": panel.price_basis,
+        "years": list(panel.years),
+        "regions": [
+            {
+                "code": item.code,
+                "name_en": item.name_en,
+                "name_zh": item.name_zh,
+                "group": item.group,
+                "row": item.row,
+                "column": item.column,
+            }
+            for item in panel.regions
+        ],
+        "units": {name: panel.units[name] for name in panel.values},
+        "values": {name: _with_gaps(array) for name, array in panel.values.items()},
+        "national": {name: {str(year): value for year, value in item.items()} for name, item in panel.national.items()},
+        "flags": {name: array.tolist() for name, array in panel.flags.marks().items()},
+    }
+
+
+def _with_gaps(array: Any) -> list[list[float | None]]:
+    return [[None if np.isnan(value) else float(value) for value in row] for row in array]
+
+
+def panel_from_dict(stored: Mapping[str, Any]) -> Panel:
+    """Panel from what `panel_to_dict` gave."""
+    if stored.get("schema") != SCHEMA:
+        raise InvalidPanel(f"a stored panel has schema {SCHEMA}; found {stored.get('schema')!r}")
+    try:
+        return _panel(stored)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidPanel(f"the stored panel is damaged: {error!r}; use the run that wrote it") from error
+
+
+def _panel(stored: Mapping[str, Any]) -> Panel:
+    regions = tuple(Region(**item) for item in stored["regions"])
+    years = tuple(int(year) for year in stored["years"])
+    marks = {name: np.array(rows, dtype=object) for name, rows in stored["flags"].items()}
+    return Panel(
+        name=stored["name"],
+        regions=regions,
+        years=years,
+        values={name: np.array(rows, dtype=float) for name, rows in stored["values"].items()},
+        units=dict(stored["units"]),
+        national={
+            name: {int(year): value for year, value in item.items()} for name, item in stored["national"].items()
+        },
+        flags=Flags((item.code for item in regions), years, marks),
+        currency=stored["currency"],
+        price_basis=stored["price_basis"],
+    )

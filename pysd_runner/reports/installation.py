@@ -24,31 +24,15 @@ TEST_MODEL, TEST_REGIONS, TEST_YEARS = "regional_digital", 2, 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that was examined.
-
-    Parameters
-    ----------
-    subject
-        What was examined.
-    verdict
-        ``"ok"``, ``"warning"``: something is missing that can be done without, or ``"error"``.
-    text
-        What was found, and what to do.
-    """
+    """One thing that was examined."""
 
     subject: str
-    verdict: Verdict
-    text: str
+    verdict: Verdict  # ``"ok"``, ``"warning"``: something is missing that can be done without, or ``"error"``
+    text: str  # what was found, and what to do
 
 
 def examine_installation() -> Iterator[Finding]:
-    """Examine this installation, one finding after the other.
-
-    Yields
-    ------
-    Finding
-        Versions, shipped files, fonts, folders, and the self-test of the engine, which takes a few seconds.
-    """
+    """Examine this installation, one finding after the other."""
     yield Finding(subject="python", verdict="ok", text=f"{platform.python_version()} on {platform.system()}")
     for name in ("gapsim", *_requirements()):
         yield _package(name)

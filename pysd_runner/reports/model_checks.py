@@ -10,18 +10,10 @@ from pysd_runner.simulation import Run
 
 @dataclass(slots=True)
 class ModelChecks:
-    """Applies the behaviour rules beside a model to a simulation, and reads the units of its equations.
-
-    Parameters
-    ----------
-    model
-        What `load_model` returned.
-    broken
-        What was found so far, one sentence each.
-    """
+    """Applies the behaviour rules beside a model to a simulation, and reads the units of its equations."""
 
     model: Model
-    broken: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)  # what was found so far, one sentence each
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -9,9 +9,9 @@ import pandas as pd
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.policy.optimisation import Front, Optimum
+from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.document import Bullets, Document, Heading, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase
-from pysd_runner.reports.screen import aligned, filled
 
 DIGITS = 2
 # Regions that lose most, and constraints, that are named.

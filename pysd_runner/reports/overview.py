@@ -8,60 +8,33 @@ from pysd_runner.policy.answer import Answer
 from pysd_runner.policy.comparison import FACTORS, SCANNED, Comparison
 from pysd_runner.policy.effects import HEADLINE
 from pysd_runner.regional.projection import Projection
+from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.headline import case_label, definition_label, headline_lines, label_of
-from pysd_runner.reports.phrases import say
-from pysd_runner.reports.screen import aligned, filled
+from pysd_runner.text import say
 
 # Policies shown on the screen; the folder has them all.
 MOST_ROWS = 12
 
 
 def overview(projection: Projection, answer: Answer | None, *, lang: str = "en") -> list[str]:
-    """Say what a projection found, for the screen.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    answer
-        How policies compare; None when there is nothing to compare.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    list of str
-        Lines of about 90 columns.
-    """
+    """Say what a projection found, for the screen."""
     lines = [line for text in headline_lines(projection, answer, lang=lang) for line in filled(text)]
     if answer is None:
         return lines
     header, rows = policy_table(projection, answer, lang, is_short=True)
     if len(rows) > MOST_ROWS:
-        rows = [*rows[:MOST_ROWS], [say("more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)]]
+        rows = [
+            *rows[:MOST_ROWS],
+            [say("report.more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)],
+        ]
     draws = answer.main.effects.sizes["draw"]
-    how = say("how single" if draws == 1 else "how", lang, draws=draws)
+    how = say("report.how single" if draws == 1 else "how", lang, draws=draws)
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
 
 
 def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tuple[list[str], list[list[str]]]:
-    """How likely events are under each scenario.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    shares
-        Share of the draws, a row an event, a column a scenario.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
-    header = [say("event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
+    """How likely events are under each scenario."""
+    header = [say("report.event", lang), *(label_of(projection, None, str(name), lang) for name in shares)]
     rows = [
         [str(event), *("–" if np.isnan(share) else f"{percent(share)} %" for share in row)]
         for event, row in shares.iterrows()
@@ -72,7 +45,7 @@ def event_table(projection: Projection, shares: pd.DataFrame, lang: str) -> tupl
 def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list[str]:
     """How likely events are under each scenario, for the screen: a block an event."""
     header, rows = event_table(projection, shares, lang)
-    lines = ["", *filled(say("events", lang))]
+    lines = ["", *filled(say("report.events", lang))]
     for event, *cells in rows:
         lines += ["", event, *aligned([list(pair) for pair in zip(header[1:], cells, strict=True)])]
     return lines
@@ -81,39 +54,22 @@ def event_lines(projection: Projection, shares: pd.DataFrame, lang: str) -> list
 def policy_table(
     projection: Projection, answer: Answer, lang: str, *, is_short: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Effects of all policies, those that close most first.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    answer
-        How policies compare.
-    lang
-        ``"en"`` or ``"zh"``.
-    is_short
-        Only the columns that fit a screen.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
+    """Effects of all policies, those that close most first."""
     main = answer.main
     table = main.table()
     order = table.sort_values(f"{HEADLINE}_p50", ascending=False, kind="stable").index
-    columns: list[tuple[str, str, int]] = [(HEADLINE, say("closed", lang), 1)]
+    columns: list[tuple[str, str, int]] = [(HEADLINE, say("report.closed", lang), 1)]
     if not is_short:
         columns += [
-            (f"{HEADLINE}_by_laggards", say("by laggards", lang), 1),
-            (f"{HEADLINE}_by_leaders", say("by leaders", lang), 1),
-            ("theil_between_closed", say("theil between", lang), 1),
-            ("leader_gap_closed", say("leader gap", lang), 1),
-            ("first_leader_gap_closed", say("first leader gap", lang, origin=projection.origin), 1),
+            (f"{HEADLINE}_by_laggards", say("report.by laggards", lang), 1),
+            (f"{HEADLINE}_by_leaders", say("report.by leaders", lang), 1),
+            ("theil_between_closed", say("report.theil between", lang), 1),
+            ("leader_gap_closed", say("report.leader gap", lang), 1),
+            ("first_leader_gap_closed", say("report.first leader gap", lang, origin=projection.origin), 1),
         ]
-    columns.append(("output_change", say("output", lang), 1))
+    columns.append(("output_change", say("report.output", lang), 1))
     columns = [column for column in columns if f"{column[0]}_p50" in table]
-    header = [say("policy", lang), *(title for _, title, _ in columns), *_first_titles(projection, answer, lang)]
+    header = [say("report.policy", lang), *(title for _, title, _ in columns), *_first_titles(projection, answer, lang)]
     rows = []
     for name in order:
         row = table.loc[name]
@@ -125,27 +81,12 @@ def policy_table(
 
 
 def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[str], list[list[str]]]:
-    """Who is first in most draws, by what is assumed.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    answer
-        How policies compare.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
-    header = [say(key, lang) for key in ("assumed", "best", "second")]
+    """Who is first in most draws, by what is assumed."""
+    header = [say(f"report.{key}", lang) for key in ("assumed", "best", "second")]
     cases = {}
     for key, item in answer.comparisons.items():
-        cases[definition_label(projection, key, lang) if key else say("case main", lang)] = item.first
-    scan = say("case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
+        cases[definition_label(projection, key, lang) if key else say("report.case main", lang)] = item.first
+    scan = say("report.case scan", lang, draws=min(SCANNED, answer.main.effects.sizes["draw"]))
     for (key, change), series in answer.main.cases.items():
         title = case_label(projection, key, change, lang)
         cases[f"{title} ({scan})" if change in FACTORS else title] = series
@@ -160,38 +101,23 @@ def case_table(projection: Projection, answer: Answer, lang: str) -> tuple[list[
 
 
 def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list[list[str]]]:
-    """Who, what and interaction of a policy's effect; no rows where its two by two was not run.
-
-    Parameters
-    ----------
-    main
-        How policies compare.
-    name
-        The policy.
-    lang
-        ``"en"`` or ``"zh"``.
-
-    Returns
-    -------
-    header, rows
-        Texts.
-    """
+    """Who, what and interaction of a policy's effect; no rows where its two by two was not run."""
     try:
         parts = main.split(name)
     except KeyError:
         return [], []
     rows = [
-        [say(f"part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2)]
+        [say(f"report.part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2)]
         for key, row in parts.to_dict("index").items()
     ]
-    return ["", say("closed", lang)], rows
+    return ["", say("report.closed", lang)], rows
 
 
 def _first_titles(projection: Projection, answer: Answer, lang: str) -> list[str]:
     return [
-        say("first in under", lang, definition=definition_label(projection, key, lang))
+        say("report.first in under", lang, definition=definition_label(projection, key, lang))
         if key
-        else say("first in", lang)
+        else say("report.first in", lang)
         for key in answer.comparisons
     ]
 

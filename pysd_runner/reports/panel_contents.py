@@ -9,19 +9,7 @@ from pysd_runner.panel.problems import SHOWN
 
 
 def panel_facts(panel: Panel) -> dict[str, Any]:
-    """What a panel holds, as plain data.
-
-    Parameters
-    ----------
-    panel
-        A panel that loaded.
-
-    Returns
-    -------
-    dict
-        Regions, first and last year, price basis, hash; for each variable its unit, its first and last year, how many
-        values are missing between these years, and the regions that lack the last one; none where it has no values.
-    """
+    """What a panel holds, as plain data."""
     return {
         "name": panel.name,
         "regions": [{"code": item.code, "name_en": item.name_en, "name_zh": item.name_zh} for item in panel.regions],
@@ -35,18 +23,7 @@ def panel_facts(panel: Panel) -> dict[str, Any]:
 
 
 def panel_lines(panel: Panel) -> list[str]:
-    """What a panel holds, for people.
-
-    Parameters
-    ----------
-    panel
-        A panel that loaded.
-
-    Returns
-    -------
-    list of str
-        The regions and years, then a line for each variable.
-    """
+    """What a panel holds, for people."""
     facts = panel_facts(panel)
     basis = f", {panel.price_basis}" if panel.price_basis else ""
     rows = [(name, *_variable_words(variable)) for name, variable in facts["variables"].items()]

@@ -1,6 +1,6 @@
 """What the policy analyses say, in English and Chinese."""
 
-from pysd_runner.text.words import word
+from pysd_runner.text import say
 
 
 def phrase(key: str, lang: str, **parts: object) -> str:
@@ -25,4 +25,4 @@ def phrase(key: str, lang: str, **parts: object) -> str:
     InvalidInput
         If there is no such language.
     """
-    return word(f"policy.{key.replace(' ', '_')}", lang, **parts)
+    return say(f"policy.{key}", lang, **parts)

@@ -22,27 +22,13 @@ RECORD = "run.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replay:
-    """A projection made again.
-
-    Parameters
-    ----------
-    projection
-        The new one.
-    inputs
-        What it was made from.
-    changed
-        What is no longer as it was when the run was recorded, one sentence each; empty when all is the same.
-    is_identical
-        Whether every number is the same, bit by bit; None when the results are no longer beside the record.
-    largest
-        Largest relative difference of a number; 0 when identical.
-    """
+    """A projection made again."""
 
     projection: Projection
-    inputs: Inputs
-    changed: tuple[str, ...]
-    is_identical: bool | None
-    largest: float
+    inputs: Inputs  # what it was made from
+    changed: tuple[str, ...]  # what is no longer as it was when the run was recorded, one sentence each
+    is_identical: bool | None  # whether every number is the same, bit by bit
+    largest: float  # largest relative difference of a number; 0 when identical
 
     @property
     def verdict(self) -> str:
@@ -55,18 +41,7 @@ class Replay:
 
 
 def is_record(path: str | Path) -> bool:
-    """Whether a file is the record of a run.
-
-    Parameters
-    ----------
-    path
-        Any text.
-
-    Returns
-    -------
-    bool
-        True for a JSON file that holds the settings of a projection.
-    """
+    """Whether a file is the record of a run."""
     file = Path(path)
     if file.suffix.lower() != ".json" or not file.is_file():
         return False
@@ -83,27 +58,8 @@ def draws_of(path: str | Path) -> int:
 
 
 def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -> Replay:
-    """Make a recorded projection again.
-
-    Scenarios, panel and fit are those of the record, whatever has become of their files.
-
-    Parameters
-    ----------
-    path
-        The ``run.json`` of a folder of results.
-    progress
-        Called with the number of draws finished.
-
-    Returns
-    -------
-    Replay
-        The projection, and how it compares.
-
-    Raises
-    ------
-    InvalidInput
-        If the record or a file it needs is missing or damaged.
-    """
+    """Make a recorded projection again."""
+    # Scenarios, panel and fit are those of the record, whatever has become of their files.
     file = Path(path)
     record = _read(file)
     inputs = read_inputs(record["inputs"], file.parent)

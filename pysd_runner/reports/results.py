@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc, write_text_whole
@@ -21,10 +22,9 @@ from pysd_runner.reports.evidence import declarations_of, evidence_lines
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
-from pysd_runner.reports.levels import level_table
 from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
-from pysd_runner.reports.phrases import say
 from pysd_runner.scenarios.scenario import BASELINE
+from pysd_runner.text import say
 
 FIGURES = "figures"
 
@@ -58,25 +58,17 @@ CONTENTS = (
     "baseline.nc",
     "run.json",
 )
+QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
+NATIONAL = ("national_gap", "theil", "sigma")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Results:
-    """What was written.
-
-    Parameters
-    ----------
-    folder
-        Where.
-    figures
-        Names of the figures, without ending.
-    events
-        Share of the draws with each event under each scenario; None when none was asked for.
-    """
+    """What was written."""
 
     folder: Path
-    figures: tuple[str, ...]
-    events: pd.DataFrame | None = None
+    figures: tuple[str, ...]  # names of the figures, without ending
+    events: pd.DataFrame | None = None  # share of the draws with each event under each scenario
 
 
 def write_results(
@@ -90,38 +82,7 @@ def write_results(
     progress: Callable[[int], None] | None = None,
     finished: Callable[[str], None] | None = None,
 ) -> Results:
-    """Write everything a reader of a projection needs into a folder.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    folder
-        An existing or new folder.
-    inputs
-        What it was made from; copied so that the folder can be run again elsewhere.
-    answer
-        How policies compare; None when there is nothing to compare.
-    scenarios
-        Scenarios that get figures of their own; empty for all policies.
-    lang
-        Language of figures and page, ``"en"`` or ``"zh"``.
-    progress
-        Called with the number of figures finished.
-    finished
-        Called with the name of each part that an interruption may leave behind; figures that are missing can be drawn
-        from the rest.
-
-    Returns
-    -------
-    Results
-        Folder and figures.
-
-    Raises
-    ------
-    OSError
-        If something cannot be written.
-    """
+    """Write everything a reader of a projection needs into a folder."""
     folder = Path(folder)
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
@@ -147,20 +108,7 @@ def write_results(
 
 
 def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:
-    """How likely the events are that were asked for.
-
-    Parameters
-    ----------
-    projection
-        What was projected.
-    inputs
-        What it was made from.
-
-    Returns
-    -------
-    DataFrame or None
-        As `scenario_chances`; None where no event was asked for.
-    """
+    """How likely the events are that were asked for."""
     if not inputs.events:
         return None
     forecast = None if inputs.baseline is None else inputs.baseline.paths
@@ -211,44 +159,46 @@ def _page(
         parts += _compared(projection, answer, year, lang)
     if shares is not None:
         header, rows = event_table(projection, shares, lang)
-        parts += [Heading(say("events", lang)), Table(header=header, rows=rows)]
+        parts += [Heading(say("report.events", lang)), Table(header=header, rows=rows)]
     pictures = [Picture(f"{FIGURES}/{name}.png", text) for name, text in sentences.items()]
     if pictures:
-        parts += [Heading(say("figures", lang)), Paragraph(say("figures note", lang)), *pictures]
+        parts += [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang)), *pictures]
     parts += _behind(projection, lang)
     parts += _listed("warnings", projection.warnings, lang)
     parts += _listed("inferred", projection.imputed, lang)
     if projection.policies:
         parts += list(_losers(projection, answer, lang))
     present = [name for name in CONTENTS if (folder / name).exists() or name == "summary.md"]
-    parts += _listed("files", [f"`{name}`: {say(f'file {name}', lang)}" for name in present], lang)
+    parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
     return Document(
-        title=say("report", lang, year=year, panel=panel), lang=lang, parts=[*parts, Paragraph(_made(projection, lang))]
+        title=say("report.report", lang, year=year, panel=panel),
+        lang=lang,
+        parts=[*parts, Paragraph(_made(projection, lang))],
     )
 
 
 def _compared(projection: Projection, answer: Answer, year: int, lang: str) -> Iterator[Part]:
     """Policies beside each other, what the first is made of, and what the ranking hangs on."""
     header, rows = policy_table(projection, answer, lang)
-    yield Heading(say("table", lang, year=year))
+    yield Heading(say("report.table", lang, year=year))
     yield Table(header=header, rows=rows)
     draws = answer.main.effects.sizes["draw"]
-    yield Paragraph(say("how single" if draws == 1 else "how", lang, draws=draws))
+    yield Paragraph(say("report.how single" if draws == 1 else "how", lang, draws=draws))
     name = projection.policies[0]
     header, rows = split_table(answer.main, name, lang)
     if rows:
         yield Table(
-            header=header, rows=rows, caption=say("split", lang, policy=label_of(projection, answer, name, lang))
+            header=header, rows=rows, caption=say("report.split", lang, policy=label_of(projection, answer, name, lang))
         )
     if len(answer.main.scenarios) > 1 and draws > 1:
         header, rows = case_table(projection, answer, lang)
-        yield Heading(say("ranking", lang))
+        yield Heading(say("report.ranking", lang))
         yield Table(header=header, rows=rows, words=frozenset({1, 2}))
 
 
 def _behind(projection: Projection, lang: str) -> list[Part]:
     """What is data and what is prior."""
-    parts: list[Part] = [Heading(say("evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
+    parts: list[Part] = [Heading(say("report.evidence", lang)), Bullets(evidence_lines(projection, lang=lang))]
     fitted = projection.provenance.get("fitted")
     lines = [] if fitted is None else certainty_lines(fitted, declarations_of(projection), lang=lang)
     return [*parts, Paragraph("\n".join(["```", *lines, "```"]))] if lines else parts
@@ -256,9 +206,12 @@ def _behind(projection: Projection, lang: str) -> list[Part]:
 
 def _losers(projection: Projection, answer: Answer | None, lang: str) -> Iterator[Part]:
     frame = _below(projection)
-    yield Heading(say("below", lang))
+    yield Heading(say("report.below", lang))
     yield Table(
-        header=[say("region", lang), *(label_of(projection, answer, name, lang) for name in projection.policies)],
+        header=[
+            say("report.region", lang),
+            *(label_of(projection, answer, name, lang) for name in projection.policies),
+        ],
         rows=[
             [str(row[f"name_{lang}"]), *(f"{percent(row[name])} %" for name in projection.policies)]
             for row in frame.to_dict("records")
@@ -268,7 +221,7 @@ def _losers(projection: Projection, answer: Answer | None, lang: str) -> Iterato
 
 def _listed(key: str, lines: Sequence[str], lang: str) -> list[Part]:
     """A heading and a list; nothing without lines."""
-    return [Heading(say(key, lang)), Bullets(lines)] if lines else []
+    return [Heading(say(f"report.{key}", lang)), Bullets(lines)] if lines else []
 
 
 def _made(projection: Projection, lang: str) -> str:
@@ -285,3 +238,38 @@ def _made(projection: Projection, lang: str) -> str:
         draws=record["settings"]["draws"],
         version=record["versions"]["gapsim"],
     )
+
+
+def level_table(projection: Projection) -> pd.DataFrame:
+    """Level at the start, level at the end and the change between them, with their intervals."""
+    rows = [
+        {"scenario": scenario, **row}
+        for scenario in projection.scenarios
+        for row in _rows(projection.data.sel(scenario=scenario))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _rows(data: xr.Dataset) -> Iterator[dict[str, object]]:
+    for name in NATIONAL:
+        if name in data:
+            yield _row(data[name], name, "")
+    if "class_gap" in data:
+        for group in data["class"].to_numpy():
+            yield _row(data["class_gap"].sel({"class": group}), "class_gap", str(group))
+
+
+def _row(values: xr.DataArray, name: str, group: str) -> dict[str, object]:
+    path = values.transpose("draw", "year").to_numpy()
+    start, end = path[:, 0], path[:, -1]
+    levels = {f"end_{key}": float(np.quantile(end, share)) for key, share in QUANTILES.items()}
+    changes = {f"change_{key}": float(np.quantile(end - start, share)) for key, share in QUANTILES.items()}
+    return {
+        "variable": name,
+        "class": group,
+        "year": int(values["year"][-1]),
+        "start": float(np.median(start)),
+        **levels,
+        **changes,
+        "probability_falls": float((end < start).mean()),
+    }

@@ -7,14 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers only; see the module's text
-    from pysd_runner.scenarios.comparison import with_comparisons
-    from pysd_runner.scenarios.composition import compose
-    from pysd_runner.scenarios.load import load_scenario
+    from pysd_runner.scenarios.description import with_comparisons
+    from pysd_runner.scenarios.load import compose, load_scenario, shipped_scenarios
     from pysd_runner.scenarios.policy import Policy, Schedule
     from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
     from pysd_runner.scenarios.scenario import Scenario
     from pysd_runner.scenarios.schema import scenario_schema
-    from pysd_runner.scenarios.shipped import shipped_scenarios
     from pysd_runner.scenarios.template import scenario_template
 
 _HOMES = {
@@ -23,12 +21,12 @@ _HOMES = {
     "Problem": "problems",
     "Scenario": "scenario",
     "Schedule": "policy",
-    "compose": "composition",
+    "compose": "load",
     "load_scenario": "load",
     "scenario_schema": "schema",
     "scenario_template": "template",
-    "shipped_scenarios": "shipped",
-    "with_comparisons": "comparison",
+    "shipped_scenarios": "load",
+    "with_comparisons": "description",
 }
 
 __all__ = [

@@ -4,48 +4,35 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.vocabulary import ScenarioModel
+
+POLICY_VARIABLES: dict[str, str] = {
+    "start": "Policy Start Time",
+    "budget": "Policy Budget Share",
+    "mix": "Uniform Mix",
+    "differentiation": "Differentiation",
+    "class_mixes": "Mix by Class",
+    "levers": "Lever Active",
+    "redistribution": "Redistribution Exponent",
+    "rolling_evaluation": "Rolling Evaluation Switch",
+    "targets.regions": "Region Target",
+    "targets.classes": "Class Target",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What a model says about one assumption.
+    """What a model says about one assumption."""
 
-    Parameters
-    ----------
-    key
-        As written in the scenario.
-    variable
-        The constant that is meant; empty if there is none.
-    error, warning
-        What is wrong or unusual; empty if nothing is.
-    remedy
-        What to do.
-    """
-
-    key: str
-    variable: str = ""
+    key: str  # as written in the scenario
+    variable: str = ""  # the constant that is meant; empty if there is none
     error: str = ""
     warning: str = ""
     remedy: str = ""
 
 
 def examine(assumptions: Mapping[str, float], model: ScenarioModel) -> Iterator[Finding]:
-    """Look every assumption up in a model.
-
-    Parameters
-    ----------
-    assumptions
-        From parameter key or name in the model to value.
-    model
-        The loaded model.
-
-    Yields
-    ------
-    Finding
-        One per assumption, in their order.
-    """
+    """Look every assumption up in a model."""
     seen: dict[str, str] = {}
     for key, value in assumptions.items():
         finding = _examine_one(key, value, model)

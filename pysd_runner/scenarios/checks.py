@@ -31,35 +31,14 @@ _MAY_BE_EMPTY: tuple[KeyPath, ...] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Names:
-    """Names a scenario may use; empty where they are not known yet.
-
-    Parameters
-    ----------
-    vocabulary
-        Levers and classes.
-    regions
-        Regions of the panel.
-    """
+    """Names a scenario may use; empty where they are not known yet."""
 
     vocabulary: Vocabulary
-    regions: Sequence[ScenarioRegion] = ()
+    regions: Sequence[ScenarioRegion] = ()  # regions of the panel
 
 
 def meaning_problems(document: Document, names: Names) -> Iterator[Problem]:
-    """Problems of meaning in a document.
-
-    Parameters
-    ----------
-    document
-        What was read from a file.
-    names
-        Names it may use.
-
-    Yields
-    ------
-    Problem
-        Errors and warnings, each with its line.
-    """
+    """Problems of meaning in a document."""
     yield from _empty_values(document.data, (), document)
     policy = _mapping(_mapping(document.data).get("policy"))
     yield from _schedules(policy, document)

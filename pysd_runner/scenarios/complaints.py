@@ -23,20 +23,7 @@ _PARTS: dict[KeyPath, type[BaseModel]] = {
 
 
 def validation_problems(document: Document) -> tuple[ScenarioFile | None, list[Problem]]:
-    """Read a document into the data model.
-
-    Parameters
-    ----------
-    document
-        What was read from a file.
-
-    Returns
-    -------
-    ScenarioFile or None
-        None if the document does not fit.
-    list of Problem
-        Every place where it does not fit.
-    """
+    """Read a document into the data model."""
     try:
         return ScenarioFile.model_validate(document.data), []
     except ValidationError as error:
@@ -53,18 +40,7 @@ def _problem(document: Document, error: ErrorDetails) -> Problem:
 
 
 def part_keys(part: type[BaseModel]) -> tuple[str, ...]:
-    """Keys a part of the file may have.
-
-    Parameters
-    ----------
-    part
-        A class of the data model.
-
-    Returns
-    -------
-    tuple of str
-        As written in the file.
-    """
+    """Keys a part of the file may have."""
     return tuple(field.alias or name for name, field in part.model_fields.items())
 
 

@@ -7,11 +7,12 @@ from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.load import SHIPPED_MODEL, load_scenario
 from pysd_runner.scenarios.scenario import Scenario
 from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary
+from pysd_runner.text import in_both, say
 
 # Who gets the money: exponent of need, the ending of names, and those of labels.
 WHO = {
-    "per_head": (0.0, {"en": ", per head", "zh": "，按人均"}),
-    "by_need": (1.0, {"en": ", by need", "zh": "，按需要"}),
+    "per_head": (0.0, in_both("scenario.per_head")),
+    "by_need": (1.0, in_both("scenario.by_need")),
 }
 
 # The mix that others are compared with: what a zoned policy spends on each lever, the same in every region.
@@ -19,40 +20,13 @@ REFERENCE = "uniform_mean_mix"
 
 
 def crossed(mixes: Iterable[Scenario], *, who: Iterable[str] = tuple(WHO)) -> tuple[Scenario, ...]:
-    """Give the money of some policies in several ways.
-
-    Parameters
-    ----------
-    mixes
-        Policies that spend.
-    who
-        Keys of `WHO`.
-
-    Returns
-    -------
-    tuple of Scenario
-        Each policy in each way, named ``<policy>_<who>``; one that gives its money so already keeps its name.
-    """
+    """Give the money of some policies in several ways."""
     keys = tuple(who)
     return tuple(_given(scenario, key) for scenario in mixes for key in keys)
 
 
 def two_by_two(scenario: Scenario, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
-    """Policies that split the effect of one into who gets the money, what it is spent on, and their interaction.
-
-    Parameters
-    ----------
-    scenario
-        A policy that spends.
-    model
-        Name of a shipped model, or a loaded model.
-
-    Returns
-    -------
-    tuple of Scenario
-        The reference mix per head; the reference mix as the policy gives its money; the policy's mix per head; the
-        policy itself. Budget, start and assumptions are those of the policy.
-    """
+    """Policies that split the effect of one into who gets the money, what it is spent on, and their interaction."""
     reference = replace(
         load_scenario(REFERENCE, model=model),
         assumptions=scenario.assumptions,
@@ -70,28 +44,14 @@ def two_by_two(scenario: Scenario, *, model: str | ScenarioModel = SHIPPED_MODEL
 
 
 def single_levers(budget: float, *, model: str | ScenarioModel = SHIPPED_MODEL) -> tuple[Scenario, ...]:
-    """Policies that spend everything on one lever, per head.
-
-    Parameters
-    ----------
-    budget
-        Share of national output a year.
-    model
-        Name of a shipped model, or a loaded model.
-
-    Returns
-    -------
-    tuple of Scenario
-        One a lever, named ``only_<lever>``.
-    """
+    """Policies that spend everything on one lever, per head."""
     root = load_scenario("baseline", model=model)
-    labels = {"en": "{} only", "zh": "仅{}"}
     return tuple(
         replace(
             root,
             name=f"only_{key}",
             label=FrozenMapping(
-                (lang, labels[lang].format(text) + WHO["per_head"][1][lang])
+                (lang, say("scenario.single_lever", lang, lever=text) + WHO["per_head"][1][lang])
                 for lang, text in (("en", word.en), ("zh", word.zh))
             ),
             note=FrozenMapping({"en": "", "zh": ""}),

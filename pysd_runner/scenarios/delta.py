@@ -25,38 +25,15 @@ _PLAIN = ("start", "differentiation", "redistribution", "rolling_evaluation")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delta:
-    """What one scenario file says.
-
-    Parameters
-    ----------
-    file
-        The file, checked.
-    settings
-        Policy settings it writes, by dotted key; None takes a target back.
-    interpolation
-        How the inherited schedules are interpolated from here on; None leaves them.
-    """
+    """What one scenario file says."""
 
     file: ScenarioFile
-    settings: Mapping[str, Any]
-    interpolation: Interpolation | None
+    settings: Mapping[str, Any]  # policy settings it writes, by dotted key; None takes a target back
+    interpolation: Interpolation | None  # how the inherited schedules are interpolated from here on; None leaves them
 
 
 def read_delta(file: ScenarioFile, vocabulary: Vocabulary) -> Delta:
-    """Delta of a file.
-
-    Parameters
-    ----------
-    file
-        A checked file.
-    vocabulary
-        Its levers and classes.
-
-    Returns
-    -------
-    Delta
-        Values in canonical names.
-    """
+    """Delta of a file."""
     policy = file.policy or PolicyPart()
     settings = dict(policy_settings(policy, vocabulary))
     writes_schedule = any(isinstance(settings.get(key), Schedule) for key in SCHEDULED)
@@ -64,20 +41,7 @@ def read_delta(file: ScenarioFile, vocabulary: Vocabulary) -> Delta:
 
 
 def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Policy settings written in a file.
-
-    Parameters
-    ----------
-    policy
-        The policy part of a checked file.
-    vocabulary
-        Its levers and classes.
-
-    Returns
-    -------
-    dict
-        From dotted key to value; keys that are not written are left out.
-    """
+    """Policy settings written in a file."""
     default = policy.interpolate or "step"
     settings: dict[str, Any] = {key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None}
     for key in ("start", "differentiation", "redistribution"):
@@ -95,18 +59,7 @@ def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any
 
 
 def add_settings(deltas: Iterable[Delta]) -> dict[str, Any]:
-    """Merge the settings of several deltas, later ones over earlier ones.
-
-    Parameters
-    ----------
-    deltas
-        From the first to the last.
-
-    Returns
-    -------
-    dict
-        From dotted key to value; None where a target was taken back.
-    """
+    """Merge the settings of several deltas, later ones over earlier ones."""
     settings: dict[str, Any] = {}
     for delta in deltas:
         if delta.interpolation is not None:
@@ -182,20 +135,7 @@ def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
 
 
 def both_languages(text: str | Languages | None, default: str = "") -> FrozenMapping[str]:
-    """Text in English and Chinese.
-
-    Parameters
-    ----------
-    text
-        As written in a file; one language stands in for the other.
-    default
-        Used when nothing is written.
-
-    Returns
-    -------
-    FrozenMapping
-        Keys ``"en"`` and ``"zh"``.
-    """
+    """Text in English and Chinese."""
     if isinstance(text, Languages):
         english, chinese = text.en or text.zh or default, text.zh or text.en or default
     else:

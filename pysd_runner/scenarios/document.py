@@ -25,68 +25,23 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(kw_only=True, slots=True)
 class Document:
-    """Plain data of one file; mapping keys are always text.
+    """Plain data of one file; mapping keys are always text."""
 
-    Parameters
-    ----------
-    place
-        Name of the file for messages.
-    data
-        The content.
-    lines
-        Line of each value, from 1, by path.
-    texts
-        Each scalar as it was written, by path.
-    problems
-        What was wrong with the text itself.
-    """
-
-    place: str
+    place: str  # name of the file for messages
     data: Any = None
-    lines: dict[KeyPath, int] = field(default_factory=dict)
-    texts: dict[KeyPath, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    lines: dict[KeyPath, int] = field(default_factory=dict)  # line of each value, from 1, by path
+    texts: dict[KeyPath, str] = field(default_factory=dict)  # each scalar as it was written, by path
+    problems: list[Problem] = field(default_factory=list)  # what was wrong with the text itself
 
     def report(self, path: KeyPath, message: str, **details: Any) -> Problem:
-        """Problem at a path of this document.
-
-        Parameters
-        ----------
-        path
-            Keys that lead to it; the nearest known line above it is named.
-        message
-            What is wrong.
-        **details
-            Further fields of `Problem`.
-
-        Returns
-        -------
-        Problem
-            With file, line and key path filled in.
-        """
+        """Problem at a path of this document."""
         known = next((path[:size] for size in range(len(path), -1, -1) if path[:size] in self.lines), None)
         line = None if known is None else self.lines[known]
         return Problem(place=self.place, line=line, path=join_path(path), message=message, **details)
 
 
 def read_document(file: Path) -> Document:
-    """Read a scenario file.
-
-    Parameters
-    ----------
-    file
-        YAML 1.2, JSON or TOML, in UTF-8.
-
-    Returns
-    -------
-    Document
-        Its data; duplicate keys and unknown tags are listed in `problems`.
-
-    Raises
-    ------
-    InvalidScenarioFile
-        If the file cannot be read or is not well formed.
-    """
+    """Read a scenario file."""
     place = str(file)
     try:
         with file.open("rb") as stream:
@@ -104,25 +59,7 @@ def read_document(file: Path) -> Document:
 
 
 def read_toml(text: str, place: str) -> Document:
-    """Read a TOML text; it carries no line numbers.
-
-    Parameters
-    ----------
-    text
-        The content.
-    place
-        Name of the file for messages.
-
-    Returns
-    -------
-    Document
-        The data.
-
-    Raises
-    ------
-    InvalidScenarioFile
-        If the text is not TOML.
-    """
+    """Read a TOML text; it carries no line numbers."""
     try:
         return Document(place=place, data=tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -130,25 +67,7 @@ def read_toml(text: str, place: str) -> Document:
 
 
 def read_yaml(text: str, place: str) -> Document:
-    """Read a YAML 1.2 text, of which JSON is a part.
-
-    Parameters
-    ----------
-    text
-        The content.
-    place
-        Name of the file for messages.
-
-    Returns
-    -------
-    Document
-        The data with line numbers.
-
-    Raises
-    ------
-    InvalidScenarioFile
-        If the text is not YAML, names another version of it, or is nested too deeply.
-    """
+    """Read a YAML 1.2 text, of which JSON is a part."""
     try:
         _guard(text, place)
         root = _yaml().compose(io.StringIO(text))

@@ -9,13 +9,6 @@ Value = TypeVar("Value")
 class FrozenMapping(Mapping[str, Value], Generic[Value]):
     """Read-only mapping from text to values; hashable and picklable.
 
-    Parameters
-    ----------
-    items
-        A mapping or pairs of key and value; the order is kept.
-
-    Examples
-    --------
     >>> FrozenMapping({"access": 1.0})["access"]
     1.0
     """

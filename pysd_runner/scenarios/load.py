@@ -1,7 +1,8 @@
 """From scenario files to scenarios: find them, follow what they extend, report all that is wrong at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,11 @@ from pysd_runner.scenarios.complaints import validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
 from pysd_runner.scenarios.document import ENDINGS, Document, KeyPath, read_document
 from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.scenarios.notices import notices
-from pysd_runner.scenarios.policy import Policy
+from pysd_runner.scenarios.policy import Policy, Schedule
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
 from pysd_runner.scenarios.regions import ScenarioRegion
 from pysd_runner.scenarios.scenario import BASELINE, Scenario
-from pysd_runner.scenarios.shipped import shipped_files
-from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary, model_name
+from pysd_runner.scenarios.vocabulary import ScenarioModel, load_vocabulary, model_name, scenario_folder
 
 SHIPPED_MODEL = "regional_digital"
 
@@ -259,3 +258,117 @@ def _changes(base: Sequence[_Link], rest: Sequence[_Link]) -> dict[str, None]:
 def _companions(chain: Sequence[_Link]) -> tuple[str, ...]:
     written = [link.delta.file.compare_with for link in chain if link.delta.file.compare_with is not None]
     return tuple(written[-1]) if written else ()
+
+
+def compose(name: str, *scenarios: Scenario) -> Scenario:
+    """Apply the changes of several scenarios to their common baseline, from left to right.
+
+    Parameters
+    ----------
+    name
+        Name of the result.
+    *scenarios
+        At least one; what a later one writes wins. Assumptions add up in the same way.
+
+    Returns
+    -------
+    Scenario
+        A scenario of the same baseline.
+
+    Raises
+    ------
+    InvalidScenario
+        If there is none, or they are deltas on different baselines or for different models.
+    """
+    if not scenarios:
+        raise InvalidScenario(f"nothing to compose {name!r} from; give at least one scenario")
+    root = scenarios[0].reference or scenarios[0]
+    settings: dict[str, Any] = dict(root.policy.settings())
+    changes: dict[str, None] = {}
+    assumptions: dict[str, float] = {}
+    for scenario in scenarios:
+        if scenario.model != root.model or (scenario.reference or scenario).policy != root.policy:
+            pair = f"{scenario.name!r} and {scenarios[0].name!r}"
+            raise InvalidScenario(f"{pair} do not share a model and a baseline")
+        written = scenario.policy.settings()
+        settings |= {key: written.get(key) for key in scenario.changes}
+        changes |= dict.fromkeys(scenario.changes)
+        assumptions |= scenario.assumptions
+    return notices(
+        Scenario(
+            name=name,
+            label=FrozenMapping((language, _joined(scenarios, language)) for language in ("en", "zh")),
+            policy=Policy.from_settings(settings),
+            assumptions=FrozenMapping(assumptions),
+            assumption_set=_joined_assumption_set(name, scenarios),
+            changes=tuple(changes),
+            reference=root,
+            compare_with=tuple(dict.fromkeys(chain(*(scenario.compare_with for scenario in scenarios)))),
+            model=root.model,
+        )
+    )
+
+
+def _joined(scenarios: Iterable[Scenario], language: str) -> str:
+    return " + ".join(scenario.label.get(language, scenario.name) for scenario in scenarios)
+
+
+def _joined_assumption_set(name: str, scenarios: Iterable[Scenario]) -> str:
+    sets = dict.fromkeys(scenario.assumption_set for scenario in scenarios if scenario.assumption_set)
+    return name if len(sets) > 1 else next(iter(sets), "")
+
+
+def notices(scenario: Scenario) -> Scenario:
+    """Scenario with warnings about settings that have no effect."""
+    return replace(scenario, warnings=(*scenario.warnings, *_without_effect(scenario)))
+
+
+def _paid(policy: Policy) -> set[str]:
+    """Levers with a share in some mix that is used."""
+    used: list[Any] = [] if policy.differentiation == 1 else [policy.mix]
+    used += list(policy.class_mixes.values()) if policy.differentiation else []
+    mixes: list[Mapping[str, float]] = []
+    for item in used:
+        mixes += item.values if isinstance(item, Schedule) else [item or {}]
+    return {lever for mix in mixes for lever, share in mix.items() if share > 0}
+
+
+def _without_effect(scenario: Scenario) -> Iterator[str]:
+    policy = scenario.policy
+    changed = set(scenario.changes)
+    if not policy.spends:
+        if changed:
+            yield "no money is spent, so the policy changes nothing; set `policy.budget`."
+        return
+    if policy.levers and not any(policy.levers.get(key, True) for key in _paid(policy)):
+        yield "every lever with money is off, so nothing is spent; see `policy.levers`."
+    if policy.differentiation == 0 and any(key.startswith("class_mixes.") for key in changed):
+        yield "the class mixes have no effect at differentiation 0; set `policy.differentiation`."
+    if policy.differentiation == 1 and "mix" in changed:
+        yield "the mix has no effect at differentiation 1; write `policy.class_mixes`, or lower that."
+
+
+def shipped_files(model: str | ScenarioModel) -> dict[str, Path]:
+    """Scenario files that ship with a model."""
+    return {file.stem: file for file in sorted(scenario_folder(model).glob("*.yaml"))}
+
+
+def shipped_scenarios(model: str | ScenarioModel = "regional_digital") -> tuple[str, ...]:
+    """Names of the scenarios that ship with a model.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, or a loaded model.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order, the baseline first.
+
+    Raises
+    ------
+    UnknownName
+        If no shipped model has that name.
+    """
+    return tuple(sorted(shipped_files(model), key=lambda name: (name != "baseline", name)))

@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.scenarios.assumptions import examine
+from pysd_runner.scenarios.assumptions import POLICY_VARIABLES, examine
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
 from pysd_runner.scenarios.regions import ScenarioRegion, find_group, find_region
 from pysd_runner.scenarios.scenario import Scenario
@@ -33,31 +32,7 @@ def lower(
     default_start: float | None,
     times: ArrayLike | None,
 ) -> dict[str, ModelValue]:
-    """Values of the model's variables under a scenario; see `Scenario.values`.
-
-    Parameters
-    ----------
-    scenario
-        The scenario.
-    model
-        The loaded model.
-    regions
-        Regions in the order of the model's ``Region`` range.
-    default_start
-        Year in which a policy starts that names none.
-    times
-        Years of the run, shape (k,).
-
-    Returns
-    -------
-    dict
-        From variable to a number, an array shaped like the variable, or a `TimePath`.
-
-    Raises
-    ------
-    InvalidScenario
-        Everything that does not fit the model or the regions.
-    """
+    """Values of the model's variables under a scenario; see `Scenario.values`."""
     bench = _Bench(scenario=scenario, model=model, regions=regions, problems=[])
     values = _policy_values(bench, default_start)
     _refuse_idle(bench, values, times)

@@ -222,17 +222,6 @@ def _flatten(policy: Policy) -> Iterator[tuple[str, Any]]:
 
 
 def changed_settings(policy: Policy, reference: Policy) -> dict[str, Any]:
-    """List the settings of a policy that differ from a reference.
-
-    Parameters
-    ----------
-    policy, reference
-        The policies to compare.
-
-    Returns
-    -------
-    dict
-        From dotted key to the policy's value; a target that only the reference has is not listed.
-    """
+    """List the settings of a policy that differ from a reference."""
     known = reference.settings()
     return {key: value for key, value in policy.settings().items() if key not in known or known[key] != value}

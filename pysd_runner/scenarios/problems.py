@@ -77,35 +77,13 @@ class InvalidScenarioFile(InvalidScenario):
 
 
 def quoted(value: object) -> str:
-    """Short text of something found in a file.
-
-    Parameters
-    ----------
-    value
-        Anything.
-
-    Returns
-    -------
-    str
-        Its text, cut to one readable line.
-    """
+    """Short text of something found in a file."""
     text = repr(value)
     return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
 
 
 def join_path(keys: Iterable[str | int]) -> str:
-    """Keys of a nested document as one text.
-
-    Parameters
-    ----------
-    keys
-        Mapping keys and list positions.
-
-    Returns
-    -------
-    str
-        As ``policy.targets.regions[1]``.
-    """
+    """Keys of a nested document as one text."""
     path = ""
     for key in keys:
         if isinstance(key, int):

@@ -1,13 +1,12 @@
 """Regions as people write them: codes, English and Chinese names, groups, in any case."""
 
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.panel.names import CHINESE_ENDING
 
-_CHINESE_ENDING = re.compile(r"(?<=..)(省|市|(壮族|回族|维吾尔)?自治区|特别行政区)$")
 MOST_LISTED = 8
 
 
@@ -32,25 +31,7 @@ class ScenarioRegion(Protocol):
 
 
 def find_region(text: str, regions: Sequence[ScenarioRegion]) -> int:
-    """Position of a region.
-
-    Parameters
-    ----------
-    text
-        Code, English or Chinese name (with or without 省, 市, 自治区), in any case.
-    regions
-        The known regions.
-
-    Returns
-    -------
-    int
-        Position in `regions`.
-
-    Raises
-    ------
-    UnknownName
-        If no region, or more than one, goes by that name; the message suggests the nearest.
-    """
+    """Position of a region."""
     wanted = _plain(text)
     for names in zip(*((region.code, region.name_en, region.name_zh) for region in regions), strict=True):
         found = [position for position, name in enumerate(names) if name and _plain(name) == wanted]
@@ -65,25 +46,7 @@ def find_region(text: str, regions: Sequence[ScenarioRegion]) -> int:
 
 
 def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
-    """Positions of the regions of a group.
-
-    Parameters
-    ----------
-    text
-        Name of the group, in any case.
-    regions
-        The known regions.
-
-    Returns
-    -------
-    tuple of int
-        Positions in `regions`, at least one.
-
-    Raises
-    ------
-    UnknownName
-        If no region belongs to such a group; the message suggests the nearest.
-    """
+    """Positions of the regions of a group."""
     found = tuple(
         position for position, region in enumerate(regions) if region.group and _plain(region.group) == _plain(text)
     )
@@ -95,7 +58,7 @@ def find_group(text: str, regions: Sequence[ScenarioRegion]) -> tuple[int, ...]:
 
 
 def _plain(text: str) -> str:
-    return _CHINESE_ENDING.sub("", unicodedata.normalize("NFKC", text).strip().casefold())
+    return CHINESE_ENDING.sub("", unicodedata.normalize("NFKC", text).strip().casefold())
 
 
 def _listing(names: Iterable[str]) -> str:

@@ -55,20 +55,10 @@ class ScenarioModel(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Word:
-    """One lever or class.
+    """One lever or class."""
 
-    Parameters
-    ----------
-    key
-        What scenario files call it.
-    element
-        Element of the model's range.
-    en, zh
-        Labels.
-    """
-
-    key: str
-    element: str
+    key: str  # what scenario files call it
+    element: str  # element of the model's range
     en: str
     zh: str
 
@@ -83,56 +73,21 @@ NO_WORDS: Words = FrozenMapping()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vocabulary:
-    """Levers and classes by key; empty where a model has none.
-
-    Parameters
-    ----------
-    levers, classes
-        Words by key, in the order of the model.
-    """
+    """Levers and classes by key; empty where a model has none."""
 
     levers: Words = NO_WORDS
     classes: Words = NO_WORDS
 
 
 def find_word(text: str, words: Words) -> Word | None:
-    """Word with this key, element or label, in any case.
-
-    Parameters
-    ----------
-    text
-        As written in a scenario file.
-    words
-        The known words.
-
-    Returns
-    -------
-    Word or None
-        None if there is no such word.
-    """
+    """Word with this key, element or label, in any case."""
     wanted = text.strip().casefold()
     spellings = ((word, (word.key, word.element, word.en, word.zh)) for word in words.values())
     return next((word for word, names in spellings if wanted in {name.casefold() for name in names}), None)
 
 
 def scenario_folder(model: str | ScenarioModel) -> Path:
-    """Folder with the scenarios that ship with a model.
-
-    Parameters
-    ----------
-    model
-        Name of a shipped model, or a loaded model.
-
-    Returns
-    -------
-    Path
-        It need not exist.
-
-    Raises
-    ------
-    UnknownName
-        If no shipped model has that name.
-    """
+    """Folder with the scenarios that ship with a model."""
     return (model_folder(model) if isinstance(model, str) else model.path.parent) / "scenarios"
 
 
@@ -142,25 +97,7 @@ def model_name(model: str | ScenarioModel) -> str:
 
 
 def load_vocabulary(model: str | ScenarioModel) -> Vocabulary:
-    """Levers and classes of a model.
-
-    Parameters
-    ----------
-    model
-        Name of a shipped model, or a loaded model.
-
-    Returns
-    -------
-    Vocabulary
-        From the declarations; without declarations from the model's ranges ``Lever`` and ``Class``.
-
-    Raises
-    ------
-    UnknownName
-        If no shipped model has that name.
-    InvalidModel
-        If the declarations cannot be read.
-    """
+    """Levers and classes of a model."""
     spec = load_spec(model_folder(model) / "model.toml") if isinstance(model, str) else model.spec
     if spec is not None:
         return Vocabulary(levers=_declared(spec.levers.values()), classes=_declared(spec.classes.values()))

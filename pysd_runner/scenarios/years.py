@@ -15,35 +15,15 @@ _YEAR = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleYear:
-    """One key of a schedule.
+    """One key of a schedule."""
 
-    Parameters
-    ----------
-    time
-        Calendar year, or years since the policy starts.
-    since_start
-        Whether it counts from the start of the policy.
-    """
-
-    time: float
-    since_start: bool
+    time: float  # calendar year, or years since the policy starts
+    since_start: bool  # whether it counts from the start of the policy
 
 
 def parse_year(text: str) -> ScheduleYear | None:
     """Read a key of a schedule.
 
-    Parameters
-    ----------
-    text
-        A year, ``start``, or ``start+5``.
-
-    Returns
-    -------
-    ScheduleYear or None
-        None if it is none of these.
-
-    Examples
-    --------
     >>> parse_year("start+5")
     ScheduleYear(time=5.0, since_start=True)
     """
@@ -56,20 +36,7 @@ def parse_year(text: str) -> ScheduleYear | None:
 
 
 def write_year(time: float, since_start: bool) -> str:
-    """Key of a schedule, the inverse of `parse_year`.
-
-    Parameters
-    ----------
-    time
-        Calendar year, or years since the policy starts.
-    since_start
-        Whether it counts from the start of the policy.
-
-    Returns
-    -------
-    str
-        As written in a scenario file.
-    """
+    """Key of a schedule, the inverse of `parse_year`."""
     number = f"{time:.0f}" if time == int(time) else f"{Decimal(repr(time)):f}"
     if not since_start:
         return number
@@ -77,18 +44,7 @@ def write_year(time: float, since_start: bool) -> str:
 
 
 def is_schedule(value: object) -> bool:
-    """Whether a mapping of a scenario file is a schedule rather than a mix.
-
-    Parameters
-    ----------
-    value
-        What stands in the file.
-
-    Returns
-    -------
-    bool
-        True if a key looks like a year, or a value is itself a mapping.
-    """
+    """Whether a mapping of a scenario file is a schedule rather than a mix."""
     if not isinstance(value, dict):
         return False
     return any(

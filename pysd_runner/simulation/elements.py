@@ -16,27 +16,7 @@ Position = tuple[int, ...]
 
 
 def located(model: Model, name: str) -> tuple[str, Position | None]:
-    """What a name stands for: a variable, or one element of it.
-
-    Parameters
-    ----------
-    model
-        The model.
-    name
-        A variable in any spelling or a key of the declarations, with the labels of an element in brackets or without.
-
-    Returns
-    -------
-    tuple
-        Name of the variable, and the position of the element, None for the whole variable.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such variable or element.
-    InvalidInput
-        If there are too many labels or too few.
-    """
+    """What a name stands for: a variable, or one element of it."""
     try:
         return model.find(name), None
     except UnknownName:
@@ -48,29 +28,7 @@ def located(model: Model, name: str) -> tuple[str, Position | None]:
 
 
 def position_of(model: Model, variable: str, labels: Sequence[str]) -> Position:
-    """Place of one element of a variable.
-
-    Parameters
-    ----------
-    model
-        The model.
-    variable
-        As written in the file.
-    labels
-        One for each subscript.
-
-    Returns
-    -------
-    tuple of int
-        Counted from nought along each subscript.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such element.
-    InvalidInput
-        If there are too many labels or too few.
-    """
+    """Place of one element of a variable."""
     dims = model.ir.variables[variable].dims
     if len(labels) != len(dims):
         raise InvalidInput(
@@ -86,22 +44,7 @@ def position_of(model: Model, variable: str, labels: Sequence[str]) -> Position:
 
 
 def element_name(model: ModelIr, variable: str, position: Position | None) -> str:
-    """Name of a variable, with the labels of one element in brackets where it is one.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    variable
-        As written in the file.
-    position
-        Of the element; None or empty for the whole variable.
-
-    Returns
-    -------
-    str
-        For instance ``Initial Output[R001]``.
-    """
+    """Name of a variable, with the labels of one element in brackets where it is one."""
     if not position:
         return variable
     dims = model.variables[variable].dims
@@ -110,19 +53,6 @@ def element_name(model: ModelIr, variable: str, position: Position | None) -> st
 
 
 def constant_values(model: Model, variable: str) -> Array:
-    """Values that the file gives for a constant.
-
-    Parameters
-    ----------
-    model
-        The model.
-    variable
-        As written in the file; it has no equation that changes.
-
-    Returns
-    -------
-    ndarray
-        Over the subscripts of the variable.
-    """
+    """Values that the file gives for a constant."""
     run = simulate(model, outcomes=[variable], stop=0, start=0, step=1, save_every=1, method="euler")
     return np.asarray(run[variable][0, 0, ..., 0])

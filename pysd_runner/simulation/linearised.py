@@ -25,28 +25,9 @@ _MODELS: dict[tuple[Any, ...], Differentiated] = {}
 
 
 class Linearised:
-    """A task with its derivatives.
+    """A task with its derivatives."""
 
-    It keeps the memory it works in, so that a call costs little more than the run; it serves one thread at a time.
-
-    Parameters
-    ----------
-    task
-        What is computed, and the values that hold unless others are given.
-    moved
-        What is moved, in order.
-    seeded
-        Variables among the values whose derivatives come from outside.
-    more
-        Number of further directions, behind `moved`, that only those know.
-
-    Raises
-    ------
-    InvalidInput
-        If PySD is asked for.
-    UnsupportedFeature
-        If something cannot be differentiated.
-    """
+    # It keeps the memory it works in, so that a call costs little more than the run; it serves one thread at a time.
 
     def __init__(self, task: Task, moved: Sequence[Direction], *, seeded: Sequence[str] = (), more: int = 0) -> None:
         if task.engine == "pysd":
@@ -76,24 +57,7 @@ class Linearised:
         *,
         progress: Callable[[int], None] | None = None,
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Compute outcomes and derivatives.
-
-        Parameters
-        ----------
-        values
-            What takes the place of values of the task, by variable, shape (scenario, draw, ...); not checked.
-        seeds
-            Derivative of each seeded variable, shape (scenario, draw, ..., parameter).
-        progress
-            Called with the number of draws finished.
-
-        Returns
-        -------
-        values : dict
-            Outcome by name, shape (scenario, draw, ..., year).
-        derivatives : dict
-            Derivative by outcome, shape (scenario, draw, ..., year, parameter).
-        """
+        """Compute outcomes and derivatives, shape (scenario, draw, ..., year)."""
         outer = {twin: (seeds or {})[name] for name, twin in self._seeds.items()}
         changed: dict[str, Array] = {**(values or {}), **outer}
         task = replace(self._task, values={**self._task.values, **changed})
@@ -114,18 +78,7 @@ class Linearised:
         return self._single
 
     def split(self, found: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Outcomes, and derivatives with their axis of parameters last, without copying.
-
-        Parameters
-        ----------
-        found
-            What a run of the differentiated model gave.
-
-        Returns
-        -------
-        values, derivatives : dict
-            As `run` returns them.
-        """
+        """Outcomes, and derivatives with their axis of parameters last, without copying."""
         data = {name: found[name] for name in self.outcomes}
         return data, {name: self._derivative(name, found) for name in self.outcomes}
 
@@ -136,13 +89,7 @@ class Linearised:
 
 
 class SingleCase:
-    """A compiled program for one case, with its memory.
-
-    Parameters
-    ----------
-    task
-        What is computed.
-    """
+    """A compiled program for one case, with its memory."""
 
     def __init__(self, task: Task) -> None:
         from pysd_runner.engine.llvm import target
@@ -172,22 +119,7 @@ def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str])
 
 
 def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
-    """Refuse bounds and steps of the run that depend on what is moved.
-
-    Parameters
-    ----------
-    task
-        What is computed.
-    moved
-        What is moved.
-    names
-        Time controls that the model decides itself.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If one of them depends on a direction.
-    """
+    """Refuse bounds and steps of the run that depend on what is moved."""
     _differentiated(task.model.ir, tuple(moved), tuple(names), tuple(task.values), _moving(task.values))
 
 

@@ -124,7 +124,7 @@ class Run:
         return Path(save_netcdf(self.to_xarray(), Path(path)))
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - a front door
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,
@@ -225,19 +225,6 @@ def simulate(
 
 
 def failure_message(failed: NDArray[np.bool_], failures: Sequence[Failure]) -> str:
-    """How many cases failed, and where the first one went wrong.
-
-    Parameters
-    ----------
-    failed
-        Cases that failed, shape (scenario, draw).
-    failures
-        Those that were traced.
-
-    Returns
-    -------
-    str
-        A message.
-    """
+    """How many cases failed, and where the first one went wrong."""
     count = f"{int(failed.sum())} of {failed.size} cases gave values that are not finite"
     return f"{count}; first: {failures[0]}" if failures else count

@@ -37,46 +37,19 @@ Parameter = str | tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Jacobian:
-    """Outcomes and how they move with parameters.
+    """Outcomes and how they move with parameters."""
 
-    Parameters
-    ----------
-    years
-        Saved moments, shape (year,).
-    parameters
-        What was moved: names, with the element in brackets.
-    data
-        Outcome by variable, shape (scenario, draw, ..., year).
-    derivatives
-        Derivative by outcome, shape (scenario, draw, ..., year, parameter), in the unit of the outcome per unit of the
-        parameter.
-    dims
-        Subscript ranges of each outcome.
-    units
-        Unit of each outcome.
-    parameter_units
-        Unit of each parameter, in order.
-    ranges
-        Elements of the subscript ranges.
-    failed
-        Cases with a value that is not finite, shape (scenario, draw).
-    provenance
-        How it was made: model, hash, engine, bounds and steps.
-    time_unit
-        Unit of the saved moments, as the model file writes it.
-    """
-
-    years: Array
-    parameters: tuple[str, ...]
-    data: Mapping[str, Array]
+    years: Array  # saved moments, shape (year,)
+    parameters: tuple[str, ...]  # what was moved: names, with the element in brackets
+    data: Mapping[str, Array]  # outcome by variable, shape (scenario, draw, ..., year)
     derivatives: Mapping[str, Array]
-    dims: Mapping[str, tuple[str, ...]]
-    units: Mapping[str, str]
-    parameter_units: tuple[str, ...]
-    ranges: Mapping[str, tuple[str, ...]]
-    failed: NDArray[np.bool_]
+    dims: Mapping[str, tuple[str, ...]]  # subscript ranges of each outcome
+    units: Mapping[str, str]  # unit of each outcome
+    parameter_units: tuple[str, ...]  # unit of each parameter, in order
+    ranges: Mapping[str, tuple[str, ...]]  # elements of the subscript ranges
+    failed: NDArray[np.bool_]  # cases with a value that is not finite, shape (scenario, draw)
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    time_unit: str = ""
+    time_unit: str = ""  # unit of the saved moments, as the model file writes it
 
     def __repr__(self) -> str:
         scenarios, draws = self.failed.shape
@@ -84,13 +57,7 @@ class Jacobian:
         return one_line(kind, self.data, (scenarios, draws), self.years, self.provenance)
 
     def __getitem__(self, name: str) -> Array:
-        """Derivatives of one outcome, shape (scenario, draw, ..., year, parameter).
-
-        Raises
-        ------
-        UnknownName
-            If they were not asked for.
-        """
+        """Derivatives of one outcome, shape (scenario, draw, ..., year, parameter)."""
         known = {key(item): item for item in self.derivatives}
         if key(name) not in known:
             raise UnknownName(f"there are no derivatives of {name!r}.{suggest(name, self.derivatives)}")
@@ -113,7 +80,7 @@ class Jacobian:
         return xr.Dataset(arrays, coords=coords, attrs=dict(self.provenance))
 
 
-def jacobian(
+def jacobian(  # noqa: PLR0913 - a front door
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,
@@ -214,7 +181,7 @@ def jacobian(
     )
 
 
-def jacobian_function(
+def jacobian_function(  # noqa: PLR0913 - a front door
     model: Model,
     values: Mapping[str, Any] | None = None,
     *,
@@ -227,23 +194,7 @@ def jacobian_function(
     engine: Engine = "auto",
     method: Method | None = None,
 ) -> "JacobianFunction":
-    """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case.
-
-    Parameters
-    ----------
-    model, values, parameters, outcomes, start, stop, step, save_every, engine, method
-        As for `jacobian`; values hold for one case. What is moved is a constant of the file, or one of `values`.
-
-    Returns
-    -------
-    JacobianFunction
-        Compiled, with its memory; a call costs little more than the run. It serves one thread at a time.
-
-    Raises
-    ------
-    UnknownName, InvalidInput, UnsupportedFeature
-        As for `jacobian`, and if there are several cases or what is moved has an equation.
-    """
+    """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case."""
     moved = directions(model, parameters)
     known = model.by_variable({} if values is None else values)
     ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
@@ -270,24 +221,7 @@ def _constant(model: Model, name: str) -> Array:
 
 
 class JacobianFunction:
-    """A function from numbers to outcomes and derivatives; made by `jacobian_function`.
-
-    Parameters
-    ----------
-    task
-        What is computed, for one case, with a value for everything that is moved.
-    moved
-        What is moved.
-
-    Attributes
-    ----------
-    parameters
-        What is moved: names, with the element in brackets.
-    years
-        Saved moments, shape (year,).
-    start
-        Values of the parameters in the task, shape (parameter,).
-    """
+    """A function from numbers to outcomes and derivatives; made by `jacobian_function`."""
 
     def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
         names = dict.fromkeys(item.variable for item in moved)
@@ -308,22 +242,7 @@ class JacobianFunction:
         self._views = None if self._single is None else _first_case(*self._work.split(self._single.found))
 
     def __call__(self, point: Array, *, copy: bool = True) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Compute outcomes and derivatives.
-
-        Parameters
-        ----------
-        point
-            Value of each parameter, shape (parameter,); not checked.
-        copy
-            Whether the results are arrays of their own; otherwise the next call may write over them.
-
-        Returns
-        -------
-        values : dict
-            Outcome by name, shape (..., year).
-        derivatives : dict
-            Derivative by outcome, shape (..., year, parameter).
-        """
+        """Compute outcomes and derivatives, shape (..., year)."""
         for (array, place), number in zip(self._places, point, strict=True):
             array[place] = number
         if self._single is None or self._views is None:
@@ -342,27 +261,7 @@ def _first_case(
 
 
 def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction, ...]:
-    """Every single thing that is moved.
-
-    Parameters
-    ----------
-    model
-        The model.
-    parameters
-        As for `jacobian`.
-
-    Returns
-    -------
-    tuple of Direction
-        In the order given, elements in C order.
-
-    Raises
-    ------
-    UnknownName
-        If a variable or an element does not exist.
-    InvalidInput
-        If something is moved twice, or nothing at all.
-    """
+    """Every single thing that is moved."""
     if isinstance(parameters, str) or not parameters:
         raise InvalidInput(f"parameters are a list of at least one name; found {parameters!r}")
     return directions_of(model.ir, [_positioned(model, item) for item in parameters])
@@ -377,20 +276,7 @@ def _positioned(model: Model, parameter: Parameter) -> str | tuple[str, tuple[in
 
 
 def label_of(model: ModelIr, direction: Direction) -> str:
-    """Name of what is moved, with its element in brackets.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    direction
-        What is moved.
-
-    Returns
-    -------
-    str
-        For instance ``Initial Output[R001]``.
-    """
+    """Name of what is moved, with its element in brackets."""
     return element_name(model, direction.variable, direction.position)
 
 

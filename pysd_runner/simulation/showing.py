@@ -13,26 +13,7 @@ from pysd_runner.model import Model
 def one_line(
     kind: str, outcomes: Collection[str], cases: tuple[int, int], years: NDArray[np.float64], made: Mapping[str, Any]
 ) -> str:
-    """Say what results are, on one line.
-
-    Parameters
-    ----------
-    kind
-        What they are called.
-    outcomes
-        Names.
-    cases
-        How many scenarios and draws.
-    years
-        Saved moments, shape (year,).
-    made
-        Their provenance.
-
-    Returns
-    -------
-    str
-        For instance ``<Run of 'sir': 22 outcomes, 1 scenario x 1 draw, 37 moments from 0 to 36, engine llvm>``.
-    """
+    """Say what results are, on one line."""
     names = next(iter(outcomes)) if len(outcomes) == 1 else f"{len(outcomes)} outcomes"
     scenarios, draws = (
         f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in zip(cases, _NOUNS, strict=True)
@@ -47,35 +28,11 @@ _NOUNS = ("scenario", "draw")
 
 
 def time_unit(model: Model) -> str:
-    """Unit of time of a model, as its controls give it.
-
-    Parameters
-    ----------
-    model
-        The model.
-
-    Returns
-    -------
-    str
-        Empty when the file gives none.
-    """
+    """Unit of time of a model, as its controls give it."""
     units = (model.ir.variables[name].unit for name in (TIME_STEP, INITIAL_TIME, FINAL_TIME))
     return next((unit for unit in units if unit), "")
 
 
 def time_axis(years: NDArray[np.float64], unit: str) -> tuple[str, NDArray[np.float64], dict[str, str]]:
-    """The coordinate of saved moments for a labelled data set.
-
-    Parameters
-    ----------
-    years
-        Saved moments, shape (year,).
-    unit
-        Their unit, empty where none is known.
-
-    Returns
-    -------
-    tuple
-        Dimension, values and attributes, as xarray takes them.
-    """
+    """The coordinate of saved moments for a labelled data set."""
     return "year", years, {"units": unit} if unit else {}

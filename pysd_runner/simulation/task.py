@@ -33,44 +33,18 @@ FINITE = "the same case with arrays in double precision is finite"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A simulation whose input was checked.
-
-    Parameters
-    ----------
-    model
-        The model.
-    values
-        What replaces values of the file, by its names of variables, with the axes (scenario, draw, ...).
-    clock
-        Bounds and steps.
-    outcomes
-        Variables to save, by their names in the file.
-    engine
-        What computes it.
-    seed
-        Seed of the random functions of the model.
-    first_draw
-        Number of the first draw in the whole ensemble, which the random functions go by.
-    threads
-        How many blocks of draws the compiled engine runs at once; None takes every core the process may use.
-    precision
-        Type of the numbers in the compiled engine.
-    method
-        How stocks are integrated.
-    clocks
-        Bounds and steps of every case, by scenario and draw, where cases differ.
-    """
+    """A simulation whose input was checked."""
 
     model: Model
     values: Mapping[str, Array | TimePath]
     clock: Clock
-    outcomes: tuple[str, ...]
+    outcomes: tuple[str, ...]  # variables to save, by their names in the file
     engine: Engine
-    seed: int = 0
-    first_draw: int = 0
-    threads: int | None = None
-    precision: Precision = "float64"
-    method: Method = "euler"
+    seed: int = 0  # seed of the random functions of the model
+    first_draw: int = 0  # number of the first draw in the whole ensemble, which the random functions go by
+    threads: int | None = None  # how many blocks of draws the compiled engine runs at once
+    precision: Precision = "float64"  # type of the numbers in the compiled engine
+    method: Method = "euler"  # how stocks are integrated
     clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
 
     @property
@@ -85,18 +59,7 @@ class Task:
         return integrated(self.model.ir, self.inputs, self.method, self.clock.step, own_steps=own_steps)
 
     def part(self, draws: slice) -> "Task":
-        """The same for some of the draws.
-
-        Parameters
-        ----------
-        draws
-            Which ones, with a start; values that hold for all draws stay as they are.
-
-        Returns
-        -------
-        Task
-            Views of the same values; random functions go on counting draws from the first of all.
-        """
+        """The same for some of the draws."""
         values = {name: _part(value, draws) for name, value in self.values.items()}
         picked = {
             (scenario, draw - draws.start): clock
@@ -120,7 +83,7 @@ def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
     return value if value.shape[1] == 1 else value[:, draws]
 
 
-def prepared(
+def prepared(  # noqa: PLR0913 - the settings of `simulate`
     model: Model,
     values: Mapping[str, Any] | None,
     *,
@@ -135,27 +98,7 @@ def prepared(
     precision: Precision = "float64",
     method: Method | None = None,
 ) -> Task:
-    """Check what a caller asks for.
-
-    Parameters
-    ----------
-    model, values, start, stop, step, save_every, outcomes, engine, seed, threads, precision, method
-        As in `pysd_runner.simulation.simulate`.
-
-    Returns
-    -------
-    Task
-        Ready to be computed.
-
-    Raises
-    ------
-    UnknownName
-        If a variable does not exist.
-    InvalidInput
-        If a value does not fit its variable, or there is no such engine.
-    UnsupportedFeature
-        If the engine does not cover the model.
-    """
+    """Check what a caller asks for."""
     engine = chosen(engine, precision)
     seed = whole("seed", seed, least=0)
     threads = None if threads is None else whole("threads", threads, least=1)
@@ -187,25 +130,7 @@ def prepared(
 
 
 def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:
-    """Compute a task.
-
-    Parameters
-    ----------
-    task
-        What `prepared` returned, or a part of its draws.
-    progress
-        Called with the number of draws finished.
-
-    Returns
-    -------
-    dict
-        Outcome by name, shape (scenario, draw, ..., year).
-
-    Raises
-    ------
-    UnsupportedFeature
-        If the engine does not cover the model.
-    """
+    """Compute a task, shape (scenario, draw, ..., year)."""
     if task.clocks:
         return _case_by_case(task, progress)
     if task.engine == "pysd":
@@ -233,20 +158,7 @@ def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[st
 
 
 def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
-    """Cases with a value that is not finite, where some equation defines one and does not call it missing.
-
-    Parameters
-    ----------
-    model
-        The model.
-    data
-        Outcome by name, shape (scenario, draw, ..., year).
-
-    Returns
-    -------
-    ndarray of bool
-        Shape (scenario, draw).
-    """
+    """Cases with a value that is not finite, where some equation defines one and does not call it missing."""
     failed = np.zeros((1, 1), dtype=bool)
     for name, values in data.items():
         lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
@@ -257,46 +169,14 @@ def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
 
 
 def traced(task: Task, failed: NDArray[np.bool_], data: Mapping[str, Array], most: int = TRACED) -> tuple[Failure, ...]:
-    """Find where the first failed cases went wrong.
-
-    Parameters
-    ----------
-    task
-        What was computed.
-    failed
-        Its failed cases, shape (scenario, draw).
-    data
-        What it gave, by name, shape (scenario, draw, ..., year).
-    most
-        How many cases are traced.
-
-    Returns
-    -------
-    tuple of Failure
-        At most that many.
-    """
+    """Find where the first failed cases went wrong."""
     cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:most]]
     times = task.clock.saved_times
     return tuple(traced_case(task, case, seen(task.model.ir, data, times, case)) for case in cases)
 
 
 def traced_case(task: Task, case: tuple[int, int], shown: Failure) -> Failure:
-    """Find where one failed case went wrong.
-
-    Parameters
-    ----------
-    task
-        What was computed.
-    case
-        Scenario and draw.
-    shown
-        The first sign of it among the outcomes.
-
-    Returns
-    -------
-    Failure
-        The cause; the first sign where only PySD can run the model, or where the case is finite on the reference.
-    """
+    """Find where one failed case went wrong."""
     try:
         found = trace(
             task.model.ir,
@@ -314,18 +194,7 @@ def traced_case(task: Task, case: tuple[int, int], shown: Failure) -> Failure:
 
 
 def provenance(task: Task) -> dict[str, Any]:
-    """How a task was computed: model, hash, engine, bounds and steps.
-
-    Parameters
-    ----------
-    task
-        What was computed.
-
-    Returns
-    -------
-    dict
-        Plain texts and numbers.
-    """
+    """How a task was computed: model, hash, engine, bounds and steps."""
     return {
         "model": task.model.name,
         "model_sha256": task.model.sha256,
@@ -397,18 +266,7 @@ def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, 
 
 
 def compiled_ahead(task: Task) -> None:
-    """Compile what the compiled engine needs for a task, so that several threads find it.
-
-    Parameters
-    ----------
-    task
-        One for the compiled engine.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If the engine does not cover the model.
-    """
+    """Compile what the compiled engine needs for a task, so that several threads find it."""
     from pysd_runner.engine.llvm import target
 
     one = task.case(0, 0) if task.clocks else task

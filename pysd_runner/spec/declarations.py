@@ -351,38 +351,18 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
-    """One of several national series that measure the same thing.
+    """One of several national series that measure the same thing."""
 
-    Attributes
-    ----------
-    key
-        Name of the series.
-    en, zh
-        What counts as what is measured.
-    """
-
-    key: str
+    key: str  # name of the series
     en: str
     zh: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlausibleRange:
-    """Where an effect of policy is believed to lie by evidence from outside the model.
+    """Where an effect of policy is believed to lie by evidence from outside the model."""
 
-    Attributes
-    ----------
-    key
-        Effect of policy, see `pysd_runner.policy.effects.effects`.
-    lower, upper
-        Ends of the range, in the unit of the effect.
-    sources, note
-        Keys of ``references.bib``; how the range follows from them.
-    en, zh
-        The effect in words.
-    """
-
-    key: str
+    key: str  # effect of policy, see `pysd_runner.policy.effects.effects`
     lower: float
     upper: float
     sources: tuple[str, ...]

@@ -299,24 +299,7 @@ def load_fitted(path: str | Path) -> FittedParameters:
 
 
 def check_schema(content: Any, path: Path, what: str, schema: int) -> None:
-    """Refuse a file of another schema than the one that is read.
-
-    Parameters
-    ----------
-    content
-        What the file holds.
-    path
-        The file.
-    what
-        What it should hold.
-    schema
-        The one that is read.
-
-    Raises
-    ------
-    InvalidInput
-        With what to do; files of earlier versions are named as such.
-    """
+    """Refuse a file of another schema than the one that is read."""
     found = content.get("schema") if isinstance(content, dict) else None
     if found in range(1, schema):
         raise InvalidInput(f"{path}: {EARLIER}")

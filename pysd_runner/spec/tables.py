@@ -8,15 +8,7 @@ from pysd_runner.core.errors import InvalidModel, suggest
 
 
 class Table:
-    """A table that remembers which of its keys were read, so that the rest can be refused.
-
-    Parameters
-    ----------
-    values
-        The parsed table.
-    place
-        File and path inside it, for instance ``model.toml: parameters["q_a"]``.
-    """
+    """A table that remembers which of its keys were read, so that the rest can be refused."""
 
     def __init__(self, values: dict[str, Any], place: str) -> None:
         self._values = values
@@ -24,25 +16,7 @@ class Table:
         self._known: list[str] = []
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Read a string.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-        default
-            What a missing entry means; None makes the entry required.
-
-        Returns
-        -------
-        str
-            The entry without surrounding spaces.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is missing without a default, is not a string, or is an empty required string.
-        """
+        """Read a string."""
         value = self._take(key, default)
         if not isinstance(value, str):
             self.fail(key, f"expected a text in quotes, found {value!r}")
@@ -51,25 +25,7 @@ class Table:
         return value.strip()
 
     def number(self, key: str, default: float | None = None) -> float:
-        """Read a finite number.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-        default
-            What a missing entry means; None makes the entry required.
-
-        Returns
-        -------
-        float
-            The entry.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is missing without a default, or is not a finite number.
-        """
+        """Read a finite number."""
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fail(key, f"expected a number without quotes, found {value!r}")
@@ -78,43 +34,11 @@ class Table:
         return float(value)
 
     def number_or_text(self, key: str) -> float | str:
-        """Read a finite number, or a name that stands for one.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-
-        Returns
-        -------
-        float or str
-            The entry.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is missing, or is neither.
-        """
+        """Read a finite number, or a name that stands for one."""
         return self.text(key) if isinstance(self._values.get(key), str) else self.number(key)
 
     def optional_number(self, key: str) -> float | None:
-        """Read a finite number, or None when the entry is missing.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-
-        Returns
-        -------
-        float or None
-            The entry.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is present and not a finite number.
-        """
+        """Read a finite number, or None when the entry is missing."""
         if key in self._values:
             return self.number(key)
         self._known.append(key)
@@ -125,48 +49,14 @@ class Table:
         return key in self._values
 
     def flag(self, key: str, default: bool | None = None) -> bool:
-        """Read a truth value.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-        default
-            What a missing entry means; None makes the entry required.
-
-        Returns
-        -------
-        bool
-            The entry.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is missing without a default, or is neither true nor false.
-        """
+        """Read a truth value."""
         value = self._take(key, default)
         if not isinstance(value, bool):
             self.fail(key, f"expected true or false, found {value!r}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Read a list of distinct, non-empty strings; empty when the entry is missing.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-
-        Returns
-        -------
-        tuple of str
-            The entries, in the order of the file.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is not a list of strings, or a string is empty or repeated.
-        """
+        """Read a list of distinct, non-empty strings; empty when the entry is missing."""
         value = self._take(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
             self.fail(key, f"expected a list of texts, found {value!r}")
@@ -175,71 +65,21 @@ class Table:
         return tuple(value)
 
     def word(self, key: str, allowed: tuple[str, ...]) -> str:
-        """Read one of several words.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-        allowed
-            The words.
-
-        Returns
-        -------
-        str
-            The entry.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is missing or another word.
-        """
+        """Read one of several words."""
         value = self.text(key)
         if value not in allowed:
             self.fail(key, f"expected one of {', '.join(allowed)}, found {value!r}.{suggest(value, allowed)}")
         return value
 
     def table(self, key: str) -> "Table | None":
-        """Open a table inside this one, or None when the entry is missing.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-
-        Returns
-        -------
-        Table or None
-            The inner table.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is not a table.
-        """
+        """Open a table inside this one, or None when the entry is missing."""
         value = self._take(key, {})
         if not isinstance(value, dict):
             self.fail(key, f"expected a table, found {value!r}")
         return Table(value, f"{self._place}.{key}") if key in self._values else None
 
     def tables(self, key: str) -> Iterator[tuple[str, "Table"]]:
-        """Open the tables of a section, such as ``[parameters.q_a]``, ``[parameters.c0]``.
-
-        Parameters
-        ----------
-        key
-            Name of the section.
-
-        Yields
-        ------
-        tuple
-            Key and table, in the order of the file.
-
-        Raises
-        ------
-        InvalidModel
-            If the section, or an entry of it, is not a table.
-        """
+        """Open the tables of a section, such as ``[parameters.q_a]``, ``[parameters.c0]``."""
         section = self._take(key, {})
         separator = "" if self._place.endswith(": ") else "."
         if not isinstance(section, dict):
@@ -251,23 +91,7 @@ class Table:
             yield name, Table(values, place)
 
     def entries(self, key: str) -> Iterator["Table"]:
-        """Open the tables of a list, such as repeated ``[[rule]]``; none when it is missing.
-
-        Parameters
-        ----------
-        key
-            Name of the list.
-
-        Yields
-        ------
-        Table
-            Each table, in the order of the file; its place is counted from one.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is not a list of tables.
-        """
+        """Open the tables of a list, such as repeated ``[[rule]]``; none when it is missing."""
         values = self._take(key, [])
         if not isinstance(values, list) or not all(isinstance(item, dict) for item in values):
             self.fail(key, f"expected tables that start with [[{key}]], found {values!r}")
@@ -276,53 +100,18 @@ class Table:
             yield Table(item, f"{self._place}{separator}{key}[{place}]")
 
     def numbers(self, key: str) -> dict[str, float]:
-        """Read a table of finite numbers under names of any kind; empty when it is missing.
-
-        Parameters
-        ----------
-        key
-            Name of the table.
-
-        Returns
-        -------
-        dict
-            The numbers by name.
-
-        Raises
-        ------
-        InvalidModel
-            If the entry is not a table of finite numbers.
-        """
+        """Read a table of finite numbers under names of any kind; empty when it is missing."""
         inner = self.table(key)
         return {} if inner is None else {name: inner.number(name) for name in inner._values}
 
     def finish(self) -> None:
-        """Refuse what nobody read.
-
-        Raises
-        ------
-        InvalidModel
-            If the table has a key no reader asked for.
-        """
+        """Refuse what nobody read."""
         for key in self._values:
             if key not in self._known:
                 self.fail(key, f"unknown key; known: {', '.join(self._known)}.{suggest(key, self._known)}")
 
     def fail(self, key: str, message: str) -> NoReturn:
-        """Raise an error that names this entry.
-
-        Parameters
-        ----------
-        key
-            Name of the entry.
-        message
-            What was found, what was expected, what to do.
-
-        Raises
-        ------
-        InvalidModel
-            Always.
-        """
+        """Raise an error that names this entry."""
         separator = "" if self._place.endswith(": ") else "."
         raise InvalidModel(f"{self._place}{separator}{key}: {message}")
 

@@ -1,1 +1,60 @@
-"""The texts of tables and pictures, in every language they exist in."""
+"""Every text that exists in English and Chinese, from two files of equal keys, and the one function that says it."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from string import Formatter
+from types import MappingProxyType
+
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+
+LANGUAGES = ("en", "zh")
+
+
+def say(key: str, lang: str, **values: object) -> str:
+    """Text of a key in a language, with its blanks filled in; spaces in a key stand for underscores.
+
+    >>> say("axis.year", "en")
+    'Year'
+    """
+    known, plain = texts(lang), _plain(key)
+    if plain not in known:
+        raise UnknownName(f"no text is called {plain!r}.{suggest(plain, known)}")
+    return known[plain].format(**values)
+
+
+def has_text(key: str) -> bool:
+    """Whether there is a text of a key."""
+    return _plain(key) in texts(LANGUAGES[0])
+
+
+def _plain(key: str) -> str:
+    return key.replace(" ", "_").replace(",", "")
+
+
+def in_both(key: str, **values: object) -> dict[str, str]:
+    """Text of a key by language."""
+    return {lang: say(key, lang, **values) for lang in LANGUAGES}
+
+
+@cache
+def texts(lang: str, room: str = "") -> Mapping[str, str]:
+    """All texts of a language, or those whose keys begin with the name of a room, without that name."""
+    if lang not in LANGUAGES:
+        raise InvalidInput(f"lang={lang!r} is not a language of the texts; choose one of {', '.join(LANGUAGES)}")
+    if room:
+        return MappingProxyType(
+            {key.removeprefix(f"{room}."): text for key, text in texts(lang).items() if key.startswith(f"{room}.")}
+        )
+    found: dict[str, str] = json.loads(files("pysd_runner.text").joinpath(f"{lang}.json").read_text(encoding="utf-8"))
+    return MappingProxyType(found)
+
+
+def blanks(text: str) -> frozenset[str]:
+    """Names of the blanks in a text.
+
+    >>> sorted(blanks("{low} to {high}"))
+    ['high', 'low']
+    """
+    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = ("pandas", "xarray", "pysd", "matplotlib", "scipy", "pandera", "pydantic", "h5netcdf", "numpy", "rich", "SALib")
+HEAVY = ("pandas", "xarray", "pysd", "matplotlib", "scipy", "pydantic", "h5netcdf", "numpy", "rich", "SALib")
 
 ASKED = """
 import json, sys

@@ -17,7 +17,7 @@ BAD = [
     (["run", "zoned", "--fit", "nosuch"], "nosuch: there is no such file or folder"),
     (["run", "zoned", "--out", "notes"], "notes holds files that are no results of gapsim"),
     (["run", "zoned", "--out", "notes/plan.txt"], "notes/plan.txt is a file; results go into a folder"),
-    (["run", "zoned", "--map", "nosign"], "expected two names with = between them, as in --map 年份=year"),
+    (["run", "zoned", "--map", "nosign"], "expected two names with = between them, as in --map Jahr=year"),
     (["run", "broken.yaml"], "broken.yaml:3"),
     (["run", "old.json"], "old.json is no record of `gapsim run`: panel, versions, inputs missing"),
     (["calibrate", "nosuch"], "no file and no shipped panel is called 'nosuch'"),

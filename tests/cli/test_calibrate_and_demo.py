@@ -140,7 +140,7 @@ def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
 
 
 def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, small_panel, tmp_path):
-    common = ("calibrate", small_panel, "--first-year", 2019, "--optimiser", "minimize", "--checkpoint", "kept.json")
+    common = ("calibrate", small_panel, "--first-year", 2019, "--optimiser", "minimize", "--checkpoint", "kept")
     first = gapsim(*common, "--starts", 1, "--out", "first", "--no-profiles")
     assert first.code == 0
     second = gapsim(*common, "--starts", 2, "--workers", 2, "--out", "second", "--no-profiles")

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from calibration.evaluation import Verdict
-from calibration.evaluation.phrases import _TESTS
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import load_panel
+from pysd_runner.text import say, texts
 from tests.documentation.readme import ROOT
 
 STALE = "run `python docs/evaluation.py`"
@@ -37,8 +37,10 @@ def test_every_declared_rule_and_experiment_is_on_it(page: str, model: Model) ->
 
 def test_every_kind_of_test_is_on_it(page: str) -> None:
     alone = {"non_negative"}  # of models without rules
-    for key, ((title, _), (criterion, _)) in _TESTS.items():
-        assert (f"- {title}: {criterion}" in page) or key in alone, f"{key}: {STALE}"
+    known = texts("en", "evaluation.test")
+    assert len(known) > 20
+    for key, title in known.items():
+        assert (f"- {title}: {say(f'evaluation.criterion.{key}', 'en')}" in page) or key in alone, f"{key}: {STALE}"
 
 
 def test_the_counts_are_those_of_the_rows(page: str) -> None:

@@ -24,7 +24,6 @@ SLOW = (
     "pandas",
     "xarray",
     "scipy",
-    "pandera",
     "pydantic",
     "openpyxl",
     "h5netcdf",

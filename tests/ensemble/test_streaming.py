@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.ensemble.moments import combined, moments_of
 from pysd_runner.ensemble.quantiles import KEPT, QuantileSketch
-from pysd_runner.ensemble.statistics import RunningStatistics, Statistics
+from pysd_runner.ensemble.statistics import RunningStatistics, Statistics, combined, moments_of
 
 LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 

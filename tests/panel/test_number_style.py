@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import PanelMapping, check_panel, load_panel
-from pysd_runner.panel.number_style import PLAIN, STYLES, NumberStyle
+from pysd_runner.panel.validation import PLAIN, STYLES, NumberStyle
 
 Write = Callable[..., Path]
 
@@ -27,8 +27,6 @@ def file_of(*texts: str) -> str:
         (("12.345,6", "12.400"), (12345.6, 12400), "decimal comma, thousands set apart by points"),
         (("12 345,6", "12\u202f400", "9800", "12\u00a0401"), (12345.6, 12400, 9800, 12401), "apart by spaces"),
         (("12,345.6", "12,400"), (12345.6, 12400), "decimal point, thousands set apart by commas"),
-        (("12'345.6", "12’400"), (12345.6, 12400), "apart by apostrophes"),
-        (("1,12,345", "1,12,400", "91,200"), (112345, 112400, 91200), "apart by commas"),
         (("1，234，567", "1，234，568"), (1234567, 1234568), "apart by commas"),
         (("12345.6", "1.24e4"), (12345.6, 12400), ""),
     ],
@@ -123,9 +121,9 @@ def test_no_number_begins_with_a_group_of_zeros(write: Write) -> None:
 
 def test_a_variable_that_cannot_be_read_leaves_the_others_alone(write: Write) -> None:
     text = "region;year;output [euro];mine\nA;2000;1,234,567.5;1,5\nA;2001;1,234,568.5;1.5\n"
-    problems = check_panel(write(text.replace("output [euro]", "output per head [won]")), mapping={"mine": "mine"})
+    problems = check_panel(write(text.replace("output [euro]", "output per head [KRW]")), mapping={"mine": "mine"})
     assert {problem.column for problem in problems if problem.severity == "error"} <= {"mine"}
-    assert "output per head [won]" in {problem.column for problem in problems if problem.rule == "number-style"}
+    assert "output per head [KRW]" in {problem.column for problem in problems if problem.rule == "number-style"}
 
 
 def test_commas_in_headings_and_numbers_do_not_hide_semicolons(write: Write) -> None:

@@ -293,7 +293,7 @@ def test_output_per_head_without_a_unit_may_be_on_any_scale_but_a_single_value_o
     units = write(
         "region,year,output_per_head [COP per person]\nA,2000,43000000\nA,2001,44000000\nB,2000,9e6\nB,2001,9e6\n"
     )
-    assert load_panel(units).units["output_per_head"] == "Colombian peso/(Year*Person)"
+    assert load_panel(units).units["output_per_head"] == "COP/(Year*Person)"
 
 
 def test_a_year_without_a_value_does_not_hide_that_the_unit_changes(write: Write) -> None:

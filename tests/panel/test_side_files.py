@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pysd_runner.cli.initialise import panel_templates
 from pysd_runner.core.errors import InvalidPanel
 from pysd_runner.panel import PanelMapping, Region, check_panel, load_mapping, load_panel
-from pysd_runner.panel.national import read_national
+from pysd_runner.panel.observations import read_national
 from pysd_runner.panel.regions import read_regions, with_tiles
-from pysd_runner.panel.templates import panel_templates
 
 Write = Callable[..., Path]
 

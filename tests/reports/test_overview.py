@@ -8,15 +8,14 @@ import pytest
 from pysd_runner.core.numbers import interval, written
 from pysd_runner.policy.answer import answer
 from pysd_runner.regional.projection import project
+from pysd_runner.reports.certainty import aligned, width
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
-from pysd_runner.reports.headline import headline_lines
-from pysd_runner.reports.levels import level_table
+from pysd_runner.reports.headline import headline_lines, implausible
 from pysd_runner.reports.overview import overview, policy_table, split_table
-from pysd_runner.reports.plausible import implausible
-from pysd_runner.reports.screen import aligned, width
+from pysd_runner.reports.results import level_table
 from pysd_runner.scenarios import load_scenario, with_comparisons
-from pysd_runner.scenarios.comparison import distinct
 from pysd_runner.scenarios.crossing import two_by_two
+from pysd_runner.scenarios.description import distinct
 
 
 def national_gaps(projection, scenario, year):

@@ -7,7 +7,7 @@ from pathlib import Path
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.core.paths import model_folder
 from pysd_runner.scenarios import Scenario, load_scenario
-from pysd_runner.scenarios.policy_variables import POLICY_VARIABLES
+from pysd_runner.scenarios.lowering import POLICY_VARIABLES
 from pysd_runner.spec import ModelSpec, load_spec
 
 LEVERS = ("Access", "Skills", "Application", "Data", "Governance", "Knowledge", "Compensation")

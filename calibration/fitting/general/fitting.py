@@ -10,7 +10,15 @@ from time import monotonic, perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.checkpoint import Checkpoint, Settled, open_checkpoint
+from calibration.fitting.checkpoint import (
+    CALIBRATION,
+    Checkpoint,
+    Settled,
+    keep_end,
+    keep_settled,
+    kept_ends,
+    kept_settled,
+)
 from calibration.fitting.diagnostics import Finding
 from calibration.fitting.general.ending import TableEnding
 from calibration.fitting.general.holdout import held_out
@@ -79,7 +87,7 @@ def fit_table(
     search = optimiser_named(search) if isinstance(search, str) else search
     deadline = np.inf if seconds is None else monotonic() + seconds
     work = _Work(problem, search, deadline, progress, MOST_ROUNDS + starts + 1)
-    kept = open_checkpoint(checkpoint, problem.digest(seed, starts, settings_of(search)))
+    kept = Checkpoint(CALIBRATION, checkpoint, problem.digest(seed, starts, settings_of(search)))
     work.at("looking at draws of the prior", 0)
     look = screened(problem, seed=seed)
     _check_some(problem, look)
@@ -92,7 +100,7 @@ def fit_table(
         settled, is_settled = _settle(work, settled, ends.best.point)
         before = replace(before, noise=settled.noise, is_settled=is_settled)
         again = [ends.best.point, before.staged, *_starts(look, starts - 2)][:starts]
-        ends = _searched(work, settled, again, executor, Checkpoint(path=None, digest=""))
+        ends = _searched(work, settled, again, executor, Checkpoint(CALIBRATION, None, ""))
     point = ends.best.point
     ending = TableEnding(
         problem=settled,
@@ -128,10 +136,10 @@ def _starts(look: Screening, count: int) -> list[Array]:
 def _prepared(work: _Work, look: Screening, kept: Checkpoint, may_choose: bool) -> tuple[TableProblem, Settled]:
     """The problem with settled errors, and the point they settled at."""
     problem = work.problem
-    if kept.settled is not None:
-        settled = problem.with_noise(kept.settled.noise)
+    if (before := kept_settled(kept)) is not None:
+        settled = problem.with_noise(before.noise)
         assert isinstance(settled, TableProblem)  # noqa: S101
-        return _without_slopes(work, settled, kept.settled.staged, may_choose), kept.settled
+        return _without_slopes(work, settled, before.staged, may_choose), before
     tries = []
     for number, point in enumerate(look.best[:TRIED]):
         work.at("estimating the errors", number)
@@ -141,7 +149,7 @@ def _prepared(work: _Work, look: Screening, kept: Checkpoint, may_choose: bool) 
     settled = _without_slopes(work, settled, settled_at := _point(work, settled, best), may_choose)
     found = Settled(noise=settled.noise, is_settled=is_settled, staged=settled_at)
     if monotonic() < work.deadline:
-        kept.keep_settled(found)
+        keep_settled(kept, found)
     return settled, found
 
 
@@ -198,12 +206,13 @@ def _searched(
     work: _Work, problem: TableProblem, points: Sequence[Array], executor: Executor | None, kept: Checkpoint
 ) -> Starts:
     what = "searching from several starts"
-    work.at(what, MOST_ROUNDS + min(len(kept.ends), len(points)))
+    finished = kept_ends(kept, len(points))
+    work.at(what, MOST_ROUNDS + len(finished))
     return MultiStart(work.search, executor=executor, deadline=work.deadline).minimise(
         objective_of(problem),
         points,
-        finished=kept.ends,
-        keep=kept.keep,
+        finished=finished,
+        keep=partial(keep_end, kept),
         progress=lambda done: work.at(what, MOST_ROUNDS + done),
     )
 

@@ -89,7 +89,7 @@ class TableProblem(CalibrationProblem, data=Table):
     <TableProblem of 'sir' on 'obs': 1 parameter, 40 observations>
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a front door
         self,
         model: Model,
         table: Table,

@@ -103,21 +103,9 @@ def profile(pairs: Pairs, ratio: float) -> tuple[float, float]:
 
 
 def random_effects(pairs: Pairs) -> tuple[float, float]:
-    """Estimate the ratio of variances and the pooled coefficient.
-
-    The likelihood may have a maximum with one common mean and slow convergence and another with many means and fast
-    convergence; a grid finds the higher one.
-
-    Parameters
-    ----------
-    pairs
-        Of all regions.
-
-    Returns
-    -------
-    tuple[float, float]
-        Ratio, and coefficient; (0, 1) when nothing varies.
-    """
+    """Estimate the ratio of variances and the pooled coefficient."""
+    # The likelihood may have a maximum with one common mean and slow convergence and another with many means and fast
+    # convergence; a grid finds the higher one.
     found = [(*profile(pairs, float(ratio)), float(ratio)) for ratio in RATIOS]
     likelihood, persistence, ratio = max(found, key=lambda item: item[0])
     return (ratio, persistence) if np.isfinite(likelihood) else (0.0, 1.0)

@@ -20,18 +20,6 @@ def coefficients(history: Array, step: int) -> tuple[float, float] | None:
     r"""Least squares of the change over some years on level and last change, pooled over regions and years.
 
     :math:`r_{i,t+h} - r_{it} = a_h r_{it} + b_h (r_{it} - r_{i,t-1})`.
-
-    Parameters
-    ----------
-    history
-        Shape (region, year), NaN where missing.
-    step
-        Number of years, h.
-
-    Returns
-    -------
-    tuple[float, float] | None
-        None when fewer than ten rows exist or the two do not vary apart.
     """
     return least_squares(*pairs(history, step))
 
@@ -53,20 +41,7 @@ def pairs(history: Array, step: int) -> tuple[Array, Array, Array]:
 
 
 def group_means(values: Array, places: NDArray[np.intp]) -> Array:
-    """Mean over the regions of each one's group that were seen in the same year.
-
-    Parameters
-    ----------
-    values
-        Shape (region, year), NaN where missing.
-    places
-        Group of each region, from 0.
-
-    Returns
-    -------
-    Array
-        Shape (region, year), NaN where the region itself is missing.
-    """
+    """Mean over the regions of each one's group that were seen in the same year."""
     member = np.eye(places.max() + 1)[places].T
     total, count = member @ np.nan_to_num(values), member @ np.isfinite(values)
     means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
@@ -79,18 +54,7 @@ def kept(years: float, against: float) -> float:
 
 
 def usual_size(values: Array) -> float:
-    """Size without the largest: 1.4826 times the median, a standard deviation if values are normal about zero.
-
-    Parameters
-    ----------
-    values
-        Any shape, NaN where missing.
-
-    Returns
-    -------
-    float
-        Infinite where more than half of them are zero but for rounding, or none is known.
-    """
+    """Size without the largest: 1.4826 times the median, a standard deviation if values are normal about zero."""
     middle = median_size(values)
     return MAD_TO_SD * middle if middle > ROUNDING else math.inf
 

@@ -7,18 +7,7 @@ Array = NDArray[np.float64]
 
 
 def carried(history: Array) -> Array:
-    """Carry the last level of each region forward over holes.
-
-    Parameters
-    ----------
-    history
-        Shape (region, year), NaN where missing.
-
-    Returns
-    -------
-    Array
-        Shape (region, year); NaN only before a region is first seen.
-    """
+    """Carry the last level of each region forward over holes."""
     seen = np.isfinite(history)
     last = np.maximum.accumulate(np.where(seen, np.arange(history.shape[1]), 0), axis=1)
     return np.take_along_axis(history, last, axis=1)

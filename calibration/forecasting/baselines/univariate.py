@@ -23,22 +23,7 @@ def quiet() -> Iterator[None]:
 
 
 def by_region(history: Array, horizon: int, fit: Callable[[Array, int], Array]) -> Array:
-    """Forecast each region alone; one that is too short or flat, or whose fit breaks down, keeps its last level.
-
-    Parameters
-    ----------
-    history
-        Shape (region, year), NaN where missing; holes are carried over.
-    horizon
-        Number of years ahead.
-    fit
-        From a series and a number of years to its forecast, shape (horizon,).
-
-    Returns
-    -------
-    Array
-        Shape (region, horizon).
-    """
+    """Forecast each region alone; one that is too short or flat, or whose fit breaks down, keeps its last level."""
     result = held(last_level(history), horizon)
     for place, series in enumerate(carried(history)):
         seen = series[np.isfinite(series)]

@@ -18,23 +18,7 @@ def relative_path(name: str) -> str:
 
 
 def identify(path: str | Path) -> tuple[Path, str]:
-    """Find a model file.
-
-    Parameters
-    ----------
-    path
-        A ``.mdl``, ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
-
-    Returns
-    -------
-    tuple
-        Its absolute path and the hash of its bytes.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is missing, cannot be opened, or has another ending.
-    """
+    """Find a model file."""
     path = Path(path)
     ending = path.suffix.lower()
     try:

@@ -49,27 +49,7 @@ def make_parser(grammar: Path, reader: Transformer[Any, Any], start: str = "star
 
 
 def parsed(parser: Lark, text: str, place: Place) -> Any:
-    """Read a text.
-
-    Parameters
-    ----------
-    parser
-        Of its grammar.
-    text
-        Without comments, each character where it is in the file.
-    place
-        Where it stands.
-
-    Returns
-    -------
-    object
-        What the reader of the grammar made of it.
-
-    Raises
-    ------
-    InvalidModel
-        If it cannot be read; the message says where and what was expected.
-    """
+    """Read a text."""
     try:
         return parser.parse(text)
     except UnexpectedInput as error:

@@ -10,19 +10,11 @@ QUOTED = 200
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A text of a model file and where it begins.
-
-    Parameters
-    ----------
-    line, column
-        Of its first character, counted from one.
-    text
-        As it stands in the file.
-    """
+    """A text of a model file and where it begins."""
 
     line: int = 0
     column: int = 1
-    text: str = ""
+    text: str = ""  # as it stands in the file
 
     def at(self, offset: int) -> str:
         """Where a character of the text stands in the file, as a person would say it."""
@@ -42,22 +34,7 @@ class Misplaced(InvalidModel):
 
 
 def fault(place: Place, offset: int, message: str) -> InvalidModel:
-    """An error about a character of a text.
-
-    Parameters
-    ----------
-    place
-        The text.
-    offset
-        Which of its characters.
-    message
-        What is wrong with it.
-
-    Returns
-    -------
-    InvalidModel
-        With line, column and message.
-    """
+    """An error about a character of a text."""
     return InvalidModel(f"{place.at(offset)}: {message}")
 
 

@@ -25,8 +25,6 @@ _COLUMN = re.compile(r"[A-Za-z]{1,3}\Z")
 def cell_place(text: str) -> tuple[int, int] | None:
     """Row and column of a cell, counted from zero; None if the text is no cell.
 
-    Examples
-    --------
     >>> cell_place("b3")
     (2, 1)
     """
@@ -37,8 +35,6 @@ def cell_place(text: str) -> tuple[int, int] | None:
 def column_place(letters: str) -> int:
     """Number of a column, counted from zero.
 
-    Examples
-    --------
     >>> column_place("AA")
     26
     """
@@ -75,25 +71,7 @@ class Sheets:
         self._cells.clear()
 
     def cells(self, path: Path, tab: str) -> Cells:
-        """All cells of a sheet, or of a text file with a separator.
-
-        Parameters
-        ----------
-        path
-            The file.
-        tab
-            Name of a sheet, or a separator.
-
-        Returns
-        -------
-        list of list
-            Rows of cells; rows may differ in length.
-
-        Raises
-        ------
-        InvalidModel
-            If there is no such sheet, or the file cannot be read.
-        """
+        """All cells of a sheet, or of a text file with a separator."""
         if (path, tab) not in self._cells:
             ending = path.suffix.lower()
             if ending in WORKBOOKS:
@@ -107,13 +85,7 @@ class Sheets:
         return self._cells[path, tab]
 
     def named(self, path: Path, tab: str, name: str) -> tuple[slice, slice]:
-        """Rows and columns that a name in a workbook stands for.
-
-        Raises
-        ------
-        InvalidModel
-            If it stands for none in this sheet.
-        """
+        """Rows and columns that a name in a workbook stands for."""
         if path.suffix.lower() not in WORKBOOKS:
             raise InvalidModel(f"{name!r} is no cell such as 'B2', and only an .xlsx workbook has names for cells")
         sheet = self._sheet(path, tab)
@@ -149,13 +121,7 @@ class Sheets:
 
 
 def block(cells: Cells, rows: slice, columns: slice) -> list[list[float]]:
-    """Numbers in some rows and columns; what lies beyond the sheet is left out.
-
-    Raises
-    ------
-    InvalidModel
-        If all of it lies beyond the sheet.
-    """
+    """Numbers in some rows and columns; what lies beyond the sheet is left out."""
     chosen = cells[rows]
     width = max((len(row[columns]) for row in chosen), default=0)
     if not chosen or not width:

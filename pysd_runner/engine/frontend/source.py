@@ -14,43 +14,15 @@ from pysd_runner.engine.names import key
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model file that was read.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sha256
-        Hash of its bytes.
-    syntax
-        What it says.
-    files
-        Data files by the name that the model has for them.
-    """
+    """A model file that was read."""
 
     path: Path
-    sha256: str
+    sha256: str  # hash of its bytes
     syntax: Syntax
-    files: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
 
     def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Source":
-        """Copy with other elements in some subscript ranges.
-
-        Parameters
-        ----------
-        elements
-            New elements by name of the range.
-
-        Returns
-        -------
-        Source
-            The same model over the new elements.
-
-        Raises
-        ------
-        UnknownName
-            If the file has no such range.
-        """
+        """Copy with other elements in some subscript ranges."""
         known = {key(found.name): found.name for found in self.syntax.ranges}
         for name in elements:
             if key(name) not in known:
@@ -73,25 +45,7 @@ class Source:
 
 
 def read_source(path: str | Path, budgets: Budgets = DEFAULT) -> Source:
-    """Read a Vensim or XMILE file.
-
-    Parameters
-    ----------
-    path
-        A ``.mdl``, ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
-    budgets
-        The most it may ask for.
-
-    Returns
-    -------
-    Source
-        What it says, with the hash of the file.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is missing, has another ending, or cannot be read.
-    """
+    """Read a Vensim or XMILE file."""
     path, sha256 = identify(path)
     return _read(path, sha256, budgets)
 

@@ -79,30 +79,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function, a macro or a table function with its arguments.
+    """A function, a macro or a table function with its arguments."""
 
-    Parameters
-    ----------
-    function
-        Name of a function in `functions`, or as the file spells it.
-    arguments
-        What it is called with.
-    subscripts
-        Of a table function.
-    outputs
-        Variables that a macro gives values to beside what it gives back.
-    gives
-        Which output of a macro is meant; the variable of its name if empty.
-    at
-        Where it stands in its equation.
-    """
-
-    function: str
-    arguments: "tuple[Node, ...]"
-    subscripts: "tuple[Subscript, ...] | None" = None
-    outputs: tuple[Name, ...] = ()
-    gives: str = ""
-    at: int = field(default=0, compare=False)
+    function: str  # name of a function in `functions`, or as the file spells it
+    arguments: "tuple[Node, ...]"  # what it is called with
+    subscripts: "tuple[Subscript, ...] | None" = None  # of a table function
+    outputs: tuple[Name, ...] = ()  # variables that a macro gives values to beside what it gives back
+    gives: str = ""  # which output of a macro is meant; the variable of its name if empty
+    at: int = field(default=0, compare=False)  # where it stands in its equation
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,37 +119,17 @@ class Inflow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belt:
-    """A stock that works as a conveyor: what comes on leaves it after its transit time.
-
-    Parameters
-    ----------
-    length
-        The transit time.
-    initial
-        What lies on it at the start.
-    inflows
-        In the order in which they are let on.
-    leaks
-        In the order in which they take.
-    capacity, limit
-        Most that may lie on it, and most that may come on in a unit of time; None for no limit.
-    arrest
-        Stands still while this is not zero; None for never.
-    exponential
-        Whether a leak takes a share of what is there in a unit of time, not of what came on until it leaves.
-    discrete
-        Whether only whole units come on.
-    """
+    """A stock that works as a conveyor: what comes on leaves it after its transit time."""
 
     length: "Node"
-    initial: "Node"
-    inflows: tuple[Inflow, ...] = ()
-    leaks: tuple[Leak, ...] = ()
+    initial: "Node"  # what lies on it at the start
+    inflows: tuple[Inflow, ...] = ()  # in the order in which they are let on
+    leaks: tuple[Leak, ...] = ()  # in the order in which they take
     capacity: "Node | None" = None
     limit: "Node | None" = None
-    arrest: "Node | None" = None
+    arrest: "Node | None" = None  # stands still while this is not zero; None for never
     exponential: bool = False
-    discrete: bool = False
+    discrete: bool = False  # whether only whole units come on
 
 
 Node = Number | Text | Array | Points | Name | Operation | Call | Stock | Belt
@@ -179,33 +143,15 @@ Kind = Literal["value", "unchangeable", "table", "data"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equation:
-    """One equation of a variable.
+    """One equation of a variable."""
 
-    Parameters
-    ----------
-    subscripts
-        Ranges or elements of its left side.
-    exceptions
-        Groups of subscripts that it leaves out.
-    kind
-        What it gives.
-    expression
-        Its right side; None for data whose values come from whoever runs the model.
-    mode
-        What holds between the points of data.
-    text
-        The equation on one line, without comments.
-    place
-        Where its text stands.
-    """
-
-    subscripts: tuple[str, ...] = ()
-    exceptions: tuple[tuple[str, ...], ...] = ()
+    subscripts: tuple[str, ...] = ()  # ranges or elements of its left side
+    exceptions: tuple[tuple[str, ...], ...] = ()  # groups of subscripts that it leaves out
     kind: Kind = "value"
-    expression: Node | None
-    mode: Mode = "interpolate"
-    text: str
-    place: Place = field(default=Place(), compare=False)
+    expression: Node | None  # its right side; None for data whose values come from whoever runs the model
+    mode: Mode = "interpolate"  # what holds between the points of data
+    text: str  # the equation on one line, without comments
+    place: Place = field(default=Place(), compare=False)  # where its text stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,18 +169,10 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a range is mapped to.
+    """What a range is mapped to."""
 
-    Parameters
-    ----------
-    name
-        The other range, as written.
-    listed
-        What of it each element stands for, an element or a range; None for one by one.
-    """
-
-    name: str
-    listed: tuple[str, ...] | None = None
+    name: str  # the other range, as written
+    listed: tuple[str, ...] | None = None  # what of it each element stands for, an element or a range
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,30 +200,14 @@ def labels_of(elements: "Sequence[str | Numbered]") -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A subscript range.
-
-    Parameters
-    ----------
-    name
-        As written.
-    elements
-        Its elements, and other ranges that stand for theirs; many at once where they are counted.
-    copy_of
-        The range it is another name for, None for one of its own.
-    targets
-        Ranges it is mapped to.
-    source
-        The call that reads its elements from a file, None where they are listed.
-    place
-        Where it is defined.
-    """
+    """A subscript range."""
 
     name: str
-    elements: "tuple[str | Numbered, ...]" = ()
-    copy_of: str | None = None
-    targets: tuple[Target, ...] = ()
-    source: Call | None = None
-    place: Place = field(default=Place(), compare=False)
+    elements: "tuple[str | Numbered, ...]" = ()  # its elements, and other ranges that stand for theirs
+    copy_of: str | None = None  # the range it is another name for, None for one of its own
+    targets: tuple[Target, ...] = ()  # ranges it is mapped to
+    source: Call | None = None  # the call that reads its elements from a file, None where they are listed
+    place: Place = field(default=Place(), compare=False)  # where it is defined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,32 +224,16 @@ class Macro:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syntax:
-    """A whole model file.
-
-    Parameters
-    ----------
-    ranges, variables, macros
-        What it defines.
-    integration
-        How it wants its stocks integrated.
-    other_names
-        Names that the format has for the time controls.
-    files
-        What names of data files stand for.
-    features
-        What it asks for beside its equations, and what is done with it.
-    sketch
-        Where variables are drawn.
-    """
+    """A whole model file."""
 
     ranges: tuple[Range, ...]
     variables: tuple[Variable, ...]
     macros: tuple[Macro, ...] = ()
-    integration: Integration = EULER
-    other_names: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    features: tuple[Feature, ...] = ()
-    sketch: tuple[Drawn, ...] = ()
+    integration: Integration = EULER  # how it wants its stocks integrated
+    other_names: Mapping[str, str] = field(default_factory=dict)  # names that the format has for the time controls
+    files: Mapping[str, str] = field(default_factory=dict)  # what names of data files stand for
+    features: tuple[Feature, ...] = ()  # what it asks for beside its equations, and what is done with it
+    sketch: tuple[Drawn, ...] = ()  # where variables are drawn
 
 
 def folded(node: Node) -> Node:

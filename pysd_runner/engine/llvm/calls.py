@@ -29,19 +29,7 @@ def aligned(shape: tuple[int, ...], dtype: Any, *, fill: float | None = None) ->
 
 
 class Clockwork:
-    """The steps of a run as a program is handed them.
-
-    Parameters
-    ----------
-    times
-        Every step, shape (step,).
-    steps
-        Length of each step, shape (step,).
-    saved
-        Which steps are saved, shape (step,).
-    real
-        Type of the numbers.
-    """
+    """The steps of a run as a program is handed them."""
 
     def __init__(self, times: Array, steps: Array, saved: Array, real: Any) -> None:
         self.exact = np.asarray(times, dtype=float)
@@ -52,25 +40,7 @@ class Clockwork:
 
 
 class Call:
-    """Buffers of a program for some scenarios and draws; it can be run again with other numbers in its inputs.
-
-    Parameters
-    ----------
-    program
-        What is run.
-    clockwork
-        Steps of the run.
-    scenarios, draws
-        Numbers of them; a program with lanes over subscripts takes one draw, and each case as a scenario.
-    values
-        Value of every input, with the axes (scenario, draw, ...), each of the two of full length or one.
-    seed, first_draw
-        What random numbers depend on besides the cell and the step.
-    outputs
-        Where outcomes go, by place; None makes new arrays.
-    at_once
-        How many calls run at once, each with memory of its own.
-    """
+    """Buffers of a program for some scenarios and draws; it can be run again with other numbers in its inputs."""
 
     def __init__(
         self,
@@ -147,13 +117,7 @@ class Call:
         self._table[entries.SHARES] = self._shares.ctypes.data
 
     def enter(self, values: Mapping[str, Array]) -> None:
-        """Put other numbers into inputs that do not change over time.
-
-        Parameters
-        ----------
-        values
-            By name, with as many scenarios and draws as before; those the program does not take are passed over.
-        """
+        """Put other numbers into inputs that do not change over time."""
         for name, value in values.items():
             array = self.inputs.get(name)
             if array is None:
@@ -203,13 +167,7 @@ class Call:
     # Running -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run all scenarios and draws.
-
-        Raises
-        ------
-        Exception
-            Whatever a function of whole arrays raised; `InvalidInput` if fixed delays do not fit into memory.
-        """
+        """Run all scenarios and draws."""
         run, table, memory = self.program.code.run, self._table.ctypes.data, self._memory.ctypes.data
         for scenario in range(self.scenarios):
             run(table, memory, scenario, 0, self.room // self.lanes)
@@ -283,20 +241,7 @@ _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_voi
 
 
 def moments(path: TimePath, times: Array) -> tuple[Array, Array, Array]:
-    """Which moments of a path hold at which times: the one before, the one after, and the share of the way between.
-
-    Parameters
-    ----------
-    path
-        The path.
-    times
-        Shape (step,).
-
-    Returns
-    -------
-    tuple of ndarray
-        Three arrays of shape (step,).
-    """
+    """Which moments of a path hold at which times: the one before, the one after, and the share of the way between."""
     last = path.times.size - 1
     before = np.searchsorted(path.times, times + SAME_TIME, side="right") - 1
     started = before >= 0

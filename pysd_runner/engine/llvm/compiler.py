@@ -16,30 +16,16 @@ Run = Callable[[int, int, int, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The processor that code is compiled for.
-
-    Parameters
-    ----------
-    cpu, features
-        As LLVM calls them.
-    vector_bytes
-        Width of its vectors.
-    """
+    """The processor that code is compiled for."""
 
     cpu: str
     features: str
-    vector_bytes: int
+    vector_bytes: int  # width of its vectors
 
 
 @lru_cache(maxsize=1)
 def host() -> Host:
-    """The processor this runs on.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If llvmlite cannot be loaded.
-    """
+    """The processor this runs on."""
     llvm = _llvm()
     features = llvm.get_host_cpu_features()
     width = next((size for flag, size in (("avx512f", 64), ("avx", 32)) if features.get(flag)), 16)
@@ -79,23 +65,7 @@ def _machine() -> Any:
 
 
 def object_code(text: str) -> bytes:
-    """Machine code of a program.
-
-    Parameters
-    ----------
-    text
-        LLVM instructions.
-
-    Returns
-    -------
-    bytes
-        An object file in memory.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If llvmlite cannot be loaded.
-    """
+    """Machine code of a program."""
     llvm = _llvm()
     module = llvm.parse_assembly(text)
     # What is wrong would end the whole process further on; finding it here takes a hundredth of the time of compiling.
@@ -131,18 +101,7 @@ class Loaded:
 
 
 def loaded(code: bytes) -> Loaded:
-    """Load machine code.
-
-    Parameters
-    ----------
-    code
-        What `object_code` returned.
-
-    Returns
-    -------
-    Loaded
-        Its function ``run(table, memory, scenario, first, blocks)``, which releases the interpreter lock.
-    """
+    """Load machine code."""
     llvm = _llvm()
     builder = llvm.JITLibraryBuilder()
     builder.add_object_img(code)

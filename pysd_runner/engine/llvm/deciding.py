@@ -31,21 +31,9 @@ STEPS = frozenset({"hold_backward", "look_forward", "raw"})
 
 
 def deciding_divisions(plan: Plan) -> frozenset[Expression]:
-    """Divisions that what jumps depends on, at once or through variables and levels.
-
-    Where only the sign decides, a division counts if it is one term of a sum: a quotient by itself is zero when its
-    numerator is.
-
-    Parameters
-    ----------
-    plan
-        What is computed.
-
-    Returns
-    -------
-    frozenset of Expression
-        Operations ``divide``.
-    """
+    """Divisions that what jumps depends on, at once or through variables and levels."""
+    # Where only the sign decides, a division counts if it is one term of a sum: a quotient by itself is zero when its
+    # numerator is.
     return _Search(plan).found()
 
 

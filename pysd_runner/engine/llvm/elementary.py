@@ -106,10 +106,8 @@ def power_of_two(to: Instructions, exponent: str) -> str:
 
 
 def _powers(to: Instructions, shifted: str) -> tuple[str, str]:
-    """Two powers of two whose product is 2**n; n stands in the low bits of ``shifted``, which is n + ROUNDER.
-
-    Multiplying by one after the other rounds results below the smallest normal number only once.
-    """
+    """Two powers of two whose product is 2**n; n stands in the low bits of ``shifted``, which is n + ROUNDER."""
+    # Multiplying by one after the other rounds results below the smallest normal number only once.
     bits = to.to_bits(shifted)
     half = to.integers("lshr", bits, to.bits(1))
     return power_of_two(to, half), power_of_two(to, to.integers("sub", bits, half))
@@ -146,10 +144,8 @@ def careful_ln(to: Instructions, x: str) -> str:
 
 
 def _ln(to: Instructions, k: str, m: str) -> str:
-    """Natural logarithm of 2**k m with m = 1 + f, s = f / (2 + f).
-
-    ln(1 + f) = f - f**2 / 2 + s (f**2 / 2 + a series in s**2).
-    """
+    """Natural logarithm of 2**k m with m = 1 + f, s = f / (2 + f)."""
+    # ln(1 + f) = f - f**2 / 2 + s (f**2 / 2 + a series in s**2).
     f = to.subtract(m, to.number(1.0))
     s = to.divide(f, to.add(m, to.number(1.0)))
     z = to.multiply(s, s)

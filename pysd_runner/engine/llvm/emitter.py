@@ -13,44 +13,20 @@ Kind = Literal["real", "truth", "integer"]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value in the program.
+    """A value in the program."""
 
-    Parameters
-    ----------
-    name
-        Its text, a register or a literal.
-    kind
-        A real number, a truth or an integer of 64 bits.
-    wide
-        Whether it is a vector of lanes.
-    level
-        How many of the loops around it it depends on.
-    literal
-        Its number, where it is one.
-    """
-
-    name: str
-    kind: Kind
-    wide: bool
-    level: int
-    literal: float | None = None
+    name: str  # its text, a register or a literal
+    kind: Kind  # A real number, a truth or an integer of 64 bits
+    wide: bool  # whether it is a vector of lanes
+    level: int  # how many of the loops around it it depends on
+    literal: float | None = None  # its number, where it is one
 
 
 @dataclass(frozen=True, slots=True)
 class Types:
-    """How values are spelled: number of lanes and precision.
+    """How values are spelled: number of lanes and precision."""
 
-    Parameters
-    ----------
-    lanes
-        Length of a vector.
-    real
-        ``"double"`` or ``"float"``.
-    permutes
-        Whether vectors are made of registers in which eight doubles are permuted by one instruction.
-    """
-
-    lanes: int
+    lanes: int  # length of a vector
     real: str
     permutes: bool = False
 
@@ -81,18 +57,10 @@ class Types:
 
 @dataclass(slots=True)
 class Writer:
-    """Collects instructions at the levels of a loop nest.
+    """Collects instructions at the levels of a loop nest."""
 
-    Parameters
-    ----------
-    types
-        How values are spelled.
-    prefix
-        First letters of every register, so that parts of a function do not collide.
-    """
-
-    types: Types
-    prefix: str = "v"
+    types: Types  # how values are spelled
+    prefix: str = "v"  # first letters of every register, so that parts of a function do not collide
     lines: list[list[str]] = field(default_factory=lambda: [[]])
     tails: list[list[str]] = field(default_factory=lambda: [[]])
     functions: set[tuple[str, int, str]] = field(default_factory=set)
@@ -191,17 +159,7 @@ class Writer:
         )
 
     def call(self, function: str, name: str, arguments: Iterable[Value]) -> Value:
-        """A call of a mathematical function of real numbers.
-
-        Parameters
-        ----------
-        function
-            Which one, as the mathematics module knows it; an empty string for one the compiler knows.
-        name
-            Name it is called by.
-        arguments
-            Real values.
-        """
+        """A call of a mathematical function of real numbers."""
         found, wide, level = self.alike(arguments)
         if function:
             self.functions.add((function, self.types.lanes if wide else 1, self.types.real))

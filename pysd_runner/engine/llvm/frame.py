@@ -9,19 +9,7 @@ from pysd_runner.engine.llvm.layout import Layout
 
 
 class Frame:
-    """Shared state while a program is written.
-
-    Parameters
-    ----------
-    model
-        The model whose equations are compiled.
-    types
-        Lanes and precision.
-    layout
-        The working memory.
-    wide
-        Variables that hold one number per lane; None where lanes run over subscripts.
-    """
+    """Shared state while a program is written."""
 
     def __init__(self, model: ModelIr, types: Types, layout: Layout, wide: frozenset[str] | None) -> None:
         self.model = model

@@ -20,17 +20,7 @@ from pysd_runner.engine.llvm.items import Temporaries
 
 
 class Hoisting:
-    """Finds what is the same at every step and gives it a name.
-
-    Parameters
-    ----------
-    invariant
-        Names of the variables that do not change.
-    temporaries
-        Where new names come from.
-    exact
-        Divisions whose last bit may decide something.
-    """
+    """Finds what is the same at every step and gives it a name."""
 
     def __init__(
         self, invariant: frozenset[str], temporaries: Temporaries, exact: frozenset[Expression] = frozenset()

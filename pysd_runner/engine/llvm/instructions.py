@@ -34,33 +34,15 @@ def function_name(function: str, lanes: int, scalar: str) -> str:
 
 @dataclass(slots=True)
 class Instructions:
-    """The instructions of one function.
+    """The instructions of one function."""
 
-    Parameters
-    ----------
-    lanes
-        Length of a vector; one for scalars.
-    scalar
-        ``"double"`` or ``"float"``.
-    lines
-        The text so far.
-    permutes
-        Whether eight numbers in a register are permuted by one instruction, so that tables need not lie in memory.
-    intrinsics
-        Declarations of the intrinsics and tables that were used, by name.
-    called
-        Functions of this package that are called.
-    blocks
-        How many blocks were begun; a function without branches needs none.
-    """
-
-    lanes: int
+    lanes: int  # length of a vector; one for scalars
     scalar: str = "double"
     permutes: bool = False
-    lines: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # the text so far
     intrinsics: dict[str, str] = field(default_factory=dict)
-    called: list[str] = field(default_factory=list)
-    blocks: int = 0
+    called: list[str] = field(default_factory=list)  # functions of this package that are called
+    blocks: int = 0  # how many blocks were begun; a function without branches needs none
 
     @property
     def real(self) -> str:

@@ -28,34 +28,15 @@ TEMPORARY = "\x1e"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One piece of work inside a loop nest.
+    """One piece of work inside a loop nest."""
 
-    Parameters
-    ----------
-    task
-        ``value``: store an expression; ``reduce``: accumulate one; ``update``: carry a stock or memory to the next
-        step; ``pull`` and ``push``: take from and put into a pipe; ``array``: call a function of whole arrays.
-    target
-        The variable or temporary that is written.
-    index
-        Which part of it.
-    loops
-        Labels of the axes looped over, outermost first.
-    outer
-        For a reduction how many of the loops stand outside of the sum; otherwise all of them.
-    expression
-        What is computed.
-    text
-        For a reduction which one; for an update its kind.
-    """
-
-    task: Task
-    target: str
-    index: tuple[Index, ...]
-    loops: tuple[str, ...]
-    outer: int
+    task: Task  # ``value``: store an expression
+    target: str  # the variable or temporary that is written
+    index: tuple[Index, ...]  # which part of it
+    loops: tuple[str, ...]  # labels of the axes looped over, outermost first
+    outer: int  # for a reduction how many of the loops stand outside of the sum; otherwise all of them
     expression: Expression
-    text: str = ""
+    text: str = ""  # for a reduction which one; for an update its kind
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -82,24 +63,7 @@ def items_of(
     temporaries: Temporaries,
     part: Callable[[Block], Expression],
 ) -> list[Item]:
-    """Work of some equations in order, each preceded by the reductions and array functions in it.
-
-    Parameters
-    ----------
-    model
-        The model the statements refer to.
-    statements
-        Equations in order of computation.
-    temporaries
-        Where results of reductions are registered.
-    part
-        Which expression of a block is computed.
-
-    Returns
-    -------
-    list of Item
-        In an order in which they can be computed.
-    """
+    """Work of some equations in order, each preceded by the reductions and array functions in it."""
     items: list[Item] = []
     for statement in statements:
         block = model.variables[statement.variable].blocks[statement.block]
@@ -163,22 +127,7 @@ def _array(expression: ArrayFunction, temporaries: Temporaries, lifted: list[Ite
 
 
 def update_items(plan: Plan, temporaries: Temporaries, hoisted: Callable[[Expression], Expression]) -> list[Item]:
-    """Work that carries everything from one step to the next.
-
-    Parameters
-    ----------
-    plan
-        What to compute.
-    temporaries
-        Where results of reductions are registered.
-    hoisted
-        Takes out of an expression what is computed once.
-
-    Returns
-    -------
-    list of Item
-        Updates and what they need.
-    """
+    """Work that carries everything from one step to the next."""
     items: list[Item] = []
     for name in plan.stocks:
         variable = plan.model.variables[name]
@@ -191,17 +140,7 @@ def update_items(plan: Plan, temporaries: Temporaries, hoisted: Callable[[Expres
 
 
 def matches(reference: Reference, reader: Sequence[str], index: tuple[Index, ...], writer: Sequence[str]) -> bool:
-    """Whether a reference reads, in every pass of a loop nest, exactly the cell that an index names.
-
-    Parameters
-    ----------
-    reference
-        What is read, inside loops over the labels `reader`.
-    reader, writer
-        Labels of the loops, which run side by side.
-    index
-        What is written, inside loops over the labels `writer`.
-    """
+    """Whether a reference reads, in every pass of a loop nest, exactly the cell that an index names."""
     return placed(reference.index, reader) == placed(index, writer)
 
 

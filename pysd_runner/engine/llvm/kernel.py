@@ -36,25 +36,7 @@ SHORTEST = 4
 
 
 def write_kernel(plan: Plan, recipe: Recipe) -> tuple[Signature, str]:
-    """Write the program of a plan.
-
-    Parameters
-    ----------
-    plan
-        What to compute, and when.
-    recipe
-        What is handed over, saved, and how.
-
-    Returns
-    -------
-    tuple
-        How the program is called, and its text.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If an operation cannot be compiled.
-    """
+    """Write the program of a plan."""
     return _Writer(plan, recipe).kernel()
 
 

@@ -10,27 +10,13 @@ LINE = 64
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The place of one variable.
+    """The place of one variable."""
 
-    Parameters
-    ----------
-    offset
-        Its first number, counted in numbers.
-    lengths
-        Lengths of its dimensions.
-    strides
-        Distance between neighbours along each dimension, counted in cells.
-    cells
-        Number of cells, the padding of the last dimension included.
-    wide
-        Whether each cell holds one number per lane.
-    """
-
-    offset: int
-    lengths: tuple[int, ...]
-    strides: tuple[int, ...]
-    cells: int
-    wide: bool
+    offset: int  # its first number, counted in numbers
+    lengths: tuple[int, ...]  # lengths of its dimensions
+    strides: tuple[int, ...]  # distance between neighbours along each dimension, counted in cells
+    cells: int  # number of cells, the padding of the last dimension included
+    wide: bool  # whether each cell holds one number per lane
 
 
 def padded(lengths: tuple[int, ...], multiple: int) -> tuple[int, ...]:
@@ -41,17 +27,7 @@ def padded(lengths: tuple[int, ...], multiple: int) -> tuple[int, ...]:
 
 
 class Layout:
-    """Hands out the working memory.
-
-    Parameters
-    ----------
-    lanes
-        Numbers in a vector.
-    real_bytes
-        Bytes of a number.
-    pad
-        The last dimension takes up a multiple of this.
-    """
+    """Hands out the working memory."""
 
     def __init__(self, lanes: int, real_bytes: int, pad: int) -> None:
         self.lanes = lanes

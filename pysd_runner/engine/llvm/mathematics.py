@@ -125,64 +125,19 @@ FUNCTIONS: Mapping[str, int] = {name: count for name, (count, _) in _BODIES.item
 
 
 def name_of(function: str, lanes: int, real: str) -> str:
-    """Name of a function in the generated code.
-
-    Parameters
-    ----------
-    function
-        One of `FUNCTIONS`.
-    lanes
-        Length of its vectors; one for scalars.
-    real
-        ``"double"`` or ``"float"``.
-
-    Returns
-    -------
-    str
-        With the leading ``@``.
-    """
+    """Name of a function in the generated code."""
     return function_name(function, lanes, real)
 
 
 def definition(function: str, lanes: int, real: str) -> str:
-    """Text that defines a function, with internal linkage.
-
-    Parameters
-    ----------
-    function
-        One of `FUNCTIONS`.
-    lanes
-        Length of its vectors; one for scalars.
-    real
-        ``"double"`` or ``"float"``.
-
-    Returns
-    -------
-    str
-        One definition; `declarations` gives what it calls.
-    """
+    """Text that defines a function, with internal linkage."""
     return _written(function, lanes, real)[0]
 
 
 def declarations(
     functions: Iterable[tuple[str, int, str]], declared: Iterable[str] = (), *, permutes: bool = False
 ) -> str:
-    """Text of everything some functions need: their definitions and what those call, each once.
-
-    Parameters
-    ----------
-    functions
-        What is called: function, lanes and precision.
-    declared
-        Names, with the leading ``@``, of what the caller declares on its own.
-    permutes
-        Whether eight numbers in a register are permuted by one instruction; it changes no result.
-
-    Returns
-    -------
-    str
-        Definitions and declarations.
-    """
+    """Text of everything some functions need: their definitions and what those call, each once."""
     texts: dict[str, str] = {}
     waiting = list(functions)
     while waiting:

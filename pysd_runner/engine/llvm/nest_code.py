@@ -39,17 +39,7 @@ _JOIN: dict[str, Callable[[Writer, Value, Value], Value]] = {
 
 
 class NestCode:
-    """One loop nest while it is written.
-
-    Parameters
-    ----------
-    frame
-        What the program shares.
-    nest
-        The work.
-    stored
-        Names whose values are read outside of this nest.
-    """
+    """One loop nest while it is written."""
 
     def __init__(self, frame: Frame, nest: Nest, stored: Callable[[str], bool]) -> None:
         self.frame = frame
@@ -163,21 +153,7 @@ class NestCode:
         return at.name
 
     def fetch(self, base: str, offset: int, scale: int, strides: tuple[int, ...], places: tuple[Place, ...]) -> Value:
-        """Read one cell, or a vector of cells where the lanes run over one of its dimensions.
-
-        Parameters
-        ----------
-        base
-            Pointer.
-        offset
-            Numbers before the first cell.
-        scale
-            Numbers in a cell: the lanes where they run over draws, otherwise one.
-        strides
-            Distance between cells along each dimension.
-        places
-            Which cell.
-        """
+        """Read one cell, or a vector of cells where the lanes run over one of its dimensions."""
         constant, parts, lanes = self._split(strides, places)
         if lanes:
             return self._fetch_lanes(base, offset, constant, parts, lanes)

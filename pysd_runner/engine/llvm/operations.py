@@ -175,11 +175,9 @@ def _inverse_lacks(writer: Writer, parts: Sequence[Value]) -> Value:
 
 
 def _quotient(writer: Writer, parts: Sequence[Value]) -> Value:
-    """A quotient from the two parts of the inverse of its denominator, rounded as a division rounds.
-
-    The parts have 104 bits. A quotient of numbers of 53 bits lies too near the middle of two such numbers for that only
-    if the denominator needs more than 50 bits, and then about once in 10**14 times.
-    """
+    """A quotient from the two parts of the inverse of its denominator, rounded as a division rounds."""
+    # The parts have 104 bits. A quotient of numbers of 53 bits lies too near the middle of two such numbers for that
+    # only if the denominator needs more than 50 bits, and then about once in 10**14 times.
     numerator, inverse, lacking = parts
     return _known("fma")(writer, [numerator, inverse, writer.binary("fmul", numerator, lacking)])
 

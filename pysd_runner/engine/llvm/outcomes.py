@@ -9,40 +9,15 @@ from pysd_runner.engine.llvm.items import Item
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Work of a step in two shares.
+    """Work of a step in two shares."""
 
-    Parameters
-    ----------
-    always
-        What updates need, and the updates.
-    saved
-        What only outcomes need; in place of a stock, which is updated by then, it reads a copy.
-    copies
-        Name of the copy of each stock it reads.
-    """
-
-    always: tuple[Item, ...]
-    saved: tuple[Item, ...]
-    copies: dict[str, str]
+    always: tuple[Item, ...]  # what updates need, and the updates
+    saved: tuple[Item, ...]  # what only outcomes need; in place of a stock, which is updated by then, it reads a copy
+    copies: dict[str, str]  # name of the copy of each stock it reads
 
 
 def shared_out(items: Sequence[Item], stocks: Sequence[str], copy_of: dict[str, str]) -> Shares:
-    """Share out the work of a step.
-
-    Parameters
-    ----------
-    items
-        Work in order of computation.
-    stocks
-        Variables that are carried from step to step.
-    copy_of
-        Name for a copy of every stock.
-
-    Returns
-    -------
-    Shares
-        Both in order of computation.
-    """
+    """Share out the work of a step."""
     needed: set[str] = set()
     always = []
     for item in reversed(items):

@@ -5,15 +5,7 @@ from pysd_runner.engine.llvm.instructions import REGISTER
 
 
 class Permuting:
-    """Reads up to sixteen numbers at places that differ from lane to lane.
-
-    Parameters
-    ----------
-    writer
-        What collects the instructions.
-    intrinsics
-        Takes the declarations of what is called.
-    """
+    """Reads up to sixteen numbers at places that differ from lane to lane."""
 
     def __init__(self, writer: Writer, intrinsics: set[str]) -> None:
         self.writer, self.intrinsics = writer, intrinsics

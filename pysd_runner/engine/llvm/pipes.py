@@ -24,10 +24,8 @@ FOREVER = 2.0**62
 
 
 def push(code: NestCode, item: Item) -> None:
-    """Keep what flows into a pipe, and put out what flowed in so many steps ago.
-
-    The expression of the item holds what flows in, what came out at the start, and how long a value stays.
-    """
+    """Keep what flows into a pipe, and put out what flowed in so many steps ago."""
+    # The expression of the item holds what flows in, what came out at the start, and how long a value stays.
     if not isinstance(item.expression, Operation):
         raise UnsupportedFeature("a pipe without a delay")
     inflow, initial, delay = (code.real(part) for part in item.expression.arguments)

@@ -123,12 +123,10 @@ def power_special(to: Instructions, x: str, y: str, value: str) -> str:
 
 
 def _log2(to: Instructions, x: str, excess: str) -> tuple[str, str]:
-    """Logarithm to base 2 of a normal positive number as the sum of two; nonsense for others.
-
-    x = 2**k m, m c = 1 + r, log2(x) = k - log2(c) + log2(e) (r - r**2 / 2 + r**3 P(r)) with k too large by ``excess``.
-    What rounding loses of the first two terms in r, of the product and of the sum is kept: the relative error is below
-    2**-62.5, and below 2**-65 but for x from 0.95 to 1.1.
-    """
+    """Logarithm to base 2 of a normal positive number as the sum of two; nonsense for others."""
+    # x = 2**k m, m c = 1 + r, log2(x) = k - log2(c) + log2(e) (r - r**2 / 2 + r**3 P(r)) with k too large by
+    # ``excess``. What rounding loses of the first two terms in r, of the product and of the sum is kept: the relative
+    # error is below 2**-62.5, and below 2**-65 but for x from 0.95 to 1.1.
     bits = to.to_bits(x)
     part = to.integers("add", bits, to.bits(TO_PART))
     mantissa = to.integers("sub", bits, to.integers("and", part, to.bits(EXPONENT)))
@@ -170,10 +168,8 @@ def _root(to: Instructions, shifted: str, exponent: str) -> str:
 
 
 def _exp2_of_product(to: Instructions, y: str, high: str, low: str) -> str:
-    """2**(y (high + low)); infinite and zero beyond the range, also where ``high`` is infinite.
-
-    Multiplying by two powers of two, one after the other, rounds results below the smallest normal number only once.
-    """
+    """2**(y (high + low)); infinite and zero beyond the range, also where ``high`` is infinite."""
+    # Multiplying by two powers of two, one after the other, rounds results below the smallest normal number only once.
     _, shifted, less_one = _exp2_less_one(to, y, high, low)
     bits = to.to_bits(shifted)
     sixteenths = to.integers("shl", to.integers("and", bits, to.bits(PLACES - 1)), to.bits(48))

@@ -18,26 +18,12 @@ from pysd_runner.engine.store import default_store
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides a program besides the model.
-
-    Parameters
-    ----------
-    outcomes
-        Variables to save.
-    given
-        Variables whose values come from outside.
-    moving
-        Those among `given` that change over time.
-    varying
-        Those among `given` that differ between draws; None to run one case with vectors over subscripts.
-    types
-        Lanes and precision.
-    """
+    """What decides a program besides the model."""
 
     outcomes: tuple[str, ...]
-    given: tuple[str, ...]
-    moving: frozenset[str]
-    varying: frozenset[str] | None
+    given: tuple[str, ...]  # variables whose values come from outside
+    moving: frozenset[str]  # those among `given` that change over time
+    varying: frozenset[str] | None  # those among `given` that differ between draws
     types: Types
 
 
@@ -52,70 +38,32 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class ArrayCall:
-    """A call of a function of whole arrays.
-
-    Parameters
-    ----------
-    name
-        Which function.
-    arguments
-        Where its arguments lie.
-    core
-        How many of the last dimensions of each argument the function works on.
-    result
-        Where its result goes.
-    """
+    """A call of a function of whole arrays."""
 
     name: str
-    arguments: tuple[Slot, ...]
-    core: tuple[int, ...]
-    result: Slot
+    arguments: tuple[Slot, ...]  # where its arguments lie
+    core: tuple[int, ...]  # how many of the last dimensions of each argument the function works on
+    result: Slot  # where its result goes
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a program is called.
+    """How a program is called."""
 
-    Parameters
-    ----------
-    inputs
-        What it is handed, in order.
-    outputs
-        What it saves, in the order of the outcomes.
-    arrays
-        Functions of whole arrays it calls back.
-    size
-        Numbers in its working memory.
-    pipes
-        Numbers that flow into pipes at one step.
-    delays
-        Where it says how long a value stays in each pipe.
-    """
-
-    inputs: tuple[Input, ...]
-    outputs: tuple[Slot, ...]
-    arrays: tuple[ArrayCall, ...]
-    size: int
-    pipes: int = 0
-    delays: tuple[Slot, ...] = ()
+    inputs: tuple[Input, ...]  # what it is handed, in order
+    outputs: tuple[Slot, ...]  # what it saves, in the order of the outcomes
+    arrays: tuple[ArrayCall, ...]  # functions of whole arrays it calls back
+    size: int  # numbers in its working memory
+    pipes: int = 0  # numbers that flow into pipes at one step
+    delays: tuple[Slot, ...] = ()  # where it says how long a value stays in each pipe
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A compiled program, ready to be called.
+    """A compiled program, ready to be called."""
 
-    Parameters
-    ----------
-    recipe
-        What it was made for.
-    frame
-        How it is called.
-    code
-        Its machine code.
-    """
-
-    recipe: Recipe
-    frame: Signature
+    recipe: Recipe  # what it was made for
+    frame: Signature  # how it is called
     code: Loaded = field(repr=False)
 
     @property
@@ -134,27 +82,7 @@ _MOST_PROGRAMS = 128
 
 
 def program_of(model: ModelIr, recipe: Recipe) -> Program:
-    """The program of a model for some recipe; the same request is compiled once, also over processes.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    recipe
-        What is handed over, saved, and how.
-
-    Returns
-    -------
-    Program
-        Ready to be called.
-
-    Raises
-    ------
-    InvalidModel
-        If variables depend on each other at the same moment.
-    UnsupportedFeature
-        If a variable that is needed cannot be compiled, or llvmlite cannot be loaded.
-    """
+    """The program of a model for some recipe; the same request is compiled once, also over processes."""
     identity = (model.fingerprint, recipe)
     if identity not in _PROGRAMS:
         if len(_PROGRAMS) >= _MOST_PROGRAMS:

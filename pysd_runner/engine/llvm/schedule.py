@@ -9,18 +9,10 @@ from pysd_runner.engine.llvm.items import Item, Temporaries, matches
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What two pieces of work must share to stand in one loop nest.
+    """What two pieces of work must share to stand in one loop nest."""
 
-    Parameters
-    ----------
-    lengths
-        Lengths of the loops, outermost first.
-    lane
-        Which of the loops runs over the lanes of vectors, None if none does.
-    """
-
-    lengths: tuple[int, ...]
-    lane: int | None = None
+    lengths: tuple[int, ...]  # lengths of the loops, outermost first
+    lane: int | None = None  # which of the loops runs over the lanes of vectors, None if none does
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +24,7 @@ class Nest:
 
 
 def nests_of(items: Sequence[Item], shape_of: Callable[[Item], Shape], temporaries: Temporaries) -> list[Nest]:
-    """Group work into nests.
-
-    Parameters
-    ----------
-    items
-        Work in an order in which it can be computed; updates stand at the end.
-    shape_of
-        Which loops a piece of work needs.
-    temporaries
-        Where the flow of a stock goes that cannot be updated at once.
-
-    Returns
-    -------
-    list of Nest
-        In order of computation.
-    """
+    """Group work into nests."""
     board = _Board(list(items), shape_of, temporaries)
     nests = []
     while board.waiting:

@@ -42,33 +42,7 @@ def compiled(
     precision: Precision = "float64",
     single: bool | None = None,
 ) -> Program:
-    """Compile a model for some outcomes and the way its values vary.
-
-    Parameters
-    ----------
-    model
-        The lowered model.
-    outcomes
-        Names of the variables to save.
-    values
-        Value of every variable that comes from outside, with the axes (scenario, draw, ...), or a `TimePath` of them.
-    precision
-        Type of all numbers.
-    single
-        Whether vectors run over subscripts instead of draws; None decides by the number of draws.
-
-    Returns
-    -------
-    Program
-        Ready to be called.
-
-    Raises
-    ------
-    InvalidModel
-        If variables depend on each other at the same moment.
-    UnsupportedFeature
-        If a variable that is needed cannot be compiled, or llvmlite cannot be loaded.
-    """
+    """Compile a model for some outcomes and the way its values vary."""
     _, draws = leading_shape(values)
     alone = draws < FEW if single is None else single
     real = "double" if precision == "float64" else "float"
@@ -97,37 +71,7 @@ def run(
     first_draw: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Array]:
-    """Run a program over all scenarios and draws.
-
-    Parameters
-    ----------
-    program
-        What `compiled` returned for these values.
-    values
-        As handed to `compiled`.
-    times
-        Every step, shape (step,).
-    saved
-        Which steps are saved, shape (step,).
-    steps
-        Length of each step, shape (step,).
-    threads
-        How many run at once; None takes every core the process may use.
-    seed, first_draw
-        What random numbers depend on besides the cell and the step.
-    progress
-        Called with the number of draws that were finished.
-
-    Returns
-    -------
-    dict
-        Outcome by name, shape (scenario, draw, ..., year).
-
-    Raises
-    ------
-    InvalidInput
-        If the run would not fit into memory.
-    """
+    """Run a program over all scenarios and draws, shape (scenario, draw, ..., year)."""
     scenarios, draws = leading_shape(values)
     shapes = [slot.lengths for slot in program.frame.outputs]
     check_memory(shapes, program.frame.size, (1, draws), int(saved.sum()) * scenarios)

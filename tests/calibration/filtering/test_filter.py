@@ -10,11 +10,10 @@ from scipy.stats import t as student
 
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
 from calibration.filtering.dynamics import COUPLINGS, advance, central, model_of, spec_of, start, uncoupled
-from calibration.filtering.likelihood import composite_likelihood
+from calibration.filtering.ensemble import learn_widths, updated
+from calibration.filtering.learning import composite_likelihood
 from calibration.filtering.shocks import apart_from, heavy, shared_part, unrest
 from calibration.filtering.trend import STEPS, Trend, positions, restlessness
-from calibration.filtering.update import updated
-from calibration.filtering.widths import learn_widths
 from calibration.forecasting import origin_at, target_of
 from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
 from calibration.forecasting.filtered import FilteredModel

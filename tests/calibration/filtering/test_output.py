@@ -9,8 +9,7 @@ from numpy.testing import assert_allclose
 from calibration.filtering import FilterSettings, ahead, estimate, learn_laws
 from calibration.filtering.dynamics import COUPLINGS, advance, central, drawn, start
 from calibration.filtering.learning import Laws
-from calibration.filtering.made import movements, taken_for
-from calibration.filtering.output import OutputFilter, follow_output
+from calibration.filtering.output import OutputFilter, follow_output, movements, taken_for
 from calibration.filtering.shocks import heavy, left_of_relative
 from calibration.filtering.trend import Trend, forecasts, moved, positions, steps
 from calibration.forecasting import forecast

@@ -1,6 +1,5 @@
 """A calibration that is killed goes on where it was; budgets, executors and names of the front door."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,8 +13,8 @@ import numpy as np
 import pytest
 
 from calibration import CalibrationProblem, FitResult, fit
-from calibration.fitting.checkpoint import open_checkpoint
-from calibration.fitting.storage import record
+from calibration.fitting.checkpoint import CALIBRATION, Checkpoint, keep_end, kept_ends
+from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.panels import made_panel, model_of
@@ -66,6 +65,11 @@ class Counting:
         return LeastSquares().minimise(objective, start)
 
 
+def ends(folder: Path) -> list[Path]:
+    """Finished searches; files that are still written have hidden names."""
+    return list(folder.glob("start-*.npz"))
+
+
 def same(first: FitResult, second: FitResult) -> bool:
     """Everything but the time taken and the name of the search."""
     provenance = {**first.fitted.provenance, "optimiser": second.fitted.provenance["optimiser"]}
@@ -76,12 +80,12 @@ def same(first: FitResult, second: FitResult) -> bool:
 def test_a_killed_calibration_goes_on_and_repeats_nothing(
     problem: CalibrationProblem, whole: FitResult, tmp_path: Path
 ) -> None:
-    file = tmp_path / "kept.json"
+    file = tmp_path / "kept"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(file)], cwd=Path(__file__).parents[3], env=environment)
     try:
         end = time.monotonic() + 120
-        while not (file.exists() and len(json.loads(file.read_text())["ends"]) >= 2):
+        while len(ends(file)) < 2:
             assert child.poll() is None, "the calibration ended before it could be killed"
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -89,21 +93,19 @@ def test_a_killed_calibration_goes_on_and_repeats_nothing(
     finally:
         child.kill()
         child.wait()
-    finished = len(json.loads(file.read_text())["ends"])
+    finished = len(ends(file))
     assert 2 <= finished < STARTS
     told: list[int] = []
-    before = file.read_text()
     resumed = fit(problem, starts=STARTS, checkpoint=file, progress=lambda _, done, __: told.append(done))
     assert same(resumed, whole)
     # Neither the errors nor the finished starts were fitted again.
     assert told[0] >= STARTS + 8 - (STARTS - finished)
     assert len(told) == 1 + STARTS - finished
-    assert file.read_text() != before
-    assert len(json.loads(file.read_text())["ends"]) == STARTS
+    assert len(ends(file)) == STARTS
 
 
 def test_an_interruption_keeps_what_is_finished(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
-    file = tmp_path / "folder" / "kept.json"
+    file = tmp_path / "folder" / "kept"
     with pytest.raises(KeyboardInterrupt):
         fit(problem, starts=STARTS, optimiser=Counting(stop_after=3), checkpoint=file)
     rest = Counting()
@@ -115,7 +117,7 @@ def test_an_interruption_keeps_what_is_finished(problem: CalibrationProblem, who
 
 
 def test_more_starts_go_on_from_fewer(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
-    file = tmp_path / "kept.json"
+    file = tmp_path / "kept"
     fit(problem, starts=2, optimiser=Counting(), checkpoint=file)
     more = Counting()
     assert same(fit(problem, starts=STARTS, optimiser=more, checkpoint=file), whole)
@@ -123,7 +125,7 @@ def test_more_starts_go_on_from_fewer(problem: CalibrationProblem, whole: FitRes
 
 
 def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: Path) -> None:
-    file = tmp_path / "kept.json"
+    file = tmp_path / "kept"
     fit(problem, starts=1, checkpoint=file)
     for other in ({"seed": 1}, {"optimiser": LeastSquares(tolerance=1e-6)}):
         with pytest.raises(InvalidInput, match=r"belongs to another calibration: .*seed or optimiser differ"):
@@ -136,26 +138,37 @@ def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no checkpoint"),
-        ('{"schema": 1, "digest": "digest"}', "calibrated by an earlier version, which estimated only part of the"),
-        ('{"schema": 9}', "reads checkpoints of a calibration of schema 2"),
-        ("[]", "reads checkpoints of a calibration of schema 2"),
+        ("{", "cannot be read: it is damaged, or no label of a calibration"),
+        ('{"schema": 1, "digest": "digest"}', "is none of this version"),
+        ("[]", "is none of this version"),
+        ('{"schema": 2, "digest": "other"}', "belongs to another calibration"),
     ],
 )
-def test_files_that_are_no_checkpoints(tmp_path: Path, text: str, message: str) -> None:
-    file = tmp_path / "kept.json"
-    file.write_text(text)
+def test_folders_that_are_no_checkpoints(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "calibration.json").write_text(text)
     with pytest.raises(InvalidInput, match=message):
-        open_checkpoint(file, "digest")
-    file.write_text(json.dumps({"schema": 2, "digest": "digest", "noise": {}, "is_settled": True, "staged": []}))
-    with pytest.raises(InvalidInput, match="an entry is missing or malformed: 'ends'"):
-        open_checkpoint(file, "digest")
+        Checkpoint(CALIBRATION, tmp_path, "digest")
+
+
+def test_a_file_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept.json").write_text('{"schema": 2, "digest": "digest"}')
+    with pytest.raises(InvalidInput, match="is no checkpoint of a calibration; name a new or an empty folder"):
+        Checkpoint(CALIBRATION, tmp_path / "kept.json", "digest")
+
+
+def test_a_search_that_was_changed_or_belongs_to_another_start_is_refused(tmp_path: Path) -> None:
+    kept = Checkpoint(CALIBRATION, tmp_path, "digest")
+    keep_end(kept, 0, Optimum(point=np.ones(2), cost=1.5, outcome=Outcome.CONVERGED, slope=1e-9, evaluations=7))
+    assert kept_ends(kept, 1)[0].evaluations == 7
+    (tmp_path / "start-1.npz").write_bytes((tmp_path / "start-0.npz").read_bytes())
+    with pytest.raises(InvalidInput, match=r"is not what this calibration wrote.*delete the file"):
+        kept_ends(kept, 2)
 
 
 def test_searches_cut_by_time_are_not_kept(tmp_path: Path) -> None:
-    kept = open_checkpoint(tmp_path / "kept.json", "digest")
-    kept.keep(0, Optimum(point=np.zeros(1), cost=1.0, outcome=Outcome.OUT_OF_TIME, slope=1.0, evaluations=1))
-    assert not kept.ends
+    kept = Checkpoint(CALIBRATION, tmp_path, "digest")
+    keep_end(kept, 0, Optimum(point=np.zeros(1), cost=1.0, outcome=Outcome.OUT_OF_TIME, slope=1.0, evaluations=1))
+    assert not kept_ends(kept, 1)
 
 
 def test_results_do_not_depend_on_threads(problem: CalibrationProblem, whole: FitResult) -> None:

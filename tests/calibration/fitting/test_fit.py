@@ -12,7 +12,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.diagnostics import Finding, parameter_findings, search_findings, series_findings, stage_finding
 from calibration.fitting.estimates import PRIOR_ONLY, evidence
 from calibration.fitting.laplace import laplace
-from calibration.fitting.storage import record
+from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome, Starts
 from calibration.parameters import ParameterSpace
 from pysd_runner.core.errors import InvalidInput, UnknownName

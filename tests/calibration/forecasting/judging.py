@@ -5,8 +5,7 @@ from scipy.stats import norm
 
 from calibration.forecasting import Forecast, Origin
 from calibration.forecasting.baselines.history import last_level
-from calibration.forecasting.combination import distances
-from calibration.forecasting.judged import Judged
+from calibration.forecasting.combination import Judged, distances
 
 
 class Shifted:

@@ -7,8 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import Combination, origin_at, target_of
-from calibration.forecasting.combination import distances, losses, shares
-from calibration.forecasting.dilation import FACTORS, dilated_scores, learn_dilation
+from calibration.forecasting.combination import FACTORS, dilated_scores, distances, learn_dilation, losses, shares
 from calibration.forecasting.scores import crps
 from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.judging import Shifted, judged

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from calibration import backtest, forecast
 from calibration.filtering import Evidence, Filtered, FilterSettings, estimate, evidence_of
 from calibration.forecasting import FilteredModel, baselines, models, origin_at, target_of
-from calibration.forecasting.fitted import SinceFit, with_fit
+from calibration.forecasting.filtered import SinceFit, with_fit
 from calibration.forecasting.words import paragraph
 from pysd_runner.cli import main
 from pysd_runner.core.errors import InvalidInput

@@ -6,8 +6,17 @@ from numpy.testing import assert_allclose
 
 from calibration.forecasting import Learnt, Target, origin_at, target_of
 from calibration.forecasting.baselines import Persistence
-from calibration.forecasting.shape import GRID, over_horizons, over_regions, quantiles, root, stretched, student
-from calibration.forecasting.spread import WidthSettings, learn_spread
+from calibration.forecasting.learnt import (
+    GRID,
+    WidthSettings,
+    learn_spread,
+    over_horizons,
+    over_regions,
+    quantiles,
+    root,
+    stretched,
+    student,
+)
 from calibration.forecasting.target import relative
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from tests.calibration.forecasting.series import panel_of, walk

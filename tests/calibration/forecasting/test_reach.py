@@ -7,9 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import Combination, origin_at, target_of
-from calibration.forecasting.combination import distances
-from calibration.forecasting.judged import Judged
-from calibration.forecasting.reach import learn_reach, reached
+from calibration.forecasting.combination import Judged, distances, learn_reach, reached
 from tests.calibration.forecasting.judging import Shifted, judged
 from tests.calibration.forecasting.series import panel_of, walk
 

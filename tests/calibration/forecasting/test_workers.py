@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from calibration.forecasting.workers import processes
+from calibration.forecasting.backtest import processes
 from pysd_runner.core.errors import InvalidInput
 
 PLACES = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-STARTING = "from calibration.forecasting.workers import processes\n"
+STARTING = "from calibration.forecasting.backtest import processes\n"
 UNGUARDED = STARTING + "with processes(2) as executor:\n    print('begun')\n"
 WAITING = (
     STARTING + "import time\n"

@@ -21,8 +21,7 @@ from calibration.uncertainty import (
     identify,
     profile,
 )
-from calibration.uncertainty.profiles import _profile
-from calibration.uncertainty.shape import shape_of
+from calibration.uncertainty.profiles import _profile, shape_of
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.spec import Normal, Parameter

@@ -21,7 +21,7 @@ from calibration.uncertainty import (
     sample,
     sample_at,
 )
-from calibration.uncertainty.moves import Reference
+from calibration.uncertainty.sampling import Reference
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.regional.draws import parameter_draws
 from pysd_runner.regional.projection import _untrusted_draws

@@ -13,22 +13,6 @@ Box = tuple[tuple[int, ...], ...]
 def remaining(boxes: Sequence[Box], exceptions: Sequence[Sequence[Box]]) -> list[list[Box]]:
     """What is left of each box without its exceptions and without what later boxes define again.
 
-    Parameters
-    ----------
-    boxes
-        Cells that equations name, one box per equation, in the order of the file. Where two overlap the later one
-        holds, as in PySD.
-    exceptions
-        For each equation the boxes it leaves out.
-
-    Returns
-    -------
-    list of list of tuple
-        For each equation boxes that do not overlap and together hold the cells it defines; the box itself where
-        nothing is taken away.
-
-    Examples
-    --------
     >>> remaining([((0, 1, 2),), ((1,),)], [[], []])
     [[((0, 2),)], [((1,),)]]
     """

@@ -11,23 +11,7 @@ from pysd_runner.engine.names import key, tidy
 def check_definitions(
     ranges: Sequence[Range], variables: Sequence[Variable], macros: Sequence[str], budgets: Budgets
 ) -> None:
-    """See that every name of a model or macro means one thing.
-
-    Parameters
-    ----------
-    ranges, variables
-        Everything it defines.
-    macros
-        Names of its macros.
-    budgets
-        How long names may be.
-
-    Raises
-    ------
-    InvalidModel
-        If a variable or a subscript range is defined twice, a range is a copy of one that does not exist, or a
-        variable is called Time.
-    """
+    """See that every name of a model or macro means one thing."""
     for name in (*(item.name for item in ranges), *(item.name for item in variables)):
         budgets.check_name(name)
     for item in ranges:

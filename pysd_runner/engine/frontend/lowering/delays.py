@@ -54,11 +54,9 @@ def delay(scope: Scope, inflow: Expression, time: Expression, initial: Expressio
 
 
 def delay_n(scope: Scope, inflow: Expression, time: Expression, initial: Expression, order: Expression) -> Expression:
-    """DELAY N: as DELAY3 with any number of levels; what is under way keeps the delay time it came in with.
-
-    It moves once per step whatever the method of integration. The delay time of level i is that of i steps ago, and
-    what comes out is divided by the delay time of the step before, as Vensim describes it and PySD does it.
-    """
+    """DELAY N: as DELAY3 with any number of levels; what is under way keeps the delay time it came in with."""
+    # It moves once per step whatever the method of integration. The delay time of level i is that of i steps ago, and
+    # what comes out is divided by the delay time of the step before, as Vensim describes it and PySD does it.
     known = scope.order(order)
     count = whole(known)
     reduced = scope.hide("initial", _order_within(time, known), label=ORDER)
@@ -134,13 +132,7 @@ def sample_if_true(scope: Scope, condition: Expression, value: Expression, initi
 
 
 def whole(order: Expression) -> int:
-    """Number of levels of a delay or smooth: its order, or the highest where it differs between elements.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If it is below one, or there would be too many levels.
-    """
+    """Number of levels of a delay or smooth: its order, or the highest where it differs between elements."""
     values = order.values if isinstance(order, Table) else (order.value,) if isinstance(order, Number) else ()
     if not values or not all(1 <= value <= MOST_LEVELS for value in values):
         raise UnsupportedFeature(f"a delay or smooth of order {list(values)}, outside 1 to {MOST_LEVELS},")

@@ -43,27 +43,7 @@ LONG_SUM = 40
 
 
 def lower_expression(node: Node, scope: Scope) -> Expression:
-    """Lower one node of the common tree.
-
-    Parameters
-    ----------
-    node
-        The node.
-    scope
-        What it may refer to.
-
-    Returns
-    -------
-    Expression
-        The same in the project's representation.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If the node or function has no entry in the tables.
-    InvalidModel
-        If a name does not exist.
-    """
+    """Lower one node of the common tree."""
     return NODES[type(node)](node, scope)
 
 

@@ -29,24 +29,12 @@ _ROLES = {
 
 @dataclass(slots=True)
 class DataFiles:
-    """The data files of one model, and what was found in them.
+    """The data files of one model, and what was found in them."""
 
-    Parameters
-    ----------
-    model
-        The model file; names of data files are relative to its folder.
-    given
-        Data files by the name that the model has for them.
-    sha256
-        Hash of every file that was read, by its path.
-    by_name
-        The same by its name in the model.
-    """
-
-    model: Path
-    given: Mapping[str, Path] = field(default_factory=dict)
-    sha256: dict[str, str] = field(default_factory=dict)
-    by_name: dict[str, str] = field(default_factory=dict)
+    model: Path  # the model file; names of data files are relative to its folder
+    given: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
+    sha256: dict[str, str] = field(default_factory=dict)  # hash of every file that was read, by its path
+    by_name: dict[str, str] = field(default_factory=dict)  # the same by its name in the model
     _sheets: Sheets = field(default_factory=Sheets)
 
     def close(self) -> None:
@@ -54,23 +42,7 @@ class DataFiles:
         self._sheets.close()
 
     def path(self, name: str) -> Path:
-        """Place of a data file; its hash is kept.
-
-        Parameters
-        ----------
-        name
-            As written in the model.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        InvalidModel
-            If it is not there, or the name is no path relative to the model.
-        """
+        """Place of a data file; its hash is kept."""
         path = place_of(name, self.model, self.given)
         if not path.is_file():
             raise InvalidModel(f"there is no file {path}; put it there, or change its name in the model")
@@ -81,25 +53,7 @@ class DataFiles:
         return path
 
     def constants(self, call: Call, counts: Sequence[int]) -> Array:
-        """Numbers of a GET XLS CONSTANTS or GET DIRECT CONSTANTS.
-
-        Parameters
-        ----------
-        call
-            File, sheet or separator, and first cell or name; an asterisk behind it swaps rows and columns.
-        counts
-            Number of elements each subscript on the left side stands for.
-
-        Returns
-        -------
-        ndarray
-            Shape `counts`.
-
-        Raises
-        ------
-        InvalidModel
-            If the file, the sheet or a number is missing.
-        """
+        """Numbers of a GET XLS CONSTANTS or GET DIRECT CONSTANTS."""
         with _Reading(call):
             file, tab, cell = _texts(call)
             path, cell = self.path(file), cell.strip()
@@ -132,29 +86,8 @@ class DataFiles:
         return found
 
     def series(self, call: Call, counts: Sequence[int], mode: Mode) -> list[Points]:
-        """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT forms.
-
-        Missing values are filled in by the rule that holds between points.
-
-        Parameters
-        ----------
-        call
-            File, sheet or separator, row, column or name of the times or x, and first cell or name of the values.
-        counts
-            Number of elements each subscript on the left side stands for.
-        mode
-            What holds between points.
-
-        Returns
-        -------
-        list of Points
-            One for each element, in C order.
-
-        Raises
-        ------
-        InvalidModel
-            If the file, the sheet or all numbers are missing.
-        """
+        """Points of a GET XLS DATA, GET XLS LOOKUPS or their DIRECT forms."""
+        # Missing values are filled in by the rule that holds between points.
         with _Reading(call):
             file, tab, along, cell = _texts(call)
             x, columns = self._columns(self.path(file), tab, along.strip(), cell.strip(), math.prod(counts))
@@ -197,25 +130,7 @@ class DataFiles:
         return x.ravel(), found
 
     def elements(self, name: str, call: Call) -> tuple[str, ...]:
-        """Elements of a range that is a GET XLS SUBSCRIPT or GET DIRECT SUBSCRIPT.
-
-        Parameters
-        ----------
-        name
-            The range.
-        call
-            File, sheet or separator, first and last cell, prefix.
-
-        Returns
-        -------
-        tuple of str
-            The text of every cell that is not empty, after the prefix.
-
-        Raises
-        ------
-        InvalidModel
-            If the file or the sheet is missing, or all cells are empty.
-        """
+        """Elements of a range that is a GET XLS SUBSCRIPT or GET DIRECT SUBSCRIPT."""
         try:
             with _Reading(call):
                 file, tab, first, last, prefix = _texts(call)
@@ -296,25 +211,7 @@ def _between(wanted: Array, x: Array, y: Array, mode: Mode) -> Array:
 
 
 def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
-    """A model in whose subscript ranges no file is left to read.
-
-    Parameters
-    ----------
-    syntax
-        A model file that was read.
-    files
-        Its data files.
-
-    Returns
-    -------
-    Syntax
-        The same with the elements that were read.
-
-    Raises
-    ------
-    InvalidModel
-        If a file cannot be read.
-    """
+    """A model in whose subscript ranges no file is left to read."""
 
     def listed(item: Range) -> Range:
         if item.source is None:
@@ -325,27 +222,7 @@ def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
 
 
 def place_of(name: str, model: Path, given: Mapping[str, Path]) -> Path:
-    """Place of a data file.
-
-    Parameters
-    ----------
-    name
-        As written in a model.
-    model
-        The model file.
-    given
-        Data files by the name that the model has for them.
-
-    Returns
-    -------
-    Path
-        The file that is given, otherwise one in the folder of the model.
-
-    Raises
-    ------
-    InvalidModel
-        If it is not relative to that folder, or stands for a name that is only known elsewhere.
-    """
+    """Place of a data file."""
     if name in given:
         return given[name]
     if name.startswith("?"):

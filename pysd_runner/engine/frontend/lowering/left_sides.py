@@ -24,56 +24,14 @@ WHOLE_ARRAYS = frozenset(
 
 
 def box_of(labels: Sequence[str], dims: Sequence[str], scope: Scope) -> Box:
-    """Cells that the subscripts of a left side name.
-
-    Parameters
-    ----------
-    labels
-        Ranges or elements, one per dimension.
-    dims
-        Ranges the variable runs over.
-    scope
-        What there is.
-
-    Returns
-    -------
-    tuple
-        Places along every dimension.
-
-    Raises
-    ------
-    InvalidModel
-        If there are too few or too many, or a dimension does not hold one.
-    """
+    """Cells that the subscripts of a left side name."""
     if len(labels) != len(dims):
         raise InvalidModel(f"{len(labels)} subscripts are left out of {len(dims)}.")
     return tuple(scope.ranges.places(label, dim) for label, dim in zip(labels, dims, strict=True))
 
 
 def left_side(labels: Sequence[str], box: Box, dims: Sequence[str], scope: Scope) -> tuple[Index, ...]:
-    """Index of some of the cells an equation names; the scope then knows what its ranges stand for.
-
-    Parameters
-    ----------
-    labels
-        Subscripts of the left side.
-    box
-        The cells.
-    dims
-        Ranges the variable runs over.
-    scope
-        What the right side may refer to.
-
-    Returns
-    -------
-    tuple of Index
-        One per dimension.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If a range stands there twice.
-    """
+    """Index of some of the cells an equation names; the scope then knows what its ranges stand for."""
     scope.block, scope.standing = labels, {}
     standing: dict[str, str] = {}
     index: list[Index] = []
@@ -104,26 +62,7 @@ def takes_whole_arrays(node: Node) -> bool:
 
 
 def cut(block: Block, labels: Sequence[str], boxes: Sequence[Box], dims: Sequence[str], scope: Scope) -> list[Block]:
-    """Parts of a block that was lowered whole; what it computes is hidden in variables of their own.
-
-    Parameters
-    ----------
-    block
-        For all the cells its equation names.
-    labels
-        Subscripts of its left side.
-    boxes
-        Cells of the parts.
-    dims
-        Ranges the variable runs over.
-    scope
-        Where hidden variables are added.
-
-    Returns
-    -------
-    list of Block
-        One for each box.
-    """
+    """Parts of a block that was lowered whole; what it computes is hidden in variables of their own."""
     expression = _hidden(block.expression, scope)
     initial = None if block.initial is None else _hidden(block.initial, scope)
     made = []

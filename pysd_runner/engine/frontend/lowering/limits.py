@@ -33,20 +33,7 @@ def is_non_negative(variable: Variable) -> bool:
 
 
 def with_limits(variables: Mapping[str, Variable], label: str) -> dict[str, Variable]:
-    """Limit the flows of non-negative stocks.
-
-    Parameters
-    ----------
-    variables
-        Every variable of a model.
-    label
-        Name of its file, for messages.
-
-    Returns
-    -------
-    dict
-        The same, with limited flows. Where they cannot be limited, the stock and they say so in `Variable.uncovered`.
-    """
+    """Limit the flows of non-negative stocks."""
     found = dict(variables)
     stocks = [item for item in variables.values() if item.kind == "stock"]
     limited = [item for item in stocks if is_non_negative(item)]

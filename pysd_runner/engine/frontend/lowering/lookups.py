@@ -22,29 +22,7 @@ def is_table_function(variable: Variable) -> bool:
 def table_functions(
     variables: Iterable[Variable], ranges: Ranges, dims: Mapping[str, tuple[str, ...]], files: DataFiles
 ) -> dict[str, TableFunction]:
-    """Every table function of a model or macro.
-
-    Parameters
-    ----------
-    variables
-        Its variables.
-    ranges
-        The subscript ranges.
-    dims
-        Dimensions of the variables, by comparison key.
-    files
-        Where external points are read.
-
-    Returns
-    -------
-    dict
-        Table function by comparison key.
-
-    Raises
-    ------
-    InvalidModel
-        If points are missing or cannot be used.
-    """
+    """Every table function of a model or macro."""
     found = {}
     for variable in variables:
         name = key(variable.name)

@@ -15,56 +15,19 @@ from pysd_runner.engine.names import HIDDEN, key
 
 @dataclass(frozen=True, slots=True)
 class Expandable:
-    """A macro of a model file, ready to be expanded.
+    """A macro of a model file, ready to be expanded."""
 
-    Parameters
-    ----------
-    name
-        As written in the file.
-    parameters
-        Names of what it takes, in order.
-    variables
-        Its equations.
-    tables
-        Its table functions, by comparison key.
-    outside
-        What it may use of the model: by key the name there and the dimensions.
-    """
-
-    name: str
-    parameters: tuple[str, ...]
+    name: str  # as written in the file
+    parameters: tuple[str, ...]  # names of what it takes, in order
     variables: tuple[Defined, ...]
-    tables: Mapping[str, TableFunction]
+    tables: Mapping[str, TableFunction]  # its table functions, by comparison key
     outside: Mapping[str, tuple[str, tuple[str, ...]]]
 
 
 def expanded(macro: Expandable, call: Call, scope: Scope) -> Expression:
-    """What a call of a macro gives back: the variable that bears the name of the macro, or another of its outputs.
-
-    Every variable of the macro runs over the axes of the arguments, so that a macro called for every element of a range
-    has stocks for every element.
-
-    Parameters
-    ----------
-    macro
-        The macro.
-    call
-        How it is called.
-    scope
-        Where it is called.
-
-    Returns
-    -------
-    Expression
-        A reference to a hidden variable.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If the macro uses something this engine does not cover; the message names macro and equation.
-    InvalidModel
-        If the number of arguments is wrong, the macro calls itself, or one of its equations is wrong.
-    """
+    """What a call of a macro gives back: the variable that bears the name of the macro, or another of its outputs."""
+    # Every variable of the macro runs over the axes of the arguments, so that a macro called for every element of a
+    # range has stocks for every element.
     if len(call.arguments) != len(macro.parameters):
         raise InvalidModel(
             f"macro {macro.name!r} takes {len(macro.parameters)} arguments, {len(call.arguments)} are given."
@@ -181,13 +144,7 @@ def _block(equation: Equation, dims: tuple[str, ...], scope: Scope, *, stock: bo
 
 
 def check_expansions(syntax: Syntax, budgets: Budgets) -> None:
-    """Count the equations that the macros of a model will be expanded into, before they are.
-
-    Raises
-    ------
-    InvalidModel
-        If there are too many.
-    """
+    """Count the equations that the macros of a model will be expanded into, before they are."""
     macros = {key(item.name): item for item in syntax.macros}
     sizes: dict[str, int] = {}
 

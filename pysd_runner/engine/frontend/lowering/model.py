@@ -35,28 +35,7 @@ VERSION = 8
 
 
 def lower(source: Source, budgets: Budgets = DEFAULT) -> ModelIr:
-    """Lower a model file that was read.
-
-    Parameters
-    ----------
-    source
-        What `read_source` returned.
-    budgets
-        The most it may ask for.
-
-    Returns
-    -------
-    ModelIr
-        Every variable with its lowered equations.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If an equation is nested too deeply. A variable that uses something this engine does not cover says so in
-        `Variable.uncovered` and raises when it is needed.
-    InvalidModel
-        If the model contradicts itself.
-    """
+    """Lower a model file that was read."""
     try:
         return _lowered(source, budgets)
     except RecursionError as error:

@@ -13,46 +13,16 @@ from pysd_runner.engine.names import HIDDEN, key, tidy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A mapping that leads from one range to another.
+    """A mapping that leads from one range to another."""
 
-    Parameters
-    ----------
-    to
-        The range it leads to.
-    name
-        The range it starts from.
-    target
-        The mapping in the file.
-    backwards
-        Whether the file has it the other way round.
-    """
-
-    to: str
-    name: str
-    target: Target
-    backwards: bool
+    to: str  # the range it leads to
+    name: str  # the range it starts from
+    target: Target  # the mapping in the file
+    backwards: bool  # whether the file has it the other way round
 
 
 def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[Range, ...]:
-    """Subscript ranges in which every element is listed.
-
-    Parameters
-    ----------
-    ranges
-        As a file defines them.
-    budgets
-        How many elements may be made.
-
-    Returns
-    -------
-    tuple of Range
-        The same.
-
-    Raises
-    ------
-    InvalidModel
-        If there would be too many elements.
-    """
+    """Subscript ranges in which every element is listed."""
     made = 0
     found = []
     for item in ranges:
@@ -64,18 +34,7 @@ def with_numbered_elements(ranges: Iterable[Range], budgets: Budgets) -> tuple[R
 
 
 class Ranges:
-    """The subscript ranges of one model section.
-
-    Parameters
-    ----------
-    found
-        The subscript ranges of a file, their elements listed.
-
-    Raises
-    ------
-    InvalidModel
-        If ranges stand for each other in a circle.
-    """
+    """The subscript ranges of one model section."""
 
     def __init__(self, found: Iterable[Range]) -> None:
         self.elements: dict[str, tuple[str, ...]] = {}
@@ -118,10 +77,8 @@ class Ranges:
         return elements
 
     def _main(self, name: str) -> str:
-        """The range in which the elements of a range are counted: the largest that holds them all.
-
-        Of ranges with the same elements it is the first in the alphabet that is no copy, as in PySD.
-        """
+        """The range in which the elements of a range are counted: the largest that holds them all."""
+        # Of ranges with the same elements it is the first in the alphabet that is no copy, as in PySD.
         mine = self._set(name)
         wider = [other for other in self._keys if mine <= self._set(other)]
         largest = max(len(self._keys[other]) for other in wider)
@@ -144,20 +101,7 @@ class Ranges:
         return tuple(1 if (name := self.name_of(label)) is None else len(self.elements[name]) for label in labels)
 
     def part(self, name: str, places: tuple[int, ...]) -> str:
-        """Label of some elements of a range.
-
-        Parameters
-        ----------
-        name
-            The range.
-        places
-            Which of its elements.
-
-        Returns
-        -------
-        str
-            The range itself if it is all of them, otherwise a range of its own that no file can name.
-        """
+        """Label of some elements of a range."""
         items = self.elements[name]
         if places == tuple(range(len(items))):
             return name
@@ -203,25 +147,7 @@ class Ranges:
         return self._keys[label]
 
     def dimensions(self, given: Sequence[Sequence[str]]) -> tuple[str, ...]:
-        """Ranges the dimensions of a variable run over.
-
-        Parameters
-        ----------
-        given
-            Range or element names in the equations of the variable, one sequence per equation.
-
-        Returns
-        -------
-        tuple of str
-            For each dimension a range that an equation names if it holds every element, otherwise the smallest that
-            does. Two dimensions never run over the same range, unless an equation says so: where there is no other
-            range, one is made.
-
-        Raises
-        ------
-        InvalidModel
-            If no range holds them all.
-        """
+        """Ranges the dimensions of a variable run over."""
         columns = [list(dict.fromkeys(labels)) for labels in zip(*given, strict=True)]
         named = [[name for label in labels if (name := self.name_of(label)) is not None] for labels in columns]
         chosen: list[str] = []
@@ -264,25 +190,7 @@ class Ranges:
         return suggest(label, [*names, *(item for name in names for item in self.elements[name])])
 
     def places(self, label: str, dimension: str) -> tuple[int, ...]:
-        """Places of a range or element in a dimension.
-
-        Parameters
-        ----------
-        label
-            A range, a range with ``!``, or an element.
-        dimension
-            The range the dimension runs over.
-
-        Returns
-        -------
-        tuple of int
-            In the order of the range that `label` names.
-
-        Raises
-        ------
-        InvalidModel
-            If the dimension does not hold what is asked for.
-        """
+        """Places of a range or element in a dimension."""
         bare = label.removesuffix("!").strip()
         name = self.name_of(bare)
         if name is None and key(bare) not in self._place(dimension):
@@ -311,25 +219,7 @@ class Ranges:
         return list(itertools.product(*(self.places(label, dim) for label, dim in zip(labels, dims, strict=True))))
 
     def pick(self, label: str, dimension: str) -> Index:
-        """What a subscript selects from a dimension.
-
-        Parameters
-        ----------
-        label
-            A range, a range with ``!``, or an element.
-        dimension
-            The range the dimension runs over.
-
-        Returns
-        -------
-        Index
-            One element, or an axis that runs over all or some of the dimension.
-
-        Raises
-        ------
-        InvalidModel
-            If the dimension does not hold what is asked for.
-        """
+        """What a subscript selects from a dimension."""
         positions = self.places(label, dimension)
         name = self.name_of(label.removesuffix("!").strip())
         if name is None:
@@ -357,25 +247,7 @@ class Ranges:
         return to
 
     def along(self, way: Way, items: Sequence[str]) -> tuple[str, ...]:
-        """Elements that stand for others by a mapping.
-
-        Parameters
-        ----------
-        way
-            The mapping.
-        items
-            Keys of elements of the range it leads to.
-
-        Returns
-        -------
-        tuple of str
-            Keys of the elements of the range it starts from, one for each.
-
-        Raises
-        ------
-        InvalidModel
-            If the mapping does not say what an element stands for.
-        """
+        """Elements that stand for others by a mapping."""
         first, last = (way.to, way.name) if way.backwards else (way.name, way.to)
         pairs = self._pairs(first, last, way.target)
         if way.backwards:

@@ -33,84 +33,32 @@ from pysd_runner.engine.names import HELD, HIDDEN, ORDER, SPAN, key
 
 @dataclass(slots=True)
 class Scope:
-    """What an expression may refer to, and the hidden variables found on the way.
-
-    Parameters
-    ----------
-    ranges
-        The subscript ranges.
-    dims
-        Dimensions of every variable, by comparison key.
-    names
-        Names of the variables as written, by comparison key.
-    tables
-        The table functions, by comparison key.
-    files
-        Where external numbers are read.
-    lower
-        Lowers one node in a scope.
-    block
-        Subscripts of the equation being lowered.
-    standing
-        Ranges among them, each with the label of the elements it runs over in this part of the equation.
-    mode
-        What holds between the points of a series over time.
-    owner
-        Name of the variable being lowered.
-    stock
-        Whether it is a stock.
-    hidden
-        Variables that delays, smooths and INITIAL were expanded into.
-    known
-        Values of orders of delays, by the name of the hidden variable that holds them.
-    macros
-        The macros, by comparison key.
-    implicit
-        Inside a macro, the ranges that all its variables run over, after their own.
-    outside
-        The same as the labels that the call runs over.
-    calls
-        Names of the macros being expanded, outermost first.
-    numbers, sites
-        Numbers of the calls of macros, and of the random functions, given out in order.
-    asked
-        Orders of delays met so far, by the name of the hidden variable that holds them.
-    budgets
-        The most that may be asked for.
-    belts
-        The conveyors, by comparison key: their hidden variables, or what is not covered about them.
-    expansions
-        Calls of macros that give several values, each with the scope of its equations.
-    sampled
-        What the variable being lowered sampled last, inside its SAMPLE IF TRUE.
-    masks
-        Which places of spans of subscripts count, until the function of an array around them takes them away.
-    """
+    """What an expression may refer to, and the hidden variables found on the way."""
 
     ranges: Ranges
-    dims: Mapping[str, tuple[str, ...]]
-    names: Mapping[str, str]
-    tables: Mapping[str, TableFunction]
-    files: DataFiles
-    lower: Callable[[Node, "Scope"], Expression]
-    block: Sequence[str] = ()
+    dims: Mapping[str, tuple[str, ...]]  # dimensions of every variable, by comparison key
+    names: Mapping[str, str]  # names of the variables as written, by comparison key
+    tables: Mapping[str, TableFunction]  # the table functions, by comparison key
+    files: DataFiles  # where external numbers are read
+    lower: Callable[[Node, "Scope"], Expression]  # lowers one node in a scope
+    block: Sequence[str] = ()  # subscripts of the equation being lowered
     standing: Mapping[str, str] = field(default_factory=dict)
-    mode: Mode = "interpolate"
-    owner: str = ""
-    stock: bool = False
+    mode: Mode = "interpolate"  # what holds between the points of a series over time
+    owner: str = ""  # name of the variable being lowered
+    stock: bool = False  # whether it is a stock
     hidden: list[Variable] = field(default_factory=list)
     known: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    macros: Mapping[str, Any] = field(default_factory=dict)
-    implicit: tuple[str, ...] = ()
-    outside: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
+    macros: Mapping[str, Any] = field(default_factory=dict)  # the macros, by comparison key
+    implicit: tuple[str, ...] = ()  # inside a macro, the ranges that all its variables run over, after their own
+    outside: tuple[str, ...] = ()  # the same as the labels that the call runs over
+    calls: tuple[str, ...] = ()  # names of the macros being expanded, outermost first
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     sites: Iterator[int] = field(default_factory=count)
     asked: dict[str, Variable] = field(default_factory=dict)
-    budgets: Budgets = DEFAULT
+    budgets: Budgets = DEFAULT  # the most that may be asked for
     belts: dict[str, Any] = field(default_factory=dict)
     expansions: dict[Any, "Scope"] = field(default_factory=dict)
-    sampled: Reference | None = None
+    sampled: Reference | None = None  # what the variable being lowered sampled last, inside its SAMPLE IF TRUE
     masks: list[Expression] = field(default_factory=list)
 
     def lowered(self, node: Node) -> Expression:
@@ -128,28 +76,7 @@ class Scope:
         return next(self.sites)
 
     def pick(self, label: str, dimension: str, beside: Sequence[str]) -> Index:
-        """What a subscript of a reference selects from a dimension.
-
-        Parameters
-        ----------
-        label
-            A range, a range with ``!``, or an element.
-        dimension
-            The range the dimension runs over.
-        beside
-            All subscripts of the reference.
-
-        Returns
-        -------
-        Index
-            One element, or an axis. A range that the left side does not have but that is mapped to one it has, or from
-            one, runs with that one.
-
-        Raises
-        ------
-        InvalidModel
-            If the dimension does not hold what is asked for.
-        """
+        """What a subscript of a reference selects from a dimension."""
         name = None if label.rstrip().endswith("!") else self.ranges.name_of(label)
         left = None if name is None else self.left(name, beside)
         if left is None:
@@ -159,21 +86,7 @@ class Scope:
         return Element(positions[0]) if axis is None else self.ranges.axis(axis, dimension, positions)
 
     def left(self, name: str, beside: Sequence[str] = ()) -> tuple[str | None, tuple[str, ...]] | None:
-        """What a range of the right side runs with.
-
-        Parameters
-        ----------
-        name
-            The range.
-        beside
-            Subscripts that stand in the same reference; a mapping to one of them is the last choice.
-
-        Returns
-        -------
-        tuple or None
-            Label on the left side, None for a single element there, and the keys of the elements of the range that it
-            runs through; None if the left side has nothing of the kind.
-        """
+        """What a range of the right side runs with."""
         if name in self.standing:
             return self.standing[name], self.ranges.keys(self.standing[name])
         ways = list(self.ranges.ways(name))
@@ -195,13 +108,7 @@ class Scope:
         return (None, (own[0],)) if len(own) == 1 else None
 
     def part(self) -> tuple[tuple[str, ...], list[int]]:
-        """What of its left side this part of the equation defines.
-
-        Returns
-        -------
-        tuple
-            Labels of its axes, and its cells, counted in C order over all cells of the left side.
-        """
+        """What of its left side this part of the equation defines."""
         names = [name for label in self.block if (name := self.ranges.name_of(label)) is not None]
         axes = self.block_axes
         counts = [len(self.ranges.elements[name]) for name in names]
@@ -213,23 +120,7 @@ class Scope:
         return axes, np.ravel_multi_index(np.ix_(*places), counts).ravel().tolist()
 
     def table(self, values: Any) -> Table:
-        """Numbers that an equation gives for all its subscripts, as far as this part of it reaches.
-
-        Parameters
-        ----------
-        values
-            An array over the ranges of the left side.
-
-        Returns
-        -------
-        Table
-            Over the labels they have in this part.
-
-        Raises
-        ------
-        InvalidModel
-            If there are not as many numbers as cells.
-        """
+        """Numbers that an equation gives for all its subscripts, as far as this part of it reaches."""
         count = math.prod(self.ranges.counts(self.block))
         array = np.asarray(values, dtype=float).ravel()
         if array.size != count:
@@ -249,22 +140,7 @@ class Scope:
         over: Sequence[Expression] = (),
         label: str = "level",
     ) -> Reference:
-        """Add a hidden variable and refer to it.
-
-        Parameters
-        ----------
-        kind, expression, initial, delay, non_negative
-            What it is, as in `Variable` and `Block`.
-        over
-            Expressions over whose axes it runs as well.
-        label
-            Begins its label, before its number.
-
-        Returns
-        -------
-        Reference
-            The hidden variable, over all its axes.
-        """
+        """Add a hidden variable and refer to it."""
         given = [part for part in (expression, initial, delay) if part is not None]
         axes = joined_axes(*over, *given)
         block = Block((), expression, initial, "", delay, non_negative)
@@ -277,18 +153,7 @@ class Scope:
         return self.hide("constant", length, label=SPAN) if isinstance(length, Number) else length
 
     def held(self, condition: Expression) -> Reference:
-        """A hidden variable that keeps, within a step, the value it has at its beginning.
-
-        Parameters
-        ----------
-        condition
-            What it holds.
-
-        Returns
-        -------
-        Reference
-            The hidden variable, over all its axes.
-        """
+        """A hidden variable that keeps, within a step, the value it has at its beginning."""
         return self.hide("auxiliary", condition, label=HELD)
 
     def _variable(self, label: str, kind: Kind, axes: tuple[str, ...], block: Block) -> Variable:
@@ -301,13 +166,7 @@ class Scope:
         return Variable(name=name, unit="", dims=dims, kind=kind, doc="", group="", blocks=(whole,), hidden=True)
 
     def order(self, expression: Expression) -> Number | Table:
-        """The order of a delay or smooth, known before the run.
-
-        Raises
-        ------
-        UnsupportedFeature
-            If it is not known yet; it is then among those `asked` for.
-        """
+        """The order of a delay or smooth, known before the run."""
         if isinstance(expression, Number | Table):
             return expression
         count = sum(name.startswith(f"{self.owner}{HIDDEN}") for name in self.asked)

@@ -16,28 +16,14 @@ WILDCARD = "*"
 
 @dataclass(slots=True)
 class Picked:
-    """What subscripts pick from an array.
+    """What subscripts pick from an array."""
 
-    Parameters
-    ----------
-    index
-        One entry per dimension.
-    chosen
-        For each dimension that an expression picks from, the label of its axis and which places count.
-    """
-
-    index: list[Index] = field(default_factory=list)
+    index: list[Index] = field(default_factory=list)  # one entry per dimension
     chosen: list[tuple[str, Expression]] = field(default_factory=list)
 
 
 def static_index(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> tuple[Index, ...]:
-    """What subscripts pick that are known before the run.
-
-    Raises
-    ------
-    InvalidModel
-        If there are too few or too many, or one is an expression.
-    """
+    """What subscripts pick that are known before the run."""
     found = picked(name, subscripts, scope)
     if found.chosen:
         raise InvalidModel(f"the subscripts of {name!r} are names here, not expressions")
@@ -55,27 +41,7 @@ def selected(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) ->
 
 
 def picked(name: str, subscripts: Sequence[Subscript] | None, scope: Scope) -> Picked:
-    """What every subscript of a reference stands for.
-
-    Parameters
-    ----------
-    name
-        The variable.
-    subscripts
-        As written; None for none.
-    scope
-        What there is.
-
-    Returns
-    -------
-    Picked
-        One entry per dimension.
-
-    Raises
-    ------
-    InvalidModel
-        If there are too few or too many, or a dimension does not hold one.
-    """
+    """What every subscript of a reference stands for."""
     dims = scope.dims[key(name)]
     given = list(subscripts) if subscripts else _own(dims, scope)
     given += scope.implicit if len(given) + len(scope.implicit) == len(dims) else ()
@@ -129,13 +95,7 @@ def _of_left_side(position: Position, scope: Scope) -> str:
 
 
 def transposed(node: Name, scope: Scope) -> Name:
-    """An array whose dimensions run with those of the left side in the reverse order.
-
-    Raises
-    ------
-    InvalidModel
-        If they are not as many.
-    """
+    """An array whose dimensions run with those of the left side in the reverse order."""
     given = list(node.subscripts or scope.dims[key(node.name)])
     running = [place for place, item in enumerate(given) if isinstance(item, str) and scope.ranges.name_of(item)]
     left = [label for label in scope.block if scope.ranges.name_of(label)]

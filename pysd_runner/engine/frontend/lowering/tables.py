@@ -25,26 +25,9 @@ UNDEFINED = Points((0.0,), (math.nan,))
 
 
 def sorted_points(x: Sequence[float], y: Sequence[float]) -> Points:
-    """Points in order of x.
-
-    Two points at the same x are a jump: the second holds from there on, the first until just before. Of more than two
-    the first and the last count.
-
-    Parameters
-    ----------
-    x, y
-        The points, in any order.
-
-    Returns
-    -------
-    Points
-        The same, with x strictly increasing.
-
-    Raises
-    ------
-    InvalidModel
-        If there is no point, x and y differ in number, or an x is not finite.
-    """
+    """Points in order of x."""
+    # Two points at the same x are a jump: the second holds from there on, the first until just before. Of more than two
+    # the first and the last count.
     if len(x) != len(y) or not len(x):
         raise InvalidModel(f"a table function needs points (x, y); found {len(x)} x and {len(y)} y")
     if not all(math.isfinite(value) for value in x):
@@ -66,43 +49,16 @@ def _just_before(place: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TableFunction:
-    """A table function of a model, with one table for each element of its dimensions.
+    """A table function of a model, with one table for each element of its dimensions."""
 
-    Parameters
-    ----------
-    dims
-        Ranges it is defined over, empty for a single table.
-    shape
-        Their lengths.
-    tables
-        Points by position.
-    mode
-        What holds between the points and beyond them.
-    has_value
-        Whether it is a variable as well, which reads its own table.
-    """
-
-    dims: tuple[str, ...]
+    dims: tuple[str, ...]  # ranges it is defined over, empty for a single table
     shape: tuple[int, ...]
     tables: Mapping[tuple[int, ...], Points]
-    mode: Mode
-    has_value: bool = False
+    mode: Mode  # what holds between the points and beyond them
+    has_value: bool = False  # whether it is a variable as well, which reads its own table
 
     def read(self, argument: Expression, index: Sequence[Index]) -> Interpolation:
-        """Expression that reads the tables an index picks.
-
-        Parameters
-        ----------
-        argument
-            Where they are read.
-        index
-            One entry per dimension.
-
-        Returns
-        -------
-        Interpolation
-            Over the axes of the argument and of the index.
-        """
+        """Expression that reads the tables an index picks."""
         axes, picked = self.picked(index)
         return interpolation(argument, [self.tables.get(place, UNDEFINED) for place in picked], axes, self.mode)
 
@@ -130,29 +86,7 @@ def _places(item: Index, length: int) -> tuple[int, ...]:
 
 
 def interpolation(argument: Expression, tables: Sequence[Points], axes: tuple[str, ...], mode: Mode) -> Interpolation:
-    """Expression that reads one table, or one for each element of some axes.
-
-    Parameters
-    ----------
-    argument
-        Where they are read.
-    tables
-        In C order over `axes`.
-    axes
-        Labels of the axes that run over the tables.
-    mode
-        What holds between the points and beyond them.
-
-    Returns
-    -------
-    Interpolation
-        With a single table where all are the same.
-
-    Raises
-    ------
-    InvalidModel
-        If a straight line is to go on from a jump at the end of a table.
-    """
+    """Expression that reads one table, or one for each element of some axes."""
     if mode == "extrapolate":
         for table in tables:
             _check_ends(table)

@@ -45,18 +45,7 @@ _NAMES = {
 
 
 def syntax_of(abstract: Any) -> Syntax:
-    """What a file says, from PySD's abstract model.
-
-    Parameters
-    ----------
-    abstract
-        The ``AbstractModel``.
-
-    Returns
-    -------
-    Syntax
-        The same, without places and texts.
-    """
+    """What a file says, from PySD's abstract model."""
     main = abstract.sections[0]
     return Syntax(
         ranges=tuple(_range(item) for item in main.subscripts),

@@ -6,18 +6,10 @@ from typing import Any
 
 
 class MappedRange(str):
-    """Name of a range that another one is mapped to.
-
-    Parameters
-    ----------
-    name
-        The range, as written.
-    listed
-        What of it the elements of the other one stand for, in their order; None for one by one.
-    """
+    """Name of a range that another one is mapped to."""
 
     __slots__ = ("listed",)
-    listed: tuple[str, ...] | None
+    listed: tuple[str, ...] | None  # what of it the elements of the other one stand for, in their order
 
     def __new__(cls, name: str, listed: tuple[str, ...] | None = None) -> "MappedRange":
         """A name with its list."""
@@ -27,13 +19,7 @@ class MappedRange(str):
 
 
 def keep_mappings(module: Any) -> None:
-    """Make PySD's Vensim translator keep what mappings list.
-
-    Parameters
-    ----------
-    module
-        ``pysd.translators.vensim.vensim_element``.
-    """
+    """Make PySD's Vensim translator keep what mappings list."""
     module.ElementsComponentVisitor = _visitor(module)
 
 

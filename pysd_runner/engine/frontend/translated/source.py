@@ -22,27 +22,13 @@ XMILE_CONTROLS = {"dt": "TIME STEP", "starttime": "INITIAL TIME", "stoptime": "F
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A model file that PySD translated.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sha256
-        Hash of its bytes.
-    abstract
-        PySD's ``AbstractModel``: plain data classes.
-    integration
-        How the file wants its stocks integrated.
-    files
-        Data files by the name that the model has for them.
-    """
+    """A model file that PySD translated."""
 
     path: Path
-    sha256: str
-    abstract: Any
-    integration: Integration
-    files: Mapping[str, Path] = field(default_factory=dict)
+    sha256: str  # hash of its bytes
+    abstract: Any  # pySD's ``AbstractModel``: plain data classes
+    integration: Integration  # how the file wants its stocks integrated
+    files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
 
     def with_ranges(self, elements: Mapping[str, Sequence[str]]) -> "Translated":
         """Copy with other elements in some of the subscript ranges."""
@@ -59,13 +45,7 @@ class Translated:
         return replace(self, abstract=abstract)
 
     def with_listed_ranges(self) -> "Translated":
-        """Copy in whose subscript ranges no file is left to read.
-
-        Raises
-        ------
-        InvalidModel
-            If a file cannot be read.
-        """
+        """Copy in whose subscript ranges no file is left to read."""
         with closing(DataFiles(self.path, self.files)) as files:
             read = {
                 item.name: files.elements(item.name, item.source)
@@ -83,23 +63,7 @@ class Translated:
 
 
 def translate(path: str | Path) -> Translated:
-    """Read a model file with PySD's translators.
-
-    Parameters
-    ----------
-    path
-        A Vensim or XMILE file.
-
-    Returns
-    -------
-    Translated
-        The abstract model with the hash of the file.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is missing, has another ending, or cannot be read.
-    """
+    """Read a model file with PySD's translators."""
     path, sha256 = identify(path)
     return _translated(path, sha256)
 

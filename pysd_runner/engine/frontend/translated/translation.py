@@ -14,21 +14,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a file holds.
+    """What a file holds."""
 
-    Parameters
-    ----------
-    abstract
-        PySD's ``AbstractModel``: plain data classes.
-    integration
-        How the file wants its stocks integrated.
-    files
-        What names of data files stand for.
-    """
-
-    abstract: Any
-    integration: Integration
-    files: Mapping[str, str] = field(default_factory=dict)
+    abstract: Any  # pySD's ``AbstractModel``: plain data classes
+    integration: Integration  # how the file wants its stocks integrated
+    files: Mapping[str, str] = field(default_factory=dict)  # what names of data files stand for
 
 
 # Characters of a text of the file that a message quotes.
@@ -36,15 +26,9 @@ QUOTED = 200
 
 
 def read_literals_only(module: Any) -> None:
-    """Make a translator read numbers and strings as literals.
-
-    The translators of PySD 3.14.3 call ``eval`` on text of the file; the limits of a table function may hold anything.
-
-    Parameters
-    ----------
-    module
-        The translator.
-    """
+    """Make a translator read numbers and strings as literals."""
+    # The translators of PySD 3.14.3 call ``eval`` on text of the file; the limits of a table function may hold
+    # anything.
     module.eval = _literal
 
 
@@ -70,15 +54,8 @@ def without_comments(text: str) -> str:
 
 
 def keep_brackets(module: Any) -> None:
-    """Make a translator tell (-2)^2 from -2^2, which is -4: what stands in brackets is negated as an expression is.
-
-    The translators of PySD 3.14.3 drop brackets and join a minus with the number behind it.
-
-    Parameters
-    ----------
-    module
-        The translator.
-    """
+    """Make a translator tell (-2)^2 from -2^2, which is -4: what stands in brackets is negated as an expression is."""
+    # The translators of PySD 3.14.3 drop brackets and join a minus with the number behind it.
     arithmetic = module.structures["arithmetic"]
 
     def visit_parens(self: Any, _node: Any, parts: Sequence[Any]) -> Any:
@@ -91,25 +68,7 @@ def keep_brackets(module: Any) -> None:
 
 
 def explained(place: str, action: Callable[[], Result]) -> Result:
-    """Do one step of reading a file, and say where in the file it failed.
-
-    Parameters
-    ----------
-    place
-        What is being read.
-    action
-        The step; the translators raise whatever their grammar library or their own code runs into.
-
-    Returns
-    -------
-    object
-        What the step returned.
-
-    Raises
-    ------
-    InvalidModel
-        If it failed.
-    """
+    """Do one step of reading a file, and say where in the file it failed."""
     try:
         return action()
     except InvalidModel:

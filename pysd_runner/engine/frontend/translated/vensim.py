@@ -24,23 +24,7 @@ EXPECTED = "expected: name = expression ~ unit ~ comment |"
 
 
 def read_vensim(path: Path) -> Reading:
-    """Read a Vensim file.
-
-    Parameters
-    ----------
-    path
-        An ``.mdl`` file.
-
-    Returns
-    -------
-    Reading
-        What it holds.
-
-    Raises
-    ------
-    InvalidModel
-        If an equation cannot be read; the message holds it.
-    """
+    """Read a Vensim file."""
     from pysd.translators.vensim import vensim_element
     from pysd.translators.vensim.vensim_file import VensimFile
 

@@ -19,18 +19,7 @@ _ARRAY = re.compile(r'("(?:\\"|[^"])*"|[^\W\d][\w$\']*)\s*\[([^\[\]]*\*[^\[\]]*)
 
 
 def name_wildcards(root: Any) -> None:
-    """Write the dimension of a variable in place of each wildcard in an equation.
-
-    Parameters
-    ----------
-    root
-        The document, changed in place.
-
-    Raises
-    ------
-    InvalidModel
-        If a variable runs over one dimension twice, so that two wildcards would be one.
-    """
+    """Write the dimension of a variable in place of each wildcard in an equation."""
     names = {"ns": root.nsmap[None]}
     dims = {
         key(item.get("name", "")): [dim.get("name", "") for dim in item.xpath("ns:dimensions/ns:dim", namespaces=names)]
@@ -61,15 +50,7 @@ def _spelled(dim: str) -> str:
 
 
 def read_array_functions(module: Any, root: Any) -> None:
-    """Make a translator know MIN, MAX, MEAN and SIZE of arrays with wildcards.
-
-    Parameters
-    ----------
-    module
-        The translator; its table of functions is changed.
-    root
-        The document, for the lengths of its dimensions.
-    """
+    """Make a translator know MIN, MAX, MEAN and SIZE of arrays with wildcards."""
     from pysd.translators.structures.abstract_expressions import ArithmeticStructure, CallStructure, ReferenceStructure
 
     lengths = _lengths(root)

@@ -42,25 +42,7 @@ _UNCLOSED = re.compile(
 
 
 def read_xmile(path: Path) -> Reading:
-    """Read an XMILE file.
-
-    Parameters
-    ----------
-    path
-        An ``.xmile``, ``.xml`` or ``.stmx`` file.
-
-    Returns
-    -------
-    Reading
-        What it holds.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is no whole XMILE document, or an equation cannot be read; the message says where.
-    UnsupportedFeature
-        If it uses something that is not covered, such as conveyors.
-    """
+    """Read an XMILE file."""
     from pysd.translators.structures.abstract_model import AbstractModel
     from pysd.translators.xmile import xmile_element
     from pysd.translators.xmile.xmile_section import Section

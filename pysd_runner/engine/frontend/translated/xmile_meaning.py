@@ -21,18 +21,7 @@ MOST_NAMED = 5
 
 
 def refuse_unknown(root: Any) -> None:
-    """Refuse what is neither done here nor by PySD.
-
-    Parameters
-    ----------
-    root
-        The document.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If a variable holds such a tag; the message names both.
-    """
+    """Refuse what is neither done here nor by PySD."""
     found = [
         f"{_owner(item)} (line {item.sourceline}): {REFUSED[_tag(item)]}"
         for item in _find(root, "ns:model/ns:variables//ns:* | //ns:behavior//ns:*")
@@ -50,18 +39,7 @@ def _owner(item: Any) -> str:
 
 
 def make_elements(root: Any) -> None:
-    """List the elements 1, 2, ... of dimensions that say their size alone.
-
-    Parameters
-    ----------
-    root
-        The document, changed in place.
-
-    Raises
-    ------
-    InvalidModel
-        If a dimension says neither its elements nor its size, or is too large.
-    """
+    """List the elements 1, 2, ... of dimensions that say their size alone."""
     for dim in _find(root, "ns:dimensions/ns:dim[not(ns:elem)]"):
         name, size = dim.get("name"), dim.get("size", "").strip()
         if not (size.isascii() and size.isdigit()) or int(size[:20]) < 1:
@@ -73,13 +51,7 @@ def make_elements(root: Any) -> None:
 
 
 def spread_behavior(root: Any) -> None:
-    """Write <non_negative> into every variable for which <behavior> says so, of the file or of its model.
-
-    Parameters
-    ----------
-    root
-        The document, changed in place.
-    """
+    """Write <non_negative> into every variable for which <behavior> says so, of the file or of its model."""
     for kind in ("stock", "flow"):
         wishes = _find(root, f"//ns:behavior/ns:non_negative | //ns:behavior/ns:{kind}/ns:non_negative")
         if any("false" not in (item.text or "").lower() for item in wishes):
@@ -90,18 +62,7 @@ def spread_behavior(root: Any) -> None:
 
 
 def share_equations(root: Any) -> None:
-    """Give elements of an array that have a table but no equation of their own the equation of the array.
-
-    Parameters
-    ----------
-    root
-        The document, changed in place.
-
-    Raises
-    ------
-    InvalidModel
-        If an equation is missing, or one element is to be non-negative: that holds for a whole array.
-    """
+    """Give elements of an array that have a table but no equation of their own the equation of the array."""
     for item in _find(root, "ns:model/ns:variables/ns:*[self::ns:aux or self::ns:flow or self::ns:stock]"):
         equations, elements = _children(item, "eqn"), _children(item, "element")
         parts = elements or [item]
@@ -122,18 +83,7 @@ def share_equations(root: Any) -> None:
 
 
 def settle_tables(root: Any) -> None:
-    """See that every table has points, and take those it lists before those its scale would give.
-
-    Parameters
-    ----------
-    root
-        The document, changed in place.
-
-    Raises
-    ------
-    InvalidModel
-        If y is missing, or x and y differ in number.
-    """
+    """See that every table has points, and take those it lists before those its scale would give."""
     for table in _find(root, "ns:model/ns:variables//*[self::ns:gf or self::ns:element][not(ns:gf or ns:element)]"):
         x, y = _children(table, "xpts"), _children(table, "ypts")
         if _tag(table) == "gf" and not y:
@@ -150,13 +100,7 @@ def _points(item: Any) -> int:
 
 @lru_cache(maxsize=1)
 def read_own_parts(module: Any) -> None:
-    """Make a translator read the table of each element of an array, and equations that hold at the start alone.
-
-    Parameters
-    ----------
-    module
-        ``pysd.translators.xmile.xmile_element``; its classes are changed once.
-    """
+    """Make a translator read the table of each element of an array, and equations that hold at the start alone."""
     from pysd.translators.structures.abstract_expressions import CallStructure, ReferenceStructure
 
     parse = module.Aux._parse_component

@@ -19,25 +19,13 @@ _CONTINUED = re.compile(r"\\(?=\s*\n)")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a file.
+    """One entry of a file."""
 
-    Parameters
-    ----------
-    equation
-        Its first part, with spaces in place of comments, as long as it is in the file.
-    place
-        Where that begins.
-    unit, doc
-        Its second and third part.
-    group
-        The group it stands in, empty for none.
-    """
-
-    equation: str
+    equation: str  # its first part, with spaces in place of comments, as long as it is in the file
     place: Place
     unit: str = ""
     doc: str = ""
-    group: str = ""
+    group: str = ""  # the group it stands in, empty for none
 
 
 @dataclass(slots=True)
@@ -50,23 +38,7 @@ class Section:
 
 
 def sections(text: str) -> tuple[Section, list[Section]]:
-    """Cut the equations of a file into entries.
-
-    Parameters
-    ----------
-    text
-        What stands in front of the sketch.
-
-    Returns
-    -------
-    tuple
-        The model, and its macros.
-
-    Raises
-    ------
-    InvalidModel
-        If an entry or a macro does not end.
-    """
+    """Cut the equations of a file into entries."""
     return _Reader(text).read()
 
 

@@ -53,27 +53,7 @@ _MOST_DIGITS = 18
 
 
 def read_definition(text: str, place: Place, macros: frozenset[str]) -> tuple[str, Equation] | Range:
-    """Read the first part of an entry.
-
-    Parameters
-    ----------
-    text
-        The part, with spaces in place of comments.
-    place
-        Where it stands.
-    macros
-        Keys of the macros of the file, which go before functions of the same name.
-
-    Returns
-    -------
-    tuple or Range
-        Name of a variable with one of its equations, or a subscript range.
-
-    Raises
-    ------
-    InvalidModel
-        If it is neither; the message says where and what was expected.
-    """
+    """Read the first part of an entry."""
     found = parsed(_parser(macros.intersection(FUNCTIONS)), text, place)
     if isinstance(found, Range):
         return replace(found, place=place)

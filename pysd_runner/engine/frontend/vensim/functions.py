@@ -72,25 +72,7 @@ FUNCTIONS: Mapping[str, Mapping[int, Build]] = {
 
 
 def vensim_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
-    """A function of Vensim in the common tree.
-
-    Parameters
-    ----------
-    name
-        Its comparison key.
-    arguments
-        What it is called with.
-
-    Returns
-    -------
-    Node or None
-        None if it has the same name and arguments in the common tree, or is no function of Vensim.
-
-    Raises
-    ------
-    InvalidModel
-        If it takes other arguments.
-    """
+    """A function of Vensim in the common tree."""
     forms = FUNCTIONS.get(name)
     if forms is None:
         return None

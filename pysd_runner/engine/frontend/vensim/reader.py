@@ -24,23 +24,7 @@ _HEADER = re.compile(r'("(?:\\.|[^"\\])*"|[^("]+)\(([^():]*)(?::([^():]*))?\)', 
 
 
 def read_vensim(path: Path) -> Syntax:
-    """Read a Vensim file.
-
-    Parameters
-    ----------
-    path
-        An ``.mdl`` file.
-
-    Returns
-    -------
-    Syntax
-        What it says.
-
-    Raises
-    ------
-    InvalidModel
-        If an equation cannot be read; the message says where.
-    """
+    """Read a Vensim file."""
     text = read_text(path.read_bytes())
     main, macros = sections(text.equations)
     if not main.entries:
@@ -94,15 +78,7 @@ def _macro(section: Section, outputs: Mapping[str, tuple[str, ...]]) -> Macro:
 def _definitions(
     entries: Iterable[Entry], outputs: Mapping[str, tuple[str, ...]]
 ) -> tuple[tuple[Range, ...], tuple[Variable, ...]]:
-    """Ranges and variables; equations for the same variable go together.
-
-    Parameters
-    ----------
-    entries
-        Of the model, or of one macro.
-    outputs
-        What every macro of the file gives beside the variable of its name, by its key.
-    """
+    """Ranges and variables; equations for the same variable go together."""
     macros = frozenset(outputs)
     ranges: list[Range] = []
     found: dict[str, tuple[str, list[Equation], list[Entry]]] = {}

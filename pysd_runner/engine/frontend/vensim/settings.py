@@ -45,23 +45,7 @@ ALIAS = 30
 
 
 def features(lines: Iterable[tuple[int, str]]) -> list[Feature]:
-    """What the settings of a file ask for.
-
-    Parameters
-    ----------
-    lines
-        Lines of the settings, each with its number.
-
-    Returns
-    -------
-    list of Feature
-        In the order of the file.
-
-    Raises
-    ------
-    InvalidModel
-        If one is not known, and switched on; the message names it and its line.
-    """
+    """What the settings of a file ask for."""
     found: Counter[tuple[str, str, bool]] = Counter()
     for number, line in lines:
         code, colon, value = line.partition(":")
@@ -78,18 +62,7 @@ def features(lines: Iterable[tuple[int, str]]) -> list[Feature]:
 
 
 def aliases(lines: Iterable[tuple[int, str]]) -> dict[str, str]:
-    """What names of data files that begin with a question mark stand for.
-
-    Parameters
-    ----------
-    lines
-        Lines of the settings, each with its number.
-
-    Returns
-    -------
-    dict
-        File by name.
-    """
+    """What names of data files that begin with a question mark stand for."""
     found = {}
     for _, line in lines:
         code, _, value = line.partition(":")

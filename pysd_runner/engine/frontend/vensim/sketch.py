@@ -11,18 +11,7 @@ _X, _Y, _BITS = 3, 4, 8
 
 
 def drawn_in(sketch: str) -> Iterator[Drawn]:
-    """Variables where they are drawn.
-
-    Parameters
-    ----------
-    sketch
-        What stands between the equations and the settings.
-
-    Yields
-    ------
-    Drawn
-        In the order of the file; lines that cannot be read are left out.
-    """
+    """Variables where they are drawn."""
     view, before = "", ""
     for line in sketch.split("\n"):
         if line.startswith("*") and before.startswith("V"):

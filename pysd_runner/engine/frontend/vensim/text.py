@@ -35,18 +35,10 @@ METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class VensimText:
-    """The text of a Vensim file.
+    """The text of a Vensim file."""
 
-    Parameters
-    ----------
-    equations
-        What stands in front of the sketch.
-    rest
-        The sketch with its mark, and the settings; characters that cannot be read are replaced.
-    """
-
-    equations: str
-    rest: str
+    equations: str  # what stands in front of the sketch
+    rest: str  # the sketch with its mark, and the settings; characters that cannot be read are replaced
 
     @property
     def integration(self) -> Integration:
@@ -74,23 +66,7 @@ class VensimText:
 
 
 def read_text(data: bytes) -> VensimText:
-    """Decode a Vensim file by the encoding it names, UTF-8 if it names none.
-
-    Parameters
-    ----------
-    data
-        The file.
-
-    Returns
-    -------
-    VensimText
-        Its text.
-
-    Raises
-    ------
-    InvalidModel
-        If a byte of the equations does not fit the encoding; the message names line and byte.
-    """
+    """Decode a Vensim file by the encoding it names, UTF-8 if it names none."""
     encoding = _encoding(data)
     found = _SKETCH.search(data)
     end = len(data) if found is None else found.start()

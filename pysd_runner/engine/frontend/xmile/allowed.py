@@ -16,33 +16,15 @@ from pysd_runner.engine.ir import Feature
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What may stand at one place.
+    """What may stand at one place."""
 
-    Parameters
-    ----------
-    note
-        What is done with it.
-    attributes
-        Its attributes, each with what is done with it.
-    parts
-        Tags inside it; None if whatever stands inside is of the same kind.
-    harmless
-        Attributes that may have no other values than these; an empty one stands for none.
-    refused
-        Why it is not done at all.
-    others
-        What is done with tags inside it that are not listed; empty if there may be none.
-    warns
-        Whether numbers would be other ones if it were done as the program does that wrote the file.
-    """
-
-    note: str = READ
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    parts: "Mapping[str, Known] | None" = field(default_factory=dict)
+    note: str = READ  # what is done with it
+    attributes: Mapping[str, str] = field(default_factory=dict)  # its attributes, each with what is done with it
+    parts: "Mapping[str, Known] | None" = field(default_factory=dict)  # tags inside it
     harmless: Mapping[str, Collection[str]] = field(default_factory=dict)
-    refused: str = ""
-    others: str = ""
-    warns: bool = False
+    refused: str = ""  # why it is not done at all
+    others: str = ""  # what is done with tags inside it that are not listed; empty if there may be none
+    warns: bool = False  # whether numbers would be other ones if it were done as the program does that wrote the file
 
 
 def _apart(note: str) -> Known:
@@ -290,23 +272,7 @@ XMILE = Known(
 
 
 def features(root: Any) -> list[Feature]:
-    """Everything a file asks for, with what is done with it and how often it occurs.
-
-    Parameters
-    ----------
-    root
-        The outermost element.
-
-    Returns
-    -------
-    list of Feature
-        Tags, and attributes of tags.
-
-    Raises
-    ------
-    InvalidModel
-        If a tag or attribute is not known, or asks for what is not done; the message names it and its line.
-    """
+    """Everything a file asks for, with what is done with it and how often it occurs."""
     found: Counter[Feature] = Counter()
     _walk(root, XMILE, found)
     return [replace(feature, count=count) for feature, count in found.items()]

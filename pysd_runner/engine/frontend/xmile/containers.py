@@ -28,27 +28,7 @@ _OTHERWISE = ("beginning", "even")
 
 
 def with_containers(items: Iterable[Any], variables: Sequence[Variable], defined: frozenset[str]) -> list[Variable]:
-    """Variables with the equations that conveyors and queues give their flows.
-
-    Parameters
-    ----------
-    items
-        The elements of all variables of a model.
-    variables
-        The same as they were read.
-    defined
-        Keys of names that go before functions of the same name.
-
-    Returns
-    -------
-    list of Variable
-        In the same order.
-
-    Raises
-    ------
-    InvalidModel
-        If a conveyor or queue is described in a way that is not covered; the message says what and where.
-    """
+    """Variables with the equations that conveyors and queues give their flows."""
     known = {key(plain_name(item.get("name", ""))): item for item in items}
     if not any(_is_conveyor(item) or _is_queue(item) for item in known.values()):
         return list(variables)

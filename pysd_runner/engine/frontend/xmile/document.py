@@ -32,23 +32,7 @@ _UNCLOSED = re.compile(
 
 
 def read_document(data: bytes) -> Any:
-    """The outermost element of a file, refused unless the file is whole and stands for itself.
-
-    Parameters
-    ----------
-    data
-        The file.
-
-    Returns
-    -------
-    lxml element
-        Its tags without the namespace of the standard, with ``isee:`` in front of those of isee systems.
-
-    Raises
-    ------
-    InvalidModel
-        If it is no whole XMILE document.
-    """
+    """The outermost element of a file, refused unless the file is whole and stands for itself."""
     from lxml import etree
 
     if _DOCTYPE.match(data.replace(b"\0", b"")):
@@ -114,8 +98,6 @@ def _separate(root: Any) -> None:
 def spelled(tag: str) -> str:
     """A tag or attribute as the file spells it.
 
-    Examples
-    --------
     >>> spelled("isee.prefs")
     'isee:prefs'
     """

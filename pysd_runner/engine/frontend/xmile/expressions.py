@@ -42,27 +42,7 @@ _SPACES = {"n": " ", "r": " ", "t": " "}
 
 
 def read_expression(text: str, place: Place, defined: frozenset[str]) -> Node | None:
-    """Read an equation.
-
-    Parameters
-    ----------
-    text
-        As it stands in the file.
-    place
-        Where it stands.
-    defined
-        Keys of the macros of the file, which go before functions of the same name.
-
-    Returns
-    -------
-    Node or None
-        What it says; None if there is none, or it stands for one that is still to be written.
-
-    Raises
-    ------
-    InvalidModel
-        If it cannot be read; the message says where and what was expected.
-    """
+    """Read an equation."""
     plain = without_comments(text)
     if not plain.strip() or not plain.strip().strip("?"):
         return None
@@ -78,8 +58,6 @@ def without_comments(text: str) -> str:
 def plain_name(text: str) -> str:
     """A name without quotes, and with spaces in place of escaped line breaks.
 
-    Examples
-    --------
     >>> plain_name('"Odd, name"')
     'Odd, name'
     """

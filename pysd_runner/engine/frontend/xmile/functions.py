@@ -150,25 +150,7 @@ def xmile_name(name: str) -> Node | None:
 
 
 def xmile_call(name: str, arguments: tuple[Node, ...]) -> Node | None:
-    """A function of XMILE in the common tree.
-
-    Parameters
-    ----------
-    name
-        Its comparison key.
-    arguments
-        What it is called with.
-
-    Returns
-    -------
-    Node or None
-        None if it has the same name and arguments in the common tree, or is no function of XMILE.
-
-    Raises
-    ------
-    InvalidModel
-        If it takes other arguments.
-    """
+    """A function of XMILE in the common tree."""
     if name in ("time", "dt", "starttime", "stoptime") and not arguments:
         return Name(name)
     if name in NAMES and not arguments:

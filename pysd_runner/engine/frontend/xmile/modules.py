@@ -17,29 +17,7 @@ Seen = Callable[[Any, str], None]
 
 
 def flattened(root: Any, read: Read, budgets: Budgets, seen: Seen) -> list[Variable]:
-    """All variables of a file, those of its modules under names such as ``module.variable``.
-
-    Parameters
-    ----------
-    root
-        The outermost element.
-    read
-        Reads the variables of one model.
-    budgets
-        How many equations there may be.
-    seen
-        Told of each model, and of what stands in front of the names of its variables.
-
-    Returns
-    -------
-    list of Variable
-        In the order of the file, those of a module after those of the model that holds it.
-
-    Raises
-    ------
-    InvalidModel
-        If a module has no model, models hold each other in a circle, or there are too many of them.
-    """
+    """All variables of a file, those of its modules under names such as ``module.variable``."""
     models = {key(plain_name(item.get("name", ""))): item for item in children(root, "model")}
     outermost = next((item for item in children(root, "model") if not item.get("name")), None)
     if outermost is None:

@@ -26,26 +26,7 @@ CONTROLS = frozenset({"initial time", "final time", "time step", "saveper"})
 
 
 def read_xmile(path: Path, budgets: Budgets) -> Syntax:
-    """Read an XMILE file.
-
-    Parameters
-    ----------
-    path
-        An ``.xmile``, ``.xml``, ``.stmx`` or ``.itmx`` file.
-    budgets
-        How many equations its modules may be expanded into.
-
-    Returns
-    -------
-    Syntax
-        What it says.
-
-    Raises
-    ------
-    InvalidModel
-        If the file is no whole XMILE document, holds something unknown, or an equation cannot be read; the message says
-        where.
-    """
+    """Read an XMILE file."""
     root = read_document(path.read_bytes())
     asked = features(root)
     ranges = tuple(_ranges(root))

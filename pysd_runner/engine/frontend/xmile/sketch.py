@@ -9,20 +9,7 @@ from pysd_runner.engine.ir import Drawn
 
 
 def drawn_in(model: Any, prefix: str) -> Iterator[Drawn]:
-    """Variables of one model where they are drawn.
-
-    Parameters
-    ----------
-    model
-        A ``<model>``.
-    prefix
-        What stands in front of the names of its variables, empty for the outermost model.
-
-    Yields
-    ------
-    Drawn
-        In the order of the file; what has no place is left out.
-    """
+    """Variables of one model where they are drawn."""
     for views in children(model, "views"):
         for number, view in enumerate(children(views, "view"), 1):
             name = plain_name(view.get("name", "")) or str(number)

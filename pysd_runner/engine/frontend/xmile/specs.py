@@ -17,18 +17,7 @@ _STAND_INS = frozenset({"rk2", "rk45", "rk2_auto", "rk4_auto"})
 
 
 def integration(text: str) -> Integration:
-    """How a file wants its stocks integrated: the first method of its list that is known here.
-
-    Parameters
-    ----------
-    text
-        The ``method`` of the ``<sim_specs>``.
-
-    Returns
-    -------
-    Integration
-        Euler's method if it names none.
-    """
+    """How a file wants its stocks integrated: the first method of its list that is known here."""
     names = [part.strip().lower() for part in text.split(",") if part.strip()] or ["euler"]
     known: dict[str, Method] = {"euler": "euler", "rk4": "rk4"}
     method = next((known[name] for name in names if name in known), None)
@@ -44,23 +33,7 @@ def method_of(specs: Any) -> Integration:
 
 
 def controls(specs: Any) -> list[Variable]:
-    """The four time controls.
-
-    Parameters
-    ----------
-    specs
-        The ``<sim_specs>``, None if there are none.
-
-    Returns
-    -------
-    list of Variable
-        INITIAL TIME, FINAL TIME, TIME STEP and SAVEPER.
-
-    Raises
-    ------
-    InvalidModel
-        If start or stop are missing, or one is no number.
-    """
+    """The four time controls."""
     if specs is None or any(child(specs, tag) is None or not text_of(child(specs, tag)) for tag in ("start", "stop")):
         raise InvalidModel("there is no <sim_specs> with <start> and <stop>")
     unit = specs.get("time_units", "")

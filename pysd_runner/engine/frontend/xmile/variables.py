@@ -31,47 +31,17 @@ _MODES: dict[str, Mode] = {"continuous": "interpolate", "extrapolate": "extrapol
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What holds for all variables of a file.
-
-    Parameters
-    ----------
-    flows, stocks
-        Whether they are not negative unless they say otherwise.
-    defined
-        Keys of names that go before functions and numbers of the same name.
-    elements
-        Elements of every dimension, by key.
-    multipliers
-        What a flow is multiplied by where it enters a stock, by key of the flow.
-    """
+    """What holds for all variables of a file."""
 
     flows: bool = False
     stocks: bool = False
-    defined: frozenset[str] = frozenset()
+    defined: frozenset[str] = frozenset()  # keys of names that go before functions and numbers of the same name
     elements: Mapping[str, tuple[str | Numbered, ...]] = field(default_factory=dict)
     multipliers: Mapping[str, Node] = field(default_factory=dict)
 
 
 def read_variable(item: Any, habits: Habits) -> Variable:
-    """One variable.
-
-    Parameters
-    ----------
-    item
-        An ``<aux>``, ``<flow>``, ``<stock>`` or ``<gf>``.
-    habits
-        What holds for all variables.
-
-    Returns
-    -------
-    Variable
-        With one equation, or one for each element.
-
-    Raises
-    ------
-    InvalidModel
-        If it has no name, or an equation cannot be read.
-    """
+    """One variable."""
     name = plain_name(item.get("name", ""))
     if not name:
         raise fault_at(item, f"<{item.tag}> has no name")
@@ -243,13 +213,7 @@ def _net(inflows: Sequence[Node], outflows: Sequence[Node]) -> Node:
 
 
 def read_points(table: Any) -> Points:
-    """Points of a ``<gf>``.
-
-    Raises
-    ------
-    InvalidModel
-        If they are missing or no numbers.
-    """
+    """Points of a ``<gf>``."""
     y = _numbers(table, "ypts")
     scale = child(table, "xscale")
     if scale is not None and child(table, "xpts") is None:

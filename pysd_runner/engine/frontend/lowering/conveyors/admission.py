@@ -11,20 +11,7 @@ from pysd_runner.engine.names import key
 
 
 def admitted(frame: Frame, leaving: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """What may come on from a queue, and what of the requests of other flows is let on.
-
-    Parameters
-    ----------
-    frame
-        The conveyor.
-    leaving
-        Hidden variables with what leaves it.
-
-    Returns
-    -------
-    tuple
-        Hidden variables: of the room there is, empty for no end of it, and of every flow by its key.
-    """
+    """What may come on from a queue, and what of the requests of other flows is let on."""
     room, limit = _room(frame, leaving), None if frame.node.limit is None else frame.lower(frame.node.limit)
     bounds = [item for item in (room, limit) if item is not None]
     name = frame.hide("room", bounds[0] if len(bounds) == 1 else operation("min", *bounds)) if bounds else ""
@@ -57,10 +44,9 @@ def _room(frame: Frame, leaving: Iterable[str]) -> Expression | None:
 
 
 class _WholeUnits:
-    """Lets on whole units only; what is cleared and no whole unit waits.
+    """Lets on whole units only; what is cleared and no whole unit waits."""
 
-    The limit counts since the last full unit of time.
-    """
+    # The limit counts since the last full unit of time.
 
     def __init__(self, frame: Frame, room: Expression | None, limit: Expression | None) -> None:
         self._frame = frame

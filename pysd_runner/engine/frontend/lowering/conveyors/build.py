@@ -22,50 +22,16 @@ from pysd_runner.engine.names import HIDDEN, key
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What other equations may ask of a conveyor: hidden variables over its own ranges, and one over its slats.
-
-    Parameters
-    ----------
-    flows
-        Name of the hidden variable of every flow that the conveyor decides about, by the key of the flow.
-    room
-        Name of what may still come on from a queue, per unit of time.
-    slats
-        Name of what lies on the slats, over `slat` and the ranges of the conveyor.
-    slat
-        Range of the slats.
-    """
+    """What other equations may ask of a conveyor: hidden variables over its own ranges, and one over its slats."""
 
     flows: dict[str, str]
-    room: str
-    slats: str
-    slat: str
+    room: str  # name of what may still come on from a queue, per unit of time
+    slats: str  # name of what lies on the slats, over `slat` and the ranges of the conveyor
+    slat: str  # range of the slats
 
 
 def build_conveyor(name: str, node: Belt, scope: Scope) -> Parts:
-    """Add the hidden variables of a conveyor.
-
-    Parameters
-    ----------
-    name
-        The stock.
-    node
-        What the file says about it.
-    scope
-        What its equations may refer to; its hidden variables are added there.
-
-    Returns
-    -------
-    Parts
-        The hidden variables.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If its transit time is not known before the run.
-    InvalidModel
-        If it has too many slats.
-    """
+    """Add the hidden variables of a conveyor."""
     dims = scope.dims[key(name)]
     own = replace(scope, owner=name, block=dims, standing={dim: dim for dim in dims}, stock=False)
     frame = Frame(name, node, own)

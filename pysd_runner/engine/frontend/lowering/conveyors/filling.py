@@ -25,21 +25,7 @@ def entering(frame: Frame, flows: Sequence[Expression]) -> list[Entering]:
 
 
 def move(frame: Frame, name: str, source: str, came: Sequence[Entering], start: Expression) -> None:
-    """Add a memory over the slats: each takes over what the one behind it holds, and what comes on there.
-
-    Parameters
-    ----------
-    frame
-        The conveyor.
-    name
-        Of the memory.
-    source
-        What the slats hold after the leaks.
-    came
-        What comes on.
-    start
-        What they hold at the start.
-    """
+    """Add a memory over the slats: each takes over what the one behind it holds, and what comes on there."""
     own = tuple(Axis(dim) for dim in frame.dims)
     first = frame.hide(f"start of {name.rpartition(frame.named(''))[2]}", start, slats=True)
     blocks = []
@@ -76,26 +62,14 @@ def _with_entering(
 
 
 def in_steady_state(frame: Frame, kept: Expression) -> tuple[str, Expression]:
-    """What lies on the slats at the start, as if the same had always come on.
-
-    Returns
-    -------
-    tuple
-        Hidden variable with what came on in each step, and what is left of it on each slat.
-    """
+    """What lies on the slats at the start, as if the same had always come on."""
     name = frame.hide("kept", kept, slats=True)
     scale = frame.hide("scale", operation("xidz", frame.lower(frame.node.initial), frame.total(name), ZERO))
     return scale, operation("multiply", frame.reference(scale), frame.over_slats(name))
 
 
 def in_whole_units(frame: Frame) -> Expression:
-    """What lies on the slats of a discrete conveyor at the start: the same for every unit of time, on its last slat.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If it has leaks.
-    """
+    """What lies on the slats of a discrete conveyor at the start: the same for every unit of time, on its last slat."""
     if frame.node.leaks:
         raise UnsupportedFeature("a discrete conveyor with leaks")
     place = frame.table(frame.place)

@@ -22,24 +22,7 @@ TRANSIT, SLATS = "transit", "slats"
 
 
 class Frame:
-    """One conveyor: its slats over its own ranges.
-
-    Parameters
-    ----------
-    name
-        The stock.
-    node
-        What the file says about it.
-    scope
-        What its equations may refer to; its hidden variables are added there.
-
-    Raises
-    ------
-    UnsupportedFeature
-        If its transit time is not known before the run.
-    InvalidModel
-        If it has too many slats.
-    """
+    """One conveyor: its slats over its own ranges."""
 
     def __init__(self, name: str, node: Belt, scope: Scope) -> None:
         self.name, self.node, self.scope = name, node, scope

@@ -8,13 +8,7 @@ from pysd_runner.engine.ir import Expression
 
 
 class Leaks:
-    """The leaks of one conveyor.
-
-    Parameters
-    ----------
-    frame
-        The conveyor.
-    """
+    """The leaks of one conveyor."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
