@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def class_lines(inputs: ProjectionInputs, study: Study, starts: int) -> Iterator
     rivals = {name: policy_of(inputs, name) for name in names if not load_scenario(name).assumptions}
     for label, rules in (("free", ()), ("default constraints", DEFAULT_CONSTRAINTS)):
         question: Any = {"objective": Objective(OUTCOME), "subject_to": rules, "start": start, "rivals": rivals}
-        one, took = timed(lambda question=question: optimise(study, space, starts=1, describe=False, **question))
+        one, took = timed(partial(optimise, study, space, starts=1, describe=False, **question))
         found = optimise(study, space, starts=starts, **question) if starts > 1 else one
         assert isinstance(found, Optimum)  # noqa: S101
         values = [item.value for item in found.starts]
