@@ -9,8 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +69,7 @@ def batch_lines(inputs: ProjectionInputs, study: Study) -> Iterator[str]:
     found, batch = timed(lambda: effects_of(study, policies, [outcome]))
     assert isinstance(found, dict)  # noqa: S101
     values = {**study.values, **study.stacked(policies[-1:])}
-    span = {"start": study.bounds[0], "stop": study.bounds[1], "save_every": 1}
+    span: Any = {"start": study.bounds[0], "stop": study.bounds[1], "save_every": 1}
     names = ["Output", "Population"]
     plain = min(timed(lambda: simulate(study.model, values, outcomes=names, **span))[1] for _ in range(3))
     runs = (len(policies) + 1) * study.draws
@@ -128,8 +130,8 @@ def class_lines(inputs: ProjectionInputs, study: Study, starts: int) -> Iterator
     names = [name for name in shipped_scenarios() if load_scenario(name).policy.spends]
     rivals = {name: policy_of(inputs, name) for name in names if not load_scenario(name).assumptions}
     for label, rules in (("free", ()), ("default constraints", DEFAULT_CONSTRAINTS)):
-        question = {"objective": Objective(OUTCOME), "subject_to": rules, "start": start, "rivals": rivals}
-        one, took = timed(lambda question=question: optimise(study, space, starts=1, describe=False, **question))
+        question: Any = {"objective": Objective(OUTCOME), "subject_to": rules, "start": start, "rivals": rivals}
+        one, took = timed(partial(optimise, study, space, starts=1, describe=False, **question))
         found = optimise(study, space, starts=starts, **question) if starts > 1 else one
         assert isinstance(found, Optimum)  # noqa: S101
         values = [item.value for item in found.starts]

@@ -107,7 +107,7 @@ def advise(
         )
     labels = {item.name: item.label.get(lang, item.name) for item in cast}
     with folder, session.stage("Drawing and writing"):
-        write_advice(found, labels, folder.draft, lang)
+        write_advice(found, {item.name: item.label for item in cast}, folder.draft, lang)
     session.data = {
         "folder": folder.path,
         "recommended": found.recommended or None,

@@ -103,7 +103,7 @@ def attribute(
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
     with folder, session.stage("Drawing and writing"):
-        write_attribution(found, label, folder.draft, lang, loops=loops, money=money)
+        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money)
     session.data = {
         "folder": folder.path,
         "outcome": found.outcome.key,

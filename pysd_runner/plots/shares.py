@@ -60,8 +60,8 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> Report
     long = shares.rename_axis("mix").reset_index().melt(id_vars="mix", var_name="lever", value_name="share")
     figure.data = long.assign(unit="Dmnl")
     parts = []
-    for group, row in zip(shares.index, shares.to_numpy(), strict=True):
-        place = int(row.argmax())
-        parts.append(sentence.format(group=group, lever=shares.columns[place], share=percent(float(row[place]))))
+    for group, mix in zip(shares.index, shares.to_numpy(), strict=True):
+        place = int(mix.argmax())
+        parts.append(sentence.format(group=group, lever=shares.columns[place], share=percent(float(mix[place]))))
     figure.sentence = between.join(parts)
     return figure

@@ -94,7 +94,7 @@ def _with_error(effects: Array, value: Callable[[NDArray[np.intp]], float], seed
     count = effects.shape[1]
     whole = np.arange(count)
     rng = np.random.default_rng([seed, 1])
-    again = [value(rng.integers(0, count, count)) for _ in range(RESAMPLED)]
+    again = [value(np.asarray(rng.integers(0, count, count))) for _ in range(RESAMPLED)]
     return Worth(value=float(value(whole)), error=float(np.std(again, ddof=1)))
 
 

@@ -79,10 +79,10 @@ def more_money(
         if not (wanted.sum() > 0 and (shares[own > 0] > 0).all()):
             continue
         # As a share of its own output, so that no small region gets what it could never spend.
-        extra = more * float(own @ made) / float(made.sum())
-        goal = (float(budget) * shares + extra * wanted / wanted.sum()) / (float(budget) + extra)
+        added = more * float(own @ made) / float(made.sum())
+        goal = (float(budget) * shares + added * wanted / wanted.sum()) / (float(budget) + added)
         ratio = np.divide(goal, shares, out=np.zeros_like(goal), where=shares > 0)
-        found[name] = {**policy, NAMES["budget"]: float(budget) + extra, NAMES["targets.regions"]: target * ratio}
+        found[name] = {**policy, NAMES["budget"]: float(budget) + added, NAMES["targets.regions"]: target * ratio}
     return found
 
 

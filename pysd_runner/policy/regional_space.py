@@ -169,7 +169,7 @@ def _worth(inputs: ProjectionInputs, periods: Sequence[float]) -> Array:
     present = output / (1 + DISCOUNT) ** (years - years[0])
     ends = [*periods[1:], years[-1] + 1]
     parts = [present[(years >= first) & (years < end)].sum() for first, end in zip(periods, ends, strict=True)]
-    return np.asarray(parts) / present[years >= periods[0]].sum()
+    return np.asarray(np.array(parts) / present[years >= periods[0]].sum())
 
 
 def _who(variable: str) -> Knob:

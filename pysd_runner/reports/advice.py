@@ -107,23 +107,26 @@ def advice_screen(found: Advice, labels: Mapping[str, str], lang: str) -> list[s
     return [*lines, "", *aligned([header, *rows])]
 
 
-def write_advice(found: Advice, labels: Mapping[str, str], folder: Path, lang: str) -> None:
+def write_advice(found: Advice, names: Mapping[str, Mapping[str, str]], folder: Path, lang: str) -> None:
     """Write the page, tables and figures into a folder.
 
     Parameters
     ----------
     found
         The advice.
-    labels
-        Labels of the policies, by name.
+    names
+        Labels of the policies, by name and language.
     folder
         An existing or new folder.
     lang
         ``"en"`` or ``"zh"``.
     """
     from pysd_runner.plots import save_figure
+    from pysd_runner.plots.fonts import usable_language
     from pysd_runner.plots.regret import plot_regret, plot_switches
 
+    drawn = usable_language(lang)
+    labels, pictured = ({name: item.get(key, name) for name, item in names.items()} for key in (lang, drawn))
     folder.mkdir(parents=True, exist_ok=True)
     table = found.table()
     save_csv(table.reset_index(), folder / "policies.csv")
@@ -140,14 +143,14 @@ def write_advice(found: Advice, labels: Mapping[str, str], folder: Path, lang: s
         columns=["cost", "level", "below", "above"],
     )
     save_csv(switches, folder / "switches.csv")
-    names = list(table.index[:MOST_ROWS])
-    rows = np.array([found.regret[found.names.index(name)] for name in names])
+    shown = list(table.index[:MOST_ROWS])
+    rows = np.array([found.regret[found.names.index(name)] for name in shown])
     regret = plot_regret(
         rows,
-        labels=[labels.get(name, name) for name in names],
-        unit=found.outcome.unit_in(lang),
-        title=phrase("regret figure", lang),
-        lang=lang,
+        labels=[pictured.get(name, name) for name in shown],
+        unit=found.outcome.unit_in(drawn),
+        title=phrase("regret figure", drawn),
+        lang=drawn,
     )
     save_figure(regret, folder / "figures", "regret")
     pictures: list[Part] = [Picture("figures/regret.png", regret.sentence)]
@@ -155,17 +158,17 @@ def write_advice(found: Advice, labels: Mapping[str, str], folder: Path, lang: s
         figure = plot_switches(
             [
                 (
-                    item.factor.label(lang),
+                    item.factor.label(drawn),
                     item.factor.unit,
                     item.level,
                     float(np.median(found.futures.column(item.factor.key))),
-                    labels.get(item.below, item.below),
-                    labels.get(item.above, item.above),
+                    pictured.get(item.below, item.below),
+                    pictured.get(item.above, item.above),
                 )
                 for item in found.switches
             ],
-            title=phrase("switch figure", lang),
-            lang=lang,
+            title=phrase("switch figure", drawn),
+            lang=drawn,
         )
         save_figure(figure, folder / "figures", "switches")
         pictures.append(Picture("figures/switches.png", figure.sentence))

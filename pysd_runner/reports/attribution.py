@@ -155,7 +155,7 @@ def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -
 
 def write_attribution(
     found: Attribution,
-    label: str,
+    label: Mapping[str, str],
     folder: Path,
     lang: str,
     *,
@@ -169,7 +169,7 @@ def write_attribution(
     found
         The attribution.
     label
-        How the policy is called.
+        How the policy is called, by language.
     folder
         An existing or new folder.
     lang
@@ -180,6 +180,7 @@ def write_attribution(
         Costs of the policy and of more money, with labels, as `cost_sentences` takes them.
     """
     from pysd_runner.plots import save_figure
+    from pysd_runner.plots.fonts import usable_language
     from pysd_runner.plots.wedges import plot_wedges
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,12 +189,13 @@ def write_attribution(
     for name, table in (("synergy", found.pairs()), ("split", found.split()), ("loops", found.loop_table())):
         if len(table):
             save_csv(table.reset_index(), folder / f"{name}.csv")
+    drawn, own = usable_language(lang), label.get(lang, found.name)
     figure = plot_wedges(
         found.wedges(),
-        labels={lever.key: lever.label(lang) for lever in found.levers},
-        unit=f"{found.outcome.label(lang)}, {found.outcome.unit_in(lang)}",
-        title=phrase("attribution", lang, policy=label),
-        lang=lang,
+        labels={lever.key: lever.label(drawn) for lever in found.levers},
+        unit=f"{found.outcome.label(drawn)}, {found.outcome.unit_in(drawn)}",
+        title=phrase("attribution", drawn, policy=label.get(drawn, found.name)),
+        lang=drawn,
     )
     save_figure(figure, folder / "figures", "wedges")
     header, rows = _table(found, lang)
@@ -201,7 +203,7 @@ def write_attribution(
         "unit", lang, outcome=found.outcome.label(lang), unit=found.outcome.unit_in(lang), draws=found.total.shape[0]
     )
     parts: list[Part] = [
-        Bullets(attribution_sentences(found, label, lang, loops=loops)),
+        Bullets(attribution_sentences(found, own, lang, loops=loops)),
         Table(header=header, rows=rows),
         Paragraph(how),
         Picture("figures/wedges.png", figure.sentence),
@@ -213,7 +215,7 @@ def write_attribution(
     if money is not None:
         both = pd.concat([item.table() for item in money[:2]])
         save_csv(both.reset_index(), folder / "costs.csv")
-    page = Document(title=phrase("attribution", lang, policy=label), lang=lang, parts=parts)
+    page = Document(title=phrase("attribution", lang, policy=own), lang=lang, parts=parts)
     write_text_whole(folder / "attribution.md", to_markdown(page))
 
 

@@ -130,7 +130,9 @@ def write_optimum(
         Policies between two aims.
     """
     from pysd_runner.plots import save_figure
+    from pysd_runner.plots.fonts import usable_language
 
+    drawn = usable_language(lang)
     folder.mkdir(parents=True, exist_ok=True)
     save_csv(found.table().reset_index(), folder / "policy.csv")
     save_csv(found.effect_table().reset_index(), folder / "effects.csv")
@@ -148,11 +150,11 @@ def write_optimum(
     parts.append(Table(header=header, rows=rows))
     header, rows = _effect_table(found, lang)
     parts += [Heading(phrase("effects", lang)), Table(header=header, rows=rows)]
-    shares = _shares(found, lang)
+    shares = _shares(found, drawn)
     if len(shares):
         from pysd_runner.plots.shares import plot_shares
 
-        figure = plot_shares(shares, title=phrase("shares figure", lang), lang=lang)
+        figure = plot_shares(shares, title=phrase("shares figure", drawn), lang=drawn)
         save_figure(figure, folder / "figures", "policy")
         parts.append(Picture("figures/policy.png", figure.sentence))
     if between is not None:
@@ -161,10 +163,10 @@ def write_optimum(
         save_csv(between.table(), folder / "front.csv")
         figure = plot_front(
             between.values,
-            labels=(between.first.label(lang), between.second.label(lang)),
-            units=(between.first.unit_in(lang), between.second.unit_in(lang)),
-            title=phrase("front", lang, first=between.first.label(lang), second=between.second.label(lang)),
-            lang=lang,
+            labels=(between.first.label(drawn), between.second.label(drawn)),
+            units=(between.first.unit_in(drawn), between.second.unit_in(drawn)),
+            title=phrase("front", drawn, first=between.first.label(drawn), second=between.second.label(drawn)),
+            lang=drawn,
         )
         save_figure(figure, folder / "figures", "front")
         parts.append(Picture("figures/front.png", figure.sentence))
