@@ -32,7 +32,7 @@ EFFECTS = ("gap_closed", "output_change", "benefit_cost_ratio")
 # Year in which widening gaps are counted, and the event whose probability all commands must agree on.
 COUNTED = 2035
 EVENT = "west closes 10% of its gap by 2035"
-# Past origins at which the fan without policy is held to what came.
+# Past origins at which the fan without policy is held to realisations.
 ORIGINS, HORIZON, COVERED = (2009, 2014, 2019), 5, (0.5, 0.9)
 # An effect that differs by more than this part between the two kinds of run needs an explanation.
 ALIKE = 0.1
@@ -216,7 +216,7 @@ def lever_lines(ground: Ground) -> Iterator[str]:
 
 
 def past_lines(ground: Ground) -> Iterator[str]:
-    """How often the fan without policy held what came, from three past origins, beside the forecast it follows."""
+    """How often the fan without policy held realisations, from three past origins, beside the forecast it follows."""
     yield "   coverage of runs without policy from past origins, and of the forecast by itself"
     none = load_scenario("baseline", model=ground.model)
     observed = target_of(ground.panel)
@@ -237,11 +237,11 @@ def past_lines(ground: Ground) -> Iterator[str]:
             "run": (logs - logs.mean(axis=1, keepdims=True))[:, :, 1:],
             "forecast": baseline.drawn(ground.draws, ground.seed)[list(common.draws)],
         }
-        came = observed.values[:, [observed.position(year) for year in range(origin + 1, until + 1)]]
-        came = came - came.mean(axis=0)
+        realised = observed.values[:, [observed.position(year) for year in range(origin + 1, until + 1)]]
+        realised = realised - realised.mean(axis=0)
         for kind, draws in kinds.items():
             edges = [np.quantile(draws, [(1 - part) / 2, (1 + part) / 2], axis=0) for part in COVERED]
-            hits[kind].append(np.array([(low <= came) & (came <= high) for low, high in edges]))
+            hits[kind].append(np.array([(low <= realised) & (realised <= high) for low, high in edges]))
     for kind, found in hits.items():
         shares = np.mean(np.concatenate(found, axis=1), axis=(1, 2))
         yield f"   {kind}: " + ", ".join(

@@ -110,7 +110,7 @@ def interleaved(tasks: Mapping[str, Task], rounds: int) -> dict[str, Timing]:
     gc.disable()
     try:
         for number in range(rounds):
-            for name in _turned(list(tasks), number):
+            for name in _reparametrised(list(tasks), number):
                 _sample(tasks[name], timings[name])
     finally:
         if collecting:
@@ -118,7 +118,7 @@ def interleaved(tasks: Mapping[str, Task], rounds: int) -> dict[str, Timing]:
     return timings
 
 
-def _turned(names: Sequence[str], number: int) -> Sequence[str]:
+def _reparametrised(names: Sequence[str], number: int) -> Sequence[str]:
     return names if number % 2 == 0 else names[::-1]
 
 

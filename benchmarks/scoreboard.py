@@ -183,7 +183,7 @@ def written(results: Mapping[str, Backtest], more: Iterable[str] = ()) -> str:
     half, most = mean_coverage(results)
     parts.append(
         f"Averaged over panels and horizons, intervals of 50 % held {100 * half:.1f} % and intervals of 90 % held "
-        f"{100 * most:.1f} % of what came. {told(results)}"
+        f"{100 * most:.1f} % of realisations. {told(results)}"
     )
     if all(MEAN in {str(name) for name in result.scores["model"].values} for result in results.values()):
         parts += [

@@ -72,7 +72,7 @@ def skill_figure(results: Mapping[str, Backtest]) -> ReportFigure:
 
 
 def pit_figure(results: Mapping[str, Backtest]) -> ReportFigure:
-    """Where what came lies in the forecast distribution, all origins, regions and horizons; flat is right.
+    """Where realisations lie in the forecast distribution, all origins, regions and horizons; flat is right.
 
     Parameters
     ----------
@@ -82,14 +82,14 @@ def pit_figure(results: Mapping[str, Backtest]) -> ReportFigure:
     tables = []
     with drawing():
         sheet = _sheet(
-            f"Where what came lies in the distribution of {FINAL}", "Density by probability below; flat at 1 is right"
+            f"Where realisations lie in the distribution of {FINAL}", "Density by probability below; flat at 1 is right"
         )
         for axes, (title, result) in zip(_row(sheet, results), results.items(), strict=True):
             edges = np.linspace(0, 1, BINS + 1)
             heights = _heights(result)
             axes.bar(edges[:-1], heights, width=1 / BINS, align="edge", color=FAN[1], edgecolor="white", linewidth=0.6)
             axes.axhline(1, color=INK, linewidth=0.8)
-            axes.set(xlim=(0, 1), ylim=(0, 2), xlabel="probability below what came")
+            axes.set(xlim=(0, 1), ylim=(0, 2), xlabel="probability below the realisation")
             tables.append(pd.DataFrame({"panel": title, "from": edges[:-1], "density": heights, "unit": "Dmnl"}))
     shown = pd.concat(tables)
     return _finished(sheet.figure, shown, f"Densities are {_range(shown['density'])}; flat would be 1.")
@@ -133,7 +133,7 @@ def coverage_figure(results: Mapping[str, Backtest]) -> ReportFigure:
             axes.set(ylim=(0.3, 1.02), xlabel="years ahead", xticks=sorted(rows["horizon"]), yticks=LEVELS)
     shown = pd.concat(tables)
     half = shown[shown["level"] == 0.5]["coverage"]
-    return _finished(sheet.figure, shown, f"Intervals of 50 % held {_range(half)} of what came.")
+    return _finished(sheet.figure, shown, f"Intervals of 50 % held {_range(half)} of realisations.")
 
 
 def _draw_level(axes: Axes, found: pd.DataFrame, level: float, place: int) -> None:

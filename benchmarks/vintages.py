@@ -143,8 +143,8 @@ def compare(
                 found = model.forecast(origin, horizon=horizon, draws=draws, seed=seed)
                 for judged in judges:
                     # The same years are judged everywhere: those that the vintage reaches.
-                    came = _came(targets[judged], targets["vintage"], year, horizon)
-                    pair = ((found.point - came) ** 2, crps(found.draws, came))
+                    realised = _came(targets[judged], targets["vintage"], year, horizon)
+                    pair = ((found.point - realised) ** 2, crps(found.draws, realised))
                     losses.setdefault((judged, name), []).append(pair)
         rows += _rows(seen, losses, horizon)
     return pd.DataFrame(rows)

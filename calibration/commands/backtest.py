@@ -107,7 +107,7 @@ def backtest(
     time_unit: TimeUnit = None,
     entity: Entity = None,
 ) -> None:
-    """Score forecasts of relative output per head: from every past year with what was known then, against what came.
+    """Score forecasts of relative output per head: from every past year with what was known then, against realisations.
 
     The panel needs region, year and output per head (or output and population), nothing else. Everything is estimated
     again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals

@@ -65,7 +65,7 @@ Effect = Annotated[
     typer.Option(
         "--pool",
         metavar="INPUT",
-        help="Find a value of this input for each region, pulled towards zero; the fit with them goes into pooled/.",
+        help="Estimate region effects of this input with partial pooling; the fit with them goes into pooled/.",
     ),
 ]
 CheckpointFolder = Annotated[

@@ -100,7 +100,7 @@ def spec_of(regions: int) -> ModelSpec:
 
 
 def check_fit_of(fit: FittedParameters, regions: Collection[str], year: int) -> None:
-    """Refuse a fit of another model, of other regions, or one that knows what came after an origin.
+    """Refuse a fit of another model, of other regions, or one that knows realisations after an origin.
 
     Parameters
     ----------

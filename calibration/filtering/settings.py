@@ -36,7 +36,7 @@ class FilterSettings:
     half_life
         Years after which an innovation counts half when sizes are learnt.
     horizons
-        Years ahead at which laws are weighed by what they foretold.
+        Years ahead at which laws are weighed by what they predicted.
     memories
         Shares of momentum that are left a year later.
     momenta

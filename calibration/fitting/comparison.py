@@ -147,7 +147,7 @@ class Comparison:
         return found
 
     def residuals(self, parameters: Parameters, draws: int, noise: Mapping[str, Noise]) -> Array:
-        """Standardised innovations of all series, bent where they are wild, shape (draw, cell)."""
+        """Standardised innovations of all series, outliers Huberised, shape (draw, cell)."""
         memory = self._memory(parameters, draws)
         parts = []
         for item, predicted in zip(self.series, self.predicted(parameters, draws), strict=True):

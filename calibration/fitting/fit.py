@@ -34,7 +34,7 @@ from calibration.optimisers import (
     Objective,
     Optimiser,
     Optimum,
-    Turned,
+    Reparametrised,
     optimiser_named,
 )
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
@@ -132,7 +132,7 @@ def fit(
     settled, before = _prepared(problem, kept, clock, steps)
     points = [before.staged, *(_draw(settled, seed, number) for number in range(1, starts))]
     steps.at(MOST_ROUNDS + len(finished), "searching from several starts")
-    ends = MultiStart(_turned(search, settled), executor=executor, deadline=clock.end).minimise(
+    ends = MultiStart(_reparametrised(search, settled), executor=executor, deadline=clock.end).minimise(
         _objective(settled),
         points,
         finished=finished,
@@ -155,12 +155,12 @@ def _search_of(optimiser: Optimiser | str | None) -> Optimiser:
     return optimiser_named(optimiser) if isinstance(optimiser, str) else optimiser
 
 
-def _turned(search: Optimiser, problem: CalibrationProblem) -> Optimiser:
+def _reparametrised(search: Optimiser, problem: CalibrationProblem) -> Optimiser:
     """The search along and across the ridges of a problem, if there are any."""
     change = problem.ridges
     if not change.ridges:
         return search
-    return Turned(search, Coordinates(change.forward, change.backward, change.slopes))
+    return Reparametrised(search, Coordinates(change.forward, change.backward, change.slopes))
 
 
 def _settings_of(search: Optimiser) -> str:
@@ -172,7 +172,7 @@ def _settings_of(search: Optimiser) -> str:
 
 
 def _draw(problem: CalibrationProblem, seed: int, number: int) -> Array:
-    """Where a start begins: a draw of the prior that hangs on its number alone."""
+    """Start point: a prior draw seeded by the start's index."""
     return np.asarray(problem.space.sample(np.random.default_rng([seed, number]), 1)[0])
 
 

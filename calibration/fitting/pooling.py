@@ -80,7 +80,7 @@ class Pooled:
 def pool(
     problem: CalibrationProblem, fit: FitResult, effect: str, *, progress: Callable[[int, int], None] | None = None
 ) -> Pooled:
-    """Find a value of an input for each region, pulled towards zero.
+    """Estimate region effects of an input with partial pooling.
 
     ``value_r = sd * eta_r`` with ``eta_r`` standard normal (the non-centred form). For each of several ``sd``
     parameters and effects are estimated together from where the fit ended, with its errors; the one with the largest

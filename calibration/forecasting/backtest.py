@@ -1,4 +1,4 @@
-"""The back-test: forecast from every origin with what was known then, and score with what came."""
+"""The back-test: forecast from every origin with what was known then, and score with realisations."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.checkpoint import BACKTEST, Checkpoint
-from calibration.forecasting.combination import JUDGED_DRAWS, JUDGED_YEARS, Combination, forecast_key
+from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
 from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Memory, Origin, PointMethod, digest, origin_at
 from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.plan import Plan, make_plan
@@ -209,11 +209,11 @@ class _Run:
         return {member.name for model in self._combinations().values() for member in model.members}
 
     def _task(self, year: int, memory: Memory) -> "_Task":
-        """What a worker needs: the origin, what came, who is asked, and whose draws are wanted back."""
+        """What a worker needs: the origin, realisations, who is asked, and whose draws are wanted back."""
         names = tuple(self._leaves()) if year in set(self.plan.origins) else tuple(sorted(self._members()))
         return _Task(
             origin=origin_at(self.plan.target, year, panel=self.panel, memory=memory),
-            observed=came(self.plan, year),
+            observed=realised(self.plan, year),
             names=names,
             wanted=tuple(sorted(self._members())),
         )
@@ -233,7 +233,7 @@ class _Run:
         for name, model in self._combinations().items():
             if year in set(plan.origins):
                 found = model.forecast(origin, horizon=plan.horizon, **settings)
-                scores[name] = _scored(found, came(plan, year), origin)
+                scores[name] = _scored(found, realised(plan, year), origin)
             model.remember(origin, year, **settings)
         for key in keys.values():
             del self.memory.known[key]
@@ -281,8 +281,8 @@ class _Task:
     wanted: tuple[str, ...]
 
 
-def came(plan: Plan, year: int) -> Array:
-    """What came after a year, shape (region, horizon); NaN beyond the data."""
+def realised(plan: Plan, year: int) -> Array:
+    """Realisations after a year, shape (region, horizon); NaN beyond the data."""
     start = plan.target.position(year) + 1
     result = np.full((len(plan.target.regions), plan.horizon), np.nan)
     found = plan.target.values[:, start : start + plan.horizon]
@@ -299,7 +299,7 @@ def _forecast(plan: Plan, leaves: Mapping[str, Forecaster], task: _Task) -> tupl
     forecasts: _Forecasts = {}
     scores = {}
     for name in task.names:
-        judged = {(JUDGED_YEARS, min(plan.draws, JUDGED_DRAWS))} if name in task.wanted else set()
+        judged = {(SCORED_YEARS, min(plan.draws, SCORED_DRAWS))} if name in task.wanted else set()
         found = {
             (ahead, draws): leaves[name].forecast(task.origin, horizon=ahead, draws=draws, seed=plan.seed)
             for ahead, draws in sorted({(plan.horizon, plan.draws)} | judged)

@@ -17,28 +17,28 @@ Array = NDArray[np.float64]
 # A predictive distribution is remembered as so many quantiles of equal probability.
 KEPT = 20
 # Years ahead by which members are judged, whatever is asked: how far a forecast goes does not change what is learnt.
-JUDGED_YEARS = 5
+SCORED_YEARS = 5
 # Draws that members are judged by, if not fewer are asked for: 20 quantiles of them are kept.
-JUDGED_DRAWS = 500
+SCORED_DRAWS = 500
 # First origin whose forecasts are judged: members have learnt their widths from at least one error by then.
-FIRST_JUDGED = 6
+FIRST_SCORED = 6
 # Factors that are tried.
 FACTORS = np.round(np.arange(0.5, 1.51, 0.05), 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Judged:
-    """Forecasts of the members at one earlier origin, and what is known of what came."""
+class EarlierOrigin:
+    """Forecasts of the members at one earlier origin, and what is known of realisations."""
 
     kept: Array  # quantiles of the members, shape (member, quantile, region, horizon)
     between: Array  # mean distance between members, shape (member, member, region, horizon)
     last: Array  # last level that was observed up to the origin, shape (region,); NaN where there was none
-    came: Array  # what came, shape (region, horizon)
+    realised: Array  # realisations, shape (region, horizon)
     known: NDArray[np.bool_]  # where that and the forecasts are known
     weight: float  # what the origin counts
 
 
-def centre(item: Judged, weights: Array) -> Array:
+def centre(item: EarlierOrigin, weights: Array) -> Array:
     """Mean of the mixture, shape (region, horizon)."""
     return np.asarray(np.tensordot(weights, item.kept.mean(axis=1), axes=1))
 
@@ -49,11 +49,11 @@ class Mixture:
 
     weights: Array  # of the members, shape (member,), summing to 1
     reach: float  # part of the moves from the last level that is kept
-    dilation: Array  # factor on the distance of draws from their mean, shape (`JUDGED_YEARS`,)
+    dilation: Array  # factor on the distance of draws from their mean, shape (`SCORED_YEARS`,)
 
     def dilations(self, horizon: int) -> Array:
         """The factors for so many years ahead, shape (horizon,)."""
-        return self.dilation[np.minimum(np.arange(horizon), JUDGED_YEARS - 1)]
+        return self.dilation[np.minimum(np.arange(horizon), SCORED_YEARS - 1)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ class Combination:
     half_life
         Years after which an origin counts half.
     slope_sd
-        How far from 1 the slope of what comes on what is foretold may be, a standard deviation; 0 leaves moves as they
+        How far from 1 the slope of what comes on what is predicted may be, a standard deviation; 0 leaves moves as they
         are.
     undilated
         Number of origins that the width of the mixture as it is counts for (`learn_dilation`); infinite leaves it as it
@@ -126,7 +126,7 @@ class Combination:
         weights = weights / weights.sum()
         reach = learn_reach(judged, weights, self.slope_sd)
         if not judged:
-            return Mixture(weights=weights, reach=reach, dilation=np.ones(JUDGED_YEARS))
+            return Mixture(weights=weights, reach=reach, dilation=np.ones(SCORED_YEARS))
         cut = [reached(item, weights, reach) for item in judged]
         return Mixture(weights=weights, reach=reach, dilation=learn_dilation(cut, weights, self.undilated))
 
@@ -136,13 +136,13 @@ class Combination:
         Returns
         -------
         tuple[Array, Array]
-            Quantiles, shape (member, quantile, region, `JUDGED_YEARS`), and the distances between members.
+            Quantiles, shape (member, quantile, region, `SCORED_YEARS`), and the distances between members.
         """
-        key, draws = self.key(origin, year, draws=draws, seed=seed), min(draws, JUDGED_DRAWS)
+        key, draws = self.key(origin, year, draws=draws, seed=seed), min(draws, SCORED_DRAWS)
 
         def compute() -> tuple[Array, Array]:
             then = origin if year == origin.year else origin.earlier(year)
-            forecasts = [member_forecast(member, then, JUDGED_YEARS, draws, seed) for member in self.members]
+            forecasts = [member_forecast(member, then, SCORED_YEARS, draws, seed) for member in self.members]
             levels = (np.arange(KEPT) + 0.5) / KEPT
             kept = np.stack([np.quantile(item.draws, levels, axis=0) for item in forecasts])
             return kept, distances(kept)
@@ -152,37 +152,39 @@ class Combination:
     def key(self, origin: Origin, year: int, *, draws: int, seed: int) -> Key:
         """Where the memory keeps it."""
         seen = origin.target.values[:, : origin.target.position(year) + 1]
-        return ("quantiles", repr(self.members), min(draws, JUDGED_DRAWS), seed, digest(seen))
+        return ("quantiles", repr(self.members), min(draws, SCORED_DRAWS), seed, digest(seen))
 
-    def _judged(self, origin: Origin, draws: int, seed: int) -> list[Judged]:
-        """Every earlier origin with what is known of what came."""
+    def _judged(self, origin: Origin, draws: int, seed: int) -> list[EarlierOrigin]:
+        """Every earlier origin with what is known of realisations."""
         years, observed = origin.target.years, origin.target.values
         held = carried(observed)
         result = []
-        for place in (place for place in origin.target.places[FIRST_JUDGED - 1 :] if place < len(years) - 1):
+        for place in (place for place in origin.target.places[FIRST_SCORED - 1 :] if place < len(years) - 1):
             kept, between = self.remember(origin, years[place], draws=draws, seed=seed)
-            ahead = min(JUDGED_YEARS, len(years) - 1 - place)
-            came = np.full(kept.shape[2:], np.nan)
-            came[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
-            known = np.isfinite(came) & np.isfinite(kept[:, 0]).all(axis=0)
+            ahead = min(SCORED_YEARS, len(years) - 1 - place)
+            realised = np.full(kept.shape[2:], np.nan)
+            realised[:, :ahead] = observed[:, place + 1 : place + 1 + ahead]
+            known = np.isfinite(realised) & np.isfinite(kept[:, 0]).all(axis=0)
             weight = 0.5 ** ((len(years) - 1 - place) / self.half_life)
             last = held[:, place]
-            result.append(Judged(kept=kept, between=between, last=last, came=came, known=known, weight=weight))
+            result.append(
+                EarlierOrigin(kept=kept, between=between, last=last, realised=realised, known=known, weight=weight)
+            )
         return result
 
 
-def losses(judged: Sequence[Judged]) -> Array:
+def losses(judged: Sequence[EarlierOrigin]) -> Array:
     r"""What each member has lost at earlier origins, shape (member,).
 
     :math:`L_m = \sum_h \frac1h \sum_t \omega_t s_{mht} / \bar s_h`: s the CRPS averaged over regions, :math:`\bar s_h`
     its mean over members and origins, so that far horizons do not count for more; :math:`\omega` the weight of an
     origin. Errors over h years overlap with those of h - 1 other origins, hence 1/h.
     """
-    members, horizons = len(judged[0].kept), judged[0].came.shape[1]
+    members, horizons = len(judged[0].kept), judged[0].realised.shape[1]
     total, origins = np.zeros((members, horizons)), np.zeros(horizons)
     for item in judged:
         own = np.einsum("mmrh->mrh", item.between)
-        score = np.abs(item.kept - item.came).mean(axis=1) - own / 2
+        score = np.abs(item.kept - item.realised).mean(axis=1) - own / 2
         count = item.known.sum(axis=0)
         total += item.weight * np.where(item.known, score, 0.0).sum(axis=1) / np.maximum(count, 1)
         origins += item.weight * (count > 0)
@@ -223,12 +225,12 @@ def shares(weights: Sequence[float] | Array, draws: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def learn_dilation(judged: Sequence[Judged], weights: Array, undilated: float) -> Array:
+def learn_dilation(judged: Sequence[EarlierOrigin], weights: Array, undilated: float) -> Array:
     r"""Factor on the distance of draws from their mean for each number of years ahead, shape (horizon,).
 
     :math:`\delta_h = c^{1 - p_h} c_h^{p_h}`, with :math:`c_h` the factor that would have served best h years ahead,
     :math:`p_h = \frac{n_h / h}{n_h / h + n_0}` and :math:`c = \hat c^{\,n_1 / (n_1 + n_0)}` of the one factor that
-    would have served best at all horizons; :math:`n_h` the origins of which it is known what came h years later, recent
+    would have served best at all horizons; :math:`n_h` the origins whose realisations h years later are known, recent
     ones counting for more. Errors over h years overlap with those of h - 1 other origins, hence :math:`n_h / h`. At a
     horizon of which nothing is known c stands alone, and 1 where nothing is known at all.
     """
@@ -243,18 +245,18 @@ def learn_dilation(judged: Sequence[Judged], weights: Array, undilated: float) -
     return np.asarray(np.where(told, common ** (1 - parts) * own**parts, common))
 
 
-def dilated_scores(judged: Sequence[Judged], weights: Array) -> Array:
+def dilated_scores(judged: Sequence[EarlierOrigin], weights: Array) -> Array:
     r"""CRPS of a mixture over earlier origins for each of `FACTORS`, relative to the score as it was.
 
     The score of a mixture dilated by c about its mean :math:`\mu` is
     :math:`E|\mu + c(X - \mu) - y| - \frac c2 E|X - X'|`. Linear pools of calibrated forecasts are too wide: Gneiting &
     Ranjan (2013), Electron. J. Stat. 7: 1747-1782.
     """
-    horizons = judged[0].came.shape[1]
+    horizons = judged[0].realised.shape[1]
     near, apart = np.zeros((len(FACTORS), horizons)), np.zeros(horizons)
     for item in judged:
         middle = centre(item, weights)
-        about, away = item.kept - middle, item.came - middle
+        about, away = item.kept - middle, item.realised - middle
         for place, factor in enumerate(FACTORS):
             distance = np.tensordot(weights, np.abs(factor * about - away).mean(axis=1), axes=1)
             near[place] += item.weight * np.where(item.known, distance, 0.0).sum(axis=0)
@@ -265,25 +267,30 @@ def dilated_scores(judged: Sequence[Judged], weights: Array) -> Array:
     return np.asarray(np.divide(near - FACTORS[:, None] * apart, undilated, out=unknown, where=undilated > 0))
 
 
-def learn_reach(judged: Sequence[Judged], weights: Array, slope_sd: float) -> float:
-    r"""Part of the foretold moves that is kept, from 0 (persistence) to 1 (the forecast as it is).
+def learn_reach(judged: Sequence[EarlierOrigin], weights: Array, slope_sd: float) -> float:
+    r"""Part of the predicted moves that is kept, from 0 (persistence) to 1 (the forecast as it is).
 
-    The slope of what came, y, on what was foretold, x, both counted from the last level that was observed, under a
+    The slope of realisations, y, on what was predicted, x, both counted from the last level that was observed, under a
     normal prior around 1: :math:`\beta = \frac{\sum_h I_{xy,h} + \tau^{-2}}{\sum_h I_{xx,h} + \tau^{-2}}` with
     :math:`I_{xy,h} = \sum_t \omega_t \sum_i x_{ith} y_{ith} / (h s_h^2)` and s the root mean squared error of the
     forecast; errors over h years overlap with those of h - 1 other origins, hence 1/h. Regions count as
-    independent, because what they share cancels in relative output. Where next to nothing was foretold the prior
+    independent, because what they share cancels in relative output. Where next to nothing was predicted the prior
     stands. Slopes of realisations on forecasts: Mincer & Zarnowitz (1969), in *Economic Forecasts and
     Expectations*, NBER, 3-46.
     """
     if not judged or slope_sd == 0:
         return 1.0
-    horizons = judged[0].came.shape[1]
+    horizons = judged[0].realised.shape[1]
     product, square, error, count = (np.zeros(horizons) for _ in range(4))
     for item in judged:
-        foretold, came = _moves(item, weights), item.came - item.last[:, None]
+        predicted, realised = _moves(item, weights), item.realised - item.last[:, None]
         known = item.known & np.isfinite(item.last)[:, None]
-        sums = ((product, foretold * came), (square, foretold**2), (error, (came - foretold) ** 2), (count, known))
+        sums = (
+            (product, predicted * realised),
+            (square, predicted**2),
+            (error, (realised - predicted) ** 2),
+            (count, known),
+        )
         for total, values in sums:
             total += item.weight * np.where(known, values, 0.0).sum(axis=0)
     told = error > 0
@@ -293,12 +300,12 @@ def learn_reach(judged: Sequence[Judged], weights: Array, slope_sd: float) -> fl
     return float(np.clip(slope, 0.0, 1.0))
 
 
-def reached(item: Judged, weights: Array, reach: float) -> Judged:
+def reached(item: EarlierOrigin, weights: Array, reach: float) -> EarlierOrigin:
     """The forecasts of an earlier origin with moves cut; distances between draws of a cell stay."""
     cut = np.nan_to_num((1 - reach) * _moves(item, weights))
     return replace(item, kept=item.kept - cut)
 
 
-def _moves(item: Judged, weights: Array) -> Array:
+def _moves(item: EarlierOrigin, weights: Array) -> Array:
     """Foretold moves, shape (region, horizon); NaN where the region had not been observed."""
     return np.asarray(centre(item, weights) - item.last[:, None])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
-from calibration.forecasting.combination import FIRST_JUDGED, Combination, member_forecast
+from calibration.forecasting.combination import FIRST_SCORED, Combination, member_forecast
 from calibration.forecasting.filtered import model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
@@ -314,7 +314,7 @@ def _mixed(
     if not isinstance(chosen, Combination):
         return {chosen.name: 1.0}, 1.0
     settings = {"draws": asked.draws, "seed": asked.seed}
-    years = origin.target.seen[FIRST_JUDGED - 1 : -1]
+    years = origin.target.seen[FIRST_SCORED - 1 : -1]
     for done, year in enumerate(years):
         chosen.remember(origin, year, **settings)
         if progress is not None:

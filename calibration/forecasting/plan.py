@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from calibration.forecasting.combination import JUDGED_YEARS
+from calibration.forecasting.combination import SCORED_YEARS
 from calibration.forecasting.forecaster import Forecaster, digest
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import REFERENCE, models, models_named
@@ -34,7 +34,7 @@ class Plan:
     @property
     def horizon(self) -> int:
         """Years that are forecast: to the longest horizon, and as many as members of mixtures are judged by."""
-        return max(*self.horizons, JUDGED_YEARS)
+        return max(*self.horizons, SCORED_YEARS)
 
     @property
     def seen(self) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ class Backtest:
         Name of the panel.
     scores
         One variable a score (see `calibration.forecasting.scores.all_scores`), dims model, origin, region and horizon;
-        coordinate ``group`` on regions. NaN where nothing came.
+        coordinate ``group`` on regions. NaN where nothing was realised.
     draws, seed
         Of every forecast.
     """

@@ -1,4 +1,4 @@
-"""Scores of predictive draws against what came; error = forecast - observed, and lower is better unless said.
+"""Scores of predictive draws against realisations; error = forecast - observed, and lower is better unless said.
 
 CRPS, interval, pinball and energy scores are those of the scoringrules library.
 """
@@ -50,7 +50,7 @@ def energy_score(draws: Array, observed: Array) -> float:
 
 
 def pit(draws: Array, observed: Array) -> Array:
-    """Probability integral transform: share of draws below what came, ties by half; uniform when calibrated."""
+    """Probability integral transform: share of draws below the realisation, ties by half; uniform when calibrated."""
     below = (draws < observed).mean(axis=0)
     ties = (draws == observed).mean(axis=0)
     result: Array = np.where(np.isfinite(observed) & np.isfinite(draws[0]), below + ties / 2, np.nan)

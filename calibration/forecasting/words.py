@@ -161,7 +161,7 @@ def _few(row: Mapping[str, Any]) -> bool:
 
 
 def _error(row: Mapping[str, Any], words: Mapping[str, str], *, told: bool) -> str:
-    """What came of one horizon; `told` when the sentence says already that origins are few."""
+    """Errors at one horizon; `told` when the sentence says already that origins are few."""
     number, ahead = int(row["origins"]), int(row["horizon"])
     count = words["count" if number == 1 else "counts"].format(count=number)
     return words["error"].format(

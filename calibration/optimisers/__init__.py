@@ -6,7 +6,7 @@ from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.minimize import Minimize
 from calibration.optimisers.multistart import SAME_COST, Basin, MultiStart, Starts, basins
 from calibration.optimisers.objective import Objective, Optimiser, Optimum, Outcome
-from calibration.optimisers.turned import Coordinates, Turned
+from calibration.optimisers.reparametrised import Coordinates, Reparametrised
 
 __all__ = [
     "OPTIMISERS",
@@ -22,8 +22,14 @@ __all__ = [
     "Optimiser",
     "Optimum",
     "Outcome",
+    "Reparametrised",
     "Starts",
-    "Turned",
     "basins",
     "optimiser_named",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Turned":
+        raise AttributeError("Turned is called Reparametrised now: from calibration.optimisers import Reparametrised")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

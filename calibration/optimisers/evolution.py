@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.optimisers.budget import Budget, SearchOver, ended, interior
 from calibration.optimisers.least_squares import LeastSquares
 from calibration.optimisers.objective import Objective, Optimum, Outcome
-from calibration.optimisers.watch import SearchOver, Watch, ended, interior
 
 Array = NDArray[np.float64]
 # Share of a time budget the exploration may take; the rest is for the local search at its end.
@@ -51,12 +51,12 @@ class DifferentialEvolution:
     def minimise(self, objective: Objective, start: Array) -> Optimum:
         """Search the box, the start among the first generation."""
 
-        def explore(watch: Watch, inside: Array) -> None:
+        def explore(budget: Budget, inside: Array) -> None:
             from scipy import optimize
 
             search: Any = optimize.differential_evolution
             search(
-                lambda table: watch.costs(np.atleast_2d(table.T)),
+                lambda table: budget.costs(np.atleast_2d(table.T)),
                 optimize.Bounds(*objective.box(inside)),
                 x0=inside,
                 popsize=self.population,
@@ -107,11 +107,11 @@ class EvolutionStrategy:
     def minimise(self, objective: Objective, start: Array) -> Optimum:
         """Search from one point."""
         return explored(
-            objective, start, lambda watch, inside: self._explore(objective, watch, inside),
+            objective, start, lambda budget, inside: self._explore(objective, budget, inside),
             seconds=self.seconds, evaluations=self.evaluations,
         )  # fmt: skip
 
-    def _explore(self, objective: Objective, watch: Watch, inside: Array) -> None:
+    def _explore(self, objective: Objective, budget: Budget, inside: Array) -> None:
         import cma
 
         scale = objective.scale
@@ -136,13 +136,13 @@ class EvolutionStrategy:
         while not strategy.stop():
             steps = strategy.ask()
             points = inside + scale * np.array(steps)[:, : len(inside)]
-            strategy.tell(steps, watch.costs(points).tolist())
+            strategy.tell(steps, budget.costs(points).tolist())
 
 
 def explored(
     objective: Objective,
     start: Array,
-    explore: Callable[[Watch, Array], None],
+    explore: Callable[[Budget, Array], None],
     *,
     seconds: float,
     evaluations: float,
@@ -153,18 +153,18 @@ def explored(
     if not len(start):
         return ended(start, objective, Outcome.NOTHING_TO_MOVE)
     inside = interior(start, objective)
-    whole = Watch(objective, seconds=seconds)
-    watch = Watch(objective, seconds=EXPLORATION * seconds, evaluations=evaluations)
+    whole = Budget(objective, seconds=seconds)
+    budget = Budget(objective, seconds=EXPLORATION * seconds, evaluations=evaluations)
     is_whole = True
-    watch.cost(inside)
+    budget.cost(inside)
     try:
-        explore(watch, inside)
+        explore(budget, inside)
     except SearchOver:
         is_whole = False
-    if watch.best_point is None:
+    if budget.best_point is None:
         return ended(inside, objective, Outcome.NOT_FINITE)
-    end = LeastSquares(seconds=whole.seconds_left).minimise(objective, watch.best_point)
+    end = LeastSquares(seconds=whole.seconds_left).minimise(objective, budget.best_point)
     outcome = end.outcome
     if outcome is Outcome.CONVERGED and not is_whole:
         outcome = Outcome.EXPLORED_IN_PART
-    return replace(end, outcome=outcome, evaluations=end.evaluations + watch.evaluations)
+    return replace(end, outcome=outcome, evaluations=end.evaluations + budget.evaluations)

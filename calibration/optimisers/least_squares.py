@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.optimisers.budget import Budget, SearchOver, ended, interior, scaled_slope
 from calibration.optimisers.objective import Objective, Optimum, Outcome
-from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
 
 Array = NDArray[np.float64]
 
@@ -42,14 +42,14 @@ class LeastSquares:
         if not len(start):
             return ended(start, objective, Outcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
-        watch = Watch(objective, seconds=self.seconds)
-        known = _Latest(watch, objective.scale)
+        budget = Budget(objective, seconds=self.seconds)
+        known = _Latest(budget, objective.scale)
         if not np.isfinite(known.residuals(inside)).all():
             return ended(inside, objective, Outcome.NOT_FINITE)
         try:
             return self._search(objective, known, inside)
         except SearchOver as over:
-            return watch.optimum(over.outcome)
+            return budget.optimum(over.outcome)
 
     def _search(self, objective: Objective, known: "_Latest", start: Array) -> Optimum:
         from scipy.optimize import least_squares
@@ -78,8 +78,8 @@ class LeastSquares:
 class _Latest:
     """The condensed problem at the point asked for last, so that residuals and Jacobian cost one evaluation."""
 
-    def __init__(self, watch: Watch, scale: Array) -> None:
-        self._watch, self._scale = watch, scale
+    def __init__(self, budget: Budget, scale: Array) -> None:
+        self._watch, self._scale = budget, scale
         self._point: Array | None = None
         self._value = (np.zeros(0), np.zeros((0, 0)))
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.optimisers.budget import Budget, SearchOver, ended, interior, scaled_slope
 from calibration.optimisers.objective import Objective, Optimum, Outcome
-from calibration.optimisers.watch import SearchOver, Watch, ended, interior, scaled_slope
 from pysd_runner.core.errors import UnknownName, suggest
 
 Array = NDArray[np.float64]
@@ -65,17 +65,17 @@ class Minimize:
         if not len(start):
             return ended(start, objective, Outcome.NOTHING_TO_MOVE)
         inside = interior(start, objective)
-        watch = Watch(objective, seconds=self.seconds, evaluations=self.evaluations)
-        watch.cost(inside)
-        if watch.best_point is None:
+        budget = Budget(objective, seconds=self.seconds, evaluations=self.evaluations)
+        budget.cost(inside)
+        if budget.best_point is None:
             return ended(inside, objective, Outcome.NOT_FINITE)
         try:
-            has_converged = self._search(objective, watch, inside)
+            has_converged = self._search(objective, budget, inside)
         except SearchOver as over:
-            return watch.optimum(over.outcome)
-        return watch.optimum(Outcome.CONVERGED if has_converged else Outcome.STOPPED_AT_LIMIT)
+            return budget.optimum(over.outcome)
+        return budget.optimum(Outcome.CONVERGED if has_converged else Outcome.STOPPED_AT_LIMIT)
 
-    def _search(self, objective: Objective, watch: Watch, start: Array) -> bool:
+    def _search(self, objective: Objective, budget: Budget, start: Array) -> bool:
         from scipy import optimize
 
         search: Any = optimize.minimize
@@ -84,8 +84,8 @@ class Minimize:
         def cost(step: Array) -> float | tuple[float, Array]:
             point = start + scale * step
             if not uses_gradient:
-                return watch.cost(point)
-            value, gradient = watch.cost_and_gradient(point)
+                return budget.cost(point)
+            value, gradient = budget.cost_and_gradient(point)
             return value, gradient * scale
 
         found = search(
@@ -96,15 +96,15 @@ class Minimize:
             bounds=optimize.Bounds((objective.lower - start) / scale, (objective.upper - start) / scale),
             options={**_TOLERANCES[self.method], _LIMIT_NAMES.get(self.method, "maxiter"): self.evaluations},
         )
-        return bool(found.success) or self._is_flat(objective, watch)
+        return bool(found.success) or self._is_flat(objective, budget)
 
-    def _is_flat(self, objective: Objective, watch: Watch) -> bool:
+    def _is_flat(self, objective: Objective, budget: Budget) -> bool:
         """Whether the best point is an optimum although the method says otherwise."""
         # A line search that can no longer lower the cost because of rounding is told as a failure.
-        point = watch.best_point
+        point = budget.best_point
         if point is None or self.method not in WITH_GRADIENT:
             return False
-        gradient = watch.cost_and_gradient(point)[1]
+        gradient = budget.cost_and_gradient(point)[1]
         return scaled_slope(objective, point, gradient) < _FLAT
 
 

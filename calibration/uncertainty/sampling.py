@@ -256,7 +256,7 @@ class _Run:
         density = at.problem.log_posterior_batch
 
         def whitened(points: Array) -> Array:
-            return density(self._turned(points))
+            return density(self._reparametrised(points))
 
         self._sampler: Any = emcee.EnsembleSampler(
             ensembles * WALKERS, count, whitened, moves=moves(ensembles, self._reference), vectorize=True
@@ -289,10 +289,10 @@ class _Run:
 
     def chains(self) -> Array:
         """All steps after the warm-up, shape (ensemble, walker, step, parameter)."""
-        turned = self._turned(self._sampler.get_chain(discard=self._warm_up))
+        turned = self._reparametrised(self._sampler.get_chain(discard=self._warm_up))
         return np.asarray(turned.reshape(len(turned), self._ensembles, WALKERS, -1).transpose(1, 2, 0, 3), dtype=float)
 
-    def _turned(self, points: Array) -> Array:
+    def _reparametrised(self, points: Array) -> Array:
         return np.asarray(self._centre + points @ self._root.T, dtype=float)
 
 

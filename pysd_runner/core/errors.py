@@ -69,7 +69,7 @@ def apart(names: Iterable[str], others: Iterable[str]) -> str:
     """Say which names stand in one of two lists alone, the first five of them.
 
     >>> apart(["a", "b"], ["b", "c"])
-    'a, c are in one of the two alone'
+    'a, c appear in only one of the two'
     """
     alone = sorted(set(names) ^ set(others))
-    return f"{', '.join(alone[:5])} {'is' if len(alone) == 1 else 'are'} in one of the two alone"
+    return f"{', '.join(alone[:5])} {'appears' if len(alone) == 1 else 'appear'} in only one of the two"

@@ -14,9 +14,9 @@ from pysd_runner.export.frames import baselines_of
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import MEDIAN, Bands, difference_bands
-from pysd_runner.plots.behind import Behind
 from pysd_runner.plots.fan import draw_fan, label_room, limits_of, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure_data import Behind
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, GRID, INK, MUTED, SCENARIO, drawing

@@ -12,9 +12,9 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export.layout import in_layout
 from pysd_runner.plots.arrays import history_in_layout, origin_of
 from pysd_runner.plots.bands import Bands, joined
-from pysd_runner.plots.behind import Behind
 from pysd_runner.plots.fan import EndLabel, draw_end_labels, draw_origin, set_values, set_years
 from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.figure_data import Behind
 from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, CLASSES, INK, MUTED, SCENARIO, LineStyle, drawing

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from pysd_runner.plots.arrays import position_of
 from pysd_runner.plots.bands import Bands, FloatArray, bands_of, joined
-from pysd_runner.plots.behind import Behind
 from pysd_runner.plots.fan import draw_baseline, draw_fan, draw_history, draw_origin, limits_of
+from pysd_runner.plots.figure_data import Behind
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.quantities import Quantity
 

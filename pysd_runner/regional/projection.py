@@ -162,7 +162,7 @@ def _check_dataset(data: "xr.Dataset", file: Path) -> None:
             raise InvalidInput(f"{file}: {name}: expected a list; run the scenarios again")
         twice = [value for value, count in Counter(data[name].to_numpy().tolist()).items() if count > 1]
         if twice:
-            raise InvalidInput(f"{file}: {name} {twice[0]!r} is there twice; run the scenarios again")
+            raise InvalidInput(f"{file}: duplicate {name} {twice[0]!r}; run the scenarios again")
     texts = [name for name, values in data.data_vars.items() if values.dtype.kind not in "fiub"]
     if texts:
         raise InvalidInput(f"{file}: {texts[0]}: expected numbers; run the scenarios again")

@@ -242,7 +242,7 @@ def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
         if chosen is not None and not math.isfinite(bounds[control] or 0.0):
-            raise InvalidInput(f"{control} must be finite; found {chosen!r}. Leave it away to take that of the file")
+            raise InvalidInput(f"{control} must be finite; found {chosen!r}. Omit it to use the file's value")
     return bounds
 
 

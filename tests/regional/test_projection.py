@@ -326,7 +326,7 @@ def test_a_data_set_of_something_else(folder):
 def test_coordinates_are_there_once_each(folder, name):
     data = load_netcdf(folder / "projection.nc")
     save_netcdf(xr.concat([data, data.isel({name: [0]})], dim=name, data_vars="minimal"), folder / "projection.nc")
-    with pytest.raises(InvalidInput, match=rf"projection\.nc: {name} .* is there twice; run the scenarios again"):
+    with pytest.raises(InvalidInput, match=rf"projection\.nc: duplicate {name} .*; run the scenarios again"):
         load_projection(folder)
     save_netcdf(data.rename({name: "other"}), folder / "projection.nc")
     with pytest.raises(InvalidInput, match=rf"projection\.nc: no coordinate '{name}'"):

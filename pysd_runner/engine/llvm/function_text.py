@@ -59,7 +59,7 @@ class FunctionText:
         self.lines.append(f"  %start = load {self.real}, ptr %times")
 
     def room_for_pipes(self) -> None:
-        """Ask for room for what flows into pipes, once the start has said how long they are, or else nothing runs."""
+        """Ask for room for what flows into pipes, once the start has said how long they are; else nothing runs."""
         # Memory and table are handed on, so that what the one says is written before and the other is read afterwards.
         self.lines.append(f"  call void %arrays(i64 {MAKE_ROOM}, ptr %ws, ptr %table)")
         self.entry(HISTORY, "%history", pointer=True)

@@ -361,16 +361,16 @@ def test_widths_of_walks_are_those_of_a_plain_loop() -> None:
     expected = []
     for step in (1, 2, 3):
         unit = np.sqrt(2 / np.pi) + (student.expect(abs, (5,)) * np.sqrt(3 / 5) - np.sqrt(2 / np.pi)) / step
-        came = foretold = origins = 0.0
+        came = predicted = origins = 0.0
         for origin in range(1, 15 - step):
             known = np.arange(4) < (4 if origin > 6 else 3)
             counts = 0.5 ** ((14 - origin - step) / 6.0)
             error = (values[:, origin + step] - values[:, origin])[known]
             came += counts * np.abs(error - error.mean()).mean()
-            foretold += counts * unit * (law.sd[0] * law.by_region[known] * np.sqrt(step)).mean()
+            predicted += counts * unit * (law.sd[0] * law.by_region[known] * np.sqrt(step)).mean()
             origins += counts
         part = origins / step / (origins / step + 2.0)
-        expected.append((came / foretold) ** part)
+        expected.append((came / predicted) ** part)
     assert_allclose(learn_widths(values, law, settings, 3), expected, rtol=1e-9)
 
 

@@ -5,7 +5,7 @@ from scipy.stats import norm
 
 from calibration.forecasting import Forecast, Origin
 from calibration.forecasting.baselines.history import last_level
-from calibration.forecasting.combination import Judged, distances
+from calibration.forecasting.combination import EarlierOrigin, distances
 
 
 class Shifted:
@@ -23,7 +23,7 @@ class Shifted:
         return Forecast(point=point, draws=point + rng.normal(0, 0.03, (draws, *point.shape)))
 
 
-def judged(size: float, origins: int = 30, seed: int = 0) -> list[Judged]:
+def judged(size: float, origins: int = 30, seed: int = 0) -> list[EarlierOrigin]:
     """Two members, one a little off the other, with draws of width one; what comes has another width."""
     rng = np.random.default_rng(seed)
     quantiles = norm.ppf((np.arange(20) + 0.5) / 20)[None, :, None, None]
@@ -32,11 +32,11 @@ def judged(size: float, origins: int = 30, seed: int = 0) -> list[Judged]:
     known = np.ones((10, 2), dtype=bool)
     known[0, 1] = False
     return [
-        Judged(
+        EarlierOrigin(
             kept=kept,
             between=between,
             last=np.zeros(10),
-            came=rng.normal(0, size, (10, 2)),
+            realised=rng.normal(0, size, (10, 2)),
             known=known,
             weight=1.0,
         )

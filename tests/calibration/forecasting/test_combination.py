@@ -41,7 +41,7 @@ def test_scores_of_dilated_mixtures_are_those_of_a_plain_loop() -> None:
         for item in items:
             draws = item.kept.reshape(40, 10, 2)
             centre = draws.mean(axis=0)
-            scored = crps(centre + factor * (draws - centre), item.came)
+            scored = crps(centre + factor * (draws - centre), item.realised)
             total += np.where(item.known, scored, 0.0).sum(axis=0)
         scores.append(total)
     relative = np.array(scores) / scores[int(np.flatnonzero(FACTORS == 1)[0])]
@@ -51,7 +51,7 @@ def test_scores_of_dilated_mixtures_are_those_of_a_plain_loop() -> None:
 def test_each_horizon_has_its_dilation_held_near_that_of_all() -> None:
     near, far = judged(0.6, seed=1), judged(1.4, seed=2)
     items = [
-        replace(one, came=np.column_stack((one.came[:, 0], other.came[:, 1])), weight=0.5)
+        replace(one, realised=np.column_stack((one.realised[:, 0], other.realised[:, 1])), weight=0.5)
         for one, other in zip(near, far, strict=True)
     ]
     scores = dilated_scores(items, HALF)
@@ -70,7 +70,8 @@ def test_each_horizon_has_its_dilation_held_near_that_of_all() -> None:
     alone = learn_dilation(unknown, HALF, 3.0)
     assert_allclose(alone, [own[0] ** (15 / 18 * (1 - 15 / 18) + 15 / 18), own[0] ** (15 / 18)])
     certain = [
-        replace(item, kept=item.kept * [1, 0], between=item.between * [1, 0], came=item.came * [1, 0]) for item in items
+        replace(item, kept=item.kept * [1, 0], between=item.between * [1, 0], realised=item.realised * [1, 0])
+        for item in items
     ]
     assert_allclose(learn_dilation(certain, HALF, 3.0), alone)
     nothing = [replace(item, known=np.zeros((10, 2), dtype=bool)) for item in items]
@@ -127,7 +128,7 @@ def test_losses_are_those_of_a_plain_loop() -> None:
         for place, item in enumerate(items):
             for step in range(2):
                 seen = item.known[:, step]
-                scores[member, place, step] = crps(item.kept[member], item.came)[seen, step].mean()
+                scores[member, place, step] = crps(item.kept[member], item.realised)[seen, step].mean()
     unit = scores.mean(axis=(0, 1))
     assert_allclose(losses(items), (scores / unit / steps).sum(axis=(1, 2)), rtol=1e-12)
 
@@ -153,7 +154,7 @@ def test_members_that_do_alike_keep_their_weights_and_nothing_known_leaves_them_
     found = mixture.learn(origin_at(target, 2018), draws=60, seed=0).weights
     assert_allclose(found[0], found[1])
     assert found[2] < 0.01
-    blind = [replace(item, came=np.full((10, 2), np.nan), known=np.zeros((10, 2), bool)) for item in judged(1.0, 2)]
+    blind = [replace(item, realised=np.full((10, 2), np.nan), known=np.zeros((10, 2), bool)) for item in judged(1.0, 2)]
     assert_allclose(losses(blind), 0.0)
 
 

@@ -84,8 +84,8 @@ def test_a_sampled_posterior_is_drawn_row_by_row() -> None:
     [
         ({"last_year": 2002}, "saw the years to 2002, which lie after the origin 2001"),
         ({"model_sha256": "a" * 64}, "another version of the model"),
-        ({"regions": ("R00", "R01", "R02", "R09")}, "R03, R09 are in one of the two alone"),
-        ({"regions": ("R00", "R01", "R02")}, "R03 is in one of the two alone"),
+        ({"regions": ("R00", "R01", "R02", "R09")}, "R03, R09 appear in only one of the two"),
+        ({"regions": ("R00", "R01", "R02")}, "R03 appears in only one of the two"),
     ],
 )
 def test_a_fit_that_does_not_belong_is_refused(changes: dict[str, object], text: str) -> None:

@@ -148,9 +148,9 @@ def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> No
     inside = []
     for year in range(1980, 2004, 2):
         draws = model.forecast(origin_at(target, year), horizon=5, draws=200, seed=0).draws
-        came = target.values[:, target.position(year) + 1 :][:, :5]
+        realised = target.values[:, target.position(year) + 1 :][:, :5]
         low, high = np.quantile(draws, (0.05, 0.95), axis=0)
-        inside.append((low <= came) & (came <= high))
+        inside.append((low <= realised) & (realised <= high))
     assert_allclose(np.mean(inside), 0.9, atol=0.04)
 
 

@@ -144,7 +144,7 @@ def scored(*origins: int, ratio: float = 0.8) -> Outlook:
 def test_how_many_origins_there_were_is_told_and_when_they_are_too_few() -> None:
     alone = scored(1)
     assert "Past origins (2002) are fewer than 8, too few to judge" in paragraph(alone)
-    assert "(1 origin; intervals of 90% held 93% of what came)" in paragraph(alone)
+    assert "(1 origin; intervals of 90% held 93% of realisations)" in paragraph(alone)
     assert "以往的起点（2002 年）不足 8 个" in paragraph(alone, "zh")
     assert "1 个起点" in paragraph(alone, "zh")
     mixed = scored(9, 8, 7)

@@ -1,4 +1,4 @@
-"""The reach: how far regions went of the way that was foretold, and what a mixture makes of it."""
+"""The reach: how far regions went of the way that was predicted, and what a mixture makes of it."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import Combination, origin_at, target_of
-from calibration.forecasting.combination import Judged, distances, learn_reach, reached
+from calibration.forecasting.combination import EarlierOrigin, distances, learn_reach, reached
 from tests.calibration.forecasting.judging import Shifted, judged
 from tests.calibration.forecasting.series import panel_of, walk
 
@@ -15,14 +15,14 @@ EVEN = np.array([0.5, 0.5])
 ASKED = {"draws": 40, "seed": 0}
 
 
-def moved(true: float, origins: int = 400, noise: float = 1.0, size: float = 1.0) -> list[Judged]:
-    """Origins whose regions go `true` times as far as was foretold, which was of some size."""
+def moved(true: float, origins: int = 400, noise: float = 1.0, size: float = 1.0) -> list[EarlierOrigin]:
+    """Origins whose regions go `true` times as far as was predicted, which was of some size."""
     rng = np.random.default_rng(1)
     items = []
     for item in judged(1.0, origins):
-        last, foretold = rng.normal(size=10), rng.normal(0, size, size=(10, 2))
-        came = last[:, None] + true * foretold + rng.normal(0, noise, (10, 2))
-        items.append(replace(item, kept=item.kept + last[:, None] + foretold, last=last, came=came))
+        last, predicted = rng.normal(size=10), rng.normal(0, size, size=(10, 2))
+        realised = last[:, None] + true * predicted + rng.normal(0, noise, (10, 2))
+        items.append(replace(item, kept=item.kept + last[:, None] + predicted, last=last, realised=realised))
     return items
 
 
@@ -40,7 +40,7 @@ def test_it_is_that_of_a_plain_loop_and_leans_on_one() -> None:
         for item in items:
             for region in np.flatnonzero(item.known[:, step]):
                 mean = sum(weights[m] * item.kept[m, :, region, step].mean() for m in range(2))
-                rows.append((item.weight, mean - item.last[region], item.came[region, step] - item.last[region]))
+                rows.append((item.weight, mean - item.last[region], item.realised[region, step] - item.last[region]))
         error = sum(w * (y - x) ** 2 for w, x, y in rows) / sum(w for w, _, _ in rows)
         above += sum(w * x * y for w, x, y in rows) / error / (step + 1)
         below += sum(w * x * x for w, x, _ in rows) / error / (step + 1)

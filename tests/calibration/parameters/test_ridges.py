@@ -14,9 +14,9 @@ from calibration.optimisers import (
     Objective,
     Optimiser,
     Outcome,
-    Turned,
+    Reparametrised,
 )
-from calibration.optimisers.turned import turned_objective
+from calibration.optimisers.reparametrised import turned_objective
 from calibration.parameters import RidgeChange, applying
 from pysd_runner.spec import ModelSpec
 from tests.calibration.panels import made_panel, model_of
@@ -70,7 +70,7 @@ def test_coordinates_are_inverted_and_their_slopes_are_those_of_differences(
     np.testing.assert_allclose(change.slopes(y), slopes, atol=1e-8)
 
 
-def test_the_turned_objective_is_the_same_one(problem: CalibrationProblem) -> None:
+def test_the_reparametrised_objective_is_the_same_one(problem: CalibrationProblem) -> None:
     lower, upper = problem.space.bounds
     old = Objective(
         linearised=problem.linearised,
@@ -127,8 +127,8 @@ def narrow(upper: float = np.inf) -> Objective:
     [LeastSquares(), Minimize(method="Nelder-Mead"), Minimize(method="Powell"), DifferentialEvolution()],
     ids=lambda item: getattr(item, "method", type(item).__name__),
 )
-def test_turned_searches_end_at_the_same_place(search: Optimiser) -> None:
-    end = Turned(search, RIDGE).minimise(narrow(), np.array([-3.0, 1.0]))
+def test_reparametrised_searches_end_at_the_same_place(search: Optimiser) -> None:
+    end = Reparametrised(search, RIDGE).minimise(narrow(), np.array([-3.0, 1.0]))
     np.testing.assert_allclose(end.point, [2.0, -1.0], atol=1e-3)
     assert end.outcome is Outcome.CONVERGED
 
@@ -136,17 +136,17 @@ def test_turned_searches_end_at_the_same_place(search: Optimiser) -> None:
 def test_a_search_along_axes_takes_fewer_evaluations_along_the_ridge() -> None:
     start = np.array([-3.0, 1.0])
     slantwise = Minimize(method="Powell", evaluations=1000).minimise(narrow(), start)
-    along = Turned(Minimize(method="Powell", evaluations=1000), RIDGE).minimise(narrow(), start)
+    along = Reparametrised(Minimize(method="Powell", evaluations=1000), RIDGE).minimise(narrow(), start)
     assert along.cost <= slantwise.cost + 1e-6
     assert along.evaluations < 0.7 * slantwise.evaluations
 
 
 def test_a_bound_across_the_ridge_is_kept() -> None:
-    end = Turned(LeastSquares(), RIDGE).minimise(narrow(upper=1.0), np.array([-3.0, 1.0]))
+    end = Reparametrised(LeastSquares(), RIDGE).minimise(narrow(upper=1.0), np.array([-3.0, 1.0]))
     assert end.point[0] == pytest.approx(1.0, abs=1e-6)
 
 
-def test_nothing_is_turned_that_is_not_moved(problem: CalibrationProblem, spec: ModelSpec) -> None:
+def test_nothing_is_reparametrised_that_is_not_moved(problem: CalibrationProblem, spec: ModelSpec) -> None:
     ridges = tuple(spec.ridges.values())
     assert [ridge.key for ridge in ridges] == ["migration", "skills"]
     assert [ridge.key for ridge in applying(problem.space.subset(["m0", "eps", "lam_S"]), ridges)] == ["migration"]
@@ -188,7 +188,7 @@ def test_the_optimum_is_that_of_the_search_without_coordinates(
 ) -> None:
     import sys
 
-    monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "_turned", lambda search, _: search)
+    monkeypatch.setattr(sys.modules["calibration.fitting.fit"], "_reparametrised", lambda search, _: search)
     plain = fit(problem, starts=2)
     assert plain.cost == pytest.approx(result.cost, abs=1e-6)
     for key in FREE:

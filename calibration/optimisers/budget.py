@@ -1,4 +1,4 @@
-"""An objective under watch: it counts, remembers the best point, and stops a search whose budget is spent."""
+"""An objective under budget: it counts, remembers the best point, and stops a search whose budget is spent."""
 
 from time import monotonic
 
@@ -24,7 +24,7 @@ class SearchOver(Exception):
         self.outcome = outcome
 
 
-class Watch:
+class Budget:
     """What a search asks instead of the objective."""
 
     # Points are held at the bounds, which rounding in a method's own units may miss by a digit. Budgets are checked

@@ -31,7 +31,7 @@ class Coordinates:
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class Reparametrised:
     """Any search, carried out in other coordinates and told in the old ones.
 
     A trust region, a simplex or a population moves along its axes and loses time on a narrow curved ridge. Bounds of
@@ -48,7 +48,7 @@ class Turned:
     optimiser: Optimiser
     coordinates: Coordinates
 
-    def prepared(self, *, number: int, seconds: float) -> "Turned":
+    def prepared(self, *, number: int, seconds: float) -> "Reparametrised":
         """The same with the seed and the budget of one start; see `calibration.optimisers.catalogue.prepared`."""
         return replace(self, optimiser=prepared(self.optimiser, number=number, seconds=seconds))
 
