@@ -31,7 +31,7 @@ MOST_STOCKS = 12
 Scenarios = Sequence[ModelScenario | str | Mapping[str, Any]] | ModelScenario | str
 
 
-def project_any(
+def project_any(  # noqa: PLR0913 - a front door
     model: Model,
     data: Table | None,
     scenarios: Scenarios,

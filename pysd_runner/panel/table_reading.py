@@ -47,7 +47,7 @@ _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
 _NO_MEASURE = Measure(text="", unit="")
 
 
-def load_table(
+def load_table(  # noqa: PLR0913 - a front door
     source: "str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray | Table",
     *,
     time: str | None = None,

@@ -173,7 +173,7 @@ class Attribution:
         return int(np.flatnonzero(self.years == year)[0])
 
 
-def attribute(
+def attribute(  # noqa: PLR0913 - a front door
     study: Study,
     policy: Values,
     *,

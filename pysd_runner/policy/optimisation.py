@@ -165,7 +165,7 @@ class Front:
         return frame.join(pd.DataFrame(self.points, columns=[knob.key for knob in self.space.knobs]))
 
 
-def optimise(
+def optimise(  # noqa: PLR0913 - a front door
     study: Study,
     space: Space,
     *,
@@ -303,7 +303,7 @@ def optimise(
     )
 
 
-def front(
+def front(  # noqa: PLR0913 - a front door
     study: Study,
     space: Space,
     *,

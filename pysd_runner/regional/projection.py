@@ -233,7 +233,7 @@ class ProjectionInputs:
         return self.model.spec
 
 
-def projection_inputs(
+def projection_inputs(  # noqa: PLR0913 - a front door
     model: Model,
     panel: Panel,
     fitted: FittedParameters | None = None,
