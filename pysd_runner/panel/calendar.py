@@ -20,18 +20,20 @@ _SPELLED = {
     "qtr": "quarter",
     "yr": "year",
     "a": "year",
-    "小时": "hour",
-    "天": "day",
-    "日": "day",
-    "周": "week",
-    "月": "month",
-    "季度": "quarter",
-    "年": "year",
+    "\u5c0f\u65f6": "hour",
+    "\u5929": "day",
+    "\u65e5": "day",
+    "\u5468": "week",
+    "\u6708": "month",
+    "\u5b63\u5ea6": "quarter",
+    "\u5e74": "year",
 }
 
-_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?)?")
-_MONTH = re.compile(r"(\d{4})[-/.年](\d{1,2})月?")
-_QUARTER = re.compile(r"(\d{4})[-/ ]?[Qq第]([1-4])(?:季度)?")
+_DAY = re.compile(
+    r"(\d{4})[-/.\u5e74](\d{1,2})[-/.\u6708](\d{1,2})\u65e5?(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?)?"
+)
+_MONTH = re.compile(r"(\d{4})[-/.\u5e74](\d{1,2})\u6708?")
+_QUARTER = re.compile(r"(\d{4})[-/ ]?[Qq\u7b2c]([1-4])(?:\u5b63\u5ea6)?")
 
 
 def unit_of_time(text: str) -> str:

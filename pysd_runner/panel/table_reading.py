@@ -40,8 +40,8 @@ _TIMES = {
     "hour",
     "hours",
     "tick",
-    "天",
-    "月",
+    "\u5929",
+    "\u6708",
 }
 _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
 _NO_MEASURE = Measure(text="", unit="")
@@ -470,8 +470,8 @@ class _Reading:
         style = NumberStyle(decimal=self._asked.decimal or ".")
         for text in held:
             number = float(style.plain(text)) if style.fits(text) else None
-            if number is None and text.endswith("年"):
-                number = _number(text.removesuffix("年"))
+            if number is None and text.endswith("\u5e74"):
+                number = _number(text.removesuffix("\u5e74"))
             if number is None:
                 self.problems.append(
                     Problem(

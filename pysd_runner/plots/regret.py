@@ -12,30 +12,11 @@ from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, open_
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import BASELINE, INK, MUTED, SCENARIO, drawing
 from pysd_runner.plots.typography import shortened
+from pysd_runner.text import say
 
 # Columns of the heat map: futures are averaged in so many groups of equal size.
 COLUMNS = 60
 _SHADES = ("#FFFFFF", "#A9CCE5", "#005B94")
-
-_TEXTS = {
-    "en": (
-        "{first} loses least against the best policy of a future: {value} {unit} on average and {most} at most.",
-        "Loss against the best policy of each future; a column is the mean of a group of futures, ordered by the "
-        "regret of the first policy. White is no regret.",
-        "{factor}: {below} below {level}, {above} above it.",
-        "Levels of a unit cost at which another policy becomes best on average, as multiples of its median.",
-        "multiple of the median",
-        "futures, ordered",
-    ),
-    "zh": (
-        "{first}相对各情形最优政策的损失最小：平均 {value} {unit}，最多 {most}。",
-        "相对每个未来情形中最优政策的损失；每列为一组情形的均值，按第一项政策的遗憾排序。白色为无遗憾。",
-        "{factor}：低于 {level} 为{below}，高于为{above}。",
-        "另一政策成为平均最优时的单位成本，以其中位数的倍数表示。",
-        "中位数的倍数",
-        "未来情形（已排序）",
-    ),
-}
 
 
 def plot_regret(
@@ -62,27 +43,34 @@ def plot_regret(
         With its data, policies by groups of futures, and a sentence.
     """
     lang = usable_language(lang)
-    texts = _TEXTS[lang]
     ordered = regret[:, np.argsort(regret[0], kind="stable")]
     groups = np.array_split(np.arange(ordered.shape[1]), min(COLUMNS, ordered.shape[1]))
     means = np.stack([ordered[:, group].mean(axis=1) for group in groups], axis=1)
     with drawing():
         height = 0.3 * len(labels)
-        sheet = open_sheet(width=PAGE_WIDTH, height=height + 0.55, title=title, subtitle=unit, caption=texts[1])
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=height + 0.55,
+            title=title,
+            subtitle=unit,
+            caption=say("policy_figure.regret_caption", lang),
+        )
         axes = sheet.axes(2.3, 0.05, sheet.width - 2.9, height)
         shades = LinearSegmentedColormap.from_list("regret", _SHADES)
         image = axes.imshow(means, aspect="auto", cmap=shades, vmin=0, interpolation="nearest")
         names = [shortened(sheet.figure, label, LABEL_SIZE, 2.15) for label in labels]
         axes.set_yticks(range(len(labels)), labels=names)
         axes.set_xticks([])
-        axes.set_xlabel(texts[5])
+        axes.set_xlabel(say("policy_figure.regret_futures", lang))
         axes.grid(visible=False)
         sheet.figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
     figure = sheet.figure
     frame = pd.DataFrame(means, index=pd.Index(labels, name="policy"))
     figure.data = frame.reset_index().melt(id_vars="policy", var_name="group", value_name="regret").assign(unit=unit)
     best = int(regret.mean(axis=1).argmin())
-    figure.sentence = texts[0].format(
+    figure.sentence = say(
+        "policy_figure.regret_sentence",
+        lang,
         first=labels[best],
         value=written(float(regret[best].mean()), 2),
         most=written(float(regret[best].max()), 2),
@@ -111,10 +99,15 @@ def plot_switches(
         With its data and a sentence.
     """
     lang = usable_language(lang)
-    texts = _TEXTS[lang]
     with drawing():
         height = 0.42 * len(switches)
-        sheet = open_sheet(width=PAGE_WIDTH, height=height + 0.5, title=title, subtitle="", caption=texts[3])
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=height + 0.5,
+            title=title,
+            subtitle="",
+            caption=say("policy_figure.switch_caption", lang),
+        )
         axes = sheet.axes(2.6, 0.05, sheet.width - 2.8, height)
         axes.set_xscale("log", base=2)
         axes.set_xlim(0.48, 2.1)
@@ -132,11 +125,11 @@ def plot_switches(
         axes.set_yticks(range(len(switches)), labels=names)
         axes.set_xticks([0.5, 1.0, 2.0], labels=["0.5", "1", "2"])
         axes.minorticks_off()
-        axes.set_xlabel(texts[4], color=MUTED)
+        axes.set_xlabel(say("policy_figure.regret_multiple", lang), color=MUTED)
     figure = sheet.figure
     columns = ["cost", "unit", "level", "median", "below", "above"]
     figure.data = pd.DataFrame([list(item) for item in switches], columns=columns)
     label, unit, level, _, below, above = switches[0]
     shown = f"{level:.3g} {unit}".strip()
-    figure.sentence = texts[2].format(factor=label, level=shown, below=below, above=above)
+    figure.sentence = say("policy_figure.switch_sentence", lang, factor=label, level=shown, below=below, above=above)
     return figure

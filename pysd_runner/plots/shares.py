@@ -8,14 +8,10 @@ from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, KeyEntry, ReportFig
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import drawing
 from pysd_runner.plots.wedges import HUES
+from pysd_runner.text import say
 
 # Shares below this are not named.
 NAMED = 0.06
-
-_TEXTS = {
-    "en": ("{group}: most goes to {lever} ({share} %)", "Shares of the money; they sum to one in every row.", "; "),
-    "zh": ("{group}：{lever}最多（{share} %）", "资金份额，每行之和为一。", "；"),
-}
 
 
 def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> ReportFigure:
@@ -36,12 +32,18 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> Report
         With its data, a long table, and a sentence that says where most goes, mix by mix.
     """
     lang = usable_language(lang)
-    sentence, caption, between = _TEXTS[lang]
     colours = dict(zip(shares.columns, HUES, strict=False))
     with drawing():
         height = 0.36 * len(shares)
         key = [KeyEntry(text=str(name), colours=(colours[name],) * 2) for name in shares.columns]
-        sheet = open_sheet(width=PAGE_WIDTH, height=height + 0.3, title=title, subtitle="", caption=caption, key=key)
+        sheet = open_sheet(
+            width=PAGE_WIDTH,
+            height=height + 0.3,
+            title=title,
+            subtitle="",
+            caption=say("policy_figure.shares_caption", lang),
+            key=key,
+        )
         axes = sheet.axes(1.1, 0.05, sheet.width - 1.2, height)
         left = np.zeros(len(shares))
         for name in shares.columns:
@@ -62,6 +64,14 @@ def plot_shares(shares: pd.DataFrame, *, title: str, lang: str = "en") -> Report
     parts = []
     for group, mix in zip(shares.index, shares.to_numpy(), strict=True):
         place = int(mix.argmax())
-        parts.append(sentence.format(group=group, lever=shares.columns[place], share=percent(float(mix[place]))))
-    figure.sentence = between.join(parts)
+        parts.append(
+            say(
+                "policy_figure.shares_sentence",
+                lang,
+                group=group,
+                lever=shares.columns[place],
+                share=percent(float(mix[place])),
+            )
+        )
+    figure.sentence = say("policy_figure.shares_between", lang).join(parts)
     return figure

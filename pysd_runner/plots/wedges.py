@@ -9,21 +9,10 @@ from pysd_runner.core.numbers import written
 from pysd_runner.plots.figure import PAGE_WIDTH, KeyEntry, ReportFigure, open_sheet
 from pysd_runner.plots.fonts import usable_language
 from pysd_runner.plots.palette import INK, drawing
+from pysd_runner.text import say
 
 #: Hues of Okabe and Ito in an order in which neighbours differ in lightness too.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#F0E442", "#8A6D00", "#332288")
-
-_TEXTS = {
-    "en": (
-        "In {year} {first} adds {value} of {total} ({unit}), the most of all; mean over the draws.",
-        "Means over the draws of what each lever adds, averaged over all orders in which the levers may come in; they "
-        "sum to the effect (line). Areas below zero make things worse.",
-    ),
-    "zh": (
-        "{year}年，{first}贡献 {value}，合计 {total}（{unit}），为各项之首；为抽样均值。",
-        "各工具按所有可能次序加入时的平均贡献（抽样均值），相加即总效果（黑线）。零线以下为不利影响。",
-    ),
-}
 
 
 def plot_wedges(
@@ -53,14 +42,13 @@ def plot_wedges(
     years = wedges.index.to_numpy(dtype=float)
     order = list(wedges.iloc[-1].abs().sort_values(ascending=False, kind="stable").index)
     colours = {name: HUES[place % len(HUES)] for place, name in enumerate(wedges.columns)}
-    sentence, caption = _TEXTS[lang]
     with drawing():
         sheet = open_sheet(
             width=PAGE_WIDTH,
             height=2.9,
             title=title,
             subtitle=unit,
-            caption=caption,
+            caption=say("policy_figure.wedges_caption", lang),
             key=[KeyEntry(text=labels.get(str(name), str(name)), colours=(colours[name],) * 2) for name in order],
         )
         axes = sheet.axes(0.5, 0.05, sheet.width - 0.6, 2.6)
@@ -79,7 +67,9 @@ def plot_wedges(
     long = wedges.reset_index(names="year").melt(id_vars="year", var_name="lever", value_name="value")
     figure.data = long.assign(unit=unit)
     last, first = wedges.iloc[-1], order[0]
-    figure.sentence = sentence.format(
+    figure.sentence = say(
+        "policy_figure.wedges_sentence",
+        lang,
         year=int(years[-1]),
         first=labels.get(str(first), str(first)),
         value=written(float(last[first]), 2),

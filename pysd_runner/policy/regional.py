@@ -18,6 +18,7 @@ from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
@@ -94,13 +95,13 @@ def regional_outcomes(start: Start) -> dict[str, Outcome]:
     found = []
     if start.behind.any():
         found.append(_gap(start.behind))
-    found.append(_theil("theil_closed", np.eye(len(start.output)), "Theil index closed", "泰尔指数缩小"))
+    found.append(_theil("theil_closed", np.eye(len(start.output))))
     names = list(dict.fromkeys(start.classes))
     if len(names) > 1:
         members = np.array([[float(own == name) for own in start.classes] for name in names])
-        found.append(_theil("theil_between_closed", members, "Theil index between classes closed", "类间泰尔指数缩小"))
+        found.append(_theil("theil_between_closed", members))
     found.append(_national())
-    found.append(_region("leader_change", start.leader, "output per head of the leader", "领先地区人均产出"))
+    found.append(_region("leader_change", start.leader))
     return {item.key: item for item in found}
 
 
@@ -127,14 +128,14 @@ def _gap(behind: NDArray[np.bool_]) -> Outcome:
         value=value,
         slopes=slopes,
         sign=-1.0,
-        unit="log points x100",
-        unit_zh="对数点×100",
-        en="gap closed",
-        zh="差距缩小",
+        unit=say("policy_outcome.points", "en"),
+        unit_zh=say("policy_outcome.points", "zh"),
+        en=say("policy_outcome.gap_closed", "en"),
+        zh=say("policy_outcome.gap_closed", "zh"),
     )
 
 
-def _theil(key: str, members: Array, en: str, zh: str) -> Outcome:
+def _theil(key: str, members: Array) -> Outcome:
     """Theil index of groups of regions, x1000; members of shape (group, region)."""
 
     def grouped(values: Array) -> Array:
@@ -166,10 +167,10 @@ def _theil(key: str, members: Array, en: str, zh: str) -> Outcome:
         value=value,
         slopes=slopes,
         sign=-1.0,
-        unit="index x1000",
-        unit_zh="指数×1000",
-        en=en,
-        zh=zh,
+        unit=say("policy_outcome.index", "en"),
+        unit_zh=say("policy_outcome.index", "zh"),
+        en=say(f"policy_outcome.{key}", "en"),
+        zh=say(f"policy_outcome.{key}", "zh"),
     )
 
 
@@ -181,13 +182,13 @@ def _national() -> Outcome:
         value=lambda data: data[OUTPUT].sum(2),
         slopes=lambda data: {OUTPUT: np.ones_like(data[OUTPUT])},
         unit="%",
-        en="national output",
-        zh="全国产出",
+        en=say("policy_outcome.output_change", "en"),
+        zh=say("policy_outcome.output_change", "zh"),
         is_relative=True,
     )
 
 
-def _region(key: str, place: int, en: str, zh: str) -> Outcome:
+def _region(key: str, place: int) -> Outcome:
     def value(data: Data) -> Array:
         return np.asarray(data[OUTPUT][:, :, place] / data[PEOPLE][:, :, place])
 
@@ -202,8 +203,8 @@ def _region(key: str, place: int, en: str, zh: str) -> Outcome:
         value=value,
         slopes=slopes,
         unit="%",
-        en=en,
-        zh=zh,
+        en=say(f"policy_outcome.{key}", "en"),
+        zh=say(f"policy_outcome.{key}", "zh"),
         is_relative=True,
     )
 
@@ -221,8 +222,8 @@ def _regions() -> Outcome:
         value=lambda data: data[OUTPUT] / data[PEOPLE],
         slopes=slopes,
         unit="%",
-        en="output per head of each region",
-        zh="各地区人均产出",
+        en=say("policy_outcome.region_change", "en"),
+        zh=say("policy_outcome.region_change", "zh"),
         is_relative=True,
         by_element=True,
     )
@@ -301,5 +302,7 @@ def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
         for key in DOUBTED
         if key in declared
     ]
-    definition = Factor(key="definition", en="what counts as a digital skill", zh="数字技能的定义")
+    definition = Factor(
+        key="definition", en=say("policy_outcome.definition", "en"), zh=say("policy_outcome.definition", "zh")
+    )
     return futures_of(studies, costs, mechanisms, definition=definition if len(studies) > 1 else None, seed=seed)

@@ -18,6 +18,7 @@ from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, Schedule
 from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
@@ -130,8 +131,12 @@ def uniform_space(
                     position=(row,),
                     start=first,
                     group=group,
-                    en=lever.en if first is None else f"{lever.en}, from {group}",
-                    zh=lever.zh if first is None else f"{group}年起：{lever.zh}",
+                    en=lever.en
+                    if first is None
+                    else say("policy_outcome.lever_from", "en", lever=lever.en, group=group),
+                    zh=lever.zh
+                    if first is None
+                    else say("policy_outcome.lever_from", "zh", lever=lever.zh, group=group),
                 )
             )
             start.append(float(mix[row]))
@@ -153,8 +158,8 @@ def uniform_space(
                     start=first,
                     group=MONEY,
                     weight=float(weight),
-                    en=f"share of output spent, from {first:g}",
-                    zh=f"{first:g}年起：支出占产出比例",
+                    en=say("policy_outcome.spent_from", "en", first=f"{first:g}"),
+                    zh=say("policy_outcome.spent_from", "zh", first=f"{first:g}"),
                 )
             )
             start.append(float(share))
@@ -178,8 +183,8 @@ def _who(variable: str) -> Knob:
         variable=variable,
         lower=-1.0,
         upper=2.0,
-        en="money by region (-1 output, 0 per head, 1 need)",
-        zh="地区间资金分配（−1 按产出，0 按人均，1 按需要）",
+        en=say("policy_outcome.who", "en"),
+        zh=say("policy_outcome.who", "zh"),
     )
 
 

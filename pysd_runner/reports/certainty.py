@@ -63,7 +63,8 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     sampling = fitted["provenance"].get("sampling")
     if sampling is not None:
         lines += filled(
-            say("report.sampled" if sampling["is_trusted"] else "sampled badly", lang, **sampling), indent=_INDENT
+            say("report.sampled" if sampling["is_trusted"] else "report.sampled badly", lang, **sampling),
+            indent=_INDENT,
         )
     return lines
 
@@ -121,7 +122,7 @@ def _seen(verdicts: Mapping[str, Any], lang: str) -> str:
         for item in seen[:MOST_DIRECTIONS]
     ]
     parts = {"seen": len(seen), "count": len(every), "best": "; ".join(shown)}
-    return say("report.certainty directions" if seen else "certainty none seen", lang, **parts)
+    return say("report.certainty directions" if seen else "report.certainty none seen", lang, **parts)
 
 
 def aligned(rows: Sequence[Sequence[str]], *, words: Container[int] = frozenset({0}), indent: int = 0) -> list[str]:

@@ -97,7 +97,7 @@ def _verdict(projection: Projection, answer: Answer, lang: str) -> Iterator[str]
         return
     parts = [
         say(
-            "report.first under" if key else "first",
+            "report.first under" if key else "report.first",
             lang,
             policy=label_of(projection, answer, name, lang),
             share=shares[key],
@@ -141,11 +141,11 @@ def _without_policy(projection: Projection, start: Start, lang: str) -> str:
     gaps = mean_log_gap(*_counted(projection, reference), start.behind, axis=1)
     shortfall = 100 * -np.expm1(-gaps)
     low, middle, high = np.quantile(shortfall[:, -1], (0.05, 0.5, 0.95))
-    key = "without policy" if projection.provenance.get("baseline") else "without policy, model"
+    key = "report.without policy" if projection.provenance.get("baseline") else "report.without policy, model"
     if reference != BASELINE:
-        key = "without policy, assumed"
+        key = "report.without policy, assumed"
     return say(
-        key if len(shortfall) > 1 else "without policy, single",
+        key if len(shortfall) > 1 else "report.without policy, single",
         lang,
         origin=projection.origin,
         year=int(projection.data["year"][-1]),

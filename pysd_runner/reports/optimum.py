@@ -12,6 +12,7 @@ from pysd_runner.policy.optimisation import Front, Optimum
 from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.document import Bullets, Document, Heading, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase
+from pysd_runner.text import say
 
 DIGITS = 2
 # Regions that lose most, and constraints, that are named.
@@ -98,8 +99,8 @@ def _names(found: Optimum, lang: str) -> dict[str, str]:
     names = {f"region_change: {name}": name for name in found.elements}
     return (
         names
-        | {"output_change": "全国产出" if lang == "zh" else "national output"}
-        | {"leader_change": "领先地区" if lang == "zh" else "the leader"}
+        | {"output_change": say("policy_outcome.output_change", lang)}
+        | {"leader_change": say("policy_outcome.the_leader", lang)}
     )
 
 

@@ -28,7 +28,7 @@ def overview(projection: Projection, answer: Answer | None, *, lang: str = "en")
             [say("report.more policies", lang, count=len(rows) - MOST_ROWS), *[""] * (len(header) - 1)],
         ]
     draws = answer.main.effects.sizes["draw"]
-    how = say("report.how single" if draws == 1 else "how", lang, draws=draws)
+    how = say("report.how single" if draws == 1 else "report.how", lang, draws=draws)
     return [*lines, "", *aligned([header, *rows]), "", *filled(how)]
 
 

@@ -183,7 +183,7 @@ def _compared(projection: Projection, answer: Answer, year: int, lang: str) -> I
     yield Heading(say("report.table", lang, year=year))
     yield Table(header=header, rows=rows)
     draws = answer.main.effects.sizes["draw"]
-    yield Paragraph(say("report.how single" if draws == 1 else "how", lang, draws=draws))
+    yield Paragraph(say("report.how single" if draws == 1 else "report.how", lang, draws=draws))
     name = projection.policies[0]
     header, rows = split_table(answer.main, name, lang)
     if rows:
@@ -228,7 +228,7 @@ def _made(projection: Projection, lang: str) -> str:
     """One line that says how the results were made."""
     record: dict[str, Any] = dict(projection.provenance)
     return say(
-        "model",
+        "report.model",
         lang,
         name=record["simulation"]["model"],
         hash=record["simulation"]["model_sha256"][:12],
