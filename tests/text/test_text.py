@@ -30,6 +30,7 @@ BUILT = (
     "fit_figure.",
     "fit_report.",
     "forecast.",
+    "policy_outcome.",
     "series.",
 )
 # Texts of pictures and tables; the others may name what is written in Latin everywhere.
