@@ -18,9 +18,12 @@ LEFT = {
     "calibration/fitting/assembly.py": 1,
     "calibration/fitting/comparison.py": 1,
     "calibration/fitting/stages.py": 1,
+    "pysd_runner/plots/sensitivity.py": 1,
     "pysd_runner/policy/answer.py": 1,
     "pysd_runner/policy/comparison.py": 3,
-    "pysd_runner/scenarios/assumptions.py": 9,
+    "pysd_runner/policy/more_money.py": 2,
+    "pysd_runner/policy/regional.py": 5,
+    "pysd_runner/scenarios/assumptions.py": 10,
     "pysd_runner/scenarios/description.py": 1,
     "pysd_runner/spec/fitted.py": 1,
 }
