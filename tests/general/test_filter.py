@@ -130,8 +130,7 @@ def test_a_forecast_says_what_it_is_worth(linear, problem, tmp_path):
 
 def test_a_backtest_only_sees_what_was_known(linear, problem):
     """Changing what came after an origin changes nothing that was forecast from it."""
-    from calibration.forecasting.memory import Memory
-
+    from calibration.forecasting.forecaster import Memory
     from calibration.forecasting.own import mixture, origin_of
 
     grid = gridded(problem)

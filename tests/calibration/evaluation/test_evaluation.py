@@ -19,7 +19,7 @@ from calibration.evaluation.point_fit import point_fit_tests
 from calibration.evaluation.ranking import policy_scores, ranking_tests, weighty
 from calibration.evaluation.residuals import residual_tests
 from calibration.evaluation.sensitivity import Effort, GapRuns, factor_ranges, sensitivity_tests
-from calibration.evaluation.structure import _scaled, _units, structure_tests, try_experiment
+from calibration.evaluation.structure import _other_units, _scaled, structure_tests, try_experiment
 from pysd_runner.checks.experiments import Expectation, Experiment
 from pysd_runner.cli import main
 from pysd_runner.cli.panels import PanelChoice
@@ -401,9 +401,9 @@ def test_a_number_with_a_unit_hidden_in_an_equation_is_found(tmp_path: Path) -> 
     hidden = alone(tmp_path, TANK)  # starts with 100 litres, which no input says
     named = alone(tmp_path, TANK.replace(", 100)", ", Start)") + "Start = 100 ~ Litre ~ |")
     for subject, verdict in ((hidden, Verdict.FAILED), (named, Verdict.PASSED)):
-        found = _scaled(subject, "structure", _units(subject), "litre", "Litre")
+        found = _scaled(subject, "structure", _other_units(subject), "litre", "Litre")
         assert (found.subject, found.verdict) == ("Litre", verdict)
-    assert "Water" in _scaled(hidden, "structure", _units(hidden), "litre", "Litre").note.text("en")
+    assert "Water" in _scaled(hidden, "structure", _other_units(hidden), "litre", "Litre").note.text("en")
 
 
 @pytest.mark.parametrize(
