@@ -202,8 +202,8 @@ def _write(
 ) -> None:
     """Write the pages, and a record that marks the folder as ours."""
     from pysd_runner.export import write_text_whole
-    from pysd_runner.reports.brief import Paragraph
     from pysd_runner.reports.brief import brief as brief_of
+    from pysd_runner.reports.document import Paragraph
 
     said: dict[str, list[str]] = {}
     with session.stage("Writing briefs", total=len(places)) as stage:

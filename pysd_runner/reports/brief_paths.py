@@ -130,12 +130,13 @@ def _measured(data: xr.Dataset, history: xr.Dataset, place: Place) -> tuple[str,
             f"the results cannot tell of {place.names['en']}: that needs the population of every region"
             + (", and one below the mean" if place.kind == "nation" else "")
         )
-    if place.kind == "class":
-        both = [_bare(item[needed].sel({"class": place.code})) if needed in item else None for item in (data, history)]
-        return "relative", both[0], both[1]  # type: ignore[return-value]
-    # Log points become per cent below the mean.
-    both = [-np.expm1(-_bare(item[needed]) / 100) if needed in item else None for item in (data, history)]
-    return "laggards", both[0].assign_attrs(data[needed].attrs), both[1]  # type: ignore[union-attr,return-value]
+    if place.kind == "nation":
+        # Log points become per cent below the mean.
+        past = -np.expm1(-_bare(history[needed]) / 100) if needed in history else None
+        return "laggards", (-np.expm1(-_bare(data[needed]) / 100)).assign_attrs(data[needed].attrs), past
+    own = {"class": place.code}
+    past = _bare(history[needed].sel(own)) if needed in history else None
+    return "relative", _bare(data[needed].sel(own)), past
 
 
 def _bare(values: xr.DataArray) -> xr.DataArray:

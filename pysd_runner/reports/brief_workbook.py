@@ -56,13 +56,13 @@ def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> list[int]:
         if (values["low"] < values["high"]).any():
             columns[say("brief.low", lang, name=title)] = values["low"]
             columns[say("brief.high", lang, name=title)] = values["high"]
-    years = sorted({int(year) for values in columns.values() for year in values.index})
+    years = sorted({int(year) for series in columns.values() for year in series.index})
     _write(sheet, 1, [say("brief.year", lang), *columns], bold=True)
     for row, year in enumerate(years, start=2):
         sheet.cell(row, 1, year)
-        for column, values in enumerate(columns.values(), start=2):
-            if year in values.index and pd.notna(values[year]):
-                sheet.cell(row, column, float(values[year])).number_format = "0.00"
+        for column, series in enumerate(columns.values(), start=2):
+            if year in series.index and pd.notna(series[year]):
+                sheet.cell(row, column, float(series[year])).number_format = "0.00"
     sheet.freeze_panes = "B2"
     return [position + 2 for position in drawn]
 
