@@ -131,12 +131,16 @@ def _measured(data: xr.Dataset, history: xr.Dataset, place: Place) -> tuple[str,
             + (", and one below the mean" if place.kind == "nation" else "")
         )
     if place.kind == "nation":
-        # Log points become per cent below the mean.
-        past = -np.expm1(-_bare(history[needed]) / 100) if needed in history else None
-        return "laggards", (-np.expm1(-_bare(data[needed]) / 100)).assign_attrs(data[needed].attrs), past
+        past = _shares_below(_bare(history[needed])) if needed in history else None
+        return "laggards", _shares_below(_bare(data[needed])), past
     own = {"class": place.code}
     past = _bare(history[needed].sel(own)) if needed in history else None
     return "relative", _bare(data[needed].sel(own)), past
+
+
+def _shares_below(gaps: xr.DataArray) -> xr.DataArray:
+    """Gaps in log points, 100 times, as shares below."""
+    return gaps.copy(data=-np.expm1(-gaps.to_numpy() / 100))
 
 
 def _bare(values: xr.DataArray) -> xr.DataArray:
