@@ -68,7 +68,7 @@ def brief(
         typer.Option(
             "--mix",
             metavar="SCENARIO",
-            help="Policy mix that is compared, shipped or a file; repeatable, five at most [default: those of RESULTS, "
+            help="Policy mix, shipped or a file; repeatable, five at most [default: the first of RESULTS, "
             "or zoned_need, uniform_per_head and skills_programme].",
         ),
     ] = None,

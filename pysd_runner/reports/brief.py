@@ -119,7 +119,7 @@ def brief(
     region
         Name of a region in English or Chinese, its code, a class of regions, or ``"nation"``.
     mixes
-        Scenarios that are compared, five at most; empty for all policies of the projection.
+        Scenarios that are compared, five at most; empty for the first five policies of the projection.
     lang
         ``"en"`` or ``"zh"``.
     date
@@ -178,11 +178,11 @@ def _chosen(projection: Projection, mixes: Sequence[str]) -> tuple[str, ...]:
             raise UnknownName(
                 f"the results hold no scenario {name!r}; they hold {', '.join(known)}.{suggest(name, known)}"
             )
-    chosen = tuple(dict.fromkeys(name for name in mixes or projection.policies if name in projection.policies))
+    if not mixes:
+        return projection.policies[:MOST_MIXES]
+    chosen = tuple(dict.fromkeys(name for name in mixes if name in projection.policies))
     if len(chosen) > MOST_MIXES:
-        raise InvalidInput(
-            f"a brief compares {MOST_MIXES} policy mixes at most; choose from {', '.join(chosen)} (--mix, mixes=)"
-        )
+        raise InvalidInput(f"a brief compares {MOST_MIXES} policy mixes at most; choose from {', '.join(chosen)}")
     return chosen
 
 
@@ -340,6 +340,11 @@ class _Writer:
             yield self.say(
                 "brief.first", policy=self.label(paths.mixes[best]), share=percent(float(firsts[best])), name=self.name
             )
+        left = [name for name in self.projection.policies if name not in paths.mixes]
+        if left:
+            names = self.say("report.list").join(self.label(name) for name in left[:NAMED])
+            names += self.say("report.more", count=len(left) - NAMED) if len(left) > NAMED else ""
+            yield self.say("brief.left_out", names=names)
         yield from rests(self.projection, None, self.lang)
 
     def stamp(self, date: datetime.date) -> str:

@@ -226,6 +226,16 @@ def test_places_are_found_by_every_name(projection):
         find_place("Gansoo", regions)
 
 
+def test_more_mixes_than_a_chart_holds(model, panel):
+    many = project(model, panel, ["zoned"], until=2026, draws=2)
+    assert len(many.policies) > 5
+    page = brief(many, "Gansu", date=DAY)
+    assert page.paths.mixes == many.policies[:5]
+    assert any(text.startswith("Also in the results and not shown here") for text in texts_of(page))
+    with pytest.raises(InvalidInput, match="5 policy mixes at most"):
+        brief(many, "Gansu", mixes=many.policies)
+
+
 def test_mistakes_are_named(projection, tmp_path):
     with pytest.raises(UnknownName, match="Did you mean 'zoned_need'"):
         brief(projection, "Gansu", mixes=["zoned_nead"])
