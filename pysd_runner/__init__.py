@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from pysd_runner.model import load_model
     from pysd_runner.panel import check_panel, load_panel, load_table
     from pysd_runner.regional.projection import load_projection
+    from pysd_runner.reports.brief import brief
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.simulation import simulate
     from pysd_runner.simulation.sensitivities import jacobian
 
 __all__ = [
+    "brief",
     "check_panel",
     "jacobian",
     "load_model",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "brief": "reports.brief",
     "check_panel": "panel",
     "jacobian": "simulation",
     "load_model": "model",

@@ -9,6 +9,7 @@ import typer.core
 from pysd_runner.cli import (
     advise,
     attribute,
+    brief,
     check_data,
     describe,
     doctor,
@@ -31,6 +32,7 @@ ORDER = (
     "calibrate",
     "evaluate",
     "run",
+    "brief",
     "attribute",
     "optimise",
     "advise",
@@ -88,6 +90,7 @@ def application() -> typer.Typer:
         initialise,
         check_data,
         run,
+        brief,
         attribute,
         optimise,
         advise,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.regional.projection import Projection
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.inputs import Inputs
+    from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import Scenario
     from pysd_runner.spec import FittedParameters
 
@@ -86,6 +87,19 @@ def definitions_of(fitted: "FittedParameters") -> tuple[str, ...]:
 
 def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
     """Project and write the results."""
+    projection, inputs, checks = projected(session, job)
+    found = answered(session, projection, inputs)
+    report = write(session, projection, inputs, folder, job.lang, answer=found)
+    if not job.check:
+        return report
+    for text in checks.broken:
+        session.warn(text)
+    data = {**report.data, "checks": {"verdict": checks.verdict, "broken": checks.broken}}
+    return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
+
+
+def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChecks]":
+    """Project, with what the projection was made from and what was checked of the model."""
     from pysd_runner.cli.baselines import baseline_of
     from pysd_runner.model import load_model
     from pysd_runner.regional.projection import last_origin, project
@@ -127,14 +141,7 @@ def project_job(session: Session, job: Job, folder: "WholeFolder") -> Report:
         regions=tuple(job.regions),
         events=tuple(job.events),
     )
-    found = answered(session, projection, inputs)
-    report = write(session, projection, inputs, folder, job.lang, answer=found)
-    if not job.check:
-        return report
-    for text in checks.broken:
-        session.warn(text)
-    data = {**report.data, "checks": {"verdict": checks.verdict, "broken": checks.broken}}
-    return replace(report, lines=[*report.lines, "", checks.verdict], data=data, broken=checks.broken)
+    return projection, inputs, checks
 
 
 def _check_regions(panel: "Panel", asked: Sequence[str]) -> None:

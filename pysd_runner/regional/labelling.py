@@ -42,6 +42,7 @@ WEIGHTED = (
     "national_skills",
     "policy_budget",
     "budget_share",
+    "lever_budget",
 )
 
 # Money in the declarations of a model.
@@ -69,7 +70,9 @@ def projection_dataset(
         unit = outcome.unit.replace(MONEY, panel.currency)
         values = values / yuan_per_unit if MONEY in outcome.unit else values
         attrs = {"units": unit, "long_name": outcome.en, "long_name_zh": outcome.zh}
-        arrays[name] = xr.DataArray(values, dims=dims, attrs=attrs)
+        found = xr.DataArray(values, dims=dims, attrs=attrs)
+        # Seven times as many numbers as by region alone, of which the mean is wanted.
+        arrays[name] = found.mean("draw", keep_attrs=True) if "lever" in dims else found
     coords = {
         "scenario": [item.name for item in scenarios],
         "label_en": ("scenario", [item.label.get("en", item.name) for item in scenarios]),
@@ -78,6 +81,8 @@ def projection_dataset(
         "year": np.round(run.years).astype(int),
         **region_coordinates(panel),
     }
+    if any("lever" in values.dims for values in arrays.values()):
+        coords["lever"] = list(run.ranges["Lever"])
     dataset = xr.Dataset(arrays, coords=coords)
     if not has_population:
         return dataset.drop_vars(WEIGHTED, errors="ignore")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+# Outcomes by lever and region that are kept; the others would make results several times as large.
+BY_LEVER = ("lever_budget",)
+
 # What run.json holds besides the provenance: its type, and the words for it.
 RECORDED: dict[str, tuple[type, str]] = {
     "origin": (int, "a year"),
@@ -497,7 +500,11 @@ def _origin(panel: Panel, origin: int | None, until: int) -> int:
 
 
 def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
-    kept = [item.variable for item in spec.outcomes.values() if set(model.variables[item.variable].dims) <= {"Region"}]
+    kept = [
+        item.variable
+        for item in spec.outcomes.values()
+        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {"Region"}
+    ]
     return list(dict.fromkeys(kept))
 
 

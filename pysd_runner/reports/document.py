@@ -9,6 +9,7 @@ from pathlib import Path
 _STYLE = """
 body{font:16px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;color:#1a1a1a;
 background:#fff;max-width:62rem;margin:2rem auto;padding:0 1rem}
+@page{size:A4;margin:14mm}
 h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ccc}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;font-weight:600;padding:.4rem 0}th,td{padding:.2rem .6rem;text-align:right;vertical-align:top;
@@ -56,6 +57,7 @@ class Picture:
 
     file: str  # path from the folder of the report, a PNG
     sentence: str  # what it shows; also the text for readers who do not see it
+    content: bytes = b""  # the PNG itself, where it was not saved
 
 
 Part = Heading | Paragraph | Bullets | Table | Picture
@@ -125,8 +127,8 @@ def _html(part: Part, folder: Path) -> str:
             return f"<p>{html.escape(text)}</p>"
         case Bullets(items):
             return "<ul>\n" + "\n".join(f"<li>{html.escape(item)}</li>" for item in items) + "\n</ul>"
-        case Picture(file, sentence):
-            data = base64.b64encode((folder / file).read_bytes()).decode("ascii")
+        case Picture(file, sentence, content):
+            data = base64.b64encode(content or (folder / file).read_bytes()).decode("ascii")
             text = html.escape(sentence)
             image = f'<img alt="{text}" src="data:image/png;base64,{data}">'
             return f"<figure>\n{image}\n<figcaption>{text}</figcaption>\n</figure>"

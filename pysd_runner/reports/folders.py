@@ -22,6 +22,7 @@ MARKS = (
     "attribution.md",
     "optimum.md",
     "advice.md",
+    "brief.json",
 )
 
 # Endings that promise a kind of file.

@@ -37,7 +37,7 @@ def headline_lines(projection: Projection, answer: Answer | None, *, lang: str =
         lines.append(_without_policy(projection, start, lang))
     if answer is not None:
         lines += _of_policy(projection, answer, lang)
-    return [*lines, *_rests(projection, answer, lang)]
+    return [*lines, *rests(projection, answer, lang)]
 
 
 def label_of(projection: Projection, answer: Answer | None, name: str, lang: str) -> str:
@@ -247,7 +247,7 @@ def _who_and_what(main: Comparison, name: str, lang: str) -> Iterator[str]:
 def _cost(projection: Projection, main: Comparison, name: str, lang: str) -> Iterator[str]:
     if "present_cost" not in main.effects:
         return
-    money = _money_of(projection, lang)
+    money = currency_of(projection, lang)
     cost, per_point = (main.effects[key].sel(scenario=name).to_numpy() for key in ("present_cost", "cost_per_point"))
     known = per_point[np.isfinite(per_point)]
     label = str(main.scenarios[name].label.get(lang, name))
@@ -278,7 +278,8 @@ def amount(value: float, money: str, lang: str) -> str:
     return f"{written(value)}{money if lang == 'zh' else f' {money}'}"
 
 
-def _money_of(projection: Projection, lang: str) -> str:
+def currency_of(projection: Projection, lang: str) -> str:
+    """Name of the money of a projection."""
     name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
     return say("report.yuan", lang) if name == "Yuan" else name
 
@@ -303,7 +304,7 @@ def _losers(projection: Projection, name: str, label: str, lang: str) -> Iterato
     yield say(f"report.{key}", lang, policy=label, count=len(losing), all=len(shares), names=listed)
 
 
-def _rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[str]:
+def rests(projection: Projection, answer: Answer | None, lang: str) -> Iterator[str]:
     """What the numbers rest on, and where they leave what is plausible."""
     if "population" not in projection.data:
         yield say("report.equal shares", lang)

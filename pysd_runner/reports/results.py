@@ -86,9 +86,7 @@ def write_results(
     folder = Path(folder)
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
-    record = inputs.store(folder)
-    kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
-    kept.save(folder)
+    kept = save_with_inputs(projection, inputs, folder)
     _write_tables(projection, answer, folder, lang)
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
@@ -105,6 +103,15 @@ def write_results(
             progress(1)
     write_text_whole(folder / "summary.md", to_markdown(_page(kept, answer, shares, sentences, folder, lang)))
     return Results(folder=folder, figures=tuple(sentences), events=shares)
+
+
+def save_with_inputs(projection: Projection, inputs: Inputs, folder: Path) -> Projection:
+    """Write a projection with what it was made from, so that it can be made again, and return what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = inputs.store(folder)
+    kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
+    kept.save(folder)
+    return kept
 
 
 def event_shares(projection: Projection, inputs: Inputs) -> pd.DataFrame | None:

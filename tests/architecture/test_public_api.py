@@ -77,6 +77,7 @@ FRONT_DOORS = {
         "white",
     ],
     "pysd_runner": [
+        "brief",
         "check_panel",
         "jacobian",
         "load_model",

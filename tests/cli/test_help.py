@@ -17,6 +17,7 @@ COMMANDS = [
     "calibrate",
     "evaluate",
     "run",
+    "brief",
     "attribute",
     "optimise",
     "advise",

@@ -32,6 +32,8 @@ BUILT = (
     "forecast.",
     "policy_outcome.",
     "series.",
+    "brief.",
+    "panel.",
 )
 # Texts of pictures and tables; the others may name what is written in Latin everywhere.
 LABELS = ("quantity.", "unit.", "axis.", "title.", "mark.", "caption.", "sentence.", "uncertainty.", "direction.")

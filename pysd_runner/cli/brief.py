@@ -1,0 +1,236 @@
+"""``gapsim brief``: one page on a region, for Word, Excel and a browser."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import (
+    Draws,
+    Encoding,
+    Force,
+    Lang,
+    Language,
+    Map,
+    MappingFile,
+    NationalFile,
+    OptionalSeed,
+    RegionFile,
+    Unit,
+    Until,
+    YuanPerUnit,
+)
+from pysd_runner.cli.panels import PanelChoice
+from pysd_runner.cli.projecting import Job, files_of, projected, read_fit, target
+from pysd_runner.cli.run import SHIPPED_PANEL
+from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import refuse
+from pysd_runner.core.errors import InvalidInput
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.regional.projection import Projection
+    from pysd_runner.reports.folders import WholeFolder
+    from pysd_runner.reports.places import Place
+
+# What is compared where nothing is asked for.
+MIXES = ("zoned_need", "uniform_per_head", "skills_programme")
+FORMATS = "html,docx,xlsx"
+RUN, RECORD = "run", "brief.json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        "gapsim brief Sichuan --run results/demo --out sichuan",
+        "gapsim brief Sichuan --mix zoned_need --mix uniform_per_head --fit results/demo/fit --format docx",
+        "gapsim brief West nation --run results/demo --lang zh",
+    )
+    command(app, "brief", examples=examples)(brief)
+
+
+def brief(
+    session: Session,
+    regions: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REGION", help="Regions by name in English or Chinese or by code, classes of regions, or nation."
+        ),
+    ],
+    *,
+    results: Annotated[
+        Path | None, typer.Option("--run", metavar="RESULTS", help="Results of `gapsim run` or `demo` to start from.")
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mix",
+            metavar="SCENARIO",
+            help="Policy mix, shipped or a file; repeatable, five at most [default: the first of RESULTS, "
+            "or zoned_need, uniform_per_head and skills_programme].",
+        ),
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", help="Kinds of files, with commas between.")] = FORMATS,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the files [default: a new one under results/].")
+    ] = None,
+    lang: Lang = Language.EN,
+    panel: Annotated[
+        str | None, typer.Option("--panel", help="Panel file, or the name of a shipped panel [default: china].")
+    ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option("--fit", help="What `gapsim calibrate` wrote; without it every parameter has its prior."),
+    ] = None,
+    until: Until = None,
+    draws: Draws = None,
+    seed: OptionalSeed = None,
+    columns: Map = None,
+    units: Unit = None,
+    mapping: MappingFile = None,
+    region_file: RegionFile = None,
+    national: NationalFile = None,
+    encoding: Encoding = None,
+    yuan_per_unit: YuanPerUnit = None,
+    is_open: Annotated[
+        bool,
+        typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Write one page on a region: where it is going, what policy mixes change, what they cost, who loses, how sure.
+
+    Writes a page for each region, for a browser, Word and Excel. Starts from results that are there (--run), or makes
+    a run as `gapsim run` does and keeps it beside the pages, so that the next brief can start from it.
+    """
+    wanted = _formats(formats)
+    settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
+    if results is not None:
+        options: dict[str, object] = {f"--{key.replace('_', '-')}": value for key, value in settings.items()}
+        options |= {"--panel": panel, "--fit": fit, "--map": columns, "--unit": units, "--mapping": mapping}
+        options |= {"--regions": region_file, "--national": national, "--encoding": encoding}
+        refuse({**options, "--open-loop": is_open}, "results are used as they are (--run)")
+    choice = PanelChoice(
+        source=panel or SHIPPED_PANEL,
+        columns=columns or (),
+        units=units or (),
+        mapping=mapping,
+        regions=region_file,
+        national=national,
+        encoding=encoding,
+    )
+    read = files_of(results) if results is not None else [*choice.files, *files_of(fit)]
+    folder = target(out, "brief", force=force, inputs=read)
+    if results is not None:
+        from pysd_runner.regional.projection import load_projection
+
+        projection = load_projection(results.parent if results.is_file() else results)
+        places = _places(projection, regions)
+        with folder:
+            _write(session, projection, places, mix or (), wanted, lang, folder)
+        _tell(session, folder.path, wanted, places, results)
+        return
+    from pysd_runner.reports.places import find_place
+    from pysd_runner.reports.results import save_with_inputs
+
+    fitted = None if fit is None else read_fit(fit)
+    seen = choice.read(session, regions=() if fitted is None else fitted.regions)
+    places = _once([find_place(name, seen.regions) for name in regions])
+    job = Job(
+        panel=seen,
+        source=choice.source,
+        scenarios=mix or MIXES,
+        fitted=fitted,
+        folder=fit if fit is not None and fit.is_dir() else None,
+        is_open=is_open,
+        settings=settings,
+        lang=lang,
+    )
+    with folder:
+        projection, inputs, _ = projected(session, job)
+        save_with_inputs(projection, inputs, folder.draft / RUN)
+        folder.finished(RUN)
+        session.kept[:] = [f"The projection is kept in {folder.path / RUN}; `gapsim brief --run` starts from it."]
+        for text in projection.warnings:
+            session.warn(text)
+        _write(session, projection, places, _asked(projection, job.scenarios), wanted, lang, folder)
+        session.kept.clear()
+    _tell(session, folder.path, wanted, places, folder.path / RUN)
+
+
+def _formats(text: str) -> list[str]:
+    """Read the kinds of files asked for."""
+    wanted = list(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",") if part.strip()))
+    known = FORMATS.split(",")
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise InvalidInput(f"--format {text!r}: expected one or more of {', '.join(known)}, with commas between")
+    return wanted
+
+
+def _places(projection: "Projection", regions: Sequence[str]) -> "list[Place]":
+    from pysd_runner.reports.brief import regions_of
+    from pysd_runner.reports.places import find_place
+
+    known = regions_of(projection)
+    return _once([find_place(name, known) for name in regions])
+
+
+def _once(places: "list[Place]") -> "list[Place]":
+    """Each place once, in the order asked."""
+    return list({(place.kind, place.code): place for place in places}.values())
+
+
+def _asked(projection: "Projection", given: Sequence[str]) -> list[str]:
+    """Names of the scenarios that were asked for by name or file: a run adds what they are compared with."""
+    from pysd_runner.scenarios import load_scenario
+
+    names = [load_scenario(name).name for name in given]
+    return [name for name in names if name in projection.policies]
+
+
+def _write(
+    session: Session,
+    projection: "Projection",
+    places: "Sequence[Place]",
+    mixes: Sequence[str],
+    formats: Sequence[str],
+    lang: str,
+    folder: "WholeFolder",
+) -> None:
+    """Write the pages, and a record that marks the folder as ours."""
+    from pysd_runner.export import write_text_whole
+    from pysd_runner.reports.brief import brief as brief_of
+    from pysd_runner.reports.document import Paragraph
+
+    said: dict[str, list[str]] = {}
+    with session.stage("Writing briefs", total=len(places)) as stage:
+        for place, stem in zip(places, _stems(places), strict=True):
+            page = brief_of(projection, place.code or "nation", mixes=mixes, lang=lang)
+            for ending in formats:
+                page.save(folder.draft / f"{stem}.{ending}")
+            said[stem] = [part.text for part in page.document.parts if isinstance(part, Paragraph)][:2]
+            stage.advance(1)
+    write_text_whole(folder.draft / RECORD, json.dumps({"schema": 1, "said": said}, ensure_ascii=False) + "\n")
+    session.data = {"folder": folder.path, "said": said}
+    for lines in said.values():
+        for line in lines:
+            session.say(line)
+        session.say()
+
+
+def _stems(places: "Sequence[Place]") -> list[str]:
+    """Names of files, one for each place."""
+    stems: list[str] = []
+    for place in places:
+        stems.append(place.file_name if place.file_name not in stems else f"{place.file_name}-{len(stems) + 1}")
+    return stems
+
+
+def _tell(session: Session, folder: Path, formats: Sequence[str], places: "Sequence[Place]", run: Path) -> None:
+    files = [folder / f"{stem}.{ending}" for stem in _stems(places) for ending in formats]
+    session.data = {**session.data, "files": files, "run": run}
+    for file in files:
+        session.say(str(file))

@@ -1,0 +1,245 @@
+"""Policy mixes beside each other over time: their levels over the band of no policy, and what each changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import xarray as xr
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export.layout import in_layout
+from pysd_runner.plots.arrays import history_in_layout, position_of
+from pysd_runner.plots.bands import Bands, bands_of, difference_bands
+from pysd_runner.plots.fan import (
+    EndLabel,
+    draw_baseline,
+    draw_end_labels,
+    draw_history,
+    draw_origin,
+    label_room,
+    limits_of,
+    set_values,
+    set_years,
+)
+from pysd_runner.plots.figure import LABEL_SIZE, PAGE_WIDTH, ReportFigure, Sheet, open_sheet
+from pysd_runner.plots.fonts import can_draw, usable_language
+from pysd_runner.plots.naming import Names
+from pysd_runner.plots.palette import BASELINE, CLASSES, FAN, INK, MUTED, LineStyle, drawing
+from pysd_runner.plots.quantities import Quantity, number, quantity_of
+from pysd_runner.plots.sentences import fan_caption, joined_sentences, sources_of
+from pysd_runner.plots.typography import balanced, shortened
+from pysd_runner.text import say
+
+# The hues of classes without that of the baseline.
+STYLES: tuple[tuple[str, LineStyle], ...] = tuple(style for style in CLASSES if style[0] != BASELINE)
+MOST_MIXES = len(STYLES)
+_LABEL_ROOM = 1.5
+_UPPER, _LOWER, _BETWEEN = 1.95, 1.25, 0.42
+
+
+def plot_mixes(
+    values: xr.DataArray,
+    history: xr.DataArray | None = None,
+    *,
+    baselines: Mapping[str, str],
+    origin: int,
+    titles: Mapping[str, str],
+    lang: str = "en",
+) -> ReportFigure:
+    """Draw all mixes for one region, class or nation over time, each named at the end of its line.
+
+    Above, what was observed, no policy with its 90 % interval, and the median under each mix; below, what each mix
+    changes, with its 90 % interval.
+
+    Parameters
+    ----------
+    values
+        Dimensions (scenario, draw, year).
+    history
+        What was observed, dimension (year,).
+    baselines
+        For each mix drawn, the scenario without policy it is compared with.
+    origin
+        Last observed year.
+    titles
+        Of the figure, by language; the chart falls back to English where this machine cannot draw Chinese.
+    lang
+        ``"en"`` or ``"zh"``; of the sentence and the data in any case.
+
+    Returns
+    -------
+    ReportFigure
+        A matplotlib figure, never shown, with ``data``, ``caption`` and ``sentence``.
+
+    Raises
+    ------
+    InvalidInput
+        If there are more mixes than colours that can be told apart.
+    UnknownName
+        If there is no such scenario.
+    """
+    if len(baselines) > MOST_MIXES:
+        raise InvalidInput(f"one figure shows {MOST_MIXES} policy mixes at most; {len(baselines)} were asked for")
+    asked, lang = lang, usable_language(lang)
+    full, past = in_layout(values), history_in_layout(history)
+    quantity, names = quantity_of(values, lang), Names(values=full, lang=lang)
+    references = list(dict.fromkeys(baselines.values())) or [str(full["scenario"].to_numpy()[0])]
+    reference = position_of(full, "scenario", references[0])
+    ground = bands_of(full, scenario=reference, region=0, scale=quantity.scale)
+    caption = [fan_caption([ground], sources_of(None, values), lang, key="caption.mixes")]
+    title = titles[lang] if can_draw(titles[lang]) else quantity.unit
+    view = _View(
+        ground=ground,
+        label=names.scenario(references[0]),
+        past=None if past is None else past.isel(region=0) * quantity.scale,
+        origin=origin,
+        title=title,
+        caption=joined_sentences(caption, lang),
+        lang=lang,
+    )
+    lines = [_line(full, name, reference, quantity, names) for name, reference in baselines.items()]
+    with drawing():
+        figure = _draw(lines, view, quantity)
+    # What is read and not drawn needs no font.
+    quantity, names = quantity_of(values, asked), Names(values=full, lang=asked, is_drawn=False)
+    view = replace(view, label=names.scenario(references[0]), title=titles[asked], lang=asked)
+    lines = [replace(line, name=names.scenario(line.scenario)) for line in lines]
+    figure.data = _table(lines, view, quantity)
+    figure.sentence = _sentence(lines, view, quantity)
+    return figure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    """One mix."""
+
+    scenario: str
+    name: str
+    level: Bands
+    change: Bands
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _View:
+    """What all mixes share, and words."""
+
+    ground: Bands
+    label: str
+    past: xr.DataArray | None
+    origin: int
+    title: str
+    caption: str
+    lang: str
+
+
+def _line(full: xr.DataArray, name: str, reference: str, quantity: Quantity, names: Names) -> _Line:
+    own, other = (position_of(full, "scenario", item) for item in (name, reference))
+    return _Line(
+        scenario=name,
+        name=names.scenario(name),
+        level=bands_of(full, scenario=own, region=0, scale=quantity.scale),
+        change=difference_bands(full, scenario=own, baseline=other, region=0, scale=quantity.scale),
+    )
+
+
+def _draw(lines: Sequence[_Line], view: _View, quantity: Quantity) -> ReportFigure:
+    height = _UPPER + 0.5 + (_BETWEEN + _LOWER if lines else 0.0)
+    sheet = open_sheet(width=PAGE_WIDTH, height=height, title=view.title, subtitle=quantity.unit, caption=view.caption)
+    levels = [view.ground.low, view.ground.high, *(line.level.median for line in lines)]
+    changes = [edge for line in lines for edge in (line.change.low, line.change.high)]
+    if view.past is not None:
+        levels.append(view.past.to_numpy())
+    spans = [limits_of(levels)] + ([limits_of(changes)] if lines else [])
+    left = label_room(sheet.figure, spans, 5) + 0.05
+    _draw_levels(sheet, lines, view, left, spans[0])
+    if lines:
+        _draw_changes(sheet, lines, view, quantity, left, spans[1])
+    return sheet.figure
+
+
+def _draw_levels(sheet: Sheet, lines: Sequence[_Line], view: _View, left: float, limits: tuple[float, float]) -> None:
+    axes = sheet.axes(left, 0.2, sheet.width - left - _LABEL_ROOM, _UPPER)
+    ground = view.ground
+    first = float(ground.years[0]) if view.past is None else float(view.past["year"].min())
+    set_years(axes, first, float(ground.years[-1]))
+    set_values(axes, *limits)
+    if not ground.is_single:
+        axes.fill_between(ground.years, ground.low, ground.high, color=FAN[0], linewidth=0, zorder=1)
+    draw_baseline(axes, ground)
+    for line, (colour, style) in zip(lines, STYLES, strict=False):
+        axes.plot(line.level.years, line.level.median, color=colour, linestyle=style, linewidth=1.4, zorder=3)
+    if view.past is not None:
+        draw_history(axes, view.past["year"].to_numpy().astype(float), view.past.to_numpy())
+    draw_origin(axes, view.origin, say("mark.origin", view.lang, year=view.origin))
+    ends = [_label(sheet, float(ground.median[-1]), view.label, BASELINE)]
+    ends += [
+        _label(sheet, float(line.level.median[-1]), line.name, colour)
+        for line, (colour, _) in zip(lines, STYLES, strict=False)
+    ]
+    draw_end_labels(axes, ends, size=LABEL_SIZE)
+
+
+def _draw_changes(
+    sheet: Sheet, lines: Sequence[_Line], view: _View, quantity: Quantity, left: float, limits: tuple[float, float]
+) -> None:
+    top = 0.2 + _UPPER + _BETWEEN
+    axes = sheet.axes(left, top, sheet.width - left - _LABEL_ROOM, _LOWER)
+    set_years(axes, float(view.ground.years[0]), float(view.ground.years[-1]))
+    set_values(axes, *limits, ticks=4)
+    axes.axhline(0, color=BASELINE, linewidth=1.0, zorder=2)
+    ends = []
+    for line, (colour, style) in zip(lines, STYLES, strict=False):
+        change = line.change
+        if not change.is_single:
+            axes.fill_between(change.years, change.low, change.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
+        axes.plot(change.years, change.median, color=colour, linestyle=style, linewidth=1.4, zorder=3)
+        ends.append(_label(sheet, float(change.median[-1]), line.name, colour))
+    draw_end_labels(axes, ends, size=LABEL_SIZE)
+    text = say("axis.difference", view.lang, baseline=view.label, unit=quantity.difference_unit)
+    sheet.text(0.0, top - 0.2, shortened(sheet.figure, text, 8, sheet.width), size=8, color=MUTED)
+    axes.set_xlabel(say("axis.year", view.lang))
+
+
+def _label(sheet: Sheet, value: float, text: str, colour: str) -> EndLabel:
+    lines = balanced(sheet.figure, text, LABEL_SIZE, _LABEL_ROOM - 0.1)[:2]
+    return EndLabel(
+        value=value,
+        text="\n".join(shortened(sheet.figure, line, LABEL_SIZE, _LABEL_ROOM - 0.08) for line in lines),
+        colour=colour or INK,
+    )
+
+
+def _table(lines: Sequence[_Line], view: _View, quantity: Quantity) -> pd.DataFrame:
+    rows: list[dict[str, object]] = []
+    if view.past is not None:
+        rows += [
+            {
+                "line": "history",
+                "name": say("mark.history", view.lang),
+                "kind": "observed",
+                "year": int(year),
+                "median": value,
+                "unit": quantity.unit,
+            }
+            for year, value in zip(view.past["year"].to_numpy(), view.past.to_numpy(), strict=True)
+        ]
+    drawn = [("baseline", view.label, "level", view.ground, quantity.unit)]
+    for line in lines:
+        drawn.append((line.scenario, line.name, "level", line.level, quantity.unit))
+        drawn.append((line.scenario, line.name, "change", line.change, quantity.difference_unit))
+    for key, name, kind, bands, unit in drawn:
+        for year, low, median, high in zip(bands.years, bands.low, bands.median, bands.high, strict=True):
+            row = {"line": key, "name": name, "kind": kind, "year": int(year)}
+            rows.append({**row, "low": low, "median": median, "high": high, "unit": unit})
+    return pd.DataFrame(rows, columns=["line", "name", "kind", "year", "low", "median", "high", "unit"])
+
+
+def _sentence(lines: Sequence[_Line], view: _View, quantity: Quantity) -> str:
+    """Title, and where each line ends."""
+    ends = [(view.label, view.ground), *((line.name, line.level) for line in lines)]
+    told = say("list.separator", view.lang).join(
+        say("sentence.mix_end", view.lang, name=name, value=number(float(bands.median[-1]), quantity.digits))
+        for name, bands in ends
+    )
+    year = int(view.ground.years[-1])
+    return say("sentence.mixes", view.lang, title=view.title, unit=quantity.unit, year=year, ends=told)

@@ -1,0 +1,380 @@
+"""A brief: one page on where a region, a class or the nation is going and what policy mixes change."""
+
+import datetime
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.numbers import interval, percent, written
+from pysd_runner.export import write_bytes_whole
+from pysd_runner.panel import Region
+from pysd_runner.regional.projection import Projection
+from pysd_runner.reports.brief_paths import LEAST_CHANGE, Array, Paths, Told, around, money_by_lever, paths_of, told
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_html
+from pysd_runner.reports.evidence import declarations_of
+from pysd_runner.reports.headline import NAMED, amount, currency_of, label_of, rests
+from pysd_runner.reports.places import Place, find_place
+from pysd_runner.scenarios.scenario import BASELINE
+from pysd_runner.text import LANGUAGES, has_text, say
+
+if TYPE_CHECKING:
+    from pysd_runner.plots import ReportFigure
+
+FORMATS = ("html", "docx", "xlsx")
+# Lines that can be told apart in one figure.
+MOST_MIXES = 5
+_DPI = 200
+_GAINERS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Brief:
+    """One page on a region, a class or the nation.
+
+    Attributes
+    ----------
+    place
+        What it is about.
+    document
+        What it says, in order.
+    figure
+        The chart in it, with its data.
+    paths
+        The numbers behind it.
+    lang
+        Its language.
+    """
+
+    place: Place
+    document: Document
+    figure: "ReportFigure"
+    paths: Paths
+    lang: str
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page for a browser, Word or Excel, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            A file that ends in ``.html``, ``.docx`` or ``.xlsx``.
+
+        Returns
+        -------
+        Path
+            ``path``.
+
+        Raises
+        ------
+        InvalidInput
+            If it ends in something else.
+        OSError
+            If it cannot be written.
+        """
+        ending = Path(path).suffix.lower().removeprefix(".")
+        if ending not in FORMATS:
+            raise InvalidInput(
+                f"{path}: a brief is written as {', '.join(f'.{name}' for name in FORMATS)}; give a name that ends so"
+            )
+        return write_bytes_whole(path, self._content(ending))
+
+    def _content(self, ending: str) -> bytes:
+        if ending == "html":
+            return to_html(self.document, Path()).encode("utf-8")
+        if ending == "docx":
+            from pysd_runner.reports.word import to_docx
+
+            return to_docx(self.document)
+        from pysd_runner.reports.brief_workbook import to_workbook
+
+        return to_workbook(self.document, self.figure.data, self.lang)
+
+    def _repr_html_(self) -> str:
+        """Show the chart in a notebook, below what the page says first."""
+        import html
+
+        first = next(part.text for part in self.document.parts if isinstance(part, Paragraph))
+        return f"<p>{html.escape(first)}</p>{self.figure._repr_html_()}"
+
+
+def brief(
+    projection: Projection,
+    region: str,
+    *,
+    mixes: Sequence[str] = (),
+    lang: str = "en",
+    date: datetime.date | None = None,
+) -> Brief:
+    """Say on one page where a region is going and what policy mixes change.
+
+    Parameters
+    ----------
+    projection
+        What `project` gave or `load_projection` read.
+    region
+        Name of a region in English or Chinese, its code, a class of regions, or ``"nation"``.
+    mixes
+        Scenarios that are compared, five at most; empty for the first five policies of the projection.
+    lang
+        ``"en"`` or ``"zh"``.
+    date
+        Written on the page; None for today.
+
+    Returns
+    -------
+    Brief
+        Its ``save`` writes HTML, Word or Excel.
+
+    Raises
+    ------
+    UnknownName
+        If the projection has no such region or scenario.
+    InvalidInput
+        If there are too many mixes, or it does not hold what is needed of a class or the nation.
+    """
+    from pysd_runner.plots.mixes import plot_mixes
+
+    if lang not in LANGUAGES:
+        raise InvalidInput(f"lang={lang!r} is not a language of briefs; choose one of {', '.join(LANGUAGES)}")
+    place = find_place(region, regions_of(projection))
+    chosen = _chosen(projection, mixes)
+    measure = {tongue: say(f"brief.measure_{place.kind}", tongue, name=place.names[tongue]) for tongue in LANGUAGES}
+    paths = paths_of(projection, place, chosen, measure)
+    year = int(projection.data["year"][-1])
+    figure = plot_mixes(
+        paths.levels,
+        paths.history,
+        baselines=paths.baselines,
+        origin=projection.origin,
+        titles={tongue: say(f"brief.chart_{paths.measure}", tongue, name=place.names[tongue]) for tongue in LANGUAGES},
+        lang=lang,
+    )
+    document = Document(
+        title=say("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
+        lang=lang,
+        parts=list(_Writer(projection, place, paths, lang).parts(figure, date or datetime.date.today())),
+    )
+    return Brief(place=place, document=document, figure=figure, paths=paths, lang=lang)
+
+
+def regions_of(projection: Projection) -> list[Region]:
+    """The regions of a projection."""
+    columns = [projection.data[name].to_numpy() for name in ("region", "name_en", "name_zh", "group")]
+    return [
+        Region(code=str(code), name_en=str(english), name_zh=str(chinese), group=str(group))
+        for code, english, chinese, group in zip(*columns, strict=True)
+    ]
+
+
+def _chosen(projection: Projection, mixes: Sequence[str]) -> tuple[str, ...]:
+    for name in mixes:
+        if name not in projection.scenarios:
+            known = projection.scenarios
+            raise UnknownName(
+                f"the results hold no scenario {name!r}; they hold {', '.join(known)}.{suggest(name, known)}"
+            )
+    if not mixes:
+        return projection.policies[:MOST_MIXES]
+    chosen = tuple(dict.fromkeys(name for name in mixes if name in projection.policies))
+    if len(chosen) > MOST_MIXES:
+        raise InvalidInput(f"a brief compares {MOST_MIXES} policy mixes at most; choose from {', '.join(chosen)}")
+    return chosen
+
+
+class _Writer:
+    """Makes sentences and tables from numbers."""
+
+    def __init__(self, projection: Projection, place: Place, paths: Paths, lang: str) -> None:
+        self.projection, self.place, self.paths, self.lang = projection, place, paths, lang
+        self.name = place.names[lang]
+        self.last = int(projection.data["year"][-1])
+
+    def parts(self, figure: "ReportFigure", date: datetime.date) -> Iterator[Part]:
+        """Everything below the title."""
+        yield Paragraph(self.going())
+        if self.paths.mixes:
+            yield Paragraph(self.found())
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None, "Description": figure.sentence})
+        yield Picture("", figure.sentence, stream.getvalue())
+        yield self.table()
+        if self.paths.mixes:
+            yield from self.money()
+            yield Heading(self.say("brief.around"))
+            yield Bullets([self.gains(mix) for mix in self.paths.mixes])
+        yield Heading(self.say("brief.sure"))
+        yield Bullets(list(self.sure()))
+        yield Paragraph(self.stamp(date))
+
+    def say(self, key: str, **values: object) -> str:
+        """Text of a key in the language of the page."""
+        return say(key, self.lang, **values)
+
+    def label(self, scenario: str) -> str:
+        """Printed name of a scenario."""
+        return label_of(self.projection, None, scenario, self.lang)
+
+    def going(self) -> str:
+        """Where the place is going without policy."""
+        paths = self.paths
+        before = paths.level(paths.ground, self.projection.origin).middle
+        after = paths.level(paths.ground, self.last)
+        start, end = (paths.levels.sel(scenario=paths.ground).isel(year=at).to_numpy() for at in (0, -1))
+        improved = percent(float((paths.better * (end - start) > 0).mean()))
+        share = self.say(f"brief.share_{paths.measure}", share=improved) if paths.draws > 1 else ""
+        return self.say(
+            f"brief.going_{paths.measure}",
+            how=self.say(f"brief.how_{self._basis()}"),
+            name=self.name,
+            origin=self.projection.origin,
+            year=self.last,
+            before=written(before, 1),
+            after=written(after.middle, 1),
+            range=self._range(after),
+            share=share,
+        )
+
+    def _basis(self) -> str:
+        if self.paths.ground != BASELINE:
+            return "assumed"
+        return "forecast" if self.projection.provenance.get("baseline") else "model"
+
+    def found(self) -> str:
+        """What the mixes change, the one that does most first."""
+        better = self.paths.better
+        changes = {mix: better * self.paths.changes(mix, self.last) for mix in self.paths.mixes}
+        order = sorted(changes, key=lambda mix: -float(np.median(changes[mix])))
+        parts = []
+        for mix in order:
+            change = told(better * changes[mix])
+            number = written(change.middle, 2, signed=True)
+            parts.append(self.say("brief.change", policy=self.label(mix), change=number, range=self._range(change, 2)))
+        return self.say("brief.found", year=self.last, parts=self.say("report.clauses").join(parts))
+
+    def table(self) -> Table:
+        """Level and change in the years a reader looks for."""
+        paths = self.paths
+        header = [self.say("report.policy")]
+        for year in paths.years:
+            header.append(self.say(f"brief.column_{paths.measure}", year=year))
+            header += [self.say("brief.column_change", year=year)] if paths.mixes else []
+        rows = []
+        for name in (paths.ground, *paths.mixes):
+            row = [self.label(name)]
+            for year in paths.years:
+                row.append(_cell(paths.level(name, year), 1))
+                if paths.mixes:
+                    row.append(_cell(told(paths.changes(name, year)), 2, signed=True) if name in paths.mixes else "–")
+            rows.append(row)
+        note = "brief.table" if paths.draws > 1 else "brief.table_single"
+        return Table(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
+
+    def money(self) -> Iterator[Part]:
+        """What each mix consists of."""
+        found = money_by_lever(self.projection, self.place, self.paths.mixes)
+        yield Heading(self.say("brief.money", name=self.name))
+        if found is None:
+            yield Paragraph(self.say("brief.no_money"))
+            return
+        levers = {item.element: getattr(item, self.lang) for item in declarations_of(self.projection).levers.values()}
+        currency = currency_of(self.projection, self.lang)
+        header = [self.say("brief.lever")]
+        for mix in self.paths.mixes:
+            header += [self.say("brief.yearly", policy=self.label(mix))]
+            header += [self.say("brief.per_head", policy=self.label(mix), money=currency)]
+        values = found.to_numpy()
+        names = [levers.get(str(element), str(element)) for element in found["lever"].to_numpy()]
+        lines = [*zip(names, np.moveaxis(values, 1, 0), strict=True), (self.say("brief.total"), values.sum(axis=1))]
+        rows = []
+        for name, cells in lines:
+            row = [name]
+            for total, head in cells:
+                row += [amount(float(total), currency, self.lang), written(float(head), 1)]
+            rows.append(row)
+        first = self.projection.origin + 1
+        yield Table(header=header, rows=rows, caption=self.say("brief.money_note", first=first, last=self.last))
+
+    def gains(self, mix: str) -> str:
+        """Who gains and who loses under a mix."""
+        found = around(self.projection, self.place, mix)
+        names = [str(name) for name in self.projection.data[f"name_{self.lang}"].to_numpy()]
+        order = np.argsort(-found.regions, kind="stable")
+        listed = self.say("report.list")
+        most = listed.join(self._of_region(names, found.regions, place) for place in order[:_GAINERS])
+        losing = [place for place in order[::-1] if found.regions[place] < -LEAST_CHANGE]
+        below = listed.join(self._of_region(names, found.regions, place) for place in losing[:NAMED])
+        below += self.say("report.more", count=len(losing) - NAMED) if len(losing) > NAMED else ""
+        rank = self.say("brief.rank", rank=found.rank, count=len(names)) if found.rank else ""
+        return self.say(
+            "brief.gains" if losing else "brief.gains_all",
+            policy=self.label(mix),
+            name=self.name,
+            year=self.last,
+            own=written(found.own.middle, 1, signed=True),
+            range=self._range(found.own),
+            rank=rank,
+            most=most,
+            losing=below,
+            count=len(losing),
+        )
+
+    def _of_region(self, names: Sequence[str], changes: Array, at: int) -> str:
+        return self.say("brief.of_region", name=names[at], change=written(float(changes[at]), 1, signed=True))
+
+    def sure(self) -> Iterator[str]:
+        """How sure all this is and what it rests on."""
+        paths = self.paths
+        if paths.draws < 2:
+            yield self.say("brief.single")
+        else:
+            yield self.say("brief.draws", draws=paths.draws)
+        if paths.draws > 1 and len(paths.mixes) > 1:
+            changes = np.stack([paths.better * paths.changes(mix, self.last) for mix in paths.mixes])
+            firsts = np.bincount(changes.argmax(axis=0), minlength=len(paths.mixes)) / paths.draws
+            best = int(firsts.argmax())
+            yield self.say(
+                "brief.first", policy=self.label(paths.mixes[best]), share=percent(float(firsts[best])), name=self.name
+            )
+        left = [name for name in self.projection.policies if name not in paths.mixes]
+        if left:
+            names = self.say("report.list").join(self.label(name) for name in left[:NAMED])
+            names += self.say("report.more", count=len(left) - NAMED) if len(left) > NAMED else ""
+            yield self.say("brief.left_out", names=names)
+        yield from rests(self.projection, None, self.lang)
+
+    def stamp(self, date: datetime.date) -> str:
+        """What to cite."""
+        record, history = self.projection.provenance, self.projection.history
+        key = str(record["panel"]["name"])
+        title = self.say(f"panel.{key}") if has_text(f"panel.{key}") else key
+        return self.say(
+            "brief.stamp",
+            version=record["versions"]["gapsim"],
+            panel=title,
+            count=history.sizes["region"],
+            first=int(history["year"][0]),
+            last=int(history["year"][-1]),
+            hash=record["panel"]["sha256"][:8],
+            date=date.isoformat(),
+            seed=record["settings"]["seed"],
+            draws=self.paths.draws,
+            model=record["simulation"]["model"],
+            model_hash=record["simulation"]["model_sha256"][:8],
+        )
+
+    def _range(self, found: Told, digits: int = 1) -> str:
+        if found.low is None or found.high is None:
+            return ""
+        return self.say("report.interval", range=interval(found.low, found.high, digits))
+
+
+def _cell(found: Told, digits: int, *, signed: bool = False) -> str:
+    middle = written(found.middle, digits, signed=signed)
+    if found.low is None or found.high is None:
+        return middle
+    return f"{middle} ({interval(found.low, found.high, digits)})"

@@ -1,0 +1,209 @@
+"""Numbers of a brief: levels over time, what policy mixes change, their money, who gains and loses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.regional.projection import Projection
+from pysd_runner.reports.places import Place
+
+Array = NDArray[np.float64]
+
+# Years a reader looks for, as far as the projection has them; its last year is told in any case.
+YEARS = (2030, 2035, 2040)
+# A change smaller than this in per cent is none.
+LEAST_CHANGE = 0.05
+ENDS = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A median and, where there are several draws, its 90 % interval."""
+
+    middle: float
+    low: float | None = None
+    high: float | None = None
+
+
+def told(values: Array) -> Told:
+    """Median and interval of draws."""
+    low, middle, high = np.quantile(values, ENDS)
+    return (
+        Told(middle=float(middle)) if values.size < 2 else Told(middle=float(middle), low=float(low), high=float(high))
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paths:
+    """What a brief follows over time.
+
+    Attributes
+    ----------
+    measure
+        ``relative``, output per head as a share of the nation's; ``leader``, the gap to the leading region; or
+        ``laggards``, how far the regions below the mean lie below it.
+    levels
+        Shares, dimensions (scenario, draw, year).
+    history
+        What was observed, dimension (year,); None where it is not known.
+    mixes
+        Names of the scenarios that are compared.
+    baselines
+        For each of them, the scenario without policy.
+    ground
+        The scenario without policy that is told.
+    """
+
+    measure: str
+    levels: xr.DataArray
+    history: xr.DataArray | None
+    mixes: tuple[str, ...]
+    baselines: dict[str, str]
+    ground: str
+
+    @property
+    def draws(self) -> int:
+        """Number of draws."""
+        return int(self.levels.sizes["draw"])
+
+    @property
+    def better(self) -> int:
+        """1 where more is better, −1 where less is."""
+        return 1 if self.measure == "relative" else -1
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Years of the table."""
+        known = [int(year) for year in self.levels["year"].to_numpy()[1:]]
+        return tuple(sorted({*(year for year in YEARS if year in known), known[-1]}))
+
+    def level(self, scenario: str, year: int) -> Told:
+        """Level in a year, in per cent."""
+        return told(100 * self._at(scenario, year))
+
+    def changes(self, mix: str, year: int) -> Array:
+        """What a mix changes, draw by draw, in percentage points."""
+        return 100 * (self._at(mix, year) - self._at(self.baselines[mix], year))
+
+    def _at(self, scenario: str, year: int) -> Array:
+        return np.asarray(self.levels.sel(scenario=scenario, year=year).to_numpy(), dtype=np.float64)
+
+
+def paths_of(projection: Projection, place: Place, mixes: Sequence[str], title: dict[str, str]) -> Paths:
+    """Levels of a place under the scenarios that are compared.
+
+    Raises
+    ------
+    InvalidInput
+        If the results do not hold what is needed of a class or the nation, or hold no draw.
+    """
+    data, history = projection.data, projection.history
+    if not data.sizes["draw"]:
+        raise InvalidInput("the results hold no draw; run the scenarios again")
+    measure, values, past = _measured(data, history, place)
+    baselines = {name: projection.baselines[name] for name in mixes}
+    ground = next(iter(baselines.values()), projection.scenarios[0])
+    attrs = {"units": "Dmnl", "includes": str(values.attrs.get("includes", "parameters"))}
+    attrs |= {f"long_name_{lang}": text for lang, text in title.items()}
+    return Paths(
+        measure=measure,
+        levels=values.transpose("scenario", "draw", "year").assign_attrs(attrs).rename(f"brief_{measure}"),
+        history=past,
+        mixes=tuple(mixes),
+        baselines=baselines,
+        ground=ground,
+    )
+
+
+def _measured(data: xr.Dataset, history: xr.Dataset, place: Place) -> tuple[str, xr.DataArray, xr.DataArray | None]:
+    if place.kind == "region":
+        name = "relative_output" if "relative_output" in data else "gap_to_leader"
+        past = _bare(history[name].sel(region=place.code)) if name in history else None
+        return ("relative" if name == "relative_output" else "leader"), _bare(data[name].sel(region=place.code)), past
+    needed = "class_relative_output" if place.kind == "class" else "laggard_gap"
+    if needed not in data:
+        raise InvalidInput(
+            f"the results cannot tell of {place.names['en']}: that needs the population of every region"
+            + (", and one below the mean" if place.kind == "nation" else "")
+        )
+    if place.kind == "nation":
+        past = _shares_below(_bare(history[needed])) if needed in history else None
+        return "laggards", _shares_below(_bare(data[needed])), past
+    own = {"class": place.code}
+    past = _bare(history[needed].sel(own)) if needed in history else None
+    return "relative", _bare(data[needed].sel(own)), past
+
+
+def _shares_below(gaps: xr.DataArray) -> xr.DataArray:
+    """Gaps in log points, 100 times, as shares below."""
+    return gaps.copy(data=-np.expm1(-gaps.to_numpy() / 100))
+
+
+def _bare(values: xr.DataArray) -> xr.DataArray:
+    kept = {"scenario", "draw", "year", "label_en", "label_zh"}
+    return values.drop_vars([name for name in values.coords if name not in kept])
+
+
+def members(projection: Projection, place: Place) -> NDArray[np.bool_]:
+    """Regions that belong to a place, shape (region,)."""
+    codes, groups = (projection.data[name].to_numpy() for name in ("region", "group"))
+    if place.kind == "nation":
+        return np.ones(len(codes), dtype=np.bool_)
+    return np.asarray(codes == place.code if place.kind == "region" else groups == place.code)
+
+
+def money_by_lever(projection: Projection, place: Place, mixes: Sequence[str]) -> xr.DataArray | None:
+    """Money a year and money a year and head, means over draws and years; dimensions (scenario, lever, measure).
+
+    None where the results do not hold it.
+    """
+    data = projection.data
+    if "lever_budget" not in data or "population" not in data or not mixes:
+        return None
+    inside = np.flatnonzero(members(projection, place))
+    spent = data["lever_budget"].sel(scenario=list(mixes)).isel(region=inside, year=slice(1, None))
+    people = data["population"].sel(scenario=list(mixes)).isel(region=inside, year=slice(1, None))
+    total = spent.sum("region")
+    heads = total / people.sum("region").mean("draw")
+    both = xr.concat([total.mean("year"), heads.mean("year")], "measure", coords="minimal", compat="override")
+    return both.transpose("scenario", "lever", "measure")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Around:
+    """What a mix does to output per head in the last year, in per cent of its path without policy.
+
+    Attributes
+    ----------
+    own
+        Of the place.
+    rank
+        Position of a region among all by its median, from 1; 0 for a class or the nation.
+    regions
+        Medians of all regions, shape (region,).
+    """
+
+    own: Told
+    rank: int
+    regions: Array
+
+
+def around(projection: Projection, place: Place, mix: str) -> Around:
+    """Who gains and who loses under a mix."""
+    data = projection.data.isel(year=-1)
+    pair = [mix, projection.baselines[mix]]
+    heads = data["output_per_head"].sel(scenario=pair).transpose("scenario", "draw", "region").to_numpy()
+    change = 100 * (heads[0] / heads[1] - 1)
+    medians = np.median(change, axis=0)
+    inside = members(projection, place)
+    if place.kind == "region":
+        (position,) = np.flatnonzero(inside)
+        rank = 1 + int((medians > medians[position]).sum())
+        return Around(own=told(change[:, position]), rank=rank, regions=medians)
+    people = data["population"].sel(scenario=pair).transpose("scenario", "draw", "region").to_numpy()
+    mean = (heads * people)[..., inside].sum(axis=-1) / people[..., inside].sum(axis=-1)
+    return Around(own=told(100 * (mean[0] / mean[1] - 1)), rank=0, regions=medians)

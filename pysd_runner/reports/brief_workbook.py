@@ -1,0 +1,146 @@
+"""A brief as a workbook: the page, its tables, and a line chart of Excel's own over the numbers beside it."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Picture, Table
+from pysd_runner.reports.plain import printable
+from pysd_runner.text import say
+
+_WIDE, _NARROW = 34, 17
+_ROWS_OF_CHART = 18
+
+
+def to_workbook(document: Document, data: pd.DataFrame, lang: str) -> bytes:
+    """Write a brief as a workbook.
+
+    Parameters
+    ----------
+    document
+        What it says.
+    data
+        What its figure draws, as `pysd_runner.plots.mixes.plot_mixes` gives it.
+    lang
+        Language of sheets and columns.
+    """
+    from openpyxl import Workbook
+
+    book = Workbook()
+    page, numbers = book.active, book.create_sheet(say("brief.sheet_data", lang))
+    page.title = say("brief.sheet", lang)
+    lines = _fill(numbers, data, lang)
+    _lay_out(page, document, _chart(numbers, lines, document.title, lang))
+    book.properties.title, book.properties.creator = printable(document.title), "gapsim"
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def _fill(sheet: Any, data: pd.DataFrame, lang: str) -> list[int]:
+    """Write a column a line and return those that are drawn."""
+    columns: dict[str, pd.Series[float]] = {}
+    drawn = []
+    for (_, kind), part in data.groupby(["line", "kind"], sort=False):
+        values, name = part.set_index("year"), str(part["name"].iloc[0])
+        if kind == "observed":
+            drawn.append(len(columns))
+            columns[name] = values["median"]
+            continue
+        title = name if kind == "level" else say("brief.change_of", lang, name=name)
+        drawn += [len(columns)] if kind == "level" else []
+        columns[title] = values["median"]
+        # One draw has no interval.
+        if (values["low"] < values["high"]).any():
+            columns[say("brief.low", lang, name=title)] = values["low"]
+            columns[say("brief.high", lang, name=title)] = values["high"]
+    years = sorted({int(year) for series in columns.values() for year in series.index})
+    _write(sheet, 1, [say("brief.year", lang), *columns], bold=True)
+    for row, year in enumerate(years, start=2):
+        sheet.cell(row, 1, year)
+        for column, series in enumerate(columns.values(), start=2):
+            if year in series.index and pd.notna(series[year]):
+                sheet.cell(row, column, float(series[year])).number_format = "0.00"
+    sheet.freeze_panes = "B2"
+    return [position + 2 for position in drawn]
+
+
+def _chart(sheet: Any, columns: Sequence[int], title: str, lang: str) -> Any:
+    from openpyxl.chart import LineChart, Reference, Series
+
+    chart = LineChart()
+    chart.title, chart.height, chart.width = printable(title), 8.5, 24
+    chart.x_axis.title = say("brief.year", lang)
+    # Without this, recent versions of Excel hide both axes.
+    chart.x_axis.delete = chart.y_axis.delete = False
+    chart.x_axis.tickLblSkip = 5
+    chart.y_axis.number_format = "0"
+    for column in columns:
+        series = Series(Reference(sheet, min_col=column, min_row=1, max_row=sheet.max_row), title_from_data=True)
+        series.smooth = False
+        series.graphicalProperties.line.width = 19050
+        chart.series.append(series)
+    chart.set_categories(Reference(sheet, min_col=1, min_row=2, max_row=sheet.max_row))
+    return chart
+
+
+def _lay_out(sheet: Any, document: Document, chart: Any) -> None:
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    sheet.page_setup.orientation, sheet.page_setup.paperSize = "portrait", sheet.PAPERSIZE_A4
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
+    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+    widest = max((len(part.header) for part in document.parts if isinstance(part, Table)), default=1)
+    sheet.column_dimensions["A"].width = _WIDE
+    for column in range(2, widest + 1):
+        sheet.column_dimensions[get_column_letter(column)].width = _NARROW
+    _write(sheet, 1, [document.title])
+    sheet.cell(1, 1).font = Font(bold=True, size=14)
+    row = 3
+    for part in document.parts:
+        match part:
+            case Heading(text):
+                _write(sheet, row + 1, [text], bold=True)
+                row += 2
+            case Paragraph(text):
+                row = _sentence(sheet, row, text, widest)
+            case Bullets(items):
+                for item in items:
+                    row = _sentence(sheet, row, item, widest)
+            case Picture():
+                sheet.add_chart(chart, f"A{row + 1}")
+                row += _ROWS_OF_CHART + 1
+            case Table():
+                row = _sentence(sheet, row, part.caption, widest)
+                _write(sheet, row, part.header, bold=True)
+                for offset, cells in enumerate(part.rows, start=1):
+                    _write(sheet, row + offset, cells)
+                row += len(part.rows) + 2
+
+
+def _sentence(sheet: Any, row: int, text: str, columns: int) -> int:
+    """Write running text over the width of the page and return the next row."""
+    from openpyxl.styles import Alignment
+
+    _write(sheet, row, [text])
+    sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=max(columns, 4))
+    sheet.cell(row, 1).alignment = Alignment(wrap_text=True, vertical="top")
+    room = _WIDE + _NARROW * (max(columns, 4) - 1)
+    wide = sum(2 if ord(sign) > 0x2E80 else 1 for sign in text)
+    sheet.row_dimensions[row].height = 15 * (1 + wide // room)
+    return row + 1
+
+
+def _write(sheet: Any, row: int, texts: Sequence[str], *, bold: bool = False) -> None:
+    from openpyxl.styles import Alignment, Font
+
+    for column, text in enumerate(texts, start=1):
+        cell = sheet.cell(row, column, printable(text))
+        # A name that begins with = is a name and no formula.
+        cell.data_type = "s"
+        if bold:
+            cell.font = Font(bold=True)
+            cell.alignment = Alignment(wrap_text=True, vertical="top")

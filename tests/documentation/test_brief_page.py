@@ -1,0 +1,41 @@
+"""The page about briefs: its commands and its code run, on four provinces and few draws."""
+
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+import pysd_runner
+from pysd_runner.cli import main
+from tests.documentation.readme import ROOT, raw_blocks
+
+PAGE = ROOT / "docs" / "brief.md"
+REGIONS = ("110000", "510000", "410000", "620000")
+QUICK = ("--draws", "3", "--until", "2031", "--open-loop")
+ENDINGS = ("docx", "xlsx", "html")
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
+
+
+def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    panel = pysd_runner.load_panel("china").subset(regions=REGIONS)
+    monkeypatch.setattr(pysd_runner.panel, "load_panel", lambda *_, **__: panel)
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in raw_blocks(PAGE, "sh") for line in block.splitlines()]
+    first, make, again = (shlex.split(line)[1:] for line in lines)
+    assert main([*make, *QUICK]) == 0, capsys.readouterr().err
+    # The demonstration takes minutes; any results will do.
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "demo").symlink_to(tmp_path / "word" / "run")
+    for words in (first, again):
+        assert main(words) == 0, capsys.readouterr().err
+    wanted = {"word": ("sichuan",), "sichuan": ("sichuan",), "chinese": ("gansu", "west", "nation")}
+    for folder, stems in wanted.items():
+        endings = ENDINGS[:1] if folder == "word" else ENDINGS
+        made = {path.name for path in (tmp_path / folder).iterdir() if path.suffix[1:] in ENDINGS}
+        assert made == {f"{stem}.{ending}" for stem in stems for ending in endings}
+    (code,) = raw_blocks(PAGE, "python")
+    (tmp_path / "code.py").write_text(code, encoding="utf-8")
+    runpy.run_path(str(tmp_path / "code.py"))
+    assert (tmp_path / "sichuan.docx").is_file()
