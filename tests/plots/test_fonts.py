@@ -37,7 +37,7 @@ def test_chinese_everywhere_when_a_font_is_there(futures, has_chinese):
     words = [text.get_text() for text in texts_of(figure)]
     assert "甘肃：与领先地区的差距" in words
     assert "最后观测年份 2024" in words
-    assert "100 种未来" in figure.caption
+    assert "90% 区间" in figure.caption
     figure.canvas.draw()
 
 

@@ -415,6 +415,7 @@ def test_without_population_nothing_is_weighted_by_it(model, panel, projection):
         "output_share",
         "population",
         "policy_budget",
+        "lever_budget",
         "budget_share",
         "gini",
     )
