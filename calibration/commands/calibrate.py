@@ -188,12 +188,9 @@ def calibrate(
             free=names_of(free),
             start=start,
             until=until,
-            starts=starts,
-            seed=seed,
-            optimiser=None if optimiser == LEAST_SQUARES else optimiser,
-            seconds=seconds,
-            workers=workers,
-            checkpoint=checkpoint,
+            search=steps.Search(
+                starts, seed, None if optimiser == LEAST_SQUARES else optimiser, seconds, workers, checkpoint
+            ),
             profiles=profiles,
             sample=sample,
         )

@@ -1,14 +1,14 @@
 """What ``gapsim calibrate``, ``forecast`` and ``backtest`` do for a model of one's own."""
 
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calibration.commands import steps
 from pysd_runner.cli.projecting import files_of, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import TableChoice
-from pysd_runner.core.errors import CalibrationFailed, InvalidInput
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.general.problem import TableProblem
@@ -23,12 +23,7 @@ class TableFitting:
     free: list[str] | None
     start: float | None
     until: float | None
-    starts: int
-    seed: int
-    optimiser: str | None
-    seconds: float | None
-    workers: int
-    checkpoint: Path | None
+    search: steps.Search
     profiles: bool
     sample: int | None
 
@@ -57,11 +52,11 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
     problem = _problem(session, asked)
     session.note(str(problem.describe()))
     with folder:
-        found = _fitted(session, problem, asked)
+        found = steps.fitted(session, problem, asked.search)
         found.save(folder.draft)
-        found = _judged(session, problem, found, folder.draft, profiles=asked.profiles)
+        found = steps.judged(session, problem, found, folder.draft, profiles=asked.profiles)
         if asked.sample is not None:
-            found = _sampled(session, problem, found, folder.draft, draws=asked.sample, seed=asked.seed)
+            found = steps.sampled(session, problem, found, folder.draft, draws=asked.sample, seed=asked.search.seed)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         _write(session, found, problem, folder.draft)
@@ -71,13 +66,7 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
     session.say(f"Fit: {folder.path}")
     session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
     session.say(f"  `gapsim run scenario.yaml --model {choice.model} --fit {folder.path}` runs scenarios with it.")
-    failed = found.check()
-    if failed:
-        lines = "\n  ".join(item.message for item in failed)
-        raise CalibrationFailed(
-            f"the diagnostics of the calibration failed; look at the result in {folder.path} before you use it:\n"
-            f"  {lines}"
-        )
+    steps.refuse_failed(found, folder.path)
 
 
 def _problem(session: Session, asked: TableFitting) -> "TableProblem":
@@ -86,67 +75,7 @@ def _problem(session: Session, asked: TableFitting) -> "TableProblem":
     model = asked.choice.load_model()
     table = asked.choice.load(session)
     assert table is not None  # noqa: S101
-    return TableProblem(model, table, free=asked.free, start=asked.start, until=asked.until, seed=asked.seed)
-
-
-def _fitted(session: Session, problem: "TableProblem", asked: TableFitting) -> "FitResult":
-    from concurrent.futures import ThreadPoolExecutor
-
-    from calibration.fitting.fit import fit
-
-    if asked.checkpoint is not None:
-        session.kept.append(f"Finished searches are kept in {asked.checkpoint}; the same command goes on from there.")
-    with (
-        session.stage("Calibrating") as stage,
-        ThreadPoolExecutor(asked.workers) if asked.workers > 1 else nullcontext() as executor,
-    ):
-        return fit(
-            problem,
-            starts=asked.starts,
-            seed=asked.seed,
-            optimiser=asked.optimiser,
-            seconds=asked.seconds,
-            executor=executor,
-            checkpoint=asked.checkpoint,
-            progress=stage.at,
-        )
-
-
-def _judged(
-    session: Session, problem: "TableProblem", found: "FitResult", folder: Path, *, profiles: bool
-) -> "FitResult":
-    from calibration.uncertainty import identify
-    from pysd_runner.export.frames import save_csv
-
-    with session.stage("Asking what is data and what is prior") as stage:
-        verdicts = identify(
-            problem, found, profiles=profiles, progress=lambda done, count: stage.at("profiling", done, count)
-        )
-    save_csv(verdicts.table(), folder / "identifiability.csv")
-    if profiles:
-        save_csv(verdicts.curves(), folder / "profiles.csv")
-    return verdicts.attached(found)
-
-
-def _sampled(
-    session: Session, problem: "TableProblem", found: "FitResult", folder: Path, *, draws: int, seed: int
-) -> "FitResult":
-    from calibration.uncertainty import sample
-    from pysd_runner.export.frames import save_csv
-
-    with session.stage("Sampling the posterior") as stage:
-        made = sample(
-            problem,
-            found,
-            draws,
-            seed=seed,
-            progress=lambda done, count: stage.at("steps of every walker", done, count),
-        )
-    save_csv(made.table(), folder / "posterior.csv")
-    finding = made.convergence.finding()
-    if finding is not None:
-        session.warn(finding.message)
-    return made.attached(found)
+    return TableProblem(model, table, free=asked.free, start=asked.start, until=asked.until, seed=asked.search.seed)
 
 
 def _write(session: Session, found: "FitResult", problem: "TableProblem", folder: Path) -> None:

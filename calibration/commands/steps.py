@@ -30,9 +30,11 @@ Starts = Annotated[
 class Search:
     """How a calibration searches; the fields are those of `calibration.fitting.fit.fit`."""
 
+    # No optimiser lets a model of one's own be searched without slopes where it jumps.
+
     starts: int
     seed: int
-    optimiser: str = "least_squares"
+    optimiser: str | None = "least_squares"
     seconds: float | None = None
     workers: int = 1
     checkpoint: Path | None = None
@@ -41,7 +43,8 @@ class Search:
         """Refuse an unknown optimiser before anything is read."""
         from calibration.optimisers import optimiser_named
 
-        optimiser_named(self.optimiser)
+        if self.optimiser is not None:
+            optimiser_named(self.optimiser)
 
     def run(self, problem: "CalibrationProblem", progress: Callable[[str, int, int], None]) -> "FitResult":
         """Fit a problem."""
