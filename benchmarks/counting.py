@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from pysd_runner.engine.ir import Expression, Interpolation, ModelIr, Operation, Reduction, walk
-from pysd_runner.engine.order import Plan, plan
+from pysd_runner.engine.passes.order import Plan, plan
 
 # Whatever is not named here (+ - x / min max compare select and so on) counts as one operation.
 COSTS = {"exp": 34, "ln": 34, "power": 64, "sin": 34, "cos": 34, "tan": 34, "quantum": 3, "xidz": 3, "modulo": 4}

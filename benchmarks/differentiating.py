@@ -18,8 +18,8 @@ class Jacobian:
     """
 
     def __init__(self, subject: Subject) -> None:
-        from pysd_runner.engine.derivatives import differentiated
         from pysd_runner.engine.llvm.target import compiled
+        from pysd_runner.engine.passes.derivatives import differentiated
 
         model = load_model(subject.path)
         loaded = Loaded(model, subject, clock_of(model), "llvm")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.core.paths import model_folder
+from pysd_runner.engine.cache.loading import changed_files, load_lowered
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.ir import ModelIr, Variable
-from pysd_runner.engine.loading import changed_files, load_lowered
 from pysd_runner.engine.names import HIDDEN, key
 from pysd_runner.facts import facts_of
 from pysd_runner.spec import ModelSpec, load_spec

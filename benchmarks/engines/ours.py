@@ -66,7 +66,7 @@ class NumpyModel:
 
     def ensemble(self, draws: Array) -> dict[str, Array]:
         """Run all draws."""
-        from pysd_runner.engine.numpy_target import run
+        from pysd_runner.engine.numpy.target import run
 
         clock = self.loaded.clock
         return run(self.program, self.loaded.values(draws), clock.times, clock.saved, step=clock.step)
@@ -201,7 +201,7 @@ class Ours:
         return self._numpy(loaded) if self.engine == "numpy" else self._llvm(loaded)
 
     def _numpy(self, loaded: Loaded) -> NumpyModel:
-        from pysd_runner.engine.numpy_target import compiled
+        from pysd_runner.engine.numpy.target import compiled
 
         given = (*CONTROLS, *loaded.subject.parameters)
         return NumpyModel(loaded, compiled(loaded.model.ir, loaded.subject.outcomes, given, frozenset()))

@@ -1,7 +1,8 @@
-"""From PySD's abstract model to a small representation of our own, and from there to numbers.
+"""From model files to a small representation of our own, and from there to numbers.
 
-``source`` reads a file, ``lowering`` turns it into the representation of ``ir``, ``numpy_target`` runs that over
-scenarios and draws at once, and ``reference`` runs the same model through PySD itself: the slow twin.
+``frontend`` turns a file into the representation of ``ir``, ``passes`` rewrite it, ``numpy`` and ``llvm`` run it over
+scenarios and draws at once, ``cache`` keeps what was made, and ``reference`` runs the same model through PySD itself:
+the slow twin.
 """
 
 from pysd_runner.engine.frontend.budgets import Budgets

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.clock import Clock, UnevenSaving
-from pysd_runner.engine.integration import integrated
 from pysd_runner.engine.ir import ModelIr, Number
-from pysd_runner.engine.numpy_target import compiled, leading_shape, run
+from pysd_runner.engine.numpy.target import compiled, leading_shape, run
 from pysd_runner.engine.own_clock import Controls, axis_of
+from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
@@ -127,7 +127,7 @@ def _own(model: ModelIr, values: Values, asked: Mapping[str, float | None], movi
         if len(_OWN) >= _MOST_OWN:
             _OWN.pop(next(iter(_OWN)))
         # Imported here because a run whose controls are numbers needs no plan.
-        from pysd_runner.engine.order import plan
+        from pysd_runner.engine.passes.order import plan
 
         order = plan(model, tuple(asked), given, moving)
         _OWN[identity] = frozenset(item.variable for item in order.dynamic if item.variable in asked) - {INITIAL_TIME}

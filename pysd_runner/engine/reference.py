@@ -16,8 +16,8 @@ from pysd_runner.engine.frontend.lowering.limits import is_non_negative
 from pysd_runner.engine.frontend.translated.source import Translated
 from pysd_runner.engine.ir import ModelIr, Reduction, walk
 from pysd_runner.engine.names import key
-from pysd_runner.engine.numpy_target import leading_shape
-from pysd_runner.engine.order import plan
+from pysd_runner.engine.numpy.target import leading_shape
+from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.sanitised import Sanitised, sanitise
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.engine.bounds import TIME_STEP, one_case
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.integration import integrated
 from pysd_runner.engine.ir import STATEFUL, Axis, Block, Expression, Interpolation, ModelIr, Number, references, walk
 from pysd_runner.engine.names import HIDDEN
-from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
@@ -54,7 +54,7 @@ def trace(
     one = {name: one_case(value, scenario, draw) for name, value in values.items()}
     model, values = integrated(model, one, method, clock.step, own_steps=TIME_STEP in clock.own)
     # Imported here because most runs have nothing to trace.
-    from pysd_runner.engine.order import needed
+    from pysd_runner.engine.passes.order import needed
 
     given = tuple(values)
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))

@@ -11,7 +11,7 @@ from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.bounds import INITIAL_TIME
 from pysd_runner.engine.ir import Random, walk
-from pysd_runner.engine.numpy_target import leading_shape
+from pysd_runner.engine.numpy.target import leading_shape
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.values import check_cases
 from pysd_runner.ensemble.designs import Design

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
-from pysd_runner.engine.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.simulation.task import Task, computed
 

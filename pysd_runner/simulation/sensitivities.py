@@ -1,6 +1,6 @@
 """Derivatives of outcomes with respect to parameters and initial values, exact to rounding, over all cases at once.
 
-They are computed forward with the run (`pysd_runner.engine.derivatives`). At kinks they are one-sided: where both
+They are computed forward with the run (`engine.passes.derivatives`). At kinks they are one-sided: where both
 arguments of a least or largest value are equal the first one counts, of a table function the segment to the right; a
 choice follows the branch that is taken. What jumps has derivative zero.
 """
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.choice import Engine
-from pysd_runner.engine.derivatives import Direction, directions_of
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import key
+from pysd_runner.engine.passes.derivatives import Direction, directions_of
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import constant_values, element_name, located, position_of

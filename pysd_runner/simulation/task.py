@@ -13,10 +13,10 @@ from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, clocks, one_case
 from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.integration import integrated, method_of
 from pysd_runner.engine.ir import Method, ModelIr
-from pysd_runner.engine.numpy_target import compiled, leading_shape, run
-from pysd_runner.engine.orders import check_orders
+from pysd_runner.engine.numpy.target import compiled, leading_shape, run
+from pysd_runner.engine.passes.delay_orders import check_orders
+from pysd_runner.engine.passes.integration import integrated, method_of
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
 from pysd_runner.engine.values import fitted_to

@@ -18,7 +18,7 @@ from pysd_runner.engine.ir import (
     Table,
     Time,
 )
-from pysd_runner.engine.order import plan
+from pysd_runner.engine.passes.order import plan
 from pysd_runner.engine.pipe import steps_of
 
 STEP = 1e-40

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidModel, SimulationFailed
-from pysd_runner.engine.array_functions import (
+from pysd_runner.engine.ir import ArrayFunction, Number, Reference
+from pysd_runner.engine.numpy.array_functions import (
     FUNCTIONS,
     allocate_available,
     allocate_by_priority,
@@ -13,7 +14,6 @@ from pysd_runner.engine.array_functions import (
     vector_reorder,
     vector_sort_order,
 )
-from pysd_runner.engine.ir import ArrayFunction, Number, Reference
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model

@@ -8,9 +8,9 @@ import pytest
 
 from pysd_runner import jacobian, load_model, run_ensemble, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine import integration
-from pysd_runner.engine.integration import OtherMethod
 from pysd_runner.engine.ir import Integration
+from pysd_runner.engine.passes import integration
+from pysd_runner.engine.passes.integration import OtherMethod
 from pysd_runner.simulation.sensitivities import jacobian_function
 from pysd_runner.simulation.task import prepared
 from tests.engine.small_models import write_model

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.engine.derivatives import differentiated
 from pysd_runner.engine.ir import Operation
-from pysd_runner.engine.numpy_code import OPERATIONS
-from pysd_runner.engine.numpy_target import compiled, run
-from pysd_runner.engine.partials import RULES
+from pysd_runner.engine.numpy.code import OPERATIONS
+from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.passes.derivatives import differentiated
+from pysd_runner.engine.passes.partials import RULES
 from pysd_runner.model import load_model
 from tests.engine.built import constant, model_of, scalar, times, value
 from tests.engine.complex_step import STEP, run_complex

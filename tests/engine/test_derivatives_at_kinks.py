@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.derivatives import differentiated
 from pysd_runner.engine.ir import Axis, Block, Interpolation, Number, Random, Reduction, Reference, Table
-from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.passes.derivatives import differentiated
 from pysd_runner.model import load_model
 from tests.engine.built import constant, model_of, operation, scalar, value, variable
 from tests.engine.small_models import write_model

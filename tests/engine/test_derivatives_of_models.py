@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysd_runner.engine.derivatives import differentiated
-from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.numpy.target import compiled, run
+from pysd_runner.engine.passes.derivatives import differentiated
 from pysd_runner.engine.values import fitted_to
 from pysd_runner.model import load_model
 from tests.engine.complex_step import STEP, run_complex

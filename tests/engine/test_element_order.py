@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidModel, SimulationFailed
-from pysd_runner.engine.order import plan
+from pysd_runner.engine.passes.order import plan
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model

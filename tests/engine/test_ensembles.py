@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
-from pysd_runner.engine import numpy_target
+from pysd_runner.engine.numpy import target as numpy_target
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate

@@ -41,7 +41,7 @@ ELSEWHERE = {
 
 def test_every_operation_of_the_target_is_reached_by_the_small_models(tmp_path):
     from pysd_runner.engine.ir import Operation, walk
-    from pysd_runner.engine.numpy_code import OPERATIONS
+    from pysd_runner.engine.numpy.code import OPERATIONS
 
     reached = set()
     for equations in [*FEATURES.values(), RANDOM]:

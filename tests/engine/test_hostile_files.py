@@ -220,7 +220,7 @@ EVERYWHERE = (
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES if name != "pysd"])
 def test_generated_code_holds_nothing_of_the_file(engine, work, monkeypatch):
-    from pysd_runner.engine import numpy_target
+    from pysd_runner.engine.numpy import target as numpy_target
 
     codes = []
     if engine == "llvm":

@@ -10,10 +10,10 @@ import pytest
 
 from pysd_runner import load_model
 from pysd_runner.core.errors import InvalidModel, UnknownName, UnsupportedFeature
-from pysd_runner.engine import loading
+from pysd_runner.engine.cache import loading
+from pysd_runner.engine.cache.store import code_digest
 from pysd_runner.engine.frontend import source
 from pysd_runner.engine.frontend.lowering import model as lowering
-from pysd_runner.engine.store import code_digest
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model
 

@@ -66,7 +66,7 @@ def test_scenarios_share_their_random_numbers(model):
 
 
 def test_a_draw_has_the_same_numbers_in_whatever_block_it_is_computed(model, monkeypatch):
-    import pysd_runner.engine.numpy_target as target
+    import pysd_runner.engine.numpy.target as target
 
     whole = simulate(model, {"few": np.ones((1, 10))}, seed=3)["cut"]
     monkeypatch.setattr(target, "BLOCK_BYTES", 200)

@@ -199,7 +199,7 @@ class Call:
         self._table[entries.RING] = len(self._history)
 
     def _call_array(self, call: ArrayCall) -> None:
-        from pysd_runner.engine.array_functions import FUNCTIONS
+        from pysd_runner.engine.numpy.array_functions import FUNCTIONS
 
         arguments = [self._view(slot) for slot in call.arguments]
         result = self._view(call.result)

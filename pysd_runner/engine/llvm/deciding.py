@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from pysd_runner.engine.ir import ArrayFunction, Expression, Interpolation, Operation, Reference, walk
-from pysd_runner.engine.order import Plan
+from pysd_runner.engine.passes.order import Plan
 
 # Operations that jump with their arguments, or end where these reach a number that is not zero.
 JUMPS = frozenset(

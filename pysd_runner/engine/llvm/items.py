@@ -18,7 +18,7 @@ from pysd_runner.engine.ir import (
     Reference,
     walk,
 )
-from pysd_runner.engine.order import Plan, Statement
+from pysd_runner.engine.passes.order import Plan, Statement
 
 Task = Literal["value", "reduce", "update", "push", "pull", "array"]
 

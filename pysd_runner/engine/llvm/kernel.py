@@ -29,7 +29,7 @@ from pysd_runner.engine.llvm.outcomes import shared_out
 from pysd_runner.engine.llvm.pipes import Pipes
 from pysd_runner.engine.llvm.programs import ArrayCall, Input, Recipe, Signature
 from pysd_runner.engine.llvm.schedule import Nest, Shape, nests_of
-from pysd_runner.engine.order import Plan, at_start, running
+from pysd_runner.engine.passes.order import Plan, at_start, running
 
 # A shorter axis is not worth a vector.
 SHORTEST = 4

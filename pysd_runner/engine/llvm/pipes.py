@@ -14,7 +14,7 @@ from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import Block, Expression, Operation, Reference
 from pysd_runner.engine.llvm.emitter import Value, Writer
 from pysd_runner.engine.llvm.items import Item, Temporaries, value_items
-from pysd_runner.engine.order import Plan
+from pysd_runner.engine.passes.order import Plan
 
 if TYPE_CHECKING:
     from pysd_runner.engine.llvm.nest_code import NestCode

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.cache.store import default_store
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.compiler import Loaded, code_version, loaded, object_code
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.layout import Slot
-from pysd_runner.engine.store import default_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _fetched(recipe: Recipe, cached: bytes) -> Program | None:
 
 def _made(model: ModelIr, recipe: Recipe) -> tuple[Signature, bytes]:
     from pysd_runner.engine.llvm.kernel import write_kernel
-    from pysd_runner.engine.order import plan
+    from pysd_runner.engine.passes.order import plan
 
     order = plan(model, recipe.outcomes, frozenset(recipe.given), recipe.moving)
     for name in model.variables:

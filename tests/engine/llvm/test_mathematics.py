@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.engine.llvm.mathematics import C_LIBRARY, FUNCTIONS, declarations, definition, name_of
-from pysd_runner.engine.numpy_target import _quantum, _xidz
+from pysd_runner.engine.numpy.target import _quantum, _xidz
 
 pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
 

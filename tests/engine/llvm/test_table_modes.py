@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pysd_runner.engine import numpy_target
 from pysd_runner.engine.frontend.lowering.tables import TableFunction, interpolation, sorted_points
 from pysd_runner.engine.ir import Axis, Block, Element, Reference
+from pysd_runner.engine.numpy import target as numpy_target
 from tests.engine.built import constant, model_of, scalar, value, variable
 
 target = pytest.importorskip("pysd_runner.engine.llvm.target")

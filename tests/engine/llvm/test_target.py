@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import SimulationFailed
+from pysd_runner.engine.cache.store import default_store
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.llvm import programs, target
 from pysd_runner.engine.llvm.compiler import object_code
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.store import default_store
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.task import prepared
@@ -154,7 +154,7 @@ def test_stocks_that_read_each_other(tmp_path, draws):
 
 def test_operations_of_both_targets_are_the_same():
     from pysd_runner.engine.llvm.operations import OPERATIONS
-    from pysd_runner.engine.numpy_code import OPERATIONS as TEXTS
+    from pysd_runner.engine.numpy.code import OPERATIONS as TEXTS
 
     assert set(OPERATIONS) == set(TEXTS)
 

@@ -71,7 +71,7 @@ def _orders(
     missing = [name for name in asked if name not in known]
     if not missing:
         return {}
-    from pysd_runner.engine.orders import orders_of_file
+    from pysd_runner.engine.passes.delay_orders import orders_of_file
 
     partial = replace(
         model,

@@ -11,7 +11,7 @@ from pysd_runner.engine.frontend.syntax import Call, Name, Node
 from pysd_runner.engine.functions import SMALL, operation
 from pysd_runner.engine.ir import Axis, Expression, Index, Number, Reduction, Reference, Table
 from pysd_runner.engine.names import key
-from pysd_runner.engine.rewriting import relabelled
+from pysd_runner.engine.passes.rewriting import relabelled
 
 
 def element_map(node: Call, scope: Scope) -> Expression:

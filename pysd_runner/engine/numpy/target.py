@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.array_functions import FUNCTIONS
 from pysd_runner.engine.functions import SMALL
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.memory import check_memory
-from pysd_runner.engine.numpy_tables import Tables
+from pysd_runner.engine.numpy.array_functions import FUNCTIONS
+from pysd_runner.engine.numpy.tables import Tables
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.pipe import Pipe
 from pysd_runner.engine.random_numbers import Chance
@@ -54,8 +54,8 @@ def compiled(
 
 def _compile(model: ModelIr, outcomes: tuple[str, ...], given: tuple[str, ...], moving: frozenset[str]) -> Program:
     # Imported here because whoever runs another target needs neither.
-    from pysd_runner.engine.numpy_code import write_program
-    from pysd_runner.engine.order import plan
+    from pysd_runner.engine.numpy.code import write_program
+    from pysd_runner.engine.passes.order import plan
 
     order = plan(model, outcomes, frozenset(given), moving)
     for name in model.variables:

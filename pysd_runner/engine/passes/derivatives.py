@@ -34,12 +34,12 @@ from pysd_runner.engine.ir import (
     Variable,
     joined_axes,
 )
-from pysd_runner.engine.linear import Derivative, Form, Setting, derivative_of, moving_references, prepared
 from pysd_runner.engine.names import HIDDEN
-from pysd_runner.engine.order import plan
-from pysd_runner.engine.partials import ONE, ZERO
-from pysd_runner.engine.rewriting import relabelled
-from pysd_runner.engine.sharing import Shared
+from pysd_runner.engine.passes.linear import Derivative, Form, Setting, derivative_of, moving_references, prepared
+from pysd_runner.engine.passes.order import plan
+from pysd_runner.engine.passes.partials import ONE, ZERO
+from pysd_runner.engine.passes.rewriting import relabelled
+from pysd_runner.engine.passes.sharing import Shared
 
 # Range with one element for each direction, and what the name of a twin ends in.
 DIRECTION = f"{HIDDEN}direction"

@@ -23,7 +23,7 @@ from pysd_runner.engine.ir import (
     walk,
 )
 from pysd_runner.engine.names import HIDDEN
-from pysd_runner.engine.rewriting import relabelled, with_children
+from pysd_runner.engine.passes.rewriting import relabelled, with_children
 
 # Rough cost of an operation in additions; what costs less than `LEAST_COST` is cheaper to repeat than to keep.
 COSTS = {

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pysd_runner.engine.circles import Equation, Group, Part, components
 from pysd_runner.engine.ir import STATEFUL, Block, Expression, ModelIr, Random, Time, Variable, references, walk
-from pysd_runner.engine.splitting import split
+from pysd_runner.engine.passes.components import Equation, Group, Part, components
+from pysd_runner.engine.passes.splitting import split
 
 
 @dataclass(frozen=True, slots=True)

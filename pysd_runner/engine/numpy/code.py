@@ -12,8 +12,6 @@ from itertools import groupby
 from typing import Any
 
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.engine.array_functions import FUNCTIONS
-from pysd_runner.engine.circles import Part, positions
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,
@@ -32,7 +30,9 @@ from pysd_runner.engine.ir import (
     Variable,
     references,
 )
-from pysd_runner.engine.order import Plan, Statement, at_start, running
+from pysd_runner.engine.numpy.array_functions import FUNCTIONS
+from pysd_runner.engine.passes.components import Part, positions
+from pysd_runner.engine.passes.order import Plan, Statement, at_start, running
 
 # Operation -> text; also the list of what this target can do.
 OPERATIONS = {

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine import serial
+from pysd_runner.engine.cache import serial
+from pysd_runner.engine.cache.store import code_digest, default_store
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.files import identify
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.store import code_digest, default_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class _Asked:
             {name: list(items) for name, items in self.elements.items()},
             {name: str(path) for name, path in self.files.items()},
             asdict(self.budgets),
-            code_digest(Path(__file__).parent),
+            code_digest(Path(__file__).parent.parent),
         ]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.names import HIDDEN
-from pysd_runner.engine.numpy_target import compiled, run
+from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.circles import Equation, Group, positions
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Axis,
@@ -29,6 +28,7 @@ from pysd_runner.engine.ir import (
     Variable,
 )
 from pysd_runner.engine.names import HIDDEN, shown
+from pysd_runner.engine.passes.components import Equation, Group, positions
 
 
 def split(group: Group, circles: Sequence[Sequence[Equation]]) -> dict[str, Variable]:

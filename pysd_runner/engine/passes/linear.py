@@ -21,9 +21,9 @@ from pysd_runner.engine.ir import (
     Table,
     children,
 )
-from pysd_runner.engine.partials import ONE, ZERO, Choice, Part, plus, rule_of, times, where
-from pysd_runner.engine.rewriting import relabelled, with_children
-from pysd_runner.engine.sharing import twin_range
+from pysd_runner.engine.passes.partials import ONE, ZERO, Choice, Part, plus, rule_of, times, where
+from pysd_runner.engine.passes.rewriting import relabelled, with_children
+from pysd_runner.engine.passes.sharing import twin_range
 
 # Functions of whole arrays that jump in some of their arguments -> positions of those in which they do not.
 MOVING_ARRAYS: dict[str, tuple[int, ...]] = {"vector_sort_order": (), "vector_rank": (), "vector_reorder": (0,)}

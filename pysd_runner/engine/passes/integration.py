@@ -30,8 +30,8 @@ from pysd_runner.engine.ir import (
     walk,
 )
 from pysd_runner.engine.names import HELD, HIDDEN
+from pysd_runner.engine.passes.rewriting import with_children
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.rewriting import with_children
 
 Array = NDArray[np.float64]
 

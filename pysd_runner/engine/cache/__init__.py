@@ -1,0 +1,1 @@
+"""Lowered models and compiled code on disk, shared by processes."""

@@ -1,0 +1,1 @@
+"""From one representation to another: order, integration, derivatives, shared values."""
