@@ -2,24 +2,24 @@
 
 import operator
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
+from pysd_runner.core.errors import InvalidInput, UnknownName, UnsupportedFeature, suggest
 from pysd_runner.core.paths import model_folder
-from pysd_runner.engine.cache.loading import changed_files, load_lowered
-from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
-from pysd_runner.engine.ir import ModelIr, Variable
-from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.engine import Budgets, load_lowered
+from pysd_runner.engine.ir import HIDDEN, ModelIr, Variable, key
 from pysd_runner.facts import facts_of
 from pysd_runner.spec import ModelSpec, load_spec
 from pysd_runner.spec.own import load_own_spec
 
 if TYPE_CHECKING:
-    from pysd_runner.engine.frontend.translated.source import Translated
+    from pysd_runner.engine import Translated
 
 REGION_RANGE = "Region"
+
+BUDGETS = Budgets()
 
 # As many subscript ranges are named where a model is shown on one line.
 MOST_RANGES = 4
@@ -65,15 +65,9 @@ class Model:
     @property
     def translated(self) -> "Translated":
         """The file as PySD's translators read it, with the ranges of this model."""
-        from pysd_runner.engine.frontend.translated.source import translate
+        from pysd_runner.engine import translate_again
 
-        source = translate(self.path)
-        changed = [self.path] if source.sha256 != self.sha256 else []
-        if self.lowered is not None:
-            changed += changed_files(self.lowered, self.path.parent)
-        if changed:
-            raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
-        return replace(source, files={**source.files, **self.files}).with_ranges(self.elements)
+        return translate_again(self.path, self.sha256, self.lowered, self.files, self.elements)
 
     def find(self, name: str) -> str:
         """Name of a variable as written in the file."""
@@ -114,7 +108,7 @@ def load_model(
     *,
     regions: int | Sequence[str] | None = None,
     files: Mapping[str, str | Path] | None = None,
-    budgets: Budgets = DEFAULT,
+    budgets: Budgets = BUDGETS,
 ) -> Model:
     """Load a shipped model or any Vensim or XMILE file; no code of the file is run.
 

@@ -13,7 +13,7 @@ from calibration.sdeval import conservation, integration_error, non_negativity
 from pysd_runner.checks import experiments_of, rules_of
 from pysd_runner.checks.experiments import Balance
 from pysd_runner.core.errors import InvalidInput, UnknownName
-from pysd_runner.engine import Method
+from pysd_runner.engine.ir import Method
 
 KEY = "numerics"
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from calibration.fitting.results import FitResult
 from pysd_runner.checks import experiments_of
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import Method, TimePath
+from pysd_runner.engine import TimePath
+from pysd_runner.engine.ir import Method
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import HISTORY_YEARS, carried_states, check_fit, panel_differences

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.general.series import ObservedSeries
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts, without_start
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate

@@ -18,7 +18,7 @@ from calibration.observation import (
     loss_of,
 )
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import Linearised, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.inputs import (
@@ -31,7 +31,6 @@ from pysd_runner.regional.inputs import (
     yearly_memory_slope,
 )
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.linearised import Linearised
 from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.checks.rules import EVERYTHING, Kind, Rule
 from pysd_runner.core.errors import InvalidModel, UnknownName, suggest
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import key
 from pysd_runner.simulation import Run
 
 Array = NDArray[np.float64]

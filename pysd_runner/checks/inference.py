@@ -15,6 +15,8 @@ from fractions import Fraction
 from pysd_runner.checks.units import DIMENSIONLESS, Unit
 from pysd_runner.checks.wording import wording
 from pysd_runner.engine.ir import (
+    HIDDEN,
+    SPAN,
     STATEFUL,
     ArrayFunction,
     Axis,
@@ -30,8 +32,8 @@ from pysd_runner.engine.ir import (
     Time,
     Variable,
     children,
+    key,
 )
-from pysd_runner.engine.names import HIDDEN, SPAN, key
 
 MaybeUnit = Unit | None
 

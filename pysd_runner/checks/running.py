@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.passes.order import plan
+from pysd_runner.engine import plan
 from pysd_runner.model import Model
 from pysd_runner.simulation.task import prepared
 

@@ -1,6 +1,7 @@
 """Parts of a lowered equation as a person would write them, for messages."""
 
 from pysd_runner.engine.ir import (
+    HIDDEN,
     ArrayFunction,
     Axis,
     Element,
@@ -14,8 +15,8 @@ from pysd_runner.engine.ir import (
     Reference,
     Table,
     Time,
+    shown,
 )
-from pysd_runner.engine.names import HIDDEN, shown
 
 _BETWEEN = {
     "or": (0, ":OR:"),

@@ -49,7 +49,7 @@ def doctor(
 
 def _examine_model(session: Session, name: str) -> int:
     from pysd_runner.checks import Obstacle, check_dimensions, check_running
-    from pysd_runner.engine.passes.integration import difference_of_methods
+    from pysd_runner.engine import difference_of_methods
     from pysd_runner.model import load_model
 
     model = load_model(name)

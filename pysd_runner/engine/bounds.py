@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine.clock import Clock, UnevenSaving
 from pysd_runner.engine.ir import ModelIr, Number
+from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run
 from pysd_runner.engine.own_clock import Controls, axis_of
 from pysd_runner.engine.passes.integration import integrated
@@ -18,8 +19,6 @@ from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Array | TimePath]
-
-INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pysd_runner.engine.names import FINAL_TIME as FINAL_TIME
+from pysd_runner.engine.names import HELD as HELD
+from pysd_runner.engine.names import HIDDEN as HIDDEN
+from pysd_runner.engine.names import INITIAL_TIME as INITIAL_TIME
+from pysd_runner.engine.names import ORDER as ORDER
+from pysd_runner.engine.names import SAVEPER as SAVEPER
+from pysd_runner.engine.names import SPAN as SPAN
+from pysd_runner.engine.names import TIME_STEP as TIME_STEP
+from pysd_runner.engine.names import key as key
+from pysd_runner.engine.names import shown as shown
+
 Kind = Literal["constant", "auxiliary", "stock", "memory", "pipe", "initial", "lookup", "data", "control"]
 
 # Kinds that carry a value from one step to the next.

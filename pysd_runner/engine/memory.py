@@ -1,21 +1,11 @@
-"""How much memory the machine has, and whether a run fits into it."""
+"""Whether a run fits into the memory of the machine."""
 
-import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-
-
-def machine_bytes() -> float:
-    """Memory of the machine in bytes; infinite where the system does not tell."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        return math.inf
-
+from pysd_runner.core.memory import machine_bytes
 
 # Arrays of the largest variable that live at once while a step is computed.
 LIVE_ARRAYS = 12

@@ -3,6 +3,9 @@
 import re
 from functools import lru_cache
 
+# The time controls of a model.
+INITIAL_TIME, FINAL_TIME, TIME_STEP, SAVEPER = "INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER"
+
 # Stands in the names of what was made for a model, hidden variables and parts of ranges: no name in a file can hold it.
 HIDDEN = "\x1f"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.bounds import TIME_STEP, one_case
+from pysd_runner.engine.bounds import one_case
 from pysd_runner.engine.clock import Clock
 from pysd_runner.engine.ir import STATEFUL, Axis, Block, Expression, Interpolation, ModelIr, Number, references, walk
-from pysd_runner.engine.names import HIDDEN
+from pysd_runner.engine.names import HIDDEN, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, run
 from pysd_runner.engine.passes.integration import integrated
 from pysd_runner.engine.paths import TimePath

@@ -9,15 +9,12 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.bounds import INITIAL_TIME
-from pysd_runner.engine.ir import Random, walk
-from pysd_runner.engine.numpy.target import leading_shape
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.values import check_cases
+from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
+from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import Position, constant_values, element_name, located
-from pysd_runner.simulation.task import Task, prepared
+from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 

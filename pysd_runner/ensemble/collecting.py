@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.engine.memory import machine_bytes
+from pysd_runner.core.memory import machine_bytes
 from pysd_runner.ensemble.cases import Cases
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
-from pysd_runner.engine.names import key
-from pysd_runner.engine.tracing import Failure
+from pysd_runner.engine import Failure
+from pysd_runner.engine.ir import key
 from pysd_runner.ensemble.statistics import QUANTILE, Statistics
 from pysd_runner.simulation.showing import one_line, time_axis
 

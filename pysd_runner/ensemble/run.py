@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.counts import cores, whole
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
-from pysd_runner.engine.choice import Engine, Precision
+from pysd_runner.engine import Engine, Failure, Precision, TimePath
 from pysd_runner.engine.ir import Method
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.tracing import Failure, seen
 from pysd_runner.ensemble.blocks import blocks, in_order
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
@@ -28,7 +26,7 @@ from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.model import Model
 from pysd_runner.simulation.showing import time_unit
-from pysd_runner.simulation.task import TRACED, compiled_ahead, computed, failed_cases, provenance, traced_case
+from pysd_runner.simulation.task import provenance
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
@@ -159,7 +157,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         failed=work.failed[:, : work.done],
         failures=_failures(found, work.failed[:, : work.done], work.shown),
         planned=found.draws,
-        provenance={**provenance(found.first), **made},
+        provenance={**provenance(model, found.first), **made},
         time_unit=time_unit(model),
         **collector.results(work.done),
     )
@@ -198,7 +196,7 @@ class _Work:
     def compile(self, part: slice) -> None:
         """Compile before threads begin, or each of them would do it."""
         for task in self.cases.tasks:
-            compiled_ahead(task.part(part))
+            task.part(part).compile()
 
     def compute(self, part: slice) -> tuple[NDArray[np.bool_], Any]:
         """One block under every scenario: which draws failed, and what the collector needs."""
@@ -209,18 +207,17 @@ class _Work:
         """The runs of a block, scenario by scenario; what failed is noted, shape (scenario, draw)."""
         for scenario in self.collector.order:
             one = self.cases.tasks[scenario].part(part)
-            data = computed(one)
+            data = one.compute()
             with np.errstate(all="ignore"):
                 stored = {name: values.astype(self.precision, copy=False) for name, values in data.items()}
-            failed[scenario] = failed_cases(one.model, stored)[0]
+            failed[scenario] = one.failed_cases(stored)[0]
             self.show(scenario, part, stored, failed[scenario])
             yield BlockRuns(scenario, stored, failed[scenario])
 
     def show(self, scenario: int, part: slice, stored: Mapping[str, Any], failed: NDArray[np.bool_]) -> None:
         """Note what the first failed draws of a block look like, before its runs are gone."""
-        ir, times = self.cases.first.model.ir, self.cases.first.clock.saved_times
-        for draw in np.flatnonzero(failed)[:TRACED].tolist():
-            self.shown[scenario, part.start + draw] = seen(ir, stored, times, (0, draw))
+        for draw in np.flatnonzero(failed)[:MOST_TRACED].tolist():
+            self.shown[scenario, part.start + draw] = self.cases.first.seen(stored, (0, draw))
 
     def take(self, part: slice, found: tuple[NDArray[np.bool_], Any]) -> None:
         """Add a finished block; the draws count once it is in."""
@@ -240,14 +237,14 @@ def _ready(cases: Cases, precision: Precision) -> Cases:
 
 def _shapes(cases: Cases) -> dict[str, tuple[int, ...]]:
     """Subscripts and years of each outcome."""
-    ir, years = cases.first.model.ir, cases.first.clock.saved_times.size
+    ir, years = cases.first.ir, cases.first.clock.saved_times.size
     return {name: (*ir.shape(ir.variables[name].dims), years) for name in cases.first.outcomes}
 
 
 def _parts(cases: Cases, shapes: Mapping[str, tuple[int, ...]]) -> list[slice]:
     if cases.first.engine == "pysd":  # a case takes seconds, so that progress is told after each
         return [slice(draw, draw + 1) for draw in range(cases.draws)]
-    ir = cases.first.model.ir
+    ir = cases.first.ir
     cells = sum(int(np.prod(ir.shape(variable.dims))) for variable in ir.variables.values())
     size = 8 * sum(int(np.prod(shape)) for shape in shapes.values())
     return blocks(cases.draws, size, cells * cases.first.clock.times.size)
@@ -272,16 +269,19 @@ def _telling(progress: Told, draws: int) -> Iterator[Callable[[int], None]]:
         yield lambda _draws: None
 
 
+# At most this many failed draws are shown.
+MOST_TRACED = 3
+
 Shown = Mapping[tuple[int, int], Failure]
 
 
 def _failures(cases: Cases, failed: NDArray[np.bool_], shown: Shown) -> tuple[Failure, ...]:
     """Where the first failed cases went wrong, in the order of draws."""
-    first = [(int(scenario), int(draw)) for draw, scenario in np.argwhere(failed.T)[:TRACED]]
+    first = [(int(scenario), int(draw)) for draw, scenario in np.argwhere(failed.T)[:MOST_TRACED]]
     found: list[Failure] = []
     for scenario, draw in first:
         task = cases.tasks[scenario].part(slice(draw, draw + 1))
-        item = traced_case(task, (0, 0), shown[scenario, draw])
+        item = task.traced_case((0, 0), shown[scenario, draw])
         found.append(replace(item, scenario=scenario, draw=draw))
     return tuple(found)
 

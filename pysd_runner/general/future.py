@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import key
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, scenario_of
 

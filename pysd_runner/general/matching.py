@@ -1,6 +1,6 @@
 """Columns of a table and variables of a model that have one name."""
 
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import key
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 

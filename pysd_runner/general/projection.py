@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.general.equations import check_equations, equations_of
 from pysd_runner.general.future import BASELINE, Future
 from pysd_runner.general.starting import PREFIX, with_starts

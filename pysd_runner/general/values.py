@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidScenario, UnknownName
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.model import Model
 from pysd_runner.scenarios.changes import Amount, Change, ModelScenario, Relative
 from pysd_runner.simulation.elements import constant_values, located

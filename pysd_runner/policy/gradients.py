@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import Linearised, TimePath
 from pysd_runner.policy.study import MOST_CELLS, Outcome, Study, Values
-from pysd_runner.simulation.linearised import Linearised
 from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.objective import Constraint
 from pysd_runner.policy.regional import OUTPUT, policy_values, regional_study

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.values import fitted_to
+from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
 from pysd_runner.regional.implied_shocks import only_draws
 from pysd_runner.regional.stacking import stacked_values

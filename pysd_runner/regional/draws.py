@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.choice import Engine
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.choice import Engine
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.values import fitted_to
+from pysd_runner.engine import Engine, TimePath, fitted_to
 from pysd_runner.model import Model
 from pysd_runner.simulation import simulate
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
+from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Number
-from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ModelSpec, Proxy, RegionInput

@@ -14,7 +14,7 @@ import numpy as np
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
-from pysd_runner.engine.choice import Engine
+from pysd_runner.engine import Engine
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.values import fitted_to
+from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.inputs import time_step

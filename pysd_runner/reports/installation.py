@@ -93,7 +93,7 @@ def _writable(folder: Path) -> Callable[[], tuple[Verdict, str]]:
 def _processor() -> tuple[Verdict, str]:
     """What the compiled engine is made for on this machine."""
     from pysd_runner.core.errors import UnsupportedFeature
-    from pysd_runner.engine.llvm.compiler import host
+    from pysd_runner.engine import host
 
     try:
         found = host()
@@ -104,7 +104,7 @@ def _processor() -> tuple[Verdict, str]:
 
 def _parity() -> tuple[Verdict, str]:
     """The engines against PySD itself on a small run."""
-    from pysd_runner.engine.choice import Engine, chosen
+    from pysd_runner.engine import Engine, chosen
     from pysd_runner.model import load_model
     from pysd_runner.simulation import simulate
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import InvalidScenario, UnknownName, suggest
-from pysd_runner.engine.frontend.files import VENSIM, XMILE
+from pysd_runner.engine import SUFFIXES
 from pysd_runner.scenarios.assumptions import examine
 from pysd_runner.scenarios.checks import Names, is_number, meaning_problems
 from pysd_runner.scenarios.complaints import validation_problems
@@ -67,7 +67,7 @@ def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
     name = str(name_or_path)
     if name in shipped and isinstance(name_or_path, str):
         return shipped[name]
-    if Path(name).suffix.lower() in VENSIM | XMILE:
+    if Path(name).suffix.lower() in SUFFIXES:
         raise InvalidScenario(
             f"{name} is a model file, not a scenario: `gapsim doctor {name}` examines it, `gapsim ensemble {name}` "
             f"runs it for many draws, and in Python simulate(load_model({name!r})) runs it"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.scenarios.assumptions import POLICY_VARIABLES, examine
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # numpy and pydantic stay out of a session that only lists sc
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from pysd_runner.engine.paths import TimePath
+    from pysd_runner.engine import TimePath
     from pysd_runner.scenarios.changes import ModelScenario
     from pysd_runner.scenarios.regions import ScenarioRegion
     from pysd_runner.scenarios.vocabulary import ScenarioModel, Vocabulary

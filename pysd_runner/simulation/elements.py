@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.names import key
+from pysd_runner.engine.ir import ModelIr, key
 from pysd_runner.model import Model
 from pysd_runner.simulation.run import simulate
 

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import SimulationFailed
-from pysd_runner.engine.choice import Engine, Precision
-from pysd_runner.engine.ir import Method
-from pysd_runner.engine.names import key
-from pysd_runner.engine.tracing import Failure
+from pysd_runner.engine import Engine, Failure, Precision
+from pysd_runner.engine.ir import Method, key
 from pysd_runner.model import Model
 from pysd_runner.simulation.showing import one_line, time_axis, time_unit
-from pysd_runner.simulation.task import computed, failed_cases, prepared, provenance, traced
+from pysd_runner.simulation.task import prepared, provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,9 +204,9 @@ def simulate(  # noqa: PLR0913 - a front door
         precision=precision,
         method=method,
     )
-    data = computed(task, progress=progress)
-    failed = failed_cases(model, data)
-    failures = traced(task, failed, data)
+    data = task.compute(progress=progress)
+    failed = task.failed_cases(data)
+    failures = task.traced(failed, data)
     if throw and failed.any():
         raise SimulationFailed(failure_message(failed, failures))
     return Run(
@@ -219,7 +217,7 @@ def simulate(  # noqa: PLR0913 - a front door
         ranges=model.ir.ranges,
         failed=failed,
         failures=failures,
-        provenance=provenance(task),
+        provenance=provenance(model, task),
         time_unit=time_unit(model),
     )
 

@@ -13,18 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName, suggest
-from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
-from pysd_runner.engine.choice import Engine
-from pysd_runner.engine.ir import Method, ModelIr
-from pysd_runner.engine.names import key
-from pysd_runner.engine.passes.derivatives import Direction, directions_of
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import Direction, Engine, Linearised, Task, TimePath
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, Method, ModelIr, key
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import constant_values, element_name, located, position_of
-from pysd_runner.simulation.linearised import Linearised, check_still
 from pysd_runner.simulation.run import failure_message
 from pysd_runner.simulation.showing import one_line, time_axis, time_unit
-from pysd_runner.simulation.task import Task, failed_cases, prepared, provenance, traced
+from pysd_runner.simulation.task import prepared, provenance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -162,9 +157,9 @@ def jacobian(  # noqa: PLR0913 - a front door
     _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
     work = Linearised(task, moved)
     data, derivatives = work.run(progress=progress)
-    failed = failed_cases(model, data)
+    failed = task.failed_cases(data)
     if throw and failed.any():
-        raise SimulationFailed(failure_message(failed, traced(task, failed, data)))
+        raise SimulationFailed(failure_message(failed, task.traced(failed, data)))
     variables = model.ir.variables
     return Jacobian(
         years=task.clock.saved_times,
@@ -176,7 +171,7 @@ def jacobian(  # noqa: PLR0913 - a front door
         parameter_units=tuple(variables[item.variable].unit for item in moved),
         ranges=model.ir.ranges,
         failed=failed,
-        provenance=provenance(task),
+        provenance=provenance(model, task),
         time_unit=time_unit(model),
     )
 
@@ -234,7 +229,7 @@ class JacobianFunction:
             if name in names and not isinstance(value, TimePath):
                 self._values[name] = np.array(value)
         self._places = [(self._values[item.variable], (0, 0, *item.position)) for item in moved]
-        self.parameters = tuple(label_of(task.model.ir, item) for item in moved)
+        self.parameters = tuple(label_of(task.ir, item) for item in moved)
         self.years = task.clock.saved_times
         self.start = np.array([array[place] for array, place in self._places])
         self._work = Linearised(replace(task, values={**task.values, **self._values}), moved)
@@ -264,7 +259,7 @@ def directions(model: Model, parameters: Sequence[Parameter]) -> tuple[Direction
     """Every single thing that is moved."""
     if isinstance(parameters, str) or not parameters:
         raise InvalidInput(f"parameters are a list of at least one name; found {parameters!r}")
-    return directions_of(model.ir, [_positioned(model, item) for item in parameters])
+    return Direction.of(model.ir, [_positioned(model, item) for item in parameters])
 
 
 def _positioned(model: Model, parameter: Parameter) -> str | tuple[str, tuple[int, ...]]:
@@ -284,4 +279,4 @@ def _check_controls(task: Task, moved: Sequence[Direction], asked: Mapping[str, 
     """Refuse bounds and steps of the run that depend on what is moved."""
     own = [name for name, value in asked.items() if value is None and name not in task.values]
     if own:
-        check_still(task, moved, own)
+        Linearised.check_still(task, moved, own)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, TIME_STEP
+from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, TIME_STEP
 from pysd_runner.model import Model
 
 

@@ -1,203 +1,35 @@
-"""What is computed once a caller's input was checked: one task, whole or in parts, whatever the engine."""
+"""A simulation of a model as the engine takes it, with names as the model file writes them."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pysd_runner.core.counts import whole
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, clocks, one_case
-from pysd_runner.engine.choice import Engine, Precision, chosen
-from pysd_runner.engine.clock import Clock
-from pysd_runner.engine.ir import Method, ModelIr
-from pysd_runner.engine.numpy.target import compiled, leading_shape, run
-from pysd_runner.engine.passes.delay_orders import check_orders
-from pysd_runner.engine.passes.integration import integrated, method_of
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
-from pysd_runner.engine.values import fitted_to
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine import Task
+from pysd_runner.engine import prepared as prepared_task
 from pysd_runner.model import Model
 
-Array = NDArray[np.float64]
 
-# At most this many failed cases are traced to their first variable; all are counted.
-TRACED = 3
-
-# Said of a failed case that does not fail when it is traced.
-FINITE = "the same case with arrays in double precision is finite"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """A simulation whose input was checked."""
-
-    model: Model
-    values: Mapping[str, Array | TimePath]
-    clock: Clock
-    outcomes: tuple[str, ...]  # variables to save, by their names in the file
-    engine: Engine
-    seed: int = 0  # seed of the random functions of the model
-    first_draw: int = 0  # number of the first draw in the whole ensemble, which the random functions go by
-    threads: int | None = None  # how many blocks of draws the compiled engine runs at once
-    precision: Precision = "float64"  # type of the numbers in the compiled engine
-    method: Method = "euler"  # how stocks are integrated
-    clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
-
-    @property
-    def inputs(self) -> dict[str, Array | TimePath]:
-        """Values with those of the model's own controls."""
-        return {**_controls(self.clock), **self.values}
-
-    @property
-    def integrated(self) -> tuple[ModelIr, dict[str, Array | TimePath]]:
-        """Model and inputs for a target that integrates by Euler."""
-        own_steps = TIME_STEP in self.clock.own
-        return integrated(self.model.ir, self.inputs, self.method, self.clock.step, own_steps=own_steps)
-
-    def part(self, draws: slice) -> "Task":
-        """The same for some of the draws."""
-        values = {name: _part(value, draws) for name, value in self.values.items()}
-        picked = {
-            (scenario, draw - draws.start): clock
-            for (scenario, draw), clock in self.clocks.items()
-            if draws.start <= draw < draws.stop
-        }
-        return replace(self, values=values, first_draw=self.first_draw + draws.start, clocks=picked)
-
-    def case(self, scenario: int, draw: int) -> "Task":
-        """The same for one case, with its own bounds and steps."""
-        values = {name: one_case(value, scenario, draw) for name, value in self.values.items()}
-        clock = self.clocks.get((scenario, draw), self.clock)
-        return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
-
-
-def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
-    if isinstance(value, TimePath):
-        if value.values.shape[2] == 1:
-            return value
-        return TimePath(times=value.times, values=value.values[:, :, draws], interpolate=value.interpolate)
-    return value if value.shape[1] == 1 else value[:, draws]
-
-
-def prepared(  # noqa: PLR0913 - the settings of `simulate`
-    model: Model,
-    values: Mapping[str, Any] | None,
-    *,
-    start: float | None = None,
-    stop: float | None = None,
-    step: float | None = None,
-    save_every: float | None = None,
-    outcomes: Sequence[str] | None = None,
-    engine: Engine = "auto",
-    seed: int = 0,
-    threads: int | None = None,
-    precision: Precision = "float64",
-    method: Method | None = None,
+def prepared(
+    model: Model, values: Mapping[str, Any] | None, *, outcomes: Sequence[str] | None = None, **settings: Any
 ) -> Task:
-    """Check what a caller asks for."""
-    engine = chosen(engine, precision)
-    seed = whole("seed", seed, least=0)
-    threads = None if threads is None else whole("threads", threads, least=1)
+    """Check what a caller asks for; settings are those of `simulate`."""
     given = model.by_variable({} if values is None else values)
-    bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
-    ready = {name: fitted_to(model.ir, name, value) for name, value in given.items() if name not in bounds}
-    _refuse_tables(model, given)
-    by = method_of(model.ir, model.path.name, method)
-    if engine == "pysd" and by != "euler":
-        wish = "" if method else f", which {model.path.name} asks for; pass method='euler' to compare"
-        raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
-    found = clocks(model.ir, model.path.name, ready, bounds, method=by, seed=seed)
-    clock = found.first
-    task = Task(
-        model=model,
-        values=ready,
-        clock=clock,
-        clocks=found.cases,
-        method=by,
-        outcomes=tuple(_wanted(model, outcomes)),
-        engine=engine,
-        seed=seed,
-        threads=threads,
-        precision=precision,
+    return prepared_task(
+        model.ir,
+        model.path.name,
+        given,
+        outcomes=_wanted(model, outcomes),
+        translated=partial(getattr, model, "translated"),
+        **settings,
     )
-    if engine != "pysd":
-        check_orders(model.ir, task.inputs, clock.start, clock.step)
-    return task
 
 
-def computed(task: Task, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:
-    """Compute a task, shape (scenario, draw, ..., year)."""
-    if task.clocks:
-        return _case_by_case(task, progress)
-    if task.engine == "pysd":
-        from pysd_runner.engine.reference import run_reference
-
-        model = task.model
-        return run_reference(model.translated, model.ir, task.values, task.clock, task.outcomes, progress=progress)
-    if task.engine == "llvm":
-        return _run_llvm(task, progress)
-    return _run_numpy(task, progress)
-
-
-def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
-    """Compute cases whose bounds or steps differ, one after the other."""
-    data: dict[str, Array] = {}
-    scenarios, draws = leading_shape(task.inputs)
-    for draw in range(draws):
-        for scenario in range(scenarios):
-            for name, values in computed(task.case(scenario, draw)).items():
-                whole = data.setdefault(name, np.empty((scenarios, draws, *values.shape[2:]), values.dtype))
-                whole[scenario, draw] = values[0, 0]
-        if progress is not None:
-            progress(1)
-    return data
-
-
-def failed_cases(model: Model, data: Mapping[str, Array]) -> NDArray[np.bool_]:
-    """Cases with a value that is not finite, where some equation defines one and does not call it missing."""
-    failed = np.zeros((1, 1), dtype=bool)
-    for name, values in data.items():
-        lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
-        if not np.isfinite(values).all():
-            lead = np.asarray(not_usable(model.ir, name, values).any(axis=tuple(range(2, values.ndim))))
-        failed = failed | lead
-    return failed
-
-
-def traced(task: Task, failed: NDArray[np.bool_], data: Mapping[str, Array], most: int = TRACED) -> tuple[Failure, ...]:
-    """Find where the first failed cases went wrong."""
-    cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:most]]
-    times = task.clock.saved_times
-    return tuple(traced_case(task, case, seen(task.model.ir, data, times, case)) for case in cases)
-
-
-def traced_case(task: Task, case: tuple[int, int], shown: Failure) -> Failure:
-    """Find where one failed case went wrong."""
-    try:
-        found = trace(
-            task.model.ir,
-            task.inputs,
-            task.clocks.get(case, task.clock),
-            task.outcomes,
-            case,
-            seed=task.seed,
-            first_draw=task.first_draw,
-            method=task.method,
-        )
-    except UnsupportedFeature:
-        return shown
-    return found or replace(shown, remark=FINITE)
-
-
-def provenance(task: Task) -> dict[str, Any]:
+def provenance(model: Model, task: Task) -> dict[str, Any]:
     """How a task was computed: model, hash, engine, bounds and steps."""
     return {
-        "model": task.model.name,
-        "model_sha256": task.model.sha256,
+        "model": model.name,
+        "model_sha256": model.sha256,
         "engine": task.engine,
         "start": task.clock.start,
         "stop": task.clock.stop,
@@ -213,85 +45,5 @@ def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
     if outcomes is not None:
         if isinstance(outcomes, str) or not isinstance(outcomes, Iterable):
             raise InvalidInput(f"outcomes are a list of names; found {outcomes!r}, write [{outcomes!r}]")
-        found = list(dict.fromkeys(model.find(name) for name in outcomes))
-        _refuse_tables(model, found)
-        return found
+        return list(dict.fromkeys(model.find(name) for name in outcomes))
     return [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
-
-
-def _refuse_tables(model: Model, names: Iterable[str]) -> None:
-    tables = [name for name in names if model.ir.variables[name].kind == "lookup"]
-    if tables:
-        raise InvalidInput(
-            f"{tables[0]!r} is a table function and has no value of its own; name a variable that uses it"
-        )
-
-
-def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Time bounds and steps a caller asked for, whether by keyword or as values of the model's own controls."""
-    bounds: dict[str, float | None] = {}
-    for control, keyword in asked.items():
-        chosen = keyword
-        if control in given:
-            value = given[control]
-            if keyword is not None or isinstance(value, TimePath) or np.size(value) != 1:
-                raise InvalidInput(f"{control} holds for a whole run: give one number, once")
-            chosen = np.asarray(value).item()
-        try:
-            bounds[control] = None if chosen is None else float(chosen)
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
-        if chosen is not None and not math.isfinite(bounds[control] or 0.0):
-            raise InvalidInput(f"{control} must be finite; found {chosen!r}. Omit it to use the file's value")
-    return bounds
-
-
-def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
-    return frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
-
-
-def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
-    (model, inputs), clock = task.integrated, task.clock
-    program = compiled(model, task.outcomes, tuple(inputs), _moving(inputs))
-    return run(
-        program,
-        inputs,
-        clock.times,
-        clock.saved,
-        step=clock.step,
-        seed=task.seed,
-        first_draw=task.first_draw,
-        progress=progress,
-    )
-
-
-def compiled_ahead(task: Task) -> None:
-    """Compile what the compiled engine needs for a task, so that several threads find it."""
-    from pysd_runner.engine.llvm import target
-
-    one = task.case(0, 0) if task.clocks else task
-    model, inputs = one.integrated
-    target.compiled(model, one.outcomes, inputs, precision=one.precision)
-
-
-def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
-    from pysd_runner.engine.llvm import target
-
-    (model, inputs), clock = task.integrated, task.clock
-    program = target.compiled(model, task.outcomes, inputs, precision=task.precision)
-    return target.run(
-        program,
-        inputs,
-        clock.times,
-        clock.saved,
-        steps=np.full(clock.times.size, clock.step),
-        threads=task.threads,
-        seed=task.seed,
-        first_draw=task.first_draw,
-        progress=progress,
-    )
-
-
-def _controls(clock: Clock) -> dict[str, Array | TimePath]:
-    bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
-    return {name: np.full((1, 1), value) for name, value in bounds.items() if name not in clock.own}

@@ -11,9 +11,9 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 
 from pysd_runner.core.errors import GapsimError, InvalidModel
+from pysd_runner.engine import Engine
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
-from pysd_runner.simulation.task import Engine
 from tests.engine.small_models import CONTROL
 
 ENGINES = [name for name in get_args(Engine) if name != "auto"]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnknownName
+from pysd_runner.engine import Task
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.ensemble import Ensemble, Statistics, blocks, grid, latin_hypercube, run_ensemble
 from pysd_runner.ensemble import run as running
@@ -123,14 +124,14 @@ def test_threads_do_not_change_a_bit_whatever_their_order(model, small_blocks, m
     monkeypatch.setattr("pysd_runner.ensemble.quantiles.LEAF", 16)
     cases = draws_of(400)
     alone = run_ensemble(model, cases, outcomes=OUTCOMES, keep=keep, threads=1)
-    original, seen = running.computed, set()
+    original, seen = Task.compute, set()
 
     def dawdling(task, **options):
         seen.add(threading.get_ident())
         time.sleep(0.002 * (len(seen) + hash(threading.get_ident()) % 3))
         return original(task, **options)
 
-    monkeypatch.setattr(running, "computed", dawdling)
+    monkeypatch.setattr(Task, "compute", dawdling)
     for threads in (2, 5):
         several = run_ensemble(model, cases, outcomes=OUTCOMES, keep=keep, threads=threads)
         for name in OUTCOMES:
@@ -304,7 +305,7 @@ def test_an_interruption_before_anything_was_finished_is_one(model, monkeypatch)
     def interrupted(task, **_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "computed", interrupted)
+    monkeypatch.setattr(Task, "compute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_ensemble(model, draws_of(10))
 
@@ -333,7 +334,7 @@ def test_a_second_signal_does_not_wait(model, small_blocks, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(running, "computed", interrupted)
+    monkeypatch.setattr(Task, "compute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_ensemble(model, draws_of(200), threads=1)
 

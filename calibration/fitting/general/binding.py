@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from calibration.fitting.general.expressions import Expression, expression_of
 from calibration.fitting.general.series import ObservedSeries, chosen_scale, to_scale, weights_of
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, suggest
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.general.matching import matched, same
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Column, Table

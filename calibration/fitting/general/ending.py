@@ -16,7 +16,7 @@ from calibration.fitting.general.problem import TableProblem
 from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.results import ResidualTable
 from calibration.observation import BEND, Shocks, bounded
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.general.equations import equations_of
 from pysd_runner.spec import FittedParameters
 from pysd_runner.spec.weak import record_of

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.general.free import Target
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import Task, TimePath
 from pysd_runner.general.starting import with_starts
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import constant_values
 from pysd_runner.simulation.run import Run, simulate
 from pysd_runner.simulation.sensitivities import JacobianFunction, jacobian_function
-from pysd_runner.simulation.task import Task, computed, prepared
+from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
@@ -100,7 +100,7 @@ class Forward:
         task = self._prepared()
         ready = {name: value for name, value in self._values(vectors).items() if name in self._bases}
         with np.errstate(all="ignore"):
-            found = computed(replace(task, values={**task.values, **ready}))
+            found = replace(task, values={**task.values, **ready}).compute()
         return {name: np.broadcast_to(item[0], (len(vectors), *item.shape[2:])) for name, item in found.items()}
 
     def linearised(self, vector: Array) -> tuple[dict[str, Array], dict[str, Array]]:

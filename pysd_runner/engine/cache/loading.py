@@ -6,15 +6,19 @@ A hit needs no grammar, which is most of the time a first load takes.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.core.errors import InvalidInput, InvalidModel, UnsupportedFeature
 from pysd_runner.engine.cache import serial
 from pysd_runner.engine.cache.store import code_digest, default_store
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.files import identify
 from pysd_runner.engine.ir import ModelIr
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.frontend.translated.source import Translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,25 @@ def _same_files(model: ModelIr, folder: Path) -> bool:
 def changed_files(model: ModelIr, folder: Path) -> list[Path]:
     """Data files of a model that are gone or hold something else than when it was lowered."""
     return [folder / name for name, digest in model.files.items() if _digest(folder / name) != digest]
+
+
+def translate_again(
+    path: Path,
+    sha256: str,
+    model: ModelIr | None,
+    files: Mapping[str, Path],
+    elements: Mapping[str, Sequence[str]],
+) -> "Translated":
+    """A model file as PySD reads it, refused if anything changed since it was lowered."""
+    from pysd_runner.engine.frontend.translated.source import translate
+
+    source = translate(path)
+    changed = [path] if source.sha256 != sha256 else []
+    if model is not None:
+        changed += changed_files(model, path.parent)
+    if changed:
+        raise InvalidModel(f"{changed[0]} has changed since the model was loaded; load the model again")
+    return replace(source, files={**source.files, **files}).with_ranges(elements)
 
 
 def _digest(path: Path) -> str:

@@ -7,6 +7,7 @@ from pysd_runner.core.errors import InvalidModel
 
 VENSIM = frozenset({".mdl"})
 XMILE = frozenset({".xmile", ".xml", ".stmx", ".itmx"})
+SUFFIXES = VENSIM | XMILE
 
 
 def relative_path(name: str) -> str:
@@ -24,8 +25,8 @@ def identify(path: str | Path) -> tuple[Path, str]:
     try:
         if not path.is_file():
             raise InvalidModel(f"{path}: there is no such file; expected a Vensim .mdl or an XMILE file")
-        if ending not in VENSIM | XMILE:
-            known = ", ".join(sorted(VENSIM | XMILE))
+        if ending not in SUFFIXES:
+            known = ", ".join(sorted(SUFFIXES))
             raise InvalidModel(f"{path}: unknown ending {ending!r}; expected one of {known}")
         return path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

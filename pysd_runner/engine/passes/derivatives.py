@@ -61,6 +61,28 @@ class Direction:
     variable: str
     position: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, model: ModelIr, parameters: Iterable["Parameter"]) -> tuple["Direction", ...]:
+        """Every single thing that is moved."""
+        found: list[Direction] = []
+        for item in parameters:
+            name, position = (item, None) if isinstance(item, str) else (item[0], tuple(item[1]))
+            if name not in model.variables:
+                raise InvalidInput(
+                    f"parameter {name!r} is not a variable of the model.{suggest(name, model.variables)}"
+                )
+            _refuse(model.variables[name])
+            shape = model.shape(model.variables[name].dims)
+            places = list(np.ndindex(shape)) if position is None else [position]
+            for place in places:
+                if len(place) != len(shape) or any(not 0 <= at < size for at, size in zip(place, shape, strict=True)):
+                    raise InvalidInput(f"parameter {name!r} has no element {place}; its shape is {shape}")
+            found += [cls(name, tuple(int(at) for at in place)) for place in places]
+        twice = next((item for place, item in enumerate(found) if item in found[:place]), None)
+        if twice is not None:
+            raise InvalidInput(f"parameter {twice.variable!r} is named twice")
+        return tuple(found)
+
 
 @dataclass(frozen=True, slots=True)
 class Differentiated:
@@ -72,26 +94,6 @@ class Differentiated:
 
 
 Parameter = str | tuple[str, Sequence[int]]
-
-
-def directions_of(model: ModelIr, parameters: Iterable[Parameter]) -> tuple[Direction, ...]:
-    """Every single thing that is moved."""
-    found: list[Direction] = []
-    for item in parameters:
-        name, position = (item, None) if isinstance(item, str) else (item[0], tuple(item[1]))
-        if name not in model.variables:
-            raise InvalidInput(f"parameter {name!r} is not a variable of the model.{suggest(name, model.variables)}")
-        _refuse(model.variables[name])
-        shape = model.shape(model.variables[name].dims)
-        places = list(np.ndindex(shape)) if position is None else [position]
-        for place in places:
-            if len(place) != len(shape) or any(not 0 <= at < size for at, size in zip(place, shape, strict=True)):
-                raise InvalidInput(f"parameter {name!r} has no element {place}; its shape is {shape}")
-        found += [Direction(name, tuple(int(at) for at in place)) for place in places]
-    twice = next((item for place, item in enumerate(found) if item in found[:place]), None)
-    if twice is not None:
-        raise InvalidInput(f"parameter {twice.variable!r} is named twice")
-    return tuple(found)
 
 
 def _refuse(variable: Variable) -> None:
@@ -113,7 +115,7 @@ def differentiated(
     """Differentiate a model."""
     if DIRECTION in model.ranges:
         raise InvalidInput("the model holds derivatives already; differentiate the original")
-    directions = directions_of(model, parameters)
+    directions = Direction.of(model, parameters)
     if not directions and not more:
         raise InvalidInput("name at least one parameter")
     order = plan(model, outcomes, frozenset(given), moving)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.bounds import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.passes.derivatives import Differentiated, Direction, differentiated
 from pysd_runner.engine.paths import TimePath
-from pysd_runner.simulation.task import Task, computed
+from pysd_runner.engine.task import Task
 
 Array = NDArray[np.float64]
 
@@ -43,12 +43,17 @@ class Linearised:
         self._seeds = {name: new.twins[name] for name in seeded if name in new.twins}
         self._task = replace(
             task,
-            model=replace(task.model, lowered=new.model),
+            ir=new.model,
             values={name: value for name, value in inputs.items() if name in task.values or name not in CONTROLS},
             outcomes=(*task.outcomes, *self._twins.values()),
             method="euler",
         )
         self._single: SingleCase | None = None
+
+    @staticmethod
+    def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
+        """Refuse bounds and steps of the run that depend on what is moved."""
+        _differentiated(task.ir, tuple(moved), tuple(names), tuple(task.values), _moving(task.values))
 
     def run(
         self,
@@ -66,7 +71,7 @@ class Linearised:
                 self._single = SingleCase(task)
             found = {name: array.copy() for name, array in self._single.run(changed).items()}
         else:
-            found = computed(task, progress=progress)
+            found = task.compute(progress=progress)
         return self.split(found)
 
     def single(self) -> "SingleCase | None":
@@ -96,7 +101,7 @@ class SingleCase:
         from pysd_runner.engine.llvm.calls import Call, Clockwork
 
         inputs, clock = task.inputs, task.clock
-        program = target.compiled(task.model.ir, task.outcomes, inputs, single=True)
+        program = target.compiled(task.ir, task.outcomes, inputs, single=True)
         steps = np.full(clock.times.size, clock.step)
         clockwork = Clockwork(clock.times, steps, clock.saved, program.number)
         self.call: Call = Call(program, clockwork, 1, 1, inputs, seed=task.seed, first_draw=task.first_draw)
@@ -116,11 +121,6 @@ def _check_paths(task: Task, moved: Sequence[Direction], moving: frozenset[str])
             f"derivative with respect to {paths[0]!r}, which changes over time, with method {task.method!r}; "
             'take method="euler"'
         )
-
-
-def check_still(task: Task, moved: Sequence[Direction], names: Sequence[str]) -> None:
-    """Refuse bounds and steps of the run that depend on what is moved."""
-    _differentiated(task.model.ir, tuple(moved), tuple(names), tuple(task.values), _moving(task.values))
 
 
 def _differentiated(

@@ -1,0 +1,276 @@
+"""What is computed once a caller's input was checked: one task, whole or in parts, whatever the engine."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine.bounds import clocks, one_case
+from pysd_runner.engine.choice import Engine, Precision, chosen
+from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.ir import Method, ModelIr
+from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
+from pysd_runner.engine.numpy.target import compiled, leading_shape, run
+from pysd_runner.engine.passes.delay_orders import check_orders
+from pysd_runner.engine.passes.integration import integrated, method_of
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.tracing import Failure, not_usable, seen, trace
+from pysd_runner.engine.values import fitted_to
+
+if TYPE_CHECKING:
+    from pysd_runner.engine.frontend.translated.source import Translated
+
+Array = NDArray[np.float64]
+
+# At most this many failed cases are traced to their first variable; all are counted.
+TRACED = 3
+
+# Said of a failed case that does not fail when it is traced.
+FINITE = "the same case with arrays in double precision is finite"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A simulation whose input was checked."""
+
+    ir: ModelIr
+    file: str  # name of the model file, for messages
+    translated: "Callable[[], Translated]"  # the file as PySD reads it, which engine "pysd" runs
+    values: Mapping[str, Array | TimePath]
+    clock: Clock
+    outcomes: tuple[str, ...]  # variables to save, by their names in the file
+    engine: Engine
+    seed: int = 0  # seed of the random functions of the model
+    first_draw: int = 0  # number of the first draw in the whole ensemble, which the random functions go by
+    threads: int | None = None  # how many blocks of draws the compiled engine runs at once
+    precision: Precision = "float64"  # type of the numbers in the compiled engine
+    method: Method = "euler"  # how stocks are integrated
+    clocks: Mapping[tuple[int, int], Clock] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> dict[str, Array | TimePath]:
+        """Values with those of the model's own controls."""
+        return {**_controls(self.clock), **self.values}
+
+    @property
+    def integrated(self) -> tuple[ModelIr, dict[str, Array | TimePath]]:
+        """Model and inputs for a target that integrates by Euler."""
+        own_steps = TIME_STEP in self.clock.own
+        return integrated(self.ir, self.inputs, self.method, self.clock.step, own_steps=own_steps)
+
+    def part(self, draws: slice) -> "Task":
+        """The same for some of the draws."""
+        values = {name: _part(value, draws) for name, value in self.values.items()}
+        picked = {
+            (scenario, draw - draws.start): clock
+            for (scenario, draw), clock in self.clocks.items()
+            if draws.start <= draw < draws.stop
+        }
+        return replace(self, values=values, first_draw=self.first_draw + draws.start, clocks=picked)
+
+    def case(self, scenario: int, draw: int) -> "Task":
+        """The same for one case, with its own bounds and steps."""
+        values = {name: one_case(value, scenario, draw) for name, value in self.values.items()}
+        clock = self.clocks.get((scenario, draw), self.clock)
+        return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
+
+    def compute(self, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:
+        """Every outcome, shape (scenario, draw, ..., year)."""
+        if self.clocks:
+            return _case_by_case(self, progress)
+        if self.engine == "pysd":
+            from pysd_runner.engine.reference import run_reference
+
+            return run_reference(self.translated(), self.ir, self.values, self.clock, self.outcomes, progress=progress)
+        if self.engine == "llvm":
+            return _run_llvm(self, progress)
+        return _run_numpy(self, progress)
+
+    def failed_cases(self, data: Mapping[str, Array]) -> NDArray[np.bool_]:
+        """Cases with a value that is not finite, where some equation defines one and does not call it missing."""
+        failed = np.zeros((1, 1), dtype=bool)
+        for name, values in data.items():
+            lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)
+            if not np.isfinite(values).all():
+                lead = np.asarray(not_usable(self.ir, name, values).any(axis=tuple(range(2, values.ndim))))
+            failed = failed | lead
+        return failed
+
+    def traced(self, failed: NDArray[np.bool_], data: Mapping[str, Array], most: int = TRACED) -> tuple[Failure, ...]:
+        """Find where the first failed cases went wrong."""
+        cases = [(int(scenario), int(draw)) for scenario, draw in np.argwhere(failed)[:most]]
+        return tuple(self.traced_case(case, self.seen(data, case)) for case in cases)
+
+    def traced_case(self, case: tuple[int, int], shown: Failure) -> Failure:
+        """Find where one failed case went wrong."""
+        try:
+            found = trace(
+                self.ir,
+                self.inputs,
+                self.clocks.get(case, self.clock),
+                self.outcomes,
+                case,
+                seed=self.seed,
+                first_draw=self.first_draw,
+                method=self.method,
+            )
+        except UnsupportedFeature:
+            return shown
+        return found or replace(shown, remark=FINITE)
+
+    def seen(self, data: Mapping[str, Array], case: tuple[int, int]) -> Failure:
+        """The first value of one failed case that is not finite, as far as saved results show it."""
+        return seen(self.ir, data, self.clock.saved_times, case)
+
+    def compile(self) -> None:
+        """Compile what the compiled engine needs for it, so that several threads find it."""
+        from pysd_runner.engine.llvm import target
+
+        one = self.case(0, 0) if self.clocks else self
+        model, inputs = one.integrated
+        target.compiled(model, one.outcomes, inputs, precision=one.precision)
+
+
+def _part(value: Array | TimePath, draws: slice) -> Array | TimePath:
+    if isinstance(value, TimePath):
+        if value.values.shape[2] == 1:
+            return value
+        return TimePath(times=value.times, values=value.values[:, :, draws], interpolate=value.interpolate)
+    return value if value.shape[1] == 1 else value[:, draws]
+
+
+def prepared(  # noqa: PLR0913 - the settings of `simulate`
+    ir: ModelIr,
+    file: str,
+    given: Mapping[str, Any],
+    *,
+    translated: "Callable[[], Translated]",
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    outcomes: Sequence[str] = (),
+    engine: Engine = "auto",
+    seed: int = 0,
+    threads: int | None = None,
+    precision: Precision = "float64",
+    method: Method | None = None,
+) -> Task:
+    """Check what a caller asks for."""
+    engine = chosen(engine, precision)
+    seed = whole("seed", seed, least=0)
+    threads = None if threads is None else whole("threads", threads, least=1)
+    bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
+    ready = {name: fitted_to(ir, name, value) for name, value in given.items() if name not in bounds}
+    _refuse_tables(ir, [*given, *outcomes])
+    by = method_of(ir, file, method)
+    if engine == "pysd" and by != "euler":
+        wish = "" if method else f", which {file} asks for; pass method='euler' to compare"
+        raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
+    found = clocks(ir, file, ready, bounds, method=by, seed=seed)
+    clock = found.first
+    task = Task(
+        ir=ir,
+        file=file,
+        translated=translated,
+        values=ready,
+        clock=clock,
+        clocks=found.cases,
+        method=by,
+        outcomes=tuple(outcomes),
+        engine=engine,
+        seed=seed,
+        threads=threads,
+        precision=precision,
+    )
+    if engine != "pysd":
+        check_orders(ir, task.inputs, clock.start, clock.step)
+    return task
+
+
+def _case_by_case(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    """Compute cases whose bounds or steps differ, one after the other."""
+    data: dict[str, Array] = {}
+    scenarios, draws = leading_shape(task.inputs)
+    for draw in range(draws):
+        for scenario in range(scenarios):
+            for name, values in task.case(scenario, draw).compute().items():
+                whole = data.setdefault(name, np.empty((scenarios, draws, *values.shape[2:]), values.dtype))
+                whole[scenario, draw] = values[0, 0]
+        if progress is not None:
+            progress(1)
+    return data
+
+
+def _refuse_tables(ir: ModelIr, names: Iterable[str]) -> None:
+    tables = [name for name in names if ir.variables[name].kind == "lookup"]
+    if tables:
+        raise InvalidInput(
+            f"{tables[0]!r} is a table function and has no value of its own; name a variable that uses it"
+        )
+
+
+def _bounds(given: Mapping[str, Any], asked: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Time bounds and steps a caller asked for, whether by keyword or as values of the model's own controls."""
+    bounds: dict[str, float | None] = {}
+    for control, keyword in asked.items():
+        chosen = keyword
+        if control in given:
+            value = given[control]
+            if keyword is not None or isinstance(value, TimePath) or np.size(value) != 1:
+                raise InvalidInput(f"{control} holds for a whole run: give one number, once")
+            chosen = np.asarray(value).item()
+        try:
+            bounds[control] = None if chosen is None else float(chosen)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"{control} must be a number; found {chosen!r}") from error
+        if chosen is not None and not math.isfinite(bounds[control] or 0.0):
+            raise InvalidInput(f"{control} must be finite; found {chosen!r}. Omit it to use the file's value")
+    return bounds
+
+
+def _moving(ready: Mapping[str, Array | TimePath]) -> frozenset[str]:
+    return frozenset(name for name, value in ready.items() if isinstance(value, TimePath))
+
+
+def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    (model, inputs), clock = task.integrated, task.clock
+    program = compiled(model, task.outcomes, tuple(inputs), _moving(inputs))
+    return run(
+        program,
+        inputs,
+        clock.times,
+        clock.saved,
+        step=clock.step,
+        seed=task.seed,
+        first_draw=task.first_draw,
+        progress=progress,
+    )
+
+
+def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+    from pysd_runner.engine.llvm import target
+
+    (model, inputs), clock = task.integrated, task.clock
+    program = target.compiled(model, task.outcomes, inputs, precision=task.precision)
+    return target.run(
+        program,
+        inputs,
+        clock.times,
+        clock.saved,
+        steps=np.full(clock.times.size, clock.step),
+        threads=task.threads,
+        seed=task.seed,
+        first_draw=task.first_draw,
+        progress=progress,
+    )
+
+
+def _controls(clock: Clock) -> dict[str, Array | TimePath]:
+    bounds = {INITIAL_TIME: clock.start, FINAL_TIME: clock.stop, TIME_STEP: clock.step, SAVEPER: clock.save_every}
+    return {name: np.full((1, 1), value) for name, value in bounds.items() if name not in clock.own}

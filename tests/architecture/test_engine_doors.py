@@ -1,0 +1,45 @@
+"""Outside the engine nothing is imported past its two front doors, `engine` and `engine.ir`."""
+
+import ast
+from pathlib import Path
+
+import calibration
+import pysd_runner
+from pysd_runner import engine
+
+DOORS = {"pysd_runner.engine", "pysd_runner.engine.ir"}
+MOST_NAMES = 20
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {item.name for item in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            # `from pysd_runner.engine import llvm` opens a back door as well.
+            if node.module == "pysd_runner.engine":
+                found |= {f"{node.module}.{item.name}" for item in node.names if item.name not in engine.__all__}
+    return found
+
+
+def test_nobody_goes_past_the_two_doors() -> None:
+    past = {}
+    for package in (pysd_runner, calibration):
+        root = Path(package.__file__).parent
+        for path in root.rglob("*.py"):
+            if "engine" in path.relative_to(root).parts[:1]:
+                continue
+            modules = _imported(ast.parse(path.read_text(encoding="utf-8")))
+            wrong = {name for name in modules if name.startswith("pysd_runner.engine.")} - DOORS
+            if wrong:
+                past[path.relative_to(root.parent).as_posix()] = sorted(wrong)
+    assert past == {}
+
+
+def test_the_door_is_narrow_and_everything_behind_it_exists() -> None:
+    assert len(engine.__all__) <= MOST_NAMES
+    assert sorted(engine.__all__, key=str) == sorted(engine._HOMES)
+    for name in engine.__all__:
+        assert getattr(engine, name) is not None
