@@ -12,7 +12,15 @@ Precision = Literal["float64", "float32"]
 
 
 def chosen(engine: Engine, precision: Precision = "float64") -> Engine:
-    """The engine that is meant: ``"auto"`` is the compiled one, or NumPy where that cannot be loaded."""
+    """The engine that is meant.
+
+    Parameters
+    ----------
+    engine
+        ``"auto"`` is the compiled one, or NumPy where that cannot be loaded.
+    precision
+        ``"float32"`` needs the compiled engine.
+    """
     if engine not in get_args(Engine):
         names = ", ".join(repr(name) for name in get_args(Engine))
         raise InvalidInput(f"engine must be one of {names}; found {engine!r}.{suggest(str(engine), get_args(Engine))}")

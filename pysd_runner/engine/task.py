@@ -161,7 +161,23 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     precision: Precision = "float64",
     method: Method | None = None,
 ) -> Task:
-    """Check what a caller asks for."""
+    """Check what a caller asks for.
+
+    Parameters
+    ----------
+    ir
+        The lowered model.
+    file
+        Name of the model file, for messages.
+    given
+        Values by variable.
+    translated
+        Gives the file as PySD reads it, which ``engine="pysd"`` runs.
+    start, stop, step, save_every, engine, seed, threads, precision, method
+        As for `pysd_runner.simulate`.
+    outcomes
+        Variables to save.
+    """
     engine = chosen(engine, precision)
     seed = whole("seed", seed, least=0)
     threads = None if threads is None else whole("threads", threads, least=1)

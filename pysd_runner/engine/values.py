@@ -13,7 +13,22 @@ Array = NDArray[np.float64]
 
 
 def fitted_to(model: ModelIr, name: str, value: Any) -> Array | TimePath:
-    """A value with the axes of a variable."""
+    """A value with the axes of a variable.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    name
+        The variable.
+    value
+        A number, an array over the subscripts with (scenario, draw) in front if it varies, or a `TimePath` of these.
+
+    Returns
+    -------
+    ndarray or TimePath
+        Shape (scenario, draw, ...).
+    """
     if isinstance(value, TimePath):
         steps = [_fitted(model, name, item) for item in value.values]
         lead = np.broadcast_shapes(*(item.shape for item in steps))
@@ -48,7 +63,15 @@ def _fitted(model: ModelIr, name: str, value: Any) -> Array:
 
 
 def check_cases(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse a value for no case at all."""
+    """Refuse a value for no case at all.
+
+    Parameters
+    ----------
+    name
+        The variable, for the message.
+    shape
+        Shape of its value.
+    """
     if 0 in shape:
         raise InvalidInput(
             f"value of {name!r} holds no draw (shape {shape}); give at least one scenario and one draw, or leave the "

@@ -37,7 +37,19 @@ def load_lowered(
     files: Mapping[str, Path] | None = None,
     budgets: Budgets = DEFAULT,
 ) -> Lowered:
-    """Lower a model file, or take what an earlier call left in the cache."""
+    """Lower a model file, or take what an earlier call left in the cache.
+
+    Parameters
+    ----------
+    path
+        The file.
+    elements
+        Other elements of some of its subscript ranges.
+    files
+        Data files by the name that the model has for them.
+    budgets
+        The most that the file may ask for.
+    """
     path, sha256 = identify(path)
     asked = _Asked(path, sha256, elements, files or {}, budgets)
     store = default_store("ir")
@@ -118,7 +130,21 @@ def translate_again(
     files: Mapping[str, Path],
     elements: Mapping[str, Sequence[str]],
 ) -> "Translated":
-    """A model file as PySD reads it, refused if anything changed since it was lowered."""
+    """A model file as PySD reads it, refused if anything changed since it was lowered.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sha256
+        Hash that it had.
+    model
+        What it was lowered to, None where that was not possible.
+    files
+        Data files by the name that the model has for them.
+    elements
+        Other elements of some of its subscript ranges.
+    """
     from pysd_runner.engine.frontend.translated.source import translate
 
     source = translate(path)

@@ -46,7 +46,13 @@ class OtherMethod(UserWarning):
 
 
 def difference_of_methods(model: ModelIr) -> str:
-    """What a file asks for, and what is done instead; empty where it is done as asked."""
+    """What a file asks for, and what is done instead; empty where it is done as asked.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    """
     method, asked = model.integration.method, model.integration.asked
     if method is None or not asked:
         return ""

@@ -29,7 +29,24 @@ class Plan:
 
 
 def plan(model: ModelIr, outcomes: Iterable[str], given: frozenset[str], moving: frozenset[str]) -> Plan:
-    """Order of computation for some outcomes."""
+    """Order of computation for some outcomes.
+
+    Parameters
+    ----------
+    model
+        The lowered model.
+    outcomes
+        Variables that are wanted.
+    given
+        Variables whose values are handed over.
+    moving
+        Those of them that change over time.
+
+    Raises
+    ------
+    InvalidInput
+        If variables depend on each other at the same moment.
+    """
     wanted = tuple(outcomes)
     while True:
         found, circles = _planned(model, wanted, given, moving)
