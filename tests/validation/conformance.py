@@ -21,9 +21,9 @@ from typing import Any, get_args
 import numpy as np
 
 from pysd_runner.core.errors import GapsimError, InvalidModel, UnsupportedFeature
-from pysd_runner.engine.ir import Method
 from pysd_runner.engine.choice import Engine
 from pysd_runner.engine.frontend.source import read_source
+from pysd_runner.engine.ir import Method
 from pysd_runner.engine.names import key
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import Model, load_model
