@@ -1,6 +1,8 @@
 """``gapsim ensemble``: run any model for many draws of its parameters."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +18,8 @@ from pysd_runner.reports.folders import check_file, save_whole
 if TYPE_CHECKING:  # these load numpy
     import pandas as pd
 
-    from pysd_runner.ensemble import Design, Ensemble
+    from pysd_runner.ensemble import Design, Draws, Ensemble, Job
+    from pysd_runner.ensemble.run import Keep
     from pysd_runner.model import Model
 
 DRAWS = 256
@@ -36,6 +39,7 @@ def register(app: typer.Typer) -> None:
         'gapsim ensemble mine.mdl --bound "policy strength=0.1:0.4" --draws 1000 --outcome "national output"',
         "gapsim ensemble regional_digital --bound q_a --bound q_u --design sobol --draws 64 --out ensemble.nc",
         "gapsim ensemble mine.mdl --rows draws.csv --statistics --out statistics.nc",
+        "gapsim ensemble mine.mdl --bound rate=0:1 --design sobol --draws 1000000 --store runs --executor processes",
     )
     command(app, "ensemble", examples=examples)(ensemble)
 
@@ -71,17 +75,56 @@ def ensemble(
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="netCDF file to write.")] = Path("ensemble.nc"),
     force: Force = False,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="FOLDER",
+            help="Write finished blocks of draws to this folder, in place of one file at the end; the same command "
+            "again goes on where it stopped.",
+        ),
+    ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            "--executor",
+            metavar="threads|processes|tcp://HOST:PORT",
+            help="With --store: what computes the blocks; an address is that of a dask scheduler.",
+        ),
+    ] = "threads",
+    part: Annotated[
+        str,
+        typer.Option(
+            "--part", metavar="K/N", help="With --store: compute the K-th of N shares of the blocks, for job arrays."
+        ),
+    ] = "1/1",
 ) -> int:
     """Run any model for many draws of its parameters, and write a netCDF file.
 
     Draws that give values that are not finite are counted and described; statistics leave them out. What an
     interruption finds finished is written.
     """
-    check_file(out, ".nc", replace=force, inputs=(model, *(() if rows is None else (rows,))))
-    from pysd_runner.ensemble import Statistics, run_ensemble
+    if store is None and (executor, part) != ("threads", "1/1"):
+        raise InvalidInput("--executor and --part need --store FOLDER, where the blocks are kept")
+    if store is None or statistics:
+        check_file(out, ".nc", replace=force, inputs=(model, *(() if rows is None else (rows,))))
+    from pysd_runner.ensemble import Statistics, ensemble_job, run_ensemble
     from pysd_runner.model import load_model
 
     loaded = load_model(model)
+    keep: Keep = Statistics() if statistics else "full"
+    if store is not None:
+        cases = _drawn(loaded, bound or [], design, draws, seed, rows)
+        job = ensemble_job(
+            loaded,
+            {} if cases is None else cases,
+            store=store,
+            draws=draws if cases is None else None,
+            outcomes=outcome,
+            seed=seed,
+            keep=keep,
+        )
+        return _run(session, job, executor, threads, _share(part), out if statistics else None, force=force)
     cases = _design(loaded, bound or [], design, draws, seed, rows)
     count = draws if cases is None else len(cases)
     with session.stage(f"Running {count} draws of {loaded.name}", total=count) as stage:
@@ -92,7 +135,7 @@ def ensemble(
             outcomes=outcome,
             seed=seed,
             threads=threads,
-            keep=Statistics() if statistics else "full",
+            keep=keep,
             progress=stage.advance,
         )
     save_whole(out, ".nc", found.save, replace=force)
@@ -103,13 +146,75 @@ def ensemble(
     return SimulationFailed.exit_code if found.failed.all() else 0
 
 
+def _run(
+    session: Session,
+    job: "Job",
+    executor: str,
+    workers: int | None,
+    part: tuple[int, int],
+    out: Path | None,
+    *,
+    force: bool,
+) -> int:
+    """Compute the blocks of a stored ensemble that are missing; with all of them, write their statistics."""
+    recipe, path = job.store.recipe, job.store.path
+    share = sum(recipe.part(number).stop - recipe.part(number).start for number in job.numbers(part))
+    with session.stage(f"Running {share} draws of {job.model.name}", total=share) as stage:
+        try:
+            job.run(executor, workers=workers, part=part, progress=stage.advance)
+        except KeyboardInterrupt:
+            session.kept = [f"{job.done} of {recipe.blocks} blocks are kept in {path}; the same command goes on."]
+            raise
+    failed = sum(job.store.failed(number) for number in range(recipe.blocks) if job.store.has(number))
+    session.data = {"store": path, "draws": recipe.count, "blocks": recipe.blocks, "done": job.done, "failed": failed}
+    session.say(f"{job.done} of {recipe.blocks} blocks, {failed} cases in them failed: {path}")
+    if job.complete and out is not None:
+        found = job.statistics()
+        save_whole(out, ".nc", found.save, replace=force)
+        _tell(session, found, out)
+    return 0
+
+
+def _share(text: str) -> tuple[int, int]:
+    """A share of the work, such as 3/64."""
+    share, sign, shares = text.partition("/")
+    if not (sign and share.isdecimal() and shares.isdecimal()):
+        raise InvalidInput(f"--part {text!r}: expected K/N, for instance 3/64")
+    return int(share), int(shares)
+
+
+def _drawn(
+    loaded: "Model", bounds: list[str], kind: Kind, draws: int, seed: int, rows: Path | None
+) -> "Draws | Design | None":
+    """What varies between draws; blocks make it for themselves where the design can be made in parts."""
+    from pysd_runner.ensemble import Draws
+    from pysd_runner.ensemble.designs import intervals
+
+    if rows is not None or not bounds or kind is Kind.LHS:
+        return _design(loaded, bounds, kind, draws, seed, rows)
+    with _naming_bounds(loaded):
+        ranges = intervals(loaded, dict(_range(item) for item in bounds))
+    return Draws(method="sobol" if kind is Kind.SOBOL else "random", ranges=ranges, draws=draws, seed=seed)
+
+
+@contextmanager
+def _naming_bounds(loaded: "Model") -> Iterator[None]:
+    """Say which option gives bounds that the model does not."""
+    from pysd_runner.ensemble.designs import NoBounds
+
+    try:
+        yield
+    except NoBounds as error:
+        bound = f"--bound {shlex.quote(error.name)}=LOW:HIGH"
+        raise InvalidInput(f"{loaded.path.name} gives no bounds of {error.name!r}; give them: {bound}") from error
+
+
 def _design(
     loaded: "Model", bounds: list[str], kind: Kind, draws: int, seed: int, rows: Path | None
 ) -> "Design | None":
     """What varies between draws; None where that is left to chance in the model's own equations."""
     from pysd_runner import ensemble as designs
     from pysd_runner.ensemble.cases import is_random
-    from pysd_runner.ensemble.designs import NoBounds
 
     if rows is not None and bounds:
         raise InvalidInput("--bound and --rows both say what varies; give one of them")
@@ -123,11 +228,8 @@ def _design(
             "each parameter, --bound NAME where the model gives bounds, or --rows FILE"
         )
     make = {Kind.LHS: designs.latin_hypercube, Kind.SOBOL: designs.sobol, Kind.RANDOM: designs.random_draws}[kind]
-    try:
+    with _naming_bounds(loaded):
         return make(loaded, dict(_range(item) for item in bounds), draws, seed=seed)
-    except NoBounds as error:
-        bound = f"--bound {shlex.quote(error.name)}=LOW:HIGH"
-        raise InvalidInput(f"{loaded.path.name} gives no bounds of {error.name!r}; give them: {bound}") from error
 
 
 def _table(path: Path) -> "pd.DataFrame":

@@ -15,18 +15,24 @@ if TYPE_CHECKING:  # for type checkers only; reading the names must not load num
         rows,
         sobol,
     )
+    from pysd_runner.ensemble.job import Job, ensemble_job, load_job
+    from pysd_runner.ensemble.recipe import Draws
     from pysd_runner.ensemble.result import Ensemble
     from pysd_runner.ensemble.run import run_ensemble
     from pysd_runner.ensemble.statistics import Statistics
 
 _HOMES = {
     "Design": "designs",
+    "Draws": "recipe",
     "Ensemble": "result",
+    "Job": "job",
     "Statistics": "statistics",
     "UnbalancedDesign": "designs",
+    "ensemble_job": "job",
     "fitted_draws": "designs",
     "grid": "designs",
     "latin_hypercube": "designs",
+    "load_job": "job",
     "prior_draws": "designs",
     "random_draws": "designs",
     "rows": "designs",
@@ -36,12 +42,16 @@ _HOMES = {
 
 __all__ = [
     "Design",
+    "Draws",
     "Ensemble",
+    "Job",
     "Statistics",
     "UnbalancedDesign",
+    "ensemble_job",
     "fitted_draws",
     "grid",
     "latin_hypercube",
+    "load_job",
     "prior_draws",
     "random_draws",
     "rows",

@@ -11,6 +11,7 @@ from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Task, TimePath, check_cases, leading_shape
 from pysd_runner.engine.ir import INITIAL_TIME, Random, walk
+from pysd_runner.ensemble.blocks import blocks
 from pysd_runner.ensemble.designs import Design
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import Position, constant_values, element_name, located
@@ -35,6 +36,19 @@ class Cases:
     def first(self) -> Task:
         """The task of the first scenario; model, clock and outcomes are the same in all."""
         return self.tasks[0]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Subscripts and saved moments of each outcome."""
+        ir, years = self.first.ir, self.first.clock.saved_times.size
+        return {name: (*ir.shape(ir.variables[name].dims), years) for name in self.first.outcomes}
+
+    def blocks(self, draws: int) -> list[slice]:
+        """So many draws in blocks of a size that suits the outcomes and the work of a run."""
+        ir = self.first.ir
+        cells = sum(int(np.prod(ir.shape(variable.dims))) for variable in ir.variables.values())
+        size = 8 * sum(int(np.prod(shape)) for shape in self.shapes.values())
+        return blocks(draws, size, cells * self.first.clock.times.size)
 
 
 def cases_of(

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 
 # What a parameter may be drawn from: (low, high), a distribution, or None for bounds of the declarations or the file.
 Ranges = Mapping[str, Any] | Sequence[str]
+
+# Designs whose draws can be made part by part.
+PartMethod = Literal["sobol", "random"]
 
 # A grid of more points than this is a slip of the pen, and would not fit into memory.
 MOST_POINTS = 100_000_000
@@ -172,13 +175,8 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     UnbalancedDesign
         If `draws` is no power of two.
     """
-    from scipy.stats import qmc
-
     laws = _laws(model, ranges)
     draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
-    most = qmc.Sobol.MAXDIM
-    if len(laws) > most:
-        raise InvalidInput(f"a Sobol sequence has at most {most} parameters; found {len(laws)}")
     if draws & (draws - 1):
         below = 1 << (draws.bit_length() - 1)
         warnings.warn(
@@ -186,11 +184,56 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
             UnbalancedDesign,
             stacklevel=2,
         )
-    sequence = qmc.Sobol(len(laws), seed=np.random.default_rng([seed, len(laws)]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # said above, with what to do
-        points = np.asarray(sequence.random(draws))
+    points = _sobol_points(len(laws), slice(0, draws), seed)
     return _design(laws, points, "Sobol", seed)
+
+
+def _sobol_points(parameters: int, part: slice, seed: int) -> Array:
+    """Some consecutive points of a scrambled sequence, shape (point, parameter)."""
+    from scipy.stats import qmc
+
+    most = qmc.Sobol.MAXDIM
+    if parameters > most:
+        raise InvalidInput(f"a Sobol sequence has at most {most} parameters; found {parameters}")
+    sequence = qmc.Sobol(parameters, seed=np.random.default_rng([seed, parameters]))
+    if part.start:
+        sequence.fast_forward(part.start)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # `sobol` says what to do
+        return np.asarray(sequence.random(part.stop - part.start))
+
+
+def drawn_part(model: Model, method: PartMethod, ranges: Ranges, part: slice, *, seed: int) -> Design:
+    """Some consecutive draws of a design, without those before them.
+
+    Parameters
+    ----------
+    model
+        The model whose parameters are drawn.
+    method
+        ``"sobol"`` or ``"random"``.
+    ranges
+        By parameter: ``(low, high)``, or None for the bounds the model gives.
+    part
+        First draw, and the one after the last.
+    seed
+        Decides every value, a whole number from 0.
+
+    Returns
+    -------
+    Design
+        The same values as these rows of `sobol` or of `random_draws`.
+    """
+    laws = _laws(model, ranges)
+    if method == "sobol":
+        return _design(laws, _sobol_points(len(laws), part, seed), "Sobol", seed)
+    shares = []
+    for name in laws:
+        stream = _stream(seed, name)
+        # Every number drawn from [0, 1) takes one step of the generator, so that those before can be left out.
+        stream.bit_generator.advance(part.start)  # type: ignore[attr-defined]
+        shares.append(stream.random(part.stop - part.start))
+    return _design(laws, np.stack(shares, axis=1), "random draws", seed)
 
 
 def random_draws(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
@@ -476,3 +519,25 @@ def _numbers(value: Any, what: str) -> Array:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{what}: expected numbers; found {value!r}") from error
+
+
+def intervals(model: Model, ranges: Ranges) -> dict[str, tuple[float, float]]:
+    """Bounds of every parameter, by its name in the model file.
+
+    Parameters
+    ----------
+    model
+        The model whose parameters are drawn.
+    ranges
+        By parameter: ``(low, high)``, or None for the bounds the model gives.
+
+    Raises
+    ------
+    InvalidInput
+        If a range is not usable, or a distribution.
+    """
+    asked = ranges if isinstance(ranges, Mapping) else dict.fromkeys(ranges)
+    return {
+        name: _declared_bounds(model, name) if value is None else _interval(name, value)
+        for name, value in _named(model, asked).items()
+    }

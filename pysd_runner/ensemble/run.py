@@ -18,7 +18,7 @@ from pysd_runner.core.counts import cores, whole
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.engine import Engine, Failure, Precision, TimePath
 from pysd_runner.engine.ir import Method
-from pysd_runner.ensemble.blocks import blocks, in_order
+from pysd_runner.ensemble.blocks import in_order
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Collector, Runs, Streams
 from pysd_runner.ensemble.designs import Design
@@ -125,8 +125,8 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
     asked |= {"engine": engine, "method": method, "seed": seed}
     found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision)
-    shapes = _shapes(found)
-    parts = _parts(found, shapes)
+    shapes = found.shapes
+    parts = _parts(found)
     collector: Collector
     if isinstance(keep, Statistics):
         collector = Streams(found, shapes, keep, block=parts[0].stop)
@@ -235,19 +235,10 @@ def _ready(cases: Cases, precision: Precision) -> Cases:
     return replace(cases, tasks=tuple(replace(task, threads=1, precision=inside) for task in cases.tasks))
 
 
-def _shapes(cases: Cases) -> dict[str, tuple[int, ...]]:
-    """Subscripts and years of each outcome."""
-    ir, years = cases.first.ir, cases.first.clock.saved_times.size
-    return {name: (*ir.shape(ir.variables[name].dims), years) for name in cases.first.outcomes}
-
-
-def _parts(cases: Cases, shapes: Mapping[str, tuple[int, ...]]) -> list[slice]:
+def _parts(cases: Cases) -> list[slice]:
     if cases.first.engine == "pysd":  # a case takes seconds, so that progress is told after each
         return [slice(draw, draw + 1) for draw in range(cases.draws)]
-    ir = cases.first.ir
-    cells = sum(int(np.prod(ir.shape(variable.dims))) for variable in ir.variables.values())
-    size = 8 * sum(int(np.prod(shape)) for shape in shapes.values())
-    return blocks(cases.draws, size, cells * cases.first.clock.times.size)
+    return cases.blocks(cases.draws)
 
 
 def _threads(threads: int | None, cases: Cases) -> int:

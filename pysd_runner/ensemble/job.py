@@ -1,0 +1,565 @@
+"""Ensembles too long for one sitting or too large for memory: blocks in a store, on any executor."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.counts import cores, whole
+from pysd_runner.core.errors import GapsimError, InvalidInput
+from pysd_runner.engine import Engine, Failure, Precision, TimePath
+from pysd_runner.engine.ir import Method
+from pysd_runner.ensemble.blocks import VECTOR
+from pysd_runner.ensemble.cases import Cases, cases_of
+from pysd_runner.ensemble.collecting import BlockRuns, Runs, Streams
+from pysd_runner.ensemble.designs import Design, intervals
+from pysd_runner.ensemble.recipe import Draws, Recipe, plain, versions
+from pysd_runner.ensemble.result import Ensemble
+from pysd_runner.ensemble.run import MOST_TRACED, Keep, listening
+from pysd_runner.ensemble.statistics import Statistics
+from pysd_runner.ensemble.store import (
+    FAILED,
+    RECIPE,
+    Store,
+    create,
+    folder_of,
+    read_statistics,
+    run_file,
+    runs_of_block,
+    statistics_of_block,
+)
+from pysd_runner.model import Model
+from pysd_runner.simulation.showing import time_unit
+from pysd_runner.simulation.task import provenance
+
+# Blocks that wait for each worker: enough that none stands idle, few enough to bound memory.
+AHEAD = 2
+# Workers of executors that do not say how many they have.
+UNKNOWN_WORKERS = 64
+# How often a scheduler hands out a block again whose worker died.
+RETRIES = 3
+# Seconds within which a scheduler has to answer.
+CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Job:
+    """An ensemble whose finished blocks lie in a store; made by `ensemble_job`, found again by `load_job`."""
+
+    store: Store
+    model: Model
+
+    def __repr__(self) -> str:
+        recipe = self.store.recipe
+        what = "runs" if recipe.statistics is None else "statistics"
+        done = f"{self.done} of {recipe.blocks} blocks"
+        return f"<Job of {self.model.name!r}: {what} of {recipe.count:,} draws, {done} in {self.store.path}>"
+
+    @property
+    def done(self) -> int:
+        """How many blocks are finished."""
+        return sum(self.store.has(number) for number in range(self.store.recipe.blocks))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all blocks are finished."""
+        return self.done == self.store.recipe.blocks
+
+    def run(
+        self,
+        executor: str | Executor = "threads",
+        *,
+        workers: int | None = None,
+        part: tuple[int, int] = (1, 1),
+        progress: Callable[[int], None] | None = None,
+    ) -> "Job":
+        """Compute the blocks that are missing.
+
+        What is in the store afterwards depends neither on the executor nor on the number of workers nor on how often
+        the work was interrupted. Several calls, on several machines that share the folder, may work at once.
+
+        Parameters
+        ----------
+        executor
+            ``"threads"``, ``"processes"``, the address of a dask scheduler such as ``"tcp://10.0.0.5:8786"``, or any
+            executor with the interface of `concurrent.futures`. Threads are the fastest on one machine; processes
+            serve engines that hold the lock of the interpreter (``engine="pysd"``, ``"numpy"``), a scheduler several
+            machines.
+        workers
+            How many threads or processes; None takes every core.
+        part
+            ``(3, 64)`` computes the third of 64 shares of the blocks, for job arrays without a scheduler.
+        progress
+            Called with the number of draws of each block that is finished.
+
+        Returns
+        -------
+        Job
+            This one.
+
+        Raises
+        ------
+        InvalidInput
+            If the store cannot be written, or an option is not usable.
+        GapsimError
+            If a worker died; what was finished is kept.
+        KeyboardInterrupt
+            After an interruption; what was finished is kept.
+        """
+        recipe, store = self.store.recipe, self.store
+        mine = self.numbers(part)
+        if recipe.versions != versions():
+            raise InvalidInput(f"{store.path} was begun with {_told(recipe.versions)}; here are {_told(versions())}")
+        told = progress or (lambda _draws: None)
+        missing = []
+        for number in mine:
+            if store.has(number):
+                told(_size(recipe.part(number)))
+            else:
+                missing.append(number)
+        try:
+            with _pool(executor, workers) as (pool, limit):
+                for number in _finished(pool, limit, str(store.path), store.digest, missing):
+                    told(_size(recipe.part(number)))
+        except OSError as error:
+            raise InvalidInput(
+                f"{error.filename or store.path}: {error.strerror or error}; {self.done} of {recipe.blocks} blocks are "
+                "kept, run again when this is mended"
+            ) from error
+        if self.complete:
+            store.tidy()
+        return self
+
+    def numbers(self, part: tuple[int, int] = (1, 1)) -> range:
+        """Blocks of a share of the work, such as ``(3, 64)``."""
+        share, shares = (whole("part", number, least=1) for number in part)
+        if share > shares:
+            raise InvalidInput(f"part: expected a share between 1 and {shares}; found {share}")
+        return range(share - 1, self.store.recipe.blocks, shares)
+
+    def statistics(self, keep: Statistics | None = None) -> Ensemble:
+        """Statistics over all draws, block by block, so that memory does not grow with their number.
+
+        Parameters
+        ----------
+        keep
+            Which ones, where the store holds runs; None takes those of the store, or the usual ones.
+
+        Returns
+        -------
+        Ensemble
+            The same, bit for bit, whatever computed the blocks.
+
+        Raises
+        ------
+        InvalidInput
+            If blocks are missing or damaged, or the store holds other statistics.
+        """
+        recipe = self.store.recipe
+        if recipe.kept is not None and keep not in (None, recipe.kept):
+            raise InvalidInput(f"{self.store.path} keeps {recipe.kept}, not {keep}; the runs are not in it")
+        kept = recipe.kept or keep or Statistics()
+        cases = replace(self._cases(slice(0, 1)), draws=recipe.count)
+        streams = Streams(cases, cases.shapes, kept, block=recipe.block)
+        outcomes = list(cases.shapes)
+        failed = np.zeros((len(cases.scenarios), recipe.count), dtype=bool)
+        for number, content in self._contents():
+            part = recipe.part(number)
+            if recipe.kept is not None:
+                streams.add(read_statistics(content[_statistics_file(number)], outcomes, streams.order))
+                failed[:, part] = np.load(io.BytesIO(content[_failed_file(number)]))
+            else:
+                runs, failed[:, part] = self._runs(number, content, cases)
+                streams.add(streams.reduce(part, (runs[scenario] for scenario in streams.order)))
+        return self._ensemble(cases, failed, streams.results(recipe.count), {})
+
+    def ensemble(self) -> Ensemble:
+        """All runs, in memory.
+
+        Raises
+        ------
+        InvalidInput
+            If blocks are missing or damaged, the store holds statistics, or the memory of the machine is too small.
+        """
+        recipe = self.store.recipe
+        if recipe.kept is not None:
+            raise InvalidInput(f"{self.store.path} keeps statistics, not the runs; take `statistics`")
+        cases = self._cases(slice(0, recipe.count))
+        kept = Runs(cases, cases.shapes, recipe.precision)
+        failed = np.zeros((len(cases.scenarios), recipe.count), dtype=bool)
+        for number, content in self._contents():
+            runs, failed[:, recipe.part(number)] = self._runs(number, content, cases)
+            kept.reduce(recipe.part(number), runs)
+        return self._ensemble(cases, failed, kept.results(recipe.count), cases.parameters)
+
+    def _cases(self, part: slice) -> Cases:
+        return self.store.recipe.cases(self.model, self.store.path, part)
+
+    def _contents(self) -> Iterator[tuple[int, dict[str, bytes]]]:
+        """Every block, in order."""
+        blocks, done = self.store.recipe.blocks, self.done
+        if done < blocks:
+            raise InvalidInput(f"{self.store.path}: {done} of {blocks} blocks are finished; run the others first")
+        for number in range(blocks):
+            yield number, self.store.read(number)
+
+    def _runs(
+        self, number: int, content: Mapping[str, bytes], cases: Cases
+    ) -> tuple[list[BlockRuns], NDArray[np.bool_]]:
+        """Runs of a block by scenario, and which failed."""
+        recipe = self.store.recipe
+        count, order = _size(recipe.part(number)), np.dtype(recipe.precision).newbyteorder("<")
+        found = []
+        for scenario in range(len(cases.scenarios)):
+            data = {}
+            for name, shape in cases.shapes.items():
+                flat = np.frombuffer(content[run_file(folder_of(name), scenario, number, len(shape))], dtype=order)
+                data[name] = np.moveaxis(flat.reshape(*shape, recipe.block)[..., :count], -1, 0)[None]
+            failed = np.frombuffer(content[run_file(FAILED, scenario, number, 0)], dtype=bool)[:count]
+            found.append(BlockRuns(scenario, data, failed))
+        return found, np.stack([run.failed for run in found])
+
+    def _ensemble(
+        self, cases: Cases, failed: NDArray[np.bool_], results: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> Ensemble:
+        recipe, variables = self.store.recipe, self.model.ir.variables
+        known = dict.fromkeys((*cases.first.outcomes, *parameters))
+        return Ensemble(
+            scenarios=cases.scenarios,
+            years=cases.first.clock.saved_times,
+            dims={name: variables[name].dims for name in known},
+            units={name: variables[name].unit for name in known},
+            ranges=self.model.ir.ranges,
+            parameters=parameters,
+            failed=failed,
+            failures=self._failures(failed),
+            planned=recipe.count,
+            provenance={**provenance(self.model, cases.first), "recipe": recipe.model_dump(mode="json")},
+            time_unit=time_unit(self.model),
+            **results,
+        )
+
+    def _failures(self, failed: NDArray[np.bool_]) -> tuple[Failure, ...]:
+        """Where the first failed cases went wrong."""
+        found = []
+        for draw, scenario in np.argwhere(failed.T)[:MOST_TRACED].tolist():
+            task = self._cases(slice(draw, draw + 1)).tasks[scenario]
+            (item,) = task.traced(np.ones((1, 1), dtype=bool), task.compute())
+            found.append(replace(item, scenario=scenario, draw=draw))
+        return tuple(found)
+
+
+def ensemble_job(  # noqa: PLR0913 - a front door
+    model: Model,
+    cases: Draws | Design | Mapping[str, Any],
+    *,
+    store: str | Path,
+    outcomes: Sequence[str] | None = None,
+    scenarios: Mapping[str, Mapping[str, Any]] | None = None,
+    start: float | None = None,
+    stop: float | None = None,
+    step: float | None = None,
+    save_every: float | None = None,
+    engine: Engine = "auto",
+    method: Method | None = None,
+    seed: int = 0,
+    draws: int | None = None,
+    keep: Keep = "full",
+    precision: Precision = "float64",
+) -> Job:
+    """Begin an ensemble in a store, or find the same one again.
+
+    A job is a recipe: the model by its hash, the design, the seed, the outcomes and what is kept. Each block of draws
+    is computed from it and written to a folder of its own, whole or not at all, so that the work can be interrupted,
+    killed, divided over machines and taken up again.
+
+    Parameters
+    ----------
+    model
+        What `load_model` returned.
+    cases
+        `Draws`, which every block makes for itself; or as for `run_ensemble`, whose values are written to the store.
+    store
+        Folder to make; ``xarray.open_zarr("store/runs.zarr", consolidated=False)`` reads the runs in it.
+    outcomes, scenarios, start, stop, step, save_every, engine, method, seed, draws, keep, precision
+        As for `run_ensemble`.
+
+    Returns
+    -------
+    Job
+        Nothing is computed yet: `Job.run` does it.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder is there and holds something else, or as `run_ensemble` does.
+    """
+    given, count, made = _given(model, cases)
+    asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
+    asked |= {"engine": engine, "method": method, "seed": seed}
+    found = cases_of(model, given, scenarios, draws if made is None else None, **asked)
+    count = found.draws if count is None else count
+    size = min(found.blocks(count)[0].stop, count)
+    values = {} if made is not None else _by_variable(given)
+    digests = {name: _digest(array) for name, array in values.items()}
+    recipe = Recipe(
+        model=str(model.path.resolve()),
+        sha256=model.sha256,
+        regions=_regions(model),
+        files={name: str(path) for name, path in model.files.items()},
+        draws=made,
+        values=digests,
+        count=count,
+        block=max(VECTOR, size - size % VECTOR),
+        scenarios=_plain(model, scenarios),
+        outcomes=found.first.outcomes,
+        start=start,
+        stop=stop,
+        step=step,
+        save_every=save_every,
+        engine=found.first.engine,
+        method=found.first.method,
+        seed=seed,
+        precision=precision,
+        statistics=_kept(keep),
+        versions=versions(),
+    )
+    path = Path(store)
+    if not (path / RECIPE).is_file():
+        if path.exists():
+            raise InvalidInput(f"{path} is there already and is no stored ensemble; name another folder")
+        about = {"scenarios": list(found.scenarios), "model": model.name, "recipe": recipe.digest}
+        _create(
+            path, recipe, replace(found, draws=count), {digests[name]: array for name, array in values.items()}, about
+        )
+    there = Recipe.read(path / RECIPE)
+    if there != recipe:
+        apart = [name for name in Recipe.model_fields if getattr(there, name) != getattr(recipe, name)]
+        raise InvalidInput(
+            f"{path} was begun with other settings ({', '.join(apart)}); name another folder, or ask for the same"
+        )
+    return Job(Store(path, recipe, recipe.digest), model)
+
+
+def load_job(store: str | Path) -> Job:
+    """Find an ensemble in its store.
+
+    Parameters
+    ----------
+    store
+        The folder that `ensemble_job` made.
+
+    Returns
+    -------
+    Job
+        With the model it was begun with.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder is no stored ensemble, or the model file has changed.
+    """
+    path = Path(store)
+    recipe = Recipe.read(path / RECIPE)
+    return Job(Store(path, recipe, recipe.digest), recipe.load_model())
+
+
+def run_block(store: str, digest: str, number: int) -> int:
+    """Compute one block and write it to its store; anything that can read the folder and the model can do it."""
+    job = _opened(store, digest)
+    recipe = job.store.recipe
+    if recipe.digest != digest:
+        raise InvalidInput(f"{store} holds another ensemble than the one that was begun")
+    if job.store.has(number):
+        return number
+    part = recipe.part(number)
+    cases = recipe.cases(job.model, job.store.path, part)
+    failed = np.zeros((len(cases.scenarios), _size(part)), dtype=bool)
+
+    def runs(order: Sequence[int]) -> Iterator[BlockRuns]:
+        for scenario in order:
+            task = cases.tasks[scenario]
+            with np.errstate(all="ignore"):
+                data = {name: values.astype(recipe.precision, copy=False) for name, values in task.compute().items()}
+            failed[scenario] = task.failed_cases(data)[0]
+            yield BlockRuns(scenario, data, failed[scenario])
+
+    if recipe.kept is None:
+        data = [run.data for run in runs(range(len(cases.scenarios)))]
+        files = runs_of_block(recipe, number, data, failed)
+    else:
+        streams = Streams(replace(cases, draws=recipe.count), cases.shapes, recipe.kept, block=recipe.block)
+        reduced = streams.reduce(part, runs(streams.order))
+        stream = io.BytesIO()
+        np.save(stream, failed)
+        files = {
+            _statistics_file(number): statistics_of_block(reduced, list(cases.shapes)),
+            _failed_file(number): stream.getvalue(),
+        }
+    job.store.write(number, files, int(failed.sum()))
+    return number
+
+
+@lru_cache(maxsize=8)
+def _opened(store: str, digest: str) -> Job:  # noqa: ARG001 - another recipe in the same folder is another job
+    return load_job(store)
+
+
+def _finished(pool: Executor | None, limit: int, store: str, digest: str, numbers: Sequence[int]) -> Iterator[int]:
+    """Blocks as they are finished; few wait at a time, whatever their number."""
+    if pool is None:
+        with listening() as interruption:
+            for number in numbers:
+                yield run_block(store, digest, number)
+                interruption.check()
+        return
+    waiting: set[Future[int]] = set()
+    coming = iter(numbers)
+    try:
+        while True:
+            waiting |= {
+                pool.submit(run_block, store, digest, number) for number in islice(coming, limit - len(waiting))
+            }
+            if not waiting:
+                return
+            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in ready:
+                yield future.result()
+    except BrokenExecutor as error:
+        raise GapsimError(f"a worker died; what was finished is kept in {store}: run again to go on") from error
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+@contextmanager
+def _pool(executor: str | Executor, workers: int | None) -> Iterator[tuple[Executor | None, int]]:
+    """An executor, and how many blocks wait in it; None for this thread alone."""
+    if not isinstance(executor, str):
+        if not callable(getattr(executor, "submit", None)):
+            raise InvalidInput(f"executor: expected a name or something with `submit`; found {executor!r}")
+        yield executor, UNKNOWN_WORKERS
+        return
+    count = cores() if workers is None else whole("workers", workers, least=1)
+    if executor == "threads":
+        if count == 1:
+            yield None, 1
+            return
+        with ThreadPoolExecutor(count, thread_name_prefix="ensemble") as threads:
+            yield threads, AHEAD * count
+    elif executor == "processes":
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as processes:
+            yield processes, AHEAD * count
+    elif "://" in executor:
+        with _client(executor) as client:
+            yield client.get_executor(retries=RETRIES), AHEAD * max(1, sum(client.nthreads().values()))
+    else:
+        raise InvalidInput(
+            f"executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
+            f"tcp://10.0.0.5:8786; found {executor!r}"
+        )
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    """A client of a dask scheduler."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InvalidInput(f"{address}: dask is needed: pip install 'gapsim[cluster]'") from error
+    try:
+        client: Any = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{address}: no dask scheduler answers there within {CONNECT_SECONDS} s") from error
+    with client:
+        yield client
+
+
+def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any, int | None, Draws | None]:
+    """Values that show what is asked for, the number of draws where it is known, and draws that blocks make."""
+    if not isinstance(cases, Draws):
+        return cases, None, None
+    count = whole("draws", cases.draws, least=1)
+    made = Draws(
+        method=cases.method,
+        ranges=intervals(model, cases.ranges),
+        draws=count,
+        seed=whole("seed", cases.seed, least=0),
+    )
+    return made.part(model, slice(0, min(count, VECTOR))), count, made
+
+
+def _by_variable(cases: Design | Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    """Given values as arrays."""
+    values = cases.cases if isinstance(cases, Design) else cases
+    paths = [name for name, value in values.items() if isinstance(value, TimePath)]
+    if paths:
+        raise InvalidInput(f"{paths[0]!r} changes over time: in a store give paths in `scenarios`")
+    return {str(name): np.asarray(value, dtype=float) for name, value in values.items()}
+
+
+def _plain(model: Model, scenarios: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]] | None:
+    if scenarios is None:
+        return None
+    return {
+        name: {variable: plain(value) for variable, value in model.by_variable(overrides).items()}
+        for name, overrides in scenarios.items()
+    }
+
+
+def _kept(keep: Keep) -> dict[str, Any] | None:
+    if isinstance(keep, Statistics):
+        return {**asdict(keep), "quantiles": list(keep.quantiles)}
+    if keep != "full":
+        raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
+    return None
+
+
+def _regions(model: Model) -> int | None:
+    return len(next(iter(model.elements.values()))) if model.elements else None
+
+
+def _create(path: Path, *rest: Any) -> None:
+    try:
+        create(path, *rest)
+    except OSError as error:
+        if not (path / RECIPE).is_file():  # else somebody else made it at the same moment
+            raise InvalidInput(f"{path} cannot be made: {error.strerror or error}") from error
+
+
+def _digest(array: NDArray[np.float64]) -> str:
+    return hashlib.sha256(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _size(part: slice) -> int:
+    return int(part.stop - part.start)
+
+
+def _told(found: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def _statistics_file(number: int) -> str:
+    return f"blocks/{number:08d}.npz"
+
+
+def _failed_file(number: int) -> str:
+    return f"blocks/{number:08d}.failed.npy"

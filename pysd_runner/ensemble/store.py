@@ -1,0 +1,243 @@
+"""A folder of finished blocks: runs as zarr arrays, or statistics of them; a block is there whole or not at all."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.ensemble.cases import Cases
+from pysd_runner.ensemble.collecting import Reduced
+from pysd_runner.ensemble.quantiles import Summary
+from pysd_runner.ensemble.recipe import Recipe
+from pysd_runner.ensemble.statistics import BlockStatistics, Moments
+
+Array = NDArray[np.floating]
+
+RECIPE = "recipe.json"
+# Everything that zarr reads.
+RUNS = "runs.zarr"
+FAILED = "failed"
+# The order of axes is the one in which the compiled engine gives them, so that a chunk is written as it lies.
+FIRST, LAST = "scenario", "draw"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The folder of a stored ensemble."""
+
+    path: Path
+    recipe: Recipe
+    digest: str
+
+    def has(self, number: int) -> bool:
+        """Whether a block was finished."""
+        return self._record(number).is_file()
+
+    def write(self, number: int, arrays: Mapping[str, bytes], failed: int) -> None:
+        """Write a block: its files aside and then renamed, its record last."""
+        seals = {}
+        for name, content in sorted(arrays.items()):
+            _write(self.path / name, content)
+            seals[name] = hashlib.sha256(content).hexdigest()
+        record = {"block": number, "failed": failed, "recipe": self.digest, "sha256": seals}
+        _write(self._record(number), (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+
+    def read(self, number: int) -> dict[str, bytes]:
+        """Contents of a block by the name of the file.
+
+        Raises
+        ------
+        InvalidInput
+            If something of it is missing or was changed.
+        """
+        try:
+            record = json.loads(self._record(number).read_bytes())
+            found = {name: (self.path / name).read_bytes() for name in record["sha256"]}
+            sound = record["recipe"] == self.digest and all(
+                hashlib.sha256(content).hexdigest() == record["sha256"][name] for name, content in found.items()
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            sound = False
+        if not sound:
+            raise InvalidInput(
+                f"{self.path}: block {number} is damaged; delete {self._record(number)} and run again to make it anew"
+            )
+        return found
+
+    def failed(self, number: int) -> int:
+        """How many cases of a block failed."""
+        return int(json.loads(self._record(number).read_bytes())["failed"])
+
+    def tidy(self) -> None:
+        """Remove what killed writers left; only when all blocks are there."""
+        for path in self.path.rglob(".*.part"):
+            path.unlink(missing_ok=True)
+
+    def _record(self, number: int) -> Path:
+        return self.path / "blocks" / f"{number:08d}.json"
+
+
+def runs_of_block(
+    recipe: Recipe, number: int, runs: Sequence[Mapping[str, Array]], failed: NDArray[np.bool_]
+) -> dict[str, bytes]:
+    """Chunks of the zarr arrays; `runs` by scenario, shape (1, draw or 1, ..., year), `failed` (scenario, draw)."""
+    found = {}
+    count = failed.shape[1]
+    for scenario, data in enumerate(runs):
+        for name, values in data.items():
+            whole = np.moveaxis(np.broadcast_to(values[0], (count, *values.shape[2:])), 0, -1)
+            found[run_file(folder_of(name), scenario, number, whole.ndim - 1)] = _chunk(whole, recipe.block)
+        found[run_file(FAILED, scenario, number, 0)] = _chunk(failed[scenario], recipe.block)
+    return found
+
+
+def run_file(folder: str, scenario: int, number: int, inner: int) -> str:
+    """The chunk of a block in an array with so many axes between scenario and draw."""
+    return "/".join((RUNS, folder, "c", str(scenario), *("0" for _ in range(inner)), str(number)))
+
+
+def _chunk(values: NDArray[Any], size: int) -> bytes:
+    """Bytes of a chunk; the last one is filled up with zeros."""
+    missing = size - values.shape[-1]
+    if missing:
+        values = np.concatenate([values, np.zeros((*values.shape[:-1], missing), values.dtype)], axis=-1)
+    return np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def folder_of(name: str) -> str:
+    """Folder of a variable's array; names may hold a slash, or be one of ours."""
+    name = name.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")
+    return f"{name}_" if name in (FAILED, "year") or name.startswith((".", "__")) else name
+
+
+def statistics_of_block(reduced: Sequence[tuple[int, Reduced, Reduced]], outcomes: Sequence[str]) -> bytes:
+    """Statistics of a block as a file of NumPy."""
+    arrays: dict[str, Any] = {}
+    for scenario, levels, differences in reduced:
+        for kind, found in (("level", levels), ("difference", differences)):
+            for name, block in found.items():
+                arrays |= _packed(f"{scenario}/{kind}/{outcomes.index(name)}", block)
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def _packed(place: str, block: BlockStatistics) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if (moments := block.moments) is not None:
+        parts = (moments.origin, moments.beyond, moments.squares, moments.minimum, moments.maximum)
+        found |= {f"{place}/moments": np.stack(parts), f"{place}/count": np.array(moments.count)}
+    if (summary := block.summary) is not None:
+        found |= {f"{place}/points": summary.points, f"{place}/ranks": np.array([summary.count, summary.error])}
+    if block.missing is not None:
+        found[f"{place}/missing"] = block.missing
+    return found
+
+
+def read_statistics(
+    content: bytes, outcomes: Sequence[str], order: Sequence[int]
+) -> list[tuple[int, Reduced, Reduced]]:
+    """What `statistics_of_block` wrote."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = dict(file)
+
+    def reduced(scenario: int, kind: str) -> Reduced:
+        places = {name: f"{scenario}/{kind}/{number}" for number, name in enumerate(outcomes)}
+        known = {place.rpartition("/")[0] for place in arrays}
+        return {name: _unpacked(arrays, place) for name, place in places.items() if kind == "level" or place in known}
+
+    return [(scenario, reduced(scenario, "level"), reduced(scenario, "difference")) for scenario in order]
+
+
+def _unpacked(arrays: Mapping[str, Any], place: str) -> BlockStatistics:
+    moments, ranks = arrays.get(f"{place}/moments"), arrays.get(f"{place}/ranks")
+    return BlockStatistics(
+        None if moments is None else Moments(int(arrays[f"{place}/count"]), *moments),
+        None if ranks is None else Summary(arrays[f"{place}/points"], int(ranks[0]), float(ranks[1])),
+        arrays.get(f"{place}/missing"),
+    )
+
+
+def create(
+    path: Path, recipe: Recipe, cases: Cases, values: Mapping[str, Array], attributes: Mapping[str, Any]
+) -> None:
+    """Make the folder of a stored ensemble, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    try:
+        draft.chmod(0o755)
+        (draft / "blocks").mkdir()
+        if recipe.statistics is None:
+            _create_arrays(draft / RUNS, recipe, cases, attributes)
+        if values:
+            (draft / "values").mkdir()
+        for digest, array in values.items():
+            np.save(draft / "values" / f"{digest}.npy", array, allow_pickle=False)
+        (draft / RECIPE).write_text(recipe.text(), encoding="utf-8")
+        draft.rename(path)
+    except BaseException:
+        _remove(draft)
+        raise
+
+
+def _create_arrays(path: Path, recipe: Recipe, cases: Cases, attributes: Mapping[str, Any]) -> None:
+    """Describe the zarr arrays of every outcome, without their chunks."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise InvalidInput(
+            "a store of runs needs zarr: pip install 'gapsim[cluster]'; or keep statistics, which do not"
+        ) from error
+    group = zarr.create_group(path, attributes=dict(attributes))
+    ir, scenarios = cases.first.ir, len(cases.scenarios)
+    years = cases.first.clock.saved_times
+    group.create_array("year", data=years, compressors=None, dimension_names=["year"])
+
+    def array(name: str, inner: Mapping[str, int], dtype: str, about: Mapping[str, Any]) -> None:
+        group.create_array(
+            name,
+            shape=(scenarios, *inner.values(), recipe.count),
+            chunks=(1, *inner.values(), recipe.block),
+            dtype=dtype,
+            compressors=None,
+            fill_value=0,
+            dimension_names=[FIRST, *inner, LAST],
+            attributes=dict(about),
+        )
+
+    for name, shape in cases.shapes.items():
+        dims = [dim.lower() for dim in ir.variables[name].dims]
+        array(
+            folder_of(name),
+            dict(zip([*dims, "year"], shape, strict=True)),
+            recipe.precision,
+            {"units": ir.variables[name].unit, "long_name": name},
+        )
+    array(FAILED, {}, "bool", {"long_name": "cases that are not finite"})
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file aside and rename it; what a kill leaves is hidden."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,270 @@
+"""A stored ensemble is the same folder and the same numbers, whoever computes its blocks, in whatever order."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine import TimePath
+from pysd_runner.ensemble import (
+    Draws,
+    Statistics,
+    ensemble_job,
+    latin_hypercube,
+    load_job,
+    random_draws,
+    run_ensemble,
+    sobol,
+)
+from pysd_runner.ensemble.designs import drawn_part
+from pysd_runner.model import load_model
+from tests.engine.small_models import write_model
+
+pytest.importorskip("zarr")
+
+EQUATIONS = (
+    "Region: A, B, C ~~|\n"
+    "rate = 0.1 ~ 1/Year [0,0.3] ~|\n"
+    "share[Region] = 0.2, 0.3, 0.5 ~ Dmnl ~|\n"
+    "policy = 0 ~ Euro/Year ~|\n"
+    "noise = RANDOM NORMAL(-1, 1, 0, 0.1, 7) ~ Euro/Year ~|\n"
+    "wealth[Region] = INTEG(rate*wealth[Region] + share[Region]*policy + noise, 10) ~ Euro ~|\n"
+    "total = SUM(wealth[Region!]) ~ Euro ~|"
+)
+SCENARIOS = {"nothing": {}, "money": {"policy": TimePath(times=np.array([1.0, 3.0]), values=np.array([5.0, 1.0]))}}
+ASKED = {"outcomes": ["wealth", "total"], "scenarios": SCENARIOS, "seed": 5}
+DRAWS = Draws(method="sobol", ranges={"rate": (0.0, 0.3)}, draws=300, seed=3)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return load_model(write_model(tmp_path_factory.mktemp("jobs"), EQUATIONS, final=5, step=0.25, saveper=1))
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of 64 draws."""
+    monkeypatch.setattr("pysd_runner.ensemble.blocks.MOST_DRAWS", 64)
+    monkeypatch.setattr("pysd_runner.ensemble.blocks.LEAST_WORK", 0)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class Backwards(Executor):
+    """Does what it is given last first, in this thread."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, work, /, *given, **named):
+        future = Future()
+        self.waiting.append((future, work, given, named))
+        if len(self.waiting) == 5:
+            for one, what, values, more in reversed(self.waiting):
+                one.set_result(what(*values, **more))
+            self.waiting.clear()
+        return future
+
+
+@pytest.mark.parametrize("method", ["sobol", "random"])
+def test_a_part_of_a_design_is_these_rows_of_the_whole(model, method):
+    ranges = {"rate": (0.0, 0.3), "policy": (1.0, 2.0)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = {"sobol": sobol, "random": random_draws}[method](model, ranges, 200, seed=9)
+    for part in (slice(0, 64), slice(64, 130), slice(199, 200)):
+        found = drawn_part(model, method, ranges, part, seed=9)
+        np.testing.assert_array_equal(found.values, whole.values[part])
+        assert found.names == whole.names
+
+
+def test_runs_and_statistics_are_those_of_an_ensemble_in_memory(model, tmp_path):
+    job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED).run(workers=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        design = sobol(model, {"rate": (0.0, 0.3)}, 300, seed=3)
+    expected = run_ensemble(model, design, **ASKED)
+    found = job.ensemble()
+    for name in ASKED["outcomes"]:
+        np.testing.assert_array_equal(found[name], expected[name])
+    np.testing.assert_array_equal(found.parameters["rate"], expected.parameters["rate"])
+    kept = Statistics(against="nothing", quantiles=(0.1, 0.5))
+    statistics = job.statistics(kept)
+    direct = run_ensemble(model, design, **ASKED, keep=kept)
+    for name in ASKED["outcomes"]:
+        np.testing.assert_array_equal(statistics.statistic("quantile", name), direct.statistic("quantile", name))
+        np.testing.assert_allclose(statistics.statistic("mean", name), direct.statistic("mean", name), rtol=1e-13)
+    reduced = ensemble_job(model, DRAWS, store=tmp_path / "reduced", keep=kept, **ASKED).run(workers=1).statistics()
+    for name in ASKED["outcomes"]:
+        for statistic in ("mean", "variance", "minimum", "maximum", "quantile"):
+            for difference in (False, True):
+                np.testing.assert_array_equal(
+                    reduced.statistic(statistic, name, difference=difference),
+                    statistics.statistic(statistic, name, difference=difference),
+                )
+
+
+def test_the_store_does_not_depend_on_who_computed_it(model, tmp_path):
+    def made(name, **how):
+        ensemble_job(model, DRAWS, store=tmp_path / name, **ASKED).run(**how)
+        return content(tmp_path / name)
+
+    alone = made("alone", workers=1)
+    assert made("threads", workers=3) == alone
+    assert made("backwards", executor=Backwards()) == alone
+    for share in (3, 1, 2):
+        ensemble_job(model, DRAWS, store=tmp_path / "parts", **ASKED).run(workers=1, part=(share, 3))
+    assert content(tmp_path / "parts") == alone
+    assert made("processes", executor="processes", workers=2) == alone
+
+
+def test_dask_gives_the_same_store(model, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    alone = ensemble_job(model, DRAWS, store=tmp_path / "alone", **ASKED).run(workers=1)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        ensemble_job(model, DRAWS, store=tmp_path / "dask", **ASKED).run(cluster.scheduler_address)
+    assert alone.complete
+    assert content(tmp_path / "dask") == content(tmp_path / "alone")
+
+
+def test_zarr_and_xarray_read_the_runs(model, tmp_path):
+    import xarray as xr
+
+    job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED).run(workers=1)
+    with xr.open_zarr(tmp_path / "store" / "runs.zarr", consolidated=False) as read:
+        wealth = read["wealth"].transpose("scenario", "draw", "region", "year")
+        np.testing.assert_array_equal(wealth.to_numpy(), job.ensemble()["wealth"])
+        assert read["wealth"].attrs["units"] == "Euro"
+        assert read["year"].to_numpy().tolist() == [0, 1, 2, 3, 4, 5]
+        assert not read["failed"].to_numpy().any()
+
+
+def test_given_values_lie_in_the_store(model, tmp_path):
+    design = latin_hypercube(model, {"rate": (0.0, 0.3)}, 100, seed=2)
+    job = ensemble_job(model, design, store=tmp_path / "store", **ASKED).run(workers=1)
+    expected = run_ensemble(model, design, **ASKED)
+    np.testing.assert_array_equal(load_job(tmp_path / "store").ensemble()["total"], expected["total"])
+    assert job.complete
+    shares = np.random.default_rng(0).dirichlet([2, 3, 5], 100)
+    ensemble_job(model, {"share": shares, "rate": 0.2}, store=tmp_path / "other", **ASKED).run(workers=1)
+    expected = run_ensemble(model, {"share": shares, "rate": 0.2}, **ASKED)
+    np.testing.assert_array_equal(load_job(tmp_path / "other").ensemble()["total"], expected["total"])
+
+
+def test_failed_cases_are_counted_and_described(tmp_path):
+    equations = "rate = 0.1 ~~|\ns = INTEG(rate*s^2, 1) ~~|"
+    explosive = load_model(write_model(tmp_path, equations, final=20, step=0.25, saveper=1))
+    draws = Draws(method="random", ranges={"rate": (0.01, 0.5)}, draws=150)
+    found = ensemble_job(explosive, draws, store=tmp_path / "store").run(workers=1).ensemble()
+    expected = run_ensemble(explosive, random_draws(explosive, {"rate": (0.01, 0.5)}, 150))
+    assert 0 < expected.failed.sum() < 150
+    np.testing.assert_array_equal(found.failed, expected.failed)
+    assert [str(item) for item in found.failures] == [str(item) for item in expected.failures]
+
+
+def test_kills_lose_no_more_than_a_block_and_end_in_the_same_store(model, tmp_path):
+    """Six runs are killed at random moments; each goes on where the last one stopped."""
+    ensemble_job(model, DRAWS, store=tmp_path / "alone", **ASKED).run(workers=1)
+    job = ensemble_job(model, DRAWS, store=tmp_path / "killed", **ASKED)
+    script = (
+        "import sys, time\nfrom pysd_runner.ensemble import job\n"
+        "write = job.Store.write\n"
+        "def slow(*given):\n    time.sleep(0.05)\n    write(*given)\n"
+        "job.Store.write = slow\n"
+        "print('ready', flush=True)\n"
+        f"job.load_job({str(tmp_path / 'killed')!r}).run(workers=1)\n"
+    )
+    chance = np.random.default_rng(0)
+    for _ in range(6):
+        before = job.done
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(chance.uniform(0.0, 0.4))
+            os.kill(process.pid, signal.SIGKILL)
+        assert job.done >= before
+    job.run(workers=1)
+    assert content(tmp_path / "killed") == content(tmp_path / "alone")
+
+
+def test_a_damaged_block_is_named_and_made_anew(model, tmp_path):
+    job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED).run(workers=1)
+    chunk = tmp_path / "store" / "runs.zarr" / "total" / "c" / "1" / "0" / "2"
+    sound = chunk.read_bytes()
+    chunk.write_bytes(bytes(len(sound)))
+    with pytest.raises(InvalidInput, match=r"block 2 is damaged; delete .*00000002\.json and run again"):
+        job.ensemble()
+    (tmp_path / "store" / "blocks" / "00000002.json").unlink()
+    job.run(workers=1)
+    assert chunk.read_bytes() == sound
+
+
+def test_another_recipe_in_the_same_folder_is_refused(model, tmp_path):
+    ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED)
+    with pytest.raises(InvalidInput, match=r"was begun with other settings \(seed\)"):
+        ensemble_job(model, DRAWS, store=tmp_path / "store", **{**ASKED, "seed": 6})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("Dear", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="is there already and is no stored ensemble"):
+        ensemble_job(model, DRAWS, store=tmp_path / "mine", **ASKED)
+    assert (tmp_path / "mine" / "letter.txt").read_text(encoding="utf-8") == "Dear"
+    with pytest.raises(InvalidInput, match="is no stored ensemble"):
+        load_job(tmp_path / "mine")
+
+
+def test_a_changed_model_is_refused(tmp_path):
+    path = write_model(tmp_path, "rate = 0.1 ~~|\ns = INTEG(rate*s, 1) ~~|", final=2)
+    ensemble_job(load_model(path), {"rate": [0.1, 0.2]}, store=tmp_path / "store")
+    path.write_text(path.read_text(encoding="utf-8").replace("rate*s", "2*rate*s"), encoding="utf-8")
+    with pytest.raises(InvalidInput, match="its bytes have changed"):
+        load_job(tmp_path / "store")
+
+
+def test_what_cannot_be_used_is_said_in_a_sentence(model, tmp_path, monkeypatch):
+    job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED)
+    with pytest.raises(InvalidInput, match="0 of 5 blocks are finished"):
+        job.ensemble()
+    with pytest.raises(InvalidInput, match="executor: expected 'threads'"):
+        job.run("fast")
+    with pytest.raises(InvalidInput, match="between 1 and 2"):
+        job.run(part=(3, 2))
+    path = TimePath(times=np.array([0.0]), values=np.array([1.0]))
+    with pytest.raises(InvalidInput, match="changes over time"):
+        ensemble_job(model, {"policy": path}, store=tmp_path / "path", draws=3)
+
+    def full(*_):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr("pysd_runner.ensemble.store._write", full)
+    with pytest.raises(InvalidInput, match="No space left on device; 0 of 5 blocks are kept"):
+        job.run(workers=1)
+
+
+def test_damaged_records_are_refused(model, tmp_path):
+    ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED)
+    record = tmp_path / "store" / "recipe.json"
+    whole = record.read_text(encoding="utf-8")
+    for text in ("", "{", "[]", whole.replace('"count": 300', '"count": "many"'), whole.replace('"seed"', '"sead"')):
+        record.write_text(text, encoding="utf-8")
+        with pytest.raises(InvalidInput, match="damaged or newer"):
+            load_job(tmp_path / "store")
+
+
+def test_several_writers_at_once_do_no_harm(model, tmp_path):
+    alone = ensemble_job(model, DRAWS, store=tmp_path / "alone", **ASKED).run(workers=1)
+    jobs = [ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda job: job.run(workers=1), jobs))
+    assert content(tmp_path / "store") == content(alone.store.path)
