@@ -177,15 +177,26 @@ def sobol(model: Model, ranges: Ranges, draws: int, *, seed: int = 0) -> Design:
     """
     laws = _laws(model, ranges)
     draws, seed = whole("draws", draws, least=1), whole("seed", seed, least=0)
+    warn_unbalanced(draws)
+    points = _sobol_points(len(laws), slice(0, draws), seed)
+    return _design(laws, points, "Sobol", seed)
+
+
+def warn_unbalanced(draws: int) -> None:
+    """Warn of a Sobol sequence that is cut where it is not balanced.
+
+    Parameters
+    ----------
+    draws
+        How many points it has.
+    """
     if draws & (draws - 1):
         below = 1 << (draws.bit_length() - 1)
         warnings.warn(
             f"{draws} draws of a Sobol sequence are no power of two and not balanced; take {below} or {2 * below}",
             UnbalancedDesign,
-            stacklevel=2,
+            stacklevel=3,
         )
-    points = _sobol_points(len(laws), slice(0, draws), seed)
-    return _design(laws, points, "Sobol", seed)
 
 
 def _sobol_points(parameters: int, part: slice, seed: int) -> Array:

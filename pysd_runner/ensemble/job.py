@@ -30,7 +30,7 @@ from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.blocks import VECTOR
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Runs, Streams
-from pysd_runner.ensemble.designs import Design, intervals
+from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
 from pysd_runner.ensemble.recipe import Draws, Recipe, plain, versions
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.run import MOST_TRACED, Keep, listening
@@ -498,6 +498,8 @@ def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any
     if not isinstance(cases, Draws):
         return cases, None, None
     count = whole("draws", cases.draws, least=1)
+    if cases.method == "sobol":
+        warn_unbalanced(count)
     made = Draws(
         method=cases.method,
         ranges=intervals(model, cases.ranges),

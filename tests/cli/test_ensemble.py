@@ -1,5 +1,6 @@
 """``gapsim ensemble``: any model, many draws, one file."""
 
+import numpy as np
 import pytest
 
 from pysd_runner.export import load_netcdf
@@ -118,3 +119,36 @@ def test_chance_alone_may_make_draws_differ(gapsim, tmp_path):
     assert answer.code == 0, answer.err
     assert answer.out.startswith("4 draws, 0 of them failed")
     assert len(set(load_netcdf("ensemble.nc")["noise"].to_numpy()[0, :, 0])) == 4
+
+
+def test_a_store_is_filled_in_parts_and_summed_up(gapsim, model):
+    line = ("ensemble", model, "--bound", "Rate=0.01:0.1", "--draws", 200, "--design", "random", "--outcome", "half")
+    half = gapsim(*line, "--store", "runs", "--part", "1/2", "--quiet")
+    assert (half.code, half.err) == (0, "")
+    assert half.out == "1 of 2 blocks, 0 cases in them failed: runs\n"
+    again = gapsim(*line, "--store", "runs", "--quiet")
+    assert again.out == "2 of 2 blocks, 0 cases in them failed: runs\n"
+    statistics = gapsim(*line, "--store", "kept", "--statistics", "--out", "s.nc", "--quiet")
+    assert statistics.code == 0
+    assert gapsim(*line, "--statistics", "--out", "direct.nc", "--quiet").code == 0
+    with load_netcdf("s.nc") as stored, load_netcdf("direct.nc") as direct:
+        np.testing.assert_allclose(stored["half, mean"], direct["half, mean"], rtol=1e-13)
+        np.testing.assert_array_equal(stored["half, quantile"], direct["half, quantile"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--part", "1/2"], "need --store FOLDER"),
+        (["--store", "runs", "--part", "half"], "expected K/N, for instance 3/64"),
+        (["--store", "runs", "--part", "3/2"], "between 1 and 2"),
+        (["--store", "runs", "--executor", "fast"], "executor: expected 'threads'"),
+        (["--store", "rows.csv"], "is no stored ensemble"),
+    ],
+)
+def test_what_a_store_cannot_do_is_said(gapsim, model, tmp_path, options, message):
+    (tmp_path / "rows.csv").write_text("rate\n9\n")
+    answer = gapsim("ensemble", model, "--bound", "Rate=0.01:0.1", "--draws", 8, *options)
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err

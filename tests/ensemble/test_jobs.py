@@ -17,6 +17,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.ensemble import (
     Draws,
     Statistics,
+    UnbalancedDesign,
     ensemble_job,
     latin_hypercube,
     load_job,
@@ -41,7 +42,7 @@ EQUATIONS = (
 )
 SCENARIOS = {"nothing": {}, "money": {"policy": TimePath(times=np.array([1.0, 3.0]), values=np.array([5.0, 1.0]))}}
 ASKED = {"outcomes": ["wealth", "total"], "scenarios": SCENARIOS, "seed": 5}
-DRAWS = Draws(method="sobol", ranges={"rate": (0.0, 0.3)}, draws=300, seed=3)
+DRAWS = Draws(method="random", ranges={"rate": (0.0, 0.3)}, draws=300, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +91,7 @@ def test_a_part_of_a_design_is_these_rows_of_the_whole(model, method):
 
 def test_runs_and_statistics_are_those_of_an_ensemble_in_memory(model, tmp_path):
     job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED).run(workers=1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        design = sobol(model, {"rate": (0.0, 0.3)}, 300, seed=3)
+    design = random_draws(model, {"rate": (0.0, 0.3)}, 300, seed=3)
     expected = run_ensemble(model, design, **ASKED)
     found = job.ensemble()
     for name in ASKED["outcomes"]:
@@ -137,6 +136,15 @@ def test_dask_gives_the_same_store(model, tmp_path):
         ensemble_job(model, DRAWS, store=tmp_path / "dask", **ASKED).run(cluster.scheduler_address)
     assert alone.complete
     assert content(tmp_path / "dask") == content(tmp_path / "alone")
+
+
+def test_a_sobol_sequence_is_that_of_the_design(model, tmp_path):
+    draws = Draws(method="sobol", ranges={"rate": (0.0, 0.3)}, draws=256, seed=1)
+    job = ensemble_job(model, draws, store=tmp_path / "store", **ASKED).run(workers=1)
+    expected = run_ensemble(model, sobol(model, {"rate": (0.0, 0.3)}, 256, seed=1), **ASKED)
+    np.testing.assert_array_equal(job.ensemble()["total"], expected["total"])
+    with pytest.warns(UnbalancedDesign, match="take 256 or 512"):
+        ensemble_job(model, draws.model_copy(update={"draws": 300}), store=tmp_path / "other", **ASKED)
 
 
 def test_zarr_and_xarray_read_the_runs(model, tmp_path):
