@@ -139,7 +139,7 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidModel(f"{path}: the behaviour rules cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML, its encoding, or a whole number of thousands of digits
         raise InvalidModel(f"{path.name}: not valid TOML: {error}") from error
 
 

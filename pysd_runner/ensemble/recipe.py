@@ -26,7 +26,7 @@ PACKAGES = ("gapsim", "numpy", "scipy", "llvmlite")
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Draws(_Record):

@@ -62,7 +62,7 @@ def read_toml(text: str, place: str) -> Document:
     """Read a TOML text; it carries no line numbers."""
     try:
         return Document(place=place, data=tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _stop(place, f"not well-formed TOML: {error}") from error
 
 
