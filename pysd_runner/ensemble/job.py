@@ -13,7 +13,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
@@ -174,16 +174,16 @@ class Job:
             If blocks are missing or damaged, or the store holds other statistics.
         """
         recipe = self.store.recipe
-        if recipe.kept is not None and keep not in (None, recipe.kept):
-            raise InvalidInput(f"{self.store.path} keeps {recipe.kept}, not {keep}; the runs are not in it")
-        kept = recipe.kept or keep or Statistics()
+        if recipe.statistics is not None and keep not in (None, recipe.statistics):
+            raise InvalidInput(f"{self.store.path} keeps {recipe.statistics}, not {keep}; the runs are not in it")
+        kept = recipe.statistics or keep or Statistics()
         cases = replace(self._cases(slice(0, 1)), draws=recipe.count)
         streams = Streams(cases, cases.shapes, kept, block=recipe.block)
         outcomes = list(cases.shapes)
         failed = np.zeros((len(cases.scenarios), recipe.count), dtype=bool)
         for number, content in self._contents():
             part = recipe.part(number)
-            if recipe.kept is not None:
+            if recipe.statistics is not None:
                 streams.add(read_statistics(content[_statistics_file(number)], outcomes, streams.order))
                 failed[:, part] = np.load(io.BytesIO(content[_failed_file(number)]))
             else:
@@ -200,7 +200,7 @@ class Job:
             If blocks are missing or damaged, the store holds statistics, or the memory of the machine is too small.
         """
         recipe = self.store.recipe
-        if recipe.kept is not None:
+        if recipe.statistics is not None:
             raise InvalidInput(f"{self.store.path} keeps statistics, not the runs; take `statistics`")
         cases = self._cases(slice(0, recipe.count))
         kept = Runs(cases, cases.shapes, recipe.precision)
@@ -402,11 +402,11 @@ def run_block(store: str, digest: str, number: int) -> int:
             failed[scenario] = task.failed_cases(data)[0]
             yield BlockRuns(scenario, data, failed[scenario])
 
-    if recipe.kept is None:
+    if recipe.statistics is None:
         data = [run.data for run in runs(range(len(cases.scenarios)))]
         files = runs_of_block(recipe, number, data, failed)
     else:
-        streams = Streams(replace(cases, draws=recipe.count), cases.shapes, recipe.kept, block=recipe.block)
+        streams = Streams(replace(cases, draws=recipe.count), cases.shapes, recipe.statistics, block=recipe.block)
         reduced = streams.reduce(part, runs(streams.order))
         stream = io.BytesIO()
         np.save(stream, failed)
@@ -527,12 +527,10 @@ def _plain(model: Model, scenarios: Mapping[str, Mapping[str, Any]] | None) -> d
     }
 
 
-def _kept(keep: Keep) -> dict[str, Any] | None:
-    if isinstance(keep, Statistics):
-        return {**asdict(keep), "quantiles": list(keep.quantiles)}
-    if keep != "full":
+def _kept(keep: Keep) -> Statistics | None:
+    if keep != "full" and not isinstance(keep, Statistics):
         raise InvalidInput(f"keep must be 'full' or Statistics(...); found {keep!r}")
-    return None
+    return keep if isinstance(keep, Statistics) else None
 
 
 def _regions(model: Model) -> int | None:

@@ -75,7 +75,7 @@ class Recipe(_Record):
     method: Method
     seed: int
     precision: Precision
-    statistics: dict[str, Any] | None  # None where the runs are kept
+    statistics: Statistics | None  # None where the runs are kept
     versions: dict[str, str]
 
     @classmethod
@@ -111,11 +111,6 @@ class Recipe(_Record):
     def blocks(self) -> int:
         """How many blocks there are."""
         return -(-self.count // self.block)
-
-    @property
-    def kept(self) -> Statistics | None:
-        """Statistics that are kept in place of the runs."""
-        return None if self.statistics is None else Statistics(**self.statistics)
 
     def part(self, number: int) -> slice:
         """Draws of a block."""
