@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, InvalidScenario, SimulationFailed
-from pysd_runner.engine import TimePath
+from pysd_runner.engine import Task, TimePath
 from pysd_runner.general.equations import check_equations, equations_of
 from pysd_runner.general.future import BASELINE, Future
 from pysd_runner.general.starting import PREFIX, with_starts
@@ -80,12 +80,8 @@ def project_any(  # noqa: PLR0913 - a front door
         If no draw gives numbers.
     """
     cast = cast_of(scenarios)
-    common = {} if fitted is None else fitted_values(model, fitted, draws=draws, seed=seed)
-    run_model = model if fitted is None else with_starts(model, _starts(model, fitted))
-    clock = prepared(run_model, common, stop=until, outcomes=[]).clock
-    if fitted is not None:
-        origin = fitted.provenance.get("start")
-        clock = prepared(run_model, common, start=origin, stop=until, outcomes=[]).clock
+    run_model, common, task = run_of(model, fitted, until=until, draws=draws, seed=seed)
+    clock = task.clock
     changes = changed_values(model, cast, common, start=clock.start, stop=clock.stop, step=clock.step)
     observed = observed_of(model, data, fitted)
     names = _outcomes(model, outcomes, observed)
@@ -143,6 +139,30 @@ def cast_of(scenarios: Scenarios) -> list[ModelScenario]:
             raise InvalidScenario(f"two scenarios are called {scenario.name!r}; a run needs different names")
         found.append(scenario)
     return found
+
+
+def run_of(
+    model: Model, fitted: FittedParameters | None, *, until: float | None, draws: int, seed: int
+) -> tuple[Model, dict[str, Any], Task]:
+    """What all scenarios share: the model with its starting values as constants, draws, and the moments of the run.
+
+    Parameters
+    ----------
+    model, fitted, until, draws, seed
+        As for `project_any`.
+
+    Returns
+    -------
+    tuple
+        The model to run; values by variable, shape (1, draw, element...), or paths; the checked run, which
+        knows its moments.
+    """
+    if fitted is None:
+        return model, {}, prepared(model, {}, stop=until, outcomes=[])
+    common = fitted_values(model, fitted, draws=draws, seed=seed)
+    run_model = with_starts(model, _starts(model, fitted))
+    task = prepared(run_model, common, start=fitted.provenance.get("start"), stop=until, outcomes=[])
+    return run_model, common, task
 
 
 def spec_of(fitted: FittedParameters) -> ModelSpec:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pysd_runner.policy.attribution import Attribution, attribute
     from pysd_runner.policy.cost import Costs, costs
     from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
+    from pysd_runner.policy.general import lever_space, model_futures, model_study, policy_of, space_scenario
     from pysd_runner.policy.objective import Constraint, Objective
     from pysd_runner.policy.optimisation import Front, Optimum, front, optimise
     from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
@@ -39,10 +40,15 @@ _HOMES = {
     "effects_of": "study",
     "front": "optimisation",
     "futures_of": "futures",
+    "lever_space": "general",
+    "model_futures": "general",
+    "model_study": "general",
     "optimise": "optimisation",
+    "policy_of": "general",
     "policy_values": "regional",
     "regional_futures": "regional",
     "regional_study": "regional",
+    "space_scenario": "general",
     "uniform_space": "regional_space",
     "variable_outcome": "study",
 }
@@ -71,10 +77,15 @@ __all__ = [
     "effects_of",
     "front",
     "futures_of",
+    "lever_space",
+    "model_futures",
+    "model_study",
     "optimise",
+    "policy_of",
     "policy_values",
     "regional_futures",
     "regional_study",
+    "space_scenario",
     "uniform_space",
     "variable_outcome",
 ]

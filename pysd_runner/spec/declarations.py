@@ -408,15 +408,23 @@ class Lever:
     Attributes
     ----------
     key, element
-        Short key used in scenarios; element of the model's ``Lever`` range.
+        Short key used in scenarios; element of the model's ``Lever`` range, or in a model of one's own the constant, or
+        the element of one, that carries it.
     en, zh
         Labels.
+    off, upper
+        Value that means it is left, and the most it may be; None where nobody said.
+    cost
+        What one unit of it takes from the budget.
     """
 
     key: str
     element: str
     en: str
     zh: str
+    off: float = 0.0
+    upper: float | None = None
+    cost: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -449,6 +457,8 @@ class ModelSpec:
         Declarations by key, in the order of the file.
     observations
         How columns of a table observe a model that is no regional one, by key.
+    budget
+        What the levers of a model of one's own may cost together; None where nobody said.
     """
 
     name: str
@@ -462,6 +472,7 @@ class ModelSpec:
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
     observations: Mapping[str, Observation] = field(default_factory=dict)
+    budget: float | None = None
 
     def parameter(self, name: str) -> Parameter:
         """Give the parameter with this key or this name in the model file.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
-from pysd_runner.spec.declarations import DIRECTIONS, ROLES, ModelSpec, Observation, Outcome, Parameter, Role
+from pysd_runner.spec.declarations import DIRECTIONS, ROLES, Lever, ModelSpec, Observation, Outcome, Parameter, Role
 from pysd_runner.spec.load import parsed, read_errors, read_prior
 from pysd_runner.spec.tables import Table
 from pysd_runner.spec.weak import prior_words, weak_parameter
@@ -50,7 +50,9 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mappin
     path
         A ``.toml`` of schema 2: sections ``parameters`` (by name of a constant or an element of one: ``value``,
         ``lower``, ``upper``, ``prior``, ``role``, ``label``), ``measurements`` (``column``, ``outcome``, ``scale``,
-        ``kind``, ``errors``, ``sd``) and ``outcomes`` (by name of a variable: ``label``, ``better``).
+        ``kind``, ``errors``, ``sd``), ``outcomes`` (by name of a variable: ``label``, ``better``), ``levers``
+        (``constant``, its name unless that is the key; ``label``, ``off``, ``upper``, ``cost``) and ``budget``
+        (``total``).
     facts
         What the model file says of the numbers that can be parameters, by name.
     variables
@@ -90,6 +92,12 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mappin
         outcome = _outcome(given, table, variables, path.name)
         outcomes[outcome.key] = outcome
         table.finish()
+    levers = {}
+    for given, table in root.tables("levers"):
+        lever = _lever(given, table, known, path.name)
+        levers[lever.key] = lever
+        table.finish()
+    budget = _budget(root)
     root.finish()
     return ModelSpec(
         name=name,
@@ -97,9 +105,10 @@ def load_own_spec(path: str | Path, facts: Mapping[str, Fact], variables: Mappin
         inputs={},
         outcomes=outcomes,
         measurements={},
-        levers={},
+        levers=levers,
         classes={},
         observations=observations,
+        budget=budget,
     )
 
 
@@ -162,3 +171,35 @@ def _outcome(name: str, table: Table, variables: Mapping[str, str], file: str) -
         table.fail("better", f"expected 'higher' or 'lower', or nothing; found {better!r}")
     label = table.text("label", variable)
     return Outcome(key=variable, variable=variable, unit=variables[variable], en=label, zh=label, better=better)
+
+
+def _lever(name: str, table: Table, known: Mapping[str, Fact], file: str) -> Lever:
+    constant = table.text("constant", name)
+    fact = known.get(loose(constant))
+    if fact is None:
+        near = suggest(constant, [item.name for item in known.values()])
+        raise InvalidModel(f'{file}: levers["{name}"]: the model has no such constant.{near}')
+    off = table.optional_number("off")
+    off = fact.value if off is None else off
+    if off is None:
+        table.fail("off", f"is missing: {fact.name!r} is computed from other numbers in the model file")
+    upper, cost = table.optional_number("upper"), table.number("cost", 1.0)
+    if upper is None and len(fact.limits) > 1:
+        upper = fact.limits[1]
+    if upper is not None and not upper > off:
+        table.fail("upper", f"must lie above {off:g}, its value when it is off; found {upper:g}")
+    if not cost > 0:
+        table.fail("cost", f"must be positive; found {cost:g}")
+    label = table.text("label", fact.label or fact.name)
+    return Lever(key=name, element=fact.name, en=label, zh=label, off=off, upper=upper, cost=cost)
+
+
+def _budget(root: Table) -> float | None:
+    table = root.table("budget")
+    if table is None:
+        return None
+    total = table.number("total")
+    if not total > 0:
+        table.fail("total", f"must be positive; found {total:g}")
+    table.finish()
+    return total

@@ -1,0 +1,120 @@
+"""Policies of models of one's own: what is declared is what is searched, and what is missing is said."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pysd_runner import load_model
+from pysd_runner.core.errors import InvalidInput, InvalidModel
+from pysd_runner.model import Model
+from pysd_runner.policy import (
+    advise,
+    attribute,
+    effects_of,
+    lever_space,
+    model_futures,
+    model_study,
+    optimise,
+    policy_of,
+    space_scenario,
+)
+
+# The stock grows by what the levers buy, less what the tax takes: A buys with a falling return, B at half the rate.
+TEXT = """{UTF-8}
+Place: North, South ~~|
+Spent[Place] = 1, 1 ~ yuan/year [0,10] ~|
+Unit Cost = 2 ~ yuan/t ~|
+Tax = 0.5 ~ t/year ~|
+Bought[North] = SQRT(Spent[North]) / Unit Cost ~ t/year ~|
+Bought[South] = 0.5 * SQRT(Spent[South]) / Unit Cost ~ t/year ~|
+Stock[Place] = INTEG(Bought[Place] - Tax, 10) ~ t ~|
+INITIAL TIME = 0 ~ year ~|
+FINAL TIME = 4 ~ year ~|
+TIME STEP = 0.5 ~ year ~|
+SAVEPER = 1 ~ year ~|
+"""
+TOML = """schema = 2
+[parameters."Unit Cost"]
+role = "COST"
+[outcomes.Stock]
+better = "higher"
+[levers.north]
+constant = "Spent[North]"
+[levers.south]
+constant = "Spent[South]"
+label = "money for the South"
+[budget]
+total = 5
+"""
+
+
+def made(folder: Path, text: str = TEXT, toml: str = TOML) -> Model:
+    (folder / "mine.mdl").write_text(text, encoding="utf-8")
+    (folder / "mine.toml").write_text(toml, encoding="utf-8")
+    return load_model(folder / "mine.mdl")
+
+
+def test_levers_budget_and_outcomes_are_those_declared(tmp_path: Path) -> None:
+    study = model_study(made(tmp_path))
+    assert {key: item.off for key, item in study.levers.items()} == {"north": 1.0, "south": 1.0}
+    assert study.levers["south"].label("en") == "money for the South"
+    assert study.elements == ("North", "South")
+    found = effects_of(study, [policy_of(study, {"Spent[North]": 4})], list(study.outcomes.values()))["Stock"]
+    assert found[0, 0].tolist() == pytest.approx([0, 0.5, 1, 1.5, 2])
+
+
+def test_the_best_spends_the_budget_where_the_return_is_highest(tmp_path: Path) -> None:
+    study = model_study(made(tmp_path))
+    study = type(study)(**{name: getattr(study, name) for name in study.__slots__} | {"draws": 4})
+    space = lever_space(study)
+    best = optimise(study, space, starts=2)
+    # sqrt(a) + sqrt(b) / 2 with a + b = 7 (off is one each) and b at least one: a = 4 b.
+    assert best.point == pytest.approx([5.6, 1.4], rel=1e-2)
+    chosen = space_scenario(study, space, best.point, name="best")
+    assert set(chosen.changes) == {"Spent[North]", "Spent[South]"}
+    parts = attribute(study, best.values)
+    assert parts.shapley.sum(axis=0) == pytest.approx(parts.total)
+
+
+def test_unit_costs_differ_between_futures(tmp_path: Path) -> None:
+    study = model_study(made(tmp_path))
+    study = type(study)(**{name: getattr(study, name) for name in study.__slots__} | {"draws": 16})
+    futures = model_futures(study)
+    assert [item.key for item in futures.factors] == ["Unit Cost"]
+    assert futures.levels.min() >= 1
+    assert futures.levels.max() <= 4
+    two = {"north": policy_of(study, {"Spent[North]": 6}), "south": policy_of(study, {"Spent[South]": 6})}
+    advice = advise(futures, two)
+    assert advice.recommended == "north"
+    assert advice.effects[0] == pytest.approx(4 * (np.sqrt(6) - 1) / futures.levels[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[levers.north]\nconstant", "[levers.north]\nof"), "levers.*north.*no such constant"),
+        (('"Spent[North]"', '"Spent[Nort]"'), "no such constant.*Spent.North"),
+        (("total = 5", "total = -5"), "budget.total: must be positive"),
+        (("total = 5", "sum = 5"), "budget.total: is missing"),
+        (('label = "money', 'upper = 0.5\nlabel = "money'), "must lie above 1"),
+        (('label = "money', 'cost = 0\nlabel = "money'), "cost: must be positive"),
+    ],
+)
+def test_declarations_that_make_no_sense_are_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    with pytest.raises(InvalidModel, match=message):
+        made(tmp_path, toml=TOML.replace(*change))
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="declares no levers"):
+        model_study(made(tmp_path, toml="schema = 2\n"))
+    with pytest.raises(InvalidInput, match="which direction is better"):
+        model_study(made(tmp_path, toml=TOML.replace('better = "higher"', "")))
+    with pytest.raises(InvalidInput, match="cost 18, less than the budget of 50"):
+        lever_space(model_study(made(tmp_path, toml=TOML.replace("total = 5", "total = 50"))))
+    free = TOML.replace("[budget]\ntotal = 5\n", "")
+    with pytest.raises(InvalidInput, match=r"no upper end; declare levers\.north\.upper"):
+        lever_space(model_study(made(tmp_path, TEXT.replace(" [0,10]", ""), free)))
+    with pytest.raises(InvalidInput, match="whole units of time"):
+        model_study(made(tmp_path, TEXT.replace("FINAL TIME = 4", "FINAL TIME = 4.5")))
