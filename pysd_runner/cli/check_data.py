@@ -1,4 +1,4 @@
-"""``gapsim data check``: everything that is wrong with a panel."""
+"""``gapsim data check``: everything that is wrong with a panel, or with the table of a model of one's own."""
 
 import re
 from collections import Counter
@@ -12,9 +12,11 @@ from pysd_runner.cli.options import Encoding, Map, MappingFile, NationalFile, Re
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import counted
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, TimeUnit, refuse
 
 if TYPE_CHECKING:  # reading panels loads pandas
     from pysd_runner.panel import Problem
+    from pysd_runner.panel.table import Table
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
         examples=(
             "gapsim data check china",
             "gapsim data check mine.xlsx --map Land=region --map Jahr=year --map BIP=output_per_head",
+            "gapsim data check obs.csv --model mine.mdl",
         ),
     )(check)
     app.add_typer(data, short_help="Check a panel: `data check`.")
@@ -43,12 +46,34 @@ def check(
     regions: RegionFile = None,
     national: NationalFile = None,
     encoding: Encoding = None,
+    model: ModelFile = None,
+    time: TimeColumn = None,
+    time_unit: TimeUnit = None,
+    entity: Entity = None,
 ) -> int:
     """List all problems of a panel in one pass, each with its row in the file, what was found and what was expected.
 
-    Of more than five of one kind in one column the first ones are printed; --json has all.
-    Exit code 2 when there are errors, 0 when there are only warnings or none.
+    With --model the file is a table for a model of your own, and each column is matched to a variable. Of more than
+    five of one kind in one column the first ones are printed; --json has all. Exit code 2 when there are errors, 0 when
+    there are only warnings or none.
     """
+    if model is not None:
+        refuse({"--mapping": mapping, "--regions": regions, "--national": national}, "--model takes any table")
+        return _check_table(
+            session,
+            TableChoice(
+                model=model,
+                source=file,
+                columns=columns or (),
+                units=units or (),
+                time=time,
+                time_unit=time_unit,
+                entity=entity or (),
+                encoding=encoding,
+            ),
+        )
+    own = {"--time": time, "--time-unit": time_unit, "--entity": entity}
+    refuse(own, "these options go with a model of your own (--model mine.mdl)")
     choice = PanelChoice(
         source=file,
         columns=columns or (),
@@ -75,6 +100,44 @@ def check(
         for line in panel_lines(panel):
             session.say(line)
     return BAD_INPUT if errors else 0
+
+
+def _check_table(session: Session, choice: TableChoice) -> int:
+    """The same for a table and a model of one's own."""
+    from pysd_runner.general.matching import problems_of, uses_of
+
+    model = choice.load_model()
+    problems, table = choice.check()
+    if table is not None:
+        problems = [*problems, *problems_of(model, table)]
+    errors = sum(problem.severity == "error" for problem in problems)
+    uses = {} if table is None else uses_of(model, table)
+    session.data = {
+        "file": choice.source,
+        "errors": errors,
+        "warnings": len(problems) - errors,
+        "problems": [problem.to_dict() for problem in problems],
+        "columns": uses,
+    }
+    _say(session, str(choice.source), problems, errors)
+    if table is not None:
+        for line in _table_lines(table, uses):
+            session.say(line)
+    return BAD_INPUT if errors else 0
+
+
+def _table_lines(table: "Table", uses: dict[str, str]) -> list[str]:
+    """What a table holds, and what each column is to the model."""
+    import numpy as np
+
+    entities = "".join(f", {len(labels)} {axis}" for axis, labels in table.axes.items())
+    width = max(len(name) for name in table.columns)
+    lines = [f"{table.span}{entities}"]
+    for name, column in table.columns.items():
+        seen = int(np.isfinite(column.values).sum())
+        unit = f", {column.unit}" if column.unit else ""
+        lines.append(f"  {name:<{width}}  {counted(seen, 'value')}{unit}  {uses[name] or 'not used'}")
+    return lines
 
 
 def _say(session: Session, file: str, problems: "list[Problem]", errors: int) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.model import Model
+    from pysd_runner.panel import Problem
     from pysd_runner.panel.table import Table
 
 # Endings of model files; a name without one is that of a shipped model or a forecaster.
@@ -114,18 +115,30 @@ class TableChoice:
             return None
         from pysd_runner.panel.table_reading import load_table
 
-        table = load_table(
-            self.source,
-            time=self.time,
-            entity=tuple(self.entity) or None,
-            columns=pairs(self.columns, "--map"),
-            units=pairs(self.units, "--unit"),
-            time_unit=self.time_unit,
-            encoding=self.encoding,
-        )
+        table = load_table(self.source, **self._arguments())
         for problem in table.problems:
             session.warn(f"{self.source}: {problem}".replace("warning: ", ""))
         return table
+
+    def check(self) -> "tuple[list[Problem], Table | None]":
+        """List everything that is wrong with the table; with the table where it loads."""
+        from pysd_runner.panel.table_reading import check_table, load_table
+
+        problems = check_table(str(self.source), **self._arguments())
+        if any(problem.severity == "error" for problem in problems):
+            return problems, None
+        return problems, load_table(str(self.source), **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        """Settings of `load_table`."""
+        return {
+            "time": self.time,
+            "entity": tuple(self.entity) or None,
+            "columns": pairs(self.columns, "--map"),
+            "units": pairs(self.units, "--unit"),
+            "time_unit": self.time_unit,
+            "encoding": self.encoding,
+        }
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pysd_runner.panel.panel import Flags, Panel, Region
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.shipped import shipped_panels
 from pysd_runner.panel.table import Column, Table
-from pysd_runner.panel.table_reading import load_table
+from pysd_runner.panel.table_reading import check_table, load_table
 
 __all__ = [
     "Column",
@@ -19,6 +19,7 @@ __all__ = [
     "Table",
     "check_panel",
     "check_size",
+    "check_table",
     "load_mapping",
     "load_panel",
     "load_table",

@@ -125,13 +125,49 @@ def load_table(  # noqa: PLR0913 - a front door
     called = name or label
     problems = list(text.problems)
     if not text.readable or errors_of(problems):
-        raise InvalidPanel(summary(errors_of(problems), called))
+        raise _FaultyTable(problems, called)
     reading = _Reading(text, asked)
     found = reading.table(called, told)
-    wrong = errors_of([*problems, *reading.problems])
-    if wrong or found is None:
-        raise InvalidPanel(summary(in_file_order(wrong), called))
-    return replace(found, problems=tuple(in_file_order([*problems, *reading.problems])))
+    problems = in_file_order([*problems, *reading.problems])
+    if errors_of(problems) or found is None:
+        raise _FaultyTable(problems, called)
+    return replace(found, problems=tuple(problems))
+
+
+class _FaultyTable(InvalidPanel):
+    """A table with errors; `problems` holds all of them and the warnings."""
+
+    def __init__(self, problems: Sequence[Problem], called: str) -> None:
+        super().__init__(summary(errors_of(problems), called))
+        self.problems = list(problems)
+
+
+def check_table(
+    source: "str | Path | pd.DataFrame | Mapping[str, Any] | xr.Dataset | xr.DataArray | Table", **settings: Any
+) -> list[Problem]:
+    """List everything that is wrong with observations, in the order of the file.
+
+    Parameters
+    ----------
+    source
+        As for `load_table`.
+    **settings
+        Of `load_table`.
+
+    Returns
+    -------
+    list of Problem
+        Errors, which stop `load_table`, and warnings.
+
+    Examples
+    --------
+    >>> [(fault.rule, fault.row) for fault in check_table({"day": [0, 1], "infected": [5, "many"]})]
+    [('not-a-number', 3)]
+    """
+    try:
+        return list(load_table(source, **settings).problems)
+    except _FaultyTable as error:
+        return error.problems
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

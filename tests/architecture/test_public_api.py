@@ -186,6 +186,7 @@ FRONT_DOORS = {
         "Region",
         "check_panel",
         "check_size",
+        "check_table",
         "load_mapping",
         "load_panel",
         "of_regions",

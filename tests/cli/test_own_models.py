@@ -28,6 +28,8 @@ def files(tmp_path):
         ("forecast obs.csv --model mine.mdl", "say how far to forecast"),
         ("forecast obs.csv --model mine.mdl --until 10", "the data end at 40"),
         ("init --data obs.csv", "go with a model of your own"),
+        ("data check obs.csv --time day", "go with a model of your own"),
+        ("data check obs.csv --model mine.mdl --regions china", "leave --regions away"),
     ],
 )
 def test_bad_command_lines_say_what_to_do(gapsim, files, words, told):
@@ -39,21 +41,56 @@ def test_bad_command_lines_say_what_to_do(gapsim, files, words, told):
     assert sorted(path.name for path in files.iterdir()) == before
 
 
-@pytest.mark.parametrize(
+BAD_TABLES = pytest.mark.parametrize(
     ("text", "told"),
     [
         ("day,infected\n0,5\n1,many\n", "row 3, column 'infected'"),
         ("day,infected\n0,5\n0,6\n", "a second value at this time"),
-        ("day,cases\n0,5\n1,6\n", "is called like a variable of mine.mdl"),
         ("infected\n5\n6\n", "no column of times"),
         ("day,infected\n", "no data row"),
+        ("", "empty"),
     ],
 )
-def test_bad_tables_get_the_messages_of_data_check(gapsim, files, text, told):
+
+
+@BAD_TABLES
+@pytest.mark.parametrize("command", ["calibrate", "forecast", "backtest", "init", "data check"])
+def test_bad_tables_get_the_same_messages_everywhere(gapsim, files, text, told, command):
     (files / "obs.csv").write_text(text, encoding="utf-8")
+    before = sorted(path.name for path in files.iterdir())
+    given = ["--data", "obs.csv"] if command == "init" else ["obs.csv"]
+    more = ["--until", "80"] if command == "forecast" else []
+    answer = gapsim(*command.split(), *given, "--model", "mine.mdl", *more)
+    assert answer.code == 2
+    assert told in answer.err + answer.out
+    assert "Traceback" not in answer.err
+    assert sorted(path.name for path in files.iterdir()) == before
+
+
+def test_a_table_that_observes_nothing_is_refused(gapsim, files):
+    (files / "obs.csv").write_text("day,cases\n0,5\n1,6\n", encoding="utf-8")
     answer = gapsim("calibrate", "obs.csv", "--model", "mine.mdl")
     assert answer.code == 2
-    assert told in answer.err
+    assert "is called like a variable of mine.mdl" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "code", "told"),
+    [
+        ("day,infected,rain\n0,5,1\n1,6,2\n", "", 0, ("infected  2 values  observes Infected", "rain", "not used")),
+        ("day,infected,duration\n0,5,1\n1,6,2\n", "", 0, ("drives Duration",)),
+        ("day,cases\n0,5\n1,6\n", "", 2, ("no column observes anything of mine.mdl",)),
+        ("day,cases\n0,5\n1,6\n", "--map cases=Infected", 0, ("observes Infected",)),
+        ("day,cases\n0,5\n1,6\n", "--map cases=Infectd", 2, ("Did you mean 'Infected'?",)),
+        ("day,infected\n-1,5\n1,6\n", "", 0, ("1 of 2 moments lie before the start",)),
+        ("month,infected\n0,5\n1,6\n", "", 2, ("are in months, those of mine.mdl in days",)),
+    ],
+)
+def test_data_check_says_what_each_column_is_to_the_model(gapsim, files, text, words, code, told):
+    (files / "obs.csv").write_text(text, encoding="utf-8")
+    answer = gapsim("data", "check", "obs.csv", "--model", "mine.mdl", *words.split())
+    assert answer.code == code, answer.out
+    assert all(part in answer.out for part in told)
 
 
 def test_an_edited_model_is_noticed(gapsim, files):

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from calibration import CalibrationProblem, backtest, forecast
+from calibration import CalibrationProblem, backtest, fit, forecast
 from calibration.filtering.extended import extended_filter
 from calibration.filtering.general import Disturbance, Grid, filtered
 from calibration.filtering.stocks import StockLaw
 from calibration.forecasting.own import gridded
-from pysd_runner import load_table
+from pysd_runner import load_table, project, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import ErrorModel, LogNormal, Observation
-from tests.general.models import DELAYED, LINEAR, made
+from tests.general.models import DELAYED, LINEAR, REGIONS, made
 
 SPREAD, ERROR, MOMENTS = 0.5, 0.4, 25
 
@@ -171,3 +172,23 @@ def test_bad_wishes_are_refused(linear, problem, change, told):
     with pytest.raises(InvalidInput) as caught:
         forecast(problem.table, model=linear, free=["Inflow"], **change)
     assert told in str(caught.value)
+
+
+def test_two_ranges_and_quarters_go_through_fit_projection_and_forecast(tmp_path):
+    model = made(tmp_path, REGIONS.replace("/year", "/quarter"), unit="quarter", stop=24)
+    path = simulate(model, {"Rate": np.array([0.05, 0.02])}, outcomes=["Stock"])["Stock"][0, 0]
+    noise = 0.02 * np.random.default_rng(3).standard_normal(path.shape)
+    content = {"date": [f"{2018 + n // 4}Q{n % 4 + 1}" for n in range(17)]}
+    for row, place in enumerate(("North", "South")):
+        for column, sort in enumerate(("old", "new")):
+            content[f"stock[{place}, {sort}]"] = (path * np.exp(noise))[row, column, :17]
+    table = load_table(content)
+    result = fit(CalibrationProblem(model, table, free=["Rate"]))
+    assert abs(result.parameter("Rate[North]").estimate - 0.05) < 0.005
+    future = project(model, table, [Scenario.of("none", {"Rate[South]": 0})], result.fitted, draws=20)
+    assert future["Stock"].sizes["Place"] == future["Stock"].sizes["Sort"] == 2
+    outlook = forecast(table, model=model, until=19, fit=result, draws=50, past=False)
+    assert list(outlook["stock"]["time"].to_numpy()) == [17, 18, 19]
+    assert outlook["stock"].sizes["entity"] == 4
+    middle = outlook["stock"].median("draw").to_numpy()
+    np.testing.assert_allclose(middle, path.reshape(4, -1)[:, 17:20], rtol=0.1)
