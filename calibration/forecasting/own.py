@@ -408,8 +408,10 @@ class TableOutlook:
 
     def _repr_html_(self) -> str:
         """The last moment as a table."""
+        from pysd_runner.export.frames import one_screen
+
         frame = self.to_frame()
-        return str(frame[frame["time"] == frame["time"].max()].to_html(index=False, float_format="{:.4g}".format))
+        return one_screen(frame[frame["time"] == frame["time"].max()])
 
     def __getitem__(self, name: str) -> "xr.DataArray":
         """Draws of one column, dimensions (draw, entity, time), without ``entity`` for a single series."""
@@ -521,7 +523,9 @@ class TableBacktest:
 
     def _repr_html_(self) -> str:
         """Skill as a table."""
-        return str(self.skill().to_html(index=False, float_format="{:.3f}".format))
+        from pysd_runner.export.frames import one_screen
+
+        return one_screen(self.skill())
 
     def skill(self) -> "pd.DataFrame":
         """Root mean square error and CRPS relative to persistence, and coverage, by forecaster and intervals ahead."""

@@ -16,6 +16,9 @@ from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
+
+    from pysd_runner.plots.figure import ReportFigure
 
 Array = NDArray[np.float64]
 
@@ -99,6 +102,71 @@ class PosteriorSample:
         table["rhat"] = list(self.convergence.rhat)
         table["ess_bulk"], table["ess_tail"] = list(self.convergence.ess_bulk), list(self.convergence.ess_tail)
         return table
+
+    def _repr_html_(self) -> str:
+        """The parameters as a table."""
+        from pysd_runner.export.frames import one_screen
+
+        return one_screen(self.table())
+
+    def plot(self, keys: Sequence[str] | None = None) -> "ReportFigure":
+        """Draws of parameters against each other.
+
+        Parameters
+        ----------
+        keys
+            At most eight; None takes the first ones.
+        """
+        import pandas as pd
+
+        from pysd_runner.plots.sensitivity import MOST_PAIRS, plot_pairs
+
+        frame = pd.DataFrame(self.draws, columns=list(self.keys))
+        return plot_pairs(frame[list(self.keys[:MOST_PAIRS] if keys is None else keys)])
+
+    def to_datatree(self, problem: CalibrationProblem) -> "xr.DataTree":
+        """All steps after the warm-up as ArviZ 1 takes them.
+
+        Parameters
+        ----------
+        problem
+            What was sampled; it knows the scale of every parameter, its unit and the observations.
+
+        Returns
+        -------
+        xarray.DataTree
+            Group ``posterior``: the parameters in their units, dimensions (chain, draw), a chain for each walker; and,
+            where a table was fitted, ``observed_data``.
+
+        Raises
+        ------
+        InvalidInput
+            If the problem has other parameters.
+
+        Examples
+        --------
+        >>> import arviz as az  # doctest: +SKIP
+        >>> az.summary(sample(problem, fit).to_datatree(problem))  # doctest: +SKIP
+        """
+        import xarray as xr
+
+        if problem.space.keys != self.keys:
+            raise InvalidInput(
+                f"the sample is of {', '.join(self.keys)}; the problem of {', '.join(problem.space.keys)}"
+            )
+        chains = self.chains.reshape(-1, *self.chains.shape[2:])
+        values = problem.space.to_values(chains.reshape(-1, len(self.keys)))
+        units = {item.key: item.unit for item in problem.space.parameters}
+        arrays = {
+            key: (["chain", "draw"], values[key].reshape(chains.shape[:2]), {"units": units[key]}) for key in self.keys
+        }
+        attrs = {"inference_library": "emcee", "warm_up_left_out": self.steps - chains.shape[1], "seed": self.seed}
+        coords = {"chain": np.arange(len(chains)), "draw": np.arange(chains.shape[1])}
+        groups = {"posterior": xr.Dataset(arrays, coords=coords, attrs=attrs)}
+        table = getattr(problem, "table", None)
+        if table is not None:
+            groups["observed_data"] = table.to_xarray()
+        return xr.DataTree.from_dict(groups)
 
     def attached(self, fit: FitResult) -> FitResult:
         """Put the draws into a fit: projections then use them in place of the normal approximation.

@@ -17,6 +17,8 @@ from calibration.uncertainty.profiles import Profile, Shape, profile
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pysd_runner.plots.figure import ReportFigure
+
 # Entry of `FittedParameters.provenance` under which reports find the verdicts.
 ENTRY = "identifiability"
 
@@ -209,6 +211,12 @@ class Identifiability:
             for value, rise, data in zip(item.values.tolist(), item.rise.tolist(), item.data_rise.tolist(), strict=True)
         ]
         return pd.DataFrame(rows, columns=["key", "value", "unit", "rise", "data_rise"])
+
+    def plot(self) -> "ReportFigure":
+        """The profiles, one chart a parameter."""
+        from pysd_runner.plots.sensitivity import plot_profile
+
+        return plot_profile(self.curves(), level=self.level)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the file of the fitted parameters, from which reports print the table."""

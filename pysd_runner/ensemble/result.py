@@ -198,6 +198,48 @@ class Ensemble:
             parts.append(frame.assign(variable=str(name), unit=array.attrs["units"]))
         return pd.concat(parts, ignore_index=True)
 
+    def plot(self, name: str, *, ax: Any = None) -> Any:
+        """Sensitivity fan: bands that hold 50 and 90 of 100 runs of an outcome over time.
+
+        Parameters
+        ----------
+        name
+            The outcome.
+        ax
+            Where to draw; None makes a figure, with a small chart for each element.
+
+        Returns
+        -------
+        ReportFigure or Axes
+            The figure, or `ax` where one was given.
+
+        Raises
+        ------
+        UnknownName
+            If its runs were not kept.
+        """
+        import xarray as xr
+
+        from pysd_runner.plots.over_time import plot_fan
+
+        values = self[name].astype(float)
+        values = np.where(self.failed.reshape(*self.failed.shape, *[1] * (values.ndim - 2)), np.nan, values)
+        found = self._find(name, self.data, "runs of")
+        dims = self.dims[found]
+        array = xr.DataArray(
+            values,
+            dims=["scenario", "draw", *dims, "time"],
+            coords={
+                "scenario": list(self.scenarios),
+                "time": self.years,
+                **{dim: list(self.ranges[dim]) for dim in dims},
+            },
+            name=found,
+            attrs={"units": self.units[found]},
+        )
+        array = array.isel(scenario=0, drop=True) if len(self.scenarios) == 1 else array
+        return plot_fan(array, ax=ax, time_unit=self.time_unit)
+
     def save(self, path: str | Path) -> Path:
         """Write the ensemble to a netCDF file, whole or not at all.
 

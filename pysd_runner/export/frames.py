@@ -8,6 +8,9 @@ import pandas as pd
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.export.files import write_bytes_whole
 
+# Rows of a table that a screen holds.
+SCREEN = 20
+
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     r"""Encode a table as CSV.
@@ -27,6 +30,22 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     """
     text: str = frame.to_csv(index=False, lineterminator="\n", float_format="%.10g")
     return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+
+
+def one_screen(frame: pd.DataFrame) -> str:
+    """A table as HTML for a notebook, at most a screen of it: the first and the last rows.
+
+    Parameters
+    ----------
+    frame
+        Any table; the index is not shown.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return str(frame.to_html(index=False, max_rows=SCREEN, float_format="{:.4g}".format))
 
 
 def save_csv(frame: pd.DataFrame, path: str | Path) -> Path:

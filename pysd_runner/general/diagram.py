@@ -10,11 +10,15 @@ from pysd_runner.engine.ir import Number, Operation, Reference, Variable, refere
 from pysd_runner.export.files import write_text_whole
 from pysd_runner.model import Model
 
-WIDTH, BOX, HEIGHT, ROW, LEFT = 920, 128, 38, 92, 24
-MOST_VARIABLES = 400
+WIDTH, BOX, HEIGHT, ROW, LEFT = 920, 140, 38, 92, 24
+# Distance of flows of one stock, one above the other.
+APART = 26
+# Larger models are drawn as their stocks and flows alone: with more arrows nothing is to be seen.
+MOST_DETAILED = 60
+MOST_STOCKS = 100
 _STYLE = (
     "text{font:11px system-ui,sans-serif;fill:#1a1a1a}.s{fill:#fff;stroke:#005B94;stroke-width:1.6}"
-    ".f{fill:#005B94}.l{fill:none;stroke:#8c8c8c;stroke-width:1}.p{fill:none;stroke:#005B94;stroke-width:2.4}"
+    ".f{fill:#005B94}.l{fill:none;stroke:#b0b0b0;stroke-width:0.8;marker-end:url(#h)}.p{fill:none;stroke:#005B94;stroke-width:2.4}"
     ".a{fill:#595959}.c{fill:#8A6D00}"
 )
 
@@ -72,12 +76,12 @@ def diagram(model: Model) -> str:
     """Draw the stocks, flows, auxiliaries and constants of a model with the arrows of its equations.
 
     Stocks are boxes with their inflows on the left and outflows on the right; other variables stand below, constants
-    last, and thin lines lead to what reads them.
+    last, and thin arrows lead to what reads them. Of more than 60 variables only the stocks and flows are drawn.
 
     Parameters
     ----------
     model
-        Any model of at most a few hundred variables.
+        Any model.
 
     Returns
     -------
@@ -87,18 +91,25 @@ def diagram(model: Model) -> str:
     Raises
     ------
     InvalidInput
-        If there are too many variables for a picture.
+        If there are too many stocks for a picture.
     """
-    shown = {name: item for name, item in model.variables.items() if item.kind not in ("control", "lookup")}
-    if len(shown) > MOST_VARIABLES:
-        raise InvalidInput(f"a diagram holds at most {MOST_VARIABLES} variables; {model.name} has {len(shown)}")
+    every = {name: item for name, item in model.variables.items() if item.kind not in ("control", "lookup")}
     flows = flows_of(model)
+    stocks = [name for name, item in every.items() if item.kind == "stock"]
+    if len(stocks) > MOST_STOCKS:
+        raise InvalidInput(f"a diagram holds at most {MOST_STOCKS} stocks; {model.name} has {len(stocks)}")
+    kept = {*stocks, *(flow.name for flow in flows)}
+    is_detailed = len(every) <= MOST_DETAILED
+    shown = every if is_detailed else {name: item for name, item in every.items() if name in kept}
     places, height = _placed(shown, flows)
-    parts = [*_links(shown, places), *_pipes(flows, places), *_labels(shown, places)]
+    links = _links(shown, flows, places) if is_detailed else []
+    parts = [*links, *_pipes(flows, places), *_labels(shown, places)]
     title = html.escape(f"Stocks and flows of {model.name}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">'
-        f"<title>{title}</title><style>{_STYLE}</style>{''.join(parts)}</svg>\n"
+        f"<title>{title}</title><style>{_STYLE}</style>"
+        '<defs><marker id="h" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        f'<path d="M0 0L8 4L0 8z" fill="#8c8c8c"/></marker></defs>{"".join(parts)}</svg>\n'
     )
 
 
@@ -110,27 +121,32 @@ def save_diagram(model: Model, path: str | Path) -> Path:
 def _placed(shown: Mapping[str, Variable], flows: list[Flow]) -> tuple[dict[str, tuple[float, float]], int]:
     places: dict[str, tuple[float, float]] = {}
     stocks = [name for name, item in shown.items() if item.kind == "stock"]
-    top = 40.0
-    for place, name in enumerate(stocks):
-        column, row = place % 2, place // 2
-        places[name] = (LEFT + 230 + column * 440, top + row * ROW)
-    rows = -(-len(stocks) // 2)
-    for name in stocks:
-        x, y = places[name]
-        for side in (True, False):
-            own = [flow for flow in flows if flow.stock == name and flow.is_inflow == side and flow.name]
-            for number, flow in enumerate(own):
-                shift = (number - (len(own) - 1) / 2) * 22
-                places.setdefault(flow.name, (x - 118 if side else x + 118, y + shift))
+    sides = {
+        (name, side): [flow for flow in flows if flow.stock == name and flow.is_inflow == side and flow.name]
+        for name in stocks
+        for side in (True, False)
+    }
+    top = 20.0
+    for first in range(0, len(stocks), 2):
+        pair = stocks[first : first + 2]
+        row = max(ROW, APART * (1 + max(len(sides[name, side]) for name in pair for side in (True, False))))
+        for column, name in enumerate(pair):
+            x, y = LEFT + 230 + column * 440, top + row / 2
+            places[name] = (x, y)
+            for side in (True, False):
+                for number, flow in enumerate(sides[name, side]):
+                    shift = (number - (len(sides[name, side]) - 1) / 2) * APART
+                    places.setdefault(flow.name, (x - 124 if side else x + 124, y + shift))
+        top += row
     left = [name for name in shown if name not in places]
-    below = top + rows * ROW + 24
     columns = 5
     for number, name in enumerate(sorted(left, key=lambda item: shown[item].kind == "constant")):
-        places[name] = (LEFT + 80 + (number % columns) * 176, below + (number // columns) * 34)
-    return places, int(below + -(-len(left) // columns) * 34 + 30)
+        places[name] = (LEFT + 80 + (number % columns) * 176, top + 24 + (number // columns) * 34)
+    return places, int(top + -(-len(left) // columns) * 34 + 30)
 
 
-def _links(shown: Mapping[str, Variable], places: Mapping[str, tuple[float, float]]) -> list[str]:
+def _links(shown: Mapping[str, Variable], flows: list[Flow], places: Mapping[str, tuple[float, float]]) -> list[str]:
+    piped = {(flow.stock, flow.name) for flow in flows}
     found = []
     for name, item in shown.items():
         x, y = places[name]
@@ -138,6 +154,9 @@ def _links(shown: Mapping[str, Variable], places: Mapping[str, tuple[float, floa
         for block in item.blocks:
             read |= references(block.expression)
         for other in sorted(read & set(places) - {name}):
+            # A pipe shows it already.
+            if (name, other) in piped:
+                continue
             a, b = places[other]
             bend = f"{(a + x) / 2:.0f} {(b + y) / 2 - 18:.0f}"
             found.append(f'<path class="l" d="M{a:.0f} {b:.0f}Q{bend} {x:.0f} {y:.0f}"/>')
@@ -160,7 +179,8 @@ def _labels(shown: Mapping[str, Variable], places: Mapping[str, tuple[float, flo
     found = []
     for name, item in shown.items():
         x, y = places[name]
-        text = html.escape(name if len(name) <= 26 else f"{name[:25]}…")
+        most = 22 if item.kind == "stock" else 26
+        text = html.escape(name if len(name) <= most else f"{name[: most - 1]}…")
         if item.kind == "stock":
             box = f'<rect class="s" x="{x - BOX / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{BOX}" height="{HEIGHT}"/>'
             found.append(box)

@@ -76,7 +76,9 @@ class Future:
 
     def _repr_html_(self) -> str:
         """The outcomes at the end as a table."""
-        return str(self.table()._repr_html_())  # type: ignore[operator]
+        from pysd_runner.export.frames import one_screen
+
+        return one_screen(self.table())
 
     def _ipython_key_completions_(self) -> list[str]:
         return [str(name) for name in self.data.data_vars]

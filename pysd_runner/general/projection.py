@@ -15,7 +15,7 @@ from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
-from pysd_runner.simulation.elements import constant_values, located
+from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import failure_message, simulate
 from pysd_runner.simulation.showing import time_unit
 from pysd_runner.simulation.task import prepared
@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 DRAWS = 500
 # Stocks that are saved where nobody said what to save.
 MOST_STOCKS = 12
+# Draws of the posterior from which the ends of intervals are taken.
+SWING_DRAWS = 4000
 
 Scenarios = Sequence[ModelScenario | str | Mapping[str, Any]] | ModelScenario | str
 
@@ -141,6 +143,58 @@ def cast_of(scenarios: Scenarios) -> list[ModelScenario]:
     return found
 
 
+def swings(
+    model: Model,
+    name: str,
+    fitted: FittedParameters,
+    *,
+    until: float | None = None,
+    level: float = 0.9,
+) -> tuple[dict[str, tuple[float, float]], float]:
+    """An outcome at the end of a run as each parameter of a fit goes through its interval, the others at the estimate.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    name
+        A variable, or one element of it.
+    fitted
+        What a calibration found.
+    until
+        Last moment; None takes the file's.
+    level
+        Probability of the intervals.
+
+    Returns
+    -------
+    ranges : dict
+        Outcome at the low and at the high end, by parameter.
+    centre : float
+        Outcome at the estimate; `plot_tornado` of `pysd_runner.plots.sensitivity` draws both.
+    """
+    variable, position = located(model, name)
+    drawn = fitted.sample(np.random.default_rng(0), SWING_DRAWS, spec=spec_of(fitted))
+    keys = list(fitted.keys)
+    vectors = {key: np.full(2 * len(keys) + 1, fitted.as_values()[key]) for key in keys}
+    for place, key in enumerate(keys):
+        vectors[key][2 * place : 2 * place + 2] = np.quantile(drawn[key], [(1 - level) / 2, (1 + level) / 2])
+    run = simulate(
+        with_starts(model, _starts(model, fitted)),
+        entered(model, fitted, vectors),
+        start=fitted.provenance.get("start"),
+        stop=until,
+        outcomes=[variable],
+        throw=False,
+    )
+    values = np.asarray(run[variable][(0, slice(None), *(position or ()), ..., -1)], dtype=float)
+    if values.ndim > 1:
+        first = element_name(model.ir, variable, (0,) * (values.ndim - 1))
+        raise InvalidInput(f"{variable!r} has elements; name one, such as {first!r}")
+    ranges = {key: (float(values[2 * place]), float(values[2 * place + 1])) for place, key in enumerate(keys)}
+    return ranges, float(values[-1])
+
+
 def run_of(
     model: Model, fitted: FittedParameters | None, *, until: float | None, draws: int, seed: int
 ) -> tuple[Model, dict[str, Any], Task]:
@@ -205,13 +259,34 @@ def fitted_values(model: Model, fitted: FittedParameters, *, draws: int, seed: i
         If the equations changed since, or a number is not usable.
     """
     spec = spec_of(fitted)
-    check_equations(model, fitted.provenance.get("equations", {}), "the fit")
     if draws < 1:
         raise InvalidInput(f"draws must be at least 1; found {draws}")
     vectors = fitted.sample(np.random.default_rng(seed), draws, spec=spec)
     if draws == 1:
         vectors = {key: np.array([value]) for key, value in fitted.as_values().items() if key in vectors}
+    return entered(model, fitted, vectors)
+
+
+def entered(model: Model, fitted: FittedParameters, vectors: Mapping[str, Array]) -> dict[str, Any]:
+    """Values of the parameters of a fit as values of a run, shape (1, draw, element...), with what the fit held.
+
+    Parameters
+    ----------
+    model
+        The model that was fitted.
+    fitted
+        What was found.
+    vectors
+        By parameter, shape (draw,).
+
+    Raises
+    ------
+    InvalidInput
+        If the equations changed since.
+    """
+    check_equations(model, fitted.provenance.get("equations", {}), "the fit")
     found: dict[str, Any] = held_of(fitted)
+    draws = len(next(iter(vectors.values()), ()))
     for name in fitted.keys:
         variable, position = located(model, name)
         is_start = model.ir.variables[variable].kind == "stock"

@@ -95,7 +95,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         """The contents as a small table."""
-        return str(self.table()._repr_html_())  # type: ignore[operator]
+        from pysd_runner.export.frames import one_screen
+
+        return one_screen(self.table())
 
     @property
     def span(self) -> str:

@@ -1,11 +1,10 @@
 """What an outcome hangs on: a tornado of ranges, draws against each other, profiles, and two outcomes along time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.plots.figure import ReportFigure
@@ -15,8 +14,6 @@ from pysd_runner.plots.palette import GRID, INK, SCENARIO
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
-
-Array = NDArray[np.float64]
 
 MOST_BARS = 15
 MOST_PAIRS = 8
@@ -167,16 +164,3 @@ def _axes(ax: Any, size: tuple[float, float]) -> "Axes":
         return ax  # type: ignore[no-any-return]
     figure = ReportFigure(figsize=size, dpi=160)
     return figure.add_axes((0.3, 0.2, 0.66, 0.75))
-
-
-def ranges_of(names: Sequence[str], values: Array) -> dict[str, tuple[float, float]]:
-    """Ranges for a tornado from runs, low and high of each parameter in turn.
-
-    Parameters
-    ----------
-    names
-        Parameters.
-    values
-        The outcome, shape (2 x parameter,): low and high end of the first, of the second, ...
-    """
-    return {name: (float(values[2 * place]), float(values[2 * place + 1])) for place, name in enumerate(names)}

@@ -39,10 +39,13 @@ def test_its_commands_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> No
 
 
 def test_its_python_runs_and_pysd_with_lmfit_gives_the_same_answer(folder: Path) -> None:
-    ours, theirs = raw_blocks(PAGE, "python")
+    ours, pictures, theirs = raw_blocks(PAGE, "python")
     names: dict[str, object] = {}
     exec(compile(ours, str(PAGE), "exec"), names)  # noqa: S102
     assert names["figure"].sentence  # type: ignore[attr-defined]
+    exec(compile(pictures, str(PAGE), "exec"), names)  # noqa: S102
+    assert (folder / "mine.svg").is_file()
+    assert names["posterior"]["posterior"].sizes["draw"] > 0  # type: ignore[index]
     pytest.importorskip("lmfit")
     from calibration import CalibrationProblem, fit
     from pysd_runner import load_model, load_table

@@ -6,13 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pysd_runner import project
+from calibration import CalibrationProblem, fit
+from calibration.uncertainty import identify, sample
+from pysd_runner import load_model, load_table, project, run_ensemble, simulate
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.ensemble import latin_hypercube
 from pysd_runner.general.diagram import diagram, flows_of, save_diagram
+from pysd_runner.general.projection import swings
 from pysd_runner.plots.over_time import plot_fan
-from pysd_runner.plots.sensitivity import plot_pairs, plot_phase, plot_profile, plot_tornado, ranges_of
+from pysd_runner.plots.sensitivity import plot_pairs, plot_phase, plot_profile, plot_tornado
 from pysd_runner.scenarios import Scenario
-from tests.general.models import SIR, made
+from tests.documentation.readme import ROOT
+from tests.general.models import REGIONS, SIR, infections, made
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +36,94 @@ def test_a_diagram_shows_every_stock_and_flow_of_the_equations(sir, tmp_path):
     assert save_diagram(sir, tmp_path / "sir.svg").read_text().startswith("<svg")
 
 
+def test_a_large_model_is_drawn_as_its_stocks_and_flows_and_the_picture_of_the_docs_is_current():
+    model = load_model("regional_digital")
+    picture = diagram(model)
+    assert (ROOT / "docs" / "images" / "stocks.svg").read_text(encoding="utf-8") == picture
+    root = ElementTree.fromstring(picture)  # noqa: S314
+    texts = " ".join(root.itertext())
+    assert all(name[:21] in texts for name, item in model.variables.items() if item.kind == "stock")
+    assert "Digital Depreciation" in texts
+    assert "Coverage" not in texts.split()
+
+
 def test_a_tornado_has_the_longest_bar_on_top():
     axes = plot_tornado({"a": (1, 2), "b": (0, 5)}, 1.5)
     assert [item.get_text() for item in axes.get_yticklabels()] == ["a", "b"]
-    assert ranges_of(["a", "b"], np.array([1.0, 2, 0, 5])) == {"a": (1, 2), "b": (0, 5)}
     with pytest.raises(InvalidInput):
         plot_tornado({}, 0)
+
+
+@pytest.fixture(scope="module")
+def problem(sir):
+    return CalibrationProblem(sir, infections(sir), free=["Contact Rate", "Duration"])
+
+
+@pytest.fixture(scope="module")
+def found(problem):
+    return fit(problem)
+
+
+def test_swings_are_runs_at_the_ends_of_intervals(sir, found):
+    ranges, centre = swings(sir, "Infected", found.fitted, until=10)
+    ends = {key: (found.parameter(key).low, found.parameter(key).high) for key in ranges}
+    at = {item.key: item.estimate for item in found.parameters}
+    assert centre == pytest.approx(float(simulate(sir, at, outcomes=["Infected"], stop=10)["Infected"][0, 0, -1]))
+    for key, values in ranges.items():
+        for end, value in zip(ends[key], values, strict=True):
+            run = simulate(sir, {**at, key: end}, outcomes=["Infected"], stop=10)["Infected"][0, 0, -1]
+            assert value - centre == pytest.approx(float(run) - centre, rel=0.1)
+    assert len(plot_tornado(ranges, centre).patches) == 4
+
+
+def test_swings_of_a_variable_with_elements_ask_for_one(tmp_path):
+    model = made(tmp_path, REGIONS, stop=5)
+    run = simulate(model, outcomes=["Stock"])["Stock"][0, 0, 0, 0]
+    result = fit(
+        CalibrationProblem(
+            model, load_table({"year": range(6), "a": run}, columns={"a": "Stock[North, old]"}), free=["Rate[North]"]
+        )
+    )
+    with pytest.raises(InvalidInput, match=r"name one, such as 'Stock\[North, old\]'"):
+        swings(model, "Stock", result.fitted)
+    ranges, _ = swings(model, "Stock[North, new]", result.fitted)
+    assert list(ranges) == ["Rate[North]"]
+
+
+def test_a_sample_is_what_arviz_takes(problem, found):
+    drawn = sample(problem, found, 200, steps=300)
+    tree = drawn.to_datatree(problem)
+    posterior = tree["posterior"]
+    assert posterior["Duration"].dims == ("chain", "draw")
+    assert posterior["Duration"].attrs["units"] == "day"
+    assert posterior.sizes["chain"] == drawn.chains.shape[0] * drawn.chains.shape[1]
+    assert set(drawn.draws[:, 1]) <= set(posterior["Duration"].to_numpy().ravel())
+    assert "infected" in tree["observed_data"]
+    assert "Contact Rate, Duration" in drawn.plot().sentence
+    with pytest.raises(InvalidInput, match="the sample is of"):
+        drawn.to_datatree(problem.again(free=["Duration"], until=None))
+    arviz = pytest.importorskip("arviz", minversion="1.0")
+    summary = arviz.summary(tree)
+    assert list(summary.index) == ["Contact Rate", "Duration"]
+
+
+def test_profiles_and_a_sensitivity_fan_are_drawn_from_results(sir, problem, found):
+    assert "Contact Rate, Duration" in identify(problem, found).plot().sentence
+    design = latin_hypercube(sir, {"Contact Rate": (4, 9), "Duration": (3, 5)}, 20)
+    ensemble = run_ensemble(sir, design, outcomes=["Infected"])
+    figure = ensemble.plot("infected")
+    assert figure.sentence.startswith("Infected at 60 day")
+    wide = np.quantile(ensemble["Infected"][0, :, -1], (0.05, 0.95))
+    last = figure.data[(figure.data["time"] == 60) & figure.data["quantile"].isin([0.05, 0.95])]
+    np.testing.assert_allclose(last["value"], wide)
+
+
+def test_notebooks_show_at_most_a_screen(sir, tmp_path):
+    columns = {f"column {number}": [1.0, 2.0] for number in range(50)}
+    shown = load_table({"day": [0, 1], **columns})._repr_html_()
+    assert shown.count("<tr") <= 24
+    scenarios = [Scenario.of(f"s{number}", {"Contact Rate": number}) for number in range(1, 30)]
+    assert project(sir, None, scenarios, outcomes=["Infected"])._repr_html_().count("<tr") <= 24
 
 
 def test_pairs_profiles_and_phases_say_what_they_show(sir):
