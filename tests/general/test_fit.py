@@ -286,3 +286,12 @@ def test_declarations_beside_the_model_are_read(tmp_path):
     path.with_suffix(".toml").write_text("schema = 2\n[parameters.Contct]\nvalue = 3\n", encoding="utf-8")
     with pytest.raises(InvalidInput, match="no such constant or stock"):
         load_model(path)
+
+
+def test_runs_that_overflow_are_no_warning(sir):
+    (item,) = CalibrationProblem(sir, infections(sir), free=FREE).observations
+    raw = np.ones((2, item.weights.shape[-1]))
+    raw[1, -1] = np.inf
+    found = item.compared(raw)
+    assert np.isfinite(found[0]).all()
+    assert not np.isfinite(found[1]).all()

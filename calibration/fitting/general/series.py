@@ -129,7 +129,9 @@ class ObservedSeries:
         return self._weighted(flat)
 
     def _weighted(self, flat: Array) -> Array:
-        return np.asarray((flat[..., None, :] @ np.swapaxes(self.weights, -1, -2))[..., 0, :])
+        # A run that overflows times a weight of nought is no number, and the draw is left out.
+        with np.errstate(invalid="ignore"):
+            return np.asarray((flat[..., None, :] @ np.swapaxes(self.weights, -1, -2))[..., 0, :])
 
     def scaled(self, raw: Array) -> Array:
         """Values on the scale; NaN where the scale cannot show them."""
