@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.cli import main
-from tests.documentation.readme import ROOT, raw_blocks
+from tests.documentation.readme import ENGLISH, ROOT, raw_blocks, text_of
 
 PAGE = ROOT / "docs" / "own_model.md"
 
@@ -36,6 +36,16 @@ def test_its_commands_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> No
     assert "settled by the data" in said["calibrate"]
     assert "Stay at home" in said["run"]
     assert "probability" in said["forecast"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_first_screen_of_the_readme_leads_to_a_fan(capfd: pytest.CaptureFixture[str]) -> None:
+    block = next(block for block in raw_blocks(ENGLISH, "sh") if "obs.csv" in block)
+    assert text_of(ENGLISH).index(block) < 4500
+    lines = [shlex.split(line) for line in block.splitlines() if "gapsim" in line]
+    for _, *words in lines:
+        assert main(words) == 0, capfd.readouterr().err
+    assert Path("outlook/figures/infected.png").is_file()
 
 
 def test_its_python_runs_and_pysd_with_lmfit_gives_the_same_answer(folder: Path) -> None:
