@@ -187,7 +187,8 @@ def swings(
         outcomes=[variable],
         throw=False,
     )
-    values = np.asarray(run[variable][(0, slice(None), *(position or ()), ..., -1)], dtype=float)
+    where: tuple[Any, ...] = (0, slice(None), *(position or ()), ..., -1)
+    values = np.asarray(run[variable][where], dtype=float)
     if values.ndim > 1:
         first = element_name(model.ir, variable, (0,) * (values.ndim - 1))
         raise InvalidInput(f"{variable!r} has elements; name one, such as {first!r}")

@@ -6,7 +6,7 @@ import pytest
 from calibration import CalibrationProblem, fit
 from pysd_runner import load_model, project, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidScenario
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.general.equations import check_equations, equations_of
 from pysd_runner.general.future import futures_of, load_future
 from pysd_runner.general.starting import PREFIX, stocks_of, with_starts
