@@ -16,6 +16,9 @@ from pysd_runner.simulation.run import simulate
 
 Array = NDArray[np.float64]
 
+# Numbers to step, states of all members times steps, below which starting threads takes longer than the work.
+WORTH_THREADS = 1_000_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Stretch:
@@ -155,6 +158,7 @@ class StockLaw:
                 step=every,
                 save_every=every if self._flows else end - begin,
                 throw=False,
+                threads=1 if states.size * steps < WORTH_THREADS else None,
             )
         flowed = {}
         for item in self._flows:
@@ -188,6 +192,7 @@ class StockLaw:
                     step=self.step,
                     save_every=self.step,
                     throw=False,
+                    threads=1 if states.size < WORTH_THREADS else None,
                 )
             for name in others:
                 now = run.data[name][0, ..., :1]
