@@ -20,6 +20,7 @@ from calibration.fitting.general.problem import TableProblem
 from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.own import REFERENCE, gridded, mixture, origin_of
 from pysd_runner import load_model, load_table
+from pysd_runner.model import Model
 from pysd_runner.spec import Normal, Prior
 
 STOCK = """{UTF-8}
@@ -72,27 +73,40 @@ def main() -> None:
     model = load_model(path)
     for memory in options.memory:
         errors: dict[str, list[np.ndarray]] = {}
-        for number in range(options.series):
-            values = series(memory, number, options.length + HORIZON, options.seed)
-            seen = load_table({"month": np.arange(options.length), "stock": values[: options.length]})
-            problem = TableProblem(model, seen, free=["Mean Inflow"], priors=_priors())
-            grid = gridded(problem)
-            whole = mixture(grid, problem.space.keys)
-            origin = origin_of(grid, len(grid.times) - 1, Memory())
-            for forecaster in (*whole.members, whole):
-                found = forecaster.forecast(origin, horizon=HORIZON, draws=400, seed=0)
-                errors.setdefault(forecaster.name, []).append(found.point[0] - values[options.length :])
-            best = known_law(values[: options.length], memory)
-            errors.setdefault("known_law", []).append(best - values[options.length :])
-            print(f"\rmemory {memory:g}: {number + 1} of {options.series}", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
-        rmse = {name: np.sqrt((np.stack(rows) ** 2).mean(axis=0)) for name, rows in errors.items()}
-        report = {name: [round(float(x), 3) for x in value / rmse[REFERENCE]] for name, value in rmse.items()}
-        report["theory"] = [round(theory(memory, h), 3) for h in range(1, HORIZON + 1)]
-        print(
-            json.dumps({"memory": memory, "series": options.series, "ratio_to_persistence": report}, indent=1),
-            flush=True,
-        )
+        try:
+            for number in range(options.series):
+                for name, error in one_series(model, memory, number, options).items():
+                    errors.setdefault(name, []).append(error)
+                print(f"\rmemory {memory:g}: {number + 1} of {options.series}", end="", file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            print("\ninterrupted: what was finished is told", file=sys.stderr)
+        if errors:
+            report(memory, errors)
+
+
+def one_series(model: Model, memory: float, number: int, options: argparse.Namespace) -> dict[str, np.ndarray]:
+    """Errors of every forecaster at every horizon on one series."""
+    values = series(memory, number, options.length + HORIZON, options.seed)
+    known, ahead = values[: options.length], values[options.length :]
+    seen = load_table({"month": np.arange(options.length), "stock": known})
+    problem = TableProblem(model, seen, free=["Mean Inflow"], priors=_priors())
+    grid = gridded(problem)
+    whole = mixture(grid, problem.space.keys)
+    origin = origin_of(grid, len(grid.times) - 1, Memory())
+    found = {
+        forecaster.name: forecaster.forecast(origin, horizon=HORIZON, draws=400, seed=0).point[0] - ahead
+        for forecaster in (*whole.members, whole)
+    }
+    return {**found, "known_law": known_law(known, memory) - ahead}
+
+
+def report(memory: float, errors: dict[str, list[np.ndarray]]) -> None:
+    """Print the ratios."""
+    count = min(len(rows) for rows in errors.values())
+    rmse = {name: np.sqrt((np.stack(rows[:count]) ** 2).mean(axis=0)) for name, rows in errors.items()}
+    ratios = {name: [round(float(x), 3) for x in value / rmse[REFERENCE]] for name, value in rmse.items()}
+    ratios["theory"] = [round(theory(memory, h), 3) for h in range(1, HORIZON + 1)]
+    print(json.dumps({"memory": memory, "series": count, "ratio_to_persistence": ratios}, indent=1), flush=True)
 
 
 def _priors() -> dict[str, Prior]:
