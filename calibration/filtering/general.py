@@ -191,7 +191,8 @@ def learn(
     Disturbance
         The likeliest candidate.
     """
-    scale = float(np.mean([errors[item.label] / _unit(item) for item in law.series]))
+    in_logs = bool(grid.logs[grid.disturbed].all())
+    scale = float(np.mean([errors[item.label] / _unit(item, in_logs=in_logs) for item in law.series]))
 
     def candidate(size: float, memory: float, share: float) -> Disturbance:
         found = {label: value if given[label] else share * value for label, value in errors.items()}
@@ -226,13 +227,13 @@ def _best(
     return replace(candidates[place], likelihood=float(likelihoods[place])), parts[place]
 
 
-def _unit(series: ObservedSeries) -> float:
-    """Unit of the errors of a series in those of disturbances: one in logarithms, else the spread of the data."""
+def _unit(series: ObservedSeries, *, in_logs: bool) -> float:
+    """Unit of the errors of a series in those of disturbances: levels are relative to their size or their spread."""
+    seen = series.values[np.isfinite(series.values)]
     if series.observation.scale != "level":
         return 1.0
-    seen = series.values[np.isfinite(series.values)]
-    spread = float(seen.std())
-    return spread if spread > 0 else max(float(np.abs(seen).max()), 1.0)
+    size = float(np.abs(seen).mean()) if in_logs else float(seen.std())
+    return size if size > 0 else max(float(np.abs(seen).max()), 1.0)
 
 
 def filtered(law: StockLaw, grid: Grid, disturbance: Disturbance, *, seed: int, members: int) -> Filtered:

@@ -11,7 +11,7 @@ from calibration.forecasting.own import gridded
 from pysd_runner import load_table, project, simulate
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.scenarios import Scenario
-from pysd_runner.spec import ErrorModel, LogNormal, Observation
+from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
 from tests.general.models import DELAYED, LINEAR, REGIONS, made
 
 SPREAD, ERROR, MOMENTS = 0.5, 0.4, 25
@@ -192,3 +192,22 @@ def test_two_ranges_and_quarters_go_through_fit_projection_and_forecast(tmp_path
     assert outlook["stock"].sizes["entity"] == 4
     middle = outlook["stock"].median("draw").to_numpy()
     np.testing.assert_allclose(middle, path.reshape(4, -1)[:, 17:20], rtol=0.1)
+
+
+def test_disturbances_are_looked_for_at_the_size_of_the_errors(tmp_path):
+    # A random walk with steps of one, far from nought, that hardly leaves a straight line.
+    model = made(
+        tmp_path,
+        "{UTF-8}\nInflow = 1\n\t~\tt/month\t~\t|\nStock = INTEG(Inflow, 100)\n\t~\tt\t~\t|\n",
+        unit="month",
+        step=1,
+    )
+    rng = np.random.default_rng([5, 5])
+    rng.standard_normal()
+    walk = 100 + np.concatenate([[0], np.cumsum(rng.standard_normal(59))])
+    table = load_table({"month": np.arange(60), "stock": walk})
+    outlook = forecast(
+        table, model=model, until=61, free=["Inflow"], priors={"Inflow": Normal(0, 1)}, draws=100, past=False
+    )
+    size = float(outlook.disturbance.split("by ")[1].split(" %")[0])
+    assert 0.5 < size < 2
