@@ -204,18 +204,17 @@ def main() -> None:
     parser.add_argument("--digi31", type=Path, help="model file of digi31")
     parser.add_argument("--show", action="store_true", help="print the recipes")
     options = parser.parse_args()
-    rows = []
+    is_first = True
     for key, case in CASES.items():
         source = None if key == "sir" else getattr(options, key)
         if key != "sir" and (source is None or not source.is_file()):
             print(f"{case.name}: left out, its file was not given (--{key})", file=sys.stderr)
             continue
-        rows.append(measured(case, source, show=options.show))
-        print(f"{case.name}: done", file=sys.stderr, flush=True)
-    names = list(rows[0])
-    print("| " + " | ".join(names) + " |\n|" + "---|" * len(names))
-    for row in rows:
-        print("| " + " | ".join(str(row[name]) for name in names) + " |")
+        row = measured(case, source, show=options.show)
+        if is_first:
+            print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
+        is_first = False
+        print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
 
 
 if __name__ == "__main__":
