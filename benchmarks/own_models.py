@@ -172,6 +172,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--panels", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first table, which decides all of it")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--case", choices=[*CASES, "all"], default="all")
     parser.add_argument("--digi31", type=Path, help="model file of digi31")
@@ -183,7 +184,8 @@ def main() -> None:
             print("digi31: left out, its file was not given (--digi31)", file=sys.stderr)
             continue
         began = time.process_time()
-        parts = [range(start, min(start + 25, options.panels)) for start in range(0, options.panels, 25)]
+        end = options.first + options.panels
+        parts = [range(start, min(start + 25, end)) for start in range(options.first, end, 25)]
         rows: list[list[tuple[bool, bool]]] = []
         try:
             for found in _worked(partial(covered, name, given), parts, options.workers):

@@ -295,3 +295,25 @@ def test_runs_that_overflow_are_no_warning(sir):
     found = item.compared(raw)
     assert np.isfinite(found[0]).all()
     assert not np.isfinite(found[1]).all()
+
+
+def test_intervals_are_students_where_the_size_of_errors_is_estimated(tmp_path):
+    """A model that is linear in its parameter: the standard error of ordinary least squares, and Student's variance."""
+    model = made(tmp_path, "{UTF-8}\nFlow = 1\n\t~\tt/year\t~\t|\nStock = INTEG(Flow, 0)\n\t~\tt\t~\t|\n", stop=9)
+    times = np.arange(10)
+    values = 2 * times + np.random.default_rng(4).standard_normal(10)
+    errors = ErrorModel(family="normal", memory="independent")
+    for sd, factor in ((None, np.sqrt(9 / 7)), (1.0, 1.0)):
+        seen = [Observation(column="stock", outcome="Stock", scale="level", errors=errors, sd=sd)]
+        problem = CalibrationProblem(
+            model,
+            load_table({"year": times, "stock": values}),
+            free=["Flow"],
+            priors={"Flow": Normal(0, 1000)},
+            measurements=seen,
+        )
+        result = fit(problem)
+        estimate = (times @ values) / (times @ times)
+        size = 1.0 if sd else np.sqrt(((values - estimate * times) ** 2).sum() / 9)
+        found = float(np.sqrt(np.array(result.fitted.covariance).item()))
+        assert found == pytest.approx(factor * size / np.sqrt(times @ times), rel=1e-3)

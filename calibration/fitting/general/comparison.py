@@ -23,6 +23,8 @@ Parameters = Mapping[str, Any]
 
 # A persistence of zero counts as this many pairs.
 PRIOR_PAIRS = 4.0
+# Student's distribution has a variance from here on.
+LEAST_FREEDOM = 3.0
 # Least size of errors in units of the spread of a column.
 EXACT = 1e-3
 
@@ -107,12 +109,20 @@ class TableComparison:
 
     def estimated_noise(self, parameters: Parameters) -> dict[str, Noise]:
         """Errors of every series from the residuals at a point; parameters cost degrees of freedom in proportion."""
-        cells = sum(len(item.cells) for item in self.series)
-        share = max(1 - len(self._keys) / cells, 0.25)
+        share = self._share()
         predicted = self.predicted(parameters, 1)
         return {
             item.label: _estimated(item, table[0], share) for item, table in zip(self.series, predicted, strict=True)
         }
+
+    def known_sizes(self) -> Array:
+        """Weight of the slopes of every cell: one where the size of errors is known, less where it was estimated."""
+        share = self._share()
+        return np.concatenate([np.full(len(item.cells), _weight(item, share)) for item in self.series])
+
+    def _share(self) -> float:
+        """Degrees of freedom of a cell."""
+        return max(1 - len(self._keys) / sum(len(item.cells) for item in self.series), 0.25)
 
     def _vectors(self, parameters: Parameters, draws: int) -> Array:
         columns = [np.broadcast_to(np.ravel(parameters[key]), (draws,)) for key in self._keys]
@@ -156,6 +166,14 @@ def _log_scale(series: ObservedSeries, noise: Noise) -> float:
     if series.errors.is_count:
         return -saturated(series.cells.pick(series.raw), size_of(noise, series.errors.family))
     return series.cells.log_scale(noise) + len(series.cells) * loss_of(series.errors).log_mass
+
+
+def _weight(series: ObservedSeries, share: float) -> float:
+    """Root of ``(freedom - 2) / freedom``, or one."""
+    if series.observation.is_given or series.errors.family == "poisson":
+        return 1.0
+    freedom = max(share * len(series.cells), LEAST_FREEDOM)
+    return float(np.sqrt((freedom - 2) / freedom))
 
 
 def _estimated(series: ObservedSeries, predicted: Array, share: float) -> Noise:

@@ -216,9 +216,19 @@ class TableProblem(CalibrationProblem, data=Table):
         return sha256("\n".join(repr(part) for part in parts).encode("utf-8")).hexdigest()
 
     def curvature_jacobian(self, z: Array) -> Array:
-        """Derivatives whose squares are the information of data and priors; counts give what is expected of them."""
+        """Derivatives whose squares are the information of data and priors.
+
+        Counts give what is expected of them. Where the size of errors was estimated, parameters have Student's
+        distribution, whose variance is that of the normal one times ``freedom / (freedom - 2)``.
+        """
+        found = self._information_jacobian(z)
+        factors = self._table_comparison.known_sizes()
+        found[: len(factors)] *= factors[:, None]
+        return found
+
+    def _information_jacobian(self, z: Array) -> Array:
         if not any(item.errors.is_count for item in self.observations):
-            return self.jacobian(z)
+            return np.array(self.jacobian(z))
         parameters = {key: float(np.ravel(value)[0]) for key, value in self.parameters_at(z).items()}
         try:
             slopes = self._table_comparison.information(parameters, self.noise) * self.space.value_slopes(z)
