@@ -81,8 +81,8 @@ CASES = {
         "year",
         "population",
         {"life expectancy normal": 1.05, "industrial capital output ratio 1": 0.95},
-        range(1900, 1996, 5),
-        2010,
+        [1900 + 2.5 * place for place in range(21)],
+        1960,
         0.02,
     ),
     "digi31": Case(
