@@ -45,6 +45,8 @@ class Parameter:
         Prices in which money is expressed; empty where the unit holds no money.
     en, zh
         One-line meaning in English and Chinese.
+    switch
+        Key of the parameter that must not be 0 for this one to act; empty where it always acts.
     """
 
     key: str
@@ -61,6 +63,7 @@ class Parameter:
     price_basis: str
     en: str
     zh: str
+    switch: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -500,7 +503,9 @@ class ModelSpec:
         return tuple(item.proxy for item in self.inputs.values() if item.proxy is not None)
 
     def acts(self, parameter: Parameter) -> bool:
-        """Whether a parameter stands in the model, in a measurement or in the start values of regions."""
+        """Whether a parameter stands in the model, a measurement or the start values of regions, and is switched on."""
+        if parameter.switch and not self.parameters[parameter.switch].value:
+            return False
         beside = {item.loading for item in self.measurements.values()}
         beside |= {name for proxy in self.proxies for name in (proxy.loading, proxy.level) if isinstance(name, str)}
         return bool(parameter.variable) or parameter.key in beside

@@ -130,6 +130,7 @@ def _parameter(key: str, table: Table) -> Parameter:
         price_basis=_price_basis(table, unit),
         en=table.text("en"),
         zh=table.text("zh"),
+        switch=table.text("switch", ""),
     )
     _check_evidence(parameter, table)
     return parameter
@@ -373,6 +374,9 @@ def _check_references(spec: ModelSpec, file: str) -> None:
                 if series not in spec.definitions:
                     place = f'{file}: measurements["{measurement.key}"].alternatives'
                     raise InvalidModel(f"{place}: no definition {series!r}.{suggest(series, spec.definitions)}")
+    for parameter in spec.parameters.values():
+        if parameter.switch:
+            _check_parameter(spec, f'{file}: parameters["{parameter.key}"].switch', parameter.switch)
     for ridge in spec.ridges.values():
         for key in ridge.keys:
             _check_parameter(spec, f'{file}: ridges["{ridge.key}"].keys', key)
