@@ -38,6 +38,9 @@ DEGREES_OF_FREEDOM = 5
 # Years of the panel that speak about the present size of shocks and about what regions of a class share.
 WINDOW = 12
 
+# Errors of what evaluators report on pilots, in standard deviations.
+EVALUATION_NOISE = "Evaluation Noise"
+
 # Without a calibration and with too short a panel: a typical yearly standard deviation for provinces. Judgement.
 TYPICAL_SD = 0.025
 
@@ -72,7 +75,7 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     # A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of
     # which it takes the shocks to growth that lead there. More draws keep those there were.
     assert model.spec is not None  # noqa: S101
-    parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
+    parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
     parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
     inputs = region_inputs(
         model,
@@ -86,6 +89,9 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
         yuan_per_unit=yuan_per_unit,
     )
     values: dict[str, Any] = as_values(inputs, parameters, model)
+    if draws > 1 and EVALUATION_NOISE in model.variables:
+        shape = model.ir.shape(model.ir.variables[EVALUATION_NOISE].dims)
+        values[EVALUATION_NOISE] = report_rng.standard_normal((draws, *shape))[None]
     common = CommonDraws(
         values=values,
         parameters=parameters,

@@ -17,6 +17,7 @@ POLICY_VARIABLES: dict[str, str] = {
     "rolling_evaluation": "Rolling Evaluation Switch",
     "targets.regions": "Region Target",
     "targets.classes": "Class Target",
+    "targets.pilots": "Pilot Region",
 }
 
 

@@ -125,6 +125,7 @@ def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
         ("regions", targets.regions),
         ("groups", targets.groups),
         ("classes", targets.classes),
+        ("pilots", targets.pilots),
     ):
         if names is not None:
             settings[f"targets.{key}"] = None if names == ALL else tuple(names)

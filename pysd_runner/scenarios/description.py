@@ -110,6 +110,8 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
     yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
     yield writer.line(writer.phrases["rolling"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
     yield writer.line(writer.phrases["targets"], _targets(policy, writer))
+    if policy.pilots:
+        yield writer.line(writer.phrases["pilots"], _setting("targets.pilots", policy.pilots, writer))
 
 
 def _mix_lines(head: str, policy: Policy, writer: _Writer) -> Iterator[str]:

@@ -101,6 +101,9 @@ class Policy:
         Whether each region moves money to the levers that score well.
     regions, groups, classes
         Targets as written; None reaches all.
+    pilots
+        Regions in which the policy is tried first; once there is a report on them it is spread to the others, with the
+        levers that did well in regions like them. None starts everywhere at once.
 
     Raises
     ------
@@ -119,6 +122,7 @@ class Policy:
     regions: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    pilots: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mix", _frozen(self.mix))
@@ -191,8 +195,8 @@ def _complaints(policy: Policy) -> Iterator[str]:
             yield f"{key} sums to {total:.10g}, expected 1"
     yield from _outside("differentiation", policy.differentiation, 0.0, 1.0)
     yield from _outside("redistribution", policy.redistribution, -REDISTRIBUTION_LIMIT, REDISTRIBUTION_LIMIT)
-    for key, names in (("regions", policy.regions), ("groups", policy.groups), ("classes", policy.classes)):
-        if names is not None and not names:
+    for key in ("regions", "groups", "classes", "pilots"):
+        if getattr(policy, key) is not None and not getattr(policy, key):
             yield f"{key} is empty, so nothing would be left to target (None reaches all)"
 
 
@@ -219,6 +223,7 @@ def _flatten(policy: Policy) -> Iterator[tuple[str, Any]]:
     yield "targets.regions", policy.regions
     yield "targets.groups", policy.groups
     yield "targets.classes", policy.classes
+    yield "targets.pilots", policy.pilots
 
 
 def changed_settings(policy: Policy, reference: Policy) -> dict[str, Any]:

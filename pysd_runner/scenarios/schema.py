@@ -115,6 +115,10 @@ class Targets(_Part):
     regions: Target | None = Field(default=None, description="Codes or names of regions, or `all`.")
     groups: Target | None = Field(default=None, description="Groups of regions as in regions.csv, or `all`.")
     classes: Target | None = Field(default=None, description="Classes of the digital index, or `all`.")
+    pilots: Target | None = Field(
+        default=None,
+        description="Regions in which the policy is tried before it is spread; `all`: no pilots, all at once.",
+    )
 
 
 class PolicyPart(_Part):

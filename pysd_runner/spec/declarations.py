@@ -46,7 +46,8 @@ class Parameter:
     en, zh
         One-line meaning in English and Chinese.
     switch
-        Key of the parameter that must not be 0 for this one to act; empty where it always acts.
+        Key of the parameter that must not be 0 for this one to act, or the setting of a policy without which it does
+        not (``"policy.targets.pilots"``); empty where it always acts.
     """
 
     key: str
@@ -504,7 +505,8 @@ class ModelSpec:
 
     def acts(self, parameter: Parameter) -> bool:
         """Whether a parameter stands in the model, a measurement or the start values of regions, and is switched on."""
-        if parameter.switch and not self.parameters[parameter.switch].value:
+        switch = self.parameters.get(parameter.switch)
+        if parameter.switch and (switch is None or not switch.value):
             return False
         beside = {item.loading for item in self.measurements.values()}
         beside |= {name for proxy in self.proxies for name in (proxy.loading, proxy.level) if isinstance(name, str)}

@@ -30,6 +30,8 @@ from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
 from pysd_runner.spec.tables import Table
 
 SCHEMA = 1
+# A switch that begins so is a setting of a policy, off unless a scenario writes it.
+POLICY = "policy."
 MONEY = "Yuan"
 PRIOR_FAMILIES = ("normal", "lognormal", "beta", "uniform")
 
@@ -75,6 +77,9 @@ def load_spec(path: str | Path) -> ModelSpec:
     root.finish()
     _check_names(spec, path.name)
     _check_references(spec, path.name)
+    for parameter in spec.parameters.values():
+        if parameter.switch and not parameter.switch.startswith(POLICY):
+            _check_parameter(spec, f'{path.name}: parameters["{parameter.key}"].switch', parameter.switch)
     return spec
 
 
@@ -374,9 +379,6 @@ def _check_references(spec: ModelSpec, file: str) -> None:
                 if series not in spec.definitions:
                     place = f'{file}: measurements["{measurement.key}"].alternatives'
                     raise InvalidModel(f"{place}: no definition {series!r}.{suggest(series, spec.definitions)}")
-    for parameter in spec.parameters.values():
-        if parameter.switch:
-            _check_parameter(spec, f'{file}: parameters["{parameter.key}"].switch', parameter.switch)
     for ridge in spec.ridges.values():
         for key in ridge.keys:
             _check_parameter(spec, f'{file}: ridges["{ridge.key}"].keys', key)

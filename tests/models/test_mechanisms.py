@@ -19,6 +19,7 @@ from pysd_runner.model import load_model
 from pysd_runner.simulation import Run, simulate
 from tests.validation.four_regions import (
     FOUR_REGIONS,
+    NAMES,
     NO_POLICY_ASSUMPTIONS,
     POLICY,
     START,
@@ -322,7 +323,7 @@ def test_open_data_improve_the_diagnosis_where_it_is_switched_on() -> None:
     assert mistaken({}).max() == 0
     assert (mistaken(DIAGNOSIS_ON) > mistaken({**DIAGNOSIS_ON, **more})).all()
     assert mistaken({**DIAGNOSIS_ON, **more}).min() > 0
-    # What is diagnosed better is worth more: for the mixes by class, and for rolling evaluation, not for one mix for all.
+    # A better diagnosis is worth more to mixes by class and to rolling evaluation, and nothing to one mix for all.
     rolling = {"Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": 1.0}
     for policy in ({"Differentiation": 1.0}, rolling):
         values = [closed(policy, {**DIAGNOSIS_ON, "Diagnosis Error": error}) for error in (0.0, 0.5, 1.0)]
@@ -678,6 +679,73 @@ def test_reversion_to_the_plan_keeps_pilots_alive() -> None:
     assert kept > 2 * lost > 0
 
 
+def piloted(*names: str, **changes: Any) -> dict[str, Any]:
+    """A zoned policy by need, tried in some regions first."""
+    return {**POLICY, **NEED, "Pilot Region": np.isin(NAMES, names).astype(float), **changes}
+
+
+def test_money_reaches_pilots_first_and_the_others_after_the_report() -> None:
+    names = ["Region Budget Share", "Allocated Budget", "Policy Budget", "Spent Budget Share"]
+    found = simulated(piloted("West"), names, 25)
+    share, start, spread = found["Region Budget Share"][0, 0], 10, 12
+    money, whole = found["Allocated Budget"][0, 0].sum(axis=0), found["Policy Budget"][0, 0]
+    others = [place for place in range(4) if place != WEST]
+    assert not money[others, start:spread].any()
+    assert (money[others, spread:] > 0).all()
+    # The money of others does not go to pilots: these get their share, and the rest stays unspent.
+    assert money[WEST, start:] == pytest.approx((share[WEST] * whole)[start:], rel=1e-12)
+    assert money[:, -1].sum() == pytest.approx(whole[-1], rel=1e-12)
+    spent = found["Spent Budget Share"][0, 0, start:]
+    assert spent == pytest.approx(0.003 * money[:, start:].sum(axis=0) / whole[start:], rel=1e-12)
+
+
+def test_what_pilots_taught_is_spread_to_regions_like_them_and_the_rest_dropped() -> None:
+    names = ["Piloted Mix", "Regional Mix", "Planned Mix", "Late Score", "Class Membership", "Trial Weight"]
+    found = simulated(piloted("West", "East", **{"Elimination Threshold": 0.85}), names, 25)
+    mix, plan, score, member = (found[name][0, 0][..., -1] for name in ("Regional Mix", "Planned Mix", *names[3:5]))
+    pilots = [EAST, WEST]
+    for region in range(4):
+        # A slow twin: the mean report of the pilots of a class, mixed by how far the region belongs to each class.
+        if region in pilots:
+            expected = score[:, region]
+        else:
+            learnt = [(member[c, pilots] * score[:, pilots]).sum(axis=1) / member[c, pilots].sum() for c in range(3)]
+            expected = sum(member[c, region] * learnt[c] for c in range(3))
+        mean = (plan[:, region] * expected).sum() / plan[:, region].sum()
+        weight = plan[:, region] * np.where(expected < 0.85 * mean, 0.0, expected)
+        assert mix[:, region] == pytest.approx(weight / weight.sum(), abs=1e-12)
+    access = LEVERS.index("Access")
+    assert mix[access, WEST] == 0 < plan[access, WEST]  # access is nearly complete, so that pilots advise against it
+    assert mix.sum(axis=0) == pytest.approx(1, abs=1e-12)
+
+
+def test_reports_on_pilots_are_late_and_wrong() -> None:
+    noise = np.random.default_rng(0).standard_normal((1, 200, len(LEVERS), 4))
+
+    def gained(**changes: Any) -> Array:
+        policy = piloted("West", **{"Evaluation Noise": noise, **changes})
+        both = [run({**FOUR_REGIONS, **policy, **part}, 25, [GAP])[GAP] for part in ({"Policy Budget Share": 0.0}, {})]
+        return np.asarray((both[0] - both[1])[0, :, WEST, -1])
+
+    right, wrong = gained(**{"Evaluation Error": 0.0}), gained(**{"Evaluation Error": 0.6})
+    assert np.ptp(right) < 1e-15
+    assert wrong.std() > 0.05 * POINT
+    assert wrong.mean() < right.mean()
+    early, late = (final(piloted("East", **{"Evaluation Delay": delay}), GAP, 25)[WEST] for delay in (1.0, 4.0))
+    assert early < late  # the West waits for what the East teaches
+    scores = simulated(piloted("West"), ["Late Score", "Evaluation Score"], 25)
+    behind = [scores[name][0, 0, LEVERS.index("Access"), WEST] for name in ("Late Score", "Evaluation Score")]
+    assert behind[0][-1] > behind[1][-1]  # a falling score is reported late
+
+
+def test_pilots_close_more_where_they_are_and_less_where_others_wait() -> None:
+    whole = closed(NEED)
+    assert closed({**NEED, "Pilot Region": np.array([0, 0, 1.0, 0])}) > whole + 0.2 * POINT
+    assert closed({**NEED, "Pilot Region": np.array([0, 1.0, 0, 0])}) < whole
+    rolling = {**NEED, "Rolling Evaluation Switch": 1.0}
+    assert closed({**rolling, "Pilot Region": np.array([0, 0, 1.0, 0])}) > closed(rolling)
+
+
 @off_and_on
 def test_rolling_evaluation_moves_money_to_what_scores_well(extra: dict[str, float]) -> None:
     rolling = {**NEED, "Rolling Evaluation Switch": 1.0}
@@ -818,6 +886,9 @@ def output_lost_by_sameness() -> float:
         ("C18", "38.6 %", lambda: baseline(GAP)[WEST]),
         ("C18", "24 %", lambda: (drawn({}) > baseline(GAP, 0.25)[WEST]).mean()),
         ("C17", "0.76 points", lambda: closed({"Differentiation": 1.0}, DIAGNOSIS_ON)),
+        ("C54", "1.29", lambda: closed(NEED)),
+        ("C54", "1.57 points", lambda: closed({**NEED, "Pilot Region": np.eye(4)[WEST]})),
+        ("C54", "1.20 with", lambda: closed({**NEED, "Pilot Region": np.eye(4)[1]})),
         ("C29", "1.07 points", lambda: closed(NEED, GOVERNANCE_ON)),
         ("C29", "1.29", lambda: closed(NEED)),
         ("C36", "0.80 points", lambda: closed({"Differentiation": 1.0})),
@@ -931,6 +1002,13 @@ UNDONE = {
     " * Governance Capacity[Region]": "",
     "Diagnosed Class[Class!,Region]": "Class Membership[Class!,Region]",
     "Diagnosed Need[Lever,Region])": "Need Share[Lever,Region])",
+    " * Region Open[Region!]": "",
+    " * Region Open[Region]": "",
+    """((1 - Pilots Judged) * Planned Mix[Lever,Region]
+					+ Pilots Judged * Piloted Mix[Lever,Region])""": "Planned Mix[Lever,Region]",
+    "Judged Score[Lever!,Region])": "Evaluation Score[Lever!,Region])",
+    "(Judged Score[Lever,Region]\n": "(Evaluation Score[Lever,Region]\n",
+    "							Judged Score[Lever,Region] <": "							Evaluation Score[Lever,Region] <",
 }
 
 

@@ -48,6 +48,7 @@ policies = st.builds(
     regions=st.none() | words,
     groups=st.none() | words,
     classes=st.none() | words,
+    pilots=st.none() | words,
 )
 texts = st.fixed_dictionaries({"en": st.text(min_size=1), "zh": st.text(min_size=1)}).map(FrozenMapping)
 plain = st.builds(
