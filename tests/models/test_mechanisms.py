@@ -1008,7 +1008,7 @@ UNDONE = {
 					+ Pilots Judged * Piloted Mix[Lever,Region])""": "Planned Mix[Lever,Region]",
     "Judged Score[Lever!,Region])": "Evaluation Score[Lever!,Region])",
     "(Judged Score[Lever,Region]\n": "(Evaluation Score[Lever,Region]\n",
-    "							Judged Score[Lever,Region] <": "							Evaluation Score[Lever,Region] <",
+    "\tJudged Score[Lever,Region] <": "\tEvaluation Score[Lever,Region] <",
 }
 
 
