@@ -292,7 +292,7 @@ def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
     costs = {
         key: (Factor(key=key, unit=item.unit, en=item.en, zh=item.zh), item.variable)
         for key, item in declared.items()
-        if item.role == "COST"
+        if item.role == "COST" and not item.switch
     }
     mechanisms = [
         Mechanism(

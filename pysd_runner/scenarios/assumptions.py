@@ -14,6 +14,7 @@ POLICY_VARIABLES: dict[str, str] = {
     "class_mixes": "Mix by Class",
     "levers": "Lever Active",
     "redistribution": "Redistribution Exponent",
+    "rural_broadband": "Rural Broadband Share",
     "rolling_evaluation": "Rolling Evaluation Switch",
     "targets.regions": "Region Target",
     "targets.classes": "Class Target",

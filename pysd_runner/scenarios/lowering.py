@@ -73,6 +73,7 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
         "class_mixes": partial(_class_mixes, policy.class_mixes, levers, classes),
         "levers": lambda: _active(policy.levers, moment, levers),
         "redistribution": lambda: policy.redistribution,
+        "rural_broadband": lambda: policy.rural_broadband,
         "rolling_evaluation": lambda: None if policy.rolling_evaluation is None else float(policy.rolling_evaluation),
         "targets.regions": partial(_region_target, policy, bench),
         "targets.classes": partial(_class_target, policy, classes),

@@ -147,6 +147,9 @@ class PolicyPart(_Part):
     redistribution: Annotated[float, Field(ge=-REDISTRIBUTION_LIMIT, le=REDISTRIBUTION_LIMIT)] | None = Field(
         default=None, description="Exponent of need: -1 money follows output, 0 per head, 1 need."
     )
+    rural_broadband: Share | None = Field(
+        default=None, description="Part of the network money of lever access that goes to villages."
+    )
     rolling_evaluation: bool | None = Field(
         default=None, description="Each region moves money to the levers that score well."
     )

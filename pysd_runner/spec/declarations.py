@@ -11,7 +11,7 @@ from pysd_runner.spec.priors import Prior
 Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]
 ROLES: tuple[str, ...] = get_args(Role)
 
-FallbackRule = Literal["required", "equal_shares", "proxy", "constant"]
+FallbackRule = Literal["required", "equal_shares", "proxy", "constant", "latest"]
 FALLBACK_RULES: tuple[str, ...] = get_args(FallbackRule)
 
 Declared = TypeVar("Declared")
@@ -106,7 +106,8 @@ class RegionInput:
     panel
         Panel variable that gives it, empty when no panel column does.
     rule
-        When the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``.
+        When the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``, or ``latest``: the
+        last value before, else the first after, else the constant.
     fallback
         The constant used when nothing else is known; None where there is none.
     proxy

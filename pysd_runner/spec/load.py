@@ -236,8 +236,8 @@ def _region_input(key: str, table: Table) -> RegionInput:
         table.fail("upper", f"must lie above lower = {region_input.lower:g}, found {region_input.upper:g}")
     if (rule == "proxy") != (region_input.proxy is not None):
         table.fail("proxy", 'goes together with rule = "proxy"')
-    if rule == "constant" and region_input.fallback is None:
-        table.fail("fallback", 'is missing; rule = "constant" needs it')
+    if rule in ("constant", "latest") and region_input.fallback is None:
+        table.fail("fallback", f'is missing; rule = "{rule}" needs it')
     return region_input
 
 

@@ -16,6 +16,8 @@ import pytest
 from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel
+from pysd_runner.regional.inputs import as_values, region_inputs
 from pysd_runner.simulation import Run, simulate
 from tests.validation.four_regions import (
     FOUR_REGIONS,
@@ -438,6 +440,60 @@ def test_the_access_divide_follows_income_and_closes() -> None:
     assert (final(poor, "Access Share", 10) < baseline("Access Share", 10)).all()
     spread = np.log(access).std(axis=0)
     assert spread[-1] < 0.3 * spread[0]
+
+
+def test_the_rural_shortfall_of_access_follows_the_national_series() -> None:
+    panel = load_panel("china")
+    model = load_model("regional_digital", regions=len(panel.regions))
+    assert model.spec is not None
+    total, rural = (panel.national[name] for name in ("internet_penetration", "internet_penetration_rural"))
+    place = panel.years.index(2016)
+    town, village = (panel[name][:, place].sum() for name in ("urban_population", "rural_population"))
+    urban = (total[2016] * (town + village) - rural[2016] * village) / town
+    known = model.spec.parameters
+    assert known["s_r"].value == pytest.approx(1 - rural[2016] / urban, abs=0.01)
+    behind = [1 - rural[year] / total[year] for year in (2016, 2024)]
+    assert known["k_r"].value == pytest.approx(np.log(behind[0] / behind[1]) / 8, abs=0.005)
+    parameters = {key: np.array([item.value]) for key, item in known.items()}
+    start = as_values(region_inputs(model, panel, 2014), parameters, model)
+    outcome = "National Rural Access Share"
+    found = simulate(model, start, start=2014, stop=2024, save_every=1, outcomes=[outcome])[outcome][0, 0]
+    for year, value in rural.items():
+        assert found[year - 2014] == pytest.approx(value, abs=0.025), year
+
+
+def test_rural_access_and_urban_access_make_up_access() -> None:
+    names = ["Rural Access Share", "Access Share", "Rural Shortfall", "Urban Population Share"]
+    rural, access, shortfall, town = (simulated({}, names, 20)[name][0, 0] for name in names)
+    town = town if town.ndim == 2 else np.broadcast_to(town, access.shape)
+    urban = rural / (1 - shortfall)
+    assert town * urban + (1 - town) * rural == pytest.approx(access, rel=1e-12)
+    assert (rural < urban).all()
+
+
+def test_rural_broadband_reaches_villages_and_fades_as_they_catch_up() -> None:
+    def reached(share: float, outcome: str, year: int) -> float:
+        return float(effect(lever("access", **{"Rural Broadband Share": share}), outcome, year=year)[WEST])
+
+    assert reached(0.5, "Rural Access Share", 5) > reached(0.0, "Rural Access Share", 5) + 10 * POINT
+    assert reached(0.5, "Access Share", 5) > reached(0.0, "Access Share", 5)
+    assert reached(0.5, "Rural Access Share", 15) < 0.5 * reached(0.5, "Rural Access Share", 5)
+    # It connects more people and closes less of the gap than networks that last: villages catch up by themselves.
+    assert -0.5 * POINT < reached(0.5, GAP, 15) < 0
+    assert abs(reached(0.5, GAP, 15)) < abs(reached(0.0, GAP, 15))
+    dear = {"Cost per Village Connection": 3200.0, "Rural Broadband Share": 0.5}
+    assert effect(lever("access", **dear), "Rural Access Share", year=3)[WEST] < reached(0.5, "Rural Access Share", 3)
+    alone = final(
+        lever("access", **{"Rural Broadband Share": 1.0, "Connection Subsidy Share": 0.0}), "Digital Investment"
+    )
+    assert (alone < final(lever("access", **{"Connection Subsidy Share": 0.0}), "Digital Investment")).all()
+
+
+def test_towns_only_have_no_villages_to_reach() -> None:
+    towns = {"Urban Population Share": np.ones(4)}
+    assert final({**lever("access", **{"Rural Broadband Share": 0.5}), **towns}, "Rural Opening", 10) == pytest.approx(
+        1
+    )
 
 
 def test_skills_lag_access_and_grow_with_application() -> None:
@@ -999,6 +1055,8 @@ def stripped(text: str, undo: dict[str, str]) -> str:
 
 # Every place where an optional mechanism enters, and what stood there before it.
 UNDONE = {
+    "(1 - Rural Broadband Share)\n\t\t\t* ": "",
+    "MIN(1, Coverage[Region] * Rural Opening[Region])": "Coverage[Region]",
     " * Governance Capacity[Region]": "",
     "Diagnosed Class[Class!,Region]": "Class Membership[Class!,Region]",
     "Diagnosed Need[Lever,Region])": "Need Share[Lever,Region])",

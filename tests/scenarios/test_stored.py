@@ -44,6 +44,7 @@ policies = st.builds(
         st.booleans() | schedules(st.booleans()).map(lambda item: replace(item, interpolate="step")),
     ).map(FrozenMapping),
     redistribution=st.none() | st.floats(-3, 3),
+    rural_broadband=st.none() | st.floats(0, 1),
     rolling_evaluation=st.none() | st.booleans(),
     regions=st.none() | words,
     groups=st.none() | words,
