@@ -133,8 +133,8 @@ def optimise(
     does not fall in 90 % of the draws, no region is more often worse off than better, and the leader is not held back
     on average. An interrupted search goes on where it was when the command is given again.
     """
+    from pysd_runner.policy.frontier import front
     from pysd_runner.policy.objective import Objective
-    from pysd_runner.policy.optimisation import front
     from pysd_runner.policy.optimisation import optimise as optimised
     from pysd_runner.policy.regional import policy_values
     from pysd_runner.policy.regional_space import DEFAULT_CONSTRAINTS, chosen_scenario

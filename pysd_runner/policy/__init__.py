@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pysd_runner.policy.advice import Advice, advise
     from pysd_runner.policy.attribution import Attribution, attribute
-    from pysd_runner.policy.cost import Costs, costs
+    from pysd_runner.policy.cost import Costs, cost_curves, costs
+    from pysd_runner.policy.frontier import Front, front
     from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
     from pysd_runner.policy.general import lever_space, model_futures, model_study, policy_of, space_scenario
     from pysd_runner.policy.objective import Constraint, Objective
-    from pysd_runner.policy.optimisation import Front, Optimum, front, optimise
+    from pysd_runner.policy.optimisation import Optimum, optimise
+    from pysd_runner.policy.outcomes import variable_outcome
     from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
     from pysd_runner.policy.regional_space import chosen_scenario, class_space, uniform_space
     from pysd_runner.policy.space import Knob, Space
-    from pysd_runner.policy.study import Lever, Outcome, Study, effects_of, variable_outcome
+    from pysd_runner.policy.study import Lever, Outcome, Study, effects_of
+    from pysd_runner.policy.timing import timing_space
 
 _HOMES = {
     "Advice": "advice",
@@ -22,7 +25,7 @@ _HOMES = {
     "Constraint": "objective",
     "Costs": "cost",
     "Factor": "futures",
-    "Front": "optimisation",
+    "Front": "frontier",
     "Futures": "futures",
     "Knob": "space",
     "Lever": "study",
@@ -36,9 +39,10 @@ _HOMES = {
     "attribute": "attribution",
     "chosen_scenario": "regional_space",
     "class_space": "regional_space",
+    "cost_curves": "cost",
     "costs": "cost",
     "effects_of": "study",
-    "front": "optimisation",
+    "front": "frontier",
     "futures_of": "futures",
     "lever_space": "general",
     "model_futures": "general",
@@ -49,8 +53,9 @@ _HOMES = {
     "regional_futures": "regional",
     "regional_study": "regional",
     "space_scenario": "general",
+    "timing_space": "timing",
     "uniform_space": "regional_space",
-    "variable_outcome": "study",
+    "variable_outcome": "outcomes",
 }
 
 __all__ = [
@@ -73,6 +78,7 @@ __all__ = [
     "attribute",
     "chosen_scenario",
     "class_space",
+    "cost_curves",
     "costs",
     "effects_of",
     "front",
@@ -86,6 +92,7 @@ __all__ = [
     "regional_futures",
     "regional_study",
     "space_scenario",
+    "timing_space",
     "uniform_space",
     "variable_outcome",
 ]

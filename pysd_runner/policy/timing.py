@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.policy.regional_space import uniform_space
 from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Study

@@ -225,6 +225,7 @@ FRONT_DOORS = {
         "attribute",
         "chosen_scenario",
         "class_space",
+        "cost_curves",
         "costs",
         "effects_of",
         "front",
@@ -237,7 +238,11 @@ FRONT_DOORS = {
         "policy_values",
         "regional_futures",
         "regional_study",
+<<<<<<< HEAD
         "space_scenario",
+=======
+        "timing_space",
+>>>>>>> ad3777a (Split files of policy analyses by idea)
         "uniform_space",
         "variable_outcome",
     ],

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.policy.frontier import front
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
-from pysd_runner.policy.optimisation import front, optimise
+from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.regional import policy_values
 from pysd_runner.policy.regional_space import chosen_scenario, class_space, uniform_space
 from pysd_runner.policy.space import Knob, Space, rounded
