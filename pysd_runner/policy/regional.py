@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 OUTPUT, PEOPLE = "Output", "Population"
 # Assumptions about policy that have no estimate; a future has each of them or not.
 DOUBTED = ("h_hom", "q_f", "crowd")
+# What the paper says without saying how much, off unless it is switched on; a future has each of it or not.
+OPTIONAL = ("gov_on", "diag_on")
 ACTIVE = POLICY_VARIABLES["levers"]
 
 
@@ -298,8 +300,9 @@ def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
         Mechanism(
             factor=Factor(key=key, kind="switch", en=declared[key].en, zh=declared[key].zh),
             off={declared[key].variable: 0.0},
+            on={declared[key].variable: 1.0} if key in OPTIONAL else {},
         )
-        for key in DOUBTED
+        for key in (*DOUBTED, *OPTIONAL)
         if key in declared
     ]
     definition = Factor(

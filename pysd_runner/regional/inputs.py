@@ -243,11 +243,11 @@ def _latest(work: _Work, item: RegionInput) -> Array:
         return _constant(work, item)
     best = min(years, key=lambda year: (year > work.year, abs(year - work.year)))
     values = work.panel[item.panel][:, work.panel.years.index(best)]
-    missing = ~np.isfinite(values)
+    missing, fallback = ~np.isfinite(values), 0.0 if item.fallback is None else item.fallback
     if best != work.year:
         work.mark(item, ~missing, f"missing, that of {best}")
-    work.mark(item, missing, f"no series; {item.fallback:g}")
-    return np.where(missing, item.fallback, values)[None, :]
+    work.mark(item, missing, f"no series; {fallback:g}")
+    return np.where(missing, fallback, values)[None, :]
 
 
 def _proxy(work: _Work, item: RegionInput) -> Array:
