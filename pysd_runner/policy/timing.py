@@ -112,7 +112,7 @@ class TimingSpace(Space):
     @property
     def _times(self) -> Array:
         """Middles of the years."""
-        return np.arange(self.years[0], self.years[1] + 1) + 0.5
+        return np.arange(self.years[0], self.years[1] + 1, dtype=float) + 0.5
 
     def _windows(self, numbers: Array) -> tuple[Array, tuple[Array, Array, Array]]:
         """Shares; and of each lever and year how far it is on, and how that moves with its start and its length."""
@@ -175,8 +175,15 @@ def timing_space(inputs: ProjectionInputs, scenario: Scenario) -> tuple[TimingSp
 
 
 def _when(knob: Knob, kind: str, lower: float, upper: float) -> Knob:
-    labels = {key: say(f"policy_outcome.lever_{kind}", key, lever=knob.label(key)) for key in ("en", "zh")}
-    return replace(knob, key=f"{knob.key}.{kind}", group="", lower=lower, upper=upper, **labels)
+    return replace(
+        knob,
+        key=f"{knob.key}.{kind}",
+        group="",
+        lower=lower,
+        upper=upper,
+        en=say(f"policy_outcome.lever_{kind}", "en", lever=knob.en),
+        zh=say(f"policy_outcome.lever_{kind}", "zh", lever=knob.zh),
+    )
 
 
 def timed_scenario(scenario: Scenario, space: TimingSpace, point: Array, labels: dict[str, str]) -> Scenario:

@@ -51,10 +51,17 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_its_scenario_loads(tmp_path: Path) -> None:
-    (block,) = raw_blocks(PAGE, "yaml")
-    (tmp_path / "off.yaml").write_text(block, encoding="utf-8")
+    off, optional = raw_blocks(PAGE, "yaml")
+    (tmp_path / "off.yaml").write_text(off, encoding="utf-8")
     levers = load_scenario(tmp_path / "off.yaml").policy.levers
-    assert set(levers) == set(YAML(typ="safe").load(block)["policy"]["levers"])
+    assert set(levers) == set(YAML(typ="safe").load(off)["policy"]["levers"])
+    (tmp_path / "optional.yaml").write_text(optional, encoding="utf-8")
+    regions = pysd_runner.load_panel("china").regions
+    found = load_scenario(tmp_path / "optional.yaml", regions=regions)
+    assert (found.policy.pilots, found.policy.rural_broadband) == (("Guizhou", "Zhejiang"), 0.5)
+    values = found.values(pysd_runner.load_model("regional_digital", regions=len(regions)), regions, default_start=2025)
+    assert values["Governance Capacity Switch"] == values["Diagnosis Switch"] == 1
+    assert np.sum(values["Pilot Region"]) == 2
 
 
 @pytest.mark.usefixtures("four_regions")
