@@ -25,8 +25,6 @@ Array = NDArray[np.float64]
 OUTPUT, PEOPLE = "Output", "Population"
 # Assumptions about policy that have no estimate; a future has each of them or not.
 DOUBTED = ("h_hom", "q_f", "crowd")
-# What the paper says without saying how much, off unless it is switched on; a future has each of it or not.
-OPTIONAL = ("gov_on", "diag_on")
 ACTIVE = POLICY_VARIABLES["levers"]
 
 
@@ -296,13 +294,16 @@ def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
         for key, item in declared.items()
         if item.role == "COST" and not item.switch
     }
+    # Assumptions that are off unless they are switched on; a future has each of them or not.
+    optional = {item.switch for item in declared.values() if item.switch in declared}
+    optional = {key for key in optional if declared[key].role == "ASM"}
     mechanisms = [
         Mechanism(
             factor=Factor(key=key, kind="switch", en=declared[key].en, zh=declared[key].zh),
             off={declared[key].variable: 0.0},
-            on={declared[key].variable: 1.0} if key in OPTIONAL else {},
+            on={declared[key].variable: 1.0} if key in optional else {},
         )
-        for key in (*DOUBTED, *OPTIONAL)
+        for key in (*DOUBTED, *sorted(optional))
         if key in declared
     ]
     definition = Factor(

@@ -23,7 +23,7 @@ LEFT = {
     "pysd_runner/policy/comparison.py": 3,
     "pysd_runner/policy/more_money.py": 2,
     "pysd_runner/policy/regional.py": 5,
-    "pysd_runner/scenarios/assumptions.py": 10,
+    "pysd_runner/scenarios/assumptions.py": 12,
     "pysd_runner/scenarios/description.py": 1,
     "pysd_runner/spec/fitted.py": 1,
 }
