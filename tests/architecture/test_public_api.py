@@ -238,11 +238,8 @@ FRONT_DOORS = {
         "policy_values",
         "regional_futures",
         "regional_study",
-<<<<<<< HEAD
         "space_scenario",
-=======
         "timing_space",
->>>>>>> ad3777a (Split files of policy analyses by idea)
         "uniform_space",
         "variable_outcome",
     ],
