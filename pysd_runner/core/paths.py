@@ -14,10 +14,9 @@ def models_folder() -> Path:
 
 def model_folder(name: str) -> Path:
     """Folder of one shipped model."""
-    folder = models_folder() / name
-    if not name or not (folder / "model.mdl").is_file():
-        shipped = sorted(path.parent.name for path in models_folder().glob("*/model.mdl"))
+    shipped = sorted(path.parent.name for path in models_folder().glob("*/model.mdl"))
+    if name not in shipped:
         raise UnknownName(
             f"no shipped model is called {name!r}; shipped: {', '.join(shipped)}.{suggest(name, shipped)}"
         )
-    return folder
+    return models_folder() / name

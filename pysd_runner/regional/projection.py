@@ -15,6 +15,7 @@ import numpy as np
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.engine import Engine
+from pysd_runner.export.records import check_entries, read_record, write_record
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
@@ -31,13 +32,18 @@ if TYPE_CHECKING:
 # Outcomes by lever and region that are kept; the others would make results several times as large.
 BY_LEVER = ("lever_budget",)
 
-# What run.json holds besides the provenance: its type, and the words for it.
-RECORDED: dict[str, tuple[type, str]] = {
-    "origin": (int, "a year"),
-    "baselines": (dict, "names of scenarios, each with that of its baseline"),
-    "imputed": (list, "a list of texts"),
-    "warnings": (list, "a list of texts"),
-}
+RECORD, SCHEMA = "run.json", 1
+REMEDY = "run the scenarios again"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What the record of a projection always holds, beside how it was made."""
+
+    origin: int
+    baselines: Mapping[str, str]
+    imputed: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,21 +102,19 @@ class Projection:
     def save(self, folder: str | Path) -> Path:
         """Write ``projection.nc``, ``history.nc`` and ``run.json`` into a folder, each whole or not at all."""
         from pysd_runner.export import save_netcdf
-        from pysd_runner.export.files import write_text_whole
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_netcdf(self.data, folder / "projection.nc")
         save_netcdf(self.history, folder / "history.nc")
         record = {
-            "schema": 1,
             "origin": self.origin,
             "baselines": dict(self.baselines),
             "imputed": list(self.imputed),
             "warnings": list(self.warnings),
             **self.provenance,
         }
-        write_text_whole(folder / "run.json", json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True, indent=2)
         return folder
 
 
@@ -135,11 +139,11 @@ def load_projection(folder: str | Path) -> Projection:
     folder = Path(folder)
     if not folder.is_dir():
         raise InvalidInput(f"there is no folder {str(folder)!r}; give the folder that `gapsim run` wrote")
-    missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
+    missing = [name for name in ("projection.nc", "history.nc", RECORD) if not (folder / name).is_file()]
     if missing:
         raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
-    file = folder / "run.json"
-    record = _read_record(file)
+    file = folder / RECORD
+    record = read_run_record(file)
     data, history = (_read_dataset(folder / name) for name in ("projection.nc", "history.nc"))
     _check_dataset(data, folder / "projection.nc")
     names = {str(name) for name in data["scenario"].to_numpy()}
@@ -152,7 +156,7 @@ def load_projection(folder: str | Path) -> Projection:
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),
         warnings=tuple(record["warnings"]),
-        provenance={name: value for name, value in record.items() if name not in ("schema", *RECORDED)},
+        provenance={name: value for name, value in record.items() if name not in Recorded.__slots__},
     )
 
 
@@ -171,20 +175,10 @@ def _check_dataset(data: "xr.Dataset", file: Path) -> None:
         raise InvalidInput(f"{file}: {texts[0]}: expected numbers; run the scenarios again")
 
 
-def _read_record(file: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{file} is not valid JSON: {error}; run the scenarios again") from error
-    if not isinstance(record, dict) or record.get("schema") != 1:
-        raise InvalidInput(f"{file}: expected a record with schema 1")
-    for name, (kind, expected) in RECORDED.items():
-        if name not in record:
-            raise InvalidInput(f"{file}: {name} is missing; expected the record of a projection")
-        value = record[name]
-        parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
-        if not isinstance(value, kind) or not all(isinstance(part, str) for part in parts):
-            raise InvalidInput(f"{file}: {name}: expected {expected}; found {value!r}")
+def read_run_record(file: Path) -> dict[str, Any]:
+    """Read the record of a projection."""
+    record = read_record(file, schema=SCHEMA, what="record of a projection", remedy=REMEDY)
+    check_entries(Recorded, record, str(file), REMEDY, is_open=True)
     return record
 
 

@@ -53,6 +53,28 @@ class Inputs:
         return stored
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedFile:
+    """A file of the folder, with the digest of its content."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedInputs:
+    """What `Inputs.store` leaves in the record of a run."""
+
+    source: str
+    panel: RecordedFile
+    others: Mapping[str, RecordedFile] = field(default_factory=dict)
+    fitted: RecordedFile | None = None
+    baseline: RecordedFile | None = None
+    compared: tuple[Mapping[str, Any], ...] = ()
+    regions: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
 def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
     """Read what `Inputs.store` wrote."""
     fitted = load_fitted(_checked(record["fitted"], folder)) if "fitted" in record else None
@@ -76,6 +98,8 @@ def _entry(path: Path, folder: Path) -> dict[str, str]:
 
 def _checked(entry: Mapping[str, str], folder: Path) -> Path:
     path = folder / entry["file"]
+    if Path(entry["file"]).name != entry["file"]:
+        raise InvalidInput(f"run.json names {entry['file']!r}; expected a file of its own folder, which a run writes")
     if not path.is_file():
         raise InvalidInput(
             f"{path} is missing; a run replays from its whole folder of results, not from run.json alone"

@@ -15,6 +15,7 @@ from pysd_runner.regional.draws import carried_states, parameter_draws
 from pysd_runner.regional.projection import load_projection, project
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
+from tests.records import resealed
 
 
 @pytest.fixture(scope="module")
@@ -289,21 +290,30 @@ def folder(projection, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"origin": None}, r"run\.json: origin is missing"),
-        ({"warnings": None}, r"run\.json: warnings is missing"),
-        ({"origin": "2024"}, r"run\.json: origin: expected a year; found '2024'"),
-        ({"baselines": ["x"]}, r"run\.json: baselines: expected names of scenarios"),
+        ({"origin": None}, r"run\.json: origin: is missing"),
+        ({"warnings": None}, r"run\.json: warnings: is missing"),
+        ({"origin": "2024"}, r"run\.json: origin: expected a valid integer; found '2024'"),
+        ({"baselines": ["x"]}, r"run\.json: baselines: expected a valid dictionary"),
         ({"baselines": {"x": "x"}}, r"run\.json: baselines: expected one for each scenario"),
-        ({"imputed": "none"}, r"run\.json: imputed: expected a list of texts"),
-        ({"imputed": [1]}, r"run\.json: imputed: expected a list of texts"),
-        ({"schema": 2}, r"run\.json: expected a record with schema 1"),
+        ({"imputed": "none"}, r"run\.json: imputed: expected a valid list"),
+        ({"imputed": [1]}, r"run\.json: imputed\.0: expected a valid string"),
+        ({"schema": 2}, r"run\.json: schema: this version reads the record of a projection of schema 1"),
     ],
 )
 def test_a_damaged_record(folder, change, message):
-    file = folder / "run.json"
-    record = json.loads(file.read_text(encoding="utf-8")) | change
-    file.write_text(json.dumps({key: x for key, x in record.items() if x is not None}), encoding="utf-8")
+    def changed(record):
+        for name, value in change.items():
+            record.pop(name) if value is None else record.update({name: value})
+
+    resealed(folder / "run.json", changed)
     with pytest.raises(InvalidInput, match=message):
+        load_projection(folder)
+
+
+def test_a_record_that_was_changed_by_hand(folder):
+    file = folder / "run.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"origin": 2024', '"origin": 2023'), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"run\.json is not as it was written.*run the scenarios again"):
         load_projection(folder)
 
 
