@@ -48,3 +48,14 @@ def test_inputs_are_found_again_and_checked(panel, tmp_path):
     (tmp_path / "panel.json").unlink()
     with pytest.raises(InvalidInput, match="is missing"):
         read_inputs(record, tmp_path)
+
+
+@pytest.mark.parametrize("file", ["../panel.json", "inside/panel.json", ".."])
+def test_a_record_names_files_of_its_own_folder_alone(panel, tmp_path, file):
+    folder = tmp_path / "results"
+    (folder / "inside").mkdir(parents=True)
+    record = Inputs(panel=panel, source="mine.csv").store(folder)
+    for other in (tmp_path, folder / "inside"):
+        (other / "panel.json").write_bytes((folder / "panel.json").read_bytes())
+    with pytest.raises(InvalidInput, match="expected a file of its own folder"):
+        read_inputs({**record, "panel": {**record["panel"], "file": file}}, folder)
