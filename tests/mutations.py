@@ -1,7 +1,7 @@
-"""Whether the tests notice small errors: each mutation of `mutations.toml` is put into a copy, and its tests should fail.
+"""Whether the tests notice small errors: each of `mutations.toml` is put into a copy, and its tests should fail.
 
-python -m tests.mutations            # all of them, a line each, and the share that was noticed
-python -m tests.mutations memory     # those whose name holds this word
+`python -m tests.mutations` tries all of them; with words, those whose name holds them. It prints a line each, and the
+share that was noticed.
 """
 
 import os

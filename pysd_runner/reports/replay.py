@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.paths import model_folder
-from pysd_runner.engine.choice import Engine
+from pysd_runner.engine import Engine
 from pysd_runner.export.records import check_entries
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
