@@ -1,7 +1,7 @@
 """Whether the tests notice small errors: each of `mutations.toml` is put into a copy, and its tests should fail.
 
 `python -m tests.mutations` tries all of them; with words, those whose name holds them. It prints a line each, and the
-share that was noticed.
+share that was noticed. The tests must pass on the copy without a mutation, which is tried first.
 """
 
 import os
@@ -21,7 +21,7 @@ def mutations() -> list[dict[str, str]]:
 
 
 def is_noticed(place: Path, mutation: dict[str, str]) -> bool:
-    """Run the tests on a copy with the mutation in it, in a child that has loaded the libraries already."""
+    """Whether tests fail on a copy with the mutation in it."""
     file = place / mutation["file"]
     text = file.read_text(encoding="utf-8")
     if text.count(mutation["now"]) != 1:
@@ -29,6 +29,14 @@ def is_noticed(place: Path, mutation: dict[str, str]) -> bool:
             f"{mutation['name']}: {mutation['file']} holds {text.count(mutation['now'])} such places, not 1"
         )
     file.write_text(text.replace(mutation["now"], mutation["mutated"]), encoding="utf-8")
+    try:
+        return not passes(place, mutation["tests"])
+    finally:
+        file.write_text(text, encoding="utf-8")
+
+
+def passes(place: Path, tests: str) -> bool:
+    """Run tests on the copy, in a child that has loaded the libraries already."""
     child = os.fork()
     if not child:
         os.chdir(place)
@@ -38,12 +46,11 @@ def is_noticed(place: Path, mutation: dict[str, str]) -> bool:
         sys.path.insert(0, str(place))
         import pytest
 
-        os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *mutation["tests"].split()]))
+        os._exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests.split()]))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    file.write_text(text, encoding="utf-8")
     if code not in (0, 1):
-        raise SystemExit(f"{mutation['name']}: the tests could not be run (pytest ended with {code})")
-    return code == 1
+        raise SystemExit(f"{tests}: these could not be run (pytest ended with {code})")
+    return code == 0
 
 
 def main(words: list[str]) -> int:
@@ -63,6 +70,9 @@ def main(words: list[str]) -> int:
                 shutil.copytree(source, place / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, place / name)
+        for tests in sorted({item["tests"] for item in chosen}):
+            if not passes(place, tests):
+                raise SystemExit(f"{tests}: these fail without any mutation")
         for item in chosen:
             found = is_noticed(place, item)
             noticed += found
