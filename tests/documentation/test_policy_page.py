@@ -9,14 +9,13 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-import pysd_runner
 from pysd_runner.cli import main
 from pysd_runner.cli.application import application
 from pysd_runner.scenarios import load_scenario
+from tests.documentation.four_regions import take_four_provinces
 from tests.documentation.readme import ROOT, raw_blocks
 
 PAGE = ROOT / "docs" / "policy_analysis.md"
-REGIONS = ("110000", "310000", "410000", "620000")
 
 
 def lines() -> list[list[str]]:
@@ -27,9 +26,7 @@ def lines() -> list[list[str]]:
 @pytest.fixture
 def four_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four provinces in place of the shipped panel."""
-    panel = pysd_runner.load_panel("china").subset(regions=REGIONS)
-    monkeypatch.setattr(pysd_runner.panel, "load_panel", lambda *_, **__: panel)
-    monkeypatch.setattr(pysd_runner, "load_panel", lambda *_, **__: panel)
+    take_four_provinces(monkeypatch)
 
 
 def test_options_of_its_commands_exist() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.cli import main
-from tests.documentation.four_regions import take_four_regions
+from tests.documentation.four_regions import take_four_provinces, take_four_regions
 from tests.documentation.readme import CHINESE, ENGLISH, code_blocks, commands, raw_blocks
 
 
@@ -20,12 +20,11 @@ def test_the_quick_start_has_ten_lines() -> None:
 
 
 # The shipped panel as a whole goes the same way in `.ci/run`, which runs the demonstration.
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four regions in place of the shipped panel, and the first figure of each command alone."""
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first figure of each command alone."""
     from pysd_runner.reports import results
 
-    take_four_regions(monkeypatch)
     every = results.figure_jobs
     monkeypatch.setattr(results, "figure_jobs", lambda *given, **named: every(*given, **named)[:1])
     monkeypatch.setattr(importlib.import_module("calibration.reporting"), "draw_fit", lambda *_, **__: iter(()))
@@ -37,6 +36,7 @@ def test_the_quick_start_runs(
     # Comments are all that differs between the two pages (test_both_languages), so running one runs both.
     (block,) = raw_blocks(ENGLISH, "python")
     monkeypatch.chdir(tmp_path)
+    take_four_provinces(monkeypatch)
     exec(compile(block, str(ENGLISH), "exec"), {})  # noqa: S102
     assert "converged" in capsys.readouterr().out
     for ending in ("png", "svg", "csv", "txt"):
@@ -50,10 +50,12 @@ def test_the_quick_start_is_python_in_both_languages() -> None:
         compile(raw_blocks(path, "python")[0], str(path), "exec")
 
 
+@pytest.mark.usefixtures("few_figures")
 def test_the_command_lines_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    take_four_regions(monkeypatch)
     (tmp_path / "mine.csv").write_text(raw_blocks(ENGLISH, "csv")[0], encoding="utf-8")
     blocks = commands(ENGLISH)
     assert len(blocks) == 3
