@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pysd_runner.reports.brief import brief
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.simulation import simulate
+    from pysd_runner.simulation.preparing import prepare
     from pysd_runner.simulation.sensitivities import jacobian
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "load_projection",
     "load_scenario",
     "load_table",
+    "prepare",
     "project",
     "run_ensemble",
     "simulate",
@@ -40,6 +42,7 @@ _HOMES = {
     "load_projection": "regional.projection",
     "load_scenario": "scenarios",
     "load_table": "panel",
+    "prepare": "simulation",
     "project": "doors",
     "run_ensemble": "ensemble",
     "simulate": "simulation",

@@ -24,6 +24,7 @@ from pysd_runner.engine.values import fitted_to
 
 if TYPE_CHECKING:
     from pysd_runner.engine.frontend.translated.source import Translated
+    from pysd_runner.engine.linearised import SingleCase
 
 Array = NDArray[np.float64]
 
@@ -79,8 +80,10 @@ class Task:
         clock = self.clocks.get((scenario, draw), self.clock)
         return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
 
-    def compute(self, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:
-        """Every outcome, shape (scenario, draw, ..., year)."""
+    def compute(
+        self, *, progress: Callable[[int], None] | None = None, into: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, Array]:
+        """Every outcome, shape (scenario, draw, ..., year); ``into`` is memory that an engine may write them to."""
         if self.clocks:
             return _case_by_case(self, progress)
         if self.engine == "pysd":
@@ -88,7 +91,7 @@ class Task:
 
             return run_reference(self.translated(), self.ir, self.values, self.clock, self.outcomes, progress=progress)
         if self.engine == "llvm":
-            return _run_llvm(self, progress)
+            return _run_llvm(self, progress, into)
         return _run_numpy(self, progress)
 
     def failed_cases(self, data: Mapping[str, Array]) -> NDArray[np.bool_]:
@@ -126,6 +129,16 @@ class Task:
     def seen(self, data: Mapping[str, Array], case: tuple[int, int]) -> Failure:
         """The first value of one failed case that is not finite, as far as saved results show it."""
         return seen(self.ir, data, self.clock.saved_times, case)
+
+    def check_orders(self) -> None:
+        """Refuse values that change the order of a delay."""
+        check_orders(self.ir, self.inputs, self.clock.start, self.clock.step)
+
+    def single(self) -> "SingleCase | None":
+        """The compiled program of one case, with its memory, to be run again and again; None for another engine."""
+        from pysd_runner.engine.linearised import SingleCase
+
+        return SingleCase(self) if self.engine == "llvm" else None
 
     def compile(self) -> None:
         """Compile what the compiled engine needs for it, so that several threads find it."""
@@ -205,7 +218,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         precision=precision,
     )
     if engine != "pysd":
-        check_orders(ir, task.inputs, clock.start, clock.step)
+        task.check_orders()
     return task
 
 
@@ -269,7 +282,9 @@ def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, 
     )
 
 
-def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+def _run_llvm(
+    task: Task, progress: Callable[[int], None] | None, into: Mapping[str, NDArray[Any]] | None
+) -> dict[str, Array]:
     from pysd_runner.engine.llvm import target
 
     (model, inputs), clock = task.integrated, task.clock
@@ -284,6 +299,7 @@ def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, A
         seed=task.seed,
         first_draw=task.first_draw,
         progress=progress,
+        into=into,
     )
 
 

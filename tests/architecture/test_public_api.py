@@ -85,6 +85,7 @@ FRONT_DOORS = {
         "load_projection",
         "load_scenario",
         "load_table",
+        "prepare",
         "project",
         "run_ensemble",
         "simulate",
@@ -256,7 +257,7 @@ FRONT_DOORS = {
         "shipped_scenarios",
         "with_comparisons",
     ],
-    "pysd_runner.simulation": ["Run", "jacobian", "simulate"],
+    "pysd_runner.simulation": ["PreparedModel", "Run", "jacobian", "prepare", "simulate"],
     "pysd_runner.spec": [
         "Observation",
         "USUAL_ERRORS",

@@ -22,6 +22,7 @@ COMMANDS = [
     "optimise",
     "advise",
     "plot",
+    "simulate",
     "ensemble",
     "backtest",
     "forecast",
