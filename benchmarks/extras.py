@@ -52,6 +52,7 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
     """Every further measurement by name."""
     from benchmarks.calibrating import calibrating
     from benchmarks.calls import calls
+    from benchmarks.chains import chains
     from benchmarks.fitting import fitting
     from benchmarks.jacobians import jacobians
     from benchmarks.keeping import keeping
@@ -69,6 +70,7 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
         "limit": limit,
         "start": starting,
         "calls": calls,
+        "chains": chains,
         "keep": keeping,
     }
 

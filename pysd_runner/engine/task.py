@@ -13,6 +13,7 @@ from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.bounds import clocks, one_case
 from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.cost import Work, check_compiling
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run
@@ -173,6 +174,8 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     threads: int | None = None,
     precision: Precision = "float64",
     method: Method | None = None,
+    runs: int | None = None,
+    seconds: float = math.inf,
 ) -> Task:
     """Check what a caller asks for.
 
@@ -190,8 +193,12 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         As for `pysd_runner.simulate`.
     outcomes
         Variables to save.
+    runs
+        How many draws the task is for; None for one that is computed again and again.
+    seconds
+        The most that compiling may take, as predicted.
     """
-    engine = chosen(engine, precision)
+    asked, engine = engine, chosen(engine, precision)
     seed = whole("seed", seed, least=0)
     threads = None if threads is None else whole("threads", threads, least=1)
     bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
@@ -203,6 +210,13 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
     found = clocks(ir, file, ready, bounds, method=by, seed=seed)
     clock = found.first
+    if engine == "llvm":
+        work = Work.of(ir, clock.times.size, max(math.prod(leading_shape(ready)), runs or 1))
+        too_long = work.compiling > seconds or (work.is_cheaper_by_numpy and runs is not None)
+        if asked == "auto" and precision == "float64" and too_long:
+            engine = "numpy"
+        else:
+            check_compiling(work, seconds)
     task = Task(
         ir=ir,
         file=file,

@@ -65,6 +65,7 @@ def cases_of(
     whole_variables = _whole_variables(model, values)
     common = {name: _by_draw(model, name, value, isinstance(given, Design)) for name, value in whole_variables.items()}
     named = {BASE: {}} if scenarios is None else _named(model, scenarios)
+    asked |= {"runs": draws or 1}
     tasks = [_task(model, {**common, **overrides}, name, asked) for name, overrides in named.items()]
     for name, task in zip(named, tasks, strict=True):
         if task.clock != tasks[0].clock:

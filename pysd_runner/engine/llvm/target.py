@@ -68,7 +68,7 @@ def run(
     seed: int = 0,
     first_draw: int = 0,
     progress: Callable[[int], None] | None = None,
-    into: Mapping[str, Array] | None = None,
+    into: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, Array]:
     """Run a program over all scenarios and draws, shape (scenario, draw, ..., year).
 
@@ -134,7 +134,7 @@ def _over_draws(
 
 
 def _own(
-    program: Program, clockwork: Clockwork, shape: tuple[int, int], into: Mapping[str, Array] | None
+    program: Program, clockwork: Clockwork, shape: tuple[int, int], into: Mapping[str, NDArray[Any]] | None
 ) -> list[Array]:
     """Memory for the outcomes, shape (scenario, year, cell, room for draws): that of the caller where it fits."""
     scenarios, draws = shape
