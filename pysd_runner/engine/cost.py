@@ -13,9 +13,9 @@ from pysd_runner.engine.ir import ModelIr
 # A model of fewer equations is compiled in well under half a second, which its next run has for free.
 BIG = 300
 
-COMPILE, COMPILE_BLOCK = 0.2, 5e-4  # machine code, for one kernel
-TEXT_BLOCK = 2.5e-4  # statements of NumPy
-STATEMENT, CELL = 2e-6, 4e-9  # of a step in NumPy, for each equation, and for each cell of each draw
+COMPILE, COMPILE_BLOCK = 0.1, 3.5e-4  # machine code, for one kernel
+TEXT_BLOCK = 1e-4  # statements of NumPy
+STATEMENT, CELL = 1.3e-6, 4e-9  # of a step in NumPy, for each equation, and for each cell of each draw
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,9 @@ def test_the_choice_depends_on_counts_alone():
 
 
 def test_the_time_of_compiling_has_a_budget(long):
-    tight = load_model(long.path, budgets=Budgets(seconds=0.3))
+    tight = load_model(long.path, budgets=Budgets(seconds=0.2))
     with pytest.raises(
-        UnsupportedFeature, match=r"predicted to take 0.43 s to compile; at most 0.3 s .*Budgets\(seconds=1\)"
+        UnsupportedFeature, match=r"predicted to take 0.26 s to compile; at most 0.2 s .*Budgets\(seconds=1\)"
     ):
         simulate(tight, outcomes=["x9"], engine="llvm")
     with pytest.raises(UnsupportedFeature, match="engine='numpy'"):
