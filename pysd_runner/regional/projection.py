@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Outcomes by lever and region that are kept; the others would make results several times as large.
 BY_LEVER = ("lever_budget",)
 
+PARAMETERS = "parameters"
 RECORD, SCHEMA = "run.json", 1
 REMEDY = "run the scenarios again"
 
@@ -54,6 +55,7 @@ class Projection:
     history: "xr.Dataset"  # the same indicators from the panel, dimensions (region, year) or (year,)
     origin: int  # last observed year, where every path starts from the observed state
     baselines: Mapping[str, str]  # for each scenario, the one without policy under the same assumptions
+    parameters: "xr.DataArray | None" = None  # what was drawn, dimensions (parameter, draw); None in older results
     imputed: tuple[str, ...] = ()  # what was not observed at the origin, and how it was filled
     warnings: tuple[str, ...] = ()  # what a reader must know before quoting a number
     provenance: Mapping[str, Any] = field(default_factory=dict)  # everything needed to make it again
@@ -100,13 +102,15 @@ class Projection:
         return to_long_frame(self.data)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``projection.nc``, ``history.nc`` and ``run.json`` into a folder, each whole or not at all."""
+        """Write ``projection.nc``, ``history.nc``, ``parameters.nc`` and ``run.json``, each whole or not at all."""
         from pysd_runner.export import save_netcdf
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_netcdf(self.data, folder / "projection.nc")
         save_netcdf(self.history, folder / "history.nc")
+        if self.parameters is not None:
+            save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc")
         record = {
             "origin": self.origin,
             "baselines": dict(self.baselines),
@@ -152,6 +156,7 @@ def load_projection(folder: str | Path) -> Projection:
     return Projection(
         data=data,
         history=history,
+        parameters=_read_parameters(folder / f"{PARAMETERS}.nc", data),
         origin=record["origin"],
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),
@@ -180,6 +185,16 @@ def read_run_record(file: Path) -> dict[str, Any]:
     record = read_record(file, schema=SCHEMA, what="record of a projection", remedy=REMEDY)
     check_entries(Recorded, record, str(file), REMEDY, is_open=True)
     return record
+
+
+def _read_parameters(file: Path, data: "xr.Dataset") -> "xr.DataArray | None":
+    """Draws of the parameters, which results of earlier versions do not hold."""
+    if not file.is_file():
+        return None
+    found = _read_dataset(file).get(PARAMETERS)
+    if found is None or found.dims != ("parameter", "draw") or not found["draw"].equals(data["draw"]):
+        raise InvalidInput(f"{file} does not belong to the projection beside it; run the scenarios again")
+    return found
 
 
 def _read_dataset(file: Path) -> "xr.Dataset":
@@ -373,7 +388,7 @@ def project(  # noqa: PLR0913 - a front door
     SimulationFailed
         If a case is not finite.
     """
-    from pysd_runner.regional.labelling import history_dataset, projection_dataset, with_sources
+    from pysd_runner.regional.labelling import history_dataset, parameters_of, projection_dataset, with_sources
 
     inputs = projection_inputs(
         model,
@@ -406,8 +421,10 @@ def project(  # noqa: PLR0913 - a front door
         inspect(run)
     has_population = common.inputs.has_population
     data = projection_dataset(run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=has_population)
+    data = with_sources(data.assign_coords(draw=list(common.draws)), common.sources)
     return Projection(
-        data=with_sources(data.assign_coords(draw=list(common.draws)), common.sources),
+        data=data,
+        parameters=parameters_of(common.parameters, data["draw"].to_numpy()),
         history=history_dataset(seen),
         origin=origin,
         baselines={item.name: item.baseline_name for item in cast},

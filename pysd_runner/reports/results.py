@@ -53,6 +53,7 @@ CONTENTS = (
     "projection_iamc.csv",
     "projection.nc",
     "history.nc",
+    "parameters.nc",
     "panel.json",
     "fitted.json",
     "baseline.nc",

@@ -326,7 +326,20 @@ def test_a_record_that_was_changed_by_hand(folder):
         load_projection(folder)
 
 
-@pytest.mark.parametrize("name", ["projection.nc", "history.nc", "run.json"])
+def test_the_drawn_parameters_are_kept(projection, folder):
+    drawn = projection.parameters
+    assert drawn.dims == ("parameter", "draw")
+    assert set(drawn["parameter"].to_numpy()) > {"q_a", "c_S"}
+    assert float(drawn.sel(parameter="q_a").std()) > 0
+    assert load_projection(folder).parameters.equals(drawn)
+    save_netcdf(drawn.isel(draw=slice(1, None)).to_dataset(name="parameters"), folder / "parameters.nc")
+    with pytest.raises(InvalidInput, match=r"parameters\.nc does not belong to the projection beside it"):
+        load_projection(folder)
+    (folder / "parameters.nc").unlink()
+    assert load_projection(folder).parameters is None
+
+
+@pytest.mark.parametrize("name", ["projection.nc", "history.nc", "parameters.nc", "run.json"])
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x80 not text", b"\x89HDF\r\n\x1a\n"])
 def test_bytes_that_are_no_projection(folder, name, content):
     (folder / name).write_bytes(content)
