@@ -13,10 +13,20 @@ import pandas as pd
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
-from pysd_runner.panel import Region
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.brief_causes import LEAST_DRAWS, causes
-from pysd_runner.reports.brief_paths import LEAST_CHANGE, Array, Paths, Told, around, money_by_lever, paths_of, told
+from pysd_runner.reports.brief_paths import (
+    LEAST_CHANGE,
+    Array,
+    Paths,
+    Told,
+    around,
+    chart_of,
+    money_by_lever,
+    paths_of,
+    regions_of,
+    told,
+)
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_html
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, amount, currency_of, label_of, rests
@@ -143,23 +153,13 @@ def brief(
     InvalidInput
         If there are too many mixes, or it does not hold what is needed of a class or the nation.
     """
-    from pysd_runner.plots.mixes import plot_mixes
-
     if lang not in LANGUAGES:
         raise InvalidInput(f"lang={lang!r} is not a language of briefs; choose one of {', '.join(LANGUAGES)}")
     place = find_place(region, regions_of(projection))
     chosen = _chosen(projection, mixes)
-    measure = {tongue: say(f"brief.measure_{place.kind}", tongue, name=place.names[tongue]) for tongue in LANGUAGES}
-    paths = paths_of(projection, place, chosen, measure)
+    paths = paths_of(projection, place, chosen)
     year = int(projection.data["year"][-1])
-    figure = plot_mixes(
-        paths.levels,
-        paths.history,
-        baselines=paths.baselines,
-        origin=projection.origin,
-        titles={tongue: say(f"brief.chart_{paths.measure}", tongue, name=place.names[tongue]) for tongue in LANGUAGES},
-        lang=lang,
-    )
+    figure = chart_of(projection, place, chosen, lang=lang)
     writer = _Writer(projection, place, paths, lang)
     bars = writer.bars() if paths.mixes else None
     document = Document(
@@ -169,15 +169,6 @@ def brief(
         one_page=True,
     )
     return Brief(place=place, document=document, figure=figure, bars=bars, paths=paths, lang=lang)
-
-
-def regions_of(projection: Projection) -> list[Region]:
-    """The regions of a projection."""
-    columns = [projection.data[name].to_numpy() for name in ("region", "name_en", "name_zh", "group")]
-    return [
-        Region(code=str(code), name_en=str(english), name_zh=str(chinese), group=str(group))
-        for code, english, chinese, group in zip(*columns, strict=True)
-    ]
 
 
 def _chosen(projection: Projection, mixes: Sequence[str]) -> tuple[str, ...]:

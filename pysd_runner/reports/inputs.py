@@ -17,6 +17,8 @@ from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fit
 from pysd_runner.spec.baseline import FILE
 
 PANEL, FITTED = "panel.json", "fitted.json"
+# Folder of a calibration inside that of the results, as the demonstration leaves it.
+FIT = "fit"
 SCHEMA = 1
 
 
@@ -40,7 +42,8 @@ class Inputs:
             "source": self.source,
             "panel": _entry(write_text_whole(folder / PANEL, text + "\n"), folder),
             "others": {
-                name: _entry(item.save(folder / f"fitted_{name}.json"), folder) for name, item in self.others.items()
+                name: _once(item.save(folder / f"fitted_{name}.json"), folder / FIT / name / FITTED, folder)
+                for name, item in self.others.items()
             },
             "compared": [item.to_dict() for item in self.compared],
             "regions": list(self.regions),
@@ -49,7 +52,7 @@ class Inputs:
         if self.fitted is not None:
             stored["fitted"] = _entry(self.fitted.save(folder / FITTED), folder)
         if self.baseline is not None:
-            stored["baseline"] = _entry(self.baseline.save(folder / FILE), folder)
+            stored["baseline"] = _once(self.baseline.save(folder / FILE), folder / FIT / FILE, folder)
         return stored
 
 
@@ -90,6 +93,14 @@ def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
         regions=tuple(record.get("regions") or ()),
         events=tuple(record.get("events") or ()),
     )
+
+
+def _once(path: Path, known: Path, folder: Path) -> dict[str, str]:
+    """Where a file stands; one that the fit in the same folder has as well is not kept twice."""
+    if known.is_file() and known.read_bytes() == path.read_bytes():
+        path.unlink()
+        return _entry(known, folder)
+    return _entry(path, folder)
 
 
 def _entry(path: Path, folder: Path) -> dict[str, str]:

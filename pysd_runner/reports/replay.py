@@ -12,10 +12,11 @@ import numpy as np
 
 from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import Engine
+from pysd_runner.export.netcdf import rounded
 from pysd_runner.export.records import check_entries
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
-from pysd_runner.regional.projection import REMEDY, Projection, load_projection, project, read_run_record
+from pysd_runner.regional.projection import KEPT_ERROR, REMEDY, Projection, load_projection, project, read_run_record
 from pysd_runner.reports.inputs import Inputs, RecordedInputs, read_inputs
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 
@@ -185,10 +186,10 @@ def _compared(folder: Path, projection: Projection) -> tuple[bool | None, float]
         return None, 0.0
     recorded = load_projection(folder).data
     largest, is_identical = 0.0, set(recorded) == set(projection.data)
+    is_rounded = recorded["output_per_head"].dtype == np.float32
+    made = rounded(projection.data, KEPT_ERROR) if is_rounded else projection.data
     for name in set(recorded) & set(projection.data):
-        before, after = recorded[name].to_numpy(), projection.data[name].to_numpy()
-        if before.dtype != after.dtype:
-            after = after.astype(before.dtype)
+        before, after = recorded[name].to_numpy(), made[name].to_numpy()
         if before.shape == after.shape and before.tobytes() == after.tobytes():
             continue
         is_identical = False

@@ -12,10 +12,11 @@ import xarray as xr
 
 from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc, write_text_whole
+from pysd_runner.export.netcdf import rounded
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.policy.answer import Answer
-from pysd_runner.regional.projection import Projection
+from pysd_runner.regional.projection import KEPT_ERROR, Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
 from pysd_runner.reports.evidence import declarations_of, evidence_lines
@@ -87,7 +88,8 @@ def write_results(
     folder = Path(folder)
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
-    kept = save_with_inputs(projection, inputs, folder)
+    # Tables and figures are those of the kept numbers, so that they come out the same whenever they are made again.
+    projection = kept = save_with_inputs(projection, inputs, folder)
     _write_tables(projection, answer, folder, lang)
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
@@ -110,7 +112,11 @@ def save_with_inputs(projection: Projection, inputs: Inputs, folder: Path) -> Pr
     """Write a projection with what it was made from, so that it can be made again, and return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     record = inputs.store(folder)
-    kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
+    kept = dataclasses.replace(
+        projection,
+        data=rounded(projection.data, KEPT_ERROR),
+        provenance={**projection.provenance, "inputs": record},
+    )
     kept.save(folder)
     return kept
 

@@ -1,6 +1,7 @@
 """The commands that calibrate: what they print, what they leave, and failed diagnostics."""
 
 import dataclasses
+import re
 import sys
 
 import pandas as pd
@@ -103,6 +104,9 @@ def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp
     assert answer.code == 0
     assert "“Zoned by class, by need” closes" in answer.out
     assert "Results: demo" in answer.out
+    numbers = re.findall(r"^\[(\d+)/(\d+)\]", answer.err, re.MULTILINE)
+    # The sample is left out here, once for each definition.
+    assert [int(number) for number, _ in numbers] == list(range(1, int(numbers[0][1]) - 1))
     projection = load_projection(tmp_path / "demo")
     policies = [name for name in projection.scenarios if projection.baselines[name] != name]
     assert set(policies) == {"zoned_need", "skills_programme"}

@@ -39,7 +39,13 @@ QUICK = ("--draws", 2, "--until", 2026)
 def test_the_folder_holds_everything_a_reader_needs(results):
     assert {path.name for path in results.iterdir()} == WRITTEN
     figures = {path.name for path in (results / "figures").iterdir()}
-    for name in ("gaps_zoned_need", "tiles_zoned_need", "classes_zoned_need", "differences_laggard_gap"):
+    for name in (
+        "gaps_zoned_need",
+        "tiles_zoned_need",
+        "classes_zoned_need",
+        "mixes_nation",
+        "differences_laggard_gap",
+    ):
         assert {f"{name}.{ending}" for ending in ("png", "svg", "csv", "txt")} <= figures
     page = (results / "summary.md").read_text(encoding="utf-8")
     assert "](figures/gaps_zoned_need.png)" in page

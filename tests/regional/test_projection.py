@@ -190,10 +190,15 @@ def test_engines_agree(panel):
         np.testing.assert_allclose(ours.data[name], theirs.data[name], rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-def test_saved_and_loaded_without_loss(projection, tmp_path):
+def test_saved_and_loaded_to_a_hundred_thousandth_and_then_without_loss(projection, tmp_path):
     folder = projection.save(tmp_path / "results")
     again = load_projection(folder)
-    xr.testing.assert_equal(again.data, projection.data)
+    assert set(again.data) == set(projection.data)
+    for name in projection.data:
+        np.testing.assert_allclose(again.data[name], projection.data[name], rtol=1e-5, err_msg=name)
+    for name in projection.data.coords:
+        assert again.data[name].equals(projection.data[name]), name
+    xr.testing.assert_equal(load_projection(again.save(tmp_path / "twice")).data, again.data)
     xr.testing.assert_equal(again.history, projection.history)
     assert again.baselines == dict(projection.baselines)
     assert again.warnings == projection.warnings

@@ -14,7 +14,7 @@ from openpyxl import load_workbook
 from pysd_runner import brief
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.regional.projection import project
-from pysd_runner.reports.brief import regions_of
+from pysd_runner.reports.brief_paths import regions_of
 from pysd_runner.reports.document import Bullets, Heading, Paragraph, Picture, Table
 from pysd_runner.reports.places import find_place
 

@@ -9,6 +9,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import load_panel
 from pysd_runner.reports.inputs import Inputs, panel_from_dict, panel_to_dict, read_inputs
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.spec import Baseline
 
 
 @pytest.mark.parametrize("regions", [None, ("110000", "620000")])
@@ -31,6 +32,22 @@ def test_a_panel_survives_json_without_loss(regions):
 def test_a_damaged_panel_is_refused(panel, change):
     with pytest.raises(InvalidPanel):
         panel_from_dict({**panel_to_dict(panel), **change})
+
+
+def test_what_a_fit_in_the_same_folder_has_is_not_kept_twice(panel, tmp_path):
+    paths = np.zeros((2, len(panel.regions), 2))
+    years = (panel.years[-1] + 1, panel.years[-1] + 2)
+    made = {"origin": panel.years[-1], "panel": panel.name, "panel_sha256": panel.sha256}
+    baseline = Baseline(paths=paths, regions=panel.codes, years=years, **made)
+    (tmp_path / "fit").mkdir()
+    baseline.save(tmp_path / "fit")
+    inputs = Inputs(panel=panel, source="mine.csv", baseline=baseline)
+    record = inputs.store(tmp_path)
+    assert record["baseline"]["file"] == "fit/baseline.nc"
+    assert not (tmp_path / "baseline.nc").exists()
+    np.testing.assert_array_equal(read_inputs(record, tmp_path).baseline.paths, paths)
+    (tmp_path / "fit" / "baseline.nc").write_bytes(b"another")
+    assert inputs.store(tmp_path)["baseline"]["file"] == "baseline.nc"
 
 
 def test_inputs_are_found_again_and_checked(panel, tmp_path):
