@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pysd_runner.model import load_model
     from pysd_runner.panel import check_panel, load_panel, load_table
     from pysd_runner.regional.projection import load_projection
+    from pysd_runner.regional.showing import together
     from pysd_runner.reports.brief import brief
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.simulation import simulate
@@ -31,6 +32,7 @@ __all__ = [
     "project",
     "run_ensemble",
     "simulate",
+    "together",
 ]
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "project": "doors",
     "run_ensemble": "ensemble",
     "simulate": "simulation",
+    "together": "regional.showing",
 }
 
 

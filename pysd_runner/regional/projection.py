@@ -29,12 +29,17 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    OneScenario = Scenario | str | Mapping[str, Any]
+    Scenarios = OneScenario | Sequence[OneScenario]
+
 # Outcomes by lever and region that are kept; the others would make results several times as large.
 BY_LEVER = ("lever_budget",)
 
 PARAMETERS = "parameters"
 RECORD, SCHEMA = "run.json", 1
 REMEDY = "run the scenarios again"
+# Scenarios that a projection names on one line.
+_SHOWN = 4
 # Share of an outcome by which it may change when it is kept: results of the demonstration are a third as large so.
 KEPT_ERROR = 1e-5
 
@@ -49,7 +54,7 @@ class Recorded:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Projection:
     """Gaps projected under several scenarios."""
 
@@ -90,6 +95,101 @@ class Projection:
         result = found - reference.to_numpy()
         result.attrs = dict(found.attrs)
         return result
+
+    def __repr__(self) -> str:
+        sizes, years = self.data.sizes, self.data["year"].to_numpy()
+        names = self.scenarios
+        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        counts = [f"{sizes[key]} {key}{'' if sizes[key] == 1 else 's'}" for key in ("region", "draw")]
+        return f"<Projection: {shown}; {', '.join(counts)}, {years[0]} to {years[-1]}>"
+
+    def _repr_html_(self) -> str:
+        """What the nation comes to in the last year, as a table."""
+        return str(self.table()._repr_html_())  # type: ignore[operator]
+
+    def table(
+        self,
+        outcome: str | None = None,
+        *,
+        region: "str | Sequence[str] | None" = None,
+        year: "int | Sequence[int] | None" = None,
+    ) -> "pd.DataFrame":
+        """Median and 90 % interval by scenario, and of the difference to the baseline in the same draw.
+
+        Parameters
+        ----------
+        outcome
+            One outcome; None takes those that tell of the nation, or of the regions.
+        region
+            Regions by code or name; None takes the nation, or all regions of an outcome that has them.
+        year
+            One or several; None takes the last.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an outcome, scenario, year and place.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such outcome or region.
+        InvalidInput
+            If there is no such year.
+        """
+        from pysd_runner.regional.showing import table
+
+        return table(self.data, self.baselines, outcome=outcome, region=region, year=year)
+
+    def plot(self, outcome: str | None = None, *, region: str | None = None, ax: Any = None) -> Any:
+        """Fans of an outcome under every scenario over what was observed.
+
+        Parameters
+        ----------
+        outcome
+            None takes the first that tells of the nation, or of the region.
+        region
+            Code or name; needed for an outcome that has regions.
+        ax
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        ReportFigure or Axes
+            The axes where some were given.
+        """
+        import pandas as pd
+
+        from pysd_runner.plots.over_time import plot_fan
+        from pysd_runner.regional.showing import chosen
+
+        values = chosen(self.data, outcome, region)[0]
+        if "region" in values.dims and region is None:
+            raise InvalidInput(f"{values.name} has regions; name one, as in plot({str(values.name)!r}, region=...)")
+        seen = self.history.get(str(values.name))
+        if "region" in values.dims:
+            values = values.isel(region=0, drop=True)
+            seen = None if seen is None else chosen(self.history, str(values.name), region, past=True)[0]
+        # Fans are drawn against time, whatever it is called.
+        past = None
+        if seen is not None:
+            points = np.asarray(seen.squeeze(drop=True).to_numpy(), dtype=float)
+            past = pd.Series(points, index=seen["year"].to_numpy()).dropna()
+        return plot_fan(values.rename({"year": "time"}), past, ax=ax, time_unit="year")
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write a workbook: the nation and all regions in every year, a sheet each."""
+        from pysd_runner.export.workbooks import save_workbook
+
+        years = self.data["year"].to_numpy().tolist()
+        codes = self.data["region"].to_numpy().tolist()
+        return save_workbook({"nation": self.table(year=years), "regions": self.table(region=codes, year=years)}, path)
+
+    def to_latex(self, outcome: str | None = None, **which: Any) -> str:
+        """The table for LaTeX, with the package booktabs; takes what `table` takes."""
+        from pysd_runner.export.latex import to_latex
+
+        return to_latex(self.table(outcome, **which))
 
     def to_xarray(self) -> "xr.Dataset":
         """The projection as one labelled data set with its provenance."""
@@ -321,7 +421,7 @@ def projection_inputs(  # noqa: PLR0913 - a front door
 def project(  # noqa: PLR0913 - a front door
     model: Model,
     panel: Panel,
-    scenarios: Sequence[Scenario | str] | Scenario | str,
+    scenarios: "Scenarios",
     fitted: FittedParameters | None = None,
     *,
     until: int = 2040,
@@ -353,8 +453,8 @@ def project(  # noqa: PLR0913 - a front door
     panel
         Observations.
     scenarios
-        Scenarios or names of shipped ones; a single one stands for itself. Baselines, and what a scenario must be
-        compared with, are added.
+        Scenarios, names of shipped ones, or dictionaries as `load_scenario` takes them; a single one stands for
+        itself. Baselines, and what a scenario must be compared with, are added.
     fitted
         What a calibration found; None takes every parameter from its prior.
     until
@@ -474,14 +574,14 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -
     return found
 
 
-def _asked(scenarios: Sequence[Scenario | str] | Scenario | str, model: Model) -> list[Scenario]:
-    several = [scenarios] if isinstance(scenarios, str | Scenario) else list(scenarios)
+def _asked(scenarios: "Scenarios", model: Model) -> list[Scenario]:
+    several = [scenarios] if isinstance(scenarios, str | Scenario | Mapping) else list(scenarios)
     if not several:
         raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
     for item in several:
-        if not isinstance(item, str | Scenario):
-            raise InvalidInput(f"scenarios must be names or Scenario objects; found {item!r}")
-    return [load_scenario(item, model=model) if isinstance(item, str) else item for item in several]
+        if not isinstance(item, str | Scenario | Mapping):
+            raise InvalidInput(f"scenarios must be names, dictionaries or Scenario objects; found {item!r}")
+    return [item if isinstance(item, Scenario) else load_scenario(item, model=model) for item in several]
 
 
 def _spec(model: Model, panel: Panel) -> ModelSpec:
