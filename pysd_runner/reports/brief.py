@@ -32,7 +32,8 @@ from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, amount, currency_of, label_of, rests
 from pysd_runner.reports.places import Place, find_place
 from pysd_runner.scenarios.scenario import BASELINE
-from pysd_runner.text import LANGUAGES, has_text, say
+from pysd_runner.text import LANGUAGES, say
+from pysd_runner.text.notices import panel_title
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
@@ -268,9 +269,11 @@ class _Writer:
         for name in (paths.ground, *paths.mixes):
             row = [self.label(name)]
             for year in paths.years:
-                row.append(_cell(paths.level(name, year), 1))
+                row.append(self.cell(paths.level(name, year), 1))
                 if paths.mixes:
-                    row.append(_cell(told(paths.changes(name, year)), 2, signed=True) if name in paths.mixes else "–")
+                    row.append(
+                        self.cell(told(paths.changes(name, year)), 2, signed=True) if name in paths.mixes else "–"
+                    )
             rows.append(row)
         note = "brief.table" if paths.draws > 1 else "brief.table_single"
         return Table(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
@@ -377,8 +380,7 @@ class _Writer:
     def stamp(self, date: datetime.date) -> str:
         """What to cite."""
         record, history = self.projection.provenance, self.projection.history
-        key = str(record["panel"]["name"])
-        title = self.say(f"panel.{key}") if has_text(f"panel.{key}") else key
+        title = panel_title(str(record["panel"]["name"]), self.lang)
         return self.say(
             "brief.stamp",
             version=record["versions"]["gapsim"],
@@ -394,6 +396,13 @@ class _Writer:
             model_hash=record["simulation"]["model_sha256"][:8],
         )
 
+    def cell(self, found: Told, digits: int, *, signed: bool = False) -> str:
+        """A number of a table with its interval."""
+        middle = written(found.middle, digits, signed=signed)
+        if found.low is None or found.high is None:
+            return middle
+        return self.say("report.cell", middle=middle, range=interval(found.low, found.high, digits))
+
     def _range(self, found: Told, digits: int = 1) -> str:
         if found.low is None or found.high is None:
             return ""
@@ -404,10 +413,3 @@ def _picture(figure: "ReportFigure") -> Picture:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None, "Description": figure.sentence})
     return Picture("", figure.sentence, stream.getvalue())
-
-
-def _cell(found: Told, digits: int, *, signed: bool = False) -> str:
-    middle = written(found.middle, digits, signed=signed)
-    if found.low is None or found.high is None:
-        return middle
-    return f"{middle} ({interval(found.low, found.high, digits)})"

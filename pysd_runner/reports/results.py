@@ -19,13 +19,14 @@ from pysd_runner.policy.answer import Answer
 from pysd_runner.regional.projection import KEPT_ERROR, Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
-from pysd_runner.reports.evidence import declarations_of, evidence_lines
+from pysd_runner.reports.evidence import declarations_of, evidence_lines, noticed
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.text import say
+from pysd_runner.text.notices import panel_title
 
 FIGURES = "figures"
 
@@ -178,14 +179,14 @@ def _page(
     if pictures:
         parts += [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang)), *pictures]
     parts += _behind(projection, lang)
-    parts += _listed("warnings", projection.warnings, lang)
-    parts += _listed("inferred", projection.imputed, lang)
+    parts += _listed("warnings", noticed(projection, projection.warnings, lang), lang)
+    parts += _listed("inferred", noticed(projection, projection.imputed, lang), lang)
     if projection.policies:
         parts += list(_losers(projection, answer, lang))
     present = [name for name in CONTENTS if (folder / name).exists() or name == "summary.md"]
     parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
     return Document(
-        title=say("report.report", lang, year=year, panel=panel),
+        title=say("report.report", lang, year=year, panel=panel_title(panel, lang)),
         lang=lang,
         parts=[*parts, Paragraph(_made(projection, lang))],
     )
@@ -246,7 +247,7 @@ def _made(projection: Projection, lang: str) -> str:
         lang,
         name=record["simulation"]["model"],
         hash=record["simulation"]["model_sha256"][:12],
-        panel=record["panel"]["name"],
+        panel=panel_title(record["panel"]["name"], lang),
         panel_hash=record["panel"]["sha256"][:12],
         seed=record["settings"]["seed"],
         draws=record["settings"]["draws"],
