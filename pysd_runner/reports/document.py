@@ -18,6 +18,7 @@ thead th{border-bottom:2px solid #666}
 figure{margin:1.5rem 0}img{max-width:100%;height:auto}figcaption,.small{font-size:.85rem;color:#444}
 @media print{body{max-width:none;margin:0}table{font-size:.7rem}h2{break-after:avoid}figure{break-inside:avoid}}
 """
+_FENCE = "```"
 # Pictures keep their alternative texts; beside the text in them, a caption would say the same twice.
 _ONE_PAGE = """
 td:not(.words){white-space:nowrap}
@@ -84,32 +85,38 @@ class Document:
 
 def to_markdown(document: Document) -> str:
     """Write a report as Markdown; figures are linked."""
-    return "\n\n".join([f"# {document.title}", *(_markdown(part) for part in document.parts)]) + "\n"
+    return "\n\n".join([f"# {_text(document.title)}", *(_markdown(part) for part in document.parts)]) + "\n"
 
 
 def _markdown(part: Part) -> str:
     match part:
         case Heading(text):
-            return f"## {text}"
+            return f"## {_text(text)}"
         case Paragraph(text):
-            return text
+            return text if text.startswith(_FENCE) else _text(text)
         case Bullets(items):
-            return "\n".join(f"- {item}" for item in items)
+            return "\n".join(f"- {_text(item)}" for item in items)
         case Picture(file, sentence):
-            return f"![{sentence}]({file})\n\n{sentence}"
+            described = _text(sentence)
+            return f"![{described.replace('[', '&#91;').replace(']', '&#93;')}]({file})\n\n{described}"
         case Table():
             return _markdown_table(part)
 
 
+def _text(text: str) -> str:
+    """A text in which a name from a model cannot start an element of HTML."""
+    return text.replace("<", "&lt;")
+
+
 def _markdown_table(table: Table) -> str:
     rule = [":--" if _is_words(table, column) else "--:" for column in range(len(table.header))]
-    above = [f"**{table.caption}**", ""] if table.caption else []
+    above = [f"**{_text(table.caption)}**", ""] if table.caption else []
     return "\n".join([*above, _bar(table.header), _bar(rule), *(_bar(row) for row in table.rows)])
 
 
 def _bar(cells: Sequence[str]) -> str:
     # A text from a model must neither end its cell or row, nor start an element of HTML.
-    safe = (cell.replace("|", "\\|").replace("\n", " ").replace("<", "\\<") for cell in cells)
+    safe = (_text(cell.replace("|", "\\|").replace("\n", " ")) for cell in cells)
     return "| " + " | ".join(safe) + " |"
 
 

@@ -6,9 +6,11 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from markdown_it import MarkdownIt
 
 from pysd_runner import brief
 from pysd_runner.regional.projection import project
+from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Picture, Table, to_markdown
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
 
@@ -61,3 +63,17 @@ def test_hostile_names_do_nothing(browse, full, tmp_path):
     assert title.startswith("\"'&gt;&lt;/td&gt;")
     assert "<script" not in found
     assert "<img src=" not in found
+
+
+def test_hostile_names_in_markdown_are_text(browse, tmp_path):
+    table = Table(header=["region", HOSTILE], rows=[[HOSTILE, "1"]], caption=HOSTILE)
+    bodies = [Heading(HOSTILE), Paragraph(HOSTILE), Bullets([HOSTILE]), table, Picture("figures/a.png", HOSTILE)]
+    text = to_markdown(Document(title=HOSTILE, lang="en", parts=bodies))
+    (tmp_path / "page.html").write_text(
+        f"<title>calm</title>{MarkdownIt('commonmark', {'html': True}).enable('table').render(text)}", encoding="utf-8"
+    )
+    found = browse(tmp_path / "page.html", "--dump-dom", "--virtual-time-budget=2000")
+    assert "<title>calm</title>" in found
+    assert "<script" not in found
+    assert 'onerror="document' not in found
+    assert found.count("&lt;script&gt;") >= 7
