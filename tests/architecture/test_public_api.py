@@ -89,6 +89,7 @@ FRONT_DOORS = {
         "project",
         "run_ensemble",
         "simulate",
+        "together",
     ],
     "pysd_runner.checks": [
         "BehaviourProblem",
