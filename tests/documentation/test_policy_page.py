@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+import pysd_runner
 from pysd_runner.cli import main
 from pysd_runner.cli.application import application
 from pysd_runner.scenarios import load_scenario
