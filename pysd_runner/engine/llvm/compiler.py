@@ -64,14 +64,14 @@ def _machine() -> Any:
     )
 
 
-def object_code(text: str) -> bytes:
-    """Machine code of a program."""
+def object_code(text: str, machine: Any = None) -> bytes:
+    """Machine code of a program, for this processor or another machine."""
     llvm = _llvm()
+    machine = machine or _machine()
     module = llvm.parse_assembly(text)
     # What is wrong would end the whole process further on; finding it here takes a hundredth of the time of compiling.
     module.verify()
-    module.triple = llvm.get_process_triple()
-    machine = _machine()
+    module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     # The loops are vectors already: unrolling them costs time and gains nothing.

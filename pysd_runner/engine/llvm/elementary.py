@@ -18,6 +18,9 @@ def numbers(text: str) -> tuple[float, ...]:
 LOG2_E = float.fromhex("0x1.71547652b82fep+0")
 LN2_HIGH = float.fromhex("0x1.62e42fefa39efp-1")
 LN2_LOW = float.fromhex("0x1.abc9e3b39803fp-56")
+# The same with a first part of 32 bits, so that its product with a whole number below 2**21 is exact.
+LN2_SHORT = float.fromhex("0x1.62e42feep-1")
+LN2_REST = float.fromhex("0x1.a39ef35793c76p-33")
 
 # (exp(r) - 1 - r) / r**2 for |r| <= ln(2) / 2; exp has the relative error 2**-57.9.
 EXP_COEFFICIENTS = numbers(
@@ -93,8 +96,9 @@ def _exp_less_one(to: Instructions, x: str) -> tuple[str, str]:
     shifted = to.fused(x, to.number(LOG2_E), rounder)
     whole = to.subtract(shifted, rounder)
     # Exact: both terms are multiples of 2**-54 and their difference is below one half.
-    near = to.fused(whole, to.number(-LN2_HIGH), x)
-    correction = to.multiply(whole, to.number(-LN2_LOW))
+    high, low = (LN2_HIGH, LN2_LOW) if to.fuses else (LN2_SHORT, LN2_REST)
+    near = to.fused(whole, to.number(-high), x)
+    correction = to.multiply(whole, to.number(-low))
     rest = to.add(near, correction)
     tail = to.polynomial(rest, EXP_COEFFICIENTS)
     return shifted, to.add(near, to.fused(to.multiply(rest, rest), tail, correction))
@@ -151,8 +155,9 @@ def _ln(to: Instructions, k: str, m: str) -> str:
     z = to.multiply(s, s)
     half_square = to.multiply(to.multiply(f, to.number(0.5)), f)
     series = to.fused(z, to.polynomial(z, LN_COEFFICIENTS), half_square)
-    low = to.fused(s, series, to.multiply(k, to.number(LN2_LOW)))
-    return to.fused(k, to.number(LN2_HIGH), to.subtract(f, to.subtract(half_square, low)))
+    ln2_high, ln2_low = (LN2_HIGH, LN2_LOW) if to.fuses else (LN2_SHORT, LN2_REST)
+    low = to.fused(s, series, to.multiply(k, to.number(ln2_low)))
+    return to.fused(k, to.number(ln2_high), to.subtract(f, to.subtract(half_square, low)))
 
 
 def ln_special(to: Instructions, x: str, value: str) -> str:

@@ -29,6 +29,7 @@ class Types:
     lanes: int  # length of a vector
     real: str
     permutes: bool = False
+    fused: bool = True  # whether a product and a sum can be rounded once, together
 
     def of(self, kind: Kind, *, wide: bool) -> str:
         """Type of a value."""

@@ -39,6 +39,7 @@ class Instructions:
     lanes: int  # length of a vector; one for scalars
     scalar: str = "double"
     permutes: bool = False
+    fuses: bool = True  # whether there is a fused multiply-add
     lines: list[str] = field(default_factory=list)  # the text so far
     intrinsics: dict[str, str] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)  # functions of this package that are called
@@ -146,8 +147,24 @@ class Instructions:
         return self._result(f"fptrunc {self.real} {value} to {vector_type('float', self.lanes)}")
 
     def fused(self, left: str, right: str, addend: str) -> str:
-        """Product plus addend, rounded once."""
-        return self.intrinsic("fma", left, right, addend)
+        """Product plus addend, rounded once, or twice on a processor that cannot."""
+        if self.fuses:
+            return self.intrinsic("fma", left, right, addend)
+        return self.add(self.multiply(left, right), addend)
+
+    def lost(self, left: str, right: str, product: str) -> str:
+        """What rounding lost of a product; without fused multiply-add from halves of both numbers (Dekker 1971)."""
+        if self.fuses:
+            return self.fused(left, right, self.negative(product))
+        (high, low), (other, rest) = self.halves(left), self.halves(right)
+        near = self.subtract(self.multiply(high, other), product)
+        between = self.add(self.multiply(high, rest), self.multiply(low, other))
+        return self.add(self.add(near, between), self.multiply(low, rest))
+
+    def halves(self, value: str) -> tuple[str, str]:
+        """A number as the sum of its first 26 bits and the others, exact."""
+        high = self.from_bits(self.integers("and", self.to_bits(value), self.bits(-(2**27))))
+        return high, self.subtract(value, high)
 
     def integers(self, operation: str, left: str, right: str) -> str:
         """Two integers to one: add, sub, and, or, shl, lshr."""

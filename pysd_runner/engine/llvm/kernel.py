@@ -199,7 +199,10 @@ class _Writer:
         intrinsics = sorted(self.frame.intrinsics)
         declared = [item.partition("@")[2].partition("(")[0] for item in intrinsics]
         functions = mathematics.declarations(
-            sorted(self.frame.functions), [f"@{name}" for name in declared], permutes=self.types.permutes
+            sorted(self.frame.functions),
+            [f"@{name}" for name in declared],
+            permutes=self.types.permutes,
+            fused=self.types.fused,
         )
         parts = [
             *self.frame.globals,

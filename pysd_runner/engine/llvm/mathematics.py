@@ -63,6 +63,8 @@ def _modulo(to: Instructions, value: str, base: str) -> str:
 
 def _remainder(to: Instructions, value: str, base: str) -> str:
     """The C library's remainder is only asked where a quotient has no exact whole part."""
+    if not to.fuses:
+        return _careful_remainder(to, value, base)
     to.label("plain")
     quotient = to.intrinsic("trunc", to.divide(value, base))
     rest = to.fused(to.negative(quotient), base, value)
@@ -135,14 +137,18 @@ def definition(function: str, lanes: int, real: str) -> str:
 
 
 def declarations(
-    functions: Iterable[tuple[str, int, str]], declared: Iterable[str] = (), *, permutes: bool = False
+    functions: Iterable[tuple[str, int, str]],
+    declared: Iterable[str] = (),
+    *,
+    permutes: bool = False,
+    fused: bool = True,
 ) -> str:
     """Text of everything some functions need: their definitions and what those call, each once."""
     texts: dict[str, str] = {}
     waiting = list(functions)
     while waiting:
         function, lanes, real = waiting.pop()
-        text, called, externals = _written(function, lanes, real, permutes)
+        text, called, externals = _written(function, lanes, real, permutes, fused)
         texts[name_of(function, lanes, real)] = text
         texts |= externals
         waiting += [item for item in called if name_of(*item) not in texts]
@@ -154,19 +160,19 @@ _Called = list[tuple[str, int, str]]
 _Written = tuple[str, _Called, dict[str, str]]
 
 
-def _written(function: str, lanes: int, real: str, permutes: bool = False) -> _Written:
+def _written(function: str, lanes: int, real: str, permutes: bool = False, fused: bool = True) -> _Written:
     """Definition of a function, the functions it calls and the declarations it needs by name."""
     if real == "float" and function not in _SAME_IN_SINGLE:
-        return _in_double(function, lanes)
+        return _in_double(function, lanes, fused)
     if function in C_LIBRARY:
         return _lane_by_lane(function, lanes)
-    to = Instructions(lanes, real, permutes)
+    to = Instructions(lanes, real, permutes, fuses=fused)
     result = _body(function)(to, *_arguments(function))
     return _finished(function, to, real, result)
 
 
-def _in_double(function: str, lanes: int) -> _Written:
-    to = Instructions(lanes)
+def _in_double(function: str, lanes: int, fused: bool) -> _Written:
+    to = Instructions(lanes, fuses=fused)
     arguments = [to.widened(item) for item in _arguments(function)]
     if function in C_LIBRARY:
         result = to.call(function, *arguments)

@@ -163,11 +163,16 @@ def _left(writer: Writer, number: Value, inverse: Value) -> Value:
 
 
 def _inverse_below(writer: Writer, parts: Sequence[Value]) -> Value:
+    # Without fused multiply-add a quotient from an inverse is not rounded as a division is: the number is kept itself.
+    if not writer.types.fused:
+        return writer.binary("fadd", parts[0], writer.number(-0.0))
     return _inverse(writer, parts[0])[0]
 
 
 def _inverse_lacks(writer: Writer, parts: Sequence[Value]) -> Value:
     """What that inverse lacks; very little where it lacks nothing, so that it has the sign of the inverse anyway."""
+    if not writer.types.fused:
+        return writer.number(0.0)
     inverse, left = _inverse(writer, parts[0])
     something = writer.binary("fcmp ogt", left, writer.number(0.0), "truth")
     little = writer.binary("fmul", inverse, writer.number(2.0**-100))
@@ -179,6 +184,8 @@ def _quotient(writer: Writer, parts: Sequence[Value]) -> Value:
     # The parts have 104 bits. A quotient of numbers of 53 bits lies too near the middle of two such numbers for that
     # only if the denominator needs more than 50 bits, and then about once in 10**14 times.
     numerator, inverse, lacking = parts
+    if not writer.types.fused:
+        return writer.binary("fdiv", numerator, inverse)
     return _known("fma")(writer, [numerator, inverse, writer.binary("fmul", numerator, lacking)])
 
 

@@ -134,20 +134,36 @@ def _log2(to: Instructions, x: str, excess: str) -> tuple[str, str]:
     place = to.integers("lshr", part, to.bits(48))
     exponent = to.integers("or", to.integers("lshr", part, to.bits(52)), to.bits(bits_of(2.0**52)))
     k = to.subtract(to.from_bits(exponent), excess)
-    r = to.fused(m, to.pick("inverses", [item / 64 for item in INVERSES], place), to.number(-1.0))
+    r = _less_one(to, m, to.pick("inverses", [item / 64 for item in INVERSES], place))
     square = to.multiply(r, r)
-    minus_half = to.multiply(r, to.number(-0.5))
-    ln = to.fused(minus_half, r, r)
-    ln_low = to.fused(minus_half, r, to.subtract(r, ln))
+    ln, ln_low = _less_half_square(to, r, square)
     ln_low = to.fused(to.multiply(square, r), to.polynomial(r, LOG_COEFFICIENTS), ln_low)
     scale = to.number(LOG2_E)
     near = to.multiply(ln, scale)
     low = to.fused(ln, to.number(LOG2_E_LOW), to.pick("logs_low", LOGS_LOW, place))
-    low = to.add(to.fused(ln_low, scale, low), to.fused(ln, scale, to.negative(near)))
+    low = to.add(to.fused(ln_low, scale, low), to.lost(ln, scale, near))
     # The first is zero or the larger of the two, so that what their sum loses is exact.
     far = to.add(k, to.pick("logs_high", LOGS_HIGH, place))
     high = to.add(far, near)
     return high, to.add(low, to.add(to.subtract(far, high), near))
+
+
+def _less_one(to: Instructions, m: str, inverse: str) -> str:
+    """A number times one of the inverses, less one, exact."""
+    if to.fuses:
+        return to.fused(m, inverse, to.number(-1.0))
+    high, low = to.halves(m)
+    return to.fused(low, inverse, to.fused(high, inverse, to.number(-1.0)))
+
+
+def _less_half_square(to: Instructions, r: str, square: str) -> tuple[str, str]:
+    """The number r - r**2 / 2 rounded, and what that lacks."""
+    minus_half = to.multiply(r, to.number(-0.5))
+    value = to.fused(minus_half, r, r)
+    if to.fuses:
+        return value, to.fused(minus_half, r, to.subtract(r, value))
+    lost = to.multiply(to.lost(r, r, square), to.number(-0.5))
+    return value, to.add(to.fused(square, to.number(-0.5), to.subtract(r, value)), lost)
 
 
 def _exp2_less_one(to: Instructions, y: str, high: str, low: str) -> tuple[str, str, str]:
@@ -155,9 +171,17 @@ def _exp2_less_one(to: Instructions, y: str, high: str, low: str) -> tuple[str, 
     rounder = to.number(ROUNDER)
     shifted = to.fused(y, to.add(high, low), rounder)
     whole = to.subtract(shifted, rounder)
-    rest = to.fused(y, low, to.fused(y, high, to.negative(whole)))
+    rest = to.fused(y, low, _product_less(to, y, high, whole))
     lacking = to.pick("roots_low", ROOTS_LOW, to.to_bits(shifted))
     return whole, shifted, to.fused(rest, to.polynomial(rest, EXP2_COEFFICIENTS), lacking)
+
+
+def _product_less(to: Instructions, y: str, high: str, whole: str) -> str:
+    """A product less the whole number it is near."""
+    if to.fuses:
+        return to.fused(y, high, to.negative(whole))
+    product = to.multiply(y, high)
+    return to.add(to.subtract(product, whole), to.lost(y, high, product))
 
 
 def _root(to: Instructions, shifted: str, exponent: str) -> str:

@@ -1,0 +1,126 @@
+"""A model as a WebAssembly module, with what a caller must know to run it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.llvm.emitter import Types
+from pysd_runner.engine.llvm.programs import Recipe, Signature
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.wasm.linking import linked
+
+# Lanes of a vector: two registers of 128 bits hide each other's latency, and the code stays small.
+LANES = 4
+
+# Every browser of the last five years has these: vectors of 128 bits, and copying memory in one instruction.
+FEATURES = "+simd128,+bulk-memory,+mutable-globals,+sign-ext,+nontrapping-fptoint"
+
+
+@dataclass(frozen=True, slots=True)
+class WasmModule:
+    """A compiled model.
+
+    Attributes
+    ----------
+    code
+        The module. It imports a memory and a stack pointer, and exports ``run``.
+    outcomes
+        Variables it saves, in the order of the outputs of the signature.
+    signature
+        What it is handed, and where it keeps what.
+    lanes
+        Draws it runs side by side.
+    functions
+        Mathematical functions it imports.
+    pages
+        Pages of 64 KiB that its constants take.
+    """
+
+    code: bytes
+    outcomes: tuple[str, ...]
+    signature: Signature
+    lanes: int
+    functions: tuple[str, ...]
+    pages: int
+
+
+def wasm_module(
+    model: ModelIr,
+    outcomes: Sequence[str],
+    moving: Mapping[str, bool],
+    varying: frozenset[str],
+    *,
+    lanes: int = LANES,
+) -> WasmModule:
+    """Compile a model for the browser.
+
+    Parameters
+    ----------
+    model
+        What is integrated by Euler.
+    outcomes
+        Variables to save.
+    moving
+        Variables whose values come from outside, and whether they change over time.
+    varying
+        Those among them that differ between draws.
+    lanes
+        Draws side by side.
+
+    Returns
+    -------
+    WasmModule
+        The same bytes for the same request.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the compiled engine does not cover the model, or a function of it needs NumPy.
+    """
+    from pysd_runner.engine.llvm.compiler import object_code
+    from pysd_runner.engine.llvm.kernel import write_kernel
+    from pysd_runner.engine.order import plan
+
+    order = plan(model, tuple(outcomes), frozenset(moving), frozenset(name for name, yes in moving.items() if yes))
+    for name, variable in model.variables.items():
+        if name in order.used and name not in moving and variable.uncovered:
+            raise UnsupportedFeature(variable.uncovered)
+    changing = frozenset(name for name, yes in moving.items() if yes)
+    recipe = Recipe(tuple(outcomes), tuple(moving), changing, varying, Types(lanes, "double", fused=False))
+    try:
+        signature, text = write_kernel(order, recipe)
+    except RecursionError as error:
+        raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
+    _refuse_callbacks(signature)
+    found = linked(object_code(text, _machine()), "run")
+    return WasmModule(found.code, tuple(outcomes), signature, lanes, found.functions, found.pages)
+
+
+def _refuse_callbacks(signature: Signature) -> None:
+    names = sorted({call.name.upper().replace("_", " ") for call in signature.arrays})
+    if signature.pipes:
+        names.append("DELAY FIXED")
+    if names:
+        raise UnsupportedFeature(
+            f"{', '.join(names)}: a page runs without Python, which computes this; run the model with `gapsim run`"
+        )
+
+
+@lru_cache(maxsize=1)
+def _machine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple("wasm32-unknown-unknown")
+    return target.create_target_machine(cpu="generic", features=FEATURES, opt=2, reloc="static", codemodel="default")
+
+
+def given_of(values: Mapping[str, Any]) -> tuple[dict[str, bool], frozenset[str]]:
+    """Which of some values change over time, and which differ between draws."""
+    moving = {name: isinstance(value, TimePath) for name, value in values.items()}
+    draws = {name: value.values.shape[2] if moving[name] else value.shape[1] for name, value in values.items()}
+    return moving, frozenset(name for name, count in draws.items() if count > 1)
