@@ -35,6 +35,7 @@ BUILT = (
     "series.",
     "brief.",
     "panel.",
+    "explorer.",
 )
 # Texts of pictures and tables; the others may name what is written in Latin everywhere.
 LABELS = ("quantity.", "unit.", "axis.", "title.", "mark.", "caption.", "sentence.", "uncertainty.", "direction.")

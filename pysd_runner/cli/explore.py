@@ -1,0 +1,227 @@
+"""``gapsim explore``: a model as one HTML page that runs it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import Force, Lang, Language, OptionalSeed
+from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import Entity, TableChoice, TimeColumn, is_model_file, refuse
+from pysd_runner.core.errors import InvalidInput
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.regional.projection import ProjectionInputs
+    from pysd_runner.scenarios import Scenario
+
+DRAWS = 32
+NAME = "explorer.html"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        "gapsim explore --out explorer.html",
+        "gapsim explore results/demo --draws 64 --out explorer.html",
+        "gapsim explore mine.mdl --data obs.csv --fit fit --out mine.html",
+    )
+    command(app, "explore", examples=examples)(explore)
+
+
+def explore(
+    session: Session,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RESULTS|MODEL]",
+            help="Results of `gapsim run` or `demo`, or a Vensim or XMILE model of your own [default: the shipped "
+            "model and panel, with priors].",
+        ),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path(NAME),
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Draws written into the page.")] = DRAWS,
+    until: Annotated[float | None, typer.Option("--until", help="Last year, or moment [default: 2040].")] = None,
+    seed: OptionalSeed = None,
+    fit: Annotated[Path | None, typer.Option("--fit", help="What `gapsim calibrate` wrote.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
+    ] = None,
+    time: TimeColumn = None,
+    entity: Entity = None,
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option("--outcome", metavar="NAME", help="Own model: variable that is drawn; repeatable."),
+    ] = None,
+    lang: Lang = Language.EN,
+    force: Force = False,
+) -> None:
+    """Write one HTML page that runs the model: sliders, uncertainty, and no policy on the same draws beside it.
+
+    The page asks no server for anything and can be sent by mail. What is chosen in it can be taken along as a scenario
+    that `gapsim run` repeats.
+    """
+    from pysd_runner.export.files import write_text_whole
+
+    _check(out, force=force)
+    if source is not None and is_model_file(source):
+        choice = TableChoice(model=Path(source), source=data, time=time, entity=entity or ())
+        text = _own(session, choice, fit=fit, until=until, draws=draws, seed=seed or 0, outcomes=outcome, lang=lang)
+    else:
+        refuse(
+            {"--data": data, "--time": time, "--entity": entity, "--outcome": outcome},
+            "these options go with a model of your own",
+        )
+        last = None if until is None else int(until)
+        text = _regional(session, source, fit=fit, until=last, draws=draws, seed=seed, lang=lang)
+    path = write_text_whole(out, text)
+    session.data = {"file": path, "bytes": len(text.encode())}
+    session.say(f"{path} ({len(text.encode()) / 1000:,.0f} kB): open it in a browser; it needs no network.")
+
+
+def _check(out: Path, *, force: bool) -> None:
+    if out.is_dir():
+        raise InvalidInput(f"--out: {str(out)!r} is a folder; name the HTML file")
+    if out.exists() and not force:
+        raise InvalidInput(f"--out: {str(out)!r} exists; choose another name, or replace it with --force")
+    if not out.resolve().parent.is_dir():
+        raise InvalidInput(f"--out: there is no folder {str(out.resolve().parent)!r}")
+
+
+def _regional(
+    session: Session,
+    source: str | None,
+    *,
+    fit: Path | None,
+    until: int | None,
+    draws: int,
+    seed: int | None,
+    lang: str,
+) -> str:
+    from pysd_runner.explorer.regional import regional_page
+
+    if source is None:
+        inputs, call = _shipped(session, fit=fit, until=until, draws=draws, seed=seed or 0)
+        scenarios: list[Scenario] = []
+    else:
+        refuse({"--fit": fit, "--until": until, "--seed": seed is not None}, "results are used as they are")
+        inputs, scenarios, call = _results(session, Path(source), draws=draws)
+    for text in _doubts(inputs):
+        session.warn(text)
+    with session.stage("Compiling the model for browsers"):
+        return regional_page(inputs, scenarios, lang=lang, command=call)
+
+
+def _doubts(inputs: "ProjectionInputs") -> list[str]:
+    if inputs.fitted is None:
+        return ["No calibration was given: every parameter is drawn from its prior."]
+    return []
+
+
+def _shipped(
+    session: Session, *, fit: Path | None, until: int | None, draws: int, seed: int
+) -> "tuple[ProjectionInputs, str]":
+    """The shipped panel, as `gapsim run` starts from it."""
+    from pysd_runner.cli.baselines import baseline_of
+    from pysd_runner.cli.projecting import MODEL, UNTIL, read_fit
+    from pysd_runner.cli.run import SHIPPED_PANEL
+    from pysd_runner.model import load_model
+    from pysd_runner.panel import load_panel
+    from pysd_runner.regional.projection import last_origin, projection_inputs
+    from pysd_runner.reports.evidence import money_of
+
+    panel = load_panel(SHIPPED_PANEL)
+    fitted = None if fit is None else read_fit(fit)
+    model = load_model(MODEL, regions=len(panel.regions))
+    seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
+    last = UNTIL if until is None else until
+    folder = fit if fit is not None and fit.is_dir() else None
+    baseline = None
+    if last > seen.years[-1]:
+        baseline = baseline_of(session, seen, fitted, folder, until=last, draws=draws, seed=seed)
+    with session.stage("Drawing what every scenario starts from"):
+        inputs = projection_inputs(
+            model,
+            seen,
+            fitted,
+            until=last,
+            draws=draws,
+            seed=seed,
+            baseline=baseline,
+            yuan_per_unit=money_of(fitted),
+        )
+    call = f"gapsim run SCENARIO --draws {draws} --until {last} --seed {seed}"
+    return inputs, call + (f" --fit {fit}" if fit is not None else "") + ("" if baseline is not None else " --open-loop")
+
+
+def _results(
+    session: Session, folder: Path, *, draws: int
+) -> "tuple[ProjectionInputs, list[Scenario], str]":
+    """What the scenarios of a folder of results started from."""
+    import json
+
+    from pysd_runner.model import load_model
+    from pysd_runner.regional.projection import projection_inputs
+    from pysd_runner.reports.inputs import read_inputs
+    from pysd_runner.reports.replay import RECORD, is_record
+    from pysd_runner.scenarios import Scenario
+
+    folder = folder.parent if folder.is_file() else folder
+    file = folder / RECORD
+    if not is_record(file):
+        raise InvalidInput(
+            f"{str(folder)!r} is neither results of `gapsim run` nor a model file; give a folder with a {RECORD}"
+        )
+    record = json.loads(file.read_text(encoding="utf-8"))
+    found = read_inputs(record["inputs"], folder)
+    settings = {key: value for key, value in record["settings"].items() if value is not None}
+    model = load_model(str(record["simulation"]["model"]), regions=len(found.panel.regions))
+    if model.sha256 != record["simulation"]["model_sha256"]:
+        session.warn("The model has changed since these results were made.")
+    with session.stage("Drawing what every scenario starts from"):
+        inputs = projection_inputs(
+            model, found.panel, found.fitted, baseline=found.baseline, **{**settings, "draws": draws}
+        )
+    scenarios = [Scenario.from_dict(item) for item in record["scenarios"]]
+    options = [f"--draws {draws}", f"--until {settings['until']}", f"--seed {settings['seed']}"]
+    if found.fitted is not None:
+        options.append(f"--fit {folder}")
+    if found.source != "china":
+        options.append(f"--panel {found.source}")
+    if found.baseline is None:
+        options.append("--open-loop")
+    return inputs, scenarios, " ".join(["gapsim run SCENARIO", *options])
+
+
+def _own(
+    session: Session,
+    choice: TableChoice,
+    *,
+    fit: Path | None,
+    until: float | None,
+    draws: int,
+    seed: int,
+    outcomes: list[str] | None,
+    lang: str,
+) -> str:
+    from pysd_runner.cli.projecting import read_fit
+    from pysd_runner.explorer.own import own_page
+
+    model = choice.load_model()
+    table = choice.load(session)
+    fitted = None if fit is None else read_fit(fit)
+    options = "" if fit is None else f" --fit {fit} --draws {draws} --seed {seed}"
+    options += "" if until is None else f" --until {until:g}"
+    with session.stage("Compiling the model for browsers"):
+        return own_page(
+            model,
+            table,
+            fitted,
+            until=until,
+            draws=draws,
+            seed=seed,
+            outcomes=outcomes,
+            lang=lang,
+            command=f"gapsim run SCENARIO --model {choice.model}{options}",
+        )

@@ -1,0 +1,206 @@
+"""The page of the regional model: policies on the draws of a projection, beside no policy."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.explorer.packing import Numbers, compiled_task, input_records, program_record
+from pysd_runner.explorer.page import page
+from pysd_runner.policy.comparison import start_of
+from pysd_runner.regional.labelling import MONEY
+from pysd_runner.regional.projection import ProjectionInputs
+from pysd_runner.regional.stacking import scenario_values
+from pysd_runner.scenarios import Scenario, load_scenario
+from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
+from pysd_runner.scenarios.load import shipped_scenarios
+from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule
+from pysd_runner.scenarios.scenario import BASELINE
+from pysd_runner.simulation.task import prepared
+from pysd_runner.text import has_text, in_both
+
+# What the program saves, and of it what the page can draw.
+SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")
+DRAWN = ("output_per_head", "relative_output", "gap_to_leader", "access", "skills", "application", "digital_index")
+
+# Policy settings that the page changes from year to year.
+MOVING = ("budget", "levers")
+
+# Years of observations drawn before the origin.
+HISTORY = 15
+
+
+def regional_page(
+    inputs: ProjectionInputs,
+    scenarios: Sequence[Scenario] = (),
+    *,
+    lang: str = "en",
+    command: str = "",
+) -> str:
+    """Write the page of a projection.
+
+    Parameters
+    ----------
+    inputs
+        What every scenario of the projection starts from; its draws are written into the page.
+    scenarios
+        Policies offered first; those that ship follow.
+    lang
+        The language the page opens in.
+    command
+        How `gapsim run` is called to repeat what the page shows, without the scenario.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    InvalidInput
+        If the panel has no population.
+    UnsupportedFeature
+        If the model needs what a browser does not have.
+    """
+    if not inputs.common.inputs.has_population:
+        raise InvalidInput("the page weights regions by people, and the panel has no population")
+    model, (origin, until) = inputs.model, inputs.bounds
+    root = load_scenario(BASELINE, model=model)
+    values = _values(inputs, root)
+    saved = {key: inputs.spec.outcomes[key].variable for key in SAVED}
+    task = prepared(model, values, start=origin, stop=until, save_every=1, outcomes=list(saved.values()))
+    module, ready = compiled_task(task)
+    numbers = Numbers()
+    record = {
+        "kind": "regional",
+        "title": in_both("explorer.title_regional", panel=inputs.panel.name),
+        "command": command,
+        "model": {"name": model.name, "sha256": model.sha256},
+        "seed": inputs.settings["seed"],
+        "draws": len(inputs.common.draws),
+        "forecast": inputs.baseline is not None,
+        "program": program_record(module, task),
+        "inputs": input_records(module, ready, numbers),
+        "years": list(range(origin, until + 1)),
+        "saved": list(saved),
+        "outcomes": _outcomes(inputs),
+        "money": float(inputs.settings["yuan_per_unit"]),
+        "regions": [_region(item) for item in inputs.panel.regions],
+        "groups": _groups(inputs),
+        "levers": _words(inputs.spec.levers.values()),
+        "classes": _words(inputs.spec.classes.values()),
+        "behind": start_of(inputs.panel).behind.astype(int).tolist(),
+        "history": _history(inputs),
+        "assumptions": _assumptions(inputs),
+        "limits": {"budget": BUDGET_USUAL, "redistribution": REDISTRIBUTION_USUAL},
+        "root": _settings(root.policy, origin),
+        "presets": _presets(inputs, scenarios),
+    }
+    return page(record, module.code, numbers, lang=lang)
+
+
+def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:
+    """What all scenarios share, and the policy settings of no policy, over time where the page changes them."""
+    common = inputs.common.values
+    values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.bounds)}
+    for key in MOVING:
+        name = POLICY_VARIABLES[key]
+        elements = inputs.model.variables[name].dims
+        still = np.zeros(()) if key == "budget" else np.ones([len(inputs.model.ranges[dim]) for dim in elements])
+        values[name] = TimePath(times=np.array([float(inputs.bounds[0])]), values=still[None], interpolate="step")
+    neutral = {POLICY_VARIABLES["start"]: float(inputs.bounds[0] + 1)}
+    return {**values, **{name: value for name, value in neutral.items() if name not in values}}
+
+
+def _outcomes(inputs: ProjectionInputs) -> list[dict[str, Any]]:
+    found = []
+    for key in DRAWN:
+        outcome = inputs.spec.outcomes[key]
+        unit = outcome.unit.replace(MONEY, inputs.panel.currency) if MONEY in outcome.unit else ""
+        found.append({"key": key, "en": outcome.en, "zh": outcome.zh, "unit": unit})
+    return found
+
+
+def _region(item: Any) -> dict[str, str]:
+    return {"code": item.code, "en": item.name_en or item.code, "zh": item.name_zh or item.code, "group": item.group}
+
+
+def _groups(inputs: ProjectionInputs) -> dict[str, dict[str, str]]:
+    """Names of the groups of regions."""
+    names = sorted({item.group for item in inputs.panel.regions if item.group})
+    return {name: in_both(f"class.{name}") if has_text(f"class.{name}") else {"en": name, "zh": name} for name in names}
+
+
+def _words(entries: Iterable[Any]) -> list[dict[str, str]]:
+    return [{"key": item.key, "element": item.element, "en": item.en, "zh": item.zh} for item in entries]
+
+
+def _history(inputs: ProjectionInputs) -> dict[str, Any]:
+    years = [year for year in inputs.panel.years if year > inputs.bounds[0] - HISTORY]
+    seen = inputs.panel.subset(years=years)
+    series = {
+        name: [[None if np.isnan(value) else float(value) for value in row] for row in seen[name]]
+        for name in ("output", "population")
+    }
+    return {"years": list(years), **series}
+
+
+def _assumptions(inputs: ProjectionInputs) -> list[dict[str, Any]]:
+    """Unit costs: what they are in the middle of the draws, and within which bounds."""
+    found = []
+    for key, item in inputs.spec.parameters.items():
+        if item.role != "COST" or item.variable not in inputs.common.values:
+            continue
+        middle = float(np.median(inputs.common.parameters[key]))
+        bounds = {"lower": item.lower, "upper": min(item.upper, 4 * middle)}
+        words = {"variable": item.variable, "en": item.en, "zh": item.zh, "unit": item.unit}
+        found.append({**words, "value": middle, **bounds})
+    return found
+
+
+def _presets(inputs: ProjectionInputs, scenarios: Sequence[Scenario]) -> list[dict[str, Any]]:
+    shipped = [load_scenario(name, model=inputs.model) for name in shipped_scenarios(inputs.model)]
+    found: dict[str, dict[str, Any]] = {}
+    for scenario in (*scenarios, *shipped):
+        settings = _settings(scenario.policy, inputs.bounds[0])
+        if scenario.name in found or settings is None or scenario.assumptions or not scenario.policy.spends:
+            continue
+        label = {lang: scenario.label.get(lang) or scenario.name for lang in ("en", "zh")}
+        found[scenario.name] = {"name": scenario.name, **label, "policy": settings}
+    return list(found.values())
+
+
+def _settings(policy: Policy, origin: int) -> dict[str, Any] | None:
+    """A policy as the page holds it; None where it holds more than the page can show."""
+    budget = _budget(policy, origin)
+    schedules = (policy.mix, *policy.levers.values())
+    if budget is None or policy.regions is not None or any(isinstance(item, Schedule) for item in schedules):
+        return None
+    if (policy.differentiation or 0.0) not in (0.0, 1.0):
+        return None
+    return {
+        **budget,
+        "uniform": not policy.differentiation,
+        "mix": dict(policy.mix or {}),  # type: ignore[arg-type]
+        "mixes": {name: dict(mix) for name, mix in policy.class_mixes.items()},
+        "off": [name for name, on in policy.levers.items() if not on],
+        "redistribution": policy.redistribution or 0.0,
+        "rolling": bool(policy.rolling_evaluation),
+        "classes": None if policy.classes is None else list(policy.classes),
+        "groups": None if policy.groups is None else list(policy.groups),
+    }
+
+
+def _budget(policy: Policy, origin: int) -> dict[str, Any] | None:
+    """Share of output, first year, and the year from which nothing is spent."""
+    start = float(origin + 1) if policy.start is None else policy.start
+    budget = policy.budget
+    if not isinstance(budget, Schedule):
+        return {"budget": budget or 0.0, "start": start, "end": None}
+    years = budget.years(start)
+    ends = len(years) == 2 and budget.values[1] == 0 and budget.interpolate == "step"
+    if len(years) > 2 or (len(years) == 2 and not ends):
+        return None
+    return {"budget": budget.values[0], "start": years[0], "end": years[1] if ends else None}
