@@ -152,12 +152,12 @@ def _shipped(
             yuan_per_unit=money_of(fitted),
         )
     call = f"gapsim run SCENARIO --draws {draws} --until {last} --seed {seed}"
-    return inputs, call + (f" --fit {fit}" if fit is not None else "") + ("" if baseline is not None else " --open-loop")
+    return inputs, call + (f" --fit {fit}" if fit is not None else "") + (
+        "" if baseline is not None else " --open-loop"
+    )
 
 
-def _results(
-    session: Session, folder: Path, *, draws: int
-) -> "tuple[ProjectionInputs, list[Scenario], str]":
+def _results(session: Session, folder: Path, *, draws: int) -> "tuple[ProjectionInputs, list[Scenario], str]":
     """What the scenarios of a folder of results started from."""
     import json
 

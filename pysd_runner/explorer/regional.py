@@ -118,8 +118,9 @@ def _outcomes(inputs: ProjectionInputs) -> list[dict[str, Any]]:
     found = []
     for key in DRAWN:
         outcome = inputs.spec.outcomes[key]
-        unit = outcome.unit.replace(MONEY, inputs.panel.currency) if MONEY in outcome.unit else ""
-        found.append({"key": key, "en": outcome.en, "zh": outcome.zh, "unit": unit})
+        money = in_both("explorer.per_person", currency=inputs.panel.currency) if MONEY in outcome.unit else {}
+        units = {f"unit_{lang}": text for lang, text in money.items()}
+        found.append({"key": key, "en": outcome.en, "zh": outcome.zh, "unit": "", **units})
     return found
 
 

@@ -86,7 +86,7 @@ def project_any(  # noqa: PLR0913 - a front door
     clock = task.clock
     changes = changed_values(model, cast, common, start=clock.start, stop=clock.stop, step=clock.step)
     observed = observed_of(model, data, fitted)
-    names = _outcomes(model, outcomes, observed)
+    names = outcomes_of(model, outcomes, observed)
     values = {**common, **changes}
     run = simulate(
         run_model,
@@ -349,7 +349,18 @@ def observed_of(model: Model, data: Table | None, fitted: FittedParameters | Non
     return {name: column for name, column in found.items() if data is None or column in data}
 
 
-def _outcomes(model: Model, asked: Sequence[str] | None, observed: Mapping[str, str]) -> list[str]:
+def outcomes_of(model: Model, asked: Sequence[str] | None, observed: Mapping[str, str]) -> list[str]:
+    """What is saved: what was asked for, else what is observed or declared, and the first stocks.
+
+    Parameters
+    ----------
+    model
+        The model.
+    asked
+        Names; None for none.
+    observed
+        Columns by variable.
+    """
     if asked is not None:
         return list(dict.fromkeys(model.find(name) for name in asked))
     declared = [] if model.spec is None else [item.variable for item in model.spec.outcomes.values()]

@@ -64,8 +64,8 @@ def _machine() -> Any:
     )
 
 
-def object_code(text: str, machine: Any = None) -> bytes:
-    """Machine code of a program, for this processor or another machine."""
+def object_code(text: str, machine: Any = None, *, effort: int = 1) -> bytes:
+    """Machine code of a program, for this processor or another machine, optimised with an effort of 1 to 3."""
     llvm = _llvm()
     machine = machine or _machine()
     module = llvm.parse_assembly(text)
@@ -73,7 +73,7 @@ def object_code(text: str, machine: Any = None) -> bytes:
     module.verify()
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(speed_level=1)
+    options = llvm.create_pipeline_tuning_options(speed_level=effort)
     # The loops are vectors already: unrolling them costs time and gains nothing.
     options.loop_unrolling = False
     options.loop_vectorization = False

@@ -95,7 +95,7 @@ def wasm_module(
     except RecursionError as error:
         raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
     _refuse_callbacks(signature)
-    found = linked(object_code(text, _machine()), "run")
+    found = linked(object_code(text, _machine(), effort=3), "run")
     return WasmModule(found.code, tuple(outcomes), signature, lanes, found.functions, found.pages)
 
 
@@ -116,7 +116,7 @@ def _machine() -> Any:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     target = llvm.Target.from_triple("wasm32-unknown-unknown")
-    return target.create_target_machine(cpu="generic", features=FEATURES, opt=2, reloc="static", codemodel="default")
+    return target.create_target_machine(cpu="generic", features=FEATURES, opt=3, reloc="static", codemodel="default")
 
 
 def given_of(values: Mapping[str, Any]) -> tuple[dict[str, bool], frozenset[str]]:

@@ -33,7 +33,7 @@ function ticks(low, high, count = 5) {
   const rough = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
   const found = [];
-  for (let place = Math.ceil(low / step - 1e-9); place * step <= high + 1e-9 * step; place++) found.push(place * step);
+  for (let place = Math.ceil(low / step - 1e-9); place * step <= high + 1e-9 * step; place++) found.push(place * step + 0);
   return found;
 }
 
@@ -69,7 +69,7 @@ function limits(series, points = []) {
 // Lines over time with bands. series: look, label, times, spreads; seen: times, values of what was observed.
 function fan({ name, series, seen, width, height = 300, format, domain, origin, zero, words }) {
   const svg = frame(width, height, name);
-  const left = 64, right = 12, top = 10, bottom = 26;
+  const left = 64, right = 24, top = 10, bottom = 26;
   const times = [...seen.times, ...series.flatMap((item) => item.times)];
   const [first, last] = [Math.min(...times), Math.max(...times)];
   const x = scale(first, last, left, width - right), y = scale(domain[0], domain[1], height - bottom, top);
@@ -108,7 +108,7 @@ function fan({ name, series, seen, width, height = 300, format, domain, origin, 
 
 // A row each: median and interval about zero, filled where it is above and hollow where it is below.
 function rows({ name, entries, width, format }) {
-  const line = 19, top = 24, left = Math.min(150, width * 0.33), right = 14;
+  const line = 19, top = 24, left = Math.min(150, width * 0.33), right = 28;
   const height = top + line * entries.length + 8;
   const svg = frame(width, height, name);
   const all = entries.flatMap((entry) => entry.series.flatMap(({ spread: s }) => [s.low, s.high])).filter(Number.isFinite);

@@ -24,7 +24,7 @@ function speaker(record, lang) {
     if (!Number.isFinite(value)) return "–";
     const style = digits === undefined ? { maximumSignificantDigits: 4 } : { minimumFractionDigits: 0, maximumFractionDigits: digits };
     const large = Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-4);
-    return new Intl.NumberFormat(locale, large ? { maximumSignificantDigits: 4, notation: lang === "zh" && Math.abs(value) >= 1 ? "compact" : Math.abs(value) >= 1 ? "compact" : "scientific" } : style).format(value).replace(/^-/, "−");
+    return new Intl.NumberFormat(locale, large ? { maximumSignificantDigits: 4, notation: lang === "zh" && Math.abs(value) >= 1 ? "compact" : Math.abs(value) >= 1 ? "compact" : "scientific" } : style).format(value + 0).replace(/^-0$/, "0").replace(/^-/, "−");
   };
   say.signed = (value, digits) => (value > 0 ? "+" : "") + say.number(value, digits);
   say.percent = (value) => `${say.number(100 * value, 1)} %`;
@@ -142,7 +142,7 @@ class Page {
   slotName(slot) {
     const found = (this.record.presets || []).find(({ name }) => name === this.state[slot].preset);
     const name = this.say(`scenario_${slot}`);
-    return found ? `${name}: ${found[this.say.lang]}` : name;
+    return found ? this.say("named", { name, preset: found[this.say.lang] }) : name;
   }
 
   // Running -----------------------------------------------------------------------------------------------------------
@@ -200,10 +200,10 @@ class Page {
     document.title = record.title[say.lang];
     const other = say.lang === "en" ? "zh" : "en";
     const act = (key, action) => html("button", { type: "button", id: `do-${key}`, onclick: action }, say(key));
-    this.parts = Object.fromEntries(["controls", "sentence", "warning", "cards", "fan", "difference", "regions", "table"].map((name) => [name, html("div", { id: name })]));
+    this.parts = Object.fromEntries(["controls", "sentence", "warning", "cards", "fan", "more", "difference", "regions"].map((name) => [name, html("div", { id: name })]));
     Object.assign(this.parts.sentence, { className: "sentence first" });
     this.parts.sentence.setAttribute("aria-live", "polite");
-    this.parts.fan.className = "figure-block first";
+    this.parts.fan.className = this.parts.more.className = "first";
     this.parts.warning.className = "first";
     this.parts.warning.setAttribute("role", "status");
     const choice = html("div", { class: "row first" },
@@ -216,7 +216,7 @@ class Page {
       html("h1", {}, record.title[say.lang]),
       html("div", { class: "row" }, html("button", { type: "button", id: "language", lang: other === "zh" ? "zh-CN" : "en", onclick: () => this.speak(other) }, record.texts[other].this_language),
         act("link", () => this.copyLink()), act("csv", () => this.saveCsv()), act("svg", () => this.saveSvg()), act("yaml", () => this.saveYaml()), act("print", () => window.print())));
-    const results = html("main", { class: "results" }, this.parts.warning, this.parts.sentence, choice, this.parts.fan, this.parts.cards, this.parts.difference, this.parts.regions, this.parts.table);
+    const results = html("main", { class: "results" }, this.parts.warning, this.parts.sentence, choice, this.parts.fan, this.parts.more, this.parts.cards, this.parts.difference, this.parts.regions);
     const side = html("section", { class: "controls", "aria-label": say("controls") }, this.parts.controls);
     document.getElementById("page").replaceChildren(header, html("div", { class: "columns" }, side, results), this.footer());
     this.buildControls();
@@ -311,7 +311,7 @@ class Page {
   get area() { return this.model.areas(this.say, this.state.outcome).find(({ key }) => key === this.state.area); }
   get outcome() { return this.record.outcomes.find(({ key }) => key === this.state.outcome); }
   get isPercent() { return this.model.percent(this.state.outcome); }
-  get unit() { return this.isPercent ? "%" : this.outcome.unit; }
+  get unit() { return this.isPercent ? "%" : this.outcome[`unit_${this.say.lang}`] || this.outcome.unit; }
   shown(value) { return this.isPercent ? 100 * value : value; }
 
   spreads(read) {
@@ -356,7 +356,10 @@ class Page {
 
   width(part) { return Math.max(300, Math.min(1000, part.clientWidth || 640)); }
 
-  title() { return `${this.outcome[this.say.lang] || this.outcome.label}${this.area.label ? `: ${this.area.label}` : ""}`; }
+  title() {
+    const outcome = this.outcome[this.say.lang] || this.outcome.label;
+    return this.area.label ? this.say("title_of", { outcome, area: this.area.label }) : outcome;
+  }
 
   drawFan(fast) {
     const { say, parts } = this, unit = this.unit ? ` (${this.unit})` : "";
@@ -366,7 +369,7 @@ class Page {
       format: (value) => say.number(value), origin: this.model.origin, words: { time: (time) => String(time) },
       domain: this.domain("fan", this.series, this.seen.values, fast),
     });
-    this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption") : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series));
+    this.block(parts.fan, `${title}${unit}`, chart, this.record.draws > 1 ? say("fan_caption") : "", [...this.series, ...(this.seen.times.length ? [{ look: "seen", label: say("observed") }] : [])], () => this.timeTable(this.series), parts.more);
   }
 
   drawDifference(fast) {
@@ -390,29 +393,30 @@ class Page {
     return null;
   }
 
-  // Title, legend, chart, caption and table; a table is made when it is opened, and kept open.
-  block(part, title, chart, caption, series, table) {
-    const id = part.id, opened = part.querySelector("details")?.open;
-    part.classList.add("figure-block");
+  // Title, legend, chart, caption and table; a table is made when it is opened, and kept open. The caption and the
+  // table of the main chart stand apart, so that on a telephone the chart alone stays in sight.
+  block(part, title, chart, caption, series, rows, more = part) {
     const mark = (look) => {
       const { line, dash } = LOOKS[look] || { line: INK.text, dash: "" };
-      return make("svg", { viewBox: "0 0 35 10", "aria-hidden": "true" }, make("line", { x1: 0, x2: 35, y1: 5, y2: 5, stroke: line, "stroke-width": 2.4, "stroke-dasharray": dash }));
+      const dot = look === "seen" && this.seen.dots;
+      return make("svg", { viewBox: "0 0 35 10", "aria-hidden": "true" }, dot ? make("circle", { cx: 17, cy: 5, r: 3, fill: line }) : make("line", { x1: 0, x2: 35, y1: 5, y2: 5, stroke: line, "stroke-width": 2.4, "stroke-dasharray": dash }));
     };
-    const key = html("ul", { class: "key" }, ...series.map((item) => { const entry = html("li"); entry.append(mark(item.look), item.label); return entry; }));
-    const nodes = [html("h2", {}, title), key, html("figure", {}, chart, caption ? html("figcaption", {}, caption) : null)];
-    const kept = part.querySelector("details");
-    const holder = html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${this.say("table")}: ${title}` });
-    const details = kept || html("details", { id: `${id}-table` }, html("summary", {}, this.say("table")));
-    details.ontoggle = () => { if (details.open) holder.replaceChildren(table()); };
+    const entry = (item) => { const node = html("li"); node.append(mark(item.look), item.label); return node; };
+    const key = html("ul", { class: "key" }, ...series.map(entry));
+    const above = [html("h2", {}, title), key, html("figure", {}, chart)];
+    const kept = more.querySelector("details"), holder = html("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${this.say("table")}: ${title}` });
+    const details = kept || html("details", { id: `${part.id}-table` }, html("summary", {}, this.say("table")));
+    details.ontoggle = () => { if (details.open) holder.replaceChildren(rows()); };
     [...details.children].slice(1).forEach((node) => node.remove());
     details.append(holder);
-    if (opened) holder.replaceChildren(table());
-    if (kept) {
-      [...part.children].forEach((node) => { if (node !== kept) node.remove(); });
-      kept.before(...nodes);
-    } else {
-      part.replaceChildren(...nodes, details);
-    }
+    if (details.open) holder.replaceChildren(rows());
+    const note = caption ? [html("p", { class: "note" }, caption)] : [];
+    const fresh = more === part ? [...above, ...note] : note;
+    if (more !== part) part.replaceChildren(...above);
+    [...more.children].forEach((node) => { if (node !== details) node.remove(); });
+    if (!kept) more.append(details);
+    details.before(...fresh);
+    more.classList.add("figure-block");
   }
 
   timeTable(series) {
@@ -446,12 +450,12 @@ class Page {
   drawCards() {
     const { say, parts } = this;
     if (this.record.kind !== "regional") return parts.cards.replaceChildren();
-    const card = (title, read) => html("section", { class: "card" }, html("h3", {}, title), ...this.slots.flatMap((slot) => read(this.heads[slot], slot)));
+    const card = (title, read, note = "") => html("section", { class: "card" }, html("h3", {}, title), ...this.slots.flatMap((slot) => read(this.heads[slot], slot)), note ? html("p", { class: "note" }, note) : null);
     const figure = (text, slot, note) => [html("p", { class: `figure ${slot}` }, this.slots.length > 1 ? `${slot.toUpperCase()} ${text}` : text), note ? html("p", { class: "note" }, note) : null].filter(Boolean);
     const names = (entries) => (entries.length ? say.list([...entries.slice(0, 4).map(({ item, spread: s }) => `${item[say.lang]} ${say.signed(s.middle, 1)} %`), ...(entries.length > 4 ? [say("more", { count: entries.length - 4 })] : [])]) : say("nobody"));
     parts.cards.className = "cards";
     parts.cards.replaceChildren(
-      card(say("card_gap"), (head, slot) => figure(this.interval(head.closed, 2), slot, say("card_gap_note", { share: say.number(100 * head.narrows, 0) }))),
+      card(say("card_gap"), (head, slot) => figure(this.interval(head.closed, 2), slot, say("card_gap_share", { share: say.number(100 * head.narrows, 0) })), say("card_gap_note")),
       card(say("card_output"), (head, slot) => figure(this.interval(head.output, 2, " %"), slot, "")),
       card(say("card_gains"), (head, slot) => figure(say("of_regions", { count: head.gains.length, all: head.byRegion.length }), slot, names(head.gains))),
       card(say("card_loses"), (head, slot) => figure(say("of_regions", { count: head.loses.length, all: head.byRegion.length }), slot, names(head.loses))));
@@ -479,7 +483,7 @@ class Page {
     return this.slots.map((slot, number) => {
       const s = this.series[number + 1].spreads[last], base = this.series[0].spreads[last], change = this.differences[number].spreads[last];
       const unit = this.isPercent ? " %" : "", points = this.isPercent ? ` ${say("points")}` : "";
-      const text = say(this.record.draws > 1 ? "sentence" : "sentence_plain", {
+      const text = say(this.record.draws === 1 ? "sentence_plain" : this.record.kind === "own" ? "sentence_own" : "sentence", {
         name: this.slotName(slot), time: this.model.times[last], title: this.title(), middle: say.number(s.middle) + unit, low: say.number(s.low), high: say.number(s.high),
         baseline: say.number(base.middle) + unit, change: say.signed(change.middle) + points, from: say.signed(change.low), to: say.signed(change.high),
       });

@@ -1,0 +1,197 @@
+"""The page of any model: its constants are sliders, its outcomes are drawn over the data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.names import key
+from pysd_runner.engine.paths import TimePath
+from pysd_runner.explorer.packing import Numbers, compiled_task, input_records, program_record
+from pysd_runner.explorer.page import page
+from pysd_runner.facts import facts_of
+from pysd_runner.general.clock import in_time_of
+from pysd_runner.general.projection import observed_of, outcomes_of, run_of
+from pysd_runner.model import Model
+from pysd_runner.panel.table import Table
+from pysd_runner.simulation.elements import constant_values, located
+from pysd_runner.simulation.task import Task, computed, failed_cases, prepared
+from pysd_runner.spec import FittedParameters, Parameter
+from pysd_runner.spec.own import Fact
+from pysd_runner.text import in_both
+
+# As many sliders as one still looks through, and elements of an outcome that can be chosen.
+MOST_CONTROLS, MOST_ELEMENTS = 24, 60
+
+# By which factors an estimated constant can be changed, and how far from its value any other.
+FACTORS, FARTHEST = (0.0, 2.0), 2.0
+DIMENSIONLESS = "Dmnl"
+
+
+def own_page(  # noqa: PLR0913 - a front door
+    model: Model,
+    data: Table | None = None,
+    fitted: FittedParameters | None = None,
+    *,
+    until: float | None = None,
+    draws: int = 32,
+    seed: int = 0,
+    outcomes: Sequence[str] | None = None,
+    lang: str = "en",
+    command: str = "",
+) -> str:
+    """Write the page of a model of one's own.
+
+    Parameters
+    ----------
+    model
+        Any model the engine covers.
+    data
+        Observations, drawn beside the outcomes; None for none.
+    fitted
+        What a calibration found; None runs the values of the file once.
+    until
+        Last moment; None takes the file's.
+    draws, seed
+        Draws of the fit that are written into the page, and what decides them.
+    outcomes
+        Variables that are drawn; None takes what is observed or declared, and the stocks.
+    lang
+        The language the page opens in.
+    command
+        How `gapsim run` is called to repeat what the page shows, without the scenario.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    UnsupportedFeature
+        If the model needs what a browser does not have.
+    InvalidInput
+        If there is nothing to draw, or the fit was made with other equations.
+    """
+    run_model, common, started = run_of(model, fitted, until=until, draws=draws, seed=seed)
+    clock = started.clock
+    observed = observed_of(model, data, fitted)
+    names = outcomes_of(model, outcomes, observed)
+    if not names:
+        raise InvalidInput(f"{model.path.name} has no stock to draw; name outcomes with --outcome")
+    controls = list(_controls(model, common))
+    values = {**{item["variable"]: constant_values(model, item["variable"]) for item in controls}, **common}
+    task = prepared(run_model, values, start=clock.start, stop=clock.stop, outcomes=names)
+    if task.clocks:
+        raise UnsupportedFeature("a run whose steps differ between draws; a page runs all draws in step")
+    _check(run_model, task)
+    module, ready = compiled_task(task)
+    numbers = Numbers()
+    times = task.clock.saved_times
+    record = {
+        "kind": "own",
+        "title": in_both("explorer.title_own", model=model.name),
+        "command": command,
+        "model": {"name": model.name, "sha256": model.sha256},
+        "seed": seed,
+        "draws": draws if fitted is not None else 1,
+        "fitted": fitted is not None,
+        "program": program_record(module, task),
+        "inputs": input_records(module, ready, numbers),
+        "times": np.round(times, 9).tolist(),
+        "controls": controls,
+        "outcomes": [_outcome(run_model.ir, model, name) for name in names],
+        "history": list(_history(model, data, observed, clock.start)),
+    }
+    return page(record, module.code, numbers, lang=lang)
+
+
+def _check(model: Model, task: Task) -> None:
+    failed = failed_cases(model, computed(task))
+    if failed.all():
+        raise InvalidInput(f"{model.path.name} gives no numbers with the values it starts from; try `gapsim run` first")
+
+
+def _controls(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Declared parameters, else constants of the file, as sliders."""
+    facts = facts_of(model.ir)
+    declared = {} if model.spec is None else {item.variable or key: item for key, item in model.spec.parameters.items()}
+    names = [name for name in declared if name in facts] or list(facts)
+    found = 0
+    for name in names:
+        fact, variable = facts[name], name.partition("[")[0]
+        if model.ir.variables[variable].kind != "constant" or fact.value is None:
+            continue
+        if isinstance(common.get(variable), TimePath):
+            continue
+        control = _control(model, fact, declared.get(name), common.get(variable))
+        if control is None:
+            continue
+        yield control
+        found += 1
+        if found == MOST_CONTROLS:
+            return
+
+
+def _control(model: Model, fact: Fact, declared: Parameter | None, given: Any) -> dict[str, Any] | None:
+    variable, position = located(model, fact.name)
+    relative = given is not None and np.ndim(given) > len(model.ir.variables[variable].dims)
+    lower, upper = FACTORS if relative else _range(fact, declared)
+    if not lower < upper:
+        return None
+    return {
+        "name": fact.name,
+        "variable": variable,
+        "cell": None if position is None else _cell(model.ir, variable, position),
+        "relative": relative,
+        "label": (declared.en if declared is not None else fact.label) or fact.name,
+        "unit": "" if fact.unit == DIMENSIONLESS else fact.unit,
+        "value": float(fact.value or 0.0),
+        "lower": lower,
+        "upper": upper,
+    }
+
+
+def _range(fact: Fact, declared: Parameter | None) -> tuple[float, float]:
+    """Ends of a slider: the limits of the file or of the declaration, as far as they are near the value."""
+    value = float(fact.value or 0.0)
+    if len(fact.limits) == 2 and np.isfinite(fact.limits).all() and fact.limits[0] <= value <= fact.limits[1]:
+        return float(fact.limits[0]), float(fact.limits[1])
+    lower, upper = min(0.0, FARTHEST * value), max(0.0, FARTHEST * value)
+    if declared is not None:
+        lower, upper = max(lower, declared.lower), min(upper, declared.upper)
+    return lower, upper
+
+
+def _cell(model: ModelIr, variable: str, position: tuple[int, ...]) -> int:
+    return int(np.ravel_multi_index(position, model.shape(model.variables[variable].dims)))
+
+
+def _outcome(ir: ModelIr, model: Model, name: str) -> dict[str, Any]:
+    variable = ir.variables[name]
+    labels = [", ".join(item) for item in product(*(ir.ranges[dim] for dim in variable.dims))]
+    declared = {} if model.spec is None else {item.variable: item for item in model.spec.outcomes.values()}
+    label = declared[name].en if name in declared and declared[name].en else name
+    return {"key": name, "label": label, "unit": variable.unit, "elements": labels[:MOST_ELEMENTS] or [""]}
+
+
+def _history(model: Model, data: Table | None, observed: Mapping[str, str], start: float) -> Iterator[dict[str, Any]]:
+    """Observations of outcomes, element by element."""
+    if data is None:
+        return
+    table = in_time_of(model, data, start)[0]
+    for name, column_name in observed.items():
+        column = table.column(column_name)
+        dims = model.ir.variables[name].dims
+        if len(column.axes) != len(dims):
+            continue
+        known = [{key(item): place for place, item in enumerate(table.axes[axis])} for axis in column.axes]
+        for cell, labels in enumerate(product(*(model.ir.ranges[dim] for dim in dims))):
+            if not all(key(label) in places for label, places in zip(labels, known, strict=True)):
+                continue
+            where = tuple(places[key(label)] for label, places in zip(labels, known, strict=True))
+            values = [float(value) if np.isfinite(value) else None for value in column.values[where]]
+            yield {"outcome": name, "cell": cell, "times": [float(time) for time in table.times], "values": values}
