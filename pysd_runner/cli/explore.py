@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # these load numpy
 
 DRAWS = 32
 NAME = "explorer.html"
+# What a page starts with that nobody gave scenarios: the policy and its yardstick.
+OFFERED = ("zoned_need", "uniform_per_head")
 
 
 def register(app: typer.Typer) -> None:
@@ -100,10 +102,11 @@ def _regional(
     lang: str,
 ) -> str:
     from pysd_runner.explorer.regional import regional_page
+    from pysd_runner.scenarios import load_scenario
 
     if source is None:
         inputs, call = _shipped(session, fit=fit, until=until, draws=draws, seed=seed or 0)
-        scenarios: list[Scenario] = []
+        scenarios = [load_scenario(name, model=inputs.model) for name in OFFERED]
     else:
         refuse({"--fit": fit, "--until": until, "--seed": seed is not None}, "results are used as they are")
         inputs, scenarios, call = _results(session, Path(source), draws=draws)

@@ -1,0 +1,66 @@
+"""Opens pages in Chromium, where there is one."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+# For a machine whose network is closed.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WAIT = 60_000
+
+
+def chromium():
+    """Path of a browser; skips where there is none, unless CI says that there must be one."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; pages are not opened")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        if os.environ.get("GAPSIM_BROWSER") == "required":
+            pytest.fail("no Chromium was found, and GAPSIM_BROWSER=required")
+        pytest.skip("no Chromium was found; pages are not opened")
+    return sync_api, found
+
+
+@contextmanager
+def opened(browser, path, *, width=1280, height=900, fragment=""):
+    """A page that has shown its first results, and what it asked the network for."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    try:
+        page.asked, errors = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{path.as_uri()}{fragment}")
+        page.wait_for_selector("html[data-ready]", state="attached", timeout=WAIT)
+        yield page
+        assert not errors
+    finally:
+        page.close()
+
+
+def settled(page, action):
+    """Do something, and wait until the page is at rest again."""
+    page.evaluate("document.documentElement.dataset.state = 'waiting'")
+    action()
+    page.wait_for_selector("html[data-state='rest']", state="attached", timeout=WAIT)
+
+
+OUTCOMES = """async ({ slot, draws }) => {
+  const found = (await gapsim.pool.run([gapsim.model.changes(gapsim.state[slot]), gapsim.model.baseline(gapsim.state[slot])], draws));
+  return found.map((outcomes) => gapsim.record.program.outputs.map(({ cells }, place) => Array.from({ length: cells }, (_, cell) =>
+    Array.from({ length: outcomes.rows }, (_, row) => Array.from(outcomes.values(place, cell, row))))));
+}"""
+
+
+def outcomes(page, slot="a"):
+    """What a scenario of the page and its baseline give: by outcome, shape (cell, time, draw)."""
+    draws = page.evaluate("gapsim.record.draws")
+    return page.evaluate(OUTCOMES, {"slot": slot, "draws": draws})
