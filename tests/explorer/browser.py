@@ -54,10 +54,18 @@ def settled(page, action):
 
 
 OUTCOMES = """async ({ slot, draws }) => {
-  const found = (await gapsim.pool.run([gapsim.model.changes(gapsim.state[slot]), gapsim.model.baseline(gapsim.state[slot])], draws));
-  return found.map((outcomes) => gapsim.record.program.outputs.map(({ cells }, place) => Array.from({ length: cells }, (_, cell) =>
-    Array.from({ length: outcomes.rows }, (_, row) => Array.from(outcomes.values(place, cell, row))))));
+  const { model, pool, record, state } = gapsim, scenario = state[slot];
+  const found = await pool.run([model.changes(scenario), model.baseline(scenario)], draws);
+  const range = (length, make) => Array.from({ length }, (_, place) => make(place));
+  return found.map((outcomes) => record.program.outputs.map(({ cells }, place) =>
+    range(cells, (cell) => range(outcomes.rows, (row) => Array.from(outcomes.values(place, cell, row))))));
 }"""
+
+# What a keyboard must reach, and what a screen reader would have no word for.
+REACHABLE = """[...document.querySelectorAll("button, select, input, summary")]
+  .filter((node) => !node.disabled && node.checkVisibility()).map((node) => node.id).filter(Boolean)"""
+UNNAMED = """[...document.querySelectorAll("button, select, input")]
+  .filter((node) => !(node.labels && node.labels.length) && !node.textContent.trim() && !node.ariaLabel).length"""
 
 
 def outcomes(page, slot="a"):

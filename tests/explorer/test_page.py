@@ -14,7 +14,7 @@ from pysd_runner.panel import load_panel
 from pysd_runner.regional.projection import project, projection_inputs
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
-from tests.explorer.browser import opened, outcomes, settled
+from tests.explorer.browser import REACHABLE, UNNAMED, opened, outcomes, settled
 
 UNTIL, DRAWS = 2030, 12
 
@@ -140,11 +140,7 @@ def test_keyboard_alone_suffices(written, browser):
             if name == "BODY" and reached:
                 break
             reached.add(name)
-        wanted = set(
-            page.evaluate(
-                "[...document.querySelectorAll('button, select, input, summary')].filter((n) => !n.disabled && n.checkVisibility()).map((n) => n.id).filter(Boolean)"
-            )
-        )
+        wanted = set(page.evaluate(REACHABLE))
         assert wanted <= reached
         before = page.text_content("#sentence")
         page.focus("#budget")
@@ -156,10 +152,7 @@ def test_keyboard_alone_suffices(written, browser):
 
 def test_every_control_has_a_name_and_every_chart_a_table(written, browser):
     with opened(browser, written) as page:
-        unnamed = page.evaluate(
-            "[...document.querySelectorAll('button, select, input')].filter((n) => !(n.labels && n.labels.length) && !n.textContent.trim() && !n.ariaLabel).length"
-        )
-        assert unnamed == 0
+        assert page.evaluate(UNNAMED) == 0
         assert page.evaluate(
             "[...document.querySelectorAll('svg[role=img]')].every((n) => n.getAttribute('aria-label').length > 10)"
         )

@@ -26,7 +26,7 @@ function ownModel(record) {
       note: record.fitted ? say("constants_fitted") : "",
       controls: constants.map((item) => ({
         id: `constant.${item.name}`, label: item.label === item.name ? item.name : `${item.label} (${item.name})`,
-        min: item.lower, max: item.upper, step: (item.upper - item.lower) / 200, value: value(scenario, item),
+        min: item.lower, max: item.upper, step: fine(item.lower, item.upper), value: value(scenario, item),
         text: () => (item.relative ? `×${say.number(value(scenario, item))}` : `${say.number(value(scenario, item))} ${item.unit}`),
         set: (s, number) => { s.changes[item.name] = number; }, unset: (s) => { delete s.changes[item.name]; },
       })),

@@ -119,7 +119,7 @@ function regionalModel(record) {
     const cost = {
       title: say("costs"), folded: true, note: say("costs_note"),
       controls: record.assumptions.map((item) => ({
-        id: `cost.${item.variable}`, label: item[say.lang], min: item.lower, max: item.upper, step: (item.upper - item.lower) / 200,
+        id: `cost.${item.variable}`, label: item[say.lang], min: item.lower, max: item.upper, step: fine(item.lower, item.upper),
         value: scenario.assumptions[item.variable] ?? item.value,
         text: () => (item.variable in scenario.assumptions ? `${say.number(scenario.assumptions[item.variable])} ${item.unit}` : say("as_drawn")),
         set: (s, value) => { s.assumptions[item.variable] = value; }, unset: (s) => { delete s.assumptions[item.variable]; },

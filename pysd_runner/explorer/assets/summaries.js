@@ -44,8 +44,14 @@ class Outcomes {
   }
 }
 
+// A round step of a slider, about a two-hundredth of its range.
+function fine(low, high) {
+  const rough = (high - low) / 200, power = 10 ** Math.floor(Math.log10(rough));
+  return [5, 2, 1].map((factor) => factor * power).find((size) => size <= rough * 1.001) || power;
+}
+
 function minus(left, right) {
   return left.map((value, place) => value - right[place]);
 }
 
-if (typeof module !== "undefined") module.exports = { quantile, spread, share, Outcomes, minus };
+if (typeof module !== "undefined") module.exports = { quantile, spread, share, Outcomes, minus, fine };
