@@ -74,7 +74,7 @@ def program_record(module: WasmModule, task: Task) -> dict[str, Any]:
 
 def input_records(module: WasmModule, values: Mapping[str, Any], numbers: Numbers) -> list[dict[str, Any]]:
     """Values of the inputs of a module, laid out (moment, draw, cell)."""
-    found = []
+    found: list[dict[str, Any]] = []
     for item in module.signature.inputs:
         value = values[item.name]
         if isinstance(value, TimePath):

@@ -95,6 +95,7 @@ def regional_page(
         "history": _history(inputs),
         "assumptions": _assumptions(inputs),
         "limits": {"budget": BUDGET_USUAL, "redistribution": REDISTRIBUTION_USUAL},
+        "variables": POLICY_VARIABLES,
         "root": _settings(root.policy, origin),
         "presets": _presets(inputs, scenarios),
     }
@@ -188,7 +189,7 @@ def _settings(policy: Policy, origin: int) -> dict[str, Any] | None:
         "mixes": {name: dict(mix) for name, mix in policy.class_mixes.items()},
         "off": [name for name, on in policy.levers.items() if not on],
         "redistribution": policy.redistribution or 0.0,
-        "rolling": bool(policy.rolling_evaluation),
+        "evaluated": bool(policy.rolling_evaluation),
         "classes": None if policy.classes is None else list(policy.classes),
         "groups": None if policy.groups is None else list(policy.groups),
     }

@@ -14,7 +14,7 @@ function regionalModel(record) {
   function fromSettings(settings) {
     return {
       budget: settings.budget, start: settings.start, end: settings.end === null ? never : settings.end,
-      redistribution: settings.redistribution, rolling: settings.rolling, uniform: settings.uniform,
+      redistribution: settings.redistribution, evaluated: settings.evaluated, uniform: settings.uniform,
       mix: weights(settings.mix),
       mixes: Object.fromEntries(classes.map(({ key }) => [key, weights(settings.mixes[key] || settings.mix)])),
       windows: Object.fromEntries(settings.off.map((key) => [key, [never, never]])),
@@ -43,22 +43,22 @@ function regionalModel(record) {
 
   function changes(scenario) {
     const times = program.times, path = { times, interpolate: "step" };
-    const one = (name, ...values) => ({ name, values: Float64Array.from(values) });
+    const one = (key, ...values) => ({ name: record.variables[key], values: Float64Array.from(values) });
     const mixes = classes.map(({ key }) => shares(scenario.uniform ? scenario.mix : scenario.mixes[key]));
     const uniform = shares(scenario.mix);
     const budget = times.map((time) => (isOn(policyWindow(scenario), time) ? scenario.budget : 0));
     const active = times.flatMap((time) => levers.map(({ key }) => (!scenario.windows[key] || isOn(scenario.windows[key], time) ? 1 : 0)));
     return [
-      { ...one("Policy Budget Share", ...budget), path },
-      { ...one("Lever Active", ...active), path },
-      one("Policy Start Time", scenario.start),
-      one("Uniform Mix", ...uniform),
-      one("Mix by Class", ...levers.flatMap((_, lever) => mixes.map((mix) => mix[lever]))),
-      one("Differentiation", scenario.uniform ? 0 : 1),
-      one("Redistribution Exponent", scenario.redistribution),
-      one("Rolling Evaluation Switch", scenario.rolling ? 1 : 0),
-      one("Class Target", ...classes.map(({ key }) => (scenario.classes.includes(key) ? 1 : 0))),
-      one("Region Target", ...regions.map((item) => (!groups.length || scenario.groups.includes(item.group) ? 1 : 0))),
+      { ...one("budget", ...budget), path },
+      { ...one("levers", ...active), path },
+      one("start", scenario.start),
+      one("mix", ...uniform),
+      one("class_mixes", ...levers.flatMap((_, lever) => mixes.map((mix) => mix[lever]))),
+      one("differentiation", scenario.uniform ? 0 : 1),
+      one("redistribution", scenario.redistribution),
+      one("rolling_evaluation", scenario.evaluated ? 1 : 0),
+      one("targets.classes", ...classes.map(({ key }) => (scenario.classes.includes(key) ? 1 : 0))),
+      one("targets.regions", ...regions.map((item) => (!groups.length || scenario.groups.includes(item.group) ? 1 : 0))),
       ...assumptions(scenario),
     ];
   }
@@ -97,7 +97,7 @@ function regionalModel(record) {
           set: (s, value) => { s.redistribution = value; } },
         { kind: "set", label: say("classes"), controls: boxes("classes", classes.map((item) => ({ key: item.key, text: item[say.lang] }))) },
         ...(groups.length > 1 ? [{ kind: "set", label: say("groups"), controls: boxes("groups", groups.map((key) => ({ key, text: say.group(key) }))) }] : []),
-        { id: "rolling", kind: "box", label: say("rolling"), value: scenario.rolling, set: (s, on) => { s.rolling = on; } },
+        { id: "rolling", kind: "box", label: say("rolling"), value: scenario.evaluated, set: (s, on) => { s.evaluated = on; } },
       ],
     };
     const what = {
@@ -212,7 +212,7 @@ function regionalModel(record) {
       scenario.end > until ? `  budget: ${scenario.budget}` : `  budget: {${scenario.start}: ${scenario.end > scenario.start ? scenario.budget : 0}${scenario.end > scenario.start ? ends : ""}}`,
       `  differentiation: ${scenario.uniform ? 0 : 1}`, `  mix: ${mixed(scenario.mix)}`, "  class_mixes:",
       ...classes.map(({ key }) => `    ${key}: ${mixed(scenario.mixes[key])}`),
-      `  redistribution: ${scenario.redistribution}`, `  rolling_evaluation: ${scenario.rolling}`,
+      `  redistribution: ${scenario.redistribution}`, `  rolling_evaluation: ${scenario.evaluated}`,
     ];
     const windows = Object.entries(scenario.windows).map(([key, [from, to]]) => {
       const path = [[from, "on"], ...(to > until ? [] : [[to, "off"]])];
