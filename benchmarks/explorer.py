@@ -80,11 +80,9 @@ def main(given: Sequence[str] | None = None) -> None:
 
 def ratio_to_native() -> None:
     """Processor time of a run of the shipped model in Node over that of the native engine on one thread."""
-    from pysd_runner.engine.wasm.module import given_of, wasm_module
-    from pysd_runner.explorer.packing import program_record
     from pysd_runner.explorer.regional import SAVED
     from pysd_runner.model import load_model
-    from pysd_runner.simulation.task import computed, prepared
+    from pysd_runner.simulation.task import prepared
 
     model = load_model("regional_digital", regions=31)
     rates = np.random.default_rng(0).uniform(0.001, 0.01, (1, DRAWS))
@@ -92,15 +90,14 @@ def ratio_to_native() -> None:
     declared = model.spec.outcomes if model.spec is not None else {}
     outcomes = [declared[key].variable for key in SAVED]
     task = prepared(model, values, start=2024, stop=2040, save_every=1, outcomes=outcomes, threads=1, engine="llvm")
-    computed(task)
-    native = [timed(lambda: computed(task))[1] for _ in range(REPEATS)]
-    lowered, inputs = task.integrated
-    module = wasm_module(lowered, task.outcomes, *given_of(inputs))
-    numbers = {item.name: inputs[item.name] for item in module.signature.inputs}
+    task.compute()
+    native = [timed(task.compute)[1] for _ in range(REPEATS)]
+    program = task.for_browsers()
+    module = program.module
     job = {
         "code": base64.b64encode(module.code).decode(),
-        "program": program_record(module, task),
-        "inputs": [{"name": name, "values": np.ravel(value[0]).tolist()} for name, value in numbers.items()],  # type: ignore[index]
+        "program": program.record,
+        "inputs": [{"name": name, "values": np.ravel(value[0]).tolist()} for name, value in program.inputs.items()],
         "draws": DRAWS,
         "repeats": REPEATS,
     }

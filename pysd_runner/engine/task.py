@@ -26,6 +26,7 @@ from pysd_runner.engine.values import fitted_to
 if TYPE_CHECKING:
     from pysd_runner.engine.frontend.translated.source import Translated
     from pysd_runner.engine.linearised import SingleCase
+    from pysd_runner.engine.wasm.module import BrowserProgram
 
 Array = NDArray[np.float64]
 
@@ -80,6 +81,12 @@ class Task:
         values = {name: one_case(value, scenario, draw) for name, value in self.values.items()}
         clock = self.clocks.get((scenario, draw), self.clock)
         return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
+
+    def for_browsers(self) -> "BrowserProgram":
+        """The task as a WebAssembly module with what it is called with, for `explorer`."""
+        from pysd_runner.engine.wasm.module import browser_program
+
+        return browser_program(self)
 
     def compute(
         self, *, progress: Callable[[int], None] | None = None, into: Mapping[str, NDArray[Any]] | None = None

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
-from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.names import key
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.explorer.packing import Numbers, compiled_task, input_records, program_record
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine import TimePath
+from pysd_runner.engine.ir import ModelIr, key
+from pysd_runner.explorer.packing import Numbers, input_records
 from pysd_runner.explorer.page import page
 from pysd_runner.facts import facts_of
 from pysd_runner.general.clock import in_time_of
@@ -18,7 +17,7 @@ from pysd_runner.general.projection import observed_of, outcomes_of, run_of
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 from pysd_runner.simulation.elements import constant_values, located
-from pysd_runner.simulation.task import Task, computed, failed_cases, prepared
+from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import FittedParameters, Parameter
 from pysd_runner.spec.own import Fact
 from pysd_runner.text import in_both
@@ -77,18 +76,17 @@ def own_page(  # noqa: PLR0913 - a front door
         If there is nothing to draw, or the fit was made with other equations.
     """
     run_model, common, started = run_of(model, fitted, until=until, draws=draws, seed=seed)
-    clock = started.clock
+    start, stop = started.clock.start, started.clock.stop
     observed = observed_of(model, data, fitted)
     names = outcomes_of(model, outcomes, observed)
     if not names:
         raise InvalidInput(f"{model.path.name} has no stock to draw; name outcomes with --outcome")
     controls = list(_controls(model, common))
     values = {**{item["variable"]: constant_values(model, item["variable"]) for item in controls}, **common}
-    task = prepared(run_model, values, start=clock.start, stop=clock.stop, outcomes=names)
-    if task.clocks:
-        raise UnsupportedFeature("a run whose steps differ between draws; a page runs all draws in step")
-    _check(run_model, task)
-    module, ready = compiled_task(task)
+    task = prepared(run_model, values, start=start, stop=stop, outcomes=names)
+    program = task.for_browsers()
+    if task.failed_cases(task.compute()).all():
+        raise InvalidInput(f"{model.path.name} gives no numbers with the values it starts from; try `gapsim run` first")
     numbers = Numbers()
     times = task.clock.saved_times
     record = {
@@ -99,20 +97,14 @@ def own_page(  # noqa: PLR0913 - a front door
         "seed": seed,
         "draws": draws if fitted is not None else 1,
         "fitted": fitted is not None,
-        "program": program_record(module, task),
-        "inputs": input_records(module, ready, numbers),
+        "program": dict(program.record),
+        "inputs": input_records(program.inputs, numbers),
         "times": np.round(times, 9).tolist(),
         "controls": controls,
         "outcomes": [_outcome(run_model.ir, model, name) for name in names],
-        "history": list(_history(model, data, observed, clock.start)),
+        "history": list(_history(model, data, observed, start)),
     }
-    return page(record, module.code, numbers, lang=lang)
-
-
-def _check(model: Model, task: Task) -> None:
-    failed = failed_cases(model, computed(task))
-    if failed.all():
-        raise InvalidInput(f"{model.path.name} gives no numbers with the values it starts from; try `gapsim run` first")
+    return page(record, program.module.code, numbers, lang=lang)
 
 
 def _controls(model: Model, common: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

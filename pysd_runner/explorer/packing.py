@@ -1,4 +1,4 @@
-"""Packs a compiled model and the numbers it starts from into text that a page can hold."""
+"""Packs numbers and a compiled model into text that a page can hold."""
 
 import base64
 import gzip
@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.engine.wasm.module import WasmModule, given_of, wasm_module
-from pysd_runner.simulation.task import Task
+from pysd_runner.engine import TimePath
 
 Array = NDArray[np.float64]
 
@@ -43,43 +41,13 @@ def packed(data: bytes) -> str:
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode("ascii")
 
 
-def compiled_task(task: Task) -> tuple[WasmModule, dict[str, Any]]:
-    """Compile what a task asks for, with the values it is run with."""
-    model, inputs = task.integrated
-    moving, varying = given_of(inputs)
-    return wasm_module(model, task.outcomes, moving, varying), inputs
-
-
-def program_record(module: WasmModule, task: Task) -> dict[str, Any]:
-    """What `engine.js` must know to call a module."""
-    clock, signature = task.clock, module.signature
-    return {
-        "lanes": module.lanes,
-        "size": signature.size,
-        "pages": module.pages,
-        "functions": list(module.functions),
-        "inputs": [
-            {"name": item.name, "cells": item.slot.cells, "wide": item.slot.wide, "moving": item.moving}
-            for item in signature.inputs
-        ],
-        "outputs": [
-            {"name": name, "cells": slot.cells} for name, slot in zip(module.outcomes, signature.outputs, strict=True)
-        ],
-        "times": clock.times.tolist(),
-        "steps": [clock.step] * clock.times.size,
-        "saved": clock.saved.astype(int).tolist(),
-        "seed": task.seed,
-    }
-
-
-def input_records(module: WasmModule, values: Mapping[str, Any], numbers: Numbers) -> list[dict[str, Any]]:
+def input_records(inputs: Mapping[str, Any], numbers: Numbers) -> list[dict[str, Any]]:
     """Values of the inputs of a module, laid out (moment, draw, cell)."""
     found: list[dict[str, Any]] = []
-    for item in module.signature.inputs:
-        value = values[item.name]
+    for name, value in inputs.items():
         if isinstance(value, TimePath):
             path = {"times": value.times.tolist(), "interpolate": value.interpolate}
-            found.append({"name": item.name, "values": numbers.add(value.values[:, 0]), "path": path})
+            found.append({"name": name, "values": numbers.add(value.values[:, 0]), "path": path})
         else:
-            found.append({"name": item.name, "values": numbers.add(value[0]), "path": None})
+            found.append({"name": name, "values": numbers.add(value[0]), "path": None})
     return found

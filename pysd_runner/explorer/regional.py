@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.explorer.packing import Numbers, compiled_task, input_records, program_record
+from pysd_runner.engine import TimePath
+from pysd_runner.explorer.packing import Numbers, input_records
 from pysd_runner.explorer.page import page
 from pysd_runner.policy.comparison import start_of
 from pysd_runner.regional.labelling import MONEY
@@ -71,7 +71,7 @@ def regional_page(
     values = _values(inputs, root)
     saved = {key: inputs.spec.outcomes[key].variable for key in SAVED}
     task = prepared(model, values, start=origin, stop=until, save_every=1, outcomes=list(saved.values()))
-    module, ready = compiled_task(task)
+    program = task.for_browsers()
     numbers = Numbers()
     record = {
         "kind": "regional",
@@ -81,8 +81,8 @@ def regional_page(
         "seed": inputs.settings["seed"],
         "draws": len(inputs.common.draws),
         "forecast": inputs.baseline is not None,
-        "program": program_record(module, task),
-        "inputs": input_records(module, ready, numbers),
+        "program": dict(program.record),
+        "inputs": input_records(program.inputs, numbers),
         "years": list(range(origin, until + 1)),
         "saved": list(saved),
         "outcomes": _outcomes(inputs),
@@ -99,7 +99,7 @@ def regional_page(
         "root": _settings(root.policy, origin),
         "presets": _presets(inputs, scenarios),
     }
-    return page(record, module.code, numbers, lang=lang)
+    return page(record, program.module.code, numbers, lang=lang)
 
 
 def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:

@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysd_runner.engine.numpy_target import leading_shape
-from pysd_runner.engine.paths import TimePath
-from pysd_runner.explorer.packing import compiled_task, program_record
+from pysd_runner.engine import TimePath, leading_shape
 
 SCRIPT = Path(__file__).with_name("run.js")
 
@@ -24,18 +22,18 @@ def needs_node():
 
 def run_in_node(task, *, repeat=0):
     """Outcomes of a task, shape (draw, ..., time), by variable, and processor times of repeated runs [ms]."""
-    module, values = compiled_task(task)
-    _, draws = leading_shape(values)
+    program = task.for_browsers()
+    module = program.module
+    _, draws = leading_shape(task.inputs)
     inputs = []
-    for item in module.signature.inputs:
-        value = values[item.name]
+    for name, value in program.inputs.items():
         is_path = isinstance(value, TimePath)
         path = {"times": value.times.tolist(), "interpolate": value.interpolate} if is_path else None
         numbers = (value.values[:, 0] if is_path else value[0]).ravel()
-        inputs.append({"name": item.name, "values": [repr(float(number)) for number in numbers], "path": path})
+        inputs.append({"name": name, "values": [repr(float(number)) for number in numbers], "path": path})
     job = {
         "code": base64.b64encode(module.code).decode(),
-        "program": program_record(module, task),
+        "program": program.record,
         "runs": [{"inputs": inputs, "draws": draws, "repeat": repeat}],
     }
     text = json.dumps(job).replace('"nan"', '"NaN"').replace('"inf"', '"Infinity"').replace('"-inf"', '"-Infinity"')

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from pysd_runner.core.errors import GapsimError, UnsupportedFeature
-from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation.elements import constant_values
-from pysd_runner.simulation.task import computed, prepared
+from pysd_runner.simulation.task import prepared
 from tests.explorer.node import run_in_node
 from tests.validation.conformance import data_beside, model_files
 
@@ -34,28 +34,28 @@ def apart(ours, theirs):
     return worst / scale if scale > 0 else worst
 
 
-def departures(task):
+def departures(model, task):
     """By variable: what is left between Node and NumPy beyond what the criterion allows, else nothing."""
     found, _, _ = run_in_node(task)
-    expected = {name: values[0] for name, values in computed(dataclasses.replace(task, engine="numpy")).items()}
+    expected = {name: values[0] for name, values in dataclasses.replace(task, engine="numpy").compute().items()}
     far = {name: apart(found[name], values) for name, values in expected.items()}
     far = {name: value for name, value in far.items() if value > TOLERANCE}
     if far:
-        moved = moved_by_one_ulp(task, expected)
+        moved = moved_by_one_ulp(model, task, expected)
         far = {name: value for name, value in far.items() if value > TIMES_ONE_ULP * moved[name]}
     return far
 
 
-def moved_by_one_ulp(task, expected):
+def moved_by_one_ulp(model, task, expected):
     """By variable: how far NumPy goes from itself where every input is one unit in the last place larger."""
     inputs = {name: _next(value) for name, value in task.values.items()}
-    for name, item in task.model.variables.items():
+    for name, item in model.variables.items():
         if item.kind == "constant" and name not in inputs:
             try:
-                inputs[name] = _next(np.array(constant_values(task.model, name), dtype=float)[None, None])
+                inputs[name] = _next(np.array(constant_values(model, name), dtype=float)[None, None])
             except GapsimError:
                 continue
-    moved = computed(dataclasses.replace(task, engine="numpy", values=inputs))
+    moved = dataclasses.replace(task, engine="numpy", values=inputs).compute()
     return {name: apart(moved[name][0], values) for name, values in expected.items()}
 
 
@@ -70,11 +70,11 @@ def examine(path):
     try:
         model = load_model(path)
         task = prepared(model, data_beside(model, path.parent))
-        computed(dataclasses.replace(task, engine="llvm"))
+        dataclasses.replace(task, engine="llvm").compute()
     except GapsimError:
         return "not run by the compiled engine", ""
     try:
-        far = departures(task)
+        far = departures(model, task)
     except UnsupportedFeature as reason:
         return "refused", str(reason)
     return ("differs", str(far)) if far else ("same", "")

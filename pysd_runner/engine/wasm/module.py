@@ -10,6 +10,7 @@ from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.programs import Recipe, Signature
 from pysd_runner.engine.paths import TimePath
+from pysd_runner.engine.task import Task
 from pysd_runner.engine.wasm.linking import linked
 
 # Lanes of a vector: two registers of 128 bits hide each other's latency, and the code stays small.
@@ -82,7 +83,7 @@ def wasm_module(
     """
     from pysd_runner.engine.llvm.compiler import object_code
     from pysd_runner.engine.llvm.kernel import write_kernel
-    from pysd_runner.engine.order import plan
+    from pysd_runner.engine.passes.order import plan
 
     order = plan(model, tuple(outcomes), frozenset(moving), frozenset(name for name, yes in moving.items() if yes))
     for name, variable in model.variables.items():
@@ -117,6 +118,52 @@ def _machine() -> Any:
     llvm.initialize_all_asmprinters()
     target = llvm.Target.from_triple("wasm32-unknown-unknown")
     return target.create_target_machine(cpu="generic", features=FEATURES, opt=3, reloc="static", codemodel="default")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BrowserProgram:
+    """What a page needs to compute a task.
+
+    Attributes
+    ----------
+    module
+        The compiled model.
+    record
+        How it is called, as plain data.
+    inputs
+        What it is called with, by variable, in its order.
+    """
+
+    module: WasmModule
+    record: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+
+
+def browser_program(task: Task, *, lanes: int = LANES) -> BrowserProgram:
+    """Compile a task for the browser; see `Task.for_browsers`."""
+    if task.clocks:
+        raise UnsupportedFeature("steps that differ between draws: a page runs all draws in step")
+    model, inputs = task.integrated
+    module = wasm_module(model, task.outcomes, *given_of(inputs), lanes=lanes)
+    signature = module.signature
+    record = {
+        "lanes": module.lanes,
+        "size": signature.size,
+        "pages": module.pages,
+        "functions": list(module.functions),
+        "inputs": [
+            {"name": item.name, "cells": item.slot.cells, "wide": item.slot.wide, "moving": item.moving}
+            for item in signature.inputs
+        ],
+        "outputs": [
+            {"name": name, "cells": slot.cells} for name, slot in zip(module.outcomes, signature.outputs, strict=True)
+        ],
+        "times": task.clock.times.tolist(),
+        "steps": [task.clock.step] * task.clock.times.size,
+        "saved": task.clock.saved.astype(int).tolist(),
+        "seed": task.seed,
+    }
+    return BrowserProgram(module, record, {item.name: inputs[item.name] for item in signature.inputs})
 
 
 def given_of(values: Mapping[str, Any]) -> tuple[dict[str, bool], frozenset[str]]:
