@@ -19,7 +19,7 @@ from pysd_runner.scenarios.load import shipped_scenarios
 from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.simulation.task import prepared
-from pysd_runner.text import has_text, in_both
+from pysd_runner.text import LANGUAGES, has_text, in_both, say
 
 # What the program saves, and of it what the page can draw.
 SAVED = ("output", "population", "access", "skills", "application", "digital_index", "policy_budget")
@@ -27,6 +27,9 @@ DRAWN = ("output_per_head", "relative_output", "gap_to_leader", "access", "skill
 
 # Policy settings that the page changes from year to year.
 MOVING = ("budget", "levers")
+
+# What is not chosen and can be assumed otherwise, and how far from the middle of the draws.
+ASSUMED, FARTHEST = ("COST", "ASM"), 4.0
 
 # Years of observations drawn before the origin.
 HISTORY = 15
@@ -119,10 +122,15 @@ def _outcomes(inputs: ProjectionInputs) -> list[dict[str, Any]]:
     found = []
     for key in DRAWN:
         outcome = inputs.spec.outcomes[key]
-        money = in_both("explorer.per_person", currency=inputs.panel.currency) if MONEY in outcome.unit else {}
-        units = {f"unit_{lang}": text for lang, text in money.items()}
+        units = {}
+        if MONEY in outcome.unit:
+            units = {f"unit_{lang}": _per_person(inputs.panel.currency, lang) for lang in LANGUAGES}
         found.append({"key": key, "en": outcome.en, "zh": outcome.zh, "unit": "", **units})
     return found
+
+
+def _per_person(currency: str, lang: str) -> str:
+    return say("explorer.per_person", lang, currency=say("report.yuan", lang) if currency == MONEY else currency)
 
 
 def _region(item: Any) -> dict[str, str]:
@@ -150,15 +158,15 @@ def _history(inputs: ProjectionInputs) -> dict[str, Any]:
 
 
 def _assumptions(inputs: ProjectionInputs) -> list[dict[str, Any]]:
-    """Unit costs: what they are in the middle of the draws, and within which bounds."""
+    """Unit costs and what is assumed without an estimate: their middle over the draws, and within which bounds."""
     found = []
     for key, item in inputs.spec.parameters.items():
-        if item.role != "COST" or item.variable not in inputs.common.values:
+        if item.role not in ASSUMED or item.variable not in inputs.common.values:
             continue
         middle = float(np.median(inputs.common.parameters[key]))
-        bounds = {"lower": item.lower, "upper": min(item.upper, 4 * middle)}
-        words = {"variable": item.variable, "en": item.en, "zh": item.zh, "unit": item.unit}
-        found.append({**words, "value": middle, **bounds})
+        upper = min(item.upper, FARTHEST * middle) if middle > 0 else item.upper
+        words = {"variable": item.variable, "en": item.en, "zh": item.zh, "unit": item.unit, "role": item.role}
+        found.append({**words, "value": middle, "lower": item.lower, "upper": upper})
     return found
 
 

@@ -88,7 +88,7 @@ def test_downloaded_scenario_is_repeated_by_a_run(start, written, tmp_path, brow
         settled(page, lambda: page.fill("[id='window.skills.0']", "2027"))
         settled(page, lambda: page.fill("[id='window.data.1']", "2028"))
         page.click("text=Unit costs")
-        settled(page, lambda: page.press("[id='cost.Cost per Person Trained']", "ArrowRight"))
+        settled(page, lambda: page.press("[id='assumption.Cost per Person Trained']", "ArrowRight"))
         with page.expect_download() as download:
             page.click("#do-yaml")
         download.value.save_as(tmp_path / "mine.yaml")
@@ -195,9 +195,13 @@ def test_telephone_does_not_scroll_sideways(written, browser):
 
 def test_assumption_that_moves_the_baseline_says_so(written, browser):
     with opened(browser, written) as page:
-        page.evaluate("gapsim.state.a.assumptions['Capital Elasticity'] = 0.6")
-        settled(page, lambda: page.evaluate("gapsim.request(false)"))
+        page.click("text=Other assumptions")
+        slider = "[id='assumption.Agglomeration Elasticity']"
+        assert "off the forecast" not in page.inner_text("#warning")
+        settled(page, lambda: page.press(slider, "ArrowRight"))
         assert "off the forecast" in page.inner_text("#warning")
+        settled(page, lambda: page.click(f".control:has({slider}) button"))
+        assert "off the forecast" not in page.inner_text("#warning")
 
 
 def test_table_download_holds_what_is_shown(written, tmp_path, browser):

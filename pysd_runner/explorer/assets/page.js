@@ -489,8 +489,8 @@ class Page {
       });
       if (this.record.kind !== "regional") return text;
       const { loses, byRegion } = this.heads[slot];
-      return `${text} ${say("sentence_losers", { count: loses.length, all: byRegion.length })}`;
-    }).join(" ");
+      return `${text}${say.lang === "zh" ? "" : " "}${say("sentence_losers", { count: loses.length, all: byRegion.length })}`;
+    }).join(say.lang === "zh" ? "" : " ");
   }
 
   footer() {

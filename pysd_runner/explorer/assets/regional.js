@@ -37,7 +37,7 @@ function regionalModel(record) {
   const leverWindow = (scenario, key) => scenario.windows[key] || policyWindow(scenario);
   const isOn = ([from, to], time) => time >= from - 1e-9 && time < to - 1e-9;
 
-  function assumptions(scenario) {
+  function assumptionsOf(scenario) {
     return Object.entries(scenario.assumptions).map(([name, value]) => ({ name, cells: [[null, value]], relative: false }));
   }
 
@@ -59,7 +59,7 @@ function regionalModel(record) {
       one("rolling_evaluation", scenario.evaluated ? 1 : 0),
       one("targets.classes", ...classes.map(({ key }) => (scenario.classes.includes(key) ? 1 : 0))),
       one("targets.regions", ...regions.map((item) => (!groups.length || scenario.groups.includes(item.group) ? 1 : 0))),
-      ...assumptions(scenario),
+      ...assumptionsOf(scenario),
     ];
   }
 
@@ -116,16 +116,16 @@ function regionalModel(record) {
         set: (s, value) => { const window = [...leverWindow(s, lever.key)]; window[side] = value; s.windows[lever.key] = window; },
       }))),
     };
-    const cost = {
-      title: say("costs"), folded: true, note: say("costs_note"),
-      controls: record.assumptions.map((item) => ({
-        id: `cost.${item.variable}`, label: item[say.lang], min: item.lower, max: item.upper, step: fine(item.lower, item.upper),
+    const assumed = (role, title, note) => ({
+      title, note, folded: true,
+      controls: record.assumptions.filter((item) => item.role === role).map((item) => ({
+        id: `assumption.${item.variable}`, label: item[say.lang], min: item.lower, max: item.upper, step: fine(item.lower, item.upper),
         value: scenario.assumptions[item.variable] ?? item.value,
-        text: () => (item.variable in scenario.assumptions ? `${say.number(scenario.assumptions[item.variable])} ${item.unit}` : say("as_drawn")),
+        text: () => (item.variable in scenario.assumptions ? `${say.number(scenario.assumptions[item.variable])} ${item.unit === "Dmnl" ? "" : item.unit}`.trim() : say("as_drawn")),
         set: (s, value) => { s.assumptions[item.variable] = value; }, unset: (s) => { delete s.assumptions[item.variable]; },
       })),
-    };
-    return [money, who, what, when, cost];
+    });
+    return [money, who, what, when, assumed("COST", say("costs"), say("costs_note")), assumed("ASM", say("assumptions"), say("assumptions_note"))];
   }
 
   // Outcomes --------------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ function regionalModel(record) {
 
   return {
     origin, times: years, never, preset, changes, controls, areas, values, seen, headline, yaml,
-    baseline: assumptions, start: () => preset(record.presets.length ? record.presets[0].name : ""),
+    baseline: assumptionsOf, start: () => preset(record.presets.length ? record.presets[0].name : ""),
     second: () => preset(record.presets.length > 1 ? record.presets[1].name : ""),
     nothing: (scenario) => scenario.budget === 0 || scenario.end <= scenario.start || !scenario.classes.length || (groups.length > 0 && !scenario.groups.length),
     percent: (key) => ["relative_output", "gap_to_leader", "access", "skills", "application"].includes(key),
