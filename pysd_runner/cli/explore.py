@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # these load numpy
 
 DRAWS = 32
 NAME = "explorer.html"
+# Nothing that is read ends so, so that a page never replaces a model or data.
+ENDINGS = (".html", ".htm")
 # What a page starts with that nobody gave scenarios: the policy and its yardstick.
 OFFERED = ("zoned_need", "uniform_per_head")
 
@@ -85,6 +87,8 @@ def explore(
 def _check(out: Path, *, force: bool) -> None:
     if out.is_dir():
         raise InvalidInput(f"--out: {str(out)!r} is a folder; name the HTML file")
+    if out.suffix.casefold() not in ENDINGS:
+        raise InvalidInput(f"--out: {str(out)!r} is no name of a page; expected one that ends in .html")
     if out.exists() and not force:
         raise InvalidInput(f"--out: {str(out)!r} exists; choose another name, or replace it with --force")
     if not out.resolve().parent.is_dir():

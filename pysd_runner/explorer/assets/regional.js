@@ -2,6 +2,9 @@
 
 // The regional model: what a policy is in the page, what it means for the program, and what is read of the outcomes.
 
+// Shares this near to one in sum are left as they are, as pysd_runner/scenarios/lowering.py has it.
+const SUM_ROUNDING = 1e-12;
+
 function regionalModel(record) {
   const { levers, classes, regions, years, program } = record;
   const origin = years[0], until = years[years.length - 1];
@@ -30,6 +33,7 @@ function regionalModel(record) {
 
   function shares(mix) {
     const total = levers.reduce((sum, { key }) => sum + mix[key], 0);
+    if (Math.abs(total - 1) <= SUM_ROUNDING) return levers.map(({ key }) => mix[key]);
     return levers.map(({ key }) => (total > 0 ? mix[key] / total : 1 / levers.length));
   }
 
@@ -68,7 +72,7 @@ function regionalModel(record) {
   function mixControls(say, mix, id, folded, title) {
     const parts = levers.map((lever, number) => ({
       id: `${id}.${lever.key}`, label: lever[say.lang], min: 0, max: 100, step: 1, value: 100 * mix[lever.key],
-      text: () => say.percent(shares(mix)[number]), set: (_, value) => { mix[lever.key] = value / 100; },
+      text: () => say.percent(shares(mix)[number]), set: (_, value) => { mix[lever.key] = short(value / 100); },
     }));
     return { title, folded, controls: parts };
   }
@@ -79,7 +83,7 @@ function regionalModel(record) {
       title: say("money"),
       controls: [
         { id: "budget", label: say("budget"), min: 0, max: 100 * record.limits.budget, step: 0.05, value: 100 * scenario.budget,
-          text: () => say("budget_text", { share: say.number(100 * scenario.budget, 2) }), set: (s, value) => { s.budget = value / 100; } },
+          text: () => say("budget_text", { share: say.number(100 * scenario.budget, 2) }), set: (s, value) => { s.budget = short(value / 100); } },
         { id: "start", label: say("start"), min: origin + 1, max: until, step: 1, value: scenario.start, text: () => year(scenario.start), set: (s, value) => { s.start = value; } },
         { id: "end", label: say("end"), min: origin + 1, max: never, step: 1, value: scenario.end, text: () => year(scenario.end), set: (s, value) => { s.end = value; } },
       ],

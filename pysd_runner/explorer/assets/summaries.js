@@ -50,8 +50,13 @@ function fine(low, high) {
   return [5, 2, 1].map((factor) => factor * power).find((size) => size <= rough * 1.001) || power;
 }
 
+// A number without what rounding left behind its digits.
+function short(value) {
+  return Number(value.toPrecision(12));
+}
+
 function minus(left, right) {
   return left.map((value, place) => value - right[place]);
 }
 
-if (typeof module !== "undefined") module.exports = { quantile, spread, share, Outcomes, minus, fine };
+if (typeof module !== "undefined") module.exports = { quantile, spread, share, Outcomes, minus, fine, short };

@@ -1,0 +1,78 @@
+"""``gapsim explore``: a page from results or from a model, and what it refuses."""
+
+import json
+
+import pytest
+
+pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothing can be compiled")
+
+MODEL = """{UTF-8}
+Contact Rate = 9 ~ 1/day [1,20] ~ |
+Infected = INTEG(Infected*Contact Rate/100 - Infected/4, 3) ~ person ~ |
+INITIAL TIME = 0 ~ day ~ |
+FINAL TIME = 20 ~ day ~ |
+TIME STEP = 1 ~ day ~ |
+SAVEPER = 1 ~ day ~ |
+"""
+
+
+def record_of(path):
+    """What a page is about."""
+    text = path.read_text(encoding="utf-8").partition('type="application/json">')[2].partition("</script>")[0]
+    return json.loads(text)
+
+
+def test_page_of_results(gapsim, results, tmp_path):
+    answer = gapsim("explore", results, "--draws", 2, "--out", "x.html", "--lang", "zh", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["data"]["file"] == "x.html"
+    assert answer.json["data"]["bytes"] == (tmp_path / "x.html").stat().st_size
+    record = record_of(tmp_path / "x.html")
+    assert record["draws"] == 2
+    assert record["lang"] == "zh"
+    assert record["presets"]
+    assert record["command"].startswith("gapsim run SCENARIO --draws 2")
+
+
+def test_page_of_a_model(gapsim, tmp_path):
+    (tmp_path / "mine.mdl").write_text(MODEL, encoding="utf-8")
+    (tmp_path / "obs.csv").write_text("day,Infected\n0,3\n5,4\n", encoding="utf-8")
+    answer = gapsim("explore", "mine.mdl", "--data", "obs.csv", "--until", 10, "--out", "mine.html")
+    assert answer.code == 0, answer.err
+    record = record_of(tmp_path / "mine.html")
+    assert record["times"][-1] == 10
+    assert [(item["name"], item["lower"], item["upper"]) for item in record["controls"]] == [("Contact Rate", 1, 20)]
+    assert record["history"][0]["values"] == [3, 4]
+    assert record["command"] == "gapsim run SCENARIO --model mine.mdl --until 10"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere",), "neither results of `gapsim run` nor a model file"),
+        (("nowhere.mdl",), "there is no file 'nowhere.mdl'"),
+        (("mine.mdl", "--out", "nowhere/x.html"), "there is no folder"),
+        (("mine.mdl", "--out", "."), "is a folder; name the HTML file"),
+        (("mine.mdl", "--out", "there.html"), "exists; choose another name, or replace it with --force"),
+        (("mine.mdl", "--outcome", "Infectd", "--out", "x.html"), "Did you mean 'Infected'?"),
+        (("results", "--data", "obs.csv"), "leave --data away"),
+        (("delay.mdl", "--out", "x.html"), "DELAY FIXED"),
+    ],
+)
+def test_mistakes_are_said_and_nothing_is_written(gapsim, tmp_path, arguments, said):
+    (tmp_path / "mine.mdl").write_text(MODEL, encoding="utf-8")
+    delayed = MODEL.replace("Infected/4", "DELAY FIXED(Infected/4, 2, 0)")
+    (tmp_path / "delay.mdl").write_text(delayed, encoding="utf-8")
+    (tmp_path / "there.html").write_text("mine", encoding="utf-8")
+    before = sorted(tmp_path.iterdir())
+    answer = gapsim("explore", *arguments)
+    assert answer.code == 2
+    assert said in answer.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_model_is_never_replaced_by_its_page(gapsim, tmp_path):
+    (tmp_path / "mine.mdl").write_text(MODEL, encoding="utf-8")
+    answer = gapsim("explore", "mine.mdl", "--out", "mine.mdl", "--force")
+    assert answer.code == 2
+    assert (tmp_path / "mine.mdl").read_text(encoding="utf-8") == MODEL
