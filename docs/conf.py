@@ -57,8 +57,10 @@ sphinx_gallery_conf = {
 }
 
 
-def setup(_: object) -> None:
-    """Make the pages that are made from the code."""
+def setup(app: object) -> None:
+    """Make the pages that are made from the code, and the live copy of the explorer once the site stands."""
     import reference
+    from live import after_build
 
     reference.write(Path(__file__).parent)
+    app.connect("build-finished", after_build)  # type: ignore[attr-defined]

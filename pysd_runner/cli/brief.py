@@ -129,7 +129,8 @@ def brief(
         projection = load_projection(results.parent if results.is_file() else results)
         places = _places(projection, regions)
         with folder:
-            _write(session, projection, places, mix or (), wanted, lang, folder)
+            explorer = _explorer_beside(results, folder)
+            _write(session, projection, places, mix or (), wanted, lang, folder, explorer=explorer)
         _tell(session, folder.path, wanted, places, results)
         return
     from pysd_runner.reports.places import find_place
@@ -199,6 +200,8 @@ def _write(
     formats: Sequence[str],
     lang: str,
     folder: "WholeFolder",
+    *,
+    explorer: str = "",
 ) -> None:
     """Write the pages, and a record that marks the folder as ours."""
     from pysd_runner.export import write_text_whole
@@ -210,7 +213,8 @@ def _write(
         for place, stem in zip(places, _stems(places), strict=True):
             page = brief_of(projection, place.code or "nation", mixes=mixes, lang=lang)
             for ending in formats:
-                page.save(folder.draft / f"{stem}.{ending}")
+                shown = page.with_explorer(explorer) if explorer and ending == "html" else page
+                shown.save(folder.draft / f"{stem}.{ending}")
             said[stem] = [part.text for part in page.document.parts if isinstance(part, Paragraph)][:2]
             stage.advance(1)
     write_text_whole(folder.draft / RECORD, json.dumps({"schema": 1, "said": said}, ensure_ascii=False) + "\n")
@@ -219,6 +223,19 @@ def _write(
         for line in lines:
             session.say(line)
         session.say()
+
+
+def _explorer_beside(results: Path, folder: "WholeFolder") -> str:
+    """Name of a copy of the explorer of some results, where `gapsim explore` wrote one beside them; else nothing."""
+    import shutil
+
+    from pysd_runner.cli.explore import NAME
+
+    found = (results.parent if results.is_file() else results) / NAME
+    if not found.is_file():
+        return ""
+    shutil.copyfile(found, folder.draft / NAME)
+    return NAME
 
 
 def _stems(places: "Sequence[Place]") -> list[str]:

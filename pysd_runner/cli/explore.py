@@ -16,9 +16,7 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.scenarios import Scenario
 
 DRAWS = 32
-NAME = "explorer.html"
-# Nothing that is read ends so, so that a page never replaces a model or data.
-ENDINGS = (".html", ".htm")
+NAME, ENDING = "explorer.html", ".html"
 # What a page starts with that nobody gave scenarios: the policy and its yardstick.
 OFFERED = ("zoned_need", "uniform_per_head")
 
@@ -44,7 +42,9 @@ def explore(
         ),
     ] = None,
     *,
-    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path(NAME),
+    out: Annotated[
+        Path | None, typer.Option("--out", help="HTML file to write [default: explorer.html, beside RESULTS].")
+    ] = None,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Draws written into the page.")] = DRAWS,
     until: Annotated[float | None, typer.Option("--until", help="Last year, or moment [default: 2040].")] = None,
     seed: OptionalSeed = None,
@@ -67,8 +67,11 @@ def explore(
     that `gapsim run` repeats.
     """
     from pysd_runner.export.files import write_text_whole
+    from pysd_runner.reports.folders import check_file, save_whole
 
-    _check(out, force=force)
+    path = _target(out, source)
+    read = [item for item in (source, data, fit) if item is not None]
+    check_file(path, ENDING, replace=force, inputs=read)
     if source is not None and is_model_file(source):
         choice = TableChoice(model=Path(source), source=data, time=time, entity=entity or ())
         text = _own(session, choice, fit=fit, until=until, draws=draws, seed=seed or 0, outcomes=outcome, lang=lang)
@@ -79,20 +82,18 @@ def explore(
         )
         last = None if until is None else int(until)
         text = _regional(session, source, fit=fit, until=last, draws=draws, seed=seed, lang=lang)
-    path = write_text_whole(out, text)
+    save_whole(path, ENDING, lambda file: write_text_whole(file, text), replace=force)
     session.data = {"file": path, "bytes": len(text.encode())}
     session.say(f"{path} ({len(text.encode()) / 1000:,.0f} kB): open it in a browser; it needs no network.")
 
 
-def _check(out: Path, *, force: bool) -> None:
-    if out.is_dir():
-        raise InvalidInput(f"--out: {str(out)!r} is a folder; name the HTML file")
-    if out.suffix.casefold() not in ENDINGS:
-        raise InvalidInput(f"--out: {str(out)!r} is no name of a page; expected one that ends in .html")
-    if out.exists() and not force:
-        raise InvalidInput(f"--out: {str(out)!r} exists; choose another name, or replace it with --force")
-    if not out.resolve().parent.is_dir():
-        raise InvalidInput(f"--out: there is no folder {str(out.resolve().parent)!r}")
+def _target(out: Path | None, source: str | None) -> Path:
+    """File that is written: beside results, else in the folder one works in."""
+    if out is not None:
+        if not out.resolve().parent.is_dir():
+            raise InvalidInput(f"--out: there is no folder {str(out.resolve().parent)!r}")
+        return out
+    return Path(source) / NAME if source is not None and Path(source).is_dir() else Path(NAME)
 
 
 def _regional(

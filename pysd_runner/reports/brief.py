@@ -3,7 +3,7 @@
 import datetime
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from pysd_runner.reports.brief_paths import (
     regions_of,
     told,
 )
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_html
+from pysd_runner.reports.document import Bullets, Document, Heading, Link, Paragraph, Part, Picture, Table, to_html
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, amount, currency_of, label_of, rests
 from pysd_runner.reports.places import Place, find_place
@@ -98,6 +98,17 @@ class Brief:
                 f"{path}: a brief is written as {', '.join(f'.{name}' for name in FORMATS)}; give a name that ends so"
             )
         return write_bytes_whole(path, self._content(ending))
+
+    def with_explorer(self, file: str) -> "Brief":
+        """The same with a link to a page that runs the model.
+
+        Parameters
+        ----------
+        file
+            Its name, beside the brief.
+        """
+        parts = [*self.document.parts, Link(say("brief.explorer", self.lang), file)]
+        return replace(self, document=replace(self.document, parts=parts))
 
     def _content(self, ending: str) -> bytes:
         if ending == "html":

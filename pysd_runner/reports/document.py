@@ -70,7 +70,15 @@ class Picture:
     content: bytes = b""  # the PNG itself, where it was not saved
 
 
-Part = Heading | Paragraph | Bullets | Table | Picture
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Words that lead to a file beside the report."""
+
+    text: str
+    file: str
+
+
+Part = Heading | Paragraph | Bullets | Table | Picture | Link
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +107,8 @@ def _markdown(part: Part) -> str:
         case Picture(file, sentence):
             described = _text(sentence)
             return f"![{described.replace('[', '&#91;').replace(']', '&#93;')}]({file})\n\n{described}"
+        case Link(text, file):
+            return f"[{_text(text)}]({file})"
         case Table():
             return _markdown_table(part)
 
@@ -150,6 +160,8 @@ def _html(part: Part, folder: Path) -> str:
             text = html.escape(sentence)
             image = f'<img alt="{text}" src="data:image/png;base64,{data}">'
             return f"<figure>\n{image}\n<figcaption>{text}</figcaption>\n</figure>"
+        case Link(text, file):
+            return f'<p><a href="{html.escape(file)}">{html.escape(text)}</a></p>'
         case Table():
             return _html_table(part)
 

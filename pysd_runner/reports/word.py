@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table
+from pysd_runner.reports.document import Bullets, Document, Heading, Link, Paragraph, Part, Picture, Table
 from pysd_runner.reports.plain import printable
 
 # East Asian fonts are set apart from the others; both ship with Office.
@@ -54,7 +54,7 @@ def _add(page: Any, part: Part) -> None:
     match part:
         case Heading(text):
             page.add_heading(printable(text), level=2)
-        case Paragraph(text):
+        case Paragraph(text) | Link(text):
             page.add_paragraph(printable(text))
         case Bullets(items):
             for item in items:

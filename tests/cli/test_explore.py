@@ -1,6 +1,7 @@
 """``gapsim explore``: a page from results or from a model, and what it refuses."""
 
 import json
+import shutil
 
 import pytest
 
@@ -34,6 +35,19 @@ def test_page_of_results(gapsim, results, tmp_path):
     assert record["command"].startswith("gapsim run SCENARIO --draws 2")
 
 
+def test_brief_links_to_the_page_beside_the_results(gapsim, results, tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(results, own)
+    assert gapsim("explore", "own", "--draws", 2).code == 0
+    answer = gapsim("brief", "Gansu", "--run", "own", "--format", "html,docx", "--out", "pages")
+    assert answer.code == 0, answer.err
+    page = (tmp_path / "pages" / "gansu.html").read_text(encoding="utf-8")
+    assert '<a href="explorer.html">' in page
+    assert (tmp_path / "pages" / "explorer.html").read_bytes() == (own / "explorer.html").read_bytes()
+    assert gapsim("explore", "own", "--draws", 2).code == 2
+    assert gapsim("explore", "own", "--draws", 2, "--force").code == 0
+
+
 def test_page_of_a_model(gapsim, tmp_path):
     (tmp_path / "mine.mdl").write_text(MODEL, encoding="utf-8")
     (tmp_path / "obs.csv").write_text("day,Infected\n0,3\n5,4\n", encoding="utf-8")
@@ -52,8 +66,8 @@ def test_page_of_a_model(gapsim, tmp_path):
         (("nowhere",), "neither results of `gapsim run` nor a model file"),
         (("nowhere.mdl",), "there is no file 'nowhere.mdl'"),
         (("mine.mdl", "--out", "nowhere/x.html"), "there is no folder"),
-        (("mine.mdl", "--out", "."), "is a folder; name the HTML file"),
-        (("mine.mdl", "--out", "there.html"), "exists; choose another name, or replace it with --force"),
+        (("mine.mdl", "--out", "."), "is a folder; name a file"),
+        (("mine.mdl", "--out", "there.html"), "exists already; choose another file"),
         (("mine.mdl", "--outcome", "Infectd", "--out", "x.html"), "Did you mean 'Infected'?"),
         (("results", "--data", "obs.csv"), "leave --data away"),
         (("delay.mdl", "--out", "x.html"), "DELAY FIXED"),
