@@ -39,16 +39,16 @@ console.log(JSON.stringify(times));
 REDRAWS = """async (count) => {
   const slider = document.getElementById("budget"), moving = [], rest = [];
   const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  const drawn = (state) => new Promise((done) => {
+  const drawn = (...states) => new Promise((done) => {
     document.documentElement.dataset.state = "waiting";
     const look = new MutationObserver(() => {
-      if (document.documentElement.dataset.state === state) { look.disconnect(); done(); }
+      if (states.includes(document.documentElement.dataset.state)) { look.disconnect(); done(); }
     });
     look.observe(document.documentElement, { attributes: true });
   });
   for (let key = 0; key < count; key++) {
     slider.value = 0.3 + 0.05 * (key % 5);
-    const start = performance.now(), seen = drawn("moving");
+    const start = performance.now(), seen = drawn("moving", "rest");
     slider.dispatchEvent(new Event("input"));
     await seen;
     await frame();
@@ -58,6 +58,7 @@ REDRAWS = """async (count) => {
     await all;
     await frame();
     rest.push(performance.now() - let_go);
+    while (gapsim.running) await gapsim.running;
   }
   return { moving, rest, ready: Number(document.documentElement.dataset.ready), draws: gapsim.record.draws };
 }"""
