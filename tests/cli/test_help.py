@@ -18,6 +18,7 @@ COMMANDS = [
     "evaluate",
     "run",
     "brief",
+    "explore",
     "attribute",
     "optimise",
     "advise",
