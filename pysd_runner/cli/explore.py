@@ -167,12 +167,10 @@ def _shipped(
 
 def _results(session: Session, folder: Path, *, draws: int) -> "tuple[ProjectionInputs, list[Scenario], str]":
     """What the scenarios of a folder of results started from."""
-    import json
-
     from pysd_runner.model import load_model
-    from pysd_runner.regional.projection import projection_inputs
+    from pysd_runner.regional.projection import RECORD, projection_inputs, read_run_record
     from pysd_runner.reports.inputs import read_inputs
-    from pysd_runner.reports.replay import RECORD, is_record
+    from pysd_runner.reports.replay import is_record
     from pysd_runner.scenarios import Scenario
 
     folder = folder.parent if folder.is_file() else folder
@@ -181,7 +179,7 @@ def _results(session: Session, folder: Path, *, draws: int) -> "tuple[Projection
         raise InvalidInput(
             f"{str(folder)!r} is neither results of `gapsim run` nor a model file; give a folder with a {RECORD}"
         )
-    record = json.loads(file.read_text(encoding="utf-8"))
+    record = read_run_record(file)
     found = read_inputs(record["inputs"], folder)
     settings = {key: value for key, value in record["settings"].items() if value is not None}
     model = load_model(str(record["simulation"]["model"]), regions=len(found.panel.regions))
