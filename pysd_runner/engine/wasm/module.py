@@ -7,11 +7,28 @@ from typing import Any
 
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
+from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.programs import Recipe, Signature
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.task import Task
 from pysd_runner.engine.wasm.linking import linked
+
+# What a page enters into the table a program is handed; the entries it leaves at zero are not used there.
+TABLE = {
+    "times": entries.TIMES,
+    "steps": entries.STEPS,
+    "saved": entries.SAVED,
+    "count": entries.COUNT,
+    "inStride": entries.IN_STRIDE,
+    "outStride": entries.OUT_STRIDE,
+    "positions": entries.POSITIONS,
+    "shares": entries.SHARES,
+    "rows": entries.ROWS,
+    "seed": entries.SEED,
+    "firstDraw": entries.FIRST_DRAW,
+    "header": entries.HEADER,
+}
 
 # Lanes of a vector: two registers of 128 bits hide each other's latency, and the code stays small.
 LANES = 4
@@ -147,6 +164,7 @@ def browser_program(task: Task, *, lanes: int = LANES) -> BrowserProgram:
     module = wasm_module(model, task.outcomes, *given_of(inputs), lanes=lanes)
     signature = module.signature
     record = {
+        "table": TABLE,
         "lanes": module.lanes,
         "size": signature.size,
         "pages": module.pages,

@@ -1,10 +1,8 @@
 "use strict";
 
 // Runs a compiled model. Every draw is a lane of a vector; the program is handed a table of addresses, as
-// pysd_runner/engine/llvm/entries.py lists them.
+// pysd_runner/engine/llvm/entries.py lists them; the program says which entry is which.
 
-const TABLE = { times: 0, steps: 1, saved: 2, count: 3, inStride: 4, outStride: 5, positions: 6, shares: 7, rows: 8, seed: 10, firstDraw: 11 };
-const HEADER = 14;
 const STACK = 65536;
 const SAME_TIME = 1e-9;
 
@@ -67,7 +65,7 @@ function moments(pathTimes, interpolate, times) {
 }
 
 class Engine {
-  // spec: lanes, size (numbers of working memory), pages (of constants), inputs, outputs, times, steps, saved.
+  // spec: table (numbers of entries), lanes, size (numbers of working memory), pages (of constants), inputs, outputs, times, steps, saved.
   constructor(module, spec, draws, firstDraw = 0) {
     this.spec = spec;
     this.draws = draws;
@@ -81,13 +79,13 @@ class Engine {
     const functions = Object.fromEntries(spec.functions.map((name) => [name, FUNCTIONS[name]]));
     const env = { __linear_memory: this.memory, __stack_pointer: stack, ...functions };
     this.program = new WebAssembly.Instance(module, { env }).exports.run;
-    this.table = this.take(HEADER + 2 * spec.inputs.length + spec.outputs.length);
+    this.table = this.take(this.spec.table.header + 2 * spec.inputs.length + spec.outputs.length);
     this.work = this.take(spec.size);
     this.numbers(this.work, spec.size).fill(NaN);
     this.clock(firstDraw);
     this.outputs = spec.outputs.map((item, place) => {
       const at = this.take(this.rows * item.cells * this.room);
-      this.enter(HEADER + 2 * spec.inputs.length + place, at);
+      this.enter(this.spec.table.header + 2 * spec.inputs.length + place, at);
       return at;
     });
   }
@@ -114,23 +112,23 @@ class Engine {
     for (const [name, values] of Object.entries({ times, steps })) {
       const at = this.take(values.length);
       this.numbers(at, values.length).set(values);
-      this.enter(TABLE[name], at);
+      this.enter(this.spec.table[name], at);
     }
     const kept = this.take(Math.ceil(saved.length / 8));
     new Uint8Array(this.memory.buffer, kept, saved.length).set(saved);
-    this.enter(TABLE.saved, kept);
-    this.enter(TABLE.count, times.length);
-    this.enter(TABLE.inStride, this.room);
-    this.enter(TABLE.outStride, this.room);
-    this.enter(TABLE.rows, this.rows);
-    this.enter(TABLE.seed, this.spec.seed || 0);
-    this.enter(TABLE.firstDraw, firstDraw);
+    this.enter(this.spec.table.saved, kept);
+    this.enter(this.spec.table.count, times.length);
+    this.enter(this.spec.table.inStride, this.room);
+    this.enter(this.spec.table.outStride, this.room);
+    this.enter(this.spec.table.rows, this.rows);
+    this.enter(this.spec.table.seed, this.spec.seed || 0);
+    this.enter(this.spec.table.firstDraw, firstDraw);
     this.paths = this.spec.inputs.filter((item) => item.moving).map((item) => item.name);
     const width = Math.max(this.paths.length, 1);
     this.positions = this.take(2 * times.length * width);
     this.shares = this.take(times.length * width);
-    this.enter(TABLE.positions, this.positions);
-    this.enter(TABLE.shares, this.shares);
+    this.enter(this.spec.table.positions, this.positions);
+    this.enter(this.spec.table.shares, this.shares);
   }
 
   // Give an input its value: an array (draw, cell), or (cell) where it is the same in all draws; of a path, the same
@@ -144,7 +142,7 @@ class Engine {
     const known = this.addresses.get(name);
     const at = known && known.count >= count ? known.at : this.take(size * count);
     this.addresses.set(name, { at, count: Math.max(count, known ? known.count : 0) });
-    this.enter(HEADER + 2 * place, at);
+    this.enter(this.spec.table.header + 2 * place, at);
     const target = this.numbers(at, size * count);
     const wide = item.wide && values.length > item.cells * count;
     const given = wide ? values.length / (item.cells * count) : 1;
