@@ -75,7 +75,7 @@ def attribute(
     the money against what it buys, and the feedback loops.
     """
     from pysd_runner.policy.attribution import attribute as attributed
-    from pysd_runner.policy.regional import loop_labels, loop_values, policy_values, references
+    from pysd_runner.regional.policies import loop_labels, loop_values, policy_values, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
     from pysd_runner.reports.certainty import filled
 
@@ -137,7 +137,7 @@ def _money(
     """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
     from pysd_runner.core.errors import InvalidInput
     from pysd_runner.policy.cost import costs
-    from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
+    from pysd_runner.regional.more_money import MONEY_VARIABLES, more_money, spent_money
 
     whole = costs(study, {name: policy}, spent_money, MONEY_VARIABLES, outcome=outcome, against=none)
     try:

@@ -130,8 +130,8 @@ def optimise(
     from pysd_runner.policy.objective import Objective
     from pysd_runner.policy.optimisation import front
     from pysd_runner.policy.optimisation import optimise as optimised
-    from pysd_runner.policy.regional import policy_values
-    from pysd_runner.policy.regional_space import DEFAULT_CONSTRAINTS, chosen_scenario
+    from pysd_runner.regional.policies import policy_values
+    from pysd_runner.regional.policy_spaces import DEFAULT_CONSTRAINTS, chosen_scenario
     from pysd_runner.reports.optimum import optimum_screen, write_optimum
     from pysd_runner.reports.policy_phrases import phrase
 
@@ -218,7 +218,7 @@ def rival_scenarios(inputs: "ProjectionInputs", root: "Scenario") -> "list[Scena
 
 
 def _space(inputs: "ProjectionInputs", root: "Scenario", choose: Choice) -> "tuple[Space, Any]":
-    from pysd_runner.policy.regional_space import class_space, uniform_space
+    from pysd_runner.regional.policy_spaces import class_space, uniform_space
 
     if choose is Choice.CLASSES:
         return class_space(inputs, root)

@@ -9,7 +9,7 @@ from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.panel import Panel
-    from pysd_runner.policy.answer import Answer
+    from pysd_runner.regional.answer import Answer
     from pysd_runner.regional.projection import Projection
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.inputs import Inputs
@@ -172,8 +172,8 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
 def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "Answer | None":
     """Compare the policies, with those that split the effect of the first, under each definition."""
     from pysd_runner.model import load_model
-    from pysd_runner.policy.answer import answer
-    from pysd_runner.policy.comparison import start_of
+    from pysd_runner.regional.answer import answer
+    from pysd_runner.regional.comparison import start_of
     from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.crossing import two_by_two
     from pysd_runner.scenarios.description import distinct

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from pysd_runner.policy.general import lever_space, model_futures, model_study, policy_of, space_scenario
     from pysd_runner.policy.objective import Constraint, Objective
     from pysd_runner.policy.optimisation import Front, Optimum, front, optimise
-    from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
-    from pysd_runner.policy.regional_space import chosen_scenario, class_space, uniform_space
     from pysd_runner.policy.space import Knob, Space
     from pysd_runner.policy.study import Lever, Outcome, Study, effects_of, variable_outcome
 
@@ -34,8 +32,6 @@ _HOMES = {
     "Study": "study",
     "advise": "advice",
     "attribute": "attribution",
-    "chosen_scenario": "regional_space",
-    "class_space": "regional_space",
     "costs": "cost",
     "effects_of": "study",
     "front": "optimisation",
@@ -45,11 +41,7 @@ _HOMES = {
     "model_study": "general",
     "optimise": "optimisation",
     "policy_of": "general",
-    "policy_values": "regional",
-    "regional_futures": "regional",
-    "regional_study": "regional",
     "space_scenario": "general",
-    "uniform_space": "regional_space",
     "variable_outcome": "study",
 }
 
@@ -71,8 +63,6 @@ __all__ = [
     "Study",
     "advise",
     "attribute",
-    "chosen_scenario",
-    "class_space",
     "costs",
     "effects_of",
     "front",
@@ -82,11 +72,7 @@ __all__ = [
     "model_study",
     "optimise",
     "policy_of",
-    "policy_values",
-    "regional_futures",
-    "regional_study",
     "space_scenario",
-    "uniform_space",
     "variable_outcome",
 ]
 

@@ -11,7 +11,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
+from pysd_runner.regional.implied_shocks import SHOCK, ImpliedShocks, implied_shocks
 from pysd_runner.regional.inputs import (
     MOMENTUM_GAIN,
     RegionInputs,
@@ -22,6 +22,7 @@ from pysd_runner.regional.inputs import (
     yearly_memory,
 )
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.stacking import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 
 Array = NDArray[np.float64]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine import Engine, TimePath, fitted_to
+from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.stacking import only_draws
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
@@ -83,18 +84,6 @@ def implied_shocks(
     found = errors <= TOLERANCE
     path = TimePath(times=moments, values=shocks[:, :, found], interpolate="step")
     return ImpliedShocks(path=path, found=found, errors=errors, runs=runs)
-
-
-def only_draws(model: Model, values: Values, kept: NDArray[Any]) -> dict[str, Array | TimePath]:
-    """Keep some draws of every value that varies between draws."""
-    return {name: _only(fitted_to(model.ir, name, value), kept) for name, value in values.items()}
-
-
-def _only(value: Array | TimePath, kept: NDArray[Any]) -> Array | TimePath:
-    if isinstance(value, TimePath):
-        some = value.values if value.values.shape[2] == 1 else value.values[:, :, kept]
-        return TimePath(times=value.times, values=some, interpolate=value.interpolate)
-    return value if value.shape[1] == 1 else value[:, kept]
 
 
 def _relative(output: Array) -> Array:

@@ -7,7 +7,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.cost import Costs, costs, present_value
 from pysd_runner.policy.effects import DISCOUNT
-from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
+from pysd_runner.regional.more_money import MONEY_VARIABLES, more_money, spent_money
 from tests.policy.places import inputs, policy, study
 
 

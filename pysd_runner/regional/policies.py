@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from pysd_runner.checks.experiments import Loop, load_experiments
 from pysd_runner.model import Model
-from pysd_runner.policy.comparison import start_of
 from pysd_runner.policy.effects import Start
 from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
+from pysd_runner.regional.comparison import start_of
 from pysd_runner.regional.inputs import time_step
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario, load_scenario

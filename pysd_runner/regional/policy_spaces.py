@@ -10,8 +10,8 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.objective import Constraint
-from pysd_runner.policy.regional import OUTPUT, policy_values, regional_study
 from pysd_runner.policy.space import Knob, Space
+from pysd_runner.regional.policies import OUTPUT, policy_values, regional_study
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.assumptions import POLICY_VARIABLES

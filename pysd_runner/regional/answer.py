@@ -8,7 +8,7 @@ import numpy as np
 
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.policy.comparison import Comparison, compare, scanned, terciles
+from pysd_runner.regional.comparison import Comparison, compare, scanned, terciles
 from pysd_runner.regional.draws import common_draws
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters

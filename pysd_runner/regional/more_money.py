@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.cost import MORE
-from pysd_runner.policy.regional import OUTPUT
 from pysd_runner.policy.study import Data, Study
+from pysd_runner.regional.policies import OUTPUT
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios.assumptions import POLICY_VARIABLES as NAMES
 from pysd_runner.scenarios.vocabulary import load_vocabulary
