@@ -137,14 +137,15 @@ def _money(
     """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
     from pysd_runner.core.errors import InvalidInput
     from pysd_runner.policy.cost import costs
-    from pysd_runner.regional.more_money import MONEY_VARIABLES, more_money, spent_money
+    from pysd_runner.regional.more_money import money_variables, more_money, spent_money
 
-    whole = costs(study, {name: policy}, spent_money, MONEY_VARIABLES, outcome=outcome, against=none)
+    money = (spent_money(study.model), money_variables(study.model))
+    whole = costs(study, {name: policy}, *money, outcome=outcome, against=none)
     try:
         policies = more_money(study, inputs, policy)
     except InvalidInput:
         return None
-    more = costs(study, policies, spent_money, MONEY_VARIABLES, outcome=outcome, against=policy)
+    more = costs(study, policies, *money, outcome=outcome, against=policy)
     names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
     names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}

@@ -15,8 +15,6 @@ from pysd_runner.simulation.stacking import only_draws
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 
-SHOCK, OUTCOME = "Technology Shock", "Output per Capita"
-
 # Log points; runs of the whole ensemble after which the draws that have not come so close are given up.
 TOLERANCE = 1e-9
 MOST_RUNS = 100
@@ -56,21 +54,22 @@ def implied_shocks(
     errors, runs = np.full(draws, np.inf), np.zeros(draws, dtype=np.intp)
     open_draws = np.arange(draws)
     moments = np.arange(*bounds, dtype=float)
+    names = model.bindings.variables
     for _ in range(MOST_RUNS):
         run = simulate(
             model,
             {
                 **only_draws(model, values, open_draws),
-                SHOCK: TimePath(times=moments, values=shocks[:, :, open_draws], interpolate="step"),
+                names.shock: TimePath(times=moments, values=shocks[:, :, open_draws], interpolate="step"),
             },
             start=bounds[0],
             stop=bounds[1],
             save_every=1,
-            outcomes=[OUTCOME],
+            outcomes=[names.output_per_head],
             engine=engine,
             throw=False,
         )
-        miss = target[open_draws] - _relative(run[OUTCOME][0, :, :, 1:])
+        miss = target[open_draws] - _relative(run[names.output_per_head][0, :, :, 1:])
         runs[open_draws] += 1
         errors[open_draws] = np.nan_to_num(np.abs(miss), nan=np.inf).max(axis=(1, 2))
         is_open = (errors[open_draws] > TOLERANCE) & np.isfinite(errors[open_draws])

@@ -469,14 +469,13 @@ def _asked(scenarios: Sequence[Scenario | str] | Scenario | str, model: Model) -
 
 
 def _spec(model: Model, panel: Panel) -> ModelSpec:
-    if model.spec is None:
-        raise InvalidInput(f"{model.path.name} has no declarations, so its outcomes cannot be tied to a panel")
-    count = len(model.ranges["Region"])
+    count = len(model.ranges[model.bindings.ranges.region])
     if count != len(panel.regions):
         raise InvalidInput(
             f"the model has {count} regions, panel {panel.name!r} has {len(panel.regions)}; "
             f"load it with load_model({model.name!r}, regions={len(panel.regions)})"
         )
+    assert model.spec is not None  # noqa: S101
     return model.spec
 
 
@@ -503,7 +502,7 @@ def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
     kept = [
         item.variable
         for item in spec.outcomes.values()
-        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {"Region"}
+        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {model.bindings.ranges.region}
     ]
     return list(dict.fromkeys(kept))
 

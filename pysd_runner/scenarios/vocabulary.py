@@ -8,6 +8,9 @@ from typing import Any, Protocol
 from pysd_runner.core.paths import model_folder
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.spec import ModelSpec, load_spec
+from pysd_runner.spec.bindings import RangeNames
+
+USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
 
 
 class ModelVariable(Protocol):
@@ -102,7 +105,20 @@ def load_vocabulary(model: str | ScenarioModel) -> Vocabulary:
     if spec is not None:
         return Vocabulary(levers=_declared(spec.levers.values()), classes=_declared(spec.classes.values()))
     ranges = {} if isinstance(model, str) else model.ranges
-    return Vocabulary(levers=_elements(ranges.get("Lever", ())), classes=_elements(ranges.get("Class", ())))
+    return Vocabulary(
+        levers=_elements(ranges.get(USUAL_RANGES.lever, ())),
+        classes=_elements(ranges.get(USUAL_RANGES.policy_class, ())),
+    )
+
+
+def policy_variables(model: ScenarioModel) -> Mapping[str, str]:
+    """Variable of each setting of a policy; empty where a model binds none."""
+    return {} if model.spec is None or model.spec.bindings is None else model.spec.bindings.policy
+
+
+def range_names(model: ScenarioModel) -> RangeNames:
+    """Ranges of regions, levers and classes, under their usual names where a model binds none."""
+    return USUAL_RANGES if model.spec is None or model.spec.bindings is None else model.spec.bindings.ranges
 
 
 def _declared(entries: Iterable[Any]) -> Words:

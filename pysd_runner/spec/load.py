@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.spec.bindings import bound_keys, read_bindings
 from pysd_runner.spec.declarations import (
     FALLBACK_RULES,
     RIDGE_FORMS,
@@ -71,11 +72,17 @@ def load_spec(path: str | Path) -> ModelSpec:
         ridges=_section(root, "ridges", _ridge),
         definitions=_section(root, "definitions", _definition),
         plausible=_section(root, "plausible", _plausible),
+        bindings=read_bindings(root),
     )
     root.finish()
     _check_names(spec, path.name)
     _check_references(spec, path.name)
     return spec
+
+
+def schema_of(path: Path) -> Any:
+    """Schema that a file of declarations says it has; None where it says nothing."""
+    return parsed(path).get("schema")
 
 
 def parsed(path: Path) -> dict[str, Any]:
@@ -373,6 +380,7 @@ def _check_references(spec: ModelSpec, file: str) -> None:
                 if series not in spec.definitions:
                     place = f'{file}: measurements["{measurement.key}"].alternatives'
                     raise InvalidModel(f"{place}: no definition {series!r}.{suggest(series, spec.definitions)}")
+    _check_bindings(spec, file)
     for ridge in spec.ridges.values():
         for key in ridge.keys:
             _check_parameter(spec, f'{file}: ridges["{ridge.key}"].keys', key)
@@ -382,6 +390,16 @@ def _check_references(spec: ModelSpec, file: str) -> None:
             _check_loading(spec, place, proxy.loading)
             if isinstance(proxy.level, str):
                 _check_parameter(spec, f"{place}.level", proxy.level)
+
+
+def _check_bindings(spec: ModelSpec, file: str) -> None:
+    if spec.bindings is None:
+        return
+    for meaning, key in bound_keys(spec.bindings.parameters):
+        _check_parameter(spec, f"{file}: bindings.parameters.{meaning}", key)
+    for meaning, key in bound_keys(spec.bindings.inputs):
+        if key not in spec.inputs:
+            raise InvalidModel(f"{file}: bindings.inputs.{meaning}: no input {key!r}.{suggest(key, spec.inputs)}")
 
 
 def _check_loading(spec: ModelSpec, place: str, loading: str) -> None:

@@ -7,7 +7,7 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.cost import Costs, costs, present_value
 from pysd_runner.policy.effects import DISCOUNT
-from pysd_runner.regional.more_money import MONEY_VARIABLES, more_money, spent_money
+from pysd_runner.regional.more_money import money_variables, more_money, spent_money
 from tests.policy.places import inputs, policy, study
 
 
@@ -20,14 +20,15 @@ def test_present_value_is_that_of_a_plain_loop():
 
 def test_money_is_what_is_allocated():
     off = study().switched(policy(), [1, 0, 1, 1, 1, 1, 1])
-    data = study().simulated([policy(), off], [*MONEY_VARIABLES, "Allocated Budget"])
-    assert spent_money(data) == pytest.approx(data["Allocated Budget"].sum(axis=(2, 3)), rel=1e-12)
+    data = study().simulated([policy(), off], [*money_variables(study().model), "Allocated Budget"])
+    assert spent_money(study().model)(data) == pytest.approx(data["Allocated Budget"].sum(axis=(2, 3)), rel=1e-12)
 
 
 def test_costs_are_differences_of_runs():
-    found = costs(study(), {"zoned_need": policy()}, spent_money, MONEY_VARIABLES, outcome="gap_closed")
-    data = study().simulated([policy()], MONEY_VARIABLES)
-    assert found.money == pytest.approx(present_value(spent_money(data), study().years))
+    spent, read = spent_money(study().model), money_variables(study().model)
+    found = costs(study(), {"zoned_need": policy()}, spent, read, outcome="gap_closed")
+    data = study().simulated([policy()], read)
+    assert found.money == pytest.approx(present_value(spent(data), study().years))
     row = found.table().loc["zoned_need"]
     unit = found.unit_cost(0)
     if unit is None:
