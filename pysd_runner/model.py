@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
-from pysd_runner.core.paths import model_folder, models_folder
+from pysd_runner.core.paths import declarations_beside, model_file, models_folder
 from pysd_runner.engine import Budgets, load_lowered
 from pysd_runner.engine.ir import HIDDEN, ModelIr, Variable, key
 from pysd_runner.facts import facts_of
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # Range of regions where no declarations name it.
 REGION_RANGE = "Region"
-FILE, DECLARATIONS = "model.mdl", ".toml"
 
 BUDGETS = Budgets()
 
@@ -66,6 +65,11 @@ class Model:
                 "take a folder with a model.toml that has them, or a table of observations"
             )
         return self.spec.bindings
+
+    @property
+    def source(self) -> str:
+        """What `load_model` loads it by again: its name where it ships, else the path of its file."""
+        return self.name if self.path.parent == models_folder() / self.name else str(self.path.absolute())
 
     @property
     def is_regional(self) -> bool:
@@ -176,8 +180,10 @@ def load_model(
     InvalidInput
         If fewer than one region is asked for, or the model reads no such data file.
     """
-    path = _locate(name)
-    beside = path.with_suffix(DECLARATIONS)
+    if not isinstance(name, str | Path):
+        raise InvalidInput(f"a model is a name or a path; found {name!r}")
+    path = model_file(name)
+    beside = declarations_beside(path)
     spec = load_spec(beside) if beside.is_file() and schema_of(beside) == SCHEMA else None
     label = path.stem if spec is None else spec.name
     bindings = None if spec is None else spec.bindings
@@ -206,17 +212,6 @@ def load_model(
 def _sized(path: Path, _: str, regions: int, files: tuple[tuple[str, Path], ...]) -> Model:
     """A model that was loaded before, of the same bytes, with other regions."""
     return load_model(path, regions=regions, files=dict(files))
-
-
-def _locate(name: str | Path) -> Path:
-    if not isinstance(name, str | Path):
-        raise InvalidInput(f"a model is a name or a path; found {name!r}")
-    path = Path(name)
-    if path.suffix and not path.is_dir():
-        return path
-    # A shipped name comes before a folder that happens to have it.
-    is_own = (path / FILE).is_file() and not (models_folder() / name / FILE).is_file()
-    return (path if is_own else model_folder(str(name))) / FILE
 
 
 def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None:

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import DeclaredModel
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +22,7 @@ def describe(
         str, typer.Argument(help="A scenario or scenario file, parameter, outcome, input, lever or variable.")
     ],
     *,
-    model: Annotated[str, typer.Option("--model", help="Shipped model it belongs to.")] = "regional_digital",
+    model: DeclaredModel = MODEL,
 ) -> None:
     """Say what a name means: unit, equation, value and bounds, evidence with sources, in English and Chinese."""
     from pysd_runner.reports.description import describe_name

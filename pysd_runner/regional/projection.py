@@ -14,6 +14,7 @@ import numpy as np
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
@@ -420,7 +421,7 @@ def project(  # noqa: PLR0913 - a front door
         imputed=tuple(str(item) for item in common.inputs.imputed),
         warnings=(*_on_baseline(baseline, common, panel), *_warnings(fitted, panel, cast, common.inputs)),
         provenance={
-            **_provenance(run, panel, cast, fitted, inputs.settings),
+            **_provenance(_made(run, model), panel, cast, fitted, inputs.settings),
             "baseline": None if baseline is None else _followed(baseline, common),
         },
     )
@@ -550,13 +551,28 @@ def _untrusted_draws(fitted: FittedParameters) -> list[str]:
     ]
 
 
+def recorded_model(provenance: Mapping[str, Any]) -> str:
+    """What `load_model` loads the model of a projection by: its name where it ships, else the path of its file."""
+    made = provenance["simulation"]
+    return str(made.get("model_file", made["model"]))
+
+
+def _made(run: Run, model: Model) -> dict[str, Any]:
+    """How a run was made, with the file of a model that does not ship."""
+    return {**run.provenance, **({} if is_shipped(model.source) else {"model_file": model.source})}
+
+
 def _provenance(
-    run: Run, panel: Panel, scenarios: Sequence[Scenario], fitted: FittedParameters | None, settings: Mapping[str, Any]
+    made: Mapping[str, Any],
+    panel: Panel,
+    scenarios: Sequence[Scenario],
+    fitted: FittedParameters | None,
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
     return {
         "settings": dict(settings),
-        "simulation": dict(run.provenance),
+        "simulation": dict(made),
         "panel": {"name": panel.name, "sha256": panel.sha256},
         "scenarios": [item.to_dict() for item in scenarios],
         # Draws of the posterior would make the record many times as long; they stand in the file of the fit.

@@ -20,7 +20,7 @@ KEPT = ("population", *SHARES, "shared_data", "governance", "platform")
 # Beside these, kept as what the model has for them: a stock with a constant of its own, and capital in years of output.
 INFRASTRUCTURE, CAPITAL = "infrastructure", "capital_output_ratio"
 # Inputs that no year changes.
-FIXED = ("schooling", "natural_growth", "terrain", "structural_deviation")
+FIXED = ("schooling", "natural_growth", "terrain_cost", "structural_deviation")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

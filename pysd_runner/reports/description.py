@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pysd_runner.core.errors import UnknownName, suggest
-from pysd_runner.core.paths import model_folder
+from pysd_runner.core.paths import model_file
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import shipped_panels
 from pysd_runner.reports.catalogue import catalogue
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
+from pysd_runner.spec.load import load_bound_spec
 
 ROLES = {
     "FREE": "calibrated to the panel",
@@ -57,10 +58,10 @@ class Description:
 
 def describe_name(name: str, *, model: str) -> tuple[Description, ...]:
     """Everything that has a name: one name can be that of a lever and of an outcome."""
+    spec = load_bound_spec(model)
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
     loaded = load_model(model)
-    if loaded.spec is not None:
-        found += _declared(name, loaded, loaded.spec)
+    found += _declared(name, loaded, spec)
     if not found:
         found += _variable(name, loaded)
     if not found:
@@ -74,7 +75,7 @@ def _names(model: Model) -> list[str]:
     spec = model.spec
     sections = () if spec is None else (spec.parameters, spec.outcomes, spec.inputs, spec.levers, spec.classes)
     keys = [key for section in sections for key in section]
-    return [*shipped_scenarios(model.name), *shipped_panels(), *keys, *model.variables]
+    return [*shipped_scenarios(model), *shipped_panels(), *keys, *model.variables]
 
 
 def _scenario(name: str, model: str) -> Description | None:
@@ -139,7 +140,7 @@ def _parameter_facts(item: Parameter, model: Model) -> dict[str, Any]:
         "role": f"{item.role}: {ROLES[item.role]}",
         "evidence": item.note,
         "caution": judged,
-        "sources": [cited(key, model.name) for key in item.sources],
+        "sources": [cited(key, model.source) for key in item.sources],
         **_of_variable(item.variable, model, has_unit=True),
     }
 
@@ -224,7 +225,7 @@ def prior_words(prior: Prior | None) -> str:
 
 def cited(key: str, model: str) -> str:
     """A work in one line."""
-    entry = _entries(model_folder(model) / "references.bib").get(key, {})
+    entry = _entries(model_file(model).parent / "references.bib").get(key, {})
     authors = _authors(entry.get("author", ""))
     dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)
     text = ": ".join(part for part in (dated, entry.get("title", "")) if part)

@@ -13,7 +13,7 @@ import numpy as np
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
-from pysd_runner.regional.projection import Projection, load_projection, project
+from pysd_runner.regional.projection import Projection, load_projection, project, recorded_model
 from pysd_runner.reports.inputs import Inputs, read_inputs
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 
@@ -63,7 +63,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     file = Path(path)
     record = _read(file)
     inputs = read_inputs(record["inputs"], file.parent)
-    name = str(record["simulation"]["model"])
+    name = recorded_model(record)
     model = load_model(name, regions=len(inputs.panel.regions))
     scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]
     settings = {key: value for key, value in record["settings"].items() if value is not None}

@@ -108,7 +108,7 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
         head = writer.say("lever", name=writer.label(name, writer.vocabulary.levers))
         yield writer.line(head, _setting("levers", switch, writer))
     yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
-    yield writer.line(writer.phrases["rolling"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
+    yield writer.line(writer.phrases["evaluation"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
     yield writer.line(writer.phrases["targets"], _targets(policy, writer))
 
 

@@ -76,7 +76,7 @@ class InputKeys:
     capital_output_ratio: str
     investment: str
     natural_growth: str
-    terrain: str
+    terrain_cost: str
     reference_shift: str
     structural_deviation: str
     momentum: str

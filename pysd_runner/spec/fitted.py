@@ -330,7 +330,7 @@ def _restored(content: Mapping[str, Any]) -> dict[str, Any]:
     restored["covariance"] = tuple(_numbers(row) for row in content["covariance"])
     restored["residual_sd"] = {key: _number(value) for key, value in content["residual_sd"].items()}
     restored["region_effects"] = {key: _numbers(value) for key, value in content["region_effects"].items()}
-    restored["shock_sd"] = _number(content["shock_sd"])
+    restored |= {item.name: _number(content[item.name]) for item in fields(FittedParameters) if item.type is float}
     restored["fixed"] = {key: _number(value) for key, value in content["fixed"].items()}
     return restored
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.paths import declarations_beside, model_file
 from pysd_runner.spec.bindings import bound_keys, read_bindings
 from pysd_runner.spec.declarations import (
     FALLBACK_RULES,
@@ -78,6 +79,44 @@ def load_spec(path: str | Path) -> ModelSpec:
     _check_names(spec, path.name)
     _check_references(spec, path.name)
     return spec
+
+
+def load_bound_spec(model: str | Path) -> ModelSpec:
+    """Read the declarations of a regional model.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, a folder with a ``model.mdl``, or a model file.
+
+    Returns
+    -------
+    ModelSpec
+        With bindings.
+
+    Raises
+    ------
+    InvalidInput
+        If there are no declarations beside the file, or none of what its names mean.
+    """
+    if not binds(model):
+        raise InvalidInput(
+            f"{model}: no declarations with [bindings] beside the model file; take a shipped model, or a folder whose "
+            "model.toml has them"
+        )
+    return load_spec(declarations_beside(model_file(model)))
+
+
+def binds(model: str | Path) -> bool:
+    """Whether declarations beside a model file tie it to panels of regions.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, a folder with a ``model.mdl``, or a model file.
+    """
+    path = declarations_beside(model_file(model))
+    return path.is_file() and "bindings" in parsed(path)
 
 
 def schema_of(path: Path) -> Any:

@@ -364,7 +364,17 @@ def test_the_command_prints_one_object_for_a_file_with_output_per_head_alone(
     logs = walk(5, 14)
     logs[1, 4] = np.nan
     path = write(tmp_path / "mine.csv", logs)
-    line = ["backtest", str(path), "--model", "gapsim", "--draws", "20", "--json", "--out", str(tmp_path / "skill.csv")]
+    line = [
+        "backtest",
+        str(path),
+        "--forecaster",
+        "gapsim",
+        "--draws",
+        "20",
+        "--json",
+        "--out",
+        str(tmp_path / "skill.csv"),
+    ]
     assert main(line) == 0
     answer = json.loads(capsys.readouterr().out)
     rows = answer["data"]["skill"]
@@ -385,7 +395,7 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "skill.csv"
-    line = ["backtest", str(write(tmp_path / "mine.csv", walk(5, 18))), "--model", "drift", "--model", "pull"]
+    line = ["backtest", str(write(tmp_path / "mine.csv", walk(5, 18))), "--forecaster", "drift", "--forecaster", "pull"]
     assert main([*line, "--draws", "20", "--out", str(out)]) == 0
     told = capsys.readouterr().out
     row = pd.read_csv(out).set_index(["model", "horizon"]).loc[("pull", 2)]
@@ -410,7 +420,7 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
 
 def test_regions_that_grow_alike_are_no_reason_to_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = np.repeat(np.linspace(9, 10, 4)[:, None], 16, axis=1) + 0.02 * np.arange(16)
-    line = ["backtest", str(write(tmp_path / "mine.csv", logs)), "--model", "gapsim", "--draws", "20", "--json"]
+    line = ["backtest", str(write(tmp_path / "mine.csv", logs)), "--forecaster", "gapsim", "--draws", "20", "--json"]
     code = main(line)
     told = capsys.readouterr()
     assert "bug" not in told.err
@@ -440,7 +450,7 @@ def test_intervals_that_cannot_be_told_are_not_printed() -> None:
 def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = write(tmp_path / "mine.csv", walk(4, 12)), tmp_path / "skill.csv"
     out.write_text("mine", encoding="utf-8")
-    line = ["backtest", str(path), "--model", "pull", "--draws", "10", "--out", str(out)]
+    line = ["backtest", str(path), "--forecaster", "pull", "--draws", "10", "--out", str(out)]
     assert main(line) == 2
     told = capsys.readouterr().err
     assert "exists already; choose another file with --out, or replace it with --force" in told
@@ -460,7 +470,7 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--model", "pul"], "Did you mean 'pull'?"),
+        (["--forecaster", "pul"], "Did you mean 'pull'?"),
         (["--horizon", "40"], "expected years ahead from 1 to 11"),
         (["--horizon", "1", "--horizon", "7"], "7 years ahead needs an origin by 1994"),
         (["--first-origin", "1991"], "cannot be scored"),
@@ -499,22 +509,24 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
 ) -> None:
     path = write(tmp_path / "mine.csv", walk(4, 12))
     assert (
-        main(["backtest", str(path), "--model", "pull", "--horizon", "1", "--draws", "10", "--last-origin", "1999"])
+        main(
+            ["backtest", str(path), "--forecaster", "pull", "--horizon", "1", "--draws", "10", "--last-origin", "1999"]
+        )
         == 0
     )
     told = capsys.readouterr()
     assert "origins 1998-1999" in told.out
     assert "rmse ratio to persistence" in told.out
-    assert main(["backtest", str(path), "--model", "pull", "--draws", "10", "--first-year", "1991"]) == 0
+    assert main(["backtest", str(path), "--forecaster", "pull", "--draws", "10", "--first-year", "1991"]) == 0
     assert "origins 1999-2000" in capsys.readouterr().out
     assert main(["backtest", str(path), "--first-year", "2050"]) == 2
     assert "nothing of panel" in capsys.readouterr().err
-    assert main(["backtest", str(path), "--model", "pul", "--draws", "10"]) == 2
+    assert main(["backtest", str(path), "--forecaster", "pul", "--draws", "10"]) == 2
     assert "Did you mean 'pull'?" in capsys.readouterr().err
     logs = walk(4, 12)
     logs[:, 9] = np.nan
     hole = write(tmp_path / "hole.csv", logs)
-    line = ["backtest", str(hole), "--model", "pull", "--draws", "10", "--first-origin"]
+    line = ["backtest", str(hole), "--forecaster", "pull", "--draws", "10", "--first-origin"]
     assert main([*line, "1998", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["data"]["origins"] == [1998, 2000]

@@ -149,7 +149,18 @@ def test_the_command_takes_a_fit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ]
     source, folder = tmp_path / "mine.csv", tmp_path / "fit"
     source.write_text("region,year,output_per_head\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    line = ["forecast", str(source), "--until", "2003", "--draws", "20", "--no-past", "--model", "filtered", "--json"]
+    line = [
+        "forecast",
+        str(source),
+        "--until",
+        "2003",
+        "--draws",
+        "20",
+        "--no-past",
+        "--forecaster",
+        "filtered",
+        "--json",
+    ]
     fit().save(folder / "fitted.json")
     assert main([*line, "--fit", str(folder)]) == 0
     told = capsys.readouterr()

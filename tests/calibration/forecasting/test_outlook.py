@@ -311,7 +311,7 @@ def write(source: Path) -> Path:
     [
         (["--until", "1999"], "after the last one of the panel, 2001"),
         (["--until", "99999"], "at most 50 years"),
-        (["--model", "filterd"], "Did you mean 'filtered'?"),
+        (["--forecaster", "filterd"], "Did you mean 'filtered'?"),
         (["--event", "pigs fly by 2005"], "not understood"),
         (
             ["--event", "R09 overtakes R01 by 2005"],
@@ -376,12 +376,15 @@ def test_regions_that_come_late_or_end_early_are_forecast_too(
     ]
     source = tmp_path / "mine.csv"
     source.write_text("\n".join(["region,year,output_per_head", *rows]), encoding="utf-8")
-    assert main(["forecast", str(source), "--until", "2004", "--model", "damped_drift", "--draws", "20", "--json"]) == 0
+    assert (
+        main(["forecast", str(source), "--until", "2004", "--forecaster", "damped_drift", "--draws", "20", "--json"])
+        == 0
+    )
     answer = json.loads(capsys.readouterr().out)
     assert {row["region"] for row in answer["data"]["table"]} == {f"R{place}" for place in range(5)}
     assert "No output was observed in 2003 of R1 (1 of 5 regions)" in answer["data"]["text"]["en"]
     assert not [text for text in answer["warnings"] if "left out" in text or "population" in text]
-    assert main(["backtest", str(source), "--model", "damped_drift", "--draws", "20", "--json"]) == 0
+    assert main(["backtest", str(source), "--forecaster", "damped_drift", "--draws", "20", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["data"]["regions"] == [f"R{place}" for place in range(5)]
 
 
@@ -397,7 +400,7 @@ def test_names_that_are_longer_than_their_fan_are_cut() -> None:
 
 def test_past_scores_are_written_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, out = write(tmp_path / "mine.csv"), tmp_path / "out"
-    line = ["forecast", str(source), "--until", "2002", "--draws", "20", "--model", "damped_drift", "--json"]
+    line = ["forecast", str(source), "--until", "2002", "--draws", "20", "--forecaster", "damped_drift", "--json"]
     assert main([*line, "--out", str(out)]) == 0
     rows = json.loads(capsys.readouterr().out)["data"]["past"]
     written = pd.read_csv(out / "past.csv")
@@ -431,10 +434,10 @@ def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest
 
 
 def test_a_forecast_that_was_kept_is_the_one_it_was_made_as_and_no_other() -> None:
-    panel, settings = panel_of(walk(4, 14)), {"model": "damped_drift", "past": False}
+    panel, settings = panel_of(walk(4, 14)), {"forecaster": "damped_drift", "past": False}
     kept = forecast(panel, until=2008, draws=60, **settings).baseline
     near = forecast(panel, until=2005, draws=40, kept=kept, **settings)
     assert_allclose(near.draws, kept.paths[:40, :, : near.draws.sizes["year"]], rtol=0, atol=0)
-    for other in ({"seed": 1}, {"draws": 61}, {"until": 2009}, {"model": "persistence"}):
+    for other in ({"seed": 1}, {"draws": 61}, {"until": 2009}, {"forecaster": "persistence"}):
         asked = {"until": 2005, "draws": 40, **settings, **other}
         assert_allclose(forecast(panel, kept=kept, **asked).draws, forecast(panel, **asked).draws, rtol=0, atol=0)
