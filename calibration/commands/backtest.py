@@ -11,7 +11,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, Free, ModelFile, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
+from pysd_runner.cli.tables import Entity, Free, ModelPath, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
 from pysd_runner.core.counts import cores
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.folders import check_file, save_whole
@@ -62,7 +62,7 @@ def backtest(
     ] = PANEL,
     *,
     forecasters: Forecasters = None,
-    model: ModelFile = None,
+    model: ModelPath = None,
     horizons: Horizons = None,
     first_origin: Annotated[
         int | None,

@@ -22,16 +22,17 @@ from pysd_runner.cli.options import (
     YuanPerUnit,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import MODEL, UNTIL, files_of, target
+from pysd_runner.cli.projecting import MODEL, UNTIL, target
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import (
     Entity,
     Free,
-    ModelFile,
+    ModelPath,
     Start,
     TableChoice,
     TimeColumn,
     TimeUnit,
+    files_of_model,
     is_own,
     names_of,
     refuse,
@@ -136,7 +137,7 @@ def calibrate(
     national: NationalFile = None,
     encoding: Encoding = None,
     yuan_per_unit: YuanPerUnit = None,
-    model: ModelFile = None,
+    model: ModelPath = None,
     free: Free = None,
     time: TimeColumn = None,
     time_unit: TimeUnit = None,
@@ -210,8 +211,7 @@ def calibrate(
     )
     search = steps.Search(starts, seed, optimiser, seconds, workers, checkpoint)
     search.check()
-    read_too = files_of(None if model is None else model.parent if model.is_file() else model)
-    folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=[*choice.files, *read_too])
+    folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=[*choice.files, *files_of_model(model)])
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
     read = choice.read(session, first_year=first_year, last_year=last_year)
     source = str(model or MODEL)

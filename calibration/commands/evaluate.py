@@ -24,7 +24,7 @@ from pysd_runner.cli.options import (
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import MODEL, files_of, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import is_own
+from pysd_runner.cli.tables import files_of_model, is_own
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
@@ -101,9 +101,9 @@ def evaluate(
         national=national,
         encoding=encoding,
     )
-    name, read = "evaluation", [*reading.files, *files_of(fit)]
+    name, read = "evaluation", [*reading.files, *files_of(fit), *files_of_model(model)]
     if alone is not None:
-        name, read = f"evaluation-{alone.stem}", [alone]
+        name = f"evaluation-{alone.stem}"
     folder = target(out, name, force=force, inputs=read)
     subject = _alone(alone) if alone is not None else _calibrated(session, fit, reading, str(model or ""), until, seed)
     found = _evaluated(session, subject, seed=seed, quick=quick)
@@ -123,7 +123,7 @@ def _alone(path: Path) -> "Subject":
 
 
 def _calibrated(
-    session: Session, path: Path | None, reading: PanelChoice, source: str, until: int | None, seed: int
+    session: Session, path: Path | None, reading: PanelChoice, named: str, until: int | None, seed: int
 ) -> "Subject":
     """A fit with its panel; made first where there is none."""
     from calibration.evaluation import Subject
@@ -136,11 +136,11 @@ def _calibrated(
     codes = () if found is None else found.fitted.regions
     panel = replace(reading, source=source).read(session, regions=codes)
     if found is None:
-        problem = steps.problem_of(panel, source or MODEL)
+        problem = steps.problem_of(panel, named or MODEL)
         found = steps.fitted(session, problem, steps.Search(steps.STARTS, seed))
         for item in found.findings:
             session.warn(f"calibration: {item.message}")
-    model = load_model(source) if source else None
+    model = load_model(named) if named else None
     return Subject.of_fit(found, panel, until=UNTIL if until is None else until, model=model)
 
 

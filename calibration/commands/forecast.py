@@ -11,7 +11,18 @@ from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, Mappin
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, Free, ModelFile, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
+from pysd_runner.cli.tables import (
+    Entity,
+    Free,
+    ModelPath,
+    TableChoice,
+    TimeColumn,
+    TimeUnit,
+    files_of_model,
+    is_own,
+    names_of,
+    refuse,
+)
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # loads numpy
@@ -49,7 +60,7 @@ def forecast(
         str,
         typer.Option("--forecaster", metavar="NAME", help="One of those that `gapsim backtest` scores."),
     ] = FINAL,
-    model: ModelFile = None,
+    model: ModelPath = None,
     fit: Annotated[
         Path | None,
         typer.Option(
@@ -131,7 +142,8 @@ def forecast(
         encoding=encoding,
     )
     # Refused before the work, not after it.
-    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(fit)])
+    read_files = [*choice.files, *files_of(fit), *files_of_model(model)]
+    folder = None if out is None else target(out, "forecast", force=force, inputs=read_files)
     fitted = None if fit is None else read_fit(fit)
     read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
     from calibration.forecasting import forecast as forecast_of

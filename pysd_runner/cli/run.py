@@ -38,7 +38,7 @@ from pysd_runner.cli.projecting import (
     write,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, is_own, refuse
+from pysd_runner.cli.tables import Entity, ModelPath, TableChoice, TimeColumn, files_of_model, is_own, refuse
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 SHIPPED_PANEL = "china"
@@ -107,7 +107,7 @@ def run(
         bool,
         typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
     ] = False,
-    model: ModelFile = None,
+    model: ModelPath = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
     ] = None,
@@ -169,7 +169,7 @@ def run(
         encoding=encoding,
     )
     fitted = None if fit is None else read_fit(fit)
-    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
+    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit), *files_of_model(model)])
     job = Job(
         panel=choice.read(session, regions=() if fitted is None else fitted.regions),
         source=choice.source,

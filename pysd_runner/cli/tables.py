@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # these load numpy
 # Endings of model files.
 ENDINGS = (".mdl", ".xmile", ".stmx", ".itmx", ".xml")
 
-ModelFile = Annotated[
+ModelFile = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="A Vensim or XMILE model of your own.")]
+ModelPath = Annotated[
     Path | None,
     typer.Option(
         "--model",
@@ -66,6 +67,13 @@ def is_own(model: Path | None, hint: str = "") -> bool:
         return not binds(model)
     except UnknownName as error:
         raise UnknownName(f"--model: {error} Expected a model file or a folder with a model.mdl{hint}.") from None
+
+
+def files_of_model(model: Path | None) -> list[Path]:
+    """The model file and what stands beside it, which no command replaces."""
+    from pysd_runner.core.paths import model_file
+
+    return [] if model is None else [*model_file(model).parent.glob("*")]
 
 
 def is_model_file(name: object) -> bool:

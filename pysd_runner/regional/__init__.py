@@ -4,10 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pysd_runner.regional.binding import RegionalModel
     from pysd_runner.regional.policies import policy_values, regional_futures, regional_study
     from pysd_runner.regional.policy_spaces import chosen_scenario, class_space, uniform_space
 
 _HOMES = {
+    "RegionalModel": "binding",
     "chosen_scenario": "policy_spaces",
     "class_space": "policy_spaces",
     "policy_values": "policies",
@@ -17,6 +19,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "RegionalModel",
     "chosen_scenario",
     "class_space",
     "policy_values",

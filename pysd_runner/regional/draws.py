@@ -151,7 +151,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
     if fitted.model_sha256 != model.sha256:
         raise InvalidInput(
             f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
-            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again"
+            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again, or take the model of the fit (--model)"
         )
     if fitted.last_year > origin:
         raise InvalidInput(

@@ -236,6 +236,7 @@ FRONT_DOORS = {
         "variable_outcome",
     ],
     "pysd_runner.regional": [
+        "RegionalModel",
         "chosen_scenario",
         "class_space",
         "policy_values",
