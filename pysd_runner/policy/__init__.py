@@ -45,6 +45,16 @@ _HOMES = {
     "variable_outcome": "study",
 }
 
+# What is imported from `pysd_runner.regional` now; said for one release.
+MOVED = (
+    "chosen_scenario",
+    "class_space",
+    "policy_values",
+    "regional_futures",
+    "regional_study",
+    "uniform_space",
+)
+
 __all__ = [
     "Advice",
     "Attribution",
@@ -81,6 +91,8 @@ def __getattr__(name: str) -> Any:
     """Import a name, and what it needs with it, only when it is asked for."""
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in MOVED:
+        raise ImportError(f"{name} knows regions: from pysd_runner.regional import {name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,7 +12,7 @@ from calibration.evaluation.subject import Subject
 from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
 from calibration.forecasting import forecast
-from pysd_runner.core.errors import InvalidModel
+from pysd_runner.core.errors import InvalidInput, InvalidModel
 from pysd_runner.engine import TimePath
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import load_panel
@@ -86,3 +86,27 @@ def test_bindings_to_what_is_not_there_are_refused(folder: Path, tmp_path: Path)
         with pytest.raises(InvalidModel) as caught:
             load_model(tmp_path)
         assert text.removeprefix("bindings.lever: ") in str(caught.value)
+
+
+def test_a_folder_or_its_file_is_loaded_with_its_declarations(folder: Path, tmp_path: Path) -> None:
+    by_folder, by_file = load_model(folder, regions=2), load_model(folder / "model.mdl", regions=2)
+    assert by_folder.source == by_file.source == str(folder / "model.mdl")
+    assert by_folder.spec == by_file.spec
+    assert load_model(SHIPPED).source == SHIPPED
+    assert by_folder.with_regions(5).ranges["Region"] == ("R001", "R002", "R003", "R004", "R005")
+    for name in ("model.mdl", "model.toml"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    model = load_model(tmp_path)
+    text = (tmp_path / "model.mdl").read_text(encoding="utf-8")
+    (tmp_path / "model.mdl").write_text(text + "\n", encoding="utf-8")
+    with pytest.raises(InvalidModel, match="has changed since the model was loaded"):
+        model.with_regions(4)
+
+
+def test_a_model_without_bindings_goes_with_no_panel(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "alone.mdl").write_bytes((folder / "model.mdl").read_bytes())
+    alone = load_model(tmp_path / "alone.mdl", regions=3)
+    panel = load_panel("china").subset(regions=REGIONS)
+    for refused in (lambda: project(alone, panel, "baseline"), lambda: forecast(panel, until=UNTIL, model=alone)):
+        with pytest.raises(InvalidInput, match=r"alone.mdl has no declarations with \[bindings\]"):
+            refused()
