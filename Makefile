@@ -2,6 +2,7 @@
 #
 #   make demo     calibrate and project on the shipped panel; results in results/demo
 #   make test     the whole test suite
+#   make coverage the whole test suite, and which lines it runs; fails below the floor in pyproject.toml
 #   make lint     style, types, import rules
 #   make docs     the documentation site, in docs/_build/html
 #   make bench    the engine against others, as ratios; the numbers in results/bench.json
@@ -27,18 +28,21 @@ endif
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint docs bench wheel clean distclean
+.PHONY: help demo test coverage lint docs bench wheel clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n '3,13s/^# \{0,1\}//p' Makefile
+	@sed -n '3,14s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.package
 	$(BIN)/gapsim demo --out $(OUT) --force
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST)
 
 lint: $(VENV)/.dev
 	@code=0; for check in "ruff check ." "ruff format --check ." mypy lint-imports; do \
@@ -88,7 +92,7 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.made
 	@touch $(VENV)/.package $@
 
 clean:
-	rm -rf build dist docs/_build docs/auto_examples docs/sg_execution_times.rst
+	rm -rf build dist docs/_build docs/auto_examples docs/auto_reference docs/sg_execution_times.rst
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 

@@ -51,8 +51,11 @@ class Finding:
 def extras() -> dict[str, Callable[[Context], Finding]]:
     """Every further measurement by name."""
     from benchmarks.calibrating import calibrating
+    from benchmarks.calls import calls
+    from benchmarks.chains import chains
     from benchmarks.fitting import fitting
     from benchmarks.jacobians import jacobians
+    from benchmarks.keeping import keeping
     from benchmarks.limit import limit
     from benchmarks.linearity import linearity
     from benchmarks.starting import starting
@@ -66,6 +69,9 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
         "linearity": linearity,
         "limit": limit,
         "start": starting,
+        "calls": calls,
+        "chains": chains,
+        "keep": keeping,
     }
 
 

@@ -55,3 +55,10 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "image_scrapers": ("gallery.figures_of_the_example",),
 }
+
+
+def setup(_: object) -> None:
+    """Make the pages that are made from the code."""
+    import reference
+
+    reference.write(Path(__file__).parent)

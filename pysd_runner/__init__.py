@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from pysd_runner.model import load_model
     from pysd_runner.panel import check_panel, load_panel, load_table
     from pysd_runner.regional.projection import load_projection
+    from pysd_runner.regional.showing import together
     from pysd_runner.reports.brief import brief
     from pysd_runner.scenarios import load_scenario
     from pysd_runner.simulation import simulate
+    from pysd_runner.simulation.preparing import prepare
     from pysd_runner.simulation.sensitivities import jacobian
 
 __all__ = [
@@ -26,9 +28,11 @@ __all__ = [
     "load_projection",
     "load_scenario",
     "load_table",
+    "prepare",
     "project",
     "run_ensemble",
     "simulate",
+    "together",
 ]
 
 _HOMES = {
@@ -40,9 +44,11 @@ _HOMES = {
     "load_projection": "regional.projection",
     "load_scenario": "scenarios",
     "load_table": "panel",
+    "prepare": "simulation",
     "project": "doors",
     "run_ensemble": "ensemble",
     "simulate": "simulation",
+    "together": "regional.showing",
 }
 
 

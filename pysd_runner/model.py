@@ -40,6 +40,7 @@ class Model:
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
     lowered: ModelIr | None = None  # the project's own representation, None where a feature is not covered
+    budgets: Budgets = BUDGETS  # what it may ask for
     uncovered: str = ""  # why it could not be lowered at all, empty otherwise
 
     def __repr__(self) -> str:
@@ -204,6 +205,7 @@ def load_model(
         elements=elements,
         files=places,
         lowered=found.model,
+        budgets=budgets,
         uncovered=found.uncovered,
     )
 

@@ -1,10 +1,16 @@
 """What holds for every test: each run of the shipped model keeps the behaviour rules that stand beside it."""
 
 import functools
+import os
 import signal
 from dataclasses import replace
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_configure():
@@ -32,9 +38,12 @@ def applicable(run):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_tests(tmp_path_factory):
-    """What the tests cache goes to a temporary folder; processes they start inherit it."""
+    """What the tests cache goes to a temporary folder, one for all workers; processes they start inherit it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAPSIM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GAPSIM_CACHE", str(folder))
         yield
 
 

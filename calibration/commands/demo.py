@@ -40,6 +40,10 @@ CROSSED = (
     "uniform_per_head",
 )
 DRAWS_KEPT = 1000
+# What the demonstration goes through: a fit and its sample, verdicts and report of it, forecast, paths, comparison and
+# drawing; a fit and its sample once more for each other definition.
+_STAGES_OF_FIT = 2
+_STAGES = _STAGES_OF_FIT + 6
 
 
 def register(app: typer.Typer) -> None:
@@ -73,6 +77,7 @@ def demo(
     session.note(f"Panel {steps.PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
     with folder:
         problem, search = steps.problem_of(panel), steps.Search(starts, seed)
+        session.stages = _STAGES + len(problem.alternatives) * _STAGES_OF_FIT
         found = steps.fitted(session, problem, search)
         found = steps.judged(session, problem, found, folder.draft / steps.FIT, profiles=False)
         found.save(folder.draft / steps.FIT)

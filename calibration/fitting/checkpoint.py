@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from calibration.observation import Noise
 from calibration.optimisers import Optimum, Outcome
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.files import write_bytes_whole, write_text_whole
+from pysd_runner.export.files import write_bytes_whole
+from pysd_runner.export.records import read_record, write_record
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -58,19 +58,9 @@ class Checkpoint:
         if not label.exists():
             if not self._is_new(self._folder):
                 raise InvalidInput(f"{self._folder} is no checkpoint of a {kind.name}; name a new or an empty folder")
-            write_text_whole(label, json.dumps({"schema": SCHEMA, "digest": digest}) + "\n")
-        try:
-            content = json.loads(label.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InvalidInput(
-                f"{label} cannot be read: it is damaged, or no label of a {kind.name}; delete {self._folder} to start "
-                "anew, or name another folder"
-            ) from error
-        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise InvalidInput(
-                f"{label} is none of this version (schema {SCHEMA}); delete {self._folder} to start anew, or name "
-                "another folder"
-            )
+            write_record(label, {"digest": digest}, schema=SCHEMA)
+        remedy = f"delete {self._folder} to start anew, or name another folder"
+        content = read_record(label, schema=SCHEMA, what=f"label of a {kind.name}", remedy=remedy)
         if content.get("digest") != digest:
             raise InvalidInput(
                 f"{self._folder} belongs to another {kind.name}: {kind.settings} differ; name another folder, or "

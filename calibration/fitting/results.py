@@ -1,7 +1,5 @@
 """What a fit found, and the folder it is kept in."""
 
-import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,9 +13,9 @@ from calibration.fitting.diagnostics import Finding
 from calibration.fitting.estimates import HeldOut, LocalOptimum, ParameterEstimate, RidgeEstimate, Search, SeriesFit
 from calibration.observation import Shocks
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.export.files import write_text_whole
+from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec import FittedParameters
-from pysd_runner.spec.fitted import check_schema, load_fitted
+from pysd_runner.spec.fitted import EARLIER, REMEDY, load_fitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -327,15 +325,13 @@ def write(result: FitResult, folder: Path) -> Path:
     result.fitted.save(folder / FITTED)
     save_csv(result.to_frame(), folder / RESIDUALS)
     save_csv(result.table(), folder / PARAMETERS)
-    text = json.dumps(record(result), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text_whole(folder / RECORD, text + "\n")
+    write_record(folder / RECORD, record(result), schema=SCHEMA)
     return folder
 
 
 def record(result: FitResult) -> dict[str, Any]:
     """Everything a fit holds besides the fitted parameters, as JSON can hold it; null stands for NaN."""
     content = {
-        "schema": SCHEMA,
         "cost": result.cost,
         "stage_distance": result.stage_distance,
         "seconds": result.seconds,
@@ -352,8 +348,7 @@ def record(result: FitResult) -> dict[str, Any]:
         "time_unit": result.time_unit,
         "holdout": [asdict(item) for item in result.holdout],
     }
-    plain = _plain(content)
-    return dict(plain)
+    return dict(nan_to_null(content))
 
 
 def read(folder: Path) -> FitResult:
@@ -361,59 +356,32 @@ def read(folder: Path) -> FitResult:
     for name in (FITTED, RECORD):
         if not (folder / name).is_file():
             raise InvalidInput(f"{folder} holds no fit: {name} is missing; expected a folder written by a calibration")
-    fitted = load_fitted(folder / FITTED)
-    try:
-        content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{folder / RECORD} is not valid JSON: {error}") from error
-    check_schema(content, folder / RECORD, "fits", SCHEMA)
-    try:
-        return FitResult(
-            fitted=fitted,
-            parameters=_many(ParameterEstimate, content["parameters"]),
-            series=_many(SeriesFit, content["series"]),
-            residuals=_one(ResidualTable, content["residuals"]),
-            searches=_many(Search, content["searches"]),
-            optima=_many(LocalOptimum, content["optima"]),
-            ridges=_many(RidgeEstimate, content["ridges"]),
-            shocks=None if content["shocks"] is None else _one(Shocks, content["shocks"]),
-            description=_one(Description, content["description"]),
-            findings=_many(Finding, content["findings"]),
-            region_names={code: (names[0], names[1]) for code, names in content["region_names"].items()},
-            cost=_back(content["cost"]),
-            stage_distance=_back(content["stage_distance"]),
-            seconds=_back(content["seconds"]),
-            time_unit=content.get("time_unit", ""),
-            holdout=_many(HeldOut, content.get("holdout", [])),
-        )
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise InvalidInput(f"{folder / RECORD}: an entry is missing or malformed: {error}") from error
+    file = folder / RECORD
+    content = read_record(file, schema=SCHEMA, what="record of a fit", remedy=REMEDY, earlier=EARLIER)
+    check_entries(FitResult, content, str(file), REMEDY, without=("fitted",))
+    return FitResult(
+        fitted=load_fitted(folder / FITTED),
+        parameters=_many(ParameterEstimate, content["parameters"]),
+        series=_many(SeriesFit, content["series"]),
+        residuals=_one(ResidualTable, content["residuals"]),
+        searches=_many(Search, content["searches"]),
+        optima=_many(LocalOptimum, content["optima"]),
+        ridges=_many(RidgeEstimate, content["ridges"]),
+        shocks=None if content["shocks"] is None else _one(Shocks, content["shocks"]),
+        description=_one(Description, content["description"]),
+        findings=_many(Finding, content["findings"]),
+        region_names={code: (names[0], names[1]) for code, names in content["region_names"].items()},
+        cost=null_to_nan(content["cost"]),
+        stage_distance=null_to_nan(content["stage_distance"]),
+        seconds=null_to_nan(content["seconds"]),
+        time_unit=content["time_unit"],
+        holdout=_many(HeldOut, content["holdout"]),
+    )
 
 
 def _one(kind: Callable[..., Kind], entries: Mapping[str, Any]) -> Kind:
-    return kind(**{name: _back(value) for name, value in entries.items()})
+    return kind(**{name: null_to_nan(value) for name, value in entries.items()})
 
 
 def _many(kind: Callable[..., Kind], rows: list[Mapping[str, Any]]) -> tuple[Kind, ...]:
     return tuple(_one(kind, row) for row in rows)
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity; null stands for the first, the second is refused later."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _back(value: Any) -> Any:
-    if value is None:
-        return math.nan
-    if isinstance(value, list):
-        return tuple(_back(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _back(item) for key, item in value.items()}
-    return value

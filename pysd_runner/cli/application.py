@@ -20,6 +20,7 @@ from pysd_runner.cli import (
     plot,
     run,
     schema,
+    simulate,
 )
 
 ENTRY_POINTS = "gapsim.commands"
@@ -37,6 +38,7 @@ ORDER = (
     "optimise",
     "advise",
     "plot",
+    "simulate",
     "ensemble",
     "backtest",
     "forecast",
@@ -95,6 +97,7 @@ def application() -> typer.Typer:
         optimise,
         advise,
         plot,
+        simulate,
         ensemble,
         listing,
         describe,

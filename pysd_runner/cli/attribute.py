@@ -1,6 +1,6 @@
 """``gapsim attribute``: what each lever of a policy contributes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +37,10 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.policy.cost import Costs
     from pysd_runner.policy.study import Study
     from pysd_runner.regional.projection import ProjectionInputs
+
+
+# Multiples of the budget of a policy at which the next money is looked at.
+MULTIPLES = (0.0, 0.5, 1.0, 2.0)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +80,7 @@ def attribute(
     """
     from pysd_runner.policy.attribution import attribute as attributed
     from pysd_runner.regional.policies import loop_labels, loop_values, policy_values, references
-    from pysd_runner.reports.attribution import attribution_screen, cost_sentences, write_attribution
+    from pysd_runner.reports.attribution import attribution_screen, cost_sentences, curve_sentences, write_attribution
     from pysd_runner.reports.certainty import filled
 
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
@@ -100,10 +104,14 @@ def attribute(
         )
     with session.stage("Adding up costs"):
         money = _money(study, inputs, policy_values(inputs, chosen), chosen.name, outcome or "", none, lang)
+    curves = None
+    if money is not None:
+        with session.stage("Following costs over budgets") as stage:
+            curves = _curves(study, inputs, policy_values(inputs, chosen), outcome or "", stage.at)
     loops = loop_labels(inputs.model, lang)
     label = chosen.label.get(lang, chosen.name)
     with folder, session.stage("Drawing and writing"):
-        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money)
+        write_attribution(found, chosen.label, folder.draft, lang, loops=loops, money=money, curves=curves)
     session.data = {
         "folder": folder.path,
         "outcome": found.outcome.key,
@@ -117,7 +125,7 @@ def attribute(
         session.say(line)
     if money is not None:
         session.say()
-        for text in cost_sentences(*money, lang):
+        for text in [*cost_sentences(*money, lang), *curve_sentences(curves or {}, money[2], lang)]:
             for line in filled(text):
                 session.say(line)
     session.say()
@@ -149,3 +157,33 @@ def _money(
     names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
     names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
+
+
+def _curves(
+    study: "Study",
+    inputs: "ProjectionInputs",
+    policy: Mapping[str, Any],
+    outcome: str,
+    at: Callable[[str, int, int], None],
+) -> "dict[float, Costs]":
+    """What the next money buys at several multiples of the budget of a policy."""
+    from pysd_runner.policy.cost import cost_curves
+    from pysd_runner.regional.more_money import money_variables, more_money, spent_money
+    from pysd_runner.scenarios.policy import BUDGET_LIMIT
+
+    name = study.model.bindings.policy["budget"]
+    budgets = {}
+    for multiple in MULTIPLES:
+        budget = min(multiple * float(policy[name]), BUDGET_LIMIT)
+        scaled = {**policy, name: budget}
+        budgets[budget] = (scaled, more_money(study, inputs, scaled))
+    total = sum(len(more) + 1 for _, more in budgets.values()) * study.draws
+    done = 0
+
+    def finished(runs: int) -> None:
+        nonlocal done
+        done += runs
+        at("budgets", done, total)
+
+    money, variables = spent_money(study.model), money_variables(study.model)
+    return cost_curves(study, budgets, money, variables, outcome=outcome, progress=finished)

@@ -171,7 +171,7 @@ def _formats(text: str) -> list[str]:
 
 
 def _places(projection: "Projection", regions: Sequence[str]) -> "list[Place]":
-    from pysd_runner.reports.brief import regions_of
+    from pysd_runner.reports.brief_paths import regions_of
     from pysd_runner.reports.places import find_place
 
     known = regions_of(projection)

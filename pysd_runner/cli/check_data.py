@@ -2,20 +2,22 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.failures import BAD_INPUT
-from pysd_runner.cli.options import Encoding, Map, MappingFile, NationalFile, RegionFile, Unit
+from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, NationalFile, RegionFile, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import counted
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, TimeUnit, refuse
+from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # reading panels loads pandas
-    from pysd_runner.panel import Problem
+    from pysd_runner.panel import Panel, Problem
     from pysd_runner.panel.table import Table
 
 
@@ -31,6 +33,7 @@ def register(app: typer.Typer) -> None:
             "gapsim data check china",
             "gapsim data check mine.xlsx --map Land=region --map Jahr=year --map BIP=output_per_head",
             "gapsim data check obs.csv --model mine.mdl",
+            "gapsim data check gdp.csv population.csv --regions china --out mine.csv",
         ),
     )(check)
     app.add_typer(data, short_help="Check a panel: `data check`.")
@@ -38,8 +41,19 @@ def register(app: typer.Typer) -> None:
 
 def check(
     session: Session,
-    file: Annotated[str, typer.Argument(help="CSV or xlsx file, or the name of a shipped panel.", metavar="FILE")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="CSV, TSV or xlsx file, or the name of a shipped panel; several files are one panel.",
+            metavar="FILE...",
+        ),
+    ],
     *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the panel as one CSV file in units of our own, which every command reads."),
+    ] = None,
+    force: Force = False,
     columns: Map = None,
     units: Unit = None,
     mapping: MappingFile = None,
@@ -58,12 +72,15 @@ def check(
     there are only warnings or none.
     """
     if model is not None:
-        refuse({"--mapping": mapping, "--regions": regions, "--national": national}, "--model takes any table")
+        panels = {"--mapping": mapping, "--regions": regions, "--national": national, "--out": out}
+        refuse(panels, "--model takes any table")
+        if len(files) > 1:
+            raise InvalidInput(f"--model takes one table; found {', '.join(files)}")
         return _check_table(
             session,
             TableChoice(
                 model=model,
-                source=file,
+                source=files[0],
                 columns=columns or (),
                 units=units or (),
                 time=time,
@@ -75,7 +92,8 @@ def check(
     own = {"--time": time, "--time-unit": time_unit, "--entity": entity}
     refuse(own, "these options go with a model of your own (--model mine.mdl)")
     choice = PanelChoice(
-        source=file,
+        source=files[0],
+        others=files[1:],
         columns=columns or (),
         units=units or (),
         mapping=mapping,
@@ -85,6 +103,9 @@ def check(
     )
     from pysd_runner.reports.panel_contents import panel_facts, panel_lines
 
+    if out is not None:
+        _check_target(out, choice, force=force)
+    file = ", ".join(files)
     problems = choice.check()
     errors = sum(problem.severity == "error" for problem in problems)
     panel = None if errors else choice.load()
@@ -99,6 +120,10 @@ def check(
     if panel is not None:
         for line in panel_lines(panel):
             session.say(line)
+        if out is not None:
+            _write(panel, out)
+            session.data["written"] = out
+            session.say(f"Written: {out}")
     return BAD_INPUT if errors else 0
 
 
@@ -138,6 +163,31 @@ def _table_lines(table: "Table", uses: dict[str, str]) -> list[str]:
         unit = f", {column.unit}" if column.unit else ""
         lines.append(f"  {name:<{width}}  {counted(seen, 'value')}{unit}  {uses[name] or 'not used'}")
     return lines
+
+
+def _check_target(out: Path, choice: PanelChoice, *, force: bool) -> None:
+    """Refuse a file that stands there or is read, before any work."""
+    if out.suffix.lower() != ".csv":
+        raise InvalidInput(f"--out {out}: the panel is written as CSV; give a name that ends in .csv")
+    if any(Path(item).exists() and out.exists() and Path(item).samefile(out) for item in choice.files):
+        raise InvalidInput(f"--out {out}: this file is read; give another name")
+    if out.exists() and not force:
+        raise InvalidInput(f"{out} exists already; give another name, or --force to replace it")
+
+
+def _write(panel: "Panel", out: Path) -> None:
+    """Write what was read, without what is computed from it: a long table, and names of regions beside codes."""
+    from pysd_runner.export import save_csv
+    from pysd_runner.panel.panel import DERIVED
+
+    frame = panel.to_frame().dropna(subset="value")
+    frame = frame[frame["flag"] != DERIVED]
+    names = {region.code: region.name_en or region.name_zh for region in panel.regions}
+    frame.insert(1, "region_name", frame["region"].map(names))
+    groups = {region.code: region.group for region in panel.regions}
+    if any(groups.values()):
+        frame.insert(2, "group", frame["region"].map(groups))
+    save_csv(frame, out)
 
 
 def _say(session: Session, file: str, problems: "list[Problem]", errors: int) -> None:

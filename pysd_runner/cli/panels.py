@@ -20,6 +20,7 @@ class PanelChoice:
     """A panel and how to read it."""
 
     source: str  # shipped name or file
+    others: Sequence[str] = ()  # files that are read with it as one panel
     columns: Sequence[str] = ()
     units: Sequence[str] = ()
     mapping: Path | None = None
@@ -30,14 +31,14 @@ class PanelChoice:
     @property
     def files(self) -> tuple[str | Path, ...]:
         """What is read, whether file or shipped name; a command writes over none of it."""
-        given = (self.source, self.mapping, self.regions, self.national)
+        given = (self.source, *self.others, self.mapping, self.regions, self.national)
         return tuple(item for item in given if item is not None)
 
     def load(self) -> "Panel":
         """Read the panel."""
         from pysd_runner.panel import load_panel
 
-        return load_panel(self.source, **self._arguments())
+        return load_panel(self._sources(), **self._arguments())
 
     def read(
         self,
@@ -85,7 +86,10 @@ class PanelChoice:
         """List everything that is wrong with it."""
         from pysd_runner.panel import check_panel
 
-        return check_panel(self.source, **self._arguments())
+        return check_panel(self._sources(), **self._arguments())
+
+    def _sources(self) -> "str | list[str]":
+        return [self.source, *self.others] if self.others else self.source
 
     def _arguments(self) -> dict[str, Any]:
         return {

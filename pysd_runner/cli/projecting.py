@@ -213,6 +213,7 @@ def write(
     answer: "Answer | None" = None,
 ) -> Report:
     """Write the results of a projection."""
+    from pysd_runner.reports.evidence import noticed
     from pysd_runner.reports.overview import event_lines, overview
     from pysd_runner.reports.results import figure_count, level_table, write_results
 
@@ -231,7 +232,7 @@ def write(
             finished=finished,
         )
     session.kept.clear()
-    for text in projection.warnings:
+    for text in noticed(projection, projection.warnings, lang):
         session.warn(text)
     data = {
         "origin": projection.origin,

@@ -34,6 +34,8 @@ class Session:
     debug: bool = False  # whether a failure shows its traceback
     data: Any = None  # what the JSON object holds under ``data``
     warnings: list[str] = field(default_factory=list)  # what a reader of the data should know
+    stages: int = 0  # how many stages the work has where that is known; each then says its number
+    begun: int = 0  # stages that were begun
     kept: list[str] = field(default_factory=list)  # finished work that an interruption leaves behind, one sentence each
     interruption: Interruption = field(default_factory=Interruption)  # asked between steps whether to stop
 
@@ -66,6 +68,9 @@ class Session:
     def stage(self, title: str, total: int | None = None) -> Iterator[Stage]:
         """Show that a stage of the work runs, and how far it is."""
         # A bar with the remaining time when standard error is a terminal, otherwise a line when something new begins.
+        self.begun += 1
+        if self.stages:
+            title = f"[{self.begun}/{max(self.stages, self.begun)}] {title}"
         if self.quiet or not sys.stderr.isatty():
             self.note(f"{title} ...")
             yield _Checked(_Lines(self), self.interruption)

@@ -36,10 +36,9 @@ def declarations_beside(file: Path) -> Path:
 
 def model_folder(name: str) -> Path:
     """Folder of one shipped model."""
-    folder = models_folder() / name
-    if not name or not (folder / FILE).is_file():
-        shipped = sorted(path.parent.name for path in models_folder().glob(f"*/{FILE}"))
+    shipped = sorted(path.parent.name for path in models_folder().glob(f"*/{FILE}"))
+    if name not in shipped:
         raise UnknownName(
             f"no shipped model is called {name!r}; shipped: {', '.join(shipped)}.{suggest(name, shipped)}"
         )
-    return folder
+    return models_folder() / name

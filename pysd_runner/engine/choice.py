@@ -11,6 +11,10 @@ Engine = Literal["auto", "llvm", "numpy", "pysd"]
 Precision = Literal["float64", "float32"]
 
 
+class SlowerEngine(RuntimeWarning):
+    """The compiled engine cannot be loaded, so that NumPy computes."""
+
+
 def chosen(engine: Engine, precision: Precision = "float64") -> Engine:
     """The engine that is meant.
 
@@ -49,7 +53,7 @@ def _loads() -> bool:
         reason = "it is not installed"
     warnings.warn(
         f"llvmlite cannot be loaded ({reason}): NumPy takes over, with the same numbers at a lower speed",
-        RuntimeWarning,
+        SlowerEngine,
         stacklevel=2,
     )
     return False

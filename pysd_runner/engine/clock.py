@@ -2,6 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ class Axis:
     saved: tuple[bool, ...]  # which of them are saved
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clock:
     """When a run starts and stops, how long a step is, and how often results are saved."""
 
@@ -52,23 +54,25 @@ class Clock:
         if self.stop < self.start:
             raise InvalidInput(f"a run goes forward: stop {self.stop:g} lies before start {self.start:g}")
 
-    @property
+    # The moments are computed once and shared, hence read only.
+
+    @cached_property
     def times(self) -> NDArray[np.float64]:
         """Every step, first and last moment included, shape (step,)."""
-        # Steps are added one by one, so that they carry the same rounding as in PySD.
         if self.axis is not None:
-            return np.array(self.axis.times)
+            return _shared(np.array(self.axis.times))
+        # Steps are added one by one, so that they carry the same rounding as in PySD.
         count = math.ceil((self.stop - self.start) / self.step - PRECISION)
-        return np.cumsum(np.concatenate([[self.start], np.full(max(count, 0), self.step)]))
+        return _shared(np.cumsum(np.concatenate([[self.start], np.full(max(count, 0), self.step)])))
 
-    @property
+    @cached_property
     def saved(self) -> NDArray[np.bool_]:
         """Which steps are saved, shape (step,)."""
         if self.axis is not None:
-            return np.array(self.axis.saved)
+            return _shared(np.array(self.axis.saved))
         since = self.times - self.times[0]
         tolerance = self.step * PRECISION
-        return np.asarray((since % self.save_every < tolerance) | (-since % self.save_every < tolerance))
+        return _shared((since % self.save_every < tolerance) | (-since % self.save_every < tolerance))
 
     @property
     def lost(self) -> int:
@@ -83,3 +87,8 @@ class Clock:
     def saved_times(self) -> NDArray[np.float64]:
         """The moments that are saved, free of rounding noise, shape (year,)."""
         return np.round(self.times[self.saved], 9)
+
+
+def _shared(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array

@@ -100,8 +100,8 @@ class SingleCase:
         from pysd_runner.engine.llvm import target
         from pysd_runner.engine.llvm.calls import Call, Clockwork
 
-        inputs, clock = task.inputs, task.clock
-        program = target.compiled(task.ir, task.outcomes, inputs, single=True)
+        (model, inputs), clock = task.integrated, task.clock
+        program = target.compiled(model, task.outcomes, inputs, single=True)
         steps = np.full(clock.times.size, clock.step)
         clockwork = Clockwork(clock.times, steps, clock.saved, program.number)
         self.call: Call = Call(program, clockwork, 1, 1, inputs, seed=task.seed, first_draw=task.first_draw)

@@ -13,6 +13,7 @@ from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
 from pysd_runner.engine.bounds import clocks, one_case
 from pysd_runner.engine.choice import Engine, Precision, chosen
 from pysd_runner.engine.clock import Clock
+from pysd_runner.engine.cost import Work, check_compiling
 from pysd_runner.engine.ir import Method, ModelIr
 from pysd_runner.engine.names import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP
 from pysd_runner.engine.numpy.target import compiled, leading_shape, run
@@ -24,6 +25,7 @@ from pysd_runner.engine.values import fitted_to
 
 if TYPE_CHECKING:
     from pysd_runner.engine.frontend.translated.source import Translated
+    from pysd_runner.engine.linearised import SingleCase
 
 Array = NDArray[np.float64]
 
@@ -79,8 +81,10 @@ class Task:
         clock = self.clocks.get((scenario, draw), self.clock)
         return replace(self, values=values, first_draw=self.first_draw + draw, clock=clock, clocks={})
 
-    def compute(self, *, progress: Callable[[int], None] | None = None) -> dict[str, Array]:
-        """Every outcome, shape (scenario, draw, ..., year)."""
+    def compute(
+        self, *, progress: Callable[[int], None] | None = None, into: Mapping[str, NDArray[Any]] | None = None
+    ) -> dict[str, Array]:
+        """Every outcome, shape (scenario, draw, ..., year); ``into`` is memory that an engine may write them to."""
         if self.clocks:
             return _case_by_case(self, progress)
         if self.engine == "pysd":
@@ -88,7 +92,7 @@ class Task:
 
             return run_reference(self.translated(), self.ir, self.values, self.clock, self.outcomes, progress=progress)
         if self.engine == "llvm":
-            return _run_llvm(self, progress)
+            return _run_llvm(self, progress, into)
         return _run_numpy(self, progress)
 
     def failed_cases(self, data: Mapping[str, Array]) -> NDArray[np.bool_]:
@@ -127,6 +131,16 @@ class Task:
         """The first value of one failed case that is not finite, as far as saved results show it."""
         return seen(self.ir, data, self.clock.saved_times, case)
 
+    def check_orders(self) -> None:
+        """Refuse values that change the order of a delay."""
+        check_orders(self.ir, self.inputs, self.clock.start, self.clock.step)
+
+    def single(self) -> "SingleCase | None":
+        """The compiled program of one case, with its memory, to be run again and again; None for another engine."""
+        from pysd_runner.engine.linearised import SingleCase
+
+        return SingleCase(self) if self.engine == "llvm" else None
+
     def compile(self) -> None:
         """Compile what the compiled engine needs for it, so that several threads find it."""
         from pysd_runner.engine.llvm import target
@@ -160,6 +174,8 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
     threads: int | None = None,
     precision: Precision = "float64",
     method: Method | None = None,
+    runs: int | None = None,
+    seconds: float = math.inf,
 ) -> Task:
     """Check what a caller asks for.
 
@@ -177,8 +193,12 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         As for `pysd_runner.simulate`.
     outcomes
         Variables to save.
+    runs
+        How many draws the task is for; None for one that is computed again and again.
+    seconds
+        The most that compiling may take, as predicted.
     """
-    engine = chosen(engine, precision)
+    asked, engine = engine, chosen(engine, precision)
     seed = whole("seed", seed, least=0)
     threads = None if threads is None else whole("threads", threads, least=1)
     bounds = _bounds(given, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
@@ -190,6 +210,13 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         raise InvalidInput(f"PySD knows 'euler' only; found method {by!r}{wish}")
     found = clocks(ir, file, ready, bounds, method=by, seed=seed)
     clock = found.first
+    if engine == "llvm":
+        work = Work.of(ir, clock.times.size, max(math.prod(leading_shape(ready)), runs or 1))
+        too_long = work.compiling > seconds or (work.is_cheaper_by_numpy and runs is not None)
+        if asked == "auto" and precision == "float64" and too_long:
+            engine = "numpy"
+        else:
+            check_compiling(work, seconds)
     task = Task(
         ir=ir,
         file=file,
@@ -205,7 +232,7 @@ def prepared(  # noqa: PLR0913 - the settings of `simulate`
         precision=precision,
     )
     if engine != "pysd":
-        check_orders(ir, task.inputs, clock.start, clock.step)
+        task.check_orders()
     return task
 
 
@@ -269,7 +296,9 @@ def _run_numpy(task: Task, progress: Callable[[int], None] | None) -> dict[str, 
     )
 
 
-def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, Array]:
+def _run_llvm(
+    task: Task, progress: Callable[[int], None] | None, into: Mapping[str, NDArray[Any]] | None
+) -> dict[str, Array]:
     from pysd_runner.engine.llvm import target
 
     (model, inputs), clock = task.integrated, task.clock
@@ -284,6 +313,7 @@ def _run_llvm(task: Task, progress: Callable[[int], None] | None) -> dict[str, A
         seed=task.seed,
         first_draw=task.first_draw,
         progress=progress,
+        into=into,
     )
 
 

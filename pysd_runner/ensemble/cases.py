@@ -62,8 +62,10 @@ def cases_of(
     values = given.cases if isinstance(given, Design) else given
     if not isinstance(values, Mapping):
         raise InvalidInput(f"cases are a design, or a mapping from variables to arrays; found {type(values).__name__}")
-    common = {name: _by_draw(model, name, value) for name, value in _whole_variables(model, values).items()}
+    whole_variables = _whole_variables(model, values)
+    common = {name: _by_draw(model, name, value, isinstance(given, Design)) for name, value in whole_variables.items()}
     named = {BASE: {}} if scenarios is None else _named(model, scenarios)
+    asked |= {"runs": draws or 1}
     tasks = [_task(model, {**common, **overrides}, name, asked) for name, overrides in named.items()]
     for name, task in zip(named, tasks, strict=True):
         if task.clock != tasks[0].clock:
@@ -168,8 +170,8 @@ def _by_chance(task: Task, draws: int) -> Task:
     return replace(task, values={**task.values, INITIAL_TIME: spread})
 
 
-def _by_draw(model: Model, name: str, value: Any) -> Array | TimePath:
-    """A value with the axes (1, draw, ...) that `simulate` knows."""
+def _by_draw(model: Model, name: str, value: Any, is_drawn: bool) -> Array | TimePath:
+    """A value with the axes (1, draw, ...) that `simulate` knows; what is drawn has one number for every draw."""
     shape = model.ir.shape(model.ir.variables[name].dims)
     if isinstance(value, TimePath):
         return TimePath(
@@ -177,7 +179,10 @@ def _by_draw(model: Model, name: str, value: Any) -> Array | TimePath:
             values=_with_scenario(name, value.values, shape, lead=1),
             interpolate=value.interpolate,
         )
-    return _with_scenario(name, _numbers(name, value), shape, lead=0)
+    numbers = _numbers(name, value)
+    if is_drawn and numbers.ndim == 1:
+        numbers = np.broadcast_to(numbers.reshape(-1, *(1 for _ in shape)), (numbers.size, *shape))
+    return _with_scenario(name, numbers, shape, lead=0)
 
 
 def _numbers(name: str, value: Any) -> Array:
@@ -191,6 +196,8 @@ def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int
     """Insert the scenario axis behind `lead` axes; one number per draw holds for every element."""
     own = array.shape[lead:]
     check_cases(name, own)
+    if shape and own == shape:
+        return np.expand_dims(array, (lead, lead + 1))
     if own == () or (len(own) == len(shape) + 2 and own[0] == 1 and own[2:] == shape):
         return array if own else array.reshape(*array.shape, 1, 1, *(1 for _ in shape)) + np.zeros(shape)
     if len(own) == 1:
@@ -199,7 +206,8 @@ def _with_scenario(name: str, array: Array, shape: tuple[int, ...], *, lead: int
     if own[1:] == shape:
         return np.expand_dims(array, lead)
     expected = f"(draw, {', '.join(str(length) for length in shape)})" if shape else "(draw,)"
+    alone = f"{shape} for all draws, " if shape else ""
     raise InvalidInput(
-        f"value of {name!r} has shape {own}; expected a number, one number per draw, or {expected}: the first axis is "
-        "the draw"
+        f"value of {name!r} has shape {own}; expected a number, one number per draw, {alone}or {expected}: the first "
+        "axis is the draw"
     )

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.core.memory import machine_bytes
+from pysd_runner.core.memory import aligned, machine_bytes, spread
+from pysd_runner.ensemble.blocks import LEAST_DRAWS
 from pysd_runner.ensemble.cases import Cases
 from pysd_runner.ensemble.statistics import BlockStatistics, RunningStatistics, Statistics
 
@@ -30,6 +31,9 @@ class Collector(Protocol):
     @property
     def order(self) -> Sequence[int]:
         """Scenarios in the order in which the runs of a block are wanted."""
+
+    def room(self, scenario: int, draws: slice) -> Mapping[str, Array] | None:
+        """Memory that the runs of a block may be written to, shape (1, year, cell, room for draws); None for none."""
 
     def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> Any:
         """Take what is needed of one block under every scenario; called from several threads at once."""
@@ -54,17 +58,27 @@ class Runs:
                 "statistics of them (keep=Statistics()), or take fewer draws, scenarios or outcomes"
             )
         self.order = range(lead[0])
-        # Draws lie side by side, as the compiled engine gives them, so that blocks are copied in long pieces.
-        self._data = {
-            name: np.moveaxis(np.empty((lead[0], *shape, lead[1]), dtype=precision), -1, 1)
+        # As the compiled engine gives them, shape (scenario, year, cell, room for draws), so that it writes them here.
+        room = spread(-(-lead[1] // LEAST_DRAWS) * LEAST_DRAWS, LEAST_DRAWS, np.dtype(precision).itemsize)
+        self._room = {
+            name: aligned((lead[0], shape[-1], int(np.prod(shape[:-1])), room), precision)
             for name, shape in shapes.items()
         }
+        self._draws = lead[1]
+        self._data = {name: _by_draw(self._room[name], shape, lead[1]) for name, shape in shapes.items()}
+
+    def room(self, scenario: int, draws: slice) -> Mapping[str, Array]:
+        """The place of a block; what lies behind the last draw is not read."""
+        stop = None if draws.stop == self._draws else draws.stop
+        return {name: array[scenario : scenario + 1, ..., draws.start : stop] for name, array in self._room.items()}
 
     def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> None:
-        """Copy a block to its place; no two blocks share one."""
+        """Copy a block to its place, unless it was written there; no two blocks share one."""
         for run in runs:
             for name, values in run.data.items():
-                self._data[name][run.scenario, draws] = values[0]
+                place = self._data[name][run.scenario, draws]
+                if place.ctypes.data != values.ctypes.data:
+                    place[...] = values[0]
 
     def add(self, reduced: None) -> None:
         """All is in its place."""
@@ -73,6 +87,12 @@ class Runs:
         """The runs of the draws that were finished."""
         data = {name: values[:, :draws] for name, values in self._data.items()}
         return {"data": data, "statistics": {}, "differences": {}, "kept": None, "quantile_error": 0.0}
+
+
+def _by_draw(array: Array, shape: tuple[int, ...], draws: int) -> Array:
+    """A view of shape (scenario, draw, ..., year)."""
+    shaped = array.reshape(*array.shape[:2], *shape[:-1], array.shape[-1])[..., :draws]
+    return np.moveaxis(shaped, (-1, 1), (1, -1))
 
 
 Running = dict[str, RunningStatistics]
@@ -97,6 +117,10 @@ class Streams:
             scenario: running() for scenario in range(count) if self._against is not None and scenario != self._against
         }
         self.order = sorted(range(count), key=lambda scenario: scenario != self._against)
+
+    def room(self, scenario: int, draws: slice) -> None:  # noqa: ARG002
+        """None: what is reduced is not kept."""
+        return
 
     def reduce(self, draws: slice, runs: Iterable[BlockRuns]) -> list[tuple[int, Reduced, Reduced]]:  # noqa: ARG002
         """Statistics of a block, without the cases that failed."""

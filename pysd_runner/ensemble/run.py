@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import metadata
 from types import FrameType
 from typing import Any, Literal
@@ -65,9 +66,10 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     model
         What `load_model` returned: any model, with declarations or without.
     cases
-        A `Design`, or values by variable: a number for all draws, an array of shape (draw,) or (draw, subscripts...),
-        or a `TimePath` of such values. The first axis is always the draw. One element of a constant is named as
-        ``contact rate[young]``; the others keep the values of the file.
+        A `Design`, or values by variable: a number or an array of shape (subscripts...) for all draws, an array of
+        shape (draw,) or (draw, subscripts...), or a `TimePath` of such values. An array with the shape of the
+        subscripts is never taken for draws: with 31 regions, 31 numbers are one for each region. One element of a
+        constant is named as ``contact rate[young]``; the others keep the values of the file.
     outcomes
         Variables to save; None saves every variable of the file.
     scenarios
@@ -207,7 +209,7 @@ class _Work:
         """The runs of a block, scenario by scenario; what failed is noted, shape (scenario, draw)."""
         for scenario in self.collector.order:
             one = self.cases.tasks[scenario].part(part)
-            data = one.compute()
+            data: Mapping[str, NDArray[Any]] = one.compute(into=self.collector.room(scenario, part))
             with np.errstate(all="ignore"):
                 stored = {name: values.astype(self.precision, copy=False) for name, values in data.items()}
             failed[scenario] = one.failed_cases(stored)[0]
@@ -311,7 +313,13 @@ def _plain(value: Any) -> Any:
 
 def _versions(cases: Cases) -> dict[str, str]:
     packages = (*PACKAGES, COMPILER) if cases.first.engine == "llvm" else PACKAGES
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+@cache
+def _version(package: str) -> str:
+    """Version of a package; looking it up takes longer than a small ensemble."""
+    return metadata.version(package)
 
 
 class Interruption:

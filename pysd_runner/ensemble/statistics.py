@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.ensemble.quantiles import QuantileSketch, Summary, joined_summaries
+from pysd_runner.ensemble.quantiles import QuantileSketch, Summary
 
 Array = NDArray[np.float64]
 
@@ -43,9 +44,10 @@ class Moments:
 
 
 def moments_of(values: NDArray[np.floating], *, is_sorted: bool = False) -> Moments:
-    """Moments of one block, from deviations of a value amid the others."""
+    """Moments of one block, from deviations of one of the values."""
+    # No value lies farther from the mean than sqrt(count - 1) standard deviations, so that little is cancelled.
     series, count = values.shape
-    origin = (values[:, count // 2] if is_sorted else values.mean(axis=1, dtype=float)).astype(float)
+    origin = values[:, count // 2].astype(float)
     beyond, squares = np.empty(series), np.empty(series)
     rows = max(1, DRAWS_AT_ONCE // count)
     for first in range(0, series, rows):
@@ -174,28 +176,35 @@ class RunningStatistics:
 
     def summarise(self, values: NDArray[np.floating]) -> BlockStatistics:
         """Reduce the draws of one block; it can be done in any thread."""
-        if not values.shape[0]:
+        count = values.shape[0]
+        if not count:
             return BlockStatistics(None, None)
-        series = np.moveaxis(values, 0, -1)
-        rows = max(1, AT_ONCE // max(1, series[0].size))
+        # (draw, ..., year) becomes (year, ..., draw), as the compiled engine writes it, and (series, draw).
+        series = np.moveaxis(values, (0, -1), (-1, 0)).reshape(-1, count)
+        kept = np.empty_like(series, order="C") if self.kept.quantiles else None
+        rows = max(1, AT_ONCE // count)
         with np.errstate(all="ignore"):
-            found = [self._summarise(series[first : first + rows]) for first in range(0, series.shape[0], rows)]
-        moments = joined_moments([item.moments for item in found if item.moments is not None])
-        summary = joined_summaries([item.summary for item in found if item.summary is not None])
-        return BlockStatistics(
-            moments, summary, np.concatenate([item.missing for item in found if item.missing is not None])
-        )
+            found = [
+                self._summarise(series[part], None if kept is None else kept[part])
+                for part in (slice(first, first + rows) for first in range(0, len(series), rows))
+            ]
+            summary = None if kept is None else self._sketch.summarise(kept, is_sorted=True)
+        moments = joined_moments([item for item, _ in found if item is not None])
+        return BlockStatistics(moments, summary, np.concatenate([missing for _, missing in found]))
 
-    def _summarise(self, series: NDArray[np.floating]) -> BlockStatistics:
-        """Reduce some of the series, few enough to stay in the cache; shape (..., year, draw)."""
-        count = series.shape[-1]
-        # A copy, because it is sorted.
-        values = series.copy().reshape(-1, count)
-        summary = self._sketch.summarise(values) if self.kept.quantiles else None
-        moments = moments_of(values, is_sorted=summary is not None) if self.kept.simple else None
+    def _summarise(
+        self, series: NDArray[np.floating], kept: NDArray[np.floating] | None
+    ) -> tuple[Moments | None, NDArray[np.bool_]]:
+        """Moments of some of the series, few enough to stay in the cache, and which have a missing value."""
+        if kept is None:
+            moments = moments_of(series)
+            missing = np.isnan(moments.squares)  # also of what is infinite
+            missing[missing] = np.isnan(series[missing]).any(axis=1)
+            return moments, missing
+        kept[...] = series
+        kept.sort(axis=-1)
         # Sorting puts NaN last.
-        missing = np.isnan(values[:, -1]) if summary is not None else np.isnan(values).any(axis=1)
-        return BlockStatistics(moments, summary, missing)
+        return moments_of(kept, is_sorted=True) if self.kept.simple else None, np.isnan(kept[:, -1])
 
     def add(self, block: BlockStatistics) -> None:
         """Add the draws of a block."""
@@ -219,12 +228,16 @@ class RunningStatistics:
         levels: Sequence[float] = self.kept.quantiles
         if levels:
             shape = (len(levels), *self.shape)
-            found[QUANTILE] = self._sketch.at(levels).reshape(shape) if self._sketch.count else np.full(shape, np.nan)
-        missing = self._missing.reshape(self.shape)
+            found[QUANTILE] = self._in_place(self._sketch.at(levels)) if self._sketch.count else np.full(shape, np.nan)
+        missing = self._in_place(self._missing)
         return {name: np.where(missing, np.nan, values) for name, values in found.items()} if missing.any() else found
 
     def _moment(self, name: str) -> Array:
         if self._moments is None:
             return np.full(self.shape, np.nan)
-        found: Array = getattr(self._moments, name)
-        return found.reshape(self.shape)
+        return self._in_place(getattr(self._moments, name))
+
+    def _in_place(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values by series, shape (..., series), as (..., subscripts, year)."""
+        lead = values.shape[:-1]
+        return np.moveaxis(values.reshape(*lead, self.shape[-1], *self.shape[:-1]), len(lead), -1)

@@ -1,8 +1,9 @@
 """Files that are written whole or not at all."""
 
 import os
-import tempfile
 from pathlib import Path
+
+from pysd_runner.export.drafts import draft_file
 
 
 def write_text_whole(path: str | Path, text: str) -> Path:
@@ -51,18 +52,16 @@ def write_bytes_whole(path: str | Path, content: bytes) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder, so that the move cannot cross file systems and is atomic.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
+        with draft_file(path) as draft:
+            with draft.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.chmod(0o666 & ~_umask())
+            draft.replace(path)
+    except OSError as error:
+        if error.filename is None:
             error.filename = str(path)  # a full disk does not say which
         raise
     return path

@@ -1,6 +1,5 @@
 """What a projection of any model gave: outcomes by scenario and draw, beside the data."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine.ir import key
+from pysd_runner.export.records import read_record, write_record
 from pysd_runner.panel.table import Table
 from pysd_runner.scenarios.changes import ModelScenario, scenario_of
 
@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 
 BASELINE = "baseline"
 RECORD, DATA = "future.json", "future.nc"
+SCHEMA = 1
 LEVELS = (0.05, 0.5, 0.95)
 
 
@@ -240,7 +241,6 @@ class Future:
         ``future.nc`` holds every draw, ``end.csv`` the table, ``quantiles.csv`` quantiles over time.
         """
         from pysd_runner.export import save_netcdf
-        from pysd_runner.export.files import write_text_whole
         from pysd_runner.export.frames import save_csv
 
         folder = Path(folder)
@@ -250,7 +250,6 @@ class Future:
         if self.history is not None:
             save_csv(self.history.to_frame(), folder / "observed.csv")
         record = {
-            "schema": 1,
             "model": self.model,
             "scenarios": [item.to_dict() for item in self.scenarios],
             "observed": dict(self.observed),
@@ -259,7 +258,7 @@ class Future:
             "warnings": list(self.warnings),
             "provenance": dict(self.provenance),
         }
-        write_text_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True)
         return folder
 
 
@@ -280,8 +279,9 @@ def load_future(folder: str | Path) -> Future:
     from pysd_runner.panel.table_reading import load_table
 
     folder = Path(folder)
+    remedy = "run the scenarios again"
+    record = read_record(folder / RECORD, schema=SCHEMA, what="record of a projection of a model", remedy=remedy)
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         data = load_netcdf(folder / DATA)
         seen = folder / "observed.csv"
         history = None
@@ -305,7 +305,7 @@ def load_future(folder: str | Path) -> Future:
             provenance=record["provenance"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder} holds no projection of a model: {error}; run the scenarios again") from error
+        raise InvalidInput(f"{folder} holds no projection of a model: {error}; {remedy}") from error
 
 
 def is_future(folder: Path) -> bool:

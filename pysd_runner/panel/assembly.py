@@ -399,7 +399,10 @@ def _per(numerator: str, denominator: str, scale: float, values: Mapping[str, Fl
 def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """Variables that can be computed and are not there."""
     # output per head = output / population; output = output per head x population; users and ports per 100 = 100 x
-    # users or ports / population; share of information services = their employment / urban employment.
+    # users or ports / population; share of information services = their employment / urban employment; urban share =
+    # urban / (urban + rural population), which may be of another vintage than the population.
+    town, country = values.get("urban_population"), values.get("rural_population")
+    people = {} if town is None or country is None else {"town": town, "all": town + country}
     made: dict[str, FloatArray | None] = {
         "output_per_head": _per("output", "population", 1.0, values),
         "output": values["output_per_head"] * values["population"]
@@ -408,6 +411,7 @@ def derived(values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         "mobile_internet_per_100": _per("mobile_internet_users", "population", 100.0, values),
         "broadband_ports_per_100": _per("broadband_ports", "population", 100.0, values),
         "ict_employment_share": _per("ict_employment", "urban_unit_employment", 1.0, values),
+        "urban_share": _per("town", "all", 1.0, people),
     }
     return {name: array for name, array in made.items() if array is not None and name not in values}
 

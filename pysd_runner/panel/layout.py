@@ -7,6 +7,7 @@ from typing import Literal
 
 from pysd_runner.core.errors import InvalidInput, suggest
 from pysd_runner.panel.names import ROLE_OF, ROLES, SPELLINGS, VARIABLE_OF, key, split_unit, year_heading
+from pysd_runner.panel.office import nearest_layout
 from pysd_runner.panel.problems import Problem
 from pysd_runner.panel.tables import Table
 from pysd_runner.panel.units import parse_unit
@@ -219,6 +220,9 @@ def _unused(meanings: list[Meaning], layout: Layout, row: int) -> list[Problem]:
 def _missing(layout: Layout, header: Sequence[str], row: int) -> list[Problem]:
     needed = ("region",) if layout.shape == "years" else ("region", "year")
     problems = [missing_column(role, header, row) for role in needed if role not in layout.roles]
+    if problems:
+        near = nearest_layout(header)
+        problems[0] = replace(problems[0], message=f"{problems[0].message}. The nearest layout is {near}")
     if layout.shape == "wide" and not any(meaning.name in REQUIRED for meaning in layout.observed):
         problems.append(missing_column("output", header, row))
     if layout.shape == "years" and "variable" not in layout.roles and not layout.value_variable:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -22,10 +23,12 @@ from pysd_runner.panel.assembly import (
     totals,
 )
 from pysd_runner.panel.conversion import MONEY, Measure, currency_of, measures, panel_unit
+from pysd_runner.panel.joining import joined
 from pysd_runner.panel.layout import Layout, interpret, missing_column, take_unit_row
 from pysd_runner.panel.mapping import PanelMapping, as_mapping
 from pysd_runner.panel.names import key, visible
 from pysd_runner.panel.observations import SIDECAR, IndexArray, Observations, Series, observe, read_national, years_of
+from pysd_runner.panel.office import in_form
 from pysd_runner.panel.panel import DERIVED, Flags, Panel, Region
 from pysd_runner.panel.problems import Problem, errors_of, in_file_order, summary
 from pysd_runner.panel.regions import Places, RegionBook, places_of, read_regions, with_tiles
@@ -37,12 +40,18 @@ from pysd_runner.panel.variables import REQUIRED, VARIABLES
 
 logger = logging.getLogger(__name__)
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    OneSource = str | Path | pd.DataFrame | Mapping[str, Sequence[object]]
+    Source = OneSource | Sequence[OneSource]
+
 Mappable = PanelMapping | Mapping[str, str] | str | Path | None
 Regions = str | Path | Sequence[Region] | None
 
 
 def load_panel(
-    name_or_path: str | Path,
+    name_or_path: "Source",
     *,
     mapping: Mappable = None,
     regions: Regions = None,
@@ -57,7 +66,9 @@ def load_panel(
     ----------
     name_or_path
         ``"china"``, or a CSV or xlsx file: long (region, year, variable, value), wide (a column for each
-        variable) or with a column for each year; headings in English or Chinese.
+        variable) or with a column for each year; headings in English or Chinese; also as China's NBS, Eurostat
+        and the World Bank export it. A data frame, or a dictionary of columns, of one of these forms. A list of
+        them is one panel, for instance output and population from two downloads.
     mapping
         What other headings mean: ``{"heading": "variable"}``, a `PanelMapping`, or the path of a mapping
         file.
@@ -86,17 +97,19 @@ def load_panel(
         If there is no such file or shipped panel.
     """
     asked = as_mapping(mapping).merged(encoding=encoding, units=units, yuan_per_unit=yuan_per_unit)
-    examination = _examine(panel_file(name_or_path), asked, regions, national)
+    files = _files(name_or_path)
+    examination = _examine(files, asked, regions, national)
     wrong = errors_of(examination.problems)
+    called = ", ".join(item.called for item in files)
     if wrong or examination.panel is None:
-        raise InvalidPanel(summary(wrong, str(name_or_path)))
+        raise InvalidPanel(summary(wrong, called))
     if examination.problems:
-        logger.warning("%s: %d doubts, listed in the panel's `problems`", name_or_path, len(examination.problems))
+        logger.warning("%s: %d doubts, listed in the panel's `problems`", called, len(examination.problems))
     return examination.panel
 
 
 def check_panel(
-    name_or_path: str | Path,
+    name_or_path: "Source",
     *,
     mapping: Mappable = None,
     regions: Regions = None,
@@ -123,7 +136,43 @@ def check_panel(
         If the mapping file itself is not usable.
     """
     asked = as_mapping(mapping).merged(encoding=encoding, units=units, yuan_per_unit=yuan_per_unit)
-    return _examine(panel_file(name_or_path), asked, regions, national).problems
+    return _examine(_files(name_or_path), asked, regions, national).problems
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File:
+    """A file, or a data frame that stands for one."""
+
+    called: str  # as the caller wrote it
+    path: Path  # without a file for a data frame
+    frame: "pd.DataFrame | None" = None
+
+    def table(self, mapping: PanelMapping) -> Table:
+        """What it holds, as text."""
+        if self.frame is not None:
+            from pysd_runner.panel.table_reading import of_frame
+
+            named = any(name is not None for name in self.frame.index.names)
+            return of_frame(self.frame.reset_index() if named else self.frame)
+        return in_form(read_table(self.path, encoding=mapping.encoding, sheet=mapping.sheet), self.path)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its content."""
+        content = self.path.read_bytes() if self.frame is None else self.frame.to_csv().encode()
+        return hashlib.sha256(content).hexdigest()
+
+
+def _files(source: "Source") -> tuple[_File, ...]:
+    if isinstance(source, list | tuple) and source:
+        return tuple(file for item in source for file in _files(item))
+    if isinstance(source, Mapping):
+        import pandas as pd
+
+        return (_File(called="dictionary", path=Path("panel"), frame=pd.DataFrame(dict(source))),)
+    if hasattr(source, "columns"):
+        return (_File(called="data frame", path=Path("panel"), frame=cast("pd.DataFrame", source)),)
+    return (_File(called=str(source), path=panel_file(source)),)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +187,7 @@ class _Examination:
 class _Context:
     """Everything besides the file itself."""
 
-    path: Path
+    files: tuple[_File, ...]
     mapping: PanelMapping
     declared: Declarations
     book: RegionBook | None
@@ -146,27 +195,36 @@ class _Context:
 
 
 def _examine(
-    path: Path,
+    files: Sequence[_File],
     mapping: PanelMapping,
     regions: Regions,
     national: str | Path | Mapping[str, Mapping[int, float]] | None,
 ) -> _Examination:
-    context, problems = _context(path, mapping, regions, national)
-    table = read_table(path, encoding=mapping.encoding, sheet=mapping.sheet)
-    problems += table.problems
-    if not table.readable:
-        return _Examination(problems=in_file_order(problems))
-    table, selected = _selected(table, mapping)
-    layout, headings = interpret(table.header, table.header_row, mapping.columns)
-    table, layout = take_unit_row(table, layout)
-    observations, names = observe(table, layout, mapping.columns)
-    problems += [
-        *selected,
-        *headings,
-        *names,
-        *_unused_mapping(table, layout, mapping),
-        *_undeclared(observations, layout, table),
-    ]
+    context, problems = _context(files, mapping, regions, national)
+    parts: list[tuple[Table, Layout, Observations]] = []
+    unused: list[dict[str, Problem]] = []
+    for file in files:
+        table = file.table(mapping)
+        if not table.readable:
+            return _Examination(problems=in_file_order([*problems, *_in_file(table.problems, file, files)]))
+        table, selected = _selected(table, mapping)
+        layout, headings = interpret(table.header, table.header_row, mapping.columns)
+        table, layout = take_unit_row(table, layout)
+        observations, names = observe(table, layout, mapping.columns)
+        found = [*table.problems, *selected, *headings, *names]
+        if len(files) > 1:
+            # Another file may hold what this one lacks; what none holds is said below.
+            found = [item for item in found if (item.rule, item.column) != ("missing-column", "output")]
+        problems += _in_file(found, file, files)
+        unused.append({item.column: item for item in _unused_mapping(table, layout, mapping)})
+        parts.append((table, layout, observations))
+    # What the mapping names stands in one of the files at least.
+    problems += [item for heading, item in unused[0].items() if all(heading in other for other in unused)]
+    table, layout, observations = parts[0]
+    if len(parts) > 1:
+        named = [(file.path.name, *part[1:]) for file, part in zip(files, parts, strict=True)]
+        layout, observations = joined(named)
+    problems += _undeclared(observations, layout, table)
     examination = _assembled(context, table, layout, observations)
     return replace(
         examination,
@@ -181,13 +239,21 @@ def _with_warnings(examination: _Examination, problems: list[Problem]) -> Panel 
     return replace(examination.panel, problems=tuple(in_file_order([*problems, *examination.problems])))
 
 
+def _in_file(problems: Sequence[Problem], file: _File, files: Sequence[_File]) -> list[Problem]:
+    """Problems with the name of their file, where there are several."""
+    if len(files) == 1:
+        return list(problems)
+    return [replace(item, message=f"{file.path.name}: {item.message}") for item in problems]
+
+
 def _context(
-    path: Path,
+    files: Sequence[_File],
     mapping: PanelMapping,
     regions: Regions,
     national: str | Path | Mapping[str, Mapping[int, float]] | None,
 ) -> tuple[_Context, list[Problem]]:
     problems: list[Problem] = []
+    path = files[0].path
     declared = Declarations()
     book: RegionBook | None = None
     series: Series = {}
@@ -203,7 +269,7 @@ def _context(
         series = _national(national if national is not None else mapping.national or declared.national, path)
     except InvalidPanel as error:
         problems.append(Problem(rule="national-file", message=str(error), expected="a usable file of national series"))
-    return _Context(path=path, mapping=mapping, declared=declared, book=book, national=series), problems
+    return _Context(files=tuple(files), mapping=mapping, declared=declared, book=book, national=series), problems
 
 
 def _book(regions: Regions) -> RegionBook | None:
@@ -410,7 +476,7 @@ def _panel(
         units[name] = canonical_text(derived_unit(name), currency)
         marks[name] = np.where(np.isfinite(array), DERIVED, "").astype(object)
     return Panel(
-        name=context.declared.name or context.path.stem,
+        name=context.declared.name or context.files[0].path.stem,
         regions=axes.regions,
         years=axes.years,
         values=values,
@@ -447,8 +513,8 @@ def _marks(grid: Grid, declared: Declarations, name: str, axes: Axes) -> np.ndar
 def _provenance(context: _Context, table: Table, layout: Layout, measured: Mapping[str, Measure]) -> dict[str, object]:
     headings = {meaning.name: meaning.heading for meaning in (*layout.roles.values(), *layout.observed)}
     return {
-        "file": context.path.name,
-        "file_sha256": hashlib.sha256(context.path.read_bytes()).hexdigest(),
+        "file": ", ".join(file.path.name for file in context.files),
+        "file_sha256": " ".join(file.sha256 for file in context.files),
         "encoding": table.encoding,
         "shape": layout.shape,
         "headings": headings,

@@ -15,6 +15,9 @@ ROLES = ("region", "region_name", "year", "group", "variable", "value", "unit", 
 # As people write them: roles, variables, headings of codes, and names of rows that are totals.
 SPELLINGS: dict[str, Any] = json.loads(files("pysd_runner.panel").joinpath("headings.json").read_text(encoding="utf-8"))
 
+# How offices export tables.
+OFFICES: dict[str, Any] = SPELLINGS["offices"]
+
 # Kinds of Chinese regions at the end of a name: with it and without it is one region.
 CHINESE_ENDING = re.compile(rf"(?<=..)(?:{'|'.join(SPELLINGS['endings'])})$")
 

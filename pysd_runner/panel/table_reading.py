@@ -43,6 +43,7 @@ _TIMES = {
     "\u5929",
     "\u6708",
 }
+_THOUSANDS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
 _ELEMENT = re.compile(r"(?P<name>.+?)\s*\[(?P<labels>[^\[\]]+)\]")
 _NO_MEASURE = Measure(text="", unit="")
 
@@ -200,15 +201,15 @@ def _as_text(source: Any, *, encoding: str | None, sheet: str | None) -> tuple[t
         frame = source.to_dataframe().reset_index()
         frame = frame[[item for item in frame.columns if item in source.dims or item in source.data_vars]]
         frame = frame.rename(columns={item: f"{item} ({unit})" for item, unit in units.items() if unit})
-        return _of_frame(frame), "table", "xarray"
+        return of_frame(frame), "table", "xarray"
     if isinstance(source, pd.DataFrame):
         named = source.index.name is not None or isinstance(source.index, pd.DatetimeIndex | pd.MultiIndex)
         if named and not set(source.index.names) & set(source.columns):
             source = source.reset_index(names="time" if source.index.names == [None] else None)
-        return _of_frame(source), "table", "data frame"
+        return of_frame(source), "table", "data frame"
     if isinstance(source, Mapping):
         try:
-            return _of_frame(pd.DataFrame(dict(source))), "table", "dictionary"
+            return of_frame(pd.DataFrame(dict(source))), "table", "dictionary"
         except ValueError as error:
             raise InvalidInput(f"the dictionary is no table: {error}; give lists of one length") from error
     raise InvalidInput(
@@ -216,7 +217,7 @@ def _as_text(source: Any, *, encoding: str | None, sheet: str | None) -> tuple[t
     )
 
 
-def _of_frame(frame: "pd.DataFrame") -> tables.Table:
+def of_frame(frame: "pd.DataFrame") -> tables.Table:
     """A data frame as text; numbers keep every digit."""
     if frame.empty:
         problem = Problem(rule="empty-file", message="the data hold no row", expected="a row for each moment")
@@ -233,7 +234,9 @@ def _cell(value: Any) -> str:
         text = value.isoformat(sep=" ") if isinstance(value, datetime.datetime) else value.isoformat()
         return "" if text == "NaT" else text
     if isinstance(value, float | np.floating):
-        return repr(float(value))
+        # A number has a decimal point, whatever the texts beside it have: not to be taken for thousands.
+        text = repr(float(value))
+        return f"{text}0" if _THOUSANDS.fullmatch(text) else text
     if isinstance(value, np.datetime64):
         return "" if np.isnat(value) else str(value.astype("datetime64[s]")).replace("T", " ")
     text = str(value)

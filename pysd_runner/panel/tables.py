@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pysd_runner.panel.names import tidy
+from pysd_runner.panel.names import OFFICES, key, tidy
 from pysd_runner.panel.problems import Problem
 
 Rows = list[tuple[int, list[str]]]
@@ -17,6 +17,11 @@ _SPREADSHEETS = {".xlsx", ".xlsm"}
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _BEYOND_LATIN = 0x250
 _DELIMITERS = (",", ";", "\t")
+# Lines in which the mark between cells is looked for.
+_LOOKED_AT = 30
+# Columns from which on a line with two cells is no row of a table, and cells a note may have.
+_WIDE_TABLE, _NOTE = 4, 2
+_FOOTERS = set(map(key, OFFICES["footers"]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +33,7 @@ class Table:
     numbers: tuple[int, ...] = ()  # row of the file of each data row
     cells: tuple[list[str], ...] = ()  # data rows, each as long as the header
     encoding: str = ""  # encoding of a text file, or the name of the sheet
+    titles: tuple[str, ...] = ()  # lines above the header
     problems: tuple[Problem, ...] = ()  # what is wrong with the file as a file
 
     @property
@@ -177,12 +183,17 @@ def _split(text: str) -> Rows:
         return []
     # One unclosed quote makes the rest of the file one cell; it is reported, not refused for its length.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(io.StringIO("".join(body), newline=""), delimiter=_delimiter(*body[:2]))
+    # The line that has most marks is a row of the table, whatever stands above it.
+    at = max(range(len(body[:_LOOKED_AT])), key=lambda place: max(map(body[place].count, _DELIMITERS)))
+    lines = body[:2] if any(body[0].count(mark) for mark in _DELIMITERS) else body[at : at + 2]
+    reader = csv.reader(io.StringIO("".join(body), newline=""), delimiter=_delimiter(*lines))
     return list(_numbered(reader, skipped))
 
 
 def _delimiter(header: str, first: str = "") -> str:
     """The mark that is there most often in the header, and in the first row as well: units and numbers have commas."""
+    if "\\TIME" in header.upper().partition("\t")[0] and "\t" in header:
+        return "\t"
     return max(_DELIMITERS, key=lambda mark: (min(header.count(mark), first.count(mark)), header.count(mark)))
 
 
@@ -293,12 +304,14 @@ def _assemble(rows: Rows) -> Table:
     """Header, data rows of the header's length, and the faults of shape."""
     if not rows:
         return _failed("empty-file", "the file is empty", expected="a header and one row for each region and year")
+    rows, titles, told = _without_titles(rows)
     (header_row, headings), *body = rows
     used = max((len(cells) for _, cells in body if any(cell.strip() for cell in cells)), default=0)
     while headings and not tidy(headings[-1]) and not _column_used(body, len(headings) - 1, used):
         headings = headings[:-1]
     header = tuple(tidy(heading) for heading in headings)
-    numbers, cells, problems = _even_rows(body, len(header))
+    numbers, cells, uneven = _even_rows(_without_footer(body), len(header))
+    problems = [*told, *uneven]
     if not numbers:
         problems.append(
             Problem(
@@ -313,8 +326,46 @@ def _assemble(rows: Rows) -> Table:
         header_row=header_row,
         numbers=tuple(numbers),
         cells=tuple(cells),
+        titles=titles,
         problems=tuple(problems),
     )
+
+
+def _without_titles(rows: Rows) -> tuple[Rows, tuple[str, ...], list[Problem]]:
+    """Take lines above the header away: they fill a cell, or two where the table has four columns or more."""
+    filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
+    most = 1 if max(filled) < _WIDE_TABLE else 2
+    start = next((place for place, count in enumerate(filled) if count > most), 0)
+    titles = tuple(
+        ": ".join(cell.strip() for cell in cells if cell.strip())
+        for _, cells in rows[:start]
+        if any(map(str.strip, cells))
+    )
+    if not titles:
+        return rows[start:], (), []
+    problem = Problem(
+        rule="title-rows",
+        message=f"{len(titles)} lines above the table are titles"
+        if len(titles) > 1
+        else "the line above the table is a title",
+        row=rows[0][0],
+        found=titles[0],
+        severity="warning",
+    )
+    return rows[start:], titles, [problem]
+
+
+def _without_footer(body: Rows) -> Rows:
+    """Take notes on source and method away that stand below the table."""
+    end = len(body)
+    while end and (not (told := [cell for cell in body[end - 1][1] if cell.strip()]) or _is_note(told)):
+        end -= 1
+    return body[:end]
+
+
+def _is_note(told: Sequence[str]) -> bool:
+    word = re.split("[:,.]", tidy(told[0]), maxsplit=1)[0]
+    return len(told) <= _NOTE and key(word) in _FOOTERS
 
 
 def _column_used(body: Rows, position: int, width: int) -> bool:

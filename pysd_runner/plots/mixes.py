@@ -97,7 +97,7 @@ def plot_mixes(
         caption=joined_sentences(caption, lang),
         lang=lang,
     )
-    lines = [_line(full, name, reference, quantity, names) for name, reference in baselines.items()]
+    lines = [_line(full, name, other, quantity, names) for name, other in baselines.items()]
     with drawing():
         figure = _draw(lines, view, quantity)
     # What is read and not drawn needs no font.

@@ -76,6 +76,55 @@ def plot_fan(
         return _figure(lines, observed, panels, name, unit, str(first.attrs.get("units", "")))
 
 
+def plot_series(table: pd.DataFrame, units: Mapping[str, str], *, title: str, time_unit: str = "") -> ReportFigure:
+    """Draw the series of one run, each in a small chart.
+
+    Parameters
+    ----------
+    table
+        A column for each series, by time; the first nine are drawn.
+    units
+        Unit of each series.
+    title
+        Of the figure.
+    time_unit
+        Written below the axes.
+
+    Returns
+    -------
+    ReportFigure
+        The figure.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no series.
+    """
+    names = [str(name) for name in table.columns[:MOST_PANELS]]
+    if not names:
+        raise InvalidInput("there is nothing to draw")
+    columns = min(len(names), 3)
+    rows = -(-len(names) // columns)
+    height = 3.0 if len(names) == 1 else 1.75 * rows
+    with drawing():
+        sheet = open_sheet(width=7.2, height=height, title=title, subtitle="", caption="", key=())
+        width = (sheet.width - 0.55 * columns) / columns
+        for number, name in enumerate(names):
+            row, column = divmod(number, columns)
+            axes = sheet.axes(0.55 + column * (width + 0.55), 0.12 + row * height / rows, width, height / rows - 0.55)
+            axes.plot(table.index, table[name], color=COLOURS[0], linewidth=1.5)
+            unit = _plain(units.get(name, ""))
+            axes.set_title(f"{name} ({unit})" if unit else name, fontsize=7.5, loc="left", pad=2)
+            axes.set_xlabel(time_unit, fontsize=7.5)
+            axes.tick_params(labelsize=7)
+            axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
+    drawn = table[names].rename_axis("time")
+    sheet.figure.data = drawn.reset_index().melt("time", var_name="series")
+    end = f"{float(table.index[-1]):g} {time_unit}".strip()
+    sheet.figure.sentence = f"{title} at {end}: {'; '.join(f'{name} {drawn[name].iloc[-1]:.4g}' for name in names)}."
+    return sheet.figure
+
+
 def _lines(values: Any) -> "dict[str, xr.DataArray]":
     found: dict[str, xr.DataArray] = {}
     for label, item in values.items() if isinstance(values, Mapping) else [("", values)]:

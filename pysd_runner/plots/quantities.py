@@ -11,6 +11,7 @@ from pysd_runner.text import has_text, say
 _DIMENSIONLESS = frozenset({"", "1", "Dmnl", "dmnl", "dimensionless", "share", "fraction"})
 _INDICES = frozenset({"theil", "theil_between", "theil_within", "sigma", "gini", "coefficient_of_variation"})
 _PROPER = frozenset({"Theil", "Gini"})
+_LOG_POINTS = "log points x100"
 _GAPS = frozenset({"gap_to_leader", "national_gap", "class_gap", "laggard_gap"})
 
 
@@ -38,6 +39,7 @@ def quantity_of(values: xr.DataArray, lang: str) -> Quantity:
     units = str(values.attrs.get("units", values.attrs.get("unit", "")))
     is_index, is_share = name in _INDICES, units in _DIMENSIONLESS and name not in _INDICES
     percent = say("unit.percent", lang)
+    units = say("unit.log_points", lang) if units == _LOG_POINTS else units
     points = "points" if is_share else "index_points" if is_index else ""
     own_unit = say(f"unit.{name}", lang) if has_text(f"unit.{name}") else (percent if is_share else units)
     title = _title(values, name, lang)

@@ -59,6 +59,29 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> tuple[Path, ..
     return tuple(write_bytes_whole(target / f"{name}.{ending}", content) for ending, content in contents.items())
 
 
+def save_png(figure: ReportFigure, path: str | Path) -> Path:
+    """Write a figure as PNG alone, whole or not at all.
+
+    Parameters
+    ----------
+    figure
+        What a plot function returned.
+    path
+        Where to write; missing folders are made.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    return write_bytes_whole(path, _png(figure))
+
+
 def _png(figure: ReportFigure) -> bytes:
     """PNG with its sentence as metadata and nothing that changes from day to day."""
     stream = io.BytesIO()

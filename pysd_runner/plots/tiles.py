@@ -16,8 +16,15 @@ from pysd_runner.plots.fonts import heading_style, usable_language
 from pysd_runner.plots.naming import Names
 from pysd_runner.plots.palette import BASELINE, BASELINE_DASHES, FAN, INK, ORIGIN, SCENARIO, drawing
 from pysd_runner.plots.panels import Panel, common_limits, draw_panel, panel_of, table_behind
-from pysd_runner.plots.quantities import quantity_of
-from pysd_runner.plots.sentences import chosen_scenarios, fan_caption, figure_sentence, joined_sentences, sources_of
+from pysd_runner.plots.quantities import Quantity, quantity_of
+from pysd_runner.plots.sentences import (
+    chosen_scenarios,
+    direction,
+    fan_caption,
+    figure_sentence,
+    joined_sentences,
+    sources_of,
+)
 from pysd_runner.plots.typography import shortened
 from pysd_runner.text import say
 
@@ -105,8 +112,14 @@ def plot_tiles(
         _draw_tiles(sheet, panels, cells, start)
     figure = sheet.figure
     figure.data = table_behind(panels, quantity, chosen, reference)
-    figure.sentence = figure_sentence(
-        values, region=told or _most_changed(panels), scenario=chosen, baseline=reference, lang=lang
+    figure.sentence = joined_sentences(
+        [
+            _in_how_many(panels, quantity, names, reference, lang),
+            figure_sentence(
+                values, region=told or _most_changed(panels), scenario=chosen, baseline=reference, lang=lang
+            ),
+        ],
+        lang,
     )
     return figure
 
@@ -176,6 +189,22 @@ def _label_edges(axes: Axes, *, is_left: bool, is_low: bool) -> None:
     axes.tick_params(labelleft=is_left, labelbottom=is_low, labelsize=_SMALL, pad=1.5)
     axes.tick_params(axis="x", length=1.8)
     axes.spines["bottom"].set_color(ORIGIN if is_low else "#D9D9D9")
+
+
+def _in_how_many(panels: Sequence[Panel], quantity: Quantity, names: Names, reference: str | None, lang: str) -> str:
+    """In how many regions the median ends below the baseline's."""
+    pairs = [(panel.bands.median[-1], panel.baseline.median[-1]) for panel in panels if panel.baseline is not None]
+    if reference is None or not pairs:
+        return ""
+    word = direction(-1.0, quantity, lang)
+    return say(
+        "sentence.tiles",
+        lang,
+        count=sum(bool(own < other) for own, other in pairs),
+        all=len(pairs),
+        direction=word,
+        baseline=names.scenario(reference),
+    )
 
 
 def _most_changed(panels: Sequence[Panel]) -> str:

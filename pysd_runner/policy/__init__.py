@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pysd_runner.policy.advice import Advice, advise
     from pysd_runner.policy.attribution import Attribution, attribute
-    from pysd_runner.policy.cost import Costs, costs
+    from pysd_runner.policy.cost import Costs, cost_curves, costs
+    from pysd_runner.policy.frontier import Front, front
     from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
     from pysd_runner.policy.general import lever_space, model_futures, model_study, policy_of, space_scenario
     from pysd_runner.policy.objective import Constraint, Objective
-    from pysd_runner.policy.optimisation import Front, Optimum, front, optimise
+    from pysd_runner.policy.optimisation import Optimum, optimise
+    from pysd_runner.policy.outcomes import variable_outcome
     from pysd_runner.policy.space import Knob, Space
-    from pysd_runner.policy.study import Lever, Outcome, Study, effects_of, variable_outcome
+    from pysd_runner.policy.study import Lever, Outcome, Study, effects_of
 
 _HOMES = {
     "Advice": "advice",
@@ -20,7 +22,7 @@ _HOMES = {
     "Constraint": "objective",
     "Costs": "cost",
     "Factor": "futures",
-    "Front": "optimisation",
+    "Front": "frontier",
     "Futures": "futures",
     "Knob": "space",
     "Lever": "study",
@@ -32,9 +34,10 @@ _HOMES = {
     "Study": "study",
     "advise": "advice",
     "attribute": "attribution",
+    "cost_curves": "cost",
     "costs": "cost",
     "effects_of": "study",
-    "front": "optimisation",
+    "front": "frontier",
     "futures_of": "futures",
     "lever_space": "general",
     "model_futures": "general",
@@ -42,7 +45,7 @@ _HOMES = {
     "optimise": "optimisation",
     "policy_of": "general",
     "space_scenario": "general",
-    "variable_outcome": "study",
+    "variable_outcome": "outcomes",
 }
 
 # What is imported from `pysd_runner.regional` now; said for one release.
@@ -73,6 +76,7 @@ __all__ = [
     "Study",
     "advise",
     "attribute",
+    "cost_curves",
     "costs",
     "effects_of",
     "front",

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import TimePath
-from pysd_runner.policy.gradients import Gradients
+from pysd_runner.policy.gradual import gradual_values
 from pysd_runner.policy.study import Lever, Outcome, Study, Values, effects_of
 from pysd_runner.policy.subsets import Mask, interactions, ladders, orders_of, sampled_shapley, shapley, subsets
 
@@ -22,8 +21,6 @@ Told = Callable[[str, int, int], None]
 MOST_EXACT = 10
 # Orders drawn where there are more.
 ORDERS = 200
-# Points along the straight way from no policy to the policy.
-NODES = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -268,7 +265,7 @@ def attribute(  # noqa: PLR0913 - a front door
     else:
         result = _by_orders(study, name, measured, found, orders_of(len(levers), count, np.random.default_rng(seed)))
     if gradual:
-        result = replace(result, gradual=_gradual(study, policy, measured, none, progress))
+        result = replace(result, gradual=gradual_values(study, policy, measured, none, progress))
     if reference:
         result = replace(result, parts=_split(study, policy, measured, none, reference))
     if loops:
@@ -325,49 +322,6 @@ def _by_orders(study: Study, name: str, outcome: Outcome, found: _Values, orders
         errors=sampled.errors,
         notes=study.notes,
     )
-
-
-def _gradual(study: Study, policy: Values, outcome: Outcome, none: Values | None, progress: Told | None) -> Array:
-    r"""Values of Aumann and Shapley, shape (lever, draw).
-
-    .. math:: \int_0^1 \frac{\partial v}{\partial a_i}(t, \dots, t) \, dt
-    """
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    gradients = Gradients(study, [outcome], _lever_slopes(study, policy), len(study.levers))
-    total = np.zeros((len(study.levers), study.draws))
-    without = study.run(
-        [study.none if none is None else none],
-        lambda data: {outcome.key: outcome.value(data)},
-        outcome.variables,
-        every=gradients.every,
-    )[outcome.key][0, :, -1]
-    scale = outcome.sign * (100 / without if outcome.is_relative else np.ones_like(without))
-    for number, (node, weight) in enumerate(zip((nodes + 1) / 2, weights / 2, strict=True)):
-        _, slopes = gradients([study.switched(policy, [float(node)] * len(study.levers))])
-        total += weight * scale * slopes[outcome.key][0, :, -1].T
-        if progress is not None:
-            progress("levers turned up together", number + 1, NODES)
-    return total
-
-
-def _lever_slopes(study: Study, policy: Values) -> dict[str, Any]:
-    """How values move when each lever is turned up from off to what the policy has."""
-    found: dict[str, Any] = {}
-    for number, lever in enumerate(study.levers.values()):
-        value = study.own(lever.variable, policy.get(lever.variable))
-        is_path = isinstance(value, TimePath)
-        own = value.values[:, 0, 0] if isinstance(value, TimePath) else value[0, 0]
-        if lever.variable not in found:
-            slopes = np.zeros((*own.shape, len(study.levers)))
-            found[lever.variable] = (
-                TimePath(times=value.times, values=slopes, interpolate=value.interpolate)
-                if isinstance(value, TimePath)
-                else slopes
-            )
-        slopes = found[lever.variable].values if is_path else found[lever.variable]
-        place: Any = (..., *lever.position)
-        slopes[(*place, number)] = own[place] - lever.off
-    return found
 
 
 def _split(

@@ -125,6 +125,48 @@ def costs(
     )
 
 
+def cost_curves(
+    study: Study,
+    budgets: Mapping[float, tuple[Values, Mapping[str, Values]]],
+    money: Callable[[Data], Array],
+    variables: tuple[str, ...],
+    *,
+    outcome: str = "",
+    progress: Callable[[int], None] | None = None,
+) -> dict[float, Costs]:
+    """What a little more money buys at several budgets, draw by draw.
+
+    Parameters
+    ----------
+    study
+        Model and draws.
+    budgets
+        By budget, the policy and policies with more money, by name.
+    money, variables, outcome, progress
+        As for `costs`.
+
+    Returns
+    -------
+    dict
+        By budget, the smallest first; differences to the policy with that budget.
+    """
+    return {
+        budget: costs(study, more, money, variables, outcome=outcome, against=policy, progress=progress)
+        for budget, (policy, more) in sorted(budgets.items())
+    }
+
+
+def curve_table(curves: Mapping[float, Costs]) -> pd.DataFrame:
+    """One row a budget and name: median and 90 % interval of money, effect and cost of a unit, and why that is missing.
+
+    Parameters
+    ----------
+    curves
+        As `cost_curves` gives them.
+    """
+    return pd.concat({budget: item.table() for budget, item in curves.items()}, names=["budget"])
+
+
 def present_value(money: Array, years: NDArray[np.intp]) -> Array:
     """Present value at the first year of the money of the years after it.
 

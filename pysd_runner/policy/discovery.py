@@ -12,8 +12,9 @@ Array = NDArray[np.float64]
 
 # Part of the futures in the box that a step of peeling cuts off, and least part of all futures a box keeps.
 PEEL, LEAST = 0.05, 0.1
-# A side must raise the share of hits by this much when the others stay.
-GAIN = 0.02
+# A side must raise the share of hits by this much when the others stay, and what it cuts off must have a share that is
+# lower by this many standard errors; the best of many slices looks good by chance.
+GAIN, ERRORS = 0.02, 4.0
 # A border must lower the impurity of its part by this much of it.
 WORTH = 0.03
 
@@ -74,10 +75,13 @@ class Box:
 
 
 def prim(factors: Array, hits: NDArray[np.bool_], *, peel: float = PEEL, least: float = LEAST) -> Box:
-    """Find a box by peeling: thin slices are cut off, each time the one that raises the share of hits most.
+    r"""Find a box by peeling: thin slices are cut off, each time the one that raises the share of hits most.
 
-    Of the boxes on the way the one with the largest product of density and coverage is kept; sides that add little are
-    taken back.
+    Of the boxes on the way the one is kept that holds most hits beyond what as many futures hold on average,
+
+    .. math:: \text{mass} \cdot (\text{density} - \text{share of hits in all futures});
+
+    sides that add little, or no more than chance, are taken back.
 
     Parameters
     ----------
@@ -103,7 +107,7 @@ def prim(factors: Array, hits: NDArray[np.bool_], *, peel: float = PEEL, least: 
     References
     ----------
     Friedman, J. H. and Fisher, N. I. (1999), Bump hunting in high-dimensional data; Bryant, B. P. and Lempert, R. J.
-    (2010), Thinking inside the box.
+    (2010), Thinking inside the box; Lavrac, N., Flach, P. and Zupan, B. (1999), Rule evaluation measures.
     """
     factors, hits = _checked(factors, hits)
     limits = np.tile([-np.inf, np.inf], (factors.shape[1], 1))
@@ -131,10 +135,9 @@ def _inside(factors: Array, limits: Array) -> NDArray[np.bool_]:
 
 
 def _score(factors: Array, hits: NDArray[np.bool_], limits: Array) -> float:
-    """Density times coverage."""
+    """Hits beyond what as many futures hold on average, as a part of all futures."""
     inside = _inside(factors, limits)
-    caught = float((hits & inside).sum())
-    return caught / max(int(inside.sum()), 1) * caught / max(int(hits.sum()), 1)
+    return float((hits & inside).mean() - inside.mean() * hits.mean())
 
 
 def _slices(
@@ -175,16 +178,27 @@ def _simplified(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Array
         set_sides = [(factor, end) for factor, end in np.argwhere(np.isfinite(current)).tolist()]
         if not set_sides:
             return current
-        density = hits[_inside(factors, current)].mean()
+        inside = _inside(factors, current)
         losses = []
         for factor, end in set_sides:
             without = current.copy()
             without[factor, end] = -np.inf if end == 0 else np.inf
-            losses.append((float(density - hits[_inside(factors, without)].mean()), without))
+            wider = _inside(factors, without)
+            loss = float(hits[inside].mean() - hits[wider].mean())
+            losses.append((loss if _is_sure(hits[inside], hits[wider & ~inside]) else 0.0, without))
         loss, without = min(losses, key=lambda item: item[0])
         if loss >= GAIN:
             return current
         current = without
+
+
+def _is_sure(inside: NDArray[np.bool_], cut: NDArray[np.bool_]) -> bool:
+    """Whether the shares of hits differ by more than chance."""
+    if not len(cut):
+        return False
+    share = (inside.sum() + cut.sum()) / (len(inside) + len(cut))
+    error = np.sqrt(share * (1 - share) * (1 / len(inside) + 1 / len(cut)))
+    return bool(inside.mean() - cut.mean() > ERRORS * error)
 
 
 def _box(factors: Array, hits: NDArray[np.bool_], limits: Array) -> Box:

@@ -57,10 +57,13 @@ class Mechanism:
         Its name.
     off
         Values by variable that switch it off.
+    on
+        Values that switch it on; of variables that are not named, each future keeps its own.
     """
 
     factor: Factor
     off: Mapping[str, float]
+    on: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -153,7 +156,8 @@ def futures_of(
             on = rng.permutation(study.draws) % 2 == 0
             for variable, off in item.off.items():
                 own = _spread(study, variable)
-                values[variable] = np.where(on.reshape(1, -1, *[1] * (own.ndim - 2)), own, off)
+                held = item.on.get(variable, own)
+                values[variable] = np.where(on.reshape(1, -1, *[1] * (own.ndim - 2)), held, off)
             columns.append(on.astype(float))
         if definition is not None:
             columns.append(np.full(study.draws, float(place)))

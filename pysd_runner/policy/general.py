@@ -13,8 +13,9 @@ from pysd_runner.general.projection import DRAWS, run_of
 from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.policy.futures import Factor, Futures, futures_of
+from pysd_runner.policy.outcomes import variable_outcome
 from pysd_runner.policy.space import Knob, Space
-from pysd_runner.policy.study import Lever, Outcome, Study, variable_outcome
+from pysd_runner.policy.study import Lever, Outcome, Study
 from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
 from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import simulate

@@ -52,14 +52,18 @@ class Gradients:
         self.every = study.bounds[1] - study.bounds[0] if every is None else every
         # Parts of equal size share a program; the last one is filled up with directions that move nothing.
         self._size = -(-directions // -(-directions // TOGETHER))
-        self._parts = [
-            {name: self._some(value, first) for name, value in slopes.items()}
-            for first in range(0, directions, self._size)
-        ]
+        self.turn(slopes)
         ir = study.model.ir
         cells = sum(int(np.prod(ir.shape(ir.variables[name].dims))) for name in self.variables)
         moments = round((study.bounds[1] - study.bounds[0]) / self.every) + 1
         self._block = max(8, MOST_CELLS // (cells * moments * (self._size + 1)))
+
+    def turn(self, slopes: Slopes) -> None:
+        """Take other directions, of the same variables."""
+        self._parts = [
+            {name: self._some(value, first) for name, value in slopes.items()}
+            for first in range(0, self.directions, self._size)
+        ]
 
     def _some(self, slope: Array | TimePath, first: int) -> Array | TimePath:
         """Some of the directions of a variable, with the axes (scenario, draw) in front."""

@@ -1,8 +1,7 @@
 """Finished searches in a file, so that an interrupted optimisation goes on where it was."""
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,21 @@ from typing import Any
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.export.files import write_text_whole
+from pysd_runner.export.records import check_entries, read_record, write_record
 from pysd_runner.policy.objective import Constraint, Objective
 from pysd_runner.policy.search import Start
 from pysd_runner.policy.space import Space
 from pysd_runner.policy.study import Study
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What the file holds: the question, and the ends of searches by their numbers."""
+
+    fingerprint: str
+    searches: Mapping[str, Start]
 
 
 @dataclass(slots=True)
@@ -35,15 +44,12 @@ class KeptSearches:
             return
         self.fingerprint = self._asked()
         if self.file.is_file():
-            try:
-                known = json.loads(self.file.read_text(encoding="utf-8"))
-                searches = dict(known["searches"])
-                other = known["fingerprint"]
-            except (ValueError, KeyError, TypeError, OSError) as error:
-                raise InvalidInput(f"{self.file} holds no searches: {error}; remove it to start anew") from error
-            if other != self.fingerprint:
-                raise InvalidInput(f"{self.file} belongs to another question; remove it, or name another file")
-            self.searches = searches
+            remedy = "remove it to start anew, or name another file"
+            known = read_record(self.file, schema=SCHEMA, what="searches of an optimisation", remedy=remedy)
+            check_entries(Kept, known, str(self.file), remedy)
+            if known["fingerprint"] != self.fingerprint:
+                raise InvalidInput(f"{self.file} belongs to another question; {remedy}")
+            self.searches = known["searches"]
 
     def get(self, number: int) -> Start | None:
         """A search that was finished before."""
@@ -60,7 +66,8 @@ class KeptSearches:
             "miss": found.miss,
             "steps": found.steps,
         }
-        write_text_whole(self.file, json.dumps({"fingerprint": self.fingerprint, "searches": self.searches}) + "\n")
+        kept = {"fingerprint": self.fingerprint, "searches": self.searches}
+        write_record(self.file, kept, schema=SCHEMA, allow_nan=True)
 
     def _asked(self) -> str:
         """Hash of everything that decides the result of a search."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,34 +134,6 @@ class Optimum:
             index=pd.Index(self.elements, name="region"),
         )
         return frame.sort_values("share_worse", ascending=False, kind="stable")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Front:
-    """Policies between two aims.
-
-    Attributes
-    ----------
-    first, second
-        Keys of the two outcomes.
-    points
-        Chosen numbers, shape (policy, number).
-    values
-        Mean effects out of sample, one row a policy: `first`, `second`; from the best of the one to that of the other.
-    space
-        What was chosen.
-    """
-
-    first: Outcome
-    second: Outcome
-    points: Array
-    values: Array
-    space: Space
-
-    def table(self) -> pd.DataFrame:
-        """One row a policy: both effects and the numbers chosen."""
-        frame = pd.DataFrame(self.values, columns=[self.first.key, self.second.key])
-        return frame.join(pd.DataFrame(self.points, columns=[knob.key for knob in self.space.knobs]))
 
 
 def optimise(  # noqa: PLR0913 - a front door
@@ -300,69 +271,6 @@ def optimise(  # noqa: PLR0913 - a front door
         levers={key: {"en": lever.label("en"), "zh": lever.label("zh")} for key, lever in study.levers.items()},
         elements=study.elements,
         notes=study.notes,
-    )
-
-
-def front(  # noqa: PLR0913 - a front door
-    study: Study,
-    space: Space,
-    *,
-    first: str,
-    second: str,
-    points: int = 5,
-    subject_to: Sequence[Constraint] = (),
-    start: Array | None = None,
-    none: Values | None = None,
-    progress: Told | None = None,
-) -> Front:
-    """Policies between two aims: the mean of one effect is made large while the other is at least so large.
-
-    Parameters
-    ----------
-    study, space, subject_to, start, none
-        As for `optimise`.
-    first, second
-        Keys of the two outcomes.
-    points
-        How many policies, the two ends among them.
-    progress
-        As for `optimise`.
-
-    Returns
-    -------
-    Front
-        Every policy judged on draws its search never saw.
-    """
-    points = whole("points", points, least=2)
-    one, two = study.outcome(first), study.outcome(second)
-    settings: dict[str, Any] = {"starts": 1, "none": none, "describe": False}
-    ends = [
-        optimise(study, space, objective=Objective(outcome=key), subject_to=subject_to, start=start, **settings)
-        for key in (first, second)
-    ]
-    low, high = (float(end.effects[second].mean()) for end in ends)
-    found = [ends[0]]
-    for number, level in enumerate(np.linspace(low, high, points)[1:-1]):
-        if progress is not None:
-            progress("policies between the two aims", number, points)
-        bound = Constraint(outcome=second, at_least=float(level))
-        found.append(
-            optimise(
-                study,
-                space,
-                objective=Objective(outcome=first),
-                subject_to=[*subject_to, bound],
-                start=found[-1].point,
-                **settings,
-            )
-        )
-    found.append(ends[1])
-    return Front(
-        first=one,
-        second=two,
-        points=np.array([item.point for item in found]),
-        values=np.array([[item.effects[first].mean(), item.effects[second].mean()] for item in found]),
-        space=space,
     )
 
 

@@ -89,6 +89,7 @@ class Problem:
         """Effects and their derivatives, with a last axis (number)."""
         key = point.tobytes()
         if key not in self._sloped:
+            self.gradients.turn(self.space.slopes(self.study, point))
             values, slopes = self.gradients([self.space.policy(self.study, point)])
             self._sloped = {key: self._changed(values, slopes)}
         return self._sloped[key]

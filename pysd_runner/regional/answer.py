@@ -113,4 +113,4 @@ def answer(  # noqa: PLR0913 - a front door
 def _costs(model: Model) -> dict[str, str]:
     """Variables of the unit costs by the key of their parameter."""
     declared = {} if model.spec is None else model.spec.parameters
-    return {key: item.variable for key, item in declared.items() if item.role == "COST"}
+    return {key: item.variable for key, item in declared.items() if item.role == "COST" and not item.switch}

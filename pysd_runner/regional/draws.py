@@ -59,7 +59,7 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     # A draw is one vector of parameters with the state it leads to at the origin, and one draw of the baseline, of
     # which it takes the shocks to growth that lead there. More draws keep those there were.
     assert model.spec is not None  # noqa: S101
-    parameter_rng, shock_rng = np.random.default_rng(seed).spawn(2)
+    parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
     parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
     bound = RegionalModel(
         model=model,
@@ -70,6 +70,10 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     )
     inputs = bound.start(bounds[0], None if fitted is None else fitted.first_year)
     values: dict[str, Any] = bound.values(inputs)
+    noise = bound.bindings.variables.evaluation_noise
+    if draws > 1:
+        shape = model.ir.shape(model.ir.variables[noise].dims)
+        values[noise] = report_rng.standard_normal((draws, *shape))[None]
     common = CommonDraws(
         values=values,
         parameters=parameters,

@@ -125,7 +125,13 @@ def region_inputs(  # noqa: PLR0913 - the settings of `project`
     held = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in (carried or {}).items()}
     keys = bindings.inputs
     work = _Work(model.spec, bindings, panel, year, given, held)
-    rules = {"required": _required, "equal_shares": _equal_shares, "proxy": _proxy, "constant": _constant}
+    rules = {
+        "required": _required,
+        "equal_shares": _equal_shares,
+        "proxy": _proxy,
+        "constant": _constant,
+        "latest": _latest,
+    }
     for item in model.spec.inputs.values():
         work.found[item.key] = rules[item.rule](work, item)
         if item.key == keys.output_per_head:
@@ -228,6 +234,20 @@ def _constant(work: _Work, item: RegionInput) -> Array:
         if item.panel:
             work.mark(item, missing, f"{absent}; {filling[0, 0]:g}")
     return np.where(missing, filling, observed)
+
+
+def _latest(work: _Work, item: RegionInput) -> Array:
+    """The value of the year, else of the last year before that has one, else of the first after it."""
+    years = work.panel.years_with(item.panel) if item.panel in work.panel else ()
+    if not years:
+        return _constant(work, item)
+    best = min(years, key=lambda year: (year > work.year, abs(year - work.year)))
+    values = work.panel[item.panel][:, work.panel.years.index(best)]
+    missing, fallback = ~np.isfinite(values), 0.0 if item.fallback is None else item.fallback
+    if best != work.year:
+        work.mark(item, ~missing, f"missing, that of {best}")
+    work.mark(item, missing, f"no series; {fallback:g}")
+    return np.where(missing, fallback, values)[None, :]
 
 
 def _proxy(work: _Work, item: RegionInput) -> Array:

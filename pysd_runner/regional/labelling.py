@@ -1,6 +1,6 @@
 """Puts names, units and labels on the arrays of a projection and of the history it starts from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,12 @@ def with_sources(dataset: xr.Dataset, sources: Sequence[str]) -> xr.Dataset:
     mark = {"includes": ",".join(sources)}
     marked = {name: values.assign_attrs(mark) for name, values in dataset.data_vars.items()}
     return dataset.assign(marked).assign_attrs(mark)
+
+
+def parameters_of(parameters: Mapping[str, NDArray[np.float64]], draws: NDArray[np.int64]) -> xr.DataArray:
+    """Draws of every parameter, dimensions (parameter, draw)."""
+    values = [np.broadcast_to(drawn, draws.shape) for drawn in parameters.values()]
+    return xr.DataArray(values, dims=["parameter", "draw"], coords={"parameter": list(parameters), "draw": draws})
 
 
 def history_dataset(panel: Panel) -> xr.Dataset:

@@ -297,14 +297,18 @@ def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
     costs = {
         key: (Factor(key=key, unit=item.unit, en=item.en, zh=item.zh), item.variable)
         for key, item in declared.items()
-        if item.role == "COST"
+        if item.role == "COST" and not item.switch
     }
+    # Assumptions that are off unless they are switched on; a future has each of them or not.
+    optional = {item.switch for item in declared.values() if item.switch in declared}
+    optional = {key for key in optional if declared[key].role == "ASM"}
     mechanisms = [
         Mechanism(
             factor=Factor(key=key, kind="switch", en=declared[key].en, zh=declared[key].zh),
             off={declared[key].variable: 0.0},
+            on={declared[key].variable: 1.0} if key in optional else {},
         )
-        for key in model.bindings.parameters.doubted
+        for key in (*model.bindings.parameters.doubted, *sorted(optional))
     ]
     definition = Factor(
         key="definition", en=say("policy_outcome.definition", "en"), zh=say("policy_outcome.definition", "zh")

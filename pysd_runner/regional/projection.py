@@ -16,6 +16,7 @@ from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
+from pysd_runner.export.records import check_entries, read_record, write_record
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
@@ -29,19 +30,32 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    OneScenario = Scenario | str | Mapping[str, Any]
+    Scenarios = OneScenario | Sequence[OneScenario]
+
 # Outcomes by lever and region that are kept; the others would make results several times as large.
 BY_LEVER = ("lever_budget",)
 
-# What run.json holds besides the provenance: its type, and the words for it.
-RECORDED: dict[str, tuple[type, str]] = {
-    "origin": (int, "a year"),
-    "baselines": (dict, "names of scenarios, each with that of its baseline"),
-    "imputed": (list, "a list of texts"),
-    "warnings": (list, "a list of texts"),
-}
+PARAMETERS = "parameters"
+RECORD, SCHEMA = "run.json", 1
+REMEDY = "run the scenarios again"
+# Scenarios that a projection names on one line.
+_SHOWN = 4
+# Share of an outcome by which it may change when it is kept: results of the demonstration are a third as large so.
+KEPT_ERROR = 1e-5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What the record of a projection always holds, beside how it was made."""
+
+    origin: int
+    baselines: Mapping[str, str]
+    imputed: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Projection:
     """Gaps projected under several scenarios."""
 
@@ -49,6 +63,7 @@ class Projection:
     history: "xr.Dataset"  # the same indicators from the panel, dimensions (region, year) or (year,)
     origin: int  # last observed year, where every path starts from the observed state
     baselines: Mapping[str, str]  # for each scenario, the one without policy under the same assumptions
+    parameters: "xr.DataArray | None" = None  # what was drawn, dimensions (parameter, draw); None in older results
     imputed: tuple[str, ...] = ()  # what was not observed at the origin, and how it was filled
     warnings: tuple[str, ...] = ()  # what a reader must know before quoting a number
     provenance: Mapping[str, Any] = field(default_factory=dict)  # everything needed to make it again
@@ -82,6 +97,101 @@ class Projection:
         result.attrs = dict(found.attrs)
         return result
 
+    def __repr__(self) -> str:
+        sizes, years = self.data.sizes, self.data["year"].to_numpy()
+        names = self.scenarios
+        shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+        counts = [f"{sizes[key]} {key}{'' if sizes[key] == 1 else 's'}" for key in ("region", "draw")]
+        return f"<Projection: {shown}; {', '.join(counts)}, {years[0]} to {years[-1]}>"
+
+    def _repr_html_(self) -> str:
+        """What the nation comes to in the last year, as a table."""
+        return str(self.table()._repr_html_())  # type: ignore[operator]
+
+    def table(
+        self,
+        outcome: str | None = None,
+        *,
+        region: "str | Sequence[str] | None" = None,
+        year: "int | Sequence[int] | None" = None,
+    ) -> "pd.DataFrame":
+        """Median and 90 % interval by scenario, and of the difference to the baseline in the same draw.
+
+        Parameters
+        ----------
+        outcome
+            One outcome; None takes those that tell of the nation, or of the regions.
+        region
+            Regions by code or name; None takes the nation, or all regions of an outcome that has them.
+        year
+            One or several; None takes the last.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an outcome, scenario, year and place.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such outcome or region.
+        InvalidInput
+            If there is no such year.
+        """
+        from pysd_runner.regional.showing import table
+
+        return table(self.data, self.baselines, outcome=outcome, region=region, year=year)
+
+    def plot(self, outcome: str | None = None, *, region: str | None = None, ax: Any = None) -> Any:
+        """Fans of an outcome under every scenario over what was observed.
+
+        Parameters
+        ----------
+        outcome
+            None takes the first that tells of the nation, or of the region.
+        region
+            Code or name; needed for an outcome that has regions.
+        ax
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        ReportFigure or Axes
+            The axes where some were given.
+        """
+        import pandas as pd
+
+        from pysd_runner.plots.over_time import plot_fan
+        from pysd_runner.regional.showing import chosen
+
+        values = chosen(self.data, outcome, region)[0]
+        if "region" in values.dims and region is None:
+            raise InvalidInput(f"{values.name} has regions; name one, as in plot({str(values.name)!r}, region=...)")
+        seen = self.history.get(str(values.name))
+        if "region" in values.dims:
+            values = values.isel(region=0, drop=True)
+            seen = None if seen is None else chosen(self.history, str(values.name), region, past=True)[0]
+        # Fans are drawn against time, whatever it is called.
+        past = None
+        if seen is not None:
+            points = np.asarray(seen.squeeze(drop=True).to_numpy(), dtype=float)
+            past = pd.Series(points, index=seen["year"].to_numpy()).dropna()
+        return plot_fan(values.rename({"year": "time"}), past, ax=ax, time_unit="year")
+
+    def to_excel(self, path: str | Path) -> Path:
+        """Write a workbook: the nation and all regions in every year, a sheet each."""
+        from pysd_runner.export.workbooks import save_workbook
+
+        years = self.data["year"].to_numpy().tolist()
+        codes = self.data["region"].to_numpy().tolist()
+        return save_workbook({"nation": self.table(year=years), "regions": self.table(region=codes, year=years)}, path)
+
+    def to_latex(self, outcome: str | None = None, **which: Any) -> str:
+        """The table for LaTeX, with the package booktabs; takes what `table` takes."""
+        from pysd_runner.export.latex import to_latex
+
+        return to_latex(self.table(outcome, **which))
+
     def to_xarray(self) -> "xr.Dataset":
         """The projection as one labelled data set with its provenance."""
         return self.data.assign_attrs(
@@ -95,23 +205,26 @@ class Projection:
         return to_long_frame(self.data)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``projection.nc``, ``history.nc`` and ``run.json`` into a folder, each whole or not at all."""
+        """Write ``projection.nc``, ``history.nc``, ``parameters.nc`` and ``run.json``, each whole or not at all.
+
+        Outcomes are kept to a hundred-thousandth of each, far below what draws differ by.
+        """
         from pysd_runner.export import save_netcdf
-        from pysd_runner.export.files import write_text_whole
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        save_netcdf(self.data, folder / "projection.nc")
+        save_netcdf(self.data, folder / "projection.nc", relative_error=KEPT_ERROR)
         save_netcdf(self.history, folder / "history.nc")
+        if self.parameters is not None:
+            save_netcdf(self.parameters.to_dataset(name=PARAMETERS), folder / f"{PARAMETERS}.nc")
         record = {
-            "schema": 1,
             "origin": self.origin,
             "baselines": dict(self.baselines),
             "imputed": list(self.imputed),
             "warnings": list(self.warnings),
             **self.provenance,
         }
-        write_text_whole(folder / "run.json", json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        write_record(folder / RECORD, record, schema=SCHEMA, allow_nan=True, indent=2)
         return folder
 
 
@@ -126,7 +239,7 @@ def load_projection(folder: str | Path) -> Projection:
     Returns
     -------
     Projection
-        Equal to the one that was saved.
+        The one that was saved, its outcomes to a hundred-thousandth.
 
     Raises
     ------
@@ -136,11 +249,11 @@ def load_projection(folder: str | Path) -> Projection:
     folder = Path(folder)
     if not folder.is_dir():
         raise InvalidInput(f"there is no folder {str(folder)!r}; give the folder that `gapsim run` wrote")
-    missing = [name for name in ("projection.nc", "history.nc", "run.json") if not (folder / name).is_file()]
+    missing = [name for name in ("projection.nc", "history.nc", RECORD) if not (folder / name).is_file()]
     if missing:
         raise InvalidInput(f"{folder} holds no projection: {', '.join(missing)} missing; expected a results folder")
-    file = folder / "run.json"
-    record = _read_record(file)
+    file = folder / RECORD
+    record = read_run_record(file)
     data, history = (_read_dataset(folder / name) for name in ("projection.nc", "history.nc"))
     _check_dataset(data, folder / "projection.nc")
     names = {str(name) for name in data["scenario"].to_numpy()}
@@ -149,11 +262,12 @@ def load_projection(folder: str | Path) -> Projection:
     return Projection(
         data=data,
         history=history,
+        parameters=_read_parameters(folder / f"{PARAMETERS}.nc", data),
         origin=record["origin"],
         baselines=record["baselines"],
         imputed=tuple(record["imputed"]),
         warnings=tuple(record["warnings"]),
-        provenance={name: value for name, value in record.items() if name not in ("schema", *RECORDED)},
+        provenance={name: value for name, value in record.items() if name not in Recorded.__slots__},
     )
 
 
@@ -172,21 +286,21 @@ def _check_dataset(data: "xr.Dataset", file: Path) -> None:
         raise InvalidInput(f"{file}: {texts[0]}: expected numbers; run the scenarios again")
 
 
-def _read_record(file: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{file} is not valid JSON: {error}; run the scenarios again") from error
-    if not isinstance(record, dict) or record.get("schema") != 1:
-        raise InvalidInput(f"{file}: expected a record with schema 1")
-    for name, (kind, expected) in RECORDED.items():
-        if name not in record:
-            raise InvalidInput(f"{file}: {name} is missing; expected the record of a projection")
-        value = record[name]
-        parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
-        if not isinstance(value, kind) or not all(isinstance(part, str) for part in parts):
-            raise InvalidInput(f"{file}: {name}: expected {expected}; found {value!r}")
+def read_run_record(file: Path) -> dict[str, Any]:
+    """Read the record of a projection."""
+    record = read_record(file, schema=SCHEMA, what="record of a projection", remedy=REMEDY)
+    check_entries(Recorded, record, str(file), REMEDY, is_open=True)
     return record
+
+
+def _read_parameters(file: Path, data: "xr.Dataset") -> "xr.DataArray | None":
+    """Draws of the parameters, which results of earlier versions do not hold."""
+    if not file.is_file():
+        return None
+    found = _read_dataset(file).get(PARAMETERS)
+    if found is None or found.dims != ("parameter", "draw") or not found["draw"].equals(data["draw"]):
+        raise InvalidInput(f"{file} does not belong to the projection beside it; run the scenarios again")
+    return found
 
 
 def _read_dataset(file: Path) -> "xr.Dataset":
@@ -308,7 +422,7 @@ def projection_inputs(  # noqa: PLR0913 - a front door
 def project(  # noqa: PLR0913 - a front door
     model: Model,
     panel: Panel,
-    scenarios: Sequence[Scenario | str] | Scenario | str,
+    scenarios: "Scenarios",
     fitted: FittedParameters | None = None,
     *,
     until: int = 2040,
@@ -340,8 +454,8 @@ def project(  # noqa: PLR0913 - a front door
     panel
         Observations.
     scenarios
-        Scenarios or names of shipped ones; a single one stands for itself. Baselines, and what a scenario must be
-        compared with, are added.
+        Scenarios, names of shipped ones, or dictionaries as `load_scenario` takes them; a single one stands for
+        itself. Baselines, and what a scenario must be compared with, are added.
     fitted
         What a calibration found; None takes every parameter from its prior.
     until
@@ -380,7 +494,7 @@ def project(  # noqa: PLR0913 - a front door
     SimulationFailed
         If a case is not finite.
     """
-    from pysd_runner.regional.labelling import history_dataset, projection_dataset, with_sources
+    from pysd_runner.regional.labelling import history_dataset, parameters_of, projection_dataset, with_sources
 
     inputs = projection_inputs(
         model,
@@ -413,8 +527,10 @@ def project(  # noqa: PLR0913 - a front door
         inspect(run)
     has_population = common.inputs.has_population
     data = projection_dataset(run, spec, panel, cast, yuan_per_unit=yuan_per_unit, has_population=has_population)
+    data = with_sources(data.assign_coords(draw=list(common.draws)), common.sources)
     return Projection(
-        data=with_sources(data.assign_coords(draw=list(common.draws)), common.sources),
+        data=data,
+        parameters=parameters_of(common.parameters, data["draw"].to_numpy()),
         history=history_dataset(seen),
         origin=origin,
         baselines={item.name: item.baseline_name for item in cast},
@@ -459,14 +575,14 @@ def _on_baseline(baseline: Baseline | None, common: CommonDraws, panel: Panel) -
     return found
 
 
-def _asked(scenarios: Sequence[Scenario | str] | Scenario | str, model: Model) -> list[Scenario]:
-    several = [scenarios] if isinstance(scenarios, str | Scenario) else list(scenarios)
+def _asked(scenarios: "Scenarios", model: Model) -> list[Scenario]:
+    several = [scenarios] if isinstance(scenarios, str | Scenario | Mapping) else list(scenarios)
     if not several:
         raise InvalidInput("no scenario was given; name at least one, for instance 'baseline'")
     for item in several:
-        if not isinstance(item, str | Scenario):
-            raise InvalidInput(f"scenarios must be names or Scenario objects; found {item!r}")
-    return [load_scenario(item, model=model) if isinstance(item, str) else item for item in several]
+        if not isinstance(item, str | Scenario | Mapping):
+            raise InvalidInput(f"scenarios must be names, dictionaries or Scenario objects; found {item!r}")
+    return [item if isinstance(item, Scenario) else load_scenario(item, model=model) for item in several]
 
 
 def _spec(model: Model, panel: Panel) -> ModelSpec:

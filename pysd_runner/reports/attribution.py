@@ -9,7 +9,7 @@ import pandas as pd
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv, write_text_whole
 from pysd_runner.policy.attribution import Attribution
-from pysd_runner.policy.cost import Costs
+from pysd_runner.policy.cost import Costs, curve_table
 from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase
@@ -134,6 +134,34 @@ def cost_sentences(whole: Costs, more: Costs, names: Mapping[str, str], lang: st
     return lines
 
 
+def curve_sentences(curves: Mapping[float, Costs], names: Mapping[str, str], lang: str) -> list[str]:
+    """Say for which lever the next money does most at small and at large budgets, and how much less it buys there.
+
+    Parameters
+    ----------
+    curves
+        By budget, as a share of output.
+    names
+        Labels.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+    if len(curves) < 2:
+        return []
+    gains = {}
+    for budget, item in curves.items():
+        table = item.table()
+        levers = table[[str(name).startswith("lever.") for name in table.index]]
+        gains[budget] = levers["effect_p50"] / levers["money_p50"]
+    low, high = min(gains), max(gains)
+    first, last = str(gains[low].idxmax()), str(gains[high].idxmax())
+    if not gains[low][first] > 0:
+        return []
+    ratio = percent(float(gains[high][last] / gains[low][first]))
+    ends = {"low": f"{100 * low:g}", "high": f"{100 * high:g}"}
+    return [phrase("curve", lang, first=names[first], last=names[last], ratio=ratio, **ends)]
+
+
 def cost_parts(whole: Costs, more: Costs, names: Mapping[str, str], lang: str) -> list[Part]:
     """The same with a table: levers, classes, and regions in which the next money does most and least."""
     table = more.table()
@@ -161,6 +189,7 @@ def write_attribution(
     *,
     loops: Mapping[str, str] | None = None,
     money: tuple[Costs, Costs, Mapping[str, str]] | None = None,
+    curves: Mapping[float, Costs] | None = None,
 ) -> None:
     """Write tables, figures and a page into a folder.
 
@@ -178,6 +207,8 @@ def write_attribution(
         Loops in words, by name.
     money
         Costs of the policy and of more money, with labels, as `cost_sentences` takes them.
+    curves
+        Costs of more money at several budgets.
     """
     from pysd_runner.plots import save_figure
     from pysd_runner.plots.fonts import usable_language
@@ -209,12 +240,15 @@ def write_attribution(
         Picture("figures/wedges.png", figure.sentence),
         *_sections(found, lang, loops or {}),
         *([] if money is None else cost_parts(*money, lang)),
+        *([Bullets(curve_sentences(curves, money[2], lang))] if money is not None and curves else []),
         Heading(phrase("notes", lang)),
         Bullets(found.notes),
     ]
     if money is not None:
         both = pd.concat([item.table() for item in money[:2]])
         save_csv(both.reset_index(), folder / "costs.csv")
+    if curves:
+        save_csv(curve_table(curves).reset_index(), folder / "cost_curves.csv")
     page = Document(title=phrase("attribution", lang, policy=own), lang=lang, parts=parts)
     write_text_whole(folder / "attribution.md", to_markdown(page))
 

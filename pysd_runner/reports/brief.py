@@ -8,19 +8,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import write_bytes_whole
-from pysd_runner.panel import Region
 from pysd_runner.regional.projection import Projection
-from pysd_runner.reports.brief_paths import LEAST_CHANGE, Array, Paths, Told, around, money_by_lever, paths_of, told
+from pysd_runner.reports.brief_causes import LEAST_DRAWS, causes
+from pysd_runner.reports.brief_paths import (
+    LEAST_CHANGE,
+    Array,
+    Paths,
+    Told,
+    around,
+    chart_of,
+    money_by_lever,
+    paths_of,
+    regions_of,
+    told,
+)
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_html
 from pysd_runner.reports.evidence import declarations_of
 from pysd_runner.reports.headline import NAMED, amount, currency_of, label_of, rests
 from pysd_runner.reports.places import Place, find_place
 from pysd_runner.scenarios.scenario import BASELINE
-from pysd_runner.text import LANGUAGES, has_text, say
+from pysd_runner.text import LANGUAGES, say
+from pysd_runner.text.notices import panel_title
 
 if TYPE_CHECKING:
     from pysd_runner.plots import ReportFigure
@@ -44,6 +57,8 @@ class Brief:
         What it says, in order.
     figure
         The chart in it, with its data.
+    bars
+        What each mix consists of, money by lever; None where there is no mix or the results do not hold it.
     paths
         The numbers behind it.
     lang
@@ -53,6 +68,7 @@ class Brief:
     place: Place
     document: Document
     figure: "ReportFigure"
+    bars: "ReportFigure | None"
     paths: Paths
     lang: str
 
@@ -92,7 +108,8 @@ class Brief:
             return to_docx(self.document)
         from pysd_runner.reports.brief_workbook import to_workbook
 
-        return to_workbook(self.document, self.figure.data, self.lang)
+        money = None if self.bars is None else self.bars.data
+        return to_workbook(self.document, self.figure.data, money, self.lang)
 
     def _repr_html_(self) -> str:
         """Show the chart in a notebook, below what the page says first."""
@@ -137,38 +154,22 @@ def brief(
     InvalidInput
         If there are too many mixes, or it does not hold what is needed of a class or the nation.
     """
-    from pysd_runner.plots.mixes import plot_mixes
-
     if lang not in LANGUAGES:
         raise InvalidInput(f"lang={lang!r} is not a language of briefs; choose one of {', '.join(LANGUAGES)}")
     place = find_place(region, regions_of(projection))
     chosen = _chosen(projection, mixes)
-    measure = {tongue: say(f"brief.measure_{place.kind}", tongue, name=place.names[tongue]) for tongue in LANGUAGES}
-    paths = paths_of(projection, place, chosen, measure)
+    paths = paths_of(projection, place, chosen)
     year = int(projection.data["year"][-1])
-    figure = plot_mixes(
-        paths.levels,
-        paths.history,
-        baselines=paths.baselines,
-        origin=projection.origin,
-        titles={tongue: say(f"brief.chart_{paths.measure}", tongue, name=place.names[tongue]) for tongue in LANGUAGES},
-        lang=lang,
-    )
+    figure = chart_of(projection, place, chosen, lang=lang)
+    writer = _Writer(projection, place, paths, lang)
+    bars = writer.bars() if paths.mixes else None
     document = Document(
         title=say("brief.title", lang, name=place.names[lang][:1].upper() + place.names[lang][1:], year=year),
         lang=lang,
-        parts=list(_Writer(projection, place, paths, lang).parts(figure, date or datetime.date.today())),
+        parts=list(writer.parts(figure, bars, date or datetime.date.today())),
+        one_page=True,
     )
-    return Brief(place=place, document=document, figure=figure, paths=paths, lang=lang)
-
-
-def regions_of(projection: Projection) -> list[Region]:
-    """The regions of a projection."""
-    columns = [projection.data[name].to_numpy() for name in ("region", "name_en", "name_zh", "group")]
-    return [
-        Region(code=str(code), name_en=str(english), name_zh=str(chinese), group=str(group))
-        for code, english, chinese, group in zip(*columns, strict=True)
-    ]
+    return Brief(place=place, document=document, figure=figure, bars=bars, paths=paths, lang=lang)
 
 
 def _chosen(projection: Projection, mixes: Sequence[str]) -> tuple[str, ...]:
@@ -194,21 +195,22 @@ class _Writer:
         self.name = place.names[lang]
         self.last = int(projection.data["year"][-1])
 
-    def parts(self, figure: "ReportFigure", date: datetime.date) -> Iterator[Part]:
+    def parts(self, figure: "ReportFigure", bars: "ReportFigure | None", date: datetime.date) -> Iterator[Part]:
         """Everything below the title."""
         yield Paragraph(self.going())
         if self.paths.mixes:
             yield Paragraph(self.found())
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None, "Description": figure.sentence})
-        yield Picture("", figure.sentence, stream.getvalue())
+        yield _picture(figure)
         yield self.table()
         if self.paths.mixes:
-            yield from self.money()
-            yield Heading(self.say("brief.around"))
+            yield Paragraph(self.say("brief.no_money")) if bars is None else _picture(bars)
+            yield Heading(self.say("brief.around", year=self.last))
             yield Bullets([self.gains(mix) for mix in self.paths.mixes])
         yield Heading(self.say("brief.sure"))
         yield Bullets(list(self.sure()))
+        if self.paths.mixes and self.paths.draws > 1:
+            yield Heading(self.say("brief.change_answer"))
+            yield Bullets(list(self.changing()))
         yield Paragraph(self.stamp(date))
 
     def say(self, key: str, **values: object) -> str:
@@ -267,37 +269,46 @@ class _Writer:
         for name in (paths.ground, *paths.mixes):
             row = [self.label(name)]
             for year in paths.years:
-                row.append(_cell(paths.level(name, year), 1))
+                row.append(self.cell(paths.level(name, year), 1))
                 if paths.mixes:
-                    row.append(_cell(told(paths.changes(name, year)), 2, signed=True) if name in paths.mixes else "–")
+                    row.append(
+                        self.cell(told(paths.changes(name, year)), 2, signed=True) if name in paths.mixes else "–"
+                    )
             rows.append(row)
         note = "brief.table" if paths.draws > 1 else "brief.table_single"
         return Table(header=header, rows=rows, caption=self.say(note, draws=paths.draws))
 
-    def money(self) -> Iterator[Part]:
-        """What each mix consists of."""
+    def bars(self) -> "ReportFigure | None":
+        """What each mix consists of; None where the results do not hold it."""
         found = money_by_lever(self.projection, self.place, self.paths.mixes)
-        yield Heading(self.say("brief.money", name=self.name))
         if found is None:
-            yield Paragraph(self.say("brief.no_money"))
-            return
+            return None
+        from pysd_runner.plots.money import plot_money
+
         levers = {item.element: getattr(item, self.lang) for item in declarations_of(self.projection).levers.values()}
         currency = currency_of(self.projection, self.lang)
-        header = [self.say("brief.lever")]
-        for mix in self.paths.mixes:
-            header += [self.say("brief.yearly", policy=self.label(mix))]
-            header += [self.say("brief.per_head", policy=self.label(mix), money=currency)]
-        values = found.to_numpy()
-        names = [levers.get(str(element), str(element)) for element in found["lever"].to_numpy()]
-        lines = [*zip(names, np.moveaxis(values, 1, 0), strict=True), (self.say("brief.total"), values.sum(axis=1))]
-        rows = []
-        for name, cells in lines:
-            row = [name]
-            for total, head in cells:
-                row += [amount(float(total), currency, self.lang), written(float(head), 1)]
-            rows.append(row)
-        first = self.projection.origin + 1
-        yield Table(header=header, rows=rows, caption=self.say("brief.money_note", first=first, last=self.last))
+        rows = [
+            {
+                "scenario": mix,
+                "mix": self.label(mix),
+                "lever": levers.get(str(lever), str(lever)),
+                "total": total,
+                "head": head,
+            }
+            for mix, values in zip(self.paths.mixes, found.to_numpy(), strict=True)
+            for lever, (total, head) in zip(found["lever"].to_numpy(), values.tolist(), strict=True)
+        ]
+        totals = {
+            mix: amount(float(total), currency, self.lang)
+            for mix, total in zip(self.paths.mixes, found.isel(measure=0).sum("lever").to_numpy(), strict=True)
+        }
+        return plot_money(
+            pd.DataFrame(rows),
+            totals=totals,
+            title=self.say("brief.money", name=self.name),
+            unit=self.say("brief.per_head", money=currency, first=self.projection.origin + 1, last=self.last),
+            lang=self.lang,
+        )
 
     def gains(self, mix: str) -> str:
         """Who gains and who loses under a mix."""
@@ -314,7 +325,6 @@ class _Writer:
             "brief.gains" if losing else "brief.gains_all",
             policy=self.label(mix),
             name=self.name,
-            year=self.last,
             own=written(found.own.middle, 1, signed=True),
             range=self._range(found.own),
             rank=rank,
@@ -333,13 +343,6 @@ class _Writer:
             yield self.say("brief.single")
         else:
             yield self.say("brief.draws", draws=paths.draws)
-        if paths.draws > 1 and len(paths.mixes) > 1:
-            changes = np.stack([paths.better * paths.changes(mix, self.last) for mix in paths.mixes])
-            firsts = np.bincount(changes.argmax(axis=0), minlength=len(paths.mixes)) / paths.draws
-            best = int(firsts.argmax())
-            yield self.say(
-                "brief.first", policy=self.label(paths.mixes[best]), share=percent(float(firsts[best])), name=self.name
-            )
         left = [name for name in self.projection.policies if name not in paths.mixes]
         if left:
             names = self.say("report.list").join(self.label(name) for name in left[:NAMED])
@@ -347,11 +350,37 @@ class _Writer:
             yield self.say("brief.left_out", names=names)
         yield from rests(self.projection, None, self.lang)
 
+    def changing(self) -> Iterator[str]:
+        """Which mix is the most favourable, and what decides whether it is."""
+        paths = self.paths
+        changes = np.stack([paths.better * paths.changes(mix, self.last) for mix in paths.mixes])
+        firsts = np.bincount(changes.argmax(axis=0), minlength=len(paths.mixes)) / paths.draws
+        best = int(firsts.argmax())
+        policy = self.label(paths.mixes[best])
+        if len(paths.mixes) > 1:
+            holds = changes.argmax(axis=0) == best
+            yield self.say("brief.first", policy=policy, share=percent(float(firsts[best])), name=self.name)
+        else:
+            holds = changes[best] > 0
+            yield self.say("brief.helps", policy=policy, share=percent(float(holds.mean())), name=self.name)
+        if self.projection.parameters is None:
+            yield self.say("brief.no_parameters")
+            return
+        if paths.draws < LEAST_DRAWS:
+            yield self.say("brief.few_draws", draws=paths.draws, least=LEAST_DRAWS)
+            return
+        meanings = declarations_of(self.projection).parameters
+        found = causes(self.projection.parameters, holds)
+        for cause in found:
+            meaning = getattr(meanings[cause.parameter], self.lang)
+            yield self.say("brief.cause", meaning=meaning, low=percent(cause.low), high=percent(cause.high))
+        if not found:
+            yield self.say("brief.no_cause")
+
     def stamp(self, date: datetime.date) -> str:
         """What to cite."""
         record, history = self.projection.provenance, self.projection.history
-        key = str(record["panel"]["name"])
-        title = self.say(f"panel.{key}") if has_text(f"panel.{key}") else key
+        title = panel_title(str(record["panel"]["name"]), self.lang)
         return self.say(
             "brief.stamp",
             version=record["versions"]["gapsim"],
@@ -367,14 +396,20 @@ class _Writer:
             model_hash=record["simulation"]["model_sha256"][:8],
         )
 
+    def cell(self, found: Told, digits: int, *, signed: bool = False) -> str:
+        """A number of a table with its interval."""
+        middle = written(found.middle, digits, signed=signed)
+        if found.low is None or found.high is None:
+            return middle
+        return self.say("report.cell", middle=middle, range=interval(found.low, found.high, digits))
+
     def _range(self, found: Told, digits: int = 1) -> str:
         if found.low is None or found.high is None:
             return ""
         return self.say("report.interval", range=interval(found.low, found.high, digits))
 
 
-def _cell(found: Told, digits: int, *, signed: bool = False) -> str:
-    middle = written(found.middle, digits, signed=signed)
-    if found.low is None or found.high is None:
-        return middle
-    return f"{middle} ({interval(found.low, found.high, digits)})"
+def _picture(figure: "ReportFigure") -> Picture:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DPI, metadata={"Software": None, "Description": figure.sentence})
+    return Picture("", figure.sentence, stream.getvalue())

@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.panel import Region
 from pysd_runner.regional.projection import Projection
 from pysd_runner.reports.places import Place
+from pysd_runner.text import LANGUAGES, say
+
+if TYPE_CHECKING:
+    from pysd_runner.plots import ReportFigure
 
 Array = NDArray[np.float64]
 
@@ -93,7 +99,7 @@ class Paths:
         return np.asarray(self.levels.sel(scenario=scenario, year=year).to_numpy(), dtype=np.float64)
 
 
-def paths_of(projection: Projection, place: Place, mixes: Sequence[str], title: dict[str, str]) -> Paths:
+def paths_of(projection: Projection, place: Place, mixes: Sequence[str]) -> Paths:
     """Levels of a place under the scenarios that are compared.
 
     Raises
@@ -108,7 +114,9 @@ def paths_of(projection: Projection, place: Place, mixes: Sequence[str], title: 
     baselines = {name: projection.baselines[name] for name in mixes}
     ground = next(iter(baselines.values()), projection.scenarios[0])
     attrs = {"units": "Dmnl", "includes": str(values.attrs.get("includes", "parameters"))}
-    attrs |= {f"long_name_{lang}": text for lang, text in title.items()}
+    attrs |= {
+        f"long_name_{lang}": say(f"brief.measure_{place.kind}", lang, name=place.names[lang]) for lang in LANGUAGES
+    }
     return Paths(
         measure=measure,
         levels=values.transpose("scenario", "draw", "year").assign_attrs(attrs).rename(f"brief_{measure}"),
@@ -117,6 +125,30 @@ def paths_of(projection: Projection, place: Place, mixes: Sequence[str], title: 
         baselines=baselines,
         ground=ground,
     )
+
+
+def chart_of(projection: Projection, place: Place, mixes: Sequence[str], *, lang: str) -> "ReportFigure":
+    """Draw all mixes over time for a place, with what each changes below."""
+    from pysd_runner.plots.mixes import plot_mixes
+
+    paths = paths_of(projection, place, mixes)
+    return plot_mixes(
+        paths.levels,
+        paths.history,
+        baselines=paths.baselines,
+        origin=projection.origin,
+        titles={name: say(f"brief.chart_{paths.measure}", name, name=place.names[name]) for name in LANGUAGES},
+        lang=lang,
+    )
+
+
+def regions_of(projection: Projection) -> list[Region]:
+    """The regions of a projection."""
+    columns = [projection.data[name].to_numpy() for name in ("region", "name_en", "name_zh", "group")]
+    return [
+        Region(code=str(code), name_en=str(english), name_zh=str(chinese), group=str(group))
+        for code, english, chinese, group in zip(*columns, strict=True)
+    ]
 
 
 def _measured(data: xr.Dataset, history: xr.Dataset, place: Place) -> tuple[str, xr.DataArray, xr.DataArray | None]:

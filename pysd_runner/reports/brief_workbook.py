@@ -14,7 +14,7 @@ _WIDE, _NARROW = 34, 17
 _ROWS_OF_CHART = 18
 
 
-def to_workbook(document: Document, data: pd.DataFrame, lang: str) -> bytes:
+def to_workbook(document: Document, data: pd.DataFrame, money: pd.DataFrame | None, lang: str) -> bytes:
     """Write a brief as a workbook.
 
     Parameters
@@ -23,6 +23,8 @@ def to_workbook(document: Document, data: pd.DataFrame, lang: str) -> bytes:
         What it says.
     data
         What its figure draws, as `pysd_runner.plots.mixes.plot_mixes` gives it.
+    money
+        What its bars draw, as `pysd_runner.plots.money.plot_money` gives it; None for none.
     lang
         Language of sheets and columns.
     """
@@ -32,7 +34,10 @@ def to_workbook(document: Document, data: pd.DataFrame, lang: str) -> bytes:
     page, numbers = book.active, book.create_sheet(say("brief.sheet_data", lang))
     page.title = say("brief.sheet", lang)
     lines = _fill(numbers, data, lang)
-    _lay_out(page, document, _chart(numbers, lines, document.title, lang))
+    charts = [_chart(numbers, lines, document.title, lang)]
+    if money is not None:
+        charts.append(_bars(book.create_sheet(say("brief.sheet_money", lang)), money, lang))
+    _lay_out(page, document, charts)
     book.properties.title, book.properties.creator = printable(document.title), "gapsim"
     stream = io.BytesIO()
     book.save(stream)
@@ -86,7 +91,30 @@ def _chart(sheet: Any, columns: Sequence[int], title: str, lang: str) -> Any:
     return chart
 
 
-def _lay_out(sheet: Any, document: Document, chart: Any) -> None:
+def _bars(sheet: Any, money: pd.DataFrame, lang: str) -> Any:
+    """Write money by lever, first a head and then in all, and chart what is spent a head."""
+    from openpyxl.chart import BarChart, Reference, Series
+
+    names = money.drop_duplicates("scenario")["mix"].tolist()
+    titles = [say(f"brief.money_{kind}", lang, name=name) for kind in ("head", "total") for name in names]
+    _write(sheet, 1, [say("brief.lever", lang), *titles], bold=True)
+    for row, (lever, values) in enumerate(money.groupby("lever", sort=False), start=2):
+        _write(sheet, row, [str(lever)])
+        for column, value in enumerate([*values["head"], *values["total"]], start=2):
+            sheet.cell(row, column, float(value)).number_format = "#,##0.0"
+    sheet.column_dimensions["A"].width, sheet.freeze_panes = _WIDE, "B2"
+    chart = BarChart()
+    chart.type, chart.title, chart.height, chart.width = "bar", say("brief.money_plain", lang), 8.5, 24
+    chart.x_axis.delete = chart.y_axis.delete = False
+    chart.x_axis.scaling.orientation = "maxMin"
+    for column in range(2, 2 + len(names)):
+        reference = Reference(sheet, min_col=column, min_row=1, max_row=sheet.max_row)
+        chart.series.append(Series(reference, title_from_data=True))
+    chart.set_categories(Reference(sheet, min_col=1, min_row=2, max_row=sheet.max_row))
+    return chart
+
+
+def _lay_out(sheet: Any, document: Document, charts: Sequence[Any]) -> None:
     from openpyxl.styles import Font
     from openpyxl.utils import get_column_letter
 
@@ -99,7 +127,7 @@ def _lay_out(sheet: Any, document: Document, chart: Any) -> None:
         sheet.column_dimensions[get_column_letter(column)].width = _NARROW
     _write(sheet, 1, [document.title])
     sheet.cell(1, 1).font = Font(bold=True, size=14)
-    row = 3
+    row, left = 3, iter(charts)
     for part in document.parts:
         match part:
             case Heading(text):
@@ -111,7 +139,7 @@ def _lay_out(sheet: Any, document: Document, chart: Any) -> None:
                 for item in items:
                     row = _sentence(sheet, row, item, widest)
             case Picture():
-                sheet.add_chart(chart, f"A{row + 1}")
+                sheet.add_chart(next(left), f"A{row + 1}")
                 row += _ROWS_OF_CHART + 1
             case Table():
                 row = _sentence(sheet, row, part.caption, widest)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pysd_runner.spec import ModelSpec
 from pysd_runner.text import say
+from pysd_runner.text.notices import panel_title
 
 _INDENT = 2
 # Columns of numbers: estimate, interval, share of data.
@@ -48,7 +49,15 @@ def certainty_lines(fitted: Mapping[str, Any], spec: ModelSpec, *, lang: str = "
     heads = ["parameter", "estimate", "interval", "from data"]
     heads += ["profile", "moves with", "verdict"] if verdicts else []
     shown = [row[0] for row in rows]
-    lines = [say("report.certainty", lang, panel=fitted["panel"], first=fitted["first_year"], last=fitted["last_year"])]
+    lines = [
+        say(
+            "report.certainty",
+            lang,
+            panel=panel_title(fitted["panel"], lang),
+            first=fitted["first_year"],
+            last=fitted["last_year"],
+        )
+    ]
     lines += aligned(
         [[say(f"report.column {head}", lang, level=level) for head in heads], *rows],
         words=_words(len(heads)),

@@ -1,22 +1,28 @@
 """What a name means: unit, equation, evidence, in both languages."""
 
 import re
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.core.numbers import written
 from pysd_runner.core.paths import model_file
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
-from pysd_runner.panel import shipped_panels
+from pysd_runner.panel import Panel, shipped_panels
 from pysd_runner.reports.catalogue import catalogue
+from pysd_runner.reports.places import Place
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
 from pysd_runner.spec.load import load_bound_spec
 
+_PLACES = {"region": "region", "class": "class of regions", "nation": "all regions"}
 ROLES = {
     "FREE": "calibrated to the panel",
     "FREE*": "drawn from its prior; a panel says little about it",
@@ -56,19 +62,79 @@ class Description:
         return {"kind": self.kind, "name": self.name, "en": self.en, "zh": self.zh, "facts": dict(self.facts)}
 
 
-def describe_name(name: str, *, model: str) -> tuple[Description, ...]:
-    """Everything that has a name: one name can be that of a lever and of an outcome."""
+def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Description, ...]:
+    """Everything that has a name, of a model or in a panel: one name can be that of a lever and of an outcome.
+
+    Without a panel the shipped ones are looked at.
+    """
     spec = load_bound_spec(model)
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
     loaded = load_model(model)
     found += _declared(name, loaded, spec)
     if not found:
         found += _variable(name, loaded)
+    if panel or not found:
+        found += _of_panels(name, (panel,) if panel else shipped_panels())
     if not found:
-        raise UnknownName(
-            f"nothing is called {name!r}; `gapsim list` shows what there is.{suggest(name, _names(loaded))}"
-        )
+        known = [*_names(loaded), *_regional_names((panel,) if panel else shipped_panels())]
+        raise UnknownName(f"nothing is called {name!r}; `gapsim list` shows what there is.{suggest(name, known)}")
     return tuple(found)
+
+
+def _of_panels(name: str, panels: Iterable[str]) -> list[Description]:
+    """A region or a class of regions, in each panel that has it."""
+    from pysd_runner.panel import load_panel
+    from pysd_runner.reports.places import find_place
+
+    found = []
+    for source in panels:
+        panel = load_panel(source)
+        try:
+            place = find_place(name, panel.regions)
+        except UnknownName:
+            continue
+        found.append(
+            Description(
+                kind=_PLACES[place.kind],
+                name=place.code or place.kind,
+                en=place.names["en"],
+                zh=place.names["zh"],
+                facts=_place_facts(place, panel),
+            )
+        )
+    return found
+
+
+def _place_facts(place: Place, panel: Panel) -> dict[str, Any]:
+    """Where a place stands in the last year that its panel has."""
+    inside = [
+        at
+        for at, region in enumerate(panel.regions)
+        if place.kind == "nation" or place.code in (region.code, region.group)
+    ]
+    heads = panel["output_per_head"][inside]
+    seen = [at for at in range(len(panel.years)) if np.isfinite(heads[:, at]).all()]
+    facts: dict[str, Any] = {"panel": panel.name, "years": f"{panel.years[0]}-{panel.years[-1]}"}
+    if place.kind == "region":
+        facts["class"] = panel.regions[inside[0]].group
+        if seen:
+            every = panel["output_per_head"][:, seen[-1]]
+            rank = 1 + int((every > heads[0, seen[-1]]).sum())
+            unit = panel.units["output_per_head"]
+            facts[f"output per head in {panel.years[seen[-1]]}"] = (
+                f"{written(float(heads[0, seen[-1]]))} {unit}, rank {rank} of {int(np.isfinite(every).sum())}"
+            )
+    else:
+        facts["regions"] = ", ".join(panel.regions[at].name_en or panel.regions[at].code for at in inside)
+    facts["one page on it"] = f"gapsim brief {shlex.quote(place.names['en'] if place.code else place.kind)}"
+    return facts
+
+
+def _regional_names(panels: Iterable[str]) -> list[str]:
+    from pysd_runner.panel import load_panel
+
+    regions = [region for source in panels for region in load_panel(source).regions]
+    return [text for region in regions for text in (region.name_en, region.name_zh, region.group) if text]
 
 
 def _names(model: Model) -> list[str]:

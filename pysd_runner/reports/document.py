@@ -18,6 +18,16 @@ thead th{border-bottom:2px solid #666}
 figure{margin:1.5rem 0}img{max-width:100%;height:auto}figcaption,.small{font-size:.85rem;color:#444}
 @media print{body{max-width:none;margin:0}table{font-size:.7rem}h2{break-after:avoid}figure{break-inside:avoid}}
 """
+_FENCE = "```"
+# Pictures keep their alternative texts; beside the text in them, a caption would say the same twice.
+_ONE_PAGE = """
+td:not(.words){white-space:nowrap}
+@page{size:A4;margin:9mm 11mm}
+@media print{body{font-size:7.6pt;line-height:1.2;padding:0}h1{font-size:13pt;margin:0 0 3pt}p,ul{margin:2pt 0}
+ul{padding-left:12pt}h2{font-size:8.6pt;margin:4pt 0 1pt;border:0}figure{margin:2pt 0}figcaption{display:none}
+img{display:block;max-height:70mm;max-width:134mm;margin:auto}.wide{overflow:visible}
+table{font-size:6.7pt;width:100%}caption{padding:1pt 0}th,td{padding:.3pt 2pt}tbody th{min-width:34mm}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +80,43 @@ class Document:
     title: str
     lang: str
     parts: Sequence[Part]  # what it says, in order
+    one_page: bool = False  # whether it is printed on one sheet of A4
 
 
 def to_markdown(document: Document) -> str:
     """Write a report as Markdown; figures are linked."""
-    return "\n\n".join([f"# {document.title}", *(_markdown(part) for part in document.parts)]) + "\n"
+    return "\n\n".join([f"# {_text(document.title)}", *(_markdown(part) for part in document.parts)]) + "\n"
 
 
 def _markdown(part: Part) -> str:
     match part:
         case Heading(text):
-            return f"## {text}"
+            return f"## {_text(text)}"
         case Paragraph(text):
-            return text
+            return text if text.startswith(_FENCE) else _text(text)
         case Bullets(items):
-            return "\n".join(f"- {item}" for item in items)
+            return "\n".join(f"- {_text(item)}" for item in items)
         case Picture(file, sentence):
-            return f"![{sentence}]({file})\n\n{sentence}"
+            described = _text(sentence)
+            return f"![{described.replace('[', '&#91;').replace(']', '&#93;')}]({file})\n\n{described}"
         case Table():
             return _markdown_table(part)
 
 
+def _text(text: str) -> str:
+    """A text in which a name from a model cannot start an element of HTML."""
+    return text.replace("<", "&lt;")
+
+
 def _markdown_table(table: Table) -> str:
     rule = [":--" if _is_words(table, column) else "--:" for column in range(len(table.header))]
-    above = [f"**{table.caption}**", ""] if table.caption else []
+    above = [f"**{_text(table.caption)}**", ""] if table.caption else []
     return "\n".join([*above, _bar(table.header), _bar(rule), *(_bar(row) for row in table.rows)])
 
 
 def _bar(cells: Sequence[str]) -> str:
     # A text from a model must neither end its cell or row, nor start an element of HTML.
-    safe = (cell.replace("|", "\\|").replace("\n", " ").replace("<", "\\<") for cell in cells)
+    safe = (_text(cell.replace("|", "\\|").replace("\n", " ")) for cell in cells)
     return "| " + " | ".join(safe) + " |"
 
 
@@ -111,11 +128,12 @@ def to_html(document: Document, folder: Path) -> str:
     """Write a report as one HTML page that needs nothing else: no network, no script, no other file."""
     language = "zh-CN" if document.lang == "zh" else "en"
     title = html.escape(document.title)
+    style = _STYLE + (_ONE_PAGE if document.one_page else "")
     body = "\n".join(_html(part, folder) for part in document.parts)
     return (
         f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<style>{style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

@@ -1,10 +1,13 @@
 """How much of a projection is data and how much is prior, in words."""
 
+from collections.abc import Sequence
+
 from pysd_runner.regional.projection import Projection, recorded_model
 from pysd_runner.reports.certainty import LEAST_SHOWN
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import say
+from pysd_runner.text.notices import in_language, panel_title
 
 # A panel says something about a parameter when it takes this share of its prior variance away.
 INFORMED = 0.5
@@ -24,7 +27,11 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
         shares = [0.0 if share is None else share for share in fitted["contraction"]]
         narrowed = sum(share > INFORMED for share in shares)
         rest = len(drawn) - sum(share > LEAST_SHOWN for share in shares)
-        years = {"first": fitted["first_year"], "last": fitted["last_year"], "panel": fitted["panel"]}
+        years = {
+            "first": fitted["first_year"],
+            "last": fitted["last_year"],
+            "panel": panel_title(fitted["panel"], lang),
+        }
         lines = [
             say("report.data", lang, all=len(shares), narrowed=narrowed, **years),
             say("report.prior", lang, rest=rest),
@@ -37,6 +44,13 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
 def declarations_of(projection: Projection) -> ModelSpec:
     """Declarations of the model a projection was made with."""
     return load_bound_spec(recorded_model(projection.provenance))
+
+
+def noticed(projection: Projection, lines: Sequence[str], lang: str) -> list[str]:
+    """Warnings and notes on what was filled in, in the language of the reader."""
+    spec = declarations_of(projection)
+    names = {item.variable: getattr(item, lang) for item in spec.inputs.values()}
+    return [in_language(line, lang, names) for line in lines]
 
 
 def money_of(fitted: FittedParameters | None) -> float:

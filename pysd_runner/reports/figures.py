@@ -8,13 +8,18 @@ import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.plots import ReportFigure, plot_differences, plot_dispersion, plot_gaps, plot_tiles
+from pysd_runner.plots.mixes import MOST_MIXES
 from pysd_runner.regional.projection import Projection
+from pysd_runner.reports.brief_paths import chart_of, regions_of
+from pysd_runner.reports.places import find_place
 from pysd_runner.text import in_both
 
 # What a policy changes is shown for these; all of them are of the nation.
 OUTPUT = "national_output"
 # A gap takes two.
 FEWEST = 2
+# Figures of all policies at once.
+_OF_ALL = ("mixes", "differences")
 DIFFERENCES = ("laggard_gap", "theil_between", OUTPUT)
 # Regions drawn where none are asked for, spread evenly over their ranks in the last observed year.
 SHOWN = 6
@@ -45,10 +50,16 @@ def figure_jobs(
             )
     shown = list(scenarios or projection.policies or projection.scenarios)
     codes = list(regions) or spread_regions(projection)
-    if kinds or scenarios:
-        return [job for kind in kinds or KINDS for job in _JOBS[kind](projection, shown, codes)]
+    several = kinds or scenarios
     return [
-        job for kind in KINDS for job in _JOBS[kind](projection, shown if kind == "differences" else shown[:1], codes)
+        job
+        for kind in kinds or KINDS
+        for job in _JOBS[kind](
+            projection,
+            shown if several or kind in _OF_ALL else shown[:1],
+            # The nation alone stands for all mixes where no region is asked for.
+            list(regions) if kind == "mixes" else codes,
+        )
     ]
 
 
@@ -81,6 +92,18 @@ def _differences(projection: Projection, shown: Sequence[str], _: Sequence[str])
                 )
                 jobs.append((f"differences_{quantity}{ending}", draw))
     return jobs
+
+
+def _mixes(projection: Projection, shown: Sequence[str], regions: Sequence[str]) -> Jobs:
+    """All mixes over time, of the nation, and of each region asked for, with what each changes below."""
+    mixes = [name for name in shown if projection.baselines[name] != name][:MOST_MIXES]
+    if not mixes:
+        return []
+    known = regions_of(projection)
+    places = [find_place(name, known) for name in regions]
+    if "laggard_gap" in projection.data:
+        places.insert(0, find_place("nation", known))
+    return [(f"mixes_{place.file_name}", partial(chart_of, projection, place, mixes)) for place in places]
 
 
 def _as_share(values: Any, baseline: str) -> Any:
@@ -131,6 +154,7 @@ def _of_one(plot: Callable[..., ReportFigure], values: Any, history: Any, projec
 
 
 _JOBS: dict[str, Callable[[Projection, Sequence[str], Sequence[str]], Jobs]] = {
+    "mixes": _mixes,
     "differences": _differences,
     "classes": _classes,
     "gaps": _gaps,

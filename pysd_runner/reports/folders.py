@@ -1,15 +1,16 @@
 """Folders that are written whole or not at all, except for what was finished before an interruption."""
 
+import ctypes
 import os
-import shutil
-import tempfile
+import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.export.drafts import ASIDE, draft_folder, publish_new, remove, remove_leftovers
 
 # A folder that holds one of these was written by this package and may be replaced when that is asked for.
 MARKS = (
@@ -39,13 +40,14 @@ class WholeFolder:
         self.path = Path(path)
         self._replace = replace
         self._finished: list[str] = []
+        remove_leftovers(self.path)
         check_target(self.path, replace=replace)
 
     def __enter__(self) -> Self:
         self._made = [folder for folder in self.path.parents if not folder.exists()]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        name = tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
-        self.draft = Path(name)
+        self._open = ExitStack()
+        self.draft = self._open.enter_context(draft_folder(self.path))
         return self
 
     def finished(self, name: str) -> None:
@@ -55,21 +57,21 @@ class WholeFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._publish()
-            return
-        for item in self.draft.iterdir():
-            if item.name not in self._finished:
-                _remove(item)
-        if any(self.draft.iterdir()):
-            # What ended the work early is what is to be told.
-            with suppress(InvalidInput):
+        with self._open:
+            if error is None:
                 self._publish()
-        else:
-            self.draft.rmdir()
-            for folder in self._made:
-                if not any(folder.iterdir()):
-                    folder.rmdir()
+                return
+            for item in self.draft.iterdir():
+                if item.name not in self._finished:
+                    remove(item)
+            if any(self.draft.iterdir()):
+                # What ended the work early is what is to be told.
+                with suppress(InvalidInput):
+                    self._publish()
+                return
+        for folder in self._made:
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
     def _publish(self) -> None:
         """Move the draft to its name, or to one like it if something came there meanwhile."""
@@ -144,13 +146,29 @@ def _free(wanted: Path, other: Callable[[int], Path]) -> Path:
 
 def save_whole(path: Path, ending: str, save: Callable[[Path], object], *, replace: bool) -> None:
     """Write a file that was checked when the work began, or one of a name like it if something came there meanwhile."""
-    try:
-        check_file(path, ending, replace=replace)
-    except InvalidInput as cause:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with draft_folder(path) as folder:
+        draft = folder / path.name
+        save(draft)
+        try:
+            check_file(path, ending, replace=replace)
+            if replace:
+                draft.replace(path)
+            else:
+                publish_new(draft, path)
+        except (InvalidInput, FileExistsError) as cause:
+            kept = _published_beside(draft, path)
+            reason = f"{path} exists already" if isinstance(cause, FileExistsError) else str(cause)
+            raise _elsewhere(reason, kept) from cause
+
+
+def _published_beside(draft: Path, path: Path) -> Path:
+    """Give a file the first free name like one that is taken."""
+    while True:
         kept = _free(path, lambda number: path.with_name(f"{path.stem}-{number}{path.suffix}"))
-        save(kept)
-        raise _elsewhere(str(cause), kept) from cause
-    save(path)
+        with suppress(FileExistsError):
+            publish_new(draft, kept)
+            return kept
 
 
 def _elsewhere(reason: str, kept: Path) -> InvalidInput:
@@ -158,26 +176,34 @@ def _elsewhere(reason: str, kept: Path) -> InvalidInput:
 
 
 def _move(draft: Path, path: Path) -> None:
-    """Move a folder to a name; an earlier result goes only when the new one stands there."""
+    """Move a folder to a name; an earlier result stands there until the new one does."""
     if not os.path.lexists(path):
         draft.rename(path)
-        return
-    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
-    earlier = aside / path.name
+    elif not _exchanged(draft, path):
+        _moved_in_two_steps(draft, path)
+
+
+def _exchanged(draft: Path, path: Path) -> bool:
+    """Let two folders change names in one step, so that a kill leaves one or the other; False where that cannot be."""
+    names = os.fsencode(draft), os.fsencode(path)
     try:
-        path.rename(earlier)
-        draft.rename(path)
-    except BaseException:
-        if earlier.exists():
-            earlier.rename(path)
-        aside.rmdir()
-        raise
-    # The new one stands; an old file that somebody holds open is no failure of it.
-    shutil.rmtree(aside, ignore_errors=True)
+        library = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*names, 2) == 0)
+        here = -100  # the working folder, for relative paths
+        return bool(library.renameat2(here, names[0], here, names[1], 2) == 0)
+    except (AttributeError, OSError, TypeError):
+        return False
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _moved_in_two_steps(draft: Path, path: Path) -> None:
+    """Move the earlier result aside first; after a kill in between, the next start gives it its name back."""
+    with draft_folder(path, ASIDE) as aside:
+        earlier = aside / path.name
+        try:
+            path.rename(earlier)
+            draft.rename(path)
+        except BaseException:
+            if os.path.lexists(earlier):
+                earlier.rename(path)
+            raise

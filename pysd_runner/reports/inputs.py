@@ -17,6 +17,8 @@ from pysd_runner.spec import Baseline, FittedParameters, load_baseline, load_fit
 from pysd_runner.spec.baseline import FILE
 
 PANEL, FITTED = "panel.json", "fitted.json"
+# Folder of a calibration inside that of the results, as the demonstration leaves it.
+FIT = "fit"
 SCHEMA = 1
 
 
@@ -40,7 +42,8 @@ class Inputs:
             "source": self.source,
             "panel": _entry(write_text_whole(folder / PANEL, text + "\n"), folder),
             "others": {
-                name: _entry(item.save(folder / f"fitted_{name}.json"), folder) for name, item in self.others.items()
+                name: _once(item.save(folder / f"fitted_{name}.json"), folder / FIT / name / FITTED, folder)
+                for name, item in self.others.items()
             },
             "compared": [item.to_dict() for item in self.compared],
             "regions": list(self.regions),
@@ -49,8 +52,30 @@ class Inputs:
         if self.fitted is not None:
             stored["fitted"] = _entry(self.fitted.save(folder / FITTED), folder)
         if self.baseline is not None:
-            stored["baseline"] = _entry(self.baseline.save(folder / FILE), folder)
+            stored["baseline"] = _once(self.baseline.save(folder / FILE), folder / FIT / FILE, folder)
         return stored
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedFile:
+    """A file of the folder, with the digest of its content."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedInputs:
+    """What `Inputs.store` leaves in the record of a run."""
+
+    source: str
+    panel: RecordedFile
+    others: Mapping[str, RecordedFile] = field(default_factory=dict)
+    fitted: RecordedFile | None = None
+    baseline: RecordedFile | None = None
+    compared: tuple[Mapping[str, Any], ...] = ()
+    regions: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
 
 
 def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
@@ -70,12 +95,22 @@ def read_inputs(record: Mapping[str, Any], folder: Path) -> Inputs:
     )
 
 
+def _once(path: Path, known: Path, folder: Path) -> dict[str, str]:
+    """Where a file stands; one that the fit in the same folder has as well is not kept twice."""
+    if known.is_file() and known.read_bytes() == path.read_bytes():
+        path.unlink()
+        return _entry(known, folder)
+    return _entry(path, folder)
+
+
 def _entry(path: Path, folder: Path) -> dict[str, str]:
     return {"file": path.relative_to(folder).as_posix(), "sha256": _digest(path)}
 
 
 def _checked(entry: Mapping[str, str], folder: Path) -> Path:
     path = folder / entry["file"]
+    if Path(entry["file"]).name != entry["file"]:
+        raise InvalidInput(f"run.json names {entry['file']!r}; expected a file of its own folder, which a run writes")
     if not path.is_file():
         raise InvalidInput(
             f"{path} is missing; a run replays from its whole folder of results, not from run.json alone"

@@ -8,7 +8,8 @@ import pandas as pd
 
 from pysd_runner.core.numbers import interval, percent, written
 from pysd_runner.export import save_csv, write_text_whole
-from pysd_runner.policy.optimisation import Front, Optimum
+from pysd_runner.policy.frontier import Front
+from pysd_runner.policy.optimisation import Optimum
 from pysd_runner.reports.certainty import aligned, filled
 from pysd_runner.reports.document import Bullets, Document, Heading, Part, Picture, Table, to_markdown
 from pysd_runner.reports.policy_phrases import phrase

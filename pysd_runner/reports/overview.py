@@ -74,7 +74,9 @@ def policy_table(
     for name in order:
         row = table.loc[name]
         cells = [label_of(projection, answer, str(name), lang)]
-        cells += [_cell(row[f"{key}_p50"], row[f"{key}_p05"], row[f"{key}_p95"], digits) for key, _, digits in columns]
+        cells += [
+            _cell(row[f"{key}_p50"], row[f"{key}_p05"], row[f"{key}_p95"], digits, lang) for key, _, digits in columns
+        ]
         cells += [f"{percent(float(item.first.get(name, np.nan)))} %" for item in answer.comparisons.values()]
         rows.append(cells)
     return header, rows
@@ -107,7 +109,7 @@ def split_table(main: Comparison, name: str, lang: str) -> tuple[list[str], list
     except KeyError:
         return [], []
     rows = [
-        [say(f"report.part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2)]
+        [say(f"report.part {key}", lang), _cell(row["change_p50"], row["change_p05"], row["change_p95"], 2, lang)]
         for key, row in parts.to_dict("index").items()
     ]
     return ["", say("report.closed", lang)], rows
@@ -122,8 +124,8 @@ def _first_titles(projection: Projection, answer: Answer, lang: str) -> list[str
     ]
 
 
-def _cell(middle: float, low: float, high: float, digits: int) -> str:
+def _cell(middle: float, low: float, high: float, digits: int, lang: str) -> str:
     """A median, with its interval where there is one."""
     if np.isnan(middle) or low == high:
         return written(middle, digits)
-    return f"{written(middle, digits)} ({interval(low, high, digits)})"
+    return say("report.cell", lang, middle=written(middle, digits), range=interval(low, high, digits))

@@ -10,14 +10,63 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.engine import Engine
+from pysd_runner.export.netcdf import rounded
+from pysd_runner.export.records import check_entries
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
-from pysd_runner.regional.projection import Projection, load_projection, project, recorded_model
-from pysd_runner.reports.inputs import Inputs, read_inputs
+from pysd_runner.regional.projection import (
+    KEPT_ERROR,
+    REMEDY,
+    Projection,
+    load_projection,
+    project,
+    read_run_record,
+    recorded_model,
+)
+from pysd_runner.reports.inputs import Inputs, RecordedInputs, read_inputs
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 
-RECORD = "run.json"
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What a run was asked for."""
+
+    until: int
+    draws: int
+    seed: int
+    origin: int
+    shocks: bool
+    yuan_per_unit: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedPanel:
+    """Which panel a run read."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedSimulation:
+    """Which model a run computed, and how; more stands beside it."""
+
+    model: str
+    model_sha256: str
+    engine: Engine
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRecord:
+    """What a run is made again from."""
+
+    settings: Settings
+    panel: RecordedPanel
+    simulation: Mapping[str, Any]
+    scenarios: tuple[Mapping[str, Any], ...]
+    versions: Mapping[str, str]
+    inputs: RecordedInputs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,19 +139,11 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{file} is not valid JSON: {error}") from error
-    missing = [
-        key for key in ("settings", "scenarios", "simulation", "panel", "versions", "inputs") if key not in record
-    ]
-    if missing:
-        raise InvalidInput(
-            f"{file} is no record of `gapsim run`: {', '.join(missing)} missing; "
-            f"expected the {RECORD} of a results folder"
-        )
-    return dict(record)
+    """Read a record that holds all that a run needs."""
+    record = read_run_record(file)
+    check_entries(RunRecord, record, str(file), REMEDY, is_open=True)
+    check_entries(RecordedSimulation, record["simulation"], f"{file}: simulation", REMEDY, is_open=True)
+    return record
 
 
 def _changed_model(record: Mapping[str, Any], sha256: str) -> list[str]:
@@ -151,10 +192,10 @@ def _compared(folder: Path, projection: Projection) -> tuple[bool | None, float]
         return None, 0.0
     recorded = load_projection(folder).data
     largest, is_identical = 0.0, set(recorded) == set(projection.data)
+    is_rounded = recorded["output_per_head"].dtype == np.float32
+    made = rounded(projection.data, KEPT_ERROR) if is_rounded else projection.data
     for name in set(recorded) & set(projection.data):
-        before, after = recorded[name].to_numpy(), projection.data[name].to_numpy()
-        if before.dtype != after.dtype:
-            after = after.astype(before.dtype)
+        before, after = recorded[name].to_numpy(), made[name].to_numpy()
         if before.shape == after.shape and before.tobytes() == after.tobytes():
             continue
         is_identical = False

@@ -12,19 +12,21 @@ import xarray as xr
 
 from pysd_runner.core.numbers import percent
 from pysd_runner.export import save_csv, to_iamc, write_text_whole
+from pysd_runner.export.netcdf import rounded
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
 from pysd_runner.regional.answer import Answer
-from pysd_runner.regional.projection import Projection
+from pysd_runner.regional.projection import KEPT_ERROR, Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown
-from pysd_runner.reports.evidence import declarations_of, evidence_lines
+from pysd_runner.reports.evidence import declarations_of, evidence_lines, noticed
 from pysd_runner.reports.figures import figure_jobs
 from pysd_runner.reports.headline import headline_lines, label_of
 from pysd_runner.reports.inputs import Inputs
 from pysd_runner.reports.overview import case_table, event_table, policy_table, split_table
 from pysd_runner.scenarios.scenario import BASELINE
 from pysd_runner.text import say
+from pysd_runner.text.notices import panel_title
 
 FIGURES = "figures"
 
@@ -53,6 +55,7 @@ CONTENTS = (
     "projection_iamc.csv",
     "projection.nc",
     "history.nc",
+    "parameters.nc",
     "panel.json",
     "fitted.json",
     "baseline.nc",
@@ -86,7 +89,8 @@ def write_results(
     folder = Path(folder)
     shares = event_shares(projection, inputs)
     before = set(folder.iterdir()) if folder.is_dir() else set()
-    kept = save_with_inputs(projection, inputs, folder)
+    # Tables and figures are those of the kept numbers, so that they come out the same whenever they are made again.
+    projection = kept = save_with_inputs(projection, inputs, folder)
     _write_tables(projection, answer, folder, lang)
     if shares is not None:
         save_csv(shares.reset_index(), folder / "events.csv")
@@ -109,7 +113,11 @@ def save_with_inputs(projection: Projection, inputs: Inputs, folder: Path) -> Pr
     """Write a projection with what it was made from, so that it can be made again, and return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     record = inputs.store(folder)
-    kept = dataclasses.replace(projection, provenance={**projection.provenance, "inputs": record})
+    kept = dataclasses.replace(
+        projection,
+        data=rounded(projection.data, KEPT_ERROR),
+        provenance={**projection.provenance, "inputs": record},
+    )
     kept.save(folder)
     return kept
 
@@ -171,14 +179,14 @@ def _page(
     if pictures:
         parts += [Heading(say("report.figures", lang)), Paragraph(say("report.figures note", lang)), *pictures]
     parts += _behind(projection, lang)
-    parts += _listed("warnings", projection.warnings, lang)
-    parts += _listed("inferred", projection.imputed, lang)
+    parts += _listed("warnings", noticed(projection, projection.warnings, lang), lang)
+    parts += _listed("inferred", noticed(projection, projection.imputed, lang), lang)
     if projection.policies:
         parts += list(_losers(projection, answer, lang))
     present = [name for name in CONTENTS if (folder / name).exists() or name == "summary.md"]
     parts += _listed("files", [f"`{name}`: {say(f'report.file {name}', lang)}" for name in present], lang)
     return Document(
-        title=say("report.report", lang, year=year, panel=panel),
+        title=say("report.report", lang, year=year, panel=panel_title(panel, lang)),
         lang=lang,
         parts=[*parts, Paragraph(_made(projection, lang))],
     )
@@ -239,7 +247,7 @@ def _made(projection: Projection, lang: str) -> str:
         lang,
         name=record["simulation"]["model"],
         hash=record["simulation"]["model_sha256"][:12],
-        panel=record["panel"]["name"],
+        panel=panel_title(record["panel"]["name"], lang),
         panel_hash=record["panel"]["sha256"][:12],
         seed=record["settings"]["seed"],
         draws=record["settings"]["draws"],

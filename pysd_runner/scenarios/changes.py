@@ -3,15 +3,18 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pysd_runner.core.errors import InvalidScenario
+from pysd_runner.core.errors import InvalidScenario, suggest
 from pysd_runner.scenarios.document import Document, read_document
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.problems import InvalidScenarioFile
+
+if TYPE_CHECKING:
+    from pysd_runner.scenarios.scenario import Scenario
 
 SCHEMA = 2
 INTERPOLATIONS = ("step", "linear")
@@ -252,3 +255,44 @@ def _text(content: Mapping[str, Any], key: str, document: Document) -> str:
     if not isinstance(value, str):
         raise InvalidScenarioFile([document.report((key,), "expected a text")])
     return value
+
+
+def with_changes(
+    scenario: "Scenario", name: str, assumptions: Mapping[str, float], policy: Mapping[str, Any]
+) -> "Scenario":
+    """Change settings of a scenario of the shipped model; see `Scenario.with_`."""
+    from pysd_runner.scenarios.load import notices
+    from pysd_runner.scenarios.policy import Policy
+
+    known = tuple(item.name for item in fields(Policy))
+    for key in policy:
+        if key not in known:
+            raise InvalidScenario(f"a policy has no setting {key!r}; it has {', '.join(known)}.{suggest(key, known)}")
+    if not policy and not assumptions:
+        raise InvalidScenario("nothing is changed; name a setting, as in with_(budget=0.006)")
+    parts = [f"{key} {_short(value)}" for key, value in (*policy.items(), *assumptions.items())]
+    called = name or "_".join([scenario.name, *(re.sub(r"[^\w.-]+", "_", part) for part in parts)])
+    label = {lang: name or f"{text} ({', '.join(parts)})" for lang, text in (scenario.label or {"en": called}).items()}
+    made = replace(scenario.policy, **policy)
+    before, after = scenario.policy.settings(), made.settings()
+    written = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return notices(
+        replace(
+            scenario,
+            name=called,
+            label=label,
+            policy=made,
+            assumptions={**scenario.assumptions, **assumptions},
+            assumption_set=called if assumptions else scenario.assumption_set,
+            changes=tuple(dict.fromkeys([*scenario.changes, *written])),
+            reference=scenario.reference or scenario,
+            warnings=(),
+        )
+    )
+
+
+def _short(value: Any) -> str:
+    """A setting in a name."""
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else "changed"

@@ -168,7 +168,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _targets(targets: dict[str, Any], document: Document, names: Names) -> Iterator[Problem]:
-    for key, find in (("regions", find_region), ("groups", find_group)):
+    for key, find in (("regions", find_region), ("groups", find_group), ("pilots", find_region)):
         for position, name in enumerate(_as_list(targets.get(key))):
             if names.regions and isinstance(name, str):
                 try:

@@ -20,7 +20,8 @@ from pysd_runner.scenarios.vocabulary import Vocabulary, Words, find_word
 from pysd_runner.scenarios.years import parse_year
 
 SCHEDULED = ("budget", "mix")
-_PLAIN = ("start", "differentiation", "redistribution", "rolling_evaluation")
+_NUMBERS = ("start", "differentiation", "redistribution", "rural_broadband")
+_PLAIN = (*_NUMBERS, "rolling_evaluation")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +45,7 @@ def policy_settings(policy: PolicyPart, vocabulary: Vocabulary) -> dict[str, Any
     """Policy settings written in a file."""
     default = policy.interpolate or "step"
     settings: dict[str, Any] = {key: getattr(policy, key) for key in _PLAIN if getattr(policy, key) is not None}
-    for key in ("start", "differentiation", "redistribution"):
+    for key in _NUMBERS:
         if key in settings:
             settings[key] = float(settings[key])
     if policy.budget is not None:
@@ -125,6 +126,7 @@ def _targets(targets: Targets, classes: Words) -> dict[str, Any]:
         ("regions", targets.regions),
         ("groups", targets.groups),
         ("classes", targets.classes),
+        ("pilots", targets.pilots),
     ):
         if names is not None:
             settings[f"targets.{key}"] = None if names == ALL else tuple(names)

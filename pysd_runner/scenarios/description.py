@@ -108,8 +108,12 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
         head = writer.say("lever", name=writer.label(name, writer.vocabulary.levers))
         yield writer.line(head, _setting("levers", switch, writer))
     yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
+    if policy.rural_broadband:
+        yield writer.line(writer.phrases["villages"], _setting("rural_broadband", policy.rural_broadband, writer))
     yield writer.line(writer.phrases["evaluation"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
     yield writer.line(writer.phrases["targets"], _targets(policy, writer))
+    if policy.pilots:
+        yield writer.line(writer.phrases["pilots"], _setting("targets.pilots", policy.pilots, writer))
 
 
 def _mix_lines(head: str, policy: Policy, writer: _Writer) -> Iterator[str]:
@@ -146,6 +150,7 @@ _FORMATS: dict[str, Callable[[Any, _Writer], str]] = {
     "class_mixes": lambda value, writer: writer.mix(value),
     "levers": lambda value, writer: writer.over_time(value, writer.switch),
     "redistribution": _redistribution,
+    "rural_broadband": lambda value, writer: writer.percent(value),
     "rolling_evaluation": lambda value, writer: writer.phrases["on" if value else "off"],
     "targets": lambda value, writer: writer.phrases["comma"].join(value),
 }

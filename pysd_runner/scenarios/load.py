@@ -1,5 +1,6 @@
 """From scenario files to scenarios: find them, follow what they extend, report all that is wrong at once."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -12,7 +13,7 @@ from pysd_runner.scenarios.assumptions import examine
 from pysd_runner.scenarios.checks import Names, is_number, meaning_problems
 from pysd_runner.scenarios.complaints import validation_problems
 from pysd_runner.scenarios.delta import Delta, add_settings, both_languages, read_delta
-from pysd_runner.scenarios.document import ENDINGS, Document, KeyPath, read_document
+from pysd_runner.scenarios.document import ENDINGS, Document, KeyPath, read_document, read_yaml
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.policy import Policy, Schedule
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
@@ -24,7 +25,7 @@ SHIPPED_MODEL = "regional_digital"
 
 
 def load_scenario(
-    name_or_path: str | Path,
+    name_or_path: str | Path | Mapping[str, Any],
     *,
     model: str | ScenarioModel = SHIPPED_MODEL,
     regions: Sequence[ScenarioRegion] = (),
@@ -34,7 +35,8 @@ def load_scenario(
     Parameters
     ----------
     name_or_path
-        Name of a scenario shipped with the model, or a YAML, JSON or TOML file.
+        Name of a scenario shipped with the model, a YAML, JSON or TOML file, or what such a file says as a dictionary:
+        ``{"name": "double", "extends": "zoned_need", "policy": {"budget": 0.006}}``.
     model
         Name of a shipped model, or a loaded model; only a loaded one lets assumptions be checked here.
     regions
@@ -53,14 +55,29 @@ def load_scenario(
         Everything that is wrong with the file and with what it extends.
     """
     shipped = shipped_files(model)
-    file = _locate(name_or_path, shipped)
     names = Names(vocabulary=load_vocabulary(model), regions=regions)
     reader = _Reader(model=model, names=names, shipped=shipped)
-    chain = reader.chain(file, ())
+    if isinstance(name_or_path, Mapping):
+        document = _of_mapping(name_or_path)
+        chain = reader.chain(Path(str(name_or_path.get("name", "scenario"))), (), document)
+    else:
+        chain = reader.chain(_locate(name_or_path, shipped), ())
     errors = [problem for problem in reader.problems if problem.severity == "error"]
     if errors:
         raise InvalidScenarioFile(reader.problems)
     return _scenario(chain, reader)
+
+
+def _of_mapping(content: Mapping[str, Any]) -> Document:
+    """What a file would say, as a document."""
+    place = f"scenario {content.get('name', '')!r}" if content.get("name") else "scenario"
+    try:
+        text = json.dumps({"schema": 1, **content}, default=dict, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidScenario(
+            f"{place}: holds what a scenario file cannot: {error}; use texts, numbers, lists and dictionaries"
+        ) from error
+    return read_yaml(text, place)
 
 
 def _locate(name_or_path: str | Path, shipped: Mapping[str, Path]) -> Path:
@@ -103,14 +120,14 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     links: dict[Path, list[_Link]] = field(default_factory=dict)
 
-    def chain(self, file: Path, trail: tuple[Path, ...]) -> list[_Link]:
-        """Links from the baseline to the file, each file once, where it is first needed."""
+    def chain(self, file: Path, trail: tuple[Path, ...], document: Document | None = None) -> list[_Link]:
+        """Links from the baseline to the file, each file once, where it is first needed; a document stands for one."""
         key = file.resolve()
         if key in self.links:
             return self.links[key]
         self.links[key] = []
         try:
-            document = read_document(file)
+            document = read_document(file) if document is None else document
         except InvalidScenarioFile as error:
             self.problems.extend(error.problems)
             return []

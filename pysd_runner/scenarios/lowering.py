@@ -81,9 +81,11 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
         "class_mixes": partial(_class_mixes, policy.class_mixes, levers, classes),
         "levers": lambda: _active(policy.levers, moment, levers),
         "redistribution": lambda: policy.redistribution,
+        "rural_broadband": lambda: policy.rural_broadband,
         "rolling_evaluation": lambda: None if policy.rolling_evaluation is None else float(policy.rolling_evaluation),
         "targets.regions": partial(_region_target, policy, bench),
         "targets.classes": partial(_class_target, policy, classes),
+        "targets.pilots": lambda: None if policy.pilots is None else _marked({"pilots": policy.pilots}, bench),
     }
     values = {key: make() for key, make in makers.items()}
     return dict(_known_to_model(values, bench))
@@ -234,14 +236,22 @@ def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
         return None
     if policy.regions is None and policy.groups is None:
         return np.ones(count)
+    return _marked({"regions": policy.regions or (), "groups": policy.groups or ()}, bench)
+
+
+def _marked(names: Mapping[str, Sequence[str]], bench: _Bench) -> FloatArray | None:
+    """1 for every region that is named, by itself or by its group."""
+    count = len(bench.model.ranges.get("Region", ()))
     if len(bench.regions) != count:
         bench.report("policy.targets", f"the model has {count} regions, but {len(bench.regions)} are named")
         return None
     target = np.zeros(count)
-    for name in policy.regions or ():
-        _mark(target, "regions", name, lambda name: [find_region(name, bench.regions)], bench)
-    for name in policy.groups or ():
-        _mark(target, "groups", name, lambda name: list(find_group(name, bench.regions)), bench)
+    for key, written in names.items():
+        for name in written:
+            if key == "groups":
+                _mark(target, key, name, lambda name: list(find_group(name, bench.regions)), bench)
+            else:
+                _mark(target, key, name, lambda name: [find_region(name, bench.regions)], bench)
     return target
 
 

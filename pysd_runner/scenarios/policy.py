@@ -97,10 +97,15 @@ class Policy:
         money of a lever that is off stays unspent. Levers that are not named are on.
     redistribution
         Exponent of need in the money a region gets (Dmnl): -1 follows output, 0 per head, 1 need.
+    rural_broadband
+        Part of the network money of lever access that goes to villages (Dmnl), 0 to 1.
     rolling_evaluation
         Whether each region moves money to the levers that score well.
     regions, groups, classes
         Targets as written; None reaches all.
+    pilots
+        Regions in which the policy is tried first; once there is a report on them it is spread to the others, with the
+        levers that did well in regions like them. None starts everywhere at once.
 
     Raises
     ------
@@ -115,10 +120,12 @@ class Policy:
     class_mixes: FrozenMapping[Mix] = NO_MIXES
     levers: "FrozenMapping[bool | Schedule[bool]]" = ALL_ON
     redistribution: float | None = None
+    rural_broadband: float | None = None
     rolling_evaluation: bool | None = None
     regions: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    pilots: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mix", _frozen(self.mix))
@@ -190,9 +197,10 @@ def _complaints(policy: Policy) -> Iterator[str]:
         if not abs(total - 1) <= MIX_TOLERANCE:
             yield f"{key} sums to {total:.10g}, expected 1"
     yield from _outside("differentiation", policy.differentiation, 0.0, 1.0)
+    yield from _outside("rural_broadband", policy.rural_broadband, 0.0, 1.0)
     yield from _outside("redistribution", policy.redistribution, -REDISTRIBUTION_LIMIT, REDISTRIBUTION_LIMIT)
-    for key, names in (("regions", policy.regions), ("groups", policy.groups), ("classes", policy.classes)):
-        if names is not None and not names:
+    for key in ("regions", "groups", "classes", "pilots"):
+        if getattr(policy, key) is not None and not getattr(policy, key):
             yield f"{key} is empty, so nothing would be left to target (None reaches all)"
 
 
@@ -215,10 +223,12 @@ def _flatten(policy: Policy) -> Iterator[tuple[str, Any]]:
     yield from ((f"class_mixes.{name}", mix) for name, mix in policy.class_mixes.items())
     yield from ((f"levers.{name}", value) for name, value in policy.levers.items())
     yield "redistribution", policy.redistribution
+    yield "rural_broadband", policy.rural_broadband
     yield "rolling_evaluation", policy.rolling_evaluation
     yield "targets.regions", policy.regions
     yield "targets.groups", policy.groups
     yield "targets.classes", policy.classes
+    yield "targets.pilots", policy.pilots
 
 
 def changed_settings(policy: Policy, reference: Policy) -> dict[str, Any]:

@@ -119,6 +119,32 @@ class Scenario:
         """Name of the scenario that this one must be compared with."""
         return self.baseline().name
 
+    def with_(self, *, name: str = "", assumptions: Mapping[str, float] | None = None, **policy: Any) -> "Scenario":
+        """The same scenario with another policy or other assumptions: ``zoned.with_(budget=0.006)``.
+
+        Parameters
+        ----------
+        name
+            Of the new scenario; empty makes one of the old name and what changes.
+        assumptions
+            Added to those there are, by parameter key or name in the model.
+        **policy
+            Settings of `Policy`: ``budget``, ``mix``, ``redistribution``, ``start``, ``regions``, ...
+
+        Returns
+        -------
+        Scenario
+            Of the same baseline.
+
+        Raises
+        ------
+        InvalidScenario
+            If nothing is changed, there is no such setting, or the policy cannot be.
+        """
+        from pysd_runner.scenarios.changes import with_changes
+
+        return with_changes(self, name, assumptions or {}, policy)
+
     def values(
         self,
         model: "ScenarioModel",

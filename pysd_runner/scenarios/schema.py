@@ -115,6 +115,10 @@ class Targets(_Part):
     regions: Target | None = Field(default=None, description="Codes or names of regions, or `all`.")
     groups: Target | None = Field(default=None, description="Groups of regions as in regions.csv, or `all`.")
     classes: Target | None = Field(default=None, description="Classes of the digital index, or `all`.")
+    pilots: Target | None = Field(
+        default=None,
+        description="Regions in which the policy is tried before it is spread; `all`: no pilots, all at once.",
+    )
 
 
 class PolicyPart(_Part):
@@ -142,6 +146,9 @@ class PolicyPart(_Part):
     )
     redistribution: Annotated[float, Field(ge=-REDISTRIBUTION_LIMIT, le=REDISTRIBUTION_LIMIT)] | None = Field(
         default=None, description="Exponent of need: -1 money follows output, 0 per head, 1 need."
+    )
+    rural_broadband: Share | None = Field(
+        default=None, description="Part of the network money of lever access that goes to villages."
     )
     rolling_evaluation: bool | None = Field(
         default=None, description="Each region moves money to the levers that score well."

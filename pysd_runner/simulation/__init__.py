@@ -4,12 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pysd_runner.simulation.preparing import PreparedModel, prepare
     from pysd_runner.simulation.run import Run, simulate
     from pysd_runner.simulation.sensitivities import jacobian
 
-__all__ = ["Run", "jacobian", "simulate"]
+__all__ = ["PreparedModel", "Run", "jacobian", "prepare", "simulate"]
 
-_HOMES = {"Run": "run", "jacobian": "sensitivities", "simulate": "run"}
+_HOMES = {
+    "PreparedModel": "preparing",
+    "Run": "run",
+    "jacobian": "sensitivities",
+    "prepare": "preparing",
+    "simulate": "run",
+}
 
 
 def __getattr__(name: str) -> Any:

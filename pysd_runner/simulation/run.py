@@ -156,7 +156,8 @@ def simulate(  # noqa: PLR0913 - a front door
         Variables to save; None saves every variable of the file.
     engine
         ``"llvm"``: compiled, vectors over draws; ``"numpy"``: the same with arrays; ``"pysd"``: the same through PySD,
-        one case after the other. ``"auto"`` is the compiled one, or NumPy where llvmlite cannot be loaded.
+        one case after the other. ``"auto"`` is the compiled one; or NumPy where llvmlite cannot be loaded, and where a
+        model of more than 300 equations is predicted to be compiled longer than NumPy takes for all of the run.
     seed
         Seed of the model's random functions, a whole number from 0. The same seed gives the same numbers; every draw
         has its own, and scenarios share theirs. PySD draws numbers of its own.
@@ -203,6 +204,7 @@ def simulate(  # noqa: PLR0913 - a front door
         threads=threads,
         precision=precision,
         method=method,
+        runs=1,
     )
     data = task.compute(progress=progress)
     failed = task.failed_cases(data)

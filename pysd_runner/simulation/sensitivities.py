@@ -190,22 +190,28 @@ def jacobian_function(  # noqa: PLR0913 - a front door
     method: Method | None = None,
 ) -> "JacobianFunction":
     """A function from numbers to outcomes and derivatives, for optimisers: arrays without labels, one case."""
+    bounds = {"start": start, "stop": stop, "step": step, "save_every": save_every}
+    return JacobianFunction(
+        *task_of(model, values, parameters, bounds, outcomes=outcomes, engine=engine, method=method)
+    )
+
+
+def task_of(
+    model: Model,
+    values: Mapping[str, Any] | None,
+    parameters: Sequence[Parameter],
+    bounds: Mapping[str, float | None],
+    **asked: Any,
+) -> tuple[Task, tuple[Direction, ...]]:
+    """One case that is computed again and again, and what is moved in it."""
     moved = directions(model, parameters)
     known = model.by_variable({} if values is None else values)
     ready = {**{name: _constant(model, name) for name in {item.variable for item in moved} - set(known)}, **known}
-    task = prepared(
-        model,
-        ready,
-        start=start,
-        stop=stop,
-        step=step,
-        save_every=save_every,
-        outcomes=outcomes,
-        engine=engine,
-        method=method,
-    )
-    _check_controls(task, moved, {INITIAL_TIME: start, FINAL_TIME: stop, TIME_STEP: step, SAVEPER: save_every})
-    return JacobianFunction(task, moved)
+    settings: dict[str, Any] = {**bounds, **asked}
+    task = prepared(model, ready, **settings)
+    controls = {INITIAL_TIME: "start", FINAL_TIME: "stop", TIME_STEP: "step", SAVEPER: "save_every"}
+    _check_controls(task, moved, {control: bounds[name] for control, name in controls.items()})
+    return task, moved
 
 
 def _constant(model: Model, name: str) -> Array:
@@ -215,34 +221,47 @@ def _constant(model: Model, name: str) -> Array:
     return constant_values(model, name)
 
 
-class JacobianFunction:
-    """A function from numbers to outcomes and derivatives; made by `jacobian_function`."""
+class Point:
+    """The values of one case, with the places of those that are moved."""
 
     def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
         names = dict.fromkeys(item.variable for item in moved)
-        self._values: dict[str, Array] = {}
+        self.values: dict[str, Array] = {}  # of the variables that are moved
         for name, value in task.values.items():
             if isinstance(value, TimePath) and name in names:
                 raise InvalidInput(f"{name!r} changes over time; take `jacobian`, which adds to all of it")
             if (value.values.shape[1:3] if isinstance(value, TimePath) else value.shape[:2]) != (1, 1):
                 raise InvalidInput(f"{name!r} varies over scenarios or draws; this function computes one case")
             if name in names and not isinstance(value, TimePath):
-                self._values[name] = np.array(value)
-        self._places = [(self._values[item.variable], (0, 0, *item.position)) for item in moved]
+                self.values[name] = np.array(value)
+        self._places = [(self.values[item.variable], (0, 0, *item.position)) for item in moved]
         self.parameters = tuple(label_of(task.ir, item) for item in moved)
-        self.years = task.clock.saved_times
         self.start = np.array([array[place] for array, place in self._places])
-        self._work = Linearised(replace(task, values={**task.values, **self._values}), moved)
+        self.task = replace(task, values={**task.values, **self.values})
+
+    def enter(self, numbers: Sequence[float]) -> None:
+        """Put numbers in their places."""
+        for (array, place), number in zip(self._places, numbers, strict=True):
+            array[place] = number
+
+
+class JacobianFunction:
+    """A function from numbers to outcomes and derivatives; made by `jacobian_function`."""
+
+    def __init__(self, task: Task, moved: Sequence[Direction]) -> None:
+        self._point = Point(task, moved)
+        self.parameters, self.start = self._point.parameters, self._point.start
+        self.years = task.clock.saved_times
+        self._work = Linearised(self._point.task, moved)
         self._single = self._work.single()
         self._views = None if self._single is None else _first_case(*self._work.split(self._single.found))
 
     def __call__(self, point: Array, *, copy: bool = True) -> tuple[dict[str, Array], dict[str, Array]]:
         """Compute outcomes and derivatives, shape (..., year)."""
-        for (array, place), number in zip(self._places, point, strict=True):
-            array[place] = number
+        self._point.enter(point.tolist())
         if self._single is None or self._views is None:
-            return _first_case(*self._work.run(self._values))
-        self._single.run(self._values)
+            return _first_case(*self._work.run(self._point.values))
+        self._single.run(self._point.values)
         if not copy:
             return self._views
         values, derivatives = self._views

@@ -21,6 +21,7 @@ def prepared(
         given,
         outcomes=_wanted(model, outcomes),
         translated=partial(getattr, model, "translated"),
+        seconds=model.budgets.seconds,
         **settings,
     )
 

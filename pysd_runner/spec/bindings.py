@@ -14,9 +14,11 @@ POLICY_SETTINGS = (
     "class_mixes",
     "levers",
     "redistribution",
+    "rural_broadband",
     "rolling_evaluation",
     "targets.regions",
     "targets.classes",
+    "targets.pilots",
 )
 
 Names = TypeVar("Names")
@@ -58,6 +60,7 @@ class VariableNames:
     policy_money: str
     region_money_share: str
     spent_money_share: str
+    evaluation_noise: str  # errors of what evaluators report on pilots, in standard deviations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

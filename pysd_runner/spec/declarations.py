@@ -12,7 +12,7 @@ from pysd_runner.spec.priors import Prior
 Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]
 ROLES: tuple[str, ...] = get_args(Role)
 
-FallbackRule = Literal["required", "equal_shares", "proxy", "constant"]
+FallbackRule = Literal["required", "equal_shares", "proxy", "constant", "latest"]
 FALLBACK_RULES: tuple[str, ...] = get_args(FallbackRule)
 
 Declared = TypeVar("Declared")
@@ -46,6 +46,9 @@ class Parameter:
         Prices in which money is expressed; empty where the unit holds no money.
     en, zh
         One-line meaning in English and Chinese.
+    switch
+        Key of the parameter that must not be 0 for this one to act, or the setting of a policy without which it does
+        not (``"policy.targets.pilots"``); empty where it always acts.
     """
 
     key: str
@@ -62,6 +65,7 @@ class Parameter:
     price_basis: str
     en: str
     zh: str
+    switch: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +107,8 @@ class RegionInput:
     panel
         Panel variable that gives it, empty when no panel column does.
     rule
-        When the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``.
+        When the panel lacks it: ``required`` (an error), ``equal_shares``, ``proxy``, ``constant``, or ``latest``: the
+        last value before, else the first after, else the constant.
     fallback
         The constant used when nothing else is known; None where there is none.
     proxy
@@ -504,7 +509,10 @@ class ModelSpec:
         return tuple(item.proxy for item in self.inputs.values() if item.proxy is not None)
 
     def acts(self, parameter: Parameter) -> bool:
-        """Whether a parameter stands in the model, in a measurement or in the start values of regions."""
+        """Whether a parameter stands in the model, a measurement or the start values of regions, and is switched on."""
+        switch = self.parameters.get(parameter.switch)
+        if parameter.switch and (switch is None or not switch.value):
+            return False
         beside = {item.loading for item in self.measurements.values()}
         beside |= {name for proxy in self.proxies for name in (proxy.loading, proxy.level) if isinstance(name, str)}
         return bool(parameter.variable) or parameter.key in beside

@@ -4,20 +4,21 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
-from pysd_runner.export.files import write_text_whole
+from pysd_runner.export.records import check_entries, nan_to_null, null_to_nan, read_record, write_record
 from pysd_runner.spec.declarations import ModelSpec
 from pysd_runner.spec.priors import FloatArray, Prior
 
 SCHEMA = 2
 # What every file of an earlier schema is refused with.
 EARLIER = "calibrated by an earlier version, which estimated only part of the parameters; calibrate again"
+REMEDY = "calibrate again"
 AT_BOUND = ("", "lower", "upper")
 
 # Normal draws are made in blocks of so many, and given up when so many for each one wanted were made.
@@ -246,12 +247,10 @@ class FittedParameters:
         OSError
             If the file cannot be written.
         """
-        content = {"schema": SCHEMA, **{key: _nan_to_null(value) for key, value in asdict(self).items()}}
         try:
-            text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+            return write_record(path, {key: nan_to_null(value) for key, value in asdict(self).items()}, schema=SCHEMA)
         except (TypeError, ValueError) as error:
             raise InvalidInput(f"fitted parameters cannot be written as JSON: {error}") from error
-        return write_text_whole(path, text + "\n")
 
     def _covariance_matrix(self) -> FloatArray:
         return np.array(self.covariance, dtype=float).reshape(len(self.keys), len(self.keys))
@@ -273,85 +272,23 @@ def load_fitted(path: str | Path) -> FittedParameters:
     Raises
     ------
     InvalidInput
-        If the file is missing, is not JSON, has another schema (earlier ones are refused by name), or lacks or adds an
-        entry.
+        If the file is missing, is not JSON, has another schema (earlier ones are refused by name), lacks or adds an
+        entry, or was changed after it was written.
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InvalidInput(
             f"{path}: there is no such file or folder; give the folder that a calibration wrote, or the file of fitted "
             f"parameters in it.{suggest(path.name, beside)}"
-        ) from error
-    except OSError as error:
-        raise InvalidInput(f"{path}: the fitted parameters cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path}: not a fitted-parameter file: {error}; calibrate again") from error
-    check_schema(content, path, "fitted parameters", SCHEMA)
-    del content["schema"]
-    _check_entries(content, str(path))
+        )
+    content = read_record(path, schema=SCHEMA, what="fitted parameters", remedy=REMEDY, earlier=EARLIER)
+    check_entries(FittedParameters, content, str(path), REMEDY)
+    restored = {name: value if name == "provenance" else null_to_nan(value) for name, value in content.items()}
     try:
-        return FittedParameters(**_restored(content))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return FittedParameters(**restored)
+    except ValueError as error:
         raise InvalidInput(f"{path}: {error}") from error
-
-
-def check_schema(content: Any, path: Path, what: str, schema: int) -> None:
-    """Refuse a file of another schema than the one that is read."""
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found in range(1, schema):
-        raise InvalidInput(f"{path}: {EARLIER}")
-    if found != schema:
-        raise InvalidInput(f"{path}: schema: this version reads {what} of schema {schema}")
-
-
-def _check_entries(content: Mapping[str, Any], file: str) -> None:
-    known = [item.name for item in fields(FittedParameters)]
-    for key in content:
-        if key not in known:
-            raise InvalidInput(f"{file}: {key}: unknown entry.{suggest(key, known)}")
-    for key in known:
-        if key not in content:
-            raise InvalidInput(f"{file}: {key}: is missing")
-
-
-def _restored(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn lists into tuples and null into NaN; the provenance is kept as it is."""
-    restored = dict(content)
-    for name in ("regions", "keys", "at_bound"):
-        restored[name] = tuple(content[name])
-        if not all(isinstance(part, str) for part in restored[name]):
-            raise ValueError(f"{name}: expected a list of texts; calibrate again")
-    restored["draws"] = tuple(_numbers(row) for row in content["draws"])
-    for name in ("estimates", "standard_errors", "contraction"):
-        restored[name] = _numbers(content[name])
-    restored["covariance"] = tuple(_numbers(row) for row in content["covariance"])
-    restored["residual_sd"] = {key: _number(value) for key, value in content["residual_sd"].items()}
-    restored["region_effects"] = {key: _numbers(value) for key, value in content["region_effects"].items()}
-    restored |= {item.name: _number(content[item.name]) for item in fields(FittedParameters) if item.type is float}
-    restored["fixed"] = {key: _number(value) for key, value in content["fixed"].items()}
-    return restored
-
-
-def _numbers(values: list[float | None]) -> tuple[float, ...]:
-    return tuple(_number(value) for value in values)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _nan_to_null(value: Any) -> Any:
-    """JSON has no NaN; null stands for it. Infinity is left to be refused."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _nan_to_null(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_nan_to_null(item) for item in value]
-    return value
 
 
 def _prior_of(key: str, spec: ModelSpec) -> Prior:

@@ -32,6 +32,8 @@ from pysd_runner.spec.priors import Beta, LogNormal, Normal, Prior, Uniform
 from pysd_runner.spec.tables import Table
 
 SCHEMA = 1
+# A switch that begins so is a setting of a policy, off unless a scenario writes it.
+POLICY = "policy."
 MONEY = "Yuan"
 PRIOR_FAMILIES = ("normal", "lognormal", "beta", "uniform")
 
@@ -78,6 +80,9 @@ def load_spec(path: str | Path) -> ModelSpec:
     root.finish()
     _check_names(spec, path.name)
     _check_references(spec, path.name)
+    for parameter in spec.parameters.values():
+        if parameter.switch and not parameter.switch.startswith(POLICY):
+            _check_parameter(spec, f'{path.name}: parameters["{parameter.key}"].switch', parameter.switch)
     return spec
 
 
@@ -176,6 +181,7 @@ def _parameter(key: str, table: Table) -> Parameter:
         price_basis=_price_basis(table, unit),
         en=table.text("en"),
         zh=table.text("zh"),
+        switch=table.text("switch", ""),
     )
     _check_evidence(parameter, table)
     return parameter
@@ -276,8 +282,8 @@ def _region_input(key: str, table: Table) -> RegionInput:
         table.fail("upper", f"must lie above lower = {region_input.lower:g}, found {region_input.upper:g}")
     if (rule == "proxy") != (region_input.proxy is not None):
         table.fail("proxy", 'goes together with rule = "proxy"')
-    if rule == "constant" and region_input.fallback is None:
-        table.fail("fallback", 'is missing; rule = "constant" needs it')
+    if rule in ("constant", "latest") and region_input.fallback is None:
+        table.fail("fallback", f'is missing; rule = "{rule}" needs it')
     return region_input
 
 

@@ -85,9 +85,11 @@ FRONT_DOORS = {
         "load_projection",
         "load_scenario",
         "load_table",
+        "prepare",
         "project",
         "run_ensemble",
         "simulate",
+        "together",
     ],
     "pysd_runner.checks": [
         "BehaviourProblem",
@@ -223,6 +225,7 @@ FRONT_DOORS = {
         "Study",
         "advise",
         "attribute",
+        "cost_curves",
         "costs",
         "effects_of",
         "front",
@@ -242,6 +245,7 @@ FRONT_DOORS = {
         "policy_values",
         "regional_futures",
         "regional_study",
+        "timing_space",
         "uniform_space",
     ],
     "pysd_runner.scenarios": [
@@ -257,7 +261,7 @@ FRONT_DOORS = {
         "shipped_scenarios",
         "with_comparisons",
     ],
-    "pysd_runner.simulation": ["Run", "jacobian", "simulate"],
+    "pysd_runner.simulation": ["PreparedModel", "Run", "jacobian", "prepare", "simulate"],
     "pysd_runner.spec": [
         "Observation",
         "USUAL_ERRORS",

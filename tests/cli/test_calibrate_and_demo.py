@@ -1,6 +1,7 @@
 """The commands that calibrate: what they print, what they leave, and failed diagnostics."""
 
 import dataclasses
+import re
 import sys
 
 import pandas as pd
@@ -61,8 +62,10 @@ def test_a_fit_is_written_with_its_figures_and_read_again(fit):
     assert {path.stem for path in (fit / "figures").iterdir()} >= {"parameters", "series"}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
-    answer = gapsim("calibrate", small_panel, "--starts", 1, "--first-year", 2016, "--last-year", 2023, "--out", "fit")
+    years = ("--first-year", 2016, "--last-year", 2023)
+    answer = gapsim("calibrate", small_panel, "--starts", 1, *years, "--no-profiles", "--out", "fit")
     assert answer.code == 0
     described, _, after = answer.err.partition("Calibrating ...")
     assert "4 regions, 2016 to 2023" in described
@@ -73,8 +76,9 @@ def test_it_says_what_will_be_estimated_before_it_starts(gapsim, small_panel):
     assert load_fitted("fit/fitted.json").first_year == 2016
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_json_of_a_fit(gapsim, small_panel, known_fit):
-    answer = gapsim("calibrate", small_panel, "--out", "fit", "--json", "--quiet")
+    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json", "--quiet")
     assert answer.code == 0
     assert answer.err == ""
     data = answer.json["data"]
@@ -83,9 +87,10 @@ def test_json_of_a_fit(gapsim, small_panel, known_fit):
     assert data["diagnostics_failed"] == []
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_failed_diagnostics_end_with_3_and_the_fit_is_written(gapsim, small_panel, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
-    answer = gapsim("calibrate", small_panel, "--out", "fit", "--json")
+    answer = gapsim("calibrate", small_panel, "--no-profiles", "--out", "fit", "--json")
     assert answer.code == 3
     assert "the diagnostics of the calibration failed; look at the result in fit" in answer.err
     assert "The search ended before it converged." in answer.err
@@ -99,6 +104,9 @@ def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp
     assert answer.code == 0
     assert "“Zoned by class, by need” closes" in answer.out
     assert "Results: demo" in answer.out
+    numbers = re.findall(r"^\[(\d+)/(\d+)\]", answer.err, re.MULTILINE)
+    # The sample is left out here, and this panel has one definition alone.
+    assert [int(number) for number, _ in numbers] == list(range(1, int(numbers[0][1])))
     projection = load_projection(tmp_path / "demo")
     policies = [name for name in projection.scenarios if projection.baselines[name] != name]
     assert set(policies) == {"zoned_need", "skills_programme"}
@@ -110,6 +118,7 @@ def test_the_demonstration_goes_the_whole_way(gapsim, small_demo, known_fit, tmp
     assert "identical to the recorded ones, bit by bit" in again.out
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, small_demo, known_fit, monkeypatch):
     over_at_once(monkeypatch, failed(known_fit))
     answer = gapsim("demo", "--draws", 2, "--until", 2026, "--out", "demo", "--json")
@@ -118,6 +127,7 @@ def test_the_demonstration_goes_on_after_failed_diagnostics_and_says_so(gapsim, 
     assert load_projection("demo").scenarios
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_failed_projection_keeps_the_fit(gapsim, small_demo, known_fit, monkeypatch, tmp_path):
     from pysd_runner.core.errors import SimulationFailed
 
@@ -139,6 +149,7 @@ def test_the_runner_finds_the_commands_without_importing_calibration(gapsim):
     assert [point.value for point in points if point.name == "calibration"] == ["calibration.commands:register"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, small_panel, tmp_path):
     common = ("calibrate", small_panel, "--first-year", 2019, "--optimiser", "minimize", "--checkpoint", "kept")
     first = gapsim(*common, "--starts", 1, "--out", "first", "--no-profiles")
@@ -151,6 +162,7 @@ def test_the_search_is_chosen_by_name_and_goes_on_from_its_checkpoint(gapsim, sm
     assert FitResult.load("second").fitted.provenance["optimiser"].startswith("Minimize(")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_effects_of_regions_are_kept_beside_the_fit(gapsim, small_panel):
     answer = gapsim(
         "calibrate", small_panel, "--first-year", 2019, "--starts", 1, "--no-profiles", "--pool", "fdev", "--out", "fit"
@@ -167,9 +179,10 @@ def test_an_unknown_search_is_told_before_anything_is_read(gapsim):
     assert "Did you mean 'least_squares'?" in answer.err
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_budget_that_is_spent_is_a_failed_diagnostic(gapsim, small_panel):
     # The smallest budget there is: estimating the errors alone takes longer on any machine.
-    answer = gapsim("calibrate", small_panel, "--first-year", 2019, "--seconds", 0.001, "--out", "fit")
+    answer = gapsim("calibrate", small_panel, "--first-year", 2019, "--seconds", 0.001, "--no-profiles", "--out", "fit")
     assert answer.code == 3
     assert "stopped at its time budget" in answer.err
     assert load_fitted("fit/fitted.json").status == "out of time"

@@ -105,3 +105,35 @@ def test_units_and_regions_from_the_command_line(gapsim, tmp_path):
     assert answer.json["data"]["panel"]["variables"]["output"]["unit"] == "Yuan/Year"
     (tmp_path / "regions.csv").write_text("code,name_en\nB,Elsewhere\n", encoding="utf-8")
     assert gapsim("data", "check", "bare.csv", *units, "--regions", "regions.csv").code == 2
+
+
+def test_several_files_are_written_as_one_panel(gapsim, tmp_path):
+    (tmp_path / "gdp.csv").write_text(
+        "Regional accounts\nregion,2019,2020\nA,100000,110000\nB,120000,130000\n", encoding="utf-8"
+    )
+    (tmp_path / "people.csv").write_text("region,year,population\nA,2019,2\nA,2020,2\nB,2019,3\nB,2020,3\n")
+    asked = ("data", "check", "gdp.csv", "people.csv", "--map", "value=output", "--out", "mine.csv")
+    answer = gapsim(*asked)
+    assert answer.code == 0, answer.out + answer.err
+    assert "Written: mine.csv" in answer.out
+    again = gapsim("data", "check", "mine.csv", "--json")
+    assert again.json["data"]["panel"]["years"] == [2019, 2020]
+    assert set(again.json["data"]["panel"]["variables"]) == {"output", "population", "output_per_head"}
+    assert gapsim(*asked).code == 2
+    assert gapsim(*asked, "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("out", "said"), [("mine.txt", "ends in .csv"), ("bad.csv", "this file is read"), ("other.csv", "exists already")]
+)
+def test_a_place_that_cannot_be_written_is_refused_first(gapsim, bad, tmp_path, out, said):
+    (tmp_path / "other.csv").write_text("x")
+    answer = gapsim("data", "check", bad, "--out", out)
+    assert answer.code == 2
+    assert said in answer.err
+    assert (tmp_path / "other.csv").read_text() == "x"
+
+
+def test_a_bad_panel_is_not_written(gapsim, bad, tmp_path):
+    assert gapsim("data", "check", bad, "--out", "new.csv").code == 2
+    assert not (tmp_path / "new.csv").exists()

@@ -22,8 +22,20 @@ def test_attribution_sums_and_is_written(gapsim, small, tmp_path):
     last = table[(table["year"] == 2028) & (table["way"] == "shapley")]
     whole = table[(table["year"] == 2028) & (table["way"] == "total")]["mean"].item()
     assert last["mean"].sum() == pytest.approx(whole, rel=1e-7)
-    for name in ("attribution.csv", "attribution.md", "synergy.csv", "split.csv", "loops.csv", "costs.csv"):
+    for name in (
+        "attribution.csv",
+        "attribution.md",
+        "synergy.csv",
+        "split.csv",
+        "loops.csv",
+        "costs.csv",
+        "cost_curves.csv",
+    ):
         assert (tmp_path / "parts" / name).is_file()
+    curves = pd.read_csv(tmp_path / "parts" / "cost_curves.csv")
+    assert sorted(curves["budget"].unique()) == pytest.approx([0, 0.0015, 0.003, 0.006])
+    assert (curves["effect_p05"] <= curves["effect_p95"]).all()
+    assert {name.partition(".")[0] for name in curves["name"]} >= {"lever", "region"}
     for ending in ("png", "svg", "csv", "txt"):
         assert (tmp_path / "parts" / "figures" / f"wedges.{ending}").is_file()
     again = gapsim("attribute", "zoned_need", *small, *QUICK, "--out", "parts")
@@ -55,6 +67,20 @@ def test_a_policy_that_was_found_runs(gapsim, small, tmp_path):
     run = gapsim("run", "best/optimised.yaml", *small, "--draws", 2, "--until", 2026, "--open-loop", "--out", "run")
     assert run.code == 0, run.err
     assert "Optimised" in run.out
+
+
+def test_when_levers_start_and_end_is_found_and_said(gapsim, small, tmp_path):
+    arguments = ("--choose", "timing", "--starts", 1, "--outcome", "theil_closed", "--unconstrained")
+    answer = gapsim("optimise", *arguments, *small, *QUICK, "--out", "timed")
+    assert answer.code == 0, answer.err
+    assert "In the order in which their money is spent: " in " ".join(answer.out.split())
+    order = pd.read_csv(tmp_path / "timed" / "order.csv")
+    assert order["mean_year"].is_monotonic_increasing
+    assert order["part"].sum() == pytest.approx(1)
+    scenario = load_scenario(tmp_path / "timed" / "optimised.yaml")
+    assert scenario.policy.mix.times == (2025.0, 2026.0, 2027.0)
+    run = gapsim("run", "timed/optimised.yaml", *small, "--draws", 2, "--until", 2028, "--open-loop", "--out", "run")
+    assert run.code == 0, run.err
 
 
 @pytest.mark.filterwarnings("ignore:no font for Chinese")

@@ -16,6 +16,7 @@ from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
 from pysd_runner.regional.projection import load_projection
 from pysd_runner.spec import Baseline, load_baseline
+from tests.records import resealed
 from tests.regional.test_projection import fit_of
 
 WRITTEN = {
@@ -38,7 +39,13 @@ QUICK = ("--draws", 2, "--until", 2026)
 def test_the_folder_holds_everything_a_reader_needs(results):
     assert {path.name for path in results.iterdir()} == WRITTEN
     figures = {path.name for path in (results / "figures").iterdir()}
-    for name in ("gaps_zoned_need", "tiles_zoned_need", "classes_zoned_need", "differences_laggard_gap"):
+    for name in (
+        "gaps_zoned_need",
+        "tiles_zoned_need",
+        "classes_zoned_need",
+        "mixes_nation",
+        "differences_laggard_gap",
+    ):
         assert {f"{name}.{ending}" for ending in ("png", "svg", "csv", "txt")} <= figures
     page = (results / "summary.md").read_text(encoding="utf-8")
     assert "](figures/gaps_zoned_need.png)" in page
@@ -228,12 +235,14 @@ class TestReplay:
 
     def test_what_has_changed_is_named(self, gapsim, results, tmp_path):
         shutil.copytree(results, tmp_path / "old")
-        record = json.loads((results / "run.json").read_text(encoding="utf-8"))
-        record["simulation"]["model_sha256"] = "0" * 64
-        record["versions"]["numpy"] = "0.9"
-        record["panel"]["sha256"] = "1" * 64
-        record["scenarios"][1]["policy"]["budget"] = 0.01
-        (tmp_path / "old" / "run.json").write_text(json.dumps(record), encoding="utf-8")
+
+        def change(record):
+            record["simulation"]["model_sha256"] = "0" * 64
+            record["versions"]["numpy"] = "0.9"
+            record["panel"]["sha256"] = "1" * 64
+            record["scenarios"][1]["policy"]["budget"] = 0.01
+
+        resealed(tmp_path / "old" / "run.json", change)
         answer = gapsim("run", "old/run.json")
         assert answer.code == 0
         assert "model 'regional_digital' has changed since this run: 000000000000 then" in answer.err
@@ -255,6 +264,45 @@ class TestReplay:
         answer = gapsim("run", "alone/run.json")
         assert answer.code == 2
         assert "panel.json is missing; a run replays from its whole folder" in answer.err
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda record: record["settings"].update(inspect=1), "settings.inspect: unknown entry"),
+            (lambda record: record["settings"].update(shocks="no"), "settings.shocks: expected a valid boolean"),
+            (lambda record: record["settings"].pop("draws"), "settings.draws: is missing"),
+            (lambda record: record.update(scenarios=None), "scenarios: expected a valid list"),
+            (lambda record: record["simulation"].update(engine="odd"), "simulation: engine: expected"),
+            (lambda record: record.update(simulation=[]), "simulation"),
+            (
+                lambda record: record["simulation"].update(model="../mine.mdl"),
+                "no shipped model is called '../mine.mdl'",
+            ),
+            (
+                lambda record: record["inputs"]["panel"].update(file="../panel.json"),
+                "expected a file of its own folder",
+            ),
+            (lambda record: record["inputs"]["panel"].update(file="/etc/hosts"), "expected a file of its own folder"),
+            (lambda record: record["inputs"].pop("source"), "inputs.source: is missing"),
+        ],
+    )
+    def test_a_record_of_something_else_is_refused(self, gapsim, results, tmp_path, change, message):
+        shutil.copytree(results, tmp_path / "odd")
+        shutil.copy(results / "panel.json", tmp_path / "panel.json")
+        resealed(tmp_path / "odd" / "run.json", change)
+        answer = gapsim("run", "odd/run.json")
+        assert answer.code == 2
+        assert message in answer.err
+
+    def test_a_record_that_was_changed_is_refused(self, gapsim, results, tmp_path):
+        shutil.copytree(results, tmp_path / "changed")
+        file = tmp_path / "changed" / "run.json"
+        file.write_text(
+            file.read_text(encoding="utf-8").replace('"draws": 4', '"draws": 999999999', 1), encoding="utf-8"
+        )
+        answer = gapsim("run", "changed/run.json")
+        assert answer.code == 2
+        assert "run.json is not as it was written" in answer.err
 
     def test_without_recorded_numbers_it_says_so(self, gapsim, results, tmp_path):
         shutil.copytree(results, tmp_path / "thin")

@@ -4,6 +4,7 @@ import io
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,6 @@ def test_a_warning_is_said_once(capsys):
 
 
 def test_warnings_of_the_packages_reach_the_reader_and_others_do_not(gapsim, results, monkeypatch):
-    import warnings
-
     from pysd_runner.plots import MissingFont
     from pysd_runner.reports import figures
 
@@ -99,6 +98,21 @@ def test_warnings_of_the_packages_reach_the_reader_and_others_do_not(gapsim, res
     assert answer.code == 0
     assert answer.json["warnings"] == ["no font for Chinese was found"]
     assert "change its mind" not in answer.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are those of POSIX")
+def test_a_cache_that_is_not_used_is_told(gapsim, tmp_path, monkeypatch):
+    from pysd_runner.engine.cache import store
+
+    (tmp_path / "cache" / "ir").mkdir(parents=True)
+    (tmp_path / "cache" / "ir").chmod(0o777)
+    monkeypatch.setenv("GAPSIM_CACHE", str(tmp_path / "cache"))
+    store._warn_once.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        answer = gapsim("describe", "q_a", "--json")
+    assert answer.code == 0
+    assert any("cache" in text and "others may write to it" in text for text in answer.json["warnings"])
 
 
 FULL = Path("/dev/full")

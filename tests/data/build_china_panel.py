@@ -32,7 +32,9 @@ COLUMNS = {
     "urban_unit_employment": ("china_province_digital.csv", "urban_unit_employment"),
     "firms_with_ecommerce": ("china_province_digital.csv", "firms_with_ecommerce"),
 }
-HEADER = ("region", "year", "output", *COLUMNS)
+# Not among the downloads: read by hand from where sources.toml says, and kept as they are shipped.
+KEPT = ("urban_population", "rural_population")
+HEADER = ("region", "year", "output", *COLUMNS, *KEPT)
 
 NATIONAL_HEADER = ("year", "variable", "value", "unit", "period", "flag", "source")
 NATIONAL_VARIABLES = {
@@ -94,6 +96,9 @@ def panel_rows(downloads: Path = DOWNLOADS) -> Iterator[tuple[str, ...]]:
     files = {name: read_rows(downloads / name) for name in ("china_province_core.csv", "china_province_digital.csv")}
     series = [output(files["china_province_core.csv"])]
     series += [cells(files[name], variable) for name, variable in COLUMNS.values()]
+    with (TARGET / "panel.csv").open(encoding="utf-8", newline="") as file:
+        shipped = list(csv.DictReader(file))
+    series += [{(row["region"], int(row["year"])): row[name] for row in shipped} for name in KEPT]
     yield HEADER
     for region in sorted({region for region, _ in series[0]}):
         for year in YEARS:

@@ -59,6 +59,30 @@ def test_panel_agrees_with_an_independent_reading_of_the_downloads(china: Panel,
     assert seen == 2 * 31 * 25
 
 
+def test_town_and_country_make_up_the_population_of_their_vintage(china: Panel, shared_data: Path) -> None:
+    with (shared_data / "china_province_vintage2018.csv").open(encoding="utf-8") as file:
+        people = [row for row in csv.DictReader(file) if row["variable"] == "population_yearend_v3"]
+    assert len(people) == 310
+    for row in people:
+        place = china.codes.index(row["region_code"]), china.years.index(int(row["year"]))
+        parts = china["urban_population"][place] + china["rural_population"][place]
+        # Each is rounded to ten thousand.
+        assert parts / 1e4 == pytest.approx(float(row["value"]), abs=1.5), row
+
+
+def test_urban_shares_are_those_the_bureau_published(china: Panel) -> None:
+    """Share of the nation in the communiques of 2010 to 2016; military personnel, in no province, are in it."""
+    published = {2010: 0.4995, 2011: 0.5127, 2012: 0.5257, 2013: 0.5373, 2014: 0.5477, 2015: 0.5610, 2016: 0.5735}
+    for year, share in published.items():
+        place = china.years.index(year)
+        town, village = (china[name][:, place].sum() for name in ("urban_population", "rural_population"))
+        assert town / (town + village) == pytest.approx(share, abs=0.006), year
+    assert china.years_with("urban_share") == tuple(range(2007, 2017))
+    at = china.years.index(2016)
+    assert china["urban_share"][china.codes.index("540000"), at] == pytest.approx(98 / 331)
+    assert china["urban_share"][:, at].max() == china["urban_share"][china.codes.index("310000"), at]
+
+
 def test_nothing_is_wrong_with_it() -> None:
     assert check_panel("china") == []
     assert check_panel(FOLDER / "panel.csv") == []

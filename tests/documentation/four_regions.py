@@ -8,6 +8,15 @@ import pytest
 import pysd_runner
 from tests.calibration.forecasting.series import panel_of, walk
 
+PROVINCES = ("110000", "310000", "410000", "620000")
+
+
+def take_four_provinces(patch: pytest.MonkeyPatch) -> None:
+    """Whatever panel is asked for, give four provinces of the shipped one."""
+    panel = pysd_runner.load_panel("china").subset(regions=PROVINCES)
+    patch.setattr(pysd_runner.panel, "load_panel", lambda *_, **__: panel)
+    patch.setattr(pysd_runner, "load_panel", lambda *_, **__: panel)
+
 
 def take_four_regions(patch: pytest.MonkeyPatch) -> None:
     """Whatever panel is asked for, give four regions of two classes, 2009-2024."""

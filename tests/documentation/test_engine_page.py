@@ -25,11 +25,12 @@ def test_the_example_runs(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    level, shown, *_, slopes = done.stdout.splitlines()
+    level, shown, *_, slopes, called = done.stdout.splitlines()
     # Euler's steps towards the equilibrium 5 * (5 + 3), from 20 on.
     assert np.isclose(float(level.split()[0]), 40 - 20 * 0.95**80, rtol=1e-12)
     assert "<Ensemble of 'tank': total, 2 scenarios x 100 draws, 21 moments from 0 to 20" in shown
     assert "'inflow[upper]'" in slopes
+    assert np.isclose(float(called.split()[-1]), 5 * (4 + 3) - 15 * 0.95**80, rtol=1e-12)
 
 
 def test_the_model_of_the_example_passes_its_own_check(tmp_path, capsys):

@@ -2,9 +2,11 @@
 
 import importlib
 import re
+import runpy
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pysd_runner.cli import main
@@ -45,6 +47,22 @@ def test_its_commands_run_and_say_what_the_page_says(
     assert beginnings(raw_blocks(PAGE, "text")[1]) == beginnings(told)
     assert (folder / "fit" / "report.html").is_file()
     assert (folder / "results" / "summary.md").is_file()
+
+
+def test_files_of_offices_are_joined_as_the_page_says(folder: Path) -> None:
+    blocks = raw_blocks(PAGE, "text")
+    at = next(place for place, block in enumerate(blocks) if "亿元" in block)
+    for name, text in zip(("gdp.csv", "people.csv"), blocks[at : at + 2], strict=True):
+        (folder / name).write_text(text, encoding="gb18030")
+    (line,) = raw_blocks(PAGE, "sh")[1].splitlines()
+    assert main(shlex.split(line)[1:]) == 0
+    (folder / "code.py").write_text(raw_blocks(PAGE, "python")[0], encoding="utf-8")
+    found = runpy.run_path(str(folder / "code.py"))
+    written = load_panel(folder / "joined.csv", regions="china")
+    assert written.codes == found["panel"].codes == found["again"].codes == ("110000", "310000", "620000")
+    for name in ("output", "population", "output_per_head"):
+        np.testing.assert_allclose(written[name], found["panel"][name])
+        np.testing.assert_allclose(found["again"][name], found["panel"][name])
 
 
 def mappings() -> dict[str, str]:

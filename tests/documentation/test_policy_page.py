@@ -13,10 +13,10 @@ import pysd_runner
 from pysd_runner.cli import main
 from pysd_runner.cli.application import application
 from pysd_runner.scenarios import load_scenario
+from tests.documentation.four_regions import take_four_provinces
 from tests.documentation.readme import ROOT, raw_blocks
 
 PAGE = ROOT / "docs" / "policy_analysis.md"
-REGIONS = ("110000", "310000", "410000", "620000")
 
 
 def lines() -> list[list[str]]:
@@ -27,9 +27,7 @@ def lines() -> list[list[str]]:
 @pytest.fixture
 def four_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four provinces in place of the shipped panel."""
-    panel = pysd_runner.load_panel("china").subset(regions=REGIONS)
-    monkeypatch.setattr(pysd_runner.panel, "load_panel", lambda *_, **__: panel)
-    monkeypatch.setattr(pysd_runner, "load_panel", lambda *_, **__: panel)
+    take_four_provinces(monkeypatch)
 
 
 def test_options_of_its_commands_exist() -> None:
@@ -51,10 +49,17 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_its_scenario_loads(tmp_path: Path) -> None:
-    (block,) = raw_blocks(PAGE, "yaml")
-    (tmp_path / "off.yaml").write_text(block, encoding="utf-8")
+    off, optional = raw_blocks(PAGE, "yaml")
+    (tmp_path / "off.yaml").write_text(off, encoding="utf-8")
     levers = load_scenario(tmp_path / "off.yaml").policy.levers
-    assert set(levers) == set(YAML(typ="safe").load(block)["policy"]["levers"])
+    assert set(levers) == set(YAML(typ="safe").load(off)["policy"]["levers"])
+    (tmp_path / "optional.yaml").write_text(optional, encoding="utf-8")
+    regions = pysd_runner.load_panel("china").regions
+    found = load_scenario(tmp_path / "optional.yaml", regions=regions)
+    assert (found.policy.pilots, found.policy.rural_broadband) == (("Guizhou", "Zhejiang"), 0.5)
+    values = found.values(pysd_runner.load_model("regional_digital", regions=len(regions)), regions, default_start=2025)
+    assert values["Governance Capacity Switch"] == values["Diagnosis Switch"] == 1
+    assert np.sum(values["Pilot Region"]) == 2
 
 
 @pytest.mark.usefixtures("four_regions")

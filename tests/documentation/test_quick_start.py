@@ -1,16 +1,15 @@
 """The code of the README runs as it stands, in an empty folder."""
 
+import importlib
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pysd_runner.cli import main
-from tests.documentation.four_regions import take_four_regions
+from tests.documentation.four_regions import take_four_provinces, take_four_regions
 from tests.documentation.readme import CHINESE, ENGLISH, code_blocks, commands, raw_blocks
 
 
@@ -20,15 +19,26 @@ def test_the_quick_start_has_ten_lines() -> None:
         assert len([line for line in block.splitlines() if line.strip()]) <= 10
 
 
-@pytest.mark.slow
-def test_the_quick_start_runs(tmp_path: Path) -> None:
+# The shipped panel as a whole goes the same way in `.ci/run`, which runs the demonstration.
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first figure of each command alone."""
+    from pysd_runner.reports import results
+
+    every = results.figure_jobs
+    monkeypatch.setattr(results, "figure_jobs", lambda *given, **named: every(*given, **named)[:1])
+    monkeypatch.setattr(importlib.import_module("calibration.reporting"), "draw_fit", lambda *_, **__: iter(()))
+
+
+def test_the_quick_start_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Comments are all that differs between the two pages (test_both_languages), so running one runs both.
     (block,) = raw_blocks(ENGLISH, "python")
-    done = subprocess.run(
-        [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "converged" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    take_four_provinces(monkeypatch)
+    exec(compile(block, str(ENGLISH), "exec"), {})  # noqa: S102
+    assert "converged" in capsys.readouterr().out
     for ending in ("png", "svg", "csv", "txt"):
         assert (tmp_path / "figures" / f"gaps.{ending}").stat().st_size > 0
     caption = (tmp_path / "figures" / "gaps.txt").read_text(encoding="utf-8")
@@ -40,21 +50,19 @@ def test_the_quick_start_is_python_in_both_languages() -> None:
         compile(raw_blocks(path, "python")[0], str(path), "exec")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("few_figures")
 def test_the_command_lines_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    take_four_regions(monkeypatch)
     (tmp_path / "mine.csv").write_text(raw_blocks(ENGLISH, "csv")[0], encoding="utf-8")
     blocks = commands(ENGLISH)
     assert len(blocks) == 3
     for line in (line for block in blocks for line in block):
         program, *words = shlex.split(line)
         assert program == "gapsim"
-        with monkeypatch.context() as patch:
-            if words[0] in {"forecast", "backtest"}:
-                take_four_regions(patch)
-            code = main(words)
+        code = main(words)
         shown = capsys.readouterr()
         assert code == 0, f"{line}\n{shown.out}\n{shown.err}"
         assert "Traceback" not in shown.err

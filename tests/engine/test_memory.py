@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.errors import InvalidInput, UnsupportedFeature
+from pysd_runner.engine import memory
 from pysd_runner.engine.pipe import Pipe, steps_of
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
@@ -74,6 +75,18 @@ def test_fixed_delays_keep_no_more_than_they_need_and_are_counted(tmp_path, monk
     np.testing.assert_allclose(found[0, :, :, -1], np.repeat(draws["g"].T * 48, 200, axis=1), rtol=1e-9)
     with pytest.raises(InvalidInput, match=r"fixed delays \(DELAY FIXED\) of up to 4\d\d\d steps would need .* memory"):
         simulate(model, {**draws, "wait": 45}, outcomes=["d"], threads=1)
+
+
+def test_a_run_is_refused_at_the_first_byte_that_memory_lacks(monkeypatch):
+    # Two variables of 4 and 6 cells at 5 moments under 2 scenarios with 3 draws, and 12 arrays of 7 cells while a step
+    # is computed.
+    needed = 8 * ((4 + 6) * 5 * 2 * 3 + 12 * 7 * 2)
+    asked = {"shapes": [(4,), (2, 3)], "cells": 7, "cases": (2, 3), "rows": 5}
+    monkeypatch.setattr(memory, "machine_bytes", lambda: float(needed))
+    memory.check_memory(**asked)
+    monkeypatch.setattr(memory, "machine_bytes", lambda: float(needed - 1))
+    with pytest.raises(InvalidInput, match=r"fewer draws \(3\), scenarios \(2\), regions or outcomes \(2\)"):
+        memory.check_memory(**asked)
 
 
 def test_a_sample_is_taken_before_the_step_that_follows(tmp_path):

@@ -635,3 +635,66 @@ def test_what_a_run_remembers_is_its_own_in_every_thread(tmp_path, small_blocks,
     for name in alone.data:
         np.testing.assert_array_equal(alone[name], several[name], err_msg=name)
         np.testing.assert_array_equal(alone[name], np.broadcast_to(whole[name], alone[name].shape), err_msg=name)
+
+
+def regions_of(tmp_path):
+    equations = "R: A, B, C ~~|\nk[R] = 1, 2, 3 ~~|\nrate = 0.1 ~~|\ns[R] = INTEG(rate*k[R], k[R]) ~~|"
+    return load_model(write_model(tmp_path, equations, final=2, step=0.5, saveper=0.5))
+
+
+def test_numbers_by_element_are_never_taken_for_draws(tmp_path):
+    model = regions_of(tmp_path)
+    found = run_ensemble(model, {"k": [4.0, 5.0, 6.0], "rate": [0.1, 0.2, 0.3, 0.4]}, outcomes=["s"])
+    assert found.draws == 4
+    np.testing.assert_array_equal(found["s"][0, :, :, 0], np.tile([4.0, 5.0, 6.0], (4, 1)))
+    path = TimePath(
+        times=np.array([0.0, 2.0]), values=np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]), interpolate="linear"
+    )
+    moved = run_ensemble(model, {"k": path}, outcomes=["k"])
+    np.testing.assert_allclose(moved["k"][0, 0, :, 2], [2.0, 3.0, 4.0])
+
+
+def test_other_lengths_and_designs_are_draws(tmp_path):
+    model = regions_of(tmp_path)
+    found = run_ensemble(model, {"k": [4.0, 5.0]}, outcomes=["s"])
+    np.testing.assert_array_equal(found["s"][0, :, :, 0], [[4.0] * 3, [5.0] * 3])
+    drawn = run_ensemble(model, grid(model, {"k": [4.0, 5.0, 6.0]}), outcomes=["s"])
+    np.testing.assert_array_equal(drawn["s"][0, :, :, 0], [[4.0] * 3, [5.0] * 3, [6.0] * 3])
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("draws", [5, 64, 100, 200, 256])
+def test_blocks_written_in_place_are_those_of_one_block(tmp_path, monkeypatch, precision, draws):
+    pytest.importorskip("llvmlite")
+    model = regions_of(tmp_path)
+    cases = {"rate": np.random.default_rng(draws).random(draws)}
+    settings = {"scenarios": {"a": {}, "b": {"k": [1.0, 5.0, 2.0]}}, "outcomes": ["s", "rate"], "precision": precision}
+    expected = {
+        name: np.concatenate(
+            [
+                run_ensemble(model, {**cases, **other}, outcomes=["s", "rate"], precision=precision, threads=1)[name]
+                for other in ({}, {"k": [1.0, 5.0, 2.0]})
+            ]
+        )
+        for name in ("s", "rate")
+    }
+    monkeypatch.setattr(blocks, "MOST_DRAWS", 48)
+    monkeypatch.setattr(blocks, "VECTOR", 16)
+    for threads in (1, 3):
+        found = run_ensemble(model, cases, threads=threads, **settings)
+        for name, values in expected.items():
+            assert found[name].shape == values.shape
+            assert found[name].dtype == precision
+            np.testing.assert_array_equal(found[name], values)
+
+
+def test_an_array_that_fits_neither_elements_nor_draws_says_both(tmp_path):
+    with pytest.raises(InvalidInput, match=r"\(3,\) for all draws, or \(draw, 3\)"):
+        run_ensemble(regions_of(tmp_path), {"k": np.ones((2, 4))})
+
+
+def test_versions_are_looked_up_once(tmp_path, monkeypatch):
+    model = regions_of(tmp_path)
+    first = run_ensemble(model, {}, outcomes=["s"]).provenance["versions"]
+    monkeypatch.setattr(running.metadata, "version", lambda name: pytest.fail(f"{name} was looked up again"))
+    assert run_ensemble(model, {}, outcomes=["s"]).provenance["versions"] == first

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.ensemble.quantiles import KEPT, QuantileSketch
+from pysd_runner.ensemble.quantiles import KEPT, QuantileSketch, _exact
 from pysd_runner.ensemble.statistics import RunningStatistics, Statistics, combined, moments_of
 
 LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -178,3 +178,36 @@ def test_summarising_leaves_the_values_alone():
 def test_statistics_that_make_no_sense_are_refused(options, text):
     with pytest.raises(InvalidInput, match=text):
         Statistics(**options)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 1.0, -2.5, 1e300, 3.0, np.nan, np.inf]), min_size=1, max_size=9), min_size=1
+    ),
+    st.sampled_from([0.0, 0.05, 1 / 3, 0.5, 0.95, 1.0]),
+)
+def test_quantiles_of_sorted_runs_are_those_of_all_values(runs, level):
+    parts = [np.sort(np.array([run], dtype=float), axis=1) for run in runs]
+    with np.errstate(invalid="ignore"):
+        expected = np.quantile(np.concatenate(parts, axis=1), level, axis=1)
+    np.testing.assert_array_equal(_exact(parts, level), expected)
+
+
+@pytest.mark.parametrize("order", ["mixed", "rising", "one run apart"])
+def test_runs_that_differ_give_the_same_quantiles(order):
+    values = np.random.default_rng(0).normal(size=(5, 4096))
+    if order == "rising":
+        values.sort(axis=1)
+    if order == "one run apart":
+        values[:, :256] += 100
+    parts = [np.sort(part, axis=1) for part in np.split(values, 16, axis=1)]
+    for level in (0.0, 0.05, 0.5, 0.95, 1.0):
+        np.testing.assert_allclose(_exact(parts, level), np.quantile(values, level, axis=1), rtol=1e-15)
+
+
+def test_moments_of_values_with_one_far_away():
+    values = np.random.default_rng(1).normal(size=(2, 1000))
+    values[:, 500] = 1e9  # the value deviations are taken from
+    found = moments_of(values)
+    np.testing.assert_allclose(found.variance, values.var(axis=1, ddof=1), rtol=1e-12)
+    np.testing.assert_allclose(found.mean, values.mean(axis=1), rtol=1e-9)

@@ -6,9 +6,13 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.export import load_netcdf, provenance_of, save_netcdf
+from pysd_runner.export.netcdf import rounded
 
 
 def test_what_is_read_back_is_what_was_saved(futures, tmp_path):
@@ -69,6 +73,31 @@ def test_single_precision_is_half_the_size_and_seven_digits(futures, tmp_path):
     read = load_netcdf(half)
     assert read["gap_to_leader"].dtype == np.float32
     np.testing.assert_allclose(read["gap_to_leader"], gaps["gap_to_leader"], atol=1e-7)
+
+
+NUMBERS = arrays(np.float64, 20, elements=st.floats(-1e30, 1e30, allow_subnormal=False))
+
+
+@given(NUMBERS, st.sampled_from([1e-2, 1e-4, 1e-5, 3e-6]))
+def test_rounding_errs_by_no_more_than_it_may_and_once(values, error):
+    once = rounded(xr.Dataset({"x": ("draw", values)}), error)
+    found = once["x"].to_numpy()
+    assert found.dtype == np.float32
+    big = np.abs(values) > 1e-30
+    assert (np.abs(found - values)[big] <= error * np.abs(values)[big]).all()
+    assert rounded(once, error).identical(once)
+
+
+def test_rounding_keeps_what_is_no_number():
+    odd = xr.Dataset({"x": ("draw", [np.nan, np.inf, -np.inf, 0.0, -0.0])})
+    np.testing.assert_array_equal(rounded(odd, 1e-5)["x"], odd["x"])
+
+
+def test_rounded_numbers_compress_better(futures, tmp_path):
+    seven = save_netcdf(futures, tmp_path / "a.nc", single_precision=True).stat().st_size
+    five = save_netcdf(futures, tmp_path / "b.nc", relative_error=1e-5)
+    assert five.stat().st_size < 0.9 * seven
+    assert load_netcdf(five).equals(rounded(futures, 1e-5))
 
 
 def test_numbers_are_compressed(tmp_path):

@@ -38,6 +38,15 @@ def test_parts_sum_to_the_change_and_scale_does_not_matter(states, factor):
 
 @settings(max_examples=50)
 @given(STATES)
+def test_a_part_does_not_depend_on_which_regions_are_named_first(states):
+    before, after = (states[0], states[1]), (states[2], states[3])
+    own, others = split_change(gap, before, after, BEHIND)
+    swapped = split_change(gap, before, after, ~BEHIND)
+    np.testing.assert_allclose(swapped, (others, own), atol=1e-12)
+
+
+@settings(max_examples=50)
+@given(STATES)
 def test_who_does_not_move_contributes_nothing(states):
     before = (states[0], states[1])
     after = (np.where(BEHIND, states[2], states[0]), np.where(BEHIND, states[3], states[1]))

@@ -7,6 +7,7 @@ cannot drift away from the model.
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,13 @@ import pytest
 
 from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import TimePath
-from pysd_runner.simulation import Run
+from pysd_runner.model import load_model
+from pysd_runner.panel import load_panel
+from pysd_runner.regional.inputs import as_values, region_inputs
+from pysd_runner.simulation import Run, simulate
 from tests.validation.four_regions import (
     FOUR_REGIONS,
+    NAMES,
     NO_POLICY_ASSUMPTIONS,
     POLICY,
     START,
@@ -34,6 +39,9 @@ GAP = "Gap to Leader"
 PER_HEAD = "Output per Capita"
 # One percent more output per head, one point of a share, one point of the gap.
 PERCENT = POINT = 0.01
+
+CAPACITY = "Implementation Capacity"
+NEED = {"Differentiation": 1.0, "Redistribution Exponent": 1.0}
 
 UNIFORM = np.array([0.30, 0.10, 0.25, 0.25, 0.05, 0.03, 0.02])
 BY_CLASS = np.array(
@@ -81,6 +89,12 @@ def mix(**shares: float) -> Array:
 
 
 ZONED = {**POLICY, "Differentiation": 1.0}
+GOVERNANCE_ON = {"Governance Capacity Switch": 1.0}
+DIAGNOSIS_ON = {"Diagnosis Switch": 1.0}
+# Verdicts about execution and needs hold whether or not these mechanisms are switched on.
+off_and_on = pytest.mark.parametrize(
+    "extra", [{}, GOVERNANCE_ON, DIAGNOSIS_ON, {**GOVERNANCE_ON, **DIAGNOSIS_ON}], ids=["off", "gov", "diag", "both"]
+)
 OUTPUT_MONEY = {**POLICY, "Redistribution Exponent": -1.0}
 EAST_ONLY = {
     **POLICY,
@@ -301,6 +315,31 @@ def test_needs_follow_the_bottleneck() -> None:
     assert (baseline("Need Share", 1).argmax(axis=0) == LEVERS.index("Skills")).any()
 
 
+def test_open_data_improve_the_diagnosis_where_it_is_switched_on() -> None:
+    more = {"Initial Shared Data": FOUR_REGIONS["Initial Shared Data"] + 0.2}
+
+    def mistaken(changes: dict[str, Any]) -> Array:
+        found = simulated({**ZONED, **changes}, ["Diagnosed Need", "Need Share"], 1)
+        return np.asarray(np.abs(found["Diagnosed Need"] - found["Need Share"])[0, 0, :, :, -1].sum(axis=0))
+
+    assert mistaken({}).max() == 0
+    assert (mistaken(DIAGNOSIS_ON) > mistaken({**DIAGNOSIS_ON, **more})).all()
+    assert mistaken({**DIAGNOSIS_ON, **more}).min() > 0
+    # A better diagnosis is worth more to mixes by class and to rolling evaluation, and nothing to one mix for all.
+    rolling = {"Differentiation": 1.0, "Redistribution Exponent": 1.0, "Rolling Evaluation Switch": 1.0}
+    for policy in ({"Differentiation": 1.0}, rolling):
+        values = [closed(policy, {**DIAGNOSIS_ON, "Diagnosis Error": error}) for error in (0.0, 0.5, 1.0)]
+        assert values[0] == closed(policy)
+        assert values[0] > values[1] > values[2]
+    assert closed({}, DIAGNOSIS_ON) == closed({})
+
+
+def test_with_open_data_for_a_diagnosis_zoning_is_worth_no_more_than_the_frontier_mix() -> None:
+    frontier_for_all = {"Uniform Mix": BY_CLASS[:, 0]}
+    assert closed({"Differentiation": 1.0}, DIAGNOSIS_ON) < closed(frontier_for_all, DIAGNOSIS_ON)
+    assert closed({"Differentiation": 1.0}, DIAGNOSIS_ON) > closed({}, DIAGNOSIS_ON)
+
+
 def test_the_diagnosis_does_not_depend_on_open_data() -> None:
     more = {"Initial Shared Data": FOUR_REGIONS["Initial Shared Data"] + 0.2}
     others = [index for index, name in enumerate(LEVERS) if name != "Data"]
@@ -375,11 +414,23 @@ def test_stale_data_lose_what_a_campaign_opened() -> None:
     assert opened(0.1, 25) < 0.5 * opened(0.1, 10)
 
 
-def test_weak_governance_does_not_blunt_execution() -> None:
+def test_weak_governance_blunts_execution_only_where_it_is_switched_on() -> None:
     weak = {"Initial Governance Integration": FOUR_REGIONS["Initial Governance Integration"] / 5}
-    found = [simulated({**POLICY, **change}, ["Implementation Capacity"], 10) for change in ({}, weak)]
-    capacity = [item["Implementation Capacity"][0, 0, :, 0] for item in found]
-    np.testing.assert_array_equal(*capacity)
+
+    def capacity(changes: dict[str, Any]) -> Array:
+        return np.asarray(simulated({**POLICY, **changes}, ["Implementation Capacity"], 10).data[CAPACITY][0, 0, :, 0])
+
+    np.testing.assert_array_equal(capacity({}), capacity(weak))
+    strong, poor = capacity(GOVERNANCE_ON), capacity({**GOVERNANCE_ON, **weak})
+    assert (poor < strong).all()
+    assert (strong < capacity({})).all()
+    ratio = 1 - 0.25 * (1 - FOUR_REGIONS["Initial Governance Integration"])
+    assert strong / capacity({}) == pytest.approx(ratio, rel=1e-12)
+    # Money does less, and reform does more than open borders: it makes other money work.
+    assert closed(NEED, GOVERNANCE_ON) < closed(NEED)
+    reform = {"Initial Governance Integration": FOUR_REGIONS["Initial Governance Integration"] + 0.2}
+    gained = [closed(NEED, {**on, **reform}) / closed(NEED, on) for on in (GOVERNANCE_ON, {})]
+    assert gained[0] > gained[1]
 
 
 def test_the_access_divide_follows_income_and_closes() -> None:
@@ -389,6 +440,60 @@ def test_the_access_divide_follows_income_and_closes() -> None:
     assert (final(poor, "Access Share", 10) < baseline("Access Share", 10)).all()
     spread = np.log(access).std(axis=0)
     assert spread[-1] < 0.3 * spread[0]
+
+
+def test_the_rural_shortfall_of_access_follows_the_national_series() -> None:
+    panel = load_panel("china")
+    model = load_model("regional_digital", regions=len(panel.regions))
+    assert model.spec is not None
+    total, rural = (panel.national[name] for name in ("internet_penetration", "internet_penetration_rural"))
+    place = panel.years.index(2016)
+    town, village = (panel[name][:, place].sum() for name in ("urban_population", "rural_population"))
+    urban = (total[2016] * (town + village) - rural[2016] * village) / town
+    known = model.spec.parameters
+    assert known["s_r"].value == pytest.approx(1 - rural[2016] / urban, abs=0.01)
+    behind = [1 - rural[year] / total[year] for year in (2016, 2024)]
+    assert known["k_r"].value == pytest.approx(np.log(behind[0] / behind[1]) / 8, abs=0.005)
+    parameters = {key: np.array([item.value]) for key, item in known.items()}
+    start = as_values(region_inputs(model, panel, 2014), parameters, model)
+    outcome = "National Rural Access Share"
+    found = simulate(model, start, start=2014, stop=2024, save_every=1, outcomes=[outcome])[outcome][0, 0]
+    for year, value in rural.items():
+        assert found[year - 2014] == pytest.approx(value, abs=0.025), year
+
+
+def test_rural_access_and_urban_access_make_up_access() -> None:
+    names = ["Rural Access Share", "Access Share", "Rural Shortfall", "Urban Population Share"]
+    rural, access, shortfall, town = (simulated({}, names, 20)[name][0, 0] for name in names)
+    town = town if town.ndim == 2 else np.broadcast_to(town, access.shape)
+    urban = rural / (1 - shortfall)
+    assert town * urban + (1 - town) * rural == pytest.approx(access, rel=1e-12)
+    assert (rural < urban).all()
+
+
+def test_rural_broadband_reaches_villages_and_fades_as_they_catch_up() -> None:
+    def reached(share: float, outcome: str, year: int) -> float:
+        return float(effect(lever("access", **{"Rural Broadband Share": share}), outcome, year=year)[WEST])
+
+    assert reached(0.5, "Rural Access Share", 5) > reached(0.0, "Rural Access Share", 5) + 10 * POINT
+    assert reached(0.5, "Access Share", 5) > reached(0.0, "Access Share", 5)
+    assert reached(0.5, "Rural Access Share", 15) < 0.5 * reached(0.5, "Rural Access Share", 5)
+    # It connects more people and closes less of the gap than networks that last: villages catch up by themselves.
+    assert -0.5 * POINT < reached(0.5, GAP, 15) < 0
+    assert abs(reached(0.5, GAP, 15)) < abs(reached(0.0, GAP, 15))
+    dear = {"Cost per Village Connection": 3200.0, "Rural Broadband Share": 0.5}
+    assert effect(lever("access", **dear), "Rural Access Share", year=3)[WEST] < reached(0.5, "Rural Access Share", 3)
+    alone = final(
+        lever("access", **{"Rural Broadband Share": 1.0, "Connection Subsidy Share": 0.0}), "Digital Investment"
+    )
+    assert (alone < final(lever("access", **{"Connection Subsidy Share": 0.0}), "Digital Investment")).all()
+
+
+def test_towns_only_have_no_villages_to_reach() -> None:
+    towns = {"Urban Population Share": np.ones(4)}
+    assert final({**lever("access", **{"Rural Broadband Share": 0.5}), **towns}, "Rural Opening", 10) == pytest.approx(
+        1
+    )
 
 
 def test_skills_lag_access_and_grow_with_application() -> None:
@@ -452,12 +557,13 @@ def test_talent_concentrates_only_when_innovation_and_selection_are_strong() -> 
     assert final(SIPHON, "Skilled People Share")[EAST] > start + 20 * POINT
 
 
-def test_weak_finances_blunt_execution() -> None:
-    zoned = {"Differentiation": 1.0, "Redistribution Exponent": 1.0}
-    effects = [closed(zoned, {"Fiscal Capacity Sensitivity": value}) for value in (0.0, 0.3, 0.5)]
+@off_and_on
+def test_weak_finances_blunt_execution(extra: dict[str, float]) -> None:
+    effects = [closed(NEED, {**extra, "Fiscal Capacity Sensitivity": value}) for value in (0.0, 0.3, 0.5)]
     assert effects[0] > effects[1] > effects[2] > 0
-    capacity = final(POLICY, "Implementation Capacity", 15)
-    assert capacity[WEST] < capacity[EAST] == pytest.approx(1.0)
+    capacity = final({**POLICY, **extra}, CAPACITY, 15)
+    assert capacity[WEST] < capacity[EAST]
+    assert capacity[EAST] == pytest.approx(1.0) or GOVERNANCE_ON.items() <= extra.items()
 
 
 def test_data_centres_without_networks_do_nothing() -> None:
@@ -490,12 +596,13 @@ def test_sameness_costs_output_and_narrows_the_gap_a_little() -> None:
     assert gaps[0] < gaps[1]
 
 
-def test_money_that_follows_output_spreads_gains_least() -> None:
-    effects = [closed({"Redistribution Exponent": value}) for value in (-1.0, 0.0, 1.0)]
+@off_and_on
+def test_money_that_follows_output_spreads_gains_least(extra: dict[str, float]) -> None:
+    effects = [closed({"Redistribution Exponent": value}, extra) for value in (-1.0, 0.0, 1.0)]
     assert 0 < effects[0] < effects[1] < effects[2]
     assert effects[0] < 0.2 * POINT
     lagging_for_all = {"Uniform Mix": BY_CLASS[:, 2], "Redistribution Exponent": -1.0}
-    assert closed(lagging_for_all) < 0  # this one widens the gap
+    assert closed(lagging_for_all, extra) < 0  # this one widens the gap
 
 
 # ------------------------------------------------------------------------------------------ paths, C43 to C56
@@ -515,13 +622,15 @@ def test_each_lever_moves_what_it_pays_for() -> None:
     assert effect(lever("compensation"), "Physical Capital")[WEST] > 0
 
 
+@off_and_on
 @pytest.mark.parametrize("name", [name.lower() for name in LEVERS])
-def test_each_lever_narrows_the_gap_when_money_follows_need(name: str) -> None:
-    assert effect(lever(name), GAP)[WEST] < -0.2 * POINT
+def test_each_lever_narrows_the_gap_when_money_follows_need(name: str, extra: dict[str, float]) -> None:
+    assert effect(lever(name, **extra), GAP)[WEST] < -0.2 * POINT
 
 
-def test_skills_are_the_strongest_lever_at_the_assumed_costs() -> None:
-    effects = {name: effect(lever(name.lower()), GAP)[WEST] for name in LEVERS}
+@off_and_on
+def test_skills_are_the_strongest_lever_at_the_assumed_costs(extra: dict[str, float]) -> None:
+    effects = {name: effect(lever(name.lower(), **extra), GAP)[WEST] for name in LEVERS}
     assert min(effects, key=lambda name: effects[name]) == "Skills"
 
 
@@ -626,16 +735,84 @@ def test_reversion_to_the_plan_keeps_pilots_alive() -> None:
     assert kept > 2 * lost > 0
 
 
-def test_rolling_evaluation_moves_money_to_what_scores_well() -> None:
-    zoned = {"Differentiation": 1.0, "Redistribution Exponent": 1.0}
-    rolling = {**zoned, "Rolling Evaluation Switch": 1.0}
-    assert closed(rolling) > closed(zoned) + 0.2 * POINT
-    found = simulated({**POLICY, **rolling}, ["Policy Weight", "Evaluation Score", "Planned Mix"], 25)
+def piloted(*names: str, **changes: Any) -> dict[str, Any]:
+    """A zoned policy by need, tried in some regions first."""
+    return {**POLICY, **NEED, "Pilot Region": np.isin(NAMES, names).astype(float), **changes}
+
+
+def test_money_reaches_pilots_first_and_the_others_after_the_report() -> None:
+    names = ["Region Budget Share", "Allocated Budget", "Policy Budget", "Spent Budget Share"]
+    found = simulated(piloted("West"), names, 25)
+    share, start, spread = found["Region Budget Share"][0, 0], 10, 12
+    money, whole = found["Allocated Budget"][0, 0].sum(axis=0), found["Policy Budget"][0, 0]
+    others = [place for place in range(4) if place != WEST]
+    assert not money[others, start:spread].any()
+    assert (money[others, spread:] > 0).all()
+    # The money of others does not go to pilots: these get their share, and the rest stays unspent.
+    assert money[WEST, start:] == pytest.approx((share[WEST] * whole)[start:], rel=1e-12)
+    assert money[:, -1].sum() == pytest.approx(whole[-1], rel=1e-12)
+    spent = found["Spent Budget Share"][0, 0, start:]
+    assert spent == pytest.approx(0.003 * money[:, start:].sum(axis=0) / whole[start:], rel=1e-12)
+
+
+def test_what_pilots_taught_is_spread_to_regions_like_them_and_the_rest_dropped() -> None:
+    names = ["Piloted Mix", "Regional Mix", "Planned Mix", "Late Score", "Class Membership", "Trial Weight"]
+    found = simulated(piloted("West", "East", **{"Elimination Threshold": 0.85}), names, 25)
+    mix, plan, score, member = (found[name][0, 0][..., -1] for name in ("Regional Mix", "Planned Mix", *names[3:5]))
+    pilots = [EAST, WEST]
+    for region in range(4):
+        # A slow twin: the mean report of the pilots of a class, mixed by how far the region belongs to each class.
+        if region in pilots:
+            expected = score[:, region]
+        else:
+            learnt = [(member[c, pilots] * score[:, pilots]).sum(axis=1) / member[c, pilots].sum() for c in range(3)]
+            expected = sum(member[c, region] * learnt[c] for c in range(3))
+        mean = (plan[:, region] * expected).sum() / plan[:, region].sum()
+        weight = plan[:, region] * np.where(expected < 0.85 * mean, 0.0, expected)
+        assert mix[:, region] == pytest.approx(weight / weight.sum(), abs=1e-12)
+    access = LEVERS.index("Access")
+    assert mix[access, WEST] == 0 < plan[access, WEST]  # access is nearly complete, so that pilots advise against it
+    assert mix.sum(axis=0) == pytest.approx(1, abs=1e-12)
+
+
+def test_reports_on_pilots_are_late_and_wrong() -> None:
+    noise = np.random.default_rng(0).standard_normal((1, 200, len(LEVERS), 4))
+
+    def gained(**changes: Any) -> Array:
+        policy = piloted("West", **{"Evaluation Noise": noise, **changes})
+        both = [run({**FOUR_REGIONS, **policy, **part}, 25, [GAP])[GAP] for part in ({"Policy Budget Share": 0.0}, {})]
+        return np.asarray((both[0] - both[1])[0, :, WEST, -1])
+
+    right, wrong = gained(**{"Evaluation Error": 0.0}), gained(**{"Evaluation Error": 0.6})
+    assert np.ptp(right) < 1e-15
+    assert wrong.std() > 0.05 * POINT
+    assert wrong.mean() < right.mean()
+    early, late = (final(piloted("East", **{"Evaluation Delay": delay}), GAP, 25)[WEST] for delay in (1.0, 4.0))
+    assert early < late  # the West waits for what the East teaches
+    scores = simulated(piloted("West"), ["Late Score", "Evaluation Score"], 25)
+    behind = [scores[name][0, 0, LEVERS.index("Access"), WEST] for name in ("Late Score", "Evaluation Score")]
+    assert behind[0][-1] > behind[1][-1]  # a falling score is reported late
+
+
+def test_pilots_close_more_where_they_are_and_less_where_others_wait() -> None:
+    whole = closed(NEED)
+    assert closed({**NEED, "Pilot Region": np.array([0, 0, 1.0, 0])}) > whole + 0.2 * POINT
+    assert closed({**NEED, "Pilot Region": np.array([0, 1.0, 0, 0])}) < whole
+    rolling = {**NEED, "Rolling Evaluation Switch": 1.0}
+    assert closed({**rolling, "Pilot Region": np.array([0, 0, 1.0, 0])}) > closed(rolling)
+
+
+@off_and_on
+def test_rolling_evaluation_moves_money_to_what_scores_well(extra: dict[str, float]) -> None:
+    rolling = {**NEED, "Rolling Evaluation Switch": 1.0}
+    assert closed(rolling, extra) > closed(NEED, extra) + 0.1 * POINT
+    assert extra or closed(rolling) > closed(NEED) + 0.2 * POINT
+    found = simulated({**POLICY, **rolling, **extra}, ["Policy Weight", "Evaluation Score", "Planned Mix"], 25)
     weight, score, plan = (values[0, 0, :, WEST, -1] for values in found.data.values())
     worst = score.argmin()
     assert LEVERS[worst] == "Access"
     assert weight[worst] < 0.5 * plan[worst]
-    strict = {**rolling, "Elimination Threshold": 0.9}
+    strict = {**rolling, **extra, "Elimination Threshold": 0.9}
     assert final({**POLICY, **strict}, "Policy Weight", 25)[worst, WEST] < weight[worst]
 
 
@@ -657,14 +834,12 @@ def prior_draws() -> dict[str, Array]:
     """Every parameter with a prior, drawn independently; catch-up one-sided in 30 percent of the draws."""
     spec = loaded(4).spec
     assert spec is not None
+    uncertain = [item for item in spec.parameters.values() if item.prior is not None and item.variable]
     rng = np.random.default_rng(0)
-    drawn = {
-        item.variable: item.prior.sample(rng, DRAWS)[None, :]
-        for item in spec.parameters.values()
-        if item.prior is not None and item.variable
-    }
+    drawn = {item.variable: item.prior.sample(rng, DRAWS)[None, :] for item in uncertain if not item.switch}
     drawn["Catch Up Asymmetry"] = (rng.random(DRAWS) < 0.3).astype(float)[None, :]
-    return drawn
+    # What acts where it is switched on alone comes last, so that the draws of the others stay as they are.
+    return drawn | {item.variable: item.prior.sample(rng, DRAWS)[None, :] for item in uncertain if item.switch}
 
 
 def drawn(changes: dict[str, Any], outcome: str = GAP) -> Array:
@@ -725,6 +900,12 @@ def test_differentiated_against_uniform_over_prior_draws() -> None:
     assert 0.48 < share_that_widens(frontier_for_all, ZONED) < 0.68
 
 
+def test_weak_governance_and_open_data_for_a_diagnosis_cost_policy_in_nearly_all_draws() -> None:
+    zoned = {**POLICY, **NEED}
+    assert share_that_widens({**zoned, **GOVERNANCE_ON}, zoned) > 0.9
+    assert 0.5 < share_that_widens({**ZONED, **DIAGNOSIS_ON}, ZONED) < 0.95
+
+
 def test_sameness_hardly_ever_widens_the_gap_over_prior_draws() -> None:
     same = {**POLICY, "Homogenisation Sensitivity": 0.3}
     assert share_that_widens(same, {**POLICY, "Homogenisation Sensitivity": 0.0}) < 0.02
@@ -760,6 +941,12 @@ def output_lost_by_sameness() -> float:
         ("C18", "45.1", lambda: baseline(GAP, 0.25)[WEST]),
         ("C18", "38.6 %", lambda: baseline(GAP)[WEST]),
         ("C18", "24 %", lambda: (drawn({}) > baseline(GAP, 0.25)[WEST]).mean()),
+        ("C17", "0.76 points", lambda: closed({"Differentiation": 1.0}, DIAGNOSIS_ON)),
+        ("C54", "1.29", lambda: closed(NEED)),
+        ("C54", "1.57 points", lambda: closed({**NEED, "Pilot Region": np.eye(4)[WEST]})),
+        ("C54", "1.20 with", lambda: closed({**NEED, "Pilot Region": np.eye(4)[1]})),
+        ("C29", "1.07 points", lambda: closed(NEED, GOVERNANCE_ON)),
+        ("C29", "1.29", lambda: closed(NEED)),
         ("C36", "0.80 points", lambda: closed({"Differentiation": 1.0})),
         ("C36", "0.53", lambda: closed({})),
         ("C36", "0.80 for the frontier", lambda: closed({"Uniform Mix": BY_CLASS[:, 0]})),
@@ -856,3 +1043,42 @@ def test_rolling_evaluation_leaves_the_share_of_an_inactive_lever_unspent() -> N
     assert weight.sum(axis=0) == pytest.approx(np.ones(weight.shape[1:]), abs=1e-12)
     assert np.abs(weight[..., -1] - weight[..., 0]).max() > 0.01
     assert found["Spent Mix"][0, 0].sum(axis=0) == pytest.approx(np.ones(weight.shape[1:]), abs=1e-12)
+
+
+def stripped(text: str, undo: dict[str, str]) -> str:
+    """The model file without some terms."""
+    for term, without_it in undo.items():
+        assert term in text, term
+        text = text.replace(term, without_it)
+    return text
+
+
+# Every place where an optional mechanism enters, and what stood there before it.
+UNDONE = {
+    "(1 - Rural Broadband Share)\n\t\t\t* ": "",
+    "MIN(1, Coverage[Region] * Rural Opening[Region])": "Coverage[Region]",
+    " * Governance Capacity[Region]": "",
+    "Diagnosed Class[Class!,Region]": "Class Membership[Class!,Region]",
+    "Diagnosed Need[Lever,Region])": "Need Share[Lever,Region])",
+    " * Region Open[Region!]": "",
+    " * Region Open[Region]": "",
+    """((1 - Pilots Judged) * Planned Mix[Lever,Region]
+					+ Pilots Judged * Piloted Mix[Lever,Region])""": "Planned Mix[Lever,Region]",
+    "Judged Score[Lever!,Region])": "Evaluation Score[Lever!,Region])",
+    "(Judged Score[Lever,Region]\n": "(Evaluation Score[Lever,Region]\n",
+    "\tJudged Score[Lever,Region] <": "\tEvaluation Score[Lever,Region] <",
+}
+
+
+@pytest.mark.parametrize("rolling", [0.0, 1.0])
+def test_with_every_switch_at_zero_the_model_is_the_one_without_the_mechanisms(rolling: float, tmp_path: Path) -> None:
+    text = (model_folder("regional_digital") / "model.mdl").read_text(encoding="utf-8")
+    file = tmp_path / "stripped.mdl"
+    file.write_text(stripped(text, UNDONE), encoding="utf-8")
+    plain = load_model(file, regions=4)
+    policy = {**POLICY, **NEED, "Misfit Sensitivity": 0.2, "Rolling Evaluation Switch": rolling}
+    names = ["Output", "Population", "Access Share", "Policy Weight", "Allocated Budget", "Evaluation Score"]
+    found = simulated(policy, names, 25)
+    expected = simulate(plain, {**FOUR_REGIONS, **policy}, start=START, stop=START + 25, outcomes=names)
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-12)

@@ -54,6 +54,13 @@ def test_a_mechanism_that_is_off_has_its_value():
     assert ((values == 0) == (made.column("x") == 0)).all()
 
 
+def test_mechanisms_that_are_off_by_default_are_on_in_half_of_the_futures(futures):
+    for key, variable in (("gov_on", "Governance Capacity Switch"), ("diag_on", "Diagnosis Switch")):
+        values = np.concatenate([part.values[variable][0] for part in futures.studies])
+        assert np.array_equal(values, futures.column(key))
+        assert values.mean() == 0.5
+
+
 def test_effects_are_those_of_each_future_by_itself(futures, found):
     place = 11
     part = futures.studies[1].only(np.array([place - study().draws]))

@@ -53,6 +53,24 @@ def test_where_nothing_matters_no_side_is_named():
     assert (found.density, found.coverage, found.mass) == (1.0, 1.0, 1.0)
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from([0.1, 0.35, 0.5, 0.8]))
+def test_in_noise_no_side_is_named(seed, share):
+    rng = np.random.default_rng(seed)
+    factors = np.column_stack([rng.uniform(size=(600, 8)), rng.integers(0, 2, (600, 3))])
+    assert prim(factors, rng.uniform(size=600) < share).sides == ()
+
+
+def test_a_box_is_found_where_it_happens_often_elsewhere_too():
+    rng = np.random.default_rng(0)
+    factors = rng.uniform(size=(1500, 4))
+    hits = rng.uniform(size=1500) < np.where(factors[:, 1] > 0.7, 0.8, 0.35)
+    found = prim(factors, hits)
+    assert {side.factor for side in found.sides} == {1}
+    assert found.sides[0].low == pytest.approx(0.7, abs=0.08)
+    assert found.density > 0.7
+
+
 def test_a_tree_finds_planted_borders():
     factors, hits, _ = planted(1)
     leaves = cart(factors, hits)

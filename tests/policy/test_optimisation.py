@@ -1,6 +1,5 @@
 """Optima against brute force and their laws: feasible, conditions hold, resumable, honest about what cannot be."""
 
-import json
 from itertools import product
 
 import numpy as np
@@ -9,14 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.core.errors import InvalidInput, UnknownName
+from pysd_runner.policy.frontier import front
 from pysd_runner.policy.objective import Constraint, Objective, quantile_weights, worst
-from pysd_runner.policy.optimisation import front, optimise
+from pysd_runner.policy.optimisation import optimise
 from pysd_runner.policy.space import Knob, Space, rounded
 from pysd_runner.policy.study import effects_of
 from pysd_runner.regional.policies import policy_values
 from pysd_runner.regional.policy_spaces import chosen_scenario, class_space, uniform_space
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import inputs, policy, study
+from tests.records import resealed
 
 KEYS = ("access", "skills", "knowledge")
 
@@ -140,16 +141,14 @@ def test_an_interrupted_search_goes_on(few, tmp_path, monkeypatch):
     file = tmp_path / "searches.json"
     question = {"objective": Objective("theil_closed"), "starts": 2, "describe": False, "checkpoint": file}
     whole = optimise(study(), few, **question)
-    kept = json.loads(file.read_text())
-    del kept["searches"]["1"]
-    file.write_text(json.dumps(kept))
+    resealed(file, lambda kept: kept["searches"].pop("1"))
     again = optimise(study(), few, **question)
     assert again.starts == whole.starts
     assert np.array_equal(again.point, whole.point)
     with pytest.raises(InvalidInput, match="belongs to another question"):
         optimise(study(), few, **{**question, "objective": Objective("gap_closed")})
     file.write_text("{}")
-    with pytest.raises(InvalidInput, match="holds no searches"):
+    with pytest.raises(InvalidInput, match="the searches of an optimisation"):
         optimise(study(), few, **question)
 
 

@@ -1,5 +1,7 @@
 """Start values of regions: observed where observed, inferred and said so where not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -92,6 +94,33 @@ def test_a_level_may_be_a_parameter(model, panel):
     np.testing.assert_array_equal(declared.values["Initial Skill Share"], same.values["Initial Skill Share"])
     told = {item.key: item.how for item in declared.imputed}
     assert told["s"].startswith("the share h_s of the national Initial Access Share; spread by ict_employment_share")
+
+
+@pytest.mark.parametrize(("seen", "read"), [((2017, 2019), 2017), ((2016, 2019), 2019), ((2016, 2020), 2016)])
+def test_of_years_that_are_equally_near_the_earlier_is_read(model, panel, seen, read):
+    columns = [panel.years.index(year) for year in seen]
+
+    def only(variable):
+        values = np.full(panel[variable].shape, np.nan)
+        values[:, columns] = panel[variable][:, columns]
+        return values
+
+    some = panel
+    for variable in ("mobile_internet_per_100", "broadband_ports_per_100"):
+        some = some.with_variable(variable, only(variable), unit=panel.units[variable])
+    national = {year: panel.national["internet_penetration"][year] for year in seen}
+    some = replace(some, national={**panel.national, "internet_penetration": national})
+    alone = some
+    for variable in ("mobile_internet_per_100", "broadband_ports_per_100"):
+        values = np.full(panel[variable].shape, np.nan)
+        values[:, panel.years.index(read)] = panel[variable][:, panel.years.index(read)]
+        alone = alone.with_variable(variable, values, unit=panel.units[variable])
+    alone = replace(alone, national={**panel.national, "internet_penetration": {read: national[read]}})
+    found, expected = (region_inputs(model, item, 2018) for item in (some, alone))
+    np.testing.assert_array_equal(found.values["Initial Access Share"], expected.values["Initial Access Share"])
+    how = {item.key: item.how for item in found.imputed}["a"]
+    assert f"national internet_penetration of {read}; " in how
+    assert how.endswith(f"of {read}")
 
 
 def test_ladder_of_shares_holds(model, panel):

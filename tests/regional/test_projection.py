@@ -1,7 +1,9 @@
 """Projections start from what was observed, share their draws, and can be made again."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from pysd_runner.regional.draws import parameter_draws
 from pysd_runner.regional.projection import load_projection, project
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
+from tests.records import resealed
 
 
 @pytest.fixture(scope="module")
@@ -188,10 +191,15 @@ def test_engines_agree(panel):
         np.testing.assert_allclose(ours.data[name], theirs.data[name], rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-def test_saved_and_loaded_without_loss(projection, tmp_path):
+def test_saved_and_loaded_to_a_hundred_thousandth_and_then_without_loss(projection, tmp_path):
     folder = projection.save(tmp_path / "results")
     again = load_projection(folder)
-    xr.testing.assert_equal(again.data, projection.data)
+    assert set(again.data) == set(projection.data)
+    for name in projection.data:
+        np.testing.assert_allclose(again.data[name], projection.data[name], rtol=1e-5, err_msg=name)
+    for name in projection.data.coords:
+        assert again.data[name].equals(projection.data[name]), name
+    xr.testing.assert_equal(load_projection(again.save(tmp_path / "twice")).data, again.data)
     xr.testing.assert_equal(again.history, projection.history)
     assert again.baselines == dict(projection.baselines)
     assert again.warnings == projection.warnings
@@ -283,33 +291,62 @@ def test_a_folder_without_a_projection(tmp_path):
         load_projection(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def saved(projection, tmp_path_factory):
+    """A corner of the projection: how large it is says nothing about damage."""
+    corner = projection.data.isel(draw=slice(2), region=slice(3), year=slice(2))
+    return replace(projection, data=corner).save(tmp_path_factory.mktemp("saved") / "results")
+
+
 @pytest.fixture
-def folder(projection, tmp_path):
-    return projection.save(tmp_path / "results")
+def folder(saved, tmp_path):
+    return Path(shutil.copytree(saved, tmp_path / "results"))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"origin": None}, r"run\.json: origin is missing"),
-        ({"warnings": None}, r"run\.json: warnings is missing"),
-        ({"origin": "2024"}, r"run\.json: origin: expected a year; found '2024'"),
-        ({"baselines": ["x"]}, r"run\.json: baselines: expected names of scenarios"),
+        ({"origin": None}, r"run\.json: origin: is missing"),
+        ({"warnings": None}, r"run\.json: warnings: is missing"),
+        ({"origin": "2024"}, r"run\.json: origin: expected a valid integer; found '2024'"),
+        ({"baselines": ["x"]}, r"run\.json: baselines: expected a valid dictionary"),
         ({"baselines": {"x": "x"}}, r"run\.json: baselines: expected one for each scenario"),
-        ({"imputed": "none"}, r"run\.json: imputed: expected a list of texts"),
-        ({"imputed": [1]}, r"run\.json: imputed: expected a list of texts"),
-        ({"schema": 2}, r"run\.json: expected a record with schema 1"),
+        ({"imputed": "none"}, r"run\.json: imputed: expected a valid list"),
+        ({"imputed": [1]}, r"run\.json: imputed\.0: expected a valid string"),
+        ({"schema": 2}, r"run\.json: schema: this version reads the record of a projection of schema 1"),
     ],
 )
 def test_a_damaged_record(folder, change, message):
-    file = folder / "run.json"
-    record = json.loads(file.read_text(encoding="utf-8")) | change
-    file.write_text(json.dumps({key: x for key, x in record.items() if x is not None}), encoding="utf-8")
+    def changed(record):
+        for name, value in change.items():
+            record.pop(name) if value is None else record.update({name: value})
+
+    resealed(folder / "run.json", changed)
     with pytest.raises(InvalidInput, match=message):
         load_projection(folder)
 
 
-@pytest.mark.parametrize("name", ["projection.nc", "history.nc", "run.json"])
+def test_a_record_that_was_changed_by_hand(folder):
+    file = folder / "run.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"origin": 2024', '"origin": 2023'), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"run\.json is not as it was written.*run the scenarios again"):
+        load_projection(folder)
+
+
+def test_the_drawn_parameters_are_kept(projection, folder):
+    drawn = projection.parameters
+    assert drawn.dims == ("parameter", "draw")
+    assert set(drawn["parameter"].to_numpy()) > {"q_a", "c_S"}
+    assert float(drawn.sel(parameter="q_a").std()) > 0
+    assert load_projection(folder).parameters.equals(drawn)
+    save_netcdf(drawn.isel(draw=slice(1, None)).to_dataset(name="parameters"), folder / "parameters.nc")
+    with pytest.raises(InvalidInput, match=r"parameters\.nc does not belong to the projection beside it"):
+        load_projection(folder)
+    (folder / "parameters.nc").unlink()
+    assert load_projection(folder).parameters is None
+
+
+@pytest.mark.parametrize("name", ["projection.nc", "history.nc", "parameters.nc", "run.json"])
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x80 not text", b"\x89HDF\r\n\x1a\n"])
 def test_bytes_that_are_no_projection(folder, name, content):
     (folder / name).write_bytes(content)

@@ -44,6 +44,21 @@ def test_priors_in_words():
     assert prior_words(Beta(2.0, 3.0, 0.0, 1.0)).startswith("beta: a 2, b 3")
 
 
+def test_regions_and_classes_of_a_panel_have_a_description(tmp_path):
+    (region,) = describe_name("四川", model=MODEL)
+    assert (region.kind, region.name, region.en) == ("region", "510000", "Sichuan")
+    assert region.facts["output per head in 2024"].endswith("rank 17 of 31")
+    (group,) = describe_name("West", model=MODEL)
+    assert group.kind == "class of regions"
+    assert "Gansu" in group.facts["regions"]
+    file = tmp_path / "mine.csv"
+    file.write_text("region,year,output_per_head\nNorth Bay,2020,1\nSouth Bay,2020,2\n", encoding="utf-8")
+    (own,) = describe_name("North Bay", model=MODEL, panel=str(file))
+    assert own.facts["one page on it"] == "gapsim brief 'North Bay'"
+    with pytest.raises(UnknownName, match="Did you mean 'North Bay'"):
+        describe_name("North Bey", model=MODEL, panel=str(file))
+
+
 def test_nothing_has_that_name():
     with pytest.raises(UnknownName, match="Did you mean 'zoned_need'"):
         describe_name("zoned_ned", model=MODEL)

@@ -9,6 +9,7 @@ from pysd_runner.core.errors import InvalidInput, InvalidPanel
 from pysd_runner.panel import load_panel
 from pysd_runner.reports.inputs import Inputs, panel_from_dict, panel_to_dict, read_inputs
 from pysd_runner.scenarios import load_scenario
+from pysd_runner.spec import Baseline
 
 
 @pytest.mark.parametrize("regions", [None, ("110000", "620000")])
@@ -33,6 +34,22 @@ def test_a_damaged_panel_is_refused(panel, change):
         panel_from_dict({**panel_to_dict(panel), **change})
 
 
+def test_what_a_fit_in_the_same_folder_has_is_not_kept_twice(panel, tmp_path):
+    paths = np.zeros((2, len(panel.regions), 2))
+    years = (panel.years[-1] + 1, panel.years[-1] + 2)
+    made = {"origin": panel.years[-1], "panel": panel.name, "panel_sha256": panel.sha256}
+    baseline = Baseline(paths=paths, regions=panel.codes, years=years, **made)
+    (tmp_path / "fit").mkdir()
+    baseline.save(tmp_path / "fit")
+    inputs = Inputs(panel=panel, source="mine.csv", baseline=baseline)
+    record = inputs.store(tmp_path)
+    assert record["baseline"]["file"] == "fit/baseline.nc"
+    assert not (tmp_path / "baseline.nc").exists()
+    np.testing.assert_array_equal(read_inputs(record, tmp_path).baseline.paths, paths)
+    (tmp_path / "fit" / "baseline.nc").write_bytes(b"another")
+    assert inputs.store(tmp_path)["baseline"]["file"] == "baseline.nc"
+
+
 def test_inputs_are_found_again_and_checked(panel, tmp_path):
     compared = (load_scenario("zoned"), load_scenario("uniform_per_head"))
     asked = {"compared": compared, "regions": ("Gansu",), "events": ("dispersion falls by 2030",)}
@@ -48,3 +65,14 @@ def test_inputs_are_found_again_and_checked(panel, tmp_path):
     (tmp_path / "panel.json").unlink()
     with pytest.raises(InvalidInput, match="is missing"):
         read_inputs(record, tmp_path)
+
+
+@pytest.mark.parametrize("file", ["../panel.json", "inside/panel.json", ".."])
+def test_a_record_names_files_of_its_own_folder_alone(panel, tmp_path, file):
+    folder = tmp_path / "results"
+    (folder / "inside").mkdir(parents=True)
+    record = Inputs(panel=panel, source="mine.csv").store(folder)
+    for other in (tmp_path, folder / "inside"):
+        (other / "panel.json").write_bytes((folder / "panel.json").read_bytes())
+    with pytest.raises(InvalidInput, match="expected a file of its own folder"):
+        read_inputs({**record, "panel": {**record["panel"], "file": file}}, folder)

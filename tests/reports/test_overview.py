@@ -125,6 +125,8 @@ def test_it_says_how_much_is_data(projection):
     spread = {"contraction": [0.9, 0.6, 0.1, 0.0, None], "panel": "china", "first_year": 2014, "last_year": 2024}
     fitted = dataclasses.replace(projection, provenance={**projection.provenance, "fitted": spread})
     text = evidence_lines(fitted)[0]
-    assert text.startswith("data: 5 uncertain parameters were calibrated together to china, 2014-2024")
+    assert text.startswith(
+        "data: 5 uncertain parameters were calibrated together to Provinces of mainland China, 2014-2024"
+    )
     assert "more than half of the prior variance from 2 of them" in text
     assert all(any("\u4e00" <= letter <= "\u9fff" for letter in line) for line in evidence_lines(fitted, lang="zh"))

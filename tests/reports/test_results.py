@@ -27,7 +27,7 @@ def written(projection, panel, tmp_path_factory):
 
 def test_progress_counts_the_figures(written, projection):
     found, steps, _ = written
-    assert sum(steps) == len(found.figures) == figure_count(projection, scenarios=["zoned_need"]) == 6
+    assert sum(steps) == len(found.figures) == figure_count(projection, scenarios=["zoned_need"]) == 7
 
 
 def test_what_an_interruption_may_leave_is_everything_but_figures_that_are_not_drawn(written):
@@ -52,6 +52,17 @@ def test_tables_can_be_read_by_others(written, projection):
     assert set(iamc["Scenario"]) >= set(projection.scenarios)
 
 
+def test_every_figure_says_something_of_its_own(written):
+    found, _, _ = written
+    texts = [(found.folder / "figures" / f"{name}.txt").read_text(encoding="utf-8") for name in found.figures]
+    assert len({text.splitlines()[0] for text in texts}) == len(texts) == 7
+
+
+def test_regions_asked_for_have_an_overlay_of_mixes_of_their_own(projection):
+    names = [name for name, _ in figure_jobs(projection, regions=["Gansu", "110000"])]
+    assert names[:3] == ["mixes_nation", "mixes_gansu", "mixes_beijing"]
+
+
 def test_it_replays(written):
     record = written[0].folder / "run.json"
     assert is_record(record)
@@ -67,14 +78,14 @@ def test_kinds_and_scenarios_of_figures(projection):
         figure_jobs(projection, kinds=["maps"])
     with pytest.raises(UnknownName, match="Did you mean 'zoned_need'"):
         figure_jobs(projection, scenarios=["zoned_ned"])
-    assert KINDS == ("differences", "classes", "gaps", "tiles")
+    assert KINDS == ("mixes", "differences", "classes", "gaps", "tiles")
 
 
 def test_a_gap_takes_two(projection):
     import dataclasses
 
     alone = dataclasses.replace(projection, data=projection.data.isel(region=[0]).isel({"class": [0]}))
-    assert {name.partition("_")[0] for name, _ in figure_jobs(alone)} == {"differences"}
+    assert {name.partition("_")[0] for name, _ in figure_jobs(alone)} <= {"mixes", "differences"}
 
 
 def test_output_is_compared_with_the_baseline_in_per_cent(projection):

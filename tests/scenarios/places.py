@@ -46,6 +46,7 @@ _DIMS: dict[str, tuple[str, ...]] = {
     "Mix by Class": ("Lever", "Class"),
     "Region Target": ("Region",),
     "Class Target": ("Class",),
+    "Pilot Region": ("Region",),
     "Initial Access Share": ("Region",),
 }
 _OTHERS = ("Homogenisation Sensitivity", "Initial Access Share", "Skill Obsolescence Rate")

@@ -104,6 +104,8 @@ MISTAKES = {
     "no year for a lever": ("policy:\n  levers: {skills: {soon: on}}\n", ["policy.levers.skills.soon: not a year"]),
     "a list for a mix": ("policy:\n  mix: [access]\n", ["policy.mix: not a mapping"]),
     "no value": ("policy:\n  budget:\n", [":3: policy.budget: the key has no value", "remove the key"]),
+    "rural in percent": ("policy:\n  rural_broadband: 50\n", ["policy.rural_broadband: out of range", "at most 1"]),
+    "no pilot left": ("policy:\n  targets: {pilots: []}\n", ["nothing would be left to target"]),
     "no region left": (
         "policy:\n  targets: {regions: []}\n",
         ["nothing would be left to target", "at least one"],

@@ -44,10 +44,12 @@ policies = st.builds(
         st.booleans() | schedules(st.booleans()).map(lambda item: replace(item, interpolate="step")),
     ).map(FrozenMapping),
     redistribution=st.none() | st.floats(-3, 3),
+    rural_broadband=st.sampled_from([None, 0.3]),
     rolling_evaluation=st.none() | st.booleans(),
     regions=st.none() | words,
     groups=st.none() | words,
     classes=st.none() | words,
+    pilots=st.sampled_from([None, ("Gansu", "0110")]),
 )
 texts = st.fixed_dictionaries({"en": st.text(min_size=1), "zh": st.text(min_size=1)}).map(FrozenMapping)
 plain = st.builds(

@@ -170,6 +170,17 @@ TARGETS = [
 ]
 
 
+def test_pilots_are_regions_and_all_takes_them_back(tmp_path: Path) -> None:
+    first, second = REGIONS[0], REGIONS[1]
+    text = f"policy: {{budget: 0.003, targets: {{pilots: [{first.code}, {second.name_en}]}}}}\n"
+    scenario = loaded(tmp_path, text, regions=REGIONS)
+    assert scenario.policy.pilots == (first.code, second.name_en)
+    pilots = scenario.values(MODEL, REGIONS, default_start=2025)["Pilot Region"]
+    assert np.asarray(pilots).tolist() == [1.0, 1.0, *[0.0] * (len(REGIONS) - 2)]
+    plain = loaded(tmp_path, "policy: {budget: 0.003, targets: {pilots: all}}\n", regions=REGIONS)
+    assert "Pilot Region" not in plain.values(MODEL, REGIONS, default_start=2025)
+
+
 @pytest.mark.parametrize(("targets", "expected"), TARGETS)
 def test_regions_and_groups_add_up(targets: str, expected: list[int], tmp_path: Path) -> None:
     scenario = loaded(tmp_path, f"policy: {{budget: 0.003, targets: {{{targets}}}}}\n", regions=REGIONS)

@@ -105,6 +105,8 @@ COMMENTED = {
     "regions: [Gansu, 贵州, 530000]": "policy:\n  targets:\n    {}\n",
     "groups: [West]": "policy:\n  targets:\n    {}\n",
     "classes: [lagging, transition]": "policy:\n  targets:\n    {}\n",
+    "rural_broadband: 0.5": "policy:\n  {}\n",
+    "pilots: [Guizhou, Zhejiang]": "policy:\n  targets:\n    {}\n",
     "Homogenisation Sensitivity: 0": "assumptions:\n  {}\n",
 }
 

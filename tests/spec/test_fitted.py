@@ -15,6 +15,7 @@ from scipy import stats
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.core.paths import models_folder
 from pysd_runner.spec import Beta, FittedParameters, LogNormal, ModelSpec, load_fitted, load_spec
+from tests.records import resealed
 
 FITTED = FittedParameters(
     model="regional_digital",
@@ -251,29 +252,40 @@ def test_parts_that_do_not_fit_are_refused(change: dict[str, Any], says: str) ->
             {"schema": 1},
             "calibrated by an earlier version, which estimated only part of the parameters; calibrate again",
         ),
-        ({"schema": 3}, "this version reads fitted parameters of schema 2"),
-        ({"schema": None}, "this version reads fitted parameters of schema 2"),
+        ({"schema": 3}, "this version reads the fitted parameters of schema 2"),
+        ({"schema": None}, "this version reads the fitted parameters of schema 2"),
         ({"extra": 1}, "extra: unknown entry"),
         ({"estimate": 1}, "Did you mean 'estimates'"),
         ({"keys": None}, "fit.json"),
-        ({"estimates": ["a", "b", "c"]}, "could not convert"),
+        ({"estimates": ["a", "b", "c"]}, r"estimates.0: expected a valid number; found 'a'; calibrate again"),
+        ({"first_year": "2016"}, "first_year"),
+        ({"status": {}}, "status: expected a valid string"),
+        ({"keys": ["c0", "c0", "g_D"]}, "a key is repeated"),
         ({"estimates": [0.1]}, "1 entries for 3 keys"),
         ({"residual_sd": [1]}, "fit.json"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
     path = FITTED.save(tmp_path / "fit.json")
-    content = {**json.loads(path.read_text(encoding="utf-8")), **change}
-    path.write_text(json.dumps(content), encoding="utf-8")
+    resealed(path, lambda content: content.update(change))
     with pytest.raises(InvalidInput, match=says):
+        load_fitted(path)
+
+
+@pytest.mark.parametrize("change", [{"shock_sd": 0.5}, {"seal": "0" * 64}, {"extra": 1}])
+def test_a_file_that_was_changed_by_hand_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = FITTED.save(tmp_path / "fit.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content), encoding="utf-8")  # another layout of the same content
+    assert same(load_fitted(path), FITTED)
+    path.write_text(json.dumps(content | change), encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"fit\.json is not as it was written.*calibrate again"):
         load_fitted(path)
 
 
 def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Path) -> None:
     path = FITTED.save(tmp_path / "fit.json")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    del content["status"]
-    path.write_text(json.dumps(content), encoding="utf-8")
+    resealed(path, lambda content: content.pop("status"))
     with pytest.raises(InvalidInput, match="status: is missing"):
         load_fitted(path)
     with pytest.raises(
@@ -285,7 +297,7 @@ def test_a_missing_entry_a_missing_file_and_broken_json_are_refused(tmp_path: Pa
     with pytest.raises(InvalidInput, match="cannot be read"):
         load_fitted(tmp_path)
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(InvalidInput, match="not a fitted-parameter file"):
+    with pytest.raises(InvalidInput, match="not valid JSON"):
         load_fitted(path)
     path.write_text('{"schema": 1, "keys": []}', encoding="utf-8")
     with pytest.raises(InvalidInput, match=r"fit.json: calibrated by an earlier version"):

@@ -1,6 +1,7 @@
 """Reading declarations: what a good file gives, and where a bad one is said to be bad."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,16 @@ def test_a_parameter_acts_in_an_equation_a_measurement_or_a_start_value(spec: Mo
     acting = [key for key, item in spec.parameters.items() if spec.acts(item)]
     # `loading` only stands in a measurement, `part` only in a start value.
     assert acting == ["rate", "cost", "loading", "part", "move"]
+
+
+def test_a_parameter_acts_only_where_its_switch_is_on(tmp_path: Path) -> None:
+    rate = 'variable = "Growth Rate"\n'
+    found = load_spec(write(tmp_path, GOOD.replace(rate, f'{rate}switch = "move"\n')))
+    assert found.acts(found.parameters["rate"])
+    off = replace(found, parameters={**found.parameters, "move": replace(found.parameters["move"], value=0.0)})
+    assert not off.acts(off.parameters["rate"])
+    with pytest.raises(InvalidModel, match=r"no parameter 'moves'. Did you mean 'move'"):
+        load_spec(write(tmp_path, GOOD.replace(rate, f'{rate}switch = "moves"\n')))
 
 
 def test_an_error_that_is_known_is_read_and_said(tmp_path: Path) -> None:

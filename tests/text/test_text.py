@@ -14,6 +14,7 @@ ENGLISH, CHINESE = texts("en"), texts("zh")
 # Keys that are put together from a prefix and a name.
 BUILT = (
     "policy.",
+    "notice.",
     "quantity.",
     "unit.",
     "scenario.",

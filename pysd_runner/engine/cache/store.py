@@ -26,6 +26,10 @@ _HEADER = len(_MAGIC) + _LENGTH + hashlib.sha256().digest_size
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
+class CacheNotUsed(RuntimeWarning):
+    """The cache folder cannot be trusted, so that every start takes longer."""
+
+
 class Store:
     """Byte strings by key in one folder; what was used longest ago goes first when the folder is full."""
 
@@ -190,4 +194,4 @@ def _fault(folder: Path) -> str:
 
 @lru_cache(maxsize=16)
 def _warn_once(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=4)
+    warnings.warn(message, CacheNotUsed, stacklevel=4)

@@ -20,11 +20,14 @@ class Budgets:
         Equations that macros and modules are expanded into.
     name
         Characters of a name.
+    seconds
+        Predicted time of compiling the model to machine code.
     """
 
     elements: int = 1_000_000
     equations: int = 100_000
     name: int = 1_000
+    seconds: float = 60.0
 
     def check(self, budget: str, count: float, asking: str) -> None:
         """Refuse what goes beyond a budget.

@@ -7,25 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.core.memory import aligned
 from pysd_runner.engine.llvm import entries
-from pysd_runner.engine.llvm.layout import LINE, Slot
+from pysd_runner.engine.llvm.layout import Slot
 from pysd_runner.engine.llvm.programs import ArrayCall, Program
 from pysd_runner.engine.memory import check_delays
 from pysd_runner.engine.paths import SAME_TIME, TimePath
 from pysd_runner.engine.pipe import steps_of
 
 Array = NDArray[Any]
-
-
-def aligned(shape: tuple[int, ...], dtype: Any, *, fill: float | None = None) -> Array:
-    """An array that starts on a cache line."""
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    raw = np.empty(size + LINE, dtype=np.uint8)
-    shift = -raw.ctypes.data % LINE
-    array: Array = raw[shift : shift + size].view(dtype).reshape(shape)
-    if fill is not None:
-        array.fill(fill)
-    return array
 
 
 class Clockwork:

@@ -15,7 +15,10 @@ ROWS, ARRAYS, SEED, FIRST_DRAW = range(8, 12)
 # What flowed into pipes, and for how many steps it is kept: the number of a step is taken modulo this.
 HISTORY, RING = 12, 13
 
-HEADER = 14
+# Zero, which the compiler cannot know.
+NEVER = 14
+
+HEADER = 15
 
 # What is called with this number makes room for pipes, once their delays are known.
 MAKE_ROOM = -1

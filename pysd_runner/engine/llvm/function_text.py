@@ -1,6 +1,6 @@
 """The function around the loop nests of a program: loops over draws and steps, inputs, saved outcomes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.entries import (
@@ -11,6 +11,7 @@ from pysd_runner.engine.llvm.entries import (
     HISTORY,
     IN_STRIDE,
     MAKE_ROOM,
+    NEVER,
     OUT_STRIDE,
     POSITIONS,
     RING,
@@ -24,12 +25,16 @@ from pysd_runner.engine.llvm.entries import (
 from pysd_runner.engine.llvm.layout import Slot
 from pysd_runner.engine.llvm.programs import Input
 
+# More single numbers than this are saved by a loop over them: the time of compiling grows faster than such code.
+MANY = 64
+
 
 class FunctionText:
     """The frame of the function around its loop nests."""
 
-    def __init__(self, types: Types, over_draws: bool) -> None:
+    def __init__(self, types: Types, over_draws: bool, integers: Callable[[Sequence[int]], str]) -> None:
         self.types, self.over_draws = types, over_draws
+        self.integers = integers  # writes a literal array of whole numbers and gives its name
         self.lines: list[str] = []
         self.real = types.real
 
@@ -51,6 +56,7 @@ class FunctionText:
         self.lines += [f"  %dt0 = load {self.real}, ptr %steps", f"  %pipes = add i64 0, {pipes}"]
         self.entry(SEED, "%seed")
         self.entry(FIRST_DRAW, "%draws")
+        self.entry(NEVER, "%never")
         self.lines += ["  br label %block", "block:"]
         self.lines.append("  %b = phi i64 [ 0, %entry ], [ %b.next, %block.end ]")
         self.lines.append("  %b.here = add i64 %b, %first")
@@ -206,8 +212,15 @@ class FunctionText:
         lines.append(f"  %r{tag}0 = load i64, ptr %row")
         lines.append(f"  %r{tag}1 = mul i64 %scenario, %rows")
         lines.append(f"  %r{tag}2 = add i64 %r{tag}1, %r{tag}0")
+        looped: set[int] = set()
+        for wide in (False, True):
+            single = [place for place in places if outputs[place].cells == 1 and outputs[place].wide is wide]
+            if len(single) > MANY:
+                looped |= set(single)
+                self._save_each([(base + place, outputs[place]) for place in single], f"L{tag}{wide:d}", f"%r{tag}2")
         for place in places:
-            self._save(outputs[place], place, base + place, f"%r{tag}2")
+            if place not in looped:
+                self._save(outputs[place], place, base + place, f"%r{tag}2")
         if tag == "B":
             lines.append("  %row.next = add i64 %rB0, 1")
             lines.append("  store i64 %row.next, ptr %row")
@@ -225,24 +238,52 @@ class FunctionText:
                 f"  call void @llvm.memcpy.p0.p0.i64(ptr %{label}.to, ptr %{label}.from, i64 {size}, i1 false)"
             )
             return
-        kind = self.types.of("real", wide=True)
         self._loop(label)
         if slot.wide:
             lines.append(f"  %{label}.fo = mul i64 %{label}.i, {self.types.lanes}")
             lines.append(f"  %{label}.fp = getelementptr inbounds {self.real}, ptr %{label}.from, i64 %{label}.fo")
+        else:
+            lines.append(f"  %{label}.fp = getelementptr inbounds {self.real}, ptr %{label}.from, i64 %{label}.i")
+        lines.append(f"  %{label}.c = add i64 %{label}.cell, %{label}.i")
+        self._save_lanes(label, slot.wide, f"%{label}.c")
+        self._end(label, slot.cells)
+
+    def _save_lanes(self, label: str, wide: bool, cell: str) -> None:
+        """Write one number of every lane to its place."""
+        kind, lines = self.types.of("real", wide=True), self.lines
+        if wide:
             align = min(64, self.types.lanes * self.types.real_bytes)
             lines.append(f"  %{label}.value = load {kind}, ptr %{label}.fp, align {align}")
         else:
-            one = self._plain_load(label, f"%{label}.from", "v")
-            lines.append(f"  %{label}.s1 = insertelement {kind} poison, {self.real} {one}, i64 0")
+            lines.append(f"  %{label}.v = load {self.real}, ptr %{label}.fp")
+            lines.append(f"  %{label}.s1 = insertelement {kind} poison, {self.real} %{label}.v, i64 0")
             mask = f"<{self.types.lanes} x i32> zeroinitializer"
             lines.append(f"  %{label}.value = shufflevector {kind} %{label}.s1, {kind} poison, {mask}")
-        lines.append(f"  %{label}.c = add i64 %{label}.cell, %{label}.i")
-        lines.append(f"  %{label}.o = mul i64 %{label}.c, %out")
+        lines.append(f"  %{label}.o = mul i64 {cell}, %out")
         lines.append(f"  %{label}.d = add i64 %{label}.o, %draw")
         lines.append(f"  %{label}.to = getelementptr {self.real}, ptr %{label}.base, i64 %{label}.d")
         lines.append(f"  store {kind} %{label}.value, ptr %{label}.to, align {self.types.real_bytes}")
-        self._end(label, slot.cells)
+
+    def _save_each(self, outputs: Sequence[tuple[int, Slot]], label: str, row: str) -> None:
+        """Keep outcomes of one number each, given by their entries in the table of the call."""
+        table = self.integers([number for entry, slot in outputs for number in (entry, slot.offset)])
+        lines = self.lines
+        self._loop(label)
+        lines.append(f"  %{label}.two = mul i64 %{label}.i, 2")
+        lines.append(f"  %{label}.ep = getelementptr inbounds i64, ptr {table}, i64 %{label}.two")
+        lines.append(f"  %{label}.e = load i64, ptr %{label}.ep")
+        lines.append(f"  %{label}.sp = getelementptr inbounds i64, ptr %{label}.ep, i64 1")
+        lines.append(f"  %{label}.s = load i64, ptr %{label}.sp")
+        lines.append(f"  %{label}.fp = getelementptr inbounds {self.real}, ptr %ws, i64 %{label}.s")
+        lines.append(f"  %{label}.base.at = getelementptr inbounds i64, ptr %table, i64 %{label}.e")
+        lines.append(f"  %{label}.base = load ptr, ptr %{label}.base.at")
+        if self.over_draws:
+            self._save_lanes(label, outputs[0][1].wide, row)
+        else:
+            lines.append(f"  %{label}.v = load {self.real}, ptr %{label}.fp")
+            lines.append(f"  %{label}.to = getelementptr {self.real}, ptr %{label}.base, i64 {row}")
+            lines.append(f"  store {self.real} %{label}.v, ptr %{label}.to")
+        self._end(label, len(outputs))
 
     def closing(self) -> None:
         """The ends of both loops."""

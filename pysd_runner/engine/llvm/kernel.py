@@ -34,6 +34,10 @@ from pysd_runner.engine.passes.order import Plan, at_start, running
 # A shorter axis is not worth a vector.
 SHORTEST = 4
 
+# Longer stretches of code are parted by a jump out of the function that is never taken, which the optimiser cannot
+# know: the time of compiling grows faster than the length of a stretch.
+MOST_LINES = 400
+
 
 def write_kernel(plan: Plan, recipe: Recipe) -> tuple[Signature, str]:
     """Write the program of a plan."""
@@ -52,6 +56,7 @@ class _Writer:
         self.types = types
         self.copies: dict[str, str] = {}
         self.delays: list[str] = []
+        self._parts = 0
 
     def kernel(self) -> tuple[Signature, str]:
         """How the program is called, and its text."""
@@ -136,13 +141,27 @@ class _Writer:
                     readers.setdefault(read.variable, set()).add(number)
         lines: list[str] = []
         kept = self._kept_anyway(phase) | looked_at
+        part: list[str] = []
         for nest in nests:
 
             def stored(name: str) -> bool:
                 return name in kept or len(readers.get(name, set()) | writers[name]) > 1
 
-            lines += NestCode(self.frame, nest, stored).text()
-        return lines
+            part += NestCode(self.frame, nest, stored).text()
+            if len(part) > MOST_LINES:
+                lines += [*part, *self._parting()]
+                part = []
+        return lines + part
+
+    def _parting(self) -> list[str]:
+        self._parts += 1
+        name = f"part{self._parts}"
+        return [
+            f"  %{name}.v = load volatile i64, ptr %never.at",
+            f"  %{name}.c = icmp ne i64 %{name}.v, 0",
+            f"  br i1 %{name}.c, label %end, label %{name}",
+            f"{name}:",
+        ]
 
     def _kept_anyway(self, phase: str) -> frozenset[str]:
         """Names whose values are needed beyond the phase they are computed in."""
@@ -160,7 +179,7 @@ class _Writer:
 
     def _function(self, inputs: list[Input], outputs: list[Slot], code: tuple[list[str], list[str], list[str]]) -> str:
         prologue, loop, saving = code
-        text = FunctionText(self.types, self.over_draws)
+        text = FunctionText(self.types, self.over_draws, self.frame.integers)
         text.opening(self.frame.pipes)
         text.copies(inputs)
         text.lines += prologue
@@ -168,7 +187,7 @@ class _Writer:
             text.room_for_pipes()
         text.step_opening(inputs, self.frame.pipes)
         stocks = [place for place, name in enumerate(self.outcomes) if name in self.plan.stocks]
-        others = [place for place in range(len(outputs)) if place not in stocks]
+        others = [place for place, name in enumerate(self.outcomes) if name not in self.plan.stocks]
         base = HEADER + 2 * len(inputs)
         copies = [(self._slot(name), self._slot(copy)) for name, copy in self.copies.items()]
         text.save(outputs, stocks, base, "A", copies=copies)
@@ -217,11 +236,15 @@ def _wide(plan: Plan, varying: frozenset[str]) -> frozenset[str]:
     for name, found in parts.items():
         if any(isinstance(item, Random) for part in found for item in walk(part)):
             wide.add(name)
-    grown = True
-    while grown:
-        more = {name for name, needed in needs.items() if name not in wide and needed & wide}
-        wide |= more
-        grown = bool(more)
+    readers: dict[str, list[str]] = {}
+    for name, needed in needs.items():
+        for read in needed:
+            readers.setdefault(read, []).append(name)
+    waiting = list(wide)
+    while waiting:
+        more = [name for name in readers.get(waiting.pop(), ()) if name not in wide]
+        wide.update(more)
+        waiting += more
     return frozenset(wide)
 
 

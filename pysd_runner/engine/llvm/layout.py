@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-# Every value starts on a cache line.
-LINE = 64
+from pysd_runner.core.memory import LINE
 
 
 @dataclass(frozen=True, slots=True)

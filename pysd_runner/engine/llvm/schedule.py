@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pysd_runner.engine.ir import Axis, Expression, Index, Operation, Reference
 from pysd_runner.engine.llvm.items import Item, Temporaries, matches
 
+# A nest of more work is parted: what it gains by values in registers is less than what it takes to compile.
+MOST_ITEMS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -32,7 +35,8 @@ def nests_of(items: Sequence[Item], shape_of: Callable[[Item], Shape], temporari
         if nest is None:
             board.split_an_update()
             continue
-        nests.append(nest)
+        parts = range(0, len(nest.items), MOST_ITEMS)
+        nests += [replace(nest, items=nest.items[first : first + MOST_ITEMS]) for first in parts]
     return nests
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.counts import cores
+from pysd_runner.core.memory import aligned, spread
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.llvm.calls import Call, Clockwork, aligned
+from pysd_runner.engine.llvm.calls import Call, Clockwork
 from pysd_runner.engine.llvm.compiler import host
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.instructions import REGISTER
@@ -26,9 +27,6 @@ FEW = 4
 
 # Vectors per lane block: more hide the latency of the processor, too many leave its registers.
 UNROLLED = 2
-
-# Rows of results this many bytes apart, or a multiple of it, push each other out of the cache.
-ALIASED = 2048
 
 # Draws that are arranged and run in one go.
 MOST_AT_ONCE = 1024
@@ -70,14 +68,22 @@ def run(
     seed: int = 0,
     first_draw: int = 0,
     progress: Callable[[int], None] | None = None,
+    into: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, Array]:
-    """Run a program over all scenarios and draws, shape (scenario, draw, ..., year)."""
+    """Run a program over all scenarios and draws, shape (scenario, draw, ..., year).
+
+    Outcomes are written ``into`` memory of the caller, shape (scenario, year, cell, room for draws), where that takes
+    the whole vectors that a program writes.
+    """
     scenarios, draws = leading_shape(values)
-    shapes = [slot.lengths for slot in program.frame.outputs]
-    check_memory(shapes, program.frame.size, (1, draws), int(saved.sum()) * scenarios)
     clockwork = Clockwork(times, steps, saved, program.number)
     if program.over_draws:
-        return _over_draws(program, clockwork, values, (scenarios, draws), threads, (seed, first_draw), progress)
+        outputs = _own(program, clockwork, (scenarios, draws), into)
+        return _over_draws(
+            program, clockwork, values, (scenarios, draws), threads, (seed, first_draw), progress, outputs
+        )
+    shapes = [slot.lengths for slot in program.frame.outputs]
+    check_memory(shapes, program.frame.size, (1, draws), clockwork.rows * scenarios)
     return _alone(program, clockwork, values, (scenarios, draws), (seed, first_draw), progress)
 
 
@@ -89,13 +95,13 @@ def _over_draws(
     threads: int | None,
     stream: tuple[int, int],
     progress: Callable[[int], None] | None,
+    outputs: Sequence[Array],
 ) -> dict[str, Array]:
     scenarios, draws = shape
     lanes, workers = program.recipe.types.lanes, threads or cores()
-    room = _spread(-(-draws // lanes) * lanes, lanes, program.recipe.types.real_bytes)
-    outputs = [aligned((scenarios, clockwork.rows, slot.cells, room), program.number) for slot in program.frame.outputs]
     size = min(MOST_AT_ONCE, -(-draws // (lanes * workers)) * lanes)
     seed, first_draw = stream
+    stride = outputs[0].strides[-2] // outputs[0].itemsize if outputs else draws
 
     def part(first: int) -> int:
         last = min(first + size, draws)
@@ -110,7 +116,7 @@ def _over_draws(
             seed=seed,
             first_draw=first_draw + first,
             outputs=here,
-            out_stride=room,
+            out_stride=stride,
             at_once=min(workers, -(-draws // size)),
         ).run()
         return last - first
@@ -127,9 +133,21 @@ def _over_draws(
     return dict(zip(program.recipe.outcomes, shaped, strict=True))
 
 
-def _spread(room: int, lanes: int, item: int) -> int:
-    """Room for the draws of a row such that rows do not all fall on the same lines of the processor's cache."""
-    return room + lanes if room * item % ALIASED == 0 else room
+def _own(
+    program: Program, clockwork: Clockwork, shape: tuple[int, int], into: Mapping[str, NDArray[Any]] | None
+) -> list[Array]:
+    """Memory for the outcomes, shape (scenario, year, cell, room for draws): that of the caller where it fits."""
+    scenarios, draws = shape
+    lanes, slots = program.recipe.types.lanes, program.frame.outputs
+    room = -(-draws // lanes) * lanes
+    if into is not None and all(
+        array.shape[-1] >= room and array.dtype == program.number and array.strides[-1] == array.itemsize
+        for array in into.values()
+    ):
+        return [into[name] for name in program.recipe.outcomes]
+    check_memory([slot.lengths for slot in slots], program.frame.size, (1, draws), clockwork.rows * scenarios)
+    room = spread(room, lanes, program.recipe.types.real_bytes)
+    return [aligned((scenarios, clockwork.rows, slot.cells, room), program.number) for slot in slots]
 
 
 def _report(done: int, progress: Callable[[int], None] | None) -> None:
@@ -138,7 +156,7 @@ def _report(done: int, progress: Callable[[int], None] | None) -> None:
 
 
 def _shaped(array: Array, lengths: tuple[int, ...], draws: int) -> Array:
-    shaped = array.reshape(*array.shape[:2], *lengths, array.shape[-1])[..., :draws]
+    shaped = array[..., :draws].reshape(*array.shape[:2], *lengths, draws)
     # (scenario, year, ..., draw) becomes (scenario, draw, ..., year) without copying.
     return np.moveaxis(shaped, (-1, 1), (1, -1))
 

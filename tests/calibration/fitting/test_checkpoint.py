@@ -138,10 +138,10 @@ def test_another_calibration_is_refused(problem: CalibrationProblem, tmp_path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read: it is damaged, or no label of a calibration"),
-        ('{"schema": 1, "digest": "digest"}', "is none of this version"),
-        ("[]", "is none of this version"),
-        ('{"schema": 2, "digest": "other"}', "belongs to another calibration"),
+        ("{", "is not valid JSON"),
+        ('{"schema": 1, "digest": "digest"}', "this version reads the label of a calibration"),
+        ("[]", "this version reads the label of a calibration"),
+        ('{"schema": 2, "digest": "other"}', "is not as it was written"),
     ],
 )
 def test_folders_that_are_no_checkpoints(tmp_path: Path, text: str, message: str) -> None:

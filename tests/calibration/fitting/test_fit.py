@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pysd_runner.panel import Panel, PanelMapping, load_panel
 from pysd_runner.spec import load_fitted
 from tests.calibration.conftest import COUNT, TRUTH, YEARS
 from tests.calibration.panels import FIRST, made_panel, model_of, permuted, renamed
+from tests.records import resealed
 
 
 def estimates(result: FitResult) -> np.ndarray:
@@ -196,9 +198,9 @@ def test_a_folder_without_a_fit_is_refused(result: FitResult, tmp_path: Path) ->
     folder = result.save(tmp_path / "fit")
     for text, message in (
         ("{", "not valid JSON"),
-        ('{"schema": 7}', "reads fits of schema 2"),
+        ('{"schema": 7}', "reads the record of a fit of schema 2"),
         ('{"schema": 1}', "calibrated by an earlier version, which estimated only part of the parameters"),
-        ('{"schema": 2}', "missing or malformed"),
+        ('{"schema": 2}', "is not as it was written"),
     ):
         (folder / "fit.json").write_text(text, encoding="utf-8")
         with pytest.raises(InvalidInput, match=message):
@@ -207,10 +209,33 @@ def test_a_folder_without_a_fit_is_refused(result: FitResult, tmp_path: Path) ->
 
 def test_an_added_entry_is_refused(result: FitResult, tmp_path: Path) -> None:
     folder = result.save(tmp_path / "fit")
+    resealed(folder / "fit.json", lambda content: content["parameters"][0].update(colour="red"))
+    with pytest.raises(InvalidInput, match=r"fit\.json: parameters\.0\.colour: unknown entry"):
+        FitResult.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content.update(cost="low"), r"cost: expected a valid number; found 'low'; calibrate again"),
+        (lambda content: content.pop("searches"), "searches: is missing"),
+        (lambda content: content["findings"].append({"rule": "x", "message": "x", "severity": "odd"}), "severity"),
+    ],
+)
+def test_an_entry_of_another_kind_is_refused(
+    result: FitResult, tmp_path: Path, change: Callable[[dict], object], message: str
+) -> None:
+    folder = result.save(tmp_path / "fit")
+    resealed(folder / "fit.json", change)
+    with pytest.raises(InvalidInput, match=message):
+        FitResult.load(folder)
+
+
+def test_a_number_that_was_changed_is_refused(result: FitResult, tmp_path: Path) -> None:
+    folder = result.save(tmp_path / "fit")
     content = json.loads((folder / "fit.json").read_text(encoding="utf-8"))
-    content["parameters"][0]["colour"] = "red"
-    (folder / "fit.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(InvalidInput, match=r"missing or malformed.*colour"):
+    (folder / "fit.json").write_text(json.dumps(content | {"cost": 0.0}), encoding="utf-8")
+    with pytest.raises(InvalidInput, match="is not as it was written"):
         FitResult.load(folder)
 
 

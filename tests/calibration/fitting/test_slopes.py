@@ -7,7 +7,7 @@ import pytest
 
 from calibration import CalibrationProblem
 from calibration.fitting.comparison import Comparison
-from calibration.observation import BEND, Noise, Whitening, bounded, bounded_slope
+from calibration.observation import BEND, MOST_PERSISTENT, Noise, Whitening, bounded, bounded_slope
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.regional.inputs import yearly_memory, yearly_memory_slope
 from tests.calibration.panels import made_panel, model_of
@@ -65,7 +65,36 @@ def test_a_model_without_derivatives_is_differenced(problem, monkeypatch):
         raise UnsupportedFeature("no")
 
     monkeypatch.setattr(Comparison, "linearised", refuse)
-    np.testing.assert_allclose(problem.jacobian(z), exact, atol=1e-5 * np.abs(exact).max())
+    residuals, slopes = problem.linearised(z)
+    np.testing.assert_allclose(slopes, exact, atol=1e-5 * np.abs(exact).max())
+    np.testing.assert_allclose(residuals, problem.residuals(z), rtol=1e-12, atol=1e-12)
+
+
+def test_differences_stay_within_the_bounds(problem):
+    lower, upper = problem.space.bounds
+    size = np.abs(problem.jacobian(problem.space.centre)[: len(problem.rows())]).max(axis=0) * problem.space.scale
+    column = int(np.where(np.isfinite(lower) & np.isfinite(upper), size, 0.0).argmax())
+    assert size[column] > 0.01
+    for bound in (lower[column], upper[column]):
+        z = problem.space.centre.copy()
+        z[column] = bound
+        residuals, slopes = problem._differences(z, [column])
+        np.testing.assert_allclose(residuals, problem.residuals(z)[: len(residuals)], rtol=1e-12, atol=1e-12)
+        inside = z.copy()
+        inside[column] += 1e-3 * problem.space.scale[column] * (1 if bound == lower[column] else -1)
+        near = problem._differences(inside, [column])[1]
+        np.testing.assert_allclose(slopes, near, atol=0.02 * np.abs(near).max())
+
+
+def test_the_memory_of_momentum_is_held_below_one(problem):
+    decays = np.array([0.9, 100.0])
+    shares = yearly_memory(decays, 0.25)
+    assert shares[0] < MOST_PERSISTENT < shares[1]
+    comparison = problem._comparison
+    assert comparison._memory({"tau_m": decays}, 2).tolist() == [shares[0], MOST_PERSISTENT]
+    below, above = (comparison._memory_slopes({"tau_m": decay}, {"tau_m": 1.0}).tolist() for decay in decays)
+    assert below == [yearly_memory_slope(decays[0], 0.25)]
+    assert above == [0.0]
 
 
 def test_a_problem_goes_to_another_process_after_it_was_used(problem):

@@ -11,7 +11,7 @@ from calibration.forecasting.combination import EarlierOrigin, distances
 class Shifted:
     """Draws around the last level that was observed plus a constant."""
 
-    def __init__(self, name: str, shift: float) -> None:
+    def __init__(self, name: str, shift: float | np.ndarray) -> None:
         self.name, self._shift = name, shift
 
     def __repr__(self) -> str:

@@ -147,6 +147,23 @@ def test_weights_start_equal_and_go_to_the_better_member() -> None:
     assert_allclose(stubborn.learn(origin_at(target, 2028), draws=60, seed=0).weights, 0.5)
 
 
+def test_recent_origins_count_more() -> None:
+    # Relative output of the regions moves one way for thirty years and then the other way for eight.
+    ways = np.array([1.0, -1.0, 1.0, -1.0])[:, None] * 0.02
+    turn = np.concatenate([np.arange(30), 30 - np.arange(8)])
+    members = (Shifted("up", ways), Shifted("down", -ways))
+    target = target_of(panel_of(10 + ways * turn, 1990))
+    origin = origin_at(target, 2027)
+    weights = {}
+    for half_life in (3.0, 1e9):
+        mixture = Combination(name="mixture", members=members, half_life=half_life)
+        counts = [item.weight for item in mixture._judged(origin, 60, 0)]
+        assert_allclose(np.divide(counts[1:], counts[:-1]), 2 ** (1 / half_life))
+        assert_allclose(counts[-1], 0.5 ** (1 / half_life))
+        weights[half_life] = mixture.learn(origin, draws=60, seed=0).weights
+    assert weights[3.0][1] > 0.5 > weights[1e9][1]
+
+
 def test_members_that_do_alike_keep_their_weights_and_nothing_known_leaves_them_equal() -> None:
     target = target_of(panel_of(walk(6, 30)))
     members = (Shifted("one", 0.02), Shifted("same", 0.02), Shifted("far", 0.5))

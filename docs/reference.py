@@ -1,0 +1,124 @@
+"""Pages made from the code: every command with its options, and every key of a scenario file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import typer.main
+
+from pysd_runner.cli.application import application
+from pysd_runner.scenarios import scenario_schema
+
+FOLDER = "auto_reference"
+
+
+def write(folder: Path) -> None:
+    """Write the pages into the folder of the documentation; what is the same stays untouched."""
+    pages = {"commands": commands_page(), "scenario_keys": keys_page()}
+    (folder / FOLDER).mkdir(exist_ok=True)
+    for name, text in pages.items():
+        file = folder / FOLDER / f"{name}.md"
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command by the words that call it, in the order of the help."""
+    root = typer.main.get_command(application())
+    yield from _below("gapsim", root)
+
+
+def _below(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    names = command.list_commands(click.Context(command)) if hasattr(command, "list_commands") else []
+    if not names:
+        yield words, command
+    for name in names:
+        yield from _below(f"{words} {name}", command.commands[name])
+
+
+def commands_page() -> str:
+    """Every command with its options."""
+    lines = ["# Commands", "", "Made from the program, whose `--help` says the same."]
+    for words, command in commands():
+        lines += ["", f"## {words}", "", *_help(command), "", "| option | meaning |", "|---|---|"]
+        lines += [f"| {_names(item)} | {_meaning(item)} |" for item in command.params if _is_shown(item)]
+    return "\n".join(lines) + "\n"
+
+
+def _help(command: click.Command) -> list[str]:
+    return [_safe(line) for line in (command.help or "").replace("\b", "").strip().splitlines()]
+
+
+def _is_shown(item: click.Parameter) -> bool:
+    return not getattr(item, "hidden", False)
+
+
+def _names(item: click.Parameter) -> str:
+    if isinstance(item, click.Argument):
+        return f"`{item.make_metavar(click.Context(click.Command('')))}`"
+    return ", ".join(f"`{name}`" for name in (*item.opts, *item.secondary_opts))
+
+
+def _meaning(item: click.Parameter) -> str:
+    text = _safe(str(getattr(item, "help", "") or "")).replace("|", "\\|").replace("\n", " ")
+    default = item.default
+    if default in (None, False, (), "") or callable(default) or "default:" in text:
+        return text
+    return f"{text} Default: `{getattr(default, 'value', default)}`."
+
+
+def _safe(text: str) -> str:
+    return text.replace("<", "&lt;")
+
+
+def scenario_keys() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every key of a scenario file with what the schema says of it."""
+    schema = scenario_schema("regional_digital")
+    yield from _keys(schema, schema, "")
+
+
+def _keys(part: dict[str, Any], schema: dict[str, Any], before: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, found in part.get("properties", {}).items():
+        yield f"{before}{name}", found
+        yield from _keys(_object(found, schema), schema, f"{before}{name}.")
+
+
+def _object(found: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The part of a schema with keys of its own that are always the same."""
+    if "$ref" in found:
+        return dict(schema["$defs"][found["$ref"].rpartition("/")[2]])
+    options = found.get("anyOf") or found.get("oneOf") or [found]
+    return next((option for option in options if option.get("type") == "object" and "properties" in option), {})
+
+
+def keys_page() -> str:
+    """Every key of a scenario file."""
+    lines = [
+        "# Keys of scenario files",
+        "",
+        "Made from the schema that `gapsim schema` writes. [Scenario files](../scenarios.md) explains them.",
+        "",
+        "| key | meaning | values |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {_described(found)} | {_values(found)} |" for name, found in scenario_keys()]
+    return "\n".join(lines) + "\n"
+
+
+def _described(found: dict[str, Any]) -> str:
+    return _safe(str(found.get("description", ""))).replace("|", "\\|").replace("\n", " ")
+
+
+def _values(found: dict[str, Any]) -> str:
+    options = found.get("anyOf") or found.get("oneOf") or [found]
+    parts = []
+    for option in options:
+        if "enum" in option or "const" in option:
+            parts += [f"`{value}`" for value in option.get("enum", [option.get("const")])]
+        elif "$ref" in option:
+            parts.append(option["$ref"].rpartition("/")[2])
+        elif option.get("type") and option["type"] != "null":
+            low, high = option.get("minimum"), option.get("maximum")
+            parts.append(option["type"] + (f" {low} to {high}" if low is not None and high is not None else ""))
+    return ", ".join(dict.fromkeys(parts))

@@ -1,0 +1,188 @@
+"""``gapsim simulate``: run any model once."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pysd_runner.cli.command import command
+from pysd_runner.cli.options import Force
+from pysd_runner.cli.session import Session
+from pysd_runner.core.errors import InvalidInput, SimulationFailed
+from pysd_runner.reports.folders import check_file, save_whole
+
+if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.model import Model
+    from pysd_runner.simulation import Run
+
+# As many series are shown on the screen, at so many moments.
+MOST_ROWS, MOMENTS = 20, 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = (
+        "gapsim simulate mine.mdl",
+        'gapsim simulate mine.stmx --set "contact rate=0.3" --set "FINAL TIME=50" --plot --out run.csv',
+    )
+    command(app, "simulate", examples=examples)(run_once)
+
+
+def run_once(
+    session: Session,
+    model: Annotated[str, typer.Argument(help="Vensim or XMILE file, or the name of a shipped model.")],
+    *,
+    changed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Value that replaces that of the file, also of one element, contact rate[young], or of a control, "
+            "FINAL TIME. Repeatable.",
+        ),
+    ] = None,
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option("--outcome", metavar="NAME", help="Variable to show and write [default: all]. Repeatable."),
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw what is shown, beside --out or to MODEL.png.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV file for every series at every saved moment, a column each.")
+    ] = None,
+    force: Force = False,
+) -> int:
+    """Run any model once and show how it goes: stocks first, at five moments.
+
+    What stops a file from running is said with its line; `gapsim doctor FILE` says more about it.
+    """
+    picture = (Path(Path(model).name) if out is None else out).with_suffix(".png") if plot else None
+    for path, ending in ((out, ".csv"), (picture, ".png")):
+        if path is not None:
+            check_file(path, ending, replace=force, inputs=(model,))
+    from pysd_runner.model import load_model
+    from pysd_runner.simulation import simulate
+
+    loaded = load_model(model)
+    with session.stage(f"Running {loaded.name}"):
+        run = simulate(loaded, _values(loaded, changed or []), outcomes=outcome, throw=False)
+    table, units = _table(loaded, run)
+    shown = list(table)[:MOST_ROWS]
+    _tell(session, run, table, units, shown)
+    if out is not None:
+        save_whole(out, ".csv", lambda path: _save(table, run, path), replace=force)
+        session.say(f"{len(table)} series at {run.years.size} moments: {out}")
+    if picture is not None:
+        save_whole(picture, ".png", lambda path: _draw(table, units, shown, run, path), replace=force)
+        session.say(f"picture: {picture}")
+    if run.failed.any():
+        session.warn(str(run.failures[0]) if run.failures else "the run gave values that are not finite")
+        return SimulationFailed.exit_code
+    return 0
+
+
+def _values(model: "Model", items: Sequence[str]) -> dict[str, Any]:
+    """Values by variable; an element stands in the array of the file."""
+    from pysd_runner.simulation.elements import constant_values, located
+
+    values: dict[str, Any] = {}
+    whole: set[str] = set()
+    places: set[tuple[str, Any]] = set()
+    for item in items:
+        name, number = _assignment(item)
+        variable, position = located(model, name)
+        if variable in whole or (variable, position) in places or (position is None and variable in values):
+            raise InvalidInput(f"--set gives {name!r} twice; give the whole of {variable!r}, or each element once")
+        if position is None:
+            whole.add(variable)
+            values[variable] = number
+            continue
+        if model.ir.variables[variable].kind != "constant":
+            raise InvalidInput(f"{variable!r} has an equation, so that no element of it can be set; set all of it")
+        places.add((variable, position))
+        array = values.setdefault(variable, constant_values(model, variable).copy())
+        array[position] = number
+    return values
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    """A name and its number; names may hold an equals sign."""
+    name, sign, value = text.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not sign or not name.strip() or not math.isfinite(number):
+        raise InvalidInput(f"--set {text!r}: expected NAME=VALUE with a number, for instance 'contact rate=0.3'")
+    return name.strip(), number
+
+
+def _table(model: "Model", run: "Run") -> tuple[dict[str, Any], dict[str, str]]:
+    """Every series by its label, stocks first and constants last, and its unit."""
+    import numpy as np
+
+    from pysd_runner.simulation.elements import element_name
+
+    order = {"stock": 0, "constant": 2}
+    names = sorted(run.data, key=lambda name: order.get(model.ir.variables[name].kind, 1))
+    table, units = {}, {}
+    for name in names:
+        values = run.data[name][0, 0]
+        for place in np.ndindex(values.shape[:-1]):
+            label = element_name(model.ir, name, place)
+            table[label], units[label] = values[place], run.units[name]
+    return table, units
+
+
+def _tell(
+    session: Session, run: "Run", table: Mapping[str, Any], units: Mapping[str, str], shown: Sequence[str]
+) -> None:
+    import numpy as np
+
+    made = run.provenance
+    session.data = {
+        **{name: made[name] for name in ("model", "model_sha256", "start", "stop", "step", "method")},
+        "time_unit": run.time_unit,
+        "times": run.years.tolist(),
+        "series": {label: values.tolist() for label, values in table.items()},
+        "units": dict(units),
+        "failed": bool(run.failed.any()),
+    }
+    unit = f" {run.time_unit}" if run.time_unit else ""
+    session.say(
+        f"{made['model']}: {made['start']:g} to {made['stop']:g}{unit} in steps of {made['step']:g}, {made['method']}; "
+        f"{len(run.data)} variables"
+    )
+    at = np.unique(np.linspace(0, run.years.size - 1, MOMENTS).round().astype(int))
+    rows = [["", "unit", *(f"{run.years[place]:g}" for place in at)]]
+    rows += [[label, units[label], *(f"{table[label][place]:.5g}" for place in at)] for label in shown]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            text.ljust(width) if place < 2 else text.rjust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        session.say("  ".join(cells).rstrip())
+    if len(table) > len(shown):
+        session.say(
+            f"and {len(table) - len(shown)} series more: choose with --outcome, or write all with --out FILE.csv"
+        )
+
+
+def _save(table: Mapping[str, Any], run: "Run", path: Path) -> None:
+    import pandas as pd
+
+    from pysd_runner.export import save_csv
+
+    save_csv(pd.DataFrame({f"time [{run.time_unit}]" if run.time_unit else "time": run.years, **table}), path)
+
+
+def _draw(table: Mapping[str, Any], units: Mapping[str, str], shown: Sequence[str], run: "Run", path: Path) -> None:
+    import pandas as pd
+
+    from pysd_runner.plots.over_time import plot_series
+    from pysd_runner.plots.save import save_png
+
+    frame = pd.DataFrame({label: table[label] for label in shown}, index=run.years)
+    save_png(plot_series(frame, units, title=str(run.provenance["model"]), time_unit=run.time_unit), path)

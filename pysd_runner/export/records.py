@@ -1,0 +1,146 @@
+"""Records: JSON files that are read back, each with the number of its schema and a seal of its content."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from pysd_runner.core.errors import InvalidInput, suggest
+from pysd_runner.export.files import write_text_whole
+
+SCHEMA, SEAL = "schema", "seal"
+# Years of a panel, or times of a table, which need not be whole.
+TIMES = frozenset({"first_year", "last_year", "year"})
+
+
+def write_record(
+    path: str | Path, content: Mapping[str, Any], *, schema: int, allow_nan: bool = False, indent: int | None = 1
+) -> Path:
+    """Write a record, whole or not at all; `ValueError` or `TypeError` if JSON cannot hold it."""
+    # As it will be read: texts as keys, lists for tuples.
+    plain = json.loads(json.dumps(dict(content), allow_nan=allow_nan))
+    sealed = {SCHEMA: schema, SEAL: seal_of(schema, plain), **plain}
+    return write_text_whole(path, json.dumps(sealed, ensure_ascii=False, indent=indent) + "\n")
+
+
+def read_record(path: str | Path, *, schema: int, what: str, remedy: str, earlier: str = "") -> dict[str, Any]:
+    """Read a record without its schema and seal; `earlier` says what one of an earlier schema is refused with."""
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{path}: the {what} cannot be read: {error.strerror}; {remedy}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not valid JSON: {error}; expected the {what}: {remedy}") from error
+    found = content.pop(SCHEMA, None) if isinstance(content, dict) else None
+    if earlier and found in range(1, schema):
+        raise InvalidInput(f"{path}: {earlier}")
+    if found != schema or isinstance(found, bool):
+        raise InvalidInput(f"{path}: schema: this version reads the {what} of schema {schema}; {remedy}")
+    if content.pop(SEAL, None) != seal_of(schema, content):
+        raise InvalidInput(
+            f"{path} is not as it was written: its content was changed afterwards, or an earlier version wrote it, "
+            f"which sealed nothing; {remedy}"
+        )
+    return dict(content)
+
+
+def seal_of(schema: int, content: Mapping[str, Any]) -> str:
+    """Digest of a record; the layout of its text does not matter."""
+    return hashlib.sha256(f"{schema} {json.dumps(content)}".encode()).hexdigest()
+
+
+def check_entries(
+    kind: type,
+    content: Mapping[str, Any],
+    where: str,
+    remedy: str,
+    *,
+    without: tuple[str, ...] = (),
+    is_open: bool = False,
+) -> None:
+    """Compare a record with the fields of a data class, null standing for NaN; one that is open may hold more."""
+    from pydantic import ValidationError
+
+    try:
+        _model_of(kind, without, is_open).model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InvalidInput(f"{where}: {place}: {_complaint(kind, first)}; {remedy}") from error
+
+
+def nan_to_null(value: Any) -> Any:
+    """JSON has no NaN; null stands for it. Infinity is left to be refused."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: nan_to_null(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [nan_to_null(item) for item in value]
+    return value
+
+
+def null_to_nan(value: Any) -> Any:
+    """Undo `nan_to_null`, with tuples for lists."""
+    if value is None:
+        return math.nan
+    if isinstance(value, list):
+        return tuple(null_to_nan(item) for item in value)
+    if isinstance(value, dict):
+        return {key: null_to_nan(item) for key, item in value.items()}
+    return value
+
+
+def _complaint(kind: type, error: Mapping[str, Any]) -> str:
+    if error["type"] == "missing":
+        return "is missing"
+    if error["type"] == "extra_forbidden":
+        known = [item.name for item in dataclasses.fields(kind)]
+        return f"unknown entry.{suggest(str(error['loc'][-1]), known)}".rstrip(".")
+    found = repr(error["input"])
+    expected = error["msg"].removeprefix("Input should be ")
+    return f"expected {expected}; found {found if len(found) < 60 else found[:60] + '...'}"
+
+
+@lru_cache(maxsize=64)
+def _model_of(kind: type, without: tuple[str, ...] = (), is_open: bool = False) -> Any:
+    """Data model of a data class as JSON holds it."""
+    from pydantic import ConfigDict, create_model
+
+    hints = get_type_hints(kind)
+    fields: dict[str, Any] = {}
+    for item in dataclasses.fields(kind):
+        if item.name in without:
+            continue
+        optional = item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
+        hint = _as_json(hints[item.name], is_time=item.name in TIMES)
+        fields[item.name] = (hint, None if optional else ...)
+    config = ConfigDict(strict=True, extra="allow" if is_open else "forbid")
+    return create_model(kind.__name__, __config__=config, **fields)
+
+
+def _as_json(hint: Any, *, is_time: bool) -> Any:
+    """A type as JSON holds it."""
+    if hint is float:
+        return float | None
+    if hint is int and is_time:
+        return int | float
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return _model_of(hint)
+    outer, inner = get_origin(hint), tuple(_as_json(part, is_time=is_time) for part in get_args(hint))
+    if outer is tuple:
+        return list[inner[0]]  # type: ignore[valid-type]
+    if outer in (Mapping, dict):
+        return dict[str, inner[1]]  # type: ignore[valid-type]
+    if outer is types.UnionType:
+        whole = inner[0]
+        for part in inner[1:]:
+            whole = whole | part
+        return whole
+    return hint

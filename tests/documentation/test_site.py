@@ -1,0 +1,183 @@
+"""Pages of the site: tasks run as they stand, Chinese pages keep up with English ones, reference pages are whole."""
+
+import hashlib
+import importlib.util
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pysd_runner
+from pysd_runner.cli import main
+from pysd_runner.scenarios import load_scenario
+from tests.documentation.readme import ROOT, code_blocks, links, raw_blocks, text_of
+
+DOCS = ROOT / "docs"
+CHINESE = sorted((DOCS / "zh").glob("*.md"))
+REGIONS = ("110000", "510000", "410000", "620000")
+MOST_LINES, MOST_COMMANDS = 10, 4
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*no font for Chinese.*")
+
+
+@pytest.fixture
+def small_panel(monkeypatch):
+    """Four provinces stand for all, so that pages run quickly."""
+    panel = pysd_runner.load_panel("china").subset(regions=REGIONS)
+    shipped = pysd_runner.panel.load_panel
+
+    def load(source, **settings):
+        return panel if source == "china" else shipped(source, **settings)
+
+    monkeypatch.setattr(pysd_runner.panel, "load_panel", load)
+
+
+def run_code(code: str, folder: Path) -> dict[str, object]:
+    (folder / "code.py").write_text(code, encoding="utf-8")
+    return runpy.run_path(str(folder / "code.py"))
+
+
+def test_tasks_are_short():
+    page = DOCS / "tasks.md"
+    assert all(len(block.strip().splitlines()) <= MOST_COMMANDS for block in raw_blocks(page, "sh"))
+    for block in raw_blocks(page, "python"):
+        assert len([line for line in block.splitlines() if line.strip()]) <= MOST_LINES
+    assert len(raw_blocks(page, "sh")) == len(raw_blocks(page, "python")) == 2
+
+
+def test_two_mixes_for_sichuan_in_word(small_panel, tmp_path, monkeypatch, capsys):
+    import docx
+
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(raw_blocks(DOCS / "tasks.md", "sh")[0])[1:]
+    assert main([*words, "--draws", "2", "--until", "2027", "--open-loop"]) == 0, capsys.readouterr().err
+    assert len(docx.Document(str(tmp_path / "word" / "sichuan.docx")).inline_shapes) == 2
+
+
+def test_a_forecast_of_a_csv(tmp_path, monkeypatch):
+    rows = raw_blocks(DOCS / "own_data.md", "text")[0].replace(",access [%]", "")
+    (tmp_path / "mine.csv").write_text(re.sub(r",[\d.]*$", "", rows, flags=re.MULTILINE))
+    lines = (tmp_path / "mine.csv").read_text().splitlines()
+    assert lines[0] == "region,year,output per head [yuan per person]"
+    assert all(line.count(",") == 2 for line in lines), lines
+    monkeypatch.chdir(tmp_path)
+    found = run_code(raw_blocks(DOCS / "tasks.md", "python")[0], tmp_path)
+    assert len(found["table"]) > 0
+    assert (tmp_path / "forecast.xlsx").is_file()
+
+
+def test_a_model_calibrated_and_plotted(tmp_path, monkeypatch, capsys):
+    model, data = raw_blocks(DOCS / "own_model.md", "text")
+    (tmp_path / "mine.mdl").write_text(model, encoding="utf-8")
+    (tmp_path / "obs.csv").write_text(data, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(raw_blocks(DOCS / "tasks.md", "sh")[1])[1:]) == 0, capsys.readouterr().err
+    assert (tmp_path / "fit" / "report.html").is_file()
+    assert list((tmp_path / "fit" / "figures").glob("*.png"))
+
+
+def test_a_scenario_with_double_the_budget(small_panel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = run_code(raw_blocks(DOCS / "tasks.md", "python")[1], tmp_path)
+    table = found["table"].set_index(["scenario", "year"])["difference"]
+    assert table["double", 2040] < table["zoned_need", 2040] < 0
+    assert (tmp_path / "double.png").is_file()
+
+
+def test_the_lines_of_the_first_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = raw_blocks(DOCS / "index.md", "python")
+    assert len([line for line in code.splitlines() if line]) <= MOST_LINES
+    found = run_code(code.replace("draws=20", "draws=2"), tmp_path)
+    assert np.isfinite(found["found"].table(region="Sichuan")["median"]).all()
+    assert (tmp_path / "sichuan.png").is_file()
+
+
+def test_the_scenario_of_the_page_doubles_the_budget(small_panel, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "double.yaml").write_text(raw_blocks(DOCS / "scenarios.md", "yaml")[0], encoding="utf-8")
+    assert load_scenario("double.yaml").policy.budget == 2 * load_scenario("zoned_need").policy.budget
+    describe, brief = (shlex.split(line)[1:] for line in raw_blocks(DOCS / "scenarios.md", "sh")[0].splitlines())
+    assert main(describe) == 0
+    assert main([*brief, "--draws", "2", "--until", "2027", "--open-loop", "--format", "html"]) == 0
+    assert "Double budget" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda page: page.name)
+def test_chinese_pages_keep_up(page):
+    english = DOCS / page.name
+    now = hashlib.sha256(english.read_bytes()).hexdigest()[:12]
+    first = text_of(page).splitlines()[0]
+    assert first == f"% Translates ../{page.name} as of {now}.", (
+        f"docs/{page.name} has changed: bring docs/zh/{page.name} up to date, then write {now} into its first line"
+    )
+    known = code_blocks(english)
+    assert all(block in known for block in code_blocks(page)), "code differs from that of the English page"
+    assert sum("\u4e00" <= sign <= "\u9fff" for sign in text_of(page)) > 150
+
+
+def test_there_is_a_chinese_page_for_each_first_step():
+    assert [page.stem for page in CHINESE] == ["brief", "cite", "index", "own_data", "own_model", "scenarios"]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    spec = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_commands_has_each_with_all_its_options(reference):
+    page = reference.commands_page()
+    found = dict(reference.commands())
+    assert {"gapsim brief", "gapsim data check", "gapsim calibrate", "gapsim forecast"} <= set(found)
+    for words, command in found.items():
+        part = page.partition(f"## {words}\n")[2].partition("\n## ")[0]
+        for item in command.params:
+            if not getattr(item, "hidden", False) and item.opts[0].startswith("-"):
+                assert all(f"`{name}`" in part for name in item.opts), (words, item.opts)
+
+
+def test_the_page_of_keys_has_each_key_of_the_template(reference):
+    page = reference.keys_page()
+    template = (ROOT / "pysd_runner" / "scenarios" / "template.yaml").read_text(encoding="utf-8")
+    keys = set(re.findall(r"^\s*(?:# )?\s*([a-z_]+):(?: |$)", template, re.MULTILINE))
+    assert len(keys) > 15
+    known = {part for name, _ in reference.scenario_keys() for part in name.split(".")}
+    assert keys <= known | {"true"}, keys - known
+    assert "`policy.mix.access`" in page
+
+
+def test_reference_pages_are_written_once(reference, tmp_path):
+    reference.write(tmp_path)
+    times = {file: file.stat().st_mtime_ns for file in (tmp_path / "auto_reference").iterdir()}
+    assert len(times) == 2
+    reference.write(tmp_path)
+    assert all(file.stat().st_mtime_ns == when for file, when in times.items())
+
+
+def test_evidence_counts_what_the_evaluation_counts():
+    counts = re.search(r"passed (\d+), failed (\d+), not tested (\d+)", text_of(DOCS / "evaluation.md"))
+    passed, failed, untested = (int(number) for number in counts.groups())
+    told = text_of(DOCS / "evidence.md").replace("\n", " ")
+    assert f"{passed + failed + untested} tests" in told
+    assert f"{passed} passed, {failed} failed, {untested} could not be tested" in re.sub(r" +", " ", told)
+
+
+NEW = [
+    *(DOCS / f"{name}.md" for name in ("index", "tasks", "scenarios", "cite", "glossary", "questions", "evidence")),
+    *CHINESE,
+]
+
+
+@pytest.mark.parametrize("page", NEW, ids=lambda page: f"{page.parent.name}-{page.stem}")
+def test_links_between_pages_lead_somewhere(page):
+    for link in links(page):
+        if link.startswith("http") or "auto_" in link:
+            continue
+        target = page.parent / link.partition("#")[0]
+        assert target.is_file() or target.with_suffix(".md").is_file(), link
