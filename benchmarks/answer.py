@@ -16,7 +16,7 @@ from calibration.forecasting import forecast, target_of
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
-from pysd_runner.policy.comparison import Comparison, compare
+from pysd_runner.regional.comparison import Comparison, compare
 from pysd_runner.regional.draws import CommonDraws, common_draws
 from pysd_runner.regional.projection import project
 from pysd_runner.scenarios import Scenario, load_scenario

@@ -297,7 +297,7 @@ def main(given: Sequence[str] | None = None) -> int:
             print(f"{title}: {len(panel.regions)} regions, {len(origins)} origins", file=sys.stderr)
             result = backtest(
                 panel,
-                models=names,
+                forecasters=names,
                 horizons=HORIZONS,
                 origins=origins,
                 draws=options.draws,

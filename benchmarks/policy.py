@@ -26,15 +26,12 @@ from pysd_runner.policy import (
     Space,
     Study,
     attribute,
-    class_space,
     effects_of,
     optimise,
-    policy_values,
-    regional_study,
-    uniform_space,
 )
-from pysd_runner.policy.regional_space import DEFAULT_CONSTRAINTS
 from pysd_runner.policy.subsets import subsets
+from pysd_runner.regional import class_space, policy_values, regional_study, uniform_space
+from pysd_runner.regional.policy_spaces import DEFAULT_CONSTRAINTS
 from pysd_runner.regional.projection import ProjectionInputs, projection_inputs
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.simulation import simulate

@@ -285,7 +285,7 @@ def _scored(source: Source, panel: Panel, options: argparse.Namespace) -> Backte
         names = [name for name in models() if name not in SLOW] if source.file else [*models(), *ablated()]
     return backtest(
         panel,
-        models=names,
+        forecasters=names,
         horizons=(1, 2, 3, 4, 5),
         draws=options.draws,
         workers=options.workers,

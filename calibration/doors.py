@@ -6,6 +6,7 @@ from calibration.forecasting import Backtest
 from calibration.forecasting import backtest as backtest_regions
 from calibration.forecasting import forecast as forecast_regions
 from calibration.forecasting.own import TableBacktest, TableOutlook, backtest_table, forecast_table
+from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
 from pysd_runner.panel.table import Table
 
@@ -58,4 +59,6 @@ def backtest(data: Panel | Table, **settings: Any) -> Backtest | TableBacktest:
     """
     if isinstance(data, Table):
         return backtest_table(data, **settings)
+    if "models" in settings:
+        raise InvalidInput("models of a back-test are called forecasters now: backtest(panel, forecasters=[...])")
     return backtest_regions(data, **settings)

@@ -2,21 +2,25 @@
 
 import operator
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pysd_runner.core.errors import InvalidInput, UnknownName, UnsupportedFeature, suggest
-from pysd_runner.core.paths import model_folder
+from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
+from pysd_runner.core.paths import declarations_beside, model_file, models_folder
 from pysd_runner.engine import Budgets, load_lowered
 from pysd_runner.engine.ir import HIDDEN, ModelIr, Variable, key
 from pysd_runner.facts import facts_of
 from pysd_runner.spec import ModelSpec, load_spec
+from pysd_runner.spec.bindings import Bindings
+from pysd_runner.spec.load import SCHEMA, schema_of
 from pysd_runner.spec.own import load_own_spec
 
 if TYPE_CHECKING:
     from pysd_runner.engine import Translated
 
+# Range of regions where no declarations name it.
 REGION_RANGE = "Region"
 
 BUDGETS = Budgets()
@@ -29,10 +33,10 @@ MOST_RANGES = 4
 class Model:
     """A model file with its declarations, ready to run; it can be pickled."""
 
-    name: str  # name of a shipped model, or the file name without its ending
+    name: str  # as declared, or the file name without its ending
     path: Path
     sha256: str  # hash of its bytes
-    spec: ModelSpec | None = None  # declarations that stand beside a shipped model, None for any other file
+    spec: ModelSpec | None = None  # declarations that stand beside the file, None where there are none
     elements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)  # data files by the name that the model has for them
     lowered: ModelIr | None = None  # the project's own representation, None where a feature is not covered
@@ -52,6 +56,38 @@ class Model:
         if self.lowered is None:
             raise UnsupportedFeature(self.uncovered)
         return self.lowered
+
+    @property
+    def bindings(self) -> Bindings:
+        """What the names of a regional model mean."""
+        if self.spec is None or self.spec.bindings is None:
+            raise InvalidInput(
+                f"{self.path.name} has no declarations with [bindings], so nothing ties it to a panel of regions; "
+                "take a folder with a model.toml that has them, or a table of observations"
+            )
+        return self.spec.bindings
+
+    @property
+    def source(self) -> str:
+        """What `load_model` loads it by again: its name where it ships, else the path of its file."""
+        return self.name if self.path.parent == models_folder() / self.name else str(self.path.absolute())
+
+    @property
+    def is_regional(self) -> bool:
+        """Whether declarations tie the model to panels of regions."""
+        return self.spec is not None and self.spec.bindings is not None
+
+    @property
+    def region_range(self) -> str:
+        """Name of the range of regions, whether or not the file has one."""
+        return self.bindings.ranges.region if self.is_regional else REGION_RANGE
+
+    def with_regions(self, regions: int | Sequence[str]) -> "Model":
+        """The same file and declarations with other regions."""
+        found = _sized(self.path, self.sha256, len(region_keys(regions)), tuple(self.files.items()))
+        if found.sha256 != self.sha256:
+            raise InvalidModel(f"{self.path} has changed since the model was loaded; load the model again")
+        return found if found.spec is self.spec else replace(found, spec=self.spec, name=self.name)
 
     @property
     def ranges(self) -> Mapping[str, tuple[str, ...]]:
@@ -111,7 +147,7 @@ def load_model(
     files: Mapping[str, str | Path] | None = None,
     budgets: Budgets = BUDGETS,
 ) -> Model:
-    """Load a shipped model or any Vensim or XMILE file; no code of the file is run.
+    """Load a shipped model or any Vensim or XMILE file, with the declarations beside it; no code of the file is run.
 
     Nothing is written but the lowered model, to the user's cache folder: a file that was loaded before, and that like
     its data files has not changed since, is not parsed again. The environment variable ``GAPSIM_CACHE`` names another
@@ -120,7 +156,8 @@ def load_model(
     Parameters
     ----------
     name
-        Name of a shipped model, for instance ``"regional_digital"``, or a path to an ``.mdl`` or XMILE file.
+        Name of a shipped model, for instance ``"regional_digital"``, a path to an ``.mdl`` or XMILE file, or a folder
+        with a ``model.mdl``. Declarations are those of the ``.toml`` with the name of the file.
     regions
         How many regions, or a sequence with one entry per region; None keeps the list of the file. The model works with
         generated keys R001, R002, ...; names are labels of the panel.
@@ -144,11 +181,19 @@ def load_model(
     InvalidInput
         If fewer than one region is asked for, or the model reads no such data file.
     """
-    path, label, spec = _locate(name)
-    elements = {} if regions is None else {REGION_RANGE: region_keys(regions)}
+    if not isinstance(name, str | Path):
+        raise InvalidInput(f"a model is a name or a path; found {name!r}")
+    path = model_file(name)
+    beside = declarations_beside(path)
+    spec = load_spec(beside) if beside.is_file() and schema_of(beside) == SCHEMA else None
+    label = path.stem if spec is None else spec.name
+    bindings = None if spec is None else spec.bindings
+    region = REGION_RANGE if bindings is None else bindings.ranges.region
+    elements = {} if regions is None else {region: region_keys(regions)}
     places = {name: Path(place).absolute() for name, place in (files or {}).items()}
     found = load_lowered(path, elements, places, budgets)
-    beside = path.with_suffix(".toml")
+    if bindings is not None and found.model is not None:
+        _check_bound(bindings, found.model, beside)
     if spec is None and found.model is not None and beside.is_file():
         units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
         spec = load_own_spec(beside, facts_of(found.model), units)
@@ -165,14 +210,24 @@ def load_model(
     )
 
 
-def _locate(name: str | Path) -> tuple[Path, str, ModelSpec | None]:
-    if not isinstance(name, str | Path):
-        raise InvalidInput(f"a model is a name or a path; found {name!r}")
-    path = Path(name)
-    if path.suffix:
-        return path, path.stem, None
-    folder = model_folder(str(name))
-    return folder / "model.mdl", str(name), load_spec(folder / "model.toml")
+@lru_cache(maxsize=64)
+def _sized(path: Path, _: str, regions: int, files: tuple[tuple[str, Path], ...]) -> Model:
+    """A model that was loaded before, of the same bytes, with other regions."""
+    return load_model(path, regions=regions, files=dict(files))
+
+
+def _check_bound(bindings: Bindings, model: ModelIr, declarations: Path) -> None:
+    """Refuse bindings to what the file does not have."""
+    known = {name for name, item in model.variables.items() if not item.hidden}
+    for name in bindings.named():
+        if name not in known:
+            near = suggest(name, known)
+            raise InvalidModel(f"{declarations.name}: bindings: the model has no variable {name!r}.{near}")
+    for name in (bindings.ranges.region, bindings.ranges.lever, bindings.ranges.policy_class):
+        if name not in model.ranges:
+            raise InvalidModel(
+                f"{declarations.name}: bindings.ranges: the model has no range {name!r}.{suggest(name, model.ranges)}"
+            )
 
 
 def region_keys(regions: int | Sequence[str]) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calibration.commands.forecast import FORECASTER_HINT
 from calibration.commands.own_model import backtest_own
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, Free, TableChoice, TimeColumn, TimeUnit, is_model_file, names_of, refuse
+from pysd_runner.cli.tables import Entity, Free, ModelPath, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
 from pysd_runner.core.counts import cores
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.reports.folders import check_file, save_whole
@@ -33,13 +34,9 @@ WITH_INTERVALS = {
     "coverage_90": "coverage_90",
 }
 
-Models = Annotated[
+Forecasters = Annotated[
     list[str] | None,
-    typer.Option(
-        "--model",
-        metavar="NAME",
-        help="Forecaster to score; repeatable [default: all of them]; or a model file of your own.",
-    ),
+    typer.Option("--forecaster", metavar="NAME", help="Forecaster to score; repeatable [default: all of them]."),
 ]
 Horizons = Annotated[
     list[int] | None,
@@ -52,7 +49,7 @@ def register(app: typer.Typer) -> None:
     examples = (
         "gapsim backtest",
         "gapsim backtest mine.csv --workers 2 --json",
-        "gapsim backtest china --model gapsim --model damped_drift --first-origin 2014",
+        "gapsim backtest china --forecaster gapsim --forecaster damped_drift --first-origin 2014",
         "gapsim backtest obs.csv --model mine.mdl",
     )
     command(app, "backtest", examples=examples)(backtest)
@@ -64,7 +61,8 @@ def backtest(
         str, typer.Argument(metavar="[PANEL]", help="Panel file, or the name of a shipped panel.")
     ] = PANEL,
     *,
-    models: Models = None,
+    forecasters: Forecasters = None,
+    model: ModelPath = None,
     horizons: Horizons = None,
     first_origin: Annotated[
         int | None,
@@ -114,8 +112,10 @@ def backtest(
     that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
     """
     own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
-    if models and len(models) == 1 and is_model_file(models[0]):
+    if is_own(model, FORECASTER_HINT):
+        assert model is not None  # noqa: S101
         regional = {
+            "--forecaster": forecasters,
             "--mapping": mapping,
             "--regions": regions,
             "--first-origin": first_origin,
@@ -123,7 +123,7 @@ def backtest(
         }
         refuse({**regional, "--first-year": first_year, "--last-year": last_year}, "a model of your own has no regions")
         table = TableChoice(
-            model=Path(models[0]),
+            model=model,
             source=panel,
             columns=columns or (),
             units=units or (),
@@ -136,7 +136,7 @@ def backtest(
             session, table, free=names_of(free), horizons=horizons or [], draws=draws, seed=seed, out=out, force=force
         )
         return
-    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    refuse(own, "these options go with a model that takes tables (--model mine.mdl)")
     choice = PanelChoice(
         source=panel,
         columns=columns or (),
@@ -154,9 +154,11 @@ def backtest(
     from calibration.forecasting import backtest as scored
     from calibration.forecasting.backtest import check_backtest
     from calibration.forecasting.target import doubts, target_of
+    from pysd_runner.model import load_model
 
     asked: dict[str, Any] = {
-        "models": models,
+        "forecasters": forecasters,
+        "model": None if model is None else load_model(model),
         "horizons": horizons,
         "origins": _origins(read, first_origin, last_origin),
         "draws": draws,

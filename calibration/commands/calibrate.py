@@ -27,11 +27,13 @@ from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import (
     Entity,
     Free,
-    ModelFile,
+    ModelPath,
     Start,
     TableChoice,
     TimeColumn,
     TimeUnit,
+    files_of_model,
+    is_own,
     names_of,
     refuse,
 )
@@ -135,7 +137,7 @@ def calibrate(
     national: NationalFile = None,
     encoding: Encoding = None,
     yuan_per_unit: YuanPerUnit = None,
-    model: ModelFile = None,
+    model: ModelPath = None,
     free: Free = None,
     time: TimeColumn = None,
     time_unit: TimeUnit = None,
@@ -164,7 +166,8 @@ def calibrate(
         "--start": start,
         "--until": until,
     }
-    if model is not None:
+    if is_own(model):
+        assert model is not None  # noqa: S101
         regional: dict[str, object] = {
             "--pool": effect,
             "--first-year": first_year,
@@ -196,7 +199,7 @@ def calibrate(
         )
         calibrate_table(session, asked, out=out, force=force)
         return
-    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    refuse(own, "these options go with a model that takes tables (--model mine.mdl)")
     choice = PanelChoice(
         source=panel,
         columns=columns or (),
@@ -208,10 +211,11 @@ def calibrate(
     )
     search = steps.Search(starts, seed, optimiser, seconds, workers, checkpoint)
     search.check()
-    folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=choice.files)
+    folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=[*choice.files, *files_of_model(model)])
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
     read = choice.read(session, first_year=first_year, last_year=last_year)
-    problem = steps.problem_of(read, **settings)
+    source = str(model or MODEL)
+    problem = steps.problem_of(read, source, **settings)
     if effect:
         # Before the work, not after it.
         from calibration.fitting.pooling import check_poolable
@@ -224,9 +228,9 @@ def calibrate(
         found = steps.judged(session, problem, found, folder.draft, profiles=profiles)
         if sample is not None:
             found = steps.sampled(session, problem, found, folder.draft, draws=sample, seed=seed)
-        steps.alternatives(session, read, problem, search, folder.draft, settings, sample=sample)
+        steps.alternatives(session, read, problem, search, folder.draft, {"model": source, **settings}, sample=sample)
         if forecast:
-            _forecast(session, read, found, folder.draft, seed=seed)
+            _forecast(session, read, problem, found, folder.draft, seed=seed)
         if effect:
             _pooled(session, problem, found, folder.draft / POOLED, effect)
         for path in found.save(folder.draft).iterdir():
@@ -234,24 +238,27 @@ def calibrate(
         session.kept.append(f"The fit is kept in {folder.path}; only its figures and its report are missing.")
         steps.draw(session, problem, found, folder.draft, lang, read)
     session.kept.clear()
-    _say(session, found, lang)
+    _say(session, problem, found, lang)
     session.data = {"folder": folder.path, **steps.data_of(found)}
     session.say()
     session.say(f"Fit: {folder.path}")
     session.say(f"  Start with {folder.path / 'report.html'}, or report.md beside it.")
-    options = "".join(f" {name} {value}" for name, value in (("--mapping", mapping), ("--regions", regions)) if value)
+    pairs = (("--model", model), ("--mapping", mapping), ("--regions", regions))
+    options = "".join(f" {name} {value}" for name, value in pairs if value)
     session.say(f"  `gapsim run zoned_need --panel {panel}{options} --fit {folder.path}` projects with it.")
     steps.refuse_failed(found, folder.path)
 
 
-def _forecast(session: Session, panel: "Panel", found: "FitResult", folder: Path, *, seed: int) -> None:
+def _forecast(
+    session: Session, panel: "Panel", problem: "CalibrationProblem", found: "FitResult", folder: Path, *, seed: int
+) -> None:
     """Keep the forecast without policy beside the fit; a panel that cannot be forecast has none."""
     from pysd_runner.cli.baselines import DRAWS, baseline_of
     from pysd_runner.regional.projection import last_origin
 
     seen = panel.subset(years=range(panel.years[0], last_origin(panel) + 1))
     until = max(UNTIL, seen.years[-1] + 1)
-    baseline_of(session, seen, found.fitted, folder, until=until, draws=DRAWS, seed=seed)
+    baseline_of(session, seen, found.fitted, folder, model=problem.model, until=until, draws=DRAWS, seed=seed)
 
 
 def _pooled(session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, effect: str) -> None:
@@ -266,15 +273,12 @@ def _pooled(session: Session, problem: "CalibrationProblem", found: "FitResult",
     session.say(pooled.summary())
 
 
-def _say(session: Session, found: "FitResult", lang: str) -> None:
+def _say(session: Session, problem: "CalibrationProblem", found: "FitResult", lang: str) -> None:
     """Print the parameters with their verdicts; what to keep in mind stands in the same text."""
     from dataclasses import asdict
 
-    from pysd_runner.core.paths import model_folder
     from pysd_runner.reports.certainty import certainty_lines
-    from pysd_runner.spec import load_spec
 
-    spec = load_spec(model_folder(MODEL) / "model.toml")
-    for line in (found.headline, *certainty_lines(asdict(found.fitted), spec, lang=lang), *found.remarks):
+    for line in (found.headline, *certainty_lines(asdict(found.fitted), problem.spec, lang=lang), *found.remarks):
         session.say(line)
     session.warnings += [str(item) for item in found.findings if str(item) not in session.warnings]

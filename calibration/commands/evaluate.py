@@ -22,8 +22,9 @@ from pysd_runner.cli.options import (
     Until,
 )
 from pysd_runner.cli.panels import PanelChoice
-from pysd_runner.cli.projecting import files_of, target
+from pysd_runner.cli.projecting import MODEL, files_of, target
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import files_of_model, is_own
 from pysd_runner.core.errors import CalibrationFailed, InvalidInput, SimulationFailed
 
 if TYPE_CHECKING:  # these load numpy
@@ -58,7 +59,12 @@ def evaluate(
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option("--model", help="Evaluate this Vensim or XMILE file by itself: units, rules beside it, numerics."),
+        typer.Option(
+            "--model",
+            metavar="PATH",
+            help="The model of the fit, if it is not the shipped one; without [bindings] beside it a Vensim or XMILE "
+            "file that is evaluated by itself: units, rules beside it, numerics.",
+        ),
     ] = None,
     until: Until = None,
     seed: Seed = 0,
@@ -82,7 +88,8 @@ def evaluate(
     code 4 when a test of structure or numerics failed, 3 when another one did; the report is written anyway.
     """
     given = {"FIT": fit, "--panel": panel, "--until": until}
-    if model is not None and any(value is not None for value in given.values()):
+    alone = model if is_own(model) else None
+    if alone is not None and any(value is not None for value in given.values()):
         names = ", ".join(name for name, value in given.items() if value is not None)
         raise InvalidInput(f"--model evaluates a file by itself; leave {names} away")
     reading = PanelChoice(
@@ -94,11 +101,11 @@ def evaluate(
         national=national,
         encoding=encoding,
     )
-    name, read = "evaluation", [*reading.files, *files_of(fit)]
-    if model is not None:
-        name, read = f"evaluation-{model.stem}", [model]
+    name, read = "evaluation", [*reading.files, *files_of(fit), *files_of_model(model)]
+    if alone is not None:
+        name = f"evaluation-{alone.stem}"
     folder = target(out, name, force=force, inputs=read)
-    subject = _alone(model) if model is not None else _calibrated(session, fit, reading, until, seed)
+    subject = _alone(alone) if alone is not None else _calibrated(session, fit, reading, str(model or ""), until, seed)
     found = _evaluated(session, subject, seed=seed, quick=quick)
     with folder:
         if fit is None and subject.calibrated is not None:
@@ -112,30 +119,29 @@ def _alone(path: Path) -> "Subject":
     from calibration.evaluation import Subject
     from pysd_runner.model import load_model
 
-    model = load_model(path)
-    if model.spec is not None:
-        raise InvalidInput(
-            f"--model takes a model file by itself; {model.name} ships with gapsim and is evaluated on a panel: leave "
-            "--model away"
-        )
-    return Subject.of_model(model)
+    return Subject.of_model(load_model(path))
 
 
-def _calibrated(session: Session, path: Path | None, reading: PanelChoice, until: int | None, seed: int) -> "Subject":
+def _calibrated(
+    session: Session, path: Path | None, reading: PanelChoice, named: str, until: int | None, seed: int
+) -> "Subject":
     """A fit with its panel; made first where there is none."""
     from calibration.evaluation import Subject
     from calibration.evaluation.subject import UNTIL
     from calibration.fitting.results import FitResult
+    from pysd_runner.model import load_model
 
     found = None if path is None else FitResult.load(path)
     source = reading.source or (steps.PANEL if found is None else _panel_of(found))
     codes = () if found is None else found.fitted.regions
     panel = replace(reading, source=source).read(session, regions=codes)
     if found is None:
-        found = steps.fitted(session, steps.problem_of(panel), steps.Search(steps.STARTS, seed))
+        problem = steps.problem_of(panel, named or MODEL)
+        found = steps.fitted(session, problem, steps.Search(steps.STARTS, seed))
         for item in found.findings:
             session.warn(f"calibration: {item.message}")
-    return Subject.of_fit(found, panel, until=UNTIL if until is None else until)
+    model = load_model(named) if named else None
+    return Subject.of_fit(found, panel, until=UNTIL if until is None else until, model=model)
 
 
 def _panel_of(found: "FitResult") -> str:

@@ -11,13 +11,27 @@ from pysd_runner.cli.options import Encoding, Force, Lang, Language, Map, Mappin
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.projecting import files_of, read_fit, target
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, Free, TableChoice, TimeColumn, TimeUnit, is_model_file, names_of, refuse
+from pysd_runner.cli.tables import (
+    Entity,
+    Free,
+    ModelPath,
+    TableChoice,
+    TimeColumn,
+    TimeUnit,
+    files_of_model,
+    is_own,
+    names_of,
+    refuse,
+)
 from pysd_runner.text import say
 
 if TYPE_CHECKING:  # loads numpy
     from calibration.forecasting import Outlook
 
 PANEL, AHEAD = "china", 10
+# The name of the final forecaster, as in `calibration.forecasting.models`, which loads numpy.
+FINAL = "gapsim"
+FORECASTER_HINT = "; a forecaster is named by --forecaster"
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +40,7 @@ def register(app: typer.Typer) -> None:
         "gapsim forecast",
         'gapsim forecast china --until 2035 --event "west closes 10% of its gap by 2035" --out forecast',
         "gapsim forecast china --fit fit",
-        "gapsim forecast mine.csv --until 2030 --model damped_drift --no-past --json",
+        "gapsim forecast mine.csv --until 2030 --forecaster damped_drift --no-past --json",
         'gapsim forecast obs.csv --model mine.mdl --until 80 --event "infected above 100 at 80" --out outlook',
     )
     command(app, "forecast", examples=examples)(forecast)
@@ -42,14 +56,11 @@ def forecast(
         float | None,
         typer.Option("--until", metavar="YEAR", help="Last year, or moment [default: ten after the panel's last]."),
     ] = None,
-    model: Annotated[
+    forecaster: Annotated[
         str,
-        typer.Option(
-            "--model",
-            metavar="NAME|FILE",
-            help="Forecaster, one of those `gapsim backtest` scores; or a model file of your own, for any table.",
-        ),
-    ] = "gapsim",
+        typer.Option("--forecaster", metavar="NAME", help="One of those that `gapsim backtest` scores."),
+    ] = FINAL,
+    model: ModelPath = None,
     fit: Annotated[
         Path | None,
         typer.Option(
@@ -92,10 +103,13 @@ def forecast(
     quicker. `gapsim run` starts its scenarios from such a forecast, and gives the probability of events under each.
     """
     own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
-    if is_model_file(model):
-        refuse({"--mapping": mapping, "--regions": regions}, "a model of your own has no regions")
+    if is_own(model, FORECASTER_HINT):
+        assert model is not None  # noqa: S101
+        regional: dict[str, object] = {"--mapping": mapping, "--regions": regions}
+        refuse(regional, "a model of your own has no regions")
+        refuse({"--forecaster": None if forecaster == FINAL else forecaster}, "a table is forecast in one way")
         table = TableChoice(
-            model=Path(model),
+            model=model,
             source=panel,
             columns=columns or (),
             units=units or (),
@@ -118,7 +132,7 @@ def forecast(
             force=force,
         )
         return
-    refuse(own, "these options go with a model of your own (--model mine.mdl)")
+    refuse(own, "these options go with a model that takes tables (--model mine.mdl)")
     choice = PanelChoice(
         source=panel,
         columns=columns or (),
@@ -128,20 +142,22 @@ def forecast(
         encoding=encoding,
     )
     # Refused before the work, not after it.
-    folder = None if out is None else target(out, "forecast", force=force, inputs=[*choice.files, *files_of(fit)])
+    read_files = [*choice.files, *files_of(fit), *files_of_model(model)]
+    folder = None if out is None else target(out, "forecast", force=force, inputs=read_files)
     fitted = None if fit is None else read_fit(fit)
     read = choice.read_to_compare(session, regions=() if fitted is None else fitted.regions, of="fit")
     from calibration.forecasting import forecast as forecast_of
     from calibration.forecasting import target_of
-    from calibration.forecasting.models import FINAL
     from calibration.forecasting.outlook import check_forecast
     from calibration.forecasting.target import doubts
+    from pysd_runner.model import load_model
 
     aim = target_of(read)
     for text in doubts(read, aim):
         session.warn(text)
     last = aim.years[-1] + AHEAD if until is None else int(until) if float(until).is_integer() else until
-    asked: dict[str, Any] = {"until": last, "model": model, "fit": fitted, "draws": draws, "seed": seed}
+    asked: dict[str, Any] = {"until": last, "forecaster": forecaster, "fit": fitted, "draws": draws, "seed": seed}
+    asked["model"] = None if model is None else load_model(model)
     asked["events"] = events or ()
     check_forecast(read, **asked)
     if fitted is not None:
@@ -155,7 +171,7 @@ def forecast(
     kept = None if beside is None else kept_in(beside, read, fitted, until=int(last), draws=draws, seed=seed)
     with session.stage("Forecasting") as stage:
         result = forecast_of(read, past=past, kept=kept, progress=stage.at, **asked)
-    if beside is not None and kept is None and model == FINAL:
+    if beside is not None and kept is None and forecaster == FINAL:
         keep(session, result.baseline, beside)
     # Written before anything is printed: who reads may be gone.
     if folder is not None:

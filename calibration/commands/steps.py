@@ -65,13 +65,13 @@ class Search:
             )
 
 
-def problem_of(panel: "Panel", **settings: Any) -> "CalibrationProblem":
-    """The shipped model and a panel, joined; settings that are None are left to their defaults."""
+def problem_of(panel: "Panel", model: str = MODEL, **settings: Any) -> "CalibrationProblem":
+    """A regional model and a panel, joined; settings that are None are left to their defaults."""
     from calibration.fitting.problem import CalibrationProblem
     from pysd_runner.model import load_model
 
-    model = load_model(MODEL, regions=len(panel.regions))
-    return CalibrationProblem(model, panel, **{key: value for key, value in settings.items() if value is not None})
+    loaded = load_model(model, regions=len(panel.regions))
+    return CalibrationProblem(loaded, panel, **{key: value for key, value in settings.items() if value is not None})
 
 
 def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":

@@ -18,9 +18,6 @@ Array = NDArray[np.float64]
 
 NATION = "nation"
 
-# Variables of the model that a panel observes in the same unit, by the panel's name.
-LEVELS = {"output_per_head": "Output per Capita", "population": "Population"}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
@@ -89,10 +86,13 @@ def level_pairs(calibrated: Calibrated) -> Iterator[Pair]:
         window=(fitted.first_year, fitted.last_year),
         yuan_per_unit=calibrated.yuan_per_unit,
     )
-    found = comparison.outcomes(calibrated.estimates, list(LEVELS.values()))
+    names = calibrated.model.bindings.variables
+    # Variables of the model that a panel observes in the same unit, by the panel's name.
+    levels = {"output_per_head": names.output_per_head, "population": names.population}
+    found = comparison.outcomes(calibrated.estimates, list(levels.values()))
     years = list(range(fitted.first_year, fitted.last_year + 1))
     money = {"output_per_head": calibrated.yuan_per_unit}
-    for name, variable in LEVELS.items():
+    for name, variable in levels.items():
         if name not in panel:
             continue
         columns = [panel.years.index(year) for year in years]

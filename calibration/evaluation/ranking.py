@@ -25,8 +25,6 @@ BEST_FLIPS, PAIR_FLIPS = 0.1, 0.25
 # How many parameters are looked at for flips.
 MOST = 12
 
-NATION, LEADER = "National Output per Capita", "Leader Output per Capita"
-
 
 def ranking_tests(subject: Subject, draws: int, *, seed: int = 0) -> Section:
     """Rank the shipped policies by the national gap they close in the last year, draw by draw."""
@@ -73,10 +71,11 @@ def policy_scores(subject: Subject, parameters: Mapping[str, Array]) -> dict[str
     values = calibrated.values(parameters)
     start, stop = (round(subject.clock[name]) for name in ("start", "stop"))
     values |= scenario_values(cast, model, calibrated.panel, values, (start, stop))
-    run = simulate(
-        model, values, start=start, stop=stop, save_every=stop - start, outcomes=[NATION, LEADER], throw=False
-    )
-    gap = 100 * (1 - run[NATION][..., -1] / run[LEADER][..., -1])
+    names = model.bindings.variables
+    read = [names.national_output_per_head, names.leader_output_per_head]
+    run = simulate(model, values, start=start, stop=stop, save_every=stop - start, outcomes=read, throw=False)
+    nation, leader = (run[name][..., -1] for name in read)
+    gap = 100 * (1 - nation / leader)
     gap = np.where(run.failed, np.nan, gap)
     place = {item.name: number for number, item in enumerate(cast)}
     return {

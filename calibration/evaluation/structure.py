@@ -19,7 +19,6 @@ from pysd_runner.checks.experiments import Expectation, Experiment, Loop, Pulse,
 from pysd_runner.checks.units import Unit, parse_unit
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
-from pysd_runner.model import REGION_RANGE
 from pysd_runner.simulation import Run
 
 KEY = "structure"
@@ -276,7 +275,7 @@ def _scaled(subject: Subject, section: str, units: Mapping[str, Unit], name: str
 
 
 def _reordered(subject: Subject, section: str) -> Judgement:
-    regions = subject.model.ranges.get(REGION_RANGE, ())
+    regions = subject.model.ranges.get(subject.model.region_range, ())
     order = np.roll(np.arange(len(regions))[::-1], 1)
 
     def turned(variable: str, values: Array) -> Array:
@@ -287,7 +286,7 @@ def _reordered(subject: Subject, section: str) -> Judgement:
 
     run = subject.run({key: turned(key, value) for key, value in _constants(subject).items()})
     expected = {key: turned(key, values) for key, values in subject.paths(subject.base).items()}
-    return _outcomes_differ("order", section, REGION_RANGE, subject.paths(run), expected)
+    return _outcomes_differ("order", section, subject.model.region_range, subject.paths(run), expected)
 
 
 def _outcomes_differ(
@@ -341,7 +340,7 @@ def try_experiment(subject: Subject, experiment: Experiment) -> list[Breach]:
 
 def _reshaped(subject: Subject, experiment: Experiment) -> Subject:
     if experiment.regions is not None:
-        subject = subject.with_regions(min(experiment.regions, len(subject.model.ranges["Region"])))
+        subject = subject.with_regions(min(experiment.regions, len(subject.model.ranges[subject.model.region_range])))
     return subject.alike() if experiment.is_alike else subject
 
 

@@ -15,8 +15,8 @@ from pysd_runner.engine import TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.draws import HISTORY_YEARS, carried_states, check_fit, panel_differences
-from pysd_runner.regional.inputs import MOMENTUM_GAIN, as_values, region_inputs
+from pysd_runner.regional.binding import RegionalModel
+from pysd_runner.regional.draws import check_fit, panel_differences, region_effects
 from pysd_runner.simulation import Run, simulate
 
 Array = NDArray[np.float64]
@@ -53,19 +53,14 @@ class Calibrated:
 
     def values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Inputs of a run from the origin on, as `pysd_runner.project` makes them, without shocks."""
-        arrays = {key: np.atleast_1d(np.asarray(value, dtype=float)) for key, value in parameters.items()}
-        carried = carried_states(self.model, self.panel, self.origin, arrays, self.result.fitted, self.yuan_per_unit)
-        inputs = region_inputs(
-            self.model,
-            self.panel,
-            self.origin,
-            parameters=arrays,
-            carried=carried,
-            momentum_gain=MOMENTUM_GAIN,
-            reference_years=HISTORY_YEARS,
+        bound = RegionalModel(
+            model=self.model,
+            panel=self.panel,
+            parameters={key: np.atleast_1d(np.asarray(value, dtype=float)) for key, value in parameters.items()},
+            effects=region_effects(self.result.fitted, self.panel),
             yuan_per_unit=self.yuan_per_unit,
         )
-        return as_values(inputs, arrays, self.model)
+        return bound.values(bound.start(self.origin, self.result.fitted.first_year))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,7 +87,7 @@ class Subject:
     calibrated: Calibrated | None = None
 
     @classmethod
-    def of_fit(cls, result: FitResult, panel: Panel, *, until: int = UNTIL) -> "Subject":
+    def of_fit(cls, result: FitResult, panel: Panel, *, until: int = UNTIL, model: Model | None = None) -> "Subject":
         """A calibrated model, run from the last year its fit saw.
 
         Parameters
@@ -103,6 +98,8 @@ class Subject:
             The panel the fit was made on.
         until
             Last year of the base run.
+        model
+            The model of the fit, with any number of regions; None for the shipped one of its name.
 
         Returns
         -------
@@ -122,7 +119,8 @@ class Subject:
             )
         if until <= fitted.last_year:
             raise InvalidInput(f"until must lie after the last year of the fit, {fitted.last_year}; found {until}")
-        model = load_model(fitted.model, regions=len(panel.regions))
+        count = len(panel.regions)
+        model = load_model(fitted.model, regions=count) if model is None else model.with_regions(count)
         check_fit(fitted, model, fitted.last_year)
         seen = panel.subset(years=range(panel.years[0], fitted.last_year + 1))
         calibrated = Calibrated(result=result, panel=seen, model=model)
@@ -190,7 +188,7 @@ class Subject:
         if spec is None:
             return self.stocks
         names = dict.fromkeys(item.variable for item in spec.outcomes.values())
-        return tuple(name for name in names if set(self.model.variables[name].dims) <= {"Region"})
+        return tuple(name for name in names if set(self.model.variables[name].dims) <= {self.model.region_range})
 
     def run(
         self,
@@ -300,24 +298,23 @@ class Subject:
         InvalidInput
             If there are fewer.
         """
-        has = len(self.model.ranges.get("Region", ()))
+        has = len(self.model.ranges.get(self.model.region_range, ()))
         if count > has:
             raise InvalidInput(f"{count} regions were asked for; the model has {has}")
-        name = self.model.name if self.model.spec is not None else self.model.path
-        model = load_model(name, regions=count)
+        model = self.model.with_regions(count)
         cut = {key: self._region_wise(key, value, slice(count)) for key, value in self.values.items()}
         return replace(self, model=model, values=cut)
 
     def alike(self) -> "Subject":
         """The same with the inputs of the first region in every region."""
-        first = np.zeros(len(self.model.ranges.get("Region", ())), dtype=int)
+        first = np.zeros(len(self.model.ranges.get(self.model.region_range, ())), dtype=int)
         return replace(self, values={key: self._region_wise(key, value, first) for key, value in self.values.items()})
 
     def _region_wise(self, name: str, value: Any, kept: Any) -> Any:
         """An input with some of its regions, or each region given the values of another."""
-        dims = self.model.variables[name].dims
-        if isinstance(value, TimePath) or "Region" not in dims:
+        dims, region = self.model.variables[name].dims, self.model.region_range
+        if isinstance(value, TimePath) or region not in dims:
             return value
         array = np.asarray(value, dtype=float)
-        axis = array.ndim - len(dims) + dims.index("Region")
+        axis = array.ndim - len(dims) + dims.index(region)
         return array[(slice(None),) * axis + (kept,)]

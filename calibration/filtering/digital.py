@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.observation.series import Series, in_terms
+from pysd_runner.spec.bindings import VariableNames
 
 Array = NDArray[np.float64]
 
@@ -14,14 +15,14 @@ EDGE = 1e-6
 
 def to_free(stocks: Mapping[str, Array]) -> list[Array]:
     """Logits of access, of skills as a part of access, and of application."""
-    access = np.clip(stocks["a"], EDGE, 1 - EDGE)
-    return [_logit(access), _logit(stocks["s"] / access), _logit(stocks["u"])]
+    access = np.clip(stocks["access"], EDGE, 1 - EDGE)
+    return [_logit(access), _logit(stocks["skills"] / access), _logit(stocks["application"])]
 
 
 def from_free(free: Sequence[Array]) -> dict[str, Array]:
     """The shares back; skills never exceed access."""
     access, part, application = (1 / (1 + np.exp(-item)) for item in free)
-    return {"a": access, "s": access * part, "u": application}
+    return {"access": access, "skills": access * part, "application": application}
 
 
 def _logit(share: Array) -> Array:
@@ -37,11 +38,12 @@ def observed_in(series: Series, year: int, regions: int) -> Array:
     return np.array(np.broadcast_to(column, (regions,)))
 
 
-def predicted_in(series: Series, year: int, stocks: Mapping[str, Array], loadings: Mapping[str, Array]) -> Array:
-    """What members say in the same terms, shape (member, region), finite everywhere."""
-    share = stocks[share_of(series)]
+def predicted_in(
+    series: Series, share: Array, year: int, stocks: Mapping[str, Array], loadings: Mapping[str, Array]
+) -> Array:
+    """What members say in the same terms of a share, shape (member, region), finite everywhere."""
     if series.national:
-        people = stocks["P"]
+        people = stocks["population"]
         level = (share * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
         return np.array(np.broadcast_to(level, share.shape))
     loading = loadings[series.loading][:, None] if series.loading else 1.0
@@ -50,9 +52,14 @@ def predicted_in(series: Series, year: int, stocks: Mapping[str, Array], loading
     return np.nan_to_num(in_terms(logs[..., None], seen, relative=series.relative, increments=False)[..., 0])
 
 
-def share_of(series: Series) -> str:
-    """Key of the share a series observes; empty when it observes something else."""
-    known = {"Access Share": "a", "National Access Share": "a", "Skill Share": "s", "Application Share": "u"}
+def share_of(series: Series, names: VariableNames) -> str:
+    """Which share a series observes; empty when it observes something else."""
+    known = {
+        names.access: "access",
+        names.national_access: "access",
+        names.skills: "skills",
+        names.application: "application",
+    }
     return known.get(series.outcome, "")
 
 

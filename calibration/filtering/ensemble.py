@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import gamma
 
 from calibration.filtering.digital import from_free, observed_in, predicted_in, relaxed, share_of, to_free
-from calibration.filtering.dynamics import Members, State, advance, drawn, spec_of, start
+from calibration.filtering.dynamics import Members, State, advance, drawn, start
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.output import Output, follow_output, movements
@@ -79,11 +79,12 @@ def estimate(
     chosen = laws.members(count, rng)
     draw = drawn(evidence, laws, chosen, settings.couplings, rng, fit)
     members, state = start(evidence, laws, first, draw)
+    names = evidence.model.bindings.variables
     work = _Work(
         evidence=evidence,
         settings=settings,
         members=members,
-        series=tuple(item for item in evidence.series(spec_of(len(evidence.values)), first) if share_of(item)),
+        series=tuple((item, share) for item in evidence.series(first) if (share := share_of(item, names))),
         centres=positions(evidence.values, settings.memory_years),
         rng=rng,
     )
@@ -115,7 +116,7 @@ class _Work:
     evidence: Evidence
     settings: FilterSettings
     members: Members
-    series: tuple[Series, ...]
+    series: tuple[tuple[Series, str], ...]  # with the share that each observes
     centres: Array
     rng: np.random.Generator
 
@@ -156,13 +157,13 @@ class _Work:
             item + self.settings.share_noise * self.rng.standard_normal(item.shape) for item in to_free(state.stocks)
         ]
         state = replace(state, stocks={**state.stocks, **from_free(free)})
-        seen = [item for item in self.series if state.year in item.years]
+        seen = [(item, share) for item, share in self.series if state.year in item.years]
         if not seen:
             return state
-        shape = state.level.shape
-        predicted = np.stack([predicted_in(item, state.year, state.stocks, self.members.parameters) for item in seen])
-        observed = np.stack([observed_in(item, state.year, shape[1]) for item in seen])
-        noise = np.stack([np.full(shape, item.declared_sd) for item in seen])
+        shape, stocks, loadings = state.level.shape, state.stocks, self.members.parameters
+        predicted = np.stack([predicted_in(item, stocks[share], state.year, stocks, loadings) for item, share in seen])
+        observed = np.stack([observed_in(item, state.year, shape[1]) for item, _ in seen])
+        noise = np.stack([np.full(shape, item.declared_sd) for item, _ in seen])
         free = to_free(state.stocks)
         after = updated(free, predicted, observed, noise, self.rng)
         kept = [relaxed(old, new, self.settings.relaxation) for old, new in zip(free, after, strict=True)]

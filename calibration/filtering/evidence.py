@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from calibration.observation import Series, build_series
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.model import Model
 from pysd_runner.panel import Panel, Region
-from pysd_runner.spec import ModelSpec
+from pysd_runner.regional.binding import shipped_model
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,8 @@ class Evidence:
         Mean log output per head over the regions, shape (year,).
     panel
         The same regions and years, output per head without holes, so that the model can be started in any year.
+    model
+        The model, with as many regions.
     """
 
     values: Array
@@ -42,10 +45,12 @@ class Evidence:
     groups: tuple[str, ...]
     national: Array
     panel: Panel
+    model: Model
 
-    def series(self, spec: ModelSpec, first_year: int) -> tuple[Series, ...]:
+    def series(self, first_year: int) -> tuple[Series, ...]:
         """Observations of levels besides output, from a first year to the origin."""
-        found = build_series(spec, self.panel, first_year=first_year, last_year=self.years[-1]).series
+        assert self.model.spec is not None  # noqa: S101
+        found = build_series(self.model.spec, self.panel, first_year=first_year, last_year=self.years[-1]).series
         return tuple(item for item in found if not item.increments)
 
     @property
@@ -62,7 +67,12 @@ class Evidence:
 
 
 def evidence_of(
-    values: Array, years: Sequence[int], regions: Sequence[str], groups: Sequence[str], panel: Panel | None
+    values: Array,
+    years: Sequence[int],
+    regions: Sequence[str],
+    groups: Sequence[str],
+    panel: Panel | None,
+    model: Model | None = None,
 ) -> Evidence:
     """Collect what was known at the last year; anything later in the panel is cut off.
 
@@ -78,6 +88,8 @@ def evidence_of(
         Class of each region; empty where none is known.
     panel
         Other series; None when relative output is all there is.
+    model
+        A regional model with any number of regions; None for the shipped one.
 
     Returns
     -------
@@ -104,6 +116,7 @@ def evidence_of(
         years=chosen,
         groups=tuple(groups) if groups else tuple("" for _ in regions),
         national=national,
+        model=(shipped_model() if model is None else model).with_regions(len(values)),
         panel=replace(whole, years=chosen, values=filled, units={OUTPUT: "currency/(Year*Person)", **whole.units}),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.filtering.dynamics import COUPLINGS, Drawn, advance, central, start
+from calibration.filtering.dynamics import Drawn, advance, central, couplings_of, start
 from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws
 from calibration.filtering.settings import FilterSettings
@@ -100,7 +100,7 @@ def _root(step: Step) -> Array:
 
 def movements(evidence: Evidence, laws: Laws, draw: Drawn, first_year: int) -> Array:
     """By how much the couplings of members, at their mean, move relative output in the year after each."""
-    pairs = {key: np.array([0.0, draw.parameters[key].mean()]) for key in COUPLINGS}
+    pairs = {key: np.array([0.0, draw.parameters[key].mean()]) for key in couplings_of(evidence.model)}
     found = np.zeros((len(evidence.values), len(evidence.years) - 1))
     if not any(pair.any() for pair in pairs.values()):
         return found

@@ -27,7 +27,7 @@ from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import BEND, Series, Shocks, Whitening, bounded, summarise_shocks
 from calibration.optimisers import Starts, basins
 from calibration.parameters import prior_median, prior_quantile
-from pysd_runner.spec import Beta, FittedParameters, Prior, Uniform
+from pysd_runner.spec import Beta, FittedParameters, ModelSpec, Prior, Uniform
 
 Array = NDArray[np.float64]
 
@@ -38,8 +38,6 @@ NINETY = 1.6448536269514722
 AT_BOUND = 1e-3
 # On the unbounded scale of an interval the ends are infinitely far: there the share of the interval counts.
 AT_END = 1e-4
-
-SHOCK_SD = "shock_sd"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,11 +226,9 @@ class Ending:
         return {}
 
     def _shocks(self, residuals: Mapping[str, Array]) -> Shocks | None:
-        declared = self.problem.spec.parameters.get(SHOCK_SD)
         for item in self.problem.series:
             if is_growth(item):
-                prior_sd = item.declared_sd if declared is None else declared.value
-                return summarise_shocks(item, residuals[item.label], prior_sd=prior_sd)
+                return summarise_shocks(item, residuals[item.label], prior_sd=_declared_shock(self.problem.spec))
         return None
 
     def _table(self) -> ResidualTable:
@@ -295,8 +291,6 @@ class Ending:
         settings: Mapping[str, Any],
     ) -> FittedParameters:
         problem, best = self.problem, self.ends.best
-        declared = problem.spec.parameters.get(SHOCK_SD)
-        fallback = 0.0 if declared is None else declared.value
         return FittedParameters(
             model=problem.model.name,
             model_sha256=problem.model.sha256,
@@ -314,10 +308,15 @@ class Ending:
             status=best.outcome.word,
             message=best.outcome.value,
             residual_sd=_by_measurement(series),
-            shock_sd=fallback if shocks is None else shocks.sd,
+            shock_sd=_declared_shock(problem.spec) if shocks is None else shocks.sd,
             fixed=dict(problem.fixed),
             provenance={**_provenance(problem, series, settings), "growth": self._growth(residuals)},
         )
+
+
+def _declared_shock(spec: ModelSpec) -> float:
+    """Declared size of yearly shocks to growth; 0 for a model that knows none."""
+    return 0.0 if spec.bindings is None else spec.parameters[spec.bindings.parameters.shock_size].value
 
 
 def at_bound(prior: Prior, estimate: float) -> str:

@@ -17,27 +17,17 @@ from calibration.observation import (
     estimate_noise,
     loss_of,
 )
-from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Linearised, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.inputs import (
-    Imputed,
-    RegionInputs,
-    as_values,
-    region_inputs,
-    time_step,
-    yearly_memory,
-    yearly_memory_slope,
-)
+from pysd_runner.regional.binding import RegionalModel
+from pysd_runner.regional.inputs import Imputed, RegionInputs
 from pysd_runner.simulation import simulate
 from pysd_runner.simulation.task import prepared
 
 Array = NDArray[np.float64]
 Parameters = Mapping[str, Array | float]
 
-# Key of the parameter that says how fast extra growth fades.
-MOMENTUM_DECAY = "tau_m"
 # Start values follow from parameters without a simulation; they are smooth, so that differences of fourth order over
 # this share of a parameter's spread err by about 1e-12 of themselves.
 STEP = 1e-3
@@ -62,14 +52,11 @@ class Comparison:
     ) -> None:
         self.model, self.panel, self.window, self.yuan_per_unit = model, panel, window, yuan_per_unit
         self.series, self.effects = series, dict(effects or {})
+        self._bound = RegionalModel(model=model, panel=panel, effects=self.effects, yuan_per_unit=yuan_per_unit)
+        self._decay = model.bindings.parameters.momentum_decay
         self._entering: frozenset[str] | None = None
         self._ready: dict[tuple[tuple[str, ...], ...], Linearised] = {}
         self._declared = declarations(model).parameters
-        for item in series:
-            if has_momentum(item) and MOMENTUM_DECAY not in self._declared:
-                raise InvalidInput(
-                    f"errors of {item.measurement} fade like momentum, and the model declares no {MOMENTUM_DECAY!r}"
-                )
         self._whitenings = {item.label: Whitening(item) for item in series}
         self._losses = {item.label: loss_of(item.errors) for item in series}
         self._rows: dict[str, NDArray[np.intp]] = {}
@@ -96,10 +83,10 @@ class Comparison:
 
     def outcomes(self, parameters: Mapping[str, Array | float], names: Sequence[str]) -> dict[str, Array]:
         """Simulate all draws at once."""
-        inputs = self.inputs(parameters)
+        bound = self._bound.at(parameters)
         run = simulate(
             self.model,
-            as_values(inputs, parameters, self.model),
+            bound.values(bound.inputs(self.window[0])),
             start=self.window[0],
             stop=self.window[1],
             save_every=1,
@@ -116,14 +103,7 @@ class Comparison:
 
     def inputs(self, parameters: Mapping[str, Array | float]) -> RegionInputs:
         """Start values of the regions."""
-        return region_inputs(
-            self.model,
-            self.panel,
-            self.window[0],
-            parameters=parameters,
-            effects=self.effects,
-            yuan_per_unit=self.yuan_per_unit,
-        )
+        return self._bound.at(parameters).inputs(self.window[0])
 
     def declared_noise(self) -> dict[str, Noise]:
         """Independent errors of the declared size, by label of the series."""
@@ -167,7 +147,7 @@ class Comparison:
         residuals, slopes = [], []
         for item in self.series:
             whitening, errors = self._whitenings[item.label], noise[item.label]
-            has_memory = memory is not None and has_momentum(item)
+            has_memory = has_momentum(item)
             loading = float(self._value(parameters, item.loading)) if item.loading else 1.0
             outcome = outcomes[item.outcome]
             known = item.predicted(outcome[None], np.array([loading]))[0] - item.values
@@ -177,7 +157,7 @@ class Comparison:
                 known,
                 turned,
                 errors,
-                persistence=float(memory[0]) if memory is not None and has_memory else None,
+                persistence=float(memory[0]) if has_memory else None,
                 persistence_slopes=memory_slopes if has_memory else None,
             )
             loss = self._losses[item.label]
@@ -190,7 +170,7 @@ class Comparison:
         memory = self._memory(parameters, 1)
         found = {}
         for item, predicted in zip(self.series, self.predicted(parameters, 1), strict=True):
-            persistence = float(memory[0]) if memory is not None and has_momentum(item) else None
+            persistence = float(memory[0]) if has_momentum(item) else None
             found[item.label] = estimate_noise(item, predicted[0] - item.values, persistence=persistence)
         return found
 
@@ -241,7 +221,7 @@ class Comparison:
         inputs = self.inputs(draws)
         values: dict[str, Array] = {}
         seeds: dict[str, Array] = {}
-        for name, value in sorted(as_values(inputs, parameters, self.model).items()):
+        for name, value in sorted(self._bound.at(parameters).values(inputs).items()):
             if isinstance(value, TimePath):
                 raise TypeError("start values do not change over time")
             values[name] = value[:, :1] if value.ndim == 3 else np.full((1, 1), value)
@@ -261,24 +241,17 @@ class Comparison:
             self._entering = self.inputs(parameters).read
         return self._entering
 
-    def _memory(self, parameters: Parameters, draws: int) -> Array | None:
+    def _memory(self, parameters: Parameters, draws: int) -> Array:
         """Share of extra growth that is left a year later, shape (draw,), as the model integrates it."""
-        if MOMENTUM_DECAY not in self._declared:
-            return None
-        decay = np.asarray(self._value(parameters, MOMENTUM_DECAY), dtype=float)
-        step = time_step(self.model)
-        memory = np.minimum(yearly_memory(decay, step), MOST_PERSISTENT)
-        return np.broadcast_to(memory, (draws,))
+        return np.broadcast_to(np.minimum(self._bound.at(parameters).memory(), MOST_PERSISTENT), (draws,))
 
     def _memory_slopes(self, parameters: Parameters, spreads: Mapping[str, float]) -> Array | None:
         """Derivatives of that share, shape (parameter,)."""
-        if MOMENTUM_DECAY not in spreads:
+        if self._decay not in spreads:
             return None
-        decay = np.asarray(self._value(parameters, MOMENTUM_DECAY), dtype=float)
-        step = time_step(self.model)
-        is_held = yearly_memory(decay, step) > MOST_PERSISTENT
-        slope = 0.0 if is_held else float(yearly_memory_slope(decay, step))
-        return slope * _unit(spreads, MOMENTUM_DECAY)
+        bound = self._bound.at(parameters)
+        slope = 0.0 if bound.memory() > MOST_PERSISTENT else float(bound.memory_slope())
+        return slope * _unit(spreads, self._decay)
 
     def _value(self, parameters: Parameters, key: str) -> Array | float:
         return parameters.get(key, self._declared[key].value)

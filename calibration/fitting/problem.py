@@ -18,7 +18,7 @@ from calibration.fitting.window import window_of
 from calibration.observation import Noise, Observed, Series, build_series
 from calibration.parameters import ParameterSpace, RidgeChange, applying, chosen, overrides
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, UnknownName, UnsupportedFeature, suggest
-from pysd_runner.model import REGION_RANGE, Model, load_model
+from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ErrorModel, ModelSpec
 
@@ -558,8 +558,8 @@ def _until(panel: Panel, last_year: int) -> Panel:
 
 def _with_regions(model: Model, count: int) -> Model:
     """The model with as many regions as the panel."""
-    if REGION_RANGE not in model.ranges:
+    if model.region_range not in model.ranges:
         raise InvalidInput(f"{model.path.name} has no range of regions, so a panel cannot be tied to it")
-    if len(model.ranges[REGION_RANGE]) == count:
+    if len(model.ranges[model.region_range]) == count:
         return model
-    return load_model(model.name, regions=count)
+    return model.with_regions(count)

@@ -7,14 +7,12 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.model import Model
 from pysd_runner.spec import Measurement, ModelSpec, Parameter, Proxy
 
-LAST = "Output"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
     """One block: some parameters, and the measurements that speak of them."""
 
-    name: str  # group of the model file; `LAST` for everything that is left
+    name: str  # group of the model file; the variable of output for everything that is left
     parameters: tuple[str, ...]  # keys of all parameters of the declarations that belong to it
     measurements: tuple[str, ...]  # keys of the measurements
 
@@ -28,9 +26,9 @@ def stages_of(model: Model) -> tuple[Stage, ...]:
     # A stock observed in levels makes a block with the parameters of its group in the model file and the loadings of
     # its measurement. A national series belongs to the block whose start values it sets, or to that of its group.
     # Everything else, with the measurements in yearly changes, is the last block.
-    spec = declarations(model)
+    spec, last = declarations(model), model.bindings.variables.output
     home = {key: _home(model, spec, item) for key, item in spec.measurements.items()}
-    names = [name for name in dict.fromkeys(home.values()) if name != LAST]
+    names = [name for name in dict.fromkeys(home.values()) if name != last]
     owner = {key: _owner(model, spec, item, home) for key, item in spec.parameters.items()}
     return tuple(
         Stage(
@@ -38,7 +36,7 @@ def stages_of(model: Model) -> tuple[Stage, ...]:
             parameters=tuple(key for key, place in owner.items() if place == name),
             measurements=tuple(key for key, place in home.items() if place == name),
         )
-        for name in (*names, LAST)
+        for name in (*names, last)
     )
 
 
@@ -58,14 +56,14 @@ def _group(model: Model, variable: str) -> str:
 
 def _home(model: Model, spec: ModelSpec, measurement: Measurement) -> str:
     if measurement.increments:
-        return LAST
+        return model.bindings.variables.output
     if not measurement.national:
         return _group(model, measurement.outcome)
     for item in spec.inputs.values():
         if item.proxy is not None and item.proxy.of == measurement.national:
             return _home_of_proxy(model, spec, item.proxy)
     group = _group(model, measurement.outcome)
-    return group if group in {_home(model, spec, item) for item in _regional(spec)} else LAST
+    return group if group in {_home(model, spec, item) for item in _regional(spec)} else model.bindings.variables.output
 
 
 def _home_of_proxy(model: Model, spec: ModelSpec, proxy: Proxy) -> str:
@@ -73,7 +71,7 @@ def _home_of_proxy(model: Model, spec: ModelSpec, proxy: Proxy) -> str:
     for item in _regional(spec):
         if item.indicators == proxy.indicators:
             return _home(model, spec, item)
-    return LAST
+    return model.bindings.variables.output
 
 
 def _regional(spec: ModelSpec) -> list[Measurement]:
@@ -83,7 +81,7 @@ def _regional(spec: ModelSpec) -> list[Measurement]:
 def _owner(model: Model, spec: ModelSpec, parameter: Parameter, home: dict[str, str]) -> str:
     if parameter.variable:
         group = _group(model, parameter.variable)
-        return group if group in home.values() else LAST
+        return group if group in home.values() else model.bindings.variables.output
     places = [home[key] for key, item in spec.measurements.items() if item.loading == parameter.key]
     places += [_home_of_proxy(model, spec, proxy) for proxy in spec.proxies if proxy.level == parameter.key]
-    return places[0] if places else LAST
+    return places[0] if places else model.bindings.variables.output

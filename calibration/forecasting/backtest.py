@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.checkpoint import BACKTEST, Checkpoint
 from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
+from calibration.forecasting.filtered import check_model
 from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Memory, Origin, PointMethod, digest, origin_at
 from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.plan import Plan, make_plan
@@ -26,6 +27,7 @@ from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
 from calibration.forecasting.target import target_of
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 
 Array = NDArray[np.float64]
@@ -48,7 +50,8 @@ LOST = "a process that `workers` asked for ended early, as when there is not eno
 def backtest(  # noqa: PLR0913 - a front door
     panel: Panel,
     *,
-    models: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    model: Model | None = None,
     horizons: Sequence[int] | None = None,
     origins: Iterable[int] | None = None,
     draws: int = DRAWS,
@@ -65,9 +68,12 @@ def backtest(  # noqa: PLR0913 - a front door
     ----------
     panel
         Holds output per head, or output and population.
-    models
+    forecasters
         Names of forecasters (see `calibration.forecasting.models`), or forecasters by name, ``persistence`` first;
         None for all.
+    model
+        The simulation model of named forecasters: one that declares bindings, with any number of regions; None for the
+        shipped one.
     horizons
         Years ahead; None for 1 to 5, and 10 where the panel has thirty years.
     origins
@@ -104,7 +110,14 @@ def backtest(  # noqa: PLR0913 - a front door
         If there is no such forecaster.
     """
     plan, finished = check_backtest(
-        panel, models=models, horizons=horizons, origins=origins, draws=draws, seed=seed, checkpoint=checkpoint
+        panel,
+        forecasters=forecasters,
+        model=model,
+        horizons=horizons,
+        origins=origins,
+        draws=draws,
+        seed=seed,
+        checkpoint=checkpoint,
     )
     own = executor is None and workers > 1
     # More processes than years would have nothing to do.
@@ -117,7 +130,8 @@ def backtest(  # noqa: PLR0913 - a front door
 def check_backtest(
     panel: Panel,
     *,
-    models: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    forecasters: Iterable[str] | Mapping[str, Forecaster] | None = None,
+    model: Model | None = None,
     horizons: Sequence[int] | None = None,
     origins: Iterable[int] | None = None,
     draws: int = DRAWS,
@@ -125,7 +139,16 @@ def check_backtest(
     checkpoint: str | Path | None = None,
 ) -> tuple[Plan, Checkpoint]:
     """Refuse what `backtest` would refuse, before anything long begins."""
-    plan = make_plan(target_of(panel), names=models, horizons=horizons, origins=origins, draws=draws, seed=seed)
+    check_model(model)
+    plan = make_plan(
+        target_of(panel),
+        names=forecasters,
+        model=model,
+        horizons=horizons,
+        origins=origins,
+        draws=draws,
+        seed=seed,
+    )
     return plan, Checkpoint(BACKTEST, checkpoint, _mark(plan, panel))
 
 

@@ -9,6 +9,8 @@ from calibration.filtering import FilterSettings, ahead, check_fit_of, estimate,
 from calibration.forecasting.combination import Combination
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.model import Model
+from pysd_runner.regional.binding import shipped_model
 from pysd_runner.spec import FittedParameters
 
 
@@ -25,19 +27,23 @@ class FilteredModel:
     fit
         A calibration of the model to these regions: its draws take the place of the priors of what the laws of output
         do not decide. Effects of regions are not taken. None for the priors.
-    fit_digest
-        Of the fit, which stands for it in ``repr`` and comparisons; empty for none.
+    model
+        A model that declares bindings, with any number of regions; None for the shipped one.
+    fit_digest, model_digest
+        Of the fit and the model, which stand for them in ``repr`` and comparisons; empty for none.
     """
 
     name: str
     settings: FilterSettings = field(default_factory=FilterSettings)
     fit: FittedParameters | None = field(default=None, repr=False, compare=False)
+    model: Model | None = field(default=None, repr=False, compare=False)
     fit_digest: str = field(init=False, default="")
+    model_digest: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         if self.fit is not None:
-            digest = hashlib.blake2b(repr(self.fit).encode(), digest_size=16).hexdigest()
-            object.__setattr__(self, "fit_digest", digest)
+            object.__setattr__(self, "fit_digest", _digest(repr(self.fit)))
+        object.__setattr__(self, "model_digest", model_digest(self.model))
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
         """Forecast; see `Forecaster`. Regions never seen stay unknown.
@@ -49,7 +55,7 @@ class FilteredModel:
         """
         target = origin.target
         if self.fit is not None:
-            check_fit_of(self.fit, target.regions, origin.year)
+            check_fit_of(self.fit, self.model or shipped_model(), target.regions, origin.year)
         seen = np.asarray(np.isfinite(target.values).any(axis=1))
         evidence = evidence_of(
             target.values[seen],
@@ -57,12 +63,22 @@ class FilteredModel:
             [code for code, keep in zip(target.regions, seen, strict=True) if keep],
             [group for group, keep in zip(target.groups, seen, strict=True) if keep],
             origin.panel,
+            self.model,
         )
         known = estimate(evidence, self.settings, seed=seed, fit=self.fit)
         found = ahead(known, self.settings, horizon=horizon, draws=draws, seed=seed)
         paths = np.full((draws, len(seen), horizon), np.nan)
         paths[:, seen] = found
         return Forecast(point=paths.mean(axis=0), draws=paths)
+
+
+def model_digest(model: Model | None) -> str:
+    """Digest of a model file and its declarations; empty for the shipped one."""
+    return "" if model is None or model.path == shipped_model().path else _digest(model.sha256 + repr(model.spec))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +100,19 @@ class SinceFit:
         """The model as it may be used at an origin."""
         fit = self.model.fit
         return self.model if fit is None or fit.last_year <= year else replace(self.model, fit=None)
+
+
+def check_model(model: object) -> None:
+    """Refuse what is no model that declares bindings; None is the shipped one."""
+    if isinstance(model, str):
+        raise InvalidInput(
+            f"model is what load_model returned; found the text {model!r}; a forecaster is named by `forecaster` "
+            "(--forecaster)"
+        )
+    if isinstance(model, Model):
+        _ = model.bindings
+    elif model is not None:
+        raise InvalidInput(f"model is what load_model returned; found {model!r}")
 
 
 def with_fit(forecaster: Forecaster, fit: FittedParameters) -> Forecaster:

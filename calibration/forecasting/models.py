@@ -28,6 +28,7 @@ from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecaster, PointMethod
 from calibration.forecasting.learnt import Learnt
 from pysd_runner.core.errors import UnknownName, suggest
+from pysd_runner.model import Model
 
 REFERENCE = "persistence"
 FINAL = "gapsim"
@@ -60,16 +61,16 @@ def baselines() -> dict[str, Forecaster]:
     return {name: Learnt(name=name, method=method) for name, method in METHODS.items()}
 
 
-def models() -> dict[str, Forecaster]:
-    """Every forecaster by name; the final one last."""
+def models(model: Model | None = None) -> dict[str, Forecaster]:
+    """Every forecaster by name, the final one last, with the shipped simulation model or another regional one."""
     known: dict[str, Forecaster] = dict(baselines())
-    known[FILTERED] = FilteredModel(name=FILTERED)
+    known[FILTERED] = FilteredModel(name=FILTERED, model=model)
     members = tuple(known[name] for name in MEMBERS)
     known[FINAL] = Combination(name=FINAL, members=members, prior=tuple(MEMBERS.values()))
     return known
 
 
-def ablations() -> dict[str, Forecaster]:
+def ablations(model: Model | None = None) -> dict[str, Forecaster]:
     """The model with one part taken out, by name: what the part is worth. Scored when they are asked for."""
     whole = FilterSettings()
     without = {
@@ -81,23 +82,25 @@ def ablations() -> dict[str, Forecaster]:
         "filter": replace(whole, window=0),
     }
     names = {part: f"{FILTERED}_without_{part}" for part in without}
-    return {names[part]: FilteredModel(name=names[part], settings=item) for part, item in without.items()}
+    return {names[part]: FilteredModel(name=names[part], settings=item, model=model) for part, item in without.items()}
 
 
-def models_named(names: Iterable[str]) -> dict[str, Forecaster]:
+def models_named(names: Iterable[str], model: Model | None = None) -> dict[str, Forecaster]:
     """Choose forecasters; the reference always comes first, because skill is measured against it.
 
     Parameters
     ----------
     names
         As in `models` and `ablations`.
+    model
+        A model that declares bindings, with any number of regions; None for the shipped one.
 
     Raises
     ------
     UnknownName
         If there is no such forecaster.
     """
-    known = models() | ablations()
+    known = models(model) | ablations(model)
     chosen = {REFERENCE: known[REFERENCE]}
     for name in names:
         if name not in known:

@@ -14,7 +14,7 @@ from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_SCORED, Combination, member_forecast
-from calibration.forecasting.filtered import model_in, with_fit
+from calibration.forecasting.filtered import check_model, model_digest, model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
 from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import FINAL, models_named
@@ -23,7 +23,9 @@ from calibration.forecasting.target import Target, target_of
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.indicators.events import Chance, Futures, chances, futures_of
+from pysd_runner.model import Model
 from pysd_runner.panel import Panel
+from pysd_runner.regional.binding import shipped_model
 from pysd_runner.spec import Baseline, FittedParameters
 
 Array = NDArray[np.float64]
@@ -57,7 +59,7 @@ class Outlook:
     groups
         Class of each region, empty for none.
     panel, panel_sha256, model, seed
-        What was forecast, with what.
+        What was forecast, with which forecaster.
     chances
         Probabilities of the events that were asked for.
     past
@@ -76,6 +78,8 @@ class Outlook:
         None for forecasts without the model.
     fit
         The calibration whose draws the model took; None for the priors.
+    model_digest
+        Of the simulation model; empty for the shipped one.
     """
 
     draws: xr.DataArray
@@ -93,6 +97,7 @@ class Outlook:
     reach: float
     couplings: float | None
     fit: FittedParameters | None
+    model_digest: str = ""
 
     @property
     def origin(self) -> int:
@@ -127,6 +132,7 @@ class Outlook:
                 "weights": dict(self.weights),
                 "reach": self.reach,
                 "fit": _told_of(self.fit),
+                **({"model_digest": self.model_digest} if self.model_digest else {}),
                 "gapsim": metadata.version("gapsim"),
             },
         )
@@ -165,7 +171,8 @@ def forecast(  # noqa: PLR0913 - a front door
     panel: Panel,
     *,
     until: int,
-    model: str = FINAL,
+    forecaster: str = FINAL,
+    model: Model | None = None,
     fit: FittedParameters | None = None,
     events: Sequence[str] = (),
     draws: int = 1000,
@@ -182,9 +189,11 @@ def forecast(  # noqa: PLR0913 - a front door
         Holds output per head, or output and population.
     until
         Last year.
-    model
+    forecaster
         Name of a forecaster, see `calibration.forecasting.models`; the final one as a rule, which repeats its members
         at every earlier year to weigh them.
+    model
+        The simulation model in it: one that declares bindings, with any number of regions; None for the shipped one.
     fit
         A calibration of the model to these regions (`FitResult.fitted`, or `pysd_runner.spec.load_fitted`), from which
         it takes parameters, see `FilteredModel`; at origins before the last year of the fit, whose future the fit
@@ -216,15 +225,18 @@ def forecast(  # noqa: PLR0913 - a front door
     UnknownName
         If there is no such forecaster, region or class.
     """
-    target = check_forecast(panel, until=until, model=model, fit=fit, events=events, draws=draws, seed=seed)
+    target = check_forecast(
+        panel, until=until, forecaster=forecaster, model=model, fit=fit, events=events, draws=draws, seed=seed
+    )
     origin = target.years[-1]
-    chosen = _chosen(model, fit)
+    chosen = _chosen(forecaster, model, fit)
     years = tuple(range(origin + 1, until + 1))
     start = origin_at(target, origin, panel=panel)
     asked = _Asked(horizon=len(years), draws=draws, seed=seed)
+    made = (forecaster, model_digest(model))
     # The past comes first: what the mixture learns from it is not computed again.
     rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
-    if kept is not None and _is_this(kept, panel, target, model, fit, asked):
+    if kept is not None and _is_this(kept, panel, target, made, fit, asked):
         weights, reach = dict(kept.provenance["weights"]), float(kept.provenance["reach"])
         found = kept.paths[:draws, :, : len(years)]
     else:
@@ -244,7 +256,8 @@ def forecast(  # noqa: PLR0913 - a front door
         groups=target.groups,
         panel=target.name,
         panel_sha256=panel.sha256,
-        model=model,
+        model=forecaster,
+        model_digest=made[1],
         seed=seed,
         chances=chances(events, _futures(target, panel, found, years)),
         past=rows,
@@ -263,15 +276,18 @@ def baseline_for(
     until: int,
     draws: int,
     seed: int,
+    model: Model | None = None,
     progress: Progress | None = None,
 ) -> Baseline:
     """Forecast a panel as the future without policy from which projections start."""
-    outlook = forecast(panel, until=until, fit=fitted, draws=draws, seed=seed, past=False, progress=progress)
+    outlook = forecast(
+        panel, until=until, model=model, fit=fitted, draws=draws, seed=seed, past=False, progress=progress
+    )
     return outlook.baseline
 
 
-def _chosen(model: str, fit: FittedParameters | None) -> Forecaster:
-    found = models_named([model])[model]
+def _chosen(forecaster: str, model: Model | None, fit: FittedParameters | None) -> Forecaster:
+    found = models_named([forecaster], model)[forecaster]
     return found if fit is None else with_fit(found, fit)
 
 
@@ -294,13 +310,19 @@ def _told_of(fit: FittedParameters | None) -> dict[str, Any] | None:
 
 
 def _is_this(
-    kept: Baseline, panel: Panel, target: Target, model: str, fit: FittedParameters | None, asked: _Asked
+    kept: Baseline,
+    panel: Panel,
+    target: Target,
+    made: tuple[str, str],
+    fit: FittedParameters | None,
+    asked: _Asked,
 ) -> bool:
     """Whether a forecast that was kept is the one that is asked for."""
     record = kept.provenance
-    asked_for = {"model": model, "seed": asked.seed, "fit": _told_of(fit), "gapsim": metadata.version("gapsim")}
+    asked_for = {"model": made[0], "seed": asked.seed, "fit": _told_of(fit), "gapsim": metadata.version("gapsim")}
     return (
-        (kept.origin, kept.regions, kept.panel_sha256) == (target.years[-1], target.regions, panel.sha256)
+        record.get("model_digest", "") == made[1]
+        and (kept.origin, kept.regions, kept.panel_sha256) == (target.years[-1], target.regions, panel.sha256)
         and all(record.get(name) == value for name, value in asked_for.items())
         and len(kept) >= asked.draws
         and len(kept.years) >= asked.horizon
@@ -342,7 +364,8 @@ def check_forecast(
     panel: Panel,
     *,
     until: int,
-    model: str = FINAL,
+    forecaster: str = FINAL,
+    model: Model | None = None,
     fit: FittedParameters | None = None,
     events: Sequence[str] = (),
     draws: int = 1000,
@@ -352,9 +375,10 @@ def check_forecast(
     target = target_of(panel)
     _check_numbers(target, until, draws)
     whole("seed", seed, least=0)
-    _chosen(model, fit)
+    check_model(model)
+    _chosen(forecaster, model, fit)
     if fit is not None:
-        check_fit_of(fit, target.regions, target.years[-1])
+        check_fit_of(fit, shipped_model() if model is None else model, target.regions, target.years[-1])
     years = tuple(range(target.years[-1] + 1, until + 1))
     # Names and years of events are understood without knowing a single draw.
     chances(events, _futures(target, panel, np.zeros((1, len(target.regions), len(years))), years))
@@ -395,7 +419,7 @@ def _past(
     origins = None if usual else years[FIRST_SEEN:-1]
     result = backtest(
         panel,
-        models=models_named([]) | {chosen.name: chosen},
+        forecasters=models_named([]) | {chosen.name: chosen},
         origins=origins,
         horizons=None if origins is None else [ahead for ahead in PAST_HORIZONS if ahead <= years[-1] - origins[0]],
         seed=seed,

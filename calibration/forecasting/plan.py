@@ -12,6 +12,7 @@ from calibration.forecasting.models import REFERENCE, models, models_named
 from calibration.forecasting.target import Target, years_told
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.model import Model
 
 # The first origin has seen this many years.
 FIRST_ORIGIN = 9
@@ -58,6 +59,7 @@ def make_plan(
     target: Target,
     *,
     names: Iterable[str] | Mapping[str, Forecaster] | None,
+    model: Model | None = None,
     horizons: Sequence[int] | None,
     origins: Iterable[int] | None,
     draws: int,
@@ -89,7 +91,7 @@ def make_plan(
     # Defaults ask for what there is.
     if unscored and (horizons is not None or len(unscored) == len(ahead)):
         raise InvalidInput(_too_far(target, unscored[0], chosen))
-    known = names if isinstance(names, Mapping) else models() if names is None else models_named(names)
+    known = names if isinstance(names, Mapping) else models(model) if names is None else models_named(names, model)
     if REFERENCE not in known:
         raise InvalidInput(
             f"the forecasters are {', '.join(known)}; skill is measured against {REFERENCE!r}, which must be among them"

@@ -75,7 +75,7 @@ def advise(
     answer, who loses and what to measure next.
     """
     from pysd_runner.policy.advice import advise as advised
-    from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
+    from pysd_runner.regional.policies import policy_values, regional_futures, regional_study
     from pysd_runner.regional.projection import projection_inputs
     from pysd_runner.reports.advice import advice_screen, write_advice
     from pysd_runner.scenarios.description import distinct

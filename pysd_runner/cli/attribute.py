@@ -79,7 +79,7 @@ def attribute(
     the money against what it buys, and the feedback loops.
     """
     from pysd_runner.policy.attribution import attribute as attributed
-    from pysd_runner.policy.regional import loop_labels, loop_values, policy_values, references
+    from pysd_runner.regional.policies import loop_labels, loop_values, policy_values, references
     from pysd_runner.reports.attribution import attribution_screen, cost_sentences, curve_sentences, write_attribution
     from pysd_runner.reports.certainty import filled
 
@@ -145,14 +145,15 @@ def _money(
     """Costs of the policy and of a little more money; None where its budget or mix changes over time."""
     from pysd_runner.core.errors import InvalidInput
     from pysd_runner.policy.cost import costs
-    from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
+    from pysd_runner.regional.more_money import money_variables, more_money, spent_money
 
-    whole = costs(study, {name: policy}, spent_money, MONEY_VARIABLES, outcome=outcome, against=none)
+    money = (spent_money(study.model), money_variables(study.model))
+    whole = costs(study, {name: policy}, *money, outcome=outcome, against=none)
     try:
         policies = more_money(study, inputs, policy)
     except InvalidInput:
         return None
-    more = costs(study, policies, spent_money, MONEY_VARIABLES, outcome=outcome, against=policy)
+    more = costs(study, policies, *money, outcome=outcome, against=policy)
     names = {f"lever.{key}": lever.label(lang) for key, lever in study.levers.items()}
     names |= {f"region.{item.code}": item.name_zh if lang == "zh" else item.name_en for item in inputs.panel.regions}
     return whole, more, {key: names.get(key, key.partition(".")[2]) for key in policies}
@@ -167,11 +168,10 @@ def _curves(
 ) -> "dict[float, Costs]":
     """What the next money buys at several multiples of the budget of a policy."""
     from pysd_runner.policy.cost import cost_curves
-    from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
-    from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
+    from pysd_runner.regional.more_money import money_variables, more_money, spent_money
     from pysd_runner.scenarios.policy import BUDGET_LIMIT
 
-    name = POLICY_VARIABLES["budget"]
+    name = study.model.bindings.policy["budget"]
     budgets = {}
     for multiple in MULTIPLES:
         budget = min(multiple * float(policy[name]), BUDGET_LIMIT)
@@ -185,4 +185,5 @@ def _curves(
         done += runs
         at("budgets", done, total)
 
-    return cost_curves(study, budgets, spent_money, MONEY_VARIABLES, outcome=outcome, progress=finished)
+    money, variables = spent_money(study.model), money_variables(study.model)
+    return cost_curves(study, budgets, money, variables, outcome=outcome, progress=finished)

@@ -8,6 +8,7 @@ from pysd_runner.cli.session import Session
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
+    from pysd_runner.model import Model
     from pysd_runner.panel import Panel
     from pysd_runner.spec import Baseline, FittedParameters
 
@@ -21,6 +22,7 @@ def baseline_of(
     fitted: "FittedParameters | None",
     folder: Path | None,
     *,
+    model: "Model",
     until: int,
     draws: int,
     seed: int,
@@ -36,7 +38,7 @@ def baseline_of(
     with session.stage("Forecasting without policy") as stage:
         try:
             made: Baseline = found[0].load()(
-                panel, fitted, until=until, draws=max(draws, DRAWS), seed=seed, progress=stage.at
+                panel, fitted, until=until, draws=max(draws, DRAWS), seed=seed, model=model, progress=stage.at
             )
         except InvalidInput as reason:
             session.warn(f"No forecast, because {reason}: the run follows the model alone.")

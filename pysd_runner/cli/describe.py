@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import DeclaredModel
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +25,7 @@ def describe(
         ),
     ],
     *,
-    model: Annotated[str, typer.Option("--model", help="Shipped model it belongs to.")] = "regional_digital",
+    model: DeclaredModel = MODEL,
     panel: Annotated[
         str, typer.Option("--panel", help="Panel with the region [default: the shipped ones].", show_default=False)
     ] = "",

@@ -6,7 +6,9 @@ import typer
 
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Lang, Language
+from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import DeclaredModel
 
 # What an analyst starts with; the other kinds are long and are listed on request.
 FIRST = ("models", "panels", "scenarios", "outcomes")
@@ -27,9 +29,7 @@ def show(
         ),
     ] = None,
     *,
-    model: Annotated[
-        str, typer.Option("--model", help="Shipped model whose declarations are listed.")
-    ] = "regional_digital",
+    model: DeclaredModel = MODEL,
     lang: Lang = Language.EN,
 ) -> None:
     """List scenarios, parameters, outcomes, panels and models, each with its unit and meaning."""

@@ -125,7 +125,7 @@ def policy_study(session: Session, inputs: "ProjectionInputs", outcome: str | No
     lang
         Language of names.
     """
-    from pysd_runner.policy.regional import regional_study
+    from pysd_runner.regional.policies import regional_study
 
     study = regional_study(inputs, lang=lang)
     study.outcome(outcome or "")

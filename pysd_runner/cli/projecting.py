@@ -9,7 +9,7 @@ from pysd_runner.cli.session import Session
 
 if TYPE_CHECKING:  # these load numpy
     from pysd_runner.panel import Panel
-    from pysd_runner.policy.answer import Answer
+    from pysd_runner.regional.answer import Answer
     from pysd_runner.regional.projection import Projection
     from pysd_runner.reports.folders import WholeFolder
     from pysd_runner.reports.inputs import Inputs
@@ -33,6 +33,7 @@ class Job:
     fitted: "FittedParameters | None" = None  # what a calibration found, or None
     others: Mapping[str, "FittedParameters"] = field(default_factory=dict)
     folder: Path | None = None  # folder of the fit, which keeps the forecast; None for none
+    model: str = MODEL  # shipped name, or a path to a model that declares bindings
     is_open: bool = False  # whether the run follows the model alone, without a forecast
     compared: Sequence["Scenario"] = ()
     regions: Sequence[str] = ()  # regions shown in figures; empty for some spread over all
@@ -108,7 +109,7 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     from pysd_runner.reports.model_checks import ModelChecks
     from pysd_runner.scenarios import load_scenario, with_comparisons
 
-    model = load_model(MODEL, regions=len(job.panel.regions))
+    model = load_model(job.model, regions=len(job.panel.regions))
     asked = [load_scenario(name, model=model, regions=job.panel.regions) for name in job.scenarios]
     cast = with_comparisons(asked, model=model)
     given = {key: value for key, value in job.settings.items() if value is not None}
@@ -120,7 +121,7 @@ def projected(session: Session, job: Job) -> "tuple[Projection, Inputs, ModelChe
     _check_regions(seen, job.regions)
     baseline = None
     if not job.is_open and until > seen.years[-1]:
-        baseline = baseline_of(session, seen, job.fitted, job.folder, until=until, draws=draws, seed=seed)
+        baseline = baseline_of(session, seen, job.fitted, job.folder, model=model, until=until, draws=draws, seed=seed)
     title = f"Projecting {counted(len(cast), 'scenario')} to {until}, {counted(draws, 'draw')}"
     checks = ModelChecks(model)
     inspection: dict[str, Any] = {}
@@ -172,15 +173,16 @@ def _check_events(panel: "Panel", until: int, events: Sequence[str]) -> None:
 def answered(session: Session, projection: "Projection", inputs: "Inputs") -> "Answer | None":
     """Compare the policies, with those that split the effect of the first, under each definition."""
     from pysd_runner.model import load_model
-    from pysd_runner.policy.answer import answer
-    from pysd_runner.policy.comparison import start_of
+    from pysd_runner.regional.answer import answer
+    from pysd_runner.regional.comparison import start_of
+    from pysd_runner.regional.projection import recorded_model
     from pysd_runner.scenarios import Scenario, with_comparisons
     from pysd_runner.scenarios.crossing import two_by_two
     from pysd_runner.scenarios.description import distinct
 
     if not projection.policies or not start_of(inputs.panel).behind.any():
         return None
-    model = load_model(MODEL, regions=len(inputs.panel.regions))
+    model = load_model(recorded_model(projection.provenance), regions=len(inputs.panel.regions))
     cast = [Scenario.from_dict(stored) for stored in projection.provenance["scenarios"]]
     settings = projection.provenance["settings"]
     first = next(item for item in cast if item.name == projection.policies[0])

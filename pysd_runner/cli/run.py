@@ -38,7 +38,7 @@ from pysd_runner.cli.projecting import (
     write,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, refuse
+from pysd_runner.cli.tables import Entity, ModelPath, TableChoice, TimeColumn, files_of_model, is_own, refuse
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 SHIPPED_PANEL = "china"
@@ -107,7 +107,7 @@ def run(
         bool,
         typer.Option("--open-loop", help="Follow the model alone instead of starting from a forecast."),
     ] = False,
-    model: ModelFile = None,
+    model: ModelPath = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
     ] = None,
@@ -126,7 +126,7 @@ def run(
     results the same run is made again and compared with them number by number. Events are written as for `gapsim
     forecast`.
     """
-    if model is not None:
+    if is_own(model):
         regional: dict[str, object] = {
             "--panel": panel,
             "--mapping": mapping,
@@ -135,6 +135,7 @@ def run(
         }
         regional |= {"--yuan-per-unit": yuan_per_unit, "--region": region, "--event": events}
         refuse({**regional, "--open-loop": is_open, "--check": check}, "a model of your own has no regions")
+        assert model is not None  # noqa: S101
         own = TableChoice(
             model=model,
             source=data,
@@ -146,13 +147,15 @@ def run(
         )
         run_own(session, own, scenarios, fit=fit, until=until, draws=draws, seed=seed or 0, out=out, force=force)
         return 0
-    refuse({"--data": data, "--time": time, "--entity": entity}, "these options go with a model of your own (--model)")
+    own_only = {"--data": data, "--time": time, "--entity": entity}
+    refuse(own_only, "these options go with a model that takes tables (--model mine.mdl)")
     from pysd_runner.reports.replay import is_record
 
     name = "-".join(Path(scenario).stem for scenario in scenarios[:3])
     settings = {"until": until, "draws": draws, "seed": seed, "yuan_per_unit": yuan_per_unit}
     if any(is_record(scenario) for scenario in scenarios):
         given = {"panel": panel, "fit": fit, "mapping": mapping, "map": columns, "event": events, **settings}
+        given["model"] = model
         _alone(scenarios, [key for key, value in given.items() if value])
         _again(session, Path(scenarios[0]), out, force=force, lang=lang)
         return 0
@@ -166,7 +169,7 @@ def run(
         encoding=encoding,
     )
     fitted = None if fit is None else read_fit(fit)
-    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit)])
+    folder = target(out, name, force=force, inputs=[*choice.files, *files_of(fit), *files_of_model(model)])
     job = Job(
         panel=choice.read(session, regions=() if fitted is None else fitted.regions),
         source=choice.source,
@@ -174,6 +177,7 @@ def run(
         fitted=fitted,
         others=read_others(fit),
         folder=fit if fit is not None and fit.is_dir() else None,
+        model=str(model or MODEL),
         is_open=is_open,
         regions=region or (),
         events=events or (),

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from pysd_runner.cli.command import command
+from pysd_runner.cli.projecting import MODEL
 from pysd_runner.cli.session import Session
+from pysd_runner.cli.tables import DeclaredModel
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +20,7 @@ def register(app: typer.Typer) -> None:
 def schema(
     session: Session,
     *,
-    model: Annotated[
-        str, typer.Option("--model", help="Shipped model whose levers and classes it names.")
-    ] = "regional_digital",
+    model: DeclaredModel = MODEL,
     out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Write the JSON Schema with which editors complete and check scenario files."""

@@ -15,12 +15,22 @@ if TYPE_CHECKING:  # these load numpy
     from pysd_runner.panel import Problem
     from pysd_runner.panel.table import Table
 
-# Endings of model files; a name without one is that of a shipped model or a forecaster.
+# Endings of model files.
 ENDINGS = (".mdl", ".xmile", ".stmx", ".itmx", ".xml")
 
-ModelFile = Annotated[
+ModelFile = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="A Vensim or XMILE model of your own.")]
+ModelPath = Annotated[
     Path | None,
-    typer.Option("--model", metavar="FILE", help="A Vensim or XMILE model of your own; the data then are any table."),
+    typer.Option(
+        "--model",
+        metavar="PATH",
+        help="A model file, or a folder with a model.mdl. With [bindings] in the model.toml beside it, it takes panels "
+        "like the shipped model; any other takes a table.",
+    ),
+]
+DeclaredModel = Annotated[
+    str,
+    typer.Option("--model", help="A shipped model, or the path of one whose model.toml has [bindings]."),
 ]
 Free = Annotated[
     str | None,
@@ -44,6 +54,26 @@ Entity = Annotated[
 Start = Annotated[
     float | None, typer.Option("--start", help="Own model: where the run starts [default: that of the file].")
 ]
+
+
+def is_own(model: Path | None, hint: str = "") -> bool:
+    """Whether a model goes with a table: it is given, and declares no bindings that tie it to a panel of regions."""
+    from pysd_runner.core.errors import UnknownName
+    from pysd_runner.spec.load import binds
+
+    if model is None:
+        return False
+    try:
+        return not binds(model)
+    except UnknownName as error:
+        raise UnknownName(f"--model: {error} Expected a model file or a folder with a model.mdl{hint}.") from None
+
+
+def files_of_model(model: Path | None) -> list[Path]:
+    """The model file and what stands beside it, which no command replaces."""
+    from pysd_runner.core.paths import model_file
+
+    return [] if model is None else [*model_file(model).parent.glob("*")]
 
 
 def is_model_file(name: object) -> bool:

@@ -1,8 +1,10 @@
-"""Where the shipped models lie, in a checkout and when installed."""
+"""Where models lie: those that ship, in a checkout and when installed, and those of a user."""
 
 from pathlib import Path
 
 from pysd_runner.core.errors import UnknownName, suggest
+
+FILE = "model.mdl"
 
 
 def models_folder() -> Path:
@@ -12,9 +14,29 @@ def models_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "models"
 
 
+def model_file(name: str | Path) -> Path:
+    """The file of a shipped model, of a folder with a ``model.mdl``, or that a path names."""
+    path = Path(name)
+    if path.suffix and not path.is_dir():
+        return path
+    # A shipped name comes before a folder that happens to have it.
+    is_own = (path / FILE).is_file() and not is_shipped(name)
+    return (path if is_own else model_folder(str(name))) / FILE
+
+
+def is_shipped(name: str | Path) -> bool:
+    """Whether a model of this name ships."""
+    return (models_folder() / name / FILE).is_file() and Path(name).name == str(name)
+
+
+def declarations_beside(file: Path) -> Path:
+    """Where the declarations of a model file stand, if there are any."""
+    return file.with_suffix(".toml")
+
+
 def model_folder(name: str) -> Path:
     """Folder of one shipped model."""
-    shipped = sorted(path.parent.name for path in models_folder().glob("*/model.mdl"))
+    shipped = sorted(path.parent.name for path in models_folder().glob(f"*/{FILE}"))
     if name not in shipped:
         raise UnknownName(
             f"no shipped model is called {name!r}; shipped: {', '.join(shipped)}.{suggest(name, shipped)}"

@@ -82,14 +82,7 @@ def plot_pairs(draws: pd.DataFrame) -> ReportFigure:
                 axes.hist(draws[up], bins=30, color=SCENARIO)
                 axes.set_yticks([])
             else:
-                style: dict[str, Any] = {
-                    "linestyle": "none",
-                    "marker": ".",
-                    "markersize": 1,
-                    "color": SCENARIO,
-                    "alpha": 0.4,
-                }
-                axes.plot(draws[across], draws[up], **style)
+                axes.plot(draws[across], draws[up], ".", markersize=1, color=SCENARIO, alpha=0.4)
             axes.tick_params(labelsize=6)
             if row == count - 1:
                 axes.set_xlabel(across, fontsize=7)

@@ -13,11 +13,8 @@ if TYPE_CHECKING:
     from pysd_runner.policy.objective import Constraint, Objective
     from pysd_runner.policy.optimisation import Optimum, optimise
     from pysd_runner.policy.outcomes import variable_outcome
-    from pysd_runner.policy.regional import policy_values, regional_futures, regional_study
-    from pysd_runner.policy.regional_space import chosen_scenario, class_space, uniform_space
     from pysd_runner.policy.space import Knob, Space
     from pysd_runner.policy.study import Lever, Outcome, Study, effects_of
-    from pysd_runner.policy.timing import timing_space
 
 _HOMES = {
     "Advice": "advice",
@@ -37,8 +34,6 @@ _HOMES = {
     "Study": "study",
     "advise": "advice",
     "attribute": "attribution",
-    "chosen_scenario": "regional_space",
-    "class_space": "regional_space",
     "cost_curves": "cost",
     "costs": "cost",
     "effects_of": "study",
@@ -49,14 +44,19 @@ _HOMES = {
     "model_study": "general",
     "optimise": "optimisation",
     "policy_of": "general",
-    "policy_values": "regional",
-    "regional_futures": "regional",
-    "regional_study": "regional",
     "space_scenario": "general",
-    "timing_space": "timing",
-    "uniform_space": "regional_space",
     "variable_outcome": "outcomes",
 }
+
+# What is imported from `pysd_runner.regional` now; said for one release.
+MOVED = (
+    "chosen_scenario",
+    "class_space",
+    "policy_values",
+    "regional_futures",
+    "regional_study",
+    "uniform_space",
+)
 
 __all__ = [
     "Advice",
@@ -76,8 +76,6 @@ __all__ = [
     "Study",
     "advise",
     "attribute",
-    "chosen_scenario",
-    "class_space",
     "cost_curves",
     "costs",
     "effects_of",
@@ -88,12 +86,7 @@ __all__ = [
     "model_study",
     "optimise",
     "policy_of",
-    "policy_values",
-    "regional_futures",
-    "regional_study",
     "space_scenario",
-    "timing_space",
-    "uniform_space",
     "variable_outcome",
 ]
 
@@ -102,6 +95,8 @@ def __getattr__(name: str) -> Any:
     """Import a name, and what it needs with it, only when it is asked for."""
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in MOVED:
+        raise ImportError(f"{name} knows regions: from pysd_runner.regional import {name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

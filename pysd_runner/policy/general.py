@@ -16,10 +16,10 @@ from pysd_runner.policy.futures import Factor, Futures, futures_of
 from pysd_runner.policy.outcomes import variable_outcome
 from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Lever, Outcome, Study
-from pysd_runner.regional.implied_shocks import only_draws
 from pysd_runner.scenarios.changes import ModelScenario, load_model_scenario, scenario_of
 from pysd_runner.simulation.elements import constant_values, element_name, located
 from pysd_runner.simulation.run import simulate
+from pysd_runner.simulation.stacking import only_draws
 from pysd_runner.spec import FittedParameters, ModelSpec
 from pysd_runner.spec import Outcome as DeclaredOutcome
 

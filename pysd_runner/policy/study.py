@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
 from pysd_runner.engine import TimePath, fitted_to
 from pysd_runner.model import Model
-from pysd_runner.regional.implied_shocks import only_draws
-from pysd_runner.regional.stacking import stacked_values
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.stacking import only_draws, stacked_values
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]

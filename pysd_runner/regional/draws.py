@@ -11,35 +11,19 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.regional.implied_shocks import SHOCK, ImpliedShocks, implied_shocks, only_draws
-from pysd_runner.regional.inputs import (
-    MOMENTUM_GAIN,
-    RegionInputs,
-    as_values,
-    region_inputs,
-    relative_growth,
-    time_step,
-    yearly_memory,
-)
-from pysd_runner.simulation import simulate
+from pysd_runner.regional.binding import RegionalModel
+from pysd_runner.regional.implied_shocks import ImpliedShocks, implied_shocks
+from pysd_runner.regional.inputs import RegionInputs, relative_growth
+from pysd_runner.simulation.stacking import only_draws
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec
 
 Array = NDArray[np.float64]
 
-# Years of history that are simulated before the origin, to carry on what no series observes.
-HISTORY_YEARS = 10
-
-# Levels of shares whose regional spread is observed but whose national level is not, and stocks nobody observes.
-CARRIED_LEVELS = {"s": "National Skill Share", "u": "Application Share"}
-CARRIED_STOCKS = {"X": "Shared Data", "G": "Governance Integration", "N": "Platform Linkage"}
 # Yearly growth of regions has fatter tails than the normal; five degrees of freedom, as in the design of the forecasts.
 DEGREES_OF_FREEDOM = 5
 
 # Years of the panel that speak about the present size of shocks and about what regions of a class share.
 WINDOW = 12
-
-# Errors of what evaluators report on pilots, in standard deviations.
-EVALUATION_NOISE = "Evaluation Noise"
 
 # Without a calibration and with too short a panel: a typical yearly standard deviation for provinces. Judgement.
 TYPICAL_SD = 0.025
@@ -77,21 +61,19 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
     assert model.spec is not None  # noqa: S101
     parameter_rng, shock_rng, report_rng = np.random.default_rng(seed).spawn(3)
     parameters = parameter_draws(model.spec, fitted, draws, parameter_rng)
-    inputs = region_inputs(
-        model,
-        panel,
-        bounds[0],
+    bound = RegionalModel(
+        model=model,
+        panel=panel,
         parameters=parameters,
-        carried=carried_states(model, panel, bounds[0], parameters, fitted, yuan_per_unit),
         effects=region_effects(fitted, panel),
-        momentum_gain=MOMENTUM_GAIN,
-        reference_years=HISTORY_YEARS,
         yuan_per_unit=yuan_per_unit,
     )
-    values: dict[str, Any] = as_values(inputs, parameters, model)
-    if draws > 1 and EVALUATION_NOISE in model.variables:
-        shape = model.ir.shape(model.ir.variables[EVALUATION_NOISE].dims)
-        values[EVALUATION_NOISE] = report_rng.standard_normal((draws, *shape))[None]
+    inputs = bound.start(bounds[0], None if fitted is None else fitted.first_year)
+    values: dict[str, Any] = bound.values(inputs)
+    noise = bound.bindings.variables.evaluation_noise
+    if draws > 1:
+        shape = model.ir.shape(model.ir.variables[noise].dims)
+        values[noise] = report_rng.standard_normal((draws, *shape))[None]
     common = CommonDraws(
         values=values,
         parameters=parameters,
@@ -106,8 +88,8 @@ def common_draws(  # noqa: PLR0913 - the settings of `project`
             common, model, implied_shocks(model, values, target, bounds, engine=engine, progress=progress)
         )
     if shocks and draws > 1:
-        persistence = np.broadcast_to(yearly_memory(parameters["tau_m"], time_step(model)), (draws,))
-        values[SHOCK] = growth_shocks(panel, fitted, persistence, bounds, shock_rng)
+        persistence = np.broadcast_to(bound.memory(), (draws,))
+        values[model.bindings.variables.shock] = growth_shocks(panel, fitted, persistence, bounds, shock_rng)
         return replace(common, values=values, sources=("parameters", "shocks"))
     return common
 
@@ -118,7 +100,7 @@ def _following(common: CommonDraws, model: Model, implied: ImpliedShocks) -> Com
         raise InvalidInput("no draw of the model can follow the baseline; look at panel, fit and forecast")
     return replace(
         common,
-        values={**only_draws(model, common.values, implied.found), SHOCK: implied.path},
+        values={**only_draws(model, common.values, implied.found), model.bindings.variables.shock: implied.path},
         parameters={key: value[implied.found] for key, value in common.parameters.items()},
         draws=tuple(np.flatnonzero(implied.found).tolist()),
         implied=implied,
@@ -173,7 +155,7 @@ def check_fit(fitted: FittedParameters, model: Model, origin: int) -> None:
     if fitted.model_sha256 != model.sha256:
         raise InvalidInput(
             f"the fit belongs to another version of the model: {fitted.model!r}, {fitted.model_sha256[:12]}; "
-            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again"
+            f"this one is {model.name!r}, {model.sha256[:12]}; calibrate again, or take the model of the fit (--model)"
         )
     if fitted.last_year > origin:
         raise InvalidInput(
@@ -202,46 +184,6 @@ def region_effects(fitted: FittedParameters | None, panel: Panel) -> dict[str, A
         key: np.array([dict(zip(fitted.regions, values, strict=True)).get(code, 0.0) for code in panel.codes])
         for key, values in fitted.region_effects.items()
     }
-
-
-def carried_states(
-    model: Model,
-    panel: Panel,
-    origin: int,
-    parameters: Mapping[str, Array],
-    fitted: FittedParameters | None,
-    yuan_per_unit: float,
-) -> dict[str, Array]:
-    """National levels and unobserved stocks at the origin, from the simulated history of every draw."""
-    wanted_first = origin - HISTORY_YEARS if fitted is None else fitted.first_year
-    whole = np.asarray(np.isfinite(panel["output_per_head"]).all(axis=0))
-    years = [year for year, is_whole in zip(panel.years, whole, strict=True) if is_whole and year < origin]
-    if not years:
-        return {}
-    first = min(years, key=lambda year: (abs(year - wanted_first), year))
-    inputs = region_inputs(
-        model,
-        panel,
-        first,
-        parameters=parameters,
-        effects=region_effects(fitted, panel),
-        yuan_per_unit=yuan_per_unit,
-    )
-    wanted = [*CARRIED_LEVELS.values(), *CARRIED_STOCKS.values(), "Population"]
-    run = simulate(
-        model,
-        as_values(inputs, parameters, model),
-        start=first,
-        stop=origin,
-        save_every=origin - first,
-        outcomes=wanted,
-    )
-    people = run["Population"][0, ..., -1]
-    carried = {name: run[variable][0, ..., -1] for name, variable in CARRIED_STOCKS.items()}
-    for name, variable in CARRIED_LEVELS.items():
-        level = run[variable][0, ..., -1]
-        carried[name] = level if level.ndim == 1 else (level * people).sum(axis=1) / people.sum(axis=1)
-    return carried
 
 
 def growth_shocks(

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.engine import Engine, TimePath, fitted_to
+from pysd_runner.engine import Engine, TimePath
 from pysd_runner.model import Model
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.stacking import only_draws
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
-
-SHOCK, OUTCOME = "Technology Shock", "Output per Capita"
 
 # Log points; runs of the whole ensemble after which the draws that have not come so close are given up.
 TOLERANCE = 1e-9
@@ -55,21 +54,22 @@ def implied_shocks(
     errors, runs = np.full(draws, np.inf), np.zeros(draws, dtype=np.intp)
     open_draws = np.arange(draws)
     moments = np.arange(*bounds, dtype=float)
+    names = model.bindings.variables
     for _ in range(MOST_RUNS):
         run = simulate(
             model,
             {
                 **only_draws(model, values, open_draws),
-                SHOCK: TimePath(times=moments, values=shocks[:, :, open_draws], interpolate="step"),
+                names.shock: TimePath(times=moments, values=shocks[:, :, open_draws], interpolate="step"),
             },
             start=bounds[0],
             stop=bounds[1],
             save_every=1,
-            outcomes=[OUTCOME],
+            outcomes=[names.output_per_head],
             engine=engine,
             throw=False,
         )
-        miss = target[open_draws] - _relative(run[OUTCOME][0, :, :, 1:])
+        miss = target[open_draws] - _relative(run[names.output_per_head][0, :, :, 1:])
         runs[open_draws] += 1
         errors[open_draws] = np.nan_to_num(np.abs(miss), nan=np.inf).max(axis=(1, 2))
         is_open = (errors[open_draws] > TOLERANCE) & np.isfinite(errors[open_draws])
@@ -83,18 +83,6 @@ def implied_shocks(
     found = errors <= TOLERANCE
     path = TimePath(times=moments, values=shocks[:, :, found], interpolate="step")
     return ImpliedShocks(path=path, found=found, errors=errors, runs=runs)
-
-
-def only_draws(model: Model, values: Values, kept: NDArray[Any]) -> dict[str, Array | TimePath]:
-    """Keep some draws of every value that varies between draws."""
-    return {name: _only(fitted_to(model.ir, name, value), kept) for name, value in values.items()}
-
-
-def _only(value: Array | TimePath, kept: NDArray[Any]) -> Array | TimePath:
-    if isinstance(value, TimePath):
-        some = value.values if value.values.shape[2] == 1 else value.values[:, :, kept]
-        return TimePath(times=value.times, values=some, interpolate=value.interpolate)
-    return value if value.shape[1] == 1 else value[:, kept]
 
 
 def _relative(output: Array) -> Array:

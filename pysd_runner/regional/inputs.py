@@ -13,6 +13,7 @@ from pysd_runner.engine.ir import Number
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.spec import ModelSpec, Proxy, RegionInput
+from pysd_runner.spec.bindings import Bindings
 
 Array = NDArray[np.float64]
 
@@ -29,14 +30,6 @@ SHARPNESS = 16
 MOMENTUM_GAIN = 0.5
 
 EQUAL_SHARES = "missing, equal shares; population-weighted results are withheld"
-
-ACCESS, SKILLS, APPLICATION = "a", "s", "u"
-CEILINGS = {
-    ACCESS: "what incomes can afford",
-    SKILLS: "access",
-    APPLICATION: "the geometric mean of access and skills",
-}
-OUTPUT, POPULATION, MOMENTUM, REFERENCE = "y", "P", "mom", "tref"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class RegionInputs:
     @property
     def has_population(self) -> bool:
         """Whether any region's population was observed."""
-        return not any(item.key == POPULATION and item.how == EQUAL_SHARES for item in self.imputed)
+        return not any(item.how == EQUAL_SHARES for item in self.imputed)
 
 
 @dataclass(slots=True)
@@ -74,6 +67,7 @@ class _Work:
     """What is known while the inputs are put together."""
 
     spec: ModelSpec
+    bindings: Bindings
     panel: Panel
     year: int
     parameters: Mapping[str, Array]
@@ -82,6 +76,11 @@ class _Work:
     imputed: list[Imputed] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
+
+    @property
+    def people(self) -> Array:
+        """Population, by which national means are weighted."""
+        return self.found[self.bindings.inputs.population]
 
     def parameter(self, name: str) -> Array:
         """A parameter with the axes (draw, region)."""
@@ -114,8 +113,8 @@ def region_inputs(  # noqa: PLR0913 - the settings of `project`
     so that the national value is met before the ceiling applies.
     """
     check_money(yuan_per_unit)
-    if model.spec is None:
-        raise InvalidInput(f"{model.path.name} has no declarations, so a panel cannot be tied to it")
+    bindings = model.bindings
+    assert model.spec is not None  # noqa: S101
     if year not in panel.years:
         raise InvalidPanel(f"panel {panel.name!r} has no year {year}; it has {panel.years[0]} to {panel.years[-1]}")
     known = {name: item.value for name, item in model.spec.parameters.items()}
@@ -124,7 +123,8 @@ def region_inputs(  # noqa: PLR0913 - the settings of `project`
         for name, value in {**known, **(parameters or {})}.items()
     }
     held = {name: np.atleast_1d(np.asarray(value, dtype=float)) for name, value in (carried or {}).items()}
-    work = _Work(model.spec, panel, year, given, held)
+    keys = bindings.inputs
+    work = _Work(model.spec, bindings, panel, year, given, held)
     rules = {
         "required": _required,
         "equal_shares": _equal_shares,
@@ -134,13 +134,13 @@ def region_inputs(  # noqa: PLR0913 - the settings of `project`
     }
     for item in model.spec.inputs.values():
         work.found[item.key] = rules[item.rule](work, item)
-        if item.key == OUTPUT:
-            work.found[OUTPUT] = work.found[OUTPUT] * yuan_per_unit
+        if item.key == keys.output_per_head:
+            work.found[item.key] = work.found[item.key] * yuan_per_unit
     for key, found in (effects or {}).items():
         work.found[key] = _effect(model.spec, panel, key, found)
-    work.found[MOMENTUM] = _momentum(work, momentum_gain, time_step(model))
+    work.found[keys.momentum] = _momentum(work, momentum_gain, time_step(model))
     if reference_years:
-        work.found[REFERENCE] = _reference_shift(work, reference_years)
+        work.found[keys.reference_shift] = _reference_shift(work, reference_years)
     values = {model.spec.inputs[name].variable: array[None] for name, array in work.found.items()}
     return RegionInputs(year, values, tuple(work.imputed), tuple(work.warnings), frozenset(work.read))
 
@@ -265,7 +265,7 @@ def _proxy(work: _Work, item: RegionInput) -> Array:
 
 def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None:
     """Warn of observed shares above what the model lets them be; where the ceiling varies by draw, above its median."""
-    ceiling = _ceiling(work, item)
+    ceiling, ceiling_of = _ceiling(work, item)
     if ceiling is None:
         return
     above = values > np.median(ceiling, axis=0) * (1 + 1e-9)
@@ -273,7 +273,7 @@ def _compare_with_ceiling(work: _Work, item: RegionInput, values: Array) -> None
     if codes:
         shown = ", ".join(codes[:5]) + (", ..." if len(codes) > 5 else "")
         work.warnings.append(
-            f"{item.panel} observed in {work.year} lies above {CEILINGS[item.key]} in {shown}; the simulation starts "
+            f"{item.panel} observed in {work.year} lies above {ceiling_of} in {shown}; the simulation starts "
             "above its own ceiling: check both series"
         )
 
@@ -284,7 +284,7 @@ def _inferred(work: _Work, item: RegionInput, proxy: Proxy, values: Array | None
     if values is None:
         work.mark(item, np.ones(len(work.panel.codes), dtype=bool), f"{level_how}; {how}")
     share = level * relative
-    ceiling = _ceiling(work, item)
+    ceiling, _ = _ceiling(work, item)
     return share if ceiling is None or not proxy.cap else smooth_minimum(share, proxy.cap * ceiling)
 
 
@@ -310,7 +310,7 @@ def _relative(work: _Work, proxy: Proxy) -> tuple[Array, str]:
     loading = work.parameter(proxy.loading)
     exponent = np.nan_to_num(np.mean(logs, axis=0))
     relative = np.exp(exponent[None, :] / loading)
-    people = work.found[POPULATION]
+    people = work.people
     mean = (relative * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
     years = sorted({year for _, year in near.values()})
     return relative / mean, f"spread by {', '.join(near)} of {', '.join(str(year) for year in years)}"
@@ -327,7 +327,7 @@ def _level(work: _Work, item: RegionInput, proxy: Proxy) -> tuple[Array, str]:
         base, variable = work.found[proxy.of], work.spec.inputs[proxy.of].variable
         if not any(_near(work, name) for name in proxy.indicators):
             return level * base, f"{how} of the region's {variable}"
-        people = work.found[POPULATION]
+        people = work.people
         mean = (base * people).sum(axis=1, keepdims=True) / people.sum(axis=1, keepdims=True)
         return level * mean, f"{how} of the national {variable}"
     series = work.panel.national.get(proxy.of, {})
@@ -351,18 +351,22 @@ def _declared_level(work: _Work, proxy: Proxy) -> tuple[Array, str]:
 
 
 def _affordable(work: _Work) -> Array:
-    income = work.found[OUTPUT]
-    return np.asarray(work.parameter("a_max") * income / (income + work.parameter("y_h")))
+    keys = work.bindings.parameters
+    income = work.found[work.bindings.inputs.output_per_head]
+    return np.asarray(work.parameter(keys.access_ceiling) * income / (income + work.parameter(keys.affordable_income)))
 
 
-def _ceiling(work: _Work, item: RegionInput) -> Array | None:
-    if item.key == ACCESS:
-        return _affordable(work)
-    if item.key == SKILLS:
-        return work.found[ACCESS]
-    if item.key == APPLICATION:
-        return np.asarray(np.sqrt(work.found[ACCESS] * work.found[SKILLS]))
-    return None
+def _ceiling(work: _Work, item: RegionInput) -> tuple[Array | None, str]:
+    """What a share cannot exceed, shape (draw, region), and what it is; None for what has no ceiling."""
+    keys = work.bindings.inputs
+    if item.key == keys.access:
+        return _affordable(work), "what incomes can afford"
+    if item.key == keys.skills:
+        return work.found[keys.access], "access"
+    if item.key == keys.application:
+        found = np.sqrt(work.found[keys.access] * work.found[keys.skills])
+        return np.asarray(found), "the geometric mean of access and skills"
+    return None, ""
 
 
 def relative_growth(panel: Panel) -> Array:
@@ -413,7 +417,7 @@ def _momentum(work: _Work, gain: float, step: float) -> Array:
     if gain == 0 or work.year - 1 not in work.panel.years:
         return np.zeros((1, count))
     extra = np.nan_to_num(relative_growth(work.panel)[:, work.panel.years.index(work.year) - 1])
-    decay = work.parameter("tau_m")
+    decay = work.parameter(work.bindings.parameters.momentum_decay)
     phi = yearly_memory(decay, step)
     # Momentum that decays to phi of itself in a year gives gain * extra growth in the first year.
     return np.asarray(gain * extra[None, :] / (decay * (1 - phi)))

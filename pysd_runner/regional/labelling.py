@@ -59,6 +59,9 @@ def projection_dataset(
     has_population: bool = True,
 ) -> xr.Dataset:
     """Outcomes of a run under the keys of the declarations, with indicators by class."""
+    assert spec.bindings is not None  # noqa: S101
+    ranges = spec.bindings.ranges
+    axes = {ranges.region: "region", ranges.lever: "lever", ranges.policy_class: "class"}
     arrays: dict[str, xr.DataArray] = {}
     draws = max(values.shape[1] for values in run.data.values())
     for name, outcome in spec.outcomes.items():
@@ -66,7 +69,7 @@ def projection_dataset(
             continue
         values = run.data[outcome.variable]
         values = np.broadcast_to(values, (len(scenarios), draws, *values.shape[2:]))
-        dims = ["scenario", "draw", *(dim.lower() for dim in run.dims[outcome.variable]), "year"]
+        dims = ["scenario", "draw", *(axes.get(dim, dim.lower()) for dim in run.dims[outcome.variable]), "year"]
         unit = outcome.unit.replace(MONEY, panel.currency)
         values = values / yuan_per_unit if MONEY in outcome.unit else values
         attrs = {"units": unit, "long_name": outcome.en, "long_name_zh": outcome.zh}
@@ -82,7 +85,7 @@ def projection_dataset(
         **region_coordinates(panel),
     }
     if any("lever" in values.dims for values in arrays.values()):
-        coords["lever"] = list(run.ranges["Lever"])
+        coords["lever"] = list(run.ranges[ranges.lever])
     dataset = xr.Dataset(arrays, coords=coords)
     if not has_population:
         return dataset.drop_vars(WEIGHTED, errors="ignore")

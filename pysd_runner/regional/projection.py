@@ -14,6 +14,7 @@ import numpy as np
 
 from pysd_runner.core.counts import whole
 from pysd_runner.core.errors import InvalidInput, InvalidPanel
+from pysd_runner.core.paths import is_shipped
 from pysd_runner.engine import Engine
 from pysd_runner.export.records import check_entries, read_record, write_record
 from pysd_runner.model import Model
@@ -536,7 +537,7 @@ def project(  # noqa: PLR0913 - a front door
         imputed=tuple(str(item) for item in common.inputs.imputed),
         warnings=(*_on_baseline(baseline, common, panel), *_warnings(fitted, panel, cast, common.inputs)),
         provenance={
-            **_provenance(run, panel, cast, fitted, inputs.settings),
+            **_provenance(_made(run, model), panel, cast, fitted, inputs.settings),
             "baseline": None if baseline is None else _followed(baseline, common),
         },
     )
@@ -585,14 +586,13 @@ def _asked(scenarios: "Scenarios", model: Model) -> list[Scenario]:
 
 
 def _spec(model: Model, panel: Panel) -> ModelSpec:
-    if model.spec is None:
-        raise InvalidInput(f"{model.path.name} has no declarations, so its outcomes cannot be tied to a panel")
-    count = len(model.ranges["Region"])
+    count = len(model.ranges[model.bindings.ranges.region])
     if count != len(panel.regions):
         raise InvalidInput(
             f"the model has {count} regions, panel {panel.name!r} has {len(panel.regions)}; "
             f"load it with load_model({model.name!r}, regions={len(panel.regions)})"
         )
+    assert model.spec is not None  # noqa: S101
     return model.spec
 
 
@@ -619,7 +619,7 @@ def _outcomes(spec: ModelSpec, model: Model) -> list[str]:
     kept = [
         item.variable
         for item in spec.outcomes.values()
-        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {"Region"}
+        if item.key in BY_LEVER or set(model.variables[item.variable].dims) <= {model.bindings.ranges.region}
     ]
     return list(dict.fromkeys(kept))
 
@@ -667,13 +667,28 @@ def _untrusted_draws(fitted: FittedParameters) -> list[str]:
     ]
 
 
+def recorded_model(provenance: Mapping[str, Any]) -> str:
+    """What `load_model` loads the model of a projection by: its name where it ships, else the path of its file."""
+    made = provenance["simulation"]
+    return str(made.get("model_file", made["model"]))
+
+
+def _made(run: Run, model: Model) -> dict[str, Any]:
+    """How a run was made, with the file of a model that does not ship."""
+    return {**run.provenance, **({} if is_shipped(model.source) else {"model_file": model.source})}
+
+
 def _provenance(
-    run: Run, panel: Panel, scenarios: Sequence[Scenario], fitted: FittedParameters | None, settings: Mapping[str, Any]
+    made: Mapping[str, Any],
+    panel: Panel,
+    scenarios: Sequence[Scenario],
+    fitted: FittedParameters | None,
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     packages = ("gapsim", "pysd", "numpy", "scipy", "pandas", "xarray")
     return {
         "settings": dict(settings),
-        "simulation": dict(run.provenance),
+        "simulation": dict(made),
         "panel": {"name": panel.name, "sha256": panel.sha256},
         "scenarios": [item.to_dict() for item in scenarios],
         # Draws of the posterior would make the record many times as long; they stand in the file of the fit.

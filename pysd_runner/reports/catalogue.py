@@ -40,10 +40,10 @@ def _scenarios(model: str) -> tuple[Entry, ...]:
 
 
 def _panels(model: str) -> tuple[Entry, ...]:
-    from pysd_runner.core.paths import model_folder
+    from pysd_runner.core.paths import model_file
     from pysd_runner.panel.shipped import DECLARATIONS, shipped_panels
 
-    home = model_folder(model)
+    home = model_file(model).parent
     found = {name: path for name, path in shipped_panels().items() if home in path.parents}
     covers = {name: _coverage(path.parent / DECLARATIONS) for name, path in found.items()}
     return tuple(Entry(kind="panel", name=name, en=text, zh=text) for name, text in covers.items())
@@ -63,10 +63,9 @@ def _models(_: str) -> tuple[Entry, ...]:
 
 def _declared(section: str, kind: str) -> Callable[[str], tuple[Entry, ...]]:
     def entries(model: str) -> tuple[Entry, ...]:
-        from pysd_runner.core.paths import model_folder
-        from pysd_runner.spec import load_spec
+        from pysd_runner.spec.load import load_bound_spec
 
-        declared = getattr(load_spec(model_folder(model) / "model.toml"), section)
+        declared = getattr(load_bound_spec(model), section)
         return tuple(
             Entry(kind=kind, name=key, unit=getattr(item, "unit", ""), en=item.en, zh=item.zh)
             for key, item in declared.items()

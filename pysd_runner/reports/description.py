@@ -12,7 +12,7 @@ import numpy as np
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.core.numbers import written
-from pysd_runner.core.paths import model_folder
+from pysd_runner.core.paths import model_file
 from pysd_runner.engine.ir import Variable
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, shipped_panels
@@ -20,6 +20,7 @@ from pysd_runner.reports.catalogue import catalogue
 from pysd_runner.reports.places import Place
 from pysd_runner.scenarios import load_scenario, shipped_scenarios
 from pysd_runner.spec import ModelSpec, Parameter, Prior, RegionInput
+from pysd_runner.spec.load import load_bound_spec
 
 _PLACES = {"region": "region", "class": "class of regions", "nation": "all regions"}
 ROLES = {
@@ -66,10 +67,10 @@ def describe_name(name: str, *, model: str, panel: str = "") -> tuple[Descriptio
 
     Without a panel the shipped ones are looked at.
     """
+    spec = load_bound_spec(model)
     found = [item for item in (_scenario(name, model), _panel(name, model)) if item is not None]
     loaded = load_model(model)
-    if loaded.spec is not None:
-        found += _declared(name, loaded, loaded.spec)
+    found += _declared(name, loaded, spec)
     if not found:
         found += _variable(name, loaded)
     if panel or not found:
@@ -140,7 +141,7 @@ def _names(model: Model) -> list[str]:
     spec = model.spec
     sections = () if spec is None else (spec.parameters, spec.outcomes, spec.inputs, spec.levers, spec.classes)
     keys = [key for section in sections for key in section]
-    return [*shipped_scenarios(model.name), *shipped_panels(), *keys, *model.variables]
+    return [*shipped_scenarios(model), *shipped_panels(), *keys, *model.variables]
 
 
 def _scenario(name: str, model: str) -> Description | None:
@@ -205,7 +206,7 @@ def _parameter_facts(item: Parameter, model: Model) -> dict[str, Any]:
         "role": f"{item.role}: {ROLES[item.role]}",
         "evidence": item.note,
         "caution": judged,
-        "sources": [cited(key, model.name) for key in item.sources],
+        "sources": [cited(key, model.source) for key in item.sources],
         **_of_variable(item.variable, model, has_unit=True),
     }
 
@@ -290,7 +291,7 @@ def prior_words(prior: Prior | None) -> str:
 
 def cited(key: str, model: str) -> str:
     """A work in one line."""
-    entry = _entries(model_folder(model) / "references.bib").get(key, {})
+    entry = _entries(model_file(model).parent / "references.bib").get(key, {})
     authors = _authors(entry.get("author", ""))
     dated = " ".join(part for part in (authors, f"({entry['year']})" if "year" in entry else "") if part)
     text = ": ".join(part for part in (dated, entry.get("title", "")) if part)

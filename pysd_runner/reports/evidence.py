@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from pysd_runner.core.paths import model_folder
-from pysd_runner.regional.projection import Projection
+from pysd_runner.regional.projection import Projection, recorded_model
 from pysd_runner.reports.certainty import LEAST_SHOWN
-from pysd_runner.spec import FittedParameters, ModelSpec, load_spec
+from pysd_runner.spec import FittedParameters, ModelSpec
+from pysd_runner.spec.load import load_bound_spec
 from pysd_runner.text import say
 from pysd_runner.text.notices import in_language, panel_title
 
@@ -43,7 +43,7 @@ def evidence_lines(projection: Projection, *, lang: str = "en") -> list[str]:
 
 def declarations_of(projection: Projection) -> ModelSpec:
     """Declarations of the model a projection was made with."""
-    return load_spec(model_folder(str(projection.provenance["simulation"]["model"])) / "model.toml")
+    return load_bound_spec(recorded_model(projection.provenance))
 
 
 def noticed(projection: Projection, lines: Sequence[str], lang: str) -> list[str]:

@@ -10,13 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from pysd_runner.core.paths import model_folder
 from pysd_runner.engine import Engine
 from pysd_runner.export.netcdf import rounded
 from pysd_runner.export.records import check_entries
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel, shipped_panels
-from pysd_runner.regional.projection import KEPT_ERROR, REMEDY, Projection, load_projection, project, read_run_record
+from pysd_runner.regional.projection import (
+    KEPT_ERROR,
+    REMEDY,
+    Projection,
+    load_projection,
+    project,
+    read_run_record,
+    recorded_model,
+)
 from pysd_runner.reports.inputs import Inputs, RecordedInputs, read_inputs
 from pysd_runner.scenarios import Scenario, load_scenario, shipped_scenarios
 
@@ -105,8 +112,7 @@ def replay(path: str | Path, *, progress: Callable[[int], None] | None = None) -
     file = Path(path)
     record = _read(file)
     inputs = read_inputs(record["inputs"], file.parent)
-    name = str(record["simulation"]["model"])
-    model_folder(name)  # a file elsewhere is none that `gapsim run` recorded
+    name = recorded_model(record)
     model = load_model(name, regions=len(inputs.panel.regions))
     scenarios = [Scenario.from_dict(stored) for stored in record["scenarios"]]
     settings = {key: value for key, value in record["settings"].items() if value is not None}

@@ -15,7 +15,7 @@ from pysd_runner.export import save_csv, to_iamc, write_text_whole
 from pysd_runner.export.netcdf import rounded
 from pysd_runner.indicators.events import scenario_chances
 from pysd_runner.plots import save_figure
-from pysd_runner.policy.answer import Answer
+from pysd_runner.regional.answer import Answer
 from pysd_runner.regional.projection import KEPT_ERROR, Projection
 from pysd_runner.reports.certainty import certainty_lines
 from pysd_runner.reports.document import Bullets, Document, Heading, Paragraph, Part, Picture, Table, to_markdown

@@ -4,22 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pysd_runner.core.errors import UnknownName
-from pysd_runner.scenarios.vocabulary import ScenarioModel
-
-POLICY_VARIABLES: dict[str, str] = {
-    "start": "Policy Start Time",
-    "budget": "Policy Budget Share",
-    "mix": "Uniform Mix",
-    "differentiation": "Differentiation",
-    "class_mixes": "Mix by Class",
-    "levers": "Lever Active",
-    "redistribution": "Redistribution Exponent",
-    "rural_broadband": "Rural Broadband Share",
-    "rolling_evaluation": "Rolling Evaluation Switch",
-    "targets.regions": "Region Target",
-    "targets.classes": "Class Target",
-    "targets.pilots": "Pilot Region",
-}
+from pysd_runner.scenarios.vocabulary import ScenarioModel, policy_variables
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +38,7 @@ def _examine_one(key: str, value: float, model: ScenarioModel) -> Finding:
         return Finding(key=key, error=str(unknown))
     if not name:
         return Finding(key=key, error="belongs to the measurement equations; no simulation depends on it")
-    home = next((setting for setting, variable in POLICY_VARIABLES.items() if variable == name), None)
+    home = next((setting for setting, variable in policy_variables(model).items() if variable == name), None)
     if home is not None:
         error = f"{name!r} is policy, not an assumption"
         return Finding(key=key, error=error, remedy=f"Write `policy.{home}`.")

@@ -110,7 +110,7 @@ def _policy_lines(policy: Policy, writer: _Writer) -> Iterator[str]:
     yield writer.line(writer.phrases["redistribution"], _setting("redistribution", policy.redistribution, writer))
     if policy.rural_broadband:
         yield writer.line(writer.phrases["villages"], _setting("rural_broadband", policy.rural_broadband, writer))
-    yield writer.line(writer.phrases["rolling"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
+    yield writer.line(writer.phrases["evaluation"], _setting("rolling_evaluation", policy.rolling_evaluation, writer))
     yield writer.line(writer.phrases["targets"], _targets(policy, writer))
     if policy.pilots:
         yield writer.line(writer.phrases["pilots"], _setting("targets.pilots", policy.pilots, writer))

@@ -9,12 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.engine import TimePath
-from pysd_runner.scenarios.assumptions import POLICY_VARIABLES, examine
+from pysd_runner.scenarios.assumptions import examine
 from pysd_runner.scenarios.policy import Mix, Policy, Schedule
 from pysd_runner.scenarios.problems import InvalidScenarioFile, Problem
 from pysd_runner.scenarios.regions import ScenarioRegion, find_group, find_region
 from pysd_runner.scenarios.scenario import Scenario
-from pysd_runner.scenarios.vocabulary import ScenarioModel, Words, find_word, load_vocabulary
+from pysd_runner.scenarios.vocabulary import (
+    ScenarioModel,
+    Words,
+    find_word,
+    load_vocabulary,
+    policy_variables,
+    range_names,
+)
 
 FloatArray = NDArray[np.float64]
 ModelValue = float | FloatArray | TimePath
@@ -62,8 +69,9 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
         bench.report("policy.start", "no year to start in", "Write `start`, or give `default_start`.")
         start = 0.0
     vocabulary = load_vocabulary(bench.model)
-    levers = _Axis.of("Lever", vocabulary.levers, bench)
-    classes = _Axis.of("Class", vocabulary.classes, bench)
+    ranges = range_names(bench.model)
+    levers = _Axis.of("lever", ranges.lever, vocabulary.levers, bench)
+    classes = _Axis.of("class", ranges.policy_class, vocabulary.classes, bench)
     moment = 0.0 if start is None else start
     makers: dict[str, Callable[[], ModelValue | None]] = {
         "start": lambda: None if start is None else float(start),
@@ -85,14 +93,16 @@ def _policy_values(bench: _Bench, default_start: float | None) -> dict[str, Mode
 
 def _known_to_model(values: Mapping[str, ModelValue | None], bench: _Bench) -> Iterable[tuple[str, ModelValue]]:
     """Pairs of variable and value; a setting without a variable matters only if money is spent."""
+    bound = policy_variables(bench.model)
     for key, value in values.items():
-        variable = POLICY_VARIABLES[key]
+        variable = bound.get(key, "")
         if value is None:
             continue
         if variable in bench.model.variables:
             yield variable, value
         elif bench.scenario.policy.spends and not _is_neutral(key, value):
-            bench.report(f"policy.{key}", f"the model {bench.model.name!r} has no variable {variable!r} for it")
+            told = f"has no variable {variable!r} for it" if variable else "declares no variable for it"
+            bench.report(f"policy.{key}", f"the model {bench.model.name!r} {told}")
 
 
 def _is_neutral(key: str, value: ModelValue) -> bool:
@@ -132,8 +142,8 @@ class _Axis:
     bench: _Bench
 
     @classmethod
-    def of(cls, kind: str, words: Words, bench: _Bench) -> "_Axis":
-        return cls(kind=kind, elements=tuple(bench.model.ranges.get(kind, ())), words=words, bench=bench)
+    def of(cls, kind: str, name: str, words: Words, bench: _Bench) -> "_Axis":
+        return cls(kind=kind, elements=tuple(bench.model.ranges.get(name, ())), words=words, bench=bench)
 
     def position(self, name: str, path: str) -> int | None:
         """Position of a name in the range; a problem if it is not there."""
@@ -145,7 +155,7 @@ class _Axis:
         known_words = list(self.words) or list(self.elements)
         self.bench.report(
             path,
-            f"the model has no {self.kind.lower()} {name!r}; known: {', '.join(known_words) or 'none'}",
+            f"the model has no {self.kind} {name!r}; known: {', '.join(known_words) or 'none'}",
             suggest(name, known_words),
         )
         return None
@@ -221,7 +231,7 @@ def _class_target(policy: Policy, classes: _Axis) -> FloatArray | None:
 
 
 def _region_target(policy: Policy, bench: _Bench) -> FloatArray | None:
-    count = len(bench.model.ranges.get("Region", ()))
+    count = len(bench.model.ranges.get(range_names(bench.model).region, ()))
     if not count:
         return None
     if policy.regions is None and policy.groups is None:
@@ -254,7 +264,8 @@ def _mark(target: FloatArray, key: str, name: str, find: Callable[[str], list[in
 
 def _refuse_idle(bench: _Bench, values: Mapping[str, ModelValue], times: ArrayLike | None) -> None:
     """Refuse a policy that never acts: it would quietly equal the baseline."""
-    budget, start = values.get(POLICY_VARIABLES["budget"]), values.get(POLICY_VARIABLES["start"])
+    bound = policy_variables(bench.model)
+    budget, start = (values.get(bound.get(key, "")) for key in ("budget", "start"))
     if times is None or not bench.scenario.policy.spends or budget is None or not isinstance(start, float):
         return
     years = np.asarray(times, dtype=float)

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pysd_runner.core.paths import model_folder
+from pysd_runner.core.paths import is_shipped, model_file
 from pysd_runner.scenarios.frozen import FrozenMapping
-from pysd_runner.spec import ModelSpec, load_spec
+from pysd_runner.spec import ModelSpec
+from pysd_runner.spec.bindings import RangeNames
+from pysd_runner.spec.load import load_bound_spec
+
+USUAL_RANGES = RangeNames(region="Region", lever="Lever", policy_class="Class")
 
 
 class ModelVariable(Protocol):
@@ -88,21 +92,36 @@ def find_word(text: str, words: Words) -> Word | None:
 
 def scenario_folder(model: str | ScenarioModel) -> Path:
     """Folder with the scenarios that ship with a model."""
-    return (model_folder(model) if isinstance(model, str) else model.path.parent) / "scenarios"
+    return (model_file(model) if isinstance(model, str) else model.path).parent / "scenarios"
 
 
 def model_name(model: str | ScenarioModel) -> str:
     """Name of a model that may be given by name."""
-    return model if isinstance(model, str) else model.name
+    if not isinstance(model, str):
+        return model.name
+    return model if is_shipped(model) else load_bound_spec(model).name
 
 
 def load_vocabulary(model: str | ScenarioModel) -> Vocabulary:
     """Levers and classes of a model."""
-    spec = load_spec(model_folder(model) / "model.toml") if isinstance(model, str) else model.spec
+    spec = load_bound_spec(model) if isinstance(model, str) else model.spec
     if spec is not None:
         return Vocabulary(levers=_declared(spec.levers.values()), classes=_declared(spec.classes.values()))
     ranges = {} if isinstance(model, str) else model.ranges
-    return Vocabulary(levers=_elements(ranges.get("Lever", ())), classes=_elements(ranges.get("Class", ())))
+    return Vocabulary(
+        levers=_elements(ranges.get(USUAL_RANGES.lever, ())),
+        classes=_elements(ranges.get(USUAL_RANGES.policy_class, ())),
+    )
+
+
+def policy_variables(model: ScenarioModel) -> Mapping[str, str]:
+    """Variable of each setting of a policy; empty where a model binds none."""
+    return {} if model.spec is None or model.spec.bindings is None else model.spec.bindings.policy
+
+
+def range_names(model: ScenarioModel) -> RangeNames:
+    """Ranges of regions, levers and classes, under their usual names where a model binds none."""
+    return USUAL_RANGES if model.spec is None or model.spec.bindings is None else model.spec.bindings.ranges
 
 
 def _declared(entries: Iterable[Any]) -> Words:

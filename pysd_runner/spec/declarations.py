@@ -6,6 +6,7 @@ from math import inf
 from typing import Literal, TypeVar, get_args
 
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.spec.bindings import Bindings
 from pysd_runner.spec.priors import Prior
 
 Role = Literal["FREE", "FREE*", "FIX", "COST", "ASM", "POL"]
@@ -464,6 +465,8 @@ class ModelSpec:
         How columns of a table observe a model that is no regional one, by key.
     budget
         What the levers of a model of one's own may cost together; None where nobody said.
+    bindings
+        What the names of a regional model mean; None for any other model.
     """
 
     name: str
@@ -478,6 +481,7 @@ class ModelSpec:
     plausible: Mapping[str, PlausibleRange] = field(default_factory=dict)
     observations: Mapping[str, Observation] = field(default_factory=dict)
     budget: float | None = None
+    bindings: Bindings | None = None
 
     def parameter(self, name: str) -> Parameter:
         """Give the parameter with this key or this name in the model file.

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, suggest
+from pysd_runner.core.paths import declarations_beside, model_file
+from pysd_runner.spec.bindings import bound_keys, read_bindings
 from pysd_runner.spec.declarations import (
     FALLBACK_RULES,
     RIDGE_FORMS,
@@ -73,6 +75,7 @@ def load_spec(path: str | Path) -> ModelSpec:
         ridges=_section(root, "ridges", _ridge),
         definitions=_section(root, "definitions", _definition),
         plausible=_section(root, "plausible", _plausible),
+        bindings=read_bindings(root),
     )
     root.finish()
     _check_names(spec, path.name)
@@ -81,6 +84,49 @@ def load_spec(path: str | Path) -> ModelSpec:
         if parameter.switch and not parameter.switch.startswith(POLICY):
             _check_parameter(spec, f'{path.name}: parameters["{parameter.key}"].switch', parameter.switch)
     return spec
+
+
+def load_bound_spec(model: str | Path) -> ModelSpec:
+    """Read the declarations of a regional model.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, a folder with a ``model.mdl``, or a model file.
+
+    Returns
+    -------
+    ModelSpec
+        With bindings.
+
+    Raises
+    ------
+    InvalidInput
+        If there are no declarations beside the file, or none of what its names mean.
+    """
+    if not binds(model):
+        raise InvalidInput(
+            f"{model}: no declarations with [bindings] beside the model file; take a shipped model, or a folder whose "
+            "model.toml has them"
+        )
+    return load_spec(declarations_beside(model_file(model)))
+
+
+def binds(model: str | Path) -> bool:
+    """Whether declarations beside a model file tie it to panels of regions.
+
+    Parameters
+    ----------
+    model
+        Name of a shipped model, a folder with a ``model.mdl``, or a model file.
+    """
+    path = declarations_beside(model_file(model))
+    return path.is_file() and "bindings" in parsed(path)
+
+
+def schema_of(path: Path) -> Any:
+    """Schema that a file of declarations says it has; None where it says nothing."""
+    return parsed(path).get("schema")
 
 
 def parsed(path: Path) -> dict[str, Any]:
@@ -379,6 +425,7 @@ def _check_references(spec: ModelSpec, file: str) -> None:
                 if series not in spec.definitions:
                     place = f'{file}: measurements["{measurement.key}"].alternatives'
                     raise InvalidModel(f"{place}: no definition {series!r}.{suggest(series, spec.definitions)}")
+    _check_bindings(spec, file)
     for ridge in spec.ridges.values():
         for key in ridge.keys:
             _check_parameter(spec, f'{file}: ridges["{ridge.key}"].keys', key)
@@ -388,6 +435,16 @@ def _check_references(spec: ModelSpec, file: str) -> None:
             _check_loading(spec, place, proxy.loading)
             if isinstance(proxy.level, str):
                 _check_parameter(spec, f"{place}.level", proxy.level)
+
+
+def _check_bindings(spec: ModelSpec, file: str) -> None:
+    if spec.bindings is None:
+        return
+    for meaning, key in bound_keys(spec.bindings.parameters):
+        _check_parameter(spec, f"{file}: bindings.parameters.{meaning}", key)
+    for meaning, key in bound_keys(spec.bindings.inputs):
+        if key not in spec.inputs:
+            raise InvalidModel(f"{file}: bindings.inputs.{meaning}: no input {key!r}.{suggest(key, spec.inputs)}")
 
 
 def _check_loading(spec: ModelSpec, place: str, loading: str) -> None:

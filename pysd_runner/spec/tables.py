@@ -76,7 +76,8 @@ class Table:
         value = self._take(key, {})
         if not isinstance(value, dict):
             self.fail(key, f"expected a table, found {value!r}")
-        return Table(value, f"{self._place}.{key}") if key in self._values else None
+        separator = "" if self._place.endswith(": ") else "."
+        return Table(value, f"{self._place}{separator}{key}") if key in self._values else None
 
     def tables(self, key: str) -> Iterator[tuple[str, "Table"]]:
         """Open the tables of a section, such as ``[parameters.q_a]``, ``[parameters.c0]``."""

@@ -17,7 +17,7 @@ def results() -> dict[str, Backtest]:
     models = {"persistence": known["persistence"], "gapsim": known["pull"]}
     logs = walk(6, 24)
     logs[0, -2:] = np.nan
-    return {"Made": backtest(panel_of(logs), models=models, horizons=(1, 2, 5), draws=40)}
+    return {"Made": backtest(panel_of(logs), forecasters=models, horizons=(1, 2, 5), draws=40)}
 
 
 def made(known: np.ndarray, shared: float = 0.0, horizons: tuple[int, ...] = (1, 3)) -> Scored:

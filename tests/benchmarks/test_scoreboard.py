@@ -31,7 +31,7 @@ def results() -> dict[str, Backtest]:
     quick = ("persistence", "pull", "mean_of_good", "error_correction")
     models = {name: known[name] for name in quick} | {"filtered": known["drift"], "gapsim": known["damped_drift"]}
     panel = panel_of(walk(5, 18))
-    return {"Made": backtest(panel, models=models, horizons=(1, 2, 3, 4, 5), draws=40)}
+    return {"Made": backtest(panel, forecasters=models, horizons=(1, 2, 3, 4, 5), draws=40)}
 
 
 def test_tables_hold_the_figures_of_the_back_test(results: dict[str, Backtest]) -> None:

@@ -22,7 +22,7 @@ def test_without_revisions_all_judges_agree_with_the_back_test() -> None:
     ours = rows_of(found, "vintage", "vintage")
     for other in (rows_of(found, "vintage", "latest"), rows_of(found, "latest", "latest")):
         assert_allclose(other["rmse"], ours["rmse"])
-    whole = backtest(panel, models=NAMES, horizons=range(1, 6), draws=40).table()
+    whole = backtest(panel, forecasters=NAMES, horizons=range(1, 6), draws=40).table()
     assert_allclose(ours["rmse"], whole["rmse"])
     assert_allclose(ours["crps_ratio_to_persistence"], whole["crps_ratio_to_persistence"])
     assert revisions(panel, panel) == (0.0, 0.0)

@@ -4,7 +4,11 @@ import subprocess
 import sys
 from importlib import import_module
 
+import pytest
+
 import calibration
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.panel import load_panel
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
@@ -29,3 +33,13 @@ def test_a_module_of_the_same_name_does_not_hide_a_front_door() -> None:
 def test_the_public_names() -> None:
     assert dir(calibration) == ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "forecast"]
     assert all(getattr(calibration, name).__name__ == name for name in dir(calibration))
+
+
+def test_names_of_before_say_the_new_ones() -> None:
+    with pytest.raises(ImportError, match=r"from pysd_runner\.regional import regional_study"):
+        from pysd_runner.policy import regional_study  # noqa: F401
+    panel = load_panel("china")
+    with pytest.raises(InvalidInput, match="forecasters now"):
+        calibration.backtest(panel, models=["gapsim"])
+    with pytest.raises(InvalidInput, match="a forecaster is named by `forecaster`"):
+        calibration.forecast(panel, until=2030, model="gapsim")

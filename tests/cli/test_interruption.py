@@ -137,7 +137,7 @@ def test_signals_that_the_caller_ignores_stay_ignored():
 
 def test_workers_end_with_a_back_test_that_is_killed(small_panel, tmp_path):
     """A kill cannot be handled by who gets it: the workers see that it is gone."""
-    arguments = ["backtest", str(small_panel), "--model", "arima", "--workers", "2", "--first-origin", "2021"]
+    arguments = ["backtest", str(small_panel), "--forecaster", "arima", "--workers", "2", "--first-origin", "2021"]
     program = "import sys; from pysd_runner.cli import main\nif __name__ == '__main__': sys.exit(main(sys.argv[1:]))"
     (tmp_path / "program.py").write_text(program)
     process = subprocess.Popen([sys.executable, "program.py", *arguments], cwd=tmp_path, stderr=subprocess.PIPE)

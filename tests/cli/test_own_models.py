@@ -22,7 +22,7 @@ def files(tmp_path):
         ("calibrate obs.csv --model mine.mdl --time week", "there is no such column"),
         ("calibrate obs.csv --model mine.mdl --map infected", "expected name=value"),
         ("calibrate obs.csv --model mine.mdl --first-year 3", "leave --first-year away"),
-        ("calibrate china --free alpha", "go with a model of your own"),
+        ("calibrate china --free alpha", "go with a model that takes tables"),
         ("run nothing.yaml --model mine.mdl", "there is no scenario file"),
         ("run nothing.yaml --model mine.mdl --panel china", "leave --panel away"),
         ("forecast obs.csv --model mine.mdl", "say how far to forecast"),

@@ -148,8 +148,8 @@ def test_messages_that_cannot_be_written_stop_nothing():
 def test_results_are_written_before_anything_is_printed(small_panel, tmp_path):
     table, folder = tmp_path / "table.csv", tmp_path / "forecast"
     for arguments in (
-        ["backtest", str(small_panel), "--model", "persistence", "--out", str(table)],
-        ["forecast", str(small_panel), "--model", "persistence", "--no-past", "--out", str(folder)],
+        ["backtest", str(small_panel), "--forecaster", "persistence", "--out", str(table)],
+        ["forecast", str(small_panel), "--forecaster", "persistence", "--no-past", "--out", str(folder)],
     ):
         with FULL.open("w") as full:
             done = subprocess.run([*START, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)

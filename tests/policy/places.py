@@ -3,7 +3,7 @@
 from functools import cache
 
 from pysd_runner import load_model, load_panel
-from pysd_runner.policy.regional import policy_values, regional_study
+from pysd_runner.regional.policies import policy_values, regional_study
 from pysd_runner.regional.projection import projection_inputs
 from pysd_runner.scenarios import load_scenario
 

@@ -7,8 +7,8 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.cost import Costs, cost_curves, costs, curve_table, present_value
 from pysd_runner.policy.effects import DISCOUNT
-from pysd_runner.policy.more_money import MONEY_VARIABLES, more_money, spent_money
 from pysd_runner.policy.study import effects_of
+from pysd_runner.regional.more_money import money_variables, more_money, spent_money
 from tests.policy.places import inputs, policy, study
 
 
@@ -21,14 +21,15 @@ def test_present_value_is_that_of_a_plain_loop():
 
 def test_money_is_what_is_allocated():
     off = study().switched(policy(), [1, 0, 1, 1, 1, 1, 1])
-    data = study().simulated([policy(), off], [*MONEY_VARIABLES, "Allocated Budget"])
-    assert spent_money(data) == pytest.approx(data["Allocated Budget"].sum(axis=(2, 3)), rel=1e-12)
+    data = study().simulated([policy(), off], [*money_variables(study().model), "Allocated Budget"])
+    assert spent_money(study().model)(data) == pytest.approx(data["Allocated Budget"].sum(axis=(2, 3)), rel=1e-12)
 
 
 def test_costs_are_differences_of_runs():
-    found = costs(study(), {"zoned_need": policy()}, spent_money, MONEY_VARIABLES, outcome="gap_closed")
-    data = study().simulated([policy()], MONEY_VARIABLES)
-    assert found.money == pytest.approx(present_value(spent_money(data), study().years))
+    spent, read = spent_money(study().model), money_variables(study().model)
+    found = costs(study(), {"zoned_need": policy()}, spent, read, outcome="gap_closed")
+    data = study().simulated([policy()], read)
+    assert found.money == pytest.approx(present_value(spent(data), study().years))
     row = found.table().loc["zoned_need"]
     unit = found.unit_cost(0)
     if unit is None:
@@ -79,13 +80,13 @@ def test_more_money_goes_where_it_is_said():
 
 
 def test_the_next_money_buys_less_the_more_there_is():
-    name = "Policy Budget Share"
+    name, model = "Policy Budget Share", study().model
     budgets = {}
     for budget in (0.012, 0.0, 0.003):
         # Without the cost of sameness, which the first money brings.
         scaled = {**policy(), name: budget, "Homogenisation Sensitivity": 0.0}
         budgets[budget] = (scaled, more_money(study(), inputs(), scaled))
-    curves = cost_curves(study(), budgets, spent_money, MONEY_VARIABLES, outcome="output_change")
+    curves = cost_curves(study(), budgets, spent_money(model), money_variables(model), outcome="output_change")
     assert list(curves) == [0.0, 0.003, 0.012]
     place = curves[0.0].names.index("lever.skills")
     bought = [np.median(item.effects[place] / item.money[place]) for item in curves.values()]

@@ -5,9 +5,9 @@ import pytest
 
 from pysd_runner.policy import Objective, optimise
 from pysd_runner.policy.problem import Problem
-from pysd_runner.policy.regional import policy_values
 from pysd_runner.policy.study import effects_of
-from pysd_runner.policy.timing import timed_scenario, timing_space
+from pysd_runner.regional.policies import policy_values
+from pysd_runner.regional.timing import timed_scenario, timing_space
 from pysd_runner.scenarios import load_scenario
 from tests.policy.places import inputs, study
 

@@ -6,10 +6,10 @@ import pytest
 from pysd_runner import load_model, load_panel, project
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.regional.draws import common_draws
-from pysd_runner.regional.implied_shocks import SHOCK
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import Baseline
 
+SHOCK = "Technology Shock"
 REGIONS = ("110000", "310000", "410000", "620000")
 DRAWS = 6
 
@@ -104,8 +104,8 @@ def test_what_a_slow_search_finds_is_the_same(model, panel, baseline):
     fast = common.values[SHOCK].values[:, 0, 0]
     target = baseline.drawn(2, 0)[0]
     from pysd_runner.engine.paths import TimePath
-    from pysd_runner.regional.implied_shocks import only_draws
     from pysd_runner.simulation import simulate
+    from pysd_runner.simulation.stacking import only_draws
 
     values = only_draws(model, {k: v for k, v in common.values.items() if k != SHOCK}, np.array([0]))
     shocks = np.zeros((2, len(REGIONS)))

@@ -13,7 +13,8 @@ from pysd_runner.core.errors import InvalidInput, UnknownName
 from pysd_runner.export import load_netcdf, save_netcdf
 from pysd_runner.model import load_model
 from pysd_runner.panel import load_panel
-from pysd_runner.regional.draws import carried_states, parameter_draws
+from pysd_runner.regional.binding import RegionalModel
+from pysd_runner.regional.draws import parameter_draws
 from pysd_runner.regional.projection import load_projection, project
 from pysd_runner.scenarios import load_scenario
 from pysd_runner.spec import FittedParameters
@@ -265,8 +266,9 @@ def test_the_history_starts_in_the_nearest_year_with_output_in_every_region(mode
     output[2, panel.years.index(2014)] = np.nan
     holed = panel.with_variable("output_per_head", output, unit=panel.units["output_per_head"])
     values = {name: np.array([item.value]) for name, item in model.spec.parameters.items()}
-    found = carried_states(model, holed, 2024, values, None, 1.0)
-    expected = carried_states(model, panel, 2024, values, fit_of(model, panel, 2018), 1.0)
+    found = RegionalModel(model=model, panel=holed, parameters=values).carried(2024)
+    first_year = fit_of(model, panel, 2018).first_year
+    expected = RegionalModel(model=model, panel=panel, parameters=values).carried(2024, first_year)
     assert set(found) == {"s", "u", "X", "G", "N"}
     for name in found:
         np.testing.assert_array_equal(found[name], expected[name])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pysd_runner.core.numbers import interval, written
-from pysd_runner.policy.answer import answer
+from pysd_runner.regional.answer import answer
 from pysd_runner.regional.projection import project
 from pysd_runner.reports.certainty import aligned, width
 from pysd_runner.reports.evidence import declarations_of, evidence_lines

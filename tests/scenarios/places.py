@@ -7,9 +7,11 @@ from pathlib import Path
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.core.paths import model_folder
 from pysd_runner.scenarios import Scenario, load_scenario
-from pysd_runner.scenarios.lowering import POLICY_VARIABLES
 from pysd_runner.spec import ModelSpec, load_spec
 
+SPEC = load_spec(model_folder("regional_digital") / "model.toml")
+assert SPEC.bindings is not None
+POLICY_VARIABLES = SPEC.bindings.policy
 LEVERS = ("Access", "Skills", "Application", "Data", "Governance", "Knowledge", "Compensation")
 CLASSES = ("Frontier", "Transition", "Lagging")
 

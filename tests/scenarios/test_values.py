@@ -13,7 +13,8 @@ from pysd_runner.core.errors import InvalidScenario
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.scenarios import Policy, Scenario, Schedule, load_scenario
 from pysd_runner.scenarios.frozen import FrozenMapping
-from tests.scenarios.places import CLASSES, LEVERS, REGIONS, SmallModel, loaded
+from pysd_runner.spec import Lever
+from tests.scenarios.places import CLASSES, LEVERS, REGIONS, SPEC, SmallModel, loaded
 
 MODEL = SmallModel()
 LABEL = {"en": "x", "zh": "x"}
@@ -237,10 +238,11 @@ def test_a_model_without_the_variables_refuses_money_but_not_the_baseline() -> N
 
 
 def test_another_model_brings_its_own_levers(tmp_path: Path) -> None:
+    levers = {key: Lever(key=key, element=key.title(), en=key, zh=key) for key in ("roads", "schools")}
     own = SmallModel(
         name="own",
         path=tmp_path / "own.mdl",
-        spec=None,
+        spec=replace(SPEC, levers=levers, classes={}),
         ranges={"Region": ("R001",), "Lever": ("Roads", "Schools"), "Class": ()},
     )
     scenario = loaded(tmp_path, "policy: {budget: 0.003, mix: {roads: 0.25, SCHOOLS: 0.75}}\n", model=own)
@@ -251,6 +253,13 @@ def test_another_model_brings_its_own_levers(tmp_path: Path) -> None:
         loaded(tmp_path, "policy: {mix: {school: 1}}\n", model=own)
     with pytest.raises(InvalidScenario, match="the model has no lever 'data'; known: roads, schools"):
         load_scenario("data_market").values(own, REGIONS[:1], default_start=2025)
+
+
+def test_a_model_that_binds_no_policy_refuses_money_but_not_the_baseline() -> None:
+    bare = replace(MODEL, spec=None)
+    assert load_scenario("baseline").values(bare, REGIONS) == {}
+    with pytest.raises(InvalidScenario, match=r"policy.budget: the model .* declares no variable for it"):
+        load_scenario("zoned").values(bare, REGIONS, default_start=2025)
 
 
 def test_a_class_without_a_mix_is_refused() -> None:

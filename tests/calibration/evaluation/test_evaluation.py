@@ -4,6 +4,7 @@ that are broken on purpose and must fail the right row."""
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,16 @@ def projected(subject: Subject, fitted_panel: Panel) -> Projection:
 def test_the_base_run_is_the_projection_of_the_baseline(subject: Subject, projected: Projection) -> None:
     baseline = projected.data["output_per_head"].sel(scenario=projected.baselines["zoned_need"])
     np.testing.assert_allclose(subject.base["Output per Capita"][0, 0], baseline.to_numpy()[0], rtol=1e-12)
+
+
+def test_effects_of_regions_act_as_in_a_projection(result: FitResult, fitted_panel: Panel, subject: Subject) -> None:
+    effects = {"fdev": tuple(np.linspace(-0.1, 0.1, len(fitted_panel.codes)).tolist())}
+    fitted = replace(result.fitted, region_effects=effects)
+    pooled = Subject.of_fit(replace(result, fitted=fitted), fitted_panel, until=UNTIL)
+    data = project(subject.model, fitted_panel, "baseline", fitted, until=UNTIL, draws=1, shocks=False).data
+    found = pooled.base["Output per Capita"][0, 0]
+    np.testing.assert_allclose(found, data["output_per_head"].to_numpy()[0, 0], rtol=1e-12)
+    assert not np.allclose(found[:, -1], subject.base["Output per Capita"][0, 0, :, -1], rtol=1e-4)
 
 
 def test_policies_are_scored_as_the_projection_does(subject: Subject, projected: Projection) -> None:

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 from scipy.stats import t as student
 
 from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evidence_of, learn_laws
-from calibration.filtering.dynamics import COUPLINGS, advance, central, model_of, spec_of, start, uncoupled
+from calibration.filtering.dynamics import advance, central, couplings_of, start, uncoupled
 from calibration.filtering.ensemble import learn_widths, updated
 from calibration.filtering.learning import composite_likelihood
 from calibration.filtering.shocks import apart_from, heavy, shared_part, unrest
@@ -20,6 +20,7 @@ from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.models import ablations, models_named
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.panel import Panel
+from pysd_runner.regional.binding import shipped_model
 from pysd_runner.regional.draws import parameter_draws
 from pysd_runner.regional.inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
@@ -121,7 +122,7 @@ def test_output_is_followed_by_the_kalman_filter_where_the_model_is_linear(left:
 
 
 def test_the_small_filter_steps_like_the_model() -> None:
-    assert time_step(model_of(3)) * STEPS == 1
+    assert time_step(shipped_model()) * STEPS == 1
 
 
 def first_spread(cycle: float, drift: float) -> np.ndarray:
@@ -224,25 +225,25 @@ def test_couplings_are_those_of_a_projection() -> None:
     """One prior: members have the draws that a projection without a fit has, but for what laws decide."""
     values = history(4, 12)
     found = estimate(evidence(values), replace(SMALL, members=200), seed=3).members.parameters
-    projected = parameter_draws(spec_of(4), None, 200, np.random.default_rng(0))
-    for key in COUPLINGS:
+    projected = parameter_draws(shipped_model().spec, None, 200, np.random.default_rng(0))
+    for key in couplings_of(shipped_model()):
         # Other random numbers, the same law.
         assert ks_2samp(found[key], projected[key]).pvalue > 1e-3, key
     without = estimate(evidence(values), replace(SMALL, couplings=0.0), seed=3).members.parameters
-    assert not any(without[key].any() for key in COUPLINGS)
+    assert not any(without[key].any() for key in couplings_of(shipped_model()))
 
 
 def test_a_member_whose_couplings_leave_the_model_without_a_value_goes_on_without_them() -> None:
     values = np.linspace(-2.0, 2.0, 4)[:, None] + 0.01 * history(4, 6)
     known = evidence(values - values.mean(axis=0))
     laws = learn_laws(known.values, known.groups, SMALL)
-    members, state = start(known, laws, 2005, central(known, {key: np.ones(3) for key in COUPLINGS}))
+    members, state = start(known, laws, 2005, central(known, {key: np.ones(3) for key in couplings_of(known.model)}))
     wild = {**members.parameters, "m0": np.array([0.0, 500.0, 0.0]), "eps": np.array([1.0, 40.0, 1.0])}
     position, shock = known.values[:, -1], np.zeros((3, 4))
     found = advance(state, replace(members, parameters=wild), shock, position)
     calm = advance(state, uncoupled(members), shock, position)
     assert_allclose(found.level[1], calm.level[1], rtol=0, atol=0)
-    assert_allclose(found.stocks["P"][1], calm.stocks["P"][1], rtol=0, atol=0)
+    assert_allclose(found.stocks["population"][1], calm.stocks["population"][1], rtol=0, atol=0)
     own = advance(state, replace(members, parameters={**wild, "m0": np.zeros(3)}), shock, position)
     assert_allclose(found.level[[0, 2]], own.level[[0, 2]], rtol=0, atol=0)
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.filtering import FilterSettings, ahead, estimate, learn_laws
-from calibration.filtering.dynamics import COUPLINGS, advance, central, drawn, start
+from calibration.filtering.dynamics import advance, central, couplings_of, drawn, start
 from calibration.filtering.learning import Laws
 from calibration.filtering.output import OutputFilter, follow_output, movements, taken_for
 from calibration.filtering.shocks import heavy, left_of_relative
@@ -203,13 +203,13 @@ def test_the_years_behind_move_digital_stocks_with_the_output_that_was_observed(
     settings = replace(STILL, window=5)
     found = [estimate(evidence(item), settings, seed=0).state for item in (values, moved_on)]
     assert_allclose(found[0].level, found[1].level, atol=1e-9)
-    changed = np.abs(found[0].stocks["a"] / found[1].stocks["a"] - 1).mean(axis=0)
+    changed = np.abs(found[0].stocks["access"] / found[1].stocks["access"] - 1).mean(axis=0)
     assert changed[:2].min() > 0.01
     # Stocks of the origin are those of the years before it.
     late = values.copy()
     late[:2, -1] += np.array([1.0, -1.0])
     same = estimate(evidence(late), settings, seed=0).state
-    assert_allclose(same.stocks["a"], found[0].stocks["a"], rtol=1e-9)
+    assert_allclose(same.stocks["access"], found[0].stocks["access"], rtol=1e-9)
 
 
 @pytest.mark.parametrize("years", [60, 100, 150])
@@ -228,7 +228,9 @@ def test_an_early_jump_in_a_quiet_panel_leaves_the_variances_positive(years: int
 def test_an_early_jump_in_a_quiet_panel_is_forecast() -> None:
     logs = np.tile(np.linspace(9, 10, 6)[:, None], 100)
     logs[2, 1:] += 0.5
-    outlook = forecast(panel_of(logs), until=int(panel_of(logs).years[-1]) + 2, model="filtered", draws=100, past=False)
+    outlook = forecast(
+        panel_of(logs), until=int(panel_of(logs).years[-1]) + 2, forecaster="filtered", draws=100, past=False
+    )
     assert np.isfinite(outlook.draws).all()
 
 
@@ -247,7 +249,7 @@ def test_couplings_move_output_only_in_the_years_that_are_filtered() -> None:
     without = drawn(known, laws, chosen, 0.0, np.random.default_rng(1))
     assert not movements(known, laws, without, known.years[0]).any()
     # The model is run on a year from what was observed, once with couplings and once without.
-    means = {key: np.array([0.0, draw.parameters[key].mean()]) for key in COUPLINGS}
+    means = {key: np.array([0.0, draw.parameters[key].mean()]) for key in couplings_of(known.model)}
     members, state = start(known, laws, known.years[-2], central(known, means))
     position = state.level.mean(axis=0) - state.level.mean()
     after = advance(state, members, np.zeros((2, 4)), position).level

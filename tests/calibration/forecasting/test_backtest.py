@@ -22,7 +22,7 @@ from pysd_runner.panel import Panel
 from tests.calibration.forecasting.series import panel_of, walk
 
 NAMES = ("damped_drift", "error_correction", "gapsim")
-SMALL = {"horizons": (1, 2, 3), "draws": 40, "models": NAMES}
+SMALL = {"horizons": (1, 2, 3), "draws": 40, "forecasters": NAMES}
 
 
 def small(**changes: object):
@@ -64,7 +64,7 @@ def test_a_back_test_of_corrupted_data_repeats_its_early_forecasts_to_the_bit() 
     wild[:, 11:] += np.random.default_rng(1).normal(0, 5, wild[:, 11:].shape)
     for label, values in (("plain", logs), ("wild", wild)):
         chosen = {name: Spy(name, label) for name in ("persistence", "gapsim")}
-        backtest(panel_of(values), models=chosen, horizons=(1, 2), draws=20)
+        backtest(panel_of(values), forecasters=chosen, horizons=(1, 2), draws=20)
     assert len(seen["plain"]) == 6
     assert seen["plain"] == seen["wild"]
 
@@ -90,7 +90,7 @@ def test_an_origin_sees_no_later_national_value() -> None:
 def test_missing_years_at_the_start_leave_something_to_learn_from() -> None:
     logs = walk(5, 16)
     logs[:, 3:6] = np.nan
-    rows = backtest(panel_of(logs), models=["gapsim"], draws=20, horizons=(1, 2)).skill()
+    rows = backtest(panel_of(logs), forecasters=["gapsim"], draws=20, horizons=(1, 2)).skill()
     assert all(np.isfinite(row["crps"]) for row in rows)
 
 
@@ -112,14 +112,14 @@ def test_fewer_horizons_are_rows_of_more() -> None:
 
 def test_forecasts_beyond_the_years_members_are_judged_by_are_those_made_without_a_back_test(tmp_path: Path) -> None:
     panel = panel_of(walk(4, 20))
-    found = backtest(panel, models=["gapsim"], horizons=(7,), draws=20, checkpoint=tmp_path / "kept")
+    found = backtest(panel, forecasters=["gapsim"], horizons=(7,), draws=20, checkpoint=tmp_path / "kept")
     target = target_of(panel)
     alone = models()["gapsim"].forecast(origin_at(target, 2001, panel=panel), horizon=7, draws=20, seed=0)
     error = found.scores["error"].sel(model="gapsim", origin=2001, horizon=7)
     assert_allclose(error, alone.point[:, 6] - target.values[:, target.position(2008)], rtol=1e-12)
     for kept in sorted((tmp_path / "kept").glob("origin-*.npz"))[3:]:
         kept.unlink()
-    again = backtest(panel, models=["gapsim"], horizons=(7,), draws=20, checkpoint=tmp_path / "kept")
+    again = backtest(panel, forecasters=["gapsim"], horizons=(7,), draws=20, checkpoint=tmp_path / "kept")
     xr.testing.assert_identical(again.scores, found.scores)
 
 
@@ -150,13 +150,13 @@ def test_a_killed_back_test_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_back_test_is_refused(tmp_path: Path) -> None:
-    small(checkpoint=tmp_path / "kept", models=["pull"])
+    small(checkpoint=tmp_path / "kept", forecasters=["pull"])
     with pytest.raises(InvalidInput, match="another back-test"):
-        small(checkpoint=tmp_path / "kept", models=["pull"], seed=1)
+        small(checkpoint=tmp_path / "kept", forecasters=["pull"], seed=1)
     panel = panel_of(walk(6, 16), groups=("a", "b"))
     changed = replace(panel, national={"gdp": {panel.years[0]: 0.1}})
     with pytest.raises(InvalidInput, match="another back-test"):
-        backtest(changed, checkpoint=tmp_path / "kept", **{**SMALL, "models": ["pull"]})
+        backtest(changed, checkpoint=tmp_path / "kept", **{**SMALL, "forecasters": ["pull"]})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "note.txt").write_text("mine\n")
     with pytest.raises(InvalidInput, match="no checkpoint"):
@@ -164,26 +164,26 @@ def test_a_checkpoint_of_another_back_test_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_of_a_checkpoint_is_named(tmp_path: Path) -> None:
-    small(checkpoint=tmp_path / "kept", models=["pull"])
+    small(checkpoint=tmp_path / "kept", forecasters=["pull"])
     damaged = min((tmp_path / "kept").glob("origin-*.npz"))
     damaged.write_bytes(damaged.read_bytes()[:200])
     with pytest.raises(InvalidInput, match=f"{damaged.name} cannot be read.*delete the file"):
-        small(checkpoint=tmp_path / "kept", models=["pull"])
+        small(checkpoint=tmp_path / "kept", forecasters=["pull"])
     np.save(tmp_path / "array.npy", np.zeros(3))
     for content in (b"", b"\x00" * 500, (tmp_path / "array.npy").read_bytes()):
         damaged.write_bytes(content)
         with pytest.raises(InvalidInput, match=f"{damaged.name} cannot be read.*delete the file"):
-            small(checkpoint=tmp_path / "kept", models=["pull"])
+            small(checkpoint=tmp_path / "kept", forecasters=["pull"])
     damaged.unlink()
     xr.testing.assert_identical(
-        small(checkpoint=tmp_path / "kept", models=["pull"]).scores, small(models=["pull"]).scores
+        small(checkpoint=tmp_path / "kept", forecasters=["pull"]).scores, small(forecasters=["pull"]).scores
     )
 
 
 def test_files_of_another_back_test_or_year_and_changed_ones_are_not_taken(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    small(checkpoint=kept, models=["pull"])
-    small(checkpoint=tmp_path / "other", models=["pull"], seed=1)
+    small(checkpoint=kept, forecasters=["pull"])
+    small(checkpoint=tmp_path / "other", forecasters=["pull"], seed=1)
     first, second = sorted(kept.glob("origin-*.npz"))[:2]
     whole = first.read_bytes()
     with np.load(first) as content:
@@ -194,28 +194,28 @@ def test_files_of_another_back_test_or_year_and_changed_ones_are_not_taken(tmp_p
     for source in (tmp_path / "other" / first.name, second, points, tmp_path / "changed.npz"):
         first.write_bytes(source.read_bytes())
         with pytest.raises(InvalidInput, match=f"{first.name} is not what this back-test wrote.*delete the file"):
-            small(checkpoint=kept, models=["pull"])
+            small(checkpoint=kept, forecasters=["pull"])
     first.write_bytes(whole)
-    small(checkpoint=kept, models=["pull"])
+    small(checkpoint=kept, forecasters=["pull"])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "[]", '{"schema": 1, "digest": ""}'])
 def test_a_damaged_label_of_a_checkpoint_says_what_to_do(tmp_path: Path, content: str) -> None:
     (tmp_path / "backtest.json").write_text(content)
     with pytest.raises(InvalidInput, match="to start anew, or name another folder"):
-        small(checkpoint=tmp_path, models=["pull"])
+        small(checkpoint=tmp_path, forecasters=["pull"])
 
 
 def test_two_that_begin_at_once_share_a_checkpoint(tmp_path: Path) -> None:
     """The label of the other is under way, under a hidden name."""
     (tmp_path / ".backtest.json.abc.part").write_text("")
-    found = small(checkpoint=tmp_path, models=["pull"])
-    xr.testing.assert_identical(found.scores, small(models=["pull"]).scores)
+    found = small(checkpoint=tmp_path, forecasters=["pull"])
+    xr.testing.assert_identical(found.scores, small(forecasters=["pull"]).scores)
 
 
 def test_scores_are_those_of_a_plain_loop() -> None:
     panel = panel_of(walk(5, 14))
-    result = backtest(panel, models=["pull"], horizons=(1, 3), draws=30)
+    result = backtest(panel, forecasters=["pull"], horizons=(1, 3), draws=30)
     target = target_of(panel).values
     squares, own = [], []
     for last in range(8, 13):
@@ -239,7 +239,7 @@ def test_persistence_has_ratio_one_and_tables_agree() -> None:
 
 
 def test_the_default_first_origin_is_the_ninth_year_and_the_last_the_last_but_one() -> None:
-    result = backtest(panel_of(walk(4, 12)), models=[], draws=10)
+    result = backtest(panel_of(walk(4, 12)), forecasters=[], draws=10)
     assert result.scores["origin"].values.tolist() == [1998, 1999, 2000]
     assert result.scores["model"].values.tolist() == ["persistence"]
 
@@ -248,7 +248,7 @@ def test_holes_late_entries_and_missing_years_are_scored_around() -> None:
     logs = walk(6, 16)
     logs[0, 10] = logs[1, :6] = logs[2, -1] = np.nan
     logs[:, 7] = np.nan
-    row = backtest(panel_of(logs), models=["gapsim"], draws=20, horizons=(1,)).skill()[-1]
+    row = backtest(panel_of(logs), forecasters=["gapsim"], draws=20, horizons=(1,)).skill()[-1]
     # Nine years are those in which something was observed.
     assert row["origins"] == 6
     assert row["regions"] == 6
@@ -258,7 +258,12 @@ def test_holes_late_entries_and_missing_years_are_scored_around() -> None:
 def test_years_of_which_nothing_is_known_are_no_origins() -> None:
     logs = walk(4, 16)
     logs[:, 10:13] = np.nan
-    assert backtest(panel_of(logs), models=[], draws=10).scores["origin"].values.tolist() == [1998, 1999, 2003, 2004]
+    assert backtest(panel_of(logs), forecasters=[], draws=10).scores["origin"].values.tolist() == [
+        1998,
+        1999,
+        2003,
+        2004,
+    ]
 
 
 def with_years(logs: np.ndarray, years: Sequence[int]) -> Panel:
@@ -271,7 +276,7 @@ def test_a_hole_in_the_years_of_a_panel_is_the_same_as_years_without_values() ->
     left_out = with_years(walk(4, len(years)), years)
     logs = np.full((4, 20), np.nan)
     logs[:, np.array(years) - 1990] = np.log(left_out["output_per_head"])
-    found, same = (backtest(item, models=["gapsim"], draws=20) for item in (left_out, panel_of(logs)))
+    found, same = (backtest(item, forecasters=["gapsim"], draws=20) for item in (left_out, panel_of(logs)))
     assert found.scores["origin"].values.tolist() == [1998, 1999, *range(2003, 2009)]
     xr.testing.assert_equal(found.scores, same.scores)
     # From 1999 nothing came one to three years later.
@@ -304,7 +309,7 @@ def test_only_years_with_data_are_origins() -> None:
     with pytest.raises(
         InvalidInput, match=r"origin 2001 cannot be scored: .* 1990-1999, 2003-2008, .* origins are 1994"
     ):
-        backtest(panel, models=[], origins=[2001])
+        backtest(panel, forecasters=[], origins=[2001])
 
 
 @pytest.mark.parametrize(
@@ -328,7 +333,7 @@ def test_bad_panels_and_arguments_say_what_to_do() -> None:
     with pytest.raises(InvalidPanel, match=r"3 year.*needs 10"):
         backtest(panel_of(walk(5, 3)))
     with pytest.raises(UnknownName, match="Did you mean 'damped_drift'"):
-        small(models=["damped_drit"])
+        small(forecasters=["damped_drit"])
     with pytest.raises(InvalidInput, match="origin 2005 cannot be scored"):
         small(origins=[2005])
     with pytest.raises(InvalidInput, match="horizons"):
@@ -340,9 +345,9 @@ def test_bad_panels_and_arguments_say_what_to_do() -> None:
 def test_a_panel_that_never_changes_is_refused_and_one_that_moves_as_a_whole_gives_no_widths() -> None:
     still = np.repeat(np.arange(8.0, 12.0)[:, None], 14, axis=1)
     with pytest.raises(InvalidPanel, match="no region's value ever changes: that looks filled in"):
-        backtest(panel_of(still), models=[])
+        backtest(panel_of(still), forecasters=[])
     with pytest.raises(InvalidInput, match="cannot learn its widths"):
-        backtest(panel_of(still + np.log(2) * (np.arange(14) > 12)), models=[], origins=[2000])
+        backtest(panel_of(still + np.log(2) * (np.arange(14) > 12)), forecasters=[], origins=[2000])
 
 
 def write(path: Path, logs: np.ndarray) -> Path:
@@ -359,7 +364,17 @@ def test_the_command_prints_one_object_for_a_file_with_output_per_head_alone(
     logs = walk(5, 14)
     logs[1, 4] = np.nan
     path = write(tmp_path / "mine.csv", logs)
-    line = ["backtest", str(path), "--model", "gapsim", "--draws", "20", "--json", "--out", str(tmp_path / "skill.csv")]
+    line = [
+        "backtest",
+        str(path),
+        "--forecaster",
+        "gapsim",
+        "--draws",
+        "20",
+        "--json",
+        "--out",
+        str(tmp_path / "skill.csv"),
+    ]
     assert main(line) == 0
     answer = json.loads(capsys.readouterr().out)
     rows = answer["data"]["skill"]
@@ -380,7 +395,7 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "skill.csv"
-    line = ["backtest", str(write(tmp_path / "mine.csv", walk(5, 18))), "--model", "drift", "--model", "pull"]
+    line = ["backtest", str(write(tmp_path / "mine.csv", walk(5, 18))), "--forecaster", "drift", "--forecaster", "pull"]
     assert main([*line, "--draws", "20", "--out", str(out)]) == 0
     told = capsys.readouterr().out
     row = pd.read_csv(out).set_index(["model", "horizon"]).loc[("pull", 2)]
@@ -405,7 +420,7 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
 
 def test_regions_that_grow_alike_are_no_reason_to_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = np.repeat(np.linspace(9, 10, 4)[:, None], 16, axis=1) + 0.02 * np.arange(16)
-    line = ["backtest", str(write(tmp_path / "mine.csv", logs)), "--model", "gapsim", "--draws", "20", "--json"]
+    line = ["backtest", str(write(tmp_path / "mine.csv", logs)), "--forecaster", "gapsim", "--draws", "20", "--json"]
     code = main(line)
     told = capsys.readouterr()
     assert "bug" not in told.err
@@ -435,7 +450,7 @@ def test_intervals_that_cannot_be_told_are_not_printed() -> None:
 def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = write(tmp_path / "mine.csv", walk(4, 12)), tmp_path / "skill.csv"
     out.write_text("mine", encoding="utf-8")
-    line = ["backtest", str(path), "--model", "pull", "--draws", "10", "--out", str(out)]
+    line = ["backtest", str(path), "--forecaster", "pull", "--draws", "10", "--out", str(out)]
     assert main(line) == 2
     told = capsys.readouterr().err
     assert "exists already; choose another file with --out, or replace it with --force" in told
@@ -455,7 +470,7 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--model", "pul"], "Did you mean 'pull'?"),
+        (["--forecaster", "pul"], "Did you mean 'pull'?"),
         (["--horizon", "40"], "expected years ahead from 1 to 11"),
         (["--horizon", "1", "--horizon", "7"], "7 years ahead needs an origin by 1994"),
         (["--first-origin", "1991"], "cannot be scored"),
@@ -484,9 +499,9 @@ def test_nothing_begins_before_everything_is_checked(
 def test_forecasters_without_the_reference_and_seeds_below_zero_are_refused() -> None:
     panel = panel_of(walk(4, 12))
     with pytest.raises(InvalidInput, match="must be among them"):
-        backtest(panel, models={"pull": baselines()["pull"]})
+        backtest(panel, forecasters={"pull": baselines()["pull"]})
     with pytest.raises(InvalidInput, match="seed must be a whole number from 0"):
-        backtest(panel, models=[], seed=-1)
+        backtest(panel, forecasters=[], seed=-1)
 
 
 def test_the_command_prints_a_table_and_refuses_with_one_line(
@@ -494,22 +509,24 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
 ) -> None:
     path = write(tmp_path / "mine.csv", walk(4, 12))
     assert (
-        main(["backtest", str(path), "--model", "pull", "--horizon", "1", "--draws", "10", "--last-origin", "1999"])
+        main(
+            ["backtest", str(path), "--forecaster", "pull", "--horizon", "1", "--draws", "10", "--last-origin", "1999"]
+        )
         == 0
     )
     told = capsys.readouterr()
     assert "origins 1998-1999" in told.out
     assert "rmse ratio to persistence" in told.out
-    assert main(["backtest", str(path), "--model", "pull", "--draws", "10", "--first-year", "1991"]) == 0
+    assert main(["backtest", str(path), "--forecaster", "pull", "--draws", "10", "--first-year", "1991"]) == 0
     assert "origins 1999-2000" in capsys.readouterr().out
     assert main(["backtest", str(path), "--first-year", "2050"]) == 2
     assert "nothing of panel" in capsys.readouterr().err
-    assert main(["backtest", str(path), "--model", "pul", "--draws", "10"]) == 2
+    assert main(["backtest", str(path), "--forecaster", "pul", "--draws", "10"]) == 2
     assert "Did you mean 'pull'?" in capsys.readouterr().err
     logs = walk(4, 12)
     logs[:, 9] = np.nan
     hole = write(tmp_path / "hole.csv", logs)
-    line = ["backtest", str(hole), "--model", "pull", "--draws", "10", "--first-origin"]
+    line = ["backtest", str(hole), "--forecaster", "pull", "--draws", "10", "--first-origin"]
     assert main([*line, "1998", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["data"]["origins"] == [1998, 2000]

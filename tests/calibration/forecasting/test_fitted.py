@@ -100,10 +100,10 @@ def test_a_fit_that_does_not_belong_is_refused(changes: dict[str, object], text:
 
 def test_a_back_test_refuses_a_fit_that_knows_what_came() -> None:
     asked = {"persistence": baselines()["persistence"], "mine": FilteredModel(name="mine", settings=SMALL, fit=fit())}
-    found = backtest(panel(14), models=asked, origins=[2001, 2002], horizons=[1], draws=20)
+    found = backtest(panel(14), forecasters=asked, origins=[2001, 2002], horizons=[1], draws=20)
     assert list(found.scores["model"].values) == ["persistence", "mine"]
     with pytest.raises(InvalidInput, match="lie after the origin 2000"):
-        backtest(panel(14), models=asked, origins=[2000], horizons=[1], draws=20)
+        backtest(panel(14), forecasters=asked, origins=[2000], horizons=[1], draws=20)
 
 
 def test_before_its_last_year_the_model_has_its_priors() -> None:
@@ -127,11 +127,11 @@ def test_forecasters_without_the_model_take_no_fit() -> None:
 
 @pytest.mark.parametrize("name", ["filtered", "gapsim"])
 def test_the_result_says_which_fit_it_used(name: str) -> None:
-    found = forecast(panel(), until=2003, model=name, fit=fit(), draws=40, past=False)
+    found = forecast(panel(), until=2003, forecaster=name, fit=fit(), draws=40, past=False)
     assert found.fit == fit()
     assert "filtered" in found.weights
     assert found.couplings is not None
-    plain = forecast(panel(), until=2003, model=name, draws=40, past=False)
+    plain = forecast(panel(), until=2003, forecaster=name, draws=40, past=False)
     assert not np.array_equal(found.draws.to_numpy(), plain.draws.to_numpy())
     # Members were weighed at origins whose future the fit knows, hence without it.
     assert found.weights == plain.weights
@@ -149,7 +149,18 @@ def test_the_command_takes_a_fit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ]
     source, folder = tmp_path / "mine.csv", tmp_path / "fit"
     source.write_text("region,year,output_per_head\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    line = ["forecast", str(source), "--until", "2003", "--draws", "20", "--no-past", "--model", "filtered", "--json"]
+    line = [
+        "forecast",
+        str(source),
+        "--until",
+        "2003",
+        "--draws",
+        "20",
+        "--no-past",
+        "--forecaster",
+        "filtered",
+        "--json",
+    ]
     fit().save(folder / "fitted.json")
     assert main([*line, "--fit", str(folder)]) == 0
     told = capsys.readouterr()

@@ -78,12 +78,12 @@ def test_events_that_cannot_be_counted_are_refused(event: str, kind: type[Except
 def test_a_forecast_holds_its_draws_events_and_past() -> None:
     panel = panel_of(walk(4, 14), groups=("a", "b"))
     event = "dispersion falls by 1% by 2004"
-    found = forecast(panel, until=2005, model="damped_drift", events=[event], draws=60)
+    found = forecast(panel, until=2005, forecaster="damped_drift", events=[event], draws=60)
     assert found.draws.shape == (60, 4, 2)
     assert found.origin == 2003
     falls = found.draws.to_numpy()[:, :, 0].std(axis=1) <= 0.99 * found.history.to_numpy()[:, -1].std()
     assert found.chances[0].probability == falls.mean()
-    usual = backtest(panel, models={name: models()[name] for name in ("persistence", "damped_drift")})
+    usual = backtest(panel, forecasters={name: models()[name] for name in ("persistence", "damped_drift")})
     assert list(found.past) == [
         row for row in usual.skill() if row["model"] != "persistence" and row["horizon"] in (1, 3, 5)
     ]
@@ -103,10 +103,10 @@ def test_a_forecast_holds_its_draws_events_and_past() -> None:
 
 def test_regions_not_observed_in_the_last_year_are_named_and_start_from_their_last_level() -> None:
     logs = walk(6, 14)
-    complete = forecast(panel_of(logs), until=2005, model="damped_drift", draws=60, past=False)
+    complete = forecast(panel_of(logs), until=2005, forecaster="damped_drift", draws=60, past=False)
     assert "was observed in 2003" not in paragraph(complete)
     logs[1, -1] = logs[2, -2:] = np.nan
-    found = forecast(panel_of(logs), until=2005, model="damped_drift", draws=60, past=False)
+    found = forecast(panel_of(logs), until=2005, forecaster="damped_drift", draws=60, past=False)
     text = {lang: paragraph(found, lang) for lang in ("en", "zh")}
     first, second = (found.names[str(code)][0] for code in found.draws["region"].to_numpy()[1:3])
     assert f"No output was observed in 2003 of {first}, {second} (2 of 6 regions)" in text["en"]
@@ -117,12 +117,12 @@ def test_regions_not_observed_in_the_last_year_are_named_and_start_from_their_la
     years = found.table().groupby("region")["last_year"].first()
     assert years.tolist() == [2003, 2002, 2001, 2003, 2003, 2003]
     logs[:4, -1] = np.nan
-    many = paragraph(forecast(panel_of(logs), until=2005, model="damped_drift", draws=60, past=False))
+    many = paragraph(forecast(panel_of(logs), until=2005, forecaster="damped_drift", draws=60, past=False))
     assert "and 1 more (4 of 6 regions)" in many
 
 
 def test_moves_are_those_of_the_table() -> None:
-    found = forecast(panel_of(walk(4, 14)), until=2005, model="damped_drift", draws=60, past=False)
+    found = forecast(panel_of(walk(4, 14)), until=2005, forecaster="damped_drift", draws=60, past=False)
     table = found.table()
     last = table[table["year"] == 2005].set_index("region")
     moves = last["q50"] / last["last"] - 1
@@ -133,7 +133,7 @@ def test_moves_are_those_of_the_table() -> None:
 
 def scored(*origins: int, ratio: float = 0.8) -> Outlook:
     """A forecast whose past was 0.8 of persistence from so many origins at 1, 3 and 5 years."""
-    found = forecast(panel_of(walk(4, 14)), until=2005, model="damped_drift", draws=20, past=False)
+    found = forecast(panel_of(walk(4, 14)), until=2005, forecaster="damped_drift", draws=20, past=False)
     score = {"rmse_ratio_to_persistence": ratio, "coverage_90": 0.925}
     rows = tuple(
         {"horizon": ahead, "origins": number, **score} for ahead, number in zip((1, 3, 5), origins, strict=False)
@@ -198,7 +198,7 @@ def test_a_gap_says_what_it_is_to_and_chances_are_never_certain() -> None:
         f"{low} below 1000% of the mean in 2004",
         f"{high} below 1% of the mean in 2004",
     ]
-    found = forecast(panel, until=2005, model="persistence", events=events, draws=60, past=False)
+    found = forecast(panel, until=2005, forecaster="persistence", events=events, draws=60, past=False)
     text = paragraph(found)
     assert text.count("the gap is that to the mean of the regions") == 1
     assert f"“{events[2]}” has a probability of >99%" in text
@@ -223,7 +223,7 @@ def test_halves_are_rounded_up(share: float, text: str) -> None:
 
 
 def test_a_panel_too_short_for_a_back_test_is_scored_from_the_origins_there_are() -> None:
-    found = forecast(panel_of(walk(4, 7)), until=1997, model="damped_drift", draws=20)
+    found = forecast(panel_of(walk(4, 7)), until=1997, forecaster="damped_drift", draws=20)
     assert found.past_origins == (1994, 1995)
     assert [(row["horizon"], row["origins"]) for row in found.past] == [(1, 2)]
 
@@ -231,12 +231,12 @@ def test_a_panel_too_short_for_a_back_test_is_scored_from_the_origins_there_are(
 def test_years_of_which_nothing_is_known_are_no_past_origins() -> None:
     logs = walk(4, 15)
     logs[:, 10] = np.nan
-    found = forecast(panel_of(logs), until=2006, model="pull", draws=10)
+    found = forecast(panel_of(logs), until=2006, forecaster="pull", draws=10)
     assert found.past_origins == (1998, 1999, 2001, 2002, 2003)
 
 
 def test_the_model_says_what_its_couplings_do() -> None:
-    found = forecast(panel_of(walk(4, 12)), until=2003, model="filtered", draws=40, past=False)
+    found = forecast(panel_of(walk(4, 12)), until=2003, forecaster="filtered", draws=40, past=False)
     assert found.weights == {"filtered": 1.0}
     assert found.reach == 1.0
     assert found.couplings is not None
@@ -263,7 +263,7 @@ def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_t
     # How far a forecast goes does not change what is learnt of its parts.
     farther = forecast(panel, until=2008, draws=40, past=False)
     assert (farther.weights, farther.reach) == (found.weights, found.reach)
-    alone = forecast(panel, until=2002, model="filtered", draws=40, past=False)
+    alone = forecast(panel, until=2002, forecaster="filtered", draws=40, past=False)
     assert alone.couplings is not None
     assert found.couplings is not None
     assert_allclose(found.couplings, found.reach * found.weights["filtered"] * alone.couplings)
@@ -291,7 +291,7 @@ def test_years_draws_and_short_panels_are_refused() -> None:
     with pytest.raises(InvalidInput, match="seed must be a whole number from 0"):
         forecast(panel, until=2005, seed=-1)
     with pytest.raises(UnknownName, match="filtered"):
-        forecast(panel, until=2005, model="filterd")
+        forecast(panel, until=2005, forecaster="filterd")
 
 
 def write(source: Path) -> Path:
@@ -311,7 +311,7 @@ def write(source: Path) -> Path:
     [
         (["--until", "1999"], "after the last one of the panel, 2001"),
         (["--until", "99999"], "at most 50 years"),
-        (["--model", "filterd"], "Did you mean 'filtered'?"),
+        (["--forecaster", "filterd"], "Did you mean 'filtered'?"),
         (["--event", "pigs fly by 2005"], "not understood"),
         (
             ["--event", "R09 overtakes R01 by 2005"],
@@ -376,18 +376,21 @@ def test_regions_that_come_late_or_end_early_are_forecast_too(
     ]
     source = tmp_path / "mine.csv"
     source.write_text("\n".join(["region,year,output_per_head", *rows]), encoding="utf-8")
-    assert main(["forecast", str(source), "--until", "2004", "--model", "damped_drift", "--draws", "20", "--json"]) == 0
+    assert (
+        main(["forecast", str(source), "--until", "2004", "--forecaster", "damped_drift", "--draws", "20", "--json"])
+        == 0
+    )
     answer = json.loads(capsys.readouterr().out)
     assert {row["region"] for row in answer["data"]["table"]} == {f"R{place}" for place in range(5)}
     assert "No output was observed in 2003 of R1 (1 of 5 regions)" in answer["data"]["text"]["en"]
     assert not [text for text in answer["warnings"] if "left out" in text or "population" in text]
-    assert main(["backtest", str(source), "--model", "damped_drift", "--draws", "20", "--json"]) == 0
+    assert main(["backtest", str(source), "--forecaster", "damped_drift", "--draws", "20", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["data"]["regions"] == [f"R{place}" for place in range(5)]
 
 
 def test_names_that_are_longer_than_their_fan_are_cut() -> None:
     long = "A region whose name is much longer than its fan is wide"
-    found = forecast(panel_of(walk(4, 14)), until=2005, model="persistence", draws=20, past=False)
+    found = forecast(panel_of(walk(4, 14)), until=2005, forecaster="persistence", draws=20, past=False)
     figure = plot_outlook(replace(found, names={**found.names, "R01": (long, long)}))
     texts = [item.get_text() for item in figure.texts]
     assert long not in texts
@@ -397,7 +400,7 @@ def test_names_that_are_longer_than_their_fan_are_cut() -> None:
 
 def test_past_scores_are_written_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, out = write(tmp_path / "mine.csv"), tmp_path / "out"
-    line = ["forecast", str(source), "--until", "2002", "--draws", "20", "--model", "damped_drift", "--json"]
+    line = ["forecast", str(source), "--until", "2002", "--draws", "20", "--forecaster", "damped_drift", "--json"]
     assert main([*line, "--out", str(out)]) == 0
     rows = json.loads(capsys.readouterr().out)["data"]["past"]
     written = pd.read_csv(out / "past.csv")
@@ -431,10 +434,10 @@ def test_with_past_scores_no_member_forecasts_the_same_twice(monkeypatch: pytest
 
 
 def test_a_forecast_that_was_kept_is_the_one_it_was_made_as_and_no_other() -> None:
-    panel, settings = panel_of(walk(4, 14)), {"model": "damped_drift", "past": False}
+    panel, settings = panel_of(walk(4, 14)), {"forecaster": "damped_drift", "past": False}
     kept = forecast(panel, until=2008, draws=60, **settings).baseline
     near = forecast(panel, until=2005, draws=40, kept=kept, **settings)
     assert_allclose(near.draws, kept.paths[:40, :, : near.draws.sizes["year"]], rtol=0, atol=0)
-    for other in ({"seed": 1}, {"draws": 61}, {"until": 2009}, {"model": "persistence"}):
+    for other in ({"seed": 1}, {"draws": 61}, {"until": 2009}, {"forecaster": "persistence"}):
         asked = {"until": 2005, "draws": 40, **settings, **other}
         assert_allclose(forecast(panel, kept=kept, **asked).draws, forecast(panel, **asked).draws, rtol=0, atol=0)

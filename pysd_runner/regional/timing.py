@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pysd_runner.engine import TimePath
-from pysd_runner.policy.regional_space import uniform_space
 from pysd_runner.policy.space import Knob, Space
 from pysd_runner.policy.study import Study
+from pysd_runner.regional.policy_spaces import uniform_space
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario
 from pysd_runner.scenarios.frozen import FrozenMapping

@@ -1,4 +1,4 @@
-"""The study of the shipped regional model: its levers, and gaps and output as outcomes with their derivatives."""
+"""The study of the regional model: its levers, and gaps and output as outcomes with their derivatives."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,28 +8,23 @@ from numpy.typing import NDArray
 
 from pysd_runner.checks.experiments import Loop, load_experiments
 from pysd_runner.model import Model
-from pysd_runner.policy.comparison import start_of
 from pysd_runner.policy.effects import Start
 from pysd_runner.policy.futures import Factor, Futures, Mechanism, futures_of
 from pysd_runner.policy.study import Data, Lever, Outcome, Study
+from pysd_runner.regional.comparison import start_of
 from pysd_runner.regional.inputs import time_step
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario, load_scenario
-from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
 from pysd_runner.scenarios.crossing import two_by_two
 from pysd_runner.scenarios.vocabulary import load_vocabulary
+from pysd_runner.spec.bindings import VariableNames
 from pysd_runner.text import say
 
 Array = NDArray[np.float64]
 
-OUTPUT, PEOPLE = "Output", "Population"
-# Assumptions about policy that have no estimate; a future has each of them or not.
-DOUBTED = ("h_hom", "q_f", "crowd")
-ACTIVE = POLICY_VARIABLES["levers"]
-
 
 def regional_study(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
-    """A study of the shipped model.
+    """A study of a regional model.
 
     Parameters
     ----------
@@ -45,9 +40,10 @@ def regional_study(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
         (where regions have classes), ``output_change`` and ``leader_change``.
     """
     model, panel = inputs.model, inputs.panel
-    elements = list(model.ranges["Lever"])
+    bound = model.bindings
+    elements, active = list(model.ranges[bound.ranges.lever]), bound.policy["levers"]
     levers = {
-        key: Lever(key=key, variable=ACTIVE, position=(elements.index(word.element),), en=word.en, zh=word.zh)
+        key: Lever(key=key, variable=active, position=(elements.index(word.element),), en=word.en, zh=word.zh)
         for key, word in load_vocabulary(model).levers.items()
     }
     return Study(
@@ -58,8 +54,8 @@ def regional_study(inputs: ProjectionInputs, *, lang: str = "en") -> Study:
         step=time_step(model),
         none=policy_values(inputs, load_scenario("baseline", model=model)),
         levers=levers,
-        outcomes=regional_outcomes(start_of(panel)),
-        watched={"region_change": _regions()},
+        outcomes=regional_outcomes(start_of(panel), bound.variables),
+        watched={"region_change": _regions(bound.variables)},
         elements=tuple(region.name_zh if lang == "zh" else region.name_en for region in panel.regions),
         notes=(
             "Effects of digital policy on output rest on priors from the literature passed through the structure; "
@@ -84,47 +80,50 @@ def policy_values(inputs: ProjectionInputs, scenario: Scenario) -> dict[str, Any
     return dict(scenario.values(inputs.model, inputs.panel.regions, default_start=float(origin + 1), times=times))
 
 
-def regional_outcomes(start: Start) -> dict[str, Outcome]:
-    """Outcomes of the shipped model.
+def regional_outcomes(start: Start, names: VariableNames) -> dict[str, Outcome]:
+    """Outcomes of a regional model.
 
     Parameters
     ----------
     start
         The last observed year, from which it is known who is behind and who leads.
+    names
+        Variables of the model by what they mean.
     """
     found = []
     if start.behind.any():
-        found.append(_gap(start.behind))
-    found.append(_theil("theil_closed", np.eye(len(start.output))))
-    names = list(dict.fromkeys(start.classes))
-    if len(names) > 1:
-        members = np.array([[float(own == name) for own in start.classes] for name in names])
-        found.append(_theil("theil_between_closed", members))
-    found.append(_national())
-    found.append(_region("leader_change", start.leader))
+        found.append(_gap(start.behind, names))
+    found.append(_theil("theil_closed", np.eye(len(start.output)), names))
+    groups = list(dict.fromkeys(start.classes))
+    if len(groups) > 1:
+        members = np.array([[float(own == name) for own in start.classes] for name in groups])
+        found.append(_theil("theil_between_closed", members, names))
+    found.append(_national(names))
+    found.append(_region("leader_change", start.leader, names))
     return {item.key: item for item in found}
 
 
-def _gap(behind: NDArray[np.bool_]) -> Outcome:
+def _gap(behind: NDArray[np.bool_], names: VariableNames) -> Outcome:
     """Mean log distance of the regions below the mean, log points x100; see `mean_log_gap`."""
+    output, population = names.output, names.population
     share = behind / behind.sum()
 
     def value(data: Data) -> Array:
-        made, people = data[OUTPUT], data[PEOPLE]
+        made, people = data[output], data[population]
         nation = np.log(made.sum(2) / people.sum(2))
         return np.asarray(100 * (nation - np.einsum("pdry,r->pdy", np.log(made / people), share)))
 
     def slopes(data: Data) -> dict[str, Array]:
-        made, people = data[OUTPUT], data[PEOPLE]
+        made, people = data[output], data[population]
         own = share[:, None]
         return {
-            OUTPUT: 100 * (1 / made.sum(2, keepdims=True) - own / made),
-            PEOPLE: 100 * (own / people - 1 / people.sum(2, keepdims=True)),
+            output: 100 * (1 / made.sum(2, keepdims=True) - own / made),
+            population: 100 * (own / people - 1 / people.sum(2, keepdims=True)),
         }
 
     return Outcome(
         key="gap_closed",
-        variables=(OUTPUT, PEOPLE),
+        variables=(output, population),
         value=value,
         slopes=slopes,
         sign=-1.0,
@@ -135,14 +134,15 @@ def _gap(behind: NDArray[np.bool_]) -> Outcome:
     )
 
 
-def _theil(key: str, members: Array) -> Outcome:
+def _theil(key: str, members: Array, names: VariableNames) -> Outcome:
     """Theil index of groups of regions, x1000; members of shape (group, region)."""
+    output, population = names.output, names.population
 
     def grouped(values: Array) -> Array:
         return np.asarray(np.einsum("gr,pdry->pdgy", members, values))
 
     def parts(data: Data) -> tuple[Array, Array, Array, Array]:
-        made, people = grouped(data[OUTPUT]), grouped(data[PEOPLE])
+        made, people = grouped(data[output]), grouped(data[population])
         share = made / made.sum(2, keepdims=True)
         logs = np.log(share / (people / people.sum(2, keepdims=True)))
         return made, people, share, logs
@@ -157,13 +157,13 @@ def _theil(key: str, members: Array) -> Outcome:
         by_output = 1000 * (logs - total) / made.sum(2, keepdims=True)
         by_people = 1000 * (1 / people.sum(2, keepdims=True) - share / people)
         return {
-            OUTPUT: np.einsum("gr,pdgy->pdry", members, by_output),
-            PEOPLE: np.einsum("gr,pdgy->pdry", members, by_people),
+            output: np.einsum("gr,pdgy->pdry", members, by_output),
+            population: np.einsum("gr,pdgy->pdry", members, by_people),
         }
 
     return Outcome(
         key=key,
-        variables=(OUTPUT, PEOPLE),
+        variables=(output, population),
         value=value,
         slopes=slopes,
         sign=-1.0,
@@ -174,13 +174,14 @@ def _theil(key: str, members: Array) -> Outcome:
     )
 
 
-def _national() -> Outcome:
+def _national(names: VariableNames) -> Outcome:
     """Output of the nation."""
+    output = names.output
     return Outcome(
         key="output_change",
-        variables=(OUTPUT,),
-        value=lambda data: data[OUTPUT].sum(2),
-        slopes=lambda data: {OUTPUT: np.ones_like(data[OUTPUT])},
+        variables=(output,),
+        value=lambda data: data[output].sum(2),
+        slopes=lambda data: {output: np.ones_like(data[output])},
         unit="%",
         en=say("policy_outcome.output_change", "en"),
         zh=say("policy_outcome.output_change", "zh"),
@@ -188,18 +189,21 @@ def _national() -> Outcome:
     )
 
 
-def _region(key: str, place: int) -> Outcome:
+def _region(key: str, place: int, names: VariableNames) -> Outcome:
+    """Output per head of one region."""
+    output, population = names.output, names.population
+
     def value(data: Data) -> Array:
-        return np.asarray(data[OUTPUT][:, :, place] / data[PEOPLE][:, :, place])
+        return np.asarray(data[output][:, :, place] / data[population][:, :, place])
 
     def slopes(data: Data) -> dict[str, Array]:
-        made, people = data[OUTPUT], data[PEOPLE]
+        made, people = data[output], data[population]
         chosen = np.where(np.arange(made.shape[2]) == place, 1.0, 0.0)[:, None]
-        return {OUTPUT: chosen / people, PEOPLE: -chosen * made / people**2}
+        return {output: chosen / people, population: -chosen * made / people**2}
 
     return Outcome(
         key=key,
-        variables=(OUTPUT, PEOPLE),
+        variables=(output, population),
         value=value,
         slopes=slopes,
         unit="%",
@@ -209,17 +213,18 @@ def _region(key: str, place: int) -> Outcome:
     )
 
 
-def _regions() -> Outcome:
+def _regions(names: VariableNames) -> Outcome:
     """Output per head of every region."""
+    output, population = names.output, names.population
 
     def slopes(data: Data) -> dict[str, Array]:
-        made, people = data[OUTPUT], data[PEOPLE]
-        return {OUTPUT: 1 / people, PEOPLE: -made / people**2}
+        made, people = data[output], data[population]
+        return {output: 1 / people, population: -made / people**2}
 
     return Outcome(
         key="region_change",
-        variables=(OUTPUT, PEOPLE),
-        value=lambda data: data[OUTPUT] / data[PEOPLE],
+        variables=(output, population),
+        value=lambda data: data[output] / data[population],
         slopes=slopes,
         unit="%",
         en=say("policy_outcome.region_change", "en"),
@@ -278,7 +283,7 @@ def _loops(model: Model) -> list[Loop]:
 
 
 def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
-    """Futures of the shipped model: draws, unit costs, definitions of a skill, assumptions about policy.
+    """Futures of a regional model: draws, unit costs, definitions of a skill, assumptions about policy.
 
     Parameters
     ----------
@@ -303,8 +308,7 @@ def regional_futures(studies: Mapping[str, Study], *, seed: int = 0) -> Futures:
             off={declared[key].variable: 0.0},
             on={declared[key].variable: 1.0} if key in optional else {},
         )
-        for key in (*DOUBTED, *sorted(optional))
-        if key in declared
+        for key in (*model.bindings.parameters.doubted, *sorted(optional))
     ]
     definition = Factor(
         key="definition", en=say("policy_outcome.definition", "en"), zh=say("policy_outcome.definition", "zh")

@@ -8,13 +8,11 @@ import numpy as np
 
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
-from pysd_runner.policy.comparison import Comparison, compare, scanned, terciles
+from pysd_runner.regional.comparison import Comparison, compare, scanned, terciles
 from pysd_runner.regional.draws import common_draws
 from pysd_runner.scenarios import Scenario
 from pysd_runner.spec import Baseline, FittedParameters
 
-# The parameter that says how far application had come, which no national series does.
-APPLICATION_LEVEL = "h_u"
 # A policy that is first in at least this share of the draws, whatever is assumed, is called robust.
 LEAST_SPLIT = 90
 ROBUST = 0.5
@@ -98,10 +96,12 @@ def answer(  # noqa: PLR0913 - a front door
         made = compare(model, panel, common, scenarios, bounds)
         if not found:
             cases = scanned(model, panel, common, scenarios, bounds, _costs(model))
-            levels = common.parameters.get(APPLICATION_LEVEL)
+            # How far application had come, which no national series says.
+            level = model.bindings.parameters.application_level
+            levels = common.parameters.get(level)
             # A third of fewer draws says nothing about who is first.
             if levels is not None and len(common.draws) >= LEAST_SPLIT and np.ptp(levels) > 0:
-                cases |= terciles(made, APPLICATION_LEVEL, levels)
+                cases |= terciles(made, level, levels)
             made = replace(made, cases=cases)
             if fitted is not None and fitted.draws:
                 rough = common_draws(model, panel, replace(fitted, draws=()), baseline, **settings)

@@ -1,6 +1,6 @@
-"""Policies of the shipped model with more money: for one lever, one class or one region."""
+"""Policies of a regional model with more money: for one lever, one class or one region."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
+from pysd_runner.model import Model
 from pysd_runner.policy.cost import MORE
-from pysd_runner.policy.regional import OUTPUT
 from pysd_runner.policy.study import Data, Study
 from pysd_runner.regional.projection import ProjectionInputs
-from pysd_runner.scenarios.assumptions import POLICY_VARIABLES as NAMES
 from pysd_runner.scenarios.vocabulary import load_vocabulary
 
 Array = NDArray[np.float64]
 
-SPENT = "Spent Budget Share"
-# What the yearly money of a policy is computed from.
-MONEY_VARIABLES = (SPENT, OUTPUT)
+
+def money_variables(model: Model) -> tuple[str, str]:
+    """Variables from which the yearly money of a policy is computed."""
+    return model.bindings.variables.spent_money_share, model.bindings.variables.output
 
 
-def spent_money(data: Data) -> Array:
-    """Money that is spent in a year, shape (policy, draw, year)."""
-    return np.asarray(data[SPENT] * data[OUTPUT].sum(axis=2))
+def spent_money(model: Model) -> Callable[[Data], Array]:
+    """Money that is spent in a year, shape (policy, draw, year), from data of a run."""
+    share, output = money_variables(model)
+    return lambda data: np.asarray(data[share] * data[output].sum(axis=2))
 
 
 def more_money(
@@ -54,26 +55,29 @@ def more_money(
     InvalidInput
         If the budget or a mix changes over time.
     """
-    budget = policy[NAMES["budget"]]
+    bound = inputs.model.bindings
+    names = bound.policy
+    budget = policy[names["budget"]]
     for key in ("budget", "mix"):
-        if isinstance(policy.get(NAMES[key]), TimePath):
+        if isinstance(policy.get(names[key]), TimePath):
             raise InvalidInput(f"policy.{key} changes over time; cost curves need one that does not")
     whole = float(budget) + more
     found: dict[str, dict[str, Any]] = {}
-    elements = list(inputs.model.ranges["Lever"])
+    elements = list(inputs.model.ranges[bound.ranges.lever])
     for word in load_vocabulary(inputs.model).levers.values():
         extra = np.zeros(len(elements))
         extra[elements.index(word.element)] = more
-        mixes = np.asarray(policy[NAMES["class_mixes"]], dtype=float)
+        mixes = np.asarray(policy[names["class_mixes"]], dtype=float)
         found[f"lever.{word.key}"] = {
             **policy,
-            NAMES["budget"]: whole,
-            NAMES["mix"]: (float(budget) * np.asarray(policy[NAMES["mix"]]) + extra) / whole,
-            NAMES["class_mixes"]: (float(budget) * mixes + extra[:, None]) / whole,
+            names["budget"]: whole,
+            names["mix"]: (float(budget) * np.asarray(policy[names["mix"]]) + extra) / whole,
+            names["class_mixes"]: (float(budget) * mixes + extra[:, None]) / whole,
         }
-    first = study.simulated([policy], ["Region Budget Share", OUTPUT])
-    shares, made = (first[name][0, :, :, 1].mean(axis=0) for name in ("Region Budget Share", OUTPUT))
-    target = np.asarray(policy.get(NAMES["targets.regions"], np.ones(len(shares))), dtype=float)
+    read = (bound.variables.region_money_share, bound.variables.output)
+    first = study.simulated([policy], read)
+    shares, made = (first[name][0, :, :, 1].mean(axis=0) for name in read)
+    target = np.asarray(policy.get(names["targets.regions"], np.ones(len(shares))), dtype=float)
     for name, own in _groups(inputs).items():
         wanted = own * np.where(own.sum() > 1, shares, 1.0)
         if not (wanted.sum() > 0 and (shares[own > 0] > 0).all()):
@@ -82,7 +86,7 @@ def more_money(
         added = more * float(own @ made) / float(made.sum())
         goal = (float(budget) * shares + added * wanted / wanted.sum()) / (float(budget) + added)
         ratio = np.divide(goal, shares, out=np.zeros_like(goal), where=shares > 0)
-        found[name] = {**policy, NAMES["budget"]: float(budget) + added, NAMES["targets.regions"]: target * ratio}
+        found[name] = {**policy, names["budget"]: float(budget) + added, names["targets.regions"]: target * ratio}
     return found
 
 

@@ -1,4 +1,4 @@
-"""What may be chosen of the shipped regional model: mixes by class or period, who gets the money, money over time."""
+"""What may be chosen of the regional model: mixes by class or period, who gets the money, money over time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,11 +10,10 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.policy.effects import DISCOUNT
 from pysd_runner.policy.objective import Constraint
-from pysd_runner.policy.regional import OUTPUT, policy_values, regional_study
 from pysd_runner.policy.space import Knob, Space
+from pysd_runner.regional.policies import policy_values, regional_study
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.scenarios import Scenario
-from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
 from pysd_runner.scenarios.frozen import FrozenMapping
 from pysd_runner.scenarios.policy import BUDGET_LIMIT, Schedule
 from pysd_runner.scenarios.vocabulary import load_vocabulary
@@ -49,7 +48,8 @@ def class_space(inputs: ProjectionInputs, scenario: Scenario, *, who: bool = Tru
     """
     values = policy_values(inputs, scenario)
     vocabulary = load_vocabulary(inputs.model)
-    names, ranges = POLICY_VARIABLES, inputs.model.ranges
+    bound, ranges = inputs.model.bindings, inputs.model.ranges
+    names = bound.policy
     knobs, start = [], []
     mixes = np.asarray(values[names["class_mixes"]], dtype=float)
     share = float(values.get(names["differentiation"], 0.0))
@@ -57,9 +57,9 @@ def class_space(inputs: ProjectionInputs, scenario: Scenario, *, who: bool = Tru
     if isinstance(uniform, TimePath):
         uniform = uniform.at(inputs.bounds[1])
     for group in vocabulary.classes.values():
-        column = list(ranges["Class"]).index(group.element)
+        column = list(ranges[bound.ranges.policy_class]).index(group.element)
         for lever in vocabulary.levers.values():
-            row = list(ranges["Lever"]).index(lever.element)
+            row = list(ranges[bound.ranges.lever]).index(lever.element)
             knobs.append(
                 Knob(
                     key=f"{group.key}.{lever.key}",
@@ -111,8 +111,8 @@ def uniform_space(
     """
     values = policy_values(inputs, scenario)
     vocabulary = load_vocabulary(inputs.model)
-    names = POLICY_VARIABLES
-    elements = list(inputs.model.ranges["Lever"])
+    names = inputs.model.bindings.policy
+    elements = list(inputs.model.ranges[inputs.model.bindings.ranges.lever])
     uniform = values[names["mix"]]
     share = float(values.get(names["differentiation"], 0.0))
     mean = np.asarray(values[names["class_mixes"]], dtype=float).mean(axis=1)
@@ -169,7 +169,8 @@ def uniform_space(
 def _worth(inputs: ProjectionInputs, periods: Sequence[float]) -> Array:
     """Present value of output without policy in each period, as parts of the whole."""
     study = regional_study(inputs)
-    output = study.simulated([study.none], [OUTPUT])[OUTPUT][0].sum(axis=1).mean(axis=0)
+    name = inputs.model.bindings.variables.output
+    output = study.simulated([study.none], [name])[name][0].sum(axis=1).mean(axis=0)
     years = study.years
     present = output / (1 + DISCOUNT) ** (years - years[0])
     ends = [*periods[1:], years[-1] + 1]
@@ -236,7 +237,8 @@ def chosen_scenario(
         spending = Schedule(times=tuple(money), values=tuple(money.values()))
         scenario = replace(scenario, policy=replace(scenario.policy, budget=spending))
     policy = replace(scenario.policy, redistribution=others.get("redistribution", scenario.policy.redistribution))
-    if any(knob.variable == POLICY_VARIABLES["class_mixes"] for knob in space.knobs):
+    # Shares of a class have its name; those of one mix for all have none but "mix", or the year they start in.
+    if any(knob.group not in ("", "mix") and knob.start is None for knob in space.knobs):
         policy = replace(policy, differentiation=1.0, class_mixes=FrozenMapping(shares))
     elif set(shares) == {"mix"}:
         policy = replace(policy, differentiation=0.0, mix=shares["mix"])

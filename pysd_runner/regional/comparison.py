@@ -12,17 +12,15 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.policy.effects import HEADLINE, Start, effects
 from pysd_runner.regional.draws import CommonDraws
-from pysd_runner.regional.implied_shocks import only_draws
 from pysd_runner.regional.stacking import scenario_values
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate
+from pysd_runner.simulation.stacking import only_draws
 
 Array = NDArray[np.float64]
 # A parameter, and what was done with it.
 Case = tuple[str, str]
-
-OUTPUT, POPULATION, BUDGET = "Output", "Population", "Policy Budget"
 
 # Scenarios simulated at a time: more need more memory and are no faster.
 BATCH = 8
@@ -228,13 +226,15 @@ def start_of(panel: Panel) -> Start:
 def _simulated(
     model: Model, panel: Panel, common: CommonDraws, scenarios: Sequence[Scenario], bounds: tuple[int, int]
 ) -> xr.Dataset:
+    names = model.bindings.variables
+    read = {"output": names.output, "population": names.population, "budget": names.policy_money}
     run = simulate(
         model,
         {**common.values, **scenario_values(scenarios, model, panel, common.values, bounds)},
         start=bounds[0],
         stop=bounds[1],
         save_every=1,
-        outcomes=[OUTPUT, POPULATION, BUDGET],
+        outcomes=list(read.values()),
     )
     lead = (len(scenarios), len(common.draws))
     coords = {
@@ -242,15 +242,13 @@ def _simulated(
         "draw": list(common.draws),
         "year": np.round(run.years).astype(int),
     }
-    regional, national = ("scenario", "draw", "region", "year"), ("scenario", "draw", "year")
-    return xr.Dataset(
-        {
-            "output": (regional, np.broadcast_to(run[OUTPUT], (*lead, *run[OUTPUT].shape[2:]))),
-            "population": (regional, np.broadcast_to(run[POPULATION], (*lead, *run[POPULATION].shape[2:]))),
-            "budget": (national, np.broadcast_to(run[BUDGET], (*lead, *run[BUDGET].shape[2:]))),
-        },
-        coords=coords,
-    )
+    dims: dict[str, tuple[str, ...]] = dict.fromkeys(read, ("scenario", "draw", "region", "year"))
+    dims["budget"] = ("scenario", "draw", "year")
+    arrays = {
+        name: (dims[name], np.broadcast_to(run[variable], (*lead, *run[variable].shape[2:])))
+        for name, variable in read.items()
+    }
+    return xr.Dataset(arrays, coords=coords)
 
 
 def _quantiles(name: str, values: Array) -> dict[str, float]:

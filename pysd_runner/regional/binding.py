@@ -1,0 +1,142 @@
+"""A model that declares bindings, a panel of regions and parameters, bound to each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pysd_runner.engine import TimePath
+from pysd_runner.model import Model, load_model
+from pysd_runner.panel import Panel
+from pysd_runner.regional.inputs import (
+    MOMENTUM_GAIN,
+    RegionInputs,
+    as_values,
+    region_inputs,
+    time_step,
+    yearly_memory,
+    yearly_memory_slope,
+)
+from pysd_runner.simulation import simulate
+from pysd_runner.spec.bindings import Bindings
+
+Array = NDArray[np.float64]
+
+SHIPPED = "regional_digital"
+# Years of history that are simulated before the origin, to carry on what no series observes.
+HISTORY_YEARS = 10
+# Stocks that no series observes.
+CARRIED_STOCKS = ("shared_data", "governance", "platform")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class RegionalModel:
+    """A regional model on a panel, for one parameter vector or many.
+
+    Attributes
+    ----------
+    model
+        A model that declares bindings, with as many regions as the panel.
+    panel
+        Observations; nothing after the year that a run starts from is read.
+    parameters
+        By key, numbers or arrays of shape (draw,); the others have their declared values.
+    effects
+        Values of pooled inputs by key, shape (region,) or (draw, region).
+    yuan_per_unit
+        Value of one unit of the panel's currency in the money of the model.
+    """
+
+    model: Model
+    panel: Panel
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    effects: Mapping[str, Array] = field(default_factory=dict)
+    yuan_per_unit: float = 1.0
+
+    @property
+    def bindings(self) -> Bindings:
+        """What the names of the model mean."""
+        return self.model.bindings
+
+    def at(self, parameters: Mapping[str, Any]) -> "RegionalModel":
+        """The same at other parameters."""
+        return replace(self, parameters=parameters)
+
+    def inputs(
+        self,
+        year: int,
+        *,
+        carried: Mapping[str, Array] | None = None,
+        momentum_gain: float = MOMENTUM_GAIN,
+        reference_years: int = 0,
+    ) -> RegionInputs:
+        """Start values of the regions in a year."""
+        return region_inputs(
+            self.model,
+            self.panel,
+            year,
+            parameters=self.parameters,
+            carried=carried,
+            effects=self.effects,
+            momentum_gain=momentum_gain,
+            reference_years=reference_years,
+            yuan_per_unit=self.yuan_per_unit,
+        )
+
+    def start(self, origin: int, first_year: int | None = None) -> RegionInputs:
+        """Start values of a projection, with what no series observes carried on from the years before its origin."""
+        return self.inputs(origin, carried=self.carried(origin, first_year), reference_years=HISTORY_YEARS)
+
+    def carried(self, origin: int, first_year: int | None = None) -> dict[str, Array]:
+        """National levels and unobserved stocks at an origin by key of their input, from a run of the years before."""
+        wanted_first = origin - HISTORY_YEARS if first_year is None else first_year
+        whole = np.asarray(np.isfinite(self.panel["output_per_head"]).all(axis=0))
+        years = [year for year, is_whole in zip(self.panel.years, whole, strict=True) if is_whole and year < origin]
+        if not years:
+            return {}
+        first = min(years, key=lambda year: (abs(year - wanted_first), year))
+        keys, names = self.bindings.inputs, self.bindings.variables
+        stocks = {getattr(keys, name): getattr(names, name) for name in CARRIED_STOCKS}
+        levels = {keys.skills: names.national_skills, keys.application: names.application}
+        run = simulate(
+            self.model,
+            self.values(self.inputs(first)),
+            start=first,
+            stop=origin,
+            save_every=origin - first,
+            outcomes=[*levels.values(), *stocks.values(), names.population],
+        )
+        people = run[names.population][0, ..., -1]
+        found = {key: run[variable][0, ..., -1] for key, variable in stocks.items()}
+        for key, variable in levels.items():
+            level = run[variable][0, ..., -1]
+            found[key] = level if level.ndim == 1 else (level * people).sum(axis=1) / people.sum(axis=1)
+        return found
+
+    def memory(self) -> Array:
+        """Share of growth momentum that is left a year later, as the model integrates it, shape (draw,)."""
+        return yearly_memory(self._momentum_decay, time_step(self.model))
+
+    def memory_slope(self) -> Array:
+        """Derivative of `memory` with respect to the decay time of momentum."""
+        return yearly_memory_slope(self._momentum_decay, time_step(self.model))
+
+    @property
+    def _momentum_decay(self) -> Array:
+        key = self.bindings.parameters.momentum_decay
+        assert self.model.spec is not None  # noqa: S101
+        value = self.parameters[key] if key in self.parameters else self.model.spec.parameters[key].value
+        return np.asarray(value, dtype=float)
+
+    def values(self, inputs: RegionInputs) -> dict[str, Array | TimePath]:
+        """Start values and parameters as values of the model's variables."""
+        return as_values(inputs, self.parameters, self.model)
+
+
+@cache
+def shipped_model() -> Model:
+    """The regional model that ships with the package, with the regions of its file."""
+    return load_model(SHIPPED)

@@ -1,0 +1,177 @@
+"""What the names of a regional model mean: which are output, population, shocks, shares and the rest."""
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from pysd_runner.spec.tables import Table
+
+# Settings of a policy in scenario files.
+POLICY_SETTINGS = (
+    "start",
+    "budget",
+    "mix",
+    "differentiation",
+    "class_mixes",
+    "levers",
+    "redistribution",
+    "rural_broadband",
+    "rolling_evaluation",
+    "targets.regions",
+    "targets.classes",
+    "targets.pilots",
+)
+
+Names = TypeVar("Names")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RangeNames:
+    """Subscript ranges of the model file."""
+
+    region: str
+    lever: str
+    policy_class: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariableNames:
+    """Variables of the model file."""
+
+    output: str
+    output_per_head: str
+    population: str
+    access: str
+    skills: str
+    application: str
+    shared_data: str
+    governance: str
+    platform: str
+    infrastructure: str
+    initial_infrastructure: str
+    infrastructure_investment: str  # private, as a share of output
+    capital: str
+    investment: str  # as a share of output
+    shock: str  # growth from outside
+    partner_weights: str
+    national_access: str
+    national_skills: str
+    national_output_per_head: str
+    leader_output_per_head: str
+    policy_money: str
+    region_money_share: str
+    spent_money_share: str
+    evaluation_noise: str  # errors of what evaluators report on pilots, in standard deviations
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputKeys:
+    """Keys of what each region brings to the first year."""
+
+    population: str
+    output_per_head: str
+    access: str
+    skills: str
+    application: str
+    shared_data: str
+    governance: str
+    platform: str
+    schooling: str
+    capital_output_ratio: str
+    investment: str
+    natural_growth: str
+    terrain_cost: str
+    reference_shift: str
+    structural_deviation: str
+    momentum: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParameterKeys:
+    """Keys of parameters."""
+
+    access_ceiling: str
+    affordable_income: str
+    reference_infrastructure: str
+    reference_growth: str
+    application_level: str
+    trend_growth: str
+    catch_up: str
+    gap_persistence: str
+    catch_up_curvature: str
+    catch_up_asymmetry: str
+    momentum_decay: str
+    shock_size: str
+    # What links regions besides the baseline catch-up: digital effects, then mobility.
+    couplings: tuple[str, ...]
+    # Assumptions about policy without an estimate; a future has each of them or not.
+    doubted: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bindings:
+    """What the names of a regional model mean, read from ``[bindings]`` of its ``model.toml``.
+
+    Attributes
+    ----------
+    ranges, variables, inputs, parameters
+        Names and keys by what they mean.
+    policy
+        Variable of each setting of a policy in scenario files.
+    """
+
+    ranges: RangeNames
+    variables: VariableNames
+    inputs: InputKeys
+    parameters: ParameterKeys
+    policy: dict[str, str]
+
+    def named(self) -> tuple[str, ...]:
+        """Every variable that is bound."""
+        return (*_values(self.variables), *self.policy.values())
+
+
+def read_bindings(root: Table) -> Bindings | None:
+    """Read the section ``bindings``; None where a file has none."""
+    table = root.table("bindings")
+    if table is None:
+        return None
+    policy = _opened(table, "policy")
+    found = Bindings(
+        ranges=_read(_opened(table, "ranges"), RangeNames),
+        variables=_read(_opened(table, "variables"), VariableNames),
+        inputs=_read(_opened(table, "inputs"), InputKeys),
+        parameters=_read(_opened(table, "parameters"), ParameterKeys),
+        policy={setting: policy.text(setting) for setting in POLICY_SETTINGS},
+    )
+    policy.finish()
+    table.finish()
+    return found
+
+
+def bound_keys(names: InputKeys | ParameterKeys) -> tuple[tuple[str, str], ...]:
+    """Pairs of what is meant and the key that means it."""
+    pairs: list[tuple[str, str]] = []
+    for item in fields(names):
+        value = getattr(names, item.name)
+        pairs += [(item.name, key) for key in ((value,) if isinstance(value, str) else value)]
+    return tuple(pairs)
+
+
+def _opened(table: Table, key: str) -> Table:
+    found = table.table(key)
+    if found is None:
+        table.fail(key, "is missing")
+    return found
+
+
+def _read(table: Table, kind: type[Names]) -> Names:
+    given: dict[str, Any] = {
+        item.name: table.text(item.name) if item.type is str or item.type == "str" else table.texts(item.name)
+        for item in fields(kind)  # type: ignore[arg-type]
+    }
+    table.finish()
+    return kind(**given)
+
+
+def _values(names: Any) -> tuple[str, ...]:
+    return tuple(getattr(names, item.name) for item in fields(names))
