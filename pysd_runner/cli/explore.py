@@ -147,7 +147,7 @@ def _shipped(
     folder = fit if fit is not None and fit.is_dir() else None
     baseline = None
     if last > seen.years[-1]:
-        baseline = baseline_of(session, seen, fitted, folder, until=last, draws=draws, seed=seed)
+        baseline = baseline_of(session, seen, fitted, folder, model=model, until=last, draws=draws, seed=seed)
     with session.stage("Drawing what every scenario starts from"):
         inputs = projection_inputs(
             model,

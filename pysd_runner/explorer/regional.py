@@ -9,12 +9,11 @@ from pysd_runner.core.errors import InvalidInput
 from pysd_runner.engine import TimePath
 from pysd_runner.explorer.packing import Numbers, input_records
 from pysd_runner.explorer.page import page
-from pysd_runner.policy.comparison import start_of
+from pysd_runner.regional.comparison import start_of
 from pysd_runner.regional.labelling import MONEY
 from pysd_runner.regional.projection import ProjectionInputs
 from pysd_runner.regional.stacking import scenario_values
 from pysd_runner.scenarios import Scenario, load_scenario
-from pysd_runner.scenarios.assumptions import POLICY_VARIABLES
 from pysd_runner.scenarios.load import shipped_scenarios
 from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule
 from pysd_runner.scenarios.scenario import BASELINE
@@ -98,7 +97,7 @@ def regional_page(
         "history": _history(inputs),
         "assumptions": _assumptions(inputs),
         "limits": {"budget": BUDGET_USUAL, "redistribution": REDISTRIBUTION_USUAL},
-        "variables": POLICY_VARIABLES,
+        "variables": dict(model.bindings.policy),
         "root": _settings(root.policy, origin),
         "presets": _presets(inputs, scenarios),
     }
@@ -110,11 +109,11 @@ def _values(inputs: ProjectionInputs, root: Scenario) -> dict[str, Any]:
     common = inputs.common.values
     values = {**common, **scenario_values([root], inputs.model, inputs.panel, common, inputs.bounds)}
     for key in MOVING:
-        name = POLICY_VARIABLES[key]
+        name = inputs.model.bindings.policy[key]
         elements = inputs.model.variables[name].dims
         still = np.zeros(()) if key == "budget" else np.ones([len(inputs.model.ranges[dim]) for dim in elements])
         values[name] = TimePath(times=np.array([float(inputs.bounds[0])]), values=still[None], interpolate="step")
-    neutral = {POLICY_VARIABLES["start"]: float(inputs.bounds[0] + 1)}
+    neutral = {inputs.model.bindings.policy["start"]: float(inputs.bounds[0] + 1)}
     return {**values, **{name: value for name, value in neutral.items() if name not in values}}
 
 
