@@ -199,7 +199,7 @@ def _say(session: Session, result: "Outlook", lang: str) -> None:
         "past": list(result.past),
         "past_origins": list(result.past_origins),
         "weights": dict(result.weights),
-        "reach": result.reach,
+        "shrinkage": result.shrinkage,
         "couplings": result.couplings,
         "fit": result.baseline.provenance["fit"],
         "text": {"en": paragraph(result, "en"), "zh": paragraph(result, "zh")},

@@ -27,7 +27,7 @@ from pysd_runner.spec import FittedParameters, ModelSpec
 
 Array = NDArray[np.float64]
 
-# Small enough for a pull that is linear, large enough for differences of exponentials to keep ten digits.
+# Small enough for mean reversion that is linear, large enough for differences of exponentials to keep ten digits.
 CURVATURE = 1e-6
 # What a share may be above one.
 ROUNDING = 1e-9
@@ -91,7 +91,7 @@ def declared(model: Model) -> ModelSpec:
 
 
 def couplings_of(model: Model) -> tuple[str, ...]:
-    """Everything that links regions but the baseline pull, which is learnt: digital effects, then mobility."""
+    """Everything that links regions but the baseline reversion, which is learnt: digital effects, then mobility."""
     return model.bindings.parameters.couplings
 
 
@@ -146,7 +146,7 @@ def drawn(
     model, trend = evidence.model, laws.trend.of(chosen)
     parameters = parameter_draws(declared(model), fit, len(chosen), rng)
     parameters |= {key: strength * parameters[key] for key in couplings_of(model)}
-    parameters |= _linear(model, trend.memory, trend.pull, trend.persistence, evidence.growth)
+    parameters |= _linear(model, trend.memory, trend.reversion, trend.persistence, evidence.growth)
     return Drawn(
         parameters=parameters,
         memory=trend.memory,
@@ -158,7 +158,7 @@ def drawn(
 
 
 def central(evidence: Evidence, couplings: Mapping[str, Array]) -> Drawn:
-    """Members with the declared values, without momentum, pull and noise, that differ by their couplings alone."""
+    """Members with the declared values, without momentum, reversion and noise, that differ by their couplings alone."""
     model, count = evidence.model, len(next(iter(couplings.values())))
     single = parameter_draws(declared(model), None, 1, np.random.default_rng(0))
     parameters = {key: np.repeat(value, count) for key, value in single.items()} | dict(couplings)
@@ -174,13 +174,13 @@ def central(evidence: Evidence, couplings: Mapping[str, Array]) -> Drawn:
     )
 
 
-def _linear(model: Model, memory: Array, pull: Array, persistence: Array, growth: float) -> dict[str, Array]:
+def _linear(model: Model, memory: Array, reversion: Array, persistence: Array, growth: float) -> dict[str, Array]:
     """Parameters of the model for laws of the small filter."""
     step, count, keys = time_step(model), len(memory), model.bindings.parameters
     regions = len(model.ranges[model.region_range])
     return {
         # Partners count equally, and what they do not include is the region itself.
-        keys.catch_up: (1 - (1 - pull) ** step) / step * (regions - 1) / regions,
+        keys.catch_up: (1 - (1 - reversion) ** step) / step * (regions - 1) / regions,
         keys.gap_persistence: persistence,
         keys.momentum_decay: step / (1 - memory**step),
         keys.trend_growth: np.full(count, growth),

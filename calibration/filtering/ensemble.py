@@ -13,7 +13,7 @@ from calibration.filtering.evidence import Evidence
 from calibration.filtering.learning import Laws, learn_laws
 from calibration.filtering.output import Output, follow_output, movements
 from calibration.filtering.settings import FilterSettings
-from calibration.filtering.shocks import apart_from, heavy, left_of_relative, unrest
+from calibration.filtering.shocks import apart_from, heavy, left_of_relative, volatility
 from calibration.filtering.trend import forecasts, positions
 from calibration.observation import Series
 from pysd_runner.spec import FittedParameters
@@ -183,7 +183,7 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     filtered
         What is known at the origin.
     settings
-        Tails of the shocks and of how restless regions are.
+        Tails of the shocks and of how volatile regions are.
     horizon
         Number of years.
     draws
@@ -195,7 +195,7 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
     -------
     Array
         Log relative output, shape (draw, region, horizon). Shocks have mean zero over the draws, so that the mean is
-        free of their sampling error; deviations from it are those of calm or restless times, and stretched as past
+        free of their sampling error; deviations from it are those of low or high volatility, and stretched as past
         errors ask for.
     """
     origin = filtered.state.year
@@ -227,7 +227,7 @@ def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: 
         found.append(state.output - state.output.mean(axis=1, keepdims=True))
     paths = np.stack(found, axis=-1)
     mean = paths.mean(axis=0)
-    away = _centred(unrest(rng, draws, paths.shape[1], settings.unrest)[..., None] * (paths - mean))
+    away = _centred(volatility(rng, draws, paths.shape[1], settings.volatility)[..., None] * (paths - mean))
     away -= away.mean(axis=1, keepdims=True)
     return np.asarray(mean + learn_widths(filtered.values, filtered.laws, settings, horizon) * away)
 

@@ -1,4 +1,4 @@
-"""Sizes of noise, memory of momentum and pull, from the innovations of the small Kalman filter up to the origin.
+"""Sizes of noise, memory of momentum and reversion, from the innovations of the small Kalman filter up to the origin.
 
 Started at the observed state, with its other couplings at zero, the model moves relative output as in `trend`, to
 first order. That is nearly all a panel of output tells about the model (`docs/identifiability.md`), so that its
@@ -96,7 +96,7 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
     sd = _scale(innovations, weights, by_region, settings.tails)
     size = sd[:, None] * by_region
     likelihood = composite_likelihood(values, centres, grid, size, weights, settings)
-    prior = -grid.momentum / settings.momentum_scale - grid.pull / settings.pull_scale
+    prior = -grid.momentum / settings.momentum_scale - grid.reversion / settings.reversion_scale
     score = settings.tempering * likelihood + prior
     weight = np.exp(score - score.max())
     weight = weight / weight.sum()
@@ -111,19 +111,24 @@ def learn_laws(values: Array, groups: Sequence[str], settings: FilterSettings) -
 
 
 def _grid(settings: FilterSettings) -> Trend:
-    """Distinct laws: without momentum its memory does not matter, without a pull its aim does not."""
+    """Distinct laws: without momentum its memory does not matter, without mean reversion its aim does not."""
     moving = [(memory, size) for size in settings.momenta for memory in settings.memories if size > 0]
     still = [(settings.memories[0], 0.0)] if 0 in settings.momenta else []
-    pulling = [(pull, aim) for pull in settings.pulls for aim in settings.persistences if pull > 0]
-    free = [(0.0, settings.persistences[0])] if 0 in settings.pulls else []
-    rows = [(*move, cycle, *pull) for move, cycle, pull in product(still + moving, settings.cycles, free + pulling)]
-    memory, momentum, cycle, pull, persistence = np.array(rows).T
+    reverting = [
+        (reversion, aim) for reversion in settings.reversions for aim in settings.persistences if reversion > 0
+    ]
+    free = [(0.0, settings.persistences[0])] if 0 in settings.reversions else []
+    rows = [
+        (*move, cycle, *reversion)
+        for move, cycle, reversion in product(still + moving, settings.cycles, free + reverting)
+    ]
+    memory, momentum, cycle, reversion, persistence = np.array(rows).T
     return Trend(
         memory=memory,
         momentum=momentum,
         cycle=cycle,
         cycle_memory=np.full(len(rows), settings.cycle_memory),
-        pull=pull,
+        reversion=reversion,
         persistence=persistence,
     )
 
@@ -168,9 +173,9 @@ def composite_likelihood(
 
     :math:`\ell = \sum_{h=1}^{H} \frac1h \sum_t \omega_t \sum_i \log p(r_{it} \mid r_{\cdot, \le t-h})`. A law that is
     true has its maximum here as in the likelihood of one year ahead; one that is only near is chosen for what it is to
-    do, and a slow pull shows after years, not after one. Errors over h years overlap with those of h - 1 other origins,
-    hence 1/h. Composite likelihoods: Varin, Reid & Firth (2011), Statistica Sinica 21: 5-42; criteria of several steps:
-    Xia & Tong (2011), Statist. Sci. 26: 21-46.
+    do, and slow reversion shows after years, not after one. Errors over h years overlap with those of h - 1 other
+    origins, hence 1/h. Composite likelihoods: Varin, Reid & Firth (2011), Statistica Sinica 21: 5-42; criteria of
+    several steps: Xia & Tong (2011), Statist. Sci. 26: 21-46.
     """
     total = np.zeros(len(grid))
     for ahead in forecasts(values, centres, grid, sd, settings, settings.horizons):

@@ -116,13 +116,13 @@ def movements(evidence: Evidence, laws: Laws, draw: Drawn, first_year: int) -> A
 def taken_for(moves: Array, seen: NDArray[np.bool_], trend: Trend, settings: FilterSettings) -> Array:
     """Filter output that is nothing but what the couplings made, with the holes of the data."""
     # The filter is linear as long as no surprise is a shock, so that what it takes a part of output for is the same
-    # whatever the rest is. Gains of the data were smaller in restless years; that is not followed here.
+    # whatever the rest is. Gains of the data were smaller in volatile years; that is not followed here.
     states = np.empty((3, len(trend), len(seen)))
-    # Where the pull goes to moves what is expected and what comes alike.
+    # Where levels revert to moves what is expected and what comes alike.
     trend = replace(trend, persistence=np.zeros(len(trend)))
-    for pull in np.unique(trend.pull):
-        alike = np.flatnonzero(trend.pull == pull)
-        path = _pulled(moves, pull)
+    for reversion in np.unique(trend.reversion):
+        alike = np.flatnonzero(trend.reversion == reversion)
+        path = _reverted(moves, reversion)
         known = np.where(seen, path, np.nan)
         free = np.full(len(alike), np.inf)
         for step in steps(known, np.zeros(seen.shape), trend.of(alike), free, settings):
@@ -130,9 +130,9 @@ def taken_for(moves: Array, seen: NDArray[np.bool_], trend: Trend, settings: Fil
     return states
 
 
-def _pulled(moves: Array, pull: float) -> Array:
-    """Movements added up under a pull, from zero; shape (region, year)."""
+def _reverted(moves: Array, reversion: float) -> Array:
+    """Movements added up under mean reversion, from zero; shape (region, year)."""
     path = np.zeros((len(moves), moves.shape[1] + 1))
     for year in range(moves.shape[1]):
-        path[:, year + 1] = (1 - pull) * path[:, year] + moves[:, year]
+        path[:, year + 1] = (1 - reversion) * path[:, year] + moves[:, year]
     return path

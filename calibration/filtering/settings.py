@@ -15,7 +15,7 @@ HIGHEST = {
     "memories": (BELOW_ONE, "to below 1"),
     "momenta": (FINITE, "up"),
     "cycles": (FINITE, "up"),
-    "pulls": (BELOW_ONE, "to below 1"),
+    "reversions": (BELOW_ONE, "to below 1"),
     "persistences": (1.0, "to 1"),
 }
 
@@ -45,12 +45,12 @@ class FilterSettings:
         Standard deviations of what passes, departures of output that the level does not keep, relative to the same.
     cycle_memory
         Share of what passes that is left a year later; with 0 it is an error of observation.
-    pulls
+    reversions
         Parts of a gap that are closed in a year.
     persistences
-        Where the pull goes to: 0 the mean of the regions, 1 the region's own position.
-    momentum_scale, pull_scale
-        Means of the exponential priors on `momenta` and `pulls`; both have their mode at the random walk.
+        Where levels revert to: 0 the mean of the regions, 1 the region's own position.
+    momentum_scale, reversion_scale
+        Means of the exponential priors on `momenta` and `reversions`; both have their mode at the random walk.
     tempering
         Power of the likelihood; below 1 the panel counts less than its cells.
     couplings
@@ -58,13 +58,13 @@ class FilterSettings:
         agglomeration): 1 takes them as declared or fitted, as a projection does, 0 leaves them out.
     tails
         Degrees of freedom of shocks.
-    unrest
-        Degrees of freedom of how restless a region will be after the origin (`shocks.unrest`); infinite leaves it out.
+    volatility
+        Degrees of freedom of the volatility of a region after the origin (`shocks.volatility`); infinite leaves it out.
     clip
         Standard deviations beyond which a surprise is a shock to the level and no news about momentum.
     ordinary_regions
         Number of regions that an ordinary year counts for when it is asked whether most were shaken at once
-        (`trend.restlessness`); infinite for years that are all alike.
+        (`trend.recent_volatility`); infinite for years that are all alike.
     width_weight
         Number of origins that the widths of the law count against those of past errors.
     width_half_life
@@ -85,14 +85,14 @@ class FilterSettings:
     momenta: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.8, 1.2)
     cycles: tuple[float, ...] = (0.0, 0.7, 1.4, 2.8)
     cycle_memory: float = 0.85
-    pulls: tuple[float, ...] = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025)
+    reversions: tuple[float, ...] = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025)
     persistences: tuple[float, ...] = (0.0,)
     momentum_scale: float = 0.3
-    pull_scale: float = 0.02
+    reversion_scale: float = 0.02
     tempering: float = 1.0
     couplings: float = 1.0
     tails: float = 5.0
-    unrest: float = 6.0
+    volatility: float = 6.0
     clip: float = 3.0
     ordinary_regions: float = 10.0
     width_weight: float = 1.0
@@ -114,11 +114,11 @@ class FilterSettings:
             raise InvalidInput(f"tails is {self.tails}; shocks have a variance above 2 degrees of freedom alone")
         if not self.ordinary_regions >= 0:
             raise InvalidInput(f"ordinary_regions is {self.ordinary_regions}; it counts regions, so give 0 or more")
-        if not self.unrest > 1:
-            raise InvalidInput(f"unrest is {self.unrest}; its factor has a mean above 1 degree of freedom alone")
+        if not self.volatility > 1:
+            raise InvalidInput(f"volatility is {self.volatility}; its factor has a mean above 1 degree of freedom")
         if not 0 <= self.cycle_memory < 1:
             raise InvalidInput(f"cycle_memory is {self.cycle_memory}; what passes keeps a share from 0 to below 1")
-        for name in ("half_life", "clip", "width_half_life", "momentum_scale", "pull_scale"):
+        for name in ("half_life", "clip", "width_half_life", "momentum_scale", "reversion_scale"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; give a number above 0")
 

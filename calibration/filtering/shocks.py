@@ -46,10 +46,10 @@ def left_of_relative(groups: Sequence[str], shared: float) -> float:
     return float(np.sqrt(left)) if len(labels) > 1 else 1.0
 
 
-def unrest(rng: np.random.Generator, draws: int, regions: int, freedom: float) -> Array:
-    r"""How restless each region will be in each draw, a factor on its deviations from the mean path.
+def volatility(rng: np.random.Generator, draws: int, regions: int, freedom: float) -> Array:
+    r"""Volatility of each region in each draw, a factor on its deviations from the mean path.
 
-    Calm and restless times last, so that one year's size of shocks tells the next one's: a path has one factor for all
+    Volatility persists, so that one year's size of shocks tells the next one's: a path has one factor for all
     years ahead, :math:`\propto \sqrt{\nu / \chi^2_\nu}`, which makes Student's t of a normal deviation at any horizon,
     while heavy tails of yearly shocks alone wear off when years are summed.
     """

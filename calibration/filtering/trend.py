@@ -4,9 +4,9 @@ r"""The small Kalman filter: what the model does to relative output of one regio
           d_{t+1} = \phi d_t + \sigma s_d \eta,\quad
           c_{t+1} = \rho c_t + \sigma s_c \sqrt{1 - \rho^2} u,\quad y_t = l_t + c_t,
 
-p the region's mean level of the last years, g what the pull leaves of momentum within the year, and c what passes:
-booms and slumps that the level does not keep (trend and cycle, Clark 1987, Q. J. Econ. 102: 797-814). With
-:math:`\rho = 0` it is an error of observation. Regions and laws are filtered side by side.
+p the region's mean level of the last years, g what mean reversion leaves of momentum within the year, and c the
+transitory component: booms and slumps that the level does not keep (trend and cycle, Clark 1987, Q. J. Econ. 102:
+797-814). With :math:`\rho = 0` it is an error of observation. Regions and laws are filtered side by side.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Trend:
     momentum: Array
     cycle: Array
     cycle_memory: Array  # share of what passes that is left a year later, rho
-    pull: Array
+    reversion: Array
     persistence: Array
 
     def __len__(self) -> int:
@@ -40,14 +40,16 @@ class Trend:
 
     @property
     def left(self) -> Array:
-        r"""What the pull leaves at the end of a year of what momentum adds over it, shape (law,).
+        r"""What mean reversion leaves at the end of a year of what momentum adds over it, shape (law,).
 
         :math:`g = \sum_{k=1}^{n} w_k (1 - \kappa)^{(n - k) / n}`, with :math:`w_k \propto \phi^{k / n}` what momentum
         adds in each of the n steps of the model.
         """
         step = np.arange(STEPS)[:, None]
         added = self.memory ** (step / STEPS)
-        return np.asarray((added * (1 - self.pull) ** ((STEPS - 1 - step) / STEPS)).sum(axis=0) / added.sum(axis=0))
+        return np.asarray(
+            (added * (1 - self.reversion) ** ((STEPS - 1 - step) / STEPS)).sum(axis=0) / added.sum(axis=0)
+        )
 
     def of(self, chosen: NDArray[np.intp]) -> "Trend":
         """The same for chosen laws."""
@@ -56,7 +58,7 @@ class Trend:
             momentum=self.momentum[chosen],
             cycle=self.cycle[chosen],
             cycle_memory=self.cycle_memory[chosen],
-            pull=self.pull[chosen],
+            reversion=self.reversion[chosen],
             persistence=self.persistence[chosen],
         )
 
@@ -175,7 +177,7 @@ def forecasts(
 
 def moved(at: Step, trend: Trend, centre: Array) -> Step:
     """A year later, before it is seen; `centre` has shape (region,)."""
-    memory, stay, passing = trend.memory[:, None], 1 - trend.pull[:, None], trend.cycle_memory[:, None]
+    memory, stay, passing = trend.memory[:, None], 1 - trend.reversion[:, None], trend.cycle_memory[:, None]
     left = trend.left[:, None]
     aim = trend.persistence[:, None] * centre
     return replace(
@@ -202,7 +204,7 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, set
     surprise = np.where(old, surprise - common, 0.0)
     total = at.var_output
     standard = surprise / (sd * np.sqrt(total))
-    most = np.maximum((standard / settings.clip) ** 2, restlessness(standard[:, old], settings)[:, None])
+    most = np.maximum((standard / settings.clip) ** 2, recent_volatility(standard[:, old], settings)[:, None])
     excess = np.where(old, total * np.maximum(most - 1, 0.0), 0.0)
     with_level, with_drift, with_cycle = (
         at.var_level + excess + at.level_cycle,
@@ -232,7 +234,7 @@ def _corrected(at: Step, observed: Array, old: NDArray[np.bool_], sd: Array, set
     )
 
 
-def restlessness(standard: Array, settings: FilterSettings) -> Array:
+def recent_volatility(standard: Array, settings: FilterSettings) -> Array:
     r"""How many times the variance of a year's surprises is what the law expects, at least 1.
 
     :math:`v = \max(1, \operatorname{med}_i |z_i| / m)^{2 n / (n + n_0)}`, m the median that the law expects. In a war,

@@ -5,9 +5,9 @@ Everything a forecaster learns, it learns from data up to its origin. Error = fo
 
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.combination import Combination
+from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecast, Forecaster, Origin, PointMethod, origin_at
-from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.models import baselines, models, models_named
 from calibration.forecasting.outlook import Outlook, forecast
 from calibration.forecasting.scored import Backtest
@@ -16,10 +16,10 @@ from calibration.forecasting.target import Target, target_of
 __all__ = [
     "Backtest",
     "Combination",
+    "EmpiricalIntervals",
     "FilteredModel",
     "Forecast",
     "Forecaster",
-    "Learnt",
     "Origin",
     "Outlook",
     "PointMethod",
@@ -32,3 +32,9 @@ __all__ = [
     "origin_at",
     "target_of",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Learnt":
+        raise AttributeError("Learnt is called EmpiricalIntervals now; import that")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

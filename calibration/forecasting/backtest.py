@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from calibration.fitting.checkpoint import BACKTEST, Checkpoint
 from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
+from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.filtered import check_model
 from calibration.forecasting.forecaster import Forecast, Forecaster, Key, Memory, Origin, PointMethod, digest, origin_at
-from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.plan import Plan, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
@@ -175,7 +175,7 @@ class _Run:
     def repeat_points(self) -> None:
         """Compute the points of every method at every year, which all later origins learn from."""
         leaves = self._leaves().values()
-        methods = [model.method_for(self.plan.target) for model in leaves if isinstance(model, Learnt)]
+        methods = [model.method_for(self.plan.target) for model in leaves if isinstance(model, EmpiricalIntervals)]
         values, years = self.plan.target.values, self.plan.seen
         todo = []
         for year in years:

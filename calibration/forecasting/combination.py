@@ -48,12 +48,12 @@ class Mixture:
     """What a combination learnt from earlier origins."""
 
     weights: Array  # of the members, shape (member,), summing to 1
-    reach: float  # part of the moves from the last level that is kept
-    dilation: Array  # factor on the distance of draws from their mean, shape (`SCORED_YEARS`,)
+    shrinkage: float  # part of the moves from the last level that is kept
+    inflation: Array  # factor on the distance of draws from their mean, shape (`SCORED_YEARS`,)
 
-    def dilations(self, horizon: int) -> Array:
+    def inflations(self, horizon: int) -> Array:
         """The factors for so many years ahead, shape (horizon,)."""
-        return self.dilation[np.minimum(np.arange(horizon), SCORED_YEARS - 1)]
+        return self.inflation[np.minimum(np.arange(horizon), SCORED_YEARS - 1)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,8 +63,8 @@ class Combination:
     Weights are prior ones before anything is known, then :math:`w_m \propto w^0_m \exp(-\eta L_m)` with the loss L
     that `losses` counts: a member that does worse for all to see is soon left out, members that do alike keep their
     weights (exponentially weighted averages; Cesa-Bianchi & Lugosi 2006, *Prediction, Learning, and Games*, chapter 2).
-    Moves from the last observation are cut by as much as earlier ones proved too long (`learn_reach`), and the draws
-    are moved towards or away from their mean by factors that would have served best, held near one (`learn_dilation`).
+    Moves from the last observation are cut by as much as earlier ones proved too long (`fit_shrinkage`), and the draws
+    are moved towards or away from their mean by factors that would have served best, held near one (`fit_inflation`).
 
     Attributes
     ----------
@@ -82,8 +82,8 @@ class Combination:
     slope_sd
         How far from 1 the slope of what comes on what is predicted may be, a standard deviation; 0 leaves moves as they
         are.
-    undilated
-        Number of origins that the width of the mixture as it is counts for (`learn_dilation`); infinite leaves it as it
+    no_inflation
+        Number of origins that the width of the mixture as it is counts for (`fit_inflation`); infinite leaves it as it
         is.
     """
 
@@ -93,18 +93,18 @@ class Combination:
     rate: float = 1.2
     half_life: float = 8.0
     slope_sd: float = 0.5
-    undilated: float = 3.0
+    no_inflation: float = 3.0
 
     def __post_init__(self) -> None:
         if self.prior and not (len(self.prior) == len(self.members) and min(self.prior) > 0):
             raise InvalidInput(f"prior is {self.prior}; expected a positive weight for each of the members")
         if not 0 <= self.slope_sd < math.inf:
             raise InvalidInput(f"slope_sd is {self.slope_sd}; expected a standard deviation, 0 or more")
-        if not self.undilated >= 0:
-            raise InvalidInput(f"undilated is {self.undilated}; expected a number of origins, 0 or more")
+        if not self.no_inflation >= 0:
+            raise InvalidInput(f"no_inflation is {self.no_inflation}; expected a number of origins, 0 or more")
 
     def forecast(self, origin: Origin, *, horizon: int, draws: int, seed: int) -> Forecast:
-        """Forecast; see `Forecaster`. Each draw is a joint draw of one member, dilated; their mean is the point."""
+        """Forecast; see `Forecaster`. Each draw is a joint draw of one member, inflated; their mean is the point."""
         members = [member_forecast(member, origin, horizon, draws, seed) for member in self.members]
         learnt = self.learn(origin, draws=draws, seed=seed)
         rng = np.random.default_rng((seed, origin.year, len(members)))
@@ -115,8 +115,8 @@ class Combination:
         # Of each member only some draws are taken, whose mean is off by chance.
         away = mixed - mixed.mean(axis=0)
         # Regions that were never observed have nothing to be held back to.
-        point = mean - np.nan_to_num((1 - learnt.reach) * (mean - last_level(origin.target.values)[:, None]))
-        return Forecast(point=point, draws=point + learnt.dilations(horizon) * away)
+        point = mean - np.nan_to_num((1 - learnt.shrinkage) * (mean - last_level(origin.target.values)[:, None]))
+        return Forecast(point=point, draws=point + learnt.inflations(horizon) * away)
 
     def learn(self, origin: Origin, *, draws: int, seed: int) -> Mixture:
         """What earlier origins say about the mixture, from data up to the origin alone; arguments as for `forecast`."""
@@ -124,11 +124,11 @@ class Combination:
         loss = losses(judged) if judged else np.zeros(len(self.members))
         weights = np.array(self.prior or [1.0] * len(loss)) * np.exp(-self.rate * (loss - loss.min()))
         weights = weights / weights.sum()
-        reach = learn_reach(judged, weights, self.slope_sd)
+        shrinkage = fit_shrinkage(judged, weights, self.slope_sd)
         if not judged:
-            return Mixture(weights=weights, reach=reach, dilation=np.ones(SCORED_YEARS))
-        cut = [reached(item, weights, reach) for item in judged]
-        return Mixture(weights=weights, reach=reach, dilation=learn_dilation(cut, weights, self.undilated))
+            return Mixture(weights=weights, shrinkage=shrinkage, inflation=np.ones(SCORED_YEARS))
+        cut = [shrunk(item, weights, shrinkage) for item in judged]
+        return Mixture(weights=weights, shrinkage=shrinkage, inflation=fit_inflation(cut, weights, self.no_inflation))
 
     def remember(self, origin: Origin, year: int, *, draws: int, seed: int) -> tuple[Array, Array]:
         """What is kept of the members' forecasts at a year up to the origin.
@@ -225,7 +225,7 @@ def shares(weights: Sequence[float] | Array, draws: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def learn_dilation(judged: Sequence[EarlierOrigin], weights: Array, undilated: float) -> Array:
+def fit_inflation(judged: Sequence[EarlierOrigin], weights: Array, no_inflation: float) -> Array:
     r"""Factor on the distance of draws from their mean for each number of years ahead, shape (horizon,).
 
     :math:`\delta_h = c^{1 - p_h} c_h^{p_h}`, with :math:`c_h` the factor that would have served best h years ahead,
@@ -234,21 +234,21 @@ def learn_dilation(judged: Sequence[EarlierOrigin], weights: Array, undilated: f
     ones counting for more. Errors over h years overlap with those of h - 1 other origins, hence :math:`n_h / h`. At a
     horizon of which nothing is known c stands alone, and 1 where nothing is known at all.
     """
-    scores = dilated_scores(judged, weights)
+    scores = inflated_scores(judged, weights)
     told = np.isfinite(scores).all(axis=0)
     if not told.any():
         return np.ones(scores.shape[1])
     origins = np.stack([item.weight * item.known.any(axis=0) for item in judged]).sum(axis=0)
-    common = FACTORS[scores[:, told].mean(axis=1).argmin()] ** kept(origins.max(), undilated)
+    common = FACTORS[scores[:, told].mean(axis=1).argmin()] ** kept(origins.max(), no_inflation)
     own = FACTORS[np.where(told, scores, 0.0).argmin(axis=0)]
-    parts = np.array([kept(count / step, undilated) for step, count in enumerate(origins, start=1)])
+    parts = np.array([kept(count / step, no_inflation) for step, count in enumerate(origins, start=1)])
     return np.asarray(np.where(told, common ** (1 - parts) * own**parts, common))
 
 
-def dilated_scores(judged: Sequence[EarlierOrigin], weights: Array) -> Array:
+def inflated_scores(judged: Sequence[EarlierOrigin], weights: Array) -> Array:
     r"""CRPS of a mixture over earlier origins for each of `FACTORS`, relative to the score as it was.
 
-    The score of a mixture dilated by c about its mean :math:`\mu` is
+    The score of a mixture inflated by c about its mean :math:`\mu` is
     :math:`E|\mu + c(X - \mu) - y| - \frac c2 E|X - X'|`. Linear pools of calibrated forecasts are too wide: Gneiting &
     Ranjan (2013), Electron. J. Stat. 7: 1747-1782.
     """
@@ -262,12 +262,12 @@ def dilated_scores(judged: Sequence[EarlierOrigin], weights: Array) -> Array:
             near[place] += item.weight * np.where(item.known, distance, 0.0).sum(axis=0)
         spread = np.einsum("m,n,mnrh->rh", weights, weights, item.between)
         apart += item.weight * np.where(item.known, spread, 0.0).sum(axis=0) / 2
-    undilated = near[FACTORS == 1][0] - apart
+    no_inflation = near[FACTORS == 1][0] - apart
     unknown = np.full(near.shape, np.nan)
-    return np.asarray(np.divide(near - FACTORS[:, None] * apart, undilated, out=unknown, where=undilated > 0))
+    return np.asarray(np.divide(near - FACTORS[:, None] * apart, no_inflation, out=unknown, where=no_inflation > 0))
 
 
-def learn_reach(judged: Sequence[EarlierOrigin], weights: Array, slope_sd: float) -> float:
+def fit_shrinkage(judged: Sequence[EarlierOrigin], weights: Array, slope_sd: float) -> float:
     r"""Part of the predicted moves that is kept, from 0 (persistence) to 1 (the forecast as it is).
 
     The slope of realisations, y, on what was predicted, x, both counted from the last level that was observed, under a
@@ -300,9 +300,9 @@ def learn_reach(judged: Sequence[EarlierOrigin], weights: Array, slope_sd: float
     return float(np.clip(slope, 0.0, 1.0))
 
 
-def reached(item: EarlierOrigin, weights: Array, reach: float) -> EarlierOrigin:
+def shrunk(item: EarlierOrigin, weights: Array, shrinkage: float) -> EarlierOrigin:
     """The forecasts of an earlier origin with moves cut; distances between draws of a cell stay."""
-    cut = np.nan_to_num((1 - reach) * _moves(item, weights))
+    cut = np.nan_to_num((1 - shrinkage) * _moves(item, weights))
     return replace(item, kept=item.kept - cut)
 
 

@@ -164,7 +164,7 @@ class GroupedMethod(Protocol):
 
 
 class PointMethod(Protocol):
-    """A method that gives numbers without widths; `calibration.forecasting.learnt` adds those."""
+    """A method that gives numbers without widths; `calibration.forecasting.empirical_intervals` adds those."""
 
     def points(self, history: Array, horizon: int) -> Array:
         """Forecast.

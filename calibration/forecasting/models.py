@@ -16,17 +16,17 @@ from calibration.forecasting.baselines import (
     ExponentialSmoothing,
     FixedEffects,
     Mean,
+    MeanReversion,
     Persistence,
     PooledConvergence,
-    Pull,
     ShrunkenErrorCorrection,
     ShrunkenMeans,
     Theta,
 )
 from calibration.forecasting.combination import Combination
+from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.forecaster import Forecaster, PointMethod
-from calibration.forecasting.learnt import Learnt
 from pysd_runner.core.errors import UnknownName, suggest
 from pysd_runner.model import Model
 
@@ -34,7 +34,7 @@ REFERENCE = "persistence"
 FINAL = "gapsim"
 FILTERED = "filtered"
 
-GOOD: tuple[PointMethod, ...] = (Persistence(), DampedDrift(), Pull(), ErrorCorrection())
+GOOD: tuple[PointMethod, ...] = (Persistence(), DampedDrift(), MeanReversion(), ErrorCorrection())
 
 METHODS: dict[str, PointMethod] = {
     REFERENCE: Persistence(),
@@ -44,7 +44,7 @@ METHODS: dict[str, PointMethod] = {
     "ets": ExponentialSmoothing(),
     "arima": Arima(),
     "fixed_effects": FixedEffects(),
-    "pull": Pull(),
+    "mean_reversion": MeanReversion(),
     "pooled_convergence": PooledConvergence(),
     "error_correction": ErrorCorrection(),
     "error_correction_half": ErrorCorrection(strength=0.5),
@@ -58,7 +58,7 @@ MEMBERS = {FILTERED: 0.45, "error_correction_shrunken": 0.45, "shrunken_means": 
 
 def baselines() -> dict[str, Forecaster]:
     """Every baseline with learnt widths, by name."""
-    return {name: Learnt(name=name, method=method) for name, method in METHODS.items()}
+    return {name: EmpiricalIntervals(name=name, method=method) for name, method in METHODS.items()}
 
 
 def models(model: Model | None = None) -> dict[str, Forecaster]:
@@ -76,9 +76,9 @@ def ablations(model: Model | None = None) -> dict[str, Forecaster]:
     without = {
         "couplings": replace(whole, couplings=0.0),
         "momentum": replace(whole, momenta=(0.0,)),
-        "pull": replace(whole, pulls=(0.0,)),
+        "mean_reversion": replace(whole, reversions=(0.0,)),
         "cycle": replace(whole, cycles=(0.0,)),
-        "restless_years": replace(whole, ordinary_regions=math.inf),
+        "volatile_years": replace(whole, ordinary_regions=math.inf),
         "filter": replace(whole, window=0),
     }
     names = {part: f"{FILTERED}_without_{part}" for part in without}

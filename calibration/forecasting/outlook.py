@@ -14,9 +14,9 @@ from calibration.filtering import check_fit_of
 from calibration.forecasting.backtest import backtest
 from calibration.forecasting.baselines.history import last_level
 from calibration.forecasting.combination import FIRST_SCORED, Combination, member_forecast
+from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.filtered import check_model, model_digest, model_in, with_fit
 from calibration.forecasting.forecaster import Forecaster, Memory, Origin, origin_at
-from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import FINAL, models_named
 from calibration.forecasting.plan import FIRST_ORIGIN, check_draws, check_yearly
 from calibration.forecasting.target import Target, target_of
@@ -69,13 +69,13 @@ class Outlook:
         Those origins; each row says how many of them were early enough for its horizon.
     weights
         Part of each forecaster: those of a mixture by name, or the forecaster itself with 1.
-    reach
+    shrinkage
         Part of the moves of a mixture that is kept; 1 where earlier ones did not prove too long, and for everything
         else.
     couplings
-        How far the couplings of the simulation model beyond momentum and pull (digital stocks, migration, capital,
-        innovation) move the last year's forecast, weights and reach as they are; mean absolute log points over regions.
-        None for forecasts without the model.
+        How far the couplings of the simulation model beyond momentum and mean reversion (digital stocks, migration,
+        capital, innovation) move the last year's forecast, weights and shrinkage as they are; mean absolute log points
+        over regions. None for forecasts without the model.
     fit
         The calibration whose draws the model took; None for the priors.
     model_digest
@@ -94,7 +94,7 @@ class Outlook:
     past: tuple[dict[str, object], ...]
     past_origins: tuple[int, ...]
     weights: Mapping[str, float]
-    reach: float
+    shrinkage: float
     couplings: float | None
     fit: FittedParameters | None
     model_digest: str = ""
@@ -130,7 +130,7 @@ class Outlook:
                 "model": self.model,
                 "seed": self.seed,
                 "weights": dict(self.weights),
-                "reach": self.reach,
+                "shrinkage": self.shrinkage,
                 "fit": _told_of(self.fit),
                 **({"model_digest": self.model_digest} if self.model_digest else {}),
                 "gapsim": metadata.version("gapsim"),
@@ -237,10 +237,10 @@ def forecast(  # noqa: PLR0913 - a front door
     # The past comes first: what the mixture learns from it is not computed again.
     rows, origins = _past(panel, target, chosen, seed, start.memory, progress) if past else ((), ())
     if kept is not None and _is_this(kept, panel, target, made, fit, asked):
-        weights, reach = dict(kept.provenance["weights"]), float(kept.provenance["reach"])
+        weights, shrinkage = dict(kept.provenance["weights"]), float(kept.provenance["shrinkage"])
         found = kept.paths[:draws, :, : len(years)]
     else:
-        weights, reach = _mixed(chosen, start, asked, progress)
+        weights, shrinkage = _mixed(chosen, start, asked, progress)
         found = asked.of(chosen, start)
     couplings = _couplings(chosen, weights, start, asked)
     attrs = {"unit": "log points", "long_name": "log output per head relative to the mean of the regions"}
@@ -263,8 +263,8 @@ def forecast(  # noqa: PLR0913 - a front door
         past=rows,
         past_origins=origins,
         weights=weights,
-        reach=reach,
-        couplings=None if couplings is None else reach * couplings,
+        shrinkage=shrinkage,
+        couplings=None if couplings is None else shrinkage * couplings,
         fit=fit,
     )
 
@@ -332,7 +332,7 @@ def _is_this(
 def _mixed(
     chosen: Forecaster, origin: Origin, asked: _Asked, progress: Progress | None
 ) -> tuple[dict[str, float], float]:
-    """Part of each forecaster and the reach of the whole; a mixture repeats its members first, which takes longest."""
+    """Part of each forecaster, and the shrinkage; a mixture repeats its members first, which takes longest."""
     if not isinstance(chosen, Combination):
         return {chosen.name: 1.0}, 1.0
     settings = {"draws": asked.draws, "seed": asked.seed}
@@ -343,7 +343,7 @@ def _mixed(
             progress(f"from {year}", done + 1, len(years))
     found = chosen.learn(origin, **settings)
     named = {member.name: float(weight) for member, weight in zip(chosen.members, found.weights, strict=True)}
-    return named, found.reach
+    return named, found.shrinkage
 
 
 def _couplings(chosen: Forecaster, weights: Mapping[str, float], origin: Origin, asked: _Asked) -> float | None:

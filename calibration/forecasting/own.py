@@ -17,8 +17,8 @@ from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
+from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Origin, PointMethod
-from calibration.forecasting.learnt import Learnt
 from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
@@ -49,7 +49,7 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 GAIN = 0.98
 MOST_AHEAD = 500
 # One series tells little of how wide a mixture should have been: its own width counts for this many origins.
-UNDILATED = 30.0
+NO_INFLATION = 30.0
 # One series tells members apart slowly: weights that follow its last errors follow chance.
 RATE, HALF_LIFE = 0.3, 20.0
 
@@ -343,7 +343,7 @@ def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = Non
         "autoregression": FixedEffects(),
     }
     members: list[Forecaster] = [ModelForecaster(data=data, free=tuple(free), given=given)]
-    members += [Learnt(name=name, method=method, is_relative=False) for name, method in methods.items()]
+    members += [EmpiricalIntervals(name=name, method=method, is_relative=False) for name, method in methods.items()]
     return Combination(
         name=FINAL,
         members=tuple(members),
@@ -351,7 +351,7 @@ def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = Non
         rate=RATE,
         half_life=HALF_LIFE,
         slope_sd=0.0,
-        undilated=UNDILATED,
+        no_inflation=NO_INFLATION,
     )
 
 

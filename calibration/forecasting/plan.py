@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from calibration.forecasting.combination import SCORED_YEARS
+from calibration.forecasting.empirical_intervals import FIRST_SEEN
 from calibration.forecasting.forecaster import Forecaster, digest
-from calibration.forecasting.learnt import FIRST_SEEN
 from calibration.forecasting.models import REFERENCE, models, models_named
 from calibration.forecasting.target import Target, years_told
 from pysd_runner.core.counts import whole

@@ -64,8 +64,8 @@ def _made_of(outlook: Outlook, words: Mapping[str, str]) -> list[str]:
             for name, weight in outlook.weights.items()
         ]
         found.append(words["mixture"].format(parts=words["and"].join(parts)))
-    if (reach := percent(outlook.reach)) != "100%":
-        found.append(words["no_reach" if reach == "0%" else "reach"].format(reach=reach))
+    if (shrinkage := percent(outlook.shrinkage)) != "100%":
+        found.append(words["no_shrinkage" if shrinkage == "0%" else "shrinkage"].format(shrinkage=shrinkage))
     if outlook.couplings is not None:
         found.append(words["model"].format(origin=outlook.origin, couplings=100 * np.expm1(outlook.couplings)))
     if outlook.fit is not None:

@@ -22,7 +22,7 @@ def scores() -> pd.DataFrame:
     found = []
     for panel, own, pull in (("A", 0.9, 0.8), ("B", 1.0, 1.1), ("C", 1.04, 1.2)):
         for horizon in (1, 2):
-            for model, rmse in (("persistence", 1.0), ("pull", pull), ("filtered", 0.1), ("gapsim", own)):
+            for model, rmse in (("persistence", 1.0), ("mean_reversion", pull), ("filtered", 0.1), ("gapsim", own)):
                 covered = 0.5 + 0.1 * (panel == "A")
                 row = {"panel": panel, "horizon": horizon, "model": model, "rmse": rmse * horizon, "crps": rmse}
                 found.append({**row, "coverage_50": covered, "coverage_90": 0.9, "origins": 9})
@@ -43,7 +43,7 @@ def test_regret_is_against_the_best_baseline_of_each_panel_and_horizon() -> None
 
 def test_every_forecaster_has_the_same_measures() -> None:
     lines = models_table(scores()).splitlines()[2:]
-    assert [line.split("`")[1] for line in lines] == ["filtered", "gapsim", "persistence", "pull"]
+    assert [line.split("`")[1] for line in lines] == ["filtered", "gapsim", "persistence", "mean_reversion"]
     # Persistence is best in two panels of three, a quarter worse than pull in the other.
     assert lines[2].split("|")[2:5] == [" 0.0000 ", " 0.2500 ", " 1.0000 "]
 
@@ -88,9 +88,9 @@ def test_panels_are_scored_from_origins_that_defaults_were_not_chosen_on(
     assert found == {"scored": tuple(range(2015, 2024)), "chosen on": tuple(range(2008, 2015))}
     assert title == "China to 2014"
     known = baselines()
-    quick = {name: known[name] for name in ("persistence", "pull")} | {"gapsim": known["damped_drift"]}
+    quick = {name: known[name] for name in ("persistence", "mean_reversion")} | {"gapsim": known["damped_drift"]}
     monkeypatch.setattr(gate, "models", lambda: quick)
-    monkeypatch.setattr(gate, "backtest", lambda panel, **rest: backtest(panel, **{**rest, "models": quick}))
+    monkeypatch.setattr(gate, "backtest", lambda panel, **rest: backtest(panel, **{**rest, "forecasters": quick}))
     out = tmp_path / "scores.csv"
     line = ["--data", str(tmp_path), "--panel", "china", "eu", "--draws", "40", "--out", str(out)]
     assert gate.main(line) == 0

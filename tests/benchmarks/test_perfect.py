@@ -14,7 +14,7 @@ from tests.calibration.forecasting.series import panel_of, walk
 @pytest.fixture(scope="module")
 def results() -> dict[str, Backtest]:
     known = baselines()
-    models = {"persistence": known["persistence"], "gapsim": known["pull"]}
+    models = {"persistence": known["persistence"], "gapsim": known["mean_reversion"]}
     logs = walk(6, 24)
     logs[0, -2:] = np.nan
     return {"Made": backtest(panel_of(logs), forecasters=models, horizons=(1, 2, 5), draws=40)}

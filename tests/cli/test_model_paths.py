@@ -88,7 +88,10 @@ def test_models_without_bindings_are_refused_in_one_sentence(gapsim, own, line):
         (("backtest", "--model", "nowhere"), "Expected a model file or a folder with a model.mdl"),
         (("calibrate", "china", "--model", "nowhere"), "no shipped model is called 'nowhere'"),
         (("run", "zoned", "--model", "regional_digital", "--data", "x.csv"), "--model mine.mdl"),
-        (("forecast", "x.csv", "--model", "tank.mdl", "--forecaster", "pull"), "a table is forecast in one way"),
+        (
+            ("forecast", "x.csv", "--model", "tank.mdl", "--forecaster", "mean_reversion"),
+            "a table is forecast in one way",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(gapsim, own, line, text):

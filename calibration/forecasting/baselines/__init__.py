@@ -1,8 +1,15 @@
-"""Forecasts that need no model, one idea a file; each gives points, `calibration.forecasting.learnt` adds widths."""
+"""Forecasts that need no model, one idea a file; each gives points, `EmpiricalIntervals` adds widths."""
 
 from calibration.forecasting.baselines.autoregression import FixedEffects, ShrunkenMeans
 from calibration.forecasting.baselines.error_correction import ErrorCorrection, ShrunkenErrorCorrection
-from calibration.forecasting.baselines.simple import DampedDrift, Drift, Mean, Persistence, PooledConvergence, Pull
+from calibration.forecasting.baselines.simple import (
+    DampedDrift,
+    Drift,
+    Mean,
+    MeanReversion,
+    Persistence,
+    PooledConvergence,
+)
 from calibration.forecasting.baselines.smoothing import Smoothing
 from calibration.forecasting.baselines.univariate import Arima, ExponentialSmoothing, Theta
 
@@ -14,9 +21,9 @@ __all__ = [
     "ExponentialSmoothing",
     "FixedEffects",
     "Mean",
+    "MeanReversion",
     "Persistence",
     "PooledConvergence",
-    "Pull",
     "ShrunkenErrorCorrection",
     "ShrunkenMeans",
     "Smoothing",

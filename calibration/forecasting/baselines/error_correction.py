@@ -101,7 +101,7 @@ class ShrunkenErrorCorrection:
     :math:`a_h = \frac{n_h \hat a_h + n_a p_h}{n_h + n_a}` and :math:`b_h = \frac{n_h}{n_h + n_b} \hat b_h`, where
     :math:`\psi` bounds what is far out. Regions share the shocks of a year and changes over h years overlap, so that
     what counts is the number of years without overlap, :math:`n_h`, and not the number of rows. Gaps are not taken to
-    grow by themselves: :math:`a_h` is at most 0, as the pull of the filter is at least 0. The prior mean
+    grow by themselves: :math:`a_h` is at most 0, as mean reversion of the filter is at least 0. The prior mean
     reversion :math:`p_h` is the mean of :math:`(1 - \kappa)^h - 1` over some rates, each weighed by
     :math:`S_\kappa^{-n_h / 2}`, S the squared errors it would have made, as if each year were one observation.
     Shrinking to what other panels say: Lindley & Smith (1972), J. R. Stat. Soc. B 34: 1-41; about 2 % a year: Barro &

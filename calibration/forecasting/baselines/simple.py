@@ -90,8 +90,8 @@ class Persistence:
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
-    r"""A fixed pull to the mean, :math:`\hat r_{T+h} = (1 - \kappa)^h r_T`.
+class MeanReversion:
+    r"""Mean reversion at a fixed rate, :math:`\hat r_{T+h} = (1 - \kappa)^h r_T`.
 
     Attributes
     ----------

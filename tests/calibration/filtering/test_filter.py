@@ -12,10 +12,10 @@ from calibration.filtering import Evidence, FilterSettings, ahead, estimate, evi
 from calibration.filtering.dynamics import advance, central, couplings_of, start, uncoupled
 from calibration.filtering.ensemble import learn_widths, updated
 from calibration.filtering.learning import composite_likelihood
-from calibration.filtering.shocks import apart_from, heavy, shared_part, unrest
-from calibration.filtering.trend import STEPS, Trend, positions, restlessness
+from calibration.filtering.shocks import apart_from, heavy, shared_part, volatility
+from calibration.filtering.trend import STEPS, Trend, positions, recent_volatility
 from calibration.forecasting import origin_at, target_of
-from calibration.forecasting.baselines import DampedDrift, Persistence, Pull
+from calibration.forecasting.baselines import DampedDrift, MeanReversion, Persistence
 from calibration.forecasting.filtered import FilteredModel
 from calibration.forecasting.models import ablations, models_named
 from pysd_runner.core.errors import InvalidInput
@@ -26,12 +26,12 @@ from pysd_runner.regional.inputs import time_step
 from tests.calibration.forecasting.series import panel_of, walk
 
 SMALL = FilterSettings(members=48, window=5)
-# Every restriction on: no momentum, no pull, no other coupling, nothing that passes.
+# Every restriction on: no momentum, no mean reversion, no other coupling, nothing that passes.
 STILL = replace(
     SMALL,
     couplings=0.0,
     momenta=(0.0,),
-    pulls=(0.0,),
+    reversions=(0.0,),
     cycles=(0.0,),
     memories=(0.5,),
     persistences=(0.0,),
@@ -66,9 +66,9 @@ def test_without_couplings_and_momentum_it_is_persistence() -> None:
 @pytest.mark.parametrize("rate", [0.02, 0.1])
 def test_a_pull_to_the_mean_alone_is_pooled_convergence(rate: float) -> None:
     values = history()
-    found = points(values, replace(STILL, pulls=(rate,)))
-    # The model's pull bends by CURVATURE times the gap, hence not to the last digit.
-    assert_allclose(found, Pull(rate).points(values, HORIZON), rtol=0, atol=1e-6)
+    found = points(values, replace(STILL, reversions=(rate,)))
+    # The model's reversion bends by CURVATURE times the gap, hence not to the last digit.
+    assert_allclose(found, MeanReversion(rate).points(values, HORIZON), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("memory", [0.3, 0.6])
@@ -82,7 +82,7 @@ def test_momentum_that_outweighs_shocks_is_damped_drift(memory: float) -> None:
 
 def test_momentum_and_pull_are_second_order_error_correction() -> None:
     values, memory, rate = history(), 0.5, 0.05
-    found = points(values, replace(STILL, momenta=(1e6,), memories=(memory,), pulls=(rate,), clip=1e9))
+    found = points(values, replace(STILL, momenta=(1e6,), memories=(memory,), reversions=(rate,), clip=1e9))
     stay = 1 - rate
     level, last = values[:, -1], values[:, -1] - values[:, -2]
     for step in range(HORIZON):
@@ -93,7 +93,7 @@ def test_momentum_and_pull_are_second_order_error_correction() -> None:
 
 def test_a_pull_to_positions_returns_from_both_sides() -> None:
     values = history()
-    found = points(values, replace(STILL, pulls=(0.5,), persistences=(1.0,)))
+    found = points(values, replace(STILL, reversions=(0.5,), persistences=(1.0,)))
     position = values[:, -STILL.memory_years :].mean(axis=1)
     before, after = values[:, -1] - position, found[:, 0] - position
     assert_allclose(after, 0.5 * before, rtol=0, atol=1e-6)
@@ -152,9 +152,9 @@ def test_parts_are_taken_out_by_name() -> None:
         "filtered",
         "filtered_without_couplings",
         "filtered_without_momentum",
-        "filtered_without_pull",
+        "filtered_without_mean_reversion",
         "filtered_without_cycle",
-        "filtered_without_restless_years",
+        "filtered_without_volatile_years",
         "filtered_without_filter",
     }
     assert len({item.tobytes() for item in points.values()}) == 7
@@ -265,11 +265,11 @@ def test_walks_are_told_from_momentum() -> None:
 def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
     values = history(regions=3, years=9).copy()
     values[1, 4] = np.nan
-    memory, momentum, cycle, left, pull, sd, tails = 0.6, 0.4, 0.3, 0.7, 0.03, 0.02, 5.0
-    # The model adds momentum in four parts, on each of which the pull works until the end of the year.
+    memory, momentum, cycle, left, reversion, sd, tails = 0.6, 0.4, 0.3, 0.7, 0.03, 0.02, 5.0
+    # The model adds momentum in four parts, on each of which mean reversion works until the end of the year.
     parts = memory ** (np.arange(4) / 4)
-    added = (parts * (1 - pull) ** (np.arange(3, -1, -1) / 4)).sum() / parts.sum()
-    motion = np.array([[1 - pull, added, 0.0], [0.0, memory, 0.0], [0.0, 0.0, left]])
+    added = (parts * (1 - reversion) ** (np.arange(3, -1, -1) / 4)).sum() / parts.sum()
+    motion = np.array([[1 - reversion, added, 0.0], [0.0, memory, 0.0], [0.0, 0.0, left]])
     noise = np.diag([1.0, momentum**2, (1 - left**2) * cycle**2]) * sd**2
     output = np.array([[1.0, 0.0, 1.0]])
     states = [np.array([[row[0]], [0.0], [0.0]]) for row in values]
@@ -305,7 +305,7 @@ def test_the_composite_likelihood_is_a_plain_loop_over_kalman_filters() -> None:
         momentum=np.array([momentum]),
         cycle=np.array([cycle]),
         cycle_memory=np.array([left]),
-        pull=np.array([pull]),
+        reversion=np.array([reversion]),
         persistence=np.zeros(1),
     )
     found = composite_likelihood(
@@ -329,10 +329,10 @@ def test_a_slow_pull_is_told_by_years_rather_than_by_one() -> None:
     values += rng.normal(0, 0.02, values.shape)
     values -= values.mean(axis=0)
     one, five = (learn_laws(values, [""] * 30, FilterSettings(horizons=horizons)) for horizons in (1, 5))
-    assert (one.weight * one.trend.pull).sum() < (five.weight * five.trend.pull).sum() < 0.021
+    assert (one.weight * one.trend.reversion).sum() < (five.weight * five.trend.reversion).sum() < 0.021
     still = values[:, :1] + np.cumsum(rng.normal(0, 0.02, values.shape), axis=1)
     free = learn_laws(still - still.mean(axis=0), [""] * 30, FilterSettings())
-    assert (free.weight * free.trend.pull).sum() < 0.008
+    assert (free.weight * free.trend.reversion).sum() < 0.008
 
 
 def test_widths_follow_past_errors() -> None:
@@ -388,7 +388,7 @@ def test_shocks_have_unit_variance_and_share_what_they_should() -> None:
 
 def test_unrest_makes_students_t_of_normal_draws_and_moves_no_mean() -> None:
     rng = np.random.default_rng(0)
-    factor = unrest(rng, 40_000, 2, 6.0)
+    factor = volatility(rng, 40_000, 2, 6.0)
     assert_allclose(factor.mean(axis=0), 1.0)
     assert_allclose(factor[:20_000], factor[20_000:])
     draws = factor * rng.normal(size=factor.shape)
@@ -397,13 +397,13 @@ def test_unrest_makes_students_t_of_normal_draws_and_moves_no_mean() -> None:
     probabilities = np.array([0.1, 0.25, 0.75, 0.9, 0.99])
     expected = student.ppf(probabilities, 6) * np.sqrt(2 / np.pi) / student.expect(np.abs, (6,))
     assert_allclose(np.quantile(draws[:, 0], probabilities), expected, rtol=0.05)
-    assert (unrest(rng, 5, 3, np.inf) == 1).all()
+    assert (volatility(rng, 5, 3, np.inf) == 1).all()
 
 
 def test_unrest_moves_neither_points_nor_the_sum_over_regions() -> None:
     known = estimate(evidence(history()), SMALL, seed=0)
     calm, restless = (
-        ahead(known, replace(SMALL, unrest=freedom), horizon=HORIZON, draws=48, seed=0) for freedom in (np.inf, 6.0)
+        ahead(known, replace(SMALL, volatility=freedom), horizon=HORIZON, draws=48, seed=0) for freedom in (np.inf, 6.0)
     )
     assert_allclose(restless.mean(axis=0), calm.mean(axis=0), atol=1e-12)
     assert_allclose(restless.sum(axis=1), 0.0, atol=1e-12)
@@ -437,15 +437,15 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
         FilterSettings(window=-1)
     with pytest.raises(InvalidInput, match="32 or more"):
         FilterSettings(members=5)
-    with pytest.raises(InvalidInput, match="pulls is empty"):
-        FilterSettings(pulls=())
+    with pytest.raises(InvalidInput, match="reversions is empty"):
+        FilterSettings(reversions=())
     with pytest.raises(InvalidInput, match="horizons must be a whole number from 1"):
         FilterSettings(horizons=0)
     for tails in (2.0, np.inf):
         with pytest.raises(InvalidInput, match="tails is"):
             FilterSettings(tails=tails)
-    with pytest.raises(InvalidInput, match="unrest is 1"):
-        FilterSettings(unrest=1.0)
+    with pytest.raises(InvalidInput, match="volatility is 1"):
+        FilterSettings(volatility=1.0)
     refused = {
         "cycle_memory is 1": {"cycle_memory": 1.0},
         "ordinary_regions is -1": {"ordinary_regions": -1.0},
@@ -456,7 +456,7 @@ def test_settings_and_silent_regions_are_refused_with_reasons() -> None:
         "persistences has 1.5; give values from 0 to 1": {"persistences": (1.5,)},
         "cycles has nan; give values from 0 up": {"cycles": (0.0, np.nan)},
         "momenta has inf; give values from 0 up": {"momenta": (np.inf,)},
-        "pull_scale is 0": {"pull_scale": 0.0},
+        "reversion_scale is 0": {"reversion_scale": 0.0},
     }
     for reason, item in refused.items():
         with pytest.raises(InvalidInput, match=reason):
@@ -471,10 +471,10 @@ def test_a_year_that_shakes_most_regions_is_no_news_about_momentum() -> None:
     settings = FilterSettings()
     usual = student.ppf(0.75, 5) * np.sqrt(3 / 5)
     calm = usual * np.array([[-3.0, 0.1, 1.0, -1.0, 0.5, 9.0]])
-    assert_allclose(restlessness(calm, settings), 1.0)
-    assert_allclose(restlessness(2 * calm, settings), 2.0 ** (2 * 6 / 16))
-    assert_allclose(restlessness(2 * calm, replace(settings, ordinary_regions=np.inf)), 1.0)
-    assert_allclose(restlessness(2 * calm, replace(settings, ordinary_regions=0.0)), 4.0)
+    assert_allclose(recent_volatility(calm, settings), 1.0)
+    assert_allclose(recent_volatility(2 * calm, settings), 2.0 ** (2 * 6 / 16))
+    assert_allclose(recent_volatility(2 * calm, replace(settings, ordinary_regions=np.inf)), 1.0)
+    assert_allclose(recent_volatility(2 * calm, replace(settings, ordinary_regions=0.0)), 4.0)
     # After ten quiet years all regions move by ten times as much as ever before: the level keeps it, momentum does not.
     rng = np.random.default_rng(2)
     values = np.cumsum(rng.normal(0, 0.01, (20, 11)), axis=1)

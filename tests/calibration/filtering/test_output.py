@@ -21,14 +21,14 @@ SD = 0.02
 REGIONS, YEARS = 6, 14
 
 
-def law(*, momentum: float = 0.4, cycle: float = 1.2, pull: float = 0.02, persistence: float = 0.0) -> Trend:
+def law(*, momentum: float = 0.4, cycle: float = 1.2, reversion: float = 0.02, persistence: float = 0.0) -> Trend:
     """One law."""
     return Trend(
         memory=np.array([0.6]),
         momentum=np.array([momentum]),
         cycle=np.array([cycle]),
         cycle_memory=np.array([0.8]),
-        pull=np.array([pull]),
+        reversion=np.array([reversion]),
         persistence=np.array([persistence]),
     )
 
@@ -53,13 +53,13 @@ def followed(values: np.ndarray, trend: Trend, members: int, settings: FilterSet
 
 
 @pytest.mark.parametrize(("momentum", "cycle"), [(0.5, 1.4), (1.2, 0.0), (0.0, 1.4)])
-@pytest.mark.parametrize("pull", [0.0, 0.025])
+@pytest.mark.parametrize("reversion", [0.0, 0.025])
 @pytest.mark.parametrize("persistence", [0.0, 0.7])
 def test_output_that_couplings_made_is_neither_momentum_nor_passing(
-    momentum: float, cycle: float, pull: float, persistence: float
+    momentum: float, cycle: float, reversion: float, persistence: float
 ) -> None:
-    """Output is nothing but what members' couplings made of it by a law with a pull."""
-    trend = law(momentum=momentum, cycle=cycle, pull=pull, persistence=persistence)
+    """Output is nothing but what members' couplings made of it by a law with mean reversion."""
+    trend = law(momentum=momentum, cycle=cycle, reversion=reversion, persistence=persistence)
     moves = np.random.default_rng(3).normal(0.01, 0.003, (REGIONS, YEARS - 1))
     moves -= moves.mean(axis=0)
     moves[:, :4] = 0.0  # the first years are before those that tell about couplings
@@ -69,7 +69,7 @@ def test_output_that_couplings_made_is_neither_momentum_nor_passing(
     for year in range(YEARS - 1):
         last = slice(max(0, year - 9), year + 1)
         aim = persistence * np.where(seen[:, last], path[:, last], 0.0).sum(axis=1) / seen[:, last].sum(axis=1)
-        path[:, year + 1] = aim + (1 - pull) * (path[:, year] - aim) + moves[:, year]
+        path[:, year + 1] = aim + (1 - reversion) * (path[:, year] - aim) + moves[:, year]
     found = followed(np.where(seen, path, np.nan), trend, 40).drawn(moves, ("",) * REGIONS, np.random.default_rng(0))
     assert_allclose(found.drift.mean(axis=0), 0.0, atol=1e-15)
     assert_allclose(found.cycle.mean(axis=0), 0.0, atol=1e-15)
@@ -139,8 +139,8 @@ def test_paths_spread_as_the_small_filter_says() -> None:
         memories=(0.6,),
         cycles=(1.2,),
         cycle_memory=0.8,
-        pulls=(0.02,),
-        unrest=np.inf,
+        reversions=(0.02,),
+        volatility=np.inf,
         width_weight=1e12,
         clip=1e9,
     )
@@ -163,7 +163,7 @@ def test_two_regions_are_no_surer_than_many() -> None:
     rng = np.random.default_rng(0)
     values = np.cumsum(rng.normal(0, SD, (2, 60)), axis=1)
     values -= values.mean(axis=0)
-    settings = replace(STILL, unrest=np.inf, width_weight=1e12, ordinary_regions=np.inf)
+    settings = replace(STILL, volatility=np.inf, width_weight=1e12, ordinary_regions=np.inf)
     known = estimate(evidence(values), settings, seed=0)
     draws = ahead(known, settings, horizon=1, draws=2000, seed=0)
     assert_allclose(draws[:, 0, 0].std(), known.laws.sd[0], rtol=0.05)
@@ -174,7 +174,7 @@ def test_a_region_that_jumps_alone_has_no_momentum_of_it() -> None:
     values = walks(10, 15, seed=1)
     values[3, -1] += 10 * SD
     values -= values.mean(axis=0)
-    trend = law(momentum=1.0, cycle=0.0, pull=0.0)
+    trend = law(momentum=1.0, cycle=0.0, reversion=0.0)
     drift = {
         clip: follow_output(values, laws_of(trend, 10), np.zeros(1, dtype=np.intp), replace(SETTINGS, clip=clip))
         .expected(-1)

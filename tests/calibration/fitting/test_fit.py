@@ -49,7 +49,7 @@ def test_without_noise_informed_parameters_are_recovered() -> None:
     made = made_panel(COUNT, YEARS, truth)
     found = fit(CalibrationProblem(model_of(COUNT), made, free=list(truth)), starts=1)
     for key, value in truth.items():
-        # The declared errors count as a few observations, so the prior still pulls a little.
+        # The declared errors count as a few observations, so the prior still reversions a little.
         assert found.parameter(key).estimate == pytest.approx(value, rel=0.1)
 
 

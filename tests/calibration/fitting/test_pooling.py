@@ -43,7 +43,7 @@ def pooled(problem: CalibrationProblem, plain: FitResult) -> Pooled:
 def test_effects_are_found_where_they_are(pooled: Pooled) -> None:
     assert pooled.sd > 0
     found = np.array([item.value for item in pooled.regions])
-    # Only differences between regions are compared, and the pool pulls them together.
+    # Only differences between regions are compared, and the pool reversions them together.
     apart = found - found.mean()
     assert np.corrcoef(apart, EFFECTS)[0, 1] > 0.9
     assert np.abs(apart).max() < 1.3 * np.abs(EFFECTS).max()

@@ -150,13 +150,13 @@ def test_a_killed_back_test_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_back_test_is_refused(tmp_path: Path) -> None:
-    small(checkpoint=tmp_path / "kept", forecasters=["pull"])
+    small(checkpoint=tmp_path / "kept", forecasters=["mean_reversion"])
     with pytest.raises(InvalidInput, match="another back-test"):
-        small(checkpoint=tmp_path / "kept", forecasters=["pull"], seed=1)
+        small(checkpoint=tmp_path / "kept", forecasters=["mean_reversion"], seed=1)
     panel = panel_of(walk(6, 16), groups=("a", "b"))
     changed = replace(panel, national={"gdp": {panel.years[0]: 0.1}})
     with pytest.raises(InvalidInput, match="another back-test"):
-        backtest(changed, checkpoint=tmp_path / "kept", **{**SMALL, "forecasters": ["pull"]})
+        backtest(changed, checkpoint=tmp_path / "kept", **{**SMALL, "forecasters": ["mean_reversion"]})
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "note.txt").write_text("mine\n")
     with pytest.raises(InvalidInput, match="no checkpoint"):
@@ -164,26 +164,27 @@ def test_a_checkpoint_of_another_back_test_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_of_a_checkpoint_is_named(tmp_path: Path) -> None:
-    small(checkpoint=tmp_path / "kept", forecasters=["pull"])
+    small(checkpoint=tmp_path / "kept", forecasters=["mean_reversion"])
     damaged = min((tmp_path / "kept").glob("origin-*.npz"))
     damaged.write_bytes(damaged.read_bytes()[:200])
     with pytest.raises(InvalidInput, match=f"{damaged.name} cannot be read.*delete the file"):
-        small(checkpoint=tmp_path / "kept", forecasters=["pull"])
+        small(checkpoint=tmp_path / "kept", forecasters=["mean_reversion"])
     np.save(tmp_path / "array.npy", np.zeros(3))
     for content in (b"", b"\x00" * 500, (tmp_path / "array.npy").read_bytes()):
         damaged.write_bytes(content)
         with pytest.raises(InvalidInput, match=f"{damaged.name} cannot be read.*delete the file"):
-            small(checkpoint=tmp_path / "kept", forecasters=["pull"])
+            small(checkpoint=tmp_path / "kept", forecasters=["mean_reversion"])
     damaged.unlink()
     xr.testing.assert_identical(
-        small(checkpoint=tmp_path / "kept", forecasters=["pull"]).scores, small(forecasters=["pull"]).scores
+        small(checkpoint=tmp_path / "kept", forecasters=["mean_reversion"]).scores,
+        small(forecasters=["mean_reversion"]).scores,
     )
 
 
 def test_files_of_another_back_test_or_year_and_changed_ones_are_not_taken(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    small(checkpoint=kept, forecasters=["pull"])
-    small(checkpoint=tmp_path / "other", forecasters=["pull"], seed=1)
+    small(checkpoint=kept, forecasters=["mean_reversion"])
+    small(checkpoint=tmp_path / "other", forecasters=["mean_reversion"], seed=1)
     first, second = sorted(kept.glob("origin-*.npz"))[:2]
     whole = first.read_bytes()
     with np.load(first) as content:
@@ -194,35 +195,35 @@ def test_files_of_another_back_test_or_year_and_changed_ones_are_not_taken(tmp_p
     for source in (tmp_path / "other" / first.name, second, points, tmp_path / "changed.npz"):
         first.write_bytes(source.read_bytes())
         with pytest.raises(InvalidInput, match=f"{first.name} is not what this back-test wrote.*delete the file"):
-            small(checkpoint=kept, forecasters=["pull"])
+            small(checkpoint=kept, forecasters=["mean_reversion"])
     first.write_bytes(whole)
-    small(checkpoint=kept, forecasters=["pull"])
+    small(checkpoint=kept, forecasters=["mean_reversion"])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "[]", '{"schema": 1, "digest": ""}'])
 def test_a_damaged_label_of_a_checkpoint_says_what_to_do(tmp_path: Path, content: str) -> None:
     (tmp_path / "backtest.json").write_text(content)
     with pytest.raises(InvalidInput, match="to start anew, or name another folder"):
-        small(checkpoint=tmp_path, forecasters=["pull"])
+        small(checkpoint=tmp_path, forecasters=["mean_reversion"])
 
 
 def test_two_that_begin_at_once_share_a_checkpoint(tmp_path: Path) -> None:
     """The label of the other is under way, under a hidden name."""
     (tmp_path / ".backtest.json.abc.part").write_text("")
-    found = small(checkpoint=tmp_path, forecasters=["pull"])
-    xr.testing.assert_identical(found.scores, small(forecasters=["pull"]).scores)
+    found = small(checkpoint=tmp_path, forecasters=["mean_reversion"])
+    xr.testing.assert_identical(found.scores, small(forecasters=["mean_reversion"]).scores)
 
 
 def test_scores_are_those_of_a_plain_loop() -> None:
     panel = panel_of(walk(5, 14))
-    result = backtest(panel, forecasters=["pull"], horizons=(1, 3), draws=30)
+    result = backtest(panel, forecasters=["mean_reversion"], horizons=(1, 3), draws=30)
     target = target_of(panel).values
     squares, own = [], []
     for last in range(8, 13):
         if last + 3 < 14:
             squares += [(target[i, last] * 0.98**3 - target[i, last + 3]) ** 2 for i in range(5)]
             own += [(target[i, last] - target[i, last + 3]) ** 2 for i in range(5)]
-    row = next(row for row in result.skill() if row["model"] == "pull" and row["horizon"] == 3)
+    row = next(row for row in result.skill() if row["model"] == "mean_reversion" and row["horizon"] == 3)
     assert row["origins"] == 3
     assert row["regions"] == 5
     assert_allclose(row["rmse"], np.mean(squares) ** 0.5)
@@ -395,10 +396,17 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "skill.csv"
-    line = ["backtest", str(write(tmp_path / "mine.csv", walk(5, 18))), "--forecaster", "drift", "--forecaster", "pull"]
+    line = [
+        "backtest",
+        str(write(tmp_path / "mine.csv", walk(5, 18))),
+        "--forecaster",
+        "drift",
+        "--forecaster",
+        "mean_reversion",
+    ]
     assert main([*line, "--draws", "20", "--out", str(out)]) == 0
     told = capsys.readouterr().out
-    row = pd.read_csv(out).set_index(["model", "horizon"]).loc[("pull", 2)]
+    row = pd.read_csv(out).set_index(["model", "horizon"]).loc[("mean_reversion", 2)]
     cells = [
         f"{row[f'{name}{tail}']:.3f} ({row[f'{name}_low']:.3f}-{row[f'{name}_high']:.3f})"
         for name, tail in (
@@ -408,7 +416,7 @@ def test_the_last_forecaster_is_printed_with_its_intervals_where_there_are_any(
             ("coverage_90", ""),
         )
     ]
-    after = told.split("pull, with 90 % block-bootstrap intervals over origins")[1].splitlines()
+    after = told.split("mean_reversion, with 90 % block-bootstrap intervals over origins")[1].splitlines()
     assert " ".join(after[3].split()) == " ".join(["2 y", *cells])
     # Five years ahead five origins are fewer than a block and one more.
     (row,) = (line for line in after if line.startswith("5 y"))
@@ -450,7 +458,7 @@ def test_intervals_that_cannot_be_told_are_not_printed() -> None:
 def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = write(tmp_path / "mine.csv", walk(4, 12)), tmp_path / "skill.csv"
     out.write_text("mine", encoding="utf-8")
-    line = ["backtest", str(path), "--forecaster", "pull", "--draws", "10", "--out", str(out)]
+    line = ["backtest", str(path), "--forecaster", "mean_reversion", "--draws", "10", "--out", str(out)]
     assert main(line) == 2
     told = capsys.readouterr().err
     assert "exists already; choose another file with --out, or replace it with --force" in told
@@ -470,7 +478,7 @@ def test_a_table_is_replaced_only_when_that_is_asked_for(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--forecaster", "pul"], "Did you mean 'pull'?"),
+        (["--forecaster", "mean_reversio"], "Did you mean 'mean_reversion'?"),
         (["--horizon", "40"], "expected years ahead from 1 to 11"),
         (["--horizon", "1", "--horizon", "7"], "7 years ahead needs an origin by 1994"),
         (["--first-origin", "1991"], "cannot be scored"),
@@ -499,7 +507,7 @@ def test_nothing_begins_before_everything_is_checked(
 def test_forecasters_without_the_reference_and_seeds_below_zero_are_refused() -> None:
     panel = panel_of(walk(4, 12))
     with pytest.raises(InvalidInput, match="must be among them"):
-        backtest(panel, forecasters={"pull": baselines()["pull"]})
+        backtest(panel, forecasters={"mean_reversion": baselines()["mean_reversion"]})
     with pytest.raises(InvalidInput, match="seed must be a whole number from 0"):
         backtest(panel, forecasters=[], seed=-1)
 
@@ -510,23 +518,34 @@ def test_the_command_prints_a_table_and_refuses_with_one_line(
     path = write(tmp_path / "mine.csv", walk(4, 12))
     assert (
         main(
-            ["backtest", str(path), "--forecaster", "pull", "--horizon", "1", "--draws", "10", "--last-origin", "1999"]
+            [
+                "backtest",
+                str(path),
+                "--forecaster",
+                "mean_reversion",
+                "--horizon",
+                "1",
+                "--draws",
+                "10",
+                "--last-origin",
+                "1999",
+            ]
         )
         == 0
     )
     told = capsys.readouterr()
     assert "origins 1998-1999" in told.out
     assert "rmse ratio to persistence" in told.out
-    assert main(["backtest", str(path), "--forecaster", "pull", "--draws", "10", "--first-year", "1991"]) == 0
+    assert main(["backtest", str(path), "--forecaster", "mean_reversion", "--draws", "10", "--first-year", "1991"]) == 0
     assert "origins 1999-2000" in capsys.readouterr().out
     assert main(["backtest", str(path), "--first-year", "2050"]) == 2
     assert "nothing of panel" in capsys.readouterr().err
-    assert main(["backtest", str(path), "--forecaster", "pul", "--draws", "10"]) == 2
-    assert "Did you mean 'pull'?" in capsys.readouterr().err
+    assert main(["backtest", str(path), "--forecaster", "mean_reversio", "--draws", "10"]) == 2
+    assert "Did you mean 'mean_reversion'?" in capsys.readouterr().err
     logs = walk(4, 12)
     logs[:, 9] = np.nan
     hole = write(tmp_path / "hole.csv", logs)
-    line = ["backtest", str(hole), "--forecaster", "pull", "--draws", "10", "--first-origin"]
+    line = ["backtest", str(hole), "--forecaster", "mean_reversion", "--draws", "10", "--first-origin"]
     assert main([*line, "1998", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["data"]["origins"] == [1998, 2000]

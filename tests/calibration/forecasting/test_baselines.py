@@ -20,9 +20,9 @@ from calibration.forecasting.baselines import (
     ExponentialSmoothing,
     FixedEffects,
     Mean,
+    MeanReversion,
     Persistence,
     PooledConvergence,
-    Pull,
     ShrunkenErrorCorrection,
     ShrunkenMeans,
     Theta,
@@ -55,7 +55,7 @@ def test_closed_forms_of_the_methods_without_estimates() -> None:
     for step in (1, 4):
         assert_allclose(Persistence().points(values, 4)[:, step - 1], last)
         assert_allclose(Drift().points(values, 4)[:, step - 1], last + step * pace)
-        assert_allclose(Pull(0.02).points(values, 4)[:, step - 1], last * 0.98**step)
+        assert_allclose(MeanReversion(0.02).points(values, 4)[:, step - 1], last * 0.98**step)
         fading = sum(0.5**k for k in range(1, step + 1))
         assert_allclose(DampedDrift(damping=0.5).points(values, 4)[:, step - 1], last + fading * pace)
 
@@ -206,14 +206,14 @@ def test_shrunken_error_correction_lies_between_the_pull_and_error_correction() 
     converging = autoregressive(12, 30, level=-0.1, change=0.3)
     assert_allclose(free.points(converging, 5), ErrorCorrection().points(converging, 5))
     bound = ShrunkenErrorCorrection(rates=(0.03,), level_years=1e12, change_years=1e12, **as_they_are)
-    assert_allclose(bound.points(values, 5), Pull(0.03).points(values, 5), rtol=1e-6)
+    assert_allclose(bound.points(values, 5), MeanReversion(0.03).points(values, 5), rtol=1e-6)
     one = ShrunkenErrorCorrection(rates=(0.02,), **as_they_are)
     for nothing_known in (values[:, :2], values[3:5, :5], np.repeat(values[:, -1:], 12, axis=1)):
-        expected = Pull().points(nothing_known, 5)
+        expected = MeanReversion().points(nothing_known, 5)
         assert_allclose(one.points(nothing_known, 5), expected)
         assert_allclose(replace(one, level_years=0).points(nothing_known, 5), expected)
         # Without years to weigh them by the rates are as likely.
-        mixed = np.mean([Pull(rate).points(nothing_known, 5) for rate in (0.0, 0.01, 0.02)], axis=0)
+        mixed = np.mean([MeanReversion(rate).points(nothing_known, 5) for rate in (0.0, 0.01, 0.02)], axis=0)
         assert_allclose(ShrunkenErrorCorrection(most_level=np.inf).points(nothing_known, 5), mixed)
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from calibration.forecasting import Combination, origin_at, target_of
-from calibration.forecasting.combination import FACTORS, dilated_scores, distances, learn_dilation, losses, shares
+from calibration.forecasting.combination import FACTORS, distances, fit_inflation, inflated_scores, losses, shares
 from calibration.forecasting.scores import crps
 from pysd_runner.core.errors import InvalidInput
 from tests.calibration.forecasting.judging import Shifted, judged
@@ -29,8 +29,8 @@ HALF = np.array([0.5, 0.5])
 
 @pytest.mark.parametrize("size", [0.6, 1.0, 1.4])
 def test_the_dilation_is_the_width_of_what_comes(size: float) -> None:
-    assert_allclose(learn_dilation(judged(size), HALF, 0.0), [size, size], atol=0.11)
-    assert_allclose(learn_dilation(judged(size), HALF, np.inf), [1.0, 1.0])
+    assert_allclose(fit_inflation(judged(size), HALF, 0.0), [size, size], atol=0.11)
+    assert_allclose(fit_inflation(judged(size), HALF, np.inf), [1.0, 1.0])
 
 
 def test_scores_of_dilated_mixtures_are_those_of_a_plain_loop() -> None:
@@ -45,7 +45,7 @@ def test_scores_of_dilated_mixtures_are_those_of_a_plain_loop() -> None:
             total += np.where(item.known, scored, 0.0).sum(axis=0)
         scores.append(total)
     relative = np.array(scores) / scores[int(np.flatnonzero(FACTORS == 1)[0])]
-    assert_allclose(dilated_scores(items, HALF), relative, rtol=1e-9)
+    assert_allclose(inflated_scores(items, HALF), relative, rtol=1e-9)
 
 
 def test_each_horizon_has_its_dilation_held_near_that_of_all() -> None:
@@ -54,47 +54,48 @@ def test_each_horizon_has_its_dilation_held_near_that_of_all() -> None:
         replace(one, realised=np.column_stack((one.realised[:, 0], other.realised[:, 1])), weight=0.5)
         for one, other in zip(near, far, strict=True)
     ]
-    scores = dilated_scores(items, HALF)
+    scores = inflated_scores(items, HALF)
     own, both = FACTORS[scores.argmin(axis=0)], FACTORS[scores.mean(axis=1).argmin()]
     assert own[0] < both < own[1]
     # Thirty origins that count half, overlapping two years ahead, against three.
     common, parts = both ** (15 / 18), np.array([15 / 18, 7.5 / 10.5])
-    assert_allclose(learn_dilation(items, HALF, 3.0), common ** (1 - parts) * own**parts)
+    assert_allclose(fit_inflation(items, HALF, 3.0), common ** (1 - parts) * own**parts)
     # What came two years after the last ten origins is not known yet.
     young = [replace(item, known=item.known & np.array([True, place < 20])) for place, item in enumerate(items)]
-    own[1] = FACTORS[dilated_scores(young, HALF)[:, 1].argmin()]
-    both = FACTORS[dilated_scores(young, HALF).mean(axis=1).argmin()]
+    own[1] = FACTORS[inflated_scores(young, HALF)[:, 1].argmin()]
+    both = FACTORS[inflated_scores(young, HALF).mean(axis=1).argmin()]
     common, parts = both ** (15 / 18), np.array([15 / 18, 5 / 8])
-    assert_allclose(learn_dilation(young, HALF, 3.0), common ** (1 - parts) * own**parts)
+    assert_allclose(fit_inflation(young, HALF, 3.0), common ** (1 - parts) * own**parts)
     unknown = [replace(item, known=item.known & np.array([True, False])) for item in items]
-    alone = learn_dilation(unknown, HALF, 3.0)
+    alone = fit_inflation(unknown, HALF, 3.0)
     assert_allclose(alone, [own[0] ** (15 / 18 * (1 - 15 / 18) + 15 / 18), own[0] ** (15 / 18)])
     certain = [
         replace(item, kept=item.kept * [1, 0], between=item.between * [1, 0], realised=item.realised * [1, 0])
         for item in items
     ]
-    assert_allclose(learn_dilation(certain, HALF, 3.0), alone)
+    assert_allclose(fit_inflation(certain, HALF, 3.0), alone)
     nothing = [replace(item, known=np.zeros((10, 2), dtype=bool)) for item in items]
-    assert_allclose(learn_dilation(nothing, HALF, 0.0), [1.0, 1.0])
+    assert_allclose(fit_inflation(nothing, HALF, 0.0), [1.0, 1.0])
 
 
 def test_a_mixture_is_dilated_about_its_point_and_not_at_all_when_told_so() -> None:
     target = target_of(panel_of(walk(6, 30)))
     members = (Shifted("one", 0.02), Shifted("other", -0.02))
     free, plain = (
-        Combination(name="mixture", members=members, slope_sd=0.0, undilated=undilated) for undilated in (0.0, np.inf)
+        Combination(name="mixture", members=members, slope_sd=0.0, no_inflation=no_inflation)
+        for no_inflation in (0.0, np.inf)
     )
     origin = origin_at(target, 2015)
     found, as_it_is = (item.forecast(origin, horizon=7, draws=40, seed=0) for item in (free, plain))
     assert_allclose(found.point, as_it_is.point)
     ratios = (found.draws - found.point) / (as_it_is.draws - as_it_is.point)
-    learnt = free.learn(origin, draws=40, seed=0).dilation
+    learnt = free.learn(origin, draws=40, seed=0).inflation
     assert learnt[0] < 0.95
     assert len(set(learnt)) > 1
     assert as_it_is.draws.std() > 0
     # At the first origins nothing is judged yet.
     early = origin_at(target, 1993)
-    assert free.learn(early, draws=40, seed=0).dilation.tolist() == [1.0] * 5
+    assert free.learn(early, draws=40, seed=0).inflation.tolist() == [1.0] * 5
     # Beyond the years by which members are judged the last one holds.
     assert_allclose(ratios, np.broadcast_to([*learnt, learnt[-1], learnt[-1]], ratios.shape))
 
@@ -105,19 +106,19 @@ def test_the_dilation_is_that_of_moves_that_were_cut() -> None:
     member = Shifted("far", 0.3)
     origin = origin_at(target, 2015)
     cut, whole = (
-        Combination(name="mixture", members=(member,), slope_sd=slope, undilated=0.0).learn(origin, draws=40, seed=0)
+        Combination(name="mixture", members=(member,), slope_sd=slope, no_inflation=0.0).learn(origin, draws=40, seed=0)
         for slope in (10.0, 0.0)
     )
-    assert cut.reach < 0.1
+    assert cut.shrinkage < 0.1
     # Uncut errors are ten times as wide as the draws.
-    assert whole.dilation[0] == FACTORS[-1]
-    assert cut.dilation[0] < 1.0
+    assert whole.inflation[0] == FACTORS[-1]
+    assert cut.inflation[0] < 1.0
 
 
-@pytest.mark.parametrize("undilated", [-1.0, np.nan])
-def test_impossible_numbers_of_origins_are_refused(undilated: float) -> None:
-    with pytest.raises(InvalidInput, match=r"undilated is .*; expected a number of origins, 0 or more"):
-        Combination(name="mixture", members=(Shifted("one", 0.0),), undilated=undilated)
+@pytest.mark.parametrize("no_inflation", [-1.0, np.nan])
+def test_impossible_numbers_of_origins_are_refused(no_inflation: float) -> None:
+    with pytest.raises(InvalidInput, match=r"no_inflation is .*; expected a number of origins, 0 or more"):
+        Combination(name="mixture", members=(Shifted("one", 0.0),), no_inflation=no_inflation)
 
 
 def test_losses_are_those_of_a_plain_loop() -> None:
@@ -184,7 +185,7 @@ def test_the_prior_of_the_slope_is_a_standard_deviation(wrong: float) -> None:
 def test_draws_of_a_mixture_are_whole_draws_of_its_members_in_the_right_numbers() -> None:
     target = target_of(panel_of(walk(4, 12)))
     members = (Shifted("low", -5.0), Shifted("high", 5.0))
-    combination = Combination(name="mixture", members=members, undilated=np.inf)
+    combination = Combination(name="mixture", members=members, no_inflation=np.inf)
     found = combination.forecast(origin_at(target, 1993), horizon=3, draws=50, seed=0)
     high = found.draws > 0
     assert (high.all(axis=(1, 2)) | ~high.any(axis=(1, 2))).all()

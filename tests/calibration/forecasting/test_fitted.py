@@ -120,7 +120,7 @@ def test_before_its_last_year_the_model_has_its_priors() -> None:
 
 
 def test_forecasters_without_the_model_take_no_fit() -> None:
-    for name in ("pull", "mean_of_good"):
+    for name in ("mean_reversion", "mean_of_good"):
         with pytest.raises(InvalidInput, match="take 'gapsim' or 'filtered'"):
             with_fit(models()[name], fit())
 

@@ -231,14 +231,14 @@ def test_a_panel_too_short_for_a_back_test_is_scored_from_the_origins_there_are(
 def test_years_of_which_nothing_is_known_are_no_past_origins() -> None:
     logs = walk(4, 15)
     logs[:, 10] = np.nan
-    found = forecast(panel_of(logs), until=2006, forecaster="pull", draws=10)
+    found = forecast(panel_of(logs), until=2006, forecaster="mean_reversion", draws=10)
     assert found.past_origins == (1998, 1999, 2001, 2002, 2003)
 
 
 def test_the_model_says_what_its_couplings_do() -> None:
     found = forecast(panel_of(walk(4, 12)), until=2003, forecaster="filtered", draws=40, past=False)
     assert found.weights == {"filtered": 1.0}
-    assert found.reach == 1.0
+    assert found.shrinkage == 1.0
     assert found.couplings is not None
     assert found.couplings >= 0
     assert f"{100 * np.expm1(found.couplings):.2f}" in paragraph(found)
@@ -258,23 +258,23 @@ def test_the_final_forecast_is_the_one_that_is_made_and_says_how_much_of_it_is_t
     target = target_of(panel)
     learnt = final.learn(origin_at(target, 2000, panel=panel), draws=40, seed=0)
     assert_allclose(list(found.weights.values()), learnt.weights)
-    assert found.reach == learnt.reach
+    assert found.shrinkage == learnt.shrinkage
     assert list(found.weights) == [member.name for member in final.members]
     # How far a forecast goes does not change what is learnt of its parts.
     farther = forecast(panel, until=2008, draws=40, past=False)
-    assert (farther.weights, farther.reach) == (found.weights, found.reach)
+    assert (farther.weights, farther.shrinkage) == (found.weights, found.shrinkage)
     alone = forecast(panel, until=2002, forecaster="filtered", draws=40, past=False)
     assert alone.couplings is not None
     assert found.couplings is not None
-    assert_allclose(found.couplings, found.reach * found.weights["filtered"] * alone.couplings)
+    assert_allclose(found.couplings, found.shrinkage * found.weights["filtered"] * alone.couplings)
     for lang, whole, cut in (
         ("en", "is the simulation model", "shrunk to 83%"),
         ("zh", "来自仿真模型", "减至各部分预测的 83%"),
     ):
         text = paragraph(found, lang)
         assert f"{percent(found.weights['filtered'])} {whole}" in text
-        assert cut in paragraph(replace(found, reach=0.83), lang)
-        assert cut.removesuffix("83%") not in paragraph(replace(found, reach=1.0), lang)
+        assert cut in paragraph(replace(found, shrinkage=0.83), lang)
+        assert cut.removesuffix("83%") not in paragraph(replace(found, shrinkage=1.0), lang)
         for name, weight in found.weights.items():
             assert percent(weight) in text
             assert name in text

@@ -105,7 +105,7 @@ class Past:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Learnt:
+class EmpiricalIntervals:
     """A point method as a forecaster.
 
     At the origin it repeats itself at every earlier origin and learns from the errors known by then: their size by

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from calibration.forecasting import Learnt, Target, origin_at, target_of
+from calibration.forecasting import EmpiricalIntervals, Target, origin_at, target_of
 from calibration.forecasting.baselines import Persistence
-from calibration.forecasting.learnt import (
+from calibration.forecasting.empirical_intervals import (
     GRID,
     WidthSettings,
     learn_spread,
@@ -140,7 +140,7 @@ def test_correlation_over_regions_is_shrunk_when_origins_are_few_and_found_when_
 def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> None:
     logs = walk(30, 60, seed=5)
     target = target_of(panel_of(logs, first=1950))
-    model = Learnt(name="persistence", method=Persistence())
+    model = EmpiricalIntervals(name="persistence", method=Persistence())
     found = model.forecast(origin_at(target, 1999), horizon=5, draws=400, seed=0)
     size = np.abs(found.draws - found.point).mean(axis=(0, 1))
     assert_allclose(size, 0.02 * np.sqrt(2 / np.pi) * np.sqrt(np.arange(1, 6)), rtol=0.2)
@@ -157,7 +157,7 @@ def test_draws_of_a_random_walk_cover_what_comes_and_grow_as_they_should() -> No
 @pytest.mark.parametrize("regions", [2, 5, 40])
 def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_width(regions: int) -> None:
     target = target_of(panel_of(walk(regions, 30, seed=2)))
-    model = Learnt(name="persistence", method=Persistence())
+    model = EmpiricalIntervals(name="persistence", method=Persistence())
     origin = origin_at(target, target.years[24])
     found = model.forecast(origin, horizon=3, draws=4000, seed=0)
     away = found.draws - found.point
@@ -173,7 +173,7 @@ def test_errors_of_relative_output_sum_to_zero_in_every_draw_without_a_loss_of_w
 
 def test_draws_are_the_same_for_the_same_seed_and_others_for_another() -> None:
     target = target_of(panel_of(walk(4, 14)))
-    model = Learnt(name="persistence", method=Persistence())
+    model = EmpiricalIntervals(name="persistence", method=Persistence())
     one, same, other = (
         model.forecast(origin_at(target, 2000), horizon=2, draws=11, seed=seed).draws for seed in (0, 0, 1)
     )
