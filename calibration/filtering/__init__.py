@@ -2,9 +2,9 @@
 
 Members are draws of parameters and states. Level, momentum and transitory component of output are filtered exactly for
 each member's own law of motion; the digital stocks go through the compiled model, one run a year for all members, and
-are moved by the year's observations. Sizes of noise, momentum, the transitory component and mean reversion are weighed by
-how they predicted the panel up to the origin; every other coupling is as declared or fitted, as in a projection. From
-the origin members go on with shocks.
+are moved by the year's observations. Sizes of noise, momentum, the transitory component and mean reversion are weighed
+by how they predicted the panel up to the origin; every other coupling is as declared or fitted, as in a projection.
+From the origin members go on with shocks.
 """
 
 from calibration.filtering.dynamics import check_fit_of
