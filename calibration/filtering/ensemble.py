@@ -176,7 +176,7 @@ def yearly_cycle(members: Members) -> Array:
 
 
 def ahead(filtered: Filtered, settings: FilterSettings, *, horizon: int, draws: int, seed: int) -> Array:
-    """Run draws of the members on with shocks, without data.
+    """Forecast sample paths from the ensemble, with shocks.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def crps(draws: Array, observed: Array) -> Array:
 
 
 def interval_score(lower: Array, upper: Array, observed: Array, level: float) -> Array:
-    r"""Width of an interval plus :math:`2/\alpha` times how far it was missed, :math:`\alpha` = 1 - level; from 0."""
+    r"""Interval width plus :math:`2/\alpha` times the miss, :math:`\alpha` = 1 - level; at least 0."""
     from scoringrules import interval_score as score
 
     result: Array = score(observed, lower, upper, 1 - level, backend="numpy")
@@ -32,7 +32,7 @@ def interval_score(lower: Array, upper: Array, observed: Array, level: float) ->
 
 
 def pinball(quantile: Array, observed: Array, level: float) -> Array:
-    r"""Pinball loss :math:`(\mathbf 1\{y \le q\} - \tau)(q - y)` of a quantile of probability `level`; from 0."""
+    r"""Pinball loss :math:`(\mathbf 1\{y \le q\} - \tau)(q - y)` of a quantile of probability `level`; at least 0."""
     from scoringrules import quantile_score
 
     result: Array = quantile_score(observed, quantile, level, backend="numpy")

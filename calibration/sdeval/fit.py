@@ -13,7 +13,7 @@ from calibration.sdeval.theil import deviations, mean_over, theil_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PointFit:
-    """Numbers of fit; each an array of the axes that were neither time nor pooled. Error = simulated - observed.
+    """Fit statistics; each an array of the axes that were neither time nor pooled. Error = simulated - observed.
 
     Attributes
     ----------

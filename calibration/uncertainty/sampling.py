@@ -1,4 +1,4 @@
-"""Draws from the posterior itself, where the normal approximation may not do."""
+"""Draws from the posterior, where the normal approximation may be inadequate."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -82,7 +82,7 @@ def _reference(expression: Reference, model: ModelIr) -> str:
 
 
 def _hidden(name: str, model: ModelIr) -> str:
-    """What was made for a delay, smooth or macro, in words or as the number it is; empty for a variable of the file."""
+    """Number or label of a variable made for a delay, smooth or macro; empty for one of the file."""
     variable = model.variables[name]
     if not variable.hidden or HIDDEN not in name:
         return ""

@@ -103,7 +103,7 @@ class Task:
         return _run_numpy(self, progress)
 
     def failed_cases(self, data: Mapping[str, Array]) -> NDArray[np.bool_]:
-        """Cases with a value that is not finite, where some equation defines one and does not call it missing."""
+        """Cases with a non-finite value that an equation defines and does not mark as missing."""
         failed = np.zeros((1, 1), dtype=bool)
         for name, values in data.items():
             lead: NDArray[np.bool_] = np.zeros(values.shape[:2], dtype=bool)

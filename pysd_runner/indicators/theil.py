@@ -17,7 +17,7 @@ from pysd_runner.indicators.regions import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TheilParts:
-    """Theil index and the parts it is the sum of.
+    """Theil index and its additive decomposition.
 
     Attributes
     ----------

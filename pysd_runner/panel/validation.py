@@ -1,4 +1,4 @@
-"""Cell by cell and row by row: everything wrong with the keys and the values, all of it in one pass."""
+"""Validate keys and values by cell and by row, and report every problem in one pass."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Observed values as points and what a model says as lines, a small chart for each column and entity."""
+"""Observed values as points, model output as lines, one panel per column and entity."""
 
 from typing import TYPE_CHECKING
 

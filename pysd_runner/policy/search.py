@@ -42,7 +42,7 @@ class Start:
 
 
 def searched(coarse: Problem, fine: Problem, point: Array) -> Start:
-    """A search on few draws, and from there on all."""
+    """Search on few draws, then refine on all."""
     rough, steps = solved(coarse, point, STEPS[0], TOLERANCES[0])
     ended, more = solved(fine, rough, STEPS[1], TOLERANCES[1])
     return Start(point=tuple(ended.tolist()), value=fine.value(ended), miss=fine.miss(ended), steps=steps + more)

@@ -357,7 +357,7 @@ def _affordable(work: _Work) -> Array:
 
 
 def _ceiling(work: _Work, item: RegionInput) -> tuple[Array | None, str]:
-    """What a share cannot exceed, shape (draw, region), and what it is; None for what has no ceiling."""
+    """Upper bound of a share, shape (draw, region), and its label; None if unbounded."""
     keys = work.bindings.inputs
     if item.key == keys.access:
         return _affordable(work), "what incomes can afford"

@@ -279,7 +279,7 @@ def amount(value: float, money: str, lang: str) -> str:
 
 
 def currency_of(projection: Projection, lang: str) -> str:
-    """Name of the money of a projection."""
+    """Currency of a projection."""
     name = str(projection.data["policy_budget"].attrs.get("units", "")).split("/")[0]
     return say("report.yuan", lang) if name == "Yuan" else name
 

@@ -68,7 +68,7 @@ class TableEnding(Ending):
         )
 
     def _standard(self, series: ObservedSeries, residuals: Array) -> Array:
-        """Standardised innovations, or deviances of counts, shape (cell,)."""
+        """Standardised innovations (counts: deviance residuals), shape (cell,)."""
         noise = self.problem.noise[series.label]
         if series.errors.is_count:
             counts = series.cells.pick(series.raw)

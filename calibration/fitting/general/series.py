@@ -113,7 +113,7 @@ class ObservedSeries:
         return self._weighted(flat)
 
     def slopes(self, slopes: Array) -> Array:
-        """Derivatives of what is compared.
+        """Jacobian of the compared values.
 
         Parameters
         ----------

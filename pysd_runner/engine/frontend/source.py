@@ -40,7 +40,7 @@ class Source:
         return replace(self, syntax=replace(self.syntax, ranges=ranges))
 
     def with_files(self, given: Mapping[str, Path]) -> "Source":
-        """Copy with other data files by the name that the model has for them."""
+        """Copy with data files replaced, keyed by their name in the model."""
         return replace(self, files={**self.files, **given})
 
 

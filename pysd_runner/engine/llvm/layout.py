@@ -53,5 +53,5 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Numbers in the whole memory, with room for a vector that reads beyond the last value."""
+        """Memory size in numbers, padded for vector reads past the last value."""
         return self._end + 2 * max(self.lanes, self.pad, self._line)

@@ -399,7 +399,7 @@ class NestCode:
         self.writer.put(0, f"call void %arrays(i64 {number}, ptr %ws, ptr null)")
 
     def push_task(self, item: Item) -> None:
-        """What flows into a pipe is kept, and what comes out next is fetched."""
+        """Push the input of a fixed delay and fetch its next output."""
         push(self, item)
 
 

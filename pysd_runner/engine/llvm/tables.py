@@ -162,7 +162,7 @@ class _Search:
         return place
 
     def _edges(self) -> tuple[Value, Value]:
-        """Number of the last point, as the place and as what a segment starts at most at."""
+        """Indices of the last point and of the start of the last segment."""
         points = self.expression.points
         return self.writer.integer(points - 1), self.writer.integer(max(points - 2, 0))
 

@@ -1,4 +1,4 @@
-"""Makes a module that can be loaded of the one WebAssembly object file that LLVM wrote.
+"""Turns the single WebAssembly object file from LLVM into a loadable module.
 
 Such a file is a module already, with every address counted from zero; it lacks an export of its function, and carries
 sections for a linker that joins several. Layout: WebAssembly core specification, chapter 5, and the conventions of

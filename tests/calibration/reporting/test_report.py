@@ -114,7 +114,7 @@ def test_what_was_imputed_set_and_not_observed_is_said(result: FitResult) -> Non
     assert "dep_u = 0.02" in text
     unseen = replace(result.description, unobserved={"Skills": ("lam_S", "lam_U")})
     text = to_markdown(report_of(replace(result, description=unseen), figures={}))
-    assert "In blocks that no series observes, so close to their priors" in text
+    assert "Parameters of blocks without data, so close to their priors" in text
     assert "Skills (lam_S, lam_U)" in text
 
 

@@ -211,7 +211,7 @@ def _between(wanted: Array, x: Array, y: Array, mode: Mode) -> Array:
 
 
 def with_listed_ranges(syntax: Syntax, files: DataFiles) -> Syntax:
-    """A model in whose subscript ranges no file is left to read."""
+    """Copy of a model with file-based subscript ranges read in."""
 
     def listed(item: Range) -> Range:
         if item.source is None:

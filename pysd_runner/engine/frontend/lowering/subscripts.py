@@ -111,7 +111,7 @@ def transposed(node: Name, scope: Scope) -> Name:
 def _place(number: Number, dim: str, scope: Scope) -> int:
     count = len(scope.ranges.elements[dim])
     if not 1 <= number.value <= count or number.value != int(number.value):
-        raise InvalidModel(f"the subscript {number.value:g} is no place in {dim!r}, which has {count} elements.")
+        raise InvalidModel(f"subscript {number.value:g} is out of range for {dim!r}, which has {count} elements.")
     return int(number.value) - 1
 
 

@@ -1,4 +1,4 @@
-"""What reading both formats with PySD's translators has in common."""
+"""Code shared by the readers of both formats through PySD's translators."""
 
 import ast
 import re
