@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pysd_runner.core.errors import InvalidInput, InvalidModel, UnknownName, UnsupportedFeature, suggest
-from pysd_runner.core.paths import declarations_beside, model_file, models_folder
+from pysd_runner.core.paths import declarations_beside, is_there, model_file, models_folder
 from pysd_runner.engine import Budgets, load_lowered
 from pysd_runner.engine.ir import HIDDEN, ModelIr, Variable, key
 from pysd_runner.facts import facts_of
@@ -185,7 +185,7 @@ def load_model(
         raise InvalidInput(f"a model is a name or a path; found {name!r}")
     path = model_file(name)
     beside = declarations_beside(path)
-    spec = load_spec(beside) if beside.is_file() and schema_of(beside) == SCHEMA else None
+    spec = load_spec(beside) if is_there(beside) and schema_of(beside) == SCHEMA else None
     label = path.stem if spec is None else spec.name
     bindings = None if spec is None else spec.bindings
     region = REGION_RANGE if bindings is None else bindings.ranges.region
@@ -194,7 +194,7 @@ def load_model(
     found = load_lowered(path, elements, places, budgets)
     if bindings is not None and found.model is not None:
         _check_bound(bindings, found.model, beside)
-    if spec is None and found.model is not None and beside.is_file():
+    if spec is None and found.model is not None and is_there(beside):
         units = {item.name: item.unit for item in found.model.variables.values() if not item.hidden}
         spec = load_own_spec(beside, facts_of(found.model), units)
     return Model(

@@ -17,11 +17,19 @@ def models_folder() -> Path:
 def model_file(name: str | Path) -> Path:
     """The file of a shipped model, of a folder with a ``model.mdl``, or that a path names."""
     path = Path(name)
-    if path.suffix and not path.is_dir():
-        return path
     # A shipped name comes before a folder that happens to have it.
-    is_own = (path / FILE).is_file() and not is_shipped(name)
+    is_own = is_there(path / FILE) and not is_shipped(name)
+    if path.suffix and not is_own:
+        return path
     return (path if is_own else model_folder(str(name))) / FILE
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def is_shipped(name: str | Path) -> bool:

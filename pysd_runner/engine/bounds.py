@@ -57,7 +57,7 @@ def _check_saving(label: str, clock: Clock, asked: Mapping[str, float | None]) -
     fitting = f"save_every={clock.step * times:.6g}, or step={clock.save_every / times:.6g}"
     if asked[TIME_STEP] is not None or asked[SAVEPER] is not None:
         raise InvalidInput(f"{label}: {found}. The save interval must be a multiple of the step; nearest: {fitting}")
-    warnings.warn(f"{label}: {found}, those on a step. To save all pass {fitting}", UnevenSaving, stacklevel=5)
+    warnings.warn(f"{label}: {found}, those on a step. To save all pass {fitting}", UnevenSaving, stacklevel=6)
 
 
 def _clocks(

@@ -52,7 +52,7 @@ def read_record(path: str | Path, *, schema: int, what: str, remedy: str, earlie
 
 def seal_of(schema: int, content: Mapping[str, Any]) -> str:
     """Digest of a record; the layout of its text does not matter."""
-    return hashlib.sha256(f"{schema} {json.dumps(content)}".encode()).hexdigest()
+    return hashlib.sha256(f"{schema} {json.dumps(content, sort_keys=True)}".encode()).hexdigest()
 
 
 def check_entries(

@@ -109,7 +109,7 @@ def _entry(path: Path, folder: Path) -> dict[str, str]:
 
 def _checked(entry: Mapping[str, str], folder: Path) -> Path:
     path = folder / entry["file"]
-    if Path(entry["file"]).name != entry["file"]:
+    if folder.resolve() not in path.resolve().parents:
         raise InvalidInput(f"run.json names {entry['file']!r}; expected a file of its own folder, which a run writes")
     if not path.is_file():
         raise InvalidInput(

@@ -19,7 +19,7 @@ BAD = [
     (["run", "zoned", "--out", "notes/plan.txt"], "notes/plan.txt is a file; results go into a folder"),
     (["run", "zoned", "--map", "nosign"], "expected two names with = between them, as in --map Jahr=year"),
     (["run", "broken.yaml"], "broken.yaml:3"),
-    (["run", "old.json"], "old.json is no record of `gapsim run`: panel, versions, inputs missing"),
+    (["run", "old.json"], "old.json: schema: this version reads the record of a projection"),
     (["calibrate", "nosuch"], "no file and no shipped panel is called 'nosuch'"),
     (["calibrate", "china", "--first-year", "2050"], "first_year 2050"),
     (["calibrate", "china", "--starts", "0"], "'--starts': Input should be greater than or equal to 1"),

@@ -61,6 +61,10 @@ def test_examples_use_options_that_exist(gapsim, name):
 def test_short_examples_run(gapsim, tmp_path):
     model = made(tmp_path, SIR, unit="day", stop=60)
     infections(model)["infected"].rename_axis("day").to_csv(tmp_path / "obs.csv")
+    people, output = "population [10 thousand persons]", "output [100 million yuan]"
+    for file, column in (("gdp.csv", output), ("population.csv", people)):
+        rows = [f"{code},{year},1000" for code in ("110000", "120000") for year in (2019, 2020)]
+        (tmp_path / file).write_text("\n".join((f"region,year,{column}", *rows)) + "\n", encoding="utf-8")
     for name in ("list", "describe", "schema", "init", "data check"):
         for line in examples(gapsim(*name.split(), "--help").out):
             words = shlex.split(line.partition(">")[0])[1:]

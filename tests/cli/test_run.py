@@ -26,6 +26,7 @@ WRITTEN = {
     "history.nc",
     "levels.csv",
     "panel.json",
+    "parameters.nc",
     "projection.nc",
     "projection_iamc.csv",
     "ranking.csv",
@@ -128,7 +129,7 @@ def test_companions_and_assumption_sets_get_their_own_baseline(gapsim, small, tm
     assert answer.code == 0
     assert answer.json["data"]["baselines"]["mine"] == "baseline_mine"
     assert answer.json["data"]["baselines"]["uniform_per_head"] == "baseline"
-    assert answer.json["data"]["figures"] == ["differences_laggard_gap_baseline_mine"]
+    assert answer.json["data"]["figures"] == ["mixes_nation"]
 
 
 def test_earlier_results_are_replaced_whole(gapsim, small, tmp_path):
@@ -276,7 +277,7 @@ class TestReplay:
             (lambda record: record.update(simulation=[]), "simulation"),
             (
                 lambda record: record["simulation"].update(model="../mine.mdl"),
-                "no shipped model is called '../mine.mdl'",
+                "../mine.mdl: there is no such file",
             ),
             (
                 lambda record: record["inputs"]["panel"].update(file="../panel.json"),

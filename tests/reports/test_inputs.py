@@ -67,7 +67,7 @@ def test_inputs_are_found_again_and_checked(panel, tmp_path):
         read_inputs(record, tmp_path)
 
 
-@pytest.mark.parametrize("file", ["../panel.json", "inside/panel.json", ".."])
+@pytest.mark.parametrize("file", ["../panel.json", "inside/../../panel.json", "..", "."])
 def test_a_record_names_files_of_its_own_folder_alone(panel, tmp_path, file):
     folder = tmp_path / "results"
     (folder / "inside").mkdir(parents=True)

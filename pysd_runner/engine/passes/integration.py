@@ -71,7 +71,7 @@ def method_of(model: ModelIr, label: str, asked: Method | None) -> Method:
             "method='euler'"
         )
     if difference := difference_of_methods(model):
-        warnings.warn(f"{label}: {difference}. Pass method to choose another", OtherMethod, stacklevel=4)
+        warnings.warn(f"{label}: {difference}. Pass method to choose another", OtherMethod, stacklevel=5)
     return model.integration.method
 
 

@@ -219,4 +219,4 @@ def test_markup_of_a_panel_is_text(result: FitResult) -> None:
     page = to_html(document, Path())
     assert "<b>" not in page
     assert "&lt;b&gt;|x|&lt;/b&gt;" in page
-    assert "\\<b>\\|x\\|\\</b>" in to_markdown(document)
+    assert "&lt;b>\\|x\\|&lt;/b>" in to_markdown(document)
