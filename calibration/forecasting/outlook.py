@@ -31,7 +31,7 @@ from pysd_runner.spec import Baseline, FittedParameters
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-# Edges of the bands that hold 30, 60 and 90 of 100 futures, and the median.
+# Edges of the 30 %, 60 % and 90 % intervals, and the median.
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
 # Years ahead at which it is told how such forecasts did.
 PAST_HORIZONS = (1, 3, 5)

@@ -199,7 +199,7 @@ class Ensemble:
         return pd.concat(parts, ignore_index=True)
 
     def plot(self, name: str, *, ax: Any = None) -> Any:
-        """Sensitivity fan: bands that hold 50 and 90 of 100 runs of an outcome over time.
+        """Sensitivity fan: 50 % and 90 % intervals of an outcome over time.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput
 
-#: The median, and the edges of the bands that hold 30, 60 and 90 of 100 futures.
+#: The median, and the edges of the 30 %, 60 % and 90 % intervals.
 LEVELS = (0.05, 0.20, 0.35, 0.50, 0.65, 0.80, 0.95)
 MEDIAN = LEVELS.index(0.50)
 

@@ -40,7 +40,7 @@ def plot_gaps(
 ) -> ReportFigure:
     """Draw a fan chart of gap trajectories, one panel for each region or class.
 
-    History is black, an upright line marks the last observed year, tints hold 30, 60 and 90 of 100 futures
+    History is black, an upright line marks the last observed year, tints are 30 %, 60 % and 90 % intervals
     around their median, and the baseline's median is dashed in a second hue.
 
     Parameters

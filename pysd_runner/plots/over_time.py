@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Median, and the edges of the bands that hold 50 and 90 of 100 draws.
+# Median, and the edges of the 50 % and 90 % intervals.
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Colours told apart by people who see few; the first is the baseline's.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -158,7 +158,7 @@ def _figure(
     height = 3.0 if len(panels) == 1 else 1.75 * rows
     draws = max(item.sizes["draw"] for item in lines.values())
     several = draws > 1
-    caption = f"Median of {draws} draws, and bands that hold 50 and 90 of 100." if several else ""
+    caption = f"Median of {draws} draws, with 50 % and 90 % intervals." if several else ""
     key = [KeyEntry(text=label, colours=(COLOURS[place],)) for place, label in enumerate(lines)]
     key += [KeyEntry(text="observed", colours=(INK,), style=(0, (1, 1)))] if observed is not None else []
     sheet = open_sheet(
