@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.table_problem import TableProblem
 from calibration.forecasting.forecaster import Memory
 from calibration.forecasting.own import REFERENCE, gridded, mixture, origin_of
 from pysd_runner import load_model, load_table

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from calibration.fitting.fit import fit
-from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.table_problem import TableProblem
 from pysd_runner import load_model, load_table, simulate
 from pysd_runner.model import Model
 from pysd_runner.spec import ErrorModel, LogNormal, Observation

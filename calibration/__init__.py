@@ -17,7 +17,7 @@ __all__ = ["Backtest", "CalibrationProblem", "FitResult", "backtest", "fit", "fo
 
 _HOMES = {
     "Backtest": "forecasting",
-    "CalibrationProblem": "fitting.general.problem",
+    "CalibrationProblem": "fitting.general.table_problem",
     "FitResult": "fitting.results",
     "backtest": "doors",
     "fit": "fitting.fit",

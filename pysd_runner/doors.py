@@ -3,7 +3,7 @@
 from typing import Any, overload
 
 from pysd_runner.general.future import Future
-from pysd_runner.general.projection import project_any
+from pysd_runner.general.scenario_runs import project_any
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.panel.table import Table
@@ -39,7 +39,7 @@ def project(
         The regional model, or any other.
     data
         A panel of regions, for which `pysd_runner.projection.project` says what else there is; or a table of
-        observations, or None, for which `pysd_runner.general.projection.project_any` does.
+        observations, or None, for which `pysd_runner.general.scenario_runs.project_any` does.
     scenarios, fitted
         As for these.
     **settings

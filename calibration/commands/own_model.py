@@ -11,7 +11,7 @@ from pysd_runner.cli.tables import TableChoice
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
-    from calibration.fitting.general.problem import TableProblem
+    from calibration.fitting.general.table_problem import TableProblem
     from calibration.fitting.results import FitResult
 
 
@@ -70,7 +70,7 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
 
 
 def _problem(session: Session, asked: TableFitting) -> "TableProblem":
-    from calibration.fitting.general.problem import TableProblem
+    from calibration.fitting.general.table_problem import TableProblem
 
     model = asked.choice.load_model()
     table = asked.choice.load(session)

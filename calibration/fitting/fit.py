@@ -21,7 +21,7 @@ from calibration.fitting.checkpoint import (
     kept_settled,
 )
 from calibration.fitting.general.fitting import fit_table
-from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.laplace import Laplace, laplace
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.problem import CalibrationProblem

@@ -12,8 +12,8 @@ from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, fi
 from calibration.filtering.stocks import StockLaw
 from calibration.fitting.general.fitting import fit_table
 from calibration.fitting.general.predicted import disturbed
-from calibration.fitting.general.problem import TableProblem
 from calibration.fitting.general.series import ObservedSeries
+from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.results import FitResult
 from calibration.forecasting.baselines import DampedDrift, FixedEffects, Persistence, Smoothing
 from calibration.forecasting.combination import Combination
@@ -22,7 +22,7 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Ori
 from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
-from pysd_runner.general.projection import fitted_values
+from pysd_runner.general.scenario_runs import fitted_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 

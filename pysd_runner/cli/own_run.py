@@ -37,7 +37,7 @@ def run_own(
     out, force
         Folder for the results; whether to replace what is there.
     """
-    from pysd_runner.general.projection import DRAWS, cast_of, project_any
+    from pysd_runner.general.scenario_runs import DRAWS, cast_of, project_any
 
     name = "-".join(Path(item).stem for item in scenarios[:3])
     folder = target(out, name, force=force, inputs=[*choice.files, *scenarios, *files_of(fit)])

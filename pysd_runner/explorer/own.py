@@ -13,7 +13,7 @@ from pysd_runner.explorer.packing import Numbers, input_records
 from pysd_runner.explorer.page import page
 from pysd_runner.facts import facts_of
 from pysd_runner.general.clock import in_time_of
-from pysd_runner.general.projection import observed_of, outcomes_of, run_of
+from pysd_runner.general.scenario_runs import observed_of, outcomes_of, run_of
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
 from pysd_runner.simulation.elements import constant_values, located

@@ -12,7 +12,7 @@ from pysd_runner.explorer.page import page
 from pysd_runner.regional.comparison import start_of
 from pysd_runner.regional.labelling import MONEY
 from pysd_runner.regional.projection import ProjectionInputs
-from pysd_runner.regional.stacking import scenario_values
+from pysd_runner.regional.scenario_stacks import scenario_values
 from pysd_runner.scenarios import Scenario, load_scenario
 from pysd_runner.scenarios.load import shipped_scenarios
 from pysd_runner.scenarios.policy import BUDGET_USUAL, REDISTRIBUTION_USUAL, Policy, Schedule

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 from pysd_runner.engine import TimePath
-from pysd_runner.general.projection import DRAWS, run_of
+from pysd_runner.general.scenario_runs import DRAWS, run_of
 from pysd_runner.general.values import changed_values
 from pysd_runner.model import Model
 from pysd_runner.policy.futures import Factor, Futures, futures_of

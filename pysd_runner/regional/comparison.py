@@ -12,7 +12,7 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.policy.effects import HEADLINE, Start, effects
 from pysd_runner.regional.draws import CommonDraws
-from pysd_runner.regional.stacking import scenario_values
+from pysd_runner.regional.scenario_stacks import scenario_values
 from pysd_runner.scenarios import Policy, Scenario
 from pysd_runner.scenarios.crossing import REFERENCE
 from pysd_runner.simulation import simulate

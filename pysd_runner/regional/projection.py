@@ -21,7 +21,7 @@ from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 from pysd_runner.regional.draws import CommonDraws, check_fit, common_draws, panel_differences
 from pysd_runner.regional.inputs import RegionInputs
-from pysd_runner.regional.stacking import scenario_values
+from pysd_runner.regional.scenario_stacks import scenario_values
 from pysd_runner.scenarios import Scenario, load_scenario, with_comparisons
 from pysd_runner.simulation import Run, simulate
 from pysd_runner.spec import Baseline, FittedParameters, ModelSpec

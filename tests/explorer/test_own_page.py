@@ -8,7 +8,7 @@ pytest.importorskip("llvmlite", reason="llvmlite cannot be loaded here, so nothi
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.explorer.own import own_page
 from pysd_runner.general.equations import equations_of
-from pysd_runner.general.projection import project_any
+from pysd_runner.general.scenario_runs import project_any
 from pysd_runner.model import load_model
 from pysd_runner.panel.table_reading import load_table
 from pysd_runner.spec import FittedParameters

@@ -56,7 +56,7 @@ def test_relative_changes_hold_in_every_draw(sir, fitted):
 
 
 def _spec(fitted):
-    from pysd_runner.general.projection import spec_of
+    from pysd_runner.general.scenario_runs import spec_of
 
     return spec_of(fitted)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from calibration.fitting.assembly import Ending, correlation_of
 from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.general.counts import deviance_residual, size_of
-from calibration.fitting.general.problem import TableProblem
 from calibration.fitting.general.series import ObservedSeries
+from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.results import ResidualTable
 from calibration.observation import BEND, Shocks, bounded
 from pysd_runner.engine import TimePath

@@ -23,8 +23,8 @@ from calibration.fitting.diagnostics import Finding
 from calibration.fitting.general.ending import TableEnding
 from calibration.fitting.general.holdout import held_out
 from calibration.fitting.general.jumps import jumping
-from calibration.fitting.general.problem import TableProblem
 from calibration.fitting.general.screening import Screening, screened
+from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.laplace import laplace
 from calibration.fitting.results import FitResult
 from calibration.observation import Noise

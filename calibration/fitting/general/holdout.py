@@ -7,8 +7,8 @@ from calibration.fitting.estimates import HeldOut
 from calibration.fitting.general.binding import series_of
 from calibration.fitting.general.comparison import TableComparison
 from calibration.fitting.general.predicted import disturbed
-from calibration.fitting.general.problem import TableProblem
 from calibration.fitting.general.series import ObservedSeries
+from calibration.fitting.general.table_problem import TableProblem
 from calibration.fitting.results import FitResult
 
 Array = NDArray[np.float64]

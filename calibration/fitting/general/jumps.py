@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.table_problem import TableProblem
 from pysd_runner.core.errors import UnsupportedFeature
 
 Array = NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.diagnostics import Finding
-from calibration.fitting.general.problem import TableProblem
+from calibration.fitting.general.table_problem import TableProblem
 
 Array = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from pysd_runner.model import Model
 from pysd_runner.spec import Parameter
 
 if TYPE_CHECKING:
-    from calibration.fitting.general.problem import RunOf
+    from calibration.fitting.general.table_problem import RunOf
 
 Array = NDArray[np.float64]
 

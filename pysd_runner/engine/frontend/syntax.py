@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from pysd_runner.engine.frontend.places import Place
+from pysd_runner.engine.frontend.positions import Place
 from pysd_runner.engine.ir import Drawn, Feature, Integration, Mode
 
 EULER = Integration()

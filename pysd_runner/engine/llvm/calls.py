@@ -11,7 +11,7 @@ from pysd_runner.core.memory import aligned
 from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.layout import Slot
 from pysd_runner.engine.llvm.programs import ArrayCall, Program
-from pysd_runner.engine.memory import check_delays
+from pysd_runner.engine.memory_checks import check_delays
 from pysd_runner.engine.paths import SAME_TIME, TimePath
 from pysd_runner.engine.pipe import steps_of
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pysd_runner.engine.functions import operation
+from pysd_runner.engine.function_table import operation
 from pysd_runner.engine.ir import (
     Expression,
     Interpolation,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.engine.functions import SMALL
+from pysd_runner.engine.function_table import SMALL
 from pysd_runner.engine.ir import Block, Expression, Operation, Reference
 from pysd_runner.engine.llvm.emitter import Value, Writer
 from pysd_runner.engine.llvm.items import Item, Temporaries, value_items

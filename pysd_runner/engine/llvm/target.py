@@ -15,7 +15,7 @@ from pysd_runner.engine.llvm.compiler import host
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.instructions import REGISTER
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
-from pysd_runner.engine.memory import check_memory
+from pysd_runner.engine.memory_checks import check_memory
 from pysd_runner.engine.numpy.target import leading_shape
 from pysd_runner.engine.paths import TimePath
 

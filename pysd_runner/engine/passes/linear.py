@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pysd_runner.engine.functions import operation
+from pysd_runner.engine.function_table import operation
 from pysd_runner.engine.ir import (
     ArrayFunction,
     Expression,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pysd_runner.core.errors import UnsupportedFeature
-from pysd_runner.engine.functions import SMALL, operation
+from pysd_runner.engine.function_table import SMALL, operation
 from pysd_runner.engine.ir import Expression, Number, Operation
 
 ZERO, ONE = Number(0.0), Number(1.0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.functions import SMALL, operation, time_step
+from pysd_runner.engine.function_table import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Reference, Table
 from pysd_runner.engine.names import ORDER
 

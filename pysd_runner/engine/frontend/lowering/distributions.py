@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.function_table import operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Random
 
 # Algorithm AS 241 (Wichura 1988), PPND16: rational approximations of the normal quantile, good to about 1e-16; each has

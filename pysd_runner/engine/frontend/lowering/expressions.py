@@ -16,9 +16,9 @@ from pysd_runner.engine.frontend.lowering.reductions import REDUCTION_CALLS
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import selected, transposed
 from pysd_runner.engine.frontend.lowering.table_calls import TABLE_CALLS, read_table
-from pysd_runner.engine.frontend.places import Misplaced, shortened
+from pysd_runner.engine.frontend.positions import Misplaced, shortened
 from pysd_runner.engine.frontend.syntax import Array, Belt, Call, Name, Node, Stock, Text
-from pysd_runner.engine.functions import operation
+from pysd_runner.engine.function_table import operation
 from pysd_runner.engine.ir import Expression, Number, Table, Time
 from pysd_runner.engine.names import key
 

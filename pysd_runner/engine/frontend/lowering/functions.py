@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, inputs, library
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.functions import SMALL, operation
+from pysd_runner.engine.function_table import SMALL, operation
 from pysd_runner.engine.ir import Expression, Number, Time
 
 Build = Callable[..., Expression]

@@ -5,7 +5,7 @@ Whether an input is on does not change within a step, whatever the method of int
 """
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.functions import SMALL, operation, time_step
+from pysd_runner.engine.function_table import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Time
 
 

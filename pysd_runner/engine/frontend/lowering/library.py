@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.function_table import operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Time
 
 Build = Callable[..., Expression]

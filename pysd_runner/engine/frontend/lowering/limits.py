@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.function_table import operation, time_step
 from pysd_runner.engine.ir import Block, Expression, Index, Number, Operation, Reference, Table, Variable
 from pysd_runner.engine.names import HIDDEN
 

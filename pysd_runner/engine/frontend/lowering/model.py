@@ -21,7 +21,7 @@ from pysd_runner.engine.frontend.lowering.lookups import is_table_function, tabl
 from pysd_runner.engine.frontend.lowering.macros import Expandable, check_expansions, is_stock
 from pysd_runner.engine.frontend.lowering.ranges import Ranges, with_numbered_elements
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.frontend.places import shortened
+from pysd_runner.engine.frontend.positions import shortened
 from pysd_runner.engine.frontend.source import Source
 from pysd_runner.engine.frontend.syntax import Belt, Call, Equation, Macro, Stock
 from pysd_runner.engine.frontend.syntax import Variable as Defined

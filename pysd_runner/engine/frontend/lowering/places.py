@@ -8,7 +8,7 @@ from pysd_runner.engine.frontend.lowering.arrays import marked
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
 from pysd_runner.engine.frontend.syntax import Call, Name, Node
-from pysd_runner.engine.functions import SMALL, operation
+from pysd_runner.engine.function_table import SMALL, operation
 from pysd_runner.engine.ir import Axis, Expression, Index, Number, Reduction, Reference, Table
 from pysd_runner.engine.names import key
 from pysd_runner.engine.passes.rewriting import relabelled

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from pysd_runner.engine.frontend.places import Place, fault, shortened
+from pysd_runner.engine.frontend.positions import Place, fault, shortened
 
 EXPECTED = "expected: name = expression ~ unit ~ comment |"
 

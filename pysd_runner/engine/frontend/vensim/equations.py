@@ -12,7 +12,7 @@ from lark import Lark, Token, Transformer
 
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.grammars import Misread, make_parser, parsed
-from pysd_runner.engine.frontend.places import Place, shortened
+from pysd_runner.engine.frontend.positions import Place, shortened
 from pysd_runner.engine.frontend.syntax import (
     Array,
     Call,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.frontend.notes import DRAWN, READ, STUDY
-from pysd_runner.engine.frontend.places import fault
+from pysd_runner.engine.frontend.positions import fault
 from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Range, Syntax, Variable, parts
 from pysd_runner.engine.frontend.vensim.entries import EXPECTED, Entry, Section, sections
 from pysd_runner.engine.frontend.vensim.equations import read_definition

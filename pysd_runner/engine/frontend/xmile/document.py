@@ -6,7 +6,7 @@ from html import unescape
 from typing import Any
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.frontend.places import Place, fault
+from pysd_runner.engine.frontend.positions import Place, fault
 
 VARIABLES = ("aux", "flow", "stock")
 # What stands behind all variables of a model.

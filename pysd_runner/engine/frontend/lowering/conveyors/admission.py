@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pysd_runner.engine.frontend.lowering.conveyors.frame import ZERO, Frame, total
 from pysd_runner.engine.frontend.lowering.library import floor
 from pysd_runner.engine.frontend.syntax import Inflow, Name, Node
-from pysd_runner.engine.functions import SMALL, operation, time_step
+from pysd_runner.engine.function_table import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Time
 from pysd_runner.engine.names import key
 

@@ -15,7 +15,7 @@ from pysd_runner.engine.frontend.lowering.conveyors.frame import SLATS, TRANSIT,
 from pysd_runner.engine.frontend.lowering.conveyors.leaks import Leaks
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Belt, Name
-from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.function_table import operation, time_step
 from pysd_runner.engine.ir import STATEFUL, Expression, ModelIr, Random, Time, Variable, references, walk
 from pysd_runner.engine.names import HIDDEN, key
 

@@ -7,7 +7,7 @@ import numpy as np
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame
 from pysd_runner.engine.frontend.lowering.library import floor
-from pysd_runner.engine.functions import SMALL, operation, time_step
+from pysd_runner.engine.function_table import SMALL, operation, time_step
 from pysd_runner.engine.ir import Axis, Block, Element, Expression, Index, Number, Reference, Table
 
 # What comes on in a step, with the share of it that each slat takes.

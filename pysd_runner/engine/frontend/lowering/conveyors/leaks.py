@@ -3,7 +3,7 @@
 import numpy as np
 
 from pysd_runner.engine.frontend.lowering.conveyors.frame import ONE, ZERO, Array, Frame, total
-from pysd_runner.engine.functions import operation, time_step
+from pysd_runner.engine.function_table import operation, time_step
 from pysd_runner.engine.ir import Expression
 
 
