@@ -14,9 +14,11 @@ settings.load_profile("any machine")
 
 
 def pytest_configure():
-    """Take SIGINT also where the caller ignores it, as shells do for jobs in the background; children inherit it."""
+    """Take SIGINT and SIGHUP also where the caller ignores them, as shells and nohup do; children inherit it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @functools.cache
