@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -185,7 +186,7 @@ def create(
         (draft / RECIPE).write_text(recipe.text(), encoding="utf-8")
         draft.rename(path)
     except BaseException:
-        _remove(draft)
+        shutil.rmtree(draft, ignore_errors=True)
         raise
 
 
@@ -227,17 +228,17 @@ def _create_arrays(path: Path, recipe: Recipe, cases: Cases, attributes: Mapping
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file aside and rename it; what a kill leaves is hidden."""
+    # Not `write_bytes_whole`: that waits for the disk and reads the permissions of the process, which threads share.
+    # Here the seal of a block tells what was lost.
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.part")
     try:
         aside.write_bytes(content)
         aside.replace(path)
+    except FileNotFoundError:
+        # Another writer finished the last block and tidied up; what it wrote is the same.
+        if not path.is_file():
+            raise
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)

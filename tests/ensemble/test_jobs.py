@@ -276,3 +276,20 @@ def test_several_writers_at_once_do_no_harm(model, tmp_path):
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda job: job.run(workers=1), jobs))
     assert content(tmp_path / "store") == content(alone.store.path)
+
+
+def test_a_writer_that_tidies_up_does_not_disturb_another(model, tmp_path, monkeypatch):
+    job = ensemble_job(model, DRAWS, store=tmp_path / "store", **ASKED).run(workers=1)
+    whole = content(tmp_path / "store")
+    write = Path.write_bytes
+
+    def tidied(path, written):
+        write(path, written)
+        job.store.tidy()
+
+    (tmp_path / "store" / "blocks" / "00000001.json").rename(tmp_path / "kept.json")
+    monkeypatch.setattr(Path, "write_bytes", tidied)
+    with pytest.raises(InvalidInput, match="No such file"):
+        job.run(workers=1)  # nobody else wrote the seal
+    (tmp_path / "kept.json").rename(tmp_path / "store" / "blocks" / "00000001.json")
+    assert content(tmp_path / "store") == whole
