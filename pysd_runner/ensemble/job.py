@@ -31,7 +31,7 @@ from pysd_runner.ensemble.blocks import VECTOR
 from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.collecting import BlockRuns, Runs, Streams
 from pysd_runner.ensemble.designs import Design, intervals, warn_unbalanced
-from pysd_runner.ensemble.recipe import Draws, Recipe, plain, versions
+from pysd_runner.ensemble.recipe import Draws, Recipe, plain
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.run import MOST_TRACED, Keep, listening
 from pysd_runner.ensemble.statistics import Statistics
@@ -47,8 +47,8 @@ from pysd_runner.ensemble.store import (
     statistics_of_block,
 )
 from pysd_runner.model import Model
-from pysd_runner.simulation.showing import time_unit
-from pysd_runner.simulation.task import provenance
+from pysd_runner.simulation.showing import labels
+from pysd_runner.simulation.task import provenance, versions
 
 # Blocks that wait for each worker: enough that none stands idle, few enough to bound memory.
 AHEAD = 2
@@ -126,8 +126,8 @@ class Job:
         """
         recipe, store = self.store.recipe, self.store
         mine = self.numbers(part)
-        if recipe.versions != versions():
-            raise InvalidInput(f"{store.path} was begun with {_told(recipe.versions)}; here are {_told(versions())}")
+        if recipe.versions != (here := versions(recipe.engine)):
+            raise InvalidInput(f"{store.path} was begun with {_told(recipe.versions)}; here are {_told(here)}")
         told = progress or (lambda _draws: None)
         missing = []
         for number in mine:
@@ -240,20 +240,17 @@ class Job:
     def _ensemble(
         self, cases: Cases, failed: NDArray[np.bool_], results: Mapping[str, Any], parameters: Mapping[str, Any]
     ) -> Ensemble:
-        recipe, variables = self.store.recipe, self.model.ir.variables
+        recipe = self.store.recipe
         known = dict.fromkeys((*cases.first.outcomes, *parameters))
         return Ensemble(
             scenarios=cases.scenarios,
             years=cases.first.clock.saved_times,
-            dims={name: variables[name].dims for name in known},
-            units={name: variables[name].unit for name in known},
-            ranges=self.model.ir.ranges,
             parameters=parameters,
             failed=failed,
             failures=self._failures(failed),
             planned=recipe.count,
             provenance={**provenance(self.model, cases.first), "recipe": recipe.model_dump(mode="json")},
-            time_unit=time_unit(self.model),
+            **labels(self.model, known),
             **results,
         )
 
@@ -340,7 +337,7 @@ def ensemble_job(  # noqa: PLR0913 - a front door
         seed=seed,
         precision=precision,
         statistics=_kept(keep),
-        versions=versions(),
+        versions=versions(found.first.engine),
     )
     path = Path(store)
     if not (path / RECIPE).is_file():

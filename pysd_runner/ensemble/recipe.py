@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,9 +18,6 @@ from pysd_runner.ensemble.cases import Cases, cases_of
 from pysd_runner.ensemble.designs import PartMethod, drawn_part
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.model import Model, load_model
-
-# Packages whose versions decide the numbers.
-PACKAGES = ("gapsim", "numpy", "scipy", "llvmlite")
 
 
 class _Record(BaseModel):
@@ -155,11 +150,6 @@ class Recipe(_Record):
         inside: Precision = self.precision if self.engine == "llvm" else "float64"
         tasks = tuple(replace(task, first_draw=part.start, threads=1, precision=inside) for task in found.tasks)
         return replace(found, tasks=tasks)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides the numbers."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
 def plain(value: Any) -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """Runs any loaded model for many draws of its parameters, under several scenarios, all on the same draws."""
 
 import hashlib
-import platform
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import metadata
 from types import FrameType
 from typing import Any, Literal
 
@@ -26,14 +23,11 @@ from pysd_runner.ensemble.designs import Design
 from pysd_runner.ensemble.result import Ensemble
 from pysd_runner.ensemble.statistics import Statistics
 from pysd_runner.model import Model
-from pysd_runner.simulation.showing import time_unit
-from pysd_runner.simulation.task import provenance
+from pysd_runner.simulation.showing import labels
+from pysd_runner.simulation.task import provenance, versions
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
-
-# Packages whose versions decide the numbers, and the one the compiled engine adds to them.
-PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
 
 
 def run_ensemble(  # noqa: PLR0913 - a front door
@@ -146,21 +140,18 @@ def run_ensemble(  # noqa: PLR0913 - a front door
         "varied": sorted(found.parameters),
         "values_sha256": _digest(cases.cases if isinstance(cases, Design) else cases, scenarios or {}),
         "scenarios": _described(found, scenarios),
-        "versions": _versions(found),
+        "versions": versions(found.first.engine),
     }
     known = dict.fromkeys((*found.first.outcomes, *found.parameters))
     return Ensemble(
         scenarios=found.scenarios,
         years=found.first.clock.saved_times,
-        dims={name: model.ir.variables[name].dims for name in known},
-        units={name: model.ir.variables[name].unit for name in known},
-        ranges=model.ir.ranges,
         parameters={name: values[: work.done] for name, values in found.parameters.items()},
         failed=work.failed[:, : work.done],
         failures=_failures(found, work.failed[:, : work.done], work.shown),
         planned=found.draws,
         provenance={**provenance(model, found.first), **made},
-        time_unit=time_unit(model),
+        **labels(model, known),
         **collector.results(work.done),
     )
 
@@ -309,17 +300,6 @@ def _plain(value: Any) -> Any:
     if np.ndim(value) == 0 and isinstance(value, int | float | np.number):
         return float(value)
     return f"{type(value).__name__} of shape {np.shape(getattr(value, 'values', value))}"
-
-
-def _versions(cases: Cases) -> dict[str, str]:
-    packages = (*PACKAGES, COMPILER) if cases.first.engine == "llvm" else PACKAGES
-    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
-
-
-@cache
-def _version(package: str) -> str:
-    """Version of a package; looking it up takes longer than a small ensemble."""
-    return metadata.version(package)
 
 
 class Interruption:

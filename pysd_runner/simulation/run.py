@@ -12,7 +12,7 @@ from pysd_runner.core.errors import SimulationFailed
 from pysd_runner.engine import Engine, Failure, Precision
 from pysd_runner.engine.ir import Method, key
 from pysd_runner.model import Model
-from pysd_runner.simulation.showing import one_line, time_axis, time_unit
+from pysd_runner.simulation.showing import labels, one_line, time_axis
 from pysd_runner.simulation.task import prepared, provenance
 
 if TYPE_CHECKING:
@@ -214,13 +214,10 @@ def simulate(  # noqa: PLR0913 - a front door
     return Run(
         years=task.clock.saved_times,
         data=data,
-        dims={name: model.ir.variables[name].dims for name in data},
-        units={name: model.ir.variables[name].unit for name in data},
-        ranges=model.ir.ranges,
         failed=failed,
         failures=failures,
         provenance=provenance(model, task),
-        time_unit=time_unit(model),
+        **labels(model, data),
     )
 
 

@@ -18,7 +18,7 @@ from pysd_runner.engine.ir import FINAL_TIME, INITIAL_TIME, SAVEPER, TIME_STEP, 
 from pysd_runner.model import Model
 from pysd_runner.simulation.elements import constant_values, element_name, located, position_of
 from pysd_runner.simulation.run import failure_message
-from pysd_runner.simulation.showing import one_line, time_axis, time_unit
+from pysd_runner.simulation.showing import labels, one_line, time_axis
 from pysd_runner.simulation.task import prepared, provenance
 
 if TYPE_CHECKING:
@@ -166,13 +166,10 @@ def jacobian(  # noqa: PLR0913 - a front door
         parameters=tuple(label_of(model.ir, item) for item in moved),
         data=data,
         derivatives=derivatives,
-        dims={name: variables[name].dims for name in data},
-        units={name: variables[name].unit for name in data},
         parameter_units=tuple(variables[item.variable].unit for item in moved),
-        ranges=model.ir.ranges,
         failed=failed,
         provenance=provenance(model, task),
-        time_unit=time_unit(model),
+        **labels(model, data),
     )
 
 

@@ -1,6 +1,6 @@
 """How results are shown: one line for a prompt, and their axis of time."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,17 @@ def time_unit(model: Model) -> str:
     """Unit of time of a model, as its controls give it."""
     units = (model.ir.variables[name].unit for name in (TIME_STEP, INITIAL_TIME, FINAL_TIME))
     return next((unit for unit in units if unit), "")
+
+
+def labels(model: Model, names: Iterable[str]) -> dict[str, Any]:
+    """What every result says of its variables: subscript ranges, units, elements of the ranges, unit of time."""
+    known = {name: model.ir.variables[name] for name in names}
+    return {
+        "dims": {name: item.dims for name, item in known.items()},
+        "units": {name: item.unit for name, item in known.items()},
+        "ranges": model.ir.ranges,
+        "time_unit": time_unit(model),
+    }
 
 
 def time_axis(years: NDArray[np.float64], unit: str) -> tuple[str, NDArray[np.float64], dict[str, str]]:

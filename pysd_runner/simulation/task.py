@@ -1,13 +1,18 @@
 """A simulation of a model as the engine takes it, with names as the model file writes them."""
 
+import platform
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
+from importlib import metadata
 from typing import Any
 
 from pysd_runner.core.errors import InvalidInput
-from pysd_runner.engine import Task
+from pysd_runner.engine import Engine, Task
 from pysd_runner.engine import prepared as prepared_task
 from pysd_runner.model import Model
+
+# Packages whose versions decide the numbers, and the one the compiled engine adds to them.
+PACKAGES, COMPILER = ("gapsim", "numpy", "scipy", "pysd"), "llvmlite"
 
 
 def prepared(
@@ -48,3 +53,15 @@ def _wanted(model: Model, outcomes: Sequence[str] | None) -> list[str]:
             raise InvalidInput(f"outcomes are a list of names; found {outcomes!r}, write [{outcomes!r}]")
         return list(dict.fromkeys(model.find(name) for name in outcomes))
     return [name for name, item in model.variables.items() if item.kind not in ("lookup", "control")]
+
+
+def versions(engine: Engine) -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    packages = (*PACKAGES, COMPILER) if engine == "llvm" else PACKAGES
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+@cache
+def _version(package: str) -> str:
+    """Version of a package; looking it up takes longer than a small ensemble."""
+    return metadata.version(package)

@@ -696,5 +696,7 @@ def test_an_array_that_fits_neither_elements_nor_draws_says_both(tmp_path):
 def test_versions_are_looked_up_once(tmp_path, monkeypatch):
     model = regions_of(tmp_path)
     first = run_ensemble(model, {}, outcomes=["s"]).provenance["versions"]
-    monkeypatch.setattr(running.metadata, "version", lambda name: pytest.fail(f"{name} was looked up again"))
+    monkeypatch.setattr(
+        "pysd_runner.simulation.task.metadata.version", lambda name: pytest.fail(f"{name} was looked up again")
+    )
     assert run_ensemble(model, {}, outcomes=["s"]).provenance["versions"] == first
