@@ -12,8 +12,9 @@ Severity = Literal["error", "warning"]
 
 # Stages that end further from the joint optimum than this disagree about a parameter, in posterior standard deviations.
 STAGES_APART = 2.0
-# Gradient per prior standard deviation above which an end is no optimum. The priors alone give a curvature of one on
-# that scale, so the optimum lies within 0.02 prior standard deviations and 0.0002 in the cost of a flatter end. Where
+# Gradient per prior standard deviation above which an end is no optimum, where the curvature on that scale is one, that of
+# the priors alone: the optimum lies within 0.02 prior standard deviations and 0.0002 in the cost of a flatter end. Where
+# the data add curvature, a steeper end is as close; at the corner of a table an optimum has a slope on either side. Where
 # a search ends below that hangs on the library's last digits: 0.0014 was seen with some versions.
 STEEPEST = 0.02
 # Correlation of innovations that is left, for series long enough to tell.
@@ -41,7 +42,7 @@ def search_findings(starts: Starts, searches: Sequence[Search], laplace: Laplace
     best = starts.best
     if not best.outcome.is_success:
         yield Finding("not-converged", best.outcome.value, "error")
-    elif best.slope > STEEPEST and best.outcome is Outcome.CONVERGED:
+    elif best.slope > STEEPEST * laplace.flattest**0.5 and best.outcome is Outcome.CONVERGED:
         yield Finding("not-flat", f"The best end is no optimum: its scaled gradient is {best.slope:.2g}.", "error")
     if not laplace.is_positive_definite:
         yield Finding(

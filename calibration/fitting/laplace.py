@@ -18,6 +18,7 @@ class Laplace:
     contraction: Array  # one minus posterior over prior variance, shape (parameter,)
     is_positive_definite: bool  # whether the curvature at the mode is finite and positive in every direction
     condition: float  # largest over smallest eigenvalue of the curvature in prior standard deviations
+    flattest: float  # that smallest eigenvalue, one where the data say nothing about a direction
 
 
 def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
@@ -36,4 +37,5 @@ def laplace(space: ParameterSpace, z: Array, jacobian: Array) -> Laplace:
         contraction=1 - np.diag(spread),
         is_positive_definite=sound,
         condition=float(eigenvalues.max() / eigenvalues.min()) if sound and len(z) else 1.0,
+        flattest=float(eigenvalues.min()) if sound and len(z) else 1.0,
     )

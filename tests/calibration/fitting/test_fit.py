@@ -329,6 +329,8 @@ def test_other_optima_and_failures_are_told(fitted_problem: CalibrationProblem) 
     assert [item.rule for item in search_findings(mixed, (), curvature)] == ["failed-starts", "local-optima"]
     steep = Starts(optima=(end(5.0, slope=0.5),))
     assert [item.rule for item in search_findings(steep, (), curvature)] == ["not-flat"]
+    # The same slope in a valley that the data made steep: a step of 1e-4 prior standard deviations ends at the optimum.
+    assert not list(search_findings(steep, (), replace(curvature, flattest=5e3)))
 
 
 def test_stages_and_errors_that_disagree_are_told(result: FitResult) -> None:
