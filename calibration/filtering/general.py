@@ -470,8 +470,8 @@ def ahead(
     Returns
     -------
     dict
-        What would be observed without errors, on the model's scale, by label, shape (draw, row, time). A total goes on
-        from nought at the origin.
+        What would be observed without errors, on the model's scale, by label, shape (draw, row, time); NaN where a
+        member overflows. A total goes on from nought at the origin.
     """
     rng = np.random.default_rng([seed, place, draws])
     members = found.states.shape[1]
@@ -480,10 +480,13 @@ def ahead(
     rows = np.resize(np.arange(law.members), members)[chosen]
     columns: dict[str, list[Array]] = {item.label: [] for item in law.series}
     totals = {item.label: np.zeros((draws, len(item.labels))) for item in law.series}
+    usable = np.full(draws, fill_value=True)
     now = float(grid.times[place])
     for time in times:
         stretch = law.advance(from_coordinates(states, grid.logs), now, float(time), rows)
-        states = to_coordinates(stretch.states, grid.logs)
+        further = to_coordinates(stretch.states, grid.logs)
+        usable &= np.isfinite(further).all(axis=1)
+        states = np.where(usable[:, None], further, states)
         fresh = centred(rng.standard_normal(moved.shape))
         moved = found.law.memory * moved + found.law.size * fresh
         states[:, grid.disturbed] += moved * grid.units
@@ -497,4 +500,6 @@ def ahead(
                 totals[item.label] if item.observation.kind == "cumulative" else stretch.flowed[item.label]
             )
         now = float(time)
-    return {label: np.stack(parts, axis=-1) for label, parts in columns.items()}
+    return {
+        label: np.where(usable[:, None, None], np.stack(parts, axis=-1), np.nan) for label, parts in columns.items()
+    }

@@ -12,10 +12,10 @@ Severity = Literal["error", "warning"]
 
 # Stages that end further from the joint optimum than this disagree about a parameter, in posterior standard deviations.
 STAGES_APART = 2.0
-# Gradient per prior standard deviation above which an end is no optimum, where the curvature on that scale is one, that of
-# the priors alone: the optimum lies within 0.02 prior standard deviations and 0.0002 in the cost of a flatter end. Where
-# the data add curvature, a steeper end is as close; at the corner of a table an optimum has a slope on either side. Where
-# a search ends below that hangs on the library's last digits: 0.0014 was seen with some versions.
+# Gradient per prior standard deviation above which an end is no optimum, where the curvature on that scale is one, that
+# of the priors alone: the optimum lies within 0.02 prior standard deviations and 0.0002 in the cost of a flatter end.
+# Where the data add curvature, a steeper end is as close; at the corner of a table an optimum has a slope on either
+# side. Where a search ends below that hangs on the library's last digits: 0.0014 was seen with some versions.
 STEEPEST = 0.02
 # Correlation of innovations that is left, for series long enough to tell.
 LEFTOVER = 0.3

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.filtering.general import Disturbance, Filtered, Grid, ahead, filtered, grid_of, learn
 from calibration.filtering.stocks import StockLaw
+from calibration.fitting.general.ending import measurements_of
 from calibration.fitting.general.fitting import fit_table
 from calibration.fitting.general.predicted import disturbed
 from calibration.fitting.general.series import ObservedSeries
@@ -591,7 +592,7 @@ def forecast_table(  # noqa: PLR0913 - a front door
     until
         Last moment, in the model's unit of time.
     fit
-        A fit to all observations; None fits.
+        A fit to all observations, whose measurements are taken too; None fits.
     free
         Parameters; None takes those of the fit, or chooses.
     draws, seed
@@ -620,6 +621,8 @@ def forecast_table(  # noqa: PLR0913 - a front door
     tell = progress or (lambda *_: None)
     if fit is not None and free is None:
         free = list(fit.fitted.keys)
+    if fit is not None:
+        settings = {"measurements": measurements_of(fit), "start": fit.fitted.provenance["start"], **settings}
     tell("fitting the model", 0, 4)
     problem = TableProblem(model, data, free=free, seed=seed, **settings)
     grid = gridded(problem)

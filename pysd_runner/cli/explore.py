@@ -8,7 +8,7 @@ import typer
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Lang, Language, OptionalSeed
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, TableChoice, TimeColumn, is_model_file, refuse
+from pysd_runner.cli.tables import Entity, TableChoice, TimeColumn, TimeUnit, is_model_file, refuse
 from pysd_runner.core.errors import InvalidInput
 
 if TYPE_CHECKING:  # these load numpy
@@ -53,6 +53,7 @@ def explore(
         str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
     ] = None,
     time: TimeColumn = None,
+    time_unit: TimeUnit = None,
     entity: Entity = None,
     outcome: Annotated[
         list[str] | None,
@@ -73,11 +74,11 @@ def explore(
     read = [item for item in (source, data, fit) if item is not None]
     check_file(path, ENDING, replace=force, inputs=read)
     if source is not None and is_model_file(source):
-        choice = TableChoice(model=Path(source), source=data, time=time, entity=entity or ())
+        choice = TableChoice(model=Path(source), source=data, time=time, time_unit=time_unit, entity=entity or ())
         text = _own(session, choice, fit=fit, until=until, draws=draws, seed=seed or 0, outcomes=outcome, lang=lang)
     else:
         refuse(
-            {"--data": data, "--time": time, "--entity": entity, "--outcome": outcome},
+            {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity, "--outcome": outcome},
             "these options go with a model of your own",
         )
         last = None if until is None else int(until)

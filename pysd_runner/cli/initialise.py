@@ -11,7 +11,7 @@ from pysd_runner.cli.command import command
 from pysd_runner.cli.options import Force, Map
 from pysd_runner.cli.own_init import initialise_own
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, refuse
+from pysd_runner.cli.tables import Entity, ModelFile, TableChoice, TimeColumn, TimeUnit, refuse
 from pysd_runner.core.errors import InvalidInput
 
 SCENARIO_FILE = "scenario.yaml"
@@ -42,6 +42,7 @@ def initialise(
         str | None, typer.Option("--data", metavar="FILE", help="Own model: its data, whose columns are matched.")
     ] = None,
     time: TimeColumn = None,
+    time_unit: TimeUnit = None,
     entity: Entity = None,
     columns: Map = None,
     force: Force = False,
@@ -53,10 +54,12 @@ def initialise(
     without --force.
     """
     if model is not None:
-        choice = TableChoice(model=model, source=data, columns=columns or (), time=time, entity=entity or ())
+        choice = TableChoice(
+            model=model, source=data, columns=columns or (), time=time, time_unit=time_unit, entity=entity or ()
+        )
         initialise_own(session, choice, folder=folder, force=force)
         return
-    own = {"--data": data, "--time": time, "--entity": entity, "--map": columns}
+    own = {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity, "--map": columns}
     refuse(own, "these options go with a model of your own (--model mine.mdl)")
     folder = Path() if folder is None else folder
     from pysd_runner.export.files import write_text_whole

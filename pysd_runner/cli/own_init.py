@@ -47,7 +47,7 @@ def initialise_own(session: Session, choice: TableChoice, *, folder: Path | None
     present = [name for name in files if (place / name).exists()]
     if present and not force:
         raise InvalidInput(
-            f"{place}: {', '.join(present)} exist already; nothing was written. Choose another folder, or overwrite "
+            f"{place}: {', '.join(present)} exist; nothing was written. Choose another folder, or overwrite "
             "with --force"
         )
     written = [write_text_whole(place / name, text) for name, text in files.items()]
@@ -113,6 +113,10 @@ def _parameters(model: "Model") -> list[list[str]]:
             found.append([f"# {fact.name} is 0 in the file: give limits or a prior if it is to be estimated."])
             continue
         assert parameter.prior is not None  # noqa: S101
+        if not parameter.lower <= fact.value <= parameter.upper:
+            limits = f"its limits {parameter.lower:g} to {parameter.upper:g}"
+            found.append([f"# {fact.name} is {fact.value:g} in the file, outside {limits}."])
+            continue
         found.append(
             [
                 f"[parameters.{_quoted(fact.name)}]",

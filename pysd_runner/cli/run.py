@@ -38,7 +38,7 @@ from pysd_runner.cli.projecting import (
     write,
 )
 from pysd_runner.cli.session import Session
-from pysd_runner.cli.tables import Entity, ModelPath, TableChoice, TimeColumn, files_of_model, is_own, refuse
+from pysd_runner.cli.tables import Entity, ModelPath, TableChoice, TimeColumn, TimeUnit, files_of_model, is_own, refuse
 from pysd_runner.core.errors import InvalidInput, SimulationFailed
 
 SHIPPED_PANEL = "china"
@@ -112,6 +112,7 @@ def run(
         str | None, typer.Option("--data", metavar="FILE", help="Own model: observations drawn beside the outcomes.")
     ] = None,
     time: TimeColumn = None,
+    time_unit: TimeUnit = None,
     entity: Entity = None,
     check: Annotated[
         bool, typer.Option("--check", help="Hold every draw to the behaviour rules beside the model; check its units.")
@@ -142,12 +143,13 @@ def run(
             columns=columns or (),
             units=units or (),
             time=time,
+            time_unit=time_unit,
             entity=entity or (),
             encoding=encoding,
         )
         run_own(session, own, scenarios, fit=fit, until=until, draws=draws, seed=seed or 0, out=out, force=force)
         return 0
-    own_only = {"--data": data, "--time": time, "--entity": entity}
+    own_only = {"--data": data, "--time": time, "--time-unit": time_unit, "--entity": entity}
     refuse(own_only, "these options go with a model that takes tables (--model mine.mdl)")
     from pysd_runner.reports.replay import is_record
 

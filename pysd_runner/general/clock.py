@@ -7,6 +7,7 @@ from pysd_runner.model import Model
 from pysd_runner.panel.calendar import unit_of_time
 from pysd_runner.panel.table import Table
 from pysd_runner.simulation.showing import time_unit
+from pysd_runner.simulation.task import prepared
 
 # Starts from here on are years of the calendar.
 FIRST_YEAR = 1000.0
@@ -15,7 +16,8 @@ FIRST_YEAR = 1000.0
 def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[str]]:
     """The table with its times in the model's unit.
 
-    Dates are counted in that unit; the first one is the start of the model, unless both are years of the calendar.
+    Dates are counted in that unit; the first one is the start of the model, unless both are years of the calendar. So
+    is the first year of a table that starts after the whole run of a model that counts from zero.
 
     Parameters
     ----------
@@ -49,4 +51,8 @@ def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[st
             f"times of table {table.name!r} are in {table.time_unit}s, those of {model.path.name} in {unit}s; give "
             f"dates, or convert the column, or say time_unit={unit!r} (--time-unit) if the heading misleads"
         )
+    first = float(table.times[0])
+    if start < FIRST_YEAR <= first and prepared(model, None, outcomes=[]).clock.stop < FIRST_YEAR:
+        counted = replace(table, times=table.times - first + start)
+        return counted, [f"{first:g} is moment {start:g} of the model, which does not count calendar years."]
     return table, []

@@ -1,8 +1,11 @@
 """Commands for a model of one's own: good input is covered by the page, this is the bad."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tests.general.models import SIR, infections, made
+from pysd_runner import load_model, simulate
+from tests.general.models import HUNTED, LINEAR, SIR, infections, made, written
 
 
 @pytest.fixture
@@ -107,3 +110,26 @@ def test_an_edited_model_is_noticed(gapsim, files):
     answer = gapsim("run", "a.yaml", "--model", "mine.mdl", "--fit", "fit")
     assert answer.code == 2
     assert "changed: Infected" in answer.err
+
+
+def test_declarations_that_init_writes_are_read_where_the_file_contradicts_itself(gapsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, HUNTED, unit="day", stop=50)
+    (tmp_path / "obs.csv").write_text("Year,prey\n1862,300\n1864,500\n", encoding="utf-8")
+    assert gapsim("init", "--model", "mine.mdl", "--data", "obs.csv", "--time-unit", "day").code == 0
+    text = (tmp_path / "mine.toml").read_text(encoding="utf-8")
+    assert "# Feeding is 0.001 in the file, outside its limits 0 to 0.0001." in text
+    assert set(load_model("mine.mdl").spec.parameters) == {"Fertility", "Predation"}
+
+
+def test_a_forecast_takes_the_measurements_of_its_fit(gapsim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = made(tmp_path, LINEAR, unit="month", stop=24)
+    run = simulate(model, {"Inflow": 3}, outcomes=["Stock"], save_every=1)["Stock"][0, 0]
+    errors = 1 + 0.01 * np.random.default_rng(0).standard_normal(len(run))
+    pd.DataFrame({"month": range(len(run)), "seen": run * errors}).to_csv("obs.csv", index=False)
+    words = ("obs.csv", "--model", "mine.mdl")
+    told = gapsim("calibrate", *words, "--map", "seen=Stock", "--free", "Inflow", "--no-profiles", "--out", "fit")
+    assert told.code == 0
+    told = gapsim("forecast", *words, "--fit", "fit", "--until", "30", "--no-past")
+    assert (told.code, "seen at 30 month" in told.out) == (0, True)

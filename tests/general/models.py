@@ -88,6 +88,32 @@ Lifetime = 10
 Stock = INTEG(Inflow - Stock / Lifetime, 5)
 	~	t	~	|
 """
+# As an epidemic is reported: a total that starts at nothing.
+REPORTED = """{UTF-8}
+Population = 10000
+	~	person	~	|
+Contact Rate = 0.35
+	~	1/week [-1,1]	~	|
+Reports = Contact Rate * Infected * (1 - Infected / Population)
+	~	person/week	~	|
+Infected = INTEG(Reports, 3)
+	~	person	~	|
+Total Reported = INTEG(Reports, 0)
+	~	person	~	|
+"""
+# Its numbers soon leave the range of floating point unless its rates are small.
+HUNTED = """{UTF-8}
+Fertility = 2
+	~	1/day [0,10]	~	|
+Predation = 0.0001
+	~	1/day [0,0.0001]	~	|
+Feeding = 0.001
+	~	1/day [0,0.0001]	~	|
+Prey = INTEG(Fertility * Prey - Predation * Prey * Predators, 250)
+	~	animal	~	|
+Predators = INTEG(Feeding * Prey * Predators - 0.01 * Predators, 100)
+	~	animal	~	|
+"""
 DELAYED = """{UTF-8}
 Inflow = 2
 	~	t/month	~	|

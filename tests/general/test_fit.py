@@ -10,7 +10,19 @@ from calibration.uncertainty import identify, sample
 from pysd_runner import load_model, load_table, simulate
 from pysd_runner.core.errors import InvalidInput, InvalidPanel, SimulationFailed, UnknownName
 from pysd_runner.spec import ErrorModel, LogNormal, Normal, Observation
-from tests.general.models import DRIVEN, FRAGILE, JUMPY, LOGISTIC, REGIONS, SIR, infections, made, written
+from tests.general.models import (
+    DRIVEN,
+    FRAGILE,
+    HUNTED,
+    JUMPY,
+    LOGISTIC,
+    REGIONS,
+    REPORTED,
+    SIR,
+    infections,
+    made,
+    written,
+)
 
 FREE = ["Contact Rate", "Duration"]
 
@@ -266,6 +278,39 @@ def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
     problem = CalibrationProblem(model, load_table({"date": dates, "stock": run}), free=["Growth Rate"])
     np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
     assert any("is moment 0 of the model" in note for note in problem.notes)
+
+
+def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
+    model = made(tmp_path, LOGISTIC, stop=12)
+    run = simulate(model, outcomes=["Stock"])["Stock"][0, 0]
+    problem = CalibrationProblem(model, load_table({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
+    np.testing.assert_allclose(problem.raw_residuals(problem.space.to_vector({"Growth Rate": 0.3}))[0], 0, atol=2e-2)
+    assert "1862 is moment 0 of the model, which does not count calendar years." in problem.notes
+    later = made(tmp_path, LOGISTIC, stop=1900)
+    kept = CalibrationProblem(later, load_table({"year": range(1862, 1875), "stock": run}), free=["Growth Rate"])
+    assert kept.table.times[0] == 1862
+
+
+def test_a_total_that_starts_at_nothing_is_compared_by_logarithms_after_its_start(tmp_path):
+    model = made(tmp_path, REPORTED, unit="week", stop=40, step=0.125)
+    run = simulate(model, {"Contact Rate": 0.3}, outcomes=["Total Reported"], stop=30)["Total Reported"][0, 0]
+    seen = {"week": np.arange(31), "total": np.maximum(run, 1)}
+    table = load_table(seen, columns={"total": "Total Reported"})
+    problem = CalibrationProblem(model, table, free=["Contact Rate"], until=25)
+    (series,) = problem.observations
+    assert series.observation.scale == "log"
+    assert np.flatnonzero(~series.seen[0]).tolist() == [0]
+    assert any("'total' is left out: Total Reported starts at zero" in note for note in problem.notes)
+    found = fit(problem)
+    assert found.parameter("Contact Rate").estimate == pytest.approx(0.3, rel=1e-3)
+    assert found.holdout[0].observations == 5
+
+
+def test_parameters_are_chosen_for_a_model_that_overflows_near_its_own_values(tmp_path):
+    model = made(tmp_path, HUNTED, unit="day", stop=50, step=0.125)
+    table = load_table({"day": np.arange(0, 50, 2), "prey": np.geomspace(300, 90000, 25)}, columns={"prey": "Prey"})
+    problem = CalibrationProblem(model, table)
+    assert set(problem.space.keys) <= {"Fertility", "Predation", "Feeding"}
 
 
 def test_declarations_beside_the_model_are_read(tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from pysd_runner.engine import TimePath
 from pysd_runner.general.matching import matched, same
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Column, Table
+from pysd_runner.simulation.task import prepared
 from pysd_runner.spec import ModelSpec, Observation
 
 Array = NDArray[np.float64]
@@ -121,7 +123,7 @@ def _nothing(model: Model, table: Table, unused: Sequence[str]) -> str:
 
 
 def series_of(
-    model: Model, table: Table, binding: Binding, *, moments: Array, step: float
+    model: Model, table: Table, binding: Binding, *, held: Mapping[str, Any], moments: Array, step: float
 ) -> tuple[tuple[ObservedSeries, ...], list[str]]:
     """The observations of a table within the moments of a run.
 
@@ -129,6 +131,8 @@ def series_of(
     ----------
     model, table, binding
         As matched.
+    held
+        What takes the place of values of the file, by variable.
     moments
         Saved moments of the run, a step apart, shape (moment,).
     step
@@ -150,7 +154,13 @@ def series_of(
     for key, observation in binding.observations.items():
         series, told = _series(model, table, key, observation, moments=moments, step=step)
         notes += told
-        if series is not None:
+        if series is not None and _starts_at_zero(model, series, held, moments[0], step):
+            series = replace(series, values=np.where(series.times <= moments[0], np.nan, series.values))
+            notes.append(
+                f"The first value of {observation.column!r} is left out: {series.expression.text} starts at zero or "
+                "below, which has no logarithm."
+            )
+        if series is not None and series.seen.any():
             found.append(series)
     if not found:
         raise InvalidPanel(
@@ -158,6 +168,16 @@ def series_of(
             f"{moments[0]:g} to {moments[-1]:g}: {' '.join(notes)}"
         )
     return tuple(found), notes
+
+
+def _starts_at_zero(model: Model, series: ObservedSeries, held: Mapping[str, Any], start: float, step: float) -> bool:
+    """Whether logarithms are compared at the start of the run, where the file's own values give none."""
+    if series.observation.scale != "log" or series.times[0] > start:
+        return False
+    task = prepared(model, held, outcomes=list(series.expression.variables), start=start, stop=start + step)
+    first = {name: values[0, ..., :1] for name, values in task.compute().items()}
+    compared = series.expression.value(first)
+    return bool((compared.reshape(1, -1)[:, series.elements] <= 0).any())
 
 
 def _series(

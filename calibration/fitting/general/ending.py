@@ -14,11 +14,11 @@ from calibration.fitting.estimates import ParameterEstimate, SeriesFit
 from calibration.fitting.general.counts import deviance_residual, size_of
 from calibration.fitting.general.series import ObservedSeries
 from calibration.fitting.general.table_problem import TableProblem
-from calibration.fitting.results import ResidualTable
+from calibration.fitting.results import FitResult, ResidualTable
 from calibration.observation import BEND, Shocks, bounded
 from pysd_runner.engine import TimePath
 from pysd_runner.general.equations import equations_of
-from pysd_runner.spec import FittedParameters
+from pysd_runner.spec import ErrorModel, FittedParameters, Observation
 from pysd_runner.spec.weak import record_of
 
 Array = NDArray[np.float64]
@@ -166,6 +166,14 @@ def _provenance(problem: TableProblem) -> dict[str, Any]:
 
 def _observation(series: ObservedSeries) -> dict[str, Any]:
     return {**asdict(series.observation), "errors": asdict(series.errors)}
+
+
+def measurements_of(result: FitResult) -> dict[str, Observation]:
+    """How columns observe the model in a fit, by key."""
+    return {
+        key: Observation(**{**record, "errors": ErrorModel(**record["errors"])})
+        for key, record in result.fitted.provenance["measurements"].items()
+    }
 
 
 def _held(value: Any) -> Any:

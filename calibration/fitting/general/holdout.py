@@ -44,7 +44,9 @@ def held_out(problem: TableProblem, result: FitResult, *, seed: int, draws: int 
         return ()
     later = problem.table.after(until)
     run, step = problem.runs_to(float(later.times[-1]))
-    series, _ = series_of(problem.model, problem.table, problem.binding, moments=run.moments, step=step)
+    series, _ = series_of(
+        problem.model, problem.table, problem.binding, held=problem.held, moments=run.moments, step=step
+    )
     rng = np.random.default_rng([seed, 1])
     drawn = result.fitted.sample(rng, draws, spec=problem.spec)
     comparison = TableComparison(run, problem.space.keys, series)

@@ -89,7 +89,10 @@ def selected(
     first, _ = _greedy(space, slopes)
     # Once more where those come to lie: far from the data, sensitivities are those of another world.
     point = _roughly(comparison, space, noise, [space.keys.index(name) for name in first])
-    settled = comparison.estimated_noise(space.to_values(point[None]))
+    there = space.to_values(point[None])
+    if not np.isfinite(comparison.residuals(there, 1, noise)).all():
+        return _greedy(space, slopes)
+    settled = comparison.estimated_noise(there)
     nearer = {label: Noise(min(item.sd, noise[label].sd)) for label, item in settled.items()}
     again = _slopes(comparison, space, nearer, point)
     return _greedy(space, again[None] if np.isfinite(again).all() else slopes)

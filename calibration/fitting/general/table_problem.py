@@ -118,7 +118,7 @@ class TableProblem(CalibrationProblem, data=Table):
         self.binding, self._priors = binding, dict(priors or {})
         self.notes: tuple[str, ...] = (*told, *binding.notes, *ends)
         run = _run_of(model, kept, held, start)
-        series, left_out = series_of(model, kept, binding, moments=run.moments, step=run.step)
+        series, left_out = series_of(model, kept, binding, held=held, moments=run.moments, step=run.step)
         self.notes += tuple(left_out)
         self._step: float | None = None
         self.model = model
