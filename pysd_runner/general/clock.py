@@ -49,7 +49,7 @@ def in_time_of(model: Model, table: Table, start: float) -> tuple[Table, list[st
     if unit and theirs and unit != theirs:
         raise InvalidInput(
             f"times of table {table.name!r} are in {table.time_unit}s, those of {model.path.name} in {unit}s; give "
-            f"dates, or convert the column, or say time_unit={unit!r} (--time-unit) if the heading misleads"
+            f"dates, or convert the column, or say time_unit={unit!r} (--time-unit) if one of the two is mislabelled"
         )
     first = float(table.times[0])
     if start < FIRST_YEAR <= first and prepared(model, None, outcomes=[]).clock.stop < FIRST_YEAR:

@@ -280,6 +280,15 @@ def test_dates_meet_a_model_in_its_own_unit(tmp_path, unit):
     assert any("is moment 0 of the model" in note for note in problem.notes)
 
 
+def test_observations_closer_than_a_step_cast_doubt_on_the_unit_of_the_model(tmp_path):
+    model = made(tmp_path, LOGISTIC.replace("/year", "/month"), unit="month", stop=12)
+    daily = load_table({"date": [f"2020-03-{day:02d}" for day in range(1, 32)], "stock": np.linspace(5, 6, 31)})
+    problem = CalibrationProblem(model, daily, free=["Growth Rate"])
+    assert any("closer than a step of mine.mdl (0.25 month)" in note for note in problem.notes)
+    monthly = load_table({"month": [0, 1, 2], "stock": [5, 6, 7]})
+    assert not any("closer than a step" in note for note in CalibrationProblem(model, monthly).notes)
+
+
 def test_calendar_years_meet_a_model_that_counts_from_zero(tmp_path):
     model = made(tmp_path, LOGISTIC, stop=12)
     run = simulate(model, outcomes=["Stock"])["Stock"][0, 0]

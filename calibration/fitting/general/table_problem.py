@@ -119,7 +119,7 @@ class TableProblem(CalibrationProblem, data=Table):
         self.notes: tuple[str, ...] = (*told, *binding.notes, *ends)
         run = _run_of(model, kept, held, start)
         series, left_out = series_of(model, kept, binding, held=held, moments=run.moments, step=run.step)
-        self.notes += tuple(left_out)
+        self.notes += (*left_out, *_too_close(model, kept, run))
         self._step: float | None = None
         self.model = model
         self.chosen: tuple[str, ...] = ()
@@ -361,6 +361,18 @@ def _run_of(model: Model, table: Table, held: Mapping[str, Any], start: float | 
     stop = clock.start + steps * clock.step
     moments = clock.start + clock.step * np.arange(steps + 1)
     return RunOf(start=clock.start, stop=stop, step=clock.step, moments=np.asarray(moments, dtype=float))
+
+
+def _too_close(model: Model, table: Table, run: RunOf) -> list[str]:
+    """Doubt the unit of the model's time where a step of it holds several observations."""
+    apart = float(np.median(np.diff(table.times))) if table.times.size > 1 else np.inf
+    if apart > run.step * (1 - 1e-6):
+        return []
+    unit = time_unit(model) or "units of time"
+    return [
+        f"Observations lie {apart:.3g} apart, closer than a step of {model.path.name} ({run.step:g} {unit}); does it "
+        f"really count in {unit}? If not, give numbers for times instead of dates, and --time-unit."
+    ]
 
 
 def _entered(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
