@@ -1,22 +1,24 @@
-"""Three models of one's own with a CSV: gapsim's four commands, and its fit beside the same with PySD and lmfit.
+"""Five models of one's own with a CSV: gapsim's four commands, and its fit beside the same with PySD and lmfit.
 
-``python -m benchmarks.own_pages --world3 wrld3-03.mdl --digi31 digi31.mdl`` makes a table of each model from known
-parameters, runs the four commands on it without an edit of any file, and fits it with both recipes below as they stand.
-It prints lines of code, processor seconds and how far the estimates lie apart. Models whose file is not given are left
-out; ``--show`` prints the recipes. PySD and lmfit have to be installed.
+``python -m benchmarks.own_pages --world3 wrld3-03.mdl --digi31 digi31.mdl --cookbook PySD-Cookbook/source`` takes two
+published models with their published counts, makes a table of the three others from known parameters, runs the four
+commands without an edit of any file, and fits with both recipes below as they stand. It prints lines of code, processor
+seconds and how far the estimates lie apart. Models whose file is not given are left out. ``--page FILE`` writes
+commands, answers and recipes of every model as a page. PySD and lmfit have to be installed.
 """
 
 import argparse
 import contextlib
 import io
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,15 @@ import pandas as pd
 
 from benchmarks.own_models import SIR
 from pysd_runner import load_model, simulate
+from pysd_runner.export.files import write_text_whole
 from pysd_runner.simulation.elements import constant_values, element_name
 
 OURS = """
 from calibration import CalibrationProblem, fit
 from pysd_runner import load_model, load_table
 
-problem = CalibrationProblem(load_model("mine.mdl"), load_table("obs.csv"), free={free})
+data = load_table("obs.csv"{reading})
+problem = CalibrationProblem(load_model("mine.mdl"), data, free={free})
 result = fit(problem)
 print(result.summary())
 """
@@ -41,7 +45,7 @@ import numpy as np
 import pandas as pd
 import pysd
 
-observed = pd.read_csv("obs.csv", index_col=0)
+observed = pd.read_csv("obs.csv", index_col=0){adapted}
 model = pysd.read_vensim("mine.mdl")
 names = {names}
 
@@ -62,39 +66,121 @@ print(lmfit.fit_report(found))
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A model, what is estimated, what is seen and when."""
+    """A model, what is estimated, what is seen and how far to go.
 
+    Attributes
+    ----------
+    key
+        Its option.
+    name, about
+        What it is called and where it is from.
+    outcomes
+        What is seen.
+    free
+        What is estimated; of tables that are made, true values in multiples of those of the file.
+    until
+        Last moment of scenario and forecast.
+    time, times, noise
+        Heading and moments of a table that is made, and the standard deviation of its errors.
+    model, data
+        Files of a published model and its table below the folder of its option.
+    options
+        What the commands are told of that table.
+    adapted
+        What the other recipe has to do with it first.
+    """
+
+    key: str
     name: str
-    time: str
-    outcome: str
-    truth: Mapping[str, float]
-    times: Sequence[float]
+    about: str
+    outcomes: Sequence[str]
+    free: Mapping[str, float]
     until: float
-    noise: float
+    time: str = ""
+    times: Sequence[float] = ()
+    noise: float = 0.0
+    model: str = ""
+    data: str = ""
+    options: Sequence[str] = ()
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    adapted: str = ""
+
+    def source(self, given: Mapping[str, Path | None]) -> Path | None:
+        """The model file; None where it was not given."""
+        place = given.get(self.key)
+        return None if place is None else place / self.model if self.model else place
 
 
-# True values in multiples of those of the file.
-CASES = {
-    "sir": Case("SIR", "day", "Infected", {"Contact Rate": 0.9, "Duration": 1.2}, range(33), 40, 0.1),
-    "world3": Case(
-        "World3-03",
-        "year",
-        "population",
-        {"life expectancy normal": 1.05, "industrial capital output ratio 1": 0.95},
-        [1900 + 2.5 * place for place in range(21)],
-        1960,
-        0.02,
+MADE = "its table is made from known parameters"
+CASES = (
+    Case(
+        key="sir",
+        name="SIR",
+        about=f"An epidemic; {MADE}.",
+        outcomes=["Infected"],
+        free={"Contact Rate": 0.9, "Duration": 1.2},
+        until=40,
+        time="day",
+        times=range(33),
+        noise=0.1,
     ),
-    "digi31": Case(
-        "digi31",
-        "year",
-        "Technology",
-        {"innovation rate": 1.1, "tech elasticity": 0.9},
-        [2005 + 0.25 * place for place in range(21)],
-        2011,
-        0.02,
+    Case(
+        key="cookbook",
+        name="Ebola in Sierra Leone",
+        about="`SI_Model.mdl` and the weekly reports of the World Health Organization, both of the PySD Cookbook. The "
+        "total of the model starts at nothing, which has no logarithm.",
+        outcomes=["New Reported Cases", "Cumulative Reported Cases"],
+        free={"Infectivity": 1, "Total Population": 1},
+        until=60,
+        model="models/Epidemic/SI_Model.mdl",
+        data="data/Ebola/Ebola_in_SL_Data.csv",
+        options=["--map", "Cumulative Cases=Cumulative Reported Cases"],
+        reading={"columns": {"Cumulative Cases": "Cumulative Reported Cases"}},
+        adapted='.iloc[1:]\nobserved.columns = ["New Reported Cases", "Cumulative Reported Cases"]',
     ),
-}
+    Case(
+        key="cookbook",
+        name="Hares and lynxes of the Hudson Bay",
+        about="`Predator_Prey.mdl` and the pelts of the Hudson's Bay Company, both of the PySD Cookbook. The model "
+        "counts days from zero, the table years from 1862; at the model's own values its numbers overflow.",
+        outcomes=["Prey Population", "Predator Population"],
+        free={"Prey Fertility": 1, "Predator Mortality": 1, "Predation Rate": 1},
+        until=60,
+        model="models/Predator_Prey/Predator_Prey.mdl",
+        data="data/Predator_Prey/hudson_bay_data.csv",
+        options=[
+            *("--map", "Hare Population=Prey Population", "--map", "Lynx Population=Predator Population"),
+            *("--time-unit", "day"),
+        ],
+        reading={
+            "columns": {"Hare Population": "Prey Population", "Lynx Population": "Predator Population"},
+            "time_unit": "day",
+        },
+        adapted='\nobserved.index -= 1862\nobserved.columns = ["Prey Population", "Predator Population"]',
+    ),
+    Case(
+        key="world3",
+        name="World3-03",
+        about=f"The world model of Meadows, Randers and Meadows, 1900 to 1950; {MADE}.",
+        outcomes=["population"],
+        free={"life expectancy normal": 1.05, "industrial capital output ratio 1": 0.95},
+        until=1960,
+        time="year",
+        times=[1900 + 2.5 * place for place in range(21)],
+        noise=0.02,
+    ),
+    Case(
+        key="digi31",
+        name="digi31",
+        about=f"31 regions, technology of each; {MADE}.",
+        outcomes=["Technology"],
+        free={"innovation rate": 1.1, "tech elasticity": 0.9},
+        until=2011,
+        time="year",
+        times=[2005 + 0.25 * place for place in range(21)],
+        noise=0.02,
+    ),
+)
 
 
 def written(case: Case, source: Path | None, folder: Path) -> dict[str, float]:
@@ -102,45 +188,58 @@ def written(case: Case, source: Path | None, folder: Path) -> dict[str, float]:
     path = folder / "mine.mdl"
     path.write_bytes(SIR.encode() if source is None else source.read_bytes())
     model = load_model(path)
-    start = {name: float(constant_values(model, name)) for name in case.truth}
+    start = {name: float(constant_values(model, name)) for name in case.free}
+    if case.data:
+        assert source is not None  # noqa: S101
+        below = source.parents[len(Path(case.model).parents) - 1]
+        text = (below / case.data).read_text(encoding="utf-8")
+        (folder / "obs.csv").write_text(text, encoding="utf-8")
+        return start
     spacing = float(np.diff(case.times)[0])
+    (outcome,) = case.outcomes
     run = simulate(
         model,
-        {name: start[name] * factor for name, factor in case.truth.items()},
-        outcomes=[case.outcome],
+        {name: start[name] * factor for name, factor in case.free.items()},
+        outcomes=[outcome],
         stop=float(case.times[-1]),
         save_every=spacing,
     )
-    values = run[case.outcome][0, 0]
+    values = run[outcome][0, 0]
     rng = np.random.default_rng(0)
     seen = values * np.exp(case.noise * rng.standard_normal(values.shape))
-    dims = run.dims[model.find(case.outcome)]
+    dims = run.dims[model.find(outcome)]
     content: dict[str, Any] = {case.time: run.years}
     if not dims:
-        content[case.outcome] = seen
+        content[outcome] = seen
     for place in np.ndindex(values.shape[:-1]) if dims else ():
-        content[element_name(model.ir, model.find(case.outcome), place)] = seen[place]
+        content[element_name(model.ir, model.find(outcome), place)] = seen[place]
     pd.DataFrame(content).to_csv(folder / "obs.csv", index=False, float_format="%.8g")
     return start
 
 
-def commands(case: Case, folder: Path) -> tuple[list[int], float]:
-    """Exit codes of the four commands, and their processor seconds."""
-    program = str(Path(sys.executable).with_name("gapsim"))
+def lines_of_commands(case: Case) -> list[list[str]]:
+    """The four commands."""
     model, until = ["--model", "mine.mdl"], ["--until", f"{case.until:g}"]
-    lines = (
-        ["init", *model, "--data", "obs.csv"],
-        ["calibrate", "obs.csv", *model, "--free", ",".join(case.truth), "--out", "fit"],
-        ["run", "scenario.yaml", *model, "--fit", "fit", "--data", "obs.csv", *until, "--out", "results"],
-        ["forecast", "obs.csv", *model, "--fit", "fit", *until, "--out", "outlook"],
-    )
-    before, codes = _children(), []
-    for line in lines:
+    unit = list(case.options[-2:]) if "--time-unit" in case.options else []
+    return [
+        ["init", *model, "--data", "obs.csv", *case.options],
+        ["calibrate", "obs.csv", *model, "--free", ",".join(case.free), *unit, "--out", "fit"],
+        ["run", "scenario.yaml", *model, "--fit", "fit", "--data", "obs.csv", *unit, *until, "--out", "results"],
+        ["forecast", "obs.csv", *model, "--fit", "fit", *unit, *until, "--out", "outlook"],
+    ]
+
+
+def commands(case: Case, folder: Path) -> tuple[list[int], float, list[str]]:
+    """Exit codes of the four commands, their processor seconds and answers."""
+    program = str(Path(sys.executable).with_name("gapsim"))
+    before, codes, answers = _children(), [], []
+    for line in lines_of_commands(case):
         done = subprocess.run([program, *line], cwd=folder, capture_output=True, text=True, check=False)
         codes.append(done.returncode)
+        answers.append(done.stdout)
         if done.returncode:
-            print(f"{case.name}: gapsim {' '.join(line)}\n{done.stderr}", file=sys.stderr)
-    return codes, _children() - before
+            print(f"{case.name}: gapsim {shlex.join(line)}\n{done.stderr}", file=sys.stderr)
+    return codes, _children() - before, answers
 
 
 def _children() -> float:
@@ -162,39 +261,89 @@ def lines_of(code: str) -> int:
     return sum(bool(line.strip()) for line in code.splitlines())
 
 
-def measured(case: Case, source: Path | None, *, show: bool) -> dict[str, Any]:
-    """One row of the table."""
+def recipes(case: Case, start: Mapping[str, float]) -> tuple[str, str]:
+    """The fit of a case in both ways."""
+    keys = {name.lower().replace(" ", "_"): name for name in case.free}
+    reading = "".join(f", {name}={value!r}" for name, value in case.reading.items())
+    return OURS.format(free=list(case.free), reading=reading), THEIRS.format(
+        names=keys,
+        outcomes=list(case.outcomes),
+        values={key: start[name] for key, name in keys.items()},
+        adapted=case.adapted,
+    )
+
+
+def measured(case: Case, source: Path | None) -> tuple[dict[str, Any], str]:
+    """One row of the table, and the section of the page."""
     folder = Path(tempfile.mkdtemp())
     try:
         start = written(case, source, folder)
-        keys = {name.lower().replace(" ", "_"): name for name in case.truth}
-        ours = OURS.format(free=list(case.truth))
-        theirs = THEIRS.format(
-            names=keys, outcomes=[case.outcome], values={key: start[name] for key, name in keys.items()}
-        )
-        if show:
-            print(f"{case.name}\n{ours}\n{theirs}")
+        ours, theirs = recipes(case, start)
         told, own_seconds = executed(ours, folder)
-        other, other_seconds = executed(theirs, folder)
-        codes, seconds = commands(case, folder)
-        found = other["found"]
-        apart = max(
-            abs(told["result"].parameter(name).estimate - found.params[key].value) / found.params[key].stderr
-            for key, name in keys.items()
-        )
-        return {
+        codes, seconds, answers = commands(case, folder)
+        row: dict[str, Any] = {
             "model": case.name,
             "four commands": "all run" if not any(codes) else f"exit codes {codes}",
             "their seconds": round(seconds, 1),
             "lines": lines_of(ours),
             "lines, PySD and lmfit": lines_of(theirs),
             "seconds": round(own_seconds, 2),
-            "seconds, PySD and lmfit": round(other_seconds, 1),
-            "runs, PySD": found.nfev,
-            "estimates apart, in standard errors": round(float(apart), 2),
         }
+        row |= _beside(case, theirs, folder, told["result"])
+        return row, _section(case, answers, ours, theirs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _beside(case: Case, theirs: str, folder: Path, result: Any) -> dict[str, Any]:
+    """What the other recipe costs and finds."""
+    names = ("seconds, PySD and lmfit", "runs, PySD", "estimates apart, in standard errors")
+    try:
+        other, seconds = executed(theirs, folder)
+    except ValueError as error:
+        print(f"{case.name}, PySD and lmfit: {error}", file=sys.stderr)
+        return dict.fromkeys(names, "fails: a run overflows")
+    found = other["found"]
+    apart = [
+        abs(result.parameter(name).estimate - found.params[key].value) / (found.params[key].stderr or np.nan)
+        for key, name in other["names"].items()
+    ]
+    values = (round(seconds, 1), found.nfev, round(float(max(apart)), 2))
+    return dict(zip(names, values, strict=True))
+
+
+def _section(case: Case, answers: Sequence[str], ours: str, theirs: str) -> str:
+    """Commands, what they answer, and both recipes."""
+    lines = "\n".join(f"gapsim {shlex.join(line)}" for line in lines_of_commands(case))
+    told = "\n".join(
+        line for answer in answers[1:] for line in answer.splitlines() if line.strip() and not _is_place(line)
+    )
+    return (
+        f"## {case.name}\n\n{case.about}\n\n```sh\n{lines}\n```\n\n```text\n{told}\n```\n\n"
+        f"The fit in Python:\n\n```python\n{ours.strip()}\n```\n\n"
+        f"With PySD and lmfit:\n\n```python\n{theirs.strip()}\n```\n"
+    )
+
+
+def _is_place(line: str) -> bool:
+    """Whether a line only says where something was written."""
+    return line.startswith(("Fit:", "Results:", "Figure,", "  Start with", "  `gapsim"))
+
+
+def page(rows: Sequence[Mapping[str, Any]], sections: Sequence[str]) -> str:
+    """All of it as one page."""
+    table = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
+    table += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows]
+    lead = (
+        "# Five models, four commands\n\n"
+        "Five models with a table each, as they stand: declarations, a fit with its uncertainty, a scenario and a "
+        "forecast by four commands without an edit of any file. Beside them the same fit with PySD and lmfit: "
+        "without errors that follow each other, hence with other estimates where they do, and without a forecast. "
+        "Seconds are of the processor. Made by "
+        "`python -m benchmarks.own_pages --world3 wrld3-03.mdl --digi31 digi31.mdl --cookbook PySD-Cookbook/source "
+        "--page docs/five_models.md`.\n"
+    )
+    return "\n".join([lead, *table, "", *sections])
 
 
 def main() -> None:
@@ -202,19 +351,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--world3", type=Path, help="model file of World3-03")
     parser.add_argument("--digi31", type=Path, help="model file of digi31")
-    parser.add_argument("--show", action="store_true", help="print the recipes")
+    parser.add_argument("--cookbook", type=Path, help="folder `source` of the PySD Cookbook")
+    parser.add_argument("--page", type=Path, help="write a page of commands, answers and recipes there")
     options = parser.parse_args()
-    is_first = True
-    for key, case in CASES.items():
-        source = None if key == "sir" else getattr(options, key)
-        if key != "sir" and (source is None or not source.is_file()):
-            print(f"{case.name}: left out, its file was not given (--{key})", file=sys.stderr)
+    rows, sections = [], []
+    for case in CASES:
+        source = case.source(vars(options))
+        if case.key != "sir" and (source is None or not source.is_file()):
+            print(f"{case.name}: left out, its file was not given (--{case.key})", file=sys.stderr)
             continue
-        row = measured(case, source, show=options.show)
-        if is_first:
+        row, section = measured(case, source)
+        if not rows:
             print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
-        is_first = False
         print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
+        rows.append(row)
+        sections.append(section)
+    if options.page is not None:
+        write_text_whole(options.page, page(rows, sections))
 
 
 if __name__ == "__main__":
