@@ -106,7 +106,15 @@ def report(memory: float, errors: dict[str, list[np.ndarray]]) -> None:
     rmse = {name: np.sqrt((np.stack(rows[:count]) ** 2).mean(axis=0)) for name, rows in errors.items()}
     ratios = {name: [round(float(x), 3) for x in value / rmse[REFERENCE]] for name, value in rmse.items()}
     ratios["theory"] = [round(theory(memory, h), 3) for h in range(1, HORIZON + 1)]
+    ratios["error_of_gapsim"] = [round(float(x), 3) for x in jackknife(errors, count)]
     print(json.dumps({"memory": memory, "series": count, "ratio_to_persistence": ratios}, indent=1), flush=True)
+
+
+def jackknife(errors: dict[str, list[np.ndarray]], count: int) -> np.ndarray:
+    """Standard error of the ratio of the mixture by leaving out one series at a time, shape (horizon,)."""
+    ours, theirs = (np.stack(errors[name][:count]) ** 2 for name in ("gapsim", REFERENCE))
+    ratios = np.sqrt((ours.sum(axis=0) - ours) / (theirs.sum(axis=0) - theirs))
+    return np.asarray(np.sqrt((count - 1) * ratios.var(axis=0)))
 
 
 def _priors() -> dict[str, Prior]:
