@@ -5,7 +5,7 @@ from pysd_runner.engine.ir import key
 from pysd_runner.general.clock import in_time_of
 from pysd_runner.model import Model
 from pysd_runner.panel import Problem
-from pysd_runner.panel.table import Table
+from pysd_runner.panel.table import Column, Table
 from pysd_runner.simulation.elements import located
 from pysd_runner.simulation.task import prepared
 
@@ -45,8 +45,20 @@ def matched(model: Model, table: Table) -> dict[str, str]:
     for name, column in table.columns.items():
         target = column.variable or next((item for item in model.variables if same(item, name)), "")
         if target:
-            found[name] = target
+            found[name] = _element(model, target, column)
     return found
+
+
+def _element(model: Model, target: str, column: Column) -> str:
+    """One element of a variable where a heading alone of its kind names it, ``Stock[north]``: it was read as a unit."""
+    element = f"{target}[{column.unit}]"
+    if not column.unit or column.axes or target not in model.variables or not model.variables[target].dims:
+        return target
+    try:
+        located(model, element)
+    except InvalidInput:
+        return target
+    return element
 
 
 def uses_of(model: Model, table: Table) -> dict[str, str]:

@@ -157,6 +157,12 @@ def test_elements_over_two_ranges(tmp_path):
     assert abs(single.parameter("Rate[South]").estimate - 0.05) < 1e-3
 
 
+def test_a_heading_may_name_one_element(tmp_path):
+    model = made(tmp_path, REGIONS)
+    alone = CalibrationProblem(model, load_table({"year": [0, 1], "Stock[South, new]": [4, 5]}), free=["Rate[South]"])
+    np.testing.assert_allclose(alone.fitted(alone.space.centre)[0][0, 0], 4)
+
+
 def test_without_names_parameters_are_chosen_and_the_reason_is_given(sir):
     problem = CalibrationProblem(sir, infections(sir))
     assert 1 < len(problem.space) <= 10
