@@ -354,7 +354,8 @@ def main() -> None:
     parser.add_argument("--cookbook", type=Path, help="folder `source` of the PySD Cookbook")
     parser.add_argument("--page", type=Path, help="write a page of commands, answers and recipes there")
     options = parser.parse_args()
-    rows, sections = [], []
+    rows: list[dict[str, Any]] = []
+    sections: list[str] = []
     for case in CASES:
         source = case.source(vars(options))
         if case.key != "sir" and (source is None or not source.is_file()):
