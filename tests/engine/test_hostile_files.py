@@ -226,7 +226,7 @@ def test_generated_code_holds_nothing_of_the_file(engine, work, monkeypatch):
     if engine == "llvm":
         programs = pytest.importorskip("pysd_runner.engine.llvm.programs")
         compile_code = programs.object_code
-        monkeypatch.setattr(programs, "object_code", lambda text: codes.append(text) or compile_code(text))
+        monkeypatch.setattr(programs, "object_code", lambda text, at: codes.append(text) or compile_code(text, at))
     else:
         compile_model = numpy_target._compile
 

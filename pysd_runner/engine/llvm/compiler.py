@@ -13,23 +13,44 @@ from pysd_runner.core.errors import UnsupportedFeature
 
 Run = Callable[[int, int, int, int, int], None]
 
+# Adds eight numbers to themselves in the widest registers there are.
+EIGHT_NUMBERS = """
+define <8 x double> @twice(<8 x double> %x) "prefer-vector-width"="512" "min-legal-vector-width"="512" {
+  %y = fadd <8 x double> %x, %x
+  ret <8 x double> %y
+}
+"""
+
 
 @dataclass(frozen=True, slots=True)
-class Host:
-    """The processor that code is compiled for."""
+class Processor:
+    """A processor that code is compiled for."""
 
     cpu: str
     features: str
     vector_bytes: int  # width of its vectors
+    triple: str
 
 
 @lru_cache(maxsize=1)
-def host() -> Host:
+def host() -> Processor:
     """The processor this runs on."""
     llvm = _llvm()
     features = llvm.get_host_cpu_features()
     width = next((size for flag, size in (("avx512f", 64), ("avx", 32)) if features.get(flag)), 16)
-    return Host(llvm.get_host_cpu_name(), features.flatten(), width)
+    return Processor(llvm.get_host_cpu_name(), features.flatten(), width, llvm.get_process_triple())
+
+
+@lru_cache(maxsize=8)
+def processor_named(cpu: str, triple: str | None = None) -> Processor:
+    """Another processor by its name in LLVM, such as ``"x86-64-v3"``, of this architecture or that of a triple."""
+    llvm = _llvm()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    triple = triple or llvm.get_process_triple()
+    shown = machine_for(Processor(cpu, "", 0, triple)).emit_assembly(llvm.parse_assembly(EIGHT_NUMBERS))
+    width = next((size for register, size in (("%zmm", 64), ("%ymm", 32)) if register in shown), 16)
+    return Processor(cpu, "", width, triple)
 
 
 @lru_cache(maxsize=1)
@@ -45,29 +66,37 @@ def _llvm() -> Any:
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Hash of everything that decides which machine code a model becomes: this package, llvmlite and the processor."""
+    """Hash of what decides which machine code a program becomes: this package and llvmlite."""
     import llvmlite
 
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.parent.rglob("*.py")):
         digest.update(path.read_bytes())
-    digest.update(f"{llvmlite.__version__}|{host().cpu}|{host().features}".encode())
+    digest.update(llvmlite.__version__.encode())
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _machine() -> Any:
-    llvm = _llvm()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
+@lru_cache(maxsize=8)
+def machine_for(processor: Processor) -> Any:
+    """What compiles for a processor."""
+    target = _llvm().Target.from_triple(processor.triple)
     return target.create_target_machine(
-        cpu=host().cpu, features=host().features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
+        cpu=processor.cpu, features=processor.features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
     )
 
 
-def object_code(text: str, machine: Any = None, *, effort: int = 1) -> bytes:
-    """Machine code of a program, for this processor or another machine, optimised with an effort of 1 to 3."""
+def object_code(text: str, machine: Any, *, effort: int = 1) -> bytes:
+    """Machine code of a program for some machine, optimised with an effort of 1 to 3."""
+    return bytes(machine.emit_object(_optimised(text, machine, effort)))
+
+
+def assembly(text: str, machine: Any) -> str:
+    """The same machine code as text."""
+    return str(machine.emit_assembly(_optimised(text, machine, 1)))
+
+
+def _optimised(text: str, machine: Any, effort: int) -> Any:
     llvm = _llvm()
-    machine = machine or _machine()
     module = llvm.parse_assembly(text)
     # What is wrong would end the whole process further on; finding it here takes a hundredth of the time of compiling.
     module.verify()
@@ -80,7 +109,7 @@ def object_code(text: str, machine: Any = None, *, effort: int = 1) -> bytes:
     options.slp_vectorization = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+    return module
 
 
 _NUMBERS = count()
@@ -89,7 +118,7 @@ _NUMBERS = count()
 @lru_cache(maxsize=1)
 def _linker() -> Any:
     llvm = _llvm()
-    return llvm.create_lljit_compiler(_machine(), use_jit_link=False, suppress_errors=True)
+    return llvm.create_lljit_compiler(machine_for(host()), use_jit_link=False, suppress_errors=True)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.cache.store import default_store
 from pysd_runner.engine.ir import ModelIr
-from pysd_runner.engine.llvm.compiler import Loaded, code_version, loaded, object_code
+from pysd_runner.engine.llvm.compiler import Loaded, Processor, code_version, host, loaded, machine_for, object_code
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.layout import Slot
 
@@ -25,6 +25,7 @@ class Recipe:
     moving: frozenset[str]  # those among `given` that change over time
     varying: frozenset[str] | None  # those among `given` that differ between draws
     types: Types
+    processor: Processor | None = None  # what it is compiled for; None for the one this runs on
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +115,23 @@ def _fetched(recipe: Recipe, cached: bytes) -> Program | None:
 
 
 def _made(model: ModelIr, recipe: Recipe) -> tuple[Signature, bytes]:
+    frame, text = written(model, recipe)
+    return frame, object_code(text, machine_for(recipe.processor or host()))
+
+
+def written(model: ModelIr, recipe: Recipe) -> tuple[Signature, str]:
+    """How the program of a model is called, and its text."""
     from pysd_runner.engine.llvm.kernel import write_kernel
     from pysd_runner.engine.passes.order import plan
 
     order = plan(model, recipe.outcomes, frozenset(recipe.given), recipe.moving)
-    for name in model.variables:
-        if name in order.used and name not in recipe.given and model.variables[name].uncovered:
-            raise UnsupportedFeature(model.variables[name].uncovered)
+    for name, variable in model.variables.items():
+        if name in order.used and name not in recipe.given and variable.uncovered:
+            raise UnsupportedFeature(variable.uncovered)
     try:
-        frame, text = write_kernel(order, recipe)
+        return write_kernel(order, recipe)
     except RecursionError as error:
         raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
-    return frame, object_code(text)
 
 
 def _key(model: ModelIr, recipe: Recipe) -> str:
@@ -137,6 +143,7 @@ def _key(model: ModelIr, recipe: Recipe) -> str:
         sorted(recipe.moving),
         None if recipe.varying is None else sorted(recipe.varying),
         [recipe.types.lanes, recipe.types.real, recipe.types.permutes],
+        asdict(recipe.processor or host()),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 

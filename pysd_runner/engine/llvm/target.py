@@ -11,7 +11,7 @@ from pysd_runner.core.counts import cores
 from pysd_runner.core.memory import aligned, spread
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork
-from pysd_runner.engine.llvm.compiler import host
+from pysd_runner.engine.llvm.compiler import Processor, host
 from pysd_runner.engine.llvm.emitter import Types
 from pysd_runner.engine.llvm.instructions import REGISTER
 from pysd_runner.engine.llvm.programs import Program, Recipe, program_of
@@ -39,18 +39,31 @@ def compiled(
     *,
     precision: Precision = "float64",
     single: bool | None = None,
+    processor: Processor | None = None,
 ) -> Program:
-    """Compile a model for some outcomes and the way its values vary."""
+    """Compile a model for some outcomes and the way its values vary, for this processor or another that can run it."""
+    recipe = recipe_of(outcomes, values, precision=precision, single=single, processor=processor or host())
+    return program_of(model, recipe)
+
+
+def recipe_of(
+    outcomes: Sequence[str],
+    values: Mapping[str, Any],
+    *,
+    precision: Precision = "float64",
+    single: bool | None = None,
+    processor: Processor,
+) -> Recipe:
+    """What decides a program besides the model."""
     _, draws = leading_shape(values)
     alone = draws < FEW if single is None else single
     real = "double" if precision == "float64" else "float"
-    native = host().vector_bytes // (8 if precision == "float64" else 4)
+    native = processor.vector_bytes // (8 if precision == "float64" else 4)
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
     varying = None if alone else frozenset(name for name, value in values.items() if _draws(value) > 1)
     lanes = native if alone else native * UNROLLED
     types = Types(lanes, real, permutes=native == REGISTER and real == "double")
-    recipe = Recipe(tuple(outcomes), tuple(values), moving, varying, types)
-    return program_of(model, recipe)
+    return Recipe(tuple(outcomes), tuple(values), moving, varying, types, processor)
 
 
 def _draws(value: Any) -> int:

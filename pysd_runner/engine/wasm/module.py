@@ -9,7 +9,7 @@ from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm import entries
 from pysd_runner.engine.llvm.emitter import Types
-from pysd_runner.engine.llvm.programs import Recipe, Signature
+from pysd_runner.engine.llvm.programs import Recipe, Signature, written
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.engine.task import Task
 from pysd_runner.engine.wasm.linking import linked
@@ -99,19 +99,10 @@ def wasm_module(
         If the compiled engine does not cover the model, or a function of it needs NumPy.
     """
     from pysd_runner.engine.llvm.compiler import object_code
-    from pysd_runner.engine.llvm.kernel import write_kernel
-    from pysd_runner.engine.passes.order import plan
 
-    order = plan(model, tuple(outcomes), frozenset(moving), frozenset(name for name, yes in moving.items() if yes))
-    for name, variable in model.variables.items():
-        if name in order.used and name not in moving and variable.uncovered:
-            raise UnsupportedFeature(variable.uncovered)
     changing = frozenset(name for name, yes in moving.items() if yes)
     recipe = Recipe(tuple(outcomes), tuple(moving), changing, varying, Types(lanes, "double", fused=False))
-    try:
-        signature, text = write_kernel(order, recipe)
-    except RecursionError as error:
-        raise UnsupportedFeature("an equation is nested too deeply for this engine") from error
+    signature, text = written(model, recipe)
     _refuse_callbacks(signature)
     found = linked(object_code(text, _machine(), effort=3), "run")
     return WasmModule(found.code, tuple(outcomes), signature, lanes, found.functions, found.pages)

@@ -7,7 +7,7 @@ from pysd_runner.core.errors import SimulationFailed
 from pysd_runner.engine.cache.store import default_store
 from pysd_runner.engine.ir import Number
 from pysd_runner.engine.llvm import programs, target
-from pysd_runner.engine.llvm.compiler import object_code
+from pysd_runner.engine.llvm.compiler import host, machine_for, object_code
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
@@ -248,7 +248,8 @@ def test_machine_code_that_cannot_be_loaded_is_made_again_and_replaced(tmp_path,
     (entry,) = (tmp_path / "kept" / "object").iterdir()
     store, good = default_store("object"), entry.read_bytes()
     frame, _ = programs._opened(store.get(entry.name))
-    codes = {"no machine code": b"x" * 1000, "none": b"", "other": object_code("define void @other() {\nret void\n}")}
+    other = object_code("define void @other() {\nret void\n}", machine_for(host()))
+    codes = {"no machine code": b"x" * 1000, "none": b"", "other": other}
     store.put(entry.name, programs._sealed(frame, codes[useless]))
     assert entry.read_bytes() != good
     programs._PROGRAMS.clear()
