@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,10 @@ from typing import Any
 from pysd_runner.core.errors import UnsupportedFeature
 
 Run = Callable[[int, int, int, int, int], None]
+
+# On Linux the linker puts the numbers of a program beside its code, which then reads them by their distance; without
+# that it must fetch a full address for each. Elsewhere llvmlite's linker may put them anywhere.
+SIDE_BY_SIDE = sys.platform == "linux"
 
 # Adds eight numbers to themselves in the widest registers there are.
 EIGHT_NUMBERS = """
@@ -80,8 +85,9 @@ def code_version() -> str:
 def machine_for(processor: Processor) -> Any:
     """What compiles for a processor."""
     target = _llvm().Target.from_triple(processor.triple)
+    model = "small" if SIDE_BY_SIDE else "jitdefault"
     return target.create_target_machine(
-        cpu=processor.cpu, features=processor.features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
+        cpu=processor.cpu, features=processor.features, opt=2, reloc="pic", codemodel=model, jit=not SIDE_BY_SIDE
     )
 
 
@@ -118,7 +124,7 @@ _NUMBERS = count()
 @lru_cache(maxsize=1)
 def _linker() -> Any:
     llvm = _llvm()
-    return llvm.create_lljit_compiler(machine_for(host()), use_jit_link=False, suppress_errors=True)
+    return llvm.create_lljit_compiler(machine_for(host()), use_jit_link=SIDE_BY_SIDE, suppress_errors=True)
 
 
 @dataclass(slots=True)
