@@ -9,6 +9,7 @@ from pysd_runner.core.errors import InvalidInput, UnsupportedFeature, suggest
 
 Engine = Literal["auto", "llvm", "numpy", "pysd"]
 Precision = Literal["float64", "float32"]
+Accuracy = Literal["full", "fast"]
 
 
 class SlowerEngine(RuntimeWarning):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from pysd_runner.simulation.task import provenance, versions
 
 Keep = Literal["full"] | Statistics
 Told = bool | Callable[[int], None]
+Accuracy = Literal["full", "fast"]
 
 
 def run_ensemble(  # noqa: PLR0913 - a front door
@@ -47,6 +48,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     draws: int | None = None,
     keep: Keep = "full",
     precision: Precision = "float64",
+    accuracy: Accuracy = "full",
     throw: bool = False,
     progress: Told = False,
 ) -> Ensemble:
@@ -89,6 +91,10 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     precision
         ``"float64"``, or ``"float32"`` for results in half the memory, good to about six digits; the compiled engine
         computes in it as well, at up to twice the speed.
+    accuracy
+        ``"full"``, or ``"fast"`` for powers that the compiled engine gives within two units in the last place in place
+        of one; where powers are half of the work, a run takes a tenth less. Nothing changes in single precision and
+        in other engines.
     throw
         Whether a case that is not finite raises; otherwise failed cases are counted and described, and left out of
         statistics.
@@ -117,10 +123,12 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     """
     if precision not in ("float64", "float32"):
         raise InvalidInput(f"precision must be 'float64' or 'float32'; found {precision!r}")
+    if accuracy not in get_args(Accuracy):
+        raise InvalidInput(f"accuracy must be 'full' or 'fast'; found {accuracy!r}")
     seed = whole("seed", seed, least=0)
     asked: dict[str, Any] = {"start": start, "stop": stop, "step": step, "save_every": save_every, "outcomes": outcomes}
     asked |= {"engine": engine, "method": method, "seed": seed}
-    found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision)
+    found = _ready(cases_of(model, cases, scenarios, draws, **asked), precision, accuracy)
     shapes = found.shapes
     parts = _parts(found)
     collector: Collector
@@ -136,6 +144,7 @@ def run_ensemble(  # noqa: PLR0913 - a front door
     made = {
         "seed": seed,
         "precision": precision,
+        "accuracy": accuracy,
         "cases": dict(cases.made) if isinstance(cases, Design) else {"method": "given values"},
         "varied": sorted(found.parameters),
         "values_sha256": _digest(cases.cases if isinstance(cases, Design) else cases, scenarios or {}),
@@ -222,10 +231,11 @@ class _Work:
         self.done = part.stop
 
 
-def _ready(cases: Cases, precision: Precision) -> Cases:
+def _ready(cases: Cases, precision: Precision, accuracy: Accuracy) -> Cases:
     """Threads are those of blocks; the compiled engine computes in the precision that is kept, others in double."""
     inside: Precision = precision if cases.first.engine == "llvm" else "float64"
-    return replace(cases, tasks=tuple(replace(task, threads=1, precision=inside) for task in cases.tasks))
+    settings: dict[str, Any] = {"threads": 1, "precision": inside, "accuracy": accuracy}
+    return replace(cases, tasks=tuple(replace(task, **settings) for task in cases.tasks))
 
 
 def _parts(cases: Cases) -> list[slice]:

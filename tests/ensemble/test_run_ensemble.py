@@ -390,6 +390,25 @@ def test_results_in_single_precision_take_half_the_memory(model, engine):
     assert single.provenance["precision"] == "float32"
 
 
+def test_fast_powers_are_near_and_the_default_is_full(tmp_path):
+    pytest.importorskip("llvmlite")
+    growing = load_model(write_model(tmp_path, "a = 0.3 ~~|\ns = INTEG(0.1*s^a - s^9/1e9, 1) ~~|\np = (s + 1)^a ~~|"))
+    cases = {"a": np.linspace(-0.9, 0.9, 333)}
+    # A draw gives the same in whatever company, beside exponents that the shorter logarithm is not used for too.
+    wider = {"a": np.concatenate([cases["a"], [-5.0, 5.0, 0.0]])}
+    full, fast, beside = (
+        run_ensemble(growing, given, outcomes=["s", "p"], accuracy=accuracy, engine="llvm")
+        for given, accuracy in ((cases, "full"), (cases, "fast"), (wider, "fast"))
+    )
+    default = run_ensemble(growing, cases, outcomes=["s", "p"], engine="llvm")
+    for name in ("s", "p"):
+        np.testing.assert_array_equal(full[name], default[name])
+        np.testing.assert_array_equal(beside[name][:, :333], fast[name])
+        np.testing.assert_allclose(fast[name], full[name], rtol=1e-13)
+    assert (fast["p"] != full["p"]).any()
+    assert (default.provenance["accuracy"], fast.provenance["accuracy"]) == ("full", "fast")
+
+
 def test_the_data_set_has_labels_units_and_parameters(model, tmp_path):
     design = grid(model, {"rate": [0.1, 0.2]})
     found = run_ensemble(model, design, outcomes=OUTCOMES, scenarios=SCENARIOS, start=1, stop=4)
@@ -485,6 +504,7 @@ def test_names_that_clash_with_dimensions_or_files_are_marked(tmp_path):
         ({}, {"engine": "fast"}, InvalidInput, "engine"),
         ({}, {"keep": "mean"}, InvalidInput, "keep must be"),
         ({}, {"precision": "half"}, InvalidInput, "precision must be"),
+        ({}, {"accuracy": "low"}, InvalidInput, "accuracy must be"),
         ({}, {"threads": 0}, InvalidInput, "threads must be"),
         ({}, {"seed": -1}, InvalidInput, "seed must be"),
         ({}, {"scenarios": {}}, InvalidInput, "at least one"),

@@ -24,12 +24,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Types:
-    """How values are spelled: number of lanes and precision."""
+    """How values are spelled and computed: number of lanes, precision, and what the processor can do."""
 
     lanes: int  # length of a vector
     real: str
     permutes: bool = False
     fused: bool = True  # whether a product and a sum can be rounded once, together
+    fast: bool = False  # whether powers may be 2 units in the last place off; needs ``fused``
 
     def of(self, kind: Kind, *, wide: bool) -> str:
         """Type of a value."""

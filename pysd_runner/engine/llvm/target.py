@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pysd_runner.core.counts import cores
 from pysd_runner.core.memory import aligned, spread
+from pysd_runner.engine.choice import Accuracy, Precision
 from pysd_runner.engine.ir import ModelIr
 from pysd_runner.engine.llvm.calls import Call, Clockwork
 from pysd_runner.engine.llvm.compiler import Processor, host
@@ -20,7 +21,6 @@ from pysd_runner.engine.numpy.target import leading_shape
 from pysd_runner.engine.paths import TimePath
 
 Array = NDArray[np.float64]
-Precision = Literal["float64", "float32"]
 
 # With fewer cases than this each runs alone, with vectors over subscripts.
 FEW = 4
@@ -38,11 +38,13 @@ def compiled(
     values: Mapping[str, Any],
     *,
     precision: Precision = "float64",
+    accuracy: Accuracy = "full",
     single: bool | None = None,
     processor: Processor | None = None,
 ) -> Program:
     """Compile a model for some outcomes and the way its values vary, for this processor or another that can run it."""
-    recipe = recipe_of(outcomes, values, precision=precision, single=single, processor=processor or host())
+    processor = processor or host()
+    recipe = recipe_of(outcomes, values, precision=precision, accuracy=accuracy, single=single, processor=processor)
     return program_of(model, recipe)
 
 
@@ -51,18 +53,20 @@ def recipe_of(
     values: Mapping[str, Any],
     *,
     precision: Precision = "float64",
+    accuracy: Accuracy = "full",
     single: bool | None = None,
     processor: Processor,
 ) -> Recipe:
     """What decides a program besides the model."""
     _, draws = leading_shape(values)
     alone = draws < FEW if single is None else single
-    real = "double" if precision == "float64" else "float"
-    native = processor.vector_bytes // (8 if precision == "float64" else 4)
+    double = precision == "float64"
+    real = "double" if double else "float"
+    native = processor.vector_bytes // (8 if double else 4)
     moving = frozenset(name for name, value in values.items() if isinstance(value, TimePath))
     varying = None if alone else frozenset(name for name, value in values.items() if _draws(value) > 1)
     lanes = native if alone else native * UNROLLED
-    types = Types(lanes, real, permutes=native == REGISTER and real == "double")
+    types = Types(lanes, real, permutes=native == REGISTER and double, fast=accuracy == "fast" and double)
     return Recipe(tuple(outcomes), tuple(values), moving, varying, types, processor)
 
 
