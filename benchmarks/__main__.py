@@ -4,11 +4,11 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engines import Unavailable, all_engines
+from benchmarks.engines import Engine, Unavailable, all_engines, compiled_engines
 from benchmarks.extras import Context, extras
 from benchmarks.machine import machine, versions
 from benchmarks.models import MODELS, find_subject
@@ -17,7 +17,7 @@ from benchmarks.table import heading, ratio_table
 
 YARDSTICKS = Path(__file__).parents[2] / "shared" / "benchmarks"
 
-OURS = ("llvm", "numpy")
+OURS = ("llvm", "llvm fast", "numpy")
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -25,6 +25,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--model", nargs="*", choices=MODELS, default=None, help="models to run; all by default")
     parser.add_argument("--engine", nargs="+", default=None, help="engines to run, by name; all by default")
+    parser.add_argument(
+        "--processor",
+        nargs="+",
+        default=[],
+        help="also measure code for these, such as x86-64-v3 (AVX2)",
+    )
     parser.add_argument("--extra", nargs="*", choices=tuple(extras()), default=None, help="further measurements; all")
     parser.add_argument("--rounds", type=int, default=7, help="samples of each engine (7)")
     parser.add_argument("--draws", type=int, default=4096, help="draws of an ensemble (4096)")
@@ -49,12 +55,30 @@ def main(given: Sequence[str] | None = None) -> int:
         Exit code: 1 if an engine of ours gave other numbers than the rest.
     """
     options = arguments(given)
-    engines = dict(all_engines(options.yardsticks, options.sdeverywhere))
-    if options.engine:
-        engines = {name: engines[name] for name in engines if name in options.engine}
-    record: dict[str, Any] = {"machine": machine(), "versions": versions(), "models": {}}
+    engines = _chosen(all_engines(options.yardsticks, options.sdeverywhere), options)
+    record: dict[str, Any] = {"machine": machine(), "versions": versions(), "processors": {}}
     print(heading(record["machine"], record["versions"], engines.values()))
-    failed = False
+    record["models"], failed = _compared(engines, options)
+    for processor in options.processor:
+        print(f"\nCompiled for {processor}:")
+        engines = _chosen(compiled_engines(options.yardsticks, options.sdeverywhere, processor), options)
+        record["processors"][processor], failed_too = _compared(engines, options, processor)
+        failed |= failed_too
+    record["extras"] = _extras(options)
+    if options.json is not None:
+        options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    return int(failed)
+
+
+def _chosen(engines: Mapping[str, Engine], options: argparse.Namespace) -> dict[str, Engine]:
+    return {name: engine for name, engine in engines.items() if not options.engine or name in options.engine}
+
+
+def _compared(
+    engines: Mapping[str, Engine], options: argparse.Namespace, processor: str = "native"
+) -> tuple[dict[str, Any], bool]:
+    """Every raw number by model, and whether engines disagree; tables are printed."""
+    found, failed = {}, False
     for name in MODELS if options.model is None else options.model:
         with tempfile.TemporaryDirectory(prefix="gapsim-bench-") as folder:
             try:
@@ -63,12 +87,9 @@ def main(given: Sequence[str] | None = None) -> int:
                 print(f"\n{error}")
                 continue
             comparison = compare(subject, engines, draws=options.draws, rounds=options.rounds, folder=Path(folder))
-        record["models"][name] = comparison.as_dict()
-        failed |= _show(comparison)
-    record["extras"] = _extras(options)
-    if options.json is not None:
-        options.json.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    return int(failed)
+        found[name] = comparison.as_dict()
+        failed |= _show(comparison, processor)
+    return found, failed
 
 
 def _extras(options: argparse.Namespace) -> dict[str, Any]:
@@ -86,11 +107,11 @@ def _extras(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _show(comparison: Comparison) -> bool:
+def _show(comparison: Comparison, processor: str) -> bool:
     """Print the tables of one model; returns whether engines disagree."""
     for base in OURS:
         if base in comparison.single:
-            print(f"\n{ratio_table(comparison, base)}", flush=True)
+            print(f"\n{ratio_table(comparison, base, processor)}", flush=True)
     return not all(item.same for item in comparison.agreements.values())
 
 

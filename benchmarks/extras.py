@@ -54,6 +54,7 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
     from benchmarks.calls import calls
     from benchmarks.chains import chains
     from benchmarks.fitting import fitting
+    from benchmarks.instructions import instructions
     from benchmarks.jacobians import jacobians
     from benchmarks.keeping import keeping
     from benchmarks.limit import limit
@@ -72,6 +73,7 @@ def extras() -> dict[str, Callable[[Context], Finding]]:
         "calls": calls,
         "chains": chains,
         "keep": keeping,
+        "instructions": instructions,
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.counting import RULE, Count, operations
 from benchmarks.engines import Prepared, Unavailable
-from benchmarks.engines.compiling import BASE, shared_library
+from benchmarks.engines.compiling import flags, shared_library
 from benchmarks.engines.hand_written import HandWritten
 from benchmarks.engines.ours import CONTROLS, LlvmModel, Ours
 from benchmarks.extras import Context, Finding
@@ -125,7 +125,7 @@ def measured_peaks(folder: Path) -> dict[str, float]:
     if constraint is None:
         raise Unavailable(f"the peak of a {platform.machine()} is not measured")
     source.write_text(PEAKS.replace("BYTES", str(bits // 8)).replace("CONSTRAINT", constraint))
-    library = shared_library([source], folder / "peaks.so", BASE)
+    library = shared_library([source], folder / "peaks.so", flags())
     found = {}
     for name, each, passes in (("fma", 2, PASSES), ("add", 1, PASSES), ("div", 1, PASSES // 10)):
         function = getattr(library, f"{name}_peak")

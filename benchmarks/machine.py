@@ -17,7 +17,7 @@ WIDTHS = (("avx512f", 512), ("avx2", 256), ("asimd", 128), ("sse2", 128))
 def machine() -> dict[str, Any]:
     """Processor, vector width, cores, load, system and date."""
     text = _read("/proc/cpuinfo")
-    flags = set(_field(text, "flags|Features").split())
+    flags = processor_flags()
     width = next((bits for flag, bits in WIDTHS if flag in flags), 0)
     return {
         "processor": _field(text, "model name") or platform.processor() or platform.machine(),
@@ -30,6 +30,11 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def processor_flags() -> set[str]:
+    """What the system says the processor can do."""
+    return set(_field(_read("/proc/cpuinfo"), "flags|Features").split())
 
 
 def versions() -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.agreement import Agreement, agreement
@@ -49,13 +50,16 @@ class Comparison:
     unavailable: dict[str, str] = field(default_factory=dict)
 
     def ratio(self, kind: str, engine: str, base: str, *, best: bool = True) -> float | None:
-        """How many times longer an engine takes than another one; None where it must not or cannot be told."""
+        """How many times longer an engine takes than another one, by the best samples or the median of pairs of them.
+
+        None where it must not or cannot be told.
+        """
         timings: Mapping[str, Timing] = getattr(self, kind)
         if engine not in timings or base not in timings or not self.agreements[engine].same:
             return None
         if best:
             return timings[engine].best / timings[base].best
-        return timings[engine].median / timings[base].median
+        return median(theirs / ours for theirs, ours in zip(timings[engine].cpu, timings[base].cpu, strict=False))
 
     def as_dict(self) -> dict[str, Any]:
         """Every raw number."""

@@ -30,7 +30,7 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([made[0], "-" * len(made[0]), *made[1:]])
 
 
-def ratio_table(comparison: Comparison, base: str) -> str:
+def ratio_table(comparison: Comparison, base: str, processor: str = "native") -> str:
     """How many times longer each engine takes than one of ours, best and median, with what is to be reached.
 
     Parameters
@@ -39,10 +39,13 @@ def ratio_table(comparison: Comparison, base: str) -> str:
         One model.
     base
         The engine the others are compared with.
+    processor
+        What the code was made for.
     """
     others = [name for name in comparison.ensemble if name != base]
     rows = [
-        [name, *_pair(comparison, "ensemble", name, base), *_pair(comparison, "single", name, base)] for name in others
+        [name, *(cell for kind in ("ensemble", "single") for cell in _pair(comparison, kind, name, base, processor))]
+        for name in others
     ]
     header = ["against", "ensemble", "(median)", "to reach", "single", "(median)", "to reach"]
     subject = comparison.subject
@@ -50,13 +53,14 @@ def ratio_table(comparison: Comparison, base: str) -> str:
     return "\n".join([title, text_table(header, rows), *_notes(comparison, base)])
 
 
-def _pair(comparison: Comparison, kind: str, name: str, base: str) -> list[str]:
+def _pair(comparison: Comparison, kind: str, name: str, base: str, processor: str) -> list[str]:
     best = comparison.ratio(kind, name, base)
     middle = comparison.ratio(kind, name, base, best=False)
     if best is None or middle is None:
         return ["-", "", ""]
-    wanted = (targets.ENSEMBLE if kind == "ensemble" else targets.SINGLE).get((name, comparison.subject.name))
-    goal = "" if wanted is None or base != "llvm" else f"{wanted:,.0f} {'met' if best >= wanted else 'MISSED'}"
+    wanted = targets.goal(processor, base, kind, name, comparison.subject.name)
+    reached = best if processor == "native" else middle
+    goal = "" if wanted is None else f"{wanted:,g} {'met' if reached >= wanted else 'MISSED'}"
     return [f"{_times(best)}", f"({_times(middle)})", goal]
 
 
@@ -89,7 +93,7 @@ def heading(machine: Mapping[str, Any], versions: Mapping[str, str], engines: It
         f"{machine['processor']} (family/model {machine['family_model']}), {width}, {machine['cores']} cores",
         f"load {load}, {machine['system']}, {machine['date']}",
         ", ".join(f"{name} {item}" for name, item in versions.items()),
-        "Processor time per run on one core, engines in turn; ratios of best samples, of medians in brackets.",
+        "Processor time per run on one core, engines in turn; ratios of best samples, in brackets the median of pairs.",
         *(f"  {engine.name}: {engine.version()}{'; ' + engine.note if engine.note else ''}" for engine in engines),
     ]
     return "\n".join(lines)

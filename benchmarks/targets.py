@@ -1,4 +1,4 @@
-"""The ratios this project wants to reach on a processor with AVX-512, by (engine, model)."""
+"""The ratios this project wants to reach, on a processor with AVX-512 where none is named, by (engine, model)."""
 
 _DIGI = ("digi1", "digi31")
 _ALL = (*_DIGI, "world3", "regional_digital")
@@ -18,6 +18,20 @@ SINGLE: dict[tuple[str, str], float] = {
     ("pysimlin", "digi31"): 50,
     ("hand C -O3", "digi31"): 2,
 }
+
+# By engine of ours and kind of run.
+AVX512 = {("llvm", "ensemble"): ENSEMBLE, ("llvm", "single"): SINGLE}
+AVX2 = {
+    ("llvm fast", "ensemble"): {("hand C -O3", "digi31"): 3.0, ("hand C -O3 -ffast-math", "digi31"): 2.1},
+    ("llvm", "single"): {("hand C -O3", "digi1"): 0.55},
+}
+PROCESSORS = {"native": AVX512} | dict.fromkeys(["x86-64-v3", "haswell", "znver2", "znver3"], AVX2)
+
+
+def goal(processor: str, ours: str, kind: str, engine: str, model: str) -> float | None:
+    """The ratio of another engine to one of ours that is to be reached in code for a processor; None where none is."""
+    return PROCESSORS.get(processor, {}).get((ours, kind), {}).get((engine, model))
+
 
 THREADS = 1.8
 JACOBIAN_IN_SINGLE_RUNS = 6.0

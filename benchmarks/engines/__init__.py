@@ -63,16 +63,22 @@ class Engine(Protocol):
 
 def all_engines(yardsticks: Path, sdeverywhere: Path | None) -> Mapping[str, Engine]:
     """Every engine by name, ours first, slow ones last."""
-    from benchmarks.engines.hand_written import HandWritten
     from benchmarks.engines.ours import Ours
     from benchmarks.engines.pysd_runs import PySD
-    from benchmarks.engines.sde import SDEverywhere
     from benchmarks.engines.simlin_runs import Simlin
 
-    engines: list[Engine] = [
-        *(Ours("llvm"), Ours("numpy")),
-        *(HandWritten(yardsticks, fast=False), HandWritten(yardsticks, fast=True)),
-        *(SDEverywhere(sdeverywhere, fast=False), SDEverywhere(sdeverywhere, fast=True)),
-        *(Simlin(), PySD("kept"), PySD("patched"), PySD("released")),
-    ]
+    ours, *others = compiled_engines(yardsticks, sdeverywhere).values()
+    engines = [ours, Ours("numpy"), *others, Simlin(), PySD("kept"), PySD("patched"), PySD("released")]
+    return {engine.name: engine for engine in engines}
+
+
+def compiled_engines(yardsticks: Path, sdeverywhere: Path | None, processor: str = "native") -> Mapping[str, Engine]:
+    """Engines that become machine code, by name, for a processor by its name in compilers."""
+    from benchmarks.engines.hand_written import HandWritten
+    from benchmarks.engines.ours import Ours
+    from benchmarks.engines.sde import SDEverywhere
+
+    engines: list[Engine] = [Ours("llvm", processor=processor), Ours("llvm", accuracy="fast", processor=processor)]
+    engines += [HandWritten(yardsticks, fast, processor) for fast in (False, True)]
+    engines += [SDEverywhere(sdeverywhere, fast, processor) for fast in (False, True)]
     return {engine.name: engine for engine in engines}

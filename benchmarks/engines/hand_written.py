@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.engines import Array, Unavailable
-from benchmarks.engines.compiling import BASE, FAST, compiler_version, pointer, shared_library
+from benchmarks.engines.compiling import compiler_version, flags, pointer, shared_library
 from benchmarks.models import Subject
 
 
@@ -46,6 +46,7 @@ class HandWritten:
 
     folder: Path
     fast: bool
+    processor: str = "native"
     note: str = ""
     batched: bool = False
     loads: int = 1
@@ -65,6 +66,6 @@ class HandWritten:
         if not source.is_file():
             raise Unavailable(f"nobody wrote {subject.name} by hand: there is no {source.name} in the yardsticks")
         target = folder / f"hand_{subject.name}_{self.fast}.so"
-        library = shared_library([source], target, FAST if self.fast else BASE)
+        library = shared_library([source], target, flags(self.processor, fast=self.fast))
         library.hand.restype = library.hand_ens.restype = None
         return PreparedC(library, subject)

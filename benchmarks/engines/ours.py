@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,10 +111,10 @@ class Buffers:
 
 
 @dataclass(slots=True)
-class LlvmModel:
+class LlvmPrograms:
     """Two programs of the LLVM target: vectors over draws, and over subscripts.
 
-    As the C it is compared with, it writes to arrays that are made once; `once` and `fresh` make them anew.
+    As the C it is compared with, it writes to arrays that are made once.
     """
 
     loaded: Loaded
@@ -142,14 +143,24 @@ class LlvmModel:
                 list(pool.map(Buffers.run, kept, parts))
         return [view for buffers in kept for view in buffers.views]
 
-    def fresh(self, draws: Array) -> dict[str, Array]:
-        """Run all draws through `run`, which makes its arrays anew."""
-        return self._run(self.many, draws)
-
     def single(self, row: Array) -> list[Array]:
         """Run one draw and copy the saved series out."""
         self.one.run(row[None, :])
         return [item.copy() for item in self.one.views]
+
+    def series(self, result: list[Array]) -> Array:
+        """Saved series, shape (draw, series, year)."""
+        names = self.loaded.subject.outcomes
+        blocks = [dict(zip(names, result[at:], strict=False)) for at in range(0, len(result), len(names))]
+        return np.concatenate([self.loaded.series(block) for block in blocks])
+
+
+class LlvmModel(LlvmPrograms):
+    """The same with the calls that make their arrays anew, or label their result."""
+
+    def fresh(self, draws: Array) -> dict[str, Array]:
+        """Run all draws through `run`, which makes its arrays anew."""
+        return self._run(self.many, draws)
 
     def once(self, row: Array) -> dict[str, Array]:
         """Run one draw through `run`, which makes its arrays anew."""
@@ -158,12 +169,6 @@ class LlvmModel:
     def labelled(self, row: Array) -> Any:
         """Run one draw through `simulate`."""
         return self.loaded.labelled(row)
-
-    def series(self, result: list[Array]) -> Array:
-        """Saved series, shape (draw, series, year)."""
-        names = self.loaded.subject.outcomes
-        blocks = [dict(zip(names, result[at:], strict=False)) for at in range(0, len(result), len(names))]
-        return np.concatenate([self.loaded.series(block) for block in blocks])
 
     def _run(self, program: Any, draws: Array) -> dict[str, Array]:
         from pysd_runner.engine.llvm.target import run
@@ -180,6 +185,8 @@ class Ours:
 
     engine: str
     threads: int = 1
+    accuracy: Literal["full", "fast"] = "full"
+    processor: str = "native"
     note: str = ""
     batched: bool = True
     loads: int = 1
@@ -187,7 +194,7 @@ class Ours:
     @property
     def name(self) -> str:
         """As in the tables."""
-        return self.engine
+        return self.engine if self.accuracy == "full" else f"{self.engine} {self.accuracy}"
 
     def version(self) -> str:
         """Version of this project and of what compiles it."""
@@ -206,16 +213,20 @@ class Ours:
         given = (*CONTROLS, *loaded.subject.parameters)
         return NumpyModel(loaded, compiled(loaded.model.ir, loaded.subject.outcomes, given, frozenset()))
 
-    def _llvm(self, loaded: Loaded) -> LlvmModel:
+    def _llvm(self, loaded: Loaded) -> LlvmPrograms:
         try:
+            from pysd_runner.engine.llvm.compiler import host, processor_named
             from pysd_runner.engine.llvm.target import compiled
         except ImportError as error:
             raise Unavailable(str(error)) from error
         rows = np.tile(loaded.subject.base, (64, 1))
         ir, outcomes = loaded.model.ir, loaded.subject.outcomes
-        many = compiled(ir, outcomes, loaded.values(rows), single=False)
-        alone = compiled(ir, outcomes, loaded.values(rows[:1]), single=True)
-        return LlvmModel(loaded, many, alone, self.threads)
+        own = self.processor == "native"
+        how = partial(compiled, accuracy=self.accuracy, processor=host() if own else processor_named(self.processor))
+        many = how(ir, outcomes, loaded.values(rows), single=False)
+        alone = how(ir, outcomes, loaded.values(rows[:1]), single=True)
+        kind = LlvmModel if own and self.accuracy == "full" else LlvmPrograms
+        return kind(loaded, many, alone, self.threads)
 
 
 def clock_of(model: Model) -> Clock:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.engines import Array, Unavailable
-from benchmarks.engines.compiling import BASE, FAST, compiler_version, pointer, shared_library
+from benchmarks.engines.compiling import compiler_version, flags, pointer, shared_library
 from benchmarks.models import Subject
 
 GENERATE = """
@@ -68,6 +68,7 @@ class SDEverywhere:
 
     folder: Path | None
     fast: bool
+    processor: str = "native"
     note: str = ""
     batched: bool = False
     loads: int = 1
@@ -99,7 +100,8 @@ class SDEverywhere:
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
         if done.returncode or not (place / "generated.c").is_file():
             raise Unavailable(f"SDEverywhere cannot translate {subject.name}: {_reason(done.stdout + done.stderr)}")
-        library = shared_library(sorted(place.glob("*.c")), place / "generated.so", FAST if self.fast else BASE)
+        chosen = flags(self.processor, fast=self.fast)
+        library = shared_library(sorted(place.glob("*.c")), place / "generated.so", chosen)
         library.run_all.restype = None
         return PreparedSDE(library, subject)
 

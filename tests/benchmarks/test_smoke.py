@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.agreement import Agreement, agreement, difference
-from benchmarks.machine import machine
+from benchmarks.machine import machine, processor_flags
 from benchmarks.measure import Task, Timing, interleaved
 from benchmarks.models import SHIPPED_OUTCOMES, SHIPPED_PARAMETERS, subject, write_shipped
-from benchmarks.page import BEGIN, END, write
+from benchmarks.page import BEGIN, END, PROCESSORS, write
 from benchmarks.ratios import Comparison
 from benchmarks.table import ratio_table
 
@@ -40,6 +40,35 @@ def test_the_command_compares_with_hand_written_c(tmp_path, capsys):
     assert list(found["ensemble"]) == engines
     assert found["agreement"]["hand C -O3"]["difference"] < 1e-12
     assert len(found["single"]["numpy"]["cpu_seconds_per_run"]) == 1
+
+
+@pytest.mark.skipif(not YARDSTICKS.is_dir(), reason="the yardsticks are not beside this checkout")
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+@pytest.mark.skipif("avx2" not in processor_flags(), reason="this processor has no AVX2")
+def test_one_command_compares_code_for_two_processors(tmp_path, capsys):
+    pytest.importorskip("llvmlite")
+    numbers, page = tmp_path / "numbers.json", tmp_path / "page.md"
+    engines = ["llvm", "llvm fast", "hand C -O3"]
+    arguments = ["--model", "digi1", "--engine", *engines, "--yardsticks", str(YARDSTICKS), "--json", str(numbers)]
+    assert main([*arguments, "--processor", "x86-64-v3", *TINY]) == 0
+    assert "Compiled for x86-64-v3:" in capsys.readouterr().out
+    record = json.loads(numbers.read_text())
+    for models in (record["models"], record["processors"]["x86-64-v3"]):
+        assert list(models["digi1"]["ensemble"]) == engines
+    begin, end = PROCESSORS
+    page.write_text(f"{BEGIN}\nresults\n{END}\n{begin}\nearlier\n{end}\nlast")
+    record["processors"]["x86-64-v3"]["digi1"]["single"] = {
+        "llvm": {"cpu_seconds_per_run": [2.0, 1.0, 1.0]},
+        "llvm fast": {"cpu_seconds_per_run": [1.0, 1.0, 1.0]},
+        "hand C -O3": {"cpu_seconds_per_run": [1.0, 0.5, 0.9]},
+    }
+    write(record, page)
+    text = page.read_text()
+    assert text.startswith(f"{BEGIN}\nresults\n{END}\n{begin}")
+    assert text.endswith(f"{end}\nlast")
+    assert "earlier" not in text
+    row = text.split("**Compiled for x86-64-v3")[1].split("| hand C -O3 |")[1].splitlines()[0]
+    assert row.endswith(" **0.5x** (0.55) / 0.9x |")
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path, capsys):

@@ -7,9 +7,8 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from llvmlite import binding
-
 from benchmarks.engines.ours import clock_of
+from benchmarks.machine import processor_flags
 from benchmarks.models import SHIPPED_OUTCOMES, SHIPPED_PARAMETERS, find_subject, subject, write_shipped
 from pysd_runner.engine.llvm.compiler import assembly, host, machine_for, object_code, processor_named
 from pysd_runner.engine.llvm.programs import written
@@ -48,11 +47,7 @@ def computed(case, single, processor=None):
     return run(program, values, clock.times, clock.saved, steps=np.full(clock.times.size, clock.step))
 
 
-def runs_avx2():
-    return platform.machine() == "x86_64" and binding.get_host_cpu_features().get("avx2", False)
-
-
-@pytest.mark.skipif(not runs_avx2(), reason="this processor has no AVX2")
+@pytest.mark.skipif("avx2" not in processor_flags(), reason="this processor has no AVX2")
 def test_avx2_gives_the_same_bits(case):
     other = processor_named(AVX2)
     assert other.vector_bytes == 32
