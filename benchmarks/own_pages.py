@@ -111,6 +111,8 @@ class Case:
         return None if place is None else place / self.model if self.model else place
 
 
+# Lines of an answer that a page shows.
+MOST_LINES = 12
 MADE = "its table is made from known parameters"
 CASES = (
     Case(
@@ -315,9 +317,7 @@ def _beside(case: Case, theirs: str, folder: Path, result: Any) -> dict[str, Any
 def _section(case: Case, answers: Sequence[str], ours: str, theirs: str) -> str:
     """Commands, what they answer, and both recipes."""
     lines = "\n".join(f"gapsim {shlex.join(line)}" for line in lines_of_commands(case))
-    told = "\n".join(
-        line for answer in answers[1:] for line in answer.splitlines() if line.strip() and not _is_place(line)
-    )
+    told = "\n".join(line for answer in answers[1:] for line in _short(answer))
     return (
         f"## {case.name}\n\n{case.about}\n\n```sh\n{lines}\n```\n\n```text\n{told}\n```\n\n"
         f"The fit in Python:\n\n```python\n{ours.strip()}\n```\n\n"
@@ -325,9 +325,11 @@ def _section(case: Case, answers: Sequence[str], ours: str, theirs: str) -> str:
     )
 
 
-def _is_place(line: str) -> bool:
-    """Whether a line only says where something was written."""
-    return line.startswith(("Fit:", "Results:", "Figure,", "  Start with", "  `gapsim"))
+def _short(answer: str) -> list[str]:
+    """What a command answers, without where it wrote and without the end of a long list."""
+    places = ("Fit:", "Results:", "Figure,", "  Start with", "  `gapsim")
+    lines = [line for line in answer.splitlines() if line.strip() and not line.startswith(places)]
+    return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 3], "...", *lines[-2:]]
 
 
 def page(rows: Sequence[Mapping[str, Any]], sections: Sequence[str]) -> str:
