@@ -37,6 +37,8 @@ _NO_UNIT = SYNONYMS[0][0]
 _RANGE_NOTE = re.compile(r"\[[^\]]*\]\s*$")
 _TOKEN = re.compile(r"\s*(?:(?P<sign>\*\*|[*/^()])|(?P<name>[^*/^()\[\]]+))")
 _PER = re.compile(r"(?:^|(?<=\s))per\s+(?!cent\b)", re.IGNORECASE)
+# Of a number in a unit.
+MOST_DIGITS = 20
 _EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
@@ -169,6 +171,11 @@ class _Reader:
     def _number(self, part: str) -> Fraction:
         if not _EXPONENT.fullmatch(part):
             self._refuse(f"{part or 'the end'!r} is no exponent")
+        return self._fraction(part)
+
+    def _fraction(self, part: str) -> Fraction:
+        if len(part) > MOST_DIGITS:
+            self._refuse(f"a number has more than {MOST_DIGITS} digits")
         return Fraction(part)
 
     def _atom(self) -> Unit:
@@ -181,7 +188,7 @@ class _Reader:
             self._refuse(f"a name is missing before {part!r}" if part else "a name is missing at the end")
         if not _EXPONENT.fullmatch(part):
             return _named(part, self._synonyms)
-        if Fraction(part) != 1:
+        if self._fraction(part) != 1:
             self._refuse(f"the number {part} is no unit")
         return DIMENSIONLESS
 

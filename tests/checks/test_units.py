@@ -142,6 +142,8 @@ def test_different_units(first: str, second: str) -> None:
         "m^(1/0)",
         "m^(1",
         "a]",
+        "1" * 5000,
+        "m^" + "1" * 5000,
     ],
 )
 def test_what_is_no_unit_is_refused(text: str) -> None:
