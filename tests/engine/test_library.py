@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.core.errors import InvalidModel
 from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
@@ -83,14 +83,6 @@ def test_functions_of_vensim(engine, tmp_path):
     run = simulate(load_model(write_model(tmp_path, equations)), engine=engine)
     found = {text: run[f"x{place}"][0, 0, 0] for place, text in enumerate(VENSIM)}
     assert found == pytest.approx(VENSIM, rel=1e-13)
-
-
-def test_a_table_that_turns_has_no_inverse(tmp_path):
-    equations = "f((0,0),(1,4),(2,3)) ~~|\na = LOOKUP INVERT(f, 3) ~~|\nb = f(1) ~~|"
-    model = load_model(write_model(tmp_path, equations))
-    with pytest.raises(UnsupportedFeature, match="LOOKUP INVERT of a table that does not rise, or fall, throughout"):
-        simulate(model)
-    assert simulate(model, outcomes=["b"])["b"][0, 0, 0] == 4
 
 
 def test_missing_values_of_data_are_known_as_missing(tmp_path):

@@ -113,7 +113,17 @@ XMILE = {
     *("coswave", "factorial", "permutations", "combinations", "gamma ln", "npv", "previous", "if missing"),
     *("normal probability", "normal quantile", "uniform", "free normal", "log normal", "free exponential"),
     *("triangular", "weibull", "pareto", "logistic", "chance", "lookup invert", "vector elm map", "rank", "transposed"),
-    *("max of several", "min of several"),
+    *(
+        "max of several",
+        "min of several",
+        "lookupinv",
+        "lookup area",
+        "lookuparea",
+        "lookup slope",
+        "poisson",
+        "binomial",
+    ),
+    *("failures", "gamma", "beta"),
     *(f"{name} of array" for name in ("sum", "prod", "min", "max", "mean", "stddev", "size")),
 }
 # Conveyors make these; test_conveyors does.

@@ -2,11 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode
+from pysd_runner.engine.ir import Axis, Expression, Index, Interpolation, Mode, Number, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,11 @@ def _just_before(place: float) -> float:
     return min(math.nextafter(place, -math.inf), place - NARROWEST)
 
 
+def is_jump(before: float, place: float) -> bool:
+    """Whether two neighbouring points stand for one, at which a table jumps."""
+    return before == _just_before(place)
+
+
 @dataclass(frozen=True, slots=True)
 class TableFunction:
     """A table function of a model, with one table for each element of its dimensions."""
@@ -59,11 +64,10 @@ class TableFunction:
 
     def read(self, argument: Expression, index: Sequence[Index]) -> Interpolation:
         """Expression that reads the tables an index picks."""
-        axes, picked = self.picked(index)
-        return interpolation(argument, [self.tables.get(place, UNDEFINED) for place in picked], axes, self.mode)
+        return self.chosen(index).read(argument, self.mode)
 
-    def picked(self, index: Sequence[Index]) -> tuple[tuple[str, ...], list[tuple[int, ...]]]:
-        """Labels of the axes of an index, and positions of the tables it picks, in C order over them."""
+    def chosen(self, index: Sequence[Index]) -> "Chosen":
+        """The tables an index picks."""
         places = [_places(item, length) for item, length in zip(index, self.shape, strict=True)]
         # Axes with the same label run together.
         lengths = {item.label: len(found) for item, found in zip(index, places, strict=True) if isinstance(item, Axis)}
@@ -71,12 +75,34 @@ class TableFunction:
         picked = []
         for chosen in itertools.product(*(range(length) for length in lengths.values())):
             at = dict(zip(axes, chosen, strict=True))
-            place = (
+            place = tuple(
                 found[at[item.label]] if isinstance(item, Axis) else found[0]
                 for item, found in zip(index, places, strict=True)
             )
-            picked.append(tuple(place))
-        return axes, picked
+            picked.append(self.tables.get(place, UNDEFINED))
+        return Chosen(tuple(picked), axes, tuple(lengths.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Some tables of a table function, one for each element of some axes, in C order over them."""
+
+    tables: tuple[Points, ...]
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+
+    def each(self, made: Callable[[Points], Points]) -> "Chosen":
+        """What each of them is made into."""
+        return replace(self, tables=tuple(map(made, self.tables)))
+
+    def read(self, argument: Expression, mode: Mode) -> Interpolation:
+        """Expression that reads them."""
+        return interpolation(argument, self.tables, self.axes, mode)
+
+    def number(self, found: Callable[[Points], float]) -> Number | Table:
+        """A number about each of them."""
+        values = tuple(map(found, self.tables))
+        return Table(values, self.shape, self.axes) if self.axes else Number(values[0])
 
 
 def _places(item: Index, length: int) -> tuple[int, ...]:
@@ -113,7 +139,7 @@ def _filled(table: Points, length: int, mode: Mode) -> Points:
 
 def _check_ends(table: Points) -> None:
     for first, second in ((0, 1), (-2, -1)):
-        if len(table.x) > 1 and _just_before(table.x[second]) == table.x[first]:
+        if len(table.x) > 1 and is_jump(table.x[first], table.x[second]):
             raise InvalidModel(
                 f"a table function that is to go on beyond its ends has two values at its end x = {table.x[second]:g}"
             )

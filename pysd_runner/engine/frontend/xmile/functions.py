@@ -123,7 +123,6 @@ FUNCTIONS: Mapping[str, Forms] = {
             ("+",), (mean, Operation(("*",), (deviation, Call("normal quantile", (chance,)))))
         ),
     },
-    "lookupinv": _renamed("lookup invert", 2),
     "gammaln": _renamed("gamma ln", 1),
     "npv": {
         2: lambda stream, rate: Call("npv", (stream, rate, Number(0.0), Number(1.0))),
