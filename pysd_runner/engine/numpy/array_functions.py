@@ -9,6 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from pysd_runner.engine.numpy.quantiles import QUANTILES
+
 Array = NDArray[np.float64]
 
 # Halvings of the interval in which the price of an allocation lies; what is left is bridged by a straight line.
@@ -138,4 +140,5 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "vector_reorder": vector_reorder,
     "allocate_available": allocate_available,
     "allocate_by_priority": allocate_by_priority,
+    **QUANTILES,
 }

@@ -56,6 +56,11 @@ def allocate_by_priority(
     return _applied(scope, "allocate_by_priority", arguments, cores, core)
 
 
+def element_wise(scope: Scope, name: str, arguments: Sequence[Expression]) -> Expression:
+    """A function of numbers alone that no target has of its own."""
+    return _applied(scope, name, arguments, [()] * len(arguments), ())
+
+
 def _last(argument: Expression, count: int, name: str) -> tuple[str, ...]:
     if len(argument.axes) < count:
         raise InvalidModel(f"{name} works along {count} subscripts; its argument runs over {len(argument.axes)}.")

@@ -1,8 +1,10 @@
-"""Random functions, built from uniform numbers by the inverse of their distribution."""
+"""Random functions, made of uniform numbers by the inverse of their distribution."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from pysd_runner.engine.frontend.lowering import arrays
+from pysd_runner.engine.frontend.lowering.library import log_gamma
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.function_table import operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Random
@@ -189,6 +191,53 @@ def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
     inside = operation("add", operation("multiply", number, Number(1 - 2.0**-53)), Number(2.0**-54))
     odds = operation("divide", inside, operation("subtract", Number(1.0), inside))
     return operation("add", mean, operation("multiply", scale, operation("ln", odds)))
+
+
+def triangular_within(scope: Scope, *parameters: Expression) -> Expression:
+    """RANDOM TRIANGULAR: triangular with a start, a peak and an end, given that it lies between two bounds."""
+    return arrays.element_wise(scope, "triangular_quantile", (_random(scope, *parameters), *parameters))
+
+
+def stretched(name: str, count: int) -> Callable[..., Expression]:
+    """``shift + stretch * X``, given that it lies between two bounds, of an X with some parameters."""
+
+    def build(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
+        parameters, (shift, stretch) = more[:count], more[count:]
+        ends = [
+            operation("xidz", operation("subtract", end, shift), stretch, Number(otherwise))
+            for end, otherwise in ((low, -math.inf), (high, math.inf))
+        ]
+        bounds = operation("min", *ends), operation("max", *ends)
+        number = _random(scope, low, high, *more)
+        found = arrays.element_wise(scope, name, (number, *bounds, *parameters))
+        return operation("add", shift, operation("multiply", stretch, found))
+
+    return build
+
+
+def gamma_from_one(scope: Scope, low: Expression, high: Expression, order: Expression, *more: Expression) -> Expression:
+    """RANDOM GAMMA, whose order is one at least."""
+    return stretched("gamma_quantile", 1)(scope, low, high, operation("max", order, Number(1.0)), *more)
+
+
+def binomial_successes(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
+    """RANDOM BINOMIAL: successes in trials; the probability stands before the number of trials."""
+    share, trials, shift, stretch = more
+    return stretched("binomial_quantile", 2)(scope, low, high, trials, share, shift, stretch)
+
+
+def trials_for(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
+    """RANDOM NEGATIVE BINOMIAL: trials it takes for so many successes."""
+    share, successes, shift, stretch = more
+    moved = operation("add", shift, operation("multiply", stretch, successes))
+    return stretched("failures_quantile", 2)(scope, low, high, successes, share, moved, stretch)
+
+
+def weibull_of_mean_one(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
+    """RANDOM WEIBULL: of some shape and mean one, before it is stretched and shifted."""
+    shape, shift, stretch = more
+    mean = operation("exp", log_gamma(operation("add", Number(1.0), operation("divide", Number(1.0), shape))))
+    return stretched("weibull_quantile", 1)(scope, low, high, shape, shift, operation("divide", stretch, mean))
 
 
 def chance(scope: Scope, percent: Expression) -> Expression:

@@ -45,6 +45,37 @@ def _random(name: str, count: int) -> Forms:
     }
 
 
+def _bounded(count: int, build: Build) -> Forms:
+    """A random function, behind whose parameters a seed, a lower and an upper bound may stand."""
+
+    def made(*arguments: Node) -> Node:
+        none = Number(math.nan), Number(math.nan)
+        low, high = (*arguments[count + 1 :], *none)[:2]
+        low = Number(-math.inf) if _is_absent(low) else low
+        high = Number(math.inf) if _is_absent(high) else high
+        return build(low, high, *arguments[:count])
+
+    return dict.fromkeys(range(count, count + 4), made)
+
+
+def _law(name: str) -> Build:
+    """A distribution that is neither stretched nor shifted."""
+    return lambda low, high, *parameters: Call(name, (low, high, *parameters, Number(0.0), Number(1.0)))
+
+
+def _gamma(low: Node, high: Node, shape: Node, scale: Node) -> Node:
+    return Call("gamma", (low, high, shape, Number(0.0), scale))
+
+
+def _trials(low: Node, high: Node, share: Node) -> Node:
+    """Trials until one succeeds."""
+    return Call("failures", (low, high, Number(1.0), share, Number(1.0), Number(1.0)))
+
+
+def _is_absent(node: Node) -> bool:
+    return isinstance(node, Number) and math.isnan(node.value)
+
+
 def _mean(*arguments: Node) -> Node:
     total = Operation(("+",) * (len(arguments) - 1), arguments)
     return Operation(("/",), (total, Number(float(len(arguments)))))
@@ -113,6 +144,12 @@ FUNCTIONS: Mapping[str, Forms] = {
     "pareto": _random("pareto", 2),
     "logistic": _random("logistic", 2),
     "montecarlo": _random("chance", 1),
+    "poisson": _bounded(1, _law("poisson")),
+    "binomial": _bounded(2, _law("binomial")),
+    "negbinomial": _bounded(2, _law("failures")),
+    "geometric": _bounded(1, _trials),
+    "beta": _bounded(2, _law("beta")),
+    "gamma": {1: lambda shape: _law("gamma")(Number(-math.inf), Number(math.inf), shape), **_bounded(2, _gamma)},
     "normalcdf": {
         2: lambda low, high: Call("normal probability", (low, high, Number(0.0), Number(1.0))),
         4: lambda low, high, mean, deviation: Call("normal probability", (low, high, mean, deviation)),
