@@ -2,7 +2,8 @@
 
 As the specification of XMILE 1.0 has it, an outflow is at most what the stock holds, for one step, less the outflows in
 front of it in the order of the file (sections 4.2 and 4.8.4). Stella adds what flows in during the step; here that can
-leave in the next one. What an inflow takes while it is negative is limited to what the outflows leave.
+leave in the next one. What an inflow takes while it is negative is limited to what the outflows leave. A flow that leaves
+several stocks at once is at most what each of them holds.
 """
 
 from collections import defaultdict
@@ -35,21 +36,17 @@ def is_non_negative(variable: Variable) -> bool:
 def with_limits(variables: Mapping[str, Variable], label: str) -> dict[str, Variable]:
     """Limit the flows of non-negative stocks."""
     found = dict(variables)
-    stocks = [item for item in variables.values() if item.kind == "stock"]
-    limited = [item for item in stocks if is_non_negative(item)]
-    ends: dict[Term, list[str]] = defaultdict(list)
-    for stock in stocks if limited else ():
-        for term in _terms(stock):
-            ends[term].append(stock.name)
-    shares: dict[Term, _Share] = {}
+    limited = [item for item in variables.values() if is_non_negative(item)]
+    shares: dict[Term, list[_Share]] = defaultdict(list)
     for stock in limited:
         takers = [term for term in _terms(stock) if term[0] == OUT]
         takers += [term for term in _terms(stock) if term[0] == IN and not _is_positive(variables.get(term[1]))]
-        if reason := _obstacle(stock, takers, ends, variables):
+        if reason := _obstacle(stock, takers, variables):
             for name in (stock.name, *(flow for _, flow in takers if flow)):
                 found[name] = replace(variables[name], uncovered=f"{label}: {reason}")
         else:
-            shares |= {taker: _Share(stock.name, tuple(takers[:place])) for place, taker in enumerate(takers)}
+            for place, taker in enumerate(takers):
+                shares[taker].append(_Share(stock.name, tuple(takers[:place])))
     for name in dict.fromkeys(flow for _, flow in shares):
         found |= {item.name: item for item in _limited(found[name], shares)}
     return found
@@ -83,17 +80,11 @@ def _at_least_zero(expression: Expression) -> bool:
     return min(values) >= 0
 
 
-def _obstacle(
-    stock: Variable, takers: Sequence[Term], ends: Mapping[Term, Sequence[str]], variables: Mapping[str, Variable]
-) -> str:
+def _obstacle(stock: Variable, takers: Sequence[Term], variables: Mapping[str, Variable]) -> str:
     """Why the flows of a stock cannot be limited, empty if they can."""
-    for taker in takers:
-        way, flow = taker
+    for _, flow in takers:
         if not flow:
             fault = "one of its flows is no variable; give it a name"
-        elif len(ends[taker]) > 1:
-            both = " and ".join(map(repr, ends[taker]))
-            fault = f"{flow!r} {'leaves' if way == OUT else 'enters'} {both} at once; give each stock a flow of its own"
         elif variables[flow].dims != stock.dims or variables[flow].kind not in ("auxiliary", "constant"):
             fault = f"{flow!r} is no flow over the same dimensions; write one"
         else:
@@ -102,19 +93,19 @@ def _obstacle(
     return ""
 
 
-def _limited(flow: Variable, shares: Mapping[Term, _Share]) -> Iterator[Variable]:
+def _limited(flow: Variable, shares: Mapping[Term, Sequence[_Share]]) -> Iterator[Variable]:
     """A flow within its limits; one with limits at both ends has a hidden variable for the first of them."""
-    least, most = shares.get((IN, flow.name)), shares.get((OUT, flow.name))
+    least, most = shares.get((IN, flow.name), ()), shares.get((OUT, flow.name), ())
     blocks = flow.blocks
-    if most is not None:
-        blocks = tuple(_bounded(block, "min", _left(most, block.index, shares), most.stock) for block in blocks)
-        if least is not None:
-            name = _asked(flow.name)
-            yield replace(flow, name=name, kind="auxiliary", blocks=blocks, hidden=True)
-            blocks = tuple(replace(block, expression=Reference(name, block.index)) for block in blocks)
-    if least is not None:
+    for share in most:
+        blocks = tuple(_bounded(block, "min", _left(share, block.index, shares), share.stock) for block in blocks)
+    if most and least:
+        name = _asked(flow.name)
+        yield replace(flow, name=name, kind="auxiliary", blocks=blocks, hidden=True)
+        blocks = tuple(replace(block, expression=Reference(name, block.index)) for block in blocks)
+    for share in least:
         blocks = tuple(
-            _bounded(block, "max", operation("negative", _left(least, block.index, shares)), least.stock)
+            _bounded(block, "max", operation("negative", _left(share, block.index, shares)), share.stock)
             for block in blocks
         )
     yield replace(flow, kind="auxiliary", blocks=blocks)
@@ -131,7 +122,7 @@ def _bounded(block: Block, function: str, bound: Expression, stock: str) -> Bloc
     return replace(block, expression=operation(function, block.expression, bound), initial=start, text=text)
 
 
-def _left(share: _Share, index: tuple[Index, ...], shares: Mapping[Term, _Share]) -> Expression:
+def _left(share: _Share, index: tuple[Index, ...], shares: Mapping[Term, Sequence[_Share]]) -> Expression:
     """What a stock holds for one step, less what was taken from it before."""
     left: Expression = operation("divide", Reference(share.stock, index), time_step())
     for way, flow in share.before:
