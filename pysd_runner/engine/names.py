@@ -15,6 +15,9 @@ HELD = "held"
 # Begins the label of a hidden variable that holds the order of a delay, a number of steps.
 ORDER = "order"
 
+# Begins the label of a hidden variable that must not change while a model runs; what it is stands behind.
+FIXED = "fixed"
+
 # Begins the label of a hidden variable that holds a literal length of time.
 SPAN = "span"
 

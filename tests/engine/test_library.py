@@ -12,7 +12,7 @@ from pysd_runner.engine.paths import TimePath
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import write_model
-from tests.engine.xmile_files import OVER_N, aux, load_xmile
+from tests.engine.xmile_files import OVER_N, aux, flow, load_xmile, stock
 
 ENGINES = ["numpy", "llvm"]
 NORMAL = NormalDist(2, 3)
@@ -46,6 +46,15 @@ XMILE = {
     "PI": math.pi,
     "IF INF > 1e300 THEN 1 ELSE 0": 1,
     "SAFEDIV(1, 0, 7)": 7,
+    # A loan of 10,000 at 1 % a month over 36 months, as on the page of Stella's financial builtins, -332.14; and back.
+    "PMT(0.01, 36, 10000, 0)": -10000 * 0.01 / (1 - 1.01**-36),
+    "FV(0.01, 36, PMT(0.01, 36, 10000, 0), 0)": 10000 * 1.01**36,
+    "PV(0.01, 36, PMT(0.01, 36, 10000, 0), 0)": 10000,
+    "PMT(0, 4, 100, 20) + 10*FV(0, 4, 3, 5) + 100*PV(0, 4, 3, 5)": -30 - 170 - 1700,
+    "CGROWTH(10)": 0.1,
+    "COUNTER(1, 3)": 2,
+    "SWITCH(3, 2) + 10*SWITCH(2, 2)": 1,
+    "LOGN(7)": math.log(7),
     "-2^2 + 2^-1": -3.5,
     "3 - 2 - 1 + 8/4/2": 1,
 }
@@ -65,6 +74,8 @@ VENSIM = {
     "GAMMA LN(4.5)": math.lgamma(4.5),
     "X IF MISSING(:NA:, 4)": 4,
     "X IF MISSING(3, 4)": 3,
+    "TIME BASE(1970, 0.5)": 1970,
+    "REINITIAL(4)": 4,
     "LOOKUP INVERT(f, 3)": 0.75,
     "LOOKUP INVERT(down, 3)": 1.5,
     "IF THEN ELSE(:NA: = :NA:, 1, 2)": 1,
@@ -111,6 +122,28 @@ def test_vensim_net_present_value(tmp_path):
     equations = "v = NPV(10, 0.1, 5, 2) ~~|"
     run = simulate(load_model(write_model(tmp_path, equations, final=2, step=0.5, saveper=0.5)))
     assert run["v"][0, 0] == pytest.approx(2 * (5 + np.cumsum(5 / 1.05 ** np.arange(5))), rel=1e-13)
+
+
+def test_net_present_value_of_a_spreadsheet(tmp_path):
+    run = simulate(load_model(write_model(tmp_path, "v = NPVE(Time + 1, 0.1, 0, 2) ~~|", final=3, step=1, saveper=1)))
+    terms = [(year + 1) / 1.1 ** (year + 1) for year in range(4)]
+    assert run["v"][0, 0] == pytest.approx(2 * np.cumsum(terms), rel=1e-13)
+
+
+def test_a_counter_starts_again_and_growth_compounds(tmp_path):
+    """Numbers of the tests of BPTK (transentis), but that its counter is zero for a step where it starts again."""
+    variables = aux("c", "COUNTER(1, 8)") + aux("d", "COUNTER(0, 1)") + aux("g", "CGROWTH(10)")
+    run = simulate(
+        load_xmile(tmp_path, variables + stock("s", 100, inflows=["f"]) + flow("f", "s*g"), step=0.1, stop=8)
+    )
+    assert run["c"][0, 0] == pytest.approx([1 + number % 70 / 10 for number in range(81)], abs=1e-6)
+    assert run["d"][0, 0] == pytest.approx([number % 10 / 10 for number in range(81)], abs=1e-6)
+    assert run["s"][0, 0, ::10] == pytest.approx(100 * 1.1 ** np.arange(9), rel=1e-12)
+
+
+def test_names_that_a_file_defines_go_before_numbers_and_functions(tmp_path):
+    variables = aux("PI", 3) + aux("inf", 4) + aux("runcount", 5) + aux("x", "PI + inf + RUNCOUNT")
+    assert simulate(load_xmile(tmp_path, variables))["x"][0, 0, 0] == 12
 
 
 DISTRIBUTIONS = {

@@ -124,12 +124,14 @@ XMILE = {
         "binomial",
     ),
     *("failures", "gamma", "beta"),
+    *("poisson", "binomial", "failures", "gamma", "beta", "derivn", "sinteg", "history", "delay material"),
+    *("cgrowth", "pmt", "fv", "pv", "counter", "time base", "npve", "delay information"),
     *(f"{name} of array" for name in ("sum", "prod", "min", "max", "mean", "stddev", "size")),
 }
 # Conveyors make these; test_conveyors does.
 MADE = {"conveyor part"}
 # These say what they cannot do, or count; test_features and test_bad_models ask them.
-OTHERWISE = {"elmcount", "a function of", "lookup forward", "lookup backward", "lookup extrapolate"}
+OTHERWISE = {"elmcount", "a function of", "clocktime", "lookup forward", "lookup backward", "lookup extrapolate"}
 
 LEAVES = st.one_of(
     st.sampled_from(["Time", "s", "v[B]", "k[C]"]),

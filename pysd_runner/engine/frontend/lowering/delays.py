@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from pysd_runner.core.errors import UnsupportedFeature
+from pysd_runner.engine.frontend.lowering import inputs
 from pysd_runner.engine.frontend.lowering.scope import Scope
+from pysd_runner.engine.frontend.syntax import Call, Name, Node, Operation
 from pysd_runner.engine.function_table import SMALL, operation, time_step
 from pysd_runner.engine.ir import Expression, Number, Reference, Table
-from pysd_runner.engine.names import ORDER
+from pysd_runner.engine.names import ORDER, key
 
 # A chain longer than this is a slip of the pen.
 MOST_LEVELS = 1000
@@ -93,6 +95,36 @@ def _level(levels: Sequence[Reference], order: Expression) -> Expression:
 def delay_fixed(scope: Scope, inflow: Expression, time: Expression, initial: Expression) -> Expression:
     """DELAY FIXED: what flows in comes out after a time that is read at the start."""
     return scope.hide("pipe", inflow, initial, delay=time)
+
+
+def delay_material(
+    scope: Scope, inflow: Expression, time: Expression, initial: Expression, _missing: Expression | None = None
+) -> Expression:
+    """DELAY MATERIAL and DELAY INFORMATION, which differ from DELAY FIXED where the delay time changes."""
+    return delay_fixed(scope, inflow, scope.fixed("the delay time", time), initial)
+
+
+def history(node: Call, scope: Scope) -> Expression:
+    """HISTORY: a value at an earlier time, zero before there was one."""
+    if len(node.arguments) != 2:
+        raise UnsupportedFeature("HISTORY of another run")
+    value = scope.lowered(node.arguments[0])
+    lag = _lag(node.arguments[1])
+    if lag is not None:
+        return delay_fixed(scope, value, scope.fixed("the lag of HISTORY", scope.lowered(lag)), Number(0.0))
+    moment = scope.fixed("the time of HISTORY", scope.lowered(node.arguments[1]))
+    return sample_if_true(scope, inputs.at_moment(scope, moment), value, Number(0.0))
+
+
+def _lag(time: Node) -> Node | None:
+    """What is taken from the time at hand, ``a - b`` of ``TIME - a + b``; None if a time is not written like that."""
+    if not isinstance(time, Operation) or not set(time.operators) <= {"+", "-"}:
+        return None
+    first, *rest = time.arguments
+    if not isinstance(first, Name) or key(first.name) != "time" or time.operators[0] != "-":
+        return None
+    signs = tuple("+" if sign == "-" else "-" for sign in time.operators[1:])
+    return Operation(signs, tuple(rest)) if signs else rest[0]
 
 
 def trend(scope: Scope, value: Expression, time: Expression, initial: Expression) -> Expression:

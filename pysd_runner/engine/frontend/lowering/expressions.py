@@ -133,6 +133,9 @@ def _place(node: Name, scope: Scope) -> Expression:
     dimension, dot, element = node.name.partition(".")
     if dot and (inside := scope.ranges.name_of(dimension)) is not None and scope.ranges.holds(inside, element):
         return Number(float(scope.ranges.places(element, inside)[0] + 1))
+    if node.name.endswith("!") and (marked := scope.ranges.name_of(node.name[:-1])) is not None:
+        numbers = scope.ranges.numbers(scope.ranges.keys(marked), marked)
+        return Table(numbers, (len(numbers),), (f"{marked}!",))
     name = scope.ranges.name_of(node.name)
     if name is None:
         number = scope.ranges.number(node.name)
@@ -199,6 +202,10 @@ def _sketched(_node: Call, _scope: Scope) -> Expression:
     raise UnsupportedFeature("A FUNCTION OF, which stands for an equation that is still to be written,")
 
 
+def _clock(_node: Call, _scope: Scope) -> Expression:
+    raise UnsupportedFeature("CLOCKTIME, the clock of the computer, which no run could repeat,")
+
+
 def _array(node: Array, scope: Scope) -> Expression:
     return scope.table(node.values)
 
@@ -217,7 +224,9 @@ SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     **REDUCTION_CALLS,
     **ARRAY_CALLS,
     "a function of": _sketched,
+    "clocktime": _clock,
     "conveyor part": read_part,
+    "history": delays.history,
     "sample if true": _sample_if_true,
 }
 

@@ -73,6 +73,12 @@ FUNCTIONS: dict[str, tuple[int, Build]] = {
     "factorial": (1, library.factorial),
     "permutations": (2, library.permutations),
     "combinations": (2, library.combinations),
+    "cgrowth": (1, library.growth),
+    "pmt": (4, library.payment),
+    "fv": (4, library.future_value),
+    "pv": (4, library.present_value),
+    "counter": (2, library.counter),
+    "time base": (2, library.time_base),
 }
 
 
@@ -109,9 +115,14 @@ CALLS: dict[str, tuple[int, Build]] = {
     "delay": (4, delays.delay),
     "delay n": (4, delays.delay_n),
     "delay fixed": (3, delays.delay_fixed),
+    "delay material": (4, delays.delay_material),
+    "delay information": (3, delays.delay_material),
     "trend": (3, delays.trend),
     "forecast": (4, delays.forecast),
     "npv": (4, library.net_present_value),
+    "npve": (4, library.net_present_value_at_ends),
+    "derivn": (2, library.derivative),
+    "sinteg": (7, library.bounded_integral),
     "previous": (2, library.previous),
     "step": (2, inputs.step),
     "pulse": (2, inputs.pulse),

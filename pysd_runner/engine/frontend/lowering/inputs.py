@@ -30,8 +30,12 @@ def pulse_train(
 
 def impulse(scope: Scope, start: Expression, magnitude: Expression) -> Expression:
     """PULSE of XMILE: an amount within one step."""
-    once = operation("less", _since(start), time_step())
-    return _amount(scope, operation("and", _begun(start), once), magnitude)
+    return _when(at_moment(scope, start), operation("divide", magnitude, time_step()))
+
+
+def at_moment(scope: Scope, moment: Expression) -> Expression:
+    """Whether a moment lies in the step at hand."""
+    return scope.held(operation("and", _begun(moment), operation("less", _since(moment), time_step())))
 
 
 def impulses(scope: Scope, start: Expression, interval: Expression, magnitude: Expression) -> Expression:

@@ -3,13 +3,17 @@
 import math
 from collections.abc import Callable
 
+from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering.scope import Scope
-from pysd_runner.engine.function_table import operation, time_step
-from pysd_runner.engine.ir import Expression, Number, Time
+from pysd_runner.engine.function_table import SMALL, operation, time_step
+from pysd_runner.engine.ir import INITIAL_TIME, Expression, Number, Reference, Time
 
 Build = Callable[..., Expression]
 
 ONE, ZERO = Number(1.0), Number(0.0)
+
+# A derivative of a higher order is a slip of the pen.
+MOST_ORDER = 20
 
 # Lanczos (1964) with g = 7 and nine coefficients, good to about 1e-15 for arguments above 1/2.
 _LANCZOS = (
@@ -104,6 +108,103 @@ def net_present_value(
     worth = scope.hide("stock", operation("multiply", stream, discount), initial)
     now = operation("multiply", operation("multiply", stream, time_step()), discount)
     return operation("multiply", operation("add", worth, now), factor)
+
+
+def net_present_value_at_ends(
+    scope: Scope, stream: Expression, rate: Expression, initial: Expression, factor: Expression
+) -> Expression:
+    """NPVE: as NPV, but each payment counts from the end of its step, as in a spreadsheet."""
+    late = operation("divide", stream, operation("add", ONE, operation("multiply", rate, time_step())))
+    return net_present_value(scope, late, rate, initial, factor)
+
+
+def growth(percent: Expression) -> Expression:
+    """CGROWTH: the fraction that compounds, step by step, to so many percent in a unit of time."""
+    whole = operation("power", operation("add", ONE, operation("divide", percent, Number(100.0))), time_step())
+    return operation("divide", operation("subtract", whole, ONE), time_step())
+
+
+def _compounded(rate: Expression, periods: Expression) -> tuple[Expression, Expression]:
+    """What one becomes over some periods, and what one paid at the end of each adds up to."""
+    grown = operation("power", operation("add", ONE, rate), periods)
+    total = operation("divide", operation("subtract", grown, ONE), rate)
+    return grown, operation("where", operation("equal", rate, ZERO), periods, total)
+
+
+# Present and future value and payments balance: pv (1 + r)^n + pmt ((1 + r)^n - 1) / r + fv = 0.
+
+
+def payment(rate: Expression, periods: Expression, present: Expression, future: Expression) -> Expression:
+    """PMT: the payment of each period."""
+    grown, total = _compounded(rate, periods)
+    owed = operation("add", operation("multiply", present, grown), future)
+    return operation("negative", operation("divide", owed, total))
+
+
+def future_value(rate: Expression, periods: Expression, paid: Expression, present: Expression) -> Expression:
+    """FV: what payments and a present value come to."""
+    grown, total = _compounded(rate, periods)
+    return operation(
+        "negative", operation("add", operation("multiply", present, grown), operation("multiply", paid, total))
+    )
+
+
+def present_value(rate: Expression, periods: Expression, paid: Expression, future: Expression) -> Expression:
+    """PV: what payments and a future value are worth today."""
+    grown, total = _compounded(rate, periods)
+    return operation(
+        "negative", operation("divide", operation("add", operation("multiply", paid, total), future), grown)
+    )
+
+
+def counter(start: Expression, end: Expression) -> Expression:
+    """COUNTER: goes up with time from a start, which it takes again in place of the end."""
+    # A time that rounding leaves just below the end is the end.
+    little = operation("multiply", Number(SMALL), time_step())
+    passed = operation("add", operation("subtract", Time(), Reference(INITIAL_TIME, ())), little)
+    turn = operation("remainder", passed, operation("subtract", end, start))
+    return operation("add", start, operation("subtract", turn, little))
+
+
+def time_base(start: Expression, slope: Expression) -> Expression:
+    """TIME BASE: another count of time."""
+    return operation("add", start, operation("multiply", slope, Time()))
+
+
+def derivative(scope: Scope, value: Expression, order: Expression) -> Expression:
+    """DERIVN: the derivative of some order by differences of steps, zero until there are enough of them."""
+    if not isinstance(order, Number) or order.value not in range(MOST_ORDER + 1):
+        raise UnsupportedFeature(f"DERIVN of an order that is no whole number from 0 to {MOST_ORDER}")
+    found, passed = value, operation("subtract", Time(), Reference(INITIAL_TIME, ()))
+    for _ in range(int(order.value)):
+        found = scope.hide("auxiliary", found)
+        found = operation("divide", operation("subtract", found, previous(scope, found, found)), time_step())
+    begun = operation("greater", passed, operation("multiply", Number(order.value - 0.5), time_step()))
+    return operation("where", begun, found, ZERO)
+
+
+def bounded_integral(scope: Scope, rate: Expression, initial: Expression, *more: Expression) -> Expression:
+    """SINTEG: an integral within bounds, drawn to a special value when it comes near."""
+    low, high, quantum, special, near = more
+    if not all(isinstance(item, Number) for item in more) or not _is_missing(quantum):
+        raise UnsupportedFeature("SINTEG with a quantum, or with bounds that are no numbers,")
+
+    def kept(value: Expression) -> Expression:
+        value = value if _is_missing(low) else operation("max", value, low)
+        value = value if _is_missing(high) else operation("min", value, high)
+        if _is_missing(special) or _is_missing(near):
+            return value
+        close = operation("less", operation("abs", operation("subtract", value, special)), near)
+        return operation("where", close, special, value)
+
+    level = scope.hide("stock", rate, kept(initial))
+    moved = operation("add", level, operation("multiply", rate, time_step()))
+    scope.replace_hidden(level, operation("divide", operation("subtract", kept(moved), level), time_step()))
+    return level
+
+
+def _is_missing(value: Expression) -> bool:
+    return isinstance(value, Number) and math.isnan(value.value)
 
 
 def if_missing(value: Expression, otherwise: Expression) -> Expression:

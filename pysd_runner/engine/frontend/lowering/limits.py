@@ -2,8 +2,8 @@
 
 As the specification of XMILE 1.0 has it, an outflow is at most what the stock holds, for one step, less the outflows in
 front of it in the order of the file (sections 4.2 and 4.8.4). Stella adds what flows in during the step; here that can
-leave in the next one. What an inflow takes while it is negative is limited to what the outflows leave. A flow that leaves
-several stocks at once is at most what each of them holds.
+leave in the next one. What an inflow takes while it is negative is limited to what the outflows leave. A flow that
+leaves several stocks at once is at most what each of them holds.
 """
 
 from collections import defaultdict

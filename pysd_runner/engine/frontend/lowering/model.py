@@ -11,10 +11,11 @@ from typing import Any
 from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
 from pysd_runner.engine.frontend.budgets import DEFAULT, Budgets
 from pysd_runner.engine.frontend.lowering.boxes import Box, remaining
-from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor, with_fixed_transits
+from pysd_runner.engine.frontend.lowering.conveyors.build import build_conveyor
 from pysd_runner.engine.frontend.lowering.definitions import check_definitions
 from pysd_runner.engine.frontend.lowering.expressions import lower_expression
 from pysd_runner.engine.frontend.lowering.external import DataFiles, with_listed_ranges
+from pysd_runner.engine.frontend.lowering.fixed_times import with_fixed_times
 from pysd_runner.engine.frontend.lowering.left_sides import box_of, cut, left_side, takes_whole_arrays
 from pysd_runner.engine.frontend.lowering.limits import with_limits
 from pysd_runner.engine.frontend.lowering.lookups import is_table_function, table_functions
@@ -61,7 +62,7 @@ def _resolved(source: Source, ranges: Ranges, files: DataFiles, budgets: Budgets
     while found := _orders(model, asked, known):
         known |= found
         model, asked = _pass(source, ranges, files, known, budgets)
-    return with_fixed_transits(model)
+    return with_fixed_times(model)
 
 
 def _orders(

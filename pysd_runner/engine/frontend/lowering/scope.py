@@ -28,7 +28,7 @@ from pysd_runner.engine.ir import (
     Variable,
     joined_axes,
 )
-from pysd_runner.engine.names import HELD, HIDDEN, ORDER, SPAN, key
+from pysd_runner.engine.names import FIXED, HELD, HIDDEN, ORDER, SPAN, key
 
 
 @dataclass(slots=True)
@@ -151,6 +151,10 @@ class Scope:
     def span(self, length: Expression) -> Expression:
         """A length of time; a literal one is hidden, so that its unit is known to be that of time."""
         return self.hide("constant", length, label=SPAN) if isinstance(length, Number) else length
+
+    def fixed(self, what: str, time: Expression) -> Reference:
+        """A hidden variable for a time that must not change while the model runs."""
+        return self.hide("auxiliary", time, label=f"{FIXED} {what}")
 
     def held(self, condition: Expression) -> Reference:
         """A hidden variable that keeps, within a step, the value it has at its beginning."""

@@ -176,6 +176,9 @@ class _Reader(Transformer[Token, Any]):
         subscripts = parts[1] if len(parts) > 1 else None
         return Name(tidy(parts[0]), subscripts, _offset(parts[0]))
 
+    def marked(self, parts: list[Token]) -> Name:
+        return Name(f"{tidy(parts[0])}!", None, _offset(parts[0]))
+
     def call(self, parts: list[Any]) -> Node:
         name, subscripts = parts[0], None
         arguments: tuple[Node, ...] = ()

@@ -53,6 +53,7 @@ FUNCTIONS: Mapping[str, Mapping[int, Build]] = {
     "delay3i": _delay_from(3.0),
     "forecast": {3: lambda value, time, horizon: Call("forecast", (value, time, horizon, Number(0.0)))},
     "game": {1: lambda value: value},
+    "reinitial": {1: lambda value: Call("initial", (value,))},
     "with lookup": {2: _with_lookup},
     # The third argument is the number of elements, which the subscript tells.
     "allocate by priority": {

@@ -25,6 +25,7 @@ from pysd_runner.engine.frontend.syntax import (
 )
 from pysd_runner.engine.frontend.xmile.functions import (
     FUNCTIONS,
+    NAMES,
     negative,
     remainder,
     safe_division,
@@ -34,6 +35,9 @@ from pysd_runner.engine.frontend.xmile.functions import (
 from pysd_runner.engine.names import key, tidy
 
 GRAMMAR = Path(__file__).with_name("grammar.lark")
+
+# Names that mean something unless the file defines them.
+_OURS = frozenset(FUNCTIONS) | frozenset(NAMES)
 
 # What stands in braces, or in quotes, which may hold braces.
 _COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|\{[^{}]*\}', re.DOTALL)
@@ -46,7 +50,7 @@ def read_expression(text: str, place: Place, defined: frozenset[str]) -> Node | 
     plain = without_comments(text)
     if not plain.strip() or not plain.strip().strip("?"):
         return None
-    found: Node = parsed(_parser(defined.intersection(FUNCTIONS)), plain, place)
+    found: Node = parsed(_parser(defined.intersection(_OURS)), plain, place)
     return found
 
 
@@ -109,8 +113,8 @@ class _Reader(Transformer[Token, Any]):
         return Number(float(parts[0]))
 
     def reference(self, parts: list[Any]) -> Node:
-        if len(parts) == 1 and (known := xmile_name(key(parts[0]))) is not None:
-            return known
+        if len(parts) == 1 and key(parts[0]) not in self._defined and (known := xmile_name(key(parts[0]))) is not None:
+            return replace(known, at=parts[0].at) if isinstance(known, Call) else known
         return Name(str(parts[0]), parts[1] if len(parts) > 1 else None, parts[0].at)
 
     def call(self, parts: list[Any]) -> Node:

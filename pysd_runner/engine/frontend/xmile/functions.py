@@ -166,22 +166,33 @@ FUNCTIONS: Mapping[str, Forms] = {
         3: lambda stream, rate, start: Call("npv", (stream, rate, start, Number(1.0))),
         4: lambda stream, rate, start, factor: Call("npv", (stream, rate, start, factor)),
     },
+    # Each run is the first of its session.
+    "endval": {1: lambda value: Call("initial", (value,)), 2: lambda _value, start: Call("initial", (start,))},
+    "logn": _renamed("ln", 1),
+    "mod": _renamed("remainder", 2),
+    "switch": {
+        2: lambda one, other: Call("if then else", (Operation((">",), (one, other)), Number(1.0), Number(0.0))),
+    },
     "previous": {
         1: lambda value: Call("previous", (value, Number(0.0))),
         2: lambda value, start: Call("previous", (value, start)),
     },
 }
 
-# Names that stand for a number.
+# Names that stand for a value.
 NAMES: Mapping[str, Node] = {
     "inf": Number(math.inf),
     "nan": Number(math.nan),
     "pi": Number(math.pi),
+    # Each run is the first of its session.
+    "runcount": Number(0.0),
+    "sensiruncount": Number(0.0),
+    "clocktime": Call("clocktime", ()),
 }
 
 
 def xmile_name(name: str) -> Node | None:
-    """A name that stands for a number, None for any other."""
+    """A name that stands for a value, None for any other."""
     return NAMES.get(name)
 
 

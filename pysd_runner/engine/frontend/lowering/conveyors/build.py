@@ -1,4 +1,4 @@
-"""Puts a conveyor together, and refuses one whose transit time changes."""
+"""Puts a conveyor together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ from pysd_runner.engine.frontend.lowering.conveyors.filling import (
     in_whole_units,
     move,
 )
-from pysd_runner.engine.frontend.lowering.conveyors.frame import SLATS, TRANSIT, Frame
+from pysd_runner.engine.frontend.lowering.conveyors.frame import Frame
 from pysd_runner.engine.frontend.lowering.conveyors.leaks import Leaks
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.syntax import Belt, Name
 from pysd_runner.engine.function_table import operation, time_step
-from pysd_runner.engine.ir import STATEFUL, Expression, ModelIr, Random, Time, Variable, references, walk
-from pysd_runner.engine.names import HIDDEN, key
+from pysd_runner.engine.ir import Expression
+from pysd_runner.engine.names import key
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,40 +75,3 @@ def _fill(frame: Frame, leaks: Leaks, left: str, came: list[Entering]) -> None:
         before = operation("multiply", operation("multiply", frame.reference(scale), reaching), on_it)
         reached = [(place, operation("multiply", volume, reaching)) for place, volume in came]
         move(frame, basis, basis, reached, before)
-
-
-def with_fixed_transits(model: ModelIr) -> ModelIr:
-    """A model in which conveyors are not covered whose transit time changes while it runs."""
-    transits = [name for name in model.variables if name.endswith(f"{HIDDEN}{TRANSIT}")]
-    if not transits:
-        return model
-    variables = dict(model.variables)
-    for name in _moving_variables(model).intersection(transits):
-        belt = name.split(HIDDEN)[0]
-        slats = f"{belt}{HIDDEN}{SLATS}"
-        reason = f"the transit time of the conveyor {belt!r} changes while the model runs, which is not covered"
-        variables[slats] = replace(variables[slats], uncovered=reason)
-    return replace(model, variables=variables)
-
-
-def _moving_variables(model: ModelIr) -> set[str]:
-    """Variables that depend on time, on chance or on what is carried from step to step."""
-    users: dict[str, list[str]] = {}
-    for name, variable in model.variables.items():
-        for block in variable.blocks:
-            for needed in references(block.expression):
-                users.setdefault(needed, []).append(name)
-    moving = {name for name, variable in model.variables.items() if _moves(variable)}
-    waiting = list(moving)
-    while waiting:
-        for name in users.get(waiting.pop(), ()):
-            if name not in moving and model.variables[name].kind != "initial":
-                moving.add(name)
-                waiting.append(name)
-    return moving
-
-
-def _moves(variable: Variable) -> bool:
-    """Whether a variable changes by itself."""
-    parts = (part for block in variable.blocks for part in walk(block.expression))
-    return variable.kind in STATEFUL or any(isinstance(part, Time | Random) for part in parts)
