@@ -287,3 +287,13 @@ NAMED = {
 def test_names_of_ranges_and_elements_agree_with_pysd(equations, tmp_path):
     model = load_model(write_model(tmp_path, equations, final=1))
     assert_same(simulate(model), simulate(model, engine="pysd"))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_a_range_that_is_summed_over_is_a_number_in_the_sum(engine, tmp_path):
+    equations = "R: A, B, C ~~|\nSub: B, C ~~|\nv[R] = 5, 3, 9 ~~|\nx = SUM(IF THEN ELSE(R! = 2, v[R!], 0)) ~~|\n"
+    equations += "y = SUM(IF THEN ELSE(v[R!] = VMAX(v[R!]), R!, 0)) ~~|\nz = SUM(v[Sub!]*Sub!) ~~|\n"
+    equations += "w[R] = SUM(IF THEN ELSE(R! <= R, v[R!], 0)) ~~|"
+    run = simulate(load_model(write_model(tmp_path, equations)), engine=engine)
+    assert [run[name][0, 0, 0] for name in "xyz"] == [3, 3, 2 * 3 + 3 * 9]
+    assert run["w"][0, 0, :, 0].tolist() == [5, 8, 17]

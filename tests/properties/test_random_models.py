@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pysd_runner.engine.frontend.lowering.expressions import SPECIAL
+from pysd_runner.engine.frontend.lowering.data_calls import DATA_CALLS
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.reductions import REDUCTIONS
 from pysd_runner.model import load_model
@@ -128,8 +129,8 @@ XMILE = {
     *("cgrowth", "pmt", "fv", "pv", "counter", "time base", "npve", "delay information"),
     *(f"{name} of array" for name in ("sum", "prod", "min", "max", "mean", "stddev", "size")),
 }
-# Conveyors make these; test_conveyors does.
-MADE = {"conveyor part"}
+# Conveyors make these, or read data; test_conveyors and test_data_calls do.
+MADE = {"conveyor part", *DATA_CALLS}
 # These say what they cannot do, or count; test_features and test_bad_models ask them.
 OTHERWISE = {"elmcount", "a function of", "clocktime", "lookup forward", "lookup backward", "lookup extrapolate"}
 

@@ -10,6 +10,7 @@ from pysd_runner.engine.frontend import syntax
 from pysd_runner.engine.frontend.lowering import delays, places
 from pysd_runner.engine.frontend.lowering.array_calls import ARRAY_CALLS
 from pysd_runner.engine.frontend.lowering.conveyors.reading import read_conveyor, read_part, read_slats
+from pysd_runner.engine.frontend.lowering.data_calls import DATA_CALLS
 from pysd_runner.engine.frontend.lowering.functions import CALLS, FUNCTIONS
 from pysd_runner.engine.frontend.lowering.macros import expanded
 from pysd_runner.engine.frontend.lowering.reductions import REDUCTION_CALLS
@@ -221,6 +222,7 @@ def _points(_node: syntax.Points, _scope: Scope) -> Expression:
 # Functions that take more than numbers: tables, ranges, texts.
 SPECIAL: dict[str, Callable[[Call, Scope], Expression]] = {
     **TABLE_CALLS,
+    **DATA_CALLS,
     **REDUCTION_CALLS,
     **ARRAY_CALLS,
     "a function of": _sketched,

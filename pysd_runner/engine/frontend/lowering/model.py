@@ -99,6 +99,7 @@ def _pass(
         dims=every,
         names=names,
         tables=table_functions(syntax.variables, ranges, dims, files),
+        series={key(item.name): item for item in syntax.variables if _is_data(item)},
         files=files,
         lower=lower_expression,
         macros={key(item.name): _macro(item, ranges, files, outside) for item in syntax.macros},
@@ -217,8 +218,12 @@ def _variable(defined: Defined, scope: Scope, source: Source) -> Variable:
     )
 
 
+def _is_data(variable: Defined) -> bool:
+    return all(equation.kind == "data" for equation in variable.equations)
+
+
 def _request(name: str, defined: Defined) -> str:
-    if all(equation.kind == "data" for equation in defined.equations):
+    if _is_data(defined):
         return (
             f"variable {name!r} is data, and the model names no file to read it from; give its values: "
             f"simulate(model, {{{name!r}: TimePath(times=..., values=...)}})"

@@ -39,6 +39,7 @@ class Scope:
     dims: Mapping[str, tuple[str, ...]]  # dimensions of every variable, by comparison key
     names: Mapping[str, str]  # names of the variables as written, by comparison key
     tables: Mapping[str, TableFunction]  # the table functions, by comparison key
+    series: Mapping[str, Any]  # the data variables as the file defines them, by comparison key
     files: DataFiles  # where external numbers are read
     lower: Callable[[Node, "Scope"], Expression]  # lowers one node in a scope
     block: Sequence[str] = ()  # subscripts of the equation being lowered
