@@ -66,6 +66,32 @@ def test_no_letter_of_a_name_is_lost(declared, tmp_path):
         load_model(path)
 
 
+@pytest.mark.parametrize("declared", ["{UTF-8}", ""])
+def test_bytes_of_comments_and_units_may_be_of_another_encoding(declared, tmp_path):
+    equations = "a = 1 {caf\xe9 au lait} ~ \xb0C ~ caf\xe9 au lait |\nb = a + 1 ~~ \x80 5 |\n"
+    model = load_model(write(tmp_path, file_of(declared, equations, "latin-1")))
+    assert simulate(model)["b"][0, 0, 0] == 2
+    assert model.variables["a"].unit == "\ufffdC"
+    assert model.variables["a"].doc == "caf\ufffd au lait"
+    assert ("bytes of comments and units that are no UTF-8", 4) in {
+        (item.name, item.count) for item in model.ir.features
+    }
+
+
+def test_a_byte_in_front_of_a_mark_may_be_half_a_character(tmp_path):
+    # The second half of this character is the mark that ends an entry.
+    hidden = "a = 1 ~~ \u4e85 |\n".encode("gbk")
+    assert b"|" in hidden[:-3]
+    with pytest.raises(InvalidModel, match="line 2, byte 10: 0x81 is no UTF-8"):
+        load_model(write(tmp_path, b"{UTF-8}\n" + hidden + CONTROL.format(final=1, step=1, saveper=1).encode()))
+
+
+def test_a_macro_is_named_in_the_encoding_of_the_file(tmp_path):
+    macro = ":MACRO: Gr\xf6\xdfe(x)\ny = x ~~|\n:END OF MACRO:\n"
+    with pytest.raises(InvalidModel, match="line 2, byte 11: 0xf6 is no UTF-8"):
+        load_model(write(tmp_path, file_of("{UTF-8}", macro, "latin-1")))
+
+
 def test_what_the_sketch_holds_is_of_no_account(tmp_path):
     data = file_of("{UTF-8}", "a = 1 ~~|\n", "utf-8") + b"\\\\\\---/// Sketch\n*\xc8\xcb\xff\n"
     assert simulate(load_model(write(tmp_path, data)))["a"][0, 0, 0] == 1

@@ -7,3 +7,4 @@ PROGRAM = "settings of the program that wrote the file; no number depends on the
 ABOUT = "about the file; no number depends on it"
 STUDY = "a study that the program offers beside the run; it is not done here"
 OUTPUT = "where the program writes results; nothing is written here"
+REPLACED = "shown as question marks; save the file as UTF-8 to see them"

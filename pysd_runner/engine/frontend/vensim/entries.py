@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from pysd_runner.engine.frontend.positions import Place, fault, shortened
+from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, readable
 
 EXPECTED = "expected: name = expression ~ unit ~ comment |"
 
@@ -37,16 +38,16 @@ class Section:
     entries: list[Entry] = field(default_factory=list)
 
 
-def sections(text: str) -> tuple[Section, list[Section]]:
-    """Cut the equations of a file into entries."""
+def sections(text: VensimText) -> tuple[Section, list[Section]]:
+    """Cut the equations of a file into entries; bytes of another encoding may stand in comments and units alone."""
     return _Reader(text).read()
 
 
 class _Reader:
     """Goes through a text once, from entry to entry."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, source: VensimText) -> None:
+        self.source, self.text = source, source.equations
         self.position = 0
         self.group = ""
         self.main = Section()
@@ -104,6 +105,7 @@ class _Reader:
         end = self.text.find(")", start)
         if end < 0:
             raise fault(self._place(start, start), 0, "a macro has no list of what it takes: :MACRO: NAME(a, b)")
+        self._check_bytes(self.text[start:end], start)
         self.current = Section(_CONTINUED.sub(" ", self.text[start : end + 1]), self._place(start, end + 1))
         self.macros.append(self.current)
         self.position = end + 1
@@ -116,15 +118,21 @@ class _Reader:
         equation = _CONTINUED.sub(" ", whole[blank:])
         group = _GROUP.fullmatch(equation.strip())
         if group:
-            self.group = " ".join(group["name"].split()) if self.current is self.main else self.group
+            self.group = readable(" ".join(group["name"].split())) if self.current is self.main else self.group
             return
+        self._check_bytes(equation, start + blank)
         if equation.strip():
             unit, doc, *more = *fields, "", ""
             more = [item for item in more if item.strip() and not item.strip().startswith(":")]
             if "=" in unit or (more and "=" in doc):
                 raise fault(place, 0, f"the entry {shortened(equation)!r} seems to hold another one; {EXPECTED}")
             doc = " ~ ".join([doc.strip(), *(item.strip() for item in more)])
-            self.current.entries.append(Entry(equation, place, unit.strip(), doc, self.group))
+            self.current.entries.append(Entry(equation, place, readable(unit.strip()), readable(doc), self.group))
+
+    def _check_bytes(self, part: str, start: int) -> None:
+        """Refuse a part of an equation that holds a byte of another encoding."""
+        if (found := UNREAD.search(part)) is not None:
+            raise self.source.unreadable(start + found.start())
 
     def _first_part(self, start: int) -> tuple[list[str], int]:
         """The first part with spaces for its comments, and where it ends."""

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.frontend.notes import DRAWN, READ, STUDY
+from pysd_runner.engine.frontend.notes import DRAWN, READ, REPLACED, STUDY
 from pysd_runner.engine.frontend.positions import fault
 from pysd_runner.engine.frontend.syntax import Call, Equation, Macro, Range, Syntax, Variable, parts
 from pysd_runner.engine.frontend.vensim.entries import EXPECTED, Entry, Section, sections
 from pysd_runner.engine.frontend.vensim.equations import read_definition
 from pysd_runner.engine.frontend.vensim.settings import aliases, features
 from pysd_runner.engine.frontend.vensim.sketch import drawn_in
-from pysd_runner.engine.frontend.vensim.text import VensimText, read_text
+from pysd_runner.engine.frontend.vensim.text import UNREAD, VensimText, read_text
 from pysd_runner.engine.ir import Feature
 from pysd_runner.engine.names import key, tidy
 
@@ -26,7 +26,7 @@ _HEADER = re.compile(r'("(?:\\.|[^"\\])*"|[^("]+)\(([^():]*)(?::([^():]*))?\)', 
 def read_vensim(path: Path) -> Syntax:
     """Read a Vensim file."""
     text = read_text(path.read_bytes())
-    main, macros = sections(text.equations)
+    main, macros = sections(text)
     if not main.entries:
         raise InvalidModel(f"there is no whole equation in this file; {EXPECTED}")
     outputs = {key(name): gives for name, _, gives in map(_header, macros)}
@@ -52,6 +52,11 @@ def _features(text: VensimText, main: Section, macros: Sequence[Section]) -> Ite
         ("groups", "kept", len(groups)),
         ("reality checks and test inputs", STUDY, checks),
         ("sketch", DRAWN, bool(text.sketch.strip())),
+        (
+            f"bytes of comments and units that are no {text.encoding.upper()}",
+            REPLACED,
+            len(UNREAD.findall(text.equations)),
+        ),
     ):
         if count:
             yield Feature(name, done, int(count))

@@ -17,6 +17,10 @@ _DECLARED = re.compile(rb"\{([^{}\r\n]*)\}")
 # Encodings in which a line that cannot be read is shown, so that its author recognises the right one.
 _LIKELY = ("GB18030", "Windows-1252")
 
+# A byte that does not fit into the encoding, and one in front of a mark that means something.
+UNREAD = re.compile("[\udc80-\udcff]")
+_HIDDEN_MARK = re.compile(r'[\udc80-\udcff](?=[{}~|"\\])')
+
 _SETTINGS = re.compile(r":L\x7f?<%\^E!@")
 
 _METHOD = re.compile(r"^15:(?:[^,\n]*,){3}\s*([^,\n]*)", re.MULTILINE)
@@ -37,8 +41,22 @@ METHODS = {
 class VensimText:
     """The text of a Vensim file."""
 
-    equations: str  # what stands in front of the sketch
+    equations: str  # what stands in front of the sketch; bytes that do not fit are surrogates
     rest: str  # the sketch with its mark, and the settings; characters that cannot be read are replaced
+    encoding: str = "utf-8"
+
+    def unreadable(self, place: int) -> InvalidModel:
+        """An error about a byte that does not fit, with what its line is in the encodings it may have."""
+        before, first = self.equations.count("\n", 0, place), self.equations.rfind("\n", 0, place) + 1
+        start = self.equations[first:place].encode(self.encoding, errors="surrogateescape")
+        line = self.equations[first:].split("\n", 1)[0].encode(self.encoding, errors="surrogateescape")
+        readings = [
+            f"with {{{name}}} this line is {text!r}" for name in _LIKELY if (text := _decoded(line.strip(), name))
+        ]
+        return InvalidModel(
+            f"line {before + 1}, byte {len(start) + 1}: {line[len(start)]:#04x} is no {self.encoding.upper()}. Save "
+            f"the file as UTF-8, or name its encoding in its first line{''.join(f'; {item}' for item in readings)}"
+        )
 
     @property
     def integration(self) -> Integration:
@@ -70,11 +88,17 @@ def read_text(data: bytes) -> VensimText:
     encoding = _encoding(data)
     found = _SKETCH.search(data)
     end = len(data) if found is None else found.start()
-    try:
-        equations = data[:end].decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InvalidModel(_unreadable(data[:end], error, encoding)) from error
-    return VensimText(_lines(equations), _lines(data[end:].decode(encoding, errors="replace")))
+    equations = _lines(data[:end].decode(encoding, errors="surrogateescape"))
+    text = VensimText(equations, _lines(data[end:].decode(encoding, errors="replace")), encoding)
+    # The second byte of a character of another encoding may look like a mark that parts entries.
+    if (hidden := _HIDDEN_MARK.search(equations)) is not None:
+        raise text.unreadable(hidden.start())
+    return text
+
+
+def readable(text: str) -> str:
+    """Text in which bytes that do not fit are replaced."""
+    return UNREAD.sub("\ufffd", text)
 
 
 def _encoding(data: bytes) -> str:
@@ -91,17 +115,6 @@ def _encoding(data: bytes) -> str:
 
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _unreadable(data: bytes, error: UnicodeDecodeError, encoding: str) -> str:
-    """Where a byte does not fit, and what its line is in the encodings it may have."""
-    before, first = data.count(b"\n", 0, error.start), data.rfind(b"\n", 0, error.start) + 1
-    line = data[first:].split(b"\n", 1)[0].strip()
-    readings = [f"with {{{name}}} this line is {text!r}" for name in _LIKELY if (text := _decoded(line, name))]
-    return (
-        f"line {before + 1}, byte {error.start - first + 1}: {data[error.start]:#04x} is no {encoding.upper()}. Save "
-        f"the file as UTF-8, or name its encoding in its first line{''.join(f'; {item}' for item in readings)}"
-    )
 
 
 def _decoded(line: bytes, encoding: str) -> str:
