@@ -292,3 +292,11 @@ def test_nothing_of_a_data_file_is_executed(tmp_path):
     for engine in ("numpy", "pysd"):
         assert (simulate(model, engine=engine)["a"] == 4).all()
     assert sorted(item.name for item in tmp_path.iterdir()) == ["model.mdl", "n.csv"]
+
+
+def test_a_name_may_stand_for_the_name_of_a_file(folder):
+    equations = "which file :IS: 'numbers.csv' ~~|\na = GET DIRECT CONSTANTS(Which_File, ',', 'B6') ~~|"
+    assert simulate(load_model(write_model(folder, equations)))["a"][0, 0, 0] == 7.5
+    wrong = equations + "\nb = which file + 1 ~~|"
+    with pytest.raises(InvalidModel, match=r"variable 'b': the text 'numbers\.csv' stands where a number is expected"):
+        load_model(write_model(folder, wrong))

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -52,9 +52,11 @@ _NUMBERED = re.compile(r"(.+?)(\d+)\Z", re.DOTALL)
 _MOST_DIGITS = 18
 
 
-def read_definition(text: str, place: Place, macros: frozenset[str]) -> tuple[str, Equation] | Range:
-    """Read the first part of an entry."""
-    found = parsed(_parser(macros.intersection(FUNCTIONS)), text, place)
+def read_definition(
+    text: str, place: Place, macros: frozenset[str], texts: tuple[tuple[str, str], ...] = ()
+) -> tuple[str, Equation] | Range:
+    """Read the first part of an entry, given the keys of macros and those of texts with what they stand for."""
+    found = parsed(_parser(macros.intersection(FUNCTIONS), texts), text, place)
     if isinstance(found, Range):
         return replace(found, place=place)
     name, equation = found
@@ -62,16 +64,16 @@ def read_definition(text: str, place: Place, macros: frozenset[str]) -> tuple[st
 
 
 @lru_cache(maxsize=4)
-def _parser(macros: frozenset[str]) -> Lark:
-    return make_parser(GRAMMAR, _Reader(macros))
+def _parser(macros: frozenset[str], texts: tuple[tuple[str, str], ...]) -> Lark:
+    return make_parser(GRAMMAR, _Reader(macros, dict(texts)))
 
 
 class _Reader(Transformer[Token, Any]):
     """Makes nodes of the common tree from what the rules of the grammar match."""
 
-    def __init__(self, macros: frozenset[str]) -> None:
+    def __init__(self, macros: frozenset[str], texts: Mapping[str, str]) -> None:
         super().__init__()
-        self._macros = macros
+        self._macros, self._texts = macros, texts
 
     # Definitions
 
@@ -172,7 +174,9 @@ class _Reader(Transformer[Token, Any]):
         except ValueError:
             raise Misread("TABBED ARRAY takes numbers with spaces between them", _offset(parts[0])) from None
 
-    def reference(self, parts: list[Any]) -> Name:
+    def reference(self, parts: list[Any]) -> Name | Text:
+        if len(parts) == 1 and key(parts[0]) in self._texts:
+            return Text(self._texts[key(parts[0])])
         subscripts = parts[1] if len(parts) > 1 else None
         return Name(tidy(parts[0]), subscripts, _offset(parts[0]))
 

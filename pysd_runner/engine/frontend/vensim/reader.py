@@ -20,6 +20,9 @@ from pysd_runner.engine.names import key, tidy
 # Reality checks and test inputs of Vensim, which no run uses.
 _CHECK = re.compile(r":\s*(?:THE\s+CONDITION|TEST\s+INPUT|IMPLIES)\s*:", re.IGNORECASE)
 
+# A name for a text, such as that of a file.
+_TEXT = re.compile(r"(.+?):\s*IS\s*:\s*'([^']*)'", re.IGNORECASE | re.DOTALL)
+
 _HEADER = re.compile(r'("(?:\\.|[^"\\])*"|[^("]+)\(([^():]*)(?::([^():]*))?\)', re.DOTALL)
 
 
@@ -30,7 +33,8 @@ def read_vensim(path: Path) -> Syntax:
     if not main.entries:
         raise InvalidModel(f"there is no whole equation in this file; {EXPECTED}")
     outputs = {key(name): gives for name, _, gives in map(_header, macros)}
-    ranges, variables = _definitions(main.entries, outputs)
+    named = [found for item in main.entries if (found := _TEXT.fullmatch(item.equation.strip()))]
+    ranges, variables = _definitions(main.entries, outputs, tuple((key(found[1]), found[2]) for found in named))
     return Syntax(
         ranges=ranges,
         variables=variables,
@@ -81,16 +85,16 @@ def _macro(section: Section, outputs: Mapping[str, tuple[str, ...]]) -> Macro:
 
 
 def _definitions(
-    entries: Iterable[Entry], outputs: Mapping[str, tuple[str, ...]]
+    entries: Iterable[Entry], outputs: Mapping[str, tuple[str, ...]], texts: tuple[tuple[str, str], ...] = ()
 ) -> tuple[tuple[Range, ...], tuple[Variable, ...]]:
     """Ranges and variables; equations for the same variable go together."""
     macros = frozenset(outputs)
     ranges: list[Range] = []
     found: dict[str, tuple[str, list[Equation], list[Entry]]] = {}
     for entry in entries:
-        if _CHECK.search(entry.equation):
+        if _CHECK.search(entry.equation) or _TEXT.fullmatch(entry.equation.strip()):
             continue
-        definition = read_definition(entry.equation, entry.place, macros)
+        definition = read_definition(entry.equation, entry.place, macros, texts)
         if isinstance(definition, Range):
             ranges.append(definition)
             continue
