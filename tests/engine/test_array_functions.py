@@ -14,9 +14,11 @@ from pysd_runner.engine.numpy.array_functions import (
     vector_reorder,
     vector_sort_order,
 )
+from pysd_runner.engine.numpy.quantiles import QUANTILES
 from pysd_runner.model import load_model
 from pysd_runner.simulation import simulate
 from tests.engine.small_models import FEATURES, write_model
+from tests.engine.xmile_files import OVER_D, OVER_N, aux, load_xmile
 
 
 def test_one_matrix_without_an_inverse_does_not_spoil_the_others():
@@ -81,15 +83,48 @@ def test_where_there_is_enough_for_all_curves_do_not_matter():
     assert allocate_available(np.array([1.0, 3.0]), profile, np.array(4.0)).tolist() == [1, 3]
 
 
+# The model `allocate_price` of SDEverywhere, without its ways to vary it.
+MARKET = (
+    "pp: ptype, ppriority, pwidth, pextra ~~|\ncurve: rectangular, triangular, normal, exponential ~~|\n"
+    "demander: d1, d2 ~~|\nsupplier: s1, s2, s3 ~~|\n"
+    "dp[curve,demander,ptype] = 1,1; 2,2; 3,3; 4,4; ~~|\nsp[curve,supplier,ptype] = 1,1,1; 2,2,2; 3,3,3; 4,4,4; ~~|\n"
+    "dp[curve,demander,ppriority] = 1,2; 1,2; 1,2; 1,2; ~~|\n"
+    "sp[curve,supplier,ppriority] = 1,2,3; 1,2,3; 1,2,3; 1,2,3; ~~|\n"
+    "dp[curve,demander,pwidth] = 1 ~~|\nsp[curve,supplier,pwidth] = 1 ~~|\n"
+    "dp[curve,demander,pextra] = 0 ~~|\nsp[curve,supplier,pextra] = 0 ~~|\n"
+    "want[curve,d1] = 500*Time/12 ~~|\nwant[curve,d2] = 300*Time/12 ~~|\n"
+    "have[curve,s1] = 200 ~~|\nhave[curve,s2] = 300 ~~|\nhave[curve,s3] = 450 ~~|\n"
+    "price[curve] = FIND MARKET PRICE(want[curve,d1], dp[curve,d1,ptype], have[curve,s1], sp[curve,s1,ptype]) ~~|\n"
+    "supplied[curve,supplier] = SUPPLY AT PRICE(have[curve,supplier], sp[curve,supplier,ptype], price[curve]) ~~|\n"
+    "demanded[curve,demander] = DEMAND AT PRICE(want[curve,demander], dp[curve,demander,ptype], price[curve]) ~~|\n"
+)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_a_market_finds_the_price_of_vensims_run(engine, tmp_path):
+    run = simulate(load_model(write_model(tmp_path, MARKET, final=12, step=2, saveper=2)), engine=engine)
+    assert run["price"][0, 0, :, 0].tolist() == [0.5, 0.5, -4, -9]
+    assert run["price"][0, 0, :, 1] == pytest.approx([0.970588, 0.985071, 0.622241, 0.426918], abs=1e-4)
+    assert run["price"][0, 0, :, 3] == pytest.approx([1.38889, 1.2643, 1.28018, 1.18737], abs=1e-4)
+    assert run["price"][0, 0, :, 6] == pytest.approx([1.66667, 1.78867, 1.69346, 1.67861], abs=1e-4)
+    demanded = [[27.7778, 150], [27.7775, 150], [97.4177, 114.626], [103.642, 116.723]]
+    np.testing.assert_allclose(run["demanded"][0, 0, :, :, 3], demanded, rtol=1e-4)
+    supplied = [[177.778, 0, 0], [177.778, 0, 0], [122.066, 70.7471, 19.2304], [117.086, 66.5534, 36.7255]]
+    np.testing.assert_allclose(run["supplied"][0, 0, :, :, 3], supplied, rtol=1e-4, atol=1e-9)
+    totals = run["supplied"].sum(axis=3) - run["demanded"].sum(axis=3)
+    np.testing.assert_allclose(totals[..., 1:], 0, atol=1e-9)
+
+
 def test_an_array_function_stands_alone_over_plain_arguments(tmp_path):
     found = set()
-    for feature in ("arrays", "allocation"):
-        for variable in load_model(write_model(tmp_path, FEATURES[feature])).ir.variables.values():
+    for equations in (FEATURES["arrays"], FEATURES["allocation"], MARKET):
+        for variable in load_model(write_model(tmp_path, equations)).ir.variables.values():
             for block in variable.blocks:
                 if isinstance(block.expression, ArrayFunction):
                     found.add(block.expression.name)
                     assert all(isinstance(part, Number | Reference) for part in block.expression.arguments)
-    assert found == set(FUNCTIONS)
+    # Those of Stella, and random numbers, are in models of their own.
+    assert found == set(FUNCTIONS) - set(QUANTILES) - {"allocate"}
 
 
 def test_array_functions_run_over_scenarios_and_draws(tmp_path):
@@ -123,3 +158,50 @@ def test_a_profile_without_its_four_numbers_is_named(tmp_path):
     )
     with pytest.raises(InvalidModel, match="range of four numbers"):
         load_model(write_model(tmp_path, equations))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_stella_allocates_as_vensim_does(engine, tmp_path):
+    """Numbers of Vensim's run of SDEverywhere's model `allocate` at time 1; its Stella version has these equations."""
+    each = '<element subscript="1"><eqn>{}</eqn></element><element subscript="2"><eqn>{}</eqn></element>'
+    each += '<element subscript="3"><eqn>{}</eqn></element>'
+    variables = f'<aux name="want">{OVER_N}{each.format(3, 2, 4)}</aux><aux name="rank of">{OVER_N}'
+    variables += f"{each.format(1, 2, 3)}</aux>" + aux("got", "ALLOCATE(10/12, N, want, rank_of[*], 1, 3)", OVER_N)
+    variables += aux("also", "ALLOCATE(10/12, N, want[N], rank_of[N], one[N], kind[N])", OVER_N)
+    variables += aux("one", 1, OVER_N) + aux("kind", 3, OVER_N)
+    run = simulate(load_xmile(tmp_path, variables), engine=engine)
+    assert run["got"][0, 0, :, 0] == pytest.approx([0.00613038, 0.0611702, 0.766029], abs=1e-4)
+    np.testing.assert_array_equal(run["got"], run["also"])
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_values_between_elements(engine, tmp_path):
+    """Numbers of the tests of BPTK (transentis), and by hand."""
+    each = '<element subscript="1"><eqn>10</eqn></element><element subscript="2"><eqn>15</eqn></element>'
+    variables = f'<aux name="x">{OVER_N}{each}<element subscript="3"><eqn>20</eqn></element></aux>'
+    both = '<dimensions><dim name="N"/><dim name="D"/></dimensions>'
+    variables += aux("y", "N + 10*D", both) + aux("a", "INTERPOLATE(x, 0.75)") + aux("b", "INTERPOLATE(y, 0.75, 0.5)")
+    variables += aux("c", "INTERPOLATE(x, TIME - 2)") + aux("d", "INTERPOLATE(y[*, D], 0.25)", OVER_D)
+    run = simulate(load_xmile(tmp_path, variables), engine=engine)
+    assert run["a"][0, 0, 0] == 17.5
+    assert run["b"][0, 0, 0] == 2.5 + 15
+    assert run["c"][0, 0].tolist() == [10, 10, 10, 20, 20]
+    assert run["d"][0, 0, :, 0].tolist() == [11.5, 21.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("INTERPOLATE(x)", "INTERPOLATE takes an array and a place"),
+        ("INTERPOLATE(x, 1, 1)", "INTERPOLATE of an array over 1 dimensions with 2 places"),
+        ("ALLOCATE(1, N, x, x, 1)", "ALLOCATE takes 6 arguments, 5 are given"),
+        ("FIND_MARKET_PRICE(1, 2)", "FIND MARKET PRICE takes 4 arguments, 2 are given"),
+        ("FIND_MARKET_PRICE(1, 2, 3, 4)", "FIND MARKET PRICE takes quantities and profiles by their first elements"),
+        ("SUPPLY_AT_PRICE(1, 2)", "SUPPLY AT PRICE takes 3 arguments, 2 are given"),
+        ("DEMAND_AT_PRICE(x, x, 3)", "'x' has 1 subscripts, 0 are given"),
+        ("ALLOCATE(1, x, x, x, 1, 1)", "the second argument of ALLOCATE is the dimension"),
+    ],
+)
+def test_array_functions_say_what_they_take(text, message, tmp_path):
+    with pytest.raises(InvalidModel, match=message):
+        load_xmile(tmp_path, aux("x", 1, OVER_N) + aux("y", text))

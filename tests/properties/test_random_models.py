@@ -126,7 +126,8 @@ XMILE = {
     ),
     *("failures", "gamma", "beta"),
     *("poisson", "binomial", "failures", "gamma", "beta", "derivn", "sinteg", "history", "delay material"),
-    *("cgrowth", "pmt", "fv", "pv", "counter", "time base", "npve", "delay information"),
+    *("cgrowth", "pmt", "fv", "pv", "counter", "time base", "npve", "delay information", "interpolate", "allocate"),
+    *("find market price", "demand at price", "supply at price"),
     *(f"{name} of array" for name in ("sum", "prod", "min", "max", "mean", "stddev", "size")),
 }
 # Conveyors make these, or read data; test_conveyors and test_data_calls do.

@@ -19,6 +19,9 @@ HALVINGS = 80
 # Beyond so many widths nothing of a normal or an exponential curve is left in double precision.
 REACH = {1: 0.5, 2: 0.5, 3: 9.0, 4: 40.0}
 
+# The same for a market, where so much of a curve counts as all of it; Vensim looks for its price there.
+MARKET = {0: 0.0, 1: 0.5, 2: 0.5, 3: 5.0, 4: 10.0}
+
 
 def invert_matrix(matrix: Array) -> Array:
     """Inverse of square matrices; NaN where there is none."""
@@ -77,6 +80,13 @@ def allocate_by_priority(request: Array, priority: Array, width: Array, supply: 
     return _allocated(request, np.ones_like(priority), priority, width[..., None], supply)
 
 
+def allocate(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> Array:
+    """What each of several gets of a supply, by the same curves as in `allocate_available`."""
+    wide = [item if item.ndim > supply.ndim else item[..., None] for item in (request, kind, priority, width)]
+    request, kind, priority, width = np.broadcast_arrays(*wide)
+    return _allocated(request, kind, priority, width, supply)
+
+
 def _allocated(request: Array, kind: Array, priority: Array, width: Array, supply: Array) -> Array:
     request, kind, priority, width = np.broadcast_arrays(request, kind, priority, width)
     supply = np.broadcast_to(supply, np.broadcast_shapes(request.shape[:-1], supply.shape))
@@ -120,6 +130,37 @@ def _at_one_price(
     return found, np.asarray(usable.all(axis=-1))
 
 
+def market_price(wanted: Array, demand: Array, capacity: Array, supply: Array) -> Array:
+    """Lowest price at which no more is demanded than supplied, by profiles of those who demand and who supply."""
+    profiles = np.concatenate([demand, supply], axis=-2)
+    kind, priority, width = (profiles[..., place] for place in range(3))
+    reach = np.select([kind == number for number in MARKET], list(MARKET.values()), np.nan) * width
+    low, high = (priority - reach).min(axis=-1), (priority + reach).max(axis=-1)
+
+    def is_enough(price: Array) -> NDArray[np.bool_]:
+        needed = demand_at_price(wanted, demand, price[..., None]).sum(axis=-1)
+        return np.asarray(needed <= supply_at_price(capacity, supply, price[..., None]).sum(axis=-1))
+
+    lowest, first = is_enough(low), low
+    for _ in range(HALVINGS):
+        middle = low + (high - low) / 2
+        enough = is_enough(middle)
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.asarray(np.where(lowest, first, high))
+
+
+def demand_at_price(quantity: Array, profile: Array, price: Array) -> Array:
+    """What is demanded at a price by those who would take some quantity for nothing."""
+    kind, priority, width = (profile[..., place] for place in range(3))
+    return quantity * np.where(kind == 0, 1.0, _share(kind, (price - priority) / width))
+
+
+def supply_at_price(quantity: Array, profile: Array, price: Array) -> Array:
+    """What is supplied at a price by those who can supply some quantity."""
+    kind, priority, width = (profile[..., place] for place in range(3))
+    return quantity * np.where(kind == 0, 1.0, 1 - _share(kind, (price - priority) / width))
+
+
 def _share(kind: Array, distance: Array) -> Array:
     """Share of a request that is wanted at a price so many widths above the priority."""
     from scipy.special import erfc
@@ -140,5 +181,9 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "vector_reorder": vector_reorder,
     "allocate_available": allocate_available,
     "allocate_by_priority": allocate_by_priority,
+    "allocate": allocate,
+    "market_price": market_price,
+    "demand_at_price": demand_at_price,
+    "supply_at_price": supply_at_price,
     **QUANTILES,
 }

@@ -56,6 +56,24 @@ def allocate_by_priority(
     return _applied(scope, "allocate_by_priority", arguments, cores, core)
 
 
+def allocate(scope: Scope, supply: Expression, axis: str, each: Sequence[Expression]) -> Expression:
+    """ALLOCATE, along a dimension: what everyone requests, and kind, priority and width of their curves."""
+    cores = [(axis,) if axis in item.axes else () for item in each]
+    return _applied(scope, "allocate", [*each, supply], [*cores, ()], (axis,))
+
+
+def market_price(scope: Scope, arguments: Sequence[Expression]) -> Expression:
+    """FIND MARKET PRICE, along the last subscript of quantities and the last two of profiles."""
+    cores = [_last(item, 1 + place % 2, "FIND MARKET PRICE") for place, item in enumerate(arguments)]
+    return _applied(scope, "market_price", arguments, cores, ())
+
+
+def at_price(scope: Scope, name: str, quantity: Expression, profile: Expression, price: Expression) -> Expression:
+    """DEMAND AT PRICE and SUPPLY AT PRICE, of the last subscript of a profile."""
+    cores: list[tuple[str, ...]] = [(), _last(profile, 1, name.upper()), ()]
+    return _applied(scope, name.replace(" ", "_"), [quantity, profile, price], cores, ())
+
+
 def element_wise(scope: Scope, name: str, arguments: Sequence[Expression]) -> Expression:
     """A function of numbers alone that no target has of its own."""
     return _applied(scope, name, arguments, [()] * len(arguments), ())

@@ -61,6 +61,26 @@ def rank(node: Call, scope: Scope) -> Expression:
     return Reduction("sum", found, over, tuple(axis for axis in found.axes if axis not in over))
 
 
+def interpolate(node: Call, scope: Scope) -> Expression:
+    """INTERPOLATE: a value between the elements of an array, from 0 for the first to 1 for the last of a dimension."""
+    if len(node.arguments) < 2:
+        raise InvalidModel("INTERPOLATE takes an array and a place between 0 and 1 for each of its dimensions.")
+    value, *shares = (scope.lowered(_wild(item, scope)) for item in node.arguments)
+    if not any(axis.endswith("!") for axis in value.axes):
+        value = marked(scope, value, value.axes)
+    over = tuple(axis for axis in value.axes if axis.endswith("!"))
+    if len(over) != len(shares):
+        raise InvalidModel(f"INTERPOLATE of an array over {len(over)} dimensions with {len(shares)} places.")
+    for axis, share in zip(over, shares, strict=True):
+        last = Number(float(len(scope.ranges.elements[axis.removesuffix("!")]) - 1))
+        bounded = operation("min", operation("max", share, Number(0.0)), Number(1.0))
+        own = operation("subtract", _numbered((axis,), scope), Number(1.0))
+        distance = operation("abs", operation("subtract", operation("multiply", bounded, last), own))
+        weight = operation("max", operation("subtract", Number(1.0), distance), Number(0.0))
+        value = operation("multiply", value, weight)
+    return Reduction("sum", value, over, tuple(axis for axis in value.axes if axis not in over))
+
+
 def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expression:
     """Whether the first of two comes before the second: by their values, or where those are equal by the next ones."""
     result = operation("less", first[-1], second[-1])
