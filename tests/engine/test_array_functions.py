@@ -181,12 +181,12 @@ def test_values_between_elements(engine, tmp_path):
     variables = f'<aux name="x">{OVER_N}{each}<element subscript="3"><eqn>20</eqn></element></aux>'
     both = '<dimensions><dim name="N"/><dim name="D"/></dimensions>'
     variables += aux("y", "N + 10*D", both) + aux("a", "INTERPOLATE(x, 0.75)") + aux("b", "INTERPOLATE(y, 0.75, 0.5)")
-    variables += aux("c", "INTERPOLATE(x, TIME - 2)") + aux("d", "INTERPOLATE(y[*, D], 0.25)", OVER_D)
+    variables += aux("c", "INTERPOLATE(x, TIME - 2)") + aux("row", "INTERPOLATE(y[*, D], 0.25)", OVER_D)
     run = simulate(load_xmile(tmp_path, variables), engine=engine)
     assert run["a"][0, 0, 0] == 17.5
     assert run["b"][0, 0, 0] == 2.5 + 15
     assert run["c"][0, 0].tolist() == [10, 10, 10, 20, 20]
-    assert run["d"][0, 0, :, 0].tolist() == [11.5, 21.5]
+    assert run["row"][0, 0, :, 0].tolist() == [11.5, 21.5]
 
 
 @pytest.mark.parametrize(
