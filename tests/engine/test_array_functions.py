@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysd_runner.core.errors import InvalidModel, SimulationFailed
+from pysd_runner.core.errors import InvalidModel, SimulationFailed, UnsupportedFeature
 from pysd_runner.engine.ir import ArrayFunction, Number, Reference
 from pysd_runner.engine.numpy.array_functions import (
     FUNCTIONS,
@@ -199,9 +199,33 @@ def test_values_between_elements(engine, tmp_path):
         ("FIND_MARKET_PRICE(1, 2, 3, 4)", "FIND MARKET PRICE takes quantities and profiles by their first elements"),
         ("SUPPLY_AT_PRICE(1, 2)", "SUPPLY AT PRICE takes 3 arguments, 2 are given"),
         ("DEMAND_AT_PRICE(x, x, 3)", "'x' has 1 subscripts, 0 are given"),
+        ("VECTOR_LOOKUP(x, 1, 0, 1, 0)", "VECTOR LOOKUP takes an element of an array"),
         ("ALLOCATE(1, x, x, x, 1, 1)", "the second argument of ALLOCATE is the dimension"),
     ],
 )
 def test_array_functions_say_what_they_take(text, message, tmp_path):
     with pytest.raises(InvalidModel, match=message):
         load_xmile(tmp_path, aux("x", 1, OVER_N) + aux("y", text))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_an_array_is_read_as_a_table(engine, tmp_path):
+    """By hand, from Vensim's page "VECTOR LOOKUP": x from 10 to 30 in two steps."""
+    equations = (
+        "R: A, B, C ~~|\nS: u, v ~~|\ny[R] = 1, 5, 3 ~~|\nz[S,R] = S*y[R] ~~|\nx = 5 + 5*Time ~~|\n"
+    equations += "mode = 3 ~~|\n"
+    )
+    equations += "a = VECTOR LOOKUP(y[A], x, 10, 30, 0) ~~|\nb = VECTOR LOOKUP(y[A], x, 10, 30, 2) ~~|\n"
+    equations += "c = VECTOR LOOKUP(y[A], x, 10, 30, mode) ~~|\nd = VECTOR LOOKUP(y[A], x, 10, 30, 4) ~~|\n"
+    equations += "e[S] = VECTOR LOOKUP(z[S,A], x, 10, 30, 0) ~~|\nf = VECTOR LOOKUP(y[A], x, 10, 30, 5) ~~|"
+    model = load_model(write_model(tmp_path, equations, final=6, step=1, saveper=1))
+    run = simulate(model, engine=engine, outcomes=["a", "b", "c", "d", "e"])
+    assert run["a"][0, 0].tolist() == [1, 1, 3, 5, 4, 3, 3]
+    assert run["b"][0, 0].tolist() == [1, 1, 1, 5, 5, 3, 3]
+    assert run["c"][0, 0].tolist() == [-1, 1, 3, 5, 4, 3, 2]
+    assert run["d"][0, 0].tolist() == [1, 1, 5, 5, 3, 3, 3]
+    np.testing.assert_array_equal(run["e"][0, 0], [run["a"][0, 0], 2 * run["a"][0, 0]])
+    with pytest.raises(UnsupportedFeature, match="VECTOR LOOKUP of mode 5, none of 0, 2, 3 and 4, in variable 'f'"):
+        simulate(model, outcomes=["f"])
+    with pytest.raises(SimulationFailed):
+        simulate(model, {"mode": 5}, outcomes=["c"])

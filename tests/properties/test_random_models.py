@@ -127,7 +127,7 @@ XMILE = {
     *("failures", "gamma", "beta"),
     *("poisson", "binomial", "failures", "gamma", "beta", "derivn", "sinteg", "history", "delay material"),
     *("cgrowth", "pmt", "fv", "pv", "counter", "time base", "npve", "delay information", "interpolate", "allocate"),
-    *("find market price", "demand at price", "supply at price"),
+    *("find market price", "demand at price", "supply at price", "vector lookup"),
     *(f"{name} of array" for name in ("sum", "prod", "min", "max", "mean", "stddev", "size")),
 }
 # Conveyors make these, or read data; test_conveyors and test_data_calls do.

@@ -107,6 +107,7 @@ ARRAY_CALLS: dict[str, Callable[[Call, Scope], Expression]] = {
     "vector elm map": places.element_map,
     "rank": places.rank,
     "interpolate": places.interpolate,
+    "vector lookup": places.vector_lookup,
     "allocate available": _allocate_available,
     "allocate": _allocate,
     "find market price": _market_price,

@@ -7,7 +7,7 @@ from pysd_runner.core.errors import UnsupportedFeature
 from pysd_runner.engine.frontend.lowering import arrays, delays, distributions, inputs, library
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.function_table import SMALL, operation
-from pysd_runner.engine.ir import Expression, Number, Time
+from pysd_runner.engine.ir import INITIAL_TIME, Expression, Number, Reference, Time
 
 Build = Callable[..., Expression]
 
@@ -95,11 +95,11 @@ def _get_time_value(_scope: Scope, relative: Expression, offset: Expression, mea
         raise UnsupportedFeature("GET TIME VALUE whose first or last argument is not a number")
     if relative.value == 2:
         raise UnsupportedFeature("GET TIME VALUE of the computer's clock, which no run could repeat,")
-    if relative.value != 0 or measure.value != 0:
+    if relative.value not in (0, 1) or measure.value != 0:
         raise UnsupportedFeature(
-            f"GET TIME VALUE({relative.value:g}, ..., {measure.value:g}), which has no meaning without a calendar,"
+            f"GET TIME VALUE({relative.value:g}, ..., {measure.value:g}), which asks for a date of a calendar,"
         )
-    return operation("add", Time(), offset)
+    return operation("add", Reference(INITIAL_TIME, ()) if relative.value else Time(), offset)
 
 
 def _seeded(build: Build) -> Build:

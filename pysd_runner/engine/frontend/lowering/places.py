@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from pysd_runner.core.errors import InvalidModel
-from pysd_runner.engine.frontend.lowering.arrays import marked
+from pysd_runner.core.errors import InvalidModel, UnsupportedFeature
+from pysd_runner.engine.frontend.lowering.arrays import UNDEFINED, marked
 from pysd_runner.engine.frontend.lowering.scope import Scope
 from pysd_runner.engine.frontend.lowering.subscripts import static_index
 from pysd_runner.engine.frontend.syntax import Call, Name, Node
@@ -72,13 +72,59 @@ def interpolate(node: Call, scope: Scope) -> Expression:
     if len(over) != len(shares):
         raise InvalidModel(f"INTERPOLATE of an array over {len(over)} dimensions with {len(shares)} places.")
     for axis, share in zip(over, shares, strict=True):
-        last = Number(float(len(scope.ranges.elements[axis.removesuffix("!")]) - 1))
-        bounded = operation("min", operation("max", share, Number(0.0)), Number(1.0))
-        own = operation("subtract", _numbered((axis,), scope), Number(1.0))
-        distance = operation("abs", operation("subtract", operation("multiply", bounded, last), own))
-        weight = operation("max", operation("subtract", Number(1.0), distance), Number(0.0))
-        value = operation("multiply", value, weight)
+        last = Number(_last(axis, scope))
+        place = operation("multiply", _within(share, Number(1.0)), last)
+        value = operation("multiply", value, _weight(axis, place, scope))
     return Reduction("sum", value, over, tuple(axis for axis in value.axes if axis not in over))
+
+
+def vector_lookup(node: Call, scope: Scope) -> Expression:
+    """VECTOR LOOKUP: an array over its last subscript as a table over evenly spaced x, read by some rule."""
+    vector = node.arguments[0] if len(node.arguments) == 5 else None
+    labels = vector.subscripts if isinstance(vector, Name) else None
+    if not isinstance(vector, Name) or not labels or len(labels) != len(scope.dims.get(key(vector.name), ())):
+        raise InvalidModel("VECTOR LOOKUP takes an element of an array, x[first], a number, the ends of x, and a mode.")
+    whole = Name(vector.name, (*labels[:-1], f"{scope.dims[key(vector.name)][-1]}!"), vector.at)
+    values, x, low, high, mode = (scope.lowered(item) for item in (whole, *node.arguments[1:]))
+    axis = next(axis for axis in values.axes if axis.endswith("!"))
+    share = operation("divide", operation("subtract", x, low), operation("subtract", high, low))
+    place = operation("multiply", share, Number(_last(axis, scope)))
+
+    def at(where: Expression) -> Expression:
+        weighted = operation("multiply", values, _weight(axis, where, scope))
+        return Reduction("sum", weighted, (axis,), tuple(item for item in weighted.axes if item != axis))
+
+    inside = _within(place, Number(_last(axis, scope)))
+    before = _whole(inside)
+    first = operation("min", before, Number(max(_last(axis, scope) - 1, 0.0)))
+    rise = operation("subtract", at(operation("add", first, Number(1.0))), at(first))
+    going_on = operation("add", at(first), operation("multiply", operation("subtract", place, first), rise))
+    after = operation("where", operation("less", before, inside), operation("add", before, Number(1.0)), before)
+    rules = {0.0: at(inside), 2.0: at(before), 3.0: going_on, 4.0: at(after)}
+    if isinstance(mode, Number):
+        if mode.value not in rules:
+            raise UnsupportedFeature(f"VECTOR LOOKUP of mode {mode.value:g}, none of 0, 2, 3 and 4,")
+        return rules[mode.value]
+    result: Expression = UNDEFINED
+    for number, rule in rules.items():
+        result = operation("where", operation("equal", mode, Number(number)), rule, result)
+    return result
+
+
+def _within(value: Expression, most: Expression) -> Expression:
+    return operation("min", operation("max", value, Number(0.0)), most)
+
+
+def _last(axis: str, scope: Scope) -> float:
+    """Place of the last element of an axis, from zero."""
+    return float(len(scope.ranges.elements[axis.removesuffix("!")]) - 1)
+
+
+def _weight(axis: str, place: Expression, scope: Scope) -> Expression:
+    """How much each element of an axis counts for a place between two of them."""
+    own = operation("subtract", _numbered((axis,), scope), Number(1.0))
+    distance = operation("abs", operation("subtract", place, own))
+    return operation("max", operation("subtract", Number(1.0), distance), Number(0.0))
 
 
 def _smaller(first: Sequence[Expression], second: Sequence[Expression]) -> Expression:

@@ -103,14 +103,17 @@ class _Containers:
     def _check(self, item: Any, options: Any) -> None:
         for flag in ("batch_integrity", "force_leak_fraction"):
             if _is_true(options, flag):
-                raise fault_at(options, f'a conveyor with {flag}="{options.get(flag)}" is not covered')
+                raise fault_at(
+                    options, f'a conveyor with {flag}="{options.get(flag)}" is not covered; set it to "false"'
+                )
         for flow in _flows(item, "inflow"):
             found = self.items.get(key(flow))
             where = "beginning" if found is None else found.get("isee.spreadflow", "beginning")
             if found is not None and child(found, "multiplier") is not None:
                 raise fault_at(found, "a flow with a <multiplier> that enters a conveyor is not covered")
             if where not in _OTHERWISE:
-                raise fault_at(found, f'a flow onto a conveyor with isee:spreadflow="{where}" is not covered')
+                message = f'a flow onto a conveyor with isee:spreadflow="{where}" is not covered'
+                raise fault_at(found, f'{message}; set it to "beginning" or "even"')
         if child(options, "arrest") is not None and any(
             self.to.get(key(flow)) in self.belts for flow in _flows(item, "outflow")
         ):
