@@ -337,6 +337,9 @@ def _random(_: Inference, __: Random, ___: MaybeUnit) -> MaybeUnit:
 
 def _array_function(inference: Inference, expression: ArrayFunction, _: MaybeUnit) -> MaybeUnit:
     """Ranks and places are numbers; what is sorted or shared out keeps its unit; of an inverse it is turned around."""
+    if expression.name == "market_price" or expression.name.endswith("_quantile"):
+        # Random numbers and prices have the unit that the file gives them.
+        return None
     first = inference.unit(expression.arguments[0])
     if expression.name in ("vector_sort_order", "vector_rank"):
         return DIMENSIONLESS

@@ -33,6 +33,7 @@ Start = 2020 ~ Year ~ |
 Delay = 4 ~ Year ~ |
 Rate = 0.1 ~ 1/Year ~ |
 Person Start = 3 ~ Person ~ |
+Heights((2014,3),(2020,4)) ~ Dmnl ~ |
 """
 
 Write = Callable[[str], Model]
@@ -68,6 +69,11 @@ GOOD = [
     "FORECAST(People[Region], 3, Delay) ~ Person",
     "RANDOM NORMAL(0, Person Start, Person Start, Person Start, 7) + 0 * People[Region] ~ Person",
     "RANDOM UNIFORM(0, Person Start, 7) + 0 * People[Region] ~ Person",
+    "RANDOM POISSON(0, 1000, Person Start, 0, 1, 7) + 0 * People[Region] ~ Person",
+    "RANDOM GAMMA(0, 1000, 2, 0, Person Start, 7) + 0 * People[Region] ~ Person",
+    "DELAY MATERIAL(People[Region], 3, Person Start, 0) ~ Person",
+    "LOOKUP AREA(Heights, 2014, Start) * People[Region] / People[Region] ~ Dmnl",
+    "LOOKUP SLOPE(Heights, Time, 0) + LOOKUP INVERT(Heights, Delay) + 0 * People[Region] ~ Person",
     "VECTOR SORT ORDER(People[Region], 1) ~ Dmnl",
     "People[Region] * 3 ~ Person",
     "People[Region] + 0 ~ Person",
@@ -295,6 +301,7 @@ def test_every_function_of_the_engine_is_used_above() -> None:
     # Expanded into operations that have rules.
     expanded = {"log", "log10", "ramp on", "pi", "floor", "round", "rootn", "percent", "sinwave", "coswave"}
     expanded |= {"if missing", "normal probability", "gamma ln", "factorial", "permutations", "combinations"}
+    expanded |= {"pmt", "pv", "fv", "counter", "time base"}
     assert {name for name in FUNCTIONS if name not in used} <= same_rule | expanded
 
 

@@ -212,8 +212,7 @@ def test_array_functions_say_what_they_take(text, message, tmp_path):
 def test_an_array_is_read_as_a_table(engine, tmp_path):
     """By hand, from Vensim's page "VECTOR LOOKUP": x from 10 to 30 in two steps."""
     equations = (
-        "R: A, B, C ~~|\nS: u, v ~~|\ny[R] = 1, 5, 3 ~~|\nz[S,R] = S*y[R] ~~|\nx = 5 + 5*Time ~~|\n"
-    equations += "mode = 3 ~~|\n"
+        "R: A, B, C ~~|\nS: u, v ~~|\ny[R] = 1, 5, 3 ~~|\nz[S,R] = S*y[R] ~~|\nx = 5 + 5*Time ~~|\nmode = 3 ~~|\n"
     )
     equations += "a = VECTOR LOOKUP(y[A], x, 10, 30, 0) ~~|\nb = VECTOR LOOKUP(y[A], x, 10, 30, 2) ~~|\n"
     equations += "c = VECTOR LOOKUP(y[A], x, 10, 30, mode) ~~|\nd = VECTOR LOOKUP(y[A], x, 10, 30, 4) ~~|\n"

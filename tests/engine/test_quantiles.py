@@ -27,12 +27,17 @@ LAWS = {
 CHANCES = np.linspace(0.001, 0.999, 41)
 
 
+def quantile(name, chances, low, high, *parameters):
+    """Numbers that are neither stretched nor shifted."""
+    return QUANTILES[name](chances, *map(np.asarray, (low, high, 0.0, 1.0, *parameters)))
+
+
 @pytest.mark.parametrize("name", LAWS)
 @given(data=st.data())
 def test_quantiles_are_those_of_scipy(name, data):
     law, ranges = LAWS[name]
     parameters = [data.draw(item) for item in ranges]
-    found = QUANTILES[name](CHANCES, np.array(-np.inf), np.array(np.inf), *map(np.array, parameters))
+    found = quantile(name, CHANCES, -np.inf, np.inf, *parameters)
     expected = law(*parameters).ppf(CHANCES)
     if name in ("poisson_quantile", "binomial_quantile", "failures_quantile"):
         # Two ways to compute a probability may differ in its last digits, which decide where one falls on a step.
@@ -48,30 +53,34 @@ def test_bounds_leave_the_middle_of_a_distribution(name):
     own = parameters.get(name, (3.0,))
     law = LAWS[name][0](*own)
     low, high = (0.3, 0.6) if name == "beta_quantile" else (0.5, 1.2) if name == "weibull_quantile" else (1.5, 5)
-    found = QUANTILES[name](CHANCES, np.array(low), np.array(high), *map(np.array, own))
+    found = quantile(name, CHANCES, low, high, *own)
     below = law.cdf(np.ceil(low) - 1) if law.dist.name in ("poisson", "binom", "nbinom") else law.cdf(low)
     np.testing.assert_allclose(found, law.ppf(below + CHANCES * (law.cdf(high) - below)), rtol=1e-9)
     assert low <= found.min() <= found.max() <= high
 
 
 def test_ends_of_the_unit_interval_and_parameters_that_are_none():
-    none, every = np.array(-np.inf), np.array(np.inf)
     chances = np.array([0.0, 1e-300, 1 - 2.0**-53])
-    assert QUANTILES["poisson_quantile"](chances, none, every, np.array(5.0))[:2].tolist() == [0, 0]
-    assert QUANTILES["binomial_quantile"](chances, none, every, np.array(7.0), np.array(0.5)).tolist() == [0, 0, 7]
-    assert QUANTILES["failures_quantile"](chances, none, every, np.array(7.0), np.array(1.0)).tolist() == [0, 0, 0]
+    assert quantile("poisson_quantile", chances, -np.inf, np.inf, 5.0)[:2].tolist() == [0, 0]
+    assert quantile("binomial_quantile", chances, -np.inf, np.inf, 7.0, 0.5).tolist() == [0, 0, 7]
+    assert quantile("failures_quantile", chances, -np.inf, np.inf, 7.0, 1.0).tolist() == [0, 0, 0]
     for name, parameters in {
         "poisson_quantile": (-1.0,),
         "binomial_quantile": (4.0, 1.5),
         "failures_quantile": (0.0, 0.5),
         "gamma_quantile": (-1.0,),
     }.items():
-        assert np.isnan(QUANTILES[name](chances, none, every, *map(np.array, parameters))).all()
+        assert np.isnan(quantile(name, chances, -np.inf, np.inf, *parameters)).all()
+
+
+def test_nothing_stretched_has_no_bounds():
+    found = QUANTILES["gamma_quantile"](CHANCES, *map(np.asarray, (5.0, 9.0, 2.0, 0.0, 3.0)))
+    np.testing.assert_allclose(found, stats.gamma(3).ppf(CHANCES))
 
 
 def test_as_many_trials_as_there_are_people():
     law = stats.binom(10**9, 0.3)
-    found = QUANTILES["binomial_quantile"](CHANCES, np.array(-np.inf), np.array(np.inf), np.array(1e9), np.array(0.3))
+    found = quantile("binomial_quantile", CHANCES, -np.inf, np.inf, 1e9, 0.3)
     np.testing.assert_allclose(found, law.ppf(CHANCES), atol=1)
 
 

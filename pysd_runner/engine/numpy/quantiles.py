@@ -135,12 +135,29 @@ def failures_quantile(chance: Array, low: Array, high: Array, successes: Array, 
     return np.where(valid, found, np.nan)
 
 
+def _of_stretched(quantile: Callable[..., Array]) -> Callable[..., Array]:
+    """A number X, given that ``shift + stretch * X`` lies between two bounds."""
+
+    def found(chance: Array, low: Array, high: Array, shift: Array, stretch: Array, *parameters: Array) -> Array:
+        ends = [
+            np.where(stretch == 0, otherwise, (end - shift) / np.where(stretch == 0, 1.0, stretch))
+            for end, otherwise in ((low, -np.inf), (high, np.inf))
+        ]
+        return quantile(chance, np.minimum(*ends), np.maximum(*ends), *parameters)
+
+    return found
+
+
+# Each takes a number between zero and one, two bounds, shift and stretch, and the parameters of the distribution.
 QUANTILES: dict[str, Callable[..., Array]] = {
-    "gamma_quantile": gamma_quantile,
-    "beta_quantile": beta_quantile,
-    "weibull_quantile": weibull_quantile,
-    "triangular_quantile": triangular_quantile,
-    "poisson_quantile": poisson_quantile,
-    "binomial_quantile": binomial_quantile,
-    "failures_quantile": failures_quantile,
+    function.__name__: _of_stretched(function)
+    for function in (
+        gamma_quantile,
+        beta_quantile,
+        weibull_quantile,
+        triangular_quantile,
+        poisson_quantile,
+        binomial_quantile,
+        failures_quantile,
+    )
 }

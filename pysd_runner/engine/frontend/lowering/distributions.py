@@ -193,9 +193,9 @@ def logistic(scope: Scope, mean: Expression, scale: Expression) -> Expression:
     return operation("add", mean, operation("multiply", scale, operation("ln", odds)))
 
 
-def triangular_within(scope: Scope, *parameters: Expression) -> Expression:
+def triangular_within(scope: Scope, *bounds_and_parameters: Expression) -> Expression:
     """RANDOM TRIANGULAR: triangular with a start, a peak and an end, given that it lies between two bounds."""
-    return arrays.element_wise(scope, "triangular_quantile", (_random(scope, *parameters), *parameters))
+    return stretched("triangular_quantile", 3)(scope, *bounds_and_parameters, Number(0.0), Number(1.0))
 
 
 def stretched(name: str, count: int) -> Callable[..., Expression]:
@@ -203,13 +203,8 @@ def stretched(name: str, count: int) -> Callable[..., Expression]:
 
     def build(scope: Scope, low: Expression, high: Expression, *more: Expression) -> Expression:
         parameters, (shift, stretch) = more[:count], more[count:]
-        ends = [
-            operation("xidz", operation("subtract", end, shift), stretch, Number(otherwise))
-            for end, otherwise in ((low, -math.inf), (high, math.inf))
-        ]
-        bounds = operation("min", *ends), operation("max", *ends)
         number = _random(scope, low, high, *more)
-        found = arrays.element_wise(scope, name, (number, *bounds, *parameters))
+        found = arrays.element_wise(scope, name, (number, low, high, shift, stretch, *parameters))
         return operation("add", shift, operation("multiply", stretch, found))
 
     return build

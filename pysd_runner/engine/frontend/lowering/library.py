@@ -118,9 +118,10 @@ def net_present_value_at_ends(
     return net_present_value(scope, late, rate, initial, factor)
 
 
-def growth(percent: Expression) -> Expression:
+def growth(scope: Scope, percent: Expression) -> Expression:
     """CGROWTH: the fraction that compounds, step by step, to so many percent in a unit of time."""
-    whole = operation("power", operation("add", ONE, operation("divide", percent, Number(100.0))), time_step())
+    share = operation("divide", time_step(), scope.span(ONE))
+    whole = operation("power", operation("add", ONE, operation("divide", percent, Number(100.0))), share)
     return operation("divide", operation("subtract", whole, ONE), time_step())
 
 

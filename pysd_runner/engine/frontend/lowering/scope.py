@@ -155,7 +155,7 @@ class Scope:
 
     def fixed(self, what: str, time: Expression) -> Reference:
         """A hidden variable for a time that must not change while the model runs."""
-        return self.hide("auxiliary", time, label=f"{FIXED} {what}")
+        return self.hide("auxiliary", self.span(time), label=f"{FIXED} {what}")
 
     def held(self, condition: Expression) -> Reference:
         """A hidden variable that keeps, within a step, the value it has at its beginning."""

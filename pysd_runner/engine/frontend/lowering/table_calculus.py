@@ -58,9 +58,14 @@ def _slopes(table: Points) -> list[float]:
 
 def inside(chosen: Chosen, side: str, value: Expression) -> Expression:
     """Whether a value lies between the least and the largest x, or y, of tables."""
-    low = chosen.number(lambda table: min(getattr(table, side)))
-    high = chosen.number(lambda table: max(getattr(table, side)))
-    return operation("and", operation("greater_equal", value, low), operation("less_equal", value, high))
+    # Read from a table rather than compared, as numbers that are compared must have a unit.
+
+    def between(table: Points) -> Points:
+        low, high = min(getattr(table, side)), max(getattr(table, side))
+        x = (_beyond(low, -1.0), *dict.fromkeys((low, high)), _beyond(high, 1.0))
+        return Points(x, (0.0, *[1.0] * (len(x) - 2), 0.0))
+
+    return chosen.each(between).read(value, "interpolate")
 
 
 def inverse(table: Points) -> Points:
