@@ -63,6 +63,14 @@ def test_a_missing_file_and_a_strange_ending(tmp_path):
     (tmp_path / "model.txt").write_text("", encoding="utf-8")
     with pytest.raises(InvalidModel, match="unknown ending"):
         load_model(tmp_path / "model.txt")
+    for name, message in {
+        "model.vmfx": "a binary file of Vensim; open it there and save it as text, with the ending .mdl",
+        "model.VPM": "a published package; ask its author for the model file",
+        "model.stm": "a file of an older Stella or iThink; open it in a newer one",
+    }.items():
+        (tmp_path / name).write_bytes(b"\0")
+        with pytest.raises(InvalidModel, match=message):
+            load_model(tmp_path / name)
     with pytest.raises(UnknownName, match="Did you mean 'regional_digital'"):
         load_model("regional_digitl")
 
