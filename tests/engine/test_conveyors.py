@@ -159,6 +159,14 @@ def test_conveyors_that_are_not_covered_are_refused(variables, message, tmp_path
         load_xmile(tmp_path, variables)
 
 
+def test_the_first_of_several_faulty_conveyors_is_named(tmp_path):
+    faulty = [stock(f"belt {number}", 6, [], [], more=conveyor(3)) for number in range(12)]
+    path = write_xmile(tmp_path, "".join(faulty))
+    line = next(place for place, text in enumerate(path.read_text().splitlines(), 1) if "belt 0" in text)
+    with pytest.raises(InvalidModel, match=f"line {line}, column 1: a conveyor has one outflow"):
+        load_model(path)
+
+
 def test_a_transit_time_that_changes_is_refused_when_it_is_needed(tmp_path):
     variables = stock("belt", 6, ["i"], ["o"], more=conveyor("3 + TIME")) + flow("i", 1) + driven("o") + aux("a", 7)
     model = load_xmile(tmp_path, variables)

@@ -49,8 +49,9 @@ class _Containers:
     def __init__(self, items: Mapping[str, Any], variables: Sequence[Variable], defined: frozenset[str]) -> None:
         self.items, self.defined = items, defined
         self.variables = {key(item.name): item for item in variables}
-        self.belts = {name for name, item in items.items() if _is_conveyor(item)}
-        self.queues = {name for name, item in items.items() if _is_queue(item)}
+        # In the order of the file, which that of hidden variables and the first fault follow.
+        self.belts = tuple(name for name, item in items.items() if _is_conveyor(item))
+        self.queues = tuple(name for name, item in items.items() if _is_queue(item))
         self.to = {key(flow): name for name, item in items.items() for flow in _flows(item, "inflow")}
         self.leaks = {name for name, item in items.items() if child(item, "leak") is not None}
 
