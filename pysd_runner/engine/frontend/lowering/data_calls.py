@@ -22,7 +22,7 @@ def _between_times(node: Call, scope: Scope) -> Expression:
     # In its other modes a published run of Vensim differs from its documentation: between points it takes the time for
     # a whole number, and at a point the one before.
     if mode != Number(0.0):
-        raise UnsupportedFeature("GET DATA BETWEEN TIMES in another mode than 0")
+        raise UnsupportedFeature("function GET DATA BETWEEN TIMES in another mode than 0")
     return operation("where", table_calculus.inside(chosen, "x", time), chosen.read(time, "interpolate"), MISSING)
 
 
@@ -102,7 +102,7 @@ def _series(variable: Variable, name: str, scope: Scope) -> TableFunction:
     for equation in variable.equations:
         call = equation.expression
         if not isinstance(call, Call) or call.function != "get data":
-            raise UnsupportedFeature(f"{name} of {variable.name!r}, which no GET XLS DATA reads from a file,")
+            raise UnsupportedFeature(f"function {name} of {variable.name!r}, which no GET XLS DATA reads from a file,")
         found = scope.files.series(call, scope.ranges.counts(equation.subscripts), "raw")
         tables |= zip(scope.ranges.positions(equation.subscripts, dims), map(_known, found), strict=True)
     shape = tuple(len(scope.ranges.elements[dim]) for dim in dims)
