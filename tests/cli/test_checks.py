@@ -55,7 +55,7 @@ def test_a_model_that_is_not_there(gapsim, name):
 
 def test_everything_that_stops_a_model_is_an_error_of_its_own(gapsim, tmp_path):
     equations = (
-        "a = SINTEG(3, 1) ~ Dmnl ~|\nb = 2 + NOSUCH(1) ~ Dmnl ~|\nc = a + b ~ Dmnl ~|\nd = e ~ Dmnl ~|\n"
+        "a = FIND ZERO(3, 1) ~ Dmnl ~|\nb = 2 + NOSUCH(1) ~ Dmnl ~|\nc = a + b ~ Dmnl ~|\nd = e ~ Dmnl ~|\n"
         "e = d ~ Dmnl ~|\nx ~ Dmnl ~|\n"
     )
     path = write_model(tmp_path, equations)
@@ -63,7 +63,7 @@ def test_everything_that_stops_a_model_is_an_error_of_its_own(gapsim, tmp_path):
     assert answer.code == 2
     errors = [line for line in answer.out.splitlines() if line.startswith("error")]
     assert len(errors) == 4
-    for line, told in zip(errors, ("SINTEG", "NOSUCH", "'x' is data", "depend on each other"), strict=True):
+    for line, told in zip(errors, ("FIND ZERO", "NOSUCH", "'x' is data", "depend on each other"), strict=True):
         assert told in line
     assert "4 of the errors stop it" in answer.out
     kinds = [item["kind"] for item in gapsim("doctor", path, "--json").json["data"]]

@@ -13,7 +13,7 @@ from tests.engine.small_models import write_model
 
 UNCOVERED = {
     "unknown function": ("x = QUEUE AGE OLDEST(Time, 1) ~~|", "QUEUE AGE OLDEST", "with other functions"),
-    "random function": ("x = RANDOM POISSON(0, 9, 2, 0, 1, 1) ~~|", "RANDOM POISSON", "with other functions"),
+    "random function": ("x = RANDOM LOOKUP(2, 0, 9, 0, 1, 1) ~~|", "RANDOM LOOKUP", "with other functions"),
     "clock": ("x = GET TIME VALUE(2, 0, 1) ~~|", "which no run could repeat", "with other functions"),
 }
 
