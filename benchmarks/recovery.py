@@ -2,13 +2,10 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -23,6 +20,7 @@ from calibration.fitting.fit import fit
 from calibration.fitting.problem import CalibrationProblem
 from calibration.parameters import ParameterSpace, chosen
 from calibration.uncertainty import fitted_point, sample_at
+from pysd_runner.core.parallel import open_pool
 from pysd_runner.model import Model, load_model
 from pysd_runner.panel import Panel, load_panel
 
@@ -233,16 +231,9 @@ def recovered(setting: Setting, panels: int, *, kept: Path | None = None, proces
 
 
 def _made(numbers: Sequence[int], setting: Setting, processes: int) -> Iterator[Recovered]:
-    if processes == 1 or len(numbers) < 2:
-        yield from (recover(number, setting) for number in numbers)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_alone) as pool:
-        yield from pool.map(recover, numbers, [setting] * len(numbers))
-
-
-def _alone() -> None:
-    """Let this process simulate on one thread: the others have the other cores."""
-    os.cpu_count = lambda: 1
+    with open_pool("processes" if processes > 1 else None, processes, items=len(numbers)) as pool:
+        for _, item in pool.finished(partial(recover, setting=setting), numbers):
+            yield item
 
 
 def _read(kept: Path, setting: Setting) -> dict[int, Recovered]:

@@ -58,7 +58,7 @@ def fit(
     seed: int = 0,
     optimiser: Optimiser | str | None = None,
     seconds: float | None = None,
-    executor: Executor | None = None,
+    executor: str | Executor | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
@@ -87,8 +87,9 @@ def fit(
     seconds
         Time budget of the whole fit; None for none. Searches that it cuts say so and count as not converged.
     executor
-        Runs the joint searches, each on a copy of the problem; None for one after the other. Results do not depend on
-        it, unless a time budget cuts them.
+        Runs the joint searches, each on a copy of the problem: ``"threads"``, ``"processes"``, the address of a dask
+        scheduler, or any executor of `concurrent.futures`; None for one after the other, each on all cores. Results do
+        not depend on it, unless a time budget cuts them.
     checkpoint
         A folder that keeps finished searches. A fit that finds it goes on from there.
     progress

@@ -1,23 +1,17 @@
 """The back-test: forecast from every origin with what was known then, and score with realisations."""
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.checkpoint import BACKTEST, Checkpoint
+from calibration.fitting.one_thread import one_thread
 from calibration.forecasting.combination import SCORED_DRAWS, SCORED_YEARS, Combination, forecast_key
 from calibration.forecasting.empirical_intervals import EmpiricalIntervals
 from calibration.forecasting.filtered import check_model
@@ -26,7 +20,7 @@ from calibration.forecasting.plan import Plan, make_plan
 from calibration.forecasting.scored import Backtest, assembled
 from calibration.forecasting.scores import all_scores, naive_scale
 from calibration.forecasting.target import target_of
-from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.parallel import Pool, open_pool
 from pysd_runner.model import Model
 from pysd_runner.panel import Panel
 
@@ -38,15 +32,9 @@ DRAWS = 500
 SEPARATOR = "|"
 # By forecaster, years ahead and draws.
 _Forecasts = dict[tuple[str, int, int], Forecast]
-UNGUARDED = (
-    "the processes that `workers` asks for could not start: each begins by importing the script that called; put the "
-    'call of `backtest` under `if __name__ == "__main__":` in a file, or give an `executor`'
-)
-# What Python says to a process that starts others while it imports the script.
-IMPORTING = "bootstrapping phase"
-LOST = "a process that `workers` asked for ended early, as when there is not enough memory; take fewer workers"
 
 
+@one_thread
 def backtest(  # noqa: PLR0913 - a front door
     panel: Panel,
     *,
@@ -56,8 +44,8 @@ def backtest(  # noqa: PLR0913 - a front door
     origins: Iterable[int] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
-    executor: Executor | None = None,
-    workers: int = 1,
+    executor: str | Executor | None = None,
+    workers: int | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     memory: Memory | None = None,
@@ -83,10 +71,11 @@ def backtest(  # noqa: PLR0913 - a front door
     seed
         Decides every random number.
     executor
-        Runs origins at the same time; None for processes of its own when `workers` is above 1.
+        Runs origins at the same time: ``"threads"``, ``"processes"``, the address of a dask scheduler, or any executor
+        of `concurrent.futures`; None for processes when `workers` is above 1. Results do not depend on it.
     workers
-        Number of processes. Results do not depend on it. Each process begins by importing the script that calls, so
-        that in a script the call belongs under ``if __name__ == "__main__":``.
+        Number of processes or threads; None for every core of an executor that was named. Each process begins by
+        importing the script that calls, so that in a script the call belongs under ``if __name__ == "__main__":``.
     checkpoint
         Folder that keeps finished origins; the same call goes on from there.
     progress
@@ -119,10 +108,9 @@ def backtest(  # noqa: PLR0913 - a front door
         seed=seed,
         checkpoint=checkpoint,
     )
-    own = executor is None and workers > 1
-    # More processes than years would have nothing to do.
-    with processes(min(workers, len(plan.seen))) if own else nullcontext(executor) as chosen:
-        run = _Run(plan, panel, finished, chosen, progress or _silent, Memory() if memory is None else memory)
+    chosen = "processes" if executor is None and (workers or 1) > 1 else executor
+    with open_pool(chosen, workers, items=len(plan.seen)) as pool:
+        run = _Run(plan, panel, finished, pool, progress or _silent, Memory() if memory is None else memory)
         run.repeat_points()
         return assembled(plan, run.scores())
 
@@ -168,7 +156,7 @@ class _Run:
     plan: Plan
     panel: Panel
     finished: Checkpoint
-    executor: Executor | None
+    pool: Pool
     progress: Progress
     memory: Memory
 
@@ -186,7 +174,7 @@ class _Run:
                 self._learn_points(methods, year, [kept[str(place)] for place in range(len(methods))])
         histories = [values[:, : self.plan.target.position(year) + 1].copy() for year in todo]
         work = partial(_points, methods, self.plan.horizon)
-        for done, (year, points) in enumerate(zip(todo, self._map(work, histories), strict=True)):
+        for done, (year, points) in enumerate(zip(todo, self.pool.in_order(work, histories), strict=True)):
             self.progress(f"points of {year}", done + 1, len(todo))
             self._learn_points(methods, year, points)
             self.finished.keep(f"points-{year}", {str(place): array for place, array in enumerate(points)})
@@ -207,7 +195,7 @@ class _Run:
         # A copy, because tasks may be sent to workers while this one learns from the first answers.
         shared = Memory(self.memory.known)
         for done, (year, (forecasts, scores)) in enumerate(
-            zip(todo, self._map(work, (self._task(year, shared) for year in todo)), strict=True)
+            zip(todo, self.pool.in_order(work, (self._task(year, shared) for year in todo)), strict=True)
         ):
             self.progress(f"origin {year}", done + 1, len(todo))
             scores |= self._combined(year, forecasts)
@@ -290,9 +278,6 @@ class _Run:
         settings = {"draws": self.plan.draws, "seed": self.plan.seed}
         return {name: model.key(origin, year, **settings) for name, model in self._combinations().items()}
 
-    def _map(self, work: Callable[..., Any], items: Iterable[object]) -> Iterator[Any]:
-        return map(work, items) if self.executor is None else self.executor.map(work, items)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Task:
@@ -336,68 +321,3 @@ def _forecast(plan: Plan, leaves: Mapping[str, Forecaster], task: _Task) -> tupl
 
 def _scored(forecast: Forecast, observed: Array, origin: Origin) -> Scores:
     return all_scores(forecast.point, forecast.draws, observed, naive_scale(origin.target.values))
-
-
-@contextmanager
-def processes(count: int) -> Iterator[Executor]:
-    """Processes that ignore Ctrl-C; after it, or a failure, what they do ends at once and what waits never begins."""
-    others = set(active_children())
-    own = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
-    try:
-        _start(own, count)
-        yield own
-    except BrokenProcessPool as error:
-        raise InvalidInput(LOST) from error
-    except BaseException:
-        for child in set(active_children()) - others:
-            child.terminate()
-        raise
-    finally:
-        own.shutdown(cancel_futures=True)
-
-
-def _start(own: Executor, count: int) -> None:
-    """Begin all processes, deaf to Ctrl-C from their first moment, and wait until they are there."""
-    try:
-        with _interruption_held():
-            started = [own.submit(_ignore_interruption) for _ in range(count)]
-        for one in started:
-            one.result()
-    except BrokenProcessPool:
-        raise InvalidInput(UNGUARDED) from None
-    except RuntimeError as error:
-        if IMPORTING not in str(error):
-            raise
-        # A worker that still imports the script: the process that started it says what is wrong.
-        raise SystemExit(1) from None
-
-
-@contextmanager
-def _interruption_held() -> Iterator[None]:
-    """Hold Ctrl-C back, for processes started meanwhile too: they inherit what is held. Not known on Windows."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
-
-
-def _ignore_interruption() -> None:
-    """Leave Ctrl-C to the process that gives the work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _begin() -> None:
-    """Leave Ctrl-C to the process that gives the work, and end when it ends, even if it is killed."""
-    _ignore_interruption()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -1,9 +1,10 @@
 """The same search from several points, so that a local optimum is noticed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
+from time import monotonic, time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from calibration.optimisers.catalogue import prepared
 from calibration.optimisers.objective import Objective, Optimiser, Optimum
 from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.parallel import open_pool
 
 Array = NDArray[np.float64]
 Keep = Callable[[int, Optimum], None]
@@ -62,14 +64,14 @@ class MultiStart:
     optimiser
         The search; a seed it has is raised by the number of the start.
     executor
-        Runs the starts, for instance `concurrent.futures.ThreadPoolExecutor`; None for one after the other. Ends do
-        not depend on it unless a time budget cuts them.
+        Runs the starts, see `pysd_runner.core.parallel.open_pool`; None for one after the other. Ends do not depend on
+        it unless a time budget cuts them.
     deadline
         Reading of `time.monotonic` when the time budget of all starts ends; infinite for none.
     """
 
     optimiser: Optimiser
-    executor: Executor | None = None
+    executor: str | Executor | None = None
     deadline: float = np.inf
 
     def minimise(
@@ -126,18 +128,10 @@ class MultiStart:
             for number in waiting:
                 yield number, _search(self.optimiser, objective, points[number], number, self.deadline)
             return
-        running = {
-            self.executor.submit(
-                _search_apart, self.optimiser, objective, points[number], number, self.deadline
-            ): number
-            for number in waiting
-        }
-        try:
-            for future in as_completed(running):
-                yield running[future], future.result()
-        finally:
-            for future in running:
-                future.cancel()
+        work = partial(_search_apart, self.optimiser, objective, time() + self.deadline - monotonic())
+        with open_pool(self.executor, items=len(waiting)) as pool:
+            for place, end in pool.finished(work, [(number, points[number]) for number in waiting]):
+                yield waiting[place], end
 
 
 def _search(optimiser: Optimiser, objective: Objective, point: Array, number: int, deadline: float) -> Optimum:
@@ -145,9 +139,10 @@ def _search(optimiser: Optimiser, objective: Objective, point: Array, number: in
     return prepared(optimiser, number=number, seconds=left).minimise(objective, point)
 
 
-def _search_apart(optimiser: Optimiser, objective: Objective, point: Array, number: int, deadline: float) -> Optimum:
-    """Search with an objective of its own, so that threads share no memory."""
-    return _search(optimiser, objective.apart(), point, number, deadline)
+def _search_apart(optimiser: Optimiser, objective: Objective, end: float, start: tuple[int, Array]) -> Optimum:
+    """Search with an objective of its own, so that threads share no memory; the end is a time all machines know."""
+    number, point = start
+    return _search(optimiser, objective.apart(), point, number, monotonic() + end - time())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,9 @@
 
 import operator
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pysd_runner.core.errors import InvalidInput
@@ -23,9 +26,26 @@ def whole(what: str, value: Any, *, least: int | None = None) -> int:
     return number
 
 
+# What holds for the thread that asks.
+_here = threading.local()
+
+
 def cores() -> int:
-    """Cores this process may use."""
+    """Cores this thread may use: those of the process, or one within `one_core`."""
+    if getattr(_here, "is_alone", False):
+        return 1
     try:
         return max(1, len(os.sched_getaffinity(0)))
     except AttributeError:  # not on every system
         return max(1, os.cpu_count() or 1)
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Let this thread take one core, because others work beside it."""
+    before = getattr(_here, "is_alone", False)
+    _here.is_alone = True
+    try:
+        yield
+    finally:
+        _here.is_alone = before

@@ -3,28 +3,18 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    wait,
-)
-from contextlib import contextmanager
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import islice
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pysd_runner.core.counts import cores, whole
-from pysd_runner.core.errors import GapsimError, InvalidInput
+from pysd_runner.core.counts import whole
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.parallel import WorkerLost, open_pool
 from pysd_runner.engine import Engine, Failure, Precision, TimePath
 from pysd_runner.engine.ir import Method
 from pysd_runner.ensemble.blocks import VECTOR
@@ -49,15 +39,6 @@ from pysd_runner.ensemble.store import (
 from pysd_runner.model import Model
 from pysd_runner.simulation.showing import labels
 from pysd_runner.simulation.task import provenance, versions
-
-# Blocks that wait for each worker: enough that none stands idle, few enough to bound memory.
-AHEAD = 2
-# Workers of executors that do not say how many they have.
-UNKNOWN_WORKERS = 64
-# How often a scheduler hands out a block again whose worker died.
-RETRIES = 3
-# Seconds within which a scheduler has to answer.
-CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -119,8 +100,8 @@ class Job:
         ------
         InvalidInput
             If the store cannot be written, or an option is not usable.
-        GapsimError
-            If a worker died; what was finished is kept.
+        WorkerLost
+            If a worker ended early; what was finished is kept.
         KeyboardInterrupt
             After an interruption; what was finished is kept.
         """
@@ -135,10 +116,14 @@ class Job:
                 told(_size(recipe.part(number)))
             else:
                 missing.append(number)
+        work = partial(run_block, str(store.path), store.digest)
         try:
-            with _pool(executor, workers) as (pool, limit):
-                for number in _finished(pool, limit, str(store.path), store.digest, missing):
-                    told(_size(recipe.part(number)))
+            with open_pool(executor, workers, items=len(missing)) as pool, listening() as interruption:
+                for place, _ in pool.finished(work, missing):
+                    told(_size(recipe.part(missing[place])))
+                    interruption.check()
+        except WorkerLost as error:
+            raise WorkerLost(f"{error}; what was finished is kept in {store.path}: run again to go on") from error
         except OSError as error:
             raise InvalidInput(
                 f"{error.filename or store.path}: {error.strerror or error}; {self.done} of {recipe.blocks} blocks are "
@@ -418,76 +403,6 @@ def run_block(store: str, digest: str, number: int) -> int:
 @lru_cache(maxsize=8)
 def _opened(store: str, digest: str) -> Job:  # noqa: ARG001 - another recipe in the same folder is another job
     return load_job(store)
-
-
-def _finished(pool: Executor | None, limit: int, store: str, digest: str, numbers: Sequence[int]) -> Iterator[int]:
-    """Blocks as they are finished; few wait at a time, whatever their number."""
-    if pool is None:
-        with listening() as interruption:
-            for number in numbers:
-                yield run_block(store, digest, number)
-                interruption.check()
-        return
-    waiting: set[Future[int]] = set()
-    coming = iter(numbers)
-    try:
-        while True:
-            waiting |= {
-                pool.submit(run_block, store, digest, number) for number in islice(coming, limit - len(waiting))
-            }
-            if not waiting:
-                return
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ready:
-                yield future.result()
-    except BrokenExecutor as error:
-        raise GapsimError(f"a worker died; what was finished is kept in {store}: run again to go on") from error
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-@contextmanager
-def _pool(executor: str | Executor, workers: int | None) -> Iterator[tuple[Executor | None, int]]:
-    """An executor, and how many blocks wait in it; None for this thread alone."""
-    if not isinstance(executor, str):
-        if not callable(getattr(executor, "submit", None)):
-            raise InvalidInput(f"executor: expected a name or something with `submit`; found {executor!r}")
-        yield executor, UNKNOWN_WORKERS
-        return
-    count = cores() if workers is None else whole("workers", workers, least=1)
-    if executor == "threads":
-        if count == 1:
-            yield None, 1
-            return
-        with ThreadPoolExecutor(count, thread_name_prefix="ensemble") as threads:
-            yield threads, AHEAD * count
-    elif executor == "processes":
-        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as processes:
-            yield processes, AHEAD * count
-    elif "://" in executor:
-        with _client(executor) as client:
-            yield client.get_executor(retries=RETRIES), AHEAD * max(1, sum(client.nthreads().values()))
-    else:
-        raise InvalidInput(
-            f"executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
-            f"tcp://10.0.0.5:8786; found {executor!r}"
-        )
-
-
-@contextmanager
-def _client(address: str) -> Iterator[Any]:
-    """A client of a dask scheduler."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InvalidInput(f"{address}: dask is needed: pip install 'gapsim[cluster]'") from error
-    try:
-        client: Any = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{address}: no dask scheduler answers there within {CONNECT_SECONDS} s") from error
-    with client:
-        yield client
 
 
 def _given(model: Model, cases: Draws | Design | Mapping[str, Any]) -> tuple[Any, int | None, Draws | None]:

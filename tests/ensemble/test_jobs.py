@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from pysd_runner.ensemble import (
 )
 from pysd_runner.ensemble.designs import drawn_part
 from pysd_runner.model import load_model
+from tests.core.test_parallel import Backwards
 from tests.engine.small_models import write_model
 
 pytest.importorskip("zarr")
@@ -59,22 +60,6 @@ def small_blocks(monkeypatch):
 
 def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-class Backwards(Executor):
-    """Does what it is given last first, in this thread."""
-
-    def __init__(self):
-        self.waiting = []
-
-    def submit(self, work, /, *given, **named):
-        future = Future()
-        self.waiting.append((future, work, given, named))
-        if len(self.waiting) == 5:
-            for one, what, values, more in reversed(self.waiting):
-                one.set_result(what(*values, **more))
-            self.waiting.clear()
-        return future
 
 
 @pytest.mark.parametrize("method", ["sobol", "random"])
@@ -127,13 +112,9 @@ def test_the_store_does_not_depend_on_who_computed_it(model, tmp_path):
     assert made("processes", executor="processes", workers=2) == alone
 
 
-def test_dask_gives_the_same_store(model, tmp_path):
-    distributed = pytest.importorskip("distributed")
+def test_dask_gives_the_same_store(model, tmp_path, dask):
     alone = ensemble_job(model, DRAWS, store=tmp_path / "alone", **ASKED).run(workers=1)
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
-        ensemble_job(model, DRAWS, store=tmp_path / "dask", **ASKED).run(cluster.scheduler_address)
+    ensemble_job(model, DRAWS, store=tmp_path / "dask", **ASKED).run(dask)
     assert alone.complete
     assert content(tmp_path / "dask") == content(tmp_path / "alone")
 

@@ -72,7 +72,7 @@ def fit_table(
     seed: int,
     optimiser: Optimiser | str | None,
     seconds: float | None,
-    executor: Executor | None,
+    executor: str | Executor | None,
     checkpoint: str | Path | None,
     progress: Progress | None,
 ) -> FitResult:
@@ -203,7 +203,7 @@ def _without_slopes(work: _Work, problem: TableProblem, point: Array, may_choose
 
 
 def _searched(
-    work: _Work, problem: TableProblem, points: Sequence[Array], executor: Executor | None, kept: Checkpoint
+    work: _Work, problem: TableProblem, points: Sequence[Array], executor: str | Executor | None, kept: Checkpoint
 ) -> Starts:
     what = "searching from several starts"
     finished = kept_ends(kept, len(points))

@@ -1,0 +1,263 @@
+"""Work divided over threads, processes or machines; what comes out does not depend on which."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import active_children, get_context, parent_process
+from typing import Any, TypeVar
+
+from pysd_runner.core.counts import cores, one_core, whole
+from pysd_runner.core.errors import InvalidInput
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Items that wait for each worker: enough that none stands idle, few enough to bound memory.
+AHEAD = 2
+# Workers of executors that do not say how many they have.
+UNKNOWN_WORKERS = 64
+# Seconds within which a scheduler has to answer.
+CONNECT_SECONDS = 10
+
+UNGUARDED = (
+    "the processes could not start: each begins by importing the script that called; put the call under "
+    '`if __name__ == "__main__":` in a file, or take another executor'
+)
+# What Python says to a process that starts others while it imports the script.
+IMPORTING = "bootstrapping phase"
+
+
+class WorkerLost(InvalidInput):
+    """A worker ended before its work did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Workers for items of work; without an executor this thread does it. Made by `open_pool`.
+
+    Attributes
+    ----------
+    executor
+        Takes the items.
+    limit
+        How many it is given at a time.
+    """
+
+    executor: Executor | None
+    limit: int
+
+    def finished(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[int, Result]]:
+        """Do some work for every item.
+
+        Parameters
+        ----------
+        work
+            Computes the result of an item; with processes and machines it is pickled, and so is the item.
+        items
+            Taken as workers become free, so that memory does not grow with their number.
+
+        Yields
+        ------
+        tuple
+            Number of an item and its result, as they are finished.
+
+        Raises
+        ------
+        WorkerLost
+            If a worker ended early.
+        """
+        if self.executor is None:
+            for number, item in enumerate(items):
+                yield number, work(item)
+            return
+        running: dict[Future[Result], int] = {}
+        coming = enumerate(items)
+        try:
+            while True:
+                for number, item in islice(coming, self.limit - len(running)):
+                    running[self.executor.submit(_alone, work, item)] = number
+                if not running:
+                    return
+                ready = wait(running, return_when=FIRST_COMPLETED).done
+                for future in sorted(ready, key=running.__getitem__):
+                    yield running.pop(future), future.result()
+        except (BrokenExecutor, CancelledError) as error:
+            raise WorkerLost("a worker ended early, as when there is not enough memory; take fewer workers") from error
+        finally:
+            for future in running:
+                future.cancel()
+
+    def in_order(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """The same in the order of the items.
+
+        Parameters
+        ----------
+        work, items
+            As for `finished`.
+        """
+        early: dict[int, Result] = {}
+        coming = 0
+        for number, result in self.finished(work, items):
+            early[number] = result
+            while coming in early:
+                yield early.pop(coming)
+                coming += 1
+
+
+def _alone(work: Callable[[Item], Result], item: Item) -> Result:
+    """One item on one core: the others are for the other workers."""
+    with one_core():
+        return work(item)
+
+
+@contextmanager
+def open_pool(
+    executor: str | Executor | None, workers: int | None = None, *, items: int | None = None
+) -> Iterator[Pool]:
+    """Open workers, and close those that were opened here.
+
+    Parameters
+    ----------
+    executor
+        ``"threads"``, ``"processes"``, the address of a dask scheduler such as ``"tcp://10.0.0.5:8786"``, any executor
+        with the interface of `concurrent.futures`, or None for this thread.
+    workers
+        How many threads or processes; None takes every core.
+    items
+        How much there is to do: no more threads or processes are opened.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such executor, or it cannot be reached.
+    """
+    if executor is None:
+        yield Pool(None, 1)
+        return
+    if not isinstance(executor, str):
+        if not callable(getattr(executor, "submit", None)):
+            raise InvalidInput(f"executor: expected a name or something with `submit`; found {executor!r}")
+        yield Pool(executor, UNKNOWN_WORKERS)
+        return
+    count = cores() if workers is None else whole("workers", workers, least=1)
+    count = count if items is None else max(1, min(count, items))
+    if executor == "threads":
+        if count == 1:
+            yield Pool(None, 1)
+            return
+        with ThreadPoolExecutor(count, thread_name_prefix="gapsim") as threads:
+            yield Pool(threads, AHEAD * count)
+    elif executor == "processes":
+        with processes(count) as own:
+            yield Pool(own, AHEAD * count)
+    elif "://" in executor:
+        with _client(executor) as client:
+            yield Pool(client.get_executor(), AHEAD * max(1, sum(client.nthreads().values())))
+    else:
+        raise InvalidInput(
+            f"executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
+            f"tcp://10.0.0.5:8786; found {executor!r}"
+        )
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    """A client of a dask scheduler."""
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError as error:
+        raise InvalidInput(f"{address}: dask is needed: pip install 'gapsim[cluster]'") from error
+    try:
+        client: Any = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{address}: no dask scheduler answers there within {CONNECT_SECONDS} s") from error
+    with client:
+        try:
+            yield client
+        except KilledWorker as error:
+            raise WorkerLost(
+                f"{address}: workers died over the same work, as when there is not enough memory"
+            ) from error
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """Processes that ignore Ctrl-C; after it, or a failure, what they do ends at once and what waits never begins."""
+    others = set(active_children())
+    own = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin)
+    try:
+        _start(own, count)
+        yield own
+    except BaseException:
+        for child in set(active_children()) - others:
+            child.terminate()
+        raise
+    finally:
+        own.shutdown(cancel_futures=True)
+
+
+def _start(own: Executor, count: int) -> None:
+    """Begin all processes, deaf to Ctrl-C from their first moment, and wait until they are there."""
+    try:
+        with _interruption_held():
+            started = [own.submit(_ignore_interruption) for _ in range(count)]
+        for one in started:
+            one.result()
+    except BrokenProcessPool:
+        raise InvalidInput(UNGUARDED) from None
+    except RuntimeError as error:
+        if IMPORTING not in str(error):
+            raise
+        # A worker that still imports the script: the process that started it says what is wrong.
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def _interruption_held() -> Iterator[None]:
+    """Hold Ctrl-C back, for processes started meanwhile too: they inherit what is held. Not known on Windows."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _ignore_interruption() -> None:
+    """Leave Ctrl-C to the process that gives the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the process that gives the work, end when it ends, even if killed, and take one core."""
+    _ignore_interruption()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Loaded first: limits reach only the libraries that are there, and SciPy brings one of its own.
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1, user_api="blas")
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

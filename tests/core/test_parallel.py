@@ -1,0 +1,161 @@
+"""Work comes out the same wherever it is done; a script without a guard gets one message, Ctrl-C ends at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+import pytest
+
+from pysd_runner.core.counts import cores
+from pysd_runner.core.errors import InvalidInput
+from pysd_runner.core.parallel import WorkerLost, open_pool
+
+PLACES = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+STARTING = "from pysd_runner.core.parallel import processes\n"
+UNGUARDED = STARTING + "with processes(2) as executor:\n    print('begun')\n"
+WAITING = (
+    STARTING + "import time\n"
+    "if __name__ == '__main__':\n"
+    "    print('starting', flush=True)\n"
+    "    with processes(1) as executor:\n"
+    "        print('begun', flush=True)\n"
+    "        executor.submit(time.sleep, 60).result()\n"
+)
+
+
+def test_a_script_without_a_guard_gets_one_message(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED, encoding="utf-8")
+    found = subprocess.run(
+        [sys.executable, script], env=PLACES, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert found.returncode == 1
+    assert found.stdout == ""
+    assert found.stderr.count("Traceback") == 1
+    assert 'put the call under `if __name__ == "__main__":`' in found.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
+@pytest.mark.parametrize("seen", ["starting", "begun"])
+def test_ctrl_c_ends_processes_at_once_and_without_a_word(tmp_path: Path, seen: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(WAITING, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, script],
+        env=PLACES,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        while running.stdout.readline().strip() != seen:
+            pass
+        time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        said = running.communicate(timeout=30)[1]
+    assert said.count("Traceback") == 1
+    assert said.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_a_process_that_ends_early_is_told_of() -> None:
+    with pytest.raises(WorkerLost, match="ended early"), open_pool("processes", 1) as pool:
+        list(pool.finished(os._exit, [1]))
+
+
+def square(number: int) -> tuple[int, int]:
+    return number**2, cores()
+
+
+class Backwards(Executor):
+    """Does what it is given last first, in this thread."""
+
+    def __init__(self) -> None:
+        self.waiting: list = []
+
+    def submit(self, work, /, *given, **named):
+        future: Future = Future()
+        self.waiting.append((future, work, given, named))
+        if len(self.waiting) == 5:
+            for one, what, values, more in reversed(self.waiting):
+                one.set_result(what(*values, **more))
+            self.waiting.clear()
+        return future
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes", Backwards()], ids=str)
+def test_results_have_the_order_of_their_items_and_each_worker_takes_one_core(executor: str | Executor) -> None:
+    with open_pool(executor, 2) as pool:
+        assert list(pool.in_order(square, range(20))) == [(number**2, 1) for number in range(20)]
+        assert sorted(pool.finished(square, [])) == []
+        assert {place: result[0] for place, result in pool.finished(square, [5, 2, 1, 0, 4])} == {
+            0: 25,
+            1: 4,
+            2: 1,
+            3: 0,
+            4: 16,
+        }
+
+
+def test_machines_do_the_same(dask: str) -> None:
+    with open_pool(dask) as pool:
+        assert [found for found, _ in pool.in_order(square, range(50))] == [number**2 for number in range(50)]
+
+
+def test_a_machine_that_dies_is_told_of() -> None:
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        pytest.raises(WorkerLost, match="workers died over the same work"),
+        open_pool(cluster.scheduler_address) as pool,
+    ):
+        list(pool.finished(os._exit, [1]))
+
+
+def test_items_are_taken_as_workers_become_free() -> None:
+    taken: list[int] = []
+
+    def items():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    with open_pool("threads", 2) as pool:
+        for place, _ in pool.finished(square, items()):
+            assert len(taken) <= place + 1 + 2 * pool.limit
+
+
+def test_a_failure_goes_through_and_what_waits_never_begins() -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        done.append(number)
+        if number == 3:
+            raise InvalidInput("three")
+
+    with pytest.raises(InvalidInput, match="three"), open_pool("threads", 2) as pool:
+        list(pool.finished(work, range(1000)))
+    assert len(done) < 20
+
+
+def test_no_more_workers_than_items_and_none_for_this_thread() -> None:
+    with open_pool("threads", 8, items=1) as pool:
+        assert pool.executor is None
+    with open_pool(None) as pool:
+        assert list(pool.in_order(square, [2])) == [(4, cores())]
+
+
+def test_what_is_no_executor_is_said() -> None:
+    for wrong in ("fast", 3):
+        with pytest.raises(InvalidInput, match="executor: expected"), open_pool(wrong):  # type: ignore[arg-type]
+            pass
+    pytest.importorskip("distributed")
+    with pytest.raises(InvalidInput, match="no dask scheduler answers there"), open_pool("tcp://127.0.0.1:9"):
+        pass
