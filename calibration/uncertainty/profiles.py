@@ -1,8 +1,10 @@
 """Profiles: each parameter held at values along its range, all the others estimated again at each."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from calibration.fitting.problem import CalibrationProblem
 from calibration.fitting.results import FitResult
 from calibration.optimisers import LeastSquares, Objective
 from pysd_runner.core.errors import InvalidInput, UnknownName, suggest
+from pysd_runner.core.parallel import open_pool
 
 Array = NDArray[np.float64]
 
@@ -152,6 +155,7 @@ def profile(
     keys: Iterable[str] | None = None,
     *,
     level: float = 0.9,
+    executor: str | Executor | None = None,
     progress: Progress | None = None,
 ) -> tuple[Profile, ...]:
     """Profile the posterior along some parameters.
@@ -171,6 +175,8 @@ def profile(
         Parameters; None for all that were moved.
     level
         Probability of the intervals.
+    executor
+        Follows several parameters at the same time, as for `fit`; results do not depend on it.
     progress
         Called with parameters finished and parameters in all.
 
@@ -197,14 +203,15 @@ def profile(
     for key in wanted - set(at.problem.space.keys):
         raise UnknownName(f"{key!r} is not among the moved parameters.{suggest(key, at.problem.space.keys)}")
     places = [place for place, key in enumerate(at.problem.space.keys) if key in wanted]
-    found = []
-    for done, place in enumerate(places):
-        if progress is not None:
-            progress(done, len(places))
-        found.append(_profile(at, place, level, limit))
-    if progress is not None:
-        progress(len(places), len(places))
-    return tuple(found)
+    tell = progress or (lambda _done, _count: None)
+    tell(0, len(places))
+    found: dict[int, Profile] = {}
+    with open_pool(executor, items=len(places)) as pool:
+        work = partial(_profile_apart, at, level, limit)
+        for number, made in pool.finished(work, places):
+            found[number] = made
+            tell(len(found), len(places))
+    return tuple(found[number] for number in range(len(places)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +221,11 @@ class _Held:
     point: Array
     cost: float
     data_cost: float
+
+
+def _profile_apart(at: FittedPoint, level: float, limit: float, place: int) -> Profile:
+    """Follow a parameter with a problem of its own: one serves one thread at a time."""
+    return _profile(replace(at, problem=at.problem.copied()), place, level, limit)
 
 
 def _profile(at: FittedPoint, place: int, level: float, limit: float) -> Profile:

@@ -1,6 +1,7 @@
 """What a panel can and cannot say about each parameter, and about which combinations of them."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -259,6 +260,7 @@ def identify(
     *,
     profiles: bool = True,
     level: float = 0.9,
+    executor: str | Executor | None = None,
     progress: Progress | None = None,
 ) -> Identifiability:
     """Say how much of each parameter is data and how much is prior.
@@ -273,6 +275,8 @@ def identify(
         Whether the parameters that tables show are profiled; without, intervals are those of the normal approximation.
     level
         Probability of the intervals.
+    executor
+        Works on several profiles at the same time, as for `fit`; results do not depend on it.
     progress
         Called with parameters finished and parameters in all.
 
@@ -288,7 +292,7 @@ def identify(
     """
     at = fitted_point(problem, fit)
     shown = [item.key for item in fit.shown]
-    curves = profile(problem, fit, shown, level=level, progress=progress) if profiles else ()
+    curves = profile(problem, fit, shown, level=level, executor=executor, progress=progress) if profiles else ()
     known = {item.key: item for item in curves}
     partners = _partners(at)
     verdicts = [

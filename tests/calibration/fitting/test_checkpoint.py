@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.checkpoint import CALIBRATION, Checkpoint, keep_end, kept_ends
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
+from calibration.uncertainty.profiles import profile
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.panels import made_panel, model_of
 
@@ -171,9 +171,18 @@ def test_searches_cut_by_time_are_not_kept(tmp_path: Path) -> None:
     assert not kept_ends(kept, 1)
 
 
-def test_results_do_not_depend_on_threads(problem: CalibrationProblem, whole: FitResult) -> None:
-    with ThreadPoolExecutor(3) as executor:
-        assert same(fit(problem, starts=STARTS, executor=executor), whole)
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
+def test_results_do_not_depend_on_the_executor(
+    problem: CalibrationProblem, whole: FitResult, executor: str, request: pytest.FixtureRequest
+) -> None:
+    executor = request.getfixturevalue("dask") if executor == "dask" else executor
+    assert same(fit(problem, starts=STARTS, executor=executor), whole)
+    keys = ["q_a", "pi"]
+    curves = profile(problem, whole, keys, executor=executor)
+    for found, alone in zip(curves, profile(problem, whole, keys), strict=True):
+        assert found.key == alone.key
+        for name in ("values", "rise", "data_rise"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
 
 
 def test_a_search_by_name_finds_the_same_optimum(problem: CalibrationProblem, whole: FitResult) -> None:

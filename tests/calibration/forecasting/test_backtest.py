@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,11 @@ SMALL = {"horizons": (1, 2, 3), "draws": 40, "forecasters": NAMES}
 
 def small(**changes: object):
     return backtest(panel_of(walk(6, 16), groups=("a", "b")), **{**SMALL, **changes})
+
+
+@cache
+def alone():
+    return small()
 
 
 @pytest.mark.parametrize("name", list(models()))
@@ -94,15 +99,10 @@ def test_missing_years_at_the_start_leave_something_to_learn_from() -> None:
     assert all(np.isfinite(row["crps"]) for row in rows)
 
 
-def test_workers_do_not_change_results() -> None:
-    alone = small()
-    with ThreadPoolExecutor(2) as executor:
-        xr.testing.assert_identical(small(executor=executor).scores, alone.scores)
-
-
-@pytest.mark.slow
-def test_processes_do_not_change_results() -> None:
-    xr.testing.assert_identical(small(workers=2).scores, small().scores)
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
+def test_results_do_not_depend_on_the_executor(executor: str, request: pytest.FixtureRequest) -> None:
+    executor = request.getfixturevalue("dask") if executor == "dask" else executor
+    xr.testing.assert_identical(small(executor=executor, workers=2).scores, alone().scores)
 
 
 def test_fewer_horizons_are_rows_of_more() -> None:
