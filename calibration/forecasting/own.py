@@ -1,7 +1,9 @@
 """Forecasts of what a table observes, with any model: its filtered stocks, mixed with simple baselines."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from calibration.forecasting.forecaster import Forecast, Forecaster, Memory, Ori
 from calibration.forecasting.scores import crps
 from calibration.forecasting.target import Target
 from pysd_runner.core.errors import InvalidInput, SimulationFailed, UnsupportedFeature
+from pysd_runner.core.parallel import open_pool
 from pysd_runner.general.scenario_runs import fitted_values
 from pysd_runner.model import Model
 from pysd_runner.panel.table import Table
@@ -168,12 +171,15 @@ class ModelForecaster:
         Of the ensemble.
     given
         A fit to go by at every origin that sees as much as it saw; None fits at each.
+    checkpoint
+        Folder that keeps finished searches of the fits.
     """
 
     data: Gridded
     free: tuple[str, ...]
     members: int = MEMBERS
     given: FitResult | None = None
+    checkpoint: Path | None = None
     known: dict[int, _Known] = field(default_factory=dict)
 
     @property
@@ -202,6 +208,13 @@ class ModelForecaster:
             )
         paths = paths[np.resize(np.flatnonzero(usable), draws)]
         return Forecast(point=np.median(paths, axis=0), draws=paths)
+
+    def prepare(self, origins: Sequence[Origin], seed: int, executor: str | Executor | None) -> None:
+        """Fit and filter for many origins at the same time; they share the fits."""
+        blocks = sorted({self._block(origin) for origin in origins} - set(self.known))
+        with open_pool(executor, items=len(blocks)) as pool:
+            for place, known in pool.finished(partial(_prepared, replace(self, known={}), seed), blocks):
+                self.known[blocks[place]] = known
 
     def _known(self, origin: Origin, seed: int) -> _Known:
         """What is known at an origin; fits are kept while the observations have not grown much."""
@@ -235,7 +248,7 @@ class ModelForecaster:
                 optimiser=None,
                 seconds=None,
                 executor=None,
-                checkpoint=None,
+                checkpoint=None if self.checkpoint is None else self.checkpoint / f"{place}",
                 progress=None,
             )
         settled = problem.with_noise_of(fit)
@@ -325,7 +338,16 @@ class ModelForecaster:
         return np.concatenate(parts, axis=1)
 
 
-def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = None) -> Combination:
+def _prepared(forecaster: ModelForecaster, seed: int, block: int) -> _Known:
+    known = forecaster._learnt(block, seed)
+    if known.law is not None:
+        forecaster._pass(known, seed)
+    return known
+
+
+def mixture(
+    data: Gridded, free: Sequence[str], *, given: FitResult | None = None, checkpoint: Path | None = None
+) -> Combination:
     """The model with its baselines, weights learnt from past origins.
 
     Parameters
@@ -336,6 +358,8 @@ def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = Non
         Parameters of the model.
     given
         A fit to go by; None fits at every origin that asks for it.
+    checkpoint
+        Folder that keeps finished searches of those fits.
     """
     methods: dict[str, PointMethod] = {
         REFERENCE: Persistence(),
@@ -343,7 +367,7 @@ def mixture(data: Gridded, free: Sequence[str], *, given: FitResult | None = Non
         "smoothing": Smoothing(),
         "autoregression": FixedEffects(),
     }
-    members: list[Forecaster] = [ModelForecaster(data=data, free=tuple(free), given=given)]
+    members: list[Forecaster] = [ModelForecaster(data=data, free=tuple(free), given=given, checkpoint=checkpoint)]
     members += [EmpiricalIntervals(name=name, method=method, is_relative=False) for name, method in methods.items()]
     return Combination(
         name=FINAL,
@@ -750,6 +774,8 @@ def backtest_table(
     horizons: Sequence[int] = (1, 2, 3, 5),
     draws: int = 500,
     seed: int = 0,
+    executor: str | Executor | None = None,
+    checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> TableBacktest:
@@ -763,6 +789,10 @@ def backtest_table(
         Intervals ahead.
     draws, seed
         Number of draws; what decides them.
+    executor
+        Runs the fits at the same time, as for `backtest`; results do not depend on it.
+    checkpoint
+        Folder that keeps finished searches; the same call goes on from there.
     progress
         Called with what is being done, origins finished and in all.
     **settings
@@ -777,8 +807,17 @@ def backtest_table(
     grid = gridded(problem)
     if not _can_score(grid):
         raise InvalidInput(f"a back-test needs more than {FIRST_ORIGIN + 2} moments; the table has {len(grid.times)}")
-    whole = mixture(grid, problem.space.keys)
-    return backtest_gridded(grid, whole, memory=Memory(), horizons=horizons, draws=draws, seed=seed, progress=progress)
+    whole = mixture(grid, problem.space.keys, checkpoint=None if checkpoint is None else Path(checkpoint))
+    return backtest_gridded(
+        grid,
+        whole,
+        memory=Memory(),
+        horizons=horizons,
+        draws=draws,
+        seed=seed,
+        executor=executor,
+        progress=progress,
+    )
 
 
 def backtest_gridded(
@@ -789,15 +828,19 @@ def backtest_gridded(
     horizons: Sequence[int] = (1, 2, 3, 5),
     draws: int = 500,
     seed: int = 0,
+    executor: str | Executor | None = None,
     progress: Progress | None = None,
 ) -> TableBacktest:
     """The same on a grid, with a mixture that was made."""
     import pandas as pd
 
     target = grid.target().values
-    need = FEWEST + len(whole.members[0].free) if isinstance(whole.members[0], ModelForecaster) else FEWEST
+    model = whole.members[0]
+    need = FEWEST + len(model.free) if isinstance(model, ModelForecaster) else FEWEST
     first = max(FIRST_ORIGIN, int(need))
     origins = list(range(first, target.shape[1] - 1))
+    if isinstance(model, ModelForecaster) and executor is not None:
+        model.prepare([origin_of(grid, place, memory) for place in origins], seed, executor)
     rows = []
     for done, place in enumerate(origins):
         if progress is not None:

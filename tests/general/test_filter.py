@@ -211,3 +211,17 @@ def test_disturbances_are_looked_for_at_the_size_of_the_errors(tmp_path):
     )
     size = float(outlook.disturbance.split("by ")[1].split(" %")[0])
     assert 0.5 < size < 2
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
+def test_scores_do_not_depend_on_the_executor_and_kept_fits_are_taken(linear, problem, executor, request, tmp_path):
+    executor = request.getfixturevalue("dask") if executor == "dask" else executor
+    settings = {"model": linear, "free": ["Inflow"], "horizons": (1, 3), "draws": 50}
+    alone = backtest(problem.table, **settings).scores
+    found = backtest(problem.table, executor=executor, checkpoint=tmp_path / "kept", **settings).scores
+    assert found.equals(alone)
+    ends = sorted((tmp_path / "kept").glob("*/start-*.npz"))
+    assert len(ends) > 2
+    written = [path.stat().st_mtime_ns for path in ends]
+    assert backtest(problem.table, checkpoint=tmp_path / "kept", **settings).scores.equals(alone)
+    assert [path.stat().st_mtime_ns for path in ends] == written

@@ -58,6 +58,10 @@ class Forward:
         self._task: Task | None = None
         self._slopes: JacobianFunction | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Compiled programs stay behind when it is copied to another process."""
+        return {**self.__dict__, "_task": None, "_slopes": None}
+
     def copied(self) -> "Forward":
         """The same with memory of its own."""
         return Forward(
