@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from calibration.commands import steps
 from calibration.commands.forecast import FORECASTER_HINT
 from calibration.commands.own_model import backtest_own
 from pysd_runner.cli.command import command
-from pysd_runner.cli.options import Encoding, Force, Map, MappingFile, RegionFile, Seed, Unit
+from pysd_runner.cli.options import Encoding, ExecutorName, Force, Map, MappingFile, RegionFile, Seed, StoreFolder, Unit
 from pysd_runner.cli.panels import PanelChoice
 from pysd_runner.cli.session import Session
 from pysd_runner.cli.tables import Entity, Free, ModelPath, TableChoice, TimeColumn, TimeUnit, is_own, names_of, refuse
@@ -79,6 +80,7 @@ def backtest(
     ] = None,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Predictive draws of each forecast.")] = 500,
     seed: Seed = 0,
+    executor: ExecutorName = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -87,10 +89,7 @@ def backtest(
             help="Processes at the same time; results do not depend on it [default: every core, one for small panels].",
         ),
     ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", metavar="FOLDER", help="Keeps finished origins; the same command goes on there."),
-    ] = None,
+    store: StoreFolder = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the table of skill to this CSV file as well.")
     ] = None,
@@ -111,6 +110,8 @@ def backtest(
     again at each origin. Ratios below 1 are better than persistence, which leaves every region where it is; intervals
     that are right cover 50 and 90 per cent. `gapsim` is the final forecast.
     """
+    search = steps.Search(steps.STARTS, seed, executor=executor, workers=workers, store=store)
+    search.check()
     own = {"--free": free, "--time": time, "--time-unit": time_unit, "--entity": entity}
     if is_own(model, FORECASTER_HINT):
         assert model is not None  # noqa: S101
@@ -119,7 +120,6 @@ def backtest(
             "--mapping": mapping,
             "--regions": regions,
             "--first-origin": first_origin,
-            "--checkpoint": checkpoint,
         }
         refuse({**regional, "--first-year": first_year, "--last-year": last_year}, "a model of your own has no regions")
         table = TableChoice(
@@ -133,7 +133,14 @@ def backtest(
             encoding=encoding,
         )
         backtest_own(
-            session, table, free=names_of(free), horizons=horizons or [], draws=draws, seed=seed, out=out, force=force
+            session,
+            table,
+            free=names_of(free),
+            horizons=horizons or [],
+            draws=draws,
+            search=search,
+            out=out,
+            force=force,
         )
         return
     refuse(own, "these options go with a model that takes tables (--model mine.mdl)")
@@ -163,15 +170,17 @@ def backtest(
         "origins": _origins(read, first_origin, last_origin),
         "draws": draws,
         "seed": seed,
-        "checkpoint": checkpoint,
+        "checkpoint": store,
     }
     check_backtest(read, **asked)
     for text in doubts(read, target_of(read)):
         session.warn(text)
-    if checkpoint is not None:
-        session.kept.append(f"Finished origins are kept in {checkpoint}; the same command goes on from there.")
+    if store is not None:
+        session.kept.append(f"Finished origins are kept in {store}; the same command goes on from there.")
+    if executor is None and workers is None:
+        workers = _processes(read)
     with session.stage("Forecasting from past years") as stage:
-        result = scored(read, workers=_processes(read) if workers is None else workers, progress=stage.at, **asked)
+        result = scored(read, executor=executor, workers=workers, progress=stage.at, **asked)
     session.kept.clear()
     # Written before anything is printed, because who reads may be gone; printed all the same where that fails.
     try:

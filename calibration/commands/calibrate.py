@@ -10,6 +10,7 @@ from calibration.commands.own_model import TableFitting, calibrate_table
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
     Encoding,
+    ExecutorName,
     Force,
     Lang,
     Language,
@@ -18,6 +19,7 @@ from pysd_runner.cli.options import (
     NationalFile,
     RegionFile,
     Seed,
+    StoreFolder,
     Unit,
     YuanPerUnit,
 )
@@ -59,8 +61,8 @@ Seconds = Annotated[
     typer.Option("--seconds", min=0.001, help="Time budget of the calibration [default: none]."),
 ]
 Workers = Annotated[
-    int,
-    typer.Option("--workers", min=1, help="Searches at the same time, each in a thread; results do not depend on it."),
+    int | None,
+    typer.Option("--workers", min=1, help="How many threads or processes; results do not depend on it."),
 ]
 Effect = Annotated[
     str | None,
@@ -70,22 +72,13 @@ Effect = Annotated[
         help="Estimate region effects of this input with partial pooling; the fit with them goes into pooled/.",
     ),
 ]
-CheckpointFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--checkpoint",
-        metavar="FOLDER",
-        file_okay=False,
-        help="Keeps finished searches; the same command goes on from there after a kill.",
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = (
         "gapsim calibrate china --out fit",
-        "gapsim calibrate china --starts 10 --optimiser cma --seconds 120 --checkpoint china-kept",
+        "gapsim calibrate china --starts 10 --optimiser cma --executor processes --store china-kept",
         "gapsim calibrate china --sample 1000 --out fit",
         "gapsim calibrate mine.csv --map Land=region --map Jahr=year --regions regions.csv --out fit",
         'gapsim calibrate obs.csv --model mine.mdl --free "contact rate,duration" --out fit',
@@ -104,8 +97,9 @@ def calibrate(
     seed: Seed = 0,
     optimiser: Optimiser = LEAST_SQUARES,
     seconds: Seconds = None,
-    workers: Workers = 1,
-    checkpoint: CheckpointFolder = None,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    store: StoreFolder = None,
     effect: Effect = None,
     first_year: Annotated[
         int | None,
@@ -192,7 +186,7 @@ def calibrate(
             start=start,
             until=until,
             search=steps.Search(
-                starts, seed, None if optimiser == LEAST_SQUARES else optimiser, seconds, workers, checkpoint
+                starts, seed, None if optimiser == LEAST_SQUARES else optimiser, seconds, executor, workers, store
             ),
             profiles=profiles,
             sample=sample,
@@ -209,7 +203,7 @@ def calibrate(
         national=national,
         encoding=encoding,
     )
-    search = steps.Search(starts, seed, optimiser, seconds, workers, checkpoint)
+    search = steps.Search(starts, seed, optimiser, seconds, executor, workers, store)
     search.check()
     folder = target(out, f"fit-{Path(panel).stem}", force=force, inputs=[*choice.files, *files_of_model(model)])
     settings: dict[str, Any] = {"first_year": first_year, "last_year": last_year, "yuan_per_unit": yuan_per_unit}
@@ -222,12 +216,13 @@ def calibrate(
 
         check_poolable(problem, effect)
     session.note(str(problem.describe()))
+    search.tell(session)
     found = steps.fitted(session, problem, search)
     with folder:
         found.save(folder.draft)
-        found = steps.judged(session, problem, found, folder.draft, profiles=profiles)
+        found = steps.judged(session, problem, found, folder.draft, search, profiles=profiles)
         if sample is not None:
-            found = steps.sampled(session, problem, found, folder.draft, draws=sample, seed=seed)
+            found = steps.sampled(session, problem, found, folder.draft, search, draws=sample)
         steps.alternatives(session, read, problem, search, folder.draft, {"model": source, **settings}, sample=sample)
         if forecast:
             _forecast(session, read, problem, found, folder.draft, seed=seed)

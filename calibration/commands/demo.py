@@ -10,11 +10,13 @@ from calibration.commands import steps
 from pysd_runner.cli.command import command
 from pysd_runner.cli.options import (
     Draws,
+    ExecutorName,
     Force,
     Lang,
     Language,
     Seed,
     ShownRegions,
+    StoreFolder,
     Until,
 )
 from pysd_runner.cli.panels import PanelChoice
@@ -59,6 +61,8 @@ def demo(
     starts: steps.Starts = steps.STARTS,
     seed: Seed = 0,
     region: ShownRegions = None,
+    executor: ExecutorName = None,
+    store: StoreFolder = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the results [default: a new one, results/demo].")
     ] = None,
@@ -76,17 +80,19 @@ def demo(
     years = f"{panel.years[0]}-{panel.years[-1]}"
     session.note(f"Panel {steps.PANEL}: {len(panel.regions)} regions, {years}, {len(panel.problems) or 'no'} problems")
     with folder:
-        problem, search = steps.problem_of(panel), steps.Search(starts, seed)
+        problem, search = steps.problem_of(panel), steps.Search(starts, seed, executor=executor, store=store)
+        search.check()
         session.stages = _STAGES + len(problem.alternatives) * _STAGES_OF_FIT
+        search.tell(session)
         found = steps.fitted(session, problem, search)
-        found = steps.judged(session, problem, found, folder.draft / steps.FIT, profiles=False)
+        found = steps.judged(session, problem, found, folder.draft / steps.FIT, search, profiles=False)
         found.save(folder.draft / steps.FIT)
         folder.finished(steps.FIT)
         session.kept.append(
             f"The calibration had finished and is kept in {folder.path / steps.FIT}; go on with "
             f"`gapsim run {DEMONSTRATED[0]} --fit {folder.path / steps.FIT}`"
         )
-        found = steps.sampled(session, problem, found, folder.draft / steps.FIT, draws=DRAWS_KEPT, seed=seed)
+        found = steps.sampled(session, problem, found, folder.draft / steps.FIT, search, draws=DRAWS_KEPT)
         found.save(folder.draft / steps.FIT)
         others = steps.alternatives(session, panel, problem, search, folder.draft / steps.FIT, {}, sample=DRAWS_KEPT)
         steps.draw(session, problem, found, folder.draft / steps.FIT, lang, panel)

@@ -51,12 +51,13 @@ def calibrate_table(session: Session, asked: TableFitting, *, out: Path | None, 
     folder = target(out, f"fit-{Path(choice.source or '').stem}", force=force, inputs=choice.files)
     problem = _problem(session, asked)
     session.note(str(problem.describe()))
+    asked.search.tell(session)
     with folder:
         found = steps.fitted(session, problem, asked.search)
         found.save(folder.draft)
-        found = steps.judged(session, problem, found, folder.draft, profiles=asked.profiles)
+        found = steps.judged(session, problem, found, folder.draft, asked.search, profiles=asked.profiles)
         if asked.sample is not None:
-            found = steps.sampled(session, problem, found, folder.draft, draws=asked.sample, seed=asked.search.seed)
+            found = steps.sampled(session, problem, found, folder.draft, asked.search, draws=asked.sample)
         for path in found.save(folder.draft).iterdir():
             folder.finished(path.name)
         _write(session, found, problem, folder.draft)
@@ -187,7 +188,7 @@ def backtest_own(
     free: list[str] | None,
     horizons: list[int],
     draws: int,
-    seed: int,
+    search: steps.Search,
     out: Path | None,
     force: bool,
 ) -> None:
@@ -199,8 +200,10 @@ def backtest_own(
         Where to say things.
     choice
         Model and data.
-    free, horizons, draws, seed
+    free, horizons, draws
         As for `calibration.forecasting.own.backtest_table`.
+    search
+        What decides the fits, where they are computed and where they are kept.
     out, force
         CSV file to write, if any; whether to replace it.
     """
@@ -214,8 +217,19 @@ def backtest_own(
     table = choice.load(session)
     assert table is not None  # noqa: S101
     settings: dict[str, Any] = {"horizons": tuple(horizons)} if horizons else {}
-    with session.stage("Scoring past forecasts") as stage:
-        found = backtest_table(table, model=model, free=free, draws=draws, seed=seed, progress=stage.at, **settings)
+    search.tell(session)
+    with session.stage("Scoring past forecasts") as stage, search.pool(len(table.times)) as pool:
+        found = backtest_table(
+            table,
+            model=model,
+            free=free,
+            draws=draws,
+            seed=search.seed,
+            executor=pool.executor,
+            checkpoint=search.store,
+            progress=stage.at,
+            **settings,
+        )
     skill = found.skill()
     session.data = {"skill": skill.to_dict("records")}
     if out is not None:

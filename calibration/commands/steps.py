@@ -1,7 +1,7 @@
 """What several commands do: fit a panel, judge, sample and draw the fit, and say what failed."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from pysd_runner.core.errors import CalibrationFailed
 if TYPE_CHECKING:  # these load numpy
     from calibration.fitting.problem import CalibrationProblem
     from calibration.fitting.results import FitResult
+    from pysd_runner.core.parallel import Pool
     from pysd_runner.panel import Panel
 
 PANEL = "china"
@@ -36,31 +37,49 @@ class Search:
     seed: int
     optimiser: str | None = "least_squares"
     seconds: float | None = None
-    workers: int = 1
-    checkpoint: Path | None = None
+    executor: str | None = None
+    workers: int | None = None
+    store: Path | None = None
 
     def check(self) -> None:
-        """Refuse an unknown optimiser before anything is read."""
+        """Refuse an unknown optimiser or executor before anything is read."""
         from calibration.optimisers import optimiser_named
 
         if self.optimiser is not None:
             optimiser_named(self.optimiser)
+        if self.executor is not None:
+            from pysd_runner.core.parallel import check_executor
+
+            check_executor(self.executor)
+
+    def pool(self, items: int) -> "AbstractContextManager[Pool]":
+        """Workers for so many items; threads where only their number was given."""
+        from pysd_runner.core.parallel import open_pool
+
+        return open_pool(self.executor or ("threads" if self.workers else None), self.workers, items=items)
+
+    def tell(self, session: Session) -> None:
+        """Say where finished parts are kept, should the work be interrupted."""
+        if self.store is not None:
+            session.kept.append(f"Finished parts are kept in {self.store}; the same command goes on from there.")
+
+    def part(self, name: str) -> Path | None:
+        """Where a part of the work is kept."""
+        return None if self.store is None else self.store / name
 
     def run(self, problem: "CalibrationProblem", progress: Callable[[str, int, int], None]) -> "FitResult":
         """Fit a problem."""
-        from concurrent.futures import ThreadPoolExecutor
-
         from calibration.fitting.fit import fit
 
-        with ThreadPoolExecutor(self.workers) if self.workers > 1 else nullcontext() as executor:
+        with self.pool(self.starts) as pool:
             return fit(
                 problem,
                 starts=self.starts,
                 seed=self.seed,
                 optimiser=self.optimiser,
                 seconds=self.seconds,
-                executor=executor,
-                checkpoint=self.checkpoint,
+                executor=pool.executor,
+                checkpoint=self.store,
                 progress=progress,
             )
 
@@ -75,9 +94,7 @@ def problem_of(panel: "Panel", model: str = MODEL, **settings: Any) -> "Calibrat
 
 
 def fitted(session: Session, problem: "CalibrationProblem", search: Search) -> "FitResult":
-    """The fit of a problem, with progress; says where finished searches are kept."""
-    if search.checkpoint is not None:
-        session.kept.append(f"Finished searches are kept in {search.checkpoint}; the same command goes on from there.")
+    """The fit of a problem, with progress."""
     with session.stage("Calibrating") as stage:
         return search.run(problem, stage.at)
 
@@ -98,17 +115,24 @@ def alternatives(
         name = next(iter(definitions.values()))
         other = problem_of(panel, **settings, definitions=definitions)
         session.note(f"Once more with {name}")
-        made = fitted(session, other, replace(search, checkpoint=None))
+        kept = search if search.store is None else replace(search, store=search.store / name)
+        made = fitted(session, other, kept)
         made.save(folder / name)
         if sample is not None:
-            made = sampled(session, other, made, folder / name, draws=sample, seed=search.seed)
+            made = sampled(session, other, made, folder / name, kept, draws=sample)
             made.save(folder / name)
         found[name] = made
     return found
 
 
 def judged(
-    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, *, profiles: bool = True
+    session: Session,
+    problem: "CalibrationProblem",
+    found: "FitResult",
+    folder: Path,
+    search: Search,
+    *,
+    profiles: bool = True,
 ) -> "FitResult":
     """The fit with a verdict on every parameter; the tables behind the verdicts go into the folder."""
     from calibration.uncertainty import identify
@@ -116,9 +140,14 @@ def judged(
 
     if not len(problem.space):
         return found
-    with session.stage("Asking what is data and what is prior") as stage:
+    with session.stage("Asking what is data and what is prior") as stage, search.pool(len(problem.space)) as pool:
         verdicts = identify(
-            problem, found, profiles=profiles, progress=lambda done, count: stage.at("profiling", done, count)
+            problem,
+            found,
+            profiles=profiles,
+            executor=pool.executor,
+            checkpoint=search.part("profiles"),
+            progress=lambda done, count: stage.at("profiling", done, count),
         )
     save_csv(verdicts.table(), folder / "identifiability.csv")
     if profiles:
@@ -127,7 +156,7 @@ def judged(
 
 
 def sampled(
-    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, *, draws: int, seed: int
+    session: Session, problem: "CalibrationProblem", found: "FitResult", folder: Path, search: Search, *, draws: int
 ) -> "FitResult":
     """The fit with draws of its posterior; a sample that has not converged is told at once and at the end."""
     from calibration.uncertainty import sample
@@ -138,7 +167,8 @@ def sampled(
             problem,
             found,
             draws,
-            seed=seed,
+            seed=search.seed,
+            checkpoint=search.part("sample"),
             progress=lambda done, count: stage.at("steps of every walker", done, count),
         )
     save_csv(made.table(), folder / "posterior.csv")

@@ -43,6 +43,8 @@ CALIBRATION = Kind(
     label="calibration.json",
     settings="model, panel, window, parameters, errors, seed or optimiser",
 )
+PROFILES = Kind(name="set of profiles", label="profiles.json", settings="model, panel, fit or level")
+SAMPLE = Kind(name="sample", label="sample.json", settings="model, panel, fit, ensembles or seed")
 
 
 class Checkpoint:

@@ -46,6 +46,16 @@ class FittedPoint:
         """Posterior standard deviations of the normal approximation, shape (parameter,)."""
         return np.sqrt(np.diag(self.curvature.covariance))
 
+    def digest(self, *settings: object) -> str:
+        """Fingerprint of everything that decides what is computed from here, and of further settings.
+
+        Parameters
+        ----------
+        *settings
+            As for `CalibrationProblem.digest`.
+        """
+        return self.problem.digest(self.point.tolist(), *settings)
+
 
 def fitted_point(problem: CalibrationProblem, fit: FitResult) -> FittedPoint:
     """Go to where a fit ended.

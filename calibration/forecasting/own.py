@@ -766,7 +766,7 @@ def _frame(found: "pd.DataFrame | None") -> "pd.DataFrame":
     return pd.DataFrame() if found is None else found
 
 
-def backtest_table(
+def backtest_table(  # noqa: PLR0913 - a front door
     data: Table,
     *,
     model: Model,

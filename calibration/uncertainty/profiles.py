@@ -1,14 +1,16 @@
 """Profiles: each parameter held at values along its range, all the others estimated again at each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.checkpoint import PROFILES, Checkpoint
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
@@ -156,6 +158,7 @@ def profile(
     *,
     level: float = 0.9,
     executor: str | Executor | None = None,
+    checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[Profile, ...]:
     """Profile the posterior along some parameters.
@@ -177,6 +180,8 @@ def profile(
         Probability of the intervals.
     executor
         Follows several parameters at the same time, as for `fit`; results do not depend on it.
+    checkpoint
+        A folder that keeps finished profiles; the same call goes on from there.
     progress
         Called with parameters finished and parameters in all.
 
@@ -204,14 +209,16 @@ def profile(
         raise UnknownName(f"{key!r} is not among the moved parameters.{suggest(key, at.problem.space.keys)}")
     places = [place for place, key in enumerate(at.problem.space.keys) if key in wanted]
     tell = progress or (lambda _done, _count: None)
-    tell(0, len(places))
-    found: dict[int, Profile] = {}
-    with open_pool(executor, items=len(places)) as pool:
-        work = partial(_profile_apart, at, level, limit)
-        for number, made in pool.finished(work, places):
-            found[number] = made
+    kept = Checkpoint(PROFILES, checkpoint, "" if checkpoint is None else at.digest(level))
+    found = {place: arrays for place in places if (arrays := kept.get(f"profile-{place}")) is not None}
+    tell(len(found), len(places))
+    waiting = [place for place in places if place not in found]
+    with open_pool(executor, items=len(waiting)) as pool:
+        for number, arrays in pool.finished(partial(_followed_apart, at, limit), waiting):
+            found[waiting[number]] = arrays
+            kept.keep(f"profile-{waiting[number]}", arrays)
             tell(len(found), len(places))
-    return tuple(found[number] for number in range(len(places)))
+    return tuple(_profile_of(at, place, level, limit, found[place]) for place in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,19 +230,29 @@ class _Held:
     data_cost: float
 
 
-def _profile_apart(at: FittedPoint, level: float, limit: float, place: int) -> Profile:
+def _followed_apart(at: FittedPoint, limit: float, place: int) -> dict[str, Array]:
     """Follow a parameter with a problem of its own: one serves one thread at a time."""
-    return _profile(replace(at, problem=at.problem.copied()), place, level, limit)
+    return _followed(replace(at, problem=at.problem.copied()), limit, place)
+
+
+def _followed(at: FittedPoint, limit: float, place: int) -> dict[str, Array]:
+    """Points along a parameter, shape (point, parameter), with their costs and the parts of these that are data."""
+    below, above = (list(_walk(at, place, sign, limit)) for sign in (-1, 1))
+    held = [*reversed(below), _Held(at.point, at.cost, at.data_cost), *above]
+    return {
+        "points": np.array([item.point for item in held]),
+        "costs": np.array([item.cost for item in held]),
+        "data": np.array([item.data_cost for item in held]),
+    }
 
 
 def _profile(at: FittedPoint, place: int, level: float, limit: float) -> Profile:
-    centre = _Held(at.point, at.cost, at.data_cost)
-    below, above = (list(_walk(at, place, sign, limit)) for sign in (-1, 1))
-    held = [*reversed(below), centre, *above]
-    prior = at.problem.space.priors[place]
-    z = np.array([item.point[place] for item in held])
-    costs = np.array([item.cost for item in held])
-    data = np.array([item.data_cost for item in held])
+    return _profile_of(at, place, level, limit, _followed(at, limit, place))
+
+
+def _profile_of(at: FittedPoint, place: int, level: float, limit: float, followed: Mapping[str, Array]) -> Profile:
+    prior, z = at.problem.space.priors[place], followed["points"][:, place]
+    costs, data = followed["costs"], followed["data"]
     rise, data_rise = costs - costs.min(), data - data.min()
     declared = at.problem.space.parameters[place]
     ends = [_crossing(z, rise, side, limit) for side in (-1, 1)]

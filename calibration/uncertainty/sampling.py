@@ -1,12 +1,14 @@
 """Draws from the posterior, where the normal approximation may be inadequate."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.fitting.checkpoint import SAMPLE, Checkpoint
 from calibration.fitting.one_thread import one_thread
 from calibration.fitting.point import FittedPoint, Progress, fitted_point
 from calibration.fitting.problem import CalibrationProblem
@@ -208,6 +210,7 @@ def sample(
     ensembles: int = 4,
     steps: int = MOST_STEPS,
     seed: int = 0,
+    checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> PosteriorSample:
     """Sample the posterior with emcee, several independent ensembles stepping together on one batch of simulations.
@@ -229,6 +232,8 @@ def sample(
         At most so many for every walker.
     seed
         Decides every draw; the same seed gives the same numbers.
+    checkpoint
+        A folder that keeps finished steps; the same call goes on from there.
     progress
         Called with steps finished and steps at most.
 
@@ -242,7 +247,8 @@ def sample(
     InvalidInput
         If a number is too small, nothing was moved, or the fit does not belong to the problem.
     """
-    return sample_at(fitted_point(problem, fit), draws, ensembles=ensembles, steps=steps, seed=seed, progress=progress)
+    settings: dict[str, Any] = {"seed": seed, "checkpoint": checkpoint, "progress": progress}
+    return sample_at(fitted_point(problem, fit), draws, ensembles=ensembles, steps=steps, **settings)
 
 
 @one_thread
@@ -253,6 +259,7 @@ def sample_at(
     ensembles: int = 4,
     steps: int = MOST_STEPS,
     seed: int = 0,
+    checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> PosteriorSample:
     """Sample the posterior around a point; see `sample`.
@@ -261,7 +268,7 @@ def sample_at(
     ----------
     at
         Where a search ended.
-    draws, ensembles, steps, seed, progress
+    draws, ensembles, steps, seed, checkpoint, progress
         As for `sample`.
 
     Returns
@@ -279,7 +286,9 @@ def sample_at(
             raise InvalidInput(f"{name} must be at least {least}; found {value}")
     if not len(at.problem.space):
         raise InvalidInput("there is nothing to sample: the fit moved no parameter")
-    run = _Run(at, ensembles, seed, warm_up=min(WARM_UP, steps // 2))
+    warm_up = min(WARM_UP, steps // 2)
+    kept = Checkpoint(SAMPLE, checkpoint, "" if checkpoint is None else at.digest(ensembles, seed, warm_up))
+    run = _Run(at, ensembles, seed, kept, warm_up=warm_up)
     while True:
         is_warm = not run.is_warming_up
         run.advance(steps)
@@ -313,8 +322,10 @@ def _taken(at: FittedPoint, run: "_Run", found: Convergence, draws: int, seed: i
 class _Run:
     """Walkers of all ensembles, in coordinates where the normal approximation is standard normal."""
 
-    def __init__(self, at: FittedPoint, ensembles: int, seed: int, *, warm_up: int) -> None:
+    def __init__(self, at: FittedPoint, ensembles: int, seed: int, kept: Checkpoint, *, warm_up: int) -> None:
         import emcee
+
+        self._kept = kept
 
         self._centre = at.point
         self._root = np.linalg.cholesky(at.curvature.covariance)
@@ -349,11 +360,34 @@ class _Run:
         """Go on by a block, or to the end of the warm-up or of all steps if these come first."""
         end = self._warm_up if self.is_warming_up else most
         count = min(BLOCK, end - self.steps)
-        is_learning = self.is_warming_up
-        self._state = self._sampler.run_mcmc(self._state, count, skip_initial_state_check=True)
+        is_learning, name = self.is_warming_up, f"steps-{self.steps}-{self.steps + count}"
+        known = self._kept.get(name)
+        if known is None:
+            self._state = self._sampler.run_mcmc(self._state, count, skip_initial_state_check=True)
+            self._kept.keep(name, self._arrays(count))
+        else:
+            self._restore(known, count)
         if is_learning:
             latest = self._sampler.get_chain(discard=self.steps - max(count // 2, 1))
             self._reference.learn(latest.reshape(-1, latest.shape[-1]))
+
+    def _arrays(self, count: int) -> dict[str, NDArray[Any]]:
+        """The last steps, and what decides the next ones."""
+        backend, (_, key, *rest) = self._sampler.backend, self._state.random_state
+        chain, densities = backend.chain[-count:], backend.log_prob[-count:]
+        numbers = np.array(rest, dtype=float)
+        return {"chain": chain, "density": densities, "accepted": backend.accepted, "key": key, "numbers": numbers}
+
+    def _restore(self, known: Mapping[str, NDArray[Any]], count: int) -> None:
+        """Take steps that an earlier process made as if they had been made here."""
+        backend = self._sampler.backend
+        backend.grow(count, None)
+        backend.chain[-count:], backend.log_prob[-count:] = known["chain"], known["density"]
+        backend.iteration += count
+        place, has_normal, normal = known["numbers"].tolist()
+        backend.accepted = known["accepted"]
+        backend.random_state = ("MT19937", known["key"], int(place), int(has_normal), normal)
+        self._state = backend.get_last_sample()
 
     def chains(self) -> Array:
         """All steps after the warm-up, shape (ensemble, walker, step, parameter)."""

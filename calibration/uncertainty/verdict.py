@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -261,6 +262,7 @@ def identify(
     profiles: bool = True,
     level: float = 0.9,
     executor: str | Executor | None = None,
+    checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Identifiability:
     """Say how much of each parameter is data and how much is prior.
@@ -277,6 +279,8 @@ def identify(
         Probability of the intervals.
     executor
         Works on several profiles at the same time, as for `fit`; results do not depend on it.
+    checkpoint
+        A folder that keeps finished profiles; the same call goes on from there.
     progress
         Called with parameters finished and parameters in all.
 
@@ -292,7 +296,8 @@ def identify(
     """
     at = fitted_point(problem, fit)
     shown = [item.key for item in fit.shown]
-    curves = profile(problem, fit, shown, level=level, executor=executor, progress=progress) if profiles else ()
+    settings: dict[str, Any] = {"executor": executor, "checkpoint": checkpoint, "progress": progress}
+    curves = profile(problem, fit, shown, level=level, **settings) if profiles else ()
     known = {item.key: item for item in curves}
     partners = _partners(at)
     verdicts = [

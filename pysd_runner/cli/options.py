@@ -61,3 +61,22 @@ ShownRegions = Annotated[
         help="Region shown in figures, by name or code; repeatable [default: six of them].",
     ),
 ]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="threads|processes|tcp://HOST:PORT",
+        help="Where independent parts of the work are done at the same time; an address is that of a dask scheduler. "
+        "Results do not depend on it.",
+    ),
+]
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        "--checkpoint",
+        metavar="FOLDER",
+        file_okay=False,
+        help="Keeps finished parts of the work; the same command again goes on where it stopped.",
+    ),
+]

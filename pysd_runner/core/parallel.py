@@ -125,6 +125,21 @@ def _alone(work: Callable[[Item], Result], item: Item) -> Result:
         return work(item)
 
 
+def check_executor(executor: str) -> None:
+    """Refuse a name that is none.
+
+    Raises
+    ------
+    InvalidInput
+        If it is neither a name nor an address.
+    """
+    if executor not in ("threads", "processes") and "://" not in executor:
+        raise InvalidInput(
+            f"executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
+            f"tcp://10.0.0.5:8786; found {executor!r}"
+        )
+
+
 @contextmanager
 def open_pool(
     executor: str | Executor | None, workers: int | None = None, *, items: int | None = None
@@ -154,6 +169,7 @@ def open_pool(
             raise InvalidInput(f"executor: expected a name or something with `submit`; found {executor!r}")
         yield Pool(executor, UNKNOWN_WORKERS)
         return
+    check_executor(executor)
     count = cores() if workers is None else whole("workers", workers, least=1)
     count = count if items is None else max(1, min(count, items))
     if executor == "threads":
@@ -165,14 +181,9 @@ def open_pool(
     elif executor == "processes":
         with processes(count) as own:
             yield Pool(own, AHEAD * count)
-    elif "://" in executor:
+    else:
         with _client(executor) as client:
             yield Pool(client.get_executor(), AHEAD * max(1, sum(client.nthreads().values())))
-    else:
-        raise InvalidInput(
-            f"executor: expected 'threads', 'processes' or the address of a dask scheduler, such as "
-            f"tcp://10.0.0.5:8786; found {executor!r}"
-        )
 
 
 @contextmanager

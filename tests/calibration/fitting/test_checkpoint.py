@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from calibration import CalibrationProblem, FitResult, fit
 from calibration.fitting.checkpoint import CALIBRATION, Checkpoint, keep_end, kept_ends
 from calibration.fitting.results import record
 from calibration.optimisers import LeastSquares, MultiStart, Objective, Optimum, Outcome
-from calibration.uncertainty.profiles import profile
+from calibration.uncertainty import profile, sample
 from pysd_runner.core.errors import InvalidInput, UnknownName
 from tests.calibration.panels import made_panel, model_of
 
@@ -183,6 +184,54 @@ def test_results_do_not_depend_on_the_executor(
         assert found.key == alone.key
         for name in ("values", "rise", "data_rise"):
             np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
+
+
+def stop(after: int) -> Callable[[int, int], None]:
+    """Interrupt when so much is done."""
+
+    def progress(done: int, _: int) -> None:
+        if done >= after:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_profiles_go_on_after_an_interruption(problem: CalibrationProblem, whole: FitResult, tmp_path: Path) -> None:
+    keys = FREE[:3]
+    alone = profile(problem, whole, keys)
+    with pytest.raises(KeyboardInterrupt):
+        profile(problem, whole, keys, checkpoint=tmp_path / "kept", progress=stop(2))
+    told: list[int] = []
+    found = profile(problem, whole, keys, checkpoint=tmp_path / "kept", progress=lambda done, _: told.append(done))
+    assert told == [2, 3]
+    assert repr(found) == repr(alone)
+    with pytest.raises(InvalidInput, match=r"belongs to another set of profiles: .*level differ"):
+        profile(problem, whole, keys, level=0.8, checkpoint=tmp_path / "kept")
+
+
+def test_a_sample_goes_on_after_an_interruption(
+    problem: CalibrationProblem, whole: FitResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"draws": 50, "steps": 500, "seed": 3}
+    alone = sample(problem, whole, **settings)  # type: ignore[arg-type]
+    for after in (100, 300):  # once while walkers warm up, once after it
+        with pytest.raises(KeyboardInterrupt):
+            sample(problem, whole, checkpoint=tmp_path / "kept", progress=stop(after), **settings)  # type: ignore[arg-type]
+    asked: list[int] = []
+    run = type(problem).log_posterior_batch
+
+    def counted(self: CalibrationProblem, points: np.ndarray) -> np.ndarray:
+        asked.append(len(points))
+        return run(self, points)
+
+    monkeypatch.setattr(type(problem), "log_posterior_batch", counted)
+    found = sample(problem, whole, checkpoint=tmp_path / "kept", **settings)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found.chains, alone.chains)
+    np.testing.assert_array_equal(found.draws, alone.draws)
+    assert (found.steps, found.acceptance) == (alone.steps, alone.acceptance)
+    assert len(asked) < 2 * (alone.steps - 250)  # two batches a step, and a look at the starts
+    with pytest.raises(InvalidInput, match=r"belongs to another sample: .*seed differ"):
+        sample(problem, whole, 50, seed=4, checkpoint=tmp_path / "kept")
 
 
 def test_a_search_by_name_finds_the_same_optimum(problem: CalibrationProblem, whole: FitResult) -> None:
